@@ -1,0 +1,54 @@
+# Everything runs in .venv, made from the locked requirements; the only thing needed beforehand is Python 3.11 or later.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/dev.txt
+SOURCES := $(shell find src -name '*.py' -o -name 'py.typed' -o -name '*.json' -o -name '*.toml')
+
+.PHONY: help setup install demo test check format lock clean
+.DEFAULT_GOAL := help
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/locked: $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "trialdomain needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@echo "installing the locked requirements into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/locked $(SOURCES) pyproject.toml README.md LICENSE
+	@rm -rf dist
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . > $(VENV)/build.log 2>&1 \
+		|| { cat $(VENV)/build.log >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall dist/*.whl
+	@touch $@
+
+setup: $(VENV)/locked  ## the locked tools, in .venv
+
+install: $(VENV)/installed  ## the wheel, built and installed in .venv
+
+demo: install  ## a trial, decided step by step
+	@$(BIN)/trialdomain decide "1NNN 2NNT 2NTP" --levels 3 --target 9
+
+test: install  ## all tests, against the installed wheel
+	@$(BIN)/python -m pytest
+
+check: setup  ## style, types and the import contract
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup  ## let ruff put the code in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock:  ## resolve the requirements anew (needs uv on the path)
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--all-extras --group dev --custom-compile-command 'make lock' --output-file $(LOCK) pyproject.toml
+
+clean:  ## remove all that was made
+	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

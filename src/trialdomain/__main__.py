@@ -1,0 +1,44 @@
+"""The command line's entry point: one sentence for every error, and the exit status."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from trialdomain.cli.decide import add_decide
+from trialdomain.cli.parser import Parser
+from trialdomain.errors import TrialError
+from trialdomain.version import __version__
+
+_UNUSABLE_INPUT = 2
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command: 0 is fine, 1 is findings, 2 is unusable input."""
+    try:
+        given = _parser().parse_args(arguments)
+        status: int = given.run(given)
+        sys.stdout.flush()
+    except TrialError as error:
+        print(f"trialdomain: {error}", file=sys.stderr)
+        return _UNUSABLE_INPUT
+    except KeyboardInterrupt:
+        print("trialdomain: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; without this, Python complains once more as it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="trialdomain", description="Dose-escalation trials as events, and every answer about them.")
+    parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_decide(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""``trialdomain decide``: what 3+3 answers to a sequence of outcomes."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from trialdomain.cli.output import print_lines, print_table
+from trialdomain.cli.parser import Parser, whole_number
+from trialdomain.designs.outcomes import parse_outcomes, situation_of
+from trialdomain.designs.situation import Situation
+from trialdomain.designs.three_plus_three import MOST_LEVELS, decide
+from trialdomain.errors import InputInvalid
+from trialdomain.reports.decision import Json, decision_json, decision_lines, tallies_table
+
+_LONGEST_LINE = 65_536
+_MOST_PARTICIPANTS = 9_999
+
+
+def add_decide(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "decide",
+        help="what 3+3 answers to a sequence of outcomes",
+        description="Say what to do next, what the MTD is and what is still needed, after a sequence of outcomes.",
+        epilog="OUTCOMES is a level and then one letter for each subject, group by group, in the order of treatment: "
+        "N no DLT, T DLT, P pending, X not evaluable. '1NNN 2NNT' is three subjects at level 1 and three at level 2.",
+    )
+    parser.add_argument("outcomes", metavar="OUTCOMES", help="such as '1NNN 2NNT'; '-' reads one sequence per line")
+    parser.add_argument(
+        "--levels", required=True, metavar="N", type=whole_number(least=1, most=MOST_LEVELS), help="dose levels"
+    )
+    parser.add_argument(
+        "--target",
+        metavar="N",
+        type=whole_number(least=0, most=_MOST_PARTICIPANTS),
+        help="target recruitment, in infused participants, for a warning when it cannot suffice",
+    )
+    parser.add_argument("--json", action="store_true", help="answer in JSON; with '-' that is always so")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    levels: int = arguments.levels
+    target: int | None = arguments.target
+    if arguments.outcomes == "-":
+        return _answer_lines(sys.stdin.buffer, levels=levels, target=target)
+    situation = _situation(arguments.outcomes, levels=levels)
+    decision = decide(situation, target=target)
+    if arguments.json:
+        print(json.dumps(decision_json(decision)))
+    else:
+        print_table(tallies_table(situation.tallies, decision))
+        print_lines(decision_lines(decision))
+    return 0
+
+
+def _situation(text: str, *, levels: int) -> Situation:
+    return situation_of(parse_outcomes(text, levels=levels), levels=levels)
+
+
+def _answer_lines(stream: BinaryIO, *, levels: int, target: int | None) -> int:
+    status = 0
+    for line in _lines(stream):
+        answer: dict[str, Json]
+        try:
+            answer = decision_json(decide(_situation(_text(line), levels=levels), target=target))
+        except InputInvalid as error:
+            answer, status = {"error": str(error)}, 2
+        print(json.dumps(answer), flush=True)
+    return status
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield each line; of one that is too long, enough to be refused."""
+    while line := stream.readline(_LONGEST_LINE + 1):
+        rest = line
+        while len(rest) > _LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = stream.readline(_LONGEST_LINE + 1)
+        yield line
+
+
+def _text(line: bytes) -> str:
+    if len(line) > _LONGEST_LINE:
+        raise InputInvalid(f"the line is longer than {_LONGEST_LINE} bytes: give one sequence per line")
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise InputInvalid(f"byte {error.start + 1} of the line is not UTF-8: write the sequence in ASCII") from None

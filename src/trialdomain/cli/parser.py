@@ -1,0 +1,34 @@
+"""Arguments, refused with one sentence."""
+
+import argparse
+from collections.abc import Callable
+from typing import NoReturn
+
+from typing_extensions import override
+
+from trialdomain.errors import InputInvalid
+
+
+class UsageInvalid(InputInvalid):
+    """The words on the command line are not a command of this program."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises one sentence instead of printing its usage and leaving."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        raise UsageInvalid(f"{message}: see '{self.prog} --help'")
+
+
+def whole_number(*, least: int, most: int) -> Callable[[str], int]:
+    """Read a whole number between two bounds, both inclusive."""
+
+    def read(text: str) -> int:
+        short = len(text) <= len(str(most))
+        if short and text.isascii() and text.isdigit() and least <= int(text) <= most:
+            return int(text)
+        shown = text if len(text) <= 20 else text[:20] + "..."  # noqa: PLR2004 - enough to recognise it by
+        raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, got {shown!r}")
+
+    return read

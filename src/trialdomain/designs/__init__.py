@@ -1,0 +1,1 @@
+"""Escalation designs: pure functions from tallies to a decision."""

@@ -1,0 +1,129 @@
+"""How many evaluable participants each outcome of a 3+3 still needs: a search through the rule itself.
+
+One subject at a time is treated where the walk stops, or one who is pending turns out with or without a DLT, until
+the design stops. Every such step makes one subject more evaluable, so the search ends.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from math import prod
+
+import attrs
+
+from trialdomain.designs.walk import COHORT, COMPLETE, Verdict, below_closing, judge, next_step
+from trialdomain.values.decision import Action, Forecast
+from trialdomain.values.tally import Tally
+
+NONE_TOLERATED = "none"
+_MOST_PENDING = 24
+_MOST_WAYS = 20_000
+"""Bounds on the search: ever more pending outcomes would take it from milliseconds to hours."""
+
+
+@attrs.frozen
+class _Need:
+    """Evaluable participants still needed, and how many of them are not infused yet: the fewest of each."""
+
+    evaluable: int
+    infusions: int
+
+    def fewest(self, other: "_Need") -> "_Need":
+        return _Need(min(self.evaluable, other.evaluable), min(self.infusions, other.infusions))
+
+
+@attrs.frozen
+class _Ahead:
+    """What lies ahead of one state of the ladder."""
+
+    least: Mapping[str, _Need]
+    most: int
+
+
+def forecast(
+    tallies: Sequence[Tally], *, still_open: Sequence[Tally], last_level: int | None, target: int | None = None
+) -> Forecast | None:
+    """Say for each outcome how many evaluable participants it still needs, one at a time.
+
+    Args:
+        tallies: every dose level, from level 1 upwards.
+        still_open: those of them that are not closed.
+        last_level: the level treated last.
+        target: the target recruitment, in infused participants; None leaves it out of account.
+
+    Returns:
+        None when so many outcomes are pending that the search would not end soon; no trial run by the rule comes to it.
+    """
+    pending = [tally.pending for tally in still_open]
+    if sum(pending) > _MOST_PENDING or prod(2 * count + 1 for count in pending) > _MOST_WAYS:
+        return None
+    ahead = _ahead(*_essence(still_open, last_level))
+    outcomes = [NONE_TOLERATED, *(str(tally.level) for tally in tallies)]
+    left = None if target is None else max(0, target - sum(tally.treated for tally in tallies))
+    return Forecast(
+        least={name: ahead.least[name].evaluable if name in ahead.least else None for name in outcomes},
+        most=ahead.most,
+        exceeds_target=None
+        if left is None
+        else tuple(name for name in outcomes if name in ahead.least and ahead.least[name].infusions > left),
+    )
+
+
+@lru_cache(maxsize=100_000)
+def _ahead(still_open: tuple[Tally, ...], last_level: int | None) -> _Ahead:
+    step = next_step(still_open, last_level)
+    if step is None:
+        return _Ahead({NONE_TOLERATED: _Need(0, 0)}, most=0)
+    if step.action is Action.STOP:
+        return _Ahead({str(step.tally.level): _Need(0, 0)}, most=0)
+    treated = None if step.action is Action.WAIT else step.tally
+    least: dict[str, _Need] = {}
+    most = 0
+    for tally, infusions in _subjects(still_open, treated):
+        for dlt in (0, 1):
+            known = _with_outcome(tally, dlt=dlt, pending=not infusions)
+            after = (*still_open[: tally.level - 1], known, *still_open[tally.level :])
+            ahead = _ahead(*_essence(below_closing(after), tally.level if infusions else last_level))
+            most = max(most, ahead.most + 1)
+            for outcome, need in ahead.least.items():
+                way = _Need(need.evaluable + 1, need.infusions + infusions)
+                least[outcome] = way.fewest(least.get(outcome, way))
+    return _Ahead(least, most)
+
+
+def _subjects(still_open: tuple[Tally, ...], treated: Tally | None) -> Iterator[tuple[Tally, int]]:
+    """Yield the level of each subject who may become evaluable next, and 1 if they must be infused for it."""
+    if treated is not None:
+        yield treated, 1
+    for tally in still_open:
+        if tally.pending:
+            yield tally, 0
+
+
+def _with_outcome(tally: Tally, *, dlt: int, pending: bool) -> Tally:
+    return Tally(
+        level=tally.level,
+        evaluable=tally.evaluable + 1,
+        dlts=tally.dlts + dlt,
+        pending=tally.pending - pending,
+        most_held=max(tally.most_held, tally.occupied + (not pending)),
+    )
+
+
+def _essence(still_open: Sequence[Tally], last_level: int | None) -> tuple[tuple[Tally, ...], int | None]:
+    """Keep what the way ahead depends on, so that ladders with the same way ahead are searched once."""
+    ladder = [
+        Tally(
+            level=tally.level,
+            evaluable=min(tally.evaluable, COMPLETE),
+            dlts=tally.dlts,
+            pending=tally.pending,
+            most_held=max(tally.most_held, tally.evaluable + tally.pending) if tally.evaluable < COHORT else 0,
+        )
+        for tally in still_open
+    ]
+    for at, tally in enumerate(ladder):
+        if tally.pending or judge(tally.evaluable, tally.dlts, highest=False) is not Verdict.TOLERATED:
+            break
+        if tally.evaluable == COMPLETE:  # it can no longer close, so nobody is treated here or below again
+            ladder[: at + 1] = [Tally(level=done.level, evaluable=COMPLETE) for done in ladder[: at + 1]]
+    return tuple(ladder), last_level if any(tally.pending for tally in ladder) else None

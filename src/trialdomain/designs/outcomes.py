@@ -1,0 +1,125 @@
+"""Outcomes notation: ``1NNN 2NNT``, a level and then one letter for each subject, in the order of treatment.
+
+The notation is the one of the dose-escalation literature and its software, with two letters added: ``N`` no DLT,
+``T`` DLT, ``P`` pending, ``X`` not evaluable.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+
+import attrs
+
+from trialdomain.designs.situation import Situation
+from trialdomain.errors import InputInvalid
+from trialdomain.values.decision import Awaited
+from trialdomain.values.tally import Tally
+
+_GROUP = re.compile(r"(?P<level>[1-9][0-9]{0,2})(?P<letters>[NTPX]+)", re.ASCII)
+_SHOWN = 20
+"""How many characters of a bad group an error repeats."""
+
+
+class OutcomesMalformed(InputInvalid):
+    """A text is not a sequence of outcomes that this trial could have."""
+
+    def __init__(self, *, at: int, group: str, why: str) -> None:
+        shown = group if len(group) <= _SHOWN else group[:_SHOWN] + "..."
+        super().__init__(f"group {at}, {shown!r}: {why}")
+        self.at, self.group, self.why = at, group, why
+
+
+class Outcome(Enum):
+    """What is known of one treated subject."""
+
+    NO_DLT = "N"
+    DLT = "T"
+    PENDING = "P"
+    NOT_EVALUABLE = "X"
+
+
+@attrs.frozen
+class Treated:
+    """One subject, as the notation names it."""
+
+    level: int
+    outcome: Outcome
+
+
+def parse_outcomes(text: str, *, levels: int) -> tuple[Treated, ...]:
+    """Read a sequence of outcomes; the empty text is the empty sequence.
+
+    Raises:
+        OutcomesMalformed: a group that is not a level and letters, a level above the protocol's, or a level with
+            nobody treated at the level below it.
+
+    >>> [(treated.level, treated.outcome.value) for treated in parse_outcomes("1NT", levels=3)]
+    [(1, 'N'), (1, 'T')]
+    """
+    treated = tuple(_read(text, levels=levels))
+    visited = {one.level for one in treated}
+    for level in sorted(visited):
+        if level > 1 and level - 1 not in visited:
+            at, group = next((at, group) for at, group in _groups(text) if group.startswith(str(level)))
+            raise OutcomesMalformed(
+                at=at,
+                group=group,
+                why=f"level {level} was treated, but nobody at level {level - 1}: add that level's outcomes",
+            )
+    return treated
+
+
+def _groups(text: str) -> Iterator[tuple[int, str]]:
+    return enumerate(text.split(), start=1)
+
+
+def _read(text: str, *, levels: int) -> Iterator[Treated]:
+    for at, group in _groups(text):
+        found = _GROUP.fullmatch(group)
+        if found is None:
+            raise OutcomesMalformed(
+                at=at, group=group, why="expected a level and then N, T, P or X for each subject, such as 1NNT"
+            )
+        level = int(found["level"])
+        if level > levels:
+            raise OutcomesMalformed(
+                at=at, group=group, why=f"level {level} is above the {levels} of this protocol: correct the level"
+            )
+        for letter in found["letters"]:
+            yield Treated(level, Outcome(letter))
+
+
+def situation_of(treated: tuple[Treated, ...], *, levels: int) -> Situation:
+    """Count a sequence of outcomes, level by level."""
+    by_level = [[one.outcome for one in treated if one.level == level] for level in range(1, levels + 1)]
+    return Situation(
+        tallies=tuple(_tally(level, outcomes) for level, outcomes in enumerate(by_level, start=1)),
+        last_level=treated[-1].level if treated else None,
+        awaited=tuple(
+            Awaited(level=level, subject=subject)
+            for level, outcomes in enumerate(by_level, start=1)
+            for subject, outcome in enumerate(outcomes, start=1)
+            if outcome is Outcome.PENDING
+        ),
+    )
+
+
+def _tally(level: int, outcomes: list[Outcome]) -> Tally:
+    dlts = outcomes.count(Outcome.DLT)
+    return Tally(
+        level=level,
+        evaluable=dlts + outcomes.count(Outcome.NO_DLT),
+        dlts=dlts,
+        pending=outcomes.count(Outcome.PENDING),
+        not_evaluable=outcomes.count(Outcome.NOT_EVALUABLE),
+        most_held=_most_held(outcomes),
+    )
+
+
+def _most_held(outcomes: list[Outcome]) -> int:
+    """Count the slots in use as each subject was treated: all before who are evaluable or pending, and the subject."""
+    most = kept = 0
+    for outcome in outcomes:
+        most = max(most, kept + 1)
+        kept += outcome is not Outcome.NOT_EVALUABLE
+    return most

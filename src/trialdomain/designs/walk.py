@@ -1,0 +1,93 @@
+"""The walk of 3+3: what the outcomes at one level ask for, and where on the ladder the next subject belongs.
+
+Numbers of the published design stand here as they are; numbers of a trial come from its protocol.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+
+import attrs
+
+from trialdomain.values.decision import Action
+from trialdomain.values.tally import Tally
+
+COHORT = 3
+COMPLETE = 6
+"""Evaluable subjects that a level needs before it may be the MTD (NCT06245746, primary outcome MTD)."""
+CLOSING_DLTS = 2
+
+
+class Verdict(Enum):
+    """What one level that is not closed asks for."""
+
+    FILL_COHORT = "fewer than 3 are evaluable"
+    RESOLVE_DLT = "1 DLT in 3 to 5 asks for 6"
+    CONFIRM = "the highest level that is not closed needs 6"
+    MTD = "6 at the highest level that is not closed"
+    TOLERATED = "go on with the next level"
+
+
+def judge(evaluable: int, dlts: int, *, highest: bool) -> Verdict:
+    """Judge a level that is not closed; ``highest`` says that no level above it is open (Storer 1989).
+
+    >>> judge(3, 0, highest=False).name, judge(3, 0, highest=True).name
+    ('TOLERATED', 'CONFIRM')
+    """
+    match (evaluable, dlts):
+        case (0 | 1 | 2, _):
+            return Verdict.FILL_COHORT
+        case (3 | 4 | 5, 1):
+            return Verdict.RESOLVE_DLT
+        case (3 | 4 | 5, _) if highest:
+            return Verdict.CONFIRM
+        case _ if highest:
+            return Verdict.MTD
+        case _:
+            return Verdict.TOLERATED
+
+
+@attrs.frozen
+class Step:
+    """Where the walk stops, and what may be done there now."""
+
+    tally: Tally
+    verdict: Verdict
+    action: Action
+    waits_for_all: bool = False
+    """Of a wait: for everybody pending at an open level, or only for those at the level in turn."""
+
+
+def below_closing(tallies: Sequence[Tally]) -> Sequence[Tally]:
+    """Give the levels that outcomes leave open: 2 DLTs close a level, whatever its size, and all above it."""
+    closed = next((at for at, tally in enumerate(tallies) if tally.dlts >= CLOSING_DLTS), None)
+    return tallies[:closed]
+
+
+def next_step(still_open: Sequence[Tally], last_level: int | None) -> Step | None:
+    """Walk up the open levels to the first that asks for something; None when none is open.
+
+    Escalation and an MTD wait for every outcome pending at an open level; treating at the same level, or at a lower
+    one, waits only for a free slot.
+    """
+    for tally in still_open:
+        verdict = judge(tally.evaluable, tally.dlts, highest=tally is still_open[-1])
+        if verdict is not Verdict.TOLERATED:
+            return _step(still_open, tally, verdict, last_level)
+    return None
+
+
+def _step(still_open: Sequence[Tally], tally: Tally, verdict: Verdict, last_level: int | None) -> Step:
+    expanded = verdict is not Verdict.FILL_COHORT or tally.most_held > COHORT
+    slots = COMPLETE if expanded else COHORT
+    climbs = last_level is not None and tally.level > last_level
+    if (climbs or verdict is Verdict.MTD) and any(level.pending for level in still_open):
+        return Step(tally, verdict, Action.WAIT, waits_for_all=True)
+    if verdict is Verdict.MTD:
+        return Step(tally, verdict, Action.STOP)
+    if tally.occupied >= slots:
+        return Step(tally, verdict, Action.WAIT)
+    if climbs:
+        return Step(tally, verdict, Action.ESCALATE)
+    if last_level is not None and tally.level < last_level:
+        return Step(tally, verdict, Action.DE_ESCALATE)
+    return Step(tally, verdict, Action.EXPAND if expanded and tally.occupied == COHORT else Action.ENROLL)

@@ -1,0 +1,1 @@
+"""Answers made readable: as tables for people, as JSON for programs."""

@@ -1,0 +1,115 @@
+"""A decision as JSON for programs and as sentences and a table for people."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from trialdomain.reports.table import Table
+from trialdomain.values.decision import Action, Awaited, Decision, Forecast, MtdStatus
+from trialdomain.values.tally import Tally
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+
+_NEXT = {
+    Action.ENROLL: "enroll at level {level}",
+    Action.EXPAND: "expand level {level} to 6 slots, and enroll there",
+    Action.ESCALATE: "escalate to level {level}",
+    Action.DE_ESCALATE: "de-escalate to level {level}",
+    Action.WAIT: "wait; level {level} is in turn",
+    Action.STOP: "stop",
+}
+_MTD = {
+    MtdStatus.OPEN: "open",
+    MtdStatus.NONE_TOLERATED: "none tolerated",
+    MtdStatus.NOT_ESTABLISHED: "not established",
+}
+
+
+def decision_json(decision: Decision) -> dict[str, Json]:
+    """Give the one JSON form of a decision; what is not known is null."""
+    because, forecast = decision.because, decision.forecast
+    return {
+        "action": decision.action.value,
+        "level": decision.level,
+        "mtd": decision.mtd.level,
+        "mtd_status": decision.mtd.status.value,
+        "bounded_above": decision.mtd.bounded_above,
+        "closed_levels": list(decision.closed_levels),
+        "waiting_for": [_awaited_json(awaited) for awaited in decision.waiting_for],
+        "because": None if because is None else {"code": because.code.value, "text": because.text},
+        "forecast": None if forecast is None else _forecast_json(forecast),
+    }
+
+
+def _awaited_json(awaited: Awaited) -> Json:
+    named: dict[str, Json] = {"level": awaited.level, "subject": awaited.subject}
+    return named if awaited.until is None else named | {"until": awaited.until.isoformat()}
+
+
+def _forecast_json(forecast: Forecast) -> Json:
+    return {
+        "least": dict(forecast.least),
+        "most": forecast.most,
+        "exceeds_target": None if forecast.exceeds_target is None else list(forecast.exceeds_target),
+    }
+
+
+def tallies_table(tallies: Sequence[Tally], decision: Decision) -> Table:
+    """Show every dose level with its counts of people."""
+    return Table(
+        title="Dose levels",
+        columns=("level", "treated", "evaluable", "with DLT", "pending", "not evaluable", "status"),
+        rows=tuple(
+            (
+                *map(str, (tally.level, tally.treated, tally.evaluable, tally.dlts, tally.pending)),
+                str(tally.not_evaluable),
+                "closed" if tally.level in decision.closed_levels else "open",
+            )
+            for tally in tallies
+        ),
+    )
+
+
+def decision_lines(decision: Decision) -> Iterator[str]:
+    """Say a decision in sentences, one a line."""
+    yield f"Next: {_NEXT[decision.action].format(level=decision.level)}"
+    if decision.because:
+        yield f"Because: {decision.because.text}"
+    if decision.waiting_for:
+        yield "Waiting for: " + ", ".join(_named(awaited) for awaited in decision.waiting_for)
+    yield f"MTD: {_mtd_words(decision)}"
+    yield from _forecast_lines(decision.forecast)
+
+
+def _named(awaited: Awaited) -> str:
+    who = f"subject {awaited.subject}" if isinstance(awaited.subject, int) else awaited.subject
+    until = "" if awaited.until is None else f" until {awaited.until}"
+    return f"{who} of level {awaited.level}{until}"
+
+
+def _mtd_words(decision: Decision) -> str:
+    mtd = decision.mtd
+    if mtd.status is MtdStatus.ESTABLISHED:
+        above = "a closed level lies above it" if mtd.bounded_above else "no closed level bounds it from above"
+        return f"level {mtd.level}; {above}"
+    return _MTD[mtd.status]
+
+
+def _forecast_lines(forecast: Forecast | None) -> Iterator[str]:
+    if forecast is None:
+        yield "Still needed: too many outcomes are pending to say"
+        return
+    if not forecast.most:
+        return
+    possible = {outcome: need for outcome, need in forecast.least.items() if need is not None}
+    needs = ", ".join(f"{need} for {_outcome_words(outcome)}" for outcome, need in possible.items())
+    yield f"Evaluable participants still needed: at least {needs}; at most {forecast.most}"
+    impossible = [_outcome_words(outcome) for outcome in forecast.least if outcome not in possible]
+    if impossible:
+        yield f"Can no longer happen: {', '.join(impossible)}"
+    if forecast.exceeds_target:
+        exceeding = ", ".join(_outcome_words(outcome) for outcome in forecast.exceeds_target)
+        yield f"Warning: what is left of the target recruitment does not suffice for: {exceeding}"
+
+
+def _outcome_words(outcome: str) -> str:
+    return "none tolerated" if outcome == "none" else f"MTD at level {outcome}"

@@ -1,0 +1,1 @@
+"""What facts and answers are made of: immutable, validated, free of any clock."""

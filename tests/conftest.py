@@ -1,0 +1,37 @@
+"""What every test may ask for, and one condition: the package under test is the one in ``src``, as installed."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import trialdomain
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+settings.register_profile("project", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("project")
+
+
+def pytest_sessionstart() -> None:
+    """Stop when the installed package is not what stands in ``src``."""
+    installed, source = Path(trialdomain.__file__).parent, ROOT / "src" / "trialdomain"
+    if installed == source:
+        return
+    files = {path.relative_to(source) for path in source.rglob("*.py")}
+    stale = [name for name in sorted(files) if _bytes(installed / name) != _bytes(source / name)]
+    if stale:
+        pytest.exit(f"the installed trialdomain differs from src in {stale[0]}: run 'make test'", returncode=2)
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real and published data; a test that needs it is skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no data at {SHARED}")
+    return SHARED

@@ -1,0 +1,86 @@
+import pytest
+
+from trialdomain import OutcomesMalformed, Situation, Tally, parse_outcomes, situation_of
+from trialdomain.designs.outcomes import Outcome, Treated
+
+
+def test_a_group_is_a_level_and_a_letter_for_each_subject() -> None:
+    assert parse_outcomes("1NT 2PX", levels=2) == (
+        Treated(1, Outcome.NO_DLT),
+        Treated(1, Outcome.DLT),
+        Treated(2, Outcome.PENDING),
+        Treated(2, Outcome.NOT_EVALUABLE),
+    )
+
+
+def test_white_space_parts_groups_and_means_nothing_else() -> None:
+    assert parse_outcomes(" 1N\t1N\n", levels=1) == parse_outcomes("1NN", levels=1)
+
+
+def test_nothing_is_the_empty_sequence() -> None:
+    assert parse_outcomes("", levels=1) == parse_outcomes("  \n", levels=1) == ()
+
+
+def test_levels_may_have_two_digits() -> None:
+    text = " ".join(f"{level}NNN" for level in range(1, 11))
+    assert parse_outcomes(text, levels=10)[-1] == Treated(10, Outcome.NO_DLT)
+
+
+@pytest.mark.parametrize("text", ["1", "N", "0N", "01N", "1n", "1NNN2N", "1N,2N", "-1N", "1Q", "1 N", "\u0661N"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(OutcomesMalformed, match="expected a level and then N, T, P or X"):
+        parse_outcomes(text, levels=3)
+
+
+def test_a_level_above_the_protocols_is_refused() -> None:
+    with pytest.raises(OutcomesMalformed, match=r"group 2, '4N': level 4 is above the 3 of this protocol"):
+        parse_outcomes("1N 4N", levels=3)
+
+
+def test_a_level_with_nobody_below_it_is_refused() -> None:
+    with pytest.raises(OutcomesMalformed, match=r"group 2, '3N': level 3 was treated, but nobody at level 2"):
+        parse_outcomes("1NNN 3N", levels=3)
+
+
+def test_an_error_repeats_no_endless_text() -> None:
+    with pytest.raises(OutcomesMalformed) as refused:
+        parse_outcomes("1" + "Q" * 100_000, levels=3)
+    assert len(str(refused.value)) < 200
+
+
+def test_tallies_count_people_level_by_level() -> None:
+    situation = situation_of(parse_outcomes("1NTPX 2P", levels=3), levels=3)
+    assert situation.tallies == (
+        Tally(level=1, evaluable=2, dlts=1, pending=1, not_evaluable=1, most_held=4),
+        Tally(level=2, pending=1, most_held=1),
+        Tally(level=3),
+    )
+    assert situation.last_level == 2
+
+
+class TestSituation:
+    def test_every_level_has_one_tally(self) -> None:
+        with pytest.raises(ValueError, match="tallies must name every dose level once"):
+            Situation(tallies=(Tally(level=2),))
+
+    def test_there_is_at_least_one_level(self) -> None:
+        with pytest.raises(ValueError, match="tallies must name every dose level once"):
+            Situation(tallies=())
+
+    def test_everybody_pending_is_named(self) -> None:
+        with pytest.raises(ValueError, match="level 1 has 1 pending, but 0 are named"):
+            Situation(tallies=(Tally(level=1, pending=1),))
+
+    def test_the_last_level_is_one_of_them(self) -> None:
+        with pytest.raises(ValueError, match="level 2 was treated last, but there are 1 dose levels"):
+            Situation(tallies=(Tally(level=1),), last_level=2)
+
+
+class TestTally:
+    def test_a_dlt_makes_evaluable(self) -> None:
+        with pytest.raises(ValueError, match="a DLT makes evaluable"):
+            Tally(level=1, evaluable=1, dlts=2)
+
+    def test_who_is_not_evaluable_holds_no_slot(self) -> None:
+        tally = Tally(level=1, enrolled=1, evaluable=2, pending=3, not_evaluable=4)
+        assert (tally.treated, tally.occupied) == (9, 6)

@@ -1,0 +1,59 @@
+"""Everything that README and docs show is executed, and prints what they say."""
+
+import os
+import re
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def line_of(page: Path, found: re.Match[str]) -> int:
+    return page.read_text()[: found.start()].count("\n") + 1
+
+
+def blocks(language: str) -> list[object]:
+    return [
+        pytest.param(
+            found["text"], id=f"{page.relative_to(ROOT)}:{page.read_text()[: found.start()].count(chr(10)) + 1}"
+        )
+        for page in PAGES
+        for found in BLOCK.finditer(page.read_text())
+        if found["language"] == language
+    ]
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python_runs(text: str, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", text], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("text", blocks("console"))
+def test_commands_print_what_is_shown(text: str, tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, shown = session.partition("\n")
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, check=False
+        )
+        printed = done.stdout.decode() + done.stderr.decode()
+        pattern = re.sub(r"[][*?]", lambda special: f"[{special[0]}]", shown).replace("...", "*")
+        assert fnmatchcase(" ".join(printed.split()), " ".join(pattern.split())), printed
+
+
+def test_every_page_that_is_linked_exists() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_every_decision_stands_under_its_own_number() -> None:
+    numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "adr").glob("*.md"))]
+    assert numbers == [f"{number:04}" for number in range(len(numbers))]

@@ -1,0 +1,46 @@
+"""The package as it is installed: typed, versioned, and light to import."""
+
+import doctest
+import json
+import subprocess
+import sys
+from importlib import import_module, metadata
+from importlib.resources import files
+from pathlib import Path
+from pkgutil import walk_packages
+
+import trialdomain
+
+
+def test_it_is_installed_as_a_typed_package() -> None:
+    assert files("trialdomain").joinpath("py.typed").is_file()
+
+
+def test_the_version_is_the_distributions() -> None:
+    assert metadata.version("trialdomain") == trialdomain.__version__
+
+
+def test_the_public_names_exist() -> None:
+    assert [name for name in trialdomain.__all__ if not hasattr(trialdomain, name)] == []
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    listing = "import json, sys, trialdomain; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
+    assert loaded.isdisjoint({"rich", "scipy", "numpy", "argparse", "psycopg"})
+
+
+def test_a_user_who_checks_types_sees_ours(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("from trialdomain import decide\nreveal_type(decide)\n")
+    check = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "program.py"]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, check=False)
+    assert b"-> trialdomain.values.decision.Decision" in done.stdout
+    assert done.returncode == 0
+
+
+def test_examples_in_docstrings_are_true() -> None:
+    modules = [name for _, name, _ in walk_packages(trialdomain.__path__, "trialdomain.") if "__main__" not in name]
+    results = [doctest.testmod(import_module(name), optionflags=doctest.ELLIPSIS) for name in modules]
+    assert sum(result.failed for result in results) == 0
+    assert sum(result.attempted for result in results) >= 4
