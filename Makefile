@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/dev.txt
-SOURCES := $(shell find src -name '*.py' -o -name 'py.typed' -o -name '*.json' -o -name '*.toml')
+SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.json' -o -name '*.toml')
 
 .PHONY: help setup install demo test check format lock clean
 .DEFAULT_GOAL := help
@@ -30,8 +30,8 @@ setup: $(VENV)/locked  ## the locked tools, in .venv
 
 install: $(VENV)/installed  ## the wheel, built and installed in .venv
 
-demo: install  ## a trial, decided step by step
-	@$(BIN)/trialdomain decide "1NNN 2NNT 2NTP" --levels 3 --target 9
+demo: install  ## a made-up trial, recorded and replayed
+	@$(BIN)/trialdomain demo
 
 test: install  ## all tests, against the installed wheel
 	@$(BIN)/python -m pytest
@@ -40,7 +40,7 @@ check: setup  ## style, types and the import contract
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@PYTHONPATH=src $(BIN)/lint-imports
 
 format: setup  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .

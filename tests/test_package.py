@@ -2,12 +2,15 @@
 
 import doctest
 import json
+import re
 import subprocess
 import sys
 from importlib import import_module, metadata
 from importlib.resources import files
 from pathlib import Path
 from pkgutil import walk_packages
+
+import pytest
 
 import trialdomain
 
@@ -20,8 +23,16 @@ def test_the_version_is_the_distributions() -> None:
     assert metadata.version("trialdomain") == trialdomain.__version__
 
 
-def test_the_public_names_exist() -> None:
-    assert [name for name in trialdomain.__all__ if not hasattr(trialdomain, name)] == []
+def test_the_public_names_exist_and_have_their_types() -> None:
+    names = dir(trialdomain)
+    assert [name for name in names if not hasattr(trialdomain, name)] == []
+    stub = files("trialdomain").joinpath("__init__.pyi").read_text()
+    assert sorted(re.findall(r" as (\w+)$", stub, re.MULTILINE)) == names
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'invented'"):
+        trialdomain.invented  # type: ignore[attr-defined]  # noqa: B018 - asking for it is the test
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

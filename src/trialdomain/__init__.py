@@ -1,27 +1,42 @@
-"""Dose-escalation trials recorded as immutable events, and every answer rebuilt from them."""
+"""Dose-escalation trials recorded as immutable events, and every answer rebuilt from them.
 
-from trialdomain.designs.outcomes import OutcomesMalformed, parse_outcomes, situation_of
-from trialdomain.designs.situation import FinalClosing, Situation
-from trialdomain.designs.three_plus_three import decide
-from trialdomain.errors import InputInvalid, TrialError
-from trialdomain.values.decision import Action, Decision, Forecast, Mtd, MtdStatus
-from trialdomain.values.tally import Tally
-from trialdomain.version import __version__
+The public names are imported when they are first used, so that ``import trialdomain`` costs next to nothing; their
+types stand in ``__init__.pyi``.
+"""
 
-__all__ = [
-    "Action",
-    "Decision",
-    "FinalClosing",
-    "Forecast",
-    "InputInvalid",
-    "Mtd",
-    "MtdStatus",
-    "OutcomesMalformed",
-    "Situation",
-    "Tally",
-    "TrialError",
-    "__version__",
-    "decide",
-    "parse_outcomes",
-    "situation_of",
-]
+from importlib import import_module
+
+_HOMES = {
+    "application.conduct": ("InTheFuture", "User"),
+    "application.desk": ("Desk",),
+    "application.trials": ("TrialHandle", "Trials"),
+    "designs.outcomes": ("OutcomesMalformed", "parse_outcomes", "situation_of"),
+    "designs.situation": ("FinalClosing", "Situation"),
+    "designs.three_plus_three": ("decide",),
+    "errors": ("CommandRefused", "Conflict", "InputInvalid", "LogCorrupt", "LogUnusable", "TrialError"),
+    "events.participant": ("Signer", "WindowResult"),
+    "events.recorded": ("Entry", "Meta", "Recorded"),
+    "events.trial": ("Role",),
+    "history": ("History", "read_log"),
+    "protocol.presets.nct06245746": ("nct06245746",),
+    "protocol.trial_protocol": ("Design", "DltRule", "DoseLevel", "EvaluableRule", "TrialProtocol"),
+    "values.clinical_time": ("ClinicalTime",),
+    "values.decision": ("Action", "Decision", "Forecast", "Mtd", "MtdStatus"),
+    "values.dose": ("Dose",),
+    "values.tally": ("Tally",),
+    "values.toxicity": ("Agent", "Assessor", "Attribution", "Outcome", "Relatedness", "Seriousness"),
+    "version": ("__version__",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'trialdomain' has no attribute {name!r}")
+    value = getattr(import_module(f"trialdomain.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME_OF)

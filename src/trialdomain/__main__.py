@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from trialdomain.cli.decide import add_decide
+from trialdomain.cli.demo import add_demo
+from trialdomain.cli.log import add_export, add_replay
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import TrialError
 from trialdomain.version import __version__
@@ -36,7 +38,8 @@ def _parser() -> Parser:
     parser = Parser(prog="trialdomain", description="Dose-escalation trials as events, and every answer about them.")
     parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_decide(commands)
+    for add in (add_demo, add_replay, add_decide, add_export):
+        add(commands)
     return parser
 
 

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from trialdomain.errors import InputInvalid
 from trialdomain.reports.table import Table
 
+_WIDTH_OF_A_FILE = 140
+"""Columns, where no terminal says how many it has."""
+
 
 class TablesUnavailable(InputInvalid):
     """Tables are drawn by a library that is not installed."""
@@ -25,11 +28,13 @@ def print_table(table: Table) -> None:
             "tables need the extra 'cli': pip install 'trialdomain[cli]', or ask for --json"
         ) from None
     drawn = Drawn(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
-    for column in table.columns:
-        drawn.add_column(column, justify="right")
+    for at, column in enumerate(table.columns):
+        numbers = all(row[at].isdecimal() for row in table.rows)
+        drawn.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in table.rows:
         drawn.add_row(*row)
-    Console(highlight=False, markup=False).print(drawn)
+    console = Console(highlight=False, markup=False)
+    console.print(drawn, width=None if console.is_terminal else _WIDTH_OF_A_FILE)
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import attrs
 from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
 from trialdomain.values.decision import Awaited
-from trialdomain.values.tally import Tally
+from trialdomain.values.tally import Tally, most_held
 
 _GROUP = re.compile(r"(?P<level>[1-9][0-9]{0,2})(?P<letters>[NTPX]+)", re.ASCII)
 _SHOWN = 20
@@ -112,14 +112,5 @@ def _tally(level: int, outcomes: list[Outcome]) -> Tally:
         dlts=dlts,
         pending=outcomes.count(Outcome.PENDING),
         not_evaluable=outcomes.count(Outcome.NOT_EVALUABLE),
-        most_held=_most_held(outcomes),
+        most_held=most_held(outcome is Outcome.NOT_EVALUABLE for outcome in outcomes),
     )
-
-
-def _most_held(outcomes: list[Outcome]) -> int:
-    """Count the slots in use as each subject was treated: all before who are evaluable or pending, and the subject."""
-    most = kept = 0
-    for outcome in outcomes:
-        most = max(most, kept + 1)
-        kept += outcome is not Outcome.NOT_EVALUABLE
-    return most

@@ -45,6 +45,12 @@ def open_levels(situation: Situation) -> Sequence[Tally]:
     return below_closing(situation.tallies)[: None if final is None else final - 1]
 
 
+def slots_in_turn(situation: Situation) -> int:
+    """Say how many may hold a slot at the level in turn: 3, or 6; 0 when no level is open."""
+    step = next_step(open_levels(situation), situation.last_level)
+    return 0 if step is None else step.slots
+
+
 def _decide(situation: Situation, still_open: Sequence[Tally]) -> Decision:
     step = next_step(still_open, situation.last_level)
     if step is None:
@@ -83,6 +89,8 @@ def _established(tally: Tally, situation: Situation) -> Decision:
 
 def _wait(step: Step, awaited: tuple[Awaited, ...]) -> Decision:
     outcomes = "1 outcome is" if len(awaited) == 1 else f"{len(awaited)} outcomes are"
+    enrolled = step.tally.enrolled
+    infusions = f", {enrolled} not infused yet" if enrolled else ""
     because = (
         Because(
             code=Code.OUTCOMES_PENDING,
@@ -91,7 +99,7 @@ def _wait(step: Step, awaited: tuple[Awaited, ...]) -> Decision:
         if step.waits_for_all
         else Because(
             code=Code.SLOTS_FULL,
-            text=f"every slot of level {step.tally.level} is taken, and {outcomes} not known yet: wait for them",
+            text=f"every slot of level {step.tally.level} is taken{infusions}; {outcomes} not known yet: wait for them",
         )
     )
     return Decision(action=Action.WAIT, level=step.tally.level, waiting_for=awaited, because=because)

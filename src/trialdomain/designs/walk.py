@@ -53,6 +53,8 @@ class Step:
     tally: Tally
     verdict: Verdict
     action: Action
+    slots: int
+    """How many may hold a slot there: 3, or 6."""
     waits_for_all: bool = False
     """Of a wait: for everybody pending at an open level, or only for those at the level in turn."""
 
@@ -81,13 +83,13 @@ def _step(still_open: Sequence[Tally], tally: Tally, verdict: Verdict, last_leve
     slots = COMPLETE if expanded else COHORT
     climbs = last_level is not None and tally.level > last_level
     if (climbs or verdict is Verdict.MTD) and any(level.pending for level in still_open):
-        return Step(tally, verdict, Action.WAIT, waits_for_all=True)
+        return Step(tally, verdict, Action.WAIT, slots, waits_for_all=True)
     if verdict is Verdict.MTD:
-        return Step(tally, verdict, Action.STOP)
+        return Step(tally, verdict, Action.STOP, slots)
     if tally.occupied >= slots:
-        return Step(tally, verdict, Action.WAIT)
+        return Step(tally, verdict, Action.WAIT, slots)
     if climbs:
-        return Step(tally, verdict, Action.ESCALATE)
+        return Step(tally, verdict, Action.ESCALATE, slots)
     if last_level is not None and tally.level < last_level:
-        return Step(tally, verdict, Action.DE_ESCALATE)
-    return Step(tally, verdict, Action.EXPAND if expanded and tally.occupied == COHORT else Action.ENROLL)
+        return Step(tally, verdict, Action.DE_ESCALATE, slots)
+    return Step(tally, verdict, Action.EXPAND if expanded and tally.occupied == COHORT else Action.ENROLL, slots)

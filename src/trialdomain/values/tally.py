@@ -1,5 +1,7 @@
 """How the participants of one dose level stand."""
 
+from collections.abc import Iterable
+
 import attrs
 from attrs.validators import ge
 
@@ -41,3 +43,19 @@ class Tally:
     def occupied(self) -> int:
         """The slots in use: who is not evaluable has given theirs back."""
         return self.enrolled + self.pending + self.evaluable
+
+
+def most_held(gave_back: Iterable[bool]) -> int:
+    """Count the most slots in use at once, from who has given theirs back, in the order in which they took them.
+
+    Somebody who gave their slot back held it all the same when taking it, and is taken to have given it back before the
+    next one took theirs.
+
+    >>> most_held([False, False, False, True]), most_held([True, False, False, False])
+    (4, 3)
+    """
+    most = kept = 0
+    for gone in gave_back:
+        most = max(most, kept + 1)
+        kept += not gone
+    return most

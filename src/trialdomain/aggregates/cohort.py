@@ -1,0 +1,206 @@
+"""A cohort: the participants of one dose level, its slots, its DLTs, and what was decided about it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import assert_never
+
+import attrs
+
+from trialdomain.designs.walk import CLOSING_DLTS, COHORT
+from trialdomain.errors import CommandRefused
+from trialdomain.events.cohort import (
+    Basis,
+    CohortExpanded,
+    CohortFact,
+    CohortOpened,
+    DltAttributed,
+    DltRevoked,
+    EnrollmentResumed,
+    EnrollmentStopped,
+    EscalationDecided,
+    MemberAssessed,
+    MemberInfused,
+    SlotFilled,
+    Stop,
+)
+from trialdomain.events.recorded import Recorded
+from trialdomain.protocol.trial_protocol import DoseLevel
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.decision import Action, Decision, MtdStatus
+from trialdomain.values.evaluation import Evaluation, Standing
+from trialdomain.values.text import FreeText
+
+
+class NoFreeSlot(CommandRefused):
+    """Somebody would enter a level whose slots are all taken."""
+
+    def __init__(self, *, level: int, slots: int) -> None:
+        super().__init__(
+            f"all {slots} slots of level {level} are taken: wait for an outcome, or record the escalation decision"
+        )
+        self.level, self.slots = level, slots
+
+
+class LevelNotOpen(CommandRefused):
+    """Somebody would enter a level that nobody has opened."""
+
+    def __init__(self, *, level: int) -> None:
+        super().__init__(f"level {level} is not open: record the escalation decision that opens it first")
+        self.level = level
+
+
+class EnrollmentIsStopped(CommandRefused):
+    """Somebody would enter a level that takes nobody any more."""
+
+    def __init__(self, *, level: int, cause: Stop) -> None:
+        super().__init__(
+            f"level {level} takes nobody: enrollment was stopped ({cause.value}); see the escalation state"
+        )
+        self.level, self.cause = level, cause
+
+
+class LessCautious(CommandRefused):
+    """People would decide what the rule forbids."""
+
+    def __init__(self, *, decided: Decision, recommended: Decision) -> None:
+        super().__init__(
+            f"{_words(decided)} was decided, but the rule allows {_words(recommended)} at most: decide that, or less"
+        )
+        self.decided, self.recommended = decided, recommended
+
+
+class RationaleMissing(CommandRefused):
+    """People decide otherwise than the rule, and do not say why."""
+
+    def __init__(self, *, decided: Decision, recommended: Decision) -> None:
+        super().__init__(
+            f"{_words(decided)} was decided where the rule says {_words(recommended)}: give the rationale as well"
+        )
+        self.decided, self.recommended = decided, recommended
+
+
+def _words(decision: Decision) -> str:
+    return decision.action.value if decision.level is None else f"{decision.action.value} (level {decision.level})"
+
+
+@attrs.frozen(kw_only=True)
+class MemberNow:
+    """What the casebook says of a member: what the cohort should know."""
+
+    subject: str
+    standing: Standing
+    infused_on: ClinicalTime | None
+    dlt: tuple[str, ClinicalTime] | None
+    """The event and its onset."""
+
+
+@attrs.define
+class Member:
+    """What the cohort knows of a member."""
+
+    standing: Standing | None = None
+    dlt: tuple[str, ClinicalTime] | None = None
+
+
+@attrs.define
+class Cohort:
+    """The state of one dose level, as its decisions need it."""
+
+    level: int
+    slots: int = 0
+    """How many slots people have opened here; 0 before the level is opened."""
+    members: dict[str, Member] = attrs.Factory(dict)
+    stopped: Stop | None = None
+
+    def apply(self, entry: Recorded[CohortFact]) -> None:
+        """Fold one more current entry. No rule is checked here: it has happened."""
+        match entry.fact:
+            case CohortOpened(slots=slots) | CohortExpanded(slots=slots):
+                self.slots = slots
+            case SlotFilled(subject=subject):
+                self.members[subject] = Member()
+            case MemberInfused(subject=subject, standing=standing) | MemberAssessed(subject=subject, standing=standing):
+                self.members.setdefault(subject, Member()).standing = standing
+            case DltAttributed(subject=subject, event=event, onset=onset):
+                self.members.setdefault(subject, Member()).dlt = (event, onset)
+            case DltRevoked(subject=subject):
+                self.members.setdefault(subject, Member()).dlt = None
+            case EnrollmentStopped(cause=cause):
+                self.stopped = cause
+            case EnrollmentResumed():
+                self.stopped = None
+            case EscalationDecided():
+                pass  # what it changes here stands in facts of its own
+            case _:
+                assert_never(entry.fact)
+
+    @property
+    def occupied(self) -> int:
+        """The slots in use: who is not evaluable has given theirs back."""
+        return sum(
+            member.standing is None or member.standing.evaluation is not Evaluation.NOT_EVALUABLE
+            for member in self.members.values()
+        )
+
+    def open(self, level: DoseLevel) -> Sequence[CohortFact]:
+        """Open the level with the slots of one cohort."""
+        return [] if self.slots else [CohortOpened(level=level.level, dose=level.dose, slots=COHORT)]
+
+    def expand(self, slots: int, *, why: FreeText) -> Sequence[CohortFact]:
+        """Give the level more slots."""
+        return [CohortExpanded(slots=slots, why=why)] if slots > self.slots else []
+
+    def fill_slot(self, subject: str) -> Sequence[CohortFact]:
+        """Take a slot for a participant; refuse where there is none."""
+        if not self.slots:
+            raise LevelNotOpen(level=self.level)
+        if self.stopped is not None:
+            raise EnrollmentIsStopped(level=self.level, cause=self.stopped)
+        if self.occupied >= self.slots:
+            raise NoFreeSlot(level=self.level, slots=self.slots)
+        return [SlotFilled(subject=subject)]
+
+    def decide_escalation(
+        self, *, recommended: Decision, decided: Decision, basis: Basis, by: str, rationale: FreeText | None
+    ) -> Sequence[CohortFact]:
+        """Record what people decided; refuse anything less cautious than the rule."""
+        if decided.bare != recommended.bare:
+            if _boldness(decided) > _boldness(recommended) or decided.mtd.status is not MtdStatus.OPEN:
+                raise LessCautious(decided=decided, recommended=recommended)
+            if rationale is None:
+                raise RationaleMissing(decided=decided, recommended=recommended)
+        return [
+            EscalationDecided(recommended=recommended, decided=decided, basis=basis, by=by, rationale=rationale),
+        ]
+
+    def settle(self, members: Mapping[str, MemberNow], *, about: str) -> Sequence[CohortFact]:
+        """Record what the casebook says of a member and the cohort does not know, and whether that closes the level."""
+        facts = list(self._learn(members[about])) if about in members else []
+        dlts = sum(now.dlt is not None for now in members.values())
+        if dlts >= CLOSING_DLTS and self.stopped is None:
+            facts.append(EnrollmentStopped(cause=Stop.SECOND_DLT))
+        elif dlts < CLOSING_DLTS and self.stopped is Stop.SECOND_DLT:
+            facts.append(EnrollmentResumed(cause=Stop.SECOND_DLT))
+        return facts
+
+    def _learn(self, now: MemberNow) -> Iterator[CohortFact]:
+        known = self.members.get(now.subject, Member())
+        if now.infused_on is None:
+            return
+        if known.standing is None:
+            yield MemberInfused(subject=now.subject, on=now.infused_on, standing=now.standing)
+        elif known.standing.evaluation is not now.standing.evaluation:
+            yield MemberAssessed(subject=now.subject, standing=now.standing)
+        if now.dlt and known.dlt != now.dlt:
+            event, onset = now.dlt
+            yield DltAttributed(subject=now.subject, event=event, onset=onset)
+        elif known.dlt and now.dlt is None:
+            yield DltRevoked(subject=now.subject, why="no current adverse event qualifies any more")
+
+
+_CAUTION = (Action.STOP, Action.DE_ESCALATE, Action.WAIT, Action.ENROLL, Action.ESCALATE)
+
+
+def _boldness(decision: Decision) -> tuple[int, int]:
+    """Order decisions from the most cautious: stop, de-escalate, wait, treat at the level, escalate."""
+    action = Action.ENROLL if decision.action is Action.EXPAND else decision.action
+    return _CAUTION.index(action), decision.level or 0

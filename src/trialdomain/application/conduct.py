@@ -1,0 +1,126 @@
+"""How every use case runs: decide on what is known now, seal, append, and decide again when something moved."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from trialdomain.application.view import Drafts, View, drafts_in
+from trialdomain.errors import CommandRefused
+from trialdomain.events.participant import ParticipantFact
+from trialdomain.events.recorded import Entry, Meta
+from trialdomain.events.trial import Role, TrialRegistered, UserRegistered
+from trialdomain.storage.codec import fingerprint, utc
+from trialdomain.storage.mapper import StoredEvent, entry_of, stored_of
+from trialdomain.storage.sqlite import Command, SQLiteRecorder, StreamMoved
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.ids import check_id, trial_stream
+from trialdomain.version import __version__
+
+Clock: TypeAlias = Callable[[], datetime]
+_ATTEMPTS = 8
+"""How often a decision is taken again after something it read has moved."""
+
+
+class InTheFuture(CommandRefused):
+    """Something is recorded of a day that has not come yet."""
+
+    def __init__(self, *, when: ClinicalTime, today: date) -> None:
+        super().__init__(f"{when} lies in the future: it is {today} at the site; correct the date")
+        self.when, self.today = when, today
+
+
+@attrs.frozen(kw_only=True)
+class User:
+    """Somebody who acts in a trial."""
+
+    id: str
+    name: str
+    role: Role
+    organization: str
+
+
+@attrs.frozen
+class Conduct:
+    """Who acts in which trial of which log, by which clock."""
+
+    trial: str
+    user: User
+    recorder: SQLiteRecorder
+    clock: Clock
+    new_id: Callable[[], str]
+
+    def run(
+        self, name: str, request: object, decide: Callable[[View], Drafts], command_id: str | None
+    ) -> Sequence[Entry]:
+        """Decide on what is known now, and append; when something that was read has moved, decide again."""
+        command = Command(
+            id=check_id("command", command_id or self.new_id()), request=fingerprint(name, self.user.id, request)
+        )
+        for attempt in range(1, _ATTEMPTS + 1):
+            done = self.recorder.recorded_before(self.trial, command)
+            if done is not None:
+                return self._entries(done.positions)
+            view = View(self.trial, self.recorder)
+            drafts = decide(view)
+            if not drafts and command_id is None:
+                return []
+            stored = self._sealed(view, drafts, command)
+            try:
+                appended = self.recorder.append(self.trial, stored, read=view.read, command=command)
+            except StreamMoved:
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                return self._entries(appended.positions)
+        raise AssertionError("unreachable")
+
+    def _sealed(self, view: View, drafts: Drafts, command: Command) -> list[StoredEvent]:
+        """Put drafts into their envelopes, after who acts with which software where that is new."""
+        user = UserRegistered(
+            user=self.user.id, name=self.user.name, role=self.user.role, organization=self.user.organization
+        )
+        introduced = drafts_in(
+            trial_stream(self.trial), view.trial.introduce(user, software=__version__) if drafts else []
+        )
+        first = [draft for draft in drafts if isinstance(draft.fact, TrialRegistered)]
+        whole = [*first, *introduced, *(draft for draft in drafts if draft not in first)]
+        recorded_at = utc(self.clock())
+        versions = dict(view.read)
+        sealed = []
+        for part, draft in enumerate(whole, start=1):
+            versions[draft.stream] = version = versions.get(draft.stream, 0) + 1
+            meta = Meta(
+                recorded_at=recorded_at,
+                user=self.user.id,
+                command=command.id,
+                part=part,
+                parts=len(whole),
+                caused_by=draft.caused_by,
+                corrects=draft.corrects,
+                reason=draft.reason,
+                deviation=draft.deviation,
+            )
+            sealed.append(stored_of(draft.stream, version, draft.fact, meta))
+        return sealed
+
+    def _entries(self, positions: range) -> Sequence[Entry]:
+        if not positions:
+            return []
+        first, last = positions[0], positions[-1]
+        return [entry_of(stored) for stored in self.recorder.in_log_order(self.trial, after=first - 1, until=last)]
+
+    def today(self, view: View) -> date:
+        """Give the calendar day at the site."""
+        zone = view.protocol.zone
+        return self.clock().astimezone(ZoneInfo(zone) if zone else None).date()
+
+
+def refuse_future(fact: ParticipantFact, today: date) -> None:
+    """Refuse a fact with a date that has not come yet."""
+    for field in attrs.fields(type(fact)):
+        when = getattr(fact, field.name)
+        if isinstance(when, ClinicalTime) and when.first > today:
+            raise InTheFuture(when=when, today=today)

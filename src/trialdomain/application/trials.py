@@ -1,0 +1,102 @@
+"""A log that trials are recorded in, and one trial of it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Self
+from uuid import uuid4
+
+import attrs
+
+from trialdomain.aggregates.trial import TrialUnknown
+from trialdomain.application.conduct import Clock, Conduct, User
+from trialdomain.application.desk import Desk
+from trialdomain.errors import InputInvalid
+from trialdomain.history import History, KnownAt, history_of
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+
+
+class AddressUnknown(InputInvalid):
+    """A log was named in a way that this version does not know."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return str(uuid4())
+
+
+class Trials:
+    """A log that trials are recorded in."""
+
+    def __init__(self, recorder: SQLiteRecorder, *, clock: Clock = _now, new_id: Callable[[], str] = _new_id) -> None:
+        self._recorder, self._clock, self._new_id = recorder, clock, new_id
+
+    @classmethod
+    def open(cls, address: str, *, clock: Clock = _now, new_id: Callable[[], str] = _new_id) -> "Trials":
+        """Open ``sqlite:///FILE``, made when it does not exist, or ``memory:``.
+
+        Args:
+            address: where the log is.
+            clock: gives the time that entries are recorded at, with an offset.
+            new_id: gives the id of a command that comes without one.
+
+        Raises:
+            LogUnusable: the file is something else, or from a newer version; it is not touched.
+        """
+        scheme, _, path = address.partition(":")
+        if address == "memory:":
+            return cls(SQLiteRecorder(MEMORY), clock=clock, new_id=new_id)
+        if scheme == "sqlite" and path.startswith("///") and len(path) > len("///"):
+            return cls(SQLiteRecorder(path.removeprefix("///")), clock=clock, new_id=new_id)
+        raise AddressUnknown(f"{address!r} is no address of a log: write sqlite:///FILE or memory:")
+
+    def register(self, protocol: TrialProtocol, *, by: User, command_id: str | None = None) -> "TrialHandle":
+        """Begin to record a trial; level 1 opens with the slots of one cohort.
+
+        Raises:
+            TrialAlreadyRegistered: the log has the trial already.
+        """
+        handle = TrialHandle(protocol.trial, self._recorder, self._clock, self._new_id)
+        handle.acting(by).register(protocol, command_id=command_id)
+        return handle
+
+    def trial(self, trial: str) -> "TrialHandle":
+        """Take up a trial that the log has.
+
+        Raises:
+            TrialUnknown: the log has no such trial.
+        """
+        if self._recorder.head(trial) == 0:
+            raise TrialUnknown(trial=trial)
+        return TrialHandle(trial, self._recorder, self._clock, self._new_id)
+
+    def close(self) -> None:
+        """Wait for whoever is at work, and let go of the log."""
+        self._recorder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@attrs.frozen
+class TrialHandle:
+    """One trial of an open log."""
+
+    trial: str
+    _recorder: SQLiteRecorder
+    _clock: Clock
+    _new_id: Callable[[], str]
+
+    def acting(self, user: User) -> "Desk":
+        """Act in the trial as somebody; each entry says who."""
+        return Desk(Conduct(self.trial, user, self._recorder, self._clock, self._new_id))
+
+    def history(self, *, known_at: KnownAt | None = None) -> History:
+        """Look at the trial as it was known at a position or a time; by default, as it is known now."""
+        return history_of(self._recorder, self.trial, known_at=known_at)

@@ -1,0 +1,97 @@
+"""What one decision reads of a trial, at one position, and the version of every stream that it has read."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, TypeAlias
+
+from trialdomain.aggregates.cohort import Cohort
+from trialdomain.aggregates.participant import Participant
+from trialdomain.aggregates.trial import Trial, TrialUnknown
+from trialdomain.events.entries import current_entries
+from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Recorded
+from trialdomain.projections.casebook import Casebook, read_casebook
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.storage.mapper import entry_of
+from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.ids import cohort_stream, participant_stream, trial_stream
+
+Drafts: TypeAlias = list[Draft[Fact]]
+
+
+def drafts_in(stream: str, facts: Sequence[Fact], *, caused_by: EntryRef | None = None) -> Drafts:
+    """Put facts into a stream."""
+    return [Draft(stream=stream, fact=fact, caused_by=caused_by) for fact in facts]
+
+
+class View:
+    """The trial as it was when one decision began to read it."""
+
+    def __init__(self, trial: str, recorder: SQLiteRecorder) -> None:
+        self.id, self._recorder = trial, recorder
+        self.position = recorder.head(trial)
+        self.read: dict[str, int] = {}
+        self.trial = Trial()
+        self._fold(trial_stream(trial), self.trial.apply)
+
+    @property
+    def protocol(self) -> TrialProtocol:
+        """The protocol in force.
+
+        Raises:
+            TrialUnknown: nothing is recorded of the trial.
+        """
+        if self.trial.protocol is None:
+            raise TrialUnknown(trial=self.id)
+        return self.trial.protocol
+
+    def participant(self, subject: str) -> Participant:
+        """Load one participant."""
+        participant = Participant(subject)
+        self._fold(participant_stream(self.id, subject), participant.apply)
+        return participant
+
+    def cohorts(self) -> dict[int, Cohort]:
+        """Load every dose level."""
+        cohorts = {level.level: Cohort(level.level) for level in self.protocol.levels}
+        for level, cohort in cohorts.items():
+            self._fold(cohort_stream(self.id, level), cohort.apply)
+        return cohorts
+
+    def casebook(self, *, on: date, following: Sequence[Draft[Any]] = ()) -> Casebook:
+        """Read everybody's case, as it will be once some drafts are recorded.
+
+        What others record of a participant meanwhile, if it changes a count, changes a cohort's stream as well. Those
+        streams are in the read set, so the append finds out.
+        """
+        streams: dict[str, list[Entry]] = {}
+        for entry in map(entry_of, self._recorder.in_stream_order(self.id, until=self.position)):
+            streams.setdefault(entry.stream, []).append(entry)
+        for draft in following:
+            stream = streams.setdefault(draft.stream, [])
+            stream.append(self._as_entry(draft, version=len(stream) + 1))
+        return read_casebook((entry for stream in streams.values() for entry in stream), on=on)
+
+    def ref(self, draft: Draft[Any]) -> EntryRef:
+        """Name the entry that a draft will become, if it is the first in its stream."""
+        return EntryRef(draft.stream, self.read.get(draft.stream, 0) + 1)
+
+    def _as_entry(self, draft: Draft[Any], *, version: int) -> Entry:
+        meta = Meta(
+            recorded_at=datetime.min.replace(tzinfo=UTC), user="", command="", part=1, parts=1, corrects=draft.corrects
+        )
+        return Recorded(
+            trial=self.id,
+            position=self.position + 1,
+            stream=draft.stream,
+            version=version,
+            meta=meta,
+            fact=draft.fact,
+        )
+
+    def _fold(self, stream: str, apply: Callable[[Any], None]) -> None:
+        entries = [
+            entry_of(stored) for stored in self._recorder.select_events(stream) if stored.position <= self.position
+        ]
+        self.read[stream] = len(entries)
+        for entry in current_entries(entries):
+            apply(entry)

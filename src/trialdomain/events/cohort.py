@@ -1,0 +1,136 @@
+"""Facts about one dose level: its slots, the DLTs attributed to it, and what was decided about it."""
+
+from datetime import date
+from enum import Enum
+from typing import TypeAlias
+
+import attrs
+from attrs.validators import ge
+
+from trialdomain.protocol.trial_protocol import Design
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.decision import Decision
+from trialdomain.values.dose import Dose
+from trialdomain.values.evaluation import Standing
+from trialdomain.values.tally import Tally
+from trialdomain.values.text import FreeText, plain_text
+
+
+class Stop(Enum):
+    """What stopped enrollment at a level."""
+
+    SECOND_DLT = "second-dlt"
+    DECISION = "decision"
+    SUSPENSION = "suspension"
+
+
+@attrs.frozen(kw_only=True)
+class CohortOpened:
+    """A dose level takes participants, so many at first."""
+
+    level: int = attrs.field(validator=ge(1))
+    dose: Dose | None
+    slots: int = attrs.field(validator=ge(1))
+
+
+@attrs.frozen(kw_only=True)
+class CohortExpanded:
+    """The level was given more slots; the number is the new total."""
+
+    slots: int = attrs.field(validator=ge(1))
+    why: FreeText
+
+
+@attrs.frozen(kw_only=True)
+class SlotFilled:
+    """A participant holds a slot of this level."""
+
+    subject: str = attrs.field(validator=plain_text)
+
+
+@attrs.frozen(kw_only=True)
+class MemberInfused:
+    """A participant was infused at this level."""
+
+    subject: str = attrs.field(validator=plain_text)
+    on: ClinicalTime
+    standing: Standing
+
+
+@attrs.frozen(kw_only=True)
+class DltAttributed:
+    """A participant counts as one with DLT at this level, for this adverse event."""
+
+    subject: str = attrs.field(validator=plain_text)
+    event: str = attrs.field(validator=plain_text)
+    onset: ClinicalTime
+
+
+@attrs.frozen(kw_only=True)
+class DltRevoked:
+    """A participant no longer counts as one with DLT at this level."""
+
+    subject: str = attrs.field(validator=plain_text)
+    why: str = attrs.field(validator=plain_text)
+
+
+@attrs.frozen(kw_only=True)
+class MemberAssessed:
+    """A participant's evaluation changed."""
+
+    subject: str = attrs.field(validator=plain_text)
+    standing: Standing
+
+
+@attrs.frozen(kw_only=True)
+class EnrollmentStopped:
+    """The level takes nobody any more, nor does any level above it."""
+
+    cause: Stop
+
+
+@attrs.frozen(kw_only=True)
+class EnrollmentResumed:
+    """What had stopped enrollment no longer holds."""
+
+    cause: Stop
+
+
+@attrs.frozen(kw_only=True)
+class Basis:
+    """What a decision rested on, so that it can be taken again later."""
+
+    design: Design
+    protocol_version: str = attrs.field(validator=plain_text)
+    tallies: tuple[Tally, ...]
+    last_level: int | None
+    position: int = attrs.field(validator=ge(1))
+    """The last position of the trial that had been read."""
+    on: date
+    """The calendar day for which windows were judged."""
+
+
+@attrs.frozen(kw_only=True)
+class EscalationDecided:
+    """People decided how to go on; the fact stands in the stream of the level that is in turn, or was last."""
+
+    recommended: Decision
+    decided: Decision
+    basis: Basis
+    by: str = attrs.field(validator=plain_text)
+    rationale: FreeText | None = None
+    """Why, where the decision is not the recommended one."""
+
+
+CohortFact: TypeAlias = (
+    CohortOpened
+    | CohortExpanded
+    | SlotFilled
+    | MemberInfused
+    | DltAttributed
+    | DltRevoked
+    | MemberAssessed
+    | EnrollmentStopped
+    | EnrollmentResumed
+    | EscalationDecided
+)

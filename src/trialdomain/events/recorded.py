@@ -1,0 +1,88 @@
+"""The envelope: what is recorded with every fact, and by the system alone."""
+
+from datetime import datetime
+from typing import Generic, TypeAlias, TypeVar
+
+import attrs
+
+from trialdomain.events.cohort import CohortFact
+from trialdomain.events.participant import ParticipantFact
+from trialdomain.events.trial import TrialFact
+
+Fact: TypeAlias = TrialFact | CohortFact | ParticipantFact
+F_co = TypeVar("F_co", covariant=True)
+
+
+@attrs.frozen
+class EntryRef:
+    """Another entry of the same trial."""
+
+    stream: str
+    version: int
+
+
+@attrs.frozen(kw_only=True)
+class Meta:
+    """Who recorded a fact, when, in which command, and why; what is absent is not stored."""
+
+    recorded_at: datetime
+    """UTC, from the system's clock, one for each command: never from the caller."""
+    user: str
+    command: str
+    part: int
+    """Which entry of its command this is, from 1."""
+    parts: int
+    caused_by: EntryRef | None = None
+    """The entry that this one follows from."""
+    corrects: int | None = None
+    """The version, in the same stream, that this entry restates."""
+    reason: str | None = None
+    deviation: str | None = None
+    """Why a rule of conduct was broken, where one was."""
+
+
+@attrs.frozen(kw_only=True)
+class Draft(Generic[F_co]):
+    """A fact about to be appended to a stream, and what its envelope will say besides the system's part."""
+
+    stream: str
+    fact: F_co
+    caused_by: EntryRef | None = None
+    corrects: int | None = None
+    reason: str | None = None
+    deviation: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Recorded(Generic[F_co]):
+    """A fact as it stands in the log.
+
+    It is an event to the ``eventsourcing`` library as well, whose names for its place it has.
+    """
+
+    trial: str
+    position: int
+    """Its place in the trial's log, from 1, without gaps; one more than its leaf's index in the tree."""
+    stream: str
+    version: int
+    """Its place in its stream, from 1, without gaps."""
+    meta: Meta
+    fact: F_co
+
+    @property
+    def originator_id(self) -> str:
+        """The stream, in the words of the ``eventsourcing`` library."""
+        return self.stream
+
+    @property
+    def originator_version(self) -> int:
+        """The version, in the words of the ``eventsourcing`` library."""
+        return self.version
+
+    @property
+    def ref(self) -> EntryRef:
+        """How another entry names this one."""
+        return EntryRef(self.stream, self.version)
+
+
+Entry: TypeAlias = Recorded[Fact]

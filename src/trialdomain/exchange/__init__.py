@@ -1,0 +1,1 @@
+"""Logs and protocols as files: read strictly, written so that others can verify them."""

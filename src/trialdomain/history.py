@@ -1,0 +1,201 @@
+"""The one read face: every answer about a trial, as it was known at one moment."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self, TypeAlias
+from zoneinfo import ZoneInfo
+
+import attrs
+from typing_extensions import override
+
+from trialdomain.errors import InputInvalid, LogUnusable
+from trialdomain.events.recorded import Entry
+from trialdomain.events.trial import SoftwareChanged, TrialRegistered, UserRegistered
+from trialdomain.exchange.jsonl import read_jsonl
+from trialdomain.projections.casebook import Casebook, read_casebook
+from trialdomain.projections.dlt_counts import DltCounts, dlt_counts
+from trialdomain.projections.escalation import Escalation, escalation
+from trialdomain.storage.mapper import entry_of
+from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+
+KnownAt: TypeAlias = int | datetime
+_SQLITE_HEADER = b"SQLite format 3\x00"
+_LARGEST_IN_MEMORY = 64 * 1024 * 1024
+
+
+class MomentInvalid(InputInvalid):
+    """A question was asked about a moment that the log cannot answer."""
+
+
+@attrs.frozen
+class History:
+    """A trial as it was known at one moment, which is chosen once; then ask.
+
+    ``on`` is the calendar day, at the site, for which windows are judged.
+    """
+
+    trial: str
+    position: int
+    """The last position that was known."""
+    _entries: Callable[[], Iterator[Entry]]
+    _zone: tzinfo
+    """The site's, or UTC where the protocol does not know it."""
+    _latest_day: date | None = None
+    """The site's day of the moment, where one was chosen: nothing later can be judged from it."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every entry that was known, the trial's own stream first, then stream by stream."""
+        return self._entries()
+
+    def dlt_counts(self, *, on: date) -> DltCounts:
+        """Count the participants with DLT, and everybody else, level by level."""
+        return dlt_counts(self._book(on), on=on)
+
+    def escalation(self, *, on: date) -> Escalation | None:
+        """Ask the protocol's design what next; None when the protocol has none."""
+        return escalation(self._book(on), on=on)
+
+    def last_day(self) -> date:
+        """Give the site's day of the last entry that says more than who acted with which software."""
+        moments = (
+            entry.meta.recorded_at
+            for entry in self.entries()
+            if not isinstance(entry.fact, UserRegistered | SoftwareChanged)
+        )
+        return max(moments).astimezone(self._zone).date()
+
+    def _book(self, on: date) -> Casebook:
+        if self._latest_day is not None and on > self._latest_day:
+            raise MomentInvalid(
+                f"{on} is after {self._latest_day}, the day that was asked about: choose an earlier day"
+            )
+        return read_casebook(self.entries(), on=on)
+
+
+@attrs.frozen
+class LoggedTrial:
+    """One trial of a log."""
+
+    trial: str
+    _recorder: SQLiteRecorder
+
+    def history(self, *, known_at: KnownAt | None = None) -> History:
+        """Look at the trial as it was known at a position or a time; by default, as it is known now.
+
+        A time means the last position recorded at or before it. A moment inside a command moves back to its start:
+        nobody ever knew half of it.
+
+        Raises:
+            MomentInvalid: a time without an offset, or a position that the log does not have.
+        """
+        return history_of(self._recorder, self.trial, known_at=known_at)
+
+
+def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None = None) -> History:
+    """Look at a trial in a recorder, as it was known at one moment.
+
+    Raises:
+        MomentInvalid: the trial was not registered then, or the moment is none that the log has.
+    """
+    head = recorder.head(trial)
+    position, moment = (head, None) if known_at is None else _cut(recorder, trial, head, known_at)
+    if not position:
+        raise MomentInvalid(f"nothing was known of trial {trial} at {known_at}: choose a later moment")
+    zone = _zone(recorder, trial)
+
+    def entries() -> Iterator[Entry]:
+        return map(entry_of, recorder.in_stream_order(trial, until=position))
+
+    return History(trial, position, entries, zone, moment and moment.astimezone(zone).date())
+
+
+def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> tuple[int, datetime]:
+    """Find the last position that was known at a moment, and when the moment was; a command is known whole or not."""
+    if isinstance(known_at, datetime):
+        if known_at.tzinfo is None:
+            raise MomentInvalid(f"{known_at} has no offset: say which zone the time is in")
+        known = (e.position for e in map(entry_of, recorder.in_log_order(trial)) if e.meta.recorded_at <= known_at)
+        position = max(known, default=0)
+    elif 1 <= known_at <= head:
+        position = known_at
+    else:
+        raise MomentInvalid(f"position {known_at} is not in the log of trial {trial}: it has positions 1 to {head}")
+    moment = known_at if isinstance(known_at, datetime) else None
+    for entry in map(entry_of, recorder.in_log_order(trial, after=position - 1, until=position)):
+        whole = entry.meta.part == entry.meta.parts
+        return position if whole else position - entry.meta.part, moment or entry.meta.recorded_at
+    return 0, known_at if isinstance(known_at, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def _zone(recorder: SQLiteRecorder, trial: str) -> tzinfo:
+    for stored in recorder.select_events(trial, limit=1):
+        fact = entry_of(stored).fact
+        if isinstance(fact, TrialRegistered) and fact.protocol.zone:
+            return ZoneInfo(fact.protocol.zone)
+    return UTC
+
+
+class Log(Mapping[str, LoggedTrial]):
+    """The trials of a log that is read and not written; close it, or use it in a ``with`` statement."""
+
+    def __init__(self, recorder: SQLiteRecorder, folder: "TemporaryDirectory[str] | None" = None) -> None:
+        self._recorder, self._folder = recorder, folder
+
+    @override
+    def __getitem__(self, trial: str) -> LoggedTrial:
+        if trial not in self._recorder.trials():
+            raise KeyError(trial)
+        return LoggedTrial(trial, self._recorder)
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._recorder.trials())
+
+    @override
+    def __len__(self) -> int:
+        return len(self._recorder.trials())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def recorder(self) -> SQLiteRecorder:
+        """Where the entries are, for an export."""
+        return self._recorder
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._recorder.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def read_log(path: str | Path) -> Log:
+    """Open a log for reading: a SQLite file, or an exported JSONL file, plain or gzip.
+
+    Raises:
+        LogUnusable: the file is neither.
+        LogCorrupt: the file was exported, and changed since.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(_SQLITE_HEADER))
+        size = path.stat().st_size
+    except OSError as error:
+        raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
+    if header == _SQLITE_HEADER:
+        return Log(SQLiteRecorder(path, readonly=True))
+    folder = None if size <= _LARGEST_IN_MEMORY else TemporaryDirectory()
+    log = Log(SQLiteRecorder(MEMORY if folder is None else Path(folder.name) / "log.db"), folder)
+    try:
+        read_jsonl(path, log.recorder)
+    except BaseException:
+        log.close()
+        raise
+    return log

@@ -1,0 +1,1 @@
+"""Derivations over a casebook: pure functions of what each participant's current entries say."""

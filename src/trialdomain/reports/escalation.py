@@ -1,0 +1,88 @@
+"""The escalation state and the DLT counts, as JSON for programs and as tables for people."""
+
+from collections.abc import Iterator
+
+from trialdomain.projections.dlt_counts import DltCounts, Member
+from trialdomain.projections.escalation import Escalation
+from trialdomain.reports.decision import Json, decision_json, decision_lines, tallies_table
+from trialdomain.reports.table import Table
+from trialdomain.values.tally import Tally
+
+
+def escalation_json(state: Escalation | None) -> Json:
+    """Give the decision with the entries that it rests on; null for a protocol without a design."""
+    if state is None:
+        return None
+    return decision_json(state.decision) | {"evidence": list(state.evidence)}
+
+
+def dlt_json(counts: DltCounts) -> Json:
+    """Give every level's counts, with its participants."""
+    return {
+        "levels": [
+            _tally_json(tally)
+            | {"participants": {m.subject: _member_json(m) for m in counts.members if m.level == tally.level}}
+            for tally in counts.tallies
+        ],
+        "unassigned": {member.subject: _member_json(member) for member in counts.unassigned},
+    }
+
+
+def _tally_json(tally: Tally) -> dict[str, Json]:
+    return {
+        "level": tally.level,
+        "enrolled": tally.enrolled,
+        "treated": tally.treated,
+        "evaluable": tally.evaluable,
+        "pending": tally.pending,
+        "not_evaluable": tally.not_evaluable,
+        "dlts": tally.dlts,
+    }
+
+
+def _member_json(member: Member) -> Json:
+    dlt = member.dlt
+    return {
+        "evaluation": member.standing.evaluation.value,
+        "reason": member.standing.reason.value,
+        "infused_on": None if member.infused_on is None else member.infused_on.text,
+        "window_last": None if member.window_last is None else member.window_last.isoformat(),
+        "dlt": None
+        if dlt is None
+        else {"event": dlt.event, "term": dlt.term, "grade": dlt.grade, "onset": dlt.onset.text},
+        "evidence": list(member.evidence),
+    }
+
+
+def members_table(counts: DltCounts) -> Table:
+    """Show where every participant stands."""
+    return Table(
+        title="Participants",
+        columns=("subject", "level", "infused", "window to", "evaluation", "DLT", "entries"),
+        rows=tuple(
+            (
+                member.subject,
+                str(member.level or "none"),
+                "" if member.infused_on is None else member.infused_on.text,
+                "" if member.window_last is None else member.window_last.isoformat(),
+                f"{member.standing.evaluation.value}: {member.standing.reason.value}",
+                "" if member.dlt is None else f"{member.dlt.term}, grade {member.dlt.grade}, {member.dlt.onset}",
+                ", ".join(map(str, member.evidence)),
+            )
+            for member in (*counts.members, *counts.unassigned)
+        ),
+    )
+
+
+def escalation_tables(state: Escalation) -> Iterator[Table]:
+    """Show the levels, then the participants."""
+    yield tallies_table(state.counts.tallies, state.decision)
+    yield members_table(state.counts)
+
+
+def escalation_lines(state: Escalation | None) -> Iterator[str]:
+    """Say what next, what the MTD is, and what is still needed."""
+    if state is None:
+        yield "no escalation in this protocol"
+        return
+    yield from decision_lines(state.decision)

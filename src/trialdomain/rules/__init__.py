@@ -1,0 +1,1 @@
+"""Judgements: pure functions from facts and the protocol to an answer."""

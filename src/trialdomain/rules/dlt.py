@@ -1,0 +1,85 @@
+"""Whether an adverse event is dose-limiting, and from when.
+
+Source: NCT06245746, primary outcome DLT: an adverse event possibly, likely or definitely related to the infusion, from
+the day of the infusion to 14 days after it. How grades, worsening and partial dates are read is this library's choice.
+"""
+
+from datetime import date, timedelta
+
+import attrs
+
+from trialdomain.events.participant import Infused
+from trialdomain.protocol.trial_protocol import DltRule
+from trialdomain.rules.adverse_event import AdverseEvent
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.toxicity import Agent, Relatedness
+
+
+@attrs.frozen
+class Window:
+    """The observation window of one infusion, in elapsed calendar days at the site, both ends inclusive."""
+
+    first: date
+    last: date
+    opened_at: ClinicalTime
+    """The start of the infusion."""
+
+    @classmethod
+    def of(cls, infusion: Infused, rule: DltRule) -> "Window":
+        """Open the window on the day of the infusion, which is day 0."""
+        first = infusion.started_at.first
+        return cls(first, first + timedelta(days=rule.window_days), infusion.started_at)
+
+    def allows(self, when: ClinicalTime) -> bool:
+        """Say whether any day that a date allows lies in the window; a time before the infusion does not."""
+        if self.precedes(when):
+            return False
+        return when.first <= self.last and when.last >= self.first
+
+    def precedes(self, when: ClinicalTime) -> bool:
+        """Say whether something is known to have been before the infusion."""
+        if when.last < self.first:
+            return True
+        started, at = self.opened_at.at, when.at
+        comparable = started and at and (started.tzinfo is None) == (at.tzinfo is None)
+        return bool(comparable and at and started and when.day == self.first and at < started)
+
+
+@attrs.frozen(kw_only=True)
+class Qualifying:
+    """An event that counts, or would count once its relatedness is assessed."""
+
+    event: AdverseEvent
+    onset: ClinicalTime
+    """The first date in the window on which its grade qualifies."""
+    relatedness: Relatedness
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the onset is partial: it counts until the date is completed."""
+        return self.onset.day is None
+
+    @property
+    def assessed(self) -> bool:
+        """Whether anybody has judged the relatedness."""
+        return self.relatedness is not Relatedness.NOT_ASSESSED
+
+
+def qualifying(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Qualifying | None:
+    """Judge one event; None when it is no DLT, whatever its relatedness turns out to be."""
+    relatedness = event.relatedness(Agent.INFUSION)
+    if relatedness not in (*rule.related, Relatedness.NOT_ASSESSED):
+        return None
+    onset = _onset(event, Window.of(infusion, rule), rule)
+    return None if onset is None else Qualifying(event=event, onset=onset, relatedness=relatedness)
+
+
+def _onset(event: AdverseEvent, window: Window, rule: DltRule) -> ClinicalTime | None:
+    """Find the first date in the window on which the grade qualifies."""
+    before = 0
+    for graded in event.grades():
+        if window.precedes(graded.on):
+            before = graded.grade
+        elif graded.grade >= rule.min_grade and graded.grade > before and window.allows(graded.on):
+            return graded.on if rule.worsening or not window.precedes(event.onset) else None
+    return None

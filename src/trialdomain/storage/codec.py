@@ -1,0 +1,115 @@
+"""Between entries and the bytes that are stored and hashed.
+
+A state is RFC 8785 canonical JSON: ``{"fact":{...},"meta":{...}}`` with sorted keys, decimals and times as strings, and
+no binary floats. So an export can carry it as nested JSON, ``jq -cS`` gives back the hashed bytes, and anyone can
+verify a log without this software. Only known stored names are decoded; a name is never resolved to a module.
+"""
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Annotated, Any, Generic, TypeVar
+
+import attrs
+import msgspec
+
+from trialdomain.errors import LogCorrupt
+from trialdomain.events.recorded import EntryRef, Fact, Meta
+from trialdomain.events.registry import NAMES
+from trialdomain.values.clinical_time import ClinicalTime
+
+T = TypeVar("T")
+_LARGEST_STATE = 4 * 1024 * 1024
+
+
+class StateMalformed(LogCorrupt):
+    """An entry's stored name or state cannot be read."""
+
+    def __init__(self, *, name: str, why: str) -> None:
+        super().__init__(f"an entry named {name[:80]!r} cannot be read: {why[:400]}")
+        self.name, self.why = name, why
+
+
+class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The envelope on the wire; what is absent is not stored."""
+
+    recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    user: str
+    command: str
+    part: int
+    parts: int
+    caused_by: EntryRef | None = None
+    corrects: int | None = None
+    reason: str | None = None
+    deviation: str | None = None
+
+
+class _State(msgspec.Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
+    fact: T
+    meta: _Meta
+
+
+_META_FIELDS = tuple(field.name for field in attrs.fields(Meta))
+
+
+def _encode_other(value: object) -> str:
+    if isinstance(value, ClinicalTime):
+        return value.text
+    raise TypeError(f"{type(value).__name__} has no stored form")
+
+
+def _decode_other(kind: type, value: object) -> object:
+    if kind is ClinicalTime and isinstance(value, str):
+        return ClinicalTime(value)
+    raise TypeError(f"{kind.__name__} has no stored form")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_encode_other, order="sorted", decimal_format="string")
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    name: msgspec.json.Decoder(_State[kind], dec_hook=_decode_other)  # type: ignore[valid-type]  # a class made at run time
+    for kind, name in NAMES.items()
+}
+
+
+def encode(fact: Fact, meta: Meta) -> tuple[str, bytes]:
+    """Give the stored name and the state of an entry."""
+    wire = _Meta(*(getattr(meta, name) for name in _META_FIELDS))
+    return NAMES[type(fact)], _ENCODER.encode(_State(fact=fact, meta=wire))
+
+
+def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta]:
+    """Read an entry back.
+
+    Args:
+        name: the stored name, with its version.
+        state: the bytes as stored.
+        strict: also refuse bytes that this library would have written otherwise: unknown or duplicate keys, other
+            spellings of a number. Reading a log from elsewhere is strict.
+
+    Raises:
+        StateMalformed: an unknown name, or a state that is not one of its facts.
+    """
+    decoder = _DECODERS.get(name)
+    if decoder is None:
+        raise StateMalformed(name=name, why="this version of trialdomain knows no such name; a newer one may")
+    if len(state) > _LARGEST_STATE:
+        raise StateMalformed(name=name, why=f"its state has {len(state)} bytes, more than any fact can have")
+    try:
+        wire = decoder.decode(state)
+    except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        raise StateMalformed(name=name, why=str(error) or type(error).__name__) from None
+    if strict and _ENCODER.encode(wire) != state:
+        raise StateMalformed(
+            name=name, why="its state is not in canonical form, or has keys that its fact does not have"
+        )
+    fact: Fact = wire.fact
+    return fact, Meta(**{field: getattr(wire.meta, field) for field in _META_FIELDS})
+
+
+def fingerprint(*request: object) -> bytes:
+    """Hash a request, so that the same one is recognised when it comes again."""
+    return sha256(_ENCODER.encode(request)).digest()
+
+
+def utc(moment: datetime) -> datetime:
+    """Put an aware time into UTC, as it is recorded."""
+    return moment.astimezone(UTC)

@@ -1,0 +1,1 @@
+"""Tamper evidence: bytes in, hashes out."""

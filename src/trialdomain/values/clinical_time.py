@@ -1,0 +1,108 @@
+"""When something happened, as precisely as it is known: a year, a month, a day, or a time with its offset.
+
+The day counted is the one that the text says, at the place where it was written down: windows are calendar days at
+the site. Partial dates are kept as given and never completed; ``first`` and ``last`` are the days that they allow.
+"""
+
+import re
+from calendar import monthrange
+from datetime import date, datetime
+from typing import NoReturn, TypeAlias
+
+from typing_extensions import override
+
+_GRAMMAR = re.compile(
+    r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
+    r"(?P<time>T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
+)
+
+
+class ClinicalTime:
+    """A date or a time of the clinic, ISO 8601, from a year to a second; equal when written alike.
+
+    Raises:
+        ValueError: a text that is no such date or time.
+
+    >>> ClinicalTime("2026-02").last
+    datetime.date(2026, 2, 28)
+    """
+
+    __slots__ = ("at", "first", "last", "text")
+
+    text: str
+    first: date
+    """The earliest day that the text allows."""
+    last: date
+    """The latest day that the text allows."""
+    at: datetime | None
+    """The moment, when the text has a time; without an offset where the site's zone was not known."""
+
+    def __init__(self, text: str) -> None:
+        found = _GRAMMAR.fullmatch(text)
+        if found is None:
+            raise ValueError(
+                f"{text[:40]!r} is no clinical time: write 2026, 2026-03, 2026-03-02, or 2026-03-02T10:15+08:00"
+            )
+        try:
+            first, last = _days(found)
+            at = datetime.fromisoformat(text) if found["time"] else None
+        except ValueError as error:
+            raise ValueError(f"{text!r} is not in the calendar: {error}") from None
+        for name, value in (("text", text), ("first", first), ("last", last), ("at", at)):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, when: "When") -> "ClinicalTime":
+        """Take what a caller has at hand: a date, an aware time, or a text as precise as it is known."""
+        match when:
+            case ClinicalTime():
+                return when
+            case datetime():
+                if when.tzinfo is None or when.microsecond:
+                    raise ValueError(
+                        f"{when} must have an offset and no fraction of a second: clinical times have both"
+                    )
+                return cls(when.isoformat())
+            case date():
+                return cls(when.isoformat())
+            case _:
+                return cls(when)
+
+    @property
+    def day(self) -> date | None:
+        """The day, when the text has one."""
+        return self.first if self.first == self.last else None
+
+    @override
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a clinical time does not change: make a new one instead of setting {name}")
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ClinicalTime) and other.text == self.text
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    @override
+    def __repr__(self) -> str:
+        return f"ClinicalTime({self.text!r})"
+
+    @override
+    def __str__(self) -> str:
+        return self.text
+
+
+When: TypeAlias = ClinicalTime | date | datetime | str
+
+
+def _days(found: re.Match[str]) -> tuple[date, date]:
+    year = int(found["year"])
+    if found["month"] is None:
+        return date(year, 1, 1), date(year, 12, 31)
+    month = int(found["month"])
+    if found["day"] is None:
+        return date(year, month, 1), date(year, month, monthrange(year, month)[1])
+    day = date(year, month, int(found["day"]))
+    return day, day

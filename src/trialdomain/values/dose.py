@@ -1,0 +1,16 @@
+"""A dose, and how far two of them are apart."""
+
+from decimal import Decimal
+
+import attrs
+
+from trialdomain.values.number import decimal_number
+from trialdomain.values.text import plain_text
+
+
+@attrs.frozen(kw_only=True)
+class Dose:
+    """An amount of the study drug with its unit, as given."""
+
+    amount: Decimal = attrs.field(validator=decimal_number(least=0))
+    unit: str = attrs.field(validator=plain_text)

@@ -1,0 +1,49 @@
+"""Names of trials, subjects and streams."""
+
+import re
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def check_id(what: str, given: str) -> str:
+    """Accept a code of letters, digits, dots, dashes and underscores.
+
+    Raises:
+        ValueError: anything else; a name, say, does not belong into a log.
+    """
+    if _ID.fullmatch(given) is None:
+        raise ValueError(
+            f"{given[:70]!r} is no {what} code: use up to 64 letters, digits, dots, dashes and underscores, no names"
+        )
+    return given
+
+
+def trial_stream(trial: str) -> str:
+    """Name the stream of the trial itself."""
+    return trial
+
+
+def cohort_stream(trial: str, level: int) -> str:
+    """Name the stream of one dose level."""
+    return f"{trial}/cohort/{level}"
+
+
+def participant_stream(trial: str, subject: str) -> str:
+    """Name the stream of one participant."""
+    return f"{trial}/participant/{subject}"
+
+
+def subject_of(stream: str) -> str | None:
+    """Give the subject whose stream this is; None for any other stream.
+
+    >>> subject_of("T1/participant/S001"), subject_of("T1/cohort/1")
+    ('S001', None)
+    """
+    _, kind, subject = (*stream.split("/", 2), "", "")[:3]
+    return subject if kind == "participant" else None
+
+
+def level_of(stream: str) -> int | None:
+    """Give the dose level whose stream this is; None for any other stream."""
+    _, kind, level = (*stream.split("/", 2), "", "")[:3]
+    return int(level) if kind == "cohort" else None

@@ -1,0 +1,30 @@
+"""One validator for every number that a fact carries."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeAlias
+
+import attrs
+
+_MOST_DIGITS = 15
+_LARGEST_EXPONENT = 30
+Validator: TypeAlias = Callable[[object, "attrs.Attribute[Decimal]", Decimal], None]
+
+
+def decimal_number(*, least: int | None = None) -> Validator:
+    """Accept a finite decimal of at most 15 significant digits whose exponent is bounded.
+
+    Args:
+        least: the smallest value that is accepted; None accepts any.
+    """
+
+    def check(_: object, attribute: "attrs.Attribute[Decimal]", value: Decimal) -> None:
+        _, digits, exponent = value.as_tuple()
+        if not isinstance(exponent, int):
+            raise ValueError(f"{attribute.name} must be a finite number, got {value}")  # noqa: TRY004 - it is a Decimal
+        if len(digits) > _MOST_DIGITS or abs(exponent) > _LARGEST_EXPONENT:
+            raise ValueError(f"{attribute.name} must have at most {_MOST_DIGITS} digits and no exponent beyond reason")
+        if least is not None and value < least:
+            raise ValueError(f"{attribute.name} must be at least {least}, got {value}")
+
+    return check

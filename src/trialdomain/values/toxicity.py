@@ -1,0 +1,74 @@
+"""How an adverse event is judged: related to what, by whom, how serious, with which outcome."""
+
+from enum import Enum
+
+import attrs
+
+from trialdomain.values.clinical_time import ClinicalTime
+
+FATAL_GRADE = 5
+
+
+class Relatedness(Enum):
+    """How likely an agent caused the event, from least to most."""
+
+    UNRELATED = "unrelated"
+    UNLIKELY = "unlikely"
+    POSSIBLY = "possibly"
+    LIKELY = "likely"
+    DEFINITELY = "definitely"
+    NOT_ASSESSED = "not-assessed"
+
+
+class Agent(Enum):
+    """What an event may be related to."""
+
+    INFUSION = "infusion"
+    CHEMOTHERAPY = "chemotherapy"
+    DISEASE = "disease"
+
+
+class Assessor(Enum):
+    """Who judged."""
+
+    INVESTIGATOR = "investigator"
+    SPONSOR = "sponsor"
+
+
+@attrs.frozen(kw_only=True)
+class Attribution:
+    """One assessor's judgement of one agent."""
+
+    agent: Agent
+    assessor: Assessor
+    relatedness: Relatedness
+
+
+class Seriousness(Enum):
+    """A criterion that makes an event serious (ICH E2A; SDTM AESDTH, AESLIFE, AESHOSP, AESDISAB, AESCONG, AESMIE)."""
+
+    DEATH = "death"
+    LIFE_THREATENING = "life-threatening"
+    HOSPITALIZATION = "hospitalization"
+    DISABILITY = "disability"
+    CONGENITAL_ANOMALY = "congenital-anomaly"
+    OTHER = "other-medically-important"
+
+
+class Outcome(Enum):
+    """What became of the event (SDTM AEOUT)."""
+
+    RECOVERED = "recovered"
+    RECOVERING = "recovering"
+    RECOVERED_WITH_SEQUELAE = "recovered-with-sequelae"
+    NOT_RECOVERED = "not-recovered"
+    FATAL = "fatal"
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen(kw_only=True)
+class GradeOn:
+    """The grade that an event had from a day on."""
+
+    on: ClinicalTime
+    grade: int
