@@ -1,26 +1,29 @@
 """The one read face: every answer about a trial, as it was known at one moment."""
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, tzinfo
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 import attrs
 from typing_extensions import override
 
 from trialdomain.errors import InputInvalid, LogUnusable
-from trialdomain.events.recorded import Entry
+from trialdomain.events.recorded import Draft, Entry, Meta, Recorded
 from trialdomain.events.trial import SoftwareChanged, TrialRegistered, UserRegistered
 from trialdomain.exchange.jsonl import read_jsonl
 from trialdomain.projections.casebook import Casebook, read_casebook
 from trialdomain.projections.dlt_counts import DltCounts, dlt_counts
+from trialdomain.projections.double_entry import Difference, double_entry
 from trialdomain.projections.escalation import Escalation, escalation
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 
 KnownAt: TypeAlias = int | datetime
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _SQLITE_HEADER = b"SQLite format 3\x00"
 _LARGEST_IN_MEMORY = 64 * 1024 * 1024
 
@@ -45,17 +48,35 @@ class History:
     _latest_day: date | None = None
     """The site's day of the moment, where one was chosen: nothing later can be judged from it."""
 
+    @classmethod
+    def of(cls, drafts: Iterable[Draft[Any]]) -> "History":
+        """Look at facts that were never stored, as a test has them, in the order in which they would be recorded.
+
+        Raises:
+            MomentInvalid: no fact registers a trial.
+        """
+        entries = _numbered(drafts)
+        registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
+        if registered is None:
+            raise MomentInvalid("no fact registers a trial: begin with one that does")
+        by_stream = sorted(entries, key=lambda e: (e.stream, e.version))
+        return cls(registered.protocol.trial, len(entries), lambda: iter(by_stream), _zone_of(registered))
+
     def entries(self) -> Iterator[Entry]:
         """Yield every entry that was known, the trial's own stream first, then stream by stream."""
         return self._entries()
 
     def dlt_counts(self, *, on: date) -> DltCounts:
         """Count the participants with DLT, and everybody else, level by level."""
-        return dlt_counts(self._book(on), on=on)
+        return dlt_counts(self.casebook(on=on), on=on)
+
+    def double_entry(self, *, on: date) -> tuple[Difference, ...]:
+        """Compare what the cohorts were told with what the casebook says; a log of this library has no difference."""
+        return double_entry(self.casebook(on=on), on=on)
 
     def escalation(self, *, on: date) -> Escalation | None:
         """Ask the protocol's design what next; None when the protocol has none."""
-        return escalation(self._book(on), on=on)
+        return escalation(self.casebook(on=on), on=on)
 
     def last_day(self) -> date:
         """Give the site's day of the last entry that says more than who acted with which software."""
@@ -66,12 +87,44 @@ class History:
         )
         return max(moments).astimezone(self._zone).date()
 
-    def _book(self, on: date) -> Casebook:
+    def casebook(self, *, on: date) -> Casebook:
+        """File every entry that was known and counts on a day."""
         if self._latest_day is not None and on > self._latest_day:
             raise MomentInvalid(
                 f"{on} is after {self._latest_day}, the day that was asked about: choose an earlier day"
             )
         return read_casebook(self.entries(), on=on)
+
+
+def _numbered(drafts: Iterable[Draft[Any]]) -> list[Entry]:
+    """Give drafts the places and envelopes that a log would: one command each, a second apart."""
+    versions: Counter[str] = Counter()
+    entries: list[Entry] = []
+    for position, draft in enumerate(drafts, start=1):
+        versions[draft.stream] += 1
+        meta = Meta(
+            recorded_at=_EPOCH + timedelta(seconds=position),
+            user="test",
+            command=f"command-{position}",
+            part=1,
+            parts=1,
+            caused_by=draft.caused_by,
+            corrects=draft.corrects,
+            reason=draft.reason,
+            deviation=draft.deviation,
+            source=draft.source,
+        )
+        entries.append(
+            Recorded(
+                trial=draft.stream.partition("/")[0],
+                position=position,
+                stream=draft.stream,
+                version=versions[draft.stream],
+                meta=meta,
+                fact=draft.fact,
+            )
+        )
+    return entries
 
 
 @attrs.frozen
@@ -132,9 +185,14 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> 
 def _zone(recorder: SQLiteRecorder, trial: str) -> tzinfo:
     for stored in recorder.select_events(trial, limit=1):
         fact = entry_of(stored).fact
-        if isinstance(fact, TrialRegistered) and fact.protocol.zone:
-            return ZoneInfo(fact.protocol.zone)
+        if isinstance(fact, TrialRegistered):
+            return _zone_of(fact)
     return UTC
+
+
+def _zone_of(registered: TrialRegistered) -> tzinfo:
+    zone = registered.protocol.zone
+    return ZoneInfo(zone) if zone else UTC
 
 
 class Log(Mapping[str, LoggedTrial]):

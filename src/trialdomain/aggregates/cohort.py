@@ -5,10 +5,11 @@ from typing import assert_never
 
 import attrs
 
-from trialdomain.designs.walk import CLOSING_DLTS, COHORT
+from trialdomain.designs.walk import COHORT
 from trialdomain.errors import CommandRefused
+from trialdomain.events.basis import Basis
 from trialdomain.events.cohort import (
-    Basis,
+    CohortEntryVoided,
     CohortExpanded,
     CohortFact,
     CohortOpened,
@@ -19,15 +20,19 @@ from trialdomain.events.cohort import (
     EscalationDecided,
     MemberAssessed,
     MemberInfused,
+    Release,
     SlotFilled,
+    SlotReleased,
     Stop,
 )
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DoseLevel
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Action, Decision, MtdStatus
-from trialdomain.values.evaluation import Evaluation, Standing
+from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
 from trialdomain.values.text import FreeText
+
+_NOT_INFUSED = Standing(evaluation=Evaluation.NOT_INFUSED, reason=EvaluationReason.NOT_INFUSED)
 
 
 class NoFreeSlot(CommandRefused):
@@ -52,9 +57,7 @@ class EnrollmentIsStopped(CommandRefused):
     """Somebody would enter a level that takes nobody any more."""
 
     def __init__(self, *, level: int, cause: Stop) -> None:
-        super().__init__(
-            f"level {level} takes nobody: enrollment was stopped ({cause.value}); see the escalation state"
-        )
+        super().__init__(f"level {level} takes nobody: enrollment was stopped ({cause.value}); see the escalation")
         self.level, self.cause = level, cause
 
 
@@ -84,7 +87,7 @@ def _words(decision: Decision) -> str:
 
 @attrs.frozen(kw_only=True)
 class MemberNow:
-    """What the casebook says of a member: what the cohort should know."""
+    """What the casebook says of a participant at this level: what the cohort should know."""
 
     subject: str
     standing: Standing
@@ -92,13 +95,31 @@ class MemberNow:
     dlt: tuple[str, ClinicalTime] | None
     """The event and its onset."""
 
+    @property
+    def infused(self) -> bool:
+        """Whether they received the study drug."""
+        return self.infused_on is not None
+
 
 @attrs.define
 class Member:
-    """What the cohort knows of a member."""
+    """What the cohort knows of a participant."""
 
-    standing: Standing | None = None
-    dlt: tuple[str, ClinicalTime] | None = None
+    holds: bool = False
+    """Whether they hold a slot that they have not given back."""
+    standing: Standing = _NOT_INFUSED
+    dlt: tuple[str | None, ClinicalTime] | None = None
+
+    @property
+    def occupies(self) -> bool:
+        """Whether a slot is in use: held and not infused, pending, or evaluable."""
+        match self.standing.evaluation:
+            case Evaluation.NOT_INFUSED:
+                return self.holds
+            case Evaluation.NOT_EVALUABLE:
+                return False
+            case _:
+                return True
 
 
 @attrs.define
@@ -117,29 +138,31 @@ class Cohort:
             case CohortOpened(slots=slots) | CohortExpanded(slots=slots):
                 self.slots = slots
             case SlotFilled(subject=subject):
-                self.members[subject] = Member()
+                self._member(subject).holds = True
+            case SlotReleased(subject=subject):
+                self._member(subject).holds = False
             case MemberInfused(subject=subject, standing=standing) | MemberAssessed(subject=subject, standing=standing):
-                self.members.setdefault(subject, Member()).standing = standing
+                self._member(subject).standing = standing
             case DltAttributed(subject=subject, event=event, onset=onset):
-                self.members.setdefault(subject, Member()).dlt = (event, onset)
+                self._member(subject).dlt = (event, onset)
             case DltRevoked(subject=subject):
-                self.members.setdefault(subject, Member()).dlt = None
+                self._member(subject).dlt = None
             case EnrollmentStopped(cause=cause):
                 self.stopped = cause
             case EnrollmentResumed():
                 self.stopped = None
-            case EscalationDecided():
-                pass  # what it changes here stands in facts of its own
+            case EscalationDecided() | CohortEntryVoided():
+                pass  # what a decision changes here stands in facts of its own; a void is never current
             case _:
                 assert_never(entry.fact)
 
+    def _member(self, subject: str) -> Member:
+        return self.members.setdefault(subject, Member())
+
     @property
     def occupied(self) -> int:
-        """The slots in use: who is not evaluable has given theirs back."""
-        return sum(
-            member.standing is None or member.standing.evaluation is not Evaluation.NOT_EVALUABLE
-            for member in self.members.values()
-        )
+        """The slots in use."""
+        return sum(member.occupies for member in self.members.values())
 
     def open(self, level: DoseLevel) -> Sequence[CohortFact]:
         """Open the level with the slots of one cohort."""
@@ -172,29 +195,52 @@ class Cohort:
             EscalationDecided(recommended=recommended, decided=decided, basis=basis, by=by, rationale=rationale),
         ]
 
-    def settle(self, members: Mapping[str, MemberNow], *, about: str) -> Sequence[CohortFact]:
-        """Record what the casebook says of a member and the cohort does not know, and whether that closes the level."""
-        facts = list(self._learn(members[about])) if about in members else []
-        dlts = sum(now.dlt is not None for now in members.values())
-        if dlts >= CLOSING_DLTS and self.stopped is None:
+    def settle(
+        self, members: Mapping[str, MemberNow], *, about: str, elsewhere: bool, closed: bool, final: bool
+    ) -> Sequence[CohortFact]:
+        """Record the difference between what the casebook says of a participant and what the cohort knows.
+
+        Args:
+            members: everybody whom the casebook puts at this level.
+            about: the participant whose record changed.
+            elsewhere: whether the casebook puts them at another level.
+            closed: whether outcomes close the level now.
+            final: whether people have recorded that it is closed; outcomes then no longer lift it.
+        """
+        facts = list(self._learn(about, members.get(about), Release.REASSIGNED if elsewhere else Release.WITHDRAWN))
+        if closed and self.stopped is None and (self.slots or self.members):
             facts.append(EnrollmentStopped(cause=Stop.SECOND_DLT))
-        elif dlts < CLOSING_DLTS and self.stopped is Stop.SECOND_DLT:
+            facts += [
+                SlotReleased(subject=subject, why=Release.LEVEL_CLOSED)
+                for subject, now in members.items()
+                if not now.infused
+            ]
+        elif not closed and not final and self.stopped is Stop.SECOND_DLT:
             facts.append(EnrollmentResumed(cause=Stop.SECOND_DLT))
         return facts
 
-    def _learn(self, now: MemberNow) -> Iterator[CohortFact]:
-        known = self.members.get(now.subject, Member())
-        if now.infused_on is None:
+    def _learn(self, subject: str, now: MemberNow | None, gone: Release) -> Iterator[CohortFact]:
+        known = self.members.get(subject, Member())
+        was_infused = known.standing.evaluation is not Evaluation.NOT_INFUSED
+        if known.dlt and (now is None or now.dlt is None):
+            yield DltRevoked(subject=subject, why="no current entry makes it a DLT at this level any more")
+        if now is None:
+            if was_infused:
+                yield MemberAssessed(subject=subject, standing=_NOT_INFUSED)
+            if known.holds:
+                yield SlotReleased(subject=subject, why=gone)
             return
-        if known.standing is None:
-            yield MemberInfused(subject=now.subject, on=now.infused_on, standing=now.standing)
+        if now.infused_on is not None and not was_infused:
+            yield MemberInfused(subject=subject, on=now.infused_on, standing=now.standing)
         elif known.standing.evaluation is not now.standing.evaluation:
-            yield MemberAssessed(subject=now.subject, standing=now.standing)
+            yield MemberAssessed(subject=subject, standing=now.standing)
+        if not now.infused and not known.holds:
+            yield SlotFilled(subject=subject)
+        if known.holds and now.standing.evaluation is Evaluation.NOT_EVALUABLE:
+            yield SlotReleased(subject=subject, why=Release.NOT_EVALUABLE)
         if now.dlt and known.dlt != now.dlt:
             event, onset = now.dlt
-            yield DltAttributed(subject=now.subject, event=event, onset=onset)
-        elif known.dlt and now.dlt is None:
-            yield DltRevoked(subject=now.subject, why="no current adverse event qualifies any more")
+            yield DltAttributed(subject=subject, event=event, onset=onset)
 
 
 _CAUTION = (Action.STOP, Action.DE_ESCALATE, Action.WAIT, Action.ENROLL, Action.ESCALATE)

@@ -6,18 +6,37 @@ from typing import assert_never
 import attrs
 
 from trialdomain.errors import CommandRefused
+from trialdomain.events.happened import happened
 from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
     AdverseEventReported,
+    AntiInfectiveGiven,
+    ChemotherapyGiven,
     ChemotherapyStarted,
+    CompletedFollowUp,
+    ConcomitantMedicationGiven,
     Consented,
+    CriteriaAnswered,
+    Died,
     DltWindowAssessed,
     Enrolled,
     Infused,
+    LabRecorded,
+    LevelReassigned,
+    LostToFollowUp,
+    NewTherapyStarted,
+    ParticipantEntryVoided,
     ParticipantFact,
+    Relapsed,
     Screened,
+    ScreenFailed,
+    Transfused,
+    VitalSignRecorded,
+    Withdrew,
 )
 from trialdomain.events.recorded import Recorded
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.toxicity import FATAL_GRADE, Outcome
 
 
 class SubjectUnknown(CommandRefused):
@@ -89,6 +108,30 @@ class EventKnown(CommandRefused):
         self.subject, self.event = subject, event
 
 
+class EventUnknown(CommandRefused):
+    """A follow-up names an adverse event that was not reported."""
+
+    def __init__(self, *, subject: str, event: str) -> None:
+        super().__init__(f"{subject} has no adverse event {event}: report it first, or correct the id")
+        self.subject, self.event = subject, event
+
+
+class AfterDeath(CommandRefused):
+    """Something is said to have been observed after the participant died."""
+
+    def __init__(self, *, subject: str, when: ClinicalTime, died_on: ClinicalTime) -> None:
+        super().__init__(f"{subject} died on {died_on}, so nothing was observed on {when}: correct one of the dates")
+        self.subject, self.when, self.died_on = subject, when, died_on
+
+
+class AlreadyDead(CommandRefused):
+    """A second death is reported of one participant."""
+
+    def __init__(self, *, subject: str, died_on: ClinicalTime) -> None:
+        super().__init__(f"the death of {subject} on {died_on} is recorded already: correct that entry if it is wrong")
+        self.subject, self.died_on = subject, died_on
+
+
 @attrs.define
 class Participant:
     """The state of one participant, as their decisions need it."""
@@ -97,9 +140,10 @@ class Participant:
     consent: Consented | None = None
     screened_on: ClinicalTime | None = None
     assigned_level: int | None = None
-    enrolled_on: ClinicalTime | None = None
     infusion: Infused | None = None
-    adverse_events: dict[str, AdverseEventReported] = attrs.Factory(dict)
+    events: set[str] = attrs.Factory(set)
+    """The ids of the adverse events that were reported."""
+    died_on: ClinicalTime | None = None
     facts: list[ParticipantFact] = attrs.Factory(list)
     """Every current fact, so that the same act twice is told from a second one."""
 
@@ -112,14 +156,34 @@ class Participant:
                 self.consent = fact
             case Screened(on=on):
                 self.screened_on = on
-            case Enrolled(on=on, level=level):
-                self.enrolled_on, self.assigned_level = on, level
+            case Enrolled(level=level) | LevelReassigned(to_level=level):
+                self.assigned_level = level
             case Infused():
                 self.infusion = fact
             case AdverseEventReported(event=event):
-                self.adverse_events[event] = fact
-            case ChemotherapyStarted() | DltWindowAssessed():
-                pass  # no decision here reads them
+                self.events.add(event)
+            case Died(on=on):
+                self.died_on = on
+            case (
+                AdverseEventFollowedUp()
+                | AntiInfectiveGiven()
+                | ChemotherapyGiven()
+                | ChemotherapyStarted()
+                | CompletedFollowUp()
+                | ConcomitantMedicationGiven()
+                | CriteriaAnswered()
+                | DltWindowAssessed()
+                | LabRecorded()
+                | LostToFollowUp()
+                | NewTherapyStarted()
+                | ParticipantEntryVoided()
+                | Relapsed()
+                | ScreenFailed()
+                | Transfused()
+                | VitalSignRecorded()
+                | Withdrew()
+            ):
+                pass  # the casebook reads it; no decision here asks for it
             case _:
                 assert_never(fact)
 
@@ -130,7 +194,7 @@ class Participant:
     def screen(self, fact: Screened) -> Sequence[ParticipantFact]:
         """Record a screening; refuse one before the consent."""
         consent = self._consent("a screening")
-        if consent.signed_on.first > fact.on.last:
+        if fact.on.precedes(consent.signed_on):
             raise ConsentLate(signed_on=consent.signed_on, procedure="screening", on=fact.on)
         return self._unless_known(fact)
 
@@ -143,11 +207,6 @@ class Participant:
             raise AlreadyEnrolled(subject=self.subject, level=self.assigned_level)
         if self.screened_on is None:
             raise NotScreened(subject=self.subject)
-        return [fact]
-
-    def start_chemotherapy(self, fact: ChemotherapyStarted) -> Sequence[ParticipantFact]:
-        """Record the start of a cycle."""
-        self._consent("chemotherapy")
         return self._unless_known(fact)
 
     def infuse(self, fact: Infused) -> Sequence[ParticipantFact]:
@@ -161,21 +220,44 @@ class Participant:
             raise AlreadyInfused(subject=self.subject, started_at=self.infusion.started_at)
         if fact.level != self.assigned_level:
             raise LevelNotAssigned(subject=self.subject, assigned=self.assigned_level, given=fact.level)
-        return [fact]
+        return self._unless_known(fact)
 
     def report_adverse_event(self, fact: AdverseEventReported) -> Sequence[ParticipantFact]:
-        """Record the first report of an event."""
+        """Record the first report of an event; a fatal one brings the death with it."""
         self._consent("an adverse event")
         if fact in self.facts:
             return []
-        if fact.event in self.adverse_events:
+        if fact.event in self.events:
             raise EventKnown(subject=self.subject, event=fact.event)
+        fatal = fact.grade == FATAL_GRADE or fact.outcome is Outcome.FATAL
+        return [*self._unless_known(fact), *self._death(fact.event, fact.ended or fact.onset, fatal=fatal)]
+
+    def follow_up_adverse_event(self, fact: AdverseEventFollowedUp) -> Sequence[ParticipantFact]:
+        """Record what is new about an event that was reported; a fatal end brings the death with it."""
+        self._consent("a follow-up")
+        if fact.event not in self.events:
+            raise EventUnknown(subject=self.subject, event=fact.event)
+        fatal = fact.grade == FATAL_GRADE or fact.outcome is Outcome.FATAL
+        return [*self._unless_known(fact), *self._death(fact.event, fact.ended or fact.on, fatal=fatal)]
+
+    def die(self, fact: Died) -> Sequence[ParticipantFact]:
+        """Record a death; refuse a second one, and one for an event that was not reported."""
+        self._consent("a death")
+        if fact in self.facts:
+            return []
+        if self.died_on is not None:
+            raise AlreadyDead(subject=self.subject, died_on=self.died_on)
+        if fact.event is not None and fact.event not in self.events:
+            raise EventUnknown(subject=self.subject, event=fact.event)
         return [fact]
 
-    def assess_dlt_window(self, fact: DltWindowAssessed) -> Sequence[ParticipantFact]:
-        """Record an assessment of the observation window."""
-        self._consent("an assessment of the DLT window")
+    def observe(self, fact: ParticipantFact) -> Sequence[ParticipantFact]:
+        """Record something observed that no rule of conduct forbids; refuse what came after the death."""
+        self._consent("an observation")
         return self._unless_known(fact)
+
+    def _death(self, event: str, on: ClinicalTime, *, fatal: bool) -> Sequence[ParticipantFact]:
+        return [Died(on=on, event=event)] if fatal and self.died_on is None else []
 
     def _consent(self, act: str) -> Consented:
         if self.consent is None:
@@ -183,4 +265,9 @@ class Participant:
         return self.consent
 
     def _unless_known(self, fact: ParticipantFact) -> Sequence[ParticipantFact]:
-        return [] if fact in self.facts else [fact]
+        if fact in self.facts:
+            return []
+        when = happened(fact)
+        if self.died_on is not None and when is not None and self.died_on.precedes(when):
+            raise AfterDeath(subject=self.subject, when=when, died_on=self.died_on)
+        return [fact]

@@ -7,7 +7,20 @@ import attrs
 
 from trialdomain.errors import CommandRefused
 from trialdomain.events.recorded import Recorded
-from trialdomain.events.trial import SoftwareChanged, TrialFact, TrialRegistered, UserRegistered
+from trialdomain.events.trial import (
+    MtdDeclared,
+    MtdNotEstablished,
+    ProtocolAmended,
+    RecruitmentResumed,
+    RecruitmentSuspended,
+    SoftwareChanged,
+    TrialClosed,
+    TrialEntryVoided,
+    TrialExported,
+    TrialFact,
+    TrialRegistered,
+    UserRegistered,
+)
 from trialdomain.protocol.trial_protocol import TrialProtocol
 
 
@@ -33,17 +46,30 @@ class Trial:
 
     protocol: TrialProtocol | None = None
     software: str | None = None
+    suspension: RecruitmentSuspended | None = None
+    closing: TrialClosed | None = None
+    conclusion: MtdDeclared | MtdNotEstablished | None = None
     users: dict[str, UserRegistered] = attrs.Factory(dict)
 
     def apply(self, entry: Recorded[TrialFact]) -> None:
         """Fold one more current entry. No rule is checked here: it has happened."""
         match entry.fact:
-            case TrialRegistered(protocol=protocol):
+            case TrialRegistered(protocol=protocol) | ProtocolAmended(protocol=protocol):
                 self.protocol = protocol
             case UserRegistered():
                 self.users[entry.fact.user] = entry.fact
             case SoftwareChanged(version=version):
                 self.software = version
+            case RecruitmentSuspended():
+                self.suspension = entry.fact
+            case RecruitmentResumed():
+                self.suspension = None
+            case TrialClosed():
+                self.closing = entry.fact
+            case MtdDeclared() | MtdNotEstablished():
+                self.conclusion = entry.fact
+            case TrialExported() | TrialEntryVoided():
+                pass  # an export changes nothing here; a void is never current
             case _:
                 assert_never(entry.fact)
 

@@ -9,8 +9,7 @@ import attrs
 
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.errors import CommandRefused
-from trialdomain.events.participant import ParticipantFact
-from trialdomain.events.recorded import Entry, Meta
+from trialdomain.events.recorded import Entry, Fact, Meta
 from trialdomain.events.trial import Role, TrialRegistered, UserRegistered
 from trialdomain.storage.codec import fingerprint, utc
 from trialdomain.storage.mapper import StoredEvent, entry_of, stored_of
@@ -102,6 +101,7 @@ class Conduct:
                 corrects=draft.corrects,
                 reason=draft.reason,
                 deviation=draft.deviation,
+                source=draft.source,
             )
             sealed.append(stored_of(draft.stream, version, draft.fact, meta))
         return sealed
@@ -118,7 +118,7 @@ class Conduct:
         return self.clock().astimezone(ZoneInfo(zone) if zone else None).date()
 
 
-def refuse_future(fact: ParticipantFact, today: date) -> None:
+def refuse_future(fact: Fact, today: date) -> None:
     """Refuse a fact with a date that has not come yet."""
     for field in attrs.fields(type(fact)):
         when = getattr(fact, field.name)

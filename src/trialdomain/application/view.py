@@ -50,12 +50,19 @@ class View:
         self._fold(participant_stream(self.id, subject), participant.apply)
         return participant
 
-    def cohorts(self) -> dict[int, Cohort]:
-        """Load every dose level."""
+    def cohorts(self, *, following: Sequence[Draft[Any]] = ()) -> dict[int, Cohort]:
+        """Load every dose level, as it will be once some drafts are recorded."""
         cohorts = {level.level: Cohort(level.level) for level in self.protocol.levels}
         for level, cohort in cohorts.items():
-            self._fold(cohort_stream(self.id, level), cohort.apply)
+            self._fold(cohort_stream(self.id, level), cohort.apply, following)
         return cohorts
+
+    def entries(self, stream: str) -> list[Entry]:
+        """Load one stream, and remember at which version it was read."""
+        stored = self._recorder.select_events(stream)
+        entries = [entry_of(one) for one in stored if one.position <= self.position]
+        self.read[stream] = len(entries)
+        return entries
 
     def casebook(self, *, on: date, following: Sequence[Draft[Any]] = ()) -> Casebook:
         """Read everybody's case, as it will be once some drafts are recorded.
@@ -88,10 +95,10 @@ class View:
             fact=draft.fact,
         )
 
-    def _fold(self, stream: str, apply: Callable[[Any], None]) -> None:
-        entries = [
-            entry_of(stored) for stored in self._recorder.select_events(stream) if stored.position <= self.position
-        ]
-        self.read[stream] = len(entries)
+    def _fold(self, stream: str, apply: Callable[[Any], None], following: Sequence[Draft[Any]] = ()) -> None:
+        entries = self.entries(stream)
+        for draft in following:
+            if draft.stream == stream:
+                entries.append(self._as_entry(draft, version=len(entries) + 1))
         for entry in current_entries(entries):
             apply(entry)

@@ -1,5 +1,6 @@
 """What people read: tables and lines. ``rich`` draws the tables, and is asked for only here."""
 
+import sys
 from collections.abc import Iterable
 
 from trialdomain.errors import InputInvalid
@@ -33,8 +34,8 @@ def print_table(table: Table) -> None:
         drawn.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in table.rows:
         drawn.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    console.print(drawn, width=None if console.is_terminal else _WIDTH_OF_A_FILE)
+    width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
+    Console(highlight=False, markup=False, width=width).print(drawn)
 
 
 def print_lines(lines: Iterable[str]) -> None:

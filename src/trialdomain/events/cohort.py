@@ -1,19 +1,27 @@
 """Facts about one dose level: its slots, the DLTs attributed to it, and what was decided about it."""
 
-from datetime import date
 from enum import Enum
 from typing import TypeAlias
 
 import attrs
-from attrs.validators import ge
+from attrs.validators import ge, optional
 
-from trialdomain.protocol.trial_protocol import Design
+from trialdomain.events.basis import Basis
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Decision
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
-from trialdomain.values.tally import Tally
 from trialdomain.values.text import FreeText, plain_text
+
+
+class Release(Enum):
+    """Why a slot was given back."""
+
+    NOT_EVALUABLE = "not-evaluable"
+    """To be replaced at the same level."""
+    WITHDRAWN = "withdrawn-before-infusion"
+    REASSIGNED = "reassigned"
+    LEVEL_CLOSED = "level-closed"
 
 
 class Stop(Enum):
@@ -49,6 +57,14 @@ class SlotFilled:
 
 
 @attrs.frozen(kw_only=True)
+class SlotReleased:
+    """A participant gave their slot back."""
+
+    subject: str = attrs.field(validator=plain_text)
+    why: Release
+
+
+@attrs.frozen(kw_only=True)
 class MemberInfused:
     """A participant was infused at this level."""
 
@@ -59,11 +75,18 @@ class MemberInfused:
 
 @attrs.frozen(kw_only=True)
 class DltAttributed:
-    """A participant counts as one with DLT at this level, for this adverse event."""
+    """A participant counts as one with DLT at this level, for an adverse event or for laboratory entries."""
 
     subject: str = attrs.field(validator=plain_text)
-    event: str = attrs.field(validator=plain_text)
+    event: str | None = attrs.field(default=None, validator=optional(plain_text))
+    laboratory: tuple[int, ...] = ()
+    """Versions, in the participant's stream, of the results that make a cytopenia dose-limiting."""
     onset: ClinicalTime
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a DLT that rests on nothing, or on both."""
+        if (self.event is None) == (not self.laboratory):
+            raise ValueError("a DLT rests on an adverse event or on laboratory entries")
 
 
 @attrs.frozen(kw_only=True)
@@ -97,20 +120,6 @@ class EnrollmentResumed:
 
 
 @attrs.frozen(kw_only=True)
-class Basis:
-    """What a decision rested on, so that it can be taken again later."""
-
-    design: Design
-    protocol_version: str = attrs.field(validator=plain_text)
-    tallies: tuple[Tally, ...]
-    last_level: int | None
-    position: int = attrs.field(validator=ge(1))
-    """The last position of the trial that had been read."""
-    on: date
-    """The calendar day for which windows were judged."""
-
-
-@attrs.frozen(kw_only=True)
 class EscalationDecided:
     """People decided how to go on; the fact stands in the stream of the level that is in turn, or was last."""
 
@@ -122,10 +131,18 @@ class EscalationDecided:
     """Why, where the decision is not the recommended one."""
 
 
+@attrs.frozen(kw_only=True)
+class CohortEntryVoided:
+    """An entry of this stream was made in error."""
+
+    version: int = attrs.field(validator=ge(1))
+
+
 CohortFact: TypeAlias = (
     CohortOpened
     | CohortExpanded
     | SlotFilled
+    | SlotReleased
     | MemberInfused
     | DltAttributed
     | DltRevoked
@@ -133,4 +150,5 @@ CohortFact: TypeAlias = (
     | EnrollmentStopped
     | EnrollmentResumed
     | EscalationDecided
+    | CohortEntryVoided
 )

@@ -1,30 +1,36 @@
 """When a fact of a participant happened, as far as it says so."""
 
-from typing import assert_never
-
 from trialdomain.events.participant import (
     AdverseEventReported,
-    ChemotherapyStarted,
+    AntiInfectiveGiven,
+    ChemotherapyGiven,
+    ConcomitantMedicationGiven,
     Consented,
-    DltWindowAssessed,
-    Enrolled,
     Infused,
+    LabRecorded,
+    ParticipantEntryVoided,
     ParticipantFact,
-    Screened,
+    VitalSignRecorded,
 )
 from trialdomain.values.clinical_time import ClinicalTime
 
 
-def happened(fact: ParticipantFact) -> ClinicalTime:
-    """Give the clinical time from which a fact counts."""
+def happened(fact: ParticipantFact) -> ClinicalTime | None:
+    """Give the clinical time from which a fact counts; None for a void, which has none of its own."""
     match fact:
         case Consented():
             return fact.signed_on
-        case Screened() | Enrolled() | ChemotherapyStarted() | DltWindowAssessed():
-            return fact.on
+        case ChemotherapyGiven() | AntiInfectiveGiven() | ConcomitantMedicationGiven():
+            return fact.started_on
         case Infused():
             return fact.started_at
+        case LabRecorded():
+            return fact.collected_at
+        case VitalSignRecorded():
+            return fact.measured_at
         case AdverseEventReported():
             return fact.onset
+        case ParticipantEntryVoided():
+            return None
         case _:
-            assert_never(fact)
+            return fact.on

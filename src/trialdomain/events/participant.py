@@ -1,5 +1,6 @@
 """Facts about one participant, from consent to the end of observation."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias
@@ -8,12 +9,15 @@ import attrs
 from attrs.validators import ge, in_, instance_of, optional
 
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.ctcae import CTCAE_5, known_term
 from trialdomain.values.dose import Dose
 from trialdomain.values.number import decimal_number
+from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.text import FreeText, plain_text
-from trialdomain.values.toxicity import Attribution, Outcome, Seriousness
+from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
+from trialdomain.values.unit import UCUM, known_unit
 
-_GRADE = [instance_of(int), in_(range(1, 6))]
+_GRADE = [instance_of(int), in_(GRADES)]
 
 
 class Signer(Enum):
@@ -30,16 +34,89 @@ class WindowResult(Enum):
     DLT = "dlt"
 
 
-def _ends_after_it_starts(fact: "Infused | AdverseEventReported", _: object, ended: ClinicalTime | None) -> None:
-    start = fact.started_at if isinstance(fact, Infused) else fact.onset
-    if ended is None:
-        return
-    if ended.at and start.at and (ended.at.tzinfo is None) == (start.at.tzinfo is None):
-        backwards = ended.at < start.at
-    else:
-        backwards = ended.last < start.first
-    if backwards:
-        raise ValueError(f"it ended at {ended}, before it started at {start}")
+class ImportedScreening(Enum):
+    """What another system says became of a screening, where it gives no answers to the criteria."""
+
+    ENROLLED = "enrolled"
+    SCREEN_FAILURE = "screen-failure"
+
+
+class Comparator(Enum):
+    """How a laboratory result such as "< 5" bounds the value."""
+
+    BELOW = "<"
+    AT_MOST = "<="
+    ABOVE = ">"
+    AT_LEAST = ">="
+
+
+class VitalSign(Enum):
+    """What was measured."""
+
+    TEMPERATURE = "temperature"
+    OXYGEN_SATURATION = "oxygen-saturation"
+    HEART_RATE = "heart-rate"
+    RESPIRATORY_RATE = "respiratory-rate"
+    SYSTOLIC_PRESSURE = "systolic-pressure"
+    DIASTOLIC_PRESSURE = "diastolic-pressure"
+    BODY_WEIGHT = "body-weight"
+    BODY_HEIGHT = "body-height"
+
+
+class BodySite(Enum):
+    """Where a temperature was measured."""
+
+    ORAL = "oral"
+    AXILLARY = "axillary"
+    TYMPANIC = "tympanic"
+    RECTAL = "rectal"
+    FOREHEAD = "forehead"
+
+
+class BloodProduct(Enum):
+    """What was transfused."""
+
+    RED_CELLS = "red-cells"
+    PLATELETS = "platelets"
+    PLASMA = "plasma"
+    OTHER = "other"
+
+
+class Intent(Enum):
+    """What an anti-infective was given for."""
+
+    TREATMENT = "treatment"
+    PROPHYLAXIS = "prophylaxis"
+    UNKNOWN = "unknown"
+
+
+class MedicationClass(Enum):
+    """What a concomitant medication is, as far as the protocol asks."""
+
+    G_CSF = "g-csf"
+    TPO_RECEPTOR_AGONIST = "tpo-receptor-agonist"
+    CELL_DIVISION_INHIBITOR = "cell-division-inhibitor"
+    IMMUNOSUPPRESSANT = "immunosuppressant"
+    OTHER = "other"
+
+
+class WithdrawalScope(Enum):
+    """What a participant withdrew from; only the last two end observation."""
+
+    TREATMENT = "treatment"
+    FOLLOW_UP = "follow-up"
+    USE_OF_DATA = "use-of-data"
+
+
+def _not_before(start: str) -> "Callable[[object, attrs.Attribute[ClinicalTime | None], ClinicalTime | None], None]":
+    """Refuse an end that is known to lie before its start."""
+
+    def check(fact: object, attribute: "attrs.Attribute[ClinicalTime | None]", end: ClinicalTime | None) -> None:
+        started = getattr(fact, start)
+        if end is not None and started is not None and end.precedes(started):
+            raise ValueError(f"{attribute.name} {end} lies before {start} {started}")
+
+    return check
 
 
 @attrs.frozen(kw_only=True)
@@ -56,9 +133,32 @@ class Consented:
 
 @attrs.frozen(kw_only=True)
 class Screened:
-    """The participant was screened."""
+    """The participant was screened: what was found, what was attested, and what that makes of each criterion."""
 
     on: ClinicalTime
+    findings: tuple[Finding, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
+    assessment: tuple[CriterionAssessment, ...] = ()
+    imported: ImportedScreening | None = None
+    """What another system says, where it gives no answers to the criteria."""
+
+
+@attrs.frozen(kw_only=True)
+class ScreenFailed:
+    """The participant was found not eligible."""
+
+    on: ClinicalTime
+    why: FreeText
+
+
+@attrs.frozen(kw_only=True)
+class CriteriaAnswered:
+    """What a later gate asks was established; it precedes chemotherapy or the infusion."""
+
+    gate: Gate
+    on: ClinicalTime
+    findings: tuple[Finding, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +167,16 @@ class Enrolled:
 
     on: ClinicalTime
     level: int = attrs.field(validator=ge(1))
+
+
+@attrs.frozen(kw_only=True)
+class LevelReassigned:
+    """The participant, not infused yet, goes to another dose level."""
+
+    on: ClinicalTime
+    from_level: int = attrs.field(validator=ge(1))
+    to_level: int = attrs.field(validator=ge(1))
+    why: FreeText
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +191,17 @@ class ChemotherapyStarted:
 
 
 @attrs.frozen(kw_only=True)
+class ChemotherapyGiven:
+    """A cycle of chemotherapy was given."""
+
+    regimen: str = attrs.field(validator=plain_text)
+    cycle: int = attrs.field(default=1, validator=ge(1))
+    agents: tuple[str, ...]
+    started_on: ClinicalTime
+    ended_on: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_on"))
+
+
+@attrs.frozen(kw_only=True)
 class Infused:
     """The participant received one administration of the study drug."""
 
@@ -90,11 +211,41 @@ class Infused:
     """The amount that was given, when it is known."""
     body_weight_kg: Decimal | None = attrs.field(default=None, validator=optional(decimal_number(least=0)))
     started_at: ClinicalTime
-    ended_at: ClinicalTime | None = attrs.field(default=None, validator=_ends_after_it_starts)
+    ended_at: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_at"))
     fraction: Decimal = attrs.field(default=Decimal(1), validator=decimal_number(least=0))
     """How much of it was given: 1 is the whole infusion."""
     route: str = attrs.field(default="intravenous", validator=plain_text)
     lot: str | None = attrs.field(default=None, validator=optional(plain_text))
+
+
+@attrs.frozen(kw_only=True)
+class LabRecorded:
+    """A laboratory result, as the laboratory gave it."""
+
+    analyte: str = attrs.field(validator=plain_text)
+    """A short code such as ``ANC``, ``PLT`` or ``HGB`` (SDTM LBTESTCD where there is one)."""
+    value: Decimal = attrs.field(validator=decimal_number())
+    comparator: Comparator | None = None
+    unit: str | None = attrs.field(default=None, validator=optional(known_unit), metadata={UCUM: True})
+    """UCUM; None where the laboratory gave none, and the value then counts for nothing."""
+    collected_at: ClinicalTime
+    lower_limit: Decimal | None = attrs.field(default=None, validator=optional(decimal_number()))
+    upper_limit: Decimal | None = attrs.field(default=None, validator=optional(decimal_number()))
+    laboratory: str | None = attrs.field(default=None, validator=optional(plain_text))
+
+
+@attrs.frozen(kw_only=True)
+class VitalSignRecorded:
+    """A vital sign was measured."""
+
+    sign: VitalSign
+    value: Decimal = attrs.field(validator=decimal_number())
+    unit: str = attrs.field(validator=known_unit, metadata={UCUM: True})
+    measured_at: ClinicalTime
+    site: BodySite | None = None
+    """Where on the body, of a temperature."""
+    room_air: bool | None = None
+    """Of an oxygen saturation: without additional oxygen."""
 
 
 @attrs.frozen(kw_only=True)
@@ -104,24 +255,52 @@ class AdverseEventReported:
     event: str = attrs.field(validator=plain_text)
     """Its id, which follow-ups name."""
     term: str = attrs.field(validator=plain_text)
-    ctcae_version: str = attrs.field(default="5.0", validator=plain_text)
+    ctcae_version: str = attrs.field(default=CTCAE_5, validator=plain_text)
     ctcae_code: str | None = attrs.field(default=None, validator=optional(plain_text))
+    unchecked: bool = False
+    """Whether the term is outside the table of this library, so that its grade could not be checked."""
     grade: int = attrs.field(validator=_GRADE)
+    grade_mapped: bool = False
+    """Whether the grade was mapped from severity in words; it is then exempt from the grades that a term has."""
     attributions: tuple[Attribution, ...] = ()
     serious: bool = False
     seriousness: tuple[Seriousness, ...] = ()
     """The criteria that make it serious."""
     expected: bool | None = None
     onset: ClinicalTime
-    ended: ClinicalTime | None = attrs.field(default=None, validator=_ends_after_it_starts)
+    ended: ClinicalTime | None = attrs.field(default=None, validator=_not_before("onset"))
     outcome: Outcome | None = None
     aware_on: ClinicalTime | None = None
     """When the sponsor became aware."""
+    linked_to: str | None = attrs.field(default=None, validator=optional(plain_text))
+    """The id by which another system joins several rows to one event."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a grade that the term does not have, and a serious event without a criterion."""
+        check_grade(self.term, self.grade, version=self.ctcae_version, mapped=self.grade_mapped)
+        if self.serious and not self.seriousness:
+            raise ValueError(f"adverse event {self.event} is serious, but no criterion says why")
+
+
+@attrs.frozen(kw_only=True)
+class AdverseEventFollowedUp:
+    """What is new about an adverse event since; what is None has not changed. It is no correction."""
+
+    event: str = attrs.field(validator=plain_text)
+    on: ClinicalTime
+    """The date from which it is so."""
+    grade: int | None = attrs.field(default=None, validator=optional(_GRADE))
+    attributions: tuple[Attribution, ...] = ()
+    serious: bool | None = None
+    seriousness: tuple[Seriousness, ...] = ()
+    ended: ClinicalTime | None = None
+    outcome: Outcome | None = None
+    aware_on: ClinicalTime | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse a serious event without a criterion."""
         if self.serious and not self.seriousness:
-            raise ValueError(f"adverse event {self.event} is serious, but no criterion says why")
+            raise ValueError(f"adverse event {self.event} became serious, but no criterion says why")
 
 
 @attrs.frozen(kw_only=True)
@@ -135,6 +314,136 @@ class DltWindowAssessed:
     """Visits that were missed."""
 
 
+@attrs.frozen(kw_only=True)
+class Transfused:
+    """A blood product was given."""
+
+    on: ClinicalTime
+    product: BloodProduct
+    units: Decimal = attrs.field(validator=decimal_number(least=0))
+
+
+@attrs.frozen(kw_only=True)
+class AntiInfectiveGiven:
+    """An anti-infective agent was given."""
+
+    agent: str = attrs.field(validator=plain_text)
+    atc_code: str | None = attrs.field(default=None, validator=optional(plain_text))
+    route: str = attrs.field(validator=plain_text)
+    intent: Intent = Intent.UNKNOWN
+    started_on: ClinicalTime
+    ended_on: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_on"))
+    """None while it is ongoing."""
+
+
+@attrs.frozen(kw_only=True)
+class ConcomitantMedicationGiven:
+    """Another medication was given."""
+
+    agent: str = attrs.field(validator=plain_text)
+    medication_class: MedicationClass = MedicationClass.OTHER
+    route: str = attrs.field(validator=plain_text)
+    started_on: ClinicalTime
+    ended_on: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_on"))
+    """None while it is ongoing."""
+
+
+@attrs.frozen(kw_only=True)
+class Relapsed:
+    """The leukemia came back."""
+
+    on: ClinicalTime
+
+
+@attrs.frozen(kw_only=True)
+class NewTherapyStarted:
+    """A new anti-leukemic therapy began."""
+
+    on: ClinicalTime
+    kind: str = attrs.field(validator=plain_text)
+
+
+@attrs.frozen(kw_only=True)
+class Withdrew:
+    """The participant withdrew, from treatment, from follow-up, or from the use of their data."""
+
+    on: ClinicalTime
+    scope: WithdrawalScope
+    last_contact: ClinicalTime | None = None
+    why: FreeText | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LostToFollowUp:
+    """Nobody can reach the participant any more."""
+
+    on: ClinicalTime
+    last_contact: ClinicalTime
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a last contact after the day from which the participant counts as lost."""
+        if self.on.precedes(self.last_contact):
+            raise ValueError(f"last_contact {self.last_contact} lies after {self.on}, the day of the loss")
+
+
+@attrs.frozen(kw_only=True)
+class Died:
+    """The participant died."""
+
+    on: ClinicalTime
+    event: str | None = attrs.field(default=None, validator=optional(plain_text))
+    """The adverse event behind it, when there is one."""
+
+
+@attrs.frozen(kw_only=True)
+class CompletedFollowUp:
+    """The participant was observed to the planned end."""
+
+    on: ClinicalTime
+
+
+@attrs.frozen(kw_only=True)
+class ParticipantEntryVoided:
+    """An entry of this stream was made in error."""
+
+    version: int = attrs.field(validator=ge(1))
+
+
+def check_grade(term: str, grade: int, *, version: str, mapped: bool = False) -> None:
+    """Refuse a grade that CTCAE does not give to a term; a mapped grade, and an unknown term, may have any.
+
+    Raises:
+        ValueError: the term has no such grade.
+    """
+    known = known_term(term, version=version)
+    if known is not None and grade not in known.grades and not mapped:
+        grades = ", ".join(map(str, sorted(known.grades)))
+        raise ValueError(f"{known.term} has no grade {grade} in CTCAE {version}: it has {grades}")
+
+
 ParticipantFact: TypeAlias = (
-    Consented | Screened | Enrolled | ChemotherapyStarted | Infused | AdverseEventReported | DltWindowAssessed
+    Consented
+    | Screened
+    | ScreenFailed
+    | CriteriaAnswered
+    | Enrolled
+    | LevelReassigned
+    | ChemotherapyStarted
+    | ChemotherapyGiven
+    | Infused
+    | LabRecorded
+    | VitalSignRecorded
+    | AdverseEventReported
+    | AdverseEventFollowedUp
+    | DltWindowAssessed
+    | Transfused
+    | AntiInfectiveGiven
+    | ConcomitantMedicationGiven
+    | Relapsed
+    | NewTherapyStarted
+    | Withdrew
+    | LostToFollowUp
+    | Died
+    | CompletedFollowUp
+    | ParticipantEntryVoided
 )

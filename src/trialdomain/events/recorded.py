@@ -5,11 +5,12 @@ from typing import Generic, TypeAlias, TypeVar
 
 import attrs
 
+from trialdomain.events.access import AccessFact
 from trialdomain.events.cohort import CohortFact
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.trial import TrialFact
 
-Fact: TypeAlias = TrialFact | CohortFact | ParticipantFact
+Fact: TypeAlias = TrialFact | CohortFact | ParticipantFact | AccessFact
 F_co = TypeVar("F_co", covariant=True)
 
 
@@ -19,6 +20,14 @@ class EntryRef:
 
     stream: str
     version: int
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """Where an entry came from, when no person made it here: another system, and its own name for the record."""
+
+    system: str
+    record: str
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +48,7 @@ class Meta:
     reason: str | None = None
     deviation: str | None = None
     """Why a rule of conduct was broken, where one was."""
+    source: Source | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +61,7 @@ class Draft(Generic[F_co]):
     corrects: int | None = None
     reason: str | None = None
     deviation: str | None = None
+    source: Source | None = None
 
 
 @attrs.frozen(kw_only=True)

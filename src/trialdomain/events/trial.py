@@ -1,13 +1,17 @@
 """Facts about the trial as a whole."""
 
+from datetime import date
 from enum import Enum
 from typing import TypeAlias
 
 import attrs
+from attrs.validators import ge, matches_re, optional
 
+from trialdomain.events.basis import Basis
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id
-from trialdomain.values.text import plain_text
+from trialdomain.values.text import FreeText, plain_text
 
 
 class Role(Enum):
@@ -50,4 +54,98 @@ class SoftwareChanged:
     version: str = attrs.field(validator=plain_text)
 
 
-TrialFact: TypeAlias = TrialRegistered | UserRegistered | SoftwareChanged
+@attrs.frozen(kw_only=True)
+class ProtocolAmended:
+    """A new version of the protocol came into force."""
+
+    protocol: TrialProtocol
+    effective_on: date
+    summary: FreeText
+    reopens: tuple[int, ...] = ()
+    """Levels that it reopens, final closings among them."""
+
+
+@attrs.frozen(kw_only=True)
+class RecruitmentSuspended:
+    """Nobody is enrolled until people decide; where it says so, nobody is infused either."""
+
+    on: ClinicalTime
+    why: FreeText
+    infusion: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class RecruitmentResumed:
+    """Enrollment, and infusion, go on."""
+
+    on: ClinicalTime
+    why: FreeText
+
+
+@attrs.frozen(kw_only=True)
+class TrialClosed:
+    """Recruitment is over; observation goes on."""
+
+    on: ClinicalTime
+    why: FreeText
+
+
+@attrs.frozen(kw_only=True)
+class MtdDeclared:
+    """People declared the maximum tolerated dose that the design gives."""
+
+    level: int = attrs.field(validator=ge(1))
+    bounded_above: bool
+    """Whether a closed level lies above it."""
+    basis: Basis
+
+
+class NotEstablished(Enum):
+    """Why there is no maximum tolerated dose."""
+
+    NONE_TOLERATED = "none-tolerated"
+    RECRUITMENT_ENDED = "recruitment-ended"
+    STOPPED = "stopped"
+
+
+@attrs.frozen(kw_only=True)
+class MtdNotEstablished:
+    """People declared that there is no maximum tolerated dose."""
+
+    why: NotEstablished
+    basis: Basis
+    candidate: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    """A level that the registry's words would allow, such as one with 1/6 when recruitment ends with 0/3 above it."""
+    note: FreeText | None = None
+
+
+@attrs.frozen(kw_only=True)
+class TrialExported:
+    """The log, or a part of it, was handed to somebody."""
+
+    what: str = attrs.field(validator=plain_text)
+    why: FreeText
+    root: str = attrs.field(validator=matches_re(r"[0-9a-f]{64}"))
+    """The root of the tree before this entry."""
+
+
+@attrs.frozen(kw_only=True)
+class TrialEntryVoided:
+    """An entry of this stream was made in error."""
+
+    version: int = attrs.field(validator=ge(1))
+
+
+TrialFact: TypeAlias = (
+    TrialRegistered
+    | UserRegistered
+    | SoftwareChanged
+    | ProtocolAmended
+    | RecruitmentSuspended
+    | RecruitmentResumed
+    | TrialClosed
+    | MtdDeclared
+    | MtdNotEstablished
+    | TrialExported
+    | TrialEntryVoided
+)

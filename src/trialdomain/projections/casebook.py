@@ -1,80 +1,114 @@
-"""The casebook: what is currently known of each participant, one case each."""
+"""The casebook: what is currently known of each participant, one case each, and of each cohort."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, assert_never
+from typing import Any, TypeVar
 
 import attrs
 
-from trialdomain.events.cohort import EscalationDecided
+from trialdomain.events.cohort import EscalationDecided, SlotReleased
 from trialdomain.events.entries import current_entries
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
     AdverseEventReported,
-    ChemotherapyStarted,
-    Consented,
+    CompletedFollowUp,
+    Died,
     DltWindowAssessed,
     Enrolled,
     Infused,
+    LevelReassigned,
+    LostToFollowUp,
     ParticipantFact,
-    Screened,
+    WithdrawalScope,
+    Withdrew,
 )
 from trialdomain.events.recorded import Recorded
-from trialdomain.events.trial import TrialRegistered
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
-from trialdomain.values.ids import subject_of
+from trialdomain.rules.evaluability import LastSeen
+from trialdomain.values.ids import level_of, subject_of
+
+F = TypeVar("F")
+_ENDS_OBSERVATION = {WithdrawalScope.FOLLOW_UP, WithdrawalScope.USE_OF_DATA}
 
 
-@attrs.define
+@attrs.frozen
 class Case:
-    """One participant's current entries, sorted by what they are about."""
+    """One participant's current entries, in the order in which they were first recorded."""
 
     subject: str
-    consents: list[Recorded[Consented]] = attrs.Factory(list)
-    screenings: list[Recorded[Screened]] = attrs.Factory(list)
-    enrollments: list[Recorded[Enrolled]] = attrs.Factory(list)
-    chemotherapies: list[Recorded[ChemotherapyStarted]] = attrs.Factory(list)
-    infusions: list[Recorded[Infused]] = attrs.Factory(list)
-    adverse_events: list[AdverseEvent] = attrs.Factory(list)
-    window_assessments: list[Recorded[DltWindowAssessed]] = attrs.Factory(list)
+    entries: Sequence[Recorded[ParticipantFact]]
 
-    def add(self, entry: Recorded[Any]) -> None:
-        """File one more current entry."""
-        fact: ParticipantFact = entry.fact
-        match fact:
-            case Consented():
-                self.consents.append(entry)
-            case Screened():
-                self.screenings.append(entry)
-            case Enrolled():
-                self.enrollments.append(entry)
-            case ChemotherapyStarted():
-                self.chemotherapies.append(entry)
-            case Infused():
-                self.infusions.append(entry)
-            case AdverseEventReported():
-                self.adverse_events.append(AdverseEvent(entry))
-            case DltWindowAssessed():
-                self.window_assessments.append(entry)
-            case _:
-                assert_never(fact)
+    def of(self, kind: type[F]) -> list[Recorded[F]]:
+        """Give the entries of one kind of fact."""
+        found: list[Recorded[Any]] = [entry for entry in self.entries if isinstance(entry.fact, kind)]
+        return found
 
     @property
     def first_infusion(self) -> Recorded[Infused] | None:
         """The administration that opens the observation window."""
-        return min(self.infusions, key=lambda entry: (entry.fact.started_at.first, entry.position), default=None)
+        return min(self.of(Infused), key=lambda e: (e.fact.started_at.first, e.position), default=None)
+
+    @property
+    def adverse_events(self) -> list[AdverseEvent]:
+        """Every reported event with its follow-ups."""
+        follow_ups = self.of(AdverseEventFollowedUp)
+        return [AdverseEvent.of(report, follow_ups) for report in self.of(AdverseEventReported)]
+
+    @property
+    def window_assessments(self) -> list[Recorded[DltWindowAssessed]]:
+        """The assessments of the observation window."""
+        return self.of(DltWindowAssessed)
+
+    @property
+    def assignment(self) -> tuple[int, int] | None:
+        """The dose level assigned last, and the position of the entry that says so."""
+        assigned = [(entry.position, entry.fact.level) for entry in self.of(Enrolled)]
+        assigned += [(entry.position, entry.fact.to_level) for entry in self.of(LevelReassigned)]
+        position, level = max(assigned, default=(0, 0))
+        return (level, position) if position else None
+
+    @property
+    def death(self) -> Recorded[Died] | None:
+        """The death, if it is known."""
+        return next(iter(self.of(Died)), None)
+
+    @property
+    def left(self) -> LastSeen | None:
+        """When observation ended before its planned end, for any reason but death."""
+        seen = [
+            LastSeen(entry.fact.on, entry.position)
+            for entry in self.of(Withdrew)
+            if entry.fact.scope in _ENDS_OBSERVATION
+        ]
+        seen += [LastSeen(entry.fact.last_contact, entry.position) for entry in self.of(LostToFollowUp)]
+        seen += [LastSeen(entry.fact.on, entry.position) for entry in self.of(CompletedFollowUp)]
+        return min(seen, key=lambda one: (one.on.first, one.position), default=None)
+
+    @property
+    def refuses_treatment(self) -> bool:
+        """Whether they withdrew, from treatment or altogether."""
+        return bool(self.of(Withdrew))
 
 
 @attrs.frozen(kw_only=True)
 class Casebook:
-    """A trial as it is known: its protocol, its participants, and what people decided."""
+    """A trial as it is known: its protocol, its participants, and what the cohorts know."""
 
     protocol: TrialProtocol
+    """The version in force."""
     cases: Sequence[Case]
     """In the order of their subjects' codes."""
     decisions: Sequence[Recorded[EscalationDecided]]
     """In the order in which they were recorded."""
+    releases: Mapping[tuple[int, str], int]
+    """By level and subject: the position of the last entry that released their slot."""
+    reopened: Mapping[int, int]
+    """By level: the position of the last amendment that reopened it."""
+    cohorts: Mapping[int, Sequence[Recorded[Any]]]
+    """By level: the current entries of its cohort."""
 
 
 def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
@@ -85,28 +119,37 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
     """
     protocol: TrialProtocol | None = None
     cases: list[Case] = []
-    decisions: list[Recorded[EscalationDecided]] = []
+    cohorts: dict[int, list[Recorded[Any]]] = {}
+    reopened: dict[int, int] = {}
     for stream, recorded in _by_stream(entries):
-        subject = subject_of(stream)
-        if subject is not None:
-            case = Case(subject)
+        if (subject := subject_of(stream)) is not None:
+            counted = [e for e in recorded if (when := happened(e.fact)) is None or when.first <= on]
+            cases.append(Case(subject, counted))
+        elif (level := level_of(stream)) is not None:
+            cohorts[level] = recorded
+        else:
             for entry in recorded:
-                if happened(entry.fact).first <= on:
-                    case.add(entry)
-            cases.append(case)
-            continue
-        for entry in recorded:
-            if isinstance(entry.fact, TrialRegistered):
-                protocol = entry.fact.protocol
-            elif isinstance(entry.fact, EscalationDecided) and entry.fact.basis.on <= on:
-                decisions.append(entry)
+                if isinstance(entry.fact, TrialRegistered):
+                    protocol = entry.fact.protocol
+                elif isinstance(entry.fact, ProtocolAmended) and entry.fact.effective_on <= on:
+                    protocol = entry.fact.protocol
+                    reopened |= dict.fromkeys(entry.fact.reopens, entry.position)
     if protocol is None:
         raise ValueError("the log has no entry that registers the trial")
-    decisions.sort(key=lambda entry: entry.position)
-    return Casebook(protocol=protocol, cases=cases, decisions=decisions)
+    of_cohorts = [(level, entry) for level, found in cohorts.items() for entry in found]
+    decisions = [e for _, e in of_cohorts if isinstance(e.fact, EscalationDecided) and e.fact.basis.on <= on]
+    releases = {(level, e.fact.subject): e.position for level, e in of_cohorts if isinstance(e.fact, SlotReleased)}
+    return Casebook(
+        protocol=protocol,
+        cases=cases,
+        decisions=sorted(decisions, key=lambda entry: entry.position),
+        releases=releases,
+        reopened=reopened,
+        cohorts=cohorts,
+    )
 
 
-def _by_stream(entries: Iterable[Recorded[Any]]) -> Iterable[tuple[str, list[Recorded[Any]]]]:
+def _by_stream(entries: Iterable[Recorded[Any]]) -> Iterator[tuple[str, list[Recorded[Any]]]]:
     stream: str | None = None
     recorded: list[Recorded[Any]] = []
     for entry in entries:

@@ -9,10 +9,12 @@ from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dlt import Qualifying, Window, qualifying
 from trialdomain.rules.dose_received import level_received
-from trialdomain.rules.evaluability import standing
+from trialdomain.rules.evaluability import Course, Judgement, judge_course
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.evaluation import Evaluation, Standing
+from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
 from trialdomain.values.tally import Tally, most_held
+
+_NOT_INFUSED = Standing(evaluation=Evaluation.NOT_INFUSED, reason=EvaluationReason.NOT_INFUSED)
 
 
 @attrs.frozen(kw_only=True)
@@ -22,6 +24,7 @@ class Dlt:
     event: str
     term: str
     grade: int
+    """On the day of the onset."""
     onset: ClinicalTime
     uncertain: bool
     """Whether the onset is partial: it counts until the date is completed."""
@@ -29,18 +32,20 @@ class Dlt:
 
 @attrs.frozen(kw_only=True)
 class Member:
-    """A participant at a level, and where they stand."""
+    """A participant who holds a slot or was infused, and where they stand."""
 
     subject: str
-    level: int
-    """The level received; before the infusion, the one assigned."""
+    level: int | None
+    """The level received; before the infusion, the one assigned; None for an amount that belongs to no level."""
     standing: Standing
     dlt: Dlt | None
     infused_on: ClinicalTime | None
     window_last: date | None
     """The last day of the observation window."""
     held_from: int
-    """The position of the entry by which they took a slot."""
+    """The position of the entry by which they took their slot."""
+    infused_by: int | None
+    """The position of the infusion."""
     evidence: tuple[int, ...]
     """The positions of the entries without which this would differ."""
 
@@ -58,43 +63,57 @@ class DltCounts:
 
 def dlt_counts(book: Casebook, *, on: date) -> DltCounts:
     """Count, for the windows as they are on a day."""
-    members = sorted(
-        (m for case in book.cases if (m := member_of(case, book.protocol, on=on))), key=lambda m: m.held_from
-    )
+    found = (member_of(case, book, on=on) for case in book.cases)
+    members = sorted((member for member in found if member), key=lambda member: member.held_from)
     return DltCounts(
         tallies=tuple(_tally(level.level, members) for level in book.protocol.levels),
-        members=tuple(member for member in members if member.level),
-        unassigned=tuple(member for member in members if not member.level),
+        members=tuple(member for member in members if member.level is not None),
+        unassigned=tuple(member for member in members if member.level is None),
     )
 
 
-def member_of(case: Case, protocol: TrialProtocol, *, on: date) -> Member | None:
+def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
     """Say where a participant stands; None for somebody who neither holds a slot nor was infused."""
-    first = case.first_infusion
-    infusion = None if first is None else first.fact
-    if infusion is None and not case.enrollments:
-        return None
-    events = _qualifying(case, protocol)
-    dlts = sorted((event for event in events if event.assessed), key=lambda event: event.onset.first)
-    assessments = case.window_assessments
-    enrollment = case.enrollments[-1] if case.enrollments else None
-    level = level_received(infusion, protocol) if infusion else enrollment.fact.level if enrollment else None
-    held = [entry.position for entry in (first, enrollment) if entry]
+    infusion = case.first_infusion
+    if infusion is None:
+        return _waiting(case, book)
+    events = _qualifying(case, book.protocol)
+    judgement = _judged(case, events, book.protocol, on=on)
+    dlt = min((event for event in events if event.assessed), key=lambda event: event.onset.first, default=None)
+    level = level_received(infusion.fact, book.protocol)
+    standing = judgement.standing
+    if level is None and standing.evaluation is not Evaluation.NOT_EVALUABLE:
+        standing = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.NO_LEVEL)
     return Member(
         subject=case.subject,
-        level=level or 0,
-        standing=standing(
-            infusion=infusion,
-            events=events,
-            assessments=[entry.fact for entry in assessments],
-            protocol=protocol,
-            on=on,
-        ),
-        dlt=_dlt(dlts[0]) if dlts else None,
-        infused_on=infusion.started_at if infusion else None,
-        window_last=Window.of(infusion, protocol.dlt).last if infusion and protocol.dlt else None,
-        held_from=min(held),
-        evidence=tuple(sorted({*held, *_evidence(events, dlts), *(() if dlts else (e.position for e in assessments))})),
+        level=level,
+        standing=standing,
+        dlt=None if dlt is None else _dlt(dlt),
+        infused_on=infusion.fact.started_at,
+        window_last=Window.of(infusion.fact, book.protocol.dlt).last if book.protocol.dlt else None,
+        held_from=min(infusion.position, case.assignment[1] if case.assignment else infusion.position),
+        infused_by=infusion.position,
+        evidence=judgement.evidence,
+    )
+
+
+def _waiting(case: Case, book: Casebook) -> Member | None:
+    """Somebody who holds a slot and is not infused yet; not once they gave it back, left or died."""
+    if case.assignment is None or case.death or case.left or case.refuses_treatment:
+        return None
+    level, position = case.assignment
+    if book.releases.get((level, case.subject), 0) > position:
+        return None
+    return Member(
+        subject=case.subject,
+        level=level,
+        standing=_NOT_INFUSED,
+        dlt=None,
+        infused_on=None,
+        window_last=None,
+        held_from=position,
+        infused_by=None,
+        evidence=(position,),
     )
 
 
@@ -106,14 +125,29 @@ def _qualifying(case: Case, protocol: TrialProtocol) -> list[Qualifying]:
     return [event for event in judged if event]
 
 
-def _evidence(events: Sequence[Qualifying], dlts: Sequence[Qualifying]) -> list[int]:
-    """Name what a standing rests on: the first DLT alone, or everything that still may become one."""
-    return [position for event in (dlts[:1] or events) for position in event.event.positions]
+def _judged(case: Case, events: Sequence[Qualifying], protocol: TrialProtocol, *, on: date) -> Judgement:
+    infusion, death = case.first_infusion, case.death
+    if infusion is None:
+        return Judgement(_NOT_INFUSED)
+    explained = death is not None and (
+        any(event.fatal for event in case.adverse_events)
+        or any(e.event == death.fact.event for e in case.adverse_events)
+    )
+    course = Course(
+        infusion=infusion,
+        events=events,
+        assessments=case.window_assessments,
+        death=death,
+        death_explained=explained,
+        left=case.left,
+    )
+    return judge_course(course, protocol, on=on)
 
 
 def _dlt(event: Qualifying) -> Dlt:
-    report = event.event.report.fact
-    return Dlt(event=report.event, term=report.term, grade=report.grade, onset=event.onset, uncertain=event.uncertain)
+    return Dlt(
+        event=event.event.event, term=event.event.term, grade=event.grade, onset=event.onset, uncertain=event.uncertain
+    )
 
 
 def _tally(level: int, members: Sequence[Member]) -> Tally:

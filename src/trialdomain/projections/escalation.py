@@ -43,9 +43,9 @@ def escalation(book: Casebook, *, on: date) -> Escalation | None:
                 until=member.window_last + timedelta(days=1) if member.window_last else None,
             )
             for member in counts.members
-            if member.standing.evaluation is Evaluation.PENDING
+            if member.level is not None and member.standing.evaluation is Evaluation.PENDING
         ),
-        final_closings=final_closings(book.decisions),
+        final_closings=final_closings(book),
     )
     return Escalation(
         decision=decide(situation, target=book.protocol.target_recruitment),
@@ -56,15 +56,19 @@ def escalation(book: Casebook, *, on: date) -> Escalation | None:
     )
 
 
-def final_closings(decisions: Sequence[Recorded[EscalationDecided]]) -> tuple[FinalClosing, ...]:
-    """Give the closings that people have recorded: each stands, whatever is revised later."""
+def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:
+    """Give the closings that people have recorded: each stands until an amendment reopens its level."""
     return tuple(
-        FinalClosing(level=min(closed), cause=f"decided on {entry.fact.basis.on}")
-        for entry in decisions
-        if (closed := entry.fact.recommended.closed_levels)
+        FinalClosing(level=level, cause=f"decided on {entry.fact.basis.on}")
+        for entry in book.decisions
+        for level in entry.fact.recommended.closed_levels
+        if book.reopened.get(level, 0) < entry.position
     )
 
 
 def _last_level(members: Sequence[Member]) -> int | None:
-    infused = [(member.infused_on.first, member.held_from, member.level) for member in members if member.infused_on]
+    """Find the level of whoever was infused last; of two on one day, of the one recorded last."""
+    infused = [
+        (m.infused_on.first, m.infused_by or 0, m.level) for m in members if m.infused_on and m.level is not None
+    ]
     return max(infused)[2] if infused else None

@@ -1,22 +1,50 @@
 """One adverse event as it is known: its report and what followed, read together."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import TypeVar
 
 import attrs
 
-from trialdomain.events.participant import AdverseEventReported
+from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported
 from trialdomain.events.recorded import Recorded
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.toxicity import Agent, Assessor, GradeOn, Relatedness
+from trialdomain.values.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Outcome, Relatedness, Seriousness
 
 _ORDER = list(Relatedness)  # from least to most related; "not assessed" is outside the order
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Graded:
+    """The grade that an event had from a day on, and the entry that says so."""
+
+    on: ClinicalTime
+    grade: int
+    position: int
+
+
+@attrs.frozen
+class Judged:
+    """The relatedness that counts, and the entries that say so."""
+
+    relatedness: Relatedness
+    positions: tuple[int, ...]
 
 
 @attrs.frozen
 class AdverseEvent:
-    """A current report, with its current follow-ups in the order of their dates."""
+    """A current report, with its current follow-ups in the order of their dates, then of their recording."""
 
     report: Recorded[AdverseEventReported]
+    follow_ups: tuple[Recorded[AdverseEventFollowedUp], ...] = ()
+
+    @classmethod
+    def of(
+        cls, report: Recorded[AdverseEventReported], follow_ups: Sequence[Recorded[AdverseEventFollowedUp]]
+    ) -> "AdverseEvent":
+        """Join a report with those follow-ups that name it."""
+        of_this = (entry for entry in follow_ups if entry.fact.event == report.fact.event)
+        return cls(report, tuple(sorted(of_this, key=lambda entry: (entry.fact.on.first, entry.version))))
 
     @property
     def event(self) -> str:
@@ -24,24 +52,71 @@ class AdverseEvent:
         return self.report.fact.event
 
     @property
+    def term(self) -> str:
+        """Its CTCAE term."""
+        return self.report.fact.term
+
+    @property
     def onset(self) -> ClinicalTime:
         """When it began."""
         return self.report.fact.onset
 
-    def grades(self) -> Iterator[GradeOn]:
-        """Yield the grades that it had, each from a day on."""
-        yield GradeOn(on=self.onset, grade=self.report.fact.grade)
-
-    def relatedness(self, agent: Agent) -> Relatedness:
-        """Give the judgement that counts: of the assessors the more related, of each assessor the latest."""
-        latest: dict[Assessor, Relatedness] = {}
-        for attribution in self.report.fact.attributions:
-            if attribution.agent is agent:
-                latest[attribution.assessor] = attribution.relatedness
-        assessed = [one for one in latest.values() if one is not Relatedness.NOT_ASSESSED]
-        return max(assessed, key=_ORDER.index, default=Relatedness.NOT_ASSESSED)
+    def grades(self) -> list[Graded]:
+        """List the grades that it had, each from a day on."""
+        first = Graded(self.onset, self.report.fact.grade, self.report.position)
+        later = [
+            Graded(entry.fact.on, entry.fact.grade, entry.position)
+            for entry in self.follow_ups
+            if entry.fact.grade is not None
+        ]
+        return [first, *later]
 
     @property
-    def positions(self) -> tuple[int, ...]:
-        """The entries that it rests on."""
-        return (self.report.position,)
+    def highest_grade(self) -> int:
+        """The worst that it has been."""
+        return max(graded.grade for graded in self.grades())
+
+    @property
+    def serious(self) -> bool:
+        """Whether it is serious, by the latest word on it."""
+        return next(
+            (e.fact.serious for e in reversed(self.follow_ups) if e.fact.serious is not None), self.report.fact.serious
+        )
+
+    @property
+    def seriousness(self) -> tuple[Seriousness, ...]:
+        """The criteria, by the latest word on them."""
+        later = (e.fact.seriousness for e in reversed(self.follow_ups) if e.fact.serious is not None)
+        return next(later, self.report.fact.seriousness)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What became of it, by the latest word on it."""
+        return next((e.fact.outcome for e in reversed(self.follow_ups) if e.fact.outcome), self.report.fact.outcome)
+
+    @property
+    def ended(self) -> ClinicalTime | None:
+        """When it ended, by the latest word on it."""
+        return next((e.fact.ended for e in reversed(self.follow_ups) if e.fact.ended), self.report.fact.ended)
+
+    @property
+    def fatal(self) -> bool:
+        """Whether it led to death."""
+        return self.highest_grade == FATAL_GRADE or self.outcome is Outcome.FATAL
+
+    def judged(self, agent: Agent) -> Judged:
+        """Give the judgement that counts: of each assessor the latest, of the assessors the more related."""
+        latest: dict[Assessor, tuple[Relatedness, int]] = {}
+        for attribution, position in self._attributions():
+            if attribution.agent is agent:
+                latest[attribution.assessor] = (attribution.relatedness, position)
+        assessed = [one for one in latest.values() if one[0] is not Relatedness.NOT_ASSESSED]
+        if not assessed:
+            return Judged(Relatedness.NOT_ASSESSED, tuple(position for _, position in latest.values()))
+        relatedness, position = max(assessed, key=lambda one: _ORDER.index(one[0]))
+        return Judged(relatedness, (position,))
+
+    def _attributions(self) -> list[tuple[Attribution, int]]:
+        """List every judgement in the order of its date, then of its recording."""
+        first = [(attribution, self.report.position) for attribution in self.report.fact.attributions]
+        return first + [(one, entry.position) for entry in self.follow_ups for one in entry.fact.attributions]

@@ -10,7 +10,7 @@ import attrs
 
 from trialdomain.events.participant import Infused
 from trialdomain.protocol.trial_protocol import DltRule
-from trialdomain.rules.adverse_event import AdverseEvent
+from trialdomain.rules.adverse_event import AdverseEvent, Graded
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.toxicity import Agent, Relatedness
 
@@ -32,17 +32,7 @@ class Window:
 
     def allows(self, when: ClinicalTime) -> bool:
         """Say whether any day that a date allows lies in the window; a time before the infusion does not."""
-        if self.precedes(when):
-            return False
-        return when.first <= self.last and when.last >= self.first
-
-    def precedes(self, when: ClinicalTime) -> bool:
-        """Say whether something is known to have been before the infusion."""
-        if when.last < self.first:
-            return True
-        started, at = self.opened_at.at, when.at
-        comparable = started and at and (started.tzinfo is None) == (at.tzinfo is None)
-        return bool(comparable and at and started and when.day == self.first and at < started)
+        return not when.precedes(self.opened_at) and when.first <= self.last and when.last >= self.first
 
 
 @attrs.frozen(kw_only=True)
@@ -52,7 +42,11 @@ class Qualifying:
     event: AdverseEvent
     onset: ClinicalTime
     """The first date in the window on which its grade qualifies."""
+    grade: int
+    """The grade that it had then."""
     relatedness: Relatedness
+    evidence: tuple[int, ...]
+    """The positions of the report, of what gave it that grade, and of what judged it."""
 
     @property
     def uncertain(self) -> bool:
@@ -67,19 +61,30 @@ class Qualifying:
 
 def qualifying(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Qualifying | None:
     """Judge one event; None when it is no DLT, whatever its relatedness turns out to be."""
-    relatedness = event.relatedness(Agent.INFUSION)
-    if relatedness not in (*rule.related, Relatedness.NOT_ASSESSED):
+    judged = event.judged(Agent.INFUSION)
+    if judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED):
         return None
     onset = _onset(event, Window.of(infusion, rule), rule)
-    return None if onset is None else Qualifying(event=event, onset=onset, relatedness=relatedness)
+    if onset is None:
+        return None
+    return Qualifying(
+        event=event,
+        onset=onset.on,
+        grade=onset.grade,
+        relatedness=judged.relatedness,
+        evidence=tuple(sorted({event.report.position, onset.position, *judged.positions})),
+    )
 
 
-def _onset(event: AdverseEvent, window: Window, rule: DltRule) -> ClinicalTime | None:
-    """Find the first date in the window on which the grade qualifies."""
+def _onset(event: AdverseEvent, window: Window, rule: DltRule) -> Graded | None:
+    """Find the first date in the window on which the grade qualifies.
+
+    An event that began before the infusion counts from the day on which it became worse than it was at the infusion.
+    """
     before = 0
     for graded in event.grades():
-        if window.precedes(graded.on):
+        if graded.on.precedes(window.opened_at):
             before = graded.grade
         elif graded.grade >= rule.min_grade and graded.grade > before and window.allows(graded.on):
-            return graded.on if rule.worsening or not window.precedes(event.onset) else None
+            return graded if rule.worsening or not event.onset.precedes(window.opened_at) else None
     return None

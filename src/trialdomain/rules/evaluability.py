@@ -6,48 +6,76 @@ The registry says "evaluable" and leaves it undefined; the definition is a choic
 from collections.abc import Sequence
 from datetime import date
 
-from trialdomain.events.participant import DltWindowAssessed, Infused
+import attrs
+
+from trialdomain.events.participant import Died, DltWindowAssessed, Infused
+from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dlt import Qualifying, Window
+from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
 
-_NOT_INFUSED = Standing(evaluation=Evaluation.NOT_INFUSED, reason=EvaluationReason.NOT_INFUSED)
+
+@attrs.frozen
+class Judgement:
+    """A standing, and the positions of the entries without which it would differ."""
+
+    standing: Standing
+    evidence: tuple[int, ...] = ()
 
 
-def standing(
-    *,
-    infusion: Infused | None,
-    events: Sequence[Qualifying],
-    assessments: Sequence[DltWindowAssessed],
-    protocol: TrialProtocol,
-    on: date,
-) -> Standing:
-    """Say where a participant stands on a day.
+@attrs.frozen
+class LastSeen:
+    """The day after which a participant was no longer observed, and the entry that says so."""
 
-    Args:
-        infusion: the first infusion, if there was one.
-        events: the adverse events that qualify, or would once their relatedness is assessed.
-        assessments: the assessments of the window.
-        protocol: the version in force at infusion.
-        on: the calendar day at the site for which the window is judged.
-    """
-    if infusion is None or protocol.dlt is None:
-        return _NOT_INFUSED
-    if any(event.assessed for event in events):
-        return Standing(evaluation=Evaluation.EVALUABLE, reason=EvaluationReason.DLT)
-    if infusion.fraction < protocol.evaluable.min_fraction:
-        return Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.INCOMPLETE_INFUSION)
-    if events:
-        return _pending(EvaluationReason.RELATEDNESS_NOT_ASSESSED)
-    last = Window.of(infusion, protocol.dlt).last
-    if any(assessment.on.first >= last for assessment in assessments):
-        return Standing(evaluation=Evaluation.EVALUABLE, reason=EvaluationReason.WINDOW_ASSESSED)
-    if on <= last:
-        return _pending(EvaluationReason.WINDOW_OPEN)
-    if protocol.evaluable.requires_assessment:
-        return _pending(EvaluationReason.NOT_ASSESSED)
-    return Standing(evaluation=Evaluation.EVALUABLE, reason=EvaluationReason.WINDOW_OVER)
+    on: ClinicalTime
+    position: int
 
 
-def _pending(reason: EvaluationReason) -> Standing:
-    return Standing(evaluation=Evaluation.PENDING, reason=reason)
+@attrs.frozen(kw_only=True)
+class Course:
+    """What decides whether one participant is evaluable."""
+
+    infusion: Recorded[Infused]
+    """The first one, which opens the window."""
+    events: Sequence[Qualifying]
+    """The adverse events that qualify, or would once their relatedness is assessed."""
+    assessments: Sequence[Recorded[DltWindowAssessed]] = ()
+    death: Recorded[Died] | None = None
+    death_explained: bool = False
+    """Whether an adverse event stands behind the death."""
+    left: LastSeen | None = None
+    """When they withdrew from follow-up, or were last seen."""
+
+
+def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgement:
+    """Say where an infused participant stands on a calendar day at the site; the first line that fits is the answer."""
+    rule, infusion, death, left = protocol.dlt, course.infusion, course.death, course.left
+    if rule is None:
+        return Judgement(_standing(Evaluation.PENDING, EvaluationReason.WINDOW_OPEN), (infusion.position,))
+    last = Window.of(infusion.fact, rule).last
+    dlts = sorted((event for event in course.events if event.assessed), key=lambda event: event.onset.first)
+    covering = [entry.position for entry in course.assessments if entry.fact.on.first >= last]
+    died = [death.position] if death and death.fact.on.first <= last else []
+    gone = [left.position] if left and left.on.first <= last else []
+    whole = infusion.fact.fraction >= protocol.evaluable.min_fraction
+    unassessed = [position for event in course.events for position in event.evidence]
+    over = on > last
+    lines = (
+        (dlts, Evaluation.EVALUABLE, EvaluationReason.DLT, dlts[0].evidence if dlts else ()),
+        (not whole, Evaluation.NOT_EVALUABLE, EvaluationReason.INCOMPLETE_INFUSION, ()),
+        (unassessed, Evaluation.PENDING, EvaluationReason.RELATEDNESS_NOT_ASSESSED, unassessed),
+        (died and not course.death_explained, Evaluation.PENDING, EvaluationReason.DEATH_NOT_EXPLAINED, died),
+        (died, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, died),
+        (gone, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, gone),
+        (covering, Evaluation.EVALUABLE, EvaluationReason.WINDOW_ASSESSED, covering[:1]),
+        (not over, Evaluation.PENDING, EvaluationReason.WINDOW_OPEN, ()),
+        (protocol.evaluable.requires_assessment, Evaluation.PENDING, EvaluationReason.NOT_ASSESSED, ()),
+        (True, Evaluation.EVALUABLE, EvaluationReason.WINDOW_OVER, ()),
+    )
+    evaluation, reason, rests_on = next(line[1:] for line in lines if line[0])
+    return Judgement(_standing(evaluation, reason), tuple(sorted({infusion.position, *rests_on})))
+
+
+def _standing(evaluation: Evaluation, reason: EvaluationReason) -> Standing:
+    return Standing(evaluation=evaluation, reason=reason)

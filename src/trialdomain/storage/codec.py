@@ -5,6 +5,7 @@ no binary floats. So an export can carry it as nested JSON, ``jq -cS`` gives bac
 verify a log without this software. Only known stored names are decoded; a name is never resolved to a module.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any, Generic, TypeVar
@@ -13,8 +14,9 @@ import attrs
 import msgspec
 
 from trialdomain.errors import LogCorrupt
-from trialdomain.events.recorded import EntryRef, Fact, Meta
+from trialdomain.events.recorded import EntryRef, Fact, Meta, Source
 from trialdomain.events.registry import NAMES
+from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.clinical_time import ClinicalTime
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     corrects: int | None = None
     reason: str | None = None
     deviation: str | None = None
+    source: Source | None = None
 
 
 class _State(msgspec.Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
@@ -77,7 +80,7 @@ def encode(fact: Fact, meta: Meta) -> tuple[str, bytes]:
 
 
 def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta]:
-    """Read an entry back.
+    """Read an entry back; one that was written in an earlier shape is given the present one.
 
     Args:
         name: the stored name, with its version.
@@ -88,21 +91,44 @@ def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta
     Raises:
         StateMalformed: an unknown name, or a state that is not one of its facts.
     """
-    decoder = _DECODERS.get(name)
-    if decoder is None:
-        raise StateMalformed(name=name, why="this version of trialdomain knows no such name; a newer one may")
     if len(state) > _LARGEST_STATE:
         raise StateMalformed(name=name, why=f"its state has {len(state)} bytes, more than any fact can have")
     try:
-        wire = decoder.decode(state)
-    except (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        wire, canonical = _decoded(name, state)
+    except (msgspec.MsgspecError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
         raise StateMalformed(name=name, why=str(error) or type(error).__name__) from None
-    if strict and _ENCODER.encode(wire) != state:
-        raise StateMalformed(
-            name=name, why="its state is not in canonical form, or has keys that its fact does not have"
-        )
+    if strict and canonical() != state:
+        raise StateMalformed(name=name, why="its state is not in canonical form, or has keys that the fact has not")
     fact: Fact = wire.fact
     return fact, Meta(**{field: getattr(wire.meta, field) for field in _META_FIELDS})
+
+
+def _decoded(name: str, state: bytes) -> tuple[Any, Callable[[], bytes]]:
+    """Decode a state, and say how it would be written."""
+    decoder = _DECODERS.get(name)
+    if decoder is not None:
+        wire = decoder.decode(state)
+        return wire, lambda: _ENCODER.encode(wire)
+    if name not in UPCASTS:
+        raise ValueError("this version of trialdomain knows no such name; a newer one may")
+    old: dict[str, Any] = msgspec.json.decode(state, type=dict[str, Any])
+    fact = old["fact"]
+    while name in UPCASTS:
+        name, upcast = UPCASTS[name]
+        fact = upcast(fact)
+    return _DECODERS[name].decode(_ENCODER.encode(old | {"fact": fact})), lambda: _ENCODER.encode(old)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Give the JSON Schema of the facts that a stored name holds: what golden files are held against."""
+    kind = next(kind for kind, known in NAMES.items() if known == name)
+    return msgspec.json.schema(kind, schema_hook=_schema_of_other)
+
+
+def _schema_of_other(kind: type) -> dict[str, Any]:
+    if kind is ClinicalTime:
+        return {"type": "string", "title": "ClinicalTime", "description": "ISO 8601, from a year to a second"}
+    raise TypeError(f"{kind.__name__} has no stored form")
 
 
 def fingerprint(*request: object) -> bytes:

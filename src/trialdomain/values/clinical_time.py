@@ -73,6 +73,17 @@ class ClinicalTime:
         """The day, when the text has one."""
         return self.first if self.first == self.last else None
 
+    def precedes(self, other: "ClinicalTime") -> bool:
+        """Say whether this is known to lie before another: by the day, or by the time where both have one alike.
+
+        >>> march = ClinicalTime("2026-03")
+        >>> ClinicalTime("2026").precedes(march), ClinicalTime("2025").precedes(march)
+        (False, True)
+        """
+        if self.at and other.at and (self.at.tzinfo is None) == (other.at.tzinfo is None):
+            return self.at < other.at
+        return self.last < other.first
+
     @override
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a clinical time does not change: make a new one instead of setting {name}")

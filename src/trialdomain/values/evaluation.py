@@ -27,6 +27,7 @@ class EvaluationReason(Enum):
     DEATH_NOT_EXPLAINED = "died in the window of something no adverse event explains"
     LEFT = "left, was last seen, or died unrelated in the window"
     INCOMPLETE_INFUSION = "an incomplete infusion"
+    NO_LEVEL = "an amount that belongs to no dose level"
 
 
 @attrs.frozen(kw_only=True)

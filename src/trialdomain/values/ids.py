@@ -2,19 +2,29 @@
 
 import re
 
+from trialdomain.errors import InputInvalid
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class CodeInvalid(InputInvalid, ValueError):
+    """A text cannot serve as the code of a trial, a subject, a user or a command."""
+
+    def __init__(self, *, what: str, given: str) -> None:
+        super().__init__(
+            f"{given[:70]!r} is no {what} code: use up to 64 letters, digits, dots, dashes and underscores, no names"
+        )
+        self.what, self.given = what, given
 
 
 def check_id(what: str, given: str) -> str:
     """Accept a code of letters, digits, dots, dashes and underscores.
 
     Raises:
-        ValueError: anything else; a name, say, does not belong into a log.
+        CodeInvalid: anything else; a name, say, does not belong into a log.
     """
     if _ID.fullmatch(given) is None:
-        raise ValueError(
-            f"{given[:70]!r} is no {what} code: use up to 64 letters, digits, dots, dashes and underscores, no names"
-        )
+        raise CodeInvalid(what=what, given=given)
     return given
 
 

@@ -7,6 +7,7 @@ import attrs
 from trialdomain.values.clinical_time import ClinicalTime
 
 FATAL_GRADE = 5
+GRADES = range(1, FATAL_GRADE + 1)
 
 
 class Relatedness(Enum):

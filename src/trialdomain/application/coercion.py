@@ -1,0 +1,82 @@
+"""What callers have at hand, made into what facts carry; what cannot be is refused with one sentence."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import attrs
+
+from trialdomain.errors import InputInvalid
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.text import FreeText
+from trialdomain.values.unit import UCUM, ucum
+
+F = TypeVar("F")
+
+
+class FactMalformed(InputInvalid):
+    """What was said cannot be so: a negative count, an end before a start, an unknown unit."""
+
+    def __init__(self, *, kind: str, why: str) -> None:
+        super().__init__(f"{kind} cannot be recorded: {why}")
+        self.kind, self.why = kind, why
+
+
+def make(kind: type[F], /, **given: object) -> F:
+    """Make a fact from what a caller gave: dates and texts become clinical times, spellings become units.
+
+    Raises:
+        FactMalformed: the fact's own validation refuses it.
+    """
+    try:
+        return kind(**{name: _coerced(kind, name, value) for name, value in given.items()})
+    except (ValueError, TypeError, InvalidOperation) as error:
+        raise FactMalformed(kind=kind.__name__, why=str(error)) from None
+
+
+def remake(fact: F, changes: Mapping[str, object]) -> F:
+    """Make a fact like another but for some fields.
+
+    Raises:
+        FactMalformed: a field that the fact does not have, or a value that its validation refuses.
+    """
+    kind = type(fact)
+    names = [field.name for field in attrs.fields(kind)]  # type: ignore[arg-type]  # every fact is an attrs class
+    for name in changes:
+        if name not in names:
+            raise FactMalformed(kind=kind.__name__, why=f"it has no field {name!r}, but {', '.join(names)}")
+    return make(kind, **({name: getattr(fact, name) for name in names} | dict(changes)))
+
+
+def _coerced(kind: type, name: str, value: object) -> object:
+    wanted = _types(kind).get(name, ())
+    if ClinicalTime in wanted and isinstance(value, str | date | datetime):
+        return ClinicalTime.of(value)
+    if FreeText in wanted and isinstance(value, str):
+        return FreeText.of(value)
+    if Decimal in wanted and isinstance(value, int | str) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, str) and _metadata(kind, name).get(UCUM):
+        return ucum(value)
+    if tuple in wanted and isinstance(value, list):
+        return tuple(value)
+    return value
+
+
+@cache
+def _types(kind: type) -> dict[str, tuple[Any, ...]]:
+    return {name: _alternatives(hint) for name, hint in get_type_hints(kind).items()}
+
+
+def _alternatives(hint: object) -> tuple[Any, ...]:
+    arguments = get_args(hint)
+    if getattr(hint, "__origin__", None) is tuple:
+        return (tuple,)
+    return arguments or (hint,)
+
+
+@cache
+def _metadata(kind: type, name: str) -> Mapping[str, object]:
+    return next((field.metadata for field in attrs.fields(kind) if field.name == name), {})

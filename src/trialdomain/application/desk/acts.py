@@ -1,0 +1,57 @@
+"""What the use cases share."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from trialdomain.aggregates.participant import Participant
+from trialdomain.application.conduct import Conduct, User, refuse_future
+from trialdomain.application.settlement import settle
+from trialdomain.application.view import Drafts, View, drafts_in
+from trialdomain.events.participant import ParticipantFact
+from trialdomain.events.recorded import Entry
+from trialdomain.values.ids import check_id, participant_stream
+
+F = TypeVar("F", bound=ParticipantFact)
+
+
+@attrs.frozen
+class Acts:
+    """One user in one trial."""
+
+    _conduct: Conduct
+
+    @property
+    def user(self) -> User:
+        """Who acts."""
+        return self._conduct.user
+
+    def _record(
+        self,
+        name: str,
+        subject: str,
+        facts: Sequence[F],
+        act: Callable[[Participant, F], Sequence[ParticipantFact]],
+        command_id: str | None,
+    ) -> Sequence[Entry]:
+        """Record facts of a participant in one commit, and what the cohorts learn from them."""
+        check_id("subject", subject)
+
+        def decide(view: View) -> Drafts:
+            participant = view.participant(subject)
+            accepted = [done for fact in facts for done in act(participant, fact)]
+            return self._of(subject, accepted, view)
+
+        return self._conduct.run(name, (subject, facts), decide, command_id)
+
+    def _of(self, subject: str, facts: Sequence[ParticipantFact], view: View) -> Drafts:
+        """Put facts into a participant's stream, and into the cohorts' what follows from them."""
+        drafts = self._only_of(subject, facts, view)
+        return drafts + settle(view, drafts, about=subject, on=self._conduct.today(view))
+
+    def _only_of(self, subject: str, facts: Sequence[Any], view: View) -> Drafts:
+        today = self._conduct.today(view)
+        for fact in facts:
+            refuse_future(fact, today)
+        return drafts_in(participant_stream(self._conduct.trial, subject), facts)

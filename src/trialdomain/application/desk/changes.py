@@ -1,0 +1,48 @@
+"""Corrections and voids of what was recorded."""
+
+from collections.abc import Sequence
+
+from trialdomain.application.conduct import refuse_future
+from trialdomain.application.corrections import correct, void
+from trialdomain.application.desk.acts import Acts
+from trialdomain.application.view import Drafts, View
+from trialdomain.events.recorded import Entry
+
+
+class Changes(Acts):
+    """Nothing is edited: an entry is restated or withdrawn, with a reason."""
+
+    def correct(
+        self, entry: Entry, *, reason: str, command_id: str | None = None, **changes: object
+    ) -> Sequence[Entry]:
+        """Restate a current entry with the fields that are given changed: ``correct(entry, grade=3, reason="...")``.
+
+        Raises:
+            EntryNotCurrent: the entry was corrected or voided before.
+            ReasonMissing: the reason says nothing.
+            FactMalformed: the restated fact cannot be so.
+        """
+
+        def decide(view: View) -> Drafts:
+            today = self._conduct.today(view)
+            drafts = correct(view, entry, changes, reason=reason, on=today)
+            for draft in drafts[:1]:
+                refuse_future(draft.fact, today)
+            return drafts
+
+        return self._conduct.run("correct", (entry.ref, reason, sorted(changes.items())), decide, command_id)
+
+    def void(self, entry: Entry, *, reason: str, command_id: str | None = None) -> Sequence[Entry]:
+        """Withdraw a current entry that was made in error, with everything that it corrected.
+
+        A void cannot be voided: record anew. Voiding an adverse event voids its follow-ups.
+
+        Raises:
+            EntryNotCurrent: the entry was corrected or voided before.
+            ReasonMissing: the reason says nothing.
+        """
+
+        def decide(view: View) -> Drafts:
+            return void(view, entry, reason=reason, on=self._conduct.today(view))
+
+        return self._conduct.run("void", (entry.ref, reason), decide, command_id)

@@ -1,0 +1,106 @@
+"""What is observed of a participant, and what they are given beside the protocol."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from trialdomain.aggregates.participant import Participant
+from trialdomain.application.coercion import make
+from trialdomain.application.desk.acts import Acts
+from trialdomain.events.participant import (
+    AntiInfectiveGiven,
+    BloodProduct,
+    ConcomitantMedicationGiven,
+    Intent,
+    LabRecorded,
+    MedicationClass,
+    NewTherapyStarted,
+    Relapsed,
+    Transfused,
+    VitalSignRecorded,
+)
+from trialdomain.events.recorded import Entry
+from trialdomain.values.clinical_time import When
+
+
+class Observation(Acts):
+    """Laboratory, vital signs, transfusions, medication, relapse."""
+
+    def record_labs(
+        self, subject: str, results: Sequence[LabRecorded], *, command_id: str | None = None
+    ) -> Sequence[Entry]:
+        """Record laboratory results, all in one commit; ``lab(...)`` makes one."""
+        return self._record("record-labs", subject, results, Participant.observe, command_id)
+
+    def record_vital_signs(
+        self, subject: str, signs: Sequence[VitalSignRecorded], *, command_id: str | None = None
+    ) -> Sequence[Entry]:
+        """Record vital signs, all in one commit; ``vital_sign(...)`` makes one."""
+        return self._record("record-vital-signs", subject, signs, Participant.observe, command_id)
+
+    def transfuse(
+        self,
+        subject: str,
+        *,
+        on: When,
+        product: BloodProduct,
+        units: Decimal | int | str = 1,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record a transfusion."""
+        fact = make(Transfused, on=on, product=product, units=units)
+        return self._record("transfuse", subject, [fact], Participant.observe, command_id)
+
+    def give_anti_infective(
+        self,
+        subject: str,
+        *,
+        agent: str,
+        route: str,
+        started_on: When,
+        ended_on: When | None = None,
+        intent: Intent = Intent.UNKNOWN,
+        atc_code: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record an anti-infective agent; without an end it is ongoing."""
+        fact = make(
+            AntiInfectiveGiven,
+            agent=agent,
+            atc_code=atc_code,
+            route=route,
+            intent=intent,
+            started_on=started_on,
+            ended_on=ended_on,
+        )
+        return self._record("give-anti-infective", subject, [fact], Participant.observe, command_id)
+
+    def give_medication(
+        self,
+        subject: str,
+        *,
+        agent: str,
+        route: str,
+        started_on: When,
+        ended_on: When | None = None,
+        medication_class: MedicationClass = MedicationClass.OTHER,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record another medication; without an end it is ongoing."""
+        fact = make(
+            ConcomitantMedicationGiven,
+            agent=agent,
+            medication_class=medication_class,
+            route=route,
+            started_on=started_on,
+            ended_on=ended_on,
+        )
+        return self._record("give-medication", subject, [fact], Participant.observe, command_id)
+
+    def record_relapse(self, subject: str, *, on: When, command_id: str | None = None) -> Sequence[Entry]:
+        """Record that the leukemia came back."""
+        return self._record("record-relapse", subject, [make(Relapsed, on=on)], Participant.observe, command_id)
+
+    def start_new_therapy(self, subject: str, *, on: When, kind: str, command_id: str | None = None) -> Sequence[Entry]:
+        """Record that a new anti-leukemic therapy began."""
+        fact = make(NewTherapyStarted, on=on, kind=kind)
+        return self._record("start-new-therapy", subject, [fact], Participant.observe, command_id)

@@ -1,0 +1,126 @@
+"""Adverse events, and the assessment of the observation window."""
+
+from collections.abc import Sequence
+
+from trialdomain.aggregates.participant import Participant
+from trialdomain.application.coercion import make
+from trialdomain.application.desk.acts import Acts
+from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    DltWindowAssessed,
+    WindowResult,
+)
+from trialdomain.events.recorded import Entry
+from trialdomain.values.clinical_time import When
+from trialdomain.values.ctcae import known_term
+from trialdomain.values.toxicity import Attribution, Outcome, Seriousness
+
+
+class Safety(Acts):
+    """What a DLT is settled from, in the same transaction."""
+
+    def report_adverse_event(
+        self,
+        subject: str,
+        *,
+        event: str,
+        term: str,
+        grade: int,
+        onset: When,
+        attributions: Sequence[Attribution] = (),
+        serious: Sequence[Seriousness] = (),
+        expected: bool | None = None,
+        ended: When | None = None,
+        outcome: Outcome | None = None,
+        aware_on: When | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Report an adverse event; a fatal one brings the death with it.
+
+        Args:
+            subject: the participant's code.
+            event: the event's id, by which it is followed up.
+            term: the CTCAE term.
+            grade: 1 to 5, as the term has them.
+            onset: when it began.
+            attributions: who judged it related to what.
+            serious: the criteria that make it serious; none for an event that is not.
+            expected: whether the reference safety information lists it.
+            ended: when it ended, if it did.
+            outcome: what became of it.
+            aware_on: when the sponsor became aware.
+            command_id: an id by which a repeated request is recognised.
+
+        Raises:
+            FactMalformed: a grade that the term does not have, or an end before the onset.
+            EventKnown: the participant has an event of that id.
+        """
+        known = known_term(term)
+        fact = make(
+            AdverseEventReported,
+            event=event,
+            term=term if known is None else known.term,
+            ctcae_code=None if known is None else known.code,
+            unchecked=known is None,
+            grade=grade,
+            onset=onset,
+            attributions=tuple(attributions),
+            serious=bool(serious),
+            seriousness=tuple(serious),
+            expected=expected,
+            ended=ended,
+            outcome=outcome,
+            aware_on=aware_on,
+        )
+        return self._record("report-adverse-event", subject, [fact], Participant.report_adverse_event, command_id)
+
+    def follow_up_adverse_event(
+        self,
+        subject: str,
+        *,
+        event: str,
+        on: When,
+        grade: int | None = None,
+        attributions: Sequence[Attribution] = (),
+        serious: Sequence[Seriousness] | None = None,
+        ended: When | None = None,
+        outcome: Outcome | None = None,
+        aware_on: When | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record what is new about an event from a day on; what is not given has not changed.
+
+        An event that got worse was right before, and is right now: that is a follow-up. A report that was wrong is
+        corrected instead.
+
+        Raises:
+            EventUnknown: the participant has no event of that id.
+            FactMalformed: a grade that the term does not have.
+        """
+        fact = make(
+            AdverseEventFollowedUp,
+            event=event,
+            on=on,
+            grade=grade,
+            attributions=tuple(attributions),
+            serious=None if serious is None else bool(serious),
+            seriousness=() if serious is None else tuple(serious),
+            ended=ended,
+            outcome=outcome,
+            aware_on=aware_on,
+        )
+        return self._record("follow-up-adverse-event", subject, [fact], Participant.follow_up_adverse_event, command_id)
+
+    def assess_dlt_window(
+        self,
+        subject: str,
+        *,
+        on: When,
+        result: WindowResult = WindowResult.NO_DLT,
+        missed: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record that the observation window was assessed, up to and on a day; ``missed`` names visits that were."""
+        fact = make(DltWindowAssessed, on=on, by=self._conduct.user.id, result=result, missed=missed)
+        return self._record("assess-dlt-window", subject, [fact], Participant.observe, command_id)

@@ -1,0 +1,45 @@
+"""What cohorts learn from a change in a participant's record, in the same transaction."""
+
+from datetime import date
+
+from trialdomain.aggregates.cohort import MemberNow
+from trialdomain.application.view import Drafts, View, drafts_in
+from trialdomain.designs.walk import below_closing
+from trialdomain.projections.dlt_counts import Member, dlt_counts
+from trialdomain.projections.escalation import final_closings
+from trialdomain.values.ids import cohort_stream
+
+
+def settle(view: View, drafts: Drafts, *, about: str, on: date) -> Drafts:
+    """Compare what the casebook will say of a participant with what the cohorts know, and draft the difference.
+
+    The one place where slots, DLTs, evaluations and closings follow from a participant's record: for reports,
+    follow-ups, corrections and voids alike.
+    """
+    if view.protocol.dlt is None or not drafts:
+        return []
+    book = view.casebook(on=on, following=drafts)
+    counts = dlt_counts(book, on=on)
+    still_open = len(below_closing(counts.tallies))
+    final = min((closing.level for closing in final_closings(book)), default=len(counts.tallies) + 1)
+    at_level = next((member.level for member in counts.members if member.subject == about), None)
+    settled: Drafts = []
+    for level, cohort in view.cohorts(following=drafts).items():
+        facts = cohort.settle(
+            {member.subject: _now_of(member) for member in counts.members if member.level == level},
+            about=about,
+            elsewhere=at_level not in {None, level},
+            closed=level > still_open,
+            final=level >= final,
+        )
+        settled += drafts_in(cohort_stream(view.id, level), facts, caused_by=view.ref(drafts[0]))
+    return settled
+
+
+def _now_of(member: Member) -> MemberNow:
+    return MemberNow(
+        subject=member.subject,
+        standing=member.standing,
+        infused_on=member.infused_on,
+        dlt=None if member.dlt is None else (member.dlt.event, member.dlt.onset),
+    )

@@ -1,0 +1,20 @@
+"""Facts about who was refused what; no decision reads them."""
+
+from typing import TypeAlias
+
+import attrs
+
+from trialdomain.events.trial import Role
+from trialdomain.values.text import plain_text
+
+
+@attrs.frozen(kw_only=True)
+class AccessRefused:
+    """Somebody asked for a use case that their role does not have."""
+
+    use_case: str = attrs.field(validator=plain_text)
+    role: Role
+    why: str = attrs.field(validator=plain_text)
+
+
+AccessFact: TypeAlias = AccessRefused

@@ -1,0 +1,24 @@
+"""What a decision about the trial rested on."""
+
+from datetime import date
+
+import attrs
+from attrs.validators import ge
+
+from trialdomain.protocol.trial_protocol import Design
+from trialdomain.values.tally import Tally
+from trialdomain.values.text import plain_text
+
+
+@attrs.frozen(kw_only=True)
+class Basis:
+    """What a decision rested on, so that it can be taken again later."""
+
+    design: Design
+    protocol_version: str = attrs.field(validator=plain_text)
+    tallies: tuple[Tally, ...]
+    last_level: int | None
+    position: int = attrs.field(validator=ge(1))
+    """The last position of the trial that had been read."""
+    on: date
+    """The calendar day for which windows were judged."""

@@ -1,0 +1,94 @@
+"""Given facts, when a decision, then facts. Every fact goes through the codec, so each scenario proves storage too."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+
+from trialdomain.events.entries import changes
+from trialdomain.events.recorded import Fact, Meta, Recorded
+from trialdomain.storage.codec import decode, encode
+
+
+class Folds(Protocol):
+    """Anything that folds recorded facts."""
+
+    def apply(self, entry: Recorded[Any], /) -> None:
+        """Fold one more entry."""
+
+
+A = TypeVar("A", bound=Folds)
+_META = Meta(recorded_at=datetime(2026, 1, 1, tzinfo=UTC), user="test", command="test", part=1, parts=1)
+
+
+def given(aggregate: A, *facts: Fact) -> "Given[A]":
+    """Fold facts, after a round trip through the codec, into an aggregate, or anything else with ``apply``."""
+    for version, fact in enumerate(facts, start=1):
+        stored = _through_codec(fact)
+        aggregate.apply(
+            Recorded(trial="T", position=version, stream="T/test", version=version, meta=_META, fact=stored)
+        )
+    return Given(aggregate)
+
+
+@attrs.frozen
+class Given(Generic[A]):
+    """An aggregate with its past."""
+
+    aggregate: A
+
+    def when(self, decide: Callable[[A], Sequence[Fact]]) -> "Taken":
+        """Take a decision; what it raises is kept for ``refused``."""
+        try:
+            return Taken(list(decide(self.aggregate)), None)
+        except Exception as error:  # noqa: BLE001 - ``then`` raises it again, and ``refused`` looks at it
+            return Taken([], error)
+
+
+@attrs.frozen
+class Taken:
+    """A decision that was taken: the facts that it gave, or why it refused."""
+
+    facts: list[Fact]
+    error: Exception | None
+
+    def then(self, *expected: Fact) -> None:
+        """Hold the facts against those that were expected, field by field.
+
+        Raises:
+            AssertionError: another number of facts, another kind, or another field; it names which.
+        """
+        if self.error is not None:
+            raise self.error
+        found = [_through_codec(fact) for fact in self.facts]
+        kinds = [type(fact).__name__ for fact in found], [type(fact).__name__ for fact in expected]
+        if kinds[0] != kinds[1]:
+            raise AssertionError(
+                f"expected the facts {', '.join(kinds[1]) or 'none'}, got {', '.join(kinds[0]) or 'none'}"
+            )
+        for number, (fact, wanted) in enumerate(zip(found, expected, strict=True), start=1):
+            for change in changes(wanted, fact):
+                raise AssertionError(
+                    f"fact {number}, {type(fact).__name__}.{change.field}: expected {change.old!r}, got {change.new!r}"
+                )
+
+    def refused(self, kind: type[Exception], **fields: object) -> None:
+        """Hold the refusal against the one that was expected, with the fields that are named.
+
+        Raises:
+            AssertionError: it was not refused, or for another reason.
+        """
+        if self.error is None:
+            raise AssertionError(f"expected {kind.__name__}, but it was accepted: {self.facts}")
+        if not isinstance(self.error, kind):
+            found = type(self.error).__name__
+            raise AssertionError(f"expected {kind.__name__}, got {found}: {self.error}")  # noqa: TRY004 - a test fails so
+        for name, wanted in fields.items():
+            if getattr(self.error, name) != wanted:
+                raise AssertionError(f"{kind.__name__}.{name}: expected {wanted!r}, got {getattr(self.error, name)!r}")
+
+
+def _through_codec(fact: Fact) -> Fact:
+    name, state = encode(fact, _META)
+    return decode(name, state, strict=True)[0]

@@ -1,0 +1,46 @@
+"""The terms of CTCAE that this library knows, each with the grades that it has.
+
+Source: Common Terminology Criteria for Adverse Events v5.0, NCI, 27 November 2017. A term that is not in the table is
+accepted with any grade from 1 to 5, and marked as unchecked.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+import attrs
+
+CTCAE_5 = "5.0"
+
+
+@attrs.frozen
+class CtcaeTerm:
+    """One term of the table."""
+
+    term: str
+    code: str
+    """The MedDRA lowest level term that CTCAE names."""
+    organ_class: str
+    grades: frozenset[int]
+    bleeding: bool
+    """Whether the term names a bleeding: a group of this library's own (**choice**)."""
+    infection: bool
+    """Whether the term belongs to the class "Infections and infestations"."""
+
+
+def known_term(term: str, *, version: str = CTCAE_5) -> CtcaeTerm | None:
+    """Look a term up, whatever its capitals; None when this table has no such term, or is of another version.
+
+    >>> sorted(known_term("febrile neutropenia").grades)
+    [3, 4, 5]
+    """
+    return _table().get(term.strip().casefold()) if version == CTCAE_5 else None
+
+
+@cache
+def _table() -> dict[str, CtcaeTerm]:
+    text = files("trialdomain.values").joinpath("ctcae_5_0.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    return {
+        term.casefold(): CtcaeTerm(term, code, organ, frozenset(map(int, grades)), "b" in groups, "i" in groups)
+        for term, code, organ, grades, groups in rows
+    }

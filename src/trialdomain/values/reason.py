@@ -1,0 +1,47 @@
+"""Why a record was changed: words that an inspector can use."""
+
+import re
+import unicodedata
+
+from trialdomain.errors import InputInvalid
+
+_FILLER = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        update updated updates updating correct corrected correction corrections change changed changes fix fixed fixing
+        error errors mistake typo wrong edit edited modify modified modification revision revised none na nil null
+        unknown other test reason void voided see above same ok yes no the a an was is it of to data entry value
+        """,
+    )
+)
+_MOST_CHARACTERS = 2_000
+
+
+class ReasonMissing(InputInvalid):
+    """A change comes without words that say why."""
+
+    def __init__(self, *, given: str) -> None:
+        super().__init__(
+            f"the reason {given[:40]!r} says nothing: say what was wrong and how it is known, "
+            f"such as 'transcription: laboratory slip 88'"
+        )
+        self.given = given
+
+
+def check_reason(given: str) -> str:
+    """Accept a reason that says something; blank, invisible or filler words are refused.
+
+    Raises:
+        ReasonMissing: it says nothing (21 CFR 11.10(e); ICH E6(R3) 4.2.2).
+
+    >>> check_reason("transcription: laboratory slip 88")
+    'transcription: laboratory slip 88'
+    """
+    shown = unicodedata.normalize("NFKC", given)
+    visible = "".join(c for c in shown if unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
+    words = re.findall(r"\w+", visible.casefold())
+    letters = sum(c.isalpha() for c in visible)
+    if letters < 3 or len(given) > _MOST_CHARACTERS or all(word in _FILLER for word in words):  # noqa: PLR2004 - a word
+        raise ReasonMissing(given=given)
+    return given

@@ -1,0 +1,238 @@
+"""The table of facts: each kind recorded, corrected, voided, golden, round trip, and refused when malformed."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from catalogue import GOLDEN, META, ROWS, Row, golden, golden_schema, schema_text
+
+from trialdomain import Role, Trials, User, nct06245746
+from trialdomain.application.corrections import NeverCorrected
+from trialdomain.application.desk import Desk
+from trialdomain.application.view import View
+from trialdomain.events.entries import VOIDS, EntryNotCurrent, current_entries
+from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Source
+from trialdomain.events.registry import NAMES
+from trialdomain.storage.codec import StateMalformed, decode, encode
+
+REASON = "transcription: source document 12"
+TRIAL = "NCT06245746"
+STREAMS = {
+    "trial": TRIAL,
+    "access": f"{TRIAL}/access",
+    "cohort": f"{TRIAL}/cohort/1",
+    "participant": f"{TRIAL}/participant/S001",
+}
+EVERY_KIND = pytest.mark.parametrize("name", sorted(NAMES.values()))
+
+
+def test_every_kind_has_its_row() -> None:
+    assert sorted(ROWS) == sorted(NAMES.values())
+
+
+@EVERY_KIND
+def test_a_name_is_ours_and_carries_its_version(name: str) -> None:
+    assert re.fullmatch(r"(trial|access|cohort|participant)\.[a-z-]+\.v[1-9][0-9]*", name)
+
+
+class Site:
+    """A trial with one participant who consented, was screened and enrolled, and a way to record any fact."""
+
+    def __init__(self) -> None:
+        self.trials = Trials.open("memory:", clock=lambda: datetime(2026, 3, 20, 8, tzinfo=UTC))
+        sponsor = User(id="u1", name="Sponsor", role=Role.SPONSOR, organization="Sponsor")
+        self.trial = self.trials.register(nct06245746(), by=sponsor)
+        self.desk: Desk = self.trial.acting(sponsor)
+        self.desk.consent("S001", signed_on="2026-03-01", form_version="1")
+        self.desk.screen("S001", on="2026-03-01")
+        self.desk.enroll("S001", on="2026-03-01")
+
+    def record(self, name: str, row: Row) -> Entry:
+        draft = Draft(stream=STREAMS[name.partition(".")[0]], fact=row.example)
+        conduct = self.desk._conduct  # noqa: SLF001 - the table records kinds for which no use case exists
+        (entry,) = conduct.run("table", name, lambda view: _read(view, draft), None)
+        return entry
+
+    def stream(self, entry: Entry) -> list[Entry]:
+        return [other for other in self.trial.history().entries() if other.stream == entry.stream]
+
+
+def _read(view: View, draft: Draft[Fact]) -> list[Draft[Fact]]:
+    view.entries(draft.stream)
+    return [draft]
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.trials.close()
+
+
+@EVERY_KIND
+def test_recorded(site: Site, name: str) -> None:
+    row = ROWS[name]
+    entry = site.record(name, row)
+    assert entry.fact == row.example
+    assert site.stream(entry)[-1] == entry
+
+
+@EVERY_KIND
+def test_corrected(site: Site, name: str) -> None:
+    row = ROWS[name]
+    entry = site.record(name, row)
+    if not row.change:
+        with pytest.raises((EntryNotCurrent, NeverCorrected)):
+            site.desk.correct(entry, reason=REASON)
+        return
+    recorded = site.desk.correct(entry, reason=REASON, **row.change)
+    (corrected,) = [other for other in recorded if other.meta.corrects == entry.version]
+    assert corrected.meta.reason == REASON
+    stream = site.stream(entry)
+    assert entry in stream
+    assert corrected in stream
+    current = current_entries(stream)
+    assert entry not in current
+    assert corrected in current
+    with pytest.raises(EntryNotCurrent):
+        site.desk.correct(entry, reason=REASON, **row.change)
+    assert site.desk.correct(corrected, reason=REASON, **row.change) == []
+
+
+@EVERY_KIND
+def test_voided(site: Site, name: str) -> None:
+    row = ROWS[name]
+    entry = site.record(name, row)
+    if not row.voidable:
+        with pytest.raises((EntryNotCurrent, NeverCorrected)):
+            site.desk.void(entry, reason=REASON)
+        return
+    (void,) = [other for other in site.desk.void(entry, reason=REASON) if isinstance(other.fact, VOIDS)]
+    assert void.meta.reason == REASON
+    stream = site.stream(entry)
+    assert entry in stream
+    assert [other for other in current_entries(stream) if other in (entry, void)] == []
+    for again in (entry, void):
+        with pytest.raises(EntryNotCurrent):
+            site.desk.void(again, reason=REASON)
+
+
+@EVERY_KIND
+def test_golden_file_is_what_is_written_and_is_read(name: str) -> None:
+    row = ROWS[name]
+    stored = golden(name).read_bytes().removesuffix(b"\n")
+    assert encode(row.example, META) == (name, stored)
+    assert decode(name, stored, strict=True) == (row.example, META)
+
+
+@EVERY_KIND
+def test_canonical_form_is_sorted_and_has_no_white_space(name: str) -> None:
+    stored = golden(name).read_bytes().removesuffix(b"\n")
+    assert msgspec.json.encode(msgspec.json.decode(stored), order="sorted") == stored
+
+
+@EVERY_KIND
+def test_schema_is_the_one_of_this_version(name: str) -> None:
+    # A shape that changes needs a new version, an upcast and a golden file of its own.
+    assert golden_schema(name).read_bytes() == schema_text(name)
+
+
+@EVERY_KIND
+def test_refused_when_a_field_is_malformed(name: str) -> None:
+    row = ROWS[name]
+    assert row.malformed
+    for field, value in row.malformed.items():
+        with pytest.raises(StateMalformed):
+            decode(name, altered(name, {field: value}))
+
+
+@EVERY_KIND
+def test_refused_with_an_unknown_or_a_missing_key(name: str) -> None:
+    with pytest.raises(StateMalformed, match="canonical"):
+        decode(name, altered(name, {"invented": 1}), strict=True)
+    state = msgspec.json.decode(golden(name).read_bytes())
+    del state["fact"][min(ROWS[name].malformed)]
+    with pytest.raises(StateMalformed):
+        decode(name, msgspec.json.encode(state, order="sorted"), strict=True)
+
+
+def altered(name: str, fields: dict[str, object]) -> bytes:
+    state = msgspec.json.decode(golden(name).read_bytes())
+    return msgspec.json.encode(state | {"fact": state["fact"] | fields}, order="sorted")
+
+
+class TestEnvelope:
+    FULL = Meta(
+        recorded_at=datetime(2026, 3, 2, 8, 30, tzinfo=UTC),
+        user="u1",
+        command="c1",
+        part=2,
+        parts=3,
+        caused_by=EntryRef("T/participant/S1", 4),
+        corrects=3,
+        reason=REASON,
+        deviation="given minutes after the level closed",
+        source=Source(system="EDC", record="AE/1015/1"),
+    )
+
+    def test_everything_in_it_comes_back(self) -> None:
+        name, state = encode(ROWS["participant.relapsed.v1"].example, self.FULL)
+        assert decode(name, state, strict=True)[1] == self.FULL
+
+    def test_what_is_absent_is_not_stored(self) -> None:
+        _, state = encode(ROWS["participant.relapsed.v1"].example, META)
+        assert sorted(msgspec.json.decode(state)["meta"]) == ["command", "part", "parts", "recorded_at", "user"]
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("recorded_at", "2026-03-02T08:30:00"), ("recorded_at", None), ("user", 7), ("invented", 1), ("part", "1")],
+    )
+    def test_a_malformed_one_is_refused(self, field: str, value: object) -> None:
+        name, state = encode(ROWS["participant.relapsed.v1"].example, META)
+        wire = msgspec.json.decode(state)
+        wire["meta"][field] = value
+        with pytest.raises(StateMalformed):
+            decode(name, msgspec.json.encode(wire))
+
+
+class TestEarlierShapes:
+    """Two kinds as the prototype wrote them; each is read in the present shape, and its bytes stay as they are."""
+
+    def test_an_infusion_whose_amount_and_unit_stood_apart(self) -> None:
+        stored = (GOLDEN / "v0" / "participant.infused.v0.json").read_bytes().removesuffix(b"\n")
+        fact, meta = decode("participant.infused.v0", stored, strict=True)
+        assert fact == ROWS["participant.infused.v1"].example
+        assert meta == META
+
+    def test_an_adverse_event_whose_relatedness_was_one_word(self) -> None:
+        stored = (GOLDEN / "v0" / "participant.adverse-event-reported.v0.json").read_bytes().removesuffix(b"\n")
+        fact, _ = decode("participant.adverse-event-reported.v0", stored, strict=True)
+        assert fact == ROWS["participant.adverse-event-reported.v1"].example
+
+    def test_a_malformed_one_is_refused(self) -> None:
+        for state in (b"{}", b"[]", b'{"fact":{},"meta":{}}', b'{"fact":[],"meta":{}}'):
+            with pytest.raises(StateMalformed):
+                decode("participant.adverse-event-reported.v0", state)
+
+    def test_strict_reading_holds_them_to_their_own_form(self) -> None:
+        stored = (GOLDEN / "v0" / "participant.infused.v0.json").read_bytes()
+        with pytest.raises(StateMalformed, match="canonical"):
+            decode("participant.infused.v0", stored.replace(b":", b": ", 1), strict=True)
+
+
+def test_no_golden_file_of_a_released_version_is_changed() -> None:
+    """From the first tagged version on, a golden file is never edited: a new version adds a file."""
+    root = Path(__file__).parents[2]
+    tags = subprocess.run(["git", "tag", "--merged"], cwd=root, capture_output=True, check=False).stdout.split()
+    for tag in tags:
+        changed = subprocess.run(
+            ["git", "diff", "--name-only", "--diff-filter=MDR", tag.decode(), "--", "tests/golden"],
+            cwd=root,
+            capture_output=True,
+            check=True,
+        )
+        assert changed.stdout == b"", f"golden files differ from those of {tag.decode()}"

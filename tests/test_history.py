@@ -1,0 +1,199 @@
+"""One read face: what had been known, for which day, and on which entries it rests."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from site_desk import DAY0, REASON, Site, day
+
+from trialdomain import History, LogUnusable, decide, parse_outcomes, read_log, situation_of
+from trialdomain.application.conduct import User
+from trialdomain.events.participant import Relapsed
+from trialdomain.events.recorded import Draft
+from trialdomain.events.trial import Role
+from trialdomain.exchange.jsonl import write_jsonl
+from trialdomain.history import MomentInvalid
+from trialdomain.projections.double_entry import Aspect
+from trialdomain.testing import history_of
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.evaluation import Evaluation
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> str:
+    top = draw(st.integers(1, 3))
+    return " ".join(f"{level}{draw(st.text('NNNTPX', min_size=1, max_size=7))}" for level in range(1, top + 1))
+
+
+@settings(max_examples=150)
+@given(sequences())
+def test_a_history_decides_as_its_outcomes_in_notation(outcomes: str) -> None:
+    history, on = history_of(outcomes)
+    state = history.escalation(on=on)
+    assert state
+    expected = decide(situation_of(parse_outcomes(outcomes, levels=3), levels=3), target=9)
+    assert state.decision.bare == expected.bare
+    assert state.decision.closed_levels == expected.closed_levels
+    assert state.decision.forecast == expected.forecast
+    assert [one.level for one in state.decision.waiting_for] == [one.level for one in expected.waiting_for]
+
+
+class TestKnownAt:
+    def test_a_position_shows_what_was_recorded_up_to_it(self) -> None:
+        site = Site()
+        site.treat("S001", "S002")
+        before = site.trial.history().position
+        site.on(3).toxicity("S001")
+        assert site.trial.history(known_at=before).dlt_counts(on=DAY0).tallies[0].dlts == 0
+        assert site.trial.history().dlt_counts(on=day(3)).tallies[0].dlts == 1
+
+    def test_a_position_inside_a_command_moves_back_to_its_start(self) -> None:
+        site = Site()
+        site.treat("S001")
+        before = site.trial.history().position
+        event = site.on(3).toxicity("S001")
+        assert event.meta.parts == 3
+        for inside in (before + 1, before + 2):
+            assert site.trial.history(known_at=inside).position == before
+        assert site.trial.history(known_at=before + 3).position == before + 3
+
+    def test_a_time_means_everything_recorded_up_to_it(self) -> None:
+        site = Site()
+        site.treat("S001")
+        event = site.on(3).toxicity("S001")
+        then = event.meta.recorded_at
+        assert site.trial.history(known_at=then).position == event.position + event.meta.parts - 1
+        assert site.trial.history(known_at=then - timedelta(microseconds=1)).position == event.position - 1
+
+    def test_a_day_later_than_the_moment_is_refused(self) -> None:
+        site = Site()
+        site.treat("S001")
+        known = site.trial.history(known_at=site.trial.history().position)
+        assert known.dlt_counts(on=DAY0).members
+        with pytest.raises(MomentInvalid, match=r"2026-03-03 is after 2026-03-02, the day that was asked about"):
+            known.dlt_counts(on=day(1))
+
+    @pytest.mark.parametrize("moment", [0, -1, 9_999, datetime(2020, 1, 1, tzinfo=UTC)])
+    def test_a_moment_that_the_log_does_not_have(self, moment: int | datetime) -> None:
+        site = Site()
+        with pytest.raises(MomentInvalid):
+            site.trial.history(known_at=moment)
+
+    def test_a_time_without_an_offset(self) -> None:
+        site = Site()
+        with pytest.raises(MomentInvalid, match="has no offset: say which zone"):
+            site.trial.history(known_at=datetime(2026, 3, 2))  # noqa: DTZ001 - it is what is refused
+
+
+class TestOn:
+    def test_facts_of_a_later_day_do_not_count(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(5).toxicity("S001")
+        counts = site.trial.history().dlt_counts
+        assert [counts(on=day(number)).tallies[0].dlts for number in (4, 5)] == [0, 1]
+
+    def test_windows_are_judged_for_the_day(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(20).assess("S001")
+        counts = site.trial.history().dlt_counts
+        assert [counts(on=day(number)).tallies[0].evaluable for number in (19, 20)] == [0, 1]
+
+
+class TestEvidence:
+    def test_a_dlt_rests_on_the_infusion_and_the_report(self) -> None:
+        site = Site()
+        infusion = site.treat("S001")
+        event = site.on(3).toxicity("S001")
+        site.toxicity("S001", "AE2")
+        assert site.member("S001").evidence == (infusion.position, event.position)
+
+    def test_a_dlt_by_worsening_rests_on_the_follow_up_as_well(self) -> None:
+        site = Site()
+        infusion = site.treat("S001")
+        event = site.on(3).toxicity("S001", onset="2026-02-20", grade=1)
+        site.desk.follow_up_adverse_event("S001", event="AE1", on=day(1), grade=1)
+        worse = site.desk.follow_up_adverse_event("S001", event="AE1", on=day(2), grade=2)[0]
+        assert site.member("S001").evidence == (infusion.position, event.position, worse.position)
+
+    def test_evaluable_without_dlt_rests_on_the_infusion_and_the_assessment(self) -> None:
+        site = Site()
+        infusion = site.treat("S001")
+        assessed = site.on(14).desk.assess_dlt_window("S001", on=day(14))[0]
+        assert site.member("S001").evidence == (infusion.position, assessed.position)
+
+    def test_after_a_correction_it_rests_on_the_correction(self) -> None:
+        site = Site()
+        infusion = site.treat("S001")
+        event = site.on(3).toxicity("S001", grade=1)
+        corrected = site.desk.correct(event, grade=2, reason=REASON)[0]
+        assert site.member("S001").evidence == (infusion.position, corrected.position)
+
+    def test_without_an_entry_of_it_the_answer_differs(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(3).toxicity("S001")
+        member = site.member("S001")
+        entries = sorted(site.trial.history().entries(), key=lambda entry: entry.position)
+        for left_out in member.evidence:
+            drafts = [Draft(stream=e.stream, fact=e.fact) for e in entries if e.position != left_out]
+            counts = History.of(drafts).dlt_counts(on=day(3))
+            assert [m for m in counts.members if m.subject == "S001" and m.dlt] == []
+
+
+class TestDoubleEntry:
+    def test_a_log_of_this_library_has_no_difference(self) -> None:
+        site = Site()
+        site.treat("S001", "S002")
+        site.on(3).toxicity("S001")
+        site.on(15)
+        assert site.trial.history().double_entry(on=site.today) == ()
+
+    def test_a_dlt_that_no_cohort_was_told_of_is_found(self) -> None:
+        history, on = history_of("1T")
+        found = {(d.subject, d.aspect): (d.cohort, d.casebook) for d in history.double_entry(on=on)}
+        assert found[("S001", Aspect.DLT)] == ("None", "AE1")
+        assert found[("S001", Aspect.EVALUATION)] == (Evaluation.NOT_INFUSED.value, Evaluation.EVALUABLE.value)
+
+
+class TestFiles:
+    def test_a_database_and_its_export_give_equal_answers(self, tmp_path: Path) -> None:
+        site = Site(address=f"sqlite:///{tmp_path / 'trial.db'}")
+        site.treat("S001", "S002", "S003")
+        site.on(3).toxicity("S002")
+        site.on(14).assess("S001", "S003")
+        site.decide()
+        here = site.state()
+        site.trials.close()
+        with read_log(tmp_path / "trial.db") as log, (tmp_path / "trial.jsonl").open("wb") as file:
+            stored = log["NCT06245746"].history()
+            write_jsonl(log.recorder, "NCT06245746", file)
+            assert stored.escalation(on=day(14)) == here
+            entries = list(stored.entries())
+        with read_log(tmp_path / "trial.jsonl") as log:
+            assert list(log) == ["NCT06245746"]
+            assert len(log) == 1
+            assert log["NCT06245746"].history().escalation(on=day(14)) == here
+            assert list(log["NCT06245746"].history().entries()) == entries
+            with pytest.raises(KeyError):
+                log["T9"]
+
+    def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(LogUnusable, match="cannot be read: No such file"):
+            read_log(tmp_path / "nowhere.db")
+
+    def test_facts_without_a_trial(self) -> None:
+        with pytest.raises(MomentInvalid, match="no fact registers a trial"):
+            History.of([Draft(stream="T/participant/S1", fact=Relapsed(on=ClinicalTime("2026")))])
+
+
+def test_the_last_day_leaves_out_who_acted_with_which_software() -> None:
+    site = Site()
+    site.treat("S001")
+    site.on(9)
+    other = site.trial.acting(User(id="other", name="Other", role=Role.MONITOR, organization="Site"))
+    other.record_relapse("S001", on=day(1))
+    assert site.trial.history().last_day() == day(9)

@@ -1,0 +1,198 @@
+"""The values that facts are made of."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trialdomain import ClinicalTime
+from trialdomain.values.ctcae import known_term
+from trialdomain.values.dose import Dose
+from trialdomain.values.ids import CodeInvalid, check_id, cohort_stream, level_of, participant_stream, subject_of
+from trialdomain.values.reason import ReasonMissing, check_reason
+from trialdomain.values.text import FreeText
+from trialdomain.values.unit import convert, ucum
+
+
+class TestClinicalTime:
+    @pytest.mark.parametrize(
+        ("text", "first", "last"),
+        [
+            ("2026", date(2026, 1, 1), date(2026, 12, 31)),
+            ("2024-02", date(2024, 2, 1), date(2024, 2, 29)),
+            ("2026-03-02", date(2026, 3, 2), date(2026, 3, 2)),
+            ("2026-03-02T23:30+08:00", date(2026, 3, 2), date(2026, 3, 2)),
+            ("2026-03-02T23:30:15Z", date(2026, 3, 2), date(2026, 3, 2)),
+            ("2026-03-02T23:30", date(2026, 3, 2), date(2026, 3, 2)),
+        ],
+    )
+    def test_the_days_that_it_allows(self, text: str, first: date, last: date) -> None:
+        when = ClinicalTime(text)
+        assert (when.first, when.last, str(when)) == (first, last, text)
+        assert when.day == (first if first == last else None)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "26", "2026-3", "2026-02-30", "2026-13", "2026-03-02 10:00", "2026-03-02T24:00Z", "2026-03-02T10", "0000"],
+    )
+    def test_anything_else_is_refused(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"is no clinical time|is not in the calendar"):
+            ClinicalTime(text)
+
+    def test_it_is_made_of_what_a_caller_has(self) -> None:
+        assert ClinicalTime.of(date(2026, 3, 2)).text == "2026-03-02"
+        assert ClinicalTime.of(datetime(2026, 3, 2, 8, 30, tzinfo=UTC)).text == "2026-03-02T08:30:00+00:00"
+        assert ClinicalTime.of("2026") == ClinicalTime("2026")
+        assert ClinicalTime.of(ClinicalTime("2026")) == ClinicalTime("2026")
+
+    @pytest.mark.parametrize("when", [datetime(2026, 3, 2), datetime(2026, 3, 2, 0, 0, 0, 5, tzinfo=UTC)])  # noqa: DTZ001 - refused
+    def test_a_time_has_an_offset_and_whole_seconds(self, when: datetime) -> None:
+        with pytest.raises(ValueError, match="must have an offset and no fraction"):
+            ClinicalTime.of(when)
+
+    def test_it_does_not_change(self) -> None:
+        with pytest.raises(AttributeError, match="does not change"):
+            ClinicalTime("2026").text = "2027"
+
+    @pytest.mark.parametrize(
+        ("one", "other", "precedes"),
+        [
+            ("2026-03-01", "2026-03-02", True),
+            ("2026-03-02", "2026-03-02", False),
+            ("2026-03", "2026-03-02", False),
+            ("2026-02", "2026-03", True),
+            ("2026-03-02T09:00+08:00", "2026-03-02T09:01+08:00", True),
+            ("2026-03-02T09:30+08:00", "2026-03-02T02:00Z", True),
+            ("2026-03-02T09:00", "2026-03-02T10:00Z", False),  # one of them has no zone, so the times say nothing
+            ("2026-03-02T09:00Z", "2026-03-02", False),
+        ],
+    )
+    def test_what_is_known_to_lie_before_what(self, one: str, other: str, precedes: bool) -> None:  # noqa: FBT001 - a column
+        assert ClinicalTime(one).precedes(ClinicalTime(other)) is precedes
+
+    @given(st.dates())
+    def test_every_date_comes_back(self, day: date) -> None:
+        assert ClinicalTime(ClinicalTime.of(day).text).day == day
+
+
+class TestUnits:
+    @pytest.mark.parametrize(
+        ("spelling", "code"),
+        [
+            ("10^9/L", "10*9/L"),
+            ("THOU/uL", "10*3/uL"),
+            ("g/dL", "g/dL"),
+            ("\u00b0C", "Cel"),
+            ("NO UNITS", "1"),
+            ("%", "%"),
+        ],
+    )
+    def test_common_spellings(self, spelling: str, code: str) -> None:
+        assert ucum(spelling) == code
+
+    @pytest.mark.parametrize("spelling", ["", "furlong", "10*9", "G/DL"])
+    def test_an_unknown_unit_is_refused(self, spelling: str) -> None:
+        with pytest.raises(ValueError, match="is not known: write it in UCUM"):
+            ucum(spelling)
+
+    @pytest.mark.parametrize(
+        ("value", "unit", "to", "converted"),
+        [
+            ("0.5", "10*9/L", "/uL", Fraction(500)),
+            ("500", "10*3/uL", "10*9/L", Fraction(500)),
+            ("8.0", "g/dL", "g/L", Fraction(80)),
+            ("101", "[degF]", "Cel", Fraction(345, 9)),
+            ("98.6", "[degF]", "Cel", Fraction(37)),
+            ("45", "%", "1", Fraction(45, 100)),
+        ],
+    )
+    def test_conversion_is_exact(self, value: str, unit: str, to: str, converted: Fraction) -> None:
+        assert convert(Decimal(value), unit, to=to) == converted
+
+    def test_nothing_is_converted_between_quantities(self) -> None:
+        with pytest.raises(ValueError, match=r"g/L measures mass concentration .*, and mmol/L measures substance"):
+            convert(Decimal(80), "g/L", to="mmol/L")
+
+
+class TestCtcae:
+    def test_a_term_has_only_its_grades(self) -> None:
+        # CTCAE v5.0: febrile neutropenia starts at 3, bacteremia is only 2.
+        febrile, bacteremia = known_term("FEBRILE NEUTROPENIA"), known_term(" Bacteremia ")
+        assert febrile
+        assert bacteremia
+        assert (sorted(febrile.grades), febrile.code, febrile.infection) == ([3, 4, 5], "10016288", False)
+        assert (sorted(bacteremia.grades), bacteremia.infection) == ([2], True)
+
+    def test_another_version_is_not_in_the_table(self) -> None:
+        assert known_term("Bacteremia", version="6.0") is None
+
+    def test_the_groups_have_the_published_numbers_of_terms(self) -> None:
+        from trialdomain.values import ctcae  # noqa: PLC0415 - the table itself
+
+        table = ctcae._table().values()  # noqa: SLF001 - as above
+        assert sum(term.bleeding for term in table) == 46
+        assert sum(term.infection for term in table) == 88
+
+
+class TestTexts:
+    @pytest.mark.parametrize("text", ["", " ", "\t\n", "a\x00b", "\x7f", "\ud800", "x" * 10_001])
+    def test_a_free_text_is_words(self, text: str) -> None:
+        with pytest.raises(ValueError, match="plain must"):
+            FreeText.of(text)
+
+    def test_newline_tab_and_every_script_are_words(self) -> None:
+        assert FreeText.of("a\tb\nc \u4e2d\u6587 \U0001f600").plain
+
+    def test_it_is_plain_or_sealed(self) -> None:
+        for both in ({}, {"plain": "a", "sealed": "b"}):
+            with pytest.raises(ValueError, match="either plain or sealed"):
+                FreeText(**both)
+
+    @pytest.mark.parametrize("reason", ["transcription: slip 88", "laboratory called back", "抄写错误"])
+    def test_a_reason_that_says_something(self, reason: str) -> None:
+        assert check_reason(reason) == reason
+
+    @pytest.mark.parametrize(
+        "reason", ["", "..", "Updated!", "DATA CORRECTION", "\u200bfix\u200b", "1234", "a" * 3_000]
+    )
+    def test_one_that_does_not(self, reason: str) -> None:
+        with pytest.raises(ReasonMissing):
+            check_reason(reason)
+
+
+class TestNumbers:
+    @pytest.mark.parametrize("amount", ["NaN", "sNaN", "Infinity", "-1", "1E+31", "1E-31", "1234567890123456"])
+    def test_one_validator_refuses_what_is_no_measurement(self, amount: str) -> None:
+        with pytest.raises(ValueError, match="amount must"):
+            Dose(amount=Decimal(amount), unit="mg")
+
+    def test_fifteen_digits_are_accepted(self) -> None:
+        assert Dose(amount=Decimal("123456789.012345"), unit="mg").unit == "mg"
+
+
+class TestCodes:
+    @pytest.mark.parametrize("code", ["S001", "01-701-1015", "a.b_c", "9"])
+    def test_letters_digits_dots_dashes_underscores(self, code: str) -> None:
+        assert check_id("subject", code) == code
+
+    @pytest.mark.parametrize("code", ["", "a b", "a/b", "-a", ".", "\u0661", "a" * 65, "a\n"])
+    def test_anything_else(self, code: str) -> None:
+        with pytest.raises(CodeInvalid, match="no subject code"):
+            check_id("subject", code)
+
+    def test_streams_name_their_owner(self) -> None:
+        assert subject_of(participant_stream("T", "S.1")) == "S.1"
+        assert level_of(cohort_stream("T", 12)) == 12
+        assert (subject_of("T"), level_of("T"), subject_of("T/access"), level_of("T/participant/S1")) == (None,) * 4
+
+
+@pytest.mark.parametrize("make", [lambda: Dose(amount=Decimal(1), unit="mg"), lambda: FreeText.of("a")])
+def test_values_do_not_change(make: Callable[[], Dose | FreeText]) -> None:
+    value = make()
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        setattr(value, attrs.fields(type(value))[0].name, "other")
