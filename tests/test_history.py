@@ -12,13 +12,13 @@ from trialdomain import History, LogUnusable, decide, parse_outcomes, read_log, 
 from trialdomain.application.conduct import User
 from trialdomain.events.participant import Relapsed
 from trialdomain.events.recorded import Draft
-from trialdomain.events.trial import Role
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import MomentInvalid
 from trialdomain.projections.double_entry import Aspect
 from trialdomain.testing import history_of
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation
+from trialdomain.values.role import Role
 
 
 @st.composite

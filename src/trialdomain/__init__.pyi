@@ -31,7 +31,6 @@ from trialdomain.events.recorded import Entry as Entry
 from trialdomain.events.recorded import Meta as Meta
 from trialdomain.events.recorded import Recorded as Recorded
 from trialdomain.events.recorded import Source as Source
-from trialdomain.events.trial import Role as Role
 from trialdomain.history import History as History
 from trialdomain.history import read_log as read_log
 from trialdomain.protocol.presets.nct06245746 import nct06245746 as nct06245746
@@ -47,6 +46,7 @@ from trialdomain.values.decision import Forecast as Forecast
 from trialdomain.values.decision import Mtd as Mtd
 from trialdomain.values.decision import MtdStatus as MtdStatus
 from trialdomain.values.dose import Dose as Dose
+from trialdomain.values.role import Role as Role
 from trialdomain.values.screening import Attestation as Attestation
 from trialdomain.values.screening import Finding as Finding
 from trialdomain.values.screening import Gate as Gate

@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from trialdomain.application.conduct import User
 from trialdomain.application.desk import Desk
 from trialdomain.application.trials import TrialHandle, Trials
-from trialdomain.events.trial import Role
+from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.presets.nct06245746 import nct06245746
+from trialdomain.values.role import Role
+from trialdomain.values.screening import Gate
 from trialdomain.values.toxicity import Agent, Assessor, Attribution, Relatedness
 
 SPONSOR = User(id="sponsor", name="Simulated sponsor", role=Role.SPONSOR, organization="Simulated")
@@ -56,7 +58,9 @@ def simulated_trial(address: str, *, first: date) -> Iterator[tuple[TrialHandle,
 
 def _treat(desk: Desk, subject: str, day: date) -> None:
     desk.consent(subject, signed_on=day, form_version="1.0", age=42)
-    desk.screen(subject, on=day)
+    findings, attestations = eligible(nct06245746(), on=day)
+    desk.screen(subject, on=day, findings=findings, attestations=attestations)
     desk.enroll(subject, on=day)
     desk.start_chemotherapy(subject, on=day, regimen="high-dose cytarabine", ecog=1)
+    desk.answer_criteria(subject, gate=Gate.INFUSION, on=day, attestations=attestations)
     desk.infuse(subject, level=1, started_at=day)

@@ -24,7 +24,7 @@ from trialdomain.aggregates.trial import TrialAlreadyRegistered, TrialUnknown
 from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.conduct import InTheFuture
 from trialdomain.application.observed import lab
-from trialdomain.application.questions import LevelNotInTurn
+from trialdomain.application.questions import NobodyInTurn
 from trialdomain.events.participant import BloodProduct, Intent, MedicationClass, VitalSign, WithdrawalScope
 from trialdomain.storage.sqlite import CommandReused
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
@@ -84,7 +84,7 @@ class TestOrder:
             site,
             LevelNotAssigned,
             lambda: site.desk.infuse("S001", level=2, started_at=DAY0),
-            "dose level 2 was given to S001, but level 1 is assigned: record a reassignment first, or correct",
+            "dose level 2 was named for S001, but level 1 is assigned: record a reassignment first, or correct",
         )
         site.desk.infuse("S001", level=1, started_at=DAY0)
         assert site.desk.infuse("S001", level=1, started_at=DAY0) == []
@@ -162,7 +162,7 @@ class TestSlots:
         site.screened("S003")
         for subject in ("S001", "S002"):
             site.toxicity(subject)
-        refused(site, LevelNotInTurn, lambda: site.desk.enroll("S003", on=DAY0), "no level is left open")
+        refused(site, NobodyInTurn, lambda: site.desk.enroll("S003", on=DAY0), "no level is left open")
 
     def test_expansion_needs_its_decision_and_gives_six(self, site: Site) -> None:
         site.treat("S001", "S002", "S003")

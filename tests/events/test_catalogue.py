@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attrs
 import msgspec
 import pytest
 from catalogue import GOLDEN, META, ROWS, Row, golden, golden_schema, schema_text
@@ -45,7 +46,7 @@ class Site:
     def __init__(self) -> None:
         self.trials = Trials.open("memory:", clock=lambda: datetime(2026, 3, 20, 8, tzinfo=UTC))
         sponsor = User(id="u1", name="Sponsor", role=Role.SPONSOR, organization="Sponsor")
-        self.trial = self.trials.register(nct06245746(), by=sponsor)
+        self.trial = self.trials.register(attrs.evolve(nct06245746(), criteria=()), by=sponsor)
         self.desk: Desk = self.trial.acting(sponsor)
         self.desk.consent("S001", signed_on="2026-03-01", form_version="1")
         self.desk.screen("S001", on="2026-03-01")

@@ -23,6 +23,7 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Action, Because, Code, Decision, Forecast
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
+from trialdomain.values.role import Role
 from trialdomain.values.screening import Attestation, CriterionAssessment, CriterionStatus, Finding, Gate
 from trialdomain.values.tally import Tally
 from trialdomain.values.text import FreeText
@@ -108,7 +109,7 @@ _ROWS = [
         {"why": "because", "candidate": 0},
     ),
     Row(
-        trial.UserRegistered(user="u2", name="A. Investigator", role=trial.Role.INVESTIGATOR, organization="Site 1"),
+        trial.UserRegistered(user="u2", name="A. Investigator", role=Role.INVESTIGATOR, organization="Site 1"),
         {"organization": "Site 2"},
         {"user": "a b", "name": "", "role": "king"},
     ),
@@ -120,7 +121,7 @@ _ROWS = [
     ),
     Row(trial.TrialEntryVoided(version=2), {}, {"version": 0}, voidable=False),
     Row(
-        access.AccessRefused(use_case="enroll", role=trial.Role.MONITOR, why="monitors do not enroll"),
+        access.AccessRefused(use_case="enroll", role=Role.MONITOR, why="monitors do not enroll"),
         {},
         {"use_case": "", "role": None},
         voidable=False,

@@ -5,6 +5,7 @@ from typing import assert_never
 
 import attrs
 
+from trialdomain.aggregates.deviation import allow
 from trialdomain.designs.walk import COHORT
 from trialdomain.errors import CommandRefused
 from trialdomain.events.basis import Basis
@@ -172,15 +173,20 @@ class Cohort:
         """Give the level more slots."""
         return [CohortExpanded(slots=slots, why=why)] if slots > self.slots else []
 
-    def fill_slot(self, subject: str) -> Sequence[CohortFact]:
-        """Take a slot for a participant; refuse where there is none."""
-        if not self.slots:
-            raise LevelNotOpen(level=self.level)
-        if self.stopped is not None:
-            raise EnrollmentIsStopped(level=self.level, cause=self.stopped)
-        if self.occupied >= self.slots:
-            raise NoFreeSlot(level=self.level, slots=self.slots)
+    def fill_slot(self, subject: str, *, allowed: bool = False) -> Sequence[CohortFact]:
+        """Take a slot for a participant; refuse where there is none, unless that has been allowed."""
+        if not allowed:
+            allow(self.against_filling(), None)
         return [SlotFilled(subject=subject)]
+
+    def against_filling(self) -> Iterator[CommandRefused]:
+        """Yield each rule that taking a slot here would break."""
+        if not self.slots:
+            yield LevelNotOpen(level=self.level)
+        elif self.stopped is not None:
+            yield EnrollmentIsStopped(level=self.level, cause=self.stopped)
+        elif self.occupied >= self.slots:
+            yield NoFreeSlot(level=self.level, slots=self.slots)
 
     def decide_escalation(
         self, *, recommended: Decision, decided: Decision, basis: Basis, by: str, rationale: FreeText | None

@@ -1,10 +1,13 @@
 """A participant: the life cycle of one person in the trial."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from itertools import chain
 from typing import assert_never
 
 import attrs
 
+from trialdomain.aggregates.deviation import allow
 from trialdomain.errors import CommandRefused
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import (
@@ -35,7 +38,11 @@ from trialdomain.events.participant import (
     Withdrew,
 )
 from trialdomain.events.recorded import Recorded
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.eligibility import assess, contradictions, unmet
+from trialdomain.rules.known_facts import known_of
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.screening import CriterionAssessment, Gate
 from trialdomain.values.toxicity import FATAL_GRADE, Outcome
 
 
@@ -47,6 +54,32 @@ class SubjectUnknown(CommandRefused):
             f"{act} of {subject} cannot be recorded: nobody of that code has consented; record the consent"
         )
         self.subject, self.act = subject, act
+
+
+class NotEligible(CommandRefused):
+    """Somebody does not meet, or has not answered, what is due by now."""
+
+    def __init__(self, *, subject: str, reasons: Sequence[CriterionAssessment]) -> None:
+        listed = "; ".join(f"{one.criterion} {one.status.value}: {one.why}" for one in reasons)
+        super().__init__(f"{subject} has {len(reasons)} criteria that are not met or not answered: {listed}")
+        self.subject, self.reasons = subject, tuple(reasons)
+
+
+class AnswersContradict(CommandRefused):
+    """Two answers cannot both be so."""
+
+    def __init__(self, *, subject: str, pairs: Sequence[tuple[str, str]]) -> None:
+        listed = ", ".join(f"{one} is met and {other} applies" for one, other in pairs)
+        super().__init__(f"the answers of {subject} contradict each other: {listed}; correct one of them")
+        self.subject, self.pairs = subject, tuple(pairs)
+
+
+class TreatmentWithdrawn(CommandRefused):
+    """Somebody who withdrew would be enrolled or infused."""
+
+    def __init__(self, *, subject: str, on: ClinicalTime) -> None:
+        super().__init__(f"{subject} withdrew on {on}: neither enrollment nor infusion follows; void it if it is wrong")
+        self.subject, self.on = subject, on
 
 
 class AlreadyEnrolled(CommandRefused):
@@ -86,7 +119,7 @@ class LevelNotAssigned(CommandRefused):
 
     def __init__(self, *, subject: str, assigned: int, given: int) -> None:
         super().__init__(
-            f"dose level {given} was given to {subject}, but level {assigned} is assigned: "
+            f"dose level {given} was named for {subject}, but level {assigned} is assigned: "
             f"record a reassignment first, or correct the level"
         )
         self.subject, self.assigned, self.given = subject, assigned, given
@@ -137,13 +170,19 @@ class Participant:
     """The state of one participant, as their decisions need it."""
 
     subject: str
+    protocol: TrialProtocol | None = None
+    """By which conduct is judged; None asks for no criteria."""
     consent: Consented | None = None
     screened_on: ClinicalTime | None = None
     assigned_level: int | None = None
     infusion: Infused | None = None
+    """The first one."""
+    infusions: int = 0
     events: set[str] = attrs.Factory(set)
     """The ids of the adverse events that were reported."""
     died_on: ClinicalTime | None = None
+    withdrew_on: ClinicalTime | None = None
+    """From whatever it was: withdrawal from follow-up ends treatment as well."""
     facts: list[ParticipantFact] = attrs.Factory(list)
     """Every current fact, so that the same act twice is told from a second one."""
 
@@ -159,11 +198,14 @@ class Participant:
             case Enrolled(level=level) | LevelReassigned(to_level=level):
                 self.assigned_level = level
             case Infused():
-                self.infusion = fact
+                self.infusion = self.infusion or fact
+                self.infusions += 1
             case AdverseEventReported(event=event):
                 self.events.add(event)
             case Died(on=on):
                 self.died_on = on
+            case Withdrew(on=on):
+                self.withdrew_on = on
             case (
                 AdverseEventFollowedUp()
                 | AntiInfectiveGiven()
@@ -181,7 +223,6 @@ class Participant:
                 | ScreenFailed()
                 | Transfused()
                 | VitalSignRecorded()
-                | Withdrew()
             ):
                 pass  # the casebook reads it; no decision here asks for it
             case _:
@@ -192,35 +233,104 @@ class Participant:
         return self._unless_known(fact)
 
     def screen(self, fact: Screened) -> Sequence[ParticipantFact]:
-        """Record a screening; refuse one before the consent."""
+        """Record a screening with the assessment of every criterion; refuse one before the consent."""
         consent = self._consent("a screening")
         if fact.on.precedes(consent.signed_on):
             raise ConsentLate(signed_on=consent.signed_on, procedure="screening", on=fact.on)
-        return self._unless_known(fact)
+        if self.protocol is None:
+            return self._unless_known(fact)
+        known = known_of([*self.facts, fact], self.protocol, gate=Gate.SCREENING, on=fact.on.last)
+        assessment = assess(known, self.protocol, gate=Gate.SCREENING)
+        pairs = contradictions(assessment, self.protocol)
+        if pairs:
+            raise AnswersContradict(subject=self.subject, pairs=pairs)
+        return self._unless_known(attrs.evolve(fact, assessment=assessment))
 
-    def enroll(self, fact: Enrolled) -> Sequence[ParticipantFact]:
-        """Record an enrollment; refuse a second one, and one without a screening."""
+    def enroll(
+        self, fact: Enrolled, *, also: Iterable[CommandRefused] = (), deviation: str | None = None
+    ) -> Sequence[ParticipantFact]:
+        """Record an enrollment of somebody eligible on that day.
+
+        Args:
+            fact: the enrollment.
+            also: what else stands against it: the trial's reasons, and the cohort's.
+            deviation: why it happened against a rule, if it did.
+        """
         self._consent("an enrollment")
         if fact in self.facts:
             return []
-        if self.assigned_level is not None:
-            raise AlreadyEnrolled(subject=self.subject, level=self.assigned_level)
-        if self.screened_on is None:
-            raise NotScreened(subject=self.subject)
-        return self._unless_known(fact)
+        allow(chain(self._against_enrollment(fact), also), deviation)
+        return [fact]
 
-    def infuse(self, fact: Infused) -> Sequence[ParticipantFact]:
-        """Record an infusion of the assigned level; refuse any other, and a second one."""
+    def _against_enrollment(self, fact: Enrolled) -> Iterator[CommandRefused]:
+        if self.assigned_level is not None:
+            yield AlreadyEnrolled(subject=self.subject, level=self.assigned_level)
+        if self.screened_on is None:
+            yield NotScreened(subject=self.subject)
+        yield from self._ended(fact.on)
+        yield from self._unmet(Gate.SCREENING, on=fact.on.last)
+
+    def infuse(
+        self, fact: Infused, *, also: Iterable[CommandRefused] = (), deviation: str | None = None
+    ) -> Sequence[ParticipantFact]:
+        """Record an infusion of the assigned level, to somebody who may still be treated and meets what is due.
+
+        Args:
+            fact: the infusion.
+            also: what else stands against it: the trial's reasons, and the level's.
+            deviation: why it happened against a rule, if it did.
+        """
         self._consent("an infusion")
+        if fact in self.facts:
+            return []
+        allow(chain(self._against_infusion(fact), also), deviation)
+        return [fact]
+
+    def _against_infusion(self, fact: Infused) -> Iterator[CommandRefused]:
+        if self.assigned_level is None:
+            yield NotEnrolled(subject=self.subject)
+        most = 1 if self.protocol is None else self.protocol.administrations
+        if self.infusion is not None and most is not None and self.infusions >= most:
+            yield AlreadyInfused(subject=self.subject, started_at=self.infusion.started_at)
+        yield from self._ended(fact.started_at)
+        if self.assigned_level is not None and fact.level != self.assigned_level:
+            yield LevelNotAssigned(subject=self.subject, assigned=self.assigned_level, given=fact.level)
+        started = any(isinstance(one, ChemotherapyStarted) for one in self.facts)
+        gates = (Gate.CHEMOTHERAPY, Gate.INFUSION) if started else (Gate.INFUSION,)
+        yield from self._unmet(*gates, on=fact.started_at.last)
+
+    def reassign(self, fact: LevelReassigned) -> Sequence[ParticipantFact]:
+        """Send somebody who is not infused yet to another level."""
+        self._consent("a reassignment")
         if fact in self.facts:
             return []
         if self.assigned_level is None:
             raise NotEnrolled(subject=self.subject)
         if self.infusion is not None:
             raise AlreadyInfused(subject=self.subject, started_at=self.infusion.started_at)
-        if fact.level != self.assigned_level:
-            raise LevelNotAssigned(subject=self.subject, assigned=self.assigned_level, given=fact.level)
-        return self._unless_known(fact)
+        if fact.from_level != self.assigned_level:
+            raise LevelNotAssigned(subject=self.subject, assigned=self.assigned_level, given=fact.from_level)
+        return [fact]
+
+    def _ended(self, when: ClinicalTime) -> Iterator[CommandRefused]:
+        """Yield what ended treatment before a day: a withdrawal, of whatever scope, or the death."""
+        if self.withdrew_on is not None and self.withdrew_on.first <= when.last:
+            yield TreatmentWithdrawn(subject=self.subject, on=self.withdrew_on)
+        if self.died_on is not None and self.died_on.precedes(when):
+            yield AfterDeath(subject=self.subject, when=when, died_on=self.died_on)
+
+    def _unmet(self, *gates: Gate, on: date) -> Iterator[CommandRefused]:
+        """Yield every criterion of some gates that is not met or not answered, all in one."""
+        if self.protocol is None:
+            return
+        reasons = []
+        for gate in gates:
+            known = known_of(self.facts, self.protocol, gate=gate, on=on)
+            of_gate = {criterion.id for criterion in self.protocol.criteria if criterion.gate is gate}
+            assessment = assess(known, self.protocol, gate=gate)
+            reasons += unmet([one for one in assessment if one.criterion in of_gate])
+        if reasons:
+            yield NotEligible(subject=self.subject, reasons=reasons)
 
     def report_adverse_event(self, fact: AdverseEventReported) -> Sequence[ParticipantFact]:
         """Record the first report of an event; a fatal one brings the death with it."""
@@ -252,7 +362,7 @@ class Participant:
         return [fact]
 
     def observe(self, fact: ParticipantFact) -> Sequence[ParticipantFact]:
-        """Record something observed that no rule of conduct forbids; refuse what came after the death."""
+        """Record something observed; refuse what came after the death."""
         self._consent("an observation")
         return self._unless_known(fact)
 

@@ -1,6 +1,6 @@
 """The trial: the protocol in force, and who acts in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 import attrs
@@ -10,6 +10,7 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import (
     MtdDeclared,
     MtdNotEstablished,
+    NotEstablished,
     ProtocolAmended,
     RecruitmentResumed,
     RecruitmentSuspended,
@@ -22,6 +23,7 @@ from trialdomain.events.trial import (
     UserRegistered,
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.decision import Mtd, MtdStatus
 
 
 class TrialUnknown(CommandRefused):
@@ -29,6 +31,64 @@ class TrialUnknown(CommandRefused):
 
     def __init__(self, *, trial: str) -> None:
         super().__init__(f"trial {trial} is not in this log: register it first, or correct its code")
+        self.trial = trial
+
+
+class RecruitmentIsSuspended(CommandRefused):
+    """Somebody would be enrolled, or infused, while that is suspended."""
+
+    def __init__(self, *, suspension: RecruitmentSuspended, act: str) -> None:
+        super().__init__(
+            f"{act} is suspended since {suspension.on} ({suspension.why.plain}): resume it once people have decided"
+        )
+        self.suspension, self.act = suspension, act
+
+
+class TrialIsClosed(CommandRefused):
+    """Somebody would be enrolled after recruitment was closed."""
+
+    def __init__(self, *, closing: TrialClosed) -> None:
+        super().__init__(f"recruitment was closed on {closing.on} ({closing.why.plain}): nobody is enrolled any more")
+        self.closing = closing
+
+
+class NotSuspended(CommandRefused):
+    """Recruitment would be resumed that was never suspended."""
+
+    def __init__(self, *, trial: str) -> None:
+        super().__init__(f"recruitment in {trial} is not suspended: there is nothing to resume")
+        self.trial = trial
+
+
+class RecruitmentIsFull(CommandRefused):
+    """More people would be infused than the protocol allows."""
+
+    def __init__(self, *, infused: int, most: int) -> None:
+        super().__init__(f"{infused} are infused or enrolled, and the protocol allows {most}: amend it first")
+        self.infused, self.most = infused, most
+
+
+class AmendmentUnusable(CommandRefused):
+    """A protocol cannot follow the one in force."""
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(f"the amendment cannot follow the protocol in force: {why}")
+        self.why = why
+
+
+class MtdNotGiven(CommandRefused):
+    """People would declare what the design does not give."""
+
+    def __init__(self, *, status: MtdStatus, wanted: str) -> None:
+        super().__init__(f"{wanted} cannot be declared: the answer of the design is {status.value}")
+        self.status, self.wanted = status, wanted
+
+
+class AlreadyConcluded(CommandRefused):
+    """A second conclusion would be drawn."""
+
+    def __init__(self, *, trial: str) -> None:
+        super().__init__(f"{trial} has its conclusion about the MTD: correct or void that entry")
         self.trial = trial
 
 
@@ -45,6 +105,8 @@ class Trial:
     """The state of a trial, as its decisions need it."""
 
     protocol: TrialProtocol | None = None
+    versions: set[str] = attrs.Factory(set)
+    """Every version of the protocol that was ever in force."""
     software: str | None = None
     suspension: RecruitmentSuspended | None = None
     closing: TrialClosed | None = None
@@ -56,6 +118,7 @@ class Trial:
         match entry.fact:
             case TrialRegistered(protocol=protocol) | ProtocolAmended(protocol=protocol):
                 self.protocol = protocol
+                self.versions.add(protocol.version)
             case UserRegistered():
                 self.users[entry.fact.user] = entry.fact
             case SoftwareChanged(version=version):
@@ -87,3 +150,59 @@ class Trial:
         if self.software != software:
             facts.append(SoftwareChanged(version=software))
         return facts
+
+    def against_enrollment(self) -> Iterator[CommandRefused]:
+        """Yield each rule of the trial that an enrollment would break."""
+        if self.closing is not None:
+            yield TrialIsClosed(closing=self.closing)
+        if self.suspension is not None:
+            yield RecruitmentIsSuspended(suspension=self.suspension, act="enrollment")
+
+    def against_infusion(self) -> Iterator[CommandRefused]:
+        """Yield each rule of the trial that an infusion would break."""
+        if self.suspension is not None and self.suspension.infusion:
+            yield RecruitmentIsSuspended(suspension=self.suspension, act="infusion")
+
+    def suspend(self, fact: RecruitmentSuspended) -> Sequence[TrialFact]:
+        """Suspend recruitment, or infusion as well; what is suspended already stays so."""
+        suspended = self.suspension is not None and (self.suspension.infusion or not fact.infusion)
+        return [] if suspended else [fact]
+
+    def resume(self, fact: RecruitmentResumed, *, trial: str) -> Sequence[TrialFact]:
+        """Let recruitment, and infusion, go on."""
+        if self.suspension is None:
+            raise NotSuspended(trial=trial)
+        return [fact]
+
+    def close(self, fact: TrialClosed) -> Sequence[TrialFact]:
+        """End recruitment."""
+        if self.closing is not None:
+            raise TrialIsClosed(closing=self.closing)
+        return [fact]
+
+    def amend(self, fact: ProtocolAmended) -> Sequence[TrialFact]:
+        """Bring a new version of the protocol into force."""
+        old, new = self.protocol, fact.protocol
+        if old is None or new.trial != old.trial:
+            raise AmendmentUnusable(why=f"it is the protocol of {new.trial}")
+        if new.version in self.versions:
+            raise AmendmentUnusable(why=f"version {new.version} was in force before; give it a version of its own")
+        if len(new.levels) < len(old.levels):
+            raise AmendmentUnusable(why=f"it has {len(new.levels)} dose levels, fewer than {len(old.levels)}")
+        if any(level > len(new.levels) for level in fact.reopens):
+            raise AmendmentUnusable(why=f"it reopens levels {list(fact.reopens)}, and has {len(new.levels)}")
+        return [fact]
+
+    def conclude(self, fact: MtdDeclared | MtdNotEstablished, *, mtd: Mtd, trial: str) -> Sequence[TrialFact]:
+        """Declare the MTD that the design gives, or that there is none; never one that it does not give."""
+        if self.conclusion is not None:
+            raise AlreadyConcluded(trial=trial)
+        match fact:
+            case MtdDeclared(level=level) if mtd.level != level:
+                raise MtdNotGiven(status=mtd.status, wanted=f"level {level} as the MTD")
+            case MtdNotEstablished(why=NotEstablished.NONE_TOLERATED) if mtd.status is not MtdStatus.NONE_TOLERATED:
+                raise MtdNotGiven(status=mtd.status, wanted="that no level is tolerated")
+            case MtdNotEstablished() if mtd.status is MtdStatus.ESTABLISHED:
+                raise MtdNotGiven(status=mtd.status, wanted="that there is no MTD")
+            case _:
+                return [fact]

@@ -10,12 +10,13 @@ import attrs
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.errors import CommandRefused
 from trialdomain.events.recorded import Entry, Fact, Meta
-from trialdomain.events.trial import Role, TrialRegistered, UserRegistered
+from trialdomain.events.trial import TrialRegistered, UserRegistered
 from trialdomain.storage.codec import fingerprint, utc
 from trialdomain.storage.mapper import StoredEvent, entry_of, stored_of
 from trialdomain.storage.sqlite import Command, SQLiteRecorder, StreamMoved
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id, trial_stream
+from trialdomain.values.role import Role
 from trialdomain.version import __version__
 
 Clock: TypeAlias = Callable[[], datetime]

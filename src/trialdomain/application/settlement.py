@@ -5,9 +5,13 @@ from datetime import date
 from trialdomain.aggregates.cohort import MemberNow
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.designs.walk import below_closing
+from trialdomain.events.trial import RecruitmentSuspended
+from trialdomain.projections.deaths import related_deaths
 from trialdomain.projections.dlt_counts import Member, dlt_counts
 from trialdomain.projections.escalation import final_closings
-from trialdomain.values.ids import cohort_stream
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.ids import cohort_stream, trial_stream
+from trialdomain.values.text import FreeText
 
 
 def settle(view: View, drafts: Drafts, *, about: str, on: date) -> Drafts:
@@ -33,7 +37,19 @@ def settle(view: View, drafts: Drafts, *, about: str, on: date) -> Drafts:
             final=level >= final,
         )
         settled += drafts_in(cohort_stream(view.id, level), facts, caused_by=view.ref(drafts[0]))
-    return settled
+    return settled + _suspended(view, drafts, on=on)
+
+
+def _suspended(view: View, drafts: Drafts, *, on: date) -> Drafts:
+    """Suspend recruitment and infusion when this is the record of a related death that was not known before."""
+    if not view.protocol.stopping.related_grade_5:
+        return []
+    died = related_deaths(view.casebook(on=on, following=drafts)) - related_deaths(view.casebook(on=on))
+    if not died:
+        return []
+    why = FreeText.of(f"a death related to the infusion: {', '.join(sorted(died))}")
+    facts = view.trial.suspend(RecruitmentSuspended(on=ClinicalTime.of(on), why=why, infusion=True))
+    return drafts_in(trial_stream(view.id), facts, caused_by=view.ref(drafts[0]))
 
 
 def _now_of(member: Member) -> MemberNow:

@@ -18,9 +18,11 @@ from trialdomain.values.ids import cohort_stream, participant_stream, trial_stre
 Drafts: TypeAlias = list[Draft[Fact]]
 
 
-def drafts_in(stream: str, facts: Sequence[Fact], *, caused_by: EntryRef | None = None) -> Drafts:
+def drafts_in(
+    stream: str, facts: Sequence[Fact], *, caused_by: EntryRef | None = None, deviation: str | None = None
+) -> Drafts:
     """Put facts into a stream."""
-    return [Draft(stream=stream, fact=fact, caused_by=caused_by) for fact in facts]
+    return [Draft(stream=stream, fact=fact, caused_by=caused_by, deviation=deviation) for fact in facts]
 
 
 class View:
@@ -46,7 +48,7 @@ class View:
 
     def participant(self, subject: str) -> Participant:
         """Load one participant."""
-        participant = Participant(subject)
+        participant = Participant(subject, self.protocol)
         self._fold(participant_stream(self.id, subject), participant.apply)
         return participant
 

@@ -15,9 +15,6 @@ from trialdomain.designs.walk import COHORT, COMPLETE, Step, Verdict, below_clos
 from trialdomain.values.decision import Action, Awaited, Because, Code, Decision, Mtd, MtdStatus
 from trialdomain.values.tally import Tally
 
-MOST_LEVELS = 20
-"""A ladder longer than this is refused by the command line and the protocol: no published one comes near it."""
-
 
 def decide(situation: Situation, *, target: int | None = None) -> Decision:
     """Answer what to do next, and what the MTD is.

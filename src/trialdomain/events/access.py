@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import attrs
 
-from trialdomain.events.trial import Role
+from trialdomain.values.role import Role
 from trialdomain.values.text import plain_text
 
 

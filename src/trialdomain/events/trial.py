@@ -11,19 +11,8 @@ from trialdomain.events.basis import Basis
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id
+from trialdomain.values.role import Role
 from trialdomain.values.text import FreeText, plain_text
-
-
-class Role(Enum):
-    """What somebody is to the trial."""
-
-    INVESTIGATOR = "investigator"
-    COORDINATOR = "coordinator"
-    DATA_MANAGER = "data-manager"
-    MONITOR = "monitor"
-    SAFETY_COMMITTEE = "safety-committee"
-    SPONSOR = "sponsor"
-    SOFTWARE = "software"
 
 
 def _user_code(_: object, __: object, user: str) -> None:

@@ -99,6 +99,8 @@ class Casebook:
 
     protocol: TrialProtocol
     """The version in force."""
+    versions: Sequence[tuple[date, TrialProtocol]]
+    """Every version, with the day from which it was in force."""
     cases: Sequence[Case]
     """In the order of their subjects' codes."""
     decisions: Sequence[Recorded[EscalationDecided]]
@@ -110,6 +112,10 @@ class Casebook:
     cohorts: Mapping[int, Sequence[Recorded[Any]]]
     """By level: the current entries of its cohort."""
 
+    def in_force_on(self, day: date) -> TrialProtocol:
+        """Give the version in force on a day: infusions are judged by the one of their day."""
+        return max((one for one in self.versions if one[0] <= day), key=lambda one: one[0], default=self.versions[0])[1]
+
 
 def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
     """File every current entry that counts on a day; entries come stream by stream, each in the order of its versions.
@@ -117,7 +123,7 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
     Raises:
         ValueError: no entry registers the trial.
     """
-    protocol: TrialProtocol | None = None
+    versions: list[tuple[date, TrialProtocol]] = []
     cases: list[Case] = []
     cohorts: dict[int, list[Recorded[Any]]] = {}
     reopened: dict[int, int] = {}
@@ -130,17 +136,19 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
         else:
             for entry in recorded:
                 if isinstance(entry.fact, TrialRegistered):
-                    protocol = entry.fact.protocol
+                    versions.append((date.min, entry.fact.protocol))
                 elif isinstance(entry.fact, ProtocolAmended) and entry.fact.effective_on <= on:
-                    protocol = entry.fact.protocol
+                    versions.append((entry.fact.effective_on, entry.fact.protocol))
                     reopened |= dict.fromkeys(entry.fact.reopens, entry.position)
-    if protocol is None:
+    if not versions:
         raise ValueError("the log has no entry that registers the trial")
+    versions.sort(key=lambda one: one[0])
     of_cohorts = [(level, entry) for level, found in cohorts.items() for entry in found]
     decisions = [e for _, e in of_cohorts if isinstance(e.fact, EscalationDecided) and e.fact.basis.on <= on]
     releases = {(level, e.fact.subject): e.position for level, e in of_cohorts if isinstance(e.fact, SlotReleased)}
     return Casebook(
-        protocol=protocol,
+        protocol=versions[-1][1],
+        versions=versions,
         cases=cases,
         decisions=sorted(decisions, key=lambda entry: entry.position),
         releases=releases,

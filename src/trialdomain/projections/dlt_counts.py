@@ -77,10 +77,11 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
     infusion = case.first_infusion
     if infusion is None:
         return _waiting(case, book)
-    events = _qualifying(case, book.protocol)
-    judgement = _judged(case, events, book.protocol, on=on)
+    protocol = book.in_force_on(infusion.fact.started_at.first)
+    events = _qualifying(case, protocol)
+    judgement = _judged(case, events, protocol, on=on)
     dlt = min((event for event in events if event.assessed), key=lambda event: event.onset.first, default=None)
-    level = level_received(infusion.fact, book.protocol)
+    level = level_received(infusion.fact, protocol)
     standing = judgement.standing
     if level is None and standing.evaluation is not Evaluation.NOT_EVALUABLE:
         standing = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.NO_LEVEL)
@@ -90,7 +91,7 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         standing=standing,
         dlt=None if dlt is None else _dlt(dlt),
         infused_on=infusion.fact.started_at,
-        window_last=Window.of(infusion.fact, book.protocol.dlt).last if book.protocol.dlt else None,
+        window_last=Window.of(infusion.fact, protocol.dlt).last if protocol.dlt else None,
         held_from=min(infusion.position, case.assignment[1] if case.assignment else infusion.position),
         infused_by=infusion.position,
         evidence=judgement.evidence,

@@ -6,12 +6,13 @@ from datetime import date, timedelta
 import attrs
 
 from trialdomain.designs.situation import FinalClosing, Situation
+from trialdomain.designs.stagger import held_until
 from trialdomain.designs.three_plus_three import decide
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
-from trialdomain.values.decision import Awaited, Decision
+from trialdomain.values.decision import Action, Awaited, Because, Code, Decision
 from trialdomain.values.evaluation import Evaluation
 
 
@@ -24,6 +25,12 @@ class Escalation:
     situation: Situation
     decided: tuple[Recorded[EscalationDecided], ...]
     """What people have decided so far."""
+    held: bool
+    """Whether people decided to wait: nobody takes a slot until they decide again."""
+    level_in_turn: int | None
+    """Where the walk stops, at most where people have capped it; None once the design stops."""
+    not_before: date | None
+    """The first day on which the next participant of the level in turn may be infused, where somebody was before."""
     evidence: tuple[int, ...]
     """The positions of the entries that it rests on."""
 
@@ -47,13 +54,38 @@ def escalation(book: Casebook, *, on: date) -> Escalation | None:
         ),
         final_closings=final_closings(book),
     )
+    decision = decide(situation, target=book.protocol.target_recruitment)
+    last = book.decisions[-1].fact if book.decisions else None
+    cautious = last is not None and last.decided.bare != last.recommended.bare
+    cap = last.decided.level if last is not None and cautious else None
+    in_turn = decision.level if cap is None or decision.level is None else min(cap, decision.level)
+    infused_on = [m.infused_on.first for m in counts.members if m.infused_on and m.level == in_turn]
+    not_before = held_until(infused_on, book.protocol.stagger)
     return Escalation(
-        decision=decide(situation, target=book.protocol.target_recruitment),
+        decision=_staggered(decision, counts, not_before, on=on),
+        held=bool(last and cautious and last.decided.action is Action.WAIT),
+        level_in_turn=in_turn,
+        not_before=not_before,
         counts=counts,
         situation=situation,
         decided=tuple(book.decisions),
         evidence=tuple(sorted({position for member in counts.members for position in member.evidence})),
     )
+
+
+def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on: date) -> Decision:
+    """Wait where the one before was infused too short a time ago."""
+    if decision.level is None or decision.action is Action.WAIT or until is None or on >= until:
+        return decision
+    before = [m for m in counts.members if m.level == decision.level and m.infused_on]
+    last = max(before, key=lambda m: (m.infused_on.first if m.infused_on else on, m.infused_by or 0), default=None)
+    if last is None:
+        return decision
+    because = Because(
+        code=Code.STAGGERED, text=f"the next infusion at level {decision.level} is not before {until}: wait until then"
+    )
+    awaited = Awaited(level=decision.level, subject=last.subject, until=until)
+    return attrs.evolve(decision, action=Action.WAIT, waiting_for=(awaited,), because=because)
 
 
 def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:

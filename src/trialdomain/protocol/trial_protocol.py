@@ -3,31 +3,86 @@
 Where the registry entry (NCT06245746) is silent, the default is a choice of this library and says so: **choice**.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
+from zoneinfo import ZoneInfo
 
 import attrs
-from attrs.validators import ge, in_, optional
 
+from trialdomain.protocol.criteria import Criterion
+from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.dose import Dose
-from trialdomain.values.ids import check_id
-from trialdomain.values.number import decimal_number
-from trialdomain.values.text import plain_text
-from trialdomain.values.toxicity import Relatedness
+from trialdomain.values.ids import CodeInvalid, check_id
+from trialdomain.values.role import Role
+from trialdomain.values.toxicity import GRADES, Relatedness
+
+MOST_LEVELS = 20
+"""A ladder longer than this is refused: no published one comes near it."""
 
 
 class Design(Enum):
     """An escalation design, with its version: a decision stays comparable after the design is revised."""
 
-    THREE_PLUS_THREE = "3+3 (6 evaluable for an MTD), version 1"
+    THREE_PLUS_THREE = "3+3/1"
+    """3+3 in which 6 must be evaluable before a dose may be the MTD."""
+
+
+class TallyBy(Enum):
+    """Which dose level an infused participant is counted at."""
+
+    RECEIVED = "received"
+    ASSIGNED = "assigned"
 
 
 @attrs.frozen(kw_only=True)
 class DoseLevel:
     """One dose level; the registry names levels without amounts, so a dose may be absent."""
 
-    level: int = attrs.field(validator=ge(1))
+    level: int
     dose: Dose | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ExpectedToxicity:
+    """A term that never counts as a DLT up to a grade, because chemotherapy causes it."""
+
+    term: str
+    up_to_grade: int
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a grade that is none."""
+        refuse(
+            (
+                unless(bool(self.term.strip()), "an expected toxicity names no term"),
+                unless(self.up_to_grade in GRADES, f"{self.term}: up_to_grade must be from 1 to 5"),
+            )
+        )
+
+
+@attrs.frozen(kw_only=True)
+class CytopeniaRule:
+    """A cytopenia that lasts beyond a day counts as a DLT; participants are evaluable only once that day is over."""
+
+    anc_below: Decimal | None = None
+    """In 10*9/L."""
+    platelets_below: Decimal | None = None
+    """In 10*9/L."""
+    beyond_day: int = 42
+    """Elapsed days from the infusion."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a rule that nothing can meet."""
+        thresholds = [value for value in (self.anc_below, self.platelets_below) if value is not None]
+        refuse(
+            (
+                unless(bool(thresholds), "cytopenia names no threshold"),
+                unless(all(v.is_finite() and v > 0 for v in thresholds), "a cytopenia threshold must be above 0"),
+                at_least("cytopenia.beyond_day", self.beyond_day, 0),
+            )
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -38,47 +93,171 @@ class DltRule:
     grade threshold, so the default has none: any related grade counts, grade 1 included.
     """
 
-    min_grade: int = attrs.field(default=1, validator=[ge(1), in_(range(1, 6))])
-    window_days: int = attrs.field(default=14, validator=ge(0))
+    min_grade: int = 1
+    window_days: int = 14
     """Elapsed days from the day of the infusion, which is day 0; both ends belong to the window."""
     related: tuple[Relatedness, ...] = (Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY)
     worsening: bool = True
     """Whether an event that began before the infusion counts from the day on which it worsened (**choice**)."""
+    expected_with_chemotherapy: tuple[ExpectedToxicity, ...] = ()
+    cytopenia: CytopeniaRule | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse grades and windows that are none."""
+        refuse(
+            (
+                unless(self.min_grade in GRADES, f"dlt.min_grade must be from 1 to 5, got {self.min_grade!r}"),
+                at_least("dlt.window_days", self.window_days, 0),
+                unless(bool(self.related), "dlt.related names no relatedness"),
+                unless(Relatedness.NOT_ASSESSED not in self.related, "dlt.related cannot name not-assessed"),
+            )
+        )
 
 
 @attrs.frozen(kw_only=True)
 class EvaluableRule:
     """Who counts for the decision (**choice**: the registry says "evaluable" and leaves it undefined)."""
 
-    min_fraction: Decimal = attrs.field(default=Decimal("1.0"), validator=decimal_number(least=0))
+    min_fraction: Decimal = Decimal("1.0")
     """The fraction of the infusion that must have been given."""
     requires_assessment: bool = True
     """Whether the window must have been assessed; without it, the calendar alone decides."""
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse a fraction that is none."""
+        share = self.min_fraction
+        refuse(
+            (unless(share.is_finite() and 0 <= share <= 1, f"evaluable.min_fraction must be from 0 to 1, got {share}"),)
+        )
 
-def _levels_in_order(_: object, __: object, levels: tuple[DoseLevel, ...]) -> None:
-    if [level.level for level in levels] != list(range(1, len(levels) + 1)) or not levels:
-        raise ValueError("dose levels must be numbered from 1 upwards, without a gap")
+
+@attrs.frozen(kw_only=True)
+class Stagger:
+    """How many days lie at least between infusions at one level (0: the registry is silent)."""
+
+    first_to_second_days: int = 0
+    between_days: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse days that are none."""
+        refuse(
+            (
+                at_least("stagger.first_to_second_days", self.first_to_second_days, 0),
+                at_least("stagger.between_days", self.between_days, 0),
+            )
+        )
 
 
-def _trial_code(_: object, __: object, trial: str) -> None:
-    check_id("trial", trial)
+@attrs.frozen(kw_only=True)
+class Stopping:
+    """What suspends the trial until people decide."""
+
+    related_grade_5: bool = True
+    """A death related to the infusion, at any time, suspends recruitment and infusion."""
+
+
+@attrs.frozen(kw_only=True)
+class Grant:
+    """The use cases that a role has."""
+
+    role: Role
+    use_cases: tuple[str, ...]
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a blank use case."""
+        refuse(
+            (unless(all(name.strip() for name in self.use_cases), f"role {self.role.value} names a blank use case"),)
+        )
 
 
 @attrs.frozen(kw_only=True)
 class TrialProtocol:
-    """The protocol in force: it travels inside the log, so that nothing else is needed to replay it."""
+    """The protocol in force: it travels inside the log, so that nothing else is needed to replay it.
 
-    trial: str = attrs.field(validator=_trial_code)
-    title: str = attrs.field(validator=plain_text)
-    version: str = attrs.field(validator=plain_text)
-    levels: tuple[DoseLevel, ...] = attrs.field(validator=_levels_in_order)
+    Raises:
+        ProtocolInvalid: it names every fault at once.
+    """
+
+    trial: str
+    title: str
+    version: str
+    levels: tuple[DoseLevel, ...]
     zone: str | None = None
     """The site's IANA time zone; None where it is not known, and dates then count as they stand."""
     design: Design | None = Design.THREE_PLUS_THREE
-    target_recruitment: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    target_recruitment: int | None = None
     """In infused participants; it warns, and never refuses."""
+    max_infused: int | None = None
+    """In infused participants; beyond it, enrollment is refused."""
+    open_levels_max: int = 1
+    administrations: int | None = 1
+    """How often one participant is infused; None where the protocol does not say."""
+    dose_tolerance: Decimal = Decimal("0.10")
+    """How far, as a fraction, an amount may be off a level's dose and still belong to it (**choice**)."""
+    tally_by: TallyBy = TallyBy.RECEIVED
     dlt: DltRule | None = DltRule()
     evaluable: EvaluableRule = EvaluableRule()
-    dose_tolerance: Decimal = attrs.field(default=Decimal("0.10"), validator=decimal_number(least=0))
-    """How far, as a fraction, an amount may be off a level's dose and still belong to it (**choice**)."""
+    stagger: Stagger = Stagger()
+    stopping: Stopping = Stopping()
+    criteria: tuple[Criterion, ...] = ()
+    concurrent_agents_excluded: tuple[str, ...] = ("cytarabine",)
+    """Agents of the planned consolidation, which are no agents that inhibit cell division concurrently."""
+    screening_validity_days: int = 28
+    """How old a laboratory value may be on the day of enrollment (**choice**)."""
+    endpoints: EndpointRules = attrs.Factory(EndpointRules)
+    roles: tuple[Grant, ...] = ()
+    """Who may use what; empty where the embedding service alone decides."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a protocol that cannot be."""
+        refuse(_faults(self))
+
+    def level(self, number: int) -> DoseLevel:
+        """Give a dose level by its number, from 1."""
+        return self.levels[number - 1]
+
+
+def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
+    try:
+        check_id("trial", protocol.trial)
+    except CodeInvalid as error:
+        yield str(error)
+    yield unless(bool(protocol.title.strip()), "title is blank")
+    yield unless(bool(protocol.version.strip()), "version is blank")
+    numbers = [level.level for level in protocol.levels]
+    yield unless(
+        numbers == list(range(1, len(numbers) + 1)) and 0 < len(numbers) <= MOST_LEVELS,
+        f"levels must be numbered from 1 to at most {MOST_LEVELS} without a gap, got {numbers[: MOST_LEVELS + 1]}",
+    )
+    yield from _dose_faults(protocol)
+    yield unless(_known_zone(protocol.zone), f"zone {protocol.zone!r} is not in the IANA time zone database")
+    for name, least in (("target_recruitment", 1), ("max_infused", 1), ("administrations", 1)):
+        value = getattr(protocol, name)
+        yield None if value is None else at_least(name, value, least)
+    yield unless(protocol.open_levels_max == 1, "open_levels_max must be 1: 3+3 treats at one level at a time")
+    yield at_least("screening_validity_days", protocol.screening_validity_days, 0)
+    share = protocol.dose_tolerance
+    yield unless(share.is_finite() and 0 <= share < 1, f"dose_tolerance must be at least 0 and below 1, got {share}")
+    yield unless(protocol.design is None or protocol.dlt is not None, "a design needs a dlt rule to count by")
+    known = {criterion.id for criterion in protocol.criteria}
+    for one in protocol.criteria:
+        yield unless(
+            one.contradicts is None or one.contradicts in known, f"criterion {one.id} contradicts an unknown one"
+        )
+    for criterion, count in Counter(criterion.id for criterion in protocol.criteria).items():
+        yield unless(count == 1, f"criterion {criterion} stands {count} times")
+
+
+def _dose_faults(protocol: TrialProtocol) -> Iterator[str | None]:
+    doses = [level.dose for level in protocol.levels if level.dose is not None]
+    yield unless(len(doses) in {0, len(protocol.levels)}, "some levels have a dose, and others none")
+    yield unless(len({dose.unit for dose in doses}) <= 1, "the doses of the levels have different units")
+    amounts = [dose.amount for dose in doses]
+    yield unless(amounts == sorted(set(amounts)), "the doses must rise from level to level")
+
+
+def _known_zone(zone: str | None) -> bool:
+    try:
+        return zone is None or bool(ZoneInfo(zone))
+    except (KeyError, ValueError, OSError):  # a name that is none, or a file that is not there
+        return False

@@ -76,6 +76,12 @@ def qualifying(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Qual
     )
 
 
+def _counts(term: str, grade: int, rule: DltRule) -> bool:
+    """Say whether a grade of a term can be dose-limiting: high enough, and not as chemotherapy causes it."""
+    expected = {one.term.casefold(): one.up_to_grade for one in rule.expected_with_chemotherapy}
+    return grade >= rule.min_grade and grade > expected.get(term.casefold(), 0)
+
+
 def _onset(event: AdverseEvent, window: Window, rule: DltRule) -> Graded | None:
     """Find the first date in the window on which the grade qualifies.
 
@@ -85,6 +91,6 @@ def _onset(event: AdverseEvent, window: Window, rule: DltRule) -> Graded | None:
     for graded in event.grades():
         if graded.on.precedes(window.opened_at):
             before = graded.grade
-        elif graded.grade >= rule.min_grade and graded.grade > before and window.allows(graded.on):
+        elif _counts(event.term, graded.grade, rule) and graded.grade > before and window.allows(graded.on):
             return graded if rule.worsening or not event.onset.precedes(window.opened_at) else None
     return None

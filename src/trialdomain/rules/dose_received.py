@@ -1,7 +1,7 @@
 """Which dose level an infusion belongs to."""
 
 from trialdomain.events.participant import Infused
-from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
 
 
 def level_received(infusion: Infused, protocol: TrialProtocol) -> int | None:
@@ -9,6 +9,8 @@ def level_received(infusion: Infused, protocol: TrialProtocol) -> int | None:
 
     The level that was meant counts where an amount, or the doses of the levels, are not known.
     """
+    if protocol.tally_by is TallyBy.ASSIGNED:
+        return infusion.level
     given = infusion.dose
     doses = [(level.level, level.dose) for level in protocol.levels]
     if given is None or any(dose is None for _, dose in doses):

@@ -1,6 +1,7 @@
 """For tests of a trial's rules: given facts, when a decision, then facts; and histories from outcomes notation."""
 
+from trialdomain.protocol.made_up import eligible
 from trialdomain.testing.given import Given, Taken, given
 from trialdomain.testing.outcomes import history_of, outcomes_of
 
-__all__ = ["Given", "Taken", "given", "history_of", "outcomes_of"]
+__all__ = ["Given", "Taken", "eligible", "given", "history_of", "outcomes_of"]

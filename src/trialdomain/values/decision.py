@@ -40,6 +40,8 @@ class Code(Enum):
     """Every slot of the level in turn is taken, and an outcome there is not known yet."""
     OUTCOMES_PENDING = "outcomes-pending"
     """Escalation and an MTD wait for every outcome pending at an open level."""
+    STAGGERED = "staggered"
+    """The infusion before was too short a time ago."""
     MTD_REACHED = "mtd-reached"
     """6 are evaluable at the highest level that is not closed, with at most 1 DLT."""
     NONE_TOLERATED = "none-tolerated"

@@ -12,6 +12,7 @@ from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Entry
 from trialdomain.values.ids import check_id, participant_stream
+from trialdomain.values.reason import check_reason
 
 F = TypeVar("F", bound=ParticipantFact)
 
@@ -50,8 +51,17 @@ class Acts:
         drafts = self._only_of(subject, facts, view)
         return drafts + settle(view, drafts, about=subject, on=self._conduct.today(view))
 
-    def _only_of(self, subject: str, facts: Sequence[Any], view: View) -> Drafts:
+    def _only_of(self, subject: str, facts: Sequence[Any], view: View, *, deviation: str | None = None) -> Drafts:
         today = self._conduct.today(view)
         for fact in facts:
             refuse_future(fact, today)
-        return drafts_in(participant_stream(self._conduct.trial, subject), facts)
+        return drafts_in(participant_stream(self._conduct.trial, subject), facts, deviation=deviation)
+
+
+def check_deviation(given: str | None) -> str | None:
+    """Accept the explanation of a deviation, if there is one.
+
+    Raises:
+        ReasonMissing: it says nothing.
+    """
+    return None if given is None else check_reason(given)

@@ -1,14 +1,25 @@
 """From the consent to the slot."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from trialdomain.aggregates.cohort import Cohort
+from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.coercion import make
-from trialdomain.application.desk.acts import Acts
-from trialdomain.application.questions import level_in_turn
+from trialdomain.application.desk.acts import Acts, check_deviation
+from trialdomain.application.questions import against_enrollment_at, against_recruitment, escalation_state
+from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
-from trialdomain.events.participant import Consented, CriteriaAnswered, Enrolled, Screened, ScreenFailed, Signer
+from trialdomain.events.participant import (
+    Consented,
+    CriteriaAnswered,
+    Enrolled,
+    LevelReassigned,
+    Screened,
+    ScreenFailed,
+    Signer,
+)
 from trialdomain.events.recorded import Entry
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical_time import When
@@ -90,25 +101,73 @@ class Enrollment(Acts):
         fact = make(CriteriaAnswered, gate=gate, on=on, findings=tuple(findings), attestations=tuple(attestations))
         return self._record("answer-criteria", subject, [fact], Participant.observe, command_id)
 
-    def enroll(self, subject: str, *, on: When, command_id: str | None = None) -> Sequence[Entry]:
-        """Enroll a participant at the level in turn, and take a slot there.
+    def enroll(
+        self,
+        subject: str,
+        *,
+        on: When,
+        level: int | None = None,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Enroll an eligible participant at the level in turn, and take a slot there.
+
+        Args:
+            subject: the participant's code.
+            on: the day of the enrollment, on which eligibility is judged.
+            level: the dose level; by default the one in turn.
+            deviation: why somebody was enrolled against a rule, where that has happened.
+            command_id: an id by which a repeated request is recognised.
 
         Raises:
-            LevelNotInTurn: the design sends nobody to any level now.
+            NotEligible: criteria are not met or not answered; it names all of them.
+            NobodyInTurn: the design, or the people, send nobody to any level now.
             NoFreeSlot: the slots that people have opened are all taken.
             LevelNotOpen: the level in turn waits for the decision that opens it.
+            RecruitmentIsSuspended: recruitment is suspended.
         """
         check_id("subject", subject)
 
         def decide(view: View) -> Drafts:
-            participant = view.participant(subject)
-            assigned = participant.assigned_level
-            level = assigned or level_in_turn(view, on=self._conduct.today(view))
-            facts = participant.enroll(make(Enrolled, on=on, level=level))
+            participant, cohorts, today = view.participant(subject), view.cohorts(), self._conduct.today(view)
+            design = view.protocol.design is not None
+            state = escalation_state(view, on=today) if design else None
+            chosen = level or participant.assigned_level or (state.level_in_turn if state else None) or 1
+            cohort = cohorts.get(chosen, Cohort(chosen))
+            facts = participant.enroll(
+                make(Enrolled, on=on, level=chosen),
+                also=chain(
+                    view.trial.against_enrollment(),
+                    against_recruitment(view, on=today),
+                    against_enrollment_at(state, chosen) if state else (),
+                    cohort.against_filling(),
+                ),
+                deviation=check_deviation(deviation),
+            )
             if not facts:
                 return []
-            drafts = self._only_of(subject, facts, view)
-            filled = view.cohorts()[level].fill_slot(subject)
-            return drafts + drafts_in(cohort_stream(view.id, level), filled, caused_by=view.ref(drafts[0]))
+            drafts = self._only_of(subject, facts, view, deviation=deviation)
+            filled = cohort.fill_slot(subject, allowed=True)
+            return drafts + drafts_in(cohort_stream(view.id, chosen), filled, caused_by=view.ref(drafts[0]))
 
-        return self._conduct.run("enroll", (subject, str(on)), decide, command_id)
+        return self._conduct.run("enroll", (subject, str(on), level, deviation), decide, command_id)
+
+    def reassign(
+        self, subject: str, *, to_level: int, on: When, why: str, command_id: str | None = None
+    ) -> Sequence[Entry]:
+        """Send somebody who is not infused yet to the level in turn, where it has a free slot."""
+        check_id("subject", subject)
+
+        def decide(view: View) -> Drafts:
+            participant, cohort = view.participant(subject), view.cohorts().get(to_level, Cohort(to_level))
+            assigned = participant.assigned_level or 0
+            fact = make(LevelReassigned, on=on, from_level=max(1, assigned), to_level=to_level, why=why)
+            facts = participant.reassign(fact)
+            if not facts:
+                return []
+            state = escalation_state(view, on=self._conduct.today(view))
+            allow(chain(against_enrollment_at(state, to_level), cohort.against_filling()), None)
+            drafts = self._only_of(subject, facts, view)
+            return drafts + settle(view, drafts, about=subject, on=self._conduct.today(view))
+
+        return self._conduct.run("reassign", (subject, to_level, str(on), why), decide, command_id)

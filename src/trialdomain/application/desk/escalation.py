@@ -9,13 +9,14 @@ from trialdomain.application.desk.acts import Acts
 from trialdomain.application.questions import DesignAbsent, escalation_state
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.designs.three_plus_three import slots_in_turn
-from trialdomain.designs.walk import COHORT
+from trialdomain.designs.walk import COHORT, COMPLETE
 from trialdomain.events.basis import Basis
 from trialdomain.events.recorded import Entry, EntryRef
+from trialdomain.events.trial import RecruitmentSuspended
 from trialdomain.projections.escalation import Escalation
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Action, Decision
-from trialdomain.values.ids import cohort_stream
+from trialdomain.values.ids import cohort_stream, trial_stream
 from trialdomain.values.text import FreeText
 
 
@@ -54,27 +55,43 @@ class Escalating(Acts):
             facts = cohorts[level].decide_escalation(
                 recommended=recommended,
                 decided=chosen,
-                basis=_basis(view, state, on),
+                basis=basis_of(view, state, on),
                 by=self._conduct.user.id,
                 rationale=None if rationale is None else FreeText.of(rationale),
             )
             drafts = drafts_in(cohort_stream(view.id, level), facts)
+            cause = view.ref(drafts[0])
+            if chosen.action is Action.STOP and recommended.action is not Action.STOP:
+                return drafts + _suspended(view, on, caused_by=cause)
             if chosen.level is None or chosen.action is Action.WAIT:
                 return drafts
-            return drafts + _opened(view, cohorts[chosen.level], state, caused_by=view.ref(drafts[0]))
+            same = chosen.bare == recommended.bare
+            slots = slots_in_turn(state.situation) if same else _slots_at(state, chosen.level)
+            return drafts + _opened(view, cohorts[chosen.level], slots, caused_by=cause)
 
         return self._conduct.run("decide-escalation", (on, decided, rationale), decide, command_id)
 
 
-def _opened(view: View, cohort: Cohort, state: Escalation, *, caused_by: EntryRef) -> Drafts:
-    """Give a level the slots that the design wants there."""
-    opened = cohort.open(view.protocol.levels[cohort.level - 1])
-    slots = slots_in_turn(state.situation)
+def _opened(view: View, cohort: Cohort, slots: int, *, caused_by: EntryRef) -> Drafts:
+    """Give a level the slots that were decided."""
+    opened = cohort.open(view.protocol.level(cohort.level))
     expanded = cohort.expand(slots, why=FreeText.of("escalation decision")) if slots > COHORT else []
     return drafts_in(cohort_stream(view.id, cohort.level), [*opened, *expanded], caused_by=caused_by)
 
 
-def _basis(view: View, state: Escalation, on: date) -> Basis:
+def _slots_at(state: Escalation, level: int) -> int:
+    """Say how many may hold a slot at a level where people go on although the rule would go further: up to 6."""
+    return COHORT if state.situation.tallies[level - 1].evaluable < COHORT else COMPLETE
+
+
+def _suspended(view: View, on: date, *, caused_by: EntryRef) -> Drafts:
+    """Suspend recruitment, because people decided to stop where the rule would go on."""
+    fact = RecruitmentSuspended(on=ClinicalTime.of(on), why=FreeText.of("people decided to stop"))
+    return drafts_in(trial_stream(view.id), view.trial.suspend(fact), caused_by=caused_by)
+
+
+def basis_of(view: View, state: Escalation, on: date) -> Basis:
+    """Say what a decision rests on, so that it can be taken again later."""
     protocol = view.protocol
     if protocol.design is None:
         raise DesignAbsent(trial=view.id)

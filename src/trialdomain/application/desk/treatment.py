@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import chain
 
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.coercion import FactMalformed, make
-from trialdomain.application.desk.acts import Acts
+from trialdomain.application.desk.acts import Acts, check_deviation
+from trialdomain.application.questions import against_infusion_at, escalation_state
+from trialdomain.application.settlement import settle
+from trialdomain.application.view import Drafts, View
 from trialdomain.events.participant import ChemotherapyGiven, ChemotherapyStarted, Infused
 from trialdomain.events.recorded import Entry
 from trialdomain.values.clinical_time import When
 from trialdomain.values.dose import Dose
+from trialdomain.values.ids import check_id
 
 
 class Treatment(Acts):
@@ -63,13 +68,30 @@ class Treatment(Acts):
         fraction: Decimal | int | str = 1,
         route: str = "intravenous",
         lot: str | None = None,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record an infusion of the assigned level; ``fraction`` is how much of it was given, 1 is all of it.
+        """Record an infusion of the assigned level.
+
+        Args:
+            subject: the participant's code.
+            level: the dose level that was meant.
+            started_at: when it started, at least the day.
+            ended_at: when it ended.
+            dose: the amount that was given, when it is known.
+            body_weight_kg: where the dose goes by weight.
+            fraction: how much of it was given: 1 is all of it.
+            route: how it was given.
+            lot: the lot of the study drug.
+            deviation: why it was given against a rule, where that has happened.
+            command_id: an id by which a repeated request is recognised.
 
         Raises:
             LevelNotAssigned: another level than the assigned one.
-            AlreadyInfused: the participant was infused before.
+            LevelNotInTurn: the level is closed, or another one is in turn.
+            AlreadyInfused: the participant was infused as often as the protocol has it.
+            NotEligible: a criterion of chemotherapy or of the infusion day is unmet or unanswered.
+            StaggerNotKept: the one before was infused too short a time ago.
         """
         fact = make(
             Infused,
@@ -84,4 +106,17 @@ class Treatment(Acts):
         )
         if fact.started_at.day is None:
             raise FactMalformed(kind="Infused", why=f"{fact.started_at} is no day, and the window starts on the day")
-        return self._record("infuse", subject, [fact], Participant.infuse, command_id)
+        check_id("subject", subject)
+
+        def decide(view: View) -> Drafts:
+            design = view.protocol.design is not None
+            state = escalation_state(view, on=self._conduct.today(view)) if design else None
+            facts = view.participant(subject).infuse(
+                fact,
+                also=chain(view.trial.against_infusion(), against_infusion_at(state, fact) if state else ()),
+                deviation=check_deviation(deviation),
+            )
+            drafts = self._only_of(subject, facts, view, deviation=deviation)
+            return drafts + settle(view, drafts, about=subject, on=self._conduct.today(view))
+
+        return self._conduct.run("infuse", (subject, fact, deviation), decide, command_id)

@@ -1,0 +1,141 @@
+"""What people decide about the trial as a whole: suspension, closure, amendments, and its conclusion."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from trialdomain.application.coercion import make
+from trialdomain.application.conduct import InTheFuture, refuse_future
+from trialdomain.application.desk.acts import Acts
+from trialdomain.application.desk.escalation import basis_of
+from trialdomain.application.questions import escalation_state
+from trialdomain.application.view import Drafts, View, drafts_in
+from trialdomain.events.cohort import EnrollmentResumed
+from trialdomain.events.recorded import Entry
+from trialdomain.events.trial import (
+    MtdDeclared,
+    MtdNotEstablished,
+    NotEstablished,
+    ProtocolAmended,
+    RecruitmentResumed,
+    RecruitmentSuspended,
+    TrialClosed,
+    TrialFact,
+)
+from trialdomain.projections.escalation import Escalation
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical_time import ClinicalTime, When
+from trialdomain.values.ids import cohort_stream, trial_stream
+
+
+class Governance(Acts):
+    """The trial as a whole."""
+
+    def suspend_recruitment(
+        self, *, on: When, why: str, infusion: bool = False, command_id: str | None = None
+    ) -> Sequence[Entry]:
+        """Let nobody be enrolled until people decide; with ``infusion``, let nobody be infused either."""
+        fact = make(RecruitmentSuspended, on=on, why=why, infusion=infusion)
+        return self._of_trial("suspend-recruitment", fact, lambda view: view.trial.suspend(fact), command_id)
+
+    def resume_recruitment(self, *, on: When, why: str, command_id: str | None = None) -> Sequence[Entry]:
+        """Let enrollment, and infusion, go on."""
+        fact = make(RecruitmentResumed, on=on, why=why)
+        return self._of_trial(
+            "resume-recruitment", fact, lambda view: view.trial.resume(fact, trial=view.id), command_id
+        )
+
+    def close(self, *, on: When, why: str, command_id: str | None = None) -> Sequence[Entry]:
+        """End recruitment; observation goes on."""
+        fact = make(TrialClosed, on=on, why=why)
+        return self._of_trial("close", fact, lambda view: view.trial.close(fact), command_id)
+
+    def amend(
+        self,
+        protocol: TrialProtocol,
+        *,
+        effective_on: date,
+        summary: str,
+        reopens: Sequence[int] = (),
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Bring a new version of the protocol into force; only an amendment reopens a level that is finally closed.
+
+        Raises:
+            AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels.
+        """
+        fact = make(
+            ProtocolAmended, protocol=protocol, effective_on=effective_on, summary=summary, reopens=tuple(reopens)
+        )
+
+        def decide(view: View) -> Drafts:
+            if effective_on > self._conduct.today(view):
+                raise InTheFuture(when=ClinicalTime.of(effective_on), today=self._conduct.today(view))
+            cohorts = view.cohorts()
+            drafts = drafts_in(trial_stream(view.id), view.trial.amend(fact))
+            for level in fact.reopens:
+                cohort = cohorts.get(level)
+                if cohort is not None and cohort.stopped is not None:
+                    resumed = EnrollmentResumed(cause=cohort.stopped)
+                    drafts += drafts_in(cohort_stream(view.id, level), [resumed], caused_by=view.ref(drafts[0]))
+            return drafts
+
+        return self._conduct.run("amend", fact, decide, command_id)
+
+    def declare_mtd(self, *, level: int, on: date, command_id: str | None = None) -> Sequence[Entry]:
+        """Declare the maximum tolerated dose that the design gives on a day.
+
+        Raises:
+            MtdNotGiven: the design gives another one, or none.
+        """
+
+        def declare(state: Escalation, view: View) -> MtdDeclared:
+            bounded = bool(state.decision.mtd.bounded_above)
+            return make(MtdDeclared, level=level, bounded_above=bounded, basis=basis_of(view, state, on))
+
+        return self._conclude("declare-mtd", (level, on), declare, on, command_id)
+
+    def declare_no_mtd(
+        self,
+        *,
+        why: NotEstablished,
+        on: date,
+        candidate: int | None = None,
+        note: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Declare that there is no maximum tolerated dose; ``candidate`` is a level that the registry's words allow.
+
+        Raises:
+            MtdNotGiven: the design gives one, or has not found that no level is tolerated.
+        """
+
+        def declare(state: Escalation, view: View) -> MtdNotEstablished:
+            return make(MtdNotEstablished, why=why, candidate=candidate, note=note, basis=basis_of(view, state, on))
+
+        return self._conclude("declare-no-mtd", (why, on, candidate, note), declare, on, command_id)
+
+    def _conclude(
+        self,
+        name: str,
+        request: object,
+        declare: Callable[[Escalation, View], MtdDeclared | MtdNotEstablished],
+        on: date,
+        command_id: str | None,
+    ) -> Sequence[Entry]:
+        def decide(view: View) -> Drafts:
+            if on > self._conduct.today(view):
+                raise InTheFuture(when=ClinicalTime.of(on), today=self._conduct.today(view))
+            state = escalation_state(view, on=on)
+            facts = view.trial.conclude(declare(state, view), mtd=state.decision.mtd, trial=view.id)
+            return drafts_in(trial_stream(view.id), facts)
+
+        return self._conduct.run(name, request, decide, command_id)
+
+    def _of_trial(
+        self, name: str, fact: TrialFact, act: Callable[[View], Sequence[TrialFact]], command_id: str | None
+    ) -> Sequence[Entry]:
+        def decide(view: View) -> Drafts:
+            refuse_future(fact, self._conduct.today(view))
+            return drafts_in(trial_stream(view.id), act(view))
+
+        return self._conduct.run(name, fact, decide, command_id)

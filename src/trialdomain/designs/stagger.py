@@ -1,0 +1,19 @@
+"""How long the next infusion at a level has to wait for the ones before it."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from trialdomain.protocol.trial_protocol import Stagger
+
+
+def held_until(infused_on: Sequence[date], stagger: Stagger) -> date | None:
+    """Give the first day on which the next participant of a level may be infused; None when nobody was before.
+
+    >>> held_until([date(2026, 3, 2)], Stagger(first_to_second_days=7, between_days=2))
+    datetime.date(2026, 3, 9)
+    """
+    days = sorted(infused_on)
+    if not days:
+        return None
+    gap = stagger.between_days if len(days) > 1 else max(stagger.first_to_second_days, stagger.between_days)
+    return days[-1] + timedelta(days=gap)

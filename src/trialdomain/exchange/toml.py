@@ -1,0 +1,131 @@
+"""A protocol as TOML, for people to write and to keep beside their code.
+
+A file gives only what differs from the defaults. Numbers are read exactly as written. An invalid file is refused with
+every fault named at once, each with its place.
+"""
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import attrs
+import msgspec
+import tomli_w
+
+from trialdomain.errors import LogUnusable
+from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+
+
+def read_protocol(path: str | Path) -> TrialProtocol:
+    """Read a protocol from a TOML file.
+
+    Raises:
+        ProtocolInvalid: it names every fault at once.
+        LogUnusable: the file cannot be read.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise LogUnusable(f"{path} is not UTF-8 at byte {error.start + 1}: write the protocol as TOML") from None
+    return protocol_from_toml(text)
+
+
+def protocol_from_toml(text: str) -> TrialProtocol:
+    """Read a protocol from TOML.
+
+    Raises:
+        ProtocolInvalid: it names every fault at once.
+    """
+    try:
+        table = tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+        raise ProtocolInvalid([f"it is no TOML: {error}"]) from None
+    faults: list[str] = []
+    protocol = _read(TrialProtocol, table, "", faults)
+    if faults or not isinstance(protocol, TrialProtocol):
+        raise ProtocolInvalid(faults)
+    return protocol
+
+
+def protocol_to_toml(protocol: TrialProtocol) -> str:
+    """Write a protocol as TOML, every number as it stands; what is not set is left out."""
+    table: dict[str, Any] = _written(protocol)
+    return tomli_w.dumps(table)
+
+
+def _written(value: Any) -> Any:
+    if attrs.has(type(value)):
+        fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+        return {name: _written(inner) for name, inner in fields.items() if inner is not None}
+    if isinstance(value, tuple):
+        return [_written(inner) for inner in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else value
+    return value if isinstance(value, bool | int | str) else msgspec.to_builtins(value)
+
+
+def _read(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
+    """Read a value of a kind; add what is wrong with it, and go on, so that all of it is found."""
+    if get_origin(kind) in {Union, UnionType}:
+        (kind,) = (one for one in get_args(kind) if one is not NoneType)
+    if attrs.has(kind):
+        return _read_class(kind, value, place, faults)
+    if get_origin(kind) is tuple:
+        return _read_array(get_args(kind)[0], value, place, faults)
+    if kind is Decimal and isinstance(value, int | str) and not isinstance(value, bool):
+        value = str(value)
+    try:
+        return msgspec.convert(value, kind, strict=not isinstance(value, Decimal) or kind is Decimal)
+    except (msgspec.ValidationError, ValueError) as error:
+        faults.append(f"{place or 'it'}: {error}")
+        return None
+
+
+def _read_array(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
+    if not isinstance(value, list):
+        faults.append(f"{place}: expected an array, got {type(value).__name__}")
+        return ()
+    return tuple(_read(kind, inner, f"{place}[{at}]", faults) for at, inner in enumerate(value, start=1))
+
+
+def _read_class(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
+    if not isinstance(value, dict):
+        faults.append(f"{place or 'it'}: expected a table, got {type(value).__name__}")
+        return None
+    hints = get_type_hints(kind)
+    fields = {field.name: field for field in attrs.fields(kind)}
+    before = len(faults)
+    faults += [f"{_at(place, name)}: there is no such parameter" for name in value if name not in fields]
+    given: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in value:
+            so_far = len(faults)
+            read = _read(hints[name], value[name], _at(place, name), faults)
+            if len(faults) == so_far:
+                given[name] = read
+        elif field.default is attrs.NOTHING:
+            faults.append(f"{_at(place, name)}: is missing")
+    # What cannot be read is left at something that can be, so that the faults of all the rest are found as well.
+    stand_ins = {name: value for name, value in _STAND_INS.items() if name in fields} if len(faults) > before else {}
+    try:
+        made = kind(**(stand_ins | given))
+    except ProtocolInvalid as error:
+        faults += [f"{place}: {fault}" if place else fault for fault in error.faults]
+    except (ValueError, TypeError, ArithmeticError) as error:
+        if len(faults) == before:
+            faults.append(f"{place or 'it'}: {error}")
+    else:
+        return made if len(faults) == before else None
+    return None
+
+
+_STAND_INS = {"trial": "T", "title": "T", "version": "1", "levels": (DoseLevel(level=1),)}
+
+
+def _at(place: str, name: str) -> str:
+    return f"{place}.{name}" if place else name

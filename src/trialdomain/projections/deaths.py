@@ -1,0 +1,21 @@
+"""Deaths that the study drug may have caused."""
+
+from trialdomain.projections.casebook import Case, Casebook
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.toxicity import Agent
+
+
+def related_deaths(book: Casebook) -> frozenset[str]:
+    """Name the infused participants who died, at any time, of an event related to the infusion."""
+    return frozenset(case.subject for case in book.cases if case.first_infusion and _related(case, book.protocol))
+
+
+def _related(case: Case, protocol: TrialProtocol) -> bool:
+    rule, death = protocol.dlt, case.death
+    if rule is None:
+        return False
+    return any(
+        (event.fatal or (death is not None and event.event == death.fact.event))
+        and event.judged(Agent.INFUSION).relatedness in rule.related
+        for event in case.adverse_events
+    )

@@ -1,0 +1,111 @@
+"""Eligibility criteria as data: what each asks, when it is judged, and which recorded facts answer it."""
+
+from decimal import Decimal
+from enum import Enum
+
+import attrs
+
+from trialdomain.protocol.faults import refuse, unless
+from trialdomain.values.screening import Gate
+
+
+class CriterionKind(Enum):
+    """Which way a criterion reads."""
+
+    INCLUSION = "inclusion"
+    """It must be so."""
+    EXCLUSION = "exclusion"
+    """It must not be so."""
+
+
+class Answer(Enum):
+    """What may answer a criterion."""
+
+    FACTS = "facts"
+    """Recorded facts alone."""
+    ATTESTATION = "attestation"
+    """Somebody's word alone."""
+    EITHER = "either"
+    """The facts when they are recorded, somebody's word otherwise."""
+
+
+class Comparison(Enum):
+    """How a recorded fact is compared; every bound is inclusive."""
+
+    AT_LEAST = "at-least"
+    AT_MOST = "at-most"
+    AT_MOST_TIMES_UPPER_LIMIT = "at-most-times-upper-limit"
+    IS = "is"
+    """Words are among the given ones, whatever their capitals."""
+    IS_SO = "is-so"
+    IS_NOT_SO = "is-not-so"
+    WITHIN_DAYS = "within-days"
+    """A date lies fewer than so many days before; exactly so many days is outside."""
+    NOT_WITHIN_DAYS = "not-within-days"
+    WITHIN_MONTHS = "within-months"
+    """A date lies after the same day so many calendar months before; on that day is outside."""
+
+
+_COMPARES_NUMBER = {Comparison.AT_LEAST, Comparison.AT_MOST, Comparison.AT_MOST_TIMES_UPPER_LIMIT}
+_COMPARES_DATE = {Comparison.WITHIN_DAYS, Comparison.NOT_WITHIN_DAYS, Comparison.WITHIN_MONTHS}
+
+
+@attrs.frozen(kw_only=True)
+class FactTest:
+    """One comparison on a recorded fact."""
+
+    finding: str
+    comparison: Comparison
+    number: Decimal | None = None
+    unit: str | None = None
+    """The unit of ``number``; a finding in another one is converted exactly."""
+    words: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a comparison with nothing to compare with."""
+        worded = self.comparison is Comparison.IS
+        numeric = self.comparison in _COMPARES_NUMBER | _COMPARES_DATE
+        test = f"the test of {self.finding!r} by {self.comparison.value}"
+        refuse(
+            (
+                unless(bool(self.finding.strip()), "a test names no finding"),
+                unless((self.number is not None) == numeric, f"{test} {'needs a' if numeric else 'takes no'} number"),
+                unless(bool(self.words) == worded, f"{test} {'needs' if worded else 'takes no'} words"),
+            )
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Criterion:
+    """One atomic criterion of eligibility."""
+
+    id: str
+    kind: CriterionKind
+    meaning: str
+    """What it asks, in words."""
+    answer: Answer
+    gate: Gate = Gate.SCREENING
+    tests: tuple[FactTest, ...] = ()
+    """Of an inclusion, all must hold; of an exclusion, none may."""
+    applies_to: str | None = None
+    """The sex to which alone it applies, ``F`` or ``M``; None for everybody."""
+    expires: bool = False
+    """Whether the facts that answer it are laboratory values, which are valid only so many days."""
+    comment_required: bool = False
+    """Whether an attestation that excludes must say why."""
+    contradicts: str | None = None
+    """The criterion that cannot be so together with this one."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a criterion that nothing can answer."""
+        refuse(
+            (
+                unless(bool(self.id.strip()), "a criterion has no id"),
+                unless(bool(self.meaning.strip()), f"criterion {self.id} has no meaning"),
+                unless(
+                    bool(self.tests) == (self.answer is not Answer.ATTESTATION),
+                    f"criterion {self.id} is answered by {self.answer.value}, and has {len(self.tests)} tests",
+                ),
+                unless(self.applies_to in {None, "F", "M"}, f"criterion {self.id} applies to sex {self.applies_to!r}"),
+            )
+        )

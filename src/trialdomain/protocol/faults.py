@@ -1,0 +1,37 @@
+"""How a protocol is refused: with every fault named at once."""
+
+from collections.abc import Iterable
+
+from trialdomain.errors import InputInvalid
+
+
+class ProtocolInvalid(InputInvalid, ValueError):
+    """A protocol, or a part of one, cannot be; ``faults`` names each reason."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        count = len(self.faults)
+        super().__init__(f"the protocol has {count} fault{'' if count == 1 else 's'}: {'; '.join(self.faults)}")
+
+
+def refuse(faults: Iterable[str | None]) -> None:
+    """Refuse when there is any fault; None stands for none.
+
+    Raises:
+        ProtocolInvalid: it names all of them.
+    """
+    found = [fault for fault in faults if fault is not None]
+    if found:
+        raise ProtocolInvalid(found)
+
+
+def at_least(name: str, value: object, least: int) -> str | None:
+    """Name a number that is too small, or no number."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        return f"{name} must be a whole number of at least {least}, got {value!r}"
+    return None
+
+
+def unless(holds: bool, fault: str) -> str | None:  # noqa: FBT001 - it reads as the sentence that it makes
+    """Name a fault unless something holds."""
+    return None if holds else fault

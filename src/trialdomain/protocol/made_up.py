@@ -1,0 +1,45 @@
+"""Made-up answers by which somebody meets every criterion, for simulations and tests; never for a person."""
+
+from datetime import date
+from decimal import Decimal
+
+from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.screening import Attestation, Finding
+
+_FROM_THE_RECORD = {"age", "consent", "ecog", "cell_division_inhibitor"}
+_LONG_AGO = ClinicalTime("2000-01-01")
+
+
+def eligible(protocol: TrialProtocol, *, on: date) -> tuple[tuple[Finding, ...], tuple[Attestation, ...]]:
+    """Make findings and attestations, observed on a day, that meet the criteria of a protocol."""
+    findings = {
+        test.finding: _finding(test, criterion, on)
+        for criterion in protocol.criteria
+        for test in criterion.tests
+        if test.finding not in _FROM_THE_RECORD
+    }
+    attestations = tuple(
+        Attestation(criterion=criterion.id, answer=criterion.kind is CriterionKind.INCLUSION)
+        for criterion in protocol.criteria
+        if criterion.answer is not Answer.FACTS
+    )
+    return tuple(findings.values()), attestations
+
+
+def _finding(test: FactTest, criterion: Criterion, on: date) -> Finding:
+    """Make a fact that makes a test hold for an inclusion, and fail for an exclusion."""
+    holds = criterion.kind is CriterionKind.INCLUSION
+    day = ClinicalTime.of(on)
+    match test.comparison:
+        case Comparison.AT_LEAST | Comparison.AT_MOST:
+            return Finding(name=test.finding, number=test.number, unit=test.unit, on=day)
+        case Comparison.AT_MOST_TIMES_UPPER_LIMIT:
+            return Finding(name=test.finding, number=Decimal(1), upper_limit=Decimal(1), on=day)
+        case Comparison.IS:
+            return Finding(name=test.finding, words=test.words[0] if holds else "none", on=day)
+        case Comparison.IS_SO | Comparison.IS_NOT_SO:
+            return Finding(name=test.finding, yes=holds is (test.comparison is Comparison.IS_SO), on=day)
+        case Comparison.WITHIN_DAYS | Comparison.NOT_WITHIN_DAYS | Comparison.WITHIN_MONTHS:
+            return Finding(name=test.finding, date=_LONG_AGO, on=day)

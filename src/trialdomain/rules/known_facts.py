@@ -1,0 +1,74 @@
+"""What the record itself answers to criteria: consent, age, performance status, medication on the infusion day."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TypeGuard
+
+from trialdomain.events.participant import (
+    ChemotherapyStarted,
+    ConcomitantMedicationGiven,
+    Consented,
+    CriteriaAnswered,
+    MedicationClass,
+    ParticipantFact,
+    Screened,
+)
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.eligibility import Known
+from trialdomain.values.screening import Attestation, Finding, Gate
+
+
+def known_of(facts: Sequence[ParticipantFact], protocol: TrialProtocol, *, gate: Gate, on: date) -> Known:
+    """Gather every answer that a participant's current facts give for a gate on a day, later ones over earlier ones.
+
+    What a gate asks is answered for that gate: the screening's answers are the screening's, and those for the infusion
+    are given on its day.
+    """
+    findings: list[Finding] = []
+    attestations: list[Attestation] = []
+    last = max((at for at, fact in enumerate(facts) if isinstance(fact, Screened)), default=None)
+    for at, fact in enumerate(facts):
+        if isinstance(fact, Screened) and at != last:
+            continue  # whoever is screened again answers everything again
+        if _answers(fact, gate, on):
+            findings += fact.findings
+            attestations += fact.attestations
+        if isinstance(fact, Consented) and fact.age is not None:
+            findings.append(Finding(name="age", number=Decimal(fact.age)))
+        if isinstance(fact, ChemotherapyStarted) and fact.ecog is not None:
+            findings.append(Finding(name="ecog", number=Decimal(fact.ecog), on=fact.on))
+    findings += _consent(facts)
+    findings += _cell_division(facts, protocol, on=on)
+    return Known.of(findings, attestations, on=on)
+
+
+def _answers(fact: ParticipantFact, gate: Gate, on: date) -> TypeGuard[Screened | CriteriaAnswered]:
+    match fact:
+        case Screened():
+            return gate is Gate.SCREENING
+        case CriteriaAnswered():
+            return fact.gate is gate and (gate is not Gate.INFUSION or fact.on.first <= on <= fact.on.last)
+        case _:
+            return False
+
+
+def _consent(facts: Sequence[ParticipantFact]) -> Iterator[Finding]:
+    """Say whether a consent was signed, and no screening is known to lie before it."""
+    signed = [fact.signed_on for fact in facts if isinstance(fact, Consented)]
+    screened = [fact.on for fact in facts if isinstance(fact, Screened)]
+    first = min(signed, key=lambda when: when.first, default=None)
+    yield Finding(name="consent", yes=first is not None and not any(one.precedes(first) for one in screened))
+
+
+def _cell_division(facts: Sequence[ParticipantFact], protocol: TrialProtocol, *, on: date) -> Iterator[Finding]:
+    """Say that an agent that inhibits cell division was given on the day; that none was has to be attested."""
+    excluded = {agent.casefold() for agent in protocol.concurrent_agents_excluded}
+    given = [fact for fact in facts if isinstance(fact, ConcomitantMedicationGiven) and _covers(fact, on)]
+    inhibitors = [fact for fact in given if fact.medication_class is MedicationClass.CELL_DIVISION_INHIBITOR]
+    if any(fact.agent.casefold() not in excluded for fact in inhibitors):
+        yield Finding(name="cell_division_inhibitor", yes=True)
+
+
+def _covers(fact: ConcomitantMedicationGiven, on: date) -> bool:
+    return fact.started_on.first <= on and (fact.ended_on is None or fact.ended_on.last >= on)

@@ -1,0 +1,171 @@
+"""The protocol: every number an amendment can change, refused with every fault at once, in TOML and back."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+
+from trialdomain import Dose, DoseLevel, LogUnusable, TrialProtocol, nct06245746
+from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml, read_protocol
+from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
+from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, EvaluableRule, ExpectedToxicity, Stagger
+from trialdomain.values.screening import Gate
+
+
+class TestThePreset:
+    def test_is_the_registered_trial(self) -> None:
+        # NCT06245746: three escalation dose levels, target recruitment 9, one site in Wuhan.
+        protocol = nct06245746()
+        assert (protocol.trial, len(protocol.levels), protocol.target_recruitment) == ("NCT06245746", 3, 9)
+        assert protocol.zone == "Asia/Shanghai"
+
+    def test_invents_no_dose(self) -> None:
+        assert {level.dose for level in nct06245746().levels} == {None}
+        doses = [Dose(amount=Decimal(n), unit="10*9") for n in (1, 2, 4)]
+        assert [level.dose for level in nct06245746(doses=doses).levels] == doses
+        with pytest.raises(ProtocolInvalid, match="has 3 dose levels, but 1 doses were given"):
+            nct06245746(doses=doses[:1])
+
+    def test_has_9_inclusion_and_25_exclusion_items_in_40_atomic_criteria(self) -> None:
+        criteria = nct06245746().criteria
+        ids = [criterion.id for criterion in criteria]
+        items = {id_.rstrip("abcd12") if id_.startswith(("I7", "I8", "E12a", "E12b")) else id_ for id_ in ids}
+        assert len(ids) == len(set(ids)) == 40
+        assert sum(criterion.kind is CriterionKind.INCLUSION for criterion in criteria) == 14
+        assert len({id_ for id_ in items if id_.startswith("I")}) == 9
+        assert ids[14:] == [*(f"E{n}" for n in range(1, 12)), "E12a", "E12b", *(f"E{n}" for n in range(13, 26))]
+
+    def test_judges_performance_status_at_chemotherapy_and_cell_division_at_the_infusion(self) -> None:
+        later = {c.id: c.gate for c in nct06245746().criteria if c.gate is not Gate.SCREENING}
+        assert later == {"I5": Gate.CHEMOTHERAPY, "E15": Gate.INFUSION}
+
+    def test_machine_evaluable_and_attested_criteria_are_those_of_the_analysis(self) -> None:
+        by_answer = {answer: [c.id for c in nct06245746().criteria if c.answer is answer] for answer in Answer}
+        assert by_answer[Answer.FACTS] == [
+            "I1",
+            "I3",
+            "I4",
+            "I5",
+            "I7a",
+            "I7b",
+            "I7c1",
+            "I7c2",
+            "I7d",
+            "I8a",
+            "I8b",
+            "E22",
+        ]
+        attested = "I6 I9 E1 E3 E5 E6 E7 E8 E14 E16 E17 E19 E20 E23 E24 E25"
+        assert by_answer[Answer.ATTESTATION] == attested.split()
+
+
+class TestFaults:
+    def test_every_fault_of_a_protocol_is_named_at_once(self) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            TrialProtocol(
+                trial="a b",
+                title=" ",
+                version="",
+                levels=(DoseLevel(level=1), DoseLevel(level=3, dose=Dose(amount=Decimal(1), unit="mg"))),
+                zone="Mars/Olympus",
+                target_recruitment=0,
+                max_infused=-1,
+                administrations=0,
+                open_levels_max=2,
+                screening_validity_days=-1,
+                dose_tolerance=Decimal(2),
+                dlt=None,
+            )
+        assert len(refused.value.faults) == 13
+        assert str(refused.value).startswith("the protocol has 13 faults: ")
+
+    @pytest.mark.parametrize(
+        ("make", "faults"),
+        [
+            (lambda: DltRule(min_grade=0, window_days=-1, related=()), 3),
+            (lambda: EvaluableRule(min_fraction=Decimal("1.1")), 1),
+            (lambda: Stagger(first_to_second_days=-1, between_days=-2), 2),
+            (lambda: CytopeniaRule(beyond_day=-1), 2),
+            (lambda: ExpectedToxicity(term="", up_to_grade=6), 2),
+            (lambda: EndpointRules(window_days=0, max_gap_days=0, infection_min_grade=6), 3),
+            (lambda: FactTest(finding="", comparison=Comparison.AT_LEAST), 2),
+            (lambda: Criterion(id="X", kind=CriterionKind.INCLUSION, meaning="x", answer=Answer.FACTS), 1),
+        ],
+    )
+    def test_every_part_names_its_own(self, make: object, faults: int) -> None:
+        assert callable(make)
+        with pytest.raises(ProtocolInvalid) as refused:
+            make()
+        assert len(refused.value.faults) == faults
+
+    @pytest.mark.parametrize(
+        ("amounts", "fault"),
+        [((1, 1, 2), "must rise"), ((3, 2, 1), "must rise")],
+    )
+    def test_doses_rise(self, amounts: tuple[int, ...], fault: str) -> None:
+        with pytest.raises(ProtocolInvalid, match=fault):
+            nct06245746(doses=[Dose(amount=Decimal(n), unit="mg") for n in amounts])
+
+    def test_criteria_stand_once(self) -> None:
+        criteria = nct06245746().criteria
+        with pytest.raises(ProtocolInvalid, match="criterion I1 stands 2 times"):
+            attrs.evolve(nct06245746(), criteria=(*criteria, criteria[0]))
+
+
+class TestToml:
+    def test_the_preset_comes_back_with_every_number_as_it_stood(self) -> None:
+        protocol = nct06245746(doses=[Dose(amount=Decimal(n), unit="mg") for n in ("0.10", "1.0", "2")])
+        text = protocol_to_toml(protocol)
+        assert protocol_from_toml(text) == protocol
+        assert protocol_to_toml(protocol_from_toml(text)) == text
+        assert str(protocol_from_toml(text).dose_tolerance) == "0.10"
+
+    def test_a_file_gives_only_what_differs_from_the_defaults(self, tmp_path: Path) -> None:
+        path = tmp_path / "protocol.toml"
+        path.write_text(
+            'trial = "T1"\ntitle = "A trial"\nversion = "1"\nlevels = [{level = 1}, {level = 2}]\n'
+            "[dlt]\nmin_grade = 3\n[stagger]\nbetween_days = 2\n"
+        )
+        protocol = read_protocol(path)
+        assert protocol.dlt == DltRule(min_grade=3)
+        assert protocol.stagger == Stagger(between_days=2)
+        assert protocol.evaluable == EvaluableRule()
+
+    def test_every_fault_is_named_with_its_place(self) -> None:
+        text = (
+            'trial = "a b"\nversion = 3\nfoo = 1\nlevels = [{level = 1}, {level = 3}]\ndesign = "CRM"\n'
+            "[dlt]\nmin_grade = 9\nwindow_days = -1\nrelated = ['possibly', 'perhaps']\n"
+            "[evaluable]\nmin_fraction = 1.5\n"
+            "[[criteria]]\nid = 'X'\n"
+        )
+        with pytest.raises(ProtocolInvalid) as refused:
+            protocol_from_toml(text)
+        for fault in (
+            "foo: there is no such parameter",
+            "title: is missing",
+            "version: Expected `str`, got `int`",
+            "design: Invalid enum value 'CRM'",
+            "dlt.related[2]: Invalid enum value 'perhaps'",
+            "dlt: dlt.min_grade must be from 1 to 5, got 9",
+            "dlt: dlt.window_days must be a whole number of at least 0, got -1",
+            "evaluable: evaluable.min_fraction must be from 0 to 1, got 1.5",
+            "criteria[1].kind: is missing",
+        ):
+            assert fault in refused.value.faults
+        assert any("'a b' is no trial code" in fault for fault in refused.value.faults)
+        assert any("without a gap, got [1, 3]" in fault for fault in refused.value.faults)
+
+    @pytest.mark.parametrize("text", ["=", "a = 1\na = 2", "x = " + "[" * 5_000, "trial = 1979-05-27", "levels = 3"])
+    def test_what_is_no_protocol_is_refused(self, text: str) -> None:
+        with pytest.raises(ProtocolInvalid):
+            protocol_from_toml(text)
+
+    def test_a_file_that_cannot_be_read(self, tmp_path: Path) -> None:
+        with pytest.raises(LogUnusable, match="No such file"):
+            read_protocol(tmp_path / "nowhere.toml")
+        (tmp_path / "latin.toml").write_bytes(b"title = '\xe9'")
+        with pytest.raises(LogUnusable, match="is not UTF-8 at byte 10"):
+            read_protocol(tmp_path / "latin.toml")
