@@ -93,8 +93,8 @@ class MemberNow:
     subject: str
     standing: Standing
     infused_on: ClinicalTime | None
-    dlt: tuple[str, ClinicalTime] | None
-    """The event and its onset."""
+    dlt: DltAttributed | None
+    """What the cohort should be told of their DLT, if they had one."""
 
     @property
     def infused(self) -> bool:
@@ -109,7 +109,7 @@ class Member:
     holds: bool = False
     """Whether they hold a slot that they have not given back."""
     standing: Standing = _NOT_INFUSED
-    dlt: tuple[str | None, ClinicalTime] | None = None
+    dlt: DltAttributed | None = None
 
     @property
     def occupies(self) -> bool:
@@ -144,8 +144,8 @@ class Cohort:
                 self._member(subject).holds = False
             case MemberInfused(subject=subject, standing=standing) | MemberAssessed(subject=subject, standing=standing):
                 self._member(subject).standing = standing
-            case DltAttributed(subject=subject, event=event, onset=onset):
-                self._member(subject).dlt = (event, onset)
+            case DltAttributed(subject=subject):
+                self._member(subject).dlt = entry.fact
             case DltRevoked(subject=subject):
                 self._member(subject).dlt = None
             case EnrollmentStopped(cause=cause):
@@ -245,8 +245,7 @@ class Cohort:
         if known.holds and now.standing.evaluation is Evaluation.NOT_EVALUABLE:
             yield SlotReleased(subject=subject, why=Release.NOT_EVALUABLE)
         if now.dlt and known.dlt != now.dlt:
-            event, onset = now.dlt
-            yield DltAttributed(subject=subject, event=event, onset=onset)
+            yield now.dlt
 
 
 _CAUTION = (Action.STOP, Action.DE_ESCALATE, Action.WAIT, Action.ENROLL, Action.ESCALATE)

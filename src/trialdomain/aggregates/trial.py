@@ -105,8 +105,8 @@ class Trial:
     """The state of a trial, as its decisions need it."""
 
     protocol: TrialProtocol | None = None
-    versions: set[str] = attrs.Factory(set)
-    """Every version of the protocol that was ever in force."""
+    versions: dict[str, TrialProtocol] = attrs.Factory(dict)
+    """Every version of the protocol that was ever in force, by its name."""
     software: str | None = None
     suspension: RecruitmentSuspended | None = None
     closing: TrialClosed | None = None
@@ -118,7 +118,7 @@ class Trial:
         match entry.fact:
             case TrialRegistered(protocol=protocol) | ProtocolAmended(protocol=protocol):
                 self.protocol = protocol
-                self.versions.add(protocol.version)
+                self.versions[protocol.version] = protocol
             case UserRegistered():
                 self.users[entry.fact.user] = entry.fact
             case SoftwareChanged(version=version):

@@ -5,6 +5,7 @@ from datetime import date
 from trialdomain.aggregates.cohort import MemberNow
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.designs.walk import below_closing
+from trialdomain.events.cohort import DltAttributed
 from trialdomain.events.trial import RecruitmentSuspended
 from trialdomain.projections.deaths import related_deaths
 from trialdomain.projections.dlt_counts import Member, dlt_counts
@@ -57,5 +58,12 @@ def _now_of(member: Member) -> MemberNow:
         subject=member.subject,
         standing=member.standing,
         infused_on=member.infused_on,
-        dlt=None if member.dlt is None else (member.dlt.event, member.dlt.onset),
+        dlt=None
+        if member.dlt is None
+        else DltAttributed(
+            subject=member.subject,
+            event=member.dlt.event,
+            laboratory=member.dlt.laboratory,
+            onset=member.dlt.onset,
+        ),
     )

@@ -47,9 +47,11 @@ class View:
         return self.trial.protocol
 
     def participant(self, subject: str) -> Participant:
-        """Load one participant."""
+        """Load one participant, with the version of the protocol that they consented to."""
         participant = Participant(subject, self.protocol)
         self._fold(participant_stream(self.id, subject), participant.apply)
+        if participant.consent is not None:
+            participant.protocol = self.trial.versions.get(participant.consent.protocol_version, self.protocol)
         return participant
 
     def cohorts(self, *, following: Sequence[Draft[Any]] = ()) -> dict[int, Cohort]:

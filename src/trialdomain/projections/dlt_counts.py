@@ -5,8 +5,10 @@ from datetime import date
 
 import attrs
 
+from trialdomain.events.participant import LabRecorded
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.cytopenia import Cytopenia, cytopenias
 from trialdomain.rules.dlt import Qualifying, Window, qualifying
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, judge_course
@@ -19,12 +21,15 @@ _NOT_INFUSED = Standing(evaluation=Evaluation.NOT_INFUSED, reason=EvaluationReas
 
 @attrs.frozen(kw_only=True)
 class Dlt:
-    """The dose-limiting toxicity of a participant: the first of their events that counts."""
+    """The dose-limiting toxicity of a participant: the first of what counts."""
 
-    event: str
+    event: str | None
+    """The adverse event; None for a cytopenia."""
+    laboratory: tuple[int, ...] = ()
+    """Of a cytopenia: the versions, in the participant's stream, of the counts that show it."""
     term: str
-    grade: int
-    """On the day of the onset."""
+    grade: int | None
+    """On the day of the onset; None for a cytopenia."""
     onset: ClinicalTime
     uncertain: bool
     """Whether the onset is partial: it counts until the date is completed."""
@@ -79,7 +84,8 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         return _waiting(case, book)
     protocol = book.in_force_on(infusion.fact.started_at.first)
     events = _qualifying(case, protocol)
-    judgement = _judged(case, events, protocol, on=on)
+    lasting = _lasting(case, protocol)
+    judgement = _judged(case, events, lasting, protocol, on=on)
     dlt = min((event for event in events if event.assessed), key=lambda event: event.onset.first, default=None)
     level = level_received(infusion.fact, protocol)
     standing = judgement.standing
@@ -89,7 +95,7 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         subject=case.subject,
         level=level,
         standing=standing,
-        dlt=None if dlt is None else _dlt(dlt),
+        dlt=_dlt(dlt) if dlt else _cytopenia(lasting[0]) if lasting else None,
         infused_on=infusion.fact.started_at,
         window_last=Window.of(infusion.fact, protocol.dlt).last if protocol.dlt else None,
         held_from=min(infusion.position, case.assignment[1] if case.assignment else infusion.position),
@@ -126,7 +132,16 @@ def _qualifying(case: Case, protocol: TrialProtocol) -> list[Qualifying]:
     return [event for event in judged if event]
 
 
-def _judged(case: Case, events: Sequence[Qualifying], protocol: TrialProtocol, *, on: date) -> Judgement:
+def _lasting(case: Case, protocol: TrialProtocol) -> list[Cytopenia]:
+    first, rule = case.first_infusion, protocol.dlt
+    if first is None or rule is None or rule.cytopenia is None:
+        return []
+    return list(cytopenias(case.of(LabRecorded), infusion=first.fact, rule=rule.cytopenia))
+
+
+def _judged(
+    case: Case, events: Sequence[Qualifying], lasting: Sequence[Cytopenia], protocol: TrialProtocol, *, on: date
+) -> Judgement:
     infusion, death = case.first_infusion, case.death
     if infusion is None:
         return Judgement(_NOT_INFUSED)
@@ -137,6 +152,7 @@ def _judged(case: Case, events: Sequence[Qualifying], protocol: TrialProtocol, *
     course = Course(
         infusion=infusion,
         events=events,
+        cytopenias=lasting,
         assessments=case.window_assessments,
         death=death,
         death_explained=explained,
@@ -148,6 +164,17 @@ def _judged(case: Case, events: Sequence[Qualifying], protocol: TrialProtocol, *
 def _dlt(event: Qualifying) -> Dlt:
     return Dlt(
         event=event.event.event, term=event.event.term, grade=event.grade, onset=event.onset, uncertain=event.uncertain
+    )
+
+
+def _cytopenia(found: Cytopenia) -> Dlt:
+    return Dlt(
+        event=None,
+        laboratory=tuple(entry.version for entry in found.entries),
+        term=f"{found.analyte} below the threshold beyond its day",
+        grade=None,
+        onset=found.onset,
+        uncertain=False,
     )
 
 

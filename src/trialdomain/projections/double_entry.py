@@ -22,7 +22,13 @@ from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import Member, dlt_counts
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 
-_BY_CALENDAR = {EvaluationReason.WINDOW_OVER, EvaluationReason.WINDOW_OPEN, EvaluationReason.NOT_ASSESSED}
+_LABORATORY = "laboratory"
+_BY_CALENDAR = {
+    EvaluationReason.CYTOPENIA_OPEN,
+    EvaluationReason.NOT_ASSESSED,
+    EvaluationReason.WINDOW_OPEN,
+    EvaluationReason.WINDOW_OVER,
+}
 
 
 class Aspect(Enum):
@@ -73,7 +79,7 @@ def _known(entries: Sequence[Recorded[Any]]) -> dict[str, _Known]:
             case MemberInfused(subject=subject, standing=standing) | MemberAssessed(subject=subject, standing=standing):
                 known.setdefault(subject, _Known()).evaluation = standing.evaluation
             case DltAttributed(subject=subject, event=event):
-                known.setdefault(subject, _Known()).dlt = event or "laboratory"
+                known.setdefault(subject, _Known()).dlt = event or _LABORATORY
             case DltRevoked(subject=subject):
                 known.setdefault(subject, _Known()).dlt = None
             case _:
@@ -84,7 +90,7 @@ def _known(entries: Sequence[Recorded[Any]]) -> dict[str, _Known]:
 def _at_level(level: int, members: dict[str, Member], known: dict[str, _Known]) -> Iterator[Difference]:
     for subject in sorted({*members, *known}):
         member, told = members.get(subject), known.get(subject, _Known())
-        dlt = member.dlt.event if member and member.dlt else None
+        dlt = (member.dlt.event or _LABORATORY) if member and member.dlt else None
         if dlt != told.dlt:
             yield Difference(level=level, subject=subject, aspect=Aspect.DLT, cohort=str(told.dlt), casebook=str(dlt))
         evaluation = member.standing.evaluation if member else Evaluation.NOT_INFUSED

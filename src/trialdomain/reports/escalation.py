@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from trialdomain.projections.dlt_counts import DltCounts, Member
+from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.decision import Json, decision_json, decision_lines, tallies_table
 from trialdomain.reports.table import Table
@@ -54,6 +54,11 @@ def _member_json(member: Member) -> Json:
     }
 
 
+def _dlt_words(dlt: Dlt) -> str:
+    grade = "" if dlt.grade is None else f", grade {dlt.grade}"
+    return f"{dlt.term}{grade}, {dlt.onset}"
+
+
 def members_table(counts: DltCounts) -> Table:
     """Show where every participant stands."""
     return Table(
@@ -65,8 +70,8 @@ def members_table(counts: DltCounts) -> Table:
                 str(member.level or "none"),
                 "" if member.infused_on is None else member.infused_on.text,
                 "" if member.window_last is None else member.window_last.isoformat(),
-                f"{member.standing.evaluation.value}: {member.standing.reason.value}",
-                "" if member.dlt is None else f"{member.dlt.term}, grade {member.dlt.grade}, {member.dlt.onset}",
+                f"{member.standing.evaluation.value}: {member.standing.reason.words}",
+                "" if member.dlt is None else _dlt_words(member.dlt),
                 ", ".join(map(str, member.evidence)),
             )
             for member in (*counts.members, *counts.unassigned)

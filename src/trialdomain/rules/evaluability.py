@@ -11,6 +11,7 @@ import attrs
 from trialdomain.events.participant import Died, DltWindowAssessed, Infused
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.cytopenia import Cytopenia, last_day
 from trialdomain.rules.dlt import Qualifying, Window
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
@@ -40,6 +41,8 @@ class Course:
     """The first one, which opens the window."""
     events: Sequence[Qualifying]
     """The adverse events that qualify, or would once their relatedness is assessed."""
+    cytopenias: Sequence[Cytopenia] = ()
+    """Those that lasted beyond their day."""
     assessments: Sequence[Recorded[DltWindowAssessed]] = ()
     death: Recorded[Died] | None = None
     death_explained: bool = False
@@ -60,14 +63,18 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
     gone = [left.position] if left and left.on.first <= last else []
     whole = infusion.fact.fraction >= protocol.evaluable.min_fraction
     unassessed = [position for event in course.events for position in event.evidence]
+    lasting = [entry.position for one in course.cytopenias[:1] for entry in one.entries]
+    counts_open = rule.cytopenia is not None and on <= last_day(infusion.fact, rule.cytopenia)
     over = on > last
     lines = (
         (dlts, Evaluation.EVALUABLE, EvaluationReason.DLT, dlts[0].evidence if dlts else ()),
+        (lasting, Evaluation.EVALUABLE, EvaluationReason.DLT, lasting),
         (not whole, Evaluation.NOT_EVALUABLE, EvaluationReason.INCOMPLETE_INFUSION, ()),
         (unassessed, Evaluation.PENDING, EvaluationReason.RELATEDNESS_NOT_ASSESSED, unassessed),
         (died and not course.death_explained, Evaluation.PENDING, EvaluationReason.DEATH_NOT_EXPLAINED, died),
         (died, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, died),
         (gone, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, gone),
+        (counts_open, Evaluation.PENDING, EvaluationReason.CYTOPENIA_OPEN, ()),
         (covering, Evaluation.EVALUABLE, EvaluationReason.WINDOW_ASSESSED, covering[:1]),
         (not over, Evaluation.PENDING, EvaluationReason.WINDOW_OPEN, ()),
         (protocol.evaluable.requires_assessment, Evaluation.PENDING, EvaluationReason.NOT_ASSESSED, ()),

@@ -15,19 +15,41 @@ class Evaluation(Enum):
 
 
 class EvaluationReason(Enum):
-    """Why a participant is evaluable, pending or not evaluable."""
+    """Why a participant is evaluable, pending or not evaluable; ``words`` says it for people."""
 
-    NOT_INFUSED = "not infused yet"
-    DLT = "had a dose-limiting toxicity"
-    WINDOW_ASSESSED = "whole infusion, and the window assessed"
-    WINDOW_OVER = "whole infusion, and the window over"
-    WINDOW_OPEN = "the window is not over"
-    NOT_ASSESSED = "the window is over and not assessed"
-    RELATEDNESS_NOT_ASSESSED = "an event in the window has no relatedness yet"
-    DEATH_NOT_EXPLAINED = "died in the window of something no adverse event explains"
-    LEFT = "left, was last seen, or died unrelated in the window"
-    INCOMPLETE_INFUSION = "an incomplete infusion"
-    NO_LEVEL = "an amount that belongs to no dose level"
+    NOT_INFUSED = "not-infused"
+    DLT = "dlt"
+    WINDOW_ASSESSED = "window-assessed"
+    WINDOW_OVER = "window-over"
+    CYTOPENIA_OPEN = "cytopenia-open"
+    WINDOW_OPEN = "window-open"
+    NOT_ASSESSED = "not-assessed"
+    RELATEDNESS_NOT_ASSESSED = "relatedness-not-assessed"
+    DEATH_NOT_EXPLAINED = "death-not-explained"
+    LEFT = "left"
+    INCOMPLETE_INFUSION = "incomplete-infusion"
+    NO_LEVEL = "no-level"
+
+    @property
+    def words(self) -> str:
+        """The reason in words, which may change; the value is what is stored, and never does."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    EvaluationReason.NOT_INFUSED: "not infused yet",
+    EvaluationReason.DLT: "had a dose-limiting toxicity",
+    EvaluationReason.WINDOW_ASSESSED: "whole infusion, and the window assessed",
+    EvaluationReason.WINDOW_OVER: "whole infusion, and the window over",
+    EvaluationReason.CYTOPENIA_OPEN: "a cytopenia may still last beyond its day",
+    EvaluationReason.WINDOW_OPEN: "the window is not over",
+    EvaluationReason.NOT_ASSESSED: "the window is over and not assessed",
+    EvaluationReason.RELATEDNESS_NOT_ASSESSED: "an event in the window has no relatedness yet",
+    EvaluationReason.DEATH_NOT_EXPLAINED: "died in the window of something no adverse event explains",
+    EvaluationReason.LEFT: "left, was last seen, or died unrelated in the window",
+    EvaluationReason.INCOMPLETE_INFUSION: "an incomplete infusion",
+    EvaluationReason.NO_LEVEL: "an amount that belongs to no dose level",
+}
 
 
 @attrs.frozen(kw_only=True)
