@@ -33,7 +33,8 @@ def make(kind: type[F], /, **given: object) -> F:
     try:
         return kind(**{name: _coerced(kind, name, value) for name, value in given.items()})
     except (ValueError, TypeError, InvalidOperation) as error:
-        raise FactMalformed(kind=kind.__name__, why=str(error)) from None
+        # attrs puts the attribute and the validator behind the sentence
+        raise FactMalformed(kind=kind.__name__, why=str(error.args[0] if error.args else error)[:400]) from None
 
 
 def remake(fact: F, changes: Mapping[str, object]) -> F:

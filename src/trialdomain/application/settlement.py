@@ -1,18 +1,55 @@
 """What cohorts learn from a change in a participant's record, in the same transaction."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from trialdomain.aggregates.cohort import MemberNow
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.designs.walk import below_closing
 from trialdomain.events.cohort import DltAttributed
+from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    CompletedFollowUp,
+    Died,
+    DltWindowAssessed,
+    Enrolled,
+    Infused,
+    LabRecorded,
+    LevelReassigned,
+    LostToFollowUp,
+    ParticipantFact,
+    Withdrew,
+)
 from trialdomain.events.trial import RecruitmentSuspended
 from trialdomain.projections.deaths import related_deaths
 from trialdomain.projections.dlt_counts import Member, dlt_counts
 from trialdomain.projections.escalation import final_closings
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import cohort_stream, trial_stream
 from trialdomain.values.text import FreeText
+
+_COUNTED = (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    CompletedFollowUp,
+    Died,
+    DltWindowAssessed,
+    Enrolled,
+    Infused,
+    LabRecorded,
+    LevelReassigned,
+    LostToFollowUp,
+    Withdrew,
+)
+"""The kinds of facts that can change a count; laboratory results do where the protocol counts cytopenias."""
+
+
+def may_change_counts(facts: Sequence[ParticipantFact], protocol: TrialProtocol) -> bool:
+    """Say whether cohorts may have to learn something from facts, so that most observations cost nothing more."""
+    cytopenia = protocol.dlt is not None and protocol.dlt.cytopenia is not None
+    return any(isinstance(fact, _COUNTED) and (cytopenia or not isinstance(fact, LabRecorded)) for fact in facts)
 
 
 def settle(view: View, drafts: Drafts, *, about: str, on: date) -> Drafts:

@@ -67,6 +67,7 @@ def _decode_other(kind: type, value: object) -> object:
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_encode_other, order="sorted", decimal_format="string")
+_REQUESTS = msgspec.json.Encoder(enc_hook=str, order="sorted", decimal_format="string")
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(_State[kind], dec_hook=_decode_other)  # type: ignore[valid-type]  # a class made at run time
     for kind, name in NAMES.items()
@@ -132,8 +133,8 @@ def _schema_of_other(kind: type) -> dict[str, Any]:
 
 
 def fingerprint(*request: object) -> bytes:
-    """Hash a request, so that the same one is recognised when it comes again."""
-    return sha256(_ENCODER.encode(request)).digest()
+    """Hash a request, so that the same one is recognised when it comes again; whatever it holds, it can be hashed."""
+    return sha256(_REQUESTS.encode(request)).digest()
 
 
 def utc(moment: datetime) -> datetime:

@@ -6,11 +6,23 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from typing_extensions import override
 
+from trialdomain.errors import LogCorrupt
 from trialdomain.events.recorded import Entry, Fact, Meta, Recorded
-from trialdomain.storage.codec import decode, encode
-from trialdomain.storage.sqlite import StoredEntry
+from trialdomain.storage.codec import StateMalformed, decode, encode
+from trialdomain.storage.stored import PlacedNotification, StoredEntry
 
-__all__ = ["EntryMapper", "StoredEvent", "entry_of", "stored_of"]
+__all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "entry_of", "stored_of"]
+
+
+class EntryMalformed(LogCorrupt):
+    """An entry of a log is not one of ours."""
+
+    def __init__(self, stored: StoredEntry | PlacedNotification, *, why: StateMalformed) -> None:
+        super().__init__(
+            f"position {stored.position} of trial {stored.trial} (stream {stored.originator_id}, "
+            f"version {stored.originator_version}): {why}"
+        )
+        self.trial, self.position = stored.trial, stored.position
 
 
 class EntryMapper(Mapper[str]):
@@ -30,7 +42,7 @@ class EntryMapper(Mapper[str]):
 
     @override
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
-        if not isinstance(stored_event, StoredEntry):
+        if not isinstance(stored_event, StoredEntry | PlacedNotification):
             raise TypeError(f"a {type(stored_event).__name__} has no position: read the stream it stands in")
         return entry_of(stored_event)
 
@@ -41,13 +53,16 @@ def stored_of(stream: str, version: int, fact: Fact, meta: Meta) -> StoredEvent:
     return StoredEvent(stream, version, name, state)
 
 
-def entry_of(stored: StoredEntry, *, strict: bool = False) -> Entry:
+def entry_of(stored: StoredEntry | PlacedNotification, *, strict: bool = False) -> Entry:
     """Read an entry with its place in the log.
 
     Raises:
-        StateMalformed: it is not one of ours.
+        EntryMalformed: it is not one of ours.
     """
-    fact, meta = decode(stored.topic, stored.state, strict=strict)
+    try:
+        fact, meta = decode(stored.topic, stored.state, strict=strict)
+    except StateMalformed as error:
+        raise EntryMalformed(stored, why=error) from None
     return Recorded(
         trial=stored.trial,
         position=stored.position,

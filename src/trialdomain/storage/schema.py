@@ -4,10 +4,12 @@ APPLICATION_ID = 0x7472646D
 """``trdm`` in ASCII, in the header of every log, so that a file of something else is told apart."""
 SCHEMA_VERSION = 1
 
+# A stream's name begins with its trial, and a notification id is a rowid that SQLite gives out once. REPLACE passes a
+# delete trigger of a connection without recursive_triggers, so the insert trigger refuses what it would replace.
 SCHEMA = """
 CREATE TABLE entries (
-    rowid INTEGER PRIMARY KEY AUTOINCREMENT,
-    trial TEXT NOT NULL,
+    rowid INTEGER PRIMARY KEY AUTOINCREMENT CHECK (rowid > 0),
+    trial TEXT NOT NULL CHECK (trial = substr(stream, 1, instr(stream || '/', '/') - 1)),
     position INTEGER NOT NULL,
     stream TEXT NOT NULL,
     version INTEGER NOT NULL,

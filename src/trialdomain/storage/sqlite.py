@@ -7,14 +7,11 @@ acknowledged.
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
 from uuid import UUID
 
-import attrs
 from eventsourcing.persistence import (
     ApplicationRecorder,
     ListenNotifySubscription,
@@ -23,75 +20,15 @@ from eventsourcing.persistence import (
 )
 from typing_extensions import override
 
-from trialdomain.errors import Conflict
-from trialdomain.storage.gate import Gate
-from trialdomain.storage.sqlite_file import check_file, sentences, set_up
+from trialdomain.storage.connections import MEMORY, Connections
+from trialdomain.storage.sqlite_file import AppendRefused
+from trialdomain.storage.stored import Appended, Command, CommandReused, PlacedNotification, StoredEntry, StreamMoved
 from trialdomain.tree.leaf import leaf_hash
 
-MEMORY = ":memory:"
-_BUSY_SECONDS = 30.0
+__all__ = ["MEMORY", "Appended", "Command", "CommandReused", "SQLiteRecorder", "StoredEntry", "StreamMoved"]
+
 _PAGE = 2_000
 _POLL_SECONDS = 0.2
-
-
-class StreamMoved(Conflict):
-    """A stream that a decision read has been appended to since."""
-
-    def __init__(self, *, stream: str, read: int, found: int) -> None:
-        super().__init__(
-            f"stream {stream} was read at version {read}, and is at {found} now: read it again, and decide again"
-        )
-        self.stream, self.read, self.found = stream, read, found
-
-
-class CommandReused(Conflict):
-    """A command id came a second time, with another request."""
-
-    def __init__(self, *, command: str) -> None:
-        super().__init__(
-            f"command {command} was recorded before with another request: give the new one an id of its own"
-        )
-        self.command = command
-
-
-@dataclass(frozen=True, eq=False)
-class StoredEntry(StoredEvent):
-    """A stored event that also knows its position in its trial; equal to a plain one with the same content."""
-
-    trial: str
-    position: int
-
-    @override
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, StoredEvent) and _content(self) == _content(other)
-
-    @override
-    def __hash__(self) -> int:
-        return hash(_content(self))
-
-
-def _content(event: StoredEvent) -> tuple[object, ...]:
-    return event.originator_id, event.originator_version, event.topic, event.state
-
-
-@attrs.frozen(kw_only=True)
-class Command:
-    """A request as it is remembered: the same id and request get the first result again."""
-
-    id: str
-    request: bytes
-    """The SHA-256 hash of the request."""
-
-
-@attrs.frozen(kw_only=True)
-class Appended:
-    """What an append came to."""
-
-    positions: range
-    """Of the entries, in their trial."""
-    notifications: Sequence[int] = ()
-    repeated: bool = False
-    """Whether the command had been recorded before, so that nothing was appended now."""
 
 
 class SQLiteRecorder(ApplicationRecorder):
@@ -106,27 +43,16 @@ class SQLiteRecorder(ApplicationRecorder):
     """
 
     def __init__(self, path: str | Path, *, readonly: bool = False) -> None:
-        self._path, self._readonly = str(path), readonly
-        self._gate = Gate()
+        self._connections = Connections(str(path), readonly=readonly)
         self._listeners: set[Event] = set()
-        self._idle: list[sqlite3.Connection] = []
-        if self._path != MEMORY:
-            check_file(Path(self._path), readonly=readonly)
-        with sentences(self._path):
-            self._writer = self._connect()
-            if not readonly:
-                set_up(self._writer)
 
     # What eventsourcing asks of a recorder.
 
     @override
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events of one trial or of several, all or none."""
-        by_trial: dict[str, list[StoredEvent]] = {}
-        for event in stored_events:
-            by_trial.setdefault(str(event.originator_id).partition("/")[0], []).append(event)
-        with self._writing() as connection:
-            ids = [number for trial, events in by_trial.items() for number in _insert(connection, trial, events)[1]]
+        with self._connections.writing() as connection:
+            ids = [number for _, number in _insert(connection, stored_events)]
         self._notify()
         return ids
 
@@ -164,7 +90,7 @@ class SQLiteRecorder(ApplicationRecorder):
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
         """Read across all streams in the order of recording; ids are the store's own, not positions."""
-        query = "SELECT rowid, stream, version, name, state FROM entries WHERE rowid >= ?"
+        query = "SELECT stream, version, name, state, rowid, trial, position FROM entries WHERE rowid >= ?"
         values: list[object] = [(start or 0) + (not inclusive_of_start)]
         if stop is not None:
             query += " AND rowid <= ?"
@@ -173,10 +99,7 @@ class SQLiteRecorder(ApplicationRecorder):
             query += f" AND name IN ({','.join('?' * len(topics))})"
             values.extend(topics)
         rows = self._read(f"{query} ORDER BY rowid LIMIT ?", [*values, limit])
-        return [
-            Notification(id=row[0], originator_id=row[1], originator_version=row[2], topic=row[3], state=row[4])
-            for row in rows
-        ]
+        return [PlacedNotification(*row) for row in rows]
 
     @override
     def max_notification_id(self) -> int | None:
@@ -205,8 +128,11 @@ class SQLiteRecorder(ApplicationRecorder):
         Raises:
             StreamMoved: a stream is no longer at the version that was read.
             CommandReused: the command's id was used for another request.
+            AppendRefused: an entry is not of this trial, or not the next one of its stream.
         """
-        with self._writing() as connection:
+        for event in events:
+            _check_place(event, trial)
+        with self._connections.writing() as connection:
             done = _recorded_before(connection, trial, command)
             if done is not None:
                 return done
@@ -214,17 +140,18 @@ class SQLiteRecorder(ApplicationRecorder):
                 found = _version(connection, stream)
                 if found != version:
                     raise StreamMoved(stream=stream, read=version, found=found)
-            positions, ids = _insert(connection, trial, events)
+            placed = _insert(connection, events)
+            positions = range(placed[0][0], placed[-1][0] + 1) if placed else range(0)
             connection.execute(
                 "INSERT INTO commands VALUES (?, ?, ?, ?, ?)",
                 (trial, command.id, command.request, *((positions[0], positions[-1]) if positions else (None, None))),
             )
         self._notify()
-        return Appended(positions=positions, notifications=ids)
+        return Appended(positions=positions, notifications=[number for _, number in placed])
 
     def recorded_before(self, trial: str, command: Command) -> Appended | None:
         """Give the result of a command that was recorded before; None when it was not."""
-        with self._reading() as connection:
+        with self._connections.reading() as connection:
             return _recorded_before(connection, trial, command)
 
     def trials(self) -> list[str]:
@@ -238,7 +165,8 @@ class SQLiteRecorder(ApplicationRecorder):
 
     def head(self, trial: str) -> int:
         """Give the last position of a trial; 0 when it has none."""
-        return int(self._read("SELECT coalesce(max(position), 0) FROM entries WHERE trial = ?", [trial])[0][0])
+        with self._connections.reading() as connection:
+            return _head(connection, trial)
 
     def in_log_order(self, trial: str, *, after: int = 0, until: int | None = None) -> Iterator[StoredEntry]:
         """Yield the entries of a trial by position; what is appended meanwhile is left out."""
@@ -256,14 +184,14 @@ class SQLiteRecorder(ApplicationRecorder):
 
     def in_stream_order(self, trial: str, *, until: int) -> Iterator[StoredEntry]:
         """Yield the entries up to a position: the trial's own stream, then every stream under it, one by one."""
-        for first, last in ((trial, trial), (f"{trial}/", f"{trial}/\x7f")):
-            stream, version = first, 0
+        for first, beyond in ((trial, f"{trial}\x00"), (f"{trial}/", f"{trial}0")):  # 0 comes right after /
+            stream, version = first, -1
             while True:
                 rows = self._read(
                     "SELECT trial, position, stream, version, name, state FROM entries"
-                    " WHERE (stream, version) > (?, ?) AND stream <= ? AND +position <= ?"
+                    " WHERE (stream, version) > (?, ?) AND stream < ? AND +position <= ?"
                     " ORDER BY stream, version LIMIT ?",
-                    [stream, version, last, until, _PAGE],
+                    [stream, version, beyond, until, _PAGE],
                 )
                 yield from map(_entry, rows)
                 if len(rows) < _PAGE:
@@ -283,56 +211,12 @@ class SQLiteRecorder(ApplicationRecorder):
 
     def close(self) -> None:
         """Wait for whoever reads or writes at this moment, and close the file; a second call does nothing."""
-        if self._gate.close():
-            for connection in (*self._idle, self._writer):
-                connection.close()
+        self._connections.close()
 
     # How it does that.
 
-    def _connect(self) -> sqlite3.Connection:
-        if self._path == MEMORY:
-            connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
-        else:
-            mode = "ro" if self._readonly else "rwc"
-            uri = f"{Path(self._path).absolute().as_uri()}?mode={mode}"
-            connection = sqlite3.connect(
-                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
-            )
-        for pragma in ("synchronous = FULL", "recursive_triggers = ON", "trusted_schema = OFF"):
-            connection.execute(f"PRAGMA {pragma}")
-        return connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._gate.alone(), sentences(self._path):
-            connection = self._writer
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        if self._path == MEMORY:  # a second connection would be a second, empty database
-            with self._gate.alone():
-                yield self._writer
-            return
-        with self._gate.together(), sentences(self._path):
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                connection = self._connect()
-            try:
-                yield connection
-            finally:
-                self._idle.append(connection)
-
     def _read(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        with self._reading() as connection:
+        with self._connections.reading() as connection:
             return connection.execute(query, values).fetchall()
 
     def listen(self, event: Event) -> None:
@@ -379,24 +263,46 @@ def _entry(row: tuple[Any, ...]) -> StoredEntry:
     )
 
 
+def trial_of(stream: str) -> str:
+    """Name the trial that a stream is of."""
+    return stream.partition("/")[0]
+
+
+def _head(connection: sqlite3.Connection, trial: str) -> int:
+    row = connection.execute("SELECT coalesce(max(position), 0) FROM entries WHERE trial = ?", (trial,)).fetchone()
+    return int(row[0])
+
+
 def _version(connection: sqlite3.Connection, stream: str) -> int:
     row = connection.execute("SELECT coalesce(max(version), 0) FROM entries WHERE stream = ?", (stream,)).fetchone()
     return int(row[0])
 
 
-def _insert(connection: sqlite3.Connection, trial: str, events: Sequence[StoredEvent]) -> tuple[range, list[int]]:
-    row = connection.execute("SELECT coalesce(max(position), 0) FROM entries WHERE trial = ?", (trial,)).fetchone()
-    first = int(row[0]) + 1
-    ids: list[int] = []
-    for position, event in enumerate(events, start=first):
+def _insert(connection: sqlite3.Connection, events: Sequence[StoredEvent]) -> list[tuple[int, int]]:
+    """Append events as they come; give each one's position in its trial, and its notification id."""
+    heads: dict[str, int] = {}
+    placed = []
+    for event in events:
         stream = str(event.originator_id)
+        trial = trial_of(stream)
+        if trial not in heads:
+            heads[trial] = _head(connection, trial)
+        heads[trial] += 1
         leaf = leaf_hash(stream=stream, version=event.originator_version, topic=event.topic, state=event.state)
         cursor = connection.execute(
             "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (trial, position, stream, event.originator_version, event.topic, event.state, leaf),
+            (trial, heads[trial], stream, event.originator_version, event.topic, event.state, leaf),
         )
-        ids.append(int(cursor.lastrowid or 0))
-    return range(first, first + len(events)), ids
+        placed.append((heads[trial], int(cursor.lastrowid or 0)))
+    return placed
+
+
+def _check_place(event: StoredEvent, trial: str) -> None:
+    stream, version = str(event.originator_id), event.originator_version
+    if trial_of(stream) != trial:
+        raise AppendRefused(f"stream {stream} is not of trial {trial}: append to each trial by itself")
+    if version < 1:
+        raise AppendRefused(f"stream {stream} cannot have a version {version}: count its entries from 1")
 
 
 def _recorded_before(connection: sqlite3.Connection, trial: str, command: Command) -> Appended | None:

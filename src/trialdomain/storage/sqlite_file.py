@@ -2,15 +2,33 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from stat import S_ISREG
+from time import monotonic, sleep
 
 from eventsourcing.persistence import IntegrityError, OperationalError
 
 from trialdomain.errors import Conflict, LogUnusable
 from trialdomain.storage.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
-_HEADER = b"SQLite format 3\x00"
+_OLDEST_SQLITE = (3, 37, 0)
+"""The first with STRICT tables."""
+_FULL = 2
+"""SQLite's number for ``synchronous = FULL``."""
+_SMALLEST_PAGE = 512
+_NEXT = {
+    sqlite3.SQLITE_BUSY: "another program holds it: wait, and try again",
+    sqlite3.SQLITE_LOCKED: "another program holds it: wait, and try again",
+    sqlite3.SQLITE_NOMEM: "free some memory, and try again",
+    sqlite3.SQLITE_READONLY: "allow writing to it and to its folder, or open it for reading alone",
+    sqlite3.SQLITE_INTERRUPT: "try again",
+    sqlite3.SQLITE_IOERR: "check the disk, and try again",
+    sqlite3.SQLITE_FULL: "free space on the disk, and try again",
+    sqlite3.SQLITE_CANTOPEN: "check that it and its folder may be read and written",
+    sqlite3.SQLITE_PROTOCOL: "another program holds it: wait, and try again",
+}
+"""What to do next about what can pass; after any other error of SQLite the file is damaged."""
 
 
 class AppendRefused(Conflict, IntegrityError):
@@ -21,48 +39,184 @@ class StoreFailed(LogUnusable, OperationalError):
     """SQLite could not do it now: the disk is full, the file locked or read-only. Nothing was recorded."""
 
 
+def file_uri(path: Path, **options: str) -> str:
+    """Name a file to SQLite, whatever characters its path has."""
+    return f"{path.absolute().as_uri()}?{'&'.join(f'{name}={value}' for name, value in options.items())}"
+
+
+def has_wal(path: Path) -> bool:
+    """Say whether a write-ahead log stands beside a file: somebody has it open, or was killed who had."""
+    try:
+        return _beside(path, "wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def is_database(path: Path) -> bool:
+    """Tell a SQLite file from any other, without opening it in any way that SQLite does not know of.
+
+    Whoever opens and closes a file drops every lock that the process holds on it (POSIX). Another process would then
+    take an open log for one that nobody uses, remove its write-ahead log, and with it what is appended from then on.
+    """
+    try:
+        if (_size(path) or 0) < _SMALLEST_PAGE:
+            return False
+        _header(path, immutable="1")
+    except LogUnusable:
+        return False
+    except sqlite3.DatabaseError as error:
+        return code_of(error) not in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN}
+    return True
+
+
+def check_sqlite() -> None:
+    """Refuse a SQLite that does not know our tables, before a file is made."""
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise LogUnusable(f"SQLite {sqlite3.sqlite_version} is too old for a log: use a Python with 3.37 or later")
+
+
 def check_file(path: Path, *, readonly: bool) -> None:
     """Refuse a file that is no log of ours, before anything could write to it."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-    except FileNotFoundError:
+    size = _size(path)
+    if size is None:
         if readonly:
-            raise LogUnusable(f"there is no log at {path}: check the name") from None
+            raise LogUnusable(f"there is no log at {path}: check the name")
+        if not path.parent.is_dir():
+            raise LogUnusable(f"{path} cannot be made: there is no folder {path.parent}; make it, or correct the path")
         return
-    except OSError as error:
-        raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
-    if not header and not readonly:
+    if not size and not readonly:
         return
-    if header[:16] != _HEADER or int.from_bytes(header[68:72]) != APPLICATION_ID:
-        raise LogUnusable(f"{path} is not a log of trialdomain: it was left as it is; name a log, or a new file")
-    version = int.from_bytes(header[60:64])
-    if version > SCHEMA_VERSION:
+    try:
+        application, version = _look(path)
+    except sqlite3.DatabaseError as error:
+        if code_of(error) != sqlite3.SQLITE_NOTADB:
+            raise
+        application, version = 0, 0
+    if application != APPLICATION_ID:
+        raise _not_a_log(path)
+    if version != SCHEMA_VERSION:
         raise LogUnusable(
-            f"{path} has schema version {version}, but this trialdomain knows {SCHEMA_VERSION}: use a newer one"
+            f"{path} has schema version {version}, but this trialdomain knows {SCHEMA_VERSION}: "
+            f"use the trialdomain that wrote it, or a newer one"
         )
 
 
-def set_up(connection: sqlite3.Connection) -> None:
+def check_tables(connection: sqlite3.Connection) -> None:
+    """Ask for every column of the tables, so that a file without them is refused when it is opened."""
+    connection.execute("SELECT rowid, trial, position, stream, version, name, state, leaf FROM entries LIMIT 0")
+    connection.execute("SELECT trial, command, request, first, last FROM commands LIMIT 0")
+
+
+def set_up(connection: sqlite3.Connection, path: str | Path, *, journal: str, patience: float) -> None:
     """Make the tables of a new log, and check that commits will be on disk.
 
     The tables are made before the journal becomes a write-ahead log, so that the file's own header says whose it is
     from the first commit on.
+
+    Args:
+        connection: the one that will write.
+        path: what to call the log in an error.
+        journal: the journal mode that the log must have.
+        patience: how many seconds to wait for others.
     """
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+    if _application(connection) != APPLICATION_ID:
         connection.execute("BEGIN EXCLUSIVE")
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:  # nobody else was faster
+        if _application(connection) != APPLICATION_ID:  # nobody else was faster
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise _not_a_log(path)
             for statement in _statements(SCHEMA):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
-    journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    found = _write_ahead(connection, patience)
     synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
-    if journal not in {"wal", "memory"} or synchronous != 2:  # noqa: PLR2004 - SQLite's number for FULL
+    if (found, synchronous) != (journal, _FULL):
         raise LogUnusable(
-            f"SQLite keeps journal mode {journal} and synchronous {synchronous}: a log needs WAL and FULL"
+            f"{path}: SQLite keeps journal mode {found} and synchronous {synchronous} here, but a log needs {journal} "
+            f"and {_FULL} (FULL): put it on a local disk"
         )
+    check_tables(connection)
+    # SQLite opens a file that it may not write to as well, and says so only when a statement would write.
+    connection.execute("INSERT INTO commands SELECT * FROM commands WHERE false")
+
+
+@contextmanager
+def sentences(path: str | Path) -> Iterator[None]:
+    """Turn what SQLite raises into what ``eventsourcing`` and this library promise."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise AppendRefused(
+            f"{path}: the entries were not appended: {error}; read the streams again, and decide again"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        what_next = _NEXT.get(code_of(error))
+        if what_next is None:
+            raise LogUnusable(f"{path} is damaged: {error}: nothing was recorded; restore it from an export") from error
+        raise StoreFailed(f"{path}: {error}: nothing was recorded; {what_next}") from error
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """Give SQLite's primary error code; -1 for what Python's module raises by itself."""
+    code = int(getattr(error, "sqlite_errorcode", -1))
+    return code if code < 0 else code & 0xFF
+
+
+def _size(path: Path) -> int | None:
+    """Give the size of a file; None when there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        raise LogUnusable(f"{str(path)!r} cannot be a log: {getattr(error, 'strerror', None) or error}") from None
+    if not S_ISREG(status.st_mode):
+        raise LogUnusable(f"{path} is a folder or a device, and cannot be a log: name a file")
+    return status.st_size
+
+
+def _beside(path: Path, what: str) -> Path:
+    real = path.resolve()  # where a link leads, for that is where SQLite puts it
+    return real.with_name(f"{real.name}-{what}")
+
+
+def _look(path: Path) -> tuple[int, int]:
+    """Read whose file it is, and its schema version, without leaving a trace."""
+    try:
+        return _header(path, immutable="1")
+    except sqlite3.DatabaseError as error:
+        if code_of(error) != sqlite3.SQLITE_CORRUPT:
+            raise
+    # The file alone looks incomplete while its first tables are written, and when a process was killed while it moved
+    # its write-ahead log into it. With a journal beside it, look again with locks, and wait; without, it is complete
+    # by now, or damaged.
+    return _header(path) if has_wal(path) or _beside(path, "journal").exists() else _header(path, immutable="1")
+
+
+def _header(path: Path, **options: str) -> tuple[int, int]:
+    with closing(sqlite3.connect(file_uri(path, mode="ro", **options), uri=True)) as connection:
+        return _application(connection), int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _application(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA application_id").fetchone()[0])
+
+
+def _not_a_log(path: str | Path) -> LogUnusable:
+    return LogUnusable(f"{path} is not a log of trialdomain: it was left as it is; name a log, or a new file")
+
+
+def _write_ahead(connection: sqlite3.Connection, patience: float) -> str:
+    """Switch to a write-ahead log; for this SQLite does not wait for others by itself."""
+    until = monotonic() + patience
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if code_of(error) != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+        sleep(0.01)
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -72,16 +226,3 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-@contextmanager
-def sentences(path: str) -> Iterator[None]:
-    """Turn what SQLite raises into what ``eventsourcing`` and this library promise."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise AppendRefused(f"the entries were not appended: {error}") from error
-    except sqlite3.OperationalError as error:
-        raise StoreFailed(f"{path}: {error}: nothing was recorded; free the disk or the lock, and try again") from error
-    except sqlite3.DatabaseError as error:
-        raise LogUnusable(f"{path} is damaged: {error}: nothing was recorded; restore it from an export") from error

@@ -7,7 +7,7 @@ import attrs
 
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.conduct import Conduct, User, refuse_future
-from trialdomain.application.settlement import settle
+from trialdomain.application.settlement import may_change_counts, settle
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Entry
@@ -49,6 +49,8 @@ class Acts:
     def _of(self, subject: str, facts: Sequence[ParticipantFact], view: View) -> Drafts:
         """Put facts into a participant's stream, and into the cohorts' what follows from them."""
         drafts = self._only_of(subject, facts, view)
+        if not may_change_counts(facts, view.protocol):
+            return drafts
         return drafts + settle(view, drafts, about=subject, on=self._conduct.today(view))
 
     def _only_of(self, subject: str, facts: Sequence[Any], view: View, *, deviation: str | None = None) -> Drafts:

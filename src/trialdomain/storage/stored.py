@@ -1,0 +1,78 @@
+"""What a store takes and gives: commands, entries, and the conflicts between them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import attrs
+from eventsourcing.persistence import Notification, StoredEvent
+from typing_extensions import override
+
+from trialdomain.errors import Conflict
+
+
+class StreamMoved(Conflict):
+    """A stream that a decision read has been appended to since."""
+
+    def __init__(self, *, stream: str, read: int, found: int) -> None:
+        super().__init__(
+            f"stream {stream} was read at version {read}, and is at {found} now: read it again, and decide again"
+        )
+        self.stream, self.read, self.found = stream, read, found
+
+
+class CommandReused(Conflict):
+    """A command id came a second time, with another request."""
+
+    def __init__(self, *, command: str) -> None:
+        super().__init__(
+            f"command {command} was recorded before with another request: give the new one an id of its own"
+        )
+        self.command = command
+
+
+@dataclass(frozen=True, eq=False)
+class StoredEntry(StoredEvent):
+    """A stored event that also knows its position in its trial; equal to a plain one with the same content."""
+
+    trial: str
+    position: int
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StoredEvent) and _content(self) == _content(other)
+
+    @override
+    def __hash__(self) -> int:
+        return hash(_content(self))
+
+
+@dataclass(frozen=True)
+class PlacedNotification(Notification):
+    """A notification that also knows the entry's position in its trial."""
+
+    trial: str
+    position: int
+
+
+def _content(event: StoredEvent) -> tuple[object, ...]:
+    return event.originator_id, event.originator_version, event.topic, event.state
+
+
+@attrs.frozen(kw_only=True)
+class Command:
+    """A request as it is remembered: the same id and request get the first result again."""
+
+    id: str
+    request: bytes
+    """The SHA-256 hash of the request."""
+
+
+@attrs.frozen(kw_only=True)
+class Appended:
+    """What an append came to."""
+
+    positions: range
+    """Of the entries, in their trial."""
+    notifications: Sequence[int] = ()
+    repeated: bool = False
+    """Whether the command had been recorded before, so that nothing was appended now."""

@@ -1,0 +1,481 @@
+"""A log as JSON lines: what is written, that it is read back whole, and that every damage is refused by its line."""
+
+import gzip
+import json
+import os
+import sqlite3
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import date
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
+from trialdomain.exchange.jsonl import LeafDiffers, LineCorrupt, read_jsonl, write_jsonl
+from trialdomain.simulate import simulated_trial
+from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+
+Damage: TypeAlias = Callable[[list[bytes]], list[bytes]]
+
+META = '"meta":{"command":"c1","part":1,"parts":1,"recorded_at":"2026-03-02T01:00:01Z","user":"sponsor"}'
+SOFTWARE = ("trial.software-changed.v1", '{"fact":{"version":"%s"},' + META + "}")
+SLOT = ("cohort.slot-filled.v1", '{"fact":{"subject":"%s"},' + META + "}")
+ENROLLED = ("participant.enrolled.v1", '{"fact":{"level":1,"on":"%s"},' + META + "}")
+
+REFUSED = ("access.refused.v1", '{"fact":{"role":"monitor","use_case":"enroll","why":"%s"},' + META + "}")
+
+T1 = [
+    ("T1", 1, SOFTWARE[0], SOFTWARE[1] % "0.1.0"),
+    ("T1/cohort/1", 1, SLOT[0], SLOT[1] % "S001"),
+    ("T1/participant/S001", 1, ENROLLED[0], ENROLLED[1] % "2026-03-02"),
+    ("T1", 2, SOFTWARE[0], SOFTWARE[1] % 'zweite Fassung, \U0001f600 \\\\ \\" \\n'),
+    ("T1/cohort/1", 2, SLOT[0], SLOT[1] % "S002"),
+]
+"""Stream, version, stored name and state of five entries."""
+T2 = [("T2", 1, SOFTWARE[0], SOFTWARE[1] % "0.1.0"), ("T2/cohort/1", 1, SLOT[0], SLOT[1] % "S001")]
+
+
+# The format written a second time, after its description, with the standard library alone.
+
+
+def leaf(stream: str, version: int, name: str, state: str) -> bytes:
+    five = {
+        "format": "trialdomain-leaf/1",
+        "state_sha256": sha256(state.encode()).hexdigest(),
+        "stream": stream,
+        "topic": name,
+        "version": version,
+    }
+    canonical = json.dumps(five, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(b"\x00" + canonical.encode()).digest()
+
+
+def tree(leaves: Sequence[bytes]) -> bytes:
+    if len(leaves) <= 1:
+        return leaves[0] if leaves else sha256(b"").digest()
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return sha256(b"\x01" + tree(leaves[:split]) + tree(leaves[split:])).digest()
+
+
+def exported(entries: Sequence[tuple[str, int, str, str]]) -> list[bytes]:
+    """Write the lines of one trial, with leaves and a root that fit, whatever the entries are."""
+    lines, leaves = [], []
+    for position, (stream, version, name, state) in enumerate(entries, start=1):
+        leaves.append(leaf(stream, version, name, state))
+        head = {"position": position, "stream": stream, "version": version, "name": name, "leaf": leaves[-1].hex()}
+        lines.append(f'{json.dumps(head, separators=(",", ":"))[:-1]},"state":{state}}}\n'.encode())
+    trial = entries[0][0].partition("/")[0]
+    last = {"trial": trial, "size": len(leaves), "root": tree(leaves).hex()}
+    return [*lines, json.dumps(last, separators=(",", ":")).encode() + b"\n"]
+
+
+def fill(recorder: SQLiteRecorder, entries: Sequence[tuple[str, int, str, str]]) -> None:
+    recorder.insert_events(
+        [StoredEvent(stream, version, name, state.encode()) for stream, version, name, state in entries]
+    )
+
+
+def written(recorder: SQLiteRecorder, trial: str) -> bytes:
+    file = BytesIO()
+    write_jsonl(recorder, trial, file)
+    return file.getvalue()
+
+
+@pytest.fixture
+def recorder() -> Iterator[SQLiteRecorder]:
+    recorder = SQLiteRecorder(MEMORY)
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "trial.jsonl"
+
+
+class TestWriting:
+    def test_the_lines_are_as_they_are_described(self, recorder: SQLiteRecorder) -> None:
+        fill(recorder, T1)
+        assert written(recorder, "T1") == b"".join(exported(T1))
+
+    def test_the_number_of_entries_is_given(self, recorder: SQLiteRecorder) -> None:
+        fill(recorder, [*T2, *T1])
+        assert (write_jsonl(recorder, "T1", BytesIO()), write_jsonl(recorder, "T2", BytesIO())) == (5, 2)
+
+    def test_a_trial_that_the_log_does_not_have_is_not_written(self, recorder: SQLiteRecorder) -> None:
+        fill(recorder, T1)
+        nothing = BytesIO()
+        with pytest.raises(InputInvalid, match="the log has nothing of trial 'T9' to export"):
+            write_jsonl(recorder, "T9", nothing)
+        assert nothing.getvalue() == b""
+
+    @pytest.mark.parametrize(
+        "alteration",
+        [
+            "UPDATE entries SET state = CAST(replace(CAST(state AS TEXT), 'S001', 'S009') AS BLOB) WHERE rowid = 2",
+            "UPDATE entries SET state = CAST(state || ' ' AS BLOB) WHERE rowid = 2",
+            "UPDATE entries SET name = 'cohort.dlt-revoked.v1' WHERE rowid = 2",
+            "UPDATE entries SET leaf = zeroblob(32) WHERE rowid = 2",
+            "UPDATE entries SET version = 7 WHERE rowid = 2",
+        ],
+    )
+    def test_an_altered_log_does_not_get_new_leaves_by_an_export(self, tmp_path: Path, alteration: str) -> None:
+        recorder = SQLiteRecorder(tmp_path / "log.db")
+        fill(recorder, T1)
+        with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as attacker:
+            attacker.execute("DROP TRIGGER entries_no_update")
+            attacker.execute(alteration)
+        with pytest.raises(
+            LeafDiffers, match=r"position 2 of trial T1 \(stream T1/cohort/1, version \d\) does not fit"
+        ):
+            written(recorder, "T1")
+        recorder.close()
+
+    @pytest.mark.parametrize("rowid", [1, 3])
+    def test_a_log_with_an_entry_taken_out_is_not_exported(self, tmp_path: Path, rowid: int) -> None:
+        recorder = SQLiteRecorder(tmp_path / "log.db")
+        fill(recorder, T1)
+        with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as attacker:
+            attacker.execute("DROP TRIGGER entries_no_delete")
+            attacker.execute("DELETE FROM entries WHERE rowid = ?", [rowid])
+        with pytest.raises(LogCorrupt, match="trial T1 has 4 entries up to position 5"):
+            written(recorder, "T1")
+        recorder.close()
+
+
+class TestReading:
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+    def test_what_was_exported_is_exported_again_byte_by_byte(
+        self, file: Path, recorder: SQLiteRecorder, pack: Callable[[bytes], bytes]
+    ) -> None:
+        lines = b"".join(exported(T1))
+        file.write_bytes(pack(lines))
+        read_jsonl(file, recorder)
+        assert written(recorder, "T1") == lines
+
+    def test_two_trials_in_one_file_are_two_trials(self, file: Path, recorder: SQLiteRecorder) -> None:
+        file.write_bytes(b"".join([*exported(T2), *exported(T1)]))
+        read_jsonl(file, recorder)
+        assert recorder.trials() == ["T1", "T2"]
+        assert written(recorder, "T1") + written(recorder, "T2") == b"".join([*exported(T1), *exported(T2)])
+
+    def test_a_refusal_stands_in_a_stream_of_its_own(self, file: Path, recorder: SQLiteRecorder) -> None:
+        lines = exported([*T1, ("T1/access", 1, REFUSED[0], REFUSED[1] % "it is no role of the trial")])
+        file.write_bytes(b"".join(lines))
+        read_jsonl(file, recorder)
+        assert written(recorder, "T1") == b"".join(lines)
+
+    def test_files_that_were_packed_one_by_one_may_be_joined(self, file: Path, recorder: SQLiteRecorder) -> None:
+        file.write_bytes(gzip.compress(b"".join(exported(T1))) + gzip.compress(b"".join(exported(T2))))
+        read_jsonl(file, recorder)
+        assert (recorder.head("T1"), recorder.head("T2")) == (5, 2)
+
+    def test_a_log_of_thousands_is_read_whole(self, file: Path, recorder: SQLiteRecorder) -> None:
+        many = [("T1", version, SOFTWARE[0], SOFTWARE[1] % version) for version in range(1, 3_002)]
+        file.write_bytes(b"".join(exported(many)))
+        read_jsonl(file, recorder)
+        assert recorder.head("T1") == 3_001
+        assert written(recorder, "T1") == file.read_bytes()
+
+    def test_a_simulated_trial_is_the_same_after_export_reading_and_export(self, tmp_path: Path) -> None:
+        with simulated_trial(f"sqlite:///{tmp_path / 'log.db'}", first=date(2026, 3, 2)) as (trial, _):
+            name = trial.trial
+        recorder, copy = SQLiteRecorder(tmp_path / "log.db", readonly=True), SQLiteRecorder(tmp_path / "copy.db")
+        (tmp_path / "trial.jsonl").write_bytes(written(recorder, name))
+        read_jsonl(tmp_path / "trial.jsonl", copy)
+        assert written(copy, name) == written(recorder, name)
+        assert list(copy.in_stream_order(name, until=1_000)) == list(recorder.in_stream_order(name, until=1_000))
+        for opened in (recorder, copy):
+            opened.close()
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            lambda line: json.dumps(json.loads(line), indent=None, sort_keys=True, ensure_ascii=False).encode() + b"\n",
+            lambda line: line.replace(b'","', b'" ,\t"', 4),
+            lambda line: line.replace(b"\n", b"\r\n"),
+            lambda line: line.replace(b"\n", b""),
+        ],
+    )
+    def test_what_stands_outside_the_state_may_be_spaced_and_ordered_otherwise(
+        self, file: Path, recorder: SQLiteRecorder, form: Callable[[bytes], bytes]
+    ) -> None:
+        *lines, last = exported(T1)
+        file.write_bytes(b"".join([*lines, form(last)]))
+        read_jsonl(file, recorder)
+        assert recorder.head("T1") == 5
+
+    def test_keys_of_an_entry_may_stand_in_another_order(self, file: Path, recorder: SQLiteRecorder) -> None:
+        first, *lines = exported(T1)
+        ordered = json.dumps(json.loads(first), sort_keys=True, separators=(",", ":")).encode()
+        file.write_bytes(b"".join([ordered, b"\n", *lines]))
+        read_jsonl(file, recorder)
+        assert written(recorder, "T1") == b"".join(exported(T1))
+
+
+def changed(line: int, **keys: object) -> Damage:
+    """Change keys outside the state of one line, counted from 1."""
+
+    def change(lines: list[bytes]) -> list[bytes]:
+        read = json.loads(lines[line - 1])
+        read.update(keys)
+        lines[line - 1] = json.dumps(read, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        return lines
+
+    return change
+
+
+def replaced(line: int, old: bytes, new: bytes) -> Damage:
+    """Replace bytes in one line, counted from 1."""
+
+    def replace(lines: list[bytes]) -> list[bytes]:
+        assert old in lines[line - 1]
+        lines[line - 1] = lines[line - 1].replace(old, new, 1)
+        return lines
+
+    return replace
+
+
+def with_state(line: int, state: str) -> Damage:
+    """Give an entry another state, and leaves and a root that fit it."""
+
+    def forge(_: list[bytes]) -> list[bytes]:
+        entries = list(T1)
+        entries[line - 1] = (*entries[line - 1][:3], state)
+        return exported(entries)
+
+    return forge
+
+
+def with_entry(line: int, stream: str, version: int, name: str) -> Damage:
+    """Put an entry elsewhere, or name it otherwise, with leaves and a root that fit."""
+
+    def forge(_: list[bytes]) -> list[bytes]:
+        entries = list(T1)
+        entries[line - 1] = (stream, version, name, entries[line - 1][3])
+        return exported(entries)
+
+    return forge
+
+
+SECOND_STATE = T1[1][3]
+DEEP = "[" * 200_000 + "]" * 200_000
+DAMAGES: dict[str, tuple[Damage, int, str]] = {
+    # What somebody does who edits the file.
+    "a byte of a state": (replaced(2, b"S001", b"S009"), 2, "position 2 does not fit its leaf: it was altered"),
+    "a byte of a recording time": (replaced(2, b"01:00:01Z", b"01:00:02Z"), 2, "does not fit its leaf"),
+    "a leaf": (replaced(2, b'"leaf":"', b'"leaf":"0'), 2, "does not fit its leaf"),
+    "a leaf of another entry": (lambda lines: changed(2, leaf=json.loads(lines[0])["leaf"])(lines), 2, "its leaf"),
+    "no leaf": (changed(2, leaf=""), 2, "does not fit its leaf"),
+    "a stream": (changed(2, stream="T1/cohort/2"), 2, "does not fit its leaf"),
+    "a version": (changed(5, version=3), 5, "does not fit its leaf"),
+    "a name": (changed(2, name="cohort.expanded.v1"), 2, "cohort.expanded.v1"),
+    "a position": (changed(2, position=3), 2, "expected position 2, found 3: entries are missing or out of order"),
+    "two lines swapped": (lambda lines: [lines[1], lines[0], *lines[2:]], 1, "expected position 1, found 2"),
+    "a line twice": (lambda lines: [*lines[:2], *lines[1:]], 3, "expected position 3, found 2"),
+    "a line missing": (lambda lines: [*lines[:1], *lines[2:]], 2, "expected position 2, found 3"),
+    "the first line missing": (lambda lines: lines[1:], 1, "expected position 1, found 2"),
+    "the last entry missing": (lambda lines: [*lines[:4], lines[5]], 5, "with 5 entries, after 4 of trial T1"),
+    "the last line missing": (lambda lines: lines[:-1], 5, "the file ends before the trial's size and root"),
+    "the last line alone": (lambda lines: lines[-1:], 1, "it ends trial 'T1', of which no entry stands before it"),
+    "the last line twice": (lambda lines: [*lines, lines[-1]], 7, "of which no entry stands before it"),
+    "the whole twice": (lambda lines: lines + lines, 7, "trial T1 begins a second time"),
+    "more of a trial that has ended": (
+        lambda lines: [*lines, *exported([("T1/cohort/2", 1, *T1[1][2:])])],
+        7,
+        "trial T1 begins a second time",
+    ),
+    "a line cut off": (lambda lines: [*lines[:2], lines[2][:100]], 3, "truncated"),
+    "an entry of a second trial": (
+        lambda lines: [*lines[:1], exported([*T2, *T2])[1], *lines[2:]],
+        2,
+        "an entry of trial T2 stands among those of trial T1",
+    ),
+    "the end of a second trial": (lambda lines: [*lines[:5], exported(T2)[-1]], 6, "it ends trial 'T2' with 2 entries"),
+    "a size": (changed(6, size=6), 6, "with 6 entries, after 5 of trial T1"),
+    "a root": (changed(6, root="00" * 32), 6, "the root does not fit the entries"),
+    "a root of the first entries": (changed(6, root=json.loads(exported(T1[:4])[-1])["root"]), 6, "root does not fit"),
+    "a blank line": (lambda lines: [*lines[:1], b"\n", *lines[1:]], 2, "truncated"),
+    "a blank line at the end": (lambda lines: [*lines, b"\n"], 7, "truncated"),
+    # What is no line at all.
+    "an empty file": (lambda _: [], 1, "the file is empty"),
+    "binary garbage": (lambda _: [bytes(range(256)) * 4], 1, "malformed"),
+    "binary garbage after a line": (lambda lines: [lines[0], b"\x00\xff\xfe\n", *lines[1:]], 2, "malformed"),
+    "text that is no UTF-8": (replaced(4, b"zweite", b"zwe\xffte"), 4, "codec can't decode"),
+    "a byte order mark": (lambda lines: [b"\xef\xbb\xbf" + lines[0], *lines[1:]], 1, "malformed"),
+    "a list": (lambda lines: [b"[]\n", *lines], 1, "Expected `object`"),
+    "an object without keys": (lambda lines: [b"{}\n", *lines], 1, "missing required field"),
+    "an entry and an end in one": (changed(1, trial="T1", size=0, root=""), 1, "unknown field"),
+    "a key that nobody knows": (changed(1, comment="looks fine"), 1, "unknown field `comment`"),
+    "a key less": (replaced(1, b'"version":1,', b""), 1, "missing required field `version`"),
+    "a second line on the same line": (replaced(1, b"\n", b"{}\n"), 1, "malformed"),
+    "a key twice in a line": (replaced(1, b'{"position":1', b'{"position":9,"position":1'), 1, "a key stands twice"),
+    "a state twice in a line": (replaced(1, b',"state":', b',"state":{"fact":{}},"state":'), 1, "a key stands twice"),
+    "a key twice in the last line": (replaced(6, b'{"trial"', b'{"size":9,"trial"'), 6, "a key stands twice"),
+    # Numbers.
+    "a position that is a fraction": (replaced(1, b'"position":1', b'"position":1.5'), 1, "position"),
+    "a position that is no number": (replaced(1, b'"position":1', b'"position":NaN'), 1, "malformed"),
+    "a position of 5,000 digits": (replaced(1, b'"position":1', b'"position":' + b"9" * 5_000), 1, "out of range"),
+    "a version of 30 digits": (
+        with_entry(1, "T1", 10**29, SOFTWARE[0]),
+        1,
+        "expected version of stream T1 1, found 1000",
+    ),
+    "a size of 5,000 digits": (replaced(6, b'"size":5', b'"size":' + b"5" * 5_000), 6, "out of range"),
+    # What somebody does who also computes leaves and root.
+    "a state with a key twice": (
+        with_state(2, SECOND_STATE.replace('"subject"', '"subject":"S009","subject"')),
+        2,
+        "not in canonical form",
+    ),
+    "a state with a key more": (with_state(2, SECOND_STATE.replace('"fact":{', '"fact":{"a":1,')), 2, "cohort.slot"),
+    "a state with a space": (with_state(2, SECOND_STATE.replace(",", ", ", 1)), 2, "not in canonical form"),
+    "a state with NaN": (with_state(3, T1[2][3].replace('"level":1', '"level":NaN')), 3, "malformed"),
+    "a state with a number of 5,000 digits": (
+        with_state(3, T1[2][3].replace('"level":1', '"level":' + "9" * 5_000)),
+        3,
+        "participant.enrolled.v1",
+    ),
+    "a state nested 200,000 deep": (with_state(3, T1[2][3].replace('"level":1', f'"level":{DEEP}')), 3, "recursion"),
+    "a line nested 200,000 deep": (lambda lines: [DEEP.encode() + b"\n", *lines], 1, "Expected `object`"),
+    "a state that is a list": (with_state(2, "[]"), 2, "Expected `object`"),
+    "a state that breaks a rule of its fact": (with_state(3, T1[2][3].replace('"level":1', '"level":0')), 3, "level"),
+    "a name that nobody knows": (with_entry(2, "T1/cohort/1", 1, "cohort.invented.v1"), 2, "knows no such name"),
+    "a name that points at a module": (with_entry(2, "T1/cohort/1", 1, "os:system"), 2, "knows no such name"),
+    "a name of another kind of stream": (
+        with_entry(2, "T1/participant/S001", 1, SLOT[0]),
+        2,
+        "stream T1/participant/S001 takes no cohort.slot-filled.v1",
+    ),
+    "a refusal among facts that decisions read": (
+        lambda _: exported([*T1, ("T1", 3, REFUSED[0], REFUSED[1] % "it is no role of the trial")]),
+        6,
+        "stream T1 takes no access.refused.v1",
+    ),
+    "a gap in a stream": (
+        with_entry(5, "T1/cohort/1", 3, SLOT[0]),
+        5,
+        "expected version of stream T1/cohort/1 2, found 3",
+    ),
+    "a version twice": (
+        with_entry(5, "T1/cohort/1", 1, SLOT[0]),
+        5,
+        "expected version of stream T1/cohort/1 2, found 1",
+    ),
+    "a version 0": (with_entry(1, "T1", 0, SOFTWARE[0]), 1, "expected version of stream T1 1, found 0"),
+    "a version below 0": (with_entry(1, "T1", -1, SOFTWARE[0]), 1, "expected version of stream T1 1, found -1"),
+}
+STREAMS = [
+    "",
+    "/cohort/1",
+    "T1/",
+    "T1/cohort",
+    "T1/cohort/",
+    "T1/cohort/0",
+    "T1/cohort/01",
+    "T1/cohort/-1",
+    "T1/cohort/x",
+    "T1/cohort/\u0661",
+    "T1/cohort/1/2",
+    "T1/participant/",
+    "T1/participant/S 001",
+    "T1/participant/é",
+    "T1/site/1",
+    "T1\n",
+    "T\x001",
+]
+
+
+def refusal(file: Path, content: bytes) -> LineCorrupt:
+    """Say why a file is refused; reading it into a recorder leaves nothing open."""
+    file.write_bytes(content)
+    with closing(SQLiteRecorder(MEMORY)) as recorder, pytest.raises(LineCorrupt) as caught:
+        read_jsonl(file, recorder)
+    assert isinstance(caught.value, TrialError)
+    assert str(caught.value).startswith(f"{file}, line {caught.value.line}: ")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1_000
+    return caught.value
+
+
+class TestDamage:
+    @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+    @pytest.mark.parametrize(("damage", "line", "why"), DAMAGES.values(), ids=DAMAGES.keys())
+    def test_it_is_refused_by_its_line(self, file: Path, damage: Damage, line: int, why: str, *, packed: bool) -> None:
+        content = b"".join(damage(exported(T1)))
+        error = refusal(file, gzip.compress(content) if packed else content)
+        assert (error.line, why in error.why) == (line, True), error
+
+    @pytest.mark.parametrize("stream", STREAMS)
+    def test_a_stream_that_no_trial_has_is_refused(self, file: Path, stream: str) -> None:
+        name, state = (SLOT[0], SLOT[1] % "S001") if "cohort" in stream else (SOFTWARE[0], SOFTWARE[1] % "0.1.0")
+        assert refusal(file, b"".join(exported([(stream, 1, name, state)]))).line == 1
+
+    def test_every_byte_of_an_entry_counts(self, file: Path) -> None:
+        lines = exported(T1)
+        for at in range(len(lines[1])):
+            changed = bytearray(lines[1])
+            changed[at] ^= 0x01
+            assert refusal(file, b"".join([lines[0], bytes(changed), *lines[2:]])).line == 2
+
+
+class TestPacked:
+    def test_one_that_was_cut_off_is_refused_by_the_line_that_is_missing(self, file: Path) -> None:
+        packed = gzip.compress(b"".join(exported(T1)))
+        for kept in range(len(packed) - 1, 2, -7):
+            assert "the compressed file ends or breaks here" in refusal(file, packed[:kept]).why
+
+    def test_one_with_a_flipped_bit_is_refused(self, file: Path) -> None:
+        packed = bytearray(gzip.compress(b"".join(exported(T1))))
+        for at in range(10, len(packed)):
+            broken = bytes(packed[:at]) + bytes([packed[at] ^ 0x10]) + bytes(packed[at + 1 :])
+            assert refusal(file, broken).line <= 7
+
+    def test_garbage_behind_it_is_refused(self, file: Path) -> None:
+        error = refusal(file, gzip.compress(b"".join(exported(T1))) + b"garbage")
+        assert (error.line, "the compressed file ends or breaks here" in error.why) == (7, True)
+
+    @pytest.mark.parametrize("lines_before", [0, 2])
+    def test_a_bomb_is_refused_in_bounded_memory(self, file: Path, lines_before: int) -> None:
+        before = gzip.compress(b"".join(exported(T1)[:lines_before]))
+        bomb = before + gzip.compress(b" " * 16 * 1024**2) * 64  # 1 GiB without the end of a line
+        tracemalloc.start()
+        error = refusal(file, bomb)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert (error.line, error.why) == (lines_before + 1, "it is longer than 8388608 bytes")
+        assert peak < 64 * 1024**2
+
+
+class TestFiles:
+    def test_one_that_is_not_there_cannot_be_read(self, file: Path, recorder: SQLiteRecorder) -> None:
+        with pytest.raises(LogUnusable, match="cannot be read: No such file or directory; check the name"):
+            read_jsonl(file, recorder)
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+    def test_a_pipe_is_read_as_a_file_is(
+        self, file: Path, recorder: SQLiteRecorder, pack: Callable[[bytes], bytes]
+    ) -> None:
+        os.mkfifo(file)
+        with ThreadPoolExecutor() as pool:
+            pool.submit(file.write_bytes, pack(b"".join(exported(T1))))
+            read_jsonl(file, recorder)
+        assert recorder.head("T1") == 5
+
+    def test_nor_can_a_folder(self, tmp_path: Path, recorder: SQLiteRecorder) -> None:
+        with pytest.raises(LogUnusable, match="cannot be read: Is a directory"):
+            read_jsonl(tmp_path, recorder)
+
+    def test_a_recorder_that_has_the_trial_already_is_refused(self, file: Path, recorder: SQLiteRecorder) -> None:
+        fill(recorder, T1)
+        file.write_bytes(b"".join(exported(T1)))
+        with pytest.raises(LineCorrupt, match="line 1: trial T1 begins a second time"):
+            read_jsonl(file, recorder)
+        assert recorder.head("T1") == 5

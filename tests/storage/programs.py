@@ -1,0 +1,146 @@
+"""What other processes do to a log; tests start them by name, and send each a path on its standard input."""
+
+import os
+import resource
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+from eventsourcing.persistence import StoredEvent
+
+from trialdomain.storage.sqlite import Command, SQLiteRecorder, StreamMoved
+from trialdomain.storage.sqlite_file import StoreFailed
+
+NOBODY = 65534
+APPENDS = 50
+OPEN: list[SQLiteRecorder] = []
+
+
+def say(text: object) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def events(stream: str, *versions: int, state: bytes = b"{}") -> list[StoredEvent]:
+    return [StoredEvent(stream, version, "fact.v1", state) for version in versions]
+
+
+def command(number: int) -> Command:
+    return Command(id=f"{os.getpid()}-{number}", request=sha256(str(number).encode()).digest())
+
+
+def version(log: SQLiteRecorder, stream: str) -> int:
+    return len(log.select_events(stream))
+
+
+def open_and_append(path: Path) -> str:
+    """Open, append one entry, close."""
+    log = SQLiteRecorder(path)
+    log.insert_events(events(f"T1/participant/{os.getpid()}", version(log, f"T1/participant/{os.getpid()}") + 1))
+    log.close()
+    return "appended"
+
+
+def append_and_stay(path: Path) -> str:
+    """Open, append one entry, and stay open."""
+    log = SQLiteRecorder(path)
+    OPEN.append(log)
+    log.insert_events(events("T1", version(log, "T1") + 1))
+    return "open"
+
+
+def append_and_die(path: Path) -> str:
+    """Append a command of three entries, so large that the file must grow, and be gone."""
+    log = SQLiteRecorder(path)
+    large = events("T1", 1, 2, 3, state=b"x" * 10_000)
+    say(list(log.append("T1", large, read={"T1": 0}, command=command(1)).positions))
+    os._exit(9)
+
+
+def append_until_killed(path: Path) -> str:
+    """Append commands of three entries without end; say each last position once it is acknowledged."""
+    log = SQLiteRecorder(path)
+    for number in count():
+        first = 3 * number + 1
+        say(log.append("T1", events("T1", first, first + 1, first + 2), read={}, command=command(number)).positions[-1])
+    raise AssertionError("unreachable")
+
+
+def contend(path: Path) -> str:
+    """Append many pairs to a stream of all processes and one of this alone, each decided on what was read."""
+    log = SQLiteRecorder(path)
+    shared, own, moved = "T1/cohort/1", f"T1/participant/{os.getpid()}", 0
+    for number in range(1, APPENDS + 1):
+        while True:
+            read = version(log, shared)
+            pair = [*events(shared, read + 1), *events(own, number)]
+            try:
+                log.append("T1", pair, read={shared: read, own: number - 1}, command=command(number))
+            except StreamMoved:
+                moved += 1
+            else:
+                break
+    log.close()
+    return f"{own} {moved}"
+
+
+def fill_the_disk(path: Path) -> str:
+    """Append under a limit on the size of files until it fails; raise the limit, and append again."""
+    log = SQLiteRecorder(path)
+    big, attempted = b"x" * 100_000, 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    with suppress(StoreFailed):
+        while True:
+            attempted += 1
+            log.insert_events(events("T1", attempted, state=big))
+    kept = log.head("T1")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    log.insert_events(events("T1", kept + 1, state=big))
+    log.close()
+    return f"{attempted} {kept} {log_again(path)}"
+
+
+def read_without_rights(path: Path) -> str:
+    """Read as somebody who may write neither the file nor its folder; the second time, read on."""
+    if os.geteuid() == 0:
+        os.seteuid(NOBODY)
+    try:
+        if not OPEN:
+            OPEN.append(SQLiteRecorder(path, readonly=True))
+        return f"{OPEN[0].head('T1')} {sum(1 for _ in OPEN[0].in_stream_order('T1', until=100))}"
+    except Exception as error:  # noqa: BLE001 - the test sees what it was
+        return f"{type(error).__name__}: {error}"
+
+
+def write_without_rights(path: Path) -> str:
+    """Open for writing as somebody who may write neither the file nor its folder."""
+    if os.geteuid() == 0:
+        os.seteuid(NOBODY)
+    try:
+        SQLiteRecorder(path)
+    except Exception as error:  # noqa: BLE001 - the test sees what it was
+        return f"{type(error).__name__}: {error}"
+    return "opened"
+
+
+def log_again(path: Path) -> int:
+    log = SQLiteRecorder(path, readonly=True)
+    head = log.head("T1")
+    log.close()
+    return head
+
+
+def main() -> None:
+    program: Callable[[Path], str] = globals()[sys.argv[1].replace("-", "_")]
+    sys.stdin.readline()
+    say("ready")
+    for line in sys.stdin:
+        say(program(Path(line.rstrip("\n"))))
+
+
+if __name__ == "__main__":
+    main()
