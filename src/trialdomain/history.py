@@ -21,11 +21,13 @@ from trialdomain.projections.double_entry import Difference, double_entry
 from trialdomain.projections.escalation import Escalation, escalation
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.storage.sqlite_file import is_database
+from trialdomain.values.calendar import as_day
 
 KnownAt: TypeAlias = int | datetime
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-_SQLITE_HEADER = b"SQLite format 3\x00"
-_LARGEST_IN_MEMORY = 64 * 1024 * 1024
+_LARGEST_IN_MEMORY = 8 * 1024 * 1024
+"""Bytes of an exported file, perhaps compressed, beyond which it is spooled into a file of its own."""
 
 
 class MomentInvalid(InputInvalid):
@@ -66,17 +68,17 @@ class History:
         """Yield every entry that was known, the trial's own stream first, then stream by stream."""
         return self._entries()
 
-    def dlt_counts(self, *, on: date) -> DltCounts:
+    def dlt_counts(self, *, on: date | str) -> DltCounts:
         """Count the participants with DLT, and everybody else, level by level."""
-        return dlt_counts(self.casebook(on=on), on=on)
+        return dlt_counts(self.casebook(on=on), on=as_day(on))
 
-    def double_entry(self, *, on: date) -> tuple[Difference, ...]:
+    def double_entry(self, *, on: date | str) -> tuple[Difference, ...]:
         """Compare what the cohorts were told with what the casebook says; a log of this library has no difference."""
-        return double_entry(self.casebook(on=on), on=on)
+        return double_entry(self.casebook(on=on), on=as_day(on))
 
-    def escalation(self, *, on: date) -> Escalation | None:
+    def escalation(self, *, on: date | str) -> Escalation | None:
         """Ask the protocol's design what next; None when the protocol has none."""
-        return escalation(self.casebook(on=on), on=on)
+        return escalation(self.casebook(on=on), on=as_day(on))
 
     def last_day(self) -> date:
         """Give the site's day of the last entry that says more than who acted with which software."""
@@ -87,13 +89,14 @@ class History:
         )
         return max(moments).astimezone(self._zone).date()
 
-    def casebook(self, *, on: date) -> Casebook:
+    def casebook(self, *, on: date | str) -> Casebook:
         """File every entry that was known and counts on a day."""
-        if self._latest_day is not None and on > self._latest_day:
+        day = as_day(on)
+        if self._latest_day is not None and day > self._latest_day:
             raise MomentInvalid(
-                f"{on} is after {self._latest_day}, the day that was asked about: choose an earlier day"
+                f"{day} is after {self._latest_day}, the day that was asked about: choose an earlier one"
             )
-        return read_casebook(self.entries(), on=on)
+        return read_casebook(self.entries(), on=day)
 
 
 def _numbered(drafts: Iterable[Draft[Any]]) -> list[Entry]:
@@ -168,9 +171,11 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> 
     """Find the last position that was known at a moment, and when the moment was; a command is known whole or not."""
     if isinstance(known_at, datetime):
         if known_at.tzinfo is None:
-            raise MomentInvalid(f"{known_at} has no offset: say which zone the time is in")
+            raise MomentInvalid(f"{known_at} has no offset: say which zone, as in 2026-03-02T10:15+08:00")
         known = (e.position for e in map(entry_of, recorder.in_log_order(trial)) if e.meta.recorded_at <= known_at)
         position = max(known, default=0)
+    elif not _is_number(known_at):
+        raise MomentInvalid(f"{str(known_at)[:40]!r} is no moment: give a position, or a time with its offset")
     elif 1 <= known_at <= head:
         position = known_at
     else:
@@ -180,6 +185,10 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> 
         whole = entry.meta.part == entry.meta.parts
         return position if whole else position - entry.meta.part, moment or entry.meta.recorded_at
     return 0, known_at if isinstance(known_at, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool)
 
 
 def _zone(recorder: SQLiteRecorder, trial: str) -> tzinfo:
@@ -242,12 +251,12 @@ def read_log(path: str | Path) -> Log:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            header = file.read(len(_SQLITE_HEADER))
         size = path.stat().st_size
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
-    if header == _SQLITE_HEADER:
+    except ValueError as error:  # a name that no file can have
+        raise LogUnusable(f"{str(path)!r} cannot be read: {error}") from None
+    if is_database(path):
         return Log(SQLiteRecorder(path, readonly=True))
     folder = None if size <= _LARGEST_IN_MEMORY else TemporaryDirectory()
     log = Log(SQLiteRecorder(MEMORY if folder is None else Path(folder.name) / "log.db"), folder)

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from site_desk import DAY0, REASON, Site, day, judged, kinds
+from site_desk import DAY0, OPEN, REASON, Site, day, judged, kinds
 
 from trialdomain import Attestation, Decision, Entry, Finding, Gate, Relatedness, TrialError, TrialProtocol, nct06245746
 from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
@@ -39,7 +39,6 @@ from trialdomain.values.reason import ReasonMissing
 from trialdomain.values.screening import CriterionStatus
 
 WHY = "the pharmacy released the dose before the list was updated"
-OPEN = attrs.evolve(nct06245746(), criteria=())
 
 
 @pytest.fixture
@@ -202,7 +201,7 @@ class TestDeviations:
         site.admit("S001")
         site.desk.withdraw("S001", on=DAY0, scope=WithdrawalScope.TREATMENT)
         refused(
-            site, TreatmentWithdrawn, lambda: site.desk.infuse("S001", level=1, started_at=DAY0), "withdrew on 2026"
+            site, TreatmentWithdrawn, lambda: site.desk.infuse("S001", level=1, started_at=DAY0), "S001 left on 2026"
         )
 
 
@@ -470,7 +469,7 @@ class TestConclusion:
         refused(
             site,
             MtdNotGiven,
-            lambda: site.desk.declare_no_mtd(why=NotEstablished.RECRUITMENT_ENDED, on=site.today),
+            lambda: site.desk.declare_no_mtd(why=NotEstablished.STOPPED, on=site.today),
             "that there is no MTD cannot be declared",
         )
         (entry,) = site.desk.declare_mtd(level=1, on=site.today)
@@ -486,9 +485,16 @@ class TestConclusion:
         assert kinds(declare(why=NotEstablished.NONE_TOLERATED, on=DAY0)) == ["MtdNotEstablished"]
 
     def test_recruitment_ended_with_a_candidate_that_only_a_person_may_name(self, site: Site) -> None:
+        declare = site.desk.declare_no_mtd
         fill_level_1(site)
+        site.desk.decide_escalation(on=site.today, decided=Decision.enroll(level=1), rationale="six at level 1 first")
+        site.treat("S004", "S005", "S006")
+        site.on(28).assess("S004", "S005", "S006")
+        ended = NotEstablished.RECRUITMENT_ENDED
+        refused(site, MtdNotGiven, lambda: declare(why=ended, on=site.today), "while it goes on")
         site.desk.close(on=site.today, why="nine were recruited")
-        (entry,) = site.desk.declare_no_mtd(why=NotEstablished.RECRUITMENT_ENDED, on=site.today, candidate=1)
+        refused(site, MtdNotGiven, lambda: declare(why=ended, on=site.today, candidate=2), "without 6 and 1/6 at most")
+        (entry,) = declare(why=ended, on=site.today, candidate=1)
         assert entry.fact.candidate == 1  # type: ignore[union-attr]  # a declaration it is
 
 

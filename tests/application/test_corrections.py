@@ -30,7 +30,12 @@ def test_old_and_new_values_are_computed_from_the_two_entries(site: Site) -> Non
     assert isinstance(event.fact, AdverseEventReported)
     assert isinstance(corrected.fact, AdverseEventReported)
     found = {change.field: (change.old, change.new) for change in changes(event.fact, corrected.fact)}
-    assert found == {"grade": (2, 3), "term": ("Fever", "Nausea")}
+    assert found == {
+        "grade": (2, 3),
+        "term": ("Fever", "Nausea"),
+        "ctcae_code": ("10016558", None),  # the code goes with the term, and Nausea is outside the table
+        "unchecked": (False, True),
+    }
 
 
 def test_a_correction_may_itself_be_corrected_but_not_what_it_replaced(site: Site) -> None:

@@ -85,6 +85,8 @@ def test_recorded(site: Site, name: str) -> None:
 @EVERY_KIND
 def test_corrected(site: Site, name: str) -> None:
     row = ROWS[name]
+    if name == "participant.adverse-event-followed-up.v1":
+        site.record("participant.adverse-event-reported.v1", ROWS["participant.adverse-event-reported.v1"])
     entry = site.record(name, row)
     if not row.change:
         with pytest.raises((EntryNotCurrent, NeverCorrected)):

@@ -123,6 +123,10 @@ class TestToml:
         assert protocol_to_toml(protocol_from_toml(text)) == text
         assert str(protocol_from_toml(text).dose_tolerance) == "0.10"
 
+    def test_what_is_taken_away_stays_away(self) -> None:
+        bare = attrs.evolve(nct06245746(), administrations=None, design=None, dlt=None, zone=None)
+        assert protocol_from_toml(protocol_to_toml(bare)) == bare
+
     def test_a_file_gives_only_what_differs_from_the_defaults(self, tmp_path: Path) -> None:
         path = tmp_path / "protocol.toml"
         path.write_text(
@@ -150,7 +154,7 @@ class TestToml:
             "design: Invalid enum value 'CRM'",
             "dlt.related[2]: Invalid enum value 'perhaps'",
             "dlt: dlt.min_grade must be from 1 to 5, got 9",
-            "dlt: dlt.window_days must be a whole number of at least 0, got -1",
+            "dlt: dlt.window_days must be a whole number of at least 0, and at most 36500, got -1",
             "evaluable: evaluable.min_fraction must be from 0 to 1, got 1.5",
             "criteria[1].kind: is missing",
         ):

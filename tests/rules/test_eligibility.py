@@ -117,7 +117,8 @@ def test_without_any_answer_nothing_is_met_and_all_is_reported_at_once() -> None
         ("I8b", number("worst_unresolved_toxicity", "2"), UNMET),
         ("E2", words("aml_type", "secondary"), UNMET),
         ("E2", words("aml_type", "de novo"), MET),
-        ("E4", words("radiation_site", "Pelvis"), UNMET),
+        ("E4", so("radiation_pelvis"), UNMET),
+        ("E4", so("radiation_sternum"), UNMET),
         ("E9", so("hcv_active"), UNMET),
         ("E10", so("hiv"), UNMET),
         ("E11", so("syphilis"), UNMET),
@@ -129,6 +130,7 @@ def test_without_any_answer_nothing_is_met_and_all_is_reported_at_once() -> None
         ("E13", dated("last_trial", "2026-07-21"), UNMET),
         ("E18", so("pregnant"), UNMET),
         ("E18", so("breast_feeding"), UNMET),
+        ("I1", number("age", "61"), MET),  # the age at consent stands over what was typed
         ("E21", dated("last_other_malignancy", "2023-08-31"), MET),  # 3 calendar years
         ("E21", dated("last_other_malignancy", "2023-09-01"), UNMET),
     ],
@@ -168,6 +170,11 @@ class TestEither:
         assert status("E9", CONSENT, facts) is NOT_ANSWERED
 
 
+@pytest.mark.parametrize("sex", ["f", "F", " F "])
+def test_pregnancy_excludes_women_however_their_sex_is_written(sex: str) -> None:
+    assert status("E18", CONSENT, screened(words("sex", sex), so("pregnant"))) is UNMET
+
+
 def test_pregnancy_does_not_apply_to_men() -> None:
     facts = attrs.evolve(screened(words("sex", "M"), without="pregnant"), attestations=())
     assert status("E18", CONSENT, facts) is MET
@@ -204,6 +211,12 @@ class TestLaterGates:
     def test_performance_status_on_the_day_chemotherapy_starts(self, ecog: int, expected: CriterionStatus) -> None:
         started = ChemotherapyStarted(on=ClinicalTime.of(DAY), regimen="HiDAC", ecog=ecog)
         assert status("I5", CONSENT, started, gate=Gate.CHEMOTHERAPY) is expected
+
+    def test_performance_after_that_day_does_not_count(self) -> None:
+        started = ChemotherapyStarted(on=ClinicalTime.of(DAY), regimen="HiDAC", ecog=3)
+        better = Finding(name="ecog", number=Decimal(1), on=ClinicalTime("2026-09-05"))
+        answered = CriteriaAnswered(gate=Gate.CHEMOTHERAPY, on=ClinicalTime("2026-09-05"), findings=(better,))
+        assert status("I5", CONSENT, started, answered, gate=Gate.CHEMOTHERAPY) is UNMET
 
     def test_an_inhibitor_of_cell_division_on_the_infusion_day(self) -> None:
         given: Callable[..., ConcomitantMedicationGiven] = lambda agent, to: ConcomitantMedicationGiven(  # noqa: E731 - local

@@ -17,6 +17,8 @@ from trialdomain.values.toxicity import Outcome
 
 DAY0 = date(2026, 3, 2)
 REASON = "transcription: source document 12"
+OPEN = attrs.evolve(nct06245746(), criteria=())
+"""Most tests are about something else than eligibility: their protocol asks for nothing."""
 INVESTIGATOR = User(id="investigator", name="Investigator", role=Role.INVESTIGATOR, organization="Site")
 
 
@@ -40,8 +42,7 @@ class Site:
     def __init__(self, protocol: TrialProtocol | None = None, *, address: str = "memory:") -> None:
         self.now = datetime.combine(DAY0, time(6), tzinfo=UTC)
         self.trials = Trials.open(address, clock=self.clock)
-        # Most tests are about something else than eligibility: their protocol asks for nothing.
-        self.trial = self.trials.register(protocol or attrs.evolve(nct06245746(), criteria=()), by=INVESTIGATOR)
+        self.trial = self.trials.register(protocol or OPEN, by=INVESTIGATOR)
         self.desk = self.trial.acting(INVESTIGATOR)
 
     def clock(self) -> datetime:

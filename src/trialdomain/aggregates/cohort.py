@@ -1,6 +1,6 @@
 """A cohort: the participants of one dose level, its slots, its DLTs, and what was decided about it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 import attrs
@@ -193,7 +193,7 @@ class Cohort:
     ) -> Sequence[CohortFact]:
         """Record what people decided; refuse anything less cautious than the rule."""
         if decided.bare != recommended.bare:
-            if _boldness(decided) > _boldness(recommended) or decided.mtd.status is not MtdStatus.OPEN:
+            if not is_more_cautious(decided, recommended, last_level=basis.last_level):
                 raise LessCautious(decided=decided, recommended=recommended)
             if rationale is None:
                 raise RationaleMissing(decided=decided, recommended=recommended)
@@ -202,19 +202,29 @@ class Cohort:
         ]
 
     def settle(
-        self, members: Mapping[str, MemberNow], *, about: str, elsewhere: bool, closed: bool, final: bool
+        self,
+        members: Mapping[str, MemberNow],
+        *,
+        about: Iterable[str],
+        gone: Mapping[str, Release],
+        closed: bool,
+        final: bool,
     ) -> Sequence[CohortFact]:
-        """Record the difference between what the casebook says of a participant and what the cohort knows.
+        """Record the difference between what the casebook says of participants and what the cohort knows.
 
         Args:
             members: everybody whom the casebook puts at this level.
-            about: the participant whose record changed.
-            elsewhere: whether the casebook puts them at another level.
+            about: the participants to look at.
+            gone: why those whom it does not put here gave their slots back.
             closed: whether outcomes close the level now.
             final: whether people have recorded that it is closed; outcomes then no longer lift it.
         """
-        facts = list(self._learn(about, members.get(about), Release.REASSIGNED if elsewhere else Release.WITHDRAWN))
-        if closed and self.stopped is None and (self.slots or self.members):
+        facts = [
+            fact
+            for subject in about
+            for fact in self._learn(subject, members.get(subject), gone.get(subject, Release.WITHDRAWN))
+        ]
+        if closed and self.stopped is None and (self.slots or self.members or facts):
             facts.append(EnrollmentStopped(cause=Stop.SECOND_DLT))
             facts += [
                 SlotReleased(subject=subject, why=Release.LEVEL_CLOSED)
@@ -251,7 +261,22 @@ class Cohort:
 _CAUTION = (Action.STOP, Action.DE_ESCALATE, Action.WAIT, Action.ENROLL, Action.ESCALATE)
 
 
-def _boldness(decision: Decision) -> tuple[int, int]:
-    """Order decisions from the most cautious: stop, de-escalate, wait, treat at the level, escalate."""
-    action = Action.ENROLL if decision.action is Action.EXPAND else decision.action
-    return _CAUTION.index(action), decision.level or 0
+def is_more_cautious(decided: Decision, recommended: Decision, *, last_level: int | None) -> bool:
+    """Say whether a choice asks less of participants than the rule: stop < de-escalate < wait < treat < escalate.
+
+    No choice goes to a level above the one that the rule names; de-escalation goes below the level treated last; and an
+    MTD is never a choice.
+    """
+    if decided.mtd.status is not MtdStatus.OPEN:
+        return False
+    if decided.level is not None and recommended.level is not None and decided.level > recommended.level:
+        return False
+    if decided.action is Action.DE_ESCALATE and (
+        last_level is None or decided.level is None or decided.level >= last_level
+    ):
+        return False
+    return _boldness(decided) <= _boldness(recommended)
+
+
+def _boldness(decision: Decision) -> int:
+    return _CAUTION.index(Action.ENROLL if decision.action is Action.EXPAND else decision.action)

@@ -36,6 +36,7 @@ from trialdomain.events.participant import (
     Transfused,
     VitalSignRecorded,
     Withdrew,
+    check_grade,
 )
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -56,12 +57,37 @@ class SubjectUnknown(CommandRefused):
         self.subject, self.act = subject, act
 
 
+class ConsentMissing(CommandRefused):
+    """Somebody would be enrolled or infused without a consent."""
+
+    def __init__(self, *, subject: str) -> None:
+        super().__init__(f"no consent of {subject} is recorded: record it first")
+        self.subject = subject
+
+
+class GradeNotInTerm(CommandRefused):
+    """A follow-up names a grade that the term of its event does not have."""
+
+    def __init__(self, *, event: str, why: str) -> None:
+        super().__init__(f"event {event}: {why}; correct the grade, or the term of the report")
+        self.event, self.why = event, why
+
+
+class EndBeforeOnset(CommandRefused):
+    """A follow-up ends an event before it began."""
+
+    def __init__(self, *, event: str, ended: ClinicalTime, onset: ClinicalTime) -> None:
+        super().__init__(f"event {event} ended on {ended}, before its onset on {onset}: correct one of the dates")
+        self.event, self.ended, self.onset = event, ended, onset
+
+
 class NotEligible(CommandRefused):
     """Somebody does not meet, or has not answered, what is due by now."""
 
     def __init__(self, *, subject: str, reasons: Sequence[CriterionAssessment]) -> None:
         listed = "; ".join(f"{one.criterion} {one.status.value}: {one.why}" for one in reasons)
-        super().__init__(f"{subject} has {len(reasons)} criteria that are not met or not answered: {listed}")
+        count = "1 criterion that is" if len(reasons) == 1 else f"{len(reasons)} criteria that are"
+        super().__init__(f"{subject} has {count} not met or not answered: {listed}")
         self.subject, self.reasons = subject, tuple(reasons)
 
 
@@ -78,7 +104,7 @@ class TreatmentWithdrawn(CommandRefused):
     """Somebody who withdrew would be enrolled or infused."""
 
     def __init__(self, *, subject: str, on: ClinicalTime) -> None:
-        super().__init__(f"{subject} withdrew on {on}: neither enrollment nor infusion follows; void it if it is wrong")
+        super().__init__(f"{subject} left on {on}: neither enrollment nor infusion follows; void it if it is wrong")
         self.subject, self.on = subject, on
 
 
@@ -94,7 +120,7 @@ class NotScreened(CommandRefused):
     """Somebody would be enrolled without a screening."""
 
     def __init__(self, *, subject: str) -> None:
-        super().__init__(f"{subject} has not been screened: record the screening before the enrollment")
+        super().__init__(f"{subject} was not screened by then: record the screening before the enrollment")
         self.subject = subject
 
 
@@ -110,7 +136,7 @@ class NotEnrolled(CommandRefused):
     """Somebody would be infused who was not enrolled."""
 
     def __init__(self, *, subject: str) -> None:
-        super().__init__(f"{subject} is not enrolled: record the enrollment before the infusion")
+        super().__init__(f"{subject} was not enrolled by then: record the enrollment before the infusion")
         self.subject = subject
 
 
@@ -174,19 +200,24 @@ class Participant:
     """By which conduct is judged; None asks for no criteria."""
     consent: Consented | None = None
     screened_on: ClinicalTime | None = None
+    enrolled_on: ClinicalTime | None = None
     assigned_level: int | None = None
     infusion: Infused | None = None
     """The first one."""
     infusions: int = 0
-    events: set[str] = attrs.Factory(set)
-    """The ids of the adverse events that were reported."""
+    events: dict[str, AdverseEventReported] = attrs.Factory(dict)
+    """The adverse events that were reported, by their ids."""
+    latest: dict[str, AdverseEventFollowedUp] = attrs.Factory(dict)
+    """The follow-up of each that was recorded last."""
+    left_on: ClinicalTime | None = None
+    """When they were lost, or completed."""
     died_on: ClinicalTime | None = None
     withdrew_on: ClinicalTime | None = None
     """From whatever it was: withdrawal from follow-up ends treatment as well."""
     facts: list[ParticipantFact] = attrs.Factory(list)
     """Every current fact, so that the same act twice is told from a second one."""
 
-    def apply(self, entry: Recorded[ParticipantFact]) -> None:
+    def apply(self, entry: Recorded[ParticipantFact]) -> None:  # noqa: C901 - a line for each kind of fact
         """Fold one more current entry. No rule is checked here: it has happened."""
         fact = entry.fact
         self.facts.append(fact)
@@ -195,28 +226,31 @@ class Participant:
                 self.consent = fact
             case Screened(on=on):
                 self.screened_on = on
-            case Enrolled(level=level) | LevelReassigned(to_level=level):
+            case Enrolled(on=on, level=level):
+                self.enrolled_on, self.assigned_level = on, level
+            case LevelReassigned(to_level=level):
                 self.assigned_level = level
             case Infused():
                 self.infusion = self.infusion or fact
                 self.infusions += 1
             case AdverseEventReported(event=event):
-                self.events.add(event)
+                self.events[event] = fact
+            case AdverseEventFollowedUp(event=event):
+                self.latest[event] = fact
+            case LostToFollowUp(on=on) | CompletedFollowUp(on=on):
+                self.left_on = on
             case Died(on=on):
                 self.died_on = on
             case Withdrew(on=on):
                 self.withdrew_on = on
             case (
-                AdverseEventFollowedUp()
-                | AntiInfectiveGiven()
+                AntiInfectiveGiven()
                 | ChemotherapyGiven()
                 | ChemotherapyStarted()
-                | CompletedFollowUp()
                 | ConcomitantMedicationGiven()
                 | CriteriaAnswered()
                 | DltWindowAssessed()
                 | LabRecorded()
-                | LostToFollowUp()
                 | NewTherapyStarted()
                 | ParticipantEntryVoided()
                 | Relapsed()
@@ -256,16 +290,22 @@ class Participant:
             also: what else stands against it: the trial's reasons, and the cohort's.
             deviation: why it happened against a rule, if it did.
         """
-        self._consent("an enrollment")
+        self._known_subject("an enrollment")
         if fact in self.facts:
             return []
         allow(chain(self._against_enrollment(fact), also), deviation)
         return [fact]
 
     def _against_enrollment(self, fact: Enrolled) -> Iterator[CommandRefused]:
+        if self.consent is None:
+            yield ConsentMissing(subject=self.subject)
+        elif fact.on.precedes(self.consent.signed_on):
+            yield ConsentLate(signed_on=self.consent.signed_on, procedure="enrollment", on=fact.on)
         if self.assigned_level is not None:
             yield AlreadyEnrolled(subject=self.subject, level=self.assigned_level)
-        if self.screened_on is None:
+        if self.infusion is not None:
+            yield AlreadyInfused(subject=self.subject, started_at=self.infusion.started_at)
+        if self.screened_on is None or fact.on.precedes(self.screened_on):
             yield NotScreened(subject=self.subject)
         yield from self._ended(fact.on)
         yield from self._unmet(Gate.SCREENING, on=fact.on.last)
@@ -280,14 +320,16 @@ class Participant:
             also: what else stands against it: the trial's reasons, and the level's.
             deviation: why it happened against a rule, if it did.
         """
-        self._consent("an infusion")
+        self._known_subject("an infusion")
         if fact in self.facts:
             return []
         allow(chain(self._against_infusion(fact), also), deviation)
         return [fact]
 
     def _against_infusion(self, fact: Infused) -> Iterator[CommandRefused]:
-        if self.assigned_level is None:
+        if self.consent is None:
+            yield ConsentMissing(subject=self.subject)
+        if self.assigned_level is None or (self.enrolled_on and fact.started_at.precedes(self.enrolled_on)):
             yield NotEnrolled(subject=self.subject)
         most = 1 if self.protocol is None else self.protocol.administrations
         if self.infusion is not None and most is not None and self.infusions >= most:
@@ -295,13 +337,13 @@ class Participant:
         yield from self._ended(fact.started_at)
         if self.assigned_level is not None and fact.level != self.assigned_level:
             yield LevelNotAssigned(subject=self.subject, assigned=self.assigned_level, given=fact.level)
-        started = any(isinstance(one, ChemotherapyStarted) for one in self.facts)
+        started = any(isinstance(one, ChemotherapyStarted | ChemotherapyGiven) for one in self.facts)
         gates = (Gate.CHEMOTHERAPY, Gate.INFUSION) if started else (Gate.INFUSION,)
         yield from self._unmet(*gates, on=fact.started_at.last)
 
     def reassign(self, fact: LevelReassigned) -> Sequence[ParticipantFact]:
         """Send somebody who is not infused yet to another level."""
-        self._consent("a reassignment")
+        self._known_subject("a reassignment")
         if fact in self.facts:
             return []
         if self.assigned_level is None:
@@ -310,12 +352,15 @@ class Participant:
             raise AlreadyInfused(subject=self.subject, started_at=self.infusion.started_at)
         if fact.from_level != self.assigned_level:
             raise LevelNotAssigned(subject=self.subject, assigned=self.assigned_level, given=fact.from_level)
+        allow(self._ended(fact.on), None)
         return [fact]
 
     def _ended(self, when: ClinicalTime) -> Iterator[CommandRefused]:
         """Yield what ended treatment before a day: a withdrawal, of whatever scope, or the death."""
         if self.withdrew_on is not None and self.withdrew_on.first <= when.last:
             yield TreatmentWithdrawn(subject=self.subject, on=self.withdrew_on)
+        if self.left_on is not None and self.left_on.first <= when.last:
+            yield TreatmentWithdrawn(subject=self.subject, on=self.left_on)
         if self.died_on is not None and self.died_on.precedes(when):
             yield AfterDeath(subject=self.subject, when=when, died_on=self.died_on)
 
@@ -334,25 +379,45 @@ class Participant:
 
     def report_adverse_event(self, fact: AdverseEventReported) -> Sequence[ParticipantFact]:
         """Record the first report of an event; a fatal one brings the death with it."""
-        self._consent("an adverse event")
+        self._known_subject("an adverse event")
         if fact in self.facts:
             return []
         if fact.event in self.events:
             raise EventKnown(subject=self.subject, event=fact.event)
-        fatal = fact.grade == FATAL_GRADE or fact.outcome is Outcome.FATAL
-        return [*self._unless_known(fact), *self._death(fact.event, fact.ended or fact.onset, fatal=fatal)]
+        return [*self._unless_known(fact), *self.death_of(fact)]
 
     def follow_up_adverse_event(self, fact: AdverseEventFollowedUp) -> Sequence[ParticipantFact]:
         """Record what is new about an event that was reported; a fatal end brings the death with it."""
-        self._consent("a follow-up")
-        if fact.event not in self.events:
+        self._known_subject("a follow-up")
+        report = self.events.get(fact.event)
+        if report is None:
             raise EventUnknown(subject=self.subject, event=fact.event)
+        if self.latest.get(fact.event) == fact:
+            return []
+        if fact.grade is not None:
+            self._refuse_grade(report, fact.grade)
+        if fact.ended is not None and fact.ended.precedes(report.onset):
+            raise EndBeforeOnset(event=fact.event, ended=fact.ended, onset=report.onset)
+        judgement_alone = fact.grade is None and fact.ended is None and fact.outcome is None
+        if not judgement_alone:
+            self._refuse_after_death(fact.on)
+        return [fact, *self.death_of(fact)]
+
+    def _refuse_grade(self, report: AdverseEventReported, grade: int) -> None:
+        try:
+            check_grade(report.term, grade, version=report.ctcae_version)
+        except ValueError as error:
+            raise GradeNotInTerm(event=report.event, why=str(error)) from None
+
+    def death_of(self, fact: AdverseEventReported | AdverseEventFollowedUp) -> Sequence[ParticipantFact]:
+        """Give the death that a fatal event brings with it, where it is not known yet."""
         fatal = fact.grade == FATAL_GRADE or fact.outcome is Outcome.FATAL
-        return [*self._unless_known(fact), *self._death(fact.event, fact.ended or fact.on, fatal=fatal)]
+        since = fact.onset if isinstance(fact, AdverseEventReported) else fact.on
+        return [Died(on=fact.ended or since, event=fact.event)] if fatal and self.died_on is None else []
 
     def die(self, fact: Died) -> Sequence[ParticipantFact]:
         """Record a death; refuse a second one, and one for an event that was not reported."""
-        self._consent("a death")
+        self._known_subject("a death")
         if fact in self.facts:
             return []
         if self.died_on is not None:
@@ -363,21 +428,27 @@ class Participant:
 
     def observe(self, fact: ParticipantFact) -> Sequence[ParticipantFact]:
         """Record something observed; refuse what came after the death."""
-        self._consent("an observation")
+        self._known_subject("an observation")
         return self._unless_known(fact)
-
-    def _death(self, event: str, on: ClinicalTime, *, fatal: bool) -> Sequence[ParticipantFact]:
-        return [Died(on=on, event=event)] if fatal and self.died_on is None else []
 
     def _consent(self, act: str) -> Consented:
         if self.consent is None:
             raise SubjectUnknown(subject=self.subject, act=act)
         return self.consent
 
+    def _known_subject(self, act: str) -> None:
+        """Refuse a subject unknown to the trial; of anybody else, what happened is recorded."""
+        if not self.facts:
+            raise SubjectUnknown(subject=self.subject, act=act)
+
     def _unless_known(self, fact: ParticipantFact) -> Sequence[ParticipantFact]:
         if fact in self.facts:
             return []
         when = happened(fact)
-        if self.died_on is not None and when is not None and self.died_on.precedes(when):
-            raise AfterDeath(subject=self.subject, when=when, died_on=self.died_on)
+        if when is not None and not isinstance(fact, DltWindowAssessed):
+            self._refuse_after_death(when)
         return [fact]
+
+    def _refuse_after_death(self, when: ClinicalTime) -> None:
+        if self.died_on is not None and self.died_on.precedes(when):
+            raise AfterDeath(subject=self.subject, when=when, died_on=self.died_on)

@@ -1,11 +1,14 @@
 """The trial: the protocol in force, and who acts in it."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import assert_never
 
 import attrs
 
+from trialdomain.designs.walk import COMPLETE
 from trialdomain.errors import CommandRefused
+from trialdomain.events.basis import Basis
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import (
     MtdDeclared,
@@ -107,6 +110,8 @@ class Trial:
     protocol: TrialProtocol | None = None
     versions: dict[str, TrialProtocol] = attrs.Factory(dict)
     """Every version of the protocol that was ever in force, by its name."""
+    effective_on: date = date.min
+    """The day from which the last amendment was in force."""
     software: str | None = None
     suspension: RecruitmentSuspended | None = None
     closing: TrialClosed | None = None
@@ -119,6 +124,8 @@ class Trial:
             case TrialRegistered(protocol=protocol) | ProtocolAmended(protocol=protocol):
                 self.protocol = protocol
                 self.versions[protocol.version] = protocol
+                if isinstance(entry.fact, ProtocolAmended):
+                    self.effective_on = entry.fact.effective_on
             case UserRegistered():
                 self.users[entry.fact.user] = entry.fact
             case SoftwareChanged(version=version):
@@ -189,7 +196,9 @@ class Trial:
             raise AmendmentUnusable(why=f"version {new.version} was in force before; give it a version of its own")
         if len(new.levels) < len(old.levels):
             raise AmendmentUnusable(why=f"it has {len(new.levels)} dose levels, fewer than {len(old.levels)}")
-        if any(level > len(new.levels) for level in fact.reopens):
+        if fact.effective_on < self.effective_on:
+            raise AmendmentUnusable(why=f"it takes effect on {fact.effective_on}, the last one on {self.effective_on}")
+        if any(not 1 <= level <= len(new.levels) for level in fact.reopens):
             raise AmendmentUnusable(why=f"it reopens levels {list(fact.reopens)}, and has {len(new.levels)}")
         return [fact]
 
@@ -202,7 +211,17 @@ class Trial:
                 raise MtdNotGiven(status=mtd.status, wanted=f"level {level} as the MTD")
             case MtdNotEstablished(why=NotEstablished.NONE_TOLERATED) if mtd.status is not MtdStatus.NONE_TOLERATED:
                 raise MtdNotGiven(status=mtd.status, wanted="that no level is tolerated")
+            case MtdNotEstablished(why=NotEstablished.RECRUITMENT_ENDED) if self.closing is None:
+                raise MtdNotGiven(status=mtd.status, wanted="that recruitment has ended, while it goes on,")
+            case MtdNotEstablished(candidate=level) if level is not None and not _is_candidate(level, fact.basis):
+                raise MtdNotGiven(status=mtd.status, wanted=f"level {level} as a candidate, without 6 and 1/6 at most,")
             case MtdNotEstablished() if mtd.status is MtdStatus.ESTABLISHED:
                 raise MtdNotGiven(status=mtd.status, wanted="that there is no MTD")
             case _:
                 return [fact]
+
+
+def _is_candidate(level: int, basis: Basis) -> bool:
+    """Say whether the registry's words would allow a level: DLT in no more than 1/6 of at least 6 evaluable."""
+    tally = next((tally for tally in basis.tallies if tally.level == level), None)
+    return tally is not None and tally.evaluable >= COMPLETE and tally.dlts * COMPLETE <= tally.evaluable

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import attrs
 
 from trialdomain.errors import InputInvalid
+from trialdomain.storage.codec import FactUnstorable, made_of
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.text import FreeText
 from trialdomain.values.unit import UCUM, ucum
@@ -28,13 +29,28 @@ def make(kind: type[F], /, **given: object) -> F:
     """Make a fact from what a caller gave: dates and texts become clinical times, spellings become units.
 
     Raises:
-        FactMalformed: the fact's own validation refuses it.
+        FactMalformed: the fact's own validation refuses it, or a value is of the wrong kind.
     """
     try:
-        return kind(**{name: _coerced(kind, name, value) for name, value in given.items()})
-    except (ValueError, TypeError, InvalidOperation) as error:
-        # attrs puts the attribute and the validator behind the sentence
-        raise FactMalformed(kind=kind.__name__, why=str(error.args[0] if error.args else error)[:400]) from None
+        return made_of(kind, {name: _coerced(kind, name, value) for name, value in given.items()})
+    except FactUnstorable as error:
+        raise FactMalformed(kind=kind.__name__, why=error.why) from None
+    except ValueError as error:
+        raise FactMalformed(kind=kind.__name__, why=str(error)[:400]) from None
+
+
+def free_text(what: str, text: str | None) -> FreeText | None:
+    """Make a free text, or none.
+
+    Raises:
+        FactMalformed: it is blank, or no text.
+    """
+    if text is None:
+        return None
+    try:
+        return made_of(FreeText, {"plain": text})
+    except FactUnstorable as error:
+        raise FactMalformed(kind=what, why=error.why) from None
 
 
 def remake(fact: F, changes: Mapping[str, object]) -> F:
@@ -56,14 +72,23 @@ def _coerced(kind: type, name: str, value: object) -> object:
     if ClinicalTime in wanted and isinstance(value, str | date | datetime):
         return ClinicalTime.of(value)
     if FreeText in wanted and isinstance(value, str):
-        return FreeText.of(value)
+        return {"plain": value}
+    if Decimal in wanted and isinstance(value, float):
+        raise ValueError(f"{name} {value} is a binary float: write a decimal, such as '{value}'")
     if Decimal in wanted and isinstance(value, int | str) and not isinstance(value, bool):
-        return Decimal(value)
+        return _decimal(name, value)
     if isinstance(value, str) and _metadata(kind, name).get(UCUM):
         return ucum(value)
     if tuple in wanted and isinstance(value, list):
         return tuple(value)
     return value
+
+
+def _decimal(name: str, value: int | str) -> Decimal:
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"{name} {str(value)[:40]!r} is no number") from None
 
 
 @cache

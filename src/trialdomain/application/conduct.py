@@ -1,15 +1,16 @@
 """How every use case runs: decide on what is known now, seal, append, and decide again when something moved."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import attrs
 
+from trialdomain.application.coercion import make
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.errors import CommandRefused
-from trialdomain.events.recorded import Entry, Fact, Meta
+from trialdomain.events.recorded import Entry, Meta
 from trialdomain.events.trial import TrialRegistered, UserRegistered
 from trialdomain.storage.codec import fingerprint, utc
 from trialdomain.storage.mapper import StoredEvent, entry_of, stored_of
@@ -40,6 +41,14 @@ class User:
     name: str
     role: Role
     organization: str
+
+    def introduced(self) -> UserRegistered:
+        """Give the fact that says who this is.
+
+        Raises:
+            FactMalformed: the id is no code, a name is blank, or the role is none.
+        """
+        return make(UserRegistered, user=self.id, name=self.name, role=self.role, organization=self.organization)
 
 
 @attrs.frozen
@@ -79,9 +88,7 @@ class Conduct:
 
     def _sealed(self, view: View, drafts: Drafts, command: Command) -> list[StoredEvent]:
         """Put drafts into their envelopes, after who acts with which software where that is new."""
-        user = UserRegistered(
-            user=self.user.id, name=self.user.name, role=self.user.role, organization=self.user.organization
-        )
+        user = self.user.introduced()
         introduced = drafts_in(
             trial_stream(self.trial), view.trial.introduce(user, software=__version__) if drafts else []
         )
@@ -114,14 +121,19 @@ class Conduct:
         return [entry_of(stored) for stored in self.recorder.in_log_order(self.trial, after=first - 1, until=last)]
 
     def today(self, view: View) -> date:
-        """Give the calendar day at the site."""
-        zone = view.protocol.zone
-        return self.clock().astimezone(ZoneInfo(zone) if zone else None).date()
+        """Give the calendar day at the site; a clock that went back does not make what is known unknown."""
+        zone = ZoneInfo(view.protocol.zone) if view.protocol.zone else UTC
+        moments = [self.clock(), view.last_recorded()]
+        return max(moment.astimezone(zone).date() for moment in moments if moment is not None)
 
 
-def refuse_future(fact: Fact, today: date) -> None:
-    """Refuse a fact with a date that has not come yet."""
-    for field in attrs.fields(type(fact)):
-        when = getattr(fact, field.name)
-        if isinstance(when, ClinicalTime) and when.first > today:
-            raise InTheFuture(when=when, today=today)
+def refuse_future(fact: object, today: date) -> None:
+    """Refuse a fact with a date, of its own or of a part of it, that has not come yet."""
+    for field in attrs.fields(type(fact)):  # type: ignore[arg-type]  # every fact, and every part, is an attrs class
+        value = getattr(fact, field.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, ClinicalTime):
+                if part.first > today:
+                    raise InTheFuture(when=part, today=today)
+            elif attrs.has(type(part)):
+                refuse_future(part, today)

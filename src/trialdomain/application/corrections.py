@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+
+import attrs
 
 from trialdomain.application.coercion import FactMalformed, remake
 from trialdomain.application.settlement import settle
-from trialdomain.application.view import Drafts, View
+from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.errors import CommandRefused
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.cohort import CohortEntryVoided
-from trialdomain.events.entries import require_current
+from trialdomain.events.entries import current_entries, require_current
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
 from trialdomain.events.recorded import Draft, Entry, Fact, Recorded
 from trialdomain.events.trial import TrialEntryVoided, TrialRegistered
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.ctcae import known_term
 from trialdomain.values.ids import level_of, subject_of
 from trialdomain.values.reason import check_reason
 
@@ -29,6 +32,14 @@ class NeverCorrected(CommandRefused):
         self.entry, self.act = entry, act
 
 
+class EntryOfAnotherTrial(CommandRefused):
+    """An entry would be corrected or voided at the desk of another trial."""
+
+    def __init__(self, *, entry: Entry, trial: str) -> None:
+        super().__init__(f"position {entry.position} is an entry of trial {entry.trial}: act in that one, not {trial}")
+        self.entry, self.trial = entry, trial
+
+
 def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: str, on: date) -> Drafts:
     """Restate an entry with some fields changed; what is already so drafts nothing.
 
@@ -42,12 +53,17 @@ def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: 
     """
     check_reason(reason)
     current = _current(view, entry, act="corrected")
-    fact = remake(current.fact, changes)
+    fact = view.localized(remake(current.fact, changes))
+    _check_levels(view, fact)
     if fact == current.fact:
         return []
-    _keep_follow_ups(view, current, fact)
+    if isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
+        fact = _checked_event(view, current, fact)
+    if isinstance(current.fact, TrialRegistered) and isinstance(fact, TrialRegistered):
+        _keep_trial(current.fact.protocol, fact.protocol)
     drafts: Drafts = [Draft(stream=entry.stream, fact=fact, corrects=current.version, reason=reason)]
-    return drafts + _settled(view, drafts, current, on=on)
+    drafts += _death(view, current, fact)
+    return drafts + _settled(view, drafts, current.fact, fact, on=on)
 
 
 def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
@@ -63,10 +79,12 @@ def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
     if isinstance(current.fact, TrialRegistered):
         raise NeverCorrected(entry=entry, act="voided")
     drafts: Drafts = [Draft(stream=entry.stream, fact=_void_of(entry), reason=reason)]
-    return drafts + _settled(view, drafts, current, on=on)
+    return drafts + _settled(view, drafts, current.fact, on=on)
 
 
 def _current(view: View, entry: Entry, *, act: str) -> Recorded[Fact]:
+    if entry.trial != view.id or entry.stream.partition("/")[0] != view.id:
+        raise EntryOfAnotherTrial(entry=entry, trial=view.id)
     if isinstance(entry.fact, AccessRefused):
         raise NeverCorrected(entry=entry, act=act)
     return require_current(view.entries(entry.stream), stream=entry.stream, version=entry.version)
@@ -80,17 +98,56 @@ def _void_of(entry: Entry) -> Fact:
     return TrialEntryVoided(version=entry.version)
 
 
-def _settled(view: View, drafts: Drafts, entry: Recorded[Any], *, on: date) -> Drafts:
-    subject = subject_of(entry.stream) or getattr(entry.fact, "subject", None)
-    return [] if subject is None else settle(view, drafts, about=subject, on=on)
+def _settled(view: View, drafts: Drafts, *facts: Fact, on: date) -> Drafts:
+    """Settle for whom the entry is about, before and after; for everybody where it names nobody."""
+    subject = subject_of(drafts[0].stream)
+    named = {subject} if subject else {getattr(fact, "subject", None) for fact in facts}
+    return settle(view, drafts, about=None if None in named else {str(name) for name in named}, on=on)
 
 
-def _keep_follow_ups(view: View, current: Recorded[Fact], fact: Fact) -> None:
-    """Refuse a correction that would cut follow-ups off from the event that they follow."""
+def _check_levels(view: View, fact: Fact) -> None:
+    """Refuse a dose level that the protocol does not have."""
+    for field in ("level", "from_level", "to_level"):
+        level = getattr(fact, field, None)
+        if isinstance(level, int) and level > len(view.protocol.levels):
+            count = len(view.protocol.levels)
+            raise FactMalformed(
+                kind=type(fact).__name__, why=f"there is no dose level {level}: the protocol has {count}"
+            )
+
+
+def _keep_trial(old: TrialProtocol, new: TrialProtocol) -> None:
+    if new.trial != old.trial or len(new.levels) < len(old.levels):
+        raise FactMalformed(kind="TrialRegistered", why="a correction keeps the trial's code, and every dose level")
+
+
+def _checked_event(
+    view: View, current: Recorded[Fact], fact: AdverseEventReported | AdverseEventFollowedUp
+) -> AdverseEventReported | AdverseEventFollowedUp:
+    """Keep reports and follow-ups joined by their ids, and a term with its code."""
+    others = [e.fact for e in current_entries(view.entries(current.stream)) if e.version != current.version]
+    reported = {other.event for other in others if isinstance(other, AdverseEventReported)}
+    if isinstance(fact, AdverseEventFollowedUp):
+        if fact.event not in reported:
+            raise FactMalformed(kind="AdverseEventFollowedUp", why=f"there is no adverse event {fact.event}")
+        return fact
     old = current.fact
-    if isinstance(old, AdverseEventReported) and isinstance(fact, AdverseEventReported) and fact.event != old.event:
-        followed = [e for e in view.entries(current.stream) if isinstance(e.fact, AdverseEventFollowedUp)]
-        if any(entry.fact.event == old.event for entry in followed if isinstance(entry.fact, AdverseEventFollowedUp)):
+    if isinstance(old, AdverseEventReported) and fact.event != old.event:
+        if fact.event in reported:
+            raise FactMalformed(kind="AdverseEventReported", why=f"there is an adverse event {fact.event} already")
+        if any(isinstance(other, AdverseEventFollowedUp) and other.event == old.event for other in others):
             raise FactMalformed(
                 kind="AdverseEventReported", why=f"follow-ups name event {old.event}: void it, and record it anew"
             )
+    if isinstance(old, AdverseEventReported) and fact.term != old.term:
+        known = known_term(fact.term, version=fact.ctcae_version)
+        return attrs.evolve(fact, ctcae_code=known.code if known else None, unchecked=known is None)
+    return fact
+
+
+def _death(view: View, current: Recorded[Fact], fact: Fact) -> Drafts:
+    """Record the death that a corrected event brings with it, as its report would have."""
+    subject = subject_of(current.stream)
+    if subject is None or not isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
+        return []
+    return drafts_in(current.stream, view.participant(subject).death_of(fact), caused_by=current.ref)

@@ -5,10 +5,12 @@ from datetime import date
 
 from trialdomain.aggregates.trial import RecruitmentIsFull
 from trialdomain.application.view import View
+from trialdomain.designs.stagger import held_until
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
 from trialdomain.projections.dlt_counts import dlt_counts
 from trialdomain.projections.escalation import Escalation, escalation
+from trialdomain.rules.dose_received import level_received
 from trialdomain.values.decision import Action, Code, Decision
 
 
@@ -49,6 +51,23 @@ class StaggerNotKept(CommandRefused):
         self.level, self.until = level, until
 
 
+class DoseNotOfLevel(CommandRefused):
+    """An amount would be given that belongs to another level than the one that is meant, or to none."""
+
+    def __init__(self, *, level: int, received: int | None) -> None:
+        belongs = "no dose level" if received is None else f"level {received}"
+        super().__init__(f"the amount belongs to {belongs}, but level {level} is meant: correct one of them")
+        self.level, self.received = level, received
+
+
+class SlotNotHeld(CommandRefused):
+    """Somebody would be infused at a level where they hold no slot."""
+
+    def __init__(self, *, subject: str, level: int) -> None:
+        super().__init__(f"{subject} holds no slot at level {level}: reassign to the level in turn first")
+        self.subject, self.level = subject, level
+
+
 def escalation_state(view: View, *, on: date) -> Escalation:
     """Ask the design, on what the view has read.
 
@@ -66,7 +85,7 @@ def against_enrollment_at(state: Escalation, level: int) -> Iterator[CommandRefu
     """Yield each rule of the design that an enrollment at a level would break."""
     decision = state.decision
     because = decision.because and decision.because.code
-    pending = decision.action is Action.WAIT and because is Code.OUTCOMES_PENDING
+    pending = decision.action is Action.WAIT and because in {Code.OUTCOMES_PENDING, Code.UNASSIGNED_DLT}
     if state.held or decision.level is None or (pending and state.level_in_turn == decision.level):
         yield NobodyInTurn(decision=decision, held=state.held)
     elif level != state.level_in_turn:
@@ -84,12 +103,20 @@ def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
         yield RecruitmentIsFull(infused=taken, most=most)
 
 
-def against_infusion_at(state: Escalation, fact: Infused) -> Iterator[CommandRefused]:
-    """Yield each rule of the design that an infusion would break."""
+def against_infusion_at(view: View, state: Escalation, subject: str, fact: Infused) -> Iterator[CommandRefused]:
+    """Yield each rule of the design, and of the cohort, that an infusion would break."""
     if fact.level != state.level_in_turn or fact.level in state.decision.closed_levels:
         yield _not_in_turn(state, fact.level)
-    until = state.not_before
-    if until is not None and fact.level == state.level_in_turn and fact.started_at.last < until:
+    member = view.cohorts()[fact.level].members.get(subject)
+    if member is None or not member.holds:
+        yield SlotNotHeld(subject=subject, level=fact.level)
+    received = level_received(fact, view.protocol)
+    if received != fact.level:
+        yield DoseNotOfLevel(level=fact.level, received=received)
+    day = fact.started_at.first
+    before = [m.infused_on.first for m in state.counts.members if m.infused_on and m.level == fact.level]
+    until = held_until([one for one in before if one <= day], view.protocol.stagger)
+    if until is not None and day < until:
         yield StaggerNotKept(level=fact.level, until=until)
 
 

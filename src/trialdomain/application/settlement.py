@@ -1,12 +1,12 @@
 """What cohorts learn from a change in a participant's record, in the same transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 from trialdomain.aggregates.cohort import MemberNow
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.designs.walk import below_closing
-from trialdomain.events.cohort import DltAttributed
+from trialdomain.events.cohort import DltAttributed, Release
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
     AdverseEventReported,
@@ -46,17 +46,23 @@ _COUNTED = (
 """The kinds of facts that can change a count; laboratory results do where the protocol counts cytopenias."""
 
 
-def may_change_counts(facts: Sequence[ParticipantFact], protocol: TrialProtocol) -> bool:
+def may_change_counts(facts: Sequence[ParticipantFact], versions: Iterable[TrialProtocol]) -> bool:
     """Say whether cohorts may have to learn something from facts, so that most observations cost nothing more."""
-    cytopenia = protocol.dlt is not None and protocol.dlt.cytopenia is not None
+    cytopenia = any(protocol.dlt is not None and protocol.dlt.cytopenia is not None for protocol in versions)
     return any(isinstance(fact, _COUNTED) and (cytopenia or not isinstance(fact, LabRecorded)) for fact in facts)
 
 
-def settle(view: View, drafts: Drafts, *, about: str, on: date) -> Drafts:
-    """Compare what the casebook will say of a participant with what the cohorts know, and draft the difference.
+def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: date) -> Drafts:
+    """Compare what the casebook will say with what the cohorts know, and draft the difference.
 
     The one place where slots, DLTs, evaluations and closings follow from a participant's record: for reports,
     follow-ups, corrections and voids alike.
+
+    Args:
+        view: the trial as it was read.
+        drafts: what is about to be recorded; the first of them causes the rest.
+        about: the participants whose record changes; None for everybody.
+        on: the day at the site.
     """
     if view.protocol.dlt is None or not drafts:
         return []
@@ -64,18 +70,27 @@ def settle(view: View, drafts: Drafts, *, about: str, on: date) -> Drafts:
     counts = dlt_counts(book, on=on)
     still_open = len(below_closing(counts.tallies))
     final = min((closing.level for closing in final_closings(book)), default=len(counts.tallies) + 1)
-    at_level = next((member.level for member in counts.members if member.subject == about), None)
+    levels = {member.subject: member.level for member in (*counts.members, *counts.unassigned)}
     settled: Drafts = []
     for level, cohort in view.cohorts(following=drafts).items():
+        here = {member.subject: _now_of(member) for member in counts.members if member.level == level}
+        waiting = {subject for subject, now in here.items() if not now.infused}
         facts = cohort.settle(
-            {member.subject: _now_of(member) for member in counts.members if member.level == level},
-            about=about,
-            elsewhere=at_level not in {None, level},
+            here,
+            about=sorted({*here, *cohort.members} if about is None else {*about, *waiting}),
+            gone={subject: _why_gone(subject, levels) for subject in cohort.members},
             closed=level > still_open,
             final=level >= final,
         )
         settled += drafts_in(cohort_stream(view.id, level), facts, caused_by=view.ref(drafts[0]))
     return settled + _suspended(view, drafts, on=on)
+
+
+def _why_gone(subject: str, levels: Mapping[str, int | None]) -> Release:
+    """Say why somebody whom the casebook does not put at a level gave their slot there back."""
+    if subject not in levels:
+        return Release.WITHDRAWN
+    return Release.NOT_EVALUABLE if levels[subject] is None else Release.REASSIGNED
 
 
 def _suspended(view: View, drafts: Drafts, *, on: date) -> Drafts:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
@@ -35,8 +36,8 @@ class Trials:
         self._recorder, self._clock, self._new_id = recorder, clock, new_id
 
     @classmethod
-    def open(cls, address: str, *, clock: Clock = _now, new_id: Callable[[], str] = _new_id) -> "Trials":
-        """Open ``sqlite:///FILE``, made when it does not exist, or ``memory:``.
+    def open(cls, address: str | Path, *, clock: Clock = _now, new_id: Callable[[], str] = _new_id) -> "Trials":
+        """Open ``sqlite:///FILE`` or a path, made when it does not exist, or ``memory:``.
 
         Args:
             address: where the log is.
@@ -46,10 +47,12 @@ class Trials:
         Raises:
             LogUnusable: the file is something else, or from a newer version; it is not touched.
         """
-        scheme, _, path = address.partition(":")
+        if isinstance(address, Path):
+            return cls(SQLiteRecorder(address), clock=clock, new_id=new_id)
+        scheme, _, path = str(address).partition(":")
         if address == "memory:":
             return cls(SQLiteRecorder(MEMORY), clock=clock, new_id=new_id)
-        if scheme == "sqlite" and path.startswith("///") and len(path) > len("///"):
+        if scheme == "sqlite" and path.startswith("///") and path not in {"///", f"///{MEMORY}"}:
             return cls(SQLiteRecorder(path.removeprefix("///")), clock=clock, new_id=new_id)
         raise AddressUnknown(f"{address!r} is no address of a log: write sqlite:///FILE or memory:")
 
@@ -94,7 +97,14 @@ class TrialHandle:
     _new_id: Callable[[], str]
 
     def acting(self, user: User) -> "Desk":
-        """Act in the trial as somebody; each entry says who."""
+        """Act in the trial as somebody; each entry says who.
+
+        Raises:
+            FactMalformed: the user's id is no code, a name is blank, or the role is none.
+        """
+        if not isinstance(user, User):
+            raise InputInvalid(f"{str(user)[:40]!r} is no user: give a User with id, name, role and organization")
+        user.introduced()
         return Desk(Conduct(self.trial, user, self._recorder, self._clock, self._new_id))
 
     def history(self, *, known_at: KnownAt | None = None) -> History:

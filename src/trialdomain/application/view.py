@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo
+
+import attrs
 
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import Participant
@@ -13,6 +16,7 @@ from trialdomain.projections.casebook import Casebook, read_casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import cohort_stream, participant_stream, trial_stream
 
 Drafts: TypeAlias = list[Draft[Fact]]
@@ -23,6 +27,15 @@ def drafts_in(
 ) -> Drafts:
     """Put facts into a stream."""
     return [Draft(stream=stream, fact=fact, caused_by=caused_by, deviation=deviation) for fact in facts]
+
+
+F = TypeVar("F")
+
+
+def _times(fact: object) -> list[tuple[str, ClinicalTime]]:
+    fields = attrs.fields(type(fact))  # type: ignore[arg-type]  # every fact is an attrs class
+    values = ((field.name, getattr(fact, field.name)) for field in fields)
+    return [(name, value) for name, value in values if isinstance(value, ClinicalTime)]
 
 
 class View:
@@ -81,6 +94,19 @@ class View:
             stream = streams.setdefault(draft.stream, [])
             stream.append(self._as_entry(draft, version=len(stream) + 1))
         return read_casebook((entry for stream in streams.values() for entry in stream), on=on)
+
+    def localized(self, fact: F) -> F:
+        """Put every time with an offset into the site's zone, so that its day is the site's day."""
+        zone = self.protocol.zone
+        if zone is None:
+            return fact
+        changed = {name: local for name, value in _times(fact) if (local := value.in_zone(ZoneInfo(zone))) is not value}
+        return attrs.evolve(fact, **changed) if changed else fact  # type: ignore[misc]  # every fact is an attrs class
+
+    def last_recorded(self) -> datetime | None:
+        """Give the time of the last entry: the day never goes back behind it, whatever the clock does."""
+        last = self._recorder.in_log_order(self.id, after=max(0, self.position - 1), until=self.position)
+        return next((entry_of(stored).meta.recorded_at for stored in last), None)
 
     def ref(self, draft: Draft[Any]) -> EntryRef:
         """Name the entry that a draft will become, if it is the first in its stream."""

@@ -82,22 +82,31 @@ def _print(history: History, on: date) -> None:
 
 def _export(arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
+    if file.exists():
+        raise InputInvalid(f"{file} exists already: choose another name")
     with read_log(arguments.log) as log:
         trial = _trial(log, arguments.trial).trial
-        part = file.with_name(f"{file.name}.part")
-        try:
-            if file.exists():
-                raise InputInvalid(f"{file} exists already: choose another name")
-            with part.open("wb") as opened:
+        size = _written(log, trial, file)
+    print(f"{size} entries of trial {trial} are in {file}")
+    return 0
+
+
+def _written(log: Log, trial: str, file: Path) -> int:
+    """Write beside the file, and name it only when it is whole."""
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("xb") as opened:
+            try:
                 size = write_jsonl(log.recorder, trial, opened)
                 opened.flush()
                 os.fsync(opened.fileno())
-            part.rename(file)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise InputInvalid(f"{file} cannot be written: {error.strerror}") from None
-    print(f"{size} entries of trial {trial} are in {file}")
-    return 0
+                part.rename(file)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise InputInvalid(f"{file} cannot be written: {error.strerror}: free the place, or name another") from None
+    return size
 
 
 def _trial(log: Log, named: str | None) -> LoggedTrial:

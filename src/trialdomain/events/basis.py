@@ -22,3 +22,5 @@ class Basis:
     """The last position of the trial that had been read."""
     on: date
     """The calendar day for which windows were judged."""
+    unassigned: tuple[str, ...] = ()
+    """Participants whose dose belongs to no level, and whom the decision therefore names."""

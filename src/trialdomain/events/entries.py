@@ -4,8 +4,8 @@ This is the one place that knows. Aggregates and the casebook fold over what it 
 entry that was withdrawn, and nothing has to be undone.
 """
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Generic, TypeVar
 
 import attrs
 from attrs import AttrsInstance
@@ -31,27 +31,49 @@ class EntryNotCurrent(CommandRefused):
         self.stream, self.version = stream, version
 
 
-def current_entries(entries: Iterable[Recorded[F]]) -> list[Recorded[F]]:
+@attrs.frozen
+class Current(Generic[F]):
+    """The current entries of a stream, in the order in which they, or what they correct, were first recorded."""
+
+    entries: list[Recorded[F]]
+    first_recorded: Mapping[int, int]
+    """By the version of a current entry: the position of the first entry of its chain."""
+    _chains: Mapping[int, tuple[int, ...]]
+
+    def chain_of(self, version: int) -> tuple[int, ...]:
+        """Give the versions of a current entry and of all that it corrects."""
+        return self._chains[version]
+
+
+def current(entries: Iterable[Recorded[F]]) -> Current[F]:
     """Keep the current entries of one stream; a correction stands in the place of what it restates.
 
     A void withdraws its entry with all that the entry corrected, and is kept itself by nobody. Voiding the report of an
     adverse event voids its follow-ups.
     """
     kept: dict[int, Recorded[F]] = {}  # by the version of the entry that was recorded first, in that order
-    first: dict[int, int] = {}  # by version: the first entry of its chain, while the entry is current
+    chains: dict[int, tuple[int, ...]] = {}  # by the version of a current entry: its chain, the first entry first
+    positions: dict[int, int] = {}
     for entry in entries:
+        positions[entry.version] = entry.position
         if isinstance(entry.fact, VOIDS):
-            chain = first.pop(entry.fact.version, None)
-            voided = None if chain is None else kept.pop(chain).fact
+            chain = chains.pop(entry.fact.version, None)
+            voided = None if chain is None else kept.pop(chain[0]).fact
             if isinstance(voided, AdverseEventReported):
                 for version in _follow_ups(kept.values(), voided.event):
-                    del kept[first.pop(version)]
+                    del kept[chains.pop(version)[0]]
             continue
         corrected = entry.meta.corrects
-        chain = entry.version if corrected is None else first.pop(corrected, entry.version)
-        first[entry.version] = chain
-        kept[chain] = entry
-    return list(kept.values())
+        before = () if corrected is None else chains.pop(corrected, ())
+        chains[entry.version] = chain = (*before, entry.version)
+        kept[chain[0]] = entry
+    first_recorded = {version: positions[chain[0]] for version, chain in chains.items()}
+    return Current(list(kept.values()), first_recorded, chains)
+
+
+def current_entries(entries: Iterable[Recorded[F]]) -> list[Recorded[F]]:
+    """Keep the current entries of one stream, and nothing else about them."""
+    return current(entries).entries
 
 
 def _follow_ups(entries: Iterable[Recorded[F]], event: str) -> list[int]:

@@ -212,10 +212,15 @@ class Infused:
     body_weight_kg: Decimal | None = attrs.field(default=None, validator=optional(decimal_number(least=0)))
     started_at: ClinicalTime
     ended_at: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_at"))
-    fraction: Decimal = attrs.field(default=Decimal(1), validator=decimal_number(least=0))
+    fraction: Decimal = attrs.field(default=Decimal(1), validator=decimal_number(least=0, most=1))
     """How much of it was given: 1 is the whole infusion."""
     route: str = attrs.field(default="intravenous", validator=plain_text)
     lot: str | None = attrs.field(default=None, validator=optional(plain_text))
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a start that names no day: the observation window starts on the day of the infusion."""
+        if self.started_at.day is None:
+            raise ValueError(f"started_at {self.started_at} is no day, and the window starts on the day")
 
 
 @attrs.frozen(kw_only=True)

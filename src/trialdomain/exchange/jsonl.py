@@ -20,7 +20,15 @@ from trialdomain.storage.codec import decode
 from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import root
-from trialdomain.values.ids import check_id, cohort_stream, level_of, participant_stream, subject_of, trial_stream
+from trialdomain.values.ids import (
+    access_stream,
+    check_id,
+    cohort_stream,
+    level_of,
+    participant_stream,
+    subject_of,
+    trial_stream,
+)
 
 _LONGEST_LINE = 8 * 1024 * 1024
 _GZIP_HEADER = b"\x1f\x8b"
@@ -214,7 +222,7 @@ def _kind(stream: str) -> str:
     trial = check_id("trial", stream.partition("/")[0])
     if stream == trial_stream(trial):
         return "trial"
-    if stream == f"{trial}/access":
+    if stream == access_stream(trial):
         return "access"
     subject = subject_of(stream)
     if subject is not None and stream == participant_stream(trial, check_id("subject", subject)):

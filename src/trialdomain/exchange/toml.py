@@ -18,6 +18,9 @@ from trialdomain.errors import LogUnusable
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
 
+_NONE = "none"
+"""How a file says that a parameter with a default is not to be set: TOML has no null."""
+
 
 def read_protocol(path: str | Path) -> TrialProtocol:
     """Read a protocol from a TOML file.
@@ -61,7 +64,12 @@ def protocol_to_toml(protocol: TrialProtocol) -> str:
 def _written(value: Any) -> Any:
     if attrs.has(type(value)):
         fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
-        return {name: _written(inner) for name, inner in fields.items() if inner is not None}
+        unset = {field.name for field in attrs.fields(type(value)) if field.default is None}
+        return {
+            name: _NONE if inner is None else _written(inner)
+            for name, inner in fields.items()
+            if inner is not None or name not in unset
+        }
     if isinstance(value, tuple):
         return [_written(inner) for inner in value]
     if isinstance(value, Decimal):
@@ -72,6 +80,8 @@ def _written(value: Any) -> Any:
 def _read(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
     """Read a value of a kind; add what is wrong with it, and go on, so that all of it is found."""
     if get_origin(kind) in {Union, UnionType}:
+        if value == _NONE:
+            return None
         (kind,) = (one for one in get_args(kind) if one is not NoneType)
     if attrs.has(kind):
         return _read_class(kind, value, place, faults)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import groupby
 from typing import Any, TypeVar
 
 import attrs
 
 from trialdomain.events.cohort import EscalationDecided, SlotReleased
-from trialdomain.events.entries import current_entries
+from trialdomain.events.entries import Current, current
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
@@ -34,12 +35,29 @@ F = TypeVar("F")
 _ENDS_OBSERVATION = {WithdrawalScope.FOLLOW_UP, WithdrawalScope.USE_OF_DATA}
 
 
+@attrs.frozen(kw_only=True)
+class Assignment:
+    """A dose level that somebody was sent to."""
+
+    level: int
+    since: int
+    """The position at which that was first recorded."""
+    position: int
+    """The position of the entry that says so now."""
+
+
 @attrs.frozen
 class Case:
     """One participant's current entries, in the order in which they were first recorded."""
 
     subject: str
     entries: Sequence[Recorded[ParticipantFact]]
+    first_recorded: Mapping[int, int] = attrs.field(factory=dict)
+    """By the version of a current entry: the position of what it corrects, or its own."""
+
+    def since(self, entry: Recorded[Any]) -> int:
+        """Give the position at which something was first recorded: a correction keeps the place of what it corrects."""
+        return self.first_recorded.get(entry.version, entry.position)
 
     def of(self, kind: type[F]) -> list[Recorded[F]]:
         """Give the entries of one kind of fact."""
@@ -49,13 +67,13 @@ class Case:
     @property
     def first_infusion(self) -> Recorded[Infused] | None:
         """The administration that opens the observation window."""
-        return min(self.of(Infused), key=lambda e: (e.fact.started_at.first, e.position), default=None)
+        return min(self.of(Infused), key=lambda e: (e.fact.started_at.first, self.since(e)), default=None)
 
     @property
     def adverse_events(self) -> list[AdverseEvent]:
         """Every reported event with its follow-ups."""
         follow_ups = self.of(AdverseEventFollowedUp)
-        return [AdverseEvent.of(report, follow_ups) for report in self.of(AdverseEventReported)]
+        return [AdverseEvent.of(report, follow_ups, self.death) for report in self.of(AdverseEventReported)]
 
     @property
     def window_assessments(self) -> list[Recorded[DltWindowAssessed]]:
@@ -63,12 +81,12 @@ class Case:
         return self.of(DltWindowAssessed)
 
     @property
-    def assignment(self) -> tuple[int, int] | None:
-        """The dose level assigned last, and the position of the entry that says so."""
-        assigned = [(entry.position, entry.fact.level) for entry in self.of(Enrolled)]
-        assigned += [(entry.position, entry.fact.to_level) for entry in self.of(LevelReassigned)]
-        position, level = max(assigned, default=(0, 0))
-        return (level, position) if position else None
+    def assignment(self) -> Assignment | None:
+        """The dose level assigned last."""
+        assigned = [(self.since(entry), entry.position, entry.fact.level) for entry in self.of(Enrolled)]
+        assigned += [(self.since(entry), entry.position, entry.fact.to_level) for entry in self.of(LevelReassigned)]
+        since, position, level = max(assigned, default=(0, 0, 0))
+        return Assignment(level=level, since=since, position=position) if since else None
 
     @property
     def death(self) -> Recorded[Died] | None:
@@ -79,7 +97,7 @@ class Case:
     def left(self) -> LastSeen | None:
         """When observation ended before its planned end, for any reason but death."""
         seen = [
-            LastSeen(entry.fact.on, entry.position)
+            LastSeen(entry.fact.last_contact or entry.fact.on, entry.position)
             for entry in self.of(Withdrew)
             if entry.fact.scope in _ENDS_OBSERVATION
         ]
@@ -127,14 +145,16 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
     cases: list[Case] = []
     cohorts: dict[int, list[Recorded[Any]]] = {}
     reopened: dict[int, int] = {}
+    causes: set[tuple[str, int]] = set()
     for stream, recorded in _by_stream(entries):
         if (subject := subject_of(stream)) is not None:
-            counted = [e for e in recorded if (when := happened(e.fact)) is None or when.first <= on]
-            cases.append(Case(subject, counted))
+            counted = [e for e in recorded.entries if (when := happened(e.fact)) is None or when.first <= on]
+            cases.append(Case(subject, counted, recorded.first_recorded))
+            causes |= {(stream, version) for e in counted for version in recorded.chain_of(e.version)}
         elif (level := level_of(stream)) is not None:
-            cohorts[level] = recorded
+            cohorts[level] = recorded.entries
         else:
-            for entry in recorded:
+            for entry in recorded.entries:
                 if isinstance(entry.fact, TrialRegistered):
                     versions.append((date.min, entry.fact.protocol))
                 elif isinstance(entry.fact, ProtocolAmended) and entry.fact.effective_on <= on:
@@ -145,7 +165,11 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
     versions.sort(key=lambda one: one[0])
     of_cohorts = [(level, entry) for level, found in cohorts.items() for entry in found]
     decisions = [e for _, e in of_cohorts if isinstance(e.fact, EscalationDecided) and e.fact.basis.on <= on]
-    releases = {(level, e.fact.subject): e.position for level, e in of_cohorts if isinstance(e.fact, SlotReleased)}
+    releases = {
+        (level, entry.fact.subject): entry.position
+        for level, entry in of_cohorts
+        if isinstance(entry.fact, SlotReleased) and _stands(entry, causes)
+    }
     return Casebook(
         protocol=versions[-1][1],
         versions=versions,
@@ -157,14 +181,12 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
     )
 
 
-def _by_stream(entries: Iterable[Recorded[Any]]) -> Iterator[tuple[str, list[Recorded[Any]]]]:
-    stream: str | None = None
-    recorded: list[Recorded[Any]] = []
-    for entry in entries:
-        if entry.stream != stream:
-            if stream is not None:
-                yield stream, current_entries(recorded)
-            stream, recorded = entry.stream, []
-        recorded.append(entry)
-    if stream is not None:
-        yield stream, current_entries(recorded)
+def _stands(entry: Recorded[Any], causes: set[tuple[str, int]]) -> bool:
+    """Say whether what caused an entry still counts; without a cause it stands by itself."""
+    cause = entry.meta.caused_by
+    return cause is None or subject_of(cause.stream) is None or (cause.stream, cause.version) in causes
+
+
+def _by_stream(entries: Iterable[Recorded[Any]]) -> Iterator[tuple[str, Current[Any]]]:
+    for stream, recorded in groupby(entries, key=lambda entry: entry.stream):
+        yield stream, current(recorded)

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import attrs
 
+from trialdomain.events.cohort import MemberInfused, SlotFilled, SlotReleased
 from trialdomain.events.participant import LabRecorded
+from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case, Casebook
-from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, cytopenias
-from trialdomain.rules.dlt import Qualifying, Window, qualifying
+from trialdomain.rules.dlt import Qualifying, Window, judged_unrelated, qualifying
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, judge_course
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
 from trialdomain.values.tally import Tally, most_held
+from trialdomain.values.toxicity import Agent, Relatedness
 
 _NOT_INFUSED = Standing(evaluation=Evaluation.NOT_INFUSED, reason=EvaluationReason.NOT_INFUSED)
 
@@ -71,7 +75,7 @@ def dlt_counts(book: Casebook, *, on: date) -> DltCounts:
     found = (member_of(case, book, on=on) for case in book.cases)
     members = sorted((member for member in found if member), key=lambda member: member.held_from)
     return DltCounts(
-        tallies=tuple(_tally(level.level, members) for level in book.protocol.levels),
+        tallies=tuple(_tally(level.level, members, book) for level in book.protocol.levels),
         members=tuple(member for member in members if member.level is not None),
         unassigned=tuple(member for member in members if member.level is None),
     )
@@ -98,8 +102,8 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         dlt=_dlt(dlt) if dlt else _cytopenia(lasting[0]) if lasting else None,
         infused_on=infusion.fact.started_at,
         window_last=Window.of(infusion.fact, protocol.dlt).last if protocol.dlt else None,
-        held_from=min(infusion.position, case.assignment[1] if case.assignment else infusion.position),
-        infused_by=infusion.position,
+        held_from=min(case.since(infusion), case.assignment.since if case.assignment else case.since(infusion)),
+        infused_by=case.since(infusion),
         evidence=judgement.evidence,
     )
 
@@ -108,19 +112,19 @@ def _waiting(case: Case, book: Casebook) -> Member | None:
     """Somebody who holds a slot and is not infused yet; not once they gave it back, left or died."""
     if case.assignment is None or case.death or case.left or case.refuses_treatment:
         return None
-    level, position = case.assignment
-    if book.releases.get((level, case.subject), 0) > position:
+    assigned = case.assignment
+    if book.releases.get((assigned.level, case.subject), 0) > assigned.since:
         return None
     return Member(
         subject=case.subject,
-        level=level,
+        level=assigned.level,
         standing=_NOT_INFUSED,
         dlt=None,
         infused_on=None,
         window_last=None,
-        held_from=position,
+        held_from=assigned.since,
         infused_by=None,
-        evidence=(position,),
+        evidence=(assigned.position,),
     )
 
 
@@ -142,23 +146,34 @@ def _lasting(case: Case, protocol: TrialProtocol) -> list[Cytopenia]:
 def _judged(
     case: Case, events: Sequence[Qualifying], lasting: Sequence[Cytopenia], protocol: TrialProtocol, *, on: date
 ) -> Judgement:
-    infusion, death = case.first_infusion, case.death
-    if infusion is None:
+    infusion, rule = case.first_infusion, protocol.dlt
+    if infusion is None or rule is None:
         return Judgement(_NOT_INFUSED)
-    explained = death is not None and (
-        any(event.fatal for event in case.adverse_events)
-        or any(e.event == death.fact.event for e in case.adverse_events)
-    )
+    unrelated = [
+        position
+        for event in case.adverse_events
+        for position in judged_unrelated(event, infusion=infusion.fact, rule=rule)
+    ]
     course = Course(
         infusion=infusion,
         events=events,
         cytopenias=lasting,
         assessments=case.window_assessments,
-        death=death,
-        death_explained=explained,
+        death=case.death,
+        unrelated_cause=_unrelated_cause(case, rule),
+        unrelated=tuple(unrelated),
         left=case.left,
     )
     return judge_course(course, protocol, on=on)
+
+
+def _unrelated_cause(case: Case, rule: DltRule) -> tuple[int, ...]:
+    """Name the fatal event that was judged unrelated, and who judged it; none where there is no such event."""
+    for event in case.adverse_events:
+        judged = event.judged(Agent.INFUSION)
+        if event.fatal and judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED):
+            return (event.report.position, *judged.positions)
+    return ()
 
 
 def _dlt(event: Qualifying) -> Dlt:
@@ -178,7 +193,7 @@ def _cytopenia(found: Cytopenia) -> Dlt:
     )
 
 
-def _tally(level: int, members: Sequence[Member]) -> Tally:
+def _tally(level: int, members: Sequence[Member], book: Casebook) -> Tally:
     at_level = [member for member in members if member.level == level]
     count = [member.standing.evaluation for member in at_level].count
     return Tally(
@@ -188,5 +203,27 @@ def _tally(level: int, members: Sequence[Member]) -> Tally:
         dlts=sum(member.dlt is not None for member in at_level),
         pending=count(Evaluation.PENDING),
         not_evaluable=count(Evaluation.NOT_EVALUABLE),
-        most_held=most_held(m.standing.evaluation is Evaluation.NOT_EVALUABLE for m in at_level),
+        most_held=max(
+            most_held(m.standing.evaluation is Evaluation.NOT_EVALUABLE for m in at_level),
+            _held_by_record(book.cohorts.get(level, ())),
+        ),
     )
+
+
+def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
+    """Follow the slots of a level as they were taken and given back, and give the most that were in use at once.
+
+    This is history that no present standing shows: a level that was expanded keeps its slots, whoever left since.
+    """
+    using: set[str] = set()
+    most = 0
+    for entry in entries:
+        match entry.fact:
+            case SlotFilled(subject=subject) | MemberInfused(subject=subject):
+                using.add(subject)
+            case SlotReleased(subject=subject):
+                using.discard(subject)
+            case _:
+                pass
+        most = max(most, len(using))
+    return most

@@ -52,8 +52,11 @@ class Difference:
 def double_entry(book: Casebook, *, on: date) -> tuple[Difference, ...]:
     """List every difference between the two sides; a log written by this library has none.
 
-    An evaluation that the calendar alone has changed since the last entry is none.
+    An evaluation that the calendar alone has changed since the last entry is none. Ask for the present day: the cohorts
+    were told of everything that has happened, whatever the day that is asked about.
     """
+    if book.protocol.dlt is None:
+        return ()
     counts = dlt_counts(book, on=on)
     return tuple(
         difference

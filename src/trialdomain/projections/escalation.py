@@ -12,7 +12,7 @@ from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
-from trialdomain.values.decision import Action, Awaited, Because, Code, Decision
+from trialdomain.values.decision import Action, Awaited, Because, Code, Decision, Mtd, MtdStatus
 from trialdomain.values.evaluation import Evaluation
 
 
@@ -54,7 +54,7 @@ def escalation(book: Casebook, *, on: date) -> Escalation | None:
         ),
         final_closings=final_closings(book),
     )
-    decision = decide(situation, target=book.protocol.target_recruitment)
+    decision = _unnamed(decide(situation, target=book.protocol.target_recruitment), counts, book)
     last = book.decisions[-1].fact if book.decisions else None
     cautious = last is not None and last.decided.bare != last.recommended.bare
     cap = last.decided.level if last is not None and cautious else None
@@ -62,15 +62,35 @@ def escalation(book: Casebook, *, on: date) -> Escalation | None:
     infused_on = [m.infused_on.first for m in counts.members if m.infused_on and m.level == in_turn]
     not_before = held_until(infused_on, book.protocol.stagger)
     return Escalation(
-        decision=_staggered(decision, counts, not_before, on=on),
+        decision=_staggered(decision, counts, not_before if in_turn == decision.level else None, on=on),
         held=bool(last and cautious and last.decided.action is Action.WAIT),
         level_in_turn=in_turn,
         not_before=not_before,
         counts=counts,
         situation=situation,
         decided=tuple(book.decisions),
-        evidence=tuple(sorted({position for member in counts.members for position in member.evidence})),
+        evidence=tuple(sorted(_evidence(counts, book))),
     )
+
+
+def _evidence(counts: DltCounts, book: Casebook) -> set[int]:
+    """Gather what every member rests on, and the decisions that made closings final."""
+    closings = {entry.position for entry in book.decisions if entry.fact.recommended.closed_levels}
+    return closings | {position for member in (*counts.members, *counts.unassigned) for position in member.evidence}
+
+
+def _unnamed(decision: Decision, counts: DltCounts, book: Casebook) -> Decision:
+    """Hold escalation, and an MTD, until a decision names whoever had a DLT at an amount that belongs to no level."""
+    named = {subject for entry in book.decisions for subject in entry.fact.basis.unassigned}
+    unnamed = [member for member in counts.unassigned if member.dlt and member.subject not in named]
+    going_on = decision.action is Action.ESCALATE or decision.mtd.status is MtdStatus.ESTABLISHED
+    if not unnamed or not going_on:
+        return decision
+    subjects = ", ".join(member.subject for member in unnamed)
+    level = decision.level or decision.mtd.level
+    text = f"a DLT at an amount that belongs to no level ({subjects}): escalation waits until a decision names it"
+    because = Because(code=Code.UNASSIGNED_DLT, text=text)
+    return attrs.evolve(decision, action=Action.WAIT, level=level, mtd=Mtd(), because=because)
 
 
 def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on: date) -> Decision:

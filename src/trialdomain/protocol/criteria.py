@@ -7,6 +7,7 @@ import attrs
 
 from trialdomain.protocol.faults import refuse, unless
 from trialdomain.values.screening import Gate
+from trialdomain.values.unit import ucum
 
 
 class CriterionKind(Enum):
@@ -46,6 +47,7 @@ class Comparison(Enum):
     """A date lies after the same day so many calendar months before; on that day is outside."""
 
 
+_LARGEST_NUMBER = 1_000_000
 _COMPARES_NUMBER = {Comparison.AT_LEAST, Comparison.AT_MOST, Comparison.AT_MOST_TIMES_UPPER_LIMIT}
 _COMPARES_DATE = {Comparison.WITHIN_DAYS, Comparison.NOT_WITHIN_DAYS, Comparison.WITHIN_MONTHS}
 
@@ -70,9 +72,22 @@ class FactTest:
             (
                 unless(bool(self.finding.strip()), "a test names no finding"),
                 unless((self.number is not None) == numeric, f"{test} {'needs a' if numeric else 'takes no'} number"),
+                unless(_usable(self.number), f"{test} has a number that no criterion has"),
+                unless(self.unit is None or _known(self.unit), f"{test} names an unknown unit, {self.unit!r}"),
                 unless(bool(self.words) == worded, f"{test} {'needs' if worded else 'takes no'} words"),
             )
         )
+
+
+def _usable(number: Decimal | None) -> bool:
+    return number is None or (number.is_finite() and abs(number) <= _LARGEST_NUMBER)
+
+
+def _known(unit: str) -> bool:
+    try:
+        return bool(ucum(unit))
+    except ValueError:
+        return False
 
 
 @attrs.frozen(kw_only=True)

@@ -14,6 +14,10 @@ class ProtocolInvalid(InputInvalid, ValueError):
         super().__init__(f"the protocol has {count} fault{'' if count == 1 else 's'}: {'; '.join(self.faults)}")
 
 
+_LARGEST = 36_500
+"""A hundred years in days, and more than any count of a trial."""
+
+
 def refuse(faults: Iterable[str | None]) -> None:
     """Refuse when there is any fault; None stands for none.
 
@@ -26,9 +30,9 @@ def refuse(faults: Iterable[str | None]) -> None:
 
 
 def at_least(name: str, value: object, least: int) -> str | None:
-    """Name a number that is too small, or no number."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        return f"{name} must be a whole number of at least {least}, got {value!r}"
+    """Name a number that is too small, too large for any trial, or no number."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _LARGEST:
+        return f"{name} must be a whole number of at least {least}, and at most {_LARGEST}, got {value!r}"
     return None
 
 

@@ -1,11 +1,12 @@
 """One adverse event as it is known: its report and what followed, read together."""
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import TypeVar
 
 import attrs
 
-from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported
+from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died
 from trialdomain.events.recorded import Recorded
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Outcome, Relatedness, Seriousness
@@ -37,14 +38,24 @@ class AdverseEvent:
 
     report: Recorded[AdverseEventReported]
     follow_ups: tuple[Recorded[AdverseEventFollowedUp], ...] = ()
+    death: Recorded[Died] | None = None
+    """The death that it stands behind."""
 
     @classmethod
     def of(
-        cls, report: Recorded[AdverseEventReported], follow_ups: Sequence[Recorded[AdverseEventFollowedUp]]
+        cls,
+        report: Recorded[AdverseEventReported],
+        follow_ups: Sequence[Recorded[AdverseEventFollowedUp]],
+        death: Recorded[Died] | None = None,
     ) -> "AdverseEvent":
-        """Join a report with those follow-ups that name it."""
-        of_this = (entry for entry in follow_ups if entry.fact.event == report.fact.event)
-        return cls(report, tuple(sorted(of_this, key=lambda entry: (entry.fact.on.first, entry.version))))
+        """Join a report with those follow-ups, and the death, that name it.
+
+        Follow-ups come in the order in which they, or what they correct, were first recorded.
+        """
+        event = report.fact.event
+        of_this = [entry for entry in follow_ups if entry.fact.event == event]
+        caused = death if death is not None and death.fact.event == event else None
+        return cls(report, tuple(_by_date(of_this)), caused)
 
     @property
     def event(self) -> str:
@@ -69,7 +80,8 @@ class AdverseEvent:
             for entry in self.follow_ups
             if entry.fact.grade is not None
         ]
-        return [first, *later]
+        dead = [] if self.death is None else [Graded(self.death.fact.on, FATAL_GRADE, self.death.position)]
+        return [first, *later, *dead]
 
     @property
     def highest_grade(self) -> int:
@@ -101,7 +113,7 @@ class AdverseEvent:
 
     @property
     def fatal(self) -> bool:
-        """Whether it led to death."""
+        """Whether it led to death: by its grade, its outcome, or the record of the death."""
         return self.highest_grade == FATAL_GRADE or self.outcome is Outcome.FATAL
 
     def judged(self, agent: Agent) -> Judged:
@@ -120,3 +132,18 @@ class AdverseEvent:
         """List every judgement in the order of its date, then of its recording."""
         first = [(attribution, self.report.position) for attribution in self.report.fact.attributions]
         return first + [(one, entry.position) for entry in self.follow_ups for one in entry.fact.attributions]
+
+
+def _by_date(entries: Sequence[Recorded[AdverseEventFollowedUp]]) -> list[Recorded[AdverseEventFollowedUp]]:
+    """Order by day; within a day by the time, where every entry of the day has one with an offset."""
+    by_day: dict[date, list[Recorded[AdverseEventFollowedUp]]] = {}
+    for entry in entries:
+        by_day.setdefault(entry.fact.on.first, []).append(entry)
+    return [entry for day in sorted(by_day) for entry in _by_time(by_day[day])]
+
+
+def _by_time(entries: list[Recorded[AdverseEventFollowedUp]]) -> list[Recorded[AdverseEventFollowedUp]]:
+    timed = [(entry.fact.on.at, entry) for entry in entries]
+    if all(at is not None and at.tzinfo is not None for at, _ in timed):
+        return [entry for _, entry in sorted(timed, key=lambda one: one[0] or datetime.max.replace(tzinfo=UTC))]
+    return entries

@@ -59,6 +59,14 @@ class Qualifying:
         return self.relatedness is not Relatedness.NOT_ASSESSED
 
 
+def judged_unrelated(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> tuple[int, ...]:
+    """Name the entries without which an event would be a DLT: those that judged it unrelated."""
+    judged = event.judged(Agent.INFUSION)
+    if judged.relatedness in (*rule.related, Relatedness.NOT_ASSESSED):
+        return ()
+    return judged.positions if _onset(event, Window.of(infusion, rule), rule) else ()
+
+
 def qualifying(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Qualifying | None:
     """Judge one event; None when it is no DLT, whatever its relatedness turns out to be."""
     judged = event.judged(Agent.INFUSION)

@@ -1,25 +1,40 @@
 """Which dose level an infusion belongs to."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 from trialdomain.events.participant import Infused
 from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
+from trialdomain.values.dose import Dose
+from trialdomain.values.unit import convert
 
 
 def level_received(infusion: Infused, protocol: TrialProtocol) -> int | None:
     """Find the level whose dose is within ``dose_tolerance`` of the amount; None when no level is.
 
-    The level that was meant counts where an amount, or the doses of the levels, are not known.
+    The level that was meant counts where an amount, or the doses of the levels, are not known; one that the protocol
+    does not have is none.
     """
+    if infusion.level > len(protocol.levels):
+        return None
     if protocol.tally_by is TallyBy.ASSIGNED:
         return infusion.level
     given = infusion.dose
     doses = [(level.level, level.dose) for level in protocol.levels]
     if given is None or any(dose is None for _, dose in doses):
         return infusion.level
-    near = [
-        level
-        for level, dose in doses
-        if dose is not None
-        and dose.unit == given.unit
-        and abs(given.amount - dose.amount) <= protocol.dose_tolerance * dose.amount
-    ]
+    near = [level for level, dose in doses if dose is not None and _near(given, dose, protocol.dose_tolerance)]
     return infusion.level if infusion.level in near else next(iter(near), None)
+
+
+def _near(given: Dose, dose: Dose, tolerance: Decimal) -> bool:
+    """Compare two amounts exactly, in the unit of the level; units that cannot be converted must be written alike."""
+    meant = Fraction(dose.amount)
+    if given.unit == dose.unit:
+        amount = Fraction(given.amount)
+    else:
+        try:
+            amount = convert(given.amount, given.unit, to=dose.unit)
+        except ValueError:
+            return False
+    return abs(amount - meant) <= Fraction(tolerance) * meant

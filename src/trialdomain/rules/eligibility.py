@@ -74,7 +74,8 @@ def _not_due(criterion: Criterion) -> CriterionAssessment:
 
 def _assessed(criterion: Criterion, known: Known, validity: int) -> CriterionAssessment:
     sex = known.findings.get("sex")
-    if criterion.applies_to and sex and sex.words and sex.words != criterion.applies_to:
+    other = {"F": "m", "M": "f"}.get(criterion.applies_to or "")
+    if other and sex and sex.words and sex.words.strip().casefold() == other:
         return CriterionAssessment(
             criterion=criterion.id, status=CriterionStatus.MET, why=f"it applies to sex {criterion.applies_to} alone"
         )

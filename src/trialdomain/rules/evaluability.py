@@ -8,7 +8,7 @@ from datetime import date
 
 import attrs
 
-from trialdomain.events.participant import Died, DltWindowAssessed, Infused
+from trialdomain.events.participant import Died, DltWindowAssessed, Infused, WindowResult
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, last_day
@@ -45,8 +45,10 @@ class Course:
     """Those that lasted beyond their day."""
     assessments: Sequence[Recorded[DltWindowAssessed]] = ()
     death: Recorded[Died] | None = None
-    death_explained: bool = False
-    """Whether an adverse event stands behind the death."""
+    unrelated_cause: tuple[int, ...] = ()
+    """The positions of the adverse event behind the death, where it was judged unrelated."""
+    unrelated: tuple[int, ...] = ()
+    """The positions of the judgements without which an event would be a DLT."""
     left: LastSeen | None = None
     """When they withdrew from follow-up, or were last seen."""
 
@@ -58,9 +60,14 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
         return Judgement(_standing(Evaluation.PENDING, EvaluationReason.WINDOW_OPEN), (infusion.position,))
     last = Window.of(infusion.fact, rule).last
     dlts = sorted((event for event in course.events if event.assessed), key=lambda event: event.onset.first)
-    covering = [entry.position for entry in course.assessments if entry.fact.on.first >= last]
-    died = [death.position] if death and death.fact.on.first <= last else []
-    gone = [left.position] if left and left.on.first <= last else []
+    covering = [
+        entry.position
+        for entry in course.assessments
+        if entry.fact.on.first >= last and entry.fact.result is WindowResult.NO_DLT
+    ]
+    died = [death.position] if death and death.fact.on.last <= last else []
+    explained = course.unrelated_cause
+    gone = [left.position] if left and left.on.last <= last else []
     whole = infusion.fact.fraction >= protocol.evaluable.min_fraction
     unassessed = [position for event in course.events for position in event.evidence]
     lasting = [entry.position for one in course.cytopenias[:1] for entry in one.entries]
@@ -69,10 +76,10 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
     lines = (
         (dlts, Evaluation.EVALUABLE, EvaluationReason.DLT, dlts[0].evidence if dlts else ()),
         (lasting, Evaluation.EVALUABLE, EvaluationReason.DLT, lasting),
-        (not whole, Evaluation.NOT_EVALUABLE, EvaluationReason.INCOMPLETE_INFUSION, ()),
         (unassessed, Evaluation.PENDING, EvaluationReason.RELATEDNESS_NOT_ASSESSED, unassessed),
-        (died and not course.death_explained, Evaluation.PENDING, EvaluationReason.DEATH_NOT_EXPLAINED, died),
-        (died, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, died),
+        (died and not explained, Evaluation.PENDING, EvaluationReason.DEATH_NOT_EXPLAINED, died),
+        (not whole, Evaluation.NOT_EVALUABLE, EvaluationReason.INCOMPLETE_INFUSION, ()),
+        (died, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, (*died, *explained)),
         (gone, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, gone),
         (counts_open, Evaluation.PENDING, EvaluationReason.CYTOPENIA_OPEN, ()),
         (covering, Evaluation.EVALUABLE, EvaluationReason.WINDOW_ASSESSED, covering[:1]),
@@ -81,7 +88,8 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
         (True, Evaluation.EVALUABLE, EvaluationReason.WINDOW_OVER, ()),
     )
     evaluation, reason, rests_on = next(line[1:] for line in lines if line[0])
-    return Judgement(_standing(evaluation, reason), tuple(sorted({infusion.position, *rests_on})))
+    judged = () if reason is EvaluationReason.DLT else course.unrelated
+    return Judgement(_standing(evaluation, reason), tuple(sorted({infusion.position, *rests_on, *judged})))
 
 
 def _standing(evaluation: Evaluation, reason: EvaluationReason) -> Standing:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TypeGuard
 
 from trialdomain.events.participant import (
+    ChemotherapyGiven,
     ChemotherapyStarted,
     ConcomitantMedicationGiven,
     Consented,
@@ -34,13 +35,31 @@ def known_of(facts: Sequence[ParticipantFact], protocol: TrialProtocol, *, gate:
         if _answers(fact, gate, on):
             findings += fact.findings
             attestations += fact.attestations
-        if isinstance(fact, Consented) and fact.age is not None:
-            findings.append(Finding(name="age", number=Decimal(fact.age)))
-        if isinstance(fact, ChemotherapyStarted) and fact.ecog is not None:
-            findings.append(Finding(name="ecog", number=Decimal(fact.ecog), on=fact.on))
-    findings += _consent(facts)
-    findings += _cell_division(facts, protocol, on=on)
+    # What the record itself says stands over what was typed for a criterion.
+    findings = [*_performance(facts, findings), *_age(facts), *_consent(facts), *_cell_division(facts, protocol, on=on)]
     return Known.of(findings, attestations, on=on)
+
+
+def _age(facts: Sequence[ParticipantFact]) -> Iterator[Finding]:
+    for fact in facts:
+        if isinstance(fact, Consented) and fact.age is not None:
+            yield Finding(name="age", number=Decimal(fact.age))
+
+
+def _performance(facts: Sequence[ParticipantFact], findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield every finding; of the performance status, those up to the start of chemotherapy, the latest last."""
+    started = [fact.on for fact in facts if isinstance(fact, ChemotherapyStarted)]
+    started += [fact.started_on for fact in facts if isinstance(fact, ChemotherapyGiven)]
+    first = min((when.first for when in started), default=None)
+    ecog = [finding for finding in findings if finding.name == "ecog"]
+    ecog += [
+        Finding(name="ecog", number=Decimal(fact.ecog), on=fact.on)
+        for fact in facts
+        if isinstance(fact, ChemotherapyStarted) and fact.ecog is not None
+    ]
+    yield from (finding for finding in findings if finding.name != "ecog")
+    in_time = [one for one in ecog if first is None or one.on is None or one.on.first <= first]
+    yield from sorted(in_time, key=lambda finding: finding.on.first if finding.on else date.min)
 
 
 def _answers(fact: ParticipantFact, gate: Gate, on: date) -> TypeGuard[Screened | CriteriaAnswered]:

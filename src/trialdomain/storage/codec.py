@@ -5,7 +5,7 @@ no binary floats. So an export can carry it as nested JSON, ``jq -cS`` gives bac
 verify a log without this software. Only known stored names are decoded; a name is never resolved to a module.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any, Generic, TypeVar
@@ -13,13 +13,14 @@ from typing import Annotated, Any, Generic, TypeVar
 import attrs
 import msgspec
 
-from trialdomain.errors import LogCorrupt
+from trialdomain.errors import InputInvalid, LogCorrupt
 from trialdomain.events.recorded import EntryRef, Fact, Meta, Source
 from trialdomain.events.registry import NAMES
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.clinical_time import ClinicalTime
 
 T = TypeVar("T")
+F = TypeVar("F")
 _LARGEST_STATE = 4 * 1024 * 1024
 
 
@@ -80,6 +81,28 @@ def encode(fact: Fact, meta: Meta) -> tuple[str, bytes]:
     return NAMES[type(fact)], _ENCODER.encode(_State(fact=fact, meta=wire))
 
 
+class FactUnstorable(InputInvalid):
+    """A fact holds a value that its stored form cannot have: a number for a word, or text that is no Unicode."""
+
+    def __init__(self, *, kind: str, why: str) -> None:
+        super().__init__(f"{kind} cannot be recorded: {why[:400]}")
+        self.kind, self.why = kind, why
+
+
+def made_of(kind: type[F], values: Mapping[str, object]) -> F:
+    """Make a fact, or a part of one, of values, as it would be read back: with every type and rule checked.
+
+    Raises:
+        FactUnstorable: a value is of the wrong type, or refused; it names the field.
+    """
+    try:
+        made: F = msgspec.json.decode(_ENCODER.encode(dict(values)), type=kind, dec_hook=_decode_other)
+    except (msgspec.MsgspecError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        why = str(error).removesuffix(" - at `$`") or type(error).__name__
+        raise FactUnstorable(kind=kind.__name__, why=why) from None
+    return made
+
+
 def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta]:
     """Read an entry back; one that was written in an earlier shape is given the present one.
 
@@ -134,7 +157,10 @@ def _schema_of_other(kind: type) -> dict[str, Any]:
 
 def fingerprint(*request: object) -> bytes:
     """Hash a request, so that the same one is recognised when it comes again; whatever it holds, it can be hashed."""
-    return sha256(_REQUESTS.encode(request)).digest()
+    try:
+        return sha256(_REQUESTS.encode(request)).digest()
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        return sha256(repr(request).encode(errors="backslashreplace")).digest()
 
 
 def utc(moment: datetime) -> datetime:

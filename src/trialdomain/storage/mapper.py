@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from trialdomain.errors import LogCorrupt
 from trialdomain.events.recorded import Entry, Fact, Meta, Recorded
-from trialdomain.storage.codec import StateMalformed, decode, encode
+from trialdomain.storage.codec import FactUnstorable, StateMalformed, decode, encode
 from trialdomain.storage.stored import PlacedNotification, StoredEntry
 
 __all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "entry_of", "stored_of"]
@@ -48,8 +48,18 @@ class EntryMapper(Mapper[str]):
 
 
 def stored_of(stream: str, version: int, fact: Fact, meta: Meta) -> StoredEvent:
-    """Write an entry that has no position yet."""
-    name, state = encode(fact, meta)
+    """Write an entry that has no position yet.
+
+    Raises:
+        FactUnstorable: it would not be read back as what it is.
+    """
+    try:
+        name, state = encode(fact, meta)
+        same = decode(name, state, strict=True) == (fact, meta)
+    except (StateMalformed, TypeError, ValueError) as error:
+        raise FactUnstorable(kind=type(fact).__name__, why=str(error)) from None
+    if not same:
+        raise FactUnstorable(kind=type(fact).__name__, why="it would not be read back as what it is")
     return StoredEvent(stream, version, name, state)
 
 

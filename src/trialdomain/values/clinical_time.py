@@ -6,7 +6,7 @@ the site. Partial dates are kept as given and never completed; ``first`` and ``l
 
 import re
 from calendar import monthrange
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import NoReturn, TypeAlias
 
 from typing_extensions import override
@@ -59,14 +59,27 @@ class ClinicalTime:
                 return when
             case datetime():
                 if when.tzinfo is None or when.microsecond:
-                    raise ValueError(
-                        f"{when} must have an offset and no fraction of a second: clinical times have both"
-                    )
+                    raise ValueError(f"{when} must have an offset, and no fraction of a second")
                 return cls(when.isoformat())
             case date():
                 return cls(when.isoformat())
             case _:
                 return cls(when)
+
+    def in_zone(self, zone: tzinfo) -> "ClinicalTime":
+        """Say the same moment in the words of a zone; what has no offset stays as it is.
+
+        >>> from zoneinfo import ZoneInfo
+        >>> ClinicalTime("2026-03-02T23:00Z").in_zone(ZoneInfo("Asia/Shanghai")).text
+        '2026-03-03T07:00+08:00'
+        """
+        if self.at is None or self.at.tzinfo is None:
+            return self
+        local = self.at.astimezone(zone)
+        if local.utcoffset() == self.at.utcoffset():
+            return self
+        seconds = self.text.count(":") - (self.text[-3] == ":") > 1
+        return ClinicalTime(local.isoformat(timespec="seconds" if seconds else "minutes"))
 
     @property
     def day(self) -> date | None:

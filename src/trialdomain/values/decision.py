@@ -40,6 +40,8 @@ class Code(Enum):
     """Every slot of the level in turn is taken, and an outcome there is not known yet."""
     OUTCOMES_PENDING = "outcomes-pending"
     """Escalation and an MTD wait for every outcome pending at an open level."""
+    UNASSIGNED_DLT = "unassigned-dlt"
+    """A DLT at an amount that belongs to no level, which no decision has named yet."""
     STAGGERED = "staggered"
     """The infusion before was too short a time ago."""
     MTD_REACHED = "mtd-reached"

@@ -43,6 +43,11 @@ def participant_stream(trial: str, subject: str) -> str:
     return f"{trial}/participant/{subject}"
 
 
+def access_stream(trial: str) -> str:
+    """Name the stream of refusals for want of a right."""
+    return f"{trial}/access"
+
+
 def subject_of(stream: str) -> str | None:
     """Give the subject whose stream this is; None for any other stream.
 

@@ -11,11 +11,12 @@ _LARGEST_EXPONENT = 30
 Validator: TypeAlias = Callable[[object, "attrs.Attribute[Decimal]", Decimal], None]
 
 
-def decimal_number(*, least: int | None = None) -> Validator:
+def decimal_number(*, least: int | None = None, most: int | None = None) -> Validator:
     """Accept a finite decimal of at most 15 significant digits whose exponent is bounded.
 
     Args:
         least: the smallest value that is accepted; None accepts any.
+        most: the largest value that is accepted; None accepts any.
     """
 
     def check(_: object, attribute: "attrs.Attribute[Decimal]", value: Decimal) -> None:
@@ -26,5 +27,7 @@ def decimal_number(*, least: int | None = None) -> Validator:
             raise ValueError(f"{attribute.name} must have at most {_MOST_DIGITS} digits and no exponent beyond reason")
         if least is not None and value < least:
             raise ValueError(f"{attribute.name} must be at least {least}, got {value}")
+        if most is not None and value > most:
+            raise ValueError(f"{attribute.name} must be at most {most}, got {value}")
 
     return check

@@ -38,10 +38,13 @@ def check_reason(given: str) -> str:
     >>> check_reason("transcription: laboratory slip 88")
     'transcription: laboratory slip 88'
     """
+    if not isinstance(given, str):
+        raise ReasonMissing(given=str(given))
     shown = unicodedata.normalize("NFKC", given)
     visible = "".join(c for c in shown if unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
     words = re.findall(r"\w+", visible.casefold())
     letters = sum(c.isalpha() for c in visible)
-    if letters < 3 or len(given) > _MOST_CHARACTERS or all(word in _FILLER for word in words):  # noqa: PLR2004 - a word
+    storable = not any(unicodedata.category(c) == "Cs" for c in given)
+    if not storable or letters < 3 or len(given) > _MOST_CHARACTERS or all(word in _FILLER for word in words):  # noqa: PLR2004 - a word
         raise ReasonMissing(given=given)
     return given

@@ -37,7 +37,7 @@ class Finding:
     """What it is, in the protocol's words: ``spo2``, ``diagnosis``, ``last_anticancer_therapy``."""
     yes: bool | None = None
     words: str | None = attrs.field(default=None, validator=optional(plain_text))
-    number: Decimal | None = attrs.field(default=None, validator=optional(decimal_number()))
+    number: Decimal | None = attrs.field(default=None, validator=optional(decimal_number(least=0)))
     unit: str | None = attrs.field(default=None, validator=optional(known_unit))
     upper_limit: Decimal | None = attrs.field(default=None, validator=optional(decimal_number()))
     """The laboratory's upper limit of normal, where the criterion compares with it."""

@@ -9,8 +9,10 @@ from trialdomain.aggregates.participant import Participant
 from trialdomain.application.conduct import Conduct, User, refuse_future
 from trialdomain.application.settlement import may_change_counts, settle
 from trialdomain.application.view import Drafts, View, drafts_in
+from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Entry
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.ids import check_id, participant_stream
 from trialdomain.values.reason import check_reason
 
@@ -41,7 +43,7 @@ class Acts:
 
         def decide(view: View) -> Drafts:
             participant = view.participant(subject)
-            accepted = [done for fact in facts for done in act(participant, fact)]
+            accepted = [done for fact in facts for done in act(participant, view.localized(fact))]
             return self._of(subject, accepted, view)
 
         return self._conduct.run(name, (subject, facts), decide, command_id)
@@ -49,15 +51,33 @@ class Acts:
     def _of(self, subject: str, facts: Sequence[ParticipantFact], view: View) -> Drafts:
         """Put facts into a participant's stream, and into the cohorts' what follows from them."""
         drafts = self._only_of(subject, facts, view)
-        if not may_change_counts(facts, view.protocol):
+        if not may_change_counts(facts, view.trial.versions.values()):
             return drafts
-        return drafts + settle(view, drafts, about=subject, on=self._conduct.today(view))
+        return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
     def _only_of(self, subject: str, facts: Sequence[Any], view: View, *, deviation: str | None = None) -> Drafts:
         today = self._conduct.today(view)
         for fact in facts:
             refuse_future(fact, today)
         return drafts_in(participant_stream(self._conduct.trial, subject), facts, deviation=deviation)
+
+
+def check_level(protocol: TrialProtocol, level: int) -> None:
+    """Refuse a dose level that the protocol does not have.
+
+    Raises:
+        LevelUnknown: there is no such level.
+    """
+    if not 1 <= level <= len(protocol.levels):
+        raise LevelUnknown(level=level, levels=len(protocol.levels))
+
+
+class LevelUnknown(InputInvalid):
+    """A dose level is named that the protocol does not have."""
+
+    def __init__(self, *, level: int, levels: int) -> None:
+        super().__init__(f"there is no dose level {level}: the protocol has {levels}; correct the level")
+        self.level, self.levels = level, levels
 
 
 def check_deviation(given: str | None) -> str | None:

@@ -6,7 +6,8 @@ from trialdomain.application.conduct import refuse_future
 from trialdomain.application.corrections import correct, void
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.view import Drafts, View
-from trialdomain.events.recorded import Entry
+from trialdomain.errors import InputInvalid
+from trialdomain.events.recorded import Entry, Recorded
 
 
 class Changes(Acts):
@@ -22,6 +23,7 @@ class Changes(Acts):
             ReasonMissing: the reason says nothing.
             FactMalformed: the restated fact cannot be so.
         """
+        _one_entry(entry)
 
         def decide(view: View) -> Drafts:
             today = self._conduct.today(view)
@@ -41,8 +43,15 @@ class Changes(Acts):
             EntryNotCurrent: the entry was corrected or voided before.
             ReasonMissing: the reason says nothing.
         """
+        _one_entry(entry)
 
         def decide(view: View) -> Drafts:
             return void(view, entry, reason=reason, on=self._conduct.today(view))
 
         return self._conduct.run("void", (entry.ref, reason), decide, command_id)
+
+
+def _one_entry(given: object) -> None:
+    """Refuse what is no entry: every command returns several."""
+    if not isinstance(given, Recorded):
+        raise InputInvalid(f"a {type(given).__name__} is no entry: give one of those that a command returned")

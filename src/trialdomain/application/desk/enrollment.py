@@ -7,7 +7,7 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.coercion import make
-from trialdomain.application.desk.acts import Acts, check_deviation
+from trialdomain.application.desk.acts import Acts, check_deviation, check_level
 from trialdomain.application.questions import against_enrollment_at, against_recruitment, escalation_state
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
@@ -79,7 +79,7 @@ class Enrollment(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record a screening: the facts that were found, and what was attested."""
-        fact = make(Screened, on=on, findings=tuple(findings), attestations=tuple(attestations))
+        fact = make(Screened, on=on, findings=findings, attestations=attestations)
         return self._record("screen", subject, [fact], Participant.screen, command_id)
 
     def fail_screening(self, subject: str, *, on: When, why: str, command_id: str | None = None) -> Sequence[Entry]:
@@ -98,7 +98,7 @@ class Enrollment(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record what the gate before chemotherapy, or before the infusion, asks."""
-        fact = make(CriteriaAnswered, gate=gate, on=on, findings=tuple(findings), attestations=tuple(attestations))
+        fact = make(CriteriaAnswered, gate=gate, on=on, findings=findings, attestations=attestations)
         return self._record("answer-criteria", subject, [fact], Participant.observe, command_id)
 
     def enroll(
@@ -133,7 +133,8 @@ class Enrollment(Acts):
             design = view.protocol.design is not None
             state = escalation_state(view, on=today) if design else None
             chosen = level or participant.assigned_level or (state.level_in_turn if state else None) or 1
-            cohort = cohorts.get(chosen, Cohort(chosen))
+            check_level(view.protocol, chosen)
+            cohort = cohorts[chosen]
             facts = participant.enroll(
                 make(Enrolled, on=on, level=chosen),
                 also=chain(
@@ -159,15 +160,21 @@ class Enrollment(Acts):
         check_id("subject", subject)
 
         def decide(view: View) -> Drafts:
-            participant, cohort = view.participant(subject), view.cohorts().get(to_level, Cohort(to_level))
+            check_level(view.protocol, to_level)
+            participant, cohort = view.participant(subject), view.cohorts()[to_level]
             assigned = participant.assigned_level or 0
             fact = make(LevelReassigned, on=on, from_level=max(1, assigned), to_level=to_level, why=why)
             facts = participant.reassign(fact)
             if not facts:
                 return []
             state = escalation_state(view, on=self._conduct.today(view))
-            allow(chain(against_enrollment_at(state, to_level), cohort.against_filling()), None)
+            allow(
+                chain(
+                    view.trial.against_enrollment(), against_enrollment_at(state, to_level), cohort.against_filling()
+                ),
+                None,
+            )
             drafts = self._only_of(subject, facts, view)
-            return drafts + settle(view, drafts, about=subject, on=self._conduct.today(view))
+            return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
         return self._conduct.run("reassign", (subject, to_level, str(on), why), decide, command_id)

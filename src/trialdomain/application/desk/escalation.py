@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 from datetime import date
 
-from trialdomain.aggregates.cohort import Cohort
+from trialdomain.aggregates.cohort import Cohort, LessCautious, is_more_cautious
+from trialdomain.application.coercion import free_text
 from trialdomain.application.conduct import InTheFuture
-from trialdomain.application.desk.acts import Acts
+from trialdomain.application.desk.acts import Acts, LevelUnknown
 from trialdomain.application.questions import DesignAbsent, escalation_state
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.designs.walk import COHORT, COMPLETE
+from trialdomain.errors import CommandRefused
 from trialdomain.events.basis import Basis
 from trialdomain.events.recorded import Entry, EntryRef
 from trialdomain.events.trial import RecruitmentSuspended
 from trialdomain.projections.escalation import Escalation
+from trialdomain.values.calendar import as_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Action, Decision
 from trialdomain.values.ids import cohort_stream, trial_stream
+from trialdomain.values.reason import check_reason
 from trialdomain.values.text import FreeText
 
 
@@ -26,7 +30,7 @@ class Escalating(Acts):
     def decide_escalation(
         self,
         *,
-        on: date,
+        on: date | str,
         decided: Decision | None = None,
         rationale: str | None = None,
         command_id: str | None = None,
@@ -43,33 +47,59 @@ class Escalating(Acts):
             LessCautious: the rule does not allow as much.
             RationaleMissing: the two differ, and nothing says why.
         """
+        day = as_day(on)
 
         def decide(view: View) -> Drafts:
-            if on > self._conduct.today(view):
-                raise InTheFuture(when=ClinicalTime.of(on), today=self._conduct.today(view))
-            state = escalation_state(view, on=on)
+            today = self._conduct.today(view)
+            if day > today:
+                raise InTheFuture(when=ClinicalTime.of(day), today=today)
+            state = escalation_state(view, on=day)
+            taken = escalation_state(view, on=today).decided
             recommended = state.decision
             chosen = recommended if decided is None else decided
+            if rationale is not None and chosen.bare != recommended.bare:
+                check_reason(rationale)
             cohorts = view.cohorts()
             level = chosen.level or recommended.level or state.situation.last_level or 1
+            if level not in cohorts:
+                raise LevelUnknown(level=level, levels=len(cohorts))
+            if taken and day < taken[-1].fact.basis.on:
+                raise DecisionOutOfOrder(on=day, last=taken[-1].fact.basis.on)
+            if day < today:
+                _not_bolder_than_today(chosen, escalation_state(view, on=today))
             facts = cohorts[level].decide_escalation(
                 recommended=recommended,
                 decided=chosen,
-                basis=basis_of(view, state, on),
+                basis=basis_of(view, state, day),
                 by=self._conduct.user.id,
-                rationale=None if rationale is None else FreeText.of(rationale),
+                rationale=free_text("EscalationDecided", rationale),
             )
             drafts = drafts_in(cohort_stream(view.id, level), facts)
             cause = view.ref(drafts[0])
             if chosen.action is Action.STOP and recommended.action is not Action.STOP:
-                return drafts + _suspended(view, on, caused_by=cause)
+                return drafts + _suspended(view, day, caused_by=cause)
             if chosen.level is None or chosen.action is Action.WAIT:
                 return drafts
             same = chosen.bare == recommended.bare
             slots = slots_in_turn(state.situation) if same else _slots_at(state, chosen.level)
             return drafts + _opened(view, cohorts[chosen.level], slots, caused_by=cause)
 
-        return self._conduct.run("decide-escalation", (on, decided, rationale), decide, command_id)
+        return self._conduct.run("decide-escalation", (day, decided, rationale), decide, command_id)
+
+
+class DecisionOutOfOrder(CommandRefused):
+    """A decision would be dated before the one that was taken last."""
+
+    def __init__(self, *, on: date, last: date) -> None:
+        super().__init__(f"the last decision was taken on {last}: a decision on {on} would come before it")
+        self.on, self.last = on, last
+
+
+def _not_bolder_than_today(chosen: Decision, today: Escalation) -> None:
+    """Refuse a decision for an earlier day that what is known of today would not allow."""
+    rule, last_level = today.decision, today.situation.last_level
+    if chosen.bare != rule.bare and not is_more_cautious(chosen, rule, last_level=last_level):
+        raise LessCautious(decided=chosen, recommended=rule)
 
 
 def _opened(view: View, cohort: Cohort, slots: int, *, caused_by: EntryRef) -> Drafts:
@@ -102,4 +132,5 @@ def basis_of(view: View, state: Escalation, on: date) -> Basis:
         last_level=state.situation.last_level,
         position=view.position,
         on=on,
+        unassigned=tuple(member.subject for member in state.counts.unassigned),
     )

@@ -8,6 +8,7 @@ from trialdomain.application.conduct import InTheFuture, refuse_future
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.desk.escalation import basis_of
 from trialdomain.application.questions import escalation_state
+from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.events.cohort import EnrollmentResumed
 from trialdomain.events.recorded import Entry
@@ -23,6 +24,7 @@ from trialdomain.events.trial import (
 )
 from trialdomain.projections.escalation import Escalation
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.calendar import as_day
 from trialdomain.values.clinical_time import ClinicalTime, When
 from trialdomain.values.ids import cohort_stream, trial_stream
 
@@ -53,7 +55,7 @@ class Governance(Acts):
         self,
         protocol: TrialProtocol,
         *,
-        effective_on: date,
+        effective_on: date | str,
         summary: str,
         reopens: Sequence[int] = (),
         command_id: str | None = None,
@@ -64,12 +66,16 @@ class Governance(Acts):
             AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels.
         """
         fact = make(
-            ProtocolAmended, protocol=protocol, effective_on=effective_on, summary=summary, reopens=tuple(reopens)
+            ProtocolAmended,
+            protocol=protocol,
+            effective_on=as_day(effective_on),
+            summary=summary,
+            reopens=tuple(reopens),
         )
 
         def decide(view: View) -> Drafts:
-            if effective_on > self._conduct.today(view):
-                raise InTheFuture(when=ClinicalTime.of(effective_on), today=self._conduct.today(view))
+            if fact.effective_on > self._conduct.today(view):
+                raise InTheFuture(when=ClinicalTime.of(fact.effective_on), today=self._conduct.today(view))
             cohorts = view.cohorts()
             drafts = drafts_in(trial_stream(view.id), view.trial.amend(fact))
             for level in fact.reopens:
@@ -77,28 +83,29 @@ class Governance(Acts):
                 if cohort is not None and cohort.stopped is not None:
                     resumed = EnrollmentResumed(cause=cohort.stopped)
                     drafts += drafts_in(cohort_stream(view.id, level), [resumed], caused_by=view.ref(drafts[0]))
-            return drafts
+            return drafts + settle(view, drafts, about=None, on=self._conduct.today(view))
 
         return self._conduct.run("amend", fact, decide, command_id)
 
-    def declare_mtd(self, *, level: int, on: date, command_id: str | None = None) -> Sequence[Entry]:
+    def declare_mtd(self, *, level: int, on: date | str, command_id: str | None = None) -> Sequence[Entry]:
         """Declare the maximum tolerated dose that the design gives on a day.
 
         Raises:
             MtdNotGiven: the design gives another one, or none.
         """
+        day = as_day(on)
 
         def declare(state: Escalation, view: View) -> MtdDeclared:
             bounded = bool(state.decision.mtd.bounded_above)
-            return make(MtdDeclared, level=level, bounded_above=bounded, basis=basis_of(view, state, on))
+            return make(MtdDeclared, level=level, bounded_above=bounded, basis=basis_of(view, state, day))
 
-        return self._conclude("declare-mtd", (level, on), declare, on, command_id)
+        return self._conclude("declare-mtd", (level, day), declare, day, command_id)
 
     def declare_no_mtd(
         self,
         *,
         why: NotEstablished,
-        on: date,
+        on: date | str,
         candidate: int | None = None,
         note: str | None = None,
         command_id: str | None = None,
@@ -108,11 +115,12 @@ class Governance(Acts):
         Raises:
             MtdNotGiven: the design gives one, or has not found that no level is tolerated.
         """
+        day = as_day(on)
 
         def declare(state: Escalation, view: View) -> MtdNotEstablished:
-            return make(MtdNotEstablished, why=why, candidate=candidate, note=note, basis=basis_of(view, state, on))
+            return make(MtdNotEstablished, why=why, candidate=candidate, note=note, basis=basis_of(view, state, day))
 
-        return self._conclude("declare-no-mtd", (why, on, candidate, note), declare, on, command_id)
+        return self._conclude("declare-no-mtd", (why, day, candidate, note), declare, day, command_id)
 
     def _conclude(
         self,
@@ -126,7 +134,10 @@ class Governance(Acts):
             if on > self._conduct.today(view):
                 raise InTheFuture(when=ClinicalTime.of(on), today=self._conduct.today(view))
             state = escalation_state(view, on=on)
-            facts = view.trial.conclude(declare(state, view), mtd=state.decision.mtd, trial=view.id)
+            fact = declare(state, view)
+            today = escalation_state(view, on=self._conduct.today(view))
+            view.trial.conclude(fact, mtd=today.decision.mtd, trial=view.id)
+            facts = view.trial.conclude(fact, mtd=state.decision.mtd, trial=view.id)
             return drafts_in(trial_stream(view.id), facts)
 
         return self._conduct.run(name, request, decide, command_id)

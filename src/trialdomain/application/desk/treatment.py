@@ -5,8 +5,8 @@ from decimal import Decimal
 from itertools import chain
 
 from trialdomain.aggregates.participant import Participant
-from trialdomain.application.coercion import FactMalformed, make
-from trialdomain.application.desk.acts import Acts, check_deviation
+from trialdomain.application.coercion import make
+from trialdomain.application.desk.acts import Acts, check_deviation, check_level
 from trialdomain.application.questions import against_infusion_at, escalation_state
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View
@@ -50,7 +50,7 @@ class Treatment(Acts):
             ChemotherapyGiven,
             regimen=regimen,
             cycle=cycle,
-            agents=tuple(agents),
+            agents=agents,
             started_on=started_on,
             ended_on=ended_on,
         )
@@ -104,19 +104,21 @@ class Treatment(Acts):
             route=route,
             lot=lot,
         )
-        if fact.started_at.day is None:
-            raise FactMalformed(kind="Infused", why=f"{fact.started_at} is no day, and the window starts on the day")
         check_id("subject", subject)
 
         def decide(view: View) -> Drafts:
+            check_level(view.protocol, level)
             design = view.protocol.design is not None
             state = escalation_state(view, on=self._conduct.today(view)) if design else None
+            given = view.localized(fact)
             facts = view.participant(subject).infuse(
-                fact,
-                also=chain(view.trial.against_infusion(), against_infusion_at(state, fact) if state else ()),
+                given,
+                also=chain(
+                    view.trial.against_infusion(), against_infusion_at(view, state, subject, given) if state else ()
+                ),
                 deviation=check_deviation(deviation),
             )
             drafts = self._only_of(subject, facts, view, deviation=deviation)
-            return drafts + settle(view, drafts, about=subject, on=self._conduct.today(view))
+            return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
         return self._conduct.run("infuse", (subject, fact, deviation), decide, command_id)

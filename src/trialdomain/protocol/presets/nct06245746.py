@@ -142,7 +142,9 @@ CRITERIA: tuple[Criterion, ...] = (
     _exclusion("E1", "central nervous system manifestations of the leukemia at diagnosis"),
     _exclusion("E2", "secondary acute myeloid leukemia", _is("aml_type", "secondary")),
     _exclusion("E3", "myelosuppression from conditions other than anti-cancer therapy"),
-    _exclusion("E4", "previous radiation to sternum or pelvis", _is("radiation_site", "sternum", "pelvis")),
+    _exclusion(
+        "E4", "previous radiation to sternum or pelvis", _is_so("radiation_sternum"), _is_so("radiation_pelvis")
+    ),
     _exclusion("E5", "specifically diagnosed and uncontrolled infection at enrollment"),
     _exclusion("E6", "uncontrolled active bleeding at enrollment"),
     _exclusion("E7", "severe comorbidity affecting survival, such as cachexia or severe malnutrition"),

@@ -1,0 +1,434 @@
+"""Faults that were found, each held down by the story that showed it; docs/regressions.md lists them."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from site_desk import DAY0, INVESTIGATOR, OPEN, REASON, RELATED, Site, day, judged, kinds
+
+from trialdomain import Decision, DltRule, Dose, InputInvalid, Relatedness, Role, TrialError, Trials, User, nct06245746
+from trialdomain.aggregates.cohort import LessCautious
+from trialdomain.aggregates.participant import (
+    AlreadyInfused,
+    ConsentLate,
+    EndBeforeOnset,
+    GradeNotInTerm,
+    NotEnrolled,
+    NotScreened,
+    TreatmentWithdrawn,
+)
+from trialdomain.aggregates.trial import MtdNotGiven
+from trialdomain.application.coercion import FactMalformed
+from trialdomain.application.corrections import EntryOfAnotherTrial
+from trialdomain.application.desk.acts import LevelUnknown
+from trialdomain.application.desk.escalation import DecisionOutOfOrder
+from trialdomain.application.questions import DoseNotOfLevel
+from trialdomain.events.cohort import DltAttributed
+from trialdomain.events.participant import Enrolled, WindowResult, WithdrawalScope
+from trialdomain.values.calendar import DayInvalid
+from trialdomain.values.decision import Action, Code
+from trialdomain.values.evaluation import Evaluation, EvaluationReason
+from trialdomain.values.reason import ReasonMissing
+from trialdomain.values.toxicity import Outcome
+
+UNRELATED, LIKELY = judged(Relatedness.UNRELATED), judged(Relatedness.LIKELY)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def anything(value: object) -> Any:  # noqa: ANN401 - what a caller without a type checker may give
+    return value
+
+
+class TestNothingIsStoredThatCannotBeRead:
+    @pytest.mark.parametrize(
+        ("act", "words"),
+        [
+            (lambda s: s.desk.consent("S9", signed_on=DAY0, form_version="1", age=anything(42.5)), "Expected `int"),
+            (lambda s: s.desk.consent("S9", signed_on=DAY0, form_version="1", age=anything("42")), r"\$\.age"),
+            (lambda s: s.desk.consent("S9", signed_on=DAY0, form_version=anything(1.0)), r"\$\.form_version"),
+            (lambda s: s.desk.consent("S9", signed_on=anything(None), form_version="1"), r"\$\.signed_on"),
+            (lambda s: s.desk.consent("S9", signed_on=anything(20260302), form_version="1"), "no stored form"),
+            (lambda s: s.desk.withdraw("S001", on=DAY0, scope=anything("banana")), "Invalid enum value 'banana'"),
+            (lambda s: s.desk.assess_dlt_window("S001", on=DAY0, result=anything("fine")), "Invalid enum value"),
+            (lambda s: s.toxicity("S001", attributions=anything(RELATED[0])), "Expected `array`"),
+            (lambda s: s.desk.transfuse("S001", on=DAY0, product=anything("p"), units=1), "Invalid enum value"),
+            (lambda s: s.desk.transfuse("S001", on=DAY0, product=anything("platelets"), units=anything(1.5)), "float"),
+            (lambda s: s.desk.correct(s.infusion("S001"), level=True, reason=REASON), "got `bool`"),
+            (lambda s: s.desk.correct(s.infusion("S001"), fraction="50%", reason=REASON), "'50%' is no number"),
+            (lambda s: s.desk.correct(s.infusion("S001"), lot="x" * 11_000, reason=REASON), "1 to 10000 characters"),
+            (lambda s: s.desk.correct(anything([s.infusion("S001")]), level=1, reason=REASON), "a list is no entry"),
+            (lambda s: s.desk.correct(s.infusion("S001"), lot="x", reason=anything(None)), "says nothing"),
+            (lambda s: s.desk.correct(s.infusion("S001"), lot="x", reason="slip \ud800 88"), "says nothing"),
+            (lambda s: s.desk.decide_escalation(on=DAY0, decided=Decision.wait(level=1), rationale=""), "says nothing"),
+            (lambda s: s.trial.acting(anything("li")), "'li' is no user"),
+            (lambda s: s.trial.acting(User(id="li", name="x", role=anything("boss"), organization="x")), "boss"),
+            (lambda s: s.trial.history().escalation(on=anything(7)), "'7' is no calendar day"),
+            (lambda s: s.trial.history(known_at=anything("soon")), "'soon' is no moment"),
+        ],
+    )
+    def test_a_value_of_the_wrong_kind_is_one_sentence(
+        self, site: Site, act: Callable[[Site], object], words: str
+    ) -> None:
+        site.treat("S001")
+        before = site.trial.history().position
+        with pytest.raises(InputInvalid, match=words):
+            act(site)
+        assert site.trial.history().position == before
+        assert site.state().decision.level == 1
+
+    def test_words_for_an_enumerated_value_are_what_they_say(self, site: Site) -> None:
+        site.treat("S001")
+        site.desk.withdraw("S001", on=DAY0, scope=anything("follow-up"))
+        assert site.evaluation("S001") is Evaluation.NOT_EVALUABLE
+        site.check()
+
+    def test_a_day_may_be_its_text(self, site: Site) -> None:
+        history = site.trial.history()
+        assert history.escalation(on=DAY0.isoformat()) == history.escalation(on=DAY0)
+        with pytest.raises(DayInvalid):
+            history.dlt_counts(on=datetime(2026, 3, 2, tzinfo=UTC))
+
+
+def test_an_entry_of_another_trial_is_not_corrected_here(site: Site) -> None:
+    infusion = site.treat("S001")
+    other = site.trials.register(attrs.evolve(OPEN, trial="OTHER"), by=INVESTIGATOR).acting(INVESTIGATOR)
+    with pytest.raises(EntryOfAnotherTrial, match="is an entry of trial NCT06245746: act in that one, not OTHER"):
+        other.correct(infusion, level=2, reason=REASON)
+    site.toxicity("S001")
+    assert site.dlts() == 1
+
+
+class TestLevelsThatDoNotExist:
+    def test_are_refused_also_with_a_deviation(self, site: Site) -> None:
+        infusion = site.treat("S001")
+        site.screened("S002")
+        why = "the sponsor's waiver 12"
+        with pytest.raises(LevelUnknown, match="there is no dose level 7: the protocol has 3"):
+            site.desk.enroll("S002", on=DAY0, level=7, deviation=why)
+        with pytest.raises(LevelUnknown):
+            site.desk.infuse("S002", level=7, started_at=DAY0, deviation=why)
+        with pytest.raises(LevelUnknown):
+            site.desk.decide_escalation(on=DAY0, decided=Decision.escalate(to=7), rationale="higher")
+        with pytest.raises(FactMalformed, match="there is no dose level 7"):
+            site.desk.correct(infusion, level=7, reason=REASON)
+        registered = next(iter(site.trial.history().entries()))
+        with pytest.raises(FactMalformed, match="keeps the trial's code, and every dose level"):
+            site.desk.correct(registered, protocol=attrs.evolve(OPEN, levels=OPEN.levels[:1]), reason=REASON)
+
+
+class TestTheSitesDay:
+    def test_an_infusion_given_in_utc_counts_on_the_day_of_the_site(self, site: Site) -> None:
+        site.on(1).admit("S001")
+        site.desk.infuse("S001", level=1, started_at=datetime(2026, 3, 2, 23, tzinfo=UTC))  # 3 March, 07:00 in Wuhan
+        site.on(20).toxicity("S001", onset=date(2026, 3, 17))  # elapsed day 14 there
+        assert (site.dlts(), site.member("S001").window_last) == (1, date(2026, 3, 17))
+
+    def test_an_onset_given_in_utc_is_compared_by_its_moment(self, site: Site) -> None:
+        site.on(1).admit("S001")
+        site.desk.infuse("S001", level=1, started_at="2026-03-03T05:00+08:00")
+        site.on(3).toxicity("S001", onset=datetime(2026, 3, 2, 22, 30, tzinfo=UTC))  # 90 minutes later
+        assert site.dlts() == 1
+
+    def test_a_clock_that_goes_back_makes_nothing_unknown(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(5).toxicity("S001")
+        site.now -= timedelta(days=4)
+        assert kinds(site.desk.withdraw("S001", on=DAY0, scope=WithdrawalScope.TREATMENT)) == ["Withdrew"]
+        assert site.on(6).dlts() == 1
+        site.check()
+
+
+class TestOrderWithinADay:
+    def test_a_correction_keeps_the_place_of_what_it_corrects(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(5).toxicity("S001", onset=day(3))
+        follow_up = site.desk.follow_up_adverse_event
+        first = follow_up("S001", event="AE1", on=day(4), attributions=UNRELATED)[0]
+        follow_up("S001", event="AE1", on=day(4), attributions=LIKELY)
+        site.desk.correct(first, aware_on=day(5), reason=REASON)
+        assert site.dlts() == 1
+
+    def test_times_of_a_day_count(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(5).toxicity("S001", onset=day(3))
+        follow_up = site.desk.follow_up_adverse_event
+        follow_up("S001", event="AE1", on=f"{day(4)}T15:00+08:00", attributions=LIKELY)
+        follow_up("S001", event="AE1", on=f"{day(4)}T08:00+08:00", attributions=UNRELATED)
+        assert site.dlts() == 1
+
+    def test_the_same_judgement_again_after_another_is_a_new_one(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(5).toxicity("S001", onset=day(3))
+        for relatedness in (UNRELATED, LIKELY, UNRELATED):
+            site.desk.follow_up_adverse_event("S001", event="AE1", on=day(4), attributions=relatedness)
+        assert site.dlts() == 0
+
+
+class TestBoldDecisions:
+    def test_no_level_above_the_rules_whatever_the_action_is_called(self, site: Site) -> None:
+        site.treat("S001")
+        for bold in (Decision.de_escalate(to=3), Decision.enroll(level=2), Decision.expand(level=2)):
+            with pytest.raises(LessCautious):
+                site.desk.decide_escalation(on=DAY0, decided=bold, rationale="any words")
+
+    def test_an_earlier_day_allows_nothing_that_today_forbids(self, site: Site) -> None:
+        site.treat("S001", "S002", "S003")
+        for subject in ("S001", "S002"):
+            site.on(3).toxicity(subject, attributions=UNRELATED)
+        site.on(14).assess("S001", "S002", "S003")
+        site.on(16)
+        for subject in ("S001", "S002"):
+            site.desk.follow_up_adverse_event(subject, event="AE1", on=day(16), attributions=LIKELY)
+        with pytest.raises(LessCautious):
+            site.desk.decide_escalation(on=day(15))
+
+
+class TestEventIds:
+    def test_a_correction_never_joins_two_events(self, site: Site) -> None:
+        site.treat("S001")
+        event = site.toxicity("S001", "AE1", grade=1)
+        site.toxicity("S001", "AE2", attributions=UNRELATED, grade=1)
+        with pytest.raises(FactMalformed, match="there is an adverse event AE2 already"):
+            site.desk.correct(event, event="AE2", reason=REASON)
+
+    def test_a_follow_up_follows_an_event_that_was_reported(self, site: Site) -> None:
+        site.treat("S001")
+        site.toxicity("S001", "AE1")
+        follow_up = site.desk.follow_up_adverse_event("S001", event="AE1", on=DAY0, grade=4)[0]
+        with pytest.raises(FactMalformed, match="there is no adverse event AE9"):
+            site.desk.correct(follow_up, event="AE9", reason=REASON)
+
+    def test_once_its_follow_ups_are_voided_an_event_may_have_another_id(self, site: Site) -> None:
+        site.treat("S001")
+        event = site.toxicity("S001", "AE1")
+        follow_up = site.desk.follow_up_adverse_event("S001", event="AE1", on=DAY0, grade=4)[0]
+        site.desk.void(follow_up, reason=REASON)
+        assert site.desk.correct(event, event="AE9", reason=REASON)
+        site.check()
+
+    def test_a_follow_up_has_a_grade_and_an_end_that_its_event_can_have(self, site: Site) -> None:
+        site.treat("S001")
+        site.desk.report_adverse_event("S001", event="AE1", term="Febrile neutropenia", grade=3, onset=DAY0)
+        with pytest.raises(GradeNotInTerm, match="has no grade 1 in CTCAE"):
+            site.desk.follow_up_adverse_event("S001", event="AE1", on=DAY0, grade=1)
+        with pytest.raises(EndBeforeOnset):
+            site.desk.follow_up_adverse_event("S001", event="AE1", on=DAY0, ended="2026-01-01")
+
+
+def test_escalation_waits_until_a_decision_names_a_dlt_at_an_amount_of_no_level() -> None:
+    doses = [Dose(amount=Decimal(amount), unit="mg") for amount in (10, 20, 40)]
+    site = Site(attrs.evolve(nct06245746(doses=doses), criteria=()))
+    for subject in ("S001", "S002", "S003"):
+        site.admit(subject)
+        site.desk.infuse(subject, level=1, started_at=DAY0, dose=doses[0])
+    site.on(14).assess("S001", "S002", "S003")
+    odd = attrs.evolve(doses[0], amount=Decimal(15))
+    site.desk.correct(site.infusion("S003"), dose=odd, reason=REASON)
+    site.toxicity("S003", onset=day(2))
+    site.admit("S004")
+    site.desk.infuse("S004", level=1, started_at=day(14), dose=doses[0])
+    site.on(28).assess("S004")
+    state = site.state()
+    assert [member.subject for member in state.counts.unassigned] == ["S003"]
+    assert state.decision.action is Action.WAIT
+    assert state.decision.because
+    assert state.decision.because.code is Code.UNASSIGNED_DLT
+    site.decide()
+    assert site.state().decision.bare == Decision.escalate(to=2)
+    site.check()
+
+
+class TestSettlingOfOtherEntries:
+    def test_a_cohort_fact_corrected_to_another_subject_is_settled_for_both(self, site: Site) -> None:
+        site.treat("S001", "S002")
+        site.on(3).toxicity("S001")
+        told = next(e for e in site.trial.history().entries() if isinstance(e.fact, DltAttributed))
+        site.desk.correct(told, subject="S002", reason=REASON)
+        site.check()
+
+    def test_a_protocol_corrected_is_settled_for_everybody(self, site: Site) -> None:
+        site.treat("S001", "S002")
+        site.on(3).toxicity("S001", grade=1)
+        registered = next(iter(site.trial.history().entries()))
+        dlt = DltRule(min_grade=3)
+        site.desk.correct(registered, protocol=attrs.evolve(OPEN, dlt=dlt), reason=REASON)
+        assert site.dlts() == 0
+        site.check()
+
+
+class TestSlotsComeAndGo:
+    def test_whoever_left_takes_no_slot(self, site: Site) -> None:
+        site.screened("S001")
+        site.desk.withdraw("S001", on=DAY0, scope=WithdrawalScope.FOLLOW_UP)
+        with pytest.raises(TreatmentWithdrawn):
+            site.desk.enroll("S001", on=DAY0)
+
+    def test_a_voided_withdrawal_gives_the_slot_back(self, site: Site) -> None:
+        site.admit("S001")
+        withdrawn = site.desk.withdraw("S001", on=DAY0, scope=WithdrawalScope.TREATMENT)[0]
+        assert kinds(site.desk.void(withdrawn, reason=REASON)) == ["ParticipantEntryVoided", "SlotFilled"]
+        assert site.state().counts.tallies[0].enrolled == 1
+
+    def test_a_level_that_held_more_than_three_keeps_six_whoever_left_since(self, site: Site) -> None:
+        site.treat("S001", "S002", "S003")
+        event = site.on(3).toxicity("S001")
+        site.on(14).assess("S002", "S003")
+        site.decide()
+        site.treat("S004")
+        site.desk.void(event, reason=REASON)
+        site.desk.withdraw("S001", on=day(5), scope=WithdrawalScope.FOLLOW_UP)
+        state = site.state()
+        assert state.counts.tallies[0].most_held == 4
+        assert state.decision.action is not Action.WAIT
+
+    def test_somebody_infused_is_not_enrolled_again(self, site: Site) -> None:
+        site.treat("S001")
+        enrolled = next(e for e in site.trial.history().entries() if isinstance(e.fact, Enrolled))
+        site.desk.void(enrolled, reason=REASON)
+        with pytest.raises(AlreadyInfused):
+            site.desk.enroll("S001", on=DAY0)
+
+    def test_a_correction_does_not_make_an_infusion_the_last_one(self, site: Site) -> None:
+        site.treat("S001", "S002", "S003")
+        site.on(14).assess("S001", "S002", "S003")
+        site.decide()
+        infusion = site.treat("S004", level=2)
+        site.screened("S005")
+        site.desk.enroll("S005", on=site.today)
+        site.desk.correct(infusion, lot="L9", reason=REASON)
+        assert site.state().situation.last_level == 2
+
+    def test_enrollment_follows_consent_and_screening(self, site: Site) -> None:
+        site.screened("S001")
+        with pytest.raises(ConsentLate, match="after the enrollment on 2026-03-01"):
+            site.desk.enroll("S001", on="2026-03-01")
+        site.desk.consent("S002", signed_on="2026-02-01", form_version="1")
+        site.desk.screen("S002", on=DAY0)
+        with pytest.raises(NotScreened, match="was not screened by then"):
+            site.desk.enroll("S002", on="2026-03-01")
+
+
+class TestDeaths:
+    def test_a_death_of_a_related_event_from_before_is_a_worsening_in_the_window(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(5).toxicity("S001", onset="2026-02-20", grade=3, attributions=LIKELY)
+        site.desk.record_death("S001", on=day(5), event="AE1")
+        assert site.member("S001").standing.reason is EvaluationReason.DLT
+
+    def test_relatedness_is_judged_after_the_death(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(5).toxicity("S001", grade=5, attributions=())
+        site.on(9).desk.follow_up_adverse_event("S001", event="AE1", on=day(9), attributions=UNRELATED)
+        assert site.evaluation("S001") is Evaluation.NOT_EVALUABLE
+
+    def test_a_report_corrected_to_fatal_brings_the_death_with_it(self, site: Site) -> None:
+        site.treat("S001")
+        event = site.on(5).toxicity("S001", attributions=UNRELATED)
+        assert "Died" in kinds(site.desk.correct(event, grade=5, outcome=Outcome.FATAL, reason=REASON))
+        site.check()
+
+    def test_an_incomplete_infusion_hides_no_event_without_a_judgement(self, site: Site) -> None:
+        site.admit("S001")
+        site.desk.infuse("S001", level=1, started_at=DAY0, fraction="0.5")
+        site.on(2).toxicity("S001", attributions=())
+        assert site.member("S001").standing.reason is EvaluationReason.RELATEDNESS_NOT_ASSESSED
+        site.check()
+
+    def test_a_death_only_known_by_its_year_says_nothing_about_the_window(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(15).assess("S001")
+        site.on(300).desk.record_death("S001", on="2026")
+        assert site.evaluation("S001") is Evaluation.EVALUABLE
+
+
+class TestAssessments:
+    def test_one_that_found_a_dlt_without_an_event_does_not_make_evaluable(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(14).desk.assess_dlt_window("S001", on=day(14), result=WindowResult.DLT)
+        assert site.evaluation("S001") is Evaluation.PENDING
+
+    def test_last_seen_counts_also_for_a_withdrawal(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(20).desk.withdraw("S001", on=day(20), scope=WithdrawalScope.FOLLOW_UP, last_contact=day(6))
+        assert site.evaluation("S001") is Evaluation.NOT_EVALUABLE
+
+
+def test_what_happened_to_somebody_treated_is_recorded_though_the_consent_was_voided(site: Site) -> None:
+    site.treat("S001")
+    consent = next(e for e in site.trial.history().entries() if type(e.fact).__name__ == "Consented")
+    site.desk.void(consent, reason=REASON)
+    site.on(3).toxicity("S001")
+    assert site.dlts() == 1
+
+
+@pytest.mark.parametrize("fraction", ["1.2", "50", "-0.1"])
+def test_a_fraction_is_at_most_the_whole(site: Site, fraction: str) -> None:
+    site.admit("S001")
+    with pytest.raises(FactMalformed, match="fraction must be at"):
+        site.desk.infuse("S001", level=1, started_at=DAY0, fraction=fraction)
+
+
+@pytest.mark.parametrize("address", ["sqlite:///:memory:", "sqlite://"])
+def test_memory_has_one_address(address: str) -> None:
+    with pytest.raises(TrialError, match="is no address of a log"):
+        Trials.open(address)
+
+
+def test_a_role_may_be_its_word(site: Site) -> None:
+    user = User(id="m", name="Monitor", role=anything("monitor"), organization="Site")
+    site.trial.acting(user).consent("S001", signed_on=DAY0, form_version="1")
+    roles = [getattr(entry.fact, "role", None) for entry in site.trial.history().entries()]
+    assert Role.MONITOR in roles
+
+
+class TestConductByAmountAndDay:
+    def test_the_amount_of_another_level_is_another_level(self) -> None:
+        doses = [Dose(amount=Decimal(amount), unit="mg") for amount in (10, 20, 40)]
+        site = Site(attrs.evolve(nct06245746(doses=doses), criteria=()))
+        site.admit("S001")
+        for dose, words in ((doses[1], "belongs to level 2"), (Dose(amount=Decimal(15), unit="mg"), "no dose level")):
+            with pytest.raises(DoseNotOfLevel, match=words):
+                site.desk.infuse("S001", level=1, started_at=DAY0, dose=dose)
+        site.desk.infuse("S001", level=1, started_at=DAY0, dose=Dose(amount=Decimal("0.0109"), unit="g"))
+        assert site.member("S001").level == 1
+
+    def test_an_infusion_before_the_enrollment(self, site: Site) -> None:
+        site.on(5).admit("S001")
+        with pytest.raises(NotEnrolled, match="was not enrolled by then"):
+            site.desk.infuse("S001", level=1, started_at=day(3))
+
+    def test_an_mtd_is_declared_only_while_it_holds(self) -> None:
+        site = Site(attrs.evolve(OPEN, levels=OPEN.levels[:1]))
+        site.treat("S001", "S002", "S003")
+        site.on(14).assess("S001", "S002", "S003")
+        site.decide()
+        site.treat("S004", "S005", "S006")
+        site.on(28).assess("S004", "S005", "S006")
+        for subject in ("S004", "S005"):
+            site.on(33).toxicity(subject, onset=day(27))
+        with pytest.raises(MtdNotGiven):
+            site.desk.declare_mtd(level=1, on=day(26))
+
+    def test_decisions_are_taken_in_the_order_of_their_days(self, site: Site) -> None:
+        site.on(20).desk.decide_escalation(on=day(20), decided=Decision.wait(level=1), rationale="drug supply")
+        with pytest.raises(DecisionOutOfOrder):
+            site.desk.decide_escalation(on=day(14))
+
+    def test_an_override_needs_words_that_say_something(self, site: Site) -> None:
+        with pytest.raises(ReasonMissing):
+            site.desk.decide_escalation(on=DAY0, decided=Decision.wait(level=1), rationale="updated")
+
+    def test_an_amendment_is_settled_for_everybody(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(3).toxicity("S001", grade=1)
+        amended = attrs.evolve(OPEN, version="2", dlt=DltRule(min_grade=3))
+        site.desk.amend(amended, effective_on=DAY0, summary="grade 3 and above")
+        assert site.dlts() == 0
+        site.check()
