@@ -1,14 +1,14 @@
 """Gates, deviations, suspension, amendments, caution: what people may do, and what happened anyway."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import attrs
 import pytest
-from site_desk import DAY0, OPEN, REASON, Site, day, judged, kinds
+from site_desk import DAY0, OPEN, REASON, Site, day, judged, kinds, refused
 
-from trialdomain import Attestation, Decision, Entry, Finding, Gate, Relatedness, TrialError, TrialProtocol, nct06245746
+from trialdomain import Attestation, Decision, Entry, Finding, Gate, Relatedness, TrialProtocol, nct06245746
 from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
 from trialdomain.aggregates.deviation import DeviationNotNeeded
 from trialdomain.aggregates.participant import (
@@ -47,13 +47,6 @@ def site() -> Iterator[Site]:
     yield made
     made.check()
     made.trials.close()
-
-
-def refused(site: Site, kind: type[TrialError], act: Callable[[], object], words: str) -> None:
-    before = site.trial.history().position
-    with pytest.raises(kind, match=words):
-        act()
-    assert site.trial.history().position == before
 
 
 def fill_level_1(site: Site) -> None:

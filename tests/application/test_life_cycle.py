@@ -1,9 +1,9 @@
 """Rules of conduct guard intentions; each refusal names what, against what, and what next, and records nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from site_desk import DAY0, Site, day, judged, kinds
+from site_desk import DAY0, Site, day, judged, kinds, refused
 
 from trialdomain import Decision, Relatedness, TrialError, Trials
 from trialdomain.aggregates.cohort import LessCautious, LevelNotOpen, NoFreeSlot, RationaleMissing
@@ -39,13 +39,6 @@ def site() -> Iterator[Site]:
     yield made
     made.check()
     made.trials.close()
-
-
-def refused(site: Site, kind: type[TrialError], act: Callable[[], object], words: str) -> None:
-    before = site.trial.history().position
-    with pytest.raises(kind, match=words):
-        act()
-    assert site.trial.history().position == before
 
 
 class TestOrder:

@@ -1,11 +1,24 @@
 """A site in a test: one trial in memory, one person at the desk, and a clock that goes from day to day."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import attrs
+import pytest
 
-from trialdomain import Agent, Assessor, Attribution, Entry, Relatedness, Role, TrialProtocol, Trials, User, nct06245746
+from trialdomain import (
+    Agent,
+    Assessor,
+    Attribution,
+    Entry,
+    Relatedness,
+    Role,
+    TrialError,
+    TrialProtocol,
+    Trials,
+    User,
+    nct06245746,
+)
 from trialdomain.application.observed import vital_sign
 from trialdomain.events.participant import Infused, VitalSign, VitalSignRecorded
 from trialdomain.projections.dlt_counts import Member
@@ -136,3 +149,11 @@ class Site:
 
 def kinds(entries: Sequence[Entry]) -> list[str]:
     return [type(entry.fact).__name__ for entry in entries]
+
+
+def refused(site: Site, kind: type[TrialError], act: Callable[[], object], words: str) -> None:
+    """Hold that an act is refused with a sentence, and that nothing was recorded."""
+    before = site.trial.history().position
+    with pytest.raises(kind, match=words):
+        act()
+    assert site.trial.history().position == before
