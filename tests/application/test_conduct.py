@@ -12,6 +12,7 @@ from trialdomain import Attestation, Decision, Entry, Finding, Gate, Relatedness
 from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
 from trialdomain.aggregates.deviation import DeviationNotNeeded
 from trialdomain.aggregates.participant import (
+    AfterDeath,
     AlreadyInfused,
     AnswersContradict,
     LevelNotAssigned,
@@ -29,7 +30,7 @@ from trialdomain.aggregates.trial import (
     TrialIsClosed,
 )
 from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn, StaggerNotKept
-from trialdomain.events.participant import WithdrawalScope
+from trialdomain.events.participant import BloodProduct, WithdrawalScope
 from trialdomain.events.trial import NotEstablished
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import DltRule, DoseLevel, ExpectedToxicity, Stagger, Stopping, TallyBy
@@ -189,6 +190,22 @@ class TestDeviations:
         site.desk.infuse("S003", level=1, started_at=DAY0, deviation=WHY)
         assert site.state().counts.tallies[0].treated == 3
         assert site.state().decision.closed_levels == (1, 2, 3)
+
+    def test_what_is_said_to_be_observed_after_the_death(self, site: Site) -> None:
+        site.treat("S001")
+        site.on(5).desk.record_death("S001", on=day(3))
+        transfuse = site.desk.transfuse
+        product = BloodProduct.PLATELETS
+        refused(site, AfterDeath, lambda: transfuse("S001", on=day(4), product=product), "S001 died on 2026-03-05")
+        why = "the ward's clock was a day ahead"
+        (entry,) = transfuse("S001", on=day(4), product=product, deviation=why)
+        assert entry.meta.deviation == why
+
+    def test_a_screening_before_the_consent(self, site: Site) -> None:
+        site.desk.consent("S001", signed_on=DAY0, form_version="1")
+        why = "blood was drawn on admission, before the consent"
+        entries = site.desk.screen("S001", on="2026-03-01", deviation=why)
+        assert [entry.meta.deviation for entry in entries] == [why]
 
     def test_treatment_after_withdrawal(self, site: Site) -> None:
         site.admit("S001")

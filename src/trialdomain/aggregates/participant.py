@@ -264,21 +264,22 @@ class Participant:
 
     def consented(self, fact: Consented) -> Sequence[ParticipantFact]:
         """Record a consent."""
-        return self._unless_known(fact)
+        return self._unless_known(fact, self._after_death(fact.signed_on), None)
 
-    def screen(self, fact: Screened) -> Sequence[ParticipantFact]:
+    def screen(self, fact: Screened, deviation: str | None = None) -> Sequence[ParticipantFact]:
         """Record a screening with the assessment of every criterion; refuse one before the consent."""
         consent = self._consent("a screening")
-        if fact.on.precedes(consent.signed_on):
-            raise ConsentLate(signed_on=consent.signed_on, procedure="screening", on=fact.on)
+        early = fact.on.precedes(consent.signed_on)
+        late = ConsentLate(signed_on=consent.signed_on, procedure="screening", on=fact.on)
+        breaches = [*([late] if early else []), *self._after_death(fact.on)]
         if self.protocol is None:
-            return self._unless_known(fact)
+            return self._unless_known(fact, breaches, deviation)
         known = known_of([*self.facts, fact], self.protocol, gate=Gate.SCREENING, on=fact.on.last)
         assessment = assess(known, self.protocol, gate=Gate.SCREENING)
         pairs = contradictions(assessment, self.protocol)
         if pairs:
             raise AnswersContradict(subject=self.subject, pairs=pairs)
-        return self._unless_known(attrs.evolve(fact, assessment=assessment))
+        return self._unless_known(attrs.evolve(fact, assessment=assessment), breaches, deviation)
 
     def enroll(
         self, fact: Enrolled, *, also: Iterable[CommandRefused] = (), deviation: str | None = None
@@ -361,8 +362,7 @@ class Participant:
             yield TreatmentWithdrawn(subject=self.subject, on=self.withdrew_on)
         if self.left_on is not None and self.left_on.first <= when.last:
             yield TreatmentWithdrawn(subject=self.subject, on=self.left_on)
-        if self.died_on is not None and self.died_on.precedes(when):
-            yield AfterDeath(subject=self.subject, when=when, died_on=self.died_on)
+        yield from self._after_death(when)
 
     def _unmet(self, *gates: Gate, on: date) -> Iterator[CommandRefused]:
         """Yield every criterion of some gates that is not met or not answered, all in one."""
@@ -377,16 +377,20 @@ class Participant:
         if reasons:
             yield NotEligible(subject=self.subject, reasons=reasons)
 
-    def report_adverse_event(self, fact: AdverseEventReported) -> Sequence[ParticipantFact]:
+    def report_adverse_event(
+        self, fact: AdverseEventReported, deviation: str | None = None
+    ) -> Sequence[ParticipantFact]:
         """Record the first report of an event; a fatal one brings the death with it."""
         self._known_subject("an adverse event")
         if fact in self.facts:
             return []
         if fact.event in self.events:
             raise EventKnown(subject=self.subject, event=fact.event)
-        return [*self._unless_known(fact), *self.death_of(fact)]
+        return [*self._unless_known(fact, self._after_death(fact.onset), deviation), *self.death_of(fact)]
 
-    def follow_up_adverse_event(self, fact: AdverseEventFollowedUp) -> Sequence[ParticipantFact]:
+    def follow_up_adverse_event(
+        self, fact: AdverseEventFollowedUp, deviation: str | None = None
+    ) -> Sequence[ParticipantFact]:
         """Record what is new about an event that was reported; a fatal end brings the death with it."""
         self._known_subject("a follow-up")
         report = self.events.get(fact.event)
@@ -399,8 +403,7 @@ class Participant:
         if fact.ended is not None and fact.ended.precedes(report.onset):
             raise EndBeforeOnset(event=fact.event, ended=fact.ended, onset=report.onset)
         judgement_alone = fact.grade is None and fact.ended is None and fact.outcome is None
-        if not judgement_alone:
-            self._refuse_after_death(fact.on)
+        allow([] if judgement_alone else self._after_death(fact.on), deviation)
         return [fact, *self.death_of(fact)]
 
     def _refuse_grade(self, report: AdverseEventReported, grade: int) -> None:
@@ -415,7 +418,7 @@ class Participant:
         since = fact.onset if isinstance(fact, AdverseEventReported) else fact.on
         return [Died(on=fact.ended or since, event=fact.event)] if fatal and self.died_on is None else []
 
-    def die(self, fact: Died) -> Sequence[ParticipantFact]:
+    def die(self, fact: Died, deviation: str | None = None) -> Sequence[ParticipantFact]:
         """Record a death; refuse a second one, and one for an event that was not reported."""
         self._known_subject("a death")
         if fact in self.facts:
@@ -424,12 +427,14 @@ class Participant:
             raise AlreadyDead(subject=self.subject, died_on=self.died_on)
         if fact.event is not None and fact.event not in self.events:
             raise EventUnknown(subject=self.subject, event=fact.event)
+        allow((), deviation)
         return [fact]
 
-    def observe(self, fact: ParticipantFact) -> Sequence[ParticipantFact]:
+    def observe(self, fact: ParticipantFact, deviation: str | None = None) -> Sequence[ParticipantFact]:
         """Record something observed; refuse what came after the death."""
         self._known_subject("an observation")
-        return self._unless_known(fact)
+        when = None if isinstance(fact, DltWindowAssessed) else happened(fact)
+        return self._unless_known(fact, [] if when is None else self._after_death(when), deviation)
 
     def _consent(self, act: str) -> Consented:
         if self.consent is None:
@@ -441,14 +446,14 @@ class Participant:
         if not self.facts:
             raise SubjectUnknown(subject=self.subject, act=act)
 
-    def _unless_known(self, fact: ParticipantFact) -> Sequence[ParticipantFact]:
+    def _unless_known(
+        self, fact: ParticipantFact, breaches: Iterable[CommandRefused], deviation: str | None
+    ) -> Sequence[ParticipantFact]:
         if fact in self.facts:
             return []
-        when = happened(fact)
-        if when is not None and not isinstance(fact, DltWindowAssessed):
-            self._refuse_after_death(when)
+        allow(breaches, deviation)
         return [fact]
 
-    def _refuse_after_death(self, when: ClinicalTime) -> None:
+    def _after_death(self, when: ClinicalTime) -> Iterator[CommandRefused]:
         if self.died_on is not None and self.died_on.precedes(when):
-            raise AfterDeath(subject=self.subject, when=when, died_on=self.died_on)
+            yield AfterDeath(subject=self.subject, when=when, died_on=self.died_on)

@@ -35,22 +35,27 @@ class Acts:
         name: str,
         subject: str,
         facts: Sequence[F],
-        act: Callable[[Participant, F], Sequence[ParticipantFact]],
+        act: Callable[[Participant, F, str | None], Sequence[ParticipantFact]],
+        *,
+        deviation: str | None,
         command_id: str | None,
     ) -> Sequence[Entry]:
         """Record facts of a participant in one commit, and what the cohorts learn from them."""
+        check_deviation(deviation)
         check_id("subject", subject)
 
         def decide(view: View) -> Drafts:
             participant = view.participant(subject)
-            accepted = [done for fact in facts for done in act(participant, view.localized(fact))]
-            return self._of(subject, accepted, view)
+            accepted = [done for fact in facts for done in act(participant, view.localized(fact), deviation)]
+            return self._of(subject, accepted, view, deviation=deviation)
 
-        return self._conduct.run(name, (subject, facts), decide, command_id)
+        return self._conduct.run(name, (subject, facts, deviation), decide, command_id)
 
-    def _of(self, subject: str, facts: Sequence[ParticipantFact], view: View) -> Drafts:
+    def _of(
+        self, subject: str, facts: Sequence[ParticipantFact], view: View, *, deviation: str | None = None
+    ) -> Drafts:
         """Put facts into a participant's stream, and into the cohorts' what follows from them."""
-        drafts = self._only_of(subject, facts, view)
+        drafts = self._only_of(subject, facts, view, deviation=deviation)
         if not may_change_counts(facts, view.trial.versions.values()):
             return drafts
         return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))

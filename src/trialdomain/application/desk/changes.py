@@ -34,7 +34,13 @@ class Changes(Acts):
 
         return self._conduct.run("correct", (entry.ref, reason, sorted(changes.items())), decide, command_id)
 
-    def void(self, entry: Entry, *, reason: str, command_id: str | None = None) -> Sequence[Entry]:
+    def void(
+        self,
+        entry: Entry,
+        *,
+        reason: str,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
         """Withdraw a current entry that was made in error, with everything that it corrected.
 
         A void cannot be voided: record anew. Voiding an adverse event voids its follow-ups.

@@ -21,26 +21,59 @@ class Ending(Acts):
         scope: WithdrawalScope,
         last_contact: When | None = None,
         why: str | None = None,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record a withdrawal; only one from follow-up, or from the use of data, ends observation."""
         fact = make(Withdrew, on=on, scope=scope, last_contact=last_contact, why=why)
-        return self._record("withdraw", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "withdraw", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def lose_to_follow_up(
-        self, subject: str, *, on: When, last_contact: When, command_id: str | None = None
+        self,
+        subject: str,
+        *,
+        on: When,
+        last_contact: When,
+        deviation: str | None = None,
+        command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record that nobody can reach the participant any more."""
         fact = make(LostToFollowUp, on=on, last_contact=last_contact)
-        return self._record("lose-to-follow-up", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "lose-to-follow-up", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def record_death(
-        self, subject: str, *, on: When, event: str | None = None, command_id: str | None = None
+        self,
+        subject: str,
+        *,
+        on: When,
+        event: str | None = None,
+        deviation: str | None = None,
+        command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record a death, with the adverse event behind it where there is one."""
-        return self._record("record-death", subject, [make(Died, on=on, event=event)], Participant.die, command_id)
+        return self._record(
+            "record-death",
+            subject,
+            [make(Died, on=on, event=event)],
+            Participant.die,
+            deviation=deviation,
+            command_id=command_id,
+        )
 
-    def complete_follow_up(self, subject: str, *, on: When, command_id: str | None = None) -> Sequence[Entry]:
+    def complete_follow_up(
+        self,
+        subject: str,
+        *,
+        on: When,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
         """Record that the participant was observed to the planned end."""
         fact = make(CompletedFollowUp, on=on)
-        return self._record("complete-follow-up", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "complete-follow-up", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )

@@ -30,7 +30,12 @@ from trialdomain.values.screening import Attestation, Finding, Gate
 class Enrollment(Acts):
     """Registration, consent, screening, enrollment."""
 
-    def register(self, protocol: TrialProtocol, *, command_id: str | None = None) -> Sequence[Entry]:
+    def register(
+        self,
+        protocol: TrialProtocol,
+        *,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
         """Begin to record the trial; level 1 opens with the slots of one cohort."""
         trial = self._conduct.trial
 
@@ -76,16 +81,27 @@ class Enrollment(Acts):
         on: When,
         findings: Sequence[Finding] = (),
         attestations: Sequence[Attestation] = (),
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record a screening: the facts that were found, and what was attested."""
         fact = make(Screened, on=on, findings=findings, attestations=attestations)
-        return self._record("screen", subject, [fact], Participant.screen, command_id)
+        return self._record("screen", subject, [fact], Participant.screen, deviation=deviation, command_id=command_id)
 
-    def fail_screening(self, subject: str, *, on: When, why: str, command_id: str | None = None) -> Sequence[Entry]:
+    def fail_screening(
+        self,
+        subject: str,
+        *,
+        on: When,
+        why: str,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
         """Record that somebody was found not eligible."""
         fact = make(ScreenFailed, on=on, why=why)
-        return self._record("fail-screening", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "fail-screening", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def answer_criteria(
         self,
@@ -95,11 +111,14 @@ class Enrollment(Acts):
         on: When,
         findings: Sequence[Finding] = (),
         attestations: Sequence[Attestation] = (),
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record what the gate before chemotherapy, or before the infusion, asks."""
         fact = make(CriteriaAnswered, gate=gate, on=on, findings=findings, attestations=attestations)
-        return self._record("answer-criteria", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "answer-criteria", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def enroll(
         self,
@@ -154,7 +173,13 @@ class Enrollment(Acts):
         return self._conduct.run("enroll", (subject, str(on), level, deviation), decide, command_id)
 
     def reassign(
-        self, subject: str, *, to_level: int, on: When, why: str, command_id: str | None = None
+        self,
+        subject: str,
+        *,
+        to_level: int,
+        on: When,
+        why: str,
+        command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Send somebody who is not infused yet to the level in turn, where it has a free slot."""
         check_id("subject", subject)

@@ -33,20 +33,37 @@ class Governance(Acts):
     """The trial as a whole."""
 
     def suspend_recruitment(
-        self, *, on: When, why: str, infusion: bool = False, command_id: str | None = None
+        self,
+        *,
+        on: When,
+        why: str,
+        infusion: bool = False,
+        command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Let nobody be enrolled until people decide; with ``infusion``, let nobody be infused either."""
         fact = make(RecruitmentSuspended, on=on, why=why, infusion=infusion)
         return self._of_trial("suspend-recruitment", fact, lambda view: view.trial.suspend(fact), command_id)
 
-    def resume_recruitment(self, *, on: When, why: str, command_id: str | None = None) -> Sequence[Entry]:
+    def resume_recruitment(
+        self,
+        *,
+        on: When,
+        why: str,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
         """Let enrollment, and infusion, go on."""
         fact = make(RecruitmentResumed, on=on, why=why)
         return self._of_trial(
             "resume-recruitment", fact, lambda view: view.trial.resume(fact, trial=view.id), command_id
         )
 
-    def close(self, *, on: When, why: str, command_id: str | None = None) -> Sequence[Entry]:
+    def close(
+        self,
+        *,
+        on: When,
+        why: str,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
         """End recruitment; observation goes on."""
         fact = make(TrialClosed, on=on, why=why)
         return self._of_trial("close", fact, lambda view: view.trial.close(fact), command_id)
@@ -87,7 +104,13 @@ class Governance(Acts):
 
         return self._conduct.run("amend", fact, decide, command_id)
 
-    def declare_mtd(self, *, level: int, on: date | str, command_id: str | None = None) -> Sequence[Entry]:
+    def declare_mtd(
+        self,
+        *,
+        level: int,
+        on: date | str,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
         """Declare the maximum tolerated dose that the design gives on a day.
 
         Raises:

@@ -26,16 +26,30 @@ class Observation(Acts):
     """Laboratory, vital signs, transfusions, medication, relapse."""
 
     def record_labs(
-        self, subject: str, results: Sequence[LabRecorded], *, command_id: str | None = None
+        self,
+        subject: str,
+        results: Sequence[LabRecorded],
+        *,
+        deviation: str | None = None,
+        command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record laboratory results, all in one commit; ``lab(...)`` makes one."""
-        return self._record("record-labs", subject, results, Participant.observe, command_id)
+        return self._record(
+            "record-labs", subject, results, Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def record_vital_signs(
-        self, subject: str, signs: Sequence[VitalSignRecorded], *, command_id: str | None = None
+        self,
+        subject: str,
+        signs: Sequence[VitalSignRecorded],
+        *,
+        deviation: str | None = None,
+        command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record vital signs, all in one commit; ``vital_sign(...)`` makes one."""
-        return self._record("record-vital-signs", subject, signs, Participant.observe, command_id)
+        return self._record(
+            "record-vital-signs", subject, signs, Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def transfuse(
         self,
@@ -44,11 +58,14 @@ class Observation(Acts):
         on: When,
         product: BloodProduct,
         units: Decimal | int | str = 1,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record a transfusion."""
         fact = make(Transfused, on=on, product=product, units=units)
-        return self._record("transfuse", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "transfuse", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def give_anti_infective(
         self,
@@ -60,6 +77,7 @@ class Observation(Acts):
         ended_on: When | None = None,
         intent: Intent = Intent.UNKNOWN,
         atc_code: str | None = None,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record an anti-infective agent; without an end it is ongoing."""
@@ -72,7 +90,9 @@ class Observation(Acts):
             started_on=started_on,
             ended_on=ended_on,
         )
-        return self._record("give-anti-infective", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "give-anti-infective", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def give_medication(
         self,
@@ -83,6 +103,7 @@ class Observation(Acts):
         started_on: When,
         ended_on: When | None = None,
         medication_class: MedicationClass = MedicationClass.OTHER,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record another medication; without an end it is ongoing."""
@@ -94,13 +115,39 @@ class Observation(Acts):
             started_on=started_on,
             ended_on=ended_on,
         )
-        return self._record("give-medication", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "give-medication", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
 
-    def record_relapse(self, subject: str, *, on: When, command_id: str | None = None) -> Sequence[Entry]:
+    def record_relapse(
+        self,
+        subject: str,
+        *,
+        on: When,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
         """Record that the leukemia came back."""
-        return self._record("record-relapse", subject, [make(Relapsed, on=on)], Participant.observe, command_id)
+        return self._record(
+            "record-relapse",
+            subject,
+            [make(Relapsed, on=on)],
+            Participant.observe,
+            deviation=deviation,
+            command_id=command_id,
+        )
 
-    def start_new_therapy(self, subject: str, *, on: When, kind: str, command_id: str | None = None) -> Sequence[Entry]:
+    def start_new_therapy(
+        self,
+        subject: str,
+        *,
+        on: When,
+        kind: str,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
         """Record that a new anti-leukemic therapy began."""
         fact = make(NewTherapyStarted, on=on, kind=kind)
-        return self._record("start-new-therapy", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "start-new-therapy", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )

@@ -34,6 +34,7 @@ class Safety(Acts):
         ended: When | None = None,
         outcome: Outcome | None = None,
         aware_on: When | None = None,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Report an adverse event; a fatal one brings the death with it.
@@ -50,6 +51,7 @@ class Safety(Acts):
             ended: when it ended, if it did.
             outcome: what became of it.
             aware_on: when the sponsor became aware.
+            deviation: why it is recorded against a rule of conduct, where that has happened.
             command_id: an id by which a repeated request is recognised.
 
         Raises:
@@ -73,7 +75,14 @@ class Safety(Acts):
             outcome=outcome,
             aware_on=aware_on,
         )
-        return self._record("report-adverse-event", subject, [fact], Participant.report_adverse_event, command_id)
+        return self._record(
+            "report-adverse-event",
+            subject,
+            [fact],
+            Participant.report_adverse_event,
+            deviation=deviation,
+            command_id=command_id,
+        )
 
     def follow_up_adverse_event(
         self,
@@ -87,6 +96,7 @@ class Safety(Acts):
         ended: When | None = None,
         outcome: Outcome | None = None,
         aware_on: When | None = None,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record what is new about an event from a day on; what is not given has not changed.
@@ -110,7 +120,14 @@ class Safety(Acts):
             outcome=outcome,
             aware_on=aware_on,
         )
-        return self._record("follow-up-adverse-event", subject, [fact], Participant.follow_up_adverse_event, command_id)
+        return self._record(
+            "follow-up-adverse-event",
+            subject,
+            [fact],
+            Participant.follow_up_adverse_event,
+            deviation=deviation,
+            command_id=command_id,
+        )
 
     def assess_dlt_window(
         self,
@@ -119,8 +136,11 @@ class Safety(Acts):
         on: When,
         result: WindowResult = WindowResult.NO_DLT,
         missed: str | None = None,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record that the observation window was assessed, up to and on a day; ``missed`` names visits that were."""
         fact = make(DltWindowAssessed, on=on, by=self._conduct.user.id, result=result, missed=missed)
-        return self._record("assess-dlt-window", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "assess-dlt-window", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )

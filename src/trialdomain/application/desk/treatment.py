@@ -28,11 +28,14 @@ class Treatment(Acts):
         regimen: str,
         cycle: int = 1,
         ecog: int | None = None,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record the start of a cycle of chemotherapy; ``ecog`` is the performance status on that day."""
         fact = make(ChemotherapyStarted, on=on, regimen=regimen, cycle=cycle, ecog=ecog)
-        return self._record("start-chemotherapy", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "start-chemotherapy", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def give_chemotherapy(
         self,
@@ -43,6 +46,7 @@ class Treatment(Acts):
         started_on: When,
         ended_on: When | None = None,
         cycle: int = 1,
+        deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record a cycle of chemotherapy as it was given."""
@@ -54,7 +58,9 @@ class Treatment(Acts):
             started_on=started_on,
             ended_on=ended_on,
         )
-        return self._record("give-chemotherapy", subject, [fact], Participant.observe, command_id)
+        return self._record(
+            "give-chemotherapy", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
 
     def infuse(
         self,
