@@ -1,7 +1,7 @@
 """Faults that were found, each held down by the story that showed it; docs/regressions.md lists them."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +25,7 @@ from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.corrections import EntryOfAnotherTrial
 from trialdomain.application.desk.acts import LevelUnknown
 from trialdomain.application.desk.escalation import DecisionOutOfOrder
-from trialdomain.application.questions import DoseNotOfLevel
+from trialdomain.application.questions import DoseNotOfLevel, NobodyInTurn
 from trialdomain.events.cohort import DltAttributed
 from trialdomain.events.participant import Enrolled, WindowResult, WithdrawalScope
 from trialdomain.values.calendar import DayInvalid
@@ -432,3 +432,163 @@ class TestConductByAmountAndDay:
         site.desk.amend(amended, effective_on=DAY0, summary="grade 3 and above")
         assert site.dlts() == 0
         site.check()
+
+
+class TestACorrectionTakesThePlaceOfWhatItRestates:
+    def test_of_a_decision_it_does_not_jump_over_a_later_one(self, site: Site) -> None:
+        site.treat("S001", "S002", "S003")
+        site.on(14).assess("S001", "S002", "S003")
+        first = site.decide()[0]
+        site.on(15).desk.decide_escalation(on=day(15), decided=Decision.wait(level=2), rationale="drug supply")
+        site.desk.correct(first, by="chair", reason=REASON)
+        assert site.state().held
+
+    def test_of_an_amendment_it_does_not_reopen_what_was_closed_since(self, site: Site) -> None:
+        site.treat("S001", "S002", "S003")
+        site.on(14).assess("S001", "S002", "S003")
+        site.decide()
+        amended = attrs.evolve(OPEN, version="2")
+        amendment = site.desk.amend(amended, effective_on=day(14), reopens=(2, 3), summary="nothing closed yet")[0]
+        site.treat("S004", "S005", level=2)
+        for subject in ("S004", "S005"):
+            site.toxicity(subject)
+        site.decide()
+        site.desk.correct(amendment, summary="levels 2 and 3", reason=REASON)
+        assert [closing.level for closing in site.state().situation.final_closings] == [2, 3]
+
+    def test_of_two_amendments_of_one_day_the_later_counts(self, site: Site) -> None:
+        for version, grade in (("2", 3), ("3", 1)):
+            amended = attrs.evolve(OPEN, version=version, dlt=DltRule(min_grade=grade))
+            site.desk.amend(amended, effective_on=DAY0, summary=f"from grade {grade}")
+        site.treat("S001")
+        site.on(3).toxicity("S001", grade=2)
+        assert site.dlts() == 1
+
+    def test_of_an_amendment_it_keeps_every_level(self, site: Site) -> None:
+        amendment = site.desk.amend(attrs.evolve(OPEN, version="2"), effective_on=DAY0, summary="wording")[0]
+        fewer = attrs.evolve(OPEN, version="2", levels=OPEN.levels[:1])
+        with pytest.raises(FactMalformed, match="every dose level"):
+            site.desk.correct(amendment, protocol=fewer, reason=REASON)
+
+
+def test_a_clock_that_went_back_closes_no_eye_for_good(site: Site) -> None:
+    site.treat("S001", "S002")
+    for subject in ("S001", "S002"):
+        site.on(20).toxicity(subject, onset=day(9))
+    assert site.state().decision.closed_levels == (1, 2, 3)
+    site.now = datetime.combine(day(2), time(6), tzinfo=UTC)
+    for _ in range(2):  # the first entry used to carry the clock's day, and the second to believe it
+        site.desk.record_vital_signs("S001", [site.temperature("37.1", DAY0)])
+    known = site.trial.history().escalation(on=day(20))
+    assert known is not None
+    assert known.decision.closed_levels == (1, 2, 3)
+    recorded = [entry.meta.recorded_at for entry in sorted(site.trial.history().entries(), key=lambda e: e.position)]
+    assert recorded == sorted(recorded)
+
+
+def test_a_decision_names_a_dlt_only_once_there_is_one() -> None:
+    doses = [Dose(amount=Decimal(amount), unit="mg") for amount in (10, 20, 40)]
+    site = Site(attrs.evolve(nct06245746(doses=doses), criteria=()))
+    site.treat("S001", "S002", "S003")
+    site.screened("S004")
+    odd = Dose(amount=Decimal(15), unit="mg")
+    site.desk.infuse("S004", level=1, started_at=DAY0, dose=odd, deviation="the ward drew up 15 mg")
+    site.on(3).desk.decide_escalation(on=day(3))
+    site.on(14).assess("S001", "S002", "S003")
+    assert site.state().decision.action is Action.ESCALATE
+    site.toxicity("S004", onset=day(5))
+    assert site.state().decision.action is Action.WAIT
+    site.decide()
+    assert site.state().decision.action is Action.ESCALATE
+
+
+class TestWhatAJudgementTakesBack:
+    @pytest.mark.parametrize(
+        ("before", "dlts", "evaluation"),
+        [
+            (Relatedness.LIKELY, 1, Evaluation.EVALUABLE),
+            (Relatedness.UNRELATED, 0, Evaluation.PENDING),
+        ],
+    )
+    def test_not_assessed_is_no_judgement(
+        self, site: Site, before: Relatedness, dlts: int, evaluation: Evaluation
+    ) -> None:
+        site.treat("S001")
+        site.on(3).toxicity("S001", attributions=judged(before))
+        site.on(14).assess("S001")
+        site.desk.follow_up_adverse_event(
+            "S001", event="AE1", on=day(14), attributions=judged(Relatedness.NOT_ASSESSED)
+        )
+        assert (site.dlts(), site.evaluation("S001")) == (dlts, evaluation)
+
+    def test_of_two_in_one_report_the_more_related_counts(self, site: Site) -> None:
+        site.treat("S001")
+        both = (*judged(Relatedness.LIKELY), *judged(Relatedness.UNRELATED))
+        site.on(3).toxicity("S001", attributions=both)
+        assert site.dlts() == 1
+
+
+@pytest.mark.parametrize("requires_assessment", [True, False])
+def test_an_assessment_that_found_a_dlt_keeps_pending_until_an_event_explains_it(requires_assessment: bool) -> None:  # noqa: FBT001 -- a parameter of the table
+    rule = attrs.evolve(OPEN.evaluable, requires_assessment=requires_assessment)
+    site = Site(attrs.evolve(OPEN, evaluable=rule))
+    site.treat("S001")
+    site.on(14).assess("S001")
+    site.on(16).desk.assess_dlt_window("S001", on=day(16), result=WindowResult.DLT)
+    assert site.evaluation("S001") is Evaluation.PENDING
+    site.toxicity("S001", onset=day(9))
+    assert site.evaluation("S001") is Evaluation.EVALUABLE
+    assert site.dlts() == 1
+
+
+def test_somebody_infused_in_vain_never_makes_a_level_of_3_one_of_6(site: Site) -> None:
+    site.treat("S001", "S002", "S003")
+    site.on(14).assess("S001", "S002", "S003")
+    site.decide()
+    site.screened("S009")
+    site.desk.infuse("S009", level=2, started_at=day(14), fraction="0.5", deviation="never enrolled")
+    site.treat("S004", "S005", "S006", level=2)
+    assert site.state().counts.tallies[1].most_held == 3
+
+
+def test_an_infusion_waits_where_escalation_waits() -> None:
+    doses = [Dose(amount=Decimal(amount), unit="mg") for amount in (10, 20, 40)]
+    site = Site(attrs.evolve(nct06245746(doses=doses), criteria=()))
+    site.treat("S001", "S002", "S003")
+    site.on(14).assess("S001", "S002", "S003")
+    site.decide()
+    site.admit("S004")
+    site.screened("S005")
+    odd = Dose(amount=Decimal(15), unit="mg")
+    site.desk.infuse("S005", level=2, started_at=day(14), dose=odd, deviation="the ward drew up 15 mg")
+    site.on(17).toxicity("S005")
+    with pytest.raises(NobodyInTurn, match="waits until a decision names it"):
+        site.desk.infuse("S004", level=2, started_at=day(17), dose=doses[1])
+    site.decide()
+    site.desk.infuse("S004", level=2, started_at=day(17), dose=doses[1])
+
+
+def test_without_the_decision_that_opened_a_level_it_is_not_open(site: Site) -> None:
+    site.treat("S001", "S002", "S003")
+    site.on(14).assess("S001", "S002", "S003")
+    decision = site.decide()[0]
+    site.desk.void(decision, reason=REASON)
+    site.screened("S004")
+    with pytest.raises(TrialError, match="level 2"):
+        site.desk.enroll("S004", on=day(14))
+    site.decide()
+    site.treat("S004", level=2)
+    site.check()
+
+
+def test_after_people_stopped_it_takes_a_decision_to_go_on(site: Site) -> None:
+    site.treat("S001", "S002", "S003")
+    site.on(14).assess("S001", "S002", "S003")
+    site.desk.decide_escalation(on=day(14), decided=Decision(action=Action.STOP), rationale="a signal elsewhere")
+    site.desk.resume_recruitment(on=day(14), why="the signal was none")
+    site.screened("S004")
+    with pytest.raises(NobodyInTurn, match="to stop"):
+        site.desk.enroll("S004", on=day(14))
+    site.decide()
+    site.desk.enroll("S004", on=day(14))
+    assert site.state().decision.level == 2

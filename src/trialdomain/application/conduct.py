@@ -94,7 +94,8 @@ class Conduct:
         )
         first = [draft for draft in drafts if isinstance(draft.fact, TrialRegistered)]
         whole = [*first, *introduced, *(draft for draft in drafts if draft not in first)]
-        recorded_at = utc(self.clock())
+        moments = (self.clock(), view.last_recorded())  # a clock that went back does not make the log go back
+        recorded_at = max(utc(moment) for moment in moments if moment is not None)
         versions = dict(view.read)
         sealed = []
         for part, draft in enumerate(whole, start=1):

@@ -10,14 +10,14 @@ from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.errors import CommandRefused
 from trialdomain.events.access import AccessRefused
-from trialdomain.events.cohort import CohortEntryVoided
-from trialdomain.events.entries import current_entries, require_current
+from trialdomain.events.cohort import CohortEntryVoided, CohortExpanded, CohortOpened, EscalationDecided
+from trialdomain.events.entries import current, current_entries, require_current
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
-from trialdomain.events.recorded import Draft, Entry, Fact, Recorded
-from trialdomain.events.trial import TrialEntryVoided, TrialRegistered
+from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Recorded
+from trialdomain.events.trial import ProtocolAmended, TrialEntryVoided, TrialRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.ctcae import known_term
-from trialdomain.values.ids import level_of, subject_of
+from trialdomain.values.ids import cohort_stream, level_of, subject_of
 from trialdomain.values.reason import check_reason
 
 
@@ -61,6 +61,8 @@ def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: 
         fact = _checked_event(view, current, fact)
     if isinstance(current.fact, TrialRegistered) and isinstance(fact, TrialRegistered):
         _keep_trial(current.fact.protocol, fact.protocol)
+    if isinstance(current.fact, ProtocolAmended) and isinstance(fact, ProtocolAmended):
+        _keep_trial(current.fact.protocol, fact.protocol)
     drafts: Drafts = [Draft(stream=entry.stream, fact=fact, corrects=current.version, reason=reason)]
     drafts += _death(view, current, fact)
     return drafts + _settled(view, drafts, current.fact, fact, on=on)
@@ -79,6 +81,8 @@ def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
     if isinstance(current.fact, TrialRegistered):
         raise NeverCorrected(entry=entry, act="voided")
     drafts: Drafts = [Draft(stream=entry.stream, fact=_void_of(entry), reason=reason)]
+    if isinstance(current.fact, EscalationDecided):
+        drafts += [Draft(stream=one.stream, fact=_void_of(one), reason=reason) for one in _opened_by(view, current)]
     return drafts + _settled(view, drafts, current.fact, on=on)
 
 
@@ -88,6 +92,15 @@ def _current(view: View, entry: Entry, *, act: str) -> Recorded[Fact]:
     if isinstance(entry.fact, AccessRefused):
         raise NeverCorrected(entry=entry, act=act)
     return require_current(view.entries(entry.stream), stream=entry.stream, version=entry.version)
+
+
+def _opened_by(view: View, decision: Entry) -> list[Entry]:
+    """Find the levels, and the slots, that a decision opened, or what it corrects: without it, nobody opened them."""
+    chain = current(view.entries(decision.stream)).chain_of(decision.version)
+    refs = {EntryRef(decision.stream, version) for version in chain}
+    streams = [cohort_stream(view.id, level.level) for level in view.protocol.levels]
+    entries = [entry for stream in streams for entry in current_entries(view.entries(stream))]
+    return [e for e in entries if isinstance(e.fact, CohortOpened | CohortExpanded) and e.meta.caused_by in refs]
 
 
 def _void_of(entry: Entry) -> Fact:
@@ -118,7 +131,7 @@ def _check_levels(view: View, fact: Fact) -> None:
 
 def _keep_trial(old: TrialProtocol, new: TrialProtocol) -> None:
     if new.trial != old.trial or len(new.levels) < len(old.levels):
-        raise FactMalformed(kind="TrialRegistered", why="a correction keeps the trial's code, and every dose level")
+        raise FactMalformed(kind="TrialProtocol", why="a correction keeps the trial's code, and every dose level")
 
 
 def _checked_event(

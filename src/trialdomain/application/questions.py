@@ -12,6 +12,7 @@ from trialdomain.projections.dlt_counts import dlt_counts
 from trialdomain.projections.escalation import Escalation, escalation
 from trialdomain.rules.dose_received import level_received
 from trialdomain.values.decision import Action, Code, Decision
+from trialdomain.values.ids import participant_stream
 
 
 class DesignAbsent(CommandRefused):
@@ -27,7 +28,7 @@ class NobodyInTurn(CommandRefused):
 
     def __init__(self, *, decision: Decision, held: bool) -> None:
         because = "" if decision.because is None else f": {decision.because.text}"
-        what = "people decided to wait" if held else decision.action.value
+        what = "people decided to wait, or to stop" if held else decision.action.value
         super().__init__(f"nobody is to be enrolled now ({what}){because}")
         self.decision, self.held = decision, held
 
@@ -78,15 +79,15 @@ def escalation_state(view: View, *, on: date) -> Escalation:
     state = escalation(view.casebook(on=on), on=on)
     if state is None:
         raise DesignAbsent(trial=view.id)
+    for member in state.counts.unassigned:  # their DLTs change no cohort
+        view.entries(participant_stream(view.id, member.subject))
     return state
 
 
 def against_enrollment_at(state: Escalation, level: int) -> Iterator[CommandRefused]:
     """Yield each rule of the design that an enrollment at a level would break."""
     decision = state.decision
-    because = decision.because and decision.because.code
-    pending = decision.action is Action.WAIT and because in {Code.OUTCOMES_PENDING, Code.UNASSIGNED_DLT}
-    if state.held or decision.level is None or (pending and state.level_in_turn == decision.level):
+    if state.held or decision.level is None or _waits(state):
         yield NobodyInTurn(decision=decision, held=state.held)
     elif level != state.level_in_turn:
         yield _not_in_turn(state, level)
@@ -107,6 +108,8 @@ def against_infusion_at(view: View, state: Escalation, subject: str, fact: Infus
     """Yield each rule of the design, and of the cohort, that an infusion would break."""
     if fact.level != state.level_in_turn or fact.level in state.decision.closed_levels:
         yield _not_in_turn(state, fact.level)
+    elif _waits(state):
+        yield NobodyInTurn(decision=state.decision, held=False)
     member = view.cohorts()[fact.level].members.get(subject)
     if member is None or not member.holds:
         yield SlotNotHeld(subject=subject, level=fact.level)
@@ -118,6 +121,14 @@ def against_infusion_at(view: View, state: Escalation, subject: str, fact: Infus
     until = held_until([one for one in before if one <= day], view.protocol.stagger)
     if until is not None and day < until:
         yield StaggerNotKept(level=fact.level, until=until)
+
+
+def _waits(state: Escalation) -> bool:
+    """Say whether the level in turn waits for outcomes, or for a decision that names a DLT."""
+    decision = state.decision
+    waits = decision.action is Action.WAIT and state.level_in_turn == decision.level
+    because = decision.because and decision.because.code
+    return waits and because in {Code.OUTCOMES_PENDING, Code.UNASSIGNED_DLT}
 
 
 def _not_in_turn(state: Escalation, level: int) -> LevelNotInTurn:

@@ -122,17 +122,22 @@ class Casebook:
     cases: Sequence[Case]
     """In the order of their subjects' codes."""
     decisions: Sequence[Recorded[EscalationDecided]]
-    """In the order in which they were recorded."""
+    """In the order in which they, or what they correct, were first recorded."""
     releases: Mapping[tuple[int, str], int]
     """By level and subject: the position of the last entry that released their slot."""
     reopened: Mapping[int, int]
-    """By level: the position of the last amendment that reopened it."""
+    """By level: where the last amendment that reopened it was first recorded."""
+    places: Mapping[int, int]
+    """By the position of a current entry of the trial or a cohort: where it, or what it corrects, was first recorded.
+
+    A correction takes the place of what it restates, so it neither jumps over what was decided since, nor undoes it.
+    """
     cohorts: Mapping[int, Sequence[Recorded[Any]]]
     """By level: the current entries of its cohort."""
 
     def in_force_on(self, day: date) -> TrialProtocol:
         """Give the version in force on a day: infusions are judged by the one of their day."""
-        return max((one for one in self.versions if one[0] <= day), key=lambda one: one[0], default=self.versions[0])[1]
+        return [protocol for since, protocol in self.versions if since <= day][-1]
 
 
 def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
@@ -146,12 +151,15 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
     cohorts: dict[int, list[Recorded[Any]]] = {}
     reopened: dict[int, int] = {}
     causes: set[tuple[str, int]] = set()
+    places: dict[int, int] = {}
     for stream, recorded in _by_stream(entries):
         if (subject := subject_of(stream)) is not None:
             counted = [e for e in recorded.entries if (when := happened(e.fact)) is None or when.first <= on]
             cases.append(Case(subject, counted, recorded.first_recorded))
             causes |= {(stream, version) for e in counted for version in recorded.chain_of(e.version)}
-        elif (level := level_of(stream)) is not None:
+            continue
+        places |= {entry.position: recorded.first_recorded[entry.version] for entry in recorded.entries}
+        if (level := level_of(stream)) is not None:
             cohorts[level] = recorded.entries
         else:
             for entry in recorded.entries:
@@ -159,7 +167,7 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
                     versions.append((date.min, entry.fact.protocol))
                 elif isinstance(entry.fact, ProtocolAmended) and entry.fact.effective_on <= on:
                     versions.append((entry.fact.effective_on, entry.fact.protocol))
-                    reopened |= dict.fromkeys(entry.fact.reopens, entry.position)
+                    reopened |= dict.fromkeys(entry.fact.reopens, places[entry.position])
     if not versions:
         raise ValueError("the log has no entry that registers the trial")
     versions.sort(key=lambda one: one[0])
@@ -174,9 +182,10 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
         protocol=versions[-1][1],
         versions=versions,
         cases=cases,
-        decisions=sorted(decisions, key=lambda entry: entry.position),
+        decisions=sorted(decisions, key=lambda entry: places[entry.position]),
         releases=releases,
         reopened=reopened,
+        places=places,
         cohorts=cohorts,
     )
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 import attrs
 
-from trialdomain.events.cohort import MemberInfused, SlotFilled, SlotReleased
+from trialdomain.events.cohort import MemberAssessed, MemberInfused, SlotFilled, SlotReleased
 from trialdomain.events.participant import LabRecorded
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case, Casebook
@@ -216,14 +217,25 @@ def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
     This is history that no present standing shows: a level that was expanded keeps its slots, whoever left since.
     """
     using: set[str] = set()
+    filled: set[str] = set()
     most = 0
-    for entry in entries:
-        match entry.fact:
-            case SlotFilled(subject=subject) | MemberInfused(subject=subject):
-                using.add(subject)
-            case SlotReleased(subject=subject):
-                using.discard(subject)
-            case _:
-                pass
+    for _, together in groupby(entries, key=lambda entry: entry.meta.command):
+        for entry in together:  # one command is one moment: who is infused in vain never used a slot
+            match entry.fact:
+                case SlotFilled(subject=subject):
+                    filled.add(subject)
+                    using.add(subject)
+                case SlotReleased(subject=subject):
+                    filled.discard(subject)
+                    using.discard(subject)
+                case (
+                    MemberInfused(subject=subject, standing=standing)
+                    | MemberAssessed(subject=subject, standing=standing)
+                ):
+                    holds = subject in filled and standing.evaluation is Evaluation.NOT_INFUSED
+                    uses = holds or standing.evaluation in {Evaluation.PENDING, Evaluation.EVALUABLE}
+                    (using.add if uses else using.discard)(subject)
+                case _:
+                    pass
         most = max(most, len(using))
     return most

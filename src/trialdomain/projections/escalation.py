@@ -26,7 +26,7 @@ class Escalation:
     decided: tuple[Recorded[EscalationDecided], ...]
     """What people have decided so far."""
     held: bool
-    """Whether people decided to wait: nobody takes a slot until they decide again."""
+    """Whether people decided to wait, or to stop: nobody takes a slot until they decide again."""
     level_in_turn: int | None
     """Where the walk stops, at most where people have capped it; None once the design stops."""
     not_before: date | None
@@ -63,7 +63,7 @@ def escalation(book: Casebook, *, on: date) -> Escalation | None:
     not_before = held_until(infused_on, book.protocol.stagger)
     return Escalation(
         decision=_staggered(decision, counts, not_before if in_turn == decision.level else None, on=on),
-        held=bool(last and cautious and last.decided.action is Action.WAIT),
+        held=bool(last and cautious and last.decided.action in {Action.WAIT, Action.STOP}),
         level_in_turn=in_turn,
         not_before=not_before,
         counts=counts,
@@ -114,7 +114,7 @@ def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:
         FinalClosing(level=level, cause=f"decided on {entry.fact.basis.on}")
         for entry in book.decisions
         for level in entry.fact.recommended.closed_levels
-        if book.reopened.get(level, 0) < entry.position
+        if book.reopened.get(level, 0) < book.places[entry.position]
     )
 
 

@@ -12,6 +12,7 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Outcome, Relatedness, Seriousness
 
 _ORDER = list(Relatedness)  # from least to most related; "not assessed" is outside the order
+_NOT_TAKEN_BACK = {Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY}
 T = TypeVar("T")
 
 
@@ -117,11 +118,18 @@ class AdverseEvent:
         return self.highest_grade == FATAL_GRADE or self.outcome is Outcome.FATAL
 
     def judged(self, agent: Agent) -> Judged:
-        """Give the judgement that counts: of each assessor the latest, of the assessors the more related."""
+        """Give the judgement that counts: of each assessor the latest, of the assessors the more related.
+
+        "Not assessed" takes back that an event was unrelated, or unlikely to be, and leaves its participant pending. It
+        does not take back more than that, or it would revoke a DLT that nobody judged anew. Of two judgements in one
+        entry by one assessor, the more related counts.
+        """
         latest: dict[Assessor, tuple[Relatedness, int]] = {}
         for attribution, position in self._attributions():
             if attribution.agent is agent:
-                latest[attribution.assessor] = (attribution.relatedness, position)
+                before = latest.get(attribution.assessor)
+                said = (attribution.relatedness, position)
+                latest[attribution.assessor] = said if before is None else _latest_of(before, said)
         assessed = [one for one in latest.values() if one[0] is not Relatedness.NOT_ASSESSED]
         if not assessed:
             return Judged(Relatedness.NOT_ASSESSED, tuple(position for _, position in latest.values()))
@@ -132,6 +140,14 @@ class AdverseEvent:
         """List every judgement in the order of its date, then of its recording."""
         first = [(attribution, self.report.position) for attribution in self.report.fact.attributions]
         return first + [(one, entry.position) for entry in self.follow_ups for one in entry.fact.attributions]
+
+
+def _latest_of(before: tuple[Relatedness, int], said: tuple[Relatedness, int]) -> tuple[Relatedness, int]:
+    """Give what an assessor says now, who judged before: each with the position of its entry."""
+    (old, earlier), (new, later) = before, said
+    if Relatedness.NOT_ASSESSED not in (old, new):
+        return before if earlier == later and _ORDER.index(old) > _ORDER.index(new) else said
+    return before if new is Relatedness.NOT_ASSESSED and old in _NOT_TAKEN_BACK else said
 
 
 def _by_date(entries: Sequence[Recorded[AdverseEventFollowedUp]]) -> list[Recorded[AdverseEventFollowedUp]]:

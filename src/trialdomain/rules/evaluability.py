@@ -60,6 +60,8 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
         return Judgement(_standing(Evaluation.PENDING, EvaluationReason.WINDOW_OPEN), (infusion.position,))
     last = Window.of(infusion.fact, rule).last
     dlts = sorted((event for event in course.events if event.assessed), key=lambda event: event.onset.first)
+    latest = sorted(course.assessments, key=lambda entry: entry.fact.on.first)[-1:]
+    found = [entry.position for entry in latest if entry.fact.result is WindowResult.DLT]
     covering = [
         entry.position
         for entry in course.assessments
@@ -82,6 +84,7 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
         (died, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, (*died, *explained)),
         (gone, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, gone),
         (counts_open, Evaluation.PENDING, EvaluationReason.CYTOPENIA_OPEN, ()),
+        (found, Evaluation.PENDING, EvaluationReason.NOT_ASSESSED, found),  # no event explains it yet
         (covering, Evaluation.EVALUABLE, EvaluationReason.WINDOW_ASSESSED, covering[:1]),
         (not over, Evaluation.PENDING, EvaluationReason.WINDOW_OPEN, ()),
         (protocol.evaluable.requires_assessment, Evaluation.PENDING, EvaluationReason.NOT_ASSESSED, ()),

@@ -132,5 +132,5 @@ def basis_of(view: View, state: Escalation, on: date) -> Basis:
         last_level=state.situation.last_level,
         position=view.position,
         on=on,
-        unassigned=tuple(member.subject for member in state.counts.unassigned),
+        unassigned=tuple(member.subject for member in state.counts.unassigned if member.dlt),
     )
