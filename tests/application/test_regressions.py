@@ -592,3 +592,17 @@ def test_after_people_stopped_it_takes_a_decision_to_go_on(site: Site) -> None:
     site.decide()
     site.desk.enroll("S004", on=day(14))
     assert site.state().decision.level == 2
+
+
+def test_somebody_comes_to_a_level_that_people_closed_and_it_says_so(site: Site) -> None:
+    site.treat("S001", "S002", "S003")
+    site.on(14).assess("S001", "S002", "S003")
+    site.decide()
+    site.treat("S004", "S005", level=2)
+    site.toxicity("S004")
+    event = site.toxicity("S005")
+    site.decide()
+    site.desk.void(event, reason=REASON)
+    site.screened("S006")
+    entries = site.desk.infuse("S006", level=3, started_at=day(14), deviation="the ward took the wrong syringe")
+    assert "EnrollmentStopped" in kinds(entries)

@@ -224,7 +224,7 @@ class Cohort:
             for subject in about
             for fact in self._learn(subject, members.get(subject), gone.get(subject, Release.WITHDRAWN))
         ]
-        if closed and self.stopped is None and (self.slots or self.members or facts):
+        if (closed or final) and self.stopped is None and (self.slots or self.members or facts):
             facts.append(EnrollmentStopped(cause=Stop.SECOND_DLT))
             facts += [
                 SlotReleased(subject=subject, why=Release.LEVEL_CLOSED)
