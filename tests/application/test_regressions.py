@@ -471,7 +471,7 @@ class TestACorrectionTakesThePlaceOfWhatItRestates:
             site.desk.correct(amendment, protocol=fewer, reason=REASON)
 
 
-def test_a_clock_that_went_back_closes_no_eye_for_good(site: Site) -> None:
+def test_a_clock_that_went_back_hides_nothing(site: Site) -> None:
     site.treat("S001", "S002")
     for subject in ("S001", "S002"):
         site.on(20).toxicity(subject, onset=day(9))

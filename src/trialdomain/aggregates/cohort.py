@@ -30,10 +30,8 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DoseLevel
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Action, Decision, MtdStatus
-from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
+from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, Standing
 from trialdomain.values.text import FreeText
-
-_NOT_INFUSED = Standing(evaluation=Evaluation.NOT_INFUSED, reason=EvaluationReason.NOT_INFUSED)
 
 
 class NoFreeSlot(CommandRefused):
@@ -108,19 +106,13 @@ class Member:
 
     holds: bool = False
     """Whether they hold a slot that they have not given back."""
-    standing: Standing = _NOT_INFUSED
+    standing: Standing = NOT_INFUSED
     dlt: DltAttributed | None = None
 
     @property
     def occupies(self) -> bool:
-        """Whether a slot is in use: held and not infused, pending, or evaluable."""
-        match self.standing.evaluation:
-            case Evaluation.NOT_INFUSED:
-                return self.holds
-            case Evaluation.NOT_EVALUABLE:
-                return False
-            case _:
-                return True
+        """Whether they use a slot."""
+        return self.standing.evaluation.occupies(holds=self.holds)
 
 
 @attrs.define
@@ -192,11 +184,9 @@ class Cohort:
         self, *, recommended: Decision, decided: Decision, basis: Basis, by: str, rationale: FreeText | None
     ) -> Sequence[CohortFact]:
         """Record what people decided; refuse anything less cautious than the rule."""
-        if decided.bare != recommended.bare:
-            if not is_more_cautious(decided, recommended, last_level=basis.last_level):
-                raise LessCautious(decided=decided, recommended=recommended)
-            if rationale is None:
-                raise RationaleMissing(decided=decided, recommended=recommended)
+        refuse_bolder(decided, recommended, last_level=basis.last_level)
+        if decided.bare != recommended.bare and rationale is None:
+            raise RationaleMissing(decided=decided, recommended=recommended)
         return [
             EscalationDecided(recommended=recommended, decided=decided, basis=basis, by=by, rationale=rationale),
         ]
@@ -242,7 +232,7 @@ class Cohort:
             yield DltRevoked(subject=subject, why="no current entry makes it a DLT at this level any more")
         if now is None:
             if was_infused:
-                yield MemberAssessed(subject=subject, standing=_NOT_INFUSED)
+                yield MemberAssessed(subject=subject, standing=NOT_INFUSED)
             if known.holds:
                 yield SlotReleased(subject=subject, why=gone)
             return
@@ -259,6 +249,16 @@ class Cohort:
 
 
 _CAUTION = (Action.STOP, Action.DE_ESCALATE, Action.WAIT, Action.ENROLL, Action.ESCALATE)
+
+
+def refuse_bolder(decided: Decision, recommended: Decision, *, last_level: int | None) -> None:
+    """Accept what the rule says, or less.
+
+    Raises:
+        LessCautious: it asks more of participants.
+    """
+    if decided.bare != recommended.bare and not is_more_cautious(decided, recommended, last_level=last_level):
+        raise LessCautious(decided=decided, recommended=recommended)
 
 
 def is_more_cautious(decided: Decision, recommended: Decision, *, last_level: int | None) -> bool:

@@ -190,12 +190,12 @@ class Trial:
     def amend(self, fact: ProtocolAmended) -> Sequence[TrialFact]:
         """Bring a new version of the protocol into force."""
         old, new = self.protocol, fact.protocol
-        if old is None or new.trial != old.trial:
-            raise AmendmentUnusable(why=f"it is the protocol of {new.trial}")
+        if old is None:
+            raise TrialUnknown(trial=new.trial)
+        if why := against_taking_the_place(old, new):
+            raise AmendmentUnusable(why=why)
         if new.version in self.versions:
             raise AmendmentUnusable(why=f"version {new.version} was in force before; give it a version of its own")
-        if len(new.levels) < len(old.levels):
-            raise AmendmentUnusable(why=f"it has {len(new.levels)} dose levels, fewer than {len(old.levels)}")
         if fact.effective_on < self.effective_on:
             raise AmendmentUnusable(why=f"it takes effect on {fact.effective_on}, the last one on {self.effective_on}")
         if any(not 1 <= level <= len(new.levels) for level in fact.reopens):
@@ -219,6 +219,15 @@ class Trial:
                 raise MtdNotGiven(status=mtd.status, wanted="that there is no MTD")
             case _:
                 return [fact]
+
+
+def against_taking_the_place(old: TrialProtocol, new: TrialProtocol) -> str | None:
+    """Say why a protocol cannot stand where another one stood, by an amendment or a correction; None when it can."""
+    if new.trial != old.trial:
+        return f"it is the protocol of {new.trial}"
+    if len(new.levels) < len(old.levels):
+        return f"it has {len(new.levels)} dose levels, fewer than {len(old.levels)}"
+    return None
 
 
 def _is_candidate(level: int, basis: Basis) -> bool:

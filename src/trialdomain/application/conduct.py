@@ -94,8 +94,7 @@ class Conduct:
         )
         first = [draft for draft in drafts if isinstance(draft.fact, TrialRegistered)]
         whole = [*first, *introduced, *(draft for draft in drafts if draft not in first)]
-        moments = (self.clock(), view.last_recorded())  # a clock that went back does not make the log go back
-        recorded_at = max(utc(moment) for moment in moments if moment is not None)
+        recorded_at = self._now(view)
         versions = dict(view.read)
         sealed = []
         for part, draft in enumerate(whole, start=1):
@@ -122,10 +121,24 @@ class Conduct:
         return [entry_of(stored) for stored in self.recorder.in_log_order(self.trial, after=first - 1, until=last)]
 
     def today(self, view: View) -> date:
-        """Give the calendar day at the site; a clock that went back does not make what is known unknown."""
-        zone = ZoneInfo(view.protocol.zone) if view.protocol.zone else UTC
-        moments = [self.clock(), view.last_recorded()]
-        return max(moment.astimezone(zone).date() for moment in moments if moment is not None)
+        """Give the calendar day at the site."""
+        return self._now(view).astimezone(ZoneInfo(view.protocol.zone) if view.protocol.zone else UTC).date()
+
+    def _now(self, view: View) -> datetime:
+        """Give the time, UTC, never before the last entry: a clock that went back makes nothing known unknown."""
+        moments = (self.clock(), view.last_recorded())
+        return max(utc(moment) for moment in moments if moment is not None)
+
+
+def refuse_future_day(when: date | ClinicalTime, today: date) -> None:
+    """Refuse a day that has not come yet.
+
+    Raises:
+        InTheFuture: it lies after the site's day.
+    """
+    told = ClinicalTime.of(when)
+    if told.first > today:
+        raise InTheFuture(when=told, today=today)
 
 
 def refuse_future(fact: object, today: date) -> None:
@@ -134,7 +147,6 @@ def refuse_future(fact: object, today: date) -> None:
         value = getattr(fact, field.name)
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, ClinicalTime):
-                if part.first > today:
-                    raise InTheFuture(when=part, today=today)
+                refuse_future_day(part, today)
             elif attrs.has(type(part)):
                 refuse_future(part, today)

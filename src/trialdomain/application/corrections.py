@@ -5,6 +5,7 @@ from datetime import date
 
 import attrs
 
+from trialdomain.aggregates.trial import against_taking_the_place
 from trialdomain.application.coercion import FactMalformed, remake
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
@@ -15,7 +16,6 @@ from trialdomain.events.entries import current, current_entries, require_current
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialEntryVoided, TrialRegistered
-from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.ctcae import known_term
 from trialdomain.values.ids import cohort_stream, level_of, subject_of
 from trialdomain.values.reason import check_reason
@@ -59,10 +59,7 @@ def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: 
         return []
     if isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
         fact = _checked_event(view, current, fact)
-    if isinstance(current.fact, TrialRegistered) and isinstance(fact, TrialRegistered):
-        _keep_trial(current.fact.protocol, fact.protocol)
-    if isinstance(current.fact, ProtocolAmended) and isinstance(fact, ProtocolAmended):
-        _keep_trial(current.fact.protocol, fact.protocol)
+    _keep_trial(current.fact, fact)
     drafts: Drafts = [Draft(stream=entry.stream, fact=fact, corrects=current.version, reason=reason)]
     drafts += _death(view, current, fact)
     return drafts + _settled(view, drafts, current.fact, fact, on=on)
@@ -129,8 +126,9 @@ def _check_levels(view: View, fact: Fact) -> None:
             )
 
 
-def _keep_trial(old: TrialProtocol, new: TrialProtocol) -> None:
-    if new.trial != old.trial or len(new.levels) < len(old.levels):
+def _keep_trial(old: Fact, new: Fact) -> None:
+    brings = TrialRegistered | ProtocolAmended
+    if isinstance(old, brings) and isinstance(new, brings) and against_taking_the_place(old.protocol, new.protocol):
         raise FactMalformed(kind="TrialProtocol", why="a correction keeps the trial's code, and every dose level")
 
 

@@ -104,7 +104,7 @@ class View:
         return attrs.evolve(fact, **changed) if changed else fact  # type: ignore[misc]  # every fact is an attrs class
 
     def last_recorded(self) -> datetime | None:
-        """Give the time of the last entry: the day never goes back behind it, whatever the clock does."""
+        """Give the time of the last entry."""
         last = self._recorder.in_log_order(self.id, after=max(0, self.position - 1), until=self.position)
         return next((entry_of(stored).meta.recorded_at for stored in last), None)
 

@@ -162,15 +162,12 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
         if (level := level_of(stream)) is not None:
             cohorts[level] = recorded.entries
         else:
-            for entry in recorded.entries:
-                if isinstance(entry.fact, TrialRegistered):
-                    versions.append((date.min, entry.fact.protocol))
-                elif isinstance(entry.fact, ProtocolAmended) and entry.fact.effective_on <= on:
-                    versions.append((entry.fact.effective_on, entry.fact.protocol))
-                    reopened |= dict.fromkeys(entry.fact.reopens, places[entry.position])
+            versions = _versions(recorded.entries, on=on)
+            reopened = {
+                level: places[e.position] for e in _amendments(recorded.entries, on=on) for level in e.fact.reopens
+            }
     if not versions:
         raise ValueError("the log has no entry that registers the trial")
-    versions.sort(key=lambda one: one[0])
     of_cohorts = [(level, entry) for level, found in cohorts.items() for entry in found]
     decisions = [e for _, e in of_cohorts if isinstance(e.fact, EscalationDecided) and e.fact.basis.on <= on]
     releases = {
@@ -188,6 +185,17 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
         places=places,
         cohorts=cohorts,
     )
+
+
+def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date, TrialProtocol]]:
+    """Give every version of the protocol with its first day; of two of one day, the one recorded last comes last."""
+    registered = [(date.min, entry.fact.protocol) for entry in entries if isinstance(entry.fact, TrialRegistered)]
+    amended = [(entry.fact.effective_on, entry.fact.protocol) for entry in _amendments(entries, on=on)]
+    return sorted([*registered, *amended], key=lambda one: one[0])
+
+
+def _amendments(entries: Sequence[Recorded[Any]], *, on: date) -> list[Recorded[ProtocolAmended]]:
+    return [e for e in entries if isinstance(e.fact, ProtocolAmended) and e.fact.effective_on <= on]
 
 
 def _stands(entry: Recorded[Any], causes: set[tuple[str, int]]) -> bool:

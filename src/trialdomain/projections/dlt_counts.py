@@ -17,11 +17,9 @@ from trialdomain.rules.dlt import Qualifying, Window, judged_unrelated, qualifyi
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, judge_course
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
+from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationReason, Standing
 from trialdomain.values.tally import Tally, most_held
 from trialdomain.values.toxicity import Agent, Relatedness
-
-_NOT_INFUSED = Standing(evaluation=Evaluation.NOT_INFUSED, reason=EvaluationReason.NOT_INFUSED)
 
 
 @attrs.frozen(kw_only=True)
@@ -119,7 +117,7 @@ def _waiting(case: Case, book: Casebook) -> Member | None:
     return Member(
         subject=case.subject,
         level=assigned.level,
-        standing=_NOT_INFUSED,
+        standing=NOT_INFUSED,
         dlt=None,
         infused_on=None,
         window_last=None,
@@ -149,7 +147,7 @@ def _judged(
 ) -> Judgement:
     infusion, rule = case.first_infusion, protocol.dlt
     if infusion is None or rule is None:
-        return Judgement(_NOT_INFUSED)
+        return Judgement(NOT_INFUSED)
     unrelated = [
         position
         for event in case.adverse_events
@@ -216,26 +214,26 @@ def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
 
     This is history that no present standing shows: a level that was expanded keeps its slots, whoever left since.
     """
-    using: set[str] = set()
-    filled: set[str] = set()
+    holding: set[str] = set()
+    standings: dict[str, Standing] = {}
     most = 0
     for _, together in groupby(entries, key=lambda entry: entry.meta.command):
         for entry in together:  # one command is one moment: who is infused in vain never used a slot
             match entry.fact:
                 case SlotFilled(subject=subject):
-                    filled.add(subject)
-                    using.add(subject)
+                    holding.add(subject)
                 case SlotReleased(subject=subject):
-                    filled.discard(subject)
-                    using.discard(subject)
+                    holding.discard(subject)
                 case (
                     MemberInfused(subject=subject, standing=standing)
                     | MemberAssessed(subject=subject, standing=standing)
                 ):
-                    holds = subject in filled and standing.evaluation is Evaluation.NOT_INFUSED
-                    uses = holds or standing.evaluation in {Evaluation.PENDING, Evaluation.EVALUABLE}
-                    (using.add if uses else using.discard)(subject)
+                    standings[subject] = standing
                 case _:
                     pass
-        most = max(most, len(using))
+        using = sum(
+            standings.get(subject, NOT_INFUSED).evaluation.occupies(holds=subject in holding)
+            for subject in holding | standings.keys()
+        )
+        most = max(most, using)
     return most

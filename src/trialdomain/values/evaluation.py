@@ -13,6 +13,20 @@ class Evaluation(Enum):
     EVALUABLE = "evaluable"
     NOT_EVALUABLE = "not-evaluable"
 
+    def occupies(self, *, holds: bool) -> bool:
+        """Say whether a slot is in use: held by somebody not infused yet, or used by an outcome, pending or known.
+
+        Args:
+            holds: whether they hold a slot that they have not given back.
+        """
+        match self:
+            case Evaluation.NOT_INFUSED:
+                return holds
+            case Evaluation.NOT_EVALUABLE:
+                return False
+            case _:
+                return True
+
 
 class EvaluationReason(Enum):
     """Why a participant is evaluable, pending or not evaluable; ``words`` says it for people."""
@@ -58,3 +72,7 @@ class Standing:
 
     evaluation: Evaluation
     reason: EvaluationReason
+
+
+NOT_INFUSED = Standing(evaluation=Evaluation.NOT_INFUSED, reason=EvaluationReason.NOT_INFUSED)
+"""Where everybody begins."""

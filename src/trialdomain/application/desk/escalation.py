@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import date
 
-from trialdomain.aggregates.cohort import Cohort, LessCautious, is_more_cautious
+from trialdomain.aggregates.cohort import Cohort, refuse_bolder
 from trialdomain.application.coercion import free_text
-from trialdomain.application.conduct import InTheFuture
+from trialdomain.application.conduct import refuse_future_day
 from trialdomain.application.desk.acts import Acts, LevelUnknown
 from trialdomain.application.questions import DesignAbsent, escalation_state
 from trialdomain.application.view import Drafts, View, drafts_in
@@ -51,10 +51,10 @@ class Escalating(Acts):
 
         def decide(view: View) -> Drafts:
             today = self._conduct.today(view)
-            if day > today:
-                raise InTheFuture(when=ClinicalTime.of(day), today=today)
-            state = escalation_state(view, on=day)
-            taken = escalation_state(view, on=today).decided
+            refuse_future_day(day, today)
+            now = escalation_state(view, on=today)
+            state = now if day == today else escalation_state(view, on=day)
+            taken = now.decided
             recommended = state.decision
             chosen = recommended if decided is None else decided
             if rationale is not None and chosen.bare != recommended.bare:
@@ -65,8 +65,8 @@ class Escalating(Acts):
                 raise LevelUnknown(level=level, levels=len(cohorts))
             if taken and day < taken[-1].fact.basis.on:
                 raise DecisionOutOfOrder(on=day, last=taken[-1].fact.basis.on)
-            if day < today:
-                _not_bolder_than_today(chosen, escalation_state(view, on=today))
+            if day < today:  # nor bolder than what is known of today would allow
+                refuse_bolder(chosen, now.decision, last_level=now.situation.last_level)
             facts = cohorts[level].decide_escalation(
                 recommended=recommended,
                 decided=chosen,
@@ -93,13 +93,6 @@ class DecisionOutOfOrder(CommandRefused):
     def __init__(self, *, on: date, last: date) -> None:
         super().__init__(f"the last decision was taken on {last}: a decision on {on} would come before it")
         self.on, self.last = on, last
-
-
-def _not_bolder_than_today(chosen: Decision, today: Escalation) -> None:
-    """Refuse a decision for an earlier day that what is known of today would not allow."""
-    rule, last_level = today.decision, today.situation.last_level
-    if chosen.bare != rule.bare and not is_more_cautious(chosen, rule, last_level=last_level):
-        raise LessCautious(decided=chosen, recommended=rule)
 
 
 def _opened(view: View, cohort: Cohort, slots: int, *, caused_by: EntryRef) -> Drafts:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from trialdomain.application.coercion import make
-from trialdomain.application.conduct import InTheFuture, refuse_future
+from trialdomain.application.conduct import refuse_future, refuse_future_day
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.desk.escalation import basis_of
 from trialdomain.application.questions import escalation_state
@@ -25,7 +25,7 @@ from trialdomain.events.trial import (
 from trialdomain.projections.escalation import Escalation
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.calendar import as_day
-from trialdomain.values.clinical_time import ClinicalTime, When
+from trialdomain.values.clinical_time import When
 from trialdomain.values.ids import cohort_stream, trial_stream
 
 
@@ -91,8 +91,7 @@ class Governance(Acts):
         )
 
         def decide(view: View) -> Drafts:
-            if fact.effective_on > self._conduct.today(view):
-                raise InTheFuture(when=ClinicalTime.of(fact.effective_on), today=self._conduct.today(view))
+            refuse_future_day(fact.effective_on, self._conduct.today(view))
             cohorts = view.cohorts()
             drafts = drafts_in(trial_stream(view.id), view.trial.amend(fact))
             for level in fact.reopens:
@@ -154,12 +153,12 @@ class Governance(Acts):
         command_id: str | None,
     ) -> Sequence[Entry]:
         def decide(view: View) -> Drafts:
-            if on > self._conduct.today(view):
-                raise InTheFuture(when=ClinicalTime.of(on), today=self._conduct.today(view))
+            today = self._conduct.today(view)
+            refuse_future_day(on, today)
             state = escalation_state(view, on=on)
+            now = state if on == today else escalation_state(view, on=today)
             fact = declare(state, view)
-            today = escalation_state(view, on=self._conduct.today(view))
-            view.trial.conclude(fact, mtd=today.decision.mtd, trial=view.id)
+            view.trial.conclude(fact, mtd=now.decision.mtd, trial=view.id)
             facts = view.trial.conclude(fact, mtd=state.decision.mtd, trial=view.id)
             return drafts_in(trial_stream(view.id), facts)
 
