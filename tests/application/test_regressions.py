@@ -535,7 +535,8 @@ def test_an_assessment_that_found_a_dlt_keeps_pending_until_an_event_explains_it
     site.treat("S001")
     site.on(14).assess("S001")
     site.on(16).desk.assess_dlt_window("S001", on=day(16), result=WindowResult.DLT)
-    assert site.evaluation("S001") is Evaluation.PENDING
+    assert site.member("S001").standing.evaluation is Evaluation.PENDING
+    assert site.member("S001").standing.reason is EvaluationReason.DLT_NOT_EXPLAINED
     site.toxicity("S001", onset=day(9))
     assert site.evaluation("S001") is Evaluation.EVALUABLE
     assert site.dlts() == 1

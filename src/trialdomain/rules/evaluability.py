@@ -84,7 +84,7 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
         (died, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, (*died, *explained)),
         (gone, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, gone),
         (counts_open, Evaluation.PENDING, EvaluationReason.CYTOPENIA_OPEN, ()),
-        (found, Evaluation.PENDING, EvaluationReason.NOT_ASSESSED, found),  # no event explains it yet
+        (found, Evaluation.PENDING, EvaluationReason.DLT_NOT_EXPLAINED, found),
         (covering, Evaluation.EVALUABLE, EvaluationReason.WINDOW_ASSESSED, covering[:1]),
         (not over, Evaluation.PENDING, EvaluationReason.WINDOW_OPEN, ()),
         (protocol.evaluable.requires_assessment, Evaluation.PENDING, EvaluationReason.NOT_ASSESSED, ()),

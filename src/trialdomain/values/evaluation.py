@@ -40,6 +40,7 @@ class EvaluationReason(Enum):
     NOT_ASSESSED = "not-assessed"
     RELATEDNESS_NOT_ASSESSED = "relatedness-not-assessed"
     DEATH_NOT_EXPLAINED = "death-not-explained"
+    DLT_NOT_EXPLAINED = "dlt-not-explained"
     LEFT = "left"
     INCOMPLETE_INFUSION = "incomplete-infusion"
     NO_LEVEL = "no-level"
@@ -60,6 +61,7 @@ _WORDS = {
     EvaluationReason.NOT_ASSESSED: "the window is over and not assessed",
     EvaluationReason.RELATEDNESS_NOT_ASSESSED: "an event in the window has no relatedness yet",
     EvaluationReason.DEATH_NOT_EXPLAINED: "died in the window of something no adverse event explains",
+    EvaluationReason.DLT_NOT_EXPLAINED: "an assessment found a DLT that no adverse event explains",
     EvaluationReason.LEFT: "left, was last seen, or died unrelated in the window",
     EvaluationReason.INCOMPLETE_INFUSION: "an incomplete infusion",
     EvaluationReason.NO_LEVEL: "an amount that belongs to no dose level",
