@@ -100,17 +100,25 @@ class History:
 
 
 def _numbered(drafts: Iterable[Draft[Any]]) -> list[Entry]:
-    """Give drafts the places and envelopes that a log would: one command each, a second apart."""
+    """Give drafts the places and envelopes that a log would: one command for each, and for what it causes."""
     versions: Counter[str] = Counter()
     entries: list[Entry] = []
-    for position, draft in enumerate(drafts, start=1):
+    commands: list[list[Draft[Any]]] = []
+    for draft in drafts:
+        if draft.caused_by is None or not commands:
+            commands.append([])
+        commands[-1].append(draft)
+    placed = (
+        (at, part, of, draft) for at, of in enumerate(commands, start=1) for part, draft in enumerate(of, start=1)
+    )
+    for position, (command, part, parts, draft) in enumerate(placed, start=1):
         versions[draft.stream] += 1
         meta = Meta(
-            recorded_at=_EPOCH + timedelta(seconds=position),
+            recorded_at=_EPOCH + timedelta(seconds=command),
             user="test",
-            command=f"command-{position}",
-            part=1,
-            parts=1,
+            command=f"command-{command}",
+            part=part,
+            parts=len(parts),
             caused_by=draft.caused_by,
             corrects=draft.corrects,
             reason=draft.reason,

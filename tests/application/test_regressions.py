@@ -28,6 +28,8 @@ from trialdomain.application.desk.escalation import DecisionOutOfOrder
 from trialdomain.application.questions import DoseNotOfLevel, NobodyInTurn
 from trialdomain.events.cohort import DltAttributed
 from trialdomain.events.participant import Enrolled, WindowResult, WithdrawalScope
+from trialdomain.events.recorded import Draft
+from trialdomain.history import History
 from trialdomain.values.calendar import DayInvalid
 from trialdomain.values.decision import Action, Code
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
@@ -607,3 +609,16 @@ def test_somebody_comes_to_a_level_that_people_closed_and_it_says_so(site: Site)
     site.screened("S006")
     entries = site.desk.infuse("S006", level=3, started_at=day(14), deviation="the ward took the wrong syringe")
     assert "EnrollmentStopped" in kinds(entries)
+
+
+def test_facts_that_were_never_stored_come_in_the_commands_of_a_log(site: Site) -> None:
+    site.admit("S001")
+    site.desk.infuse("S001", level=1, started_at=DAY0)
+    entries = sorted(site.trial.history().entries(), key=lambda entry: entry.position)
+    drafts = [Draft(stream=entry.stream, fact=entry.fact, caused_by=entry.meta.caused_by) for entry in entries]
+    replayed = sorted(History.of(drafts).entries(), key=lambda entry: entry.position)
+    assert [(type(e.fact).__name__, e.meta.part, e.meta.parts) for e in replayed[-2:]] == [
+        ("Infused", 1, 2),
+        ("MemberInfused", 2, 2),
+    ]
+    assert replayed[-1].meta.command == replayed[-2].meta.command
