@@ -9,6 +9,7 @@ from importlib import import_module
 _HOMES = {
     "application.conduct": ("InTheFuture", "User"),
     "application.desk": ("Desk",),
+    "application.importing": ("Imported", "import_sdtm"),
     "application.observed": ("lab", "vital_sign"),
     "application.trials": ("TrialHandle", "Trials"),
     "designs.outcomes": ("OutcomesMalformed", "parse_outcomes", "situation_of"),
@@ -27,7 +28,7 @@ _HOMES = {
         "WithdrawalScope",
     ),
     "events.recorded": ("Draft", "Entry", "Meta", "Recorded", "Source"),
-    "history": ("History", "read_log"),
+    "history": ("Answers", "History", "read_log"),
     "protocol.presets.nct06245746": ("nct06245746",),
     "protocol.trial_protocol": ("Design", "DltRule", "DoseLevel", "EvaluableRule", "TrialProtocol"),
     "values.clinical_time": ("ClinicalTime",),

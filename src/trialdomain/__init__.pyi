@@ -1,6 +1,8 @@
 from trialdomain.application.conduct import InTheFuture as InTheFuture
 from trialdomain.application.conduct import User as User
 from trialdomain.application.desk import Desk as Desk
+from trialdomain.application.importing import Imported as Imported
+from trialdomain.application.importing import import_sdtm as import_sdtm
 from trialdomain.application.observed import lab as lab
 from trialdomain.application.observed import vital_sign as vital_sign
 from trialdomain.application.trials import TrialHandle as TrialHandle
@@ -31,6 +33,7 @@ from trialdomain.events.recorded import Entry as Entry
 from trialdomain.events.recorded import Meta as Meta
 from trialdomain.events.recorded import Recorded as Recorded
 from trialdomain.events.recorded import Source as Source
+from trialdomain.history import Answers as Answers
 from trialdomain.history import History as History
 from trialdomain.history import read_log as read_log
 from trialdomain.protocol.presets.nct06245746 import nct06245746 as nct06245746

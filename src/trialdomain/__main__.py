@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from trialdomain.cli.decide import add_decide
 from trialdomain.cli.demo import add_demo
+from trialdomain.cli.import_sdtm import add_import_sdtm
 from trialdomain.cli.log import add_export, add_replay
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import TrialError
@@ -38,7 +39,7 @@ def _parser() -> Parser:
     parser = Parser(prog="trialdomain", description="Dose-escalation trials as events, and every answer about them.")
     parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_demo, add_replay, add_decide, add_export):
+    for add in (add_demo, add_replay, add_decide, add_export, add_import_sdtm):
         add(commands)
     return parser
 

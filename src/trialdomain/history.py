@@ -13,12 +13,14 @@ from typing_extensions import override
 
 from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.events.recorded import Draft, Entry, Meta, Recorded
-from trialdomain.events.trial import SoftwareChanged, TrialRegistered, UserRegistered
+from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
 from trialdomain.exchange.jsonl import read_jsonl
 from trialdomain.projections.casebook import Casebook, read_casebook
-from trialdomain.projections.dlt_counts import DltCounts, dlt_counts
+from trialdomain.projections.dlt_counts import DltCounts, count, dlt_counts, seat_of
 from trialdomain.projections.double_entry import Difference, double_entry
-from trialdomain.projections.escalation import Escalation, escalation
+from trialdomain.projections.escalation import Escalation, escalation, escalation_of
+from trialdomain.projections.flow import Flow, disposition_of, flow, flow_of
+from trialdomain.projections.safety import Safety, exposure_of, safety, safety_of
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
@@ -26,6 +28,8 @@ from trialdomain.values.calendar import as_day
 
 KnownAt: TypeAlias = int | datetime
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported)
+"""Facts that say nothing of the trial itself."""
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
 """Bytes of an exported file, perhaps compressed, beyond which it is spooled into a file of its own."""
 
@@ -45,6 +49,7 @@ class History:
     position: int
     """The last position that was known."""
     _entries: Callable[[], Iterator[Entry]]
+    _latest_first: Callable[[], Iterator[Entry]]
     _zone: tzinfo
     """The site's, or UTC where the protocol does not know it."""
     _latest_day: date | None = None
@@ -62,7 +67,13 @@ class History:
         if registered is None:
             raise MomentInvalid("no fact registers a trial: begin with one that does")
         by_stream = sorted(entries, key=lambda e: (e.stream, e.version))
-        return cls(registered.protocol.trial, len(entries), lambda: iter(by_stream), _zone_of(registered))
+        return cls(
+            registered.protocol.trial,
+            len(entries),
+            lambda: iter(by_stream),
+            lambda: reversed(entries),
+            _zone_of(registered),
+        )
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry that was known, the trial's own stream first, then stream by stream."""
@@ -80,14 +91,40 @@ class History:
         """Ask the protocol's design what next; None when the protocol has none."""
         return escalation(self.casebook(on=on), on=as_day(on))
 
-    def last_day(self) -> date:
-        """Give the site's day of the last entry that says more than who acted with which software."""
-        moments = (
-            entry.meta.recorded_at
-            for entry in self.entries()
-            if not isinstance(entry.fact, UserRegistered | SoftwareChanged)
+    def flow(self, *, on: date | str) -> Flow:
+        """Follow everybody from the screening to the end of observation."""
+        return flow(self.casebook(on=on))
+
+    def safety(self, *, on: date | str) -> Safety:
+        """Summarize the adverse events: participants and events, by grade, relatedness and term."""
+        return safety(self.casebook(on=on), on=as_day(on))
+
+    def answers(self, *, on: date | str, progress: Callable[[int], None] = lambda _: None) -> "Answers":
+        """Give every answer at once: the participants are read once for all of them.
+
+        Args:
+            on: the day for which windows are judged.
+            progress: told the number of entries of each participant that was read.
+        """
+        day, book = as_day(on), self.casebook(on=on)
+        seats, dispositions, exposures = [], [], []
+        for case in book.cases:
+            seats.append(seat_of(case, book, on=day))
+            dispositions.append(disposition_of(case, book))
+            exposures.append(exposure_of(case, book, on=day))
+            progress(len(case.entries))
+        counts = count(seats, book)
+        return Answers(
+            escalation=escalation_of(counts, book, on=day),
+            dlt_counts=counts,
+            flow=flow_of(dispositions, book),
+            safety=safety_of(exposures, book, on=day),
         )
-        return max(moments).astimezone(self._zone).date()
+
+    def last_day(self) -> date:
+        """Give the site's day of the last entry that says more than who acted, with which software, or exported."""
+        said = (entry for entry in self._latest_first() if not isinstance(entry.fact, _SAYS_NOTHING))
+        return next(said).meta.recorded_at.astimezone(self._zone).date()
 
     def casebook(self, *, on: date | str) -> Casebook:
         """File every entry that was known and counts on a day."""
@@ -96,7 +133,19 @@ class History:
             raise MomentInvalid(
                 f"{day} is after {self._latest_day}, the day that was asked about: choose an earlier one"
             )
-        return read_casebook(self.entries(), on=day)
+        return read_casebook(self._entries, on=day)
+
+
+@attrs.frozen(kw_only=True)
+class Answers:
+    """Every answer about a trial, as it was known at one moment, for one day."""
+
+    escalation: Escalation | None
+    """None where the protocol has no design."""
+    dlt_counts: DltCounts
+    """Without levels where the protocol has no DLT rule."""
+    flow: Flow
+    safety: Safety
 
 
 def _numbered(drafts: Iterable[Draft[Any]]) -> list[Entry]:
@@ -172,7 +221,10 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
     def entries() -> Iterator[Entry]:
         return map(entry_of, recorder.in_stream_order(trial, until=position))
 
-    return History(trial, position, entries, zone, moment and moment.astimezone(zone).date())
+    def latest_first() -> Iterator[Entry]:
+        return map(entry_of, recorder.latest_first(trial, until=position))
+
+    return History(trial, position, entries, latest_first, zone, moment and moment.astimezone(zone).date())
 
 
 def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> tuple[int, datetime]:

@@ -104,7 +104,7 @@ class TestEligibility:
         findings, attestations = self.answers(day(3))
         strict.desk.screen("S001", on=day(3), findings=findings, attestations=attestations)
         strict.desk.enroll("S001", on=day(3))
-        assert len(strict.trial.history().casebook(on=day(3)).cases) == 1
+        assert len(list(strict.trial.history().casebook(on=day(3)).cases)) == 1
 
     def test_contradictory_answers_are_refused(self, strict: Site) -> None:
         findings, attestations = self.answers()

@@ -342,6 +342,17 @@ class Participant:
         gates = (Gate.CHEMOTHERAPY, Gate.INFUSION) if started else (Gate.INFUSION,)
         yield from self._unmet(*gates, on=fact.started_at.last)
 
+    def against(self, fact: ParticipantFact) -> Iterator[CommandRefused]:
+        """Yield each rule of conduct that a fact breaks which was recorded elsewhere; it has happened all the same."""
+        match fact:
+            case Enrolled():
+                yield from self._against_enrollment(fact)
+            case Infused():
+                yield from self._against_infusion(fact)
+            case _:
+                when = None if isinstance(fact, Died) else happened(fact)
+                yield from () if when is None else self._after_death(when)
+
     def reassign(self, fact: LevelReassigned) -> Sequence[ParticipantFact]:
         """Send somebody who is not infused yet to another level."""
         self._known_subject("a reassignment")

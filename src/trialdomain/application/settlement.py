@@ -73,7 +73,7 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
     levels = {member.subject: member.level for member in (*counts.members, *counts.unassigned)}
     settled: Drafts = []
     for level, cohort in view.cohorts(following=drafts).items():
-        here = {member.subject: _now_of(member) for member in counts.members if member.level == level}
+        here = {member.subject: member_now(member) for member in counts.members if member.level == level}
         waiting = {subject for subject, now in here.items() if not now.infused}
         facts = cohort.settle(
             here,
@@ -105,7 +105,8 @@ def _suspended(view: View, drafts: Drafts, *, on: date) -> Drafts:
     return drafts_in(trial_stream(view.id), facts, caused_by=view.ref(drafts[0]))
 
 
-def _now_of(member: Member) -> MemberNow:
+def member_now(member: Member) -> MemberNow:
+    """Say what a cohort should know of a participant."""
     return MemberNow(
         subject=member.subject,
         standing=member.standing,

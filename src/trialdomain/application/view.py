@@ -93,7 +93,8 @@ class View:
         for draft in following:
             stream = streams.setdefault(draft.stream, [])
             stream.append(self._as_entry(draft, version=len(stream) + 1))
-        return read_casebook((entry for stream in streams.values() for entry in stream), on=on)
+        ordered = [entry for stream in sorted(streams) for entry in streams[stream]]  # participants come last
+        return read_casebook(lambda: ordered, on=on)
 
     def localized(self, fact: F) -> F:
         """Put every time with an offset into the site's zone, so that its day is the site's day."""

@@ -13,7 +13,8 @@ from trialdomain.designs.situation import Situation
 from trialdomain.designs.three_plus_three import decide
 from trialdomain.errors import InputInvalid
 from trialdomain.protocol.trial_protocol import MOST_LEVELS
-from trialdomain.reports.decision import Json, decision_json, decision_lines, tallies_table
+from trialdomain.reports.decision import decision_json, decision_lines, tallies_table
+from trialdomain.reports.json import Json
 
 _LONGEST_LINE = 65_536
 _MOST_PARTICIPANTS = 9_999

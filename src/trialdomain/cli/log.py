@@ -3,16 +3,26 @@
 import argparse
 import json
 import os
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
-from trialdomain.cli.output import print_lines, print_table
+from trialdomain.cli.output import Progress, print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.jsonl import write_jsonl
-from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
-from trialdomain.reports.decision import Json
-from trialdomain.reports.escalation import dlt_json, escalation_json, escalation_lines, escalation_tables, members_table
+from trialdomain.history import Answers, History, KnownAt, Log, LoggedTrial, read_log
+from trialdomain.reports.escalation import (
+    dlt_json,
+    dlt_lines,
+    escalation_json,
+    escalation_lines,
+    escalation_tables,
+    members_table,
+)
+from trialdomain.reports.flow import flow_json, flow_lines, flow_tables
+from trialdomain.reports.json import Json
+from trialdomain.reports.safety import safety_json, safety_lines, safety_tables
 
 
 class TrialNotNamed(InputInvalid):
@@ -23,7 +33,7 @@ def add_replay(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add ``replay`` to the command line."""
     parser = commands.add_parser(
         "replay",
-        help="rebuild the escalation state and DLT counts from a log",
+        help="rebuild every answer from a log",
         description="Rebuild every answer from a log: a SQLite file, or an exported JSONL file, plain or gzip.",
     )
     _add_log(parser)
@@ -52,32 +62,53 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
 
 def _replay(arguments: argparse.Namespace) -> int:
     known_at: KnownAt | None = arguments.known_at
-    with read_log(arguments.log) as log:
+    with read_log(arguments.log) as log, progress_bar() as progress:
         history = _trial(log, arguments.trial).history(known_at=known_at)
         on: date = arguments.on or history.last_day()
-        if arguments.json:
-            print(json.dumps(_answer(history, on)))
-        else:
-            _print(history, on)
+        answers = history.answers(on=on, progress=_counted(progress, history.position))
+    if arguments.json:
+        print(json.dumps(_answer(history, answers, on)))
+    else:
+        _print(history, answers, on)
     return 0
 
 
-def _answer(history: History, on: date) -> dict[str, Json]:
+def _counted(progress: Progress, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def count(entries: int) -> None:
+        nonlocal done
+        done += entries
+        progress("replaying", done, total)
+
+    return count
+
+
+def _answer(history: History, answers: Answers, on: date) -> dict[str, Json]:
     return {
         "trial": history.trial,
         "known_at": history.position,
         "on": on.isoformat(),
-        "escalation": escalation_json(history.escalation(on=on)),
-        "dlt": dlt_json(history.dlt_counts(on=on)),
+        "escalation": escalation_json(answers.escalation),
+        "dlt": dlt_json(answers.dlt_counts),
+        "safety": safety_json(answers.safety),
+        "flow": flow_json(answers.flow),
     }
 
 
-def _print(history: History, on: date) -> None:
+def _print(history: History, answers: Answers, on: date) -> None:
     print(f"Trial {history.trial}, as known at position {history.position}, windows judged for {on}")
-    state = history.escalation(on=on)
-    for table in escalation_tables(state) if state else [members_table(history.dlt_counts(on=on))]:
+    print_lines(flow_lines(answers.flow))
+    for table in flow_tables(answers.flow):
         print_table(table)
-    print_lines(escalation_lines(state))
+    state, counts = answers.escalation, answers.dlt_counts
+    tables = escalation_tables(state) if state else [members_table(counts)] if counts.tallies else []
+    for table in tables:
+        print_table(table)
+    print_lines((*dlt_lines(counts), *escalation_lines(state)))
+    print_lines(("", *safety_lines(answers.safety)))
+    for table in safety_tables(answers.safety):
+        print_table(table)
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -1,17 +1,51 @@
 """What people read: tables and lines. ``rich`` draws the tables, and is asked for only here."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
 
 from trialdomain.errors import InputInvalid
 from trialdomain.reports.table import Table
 
+if TYPE_CHECKING:
+    from rich.progress import TaskID  # an extra, which may not be there
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
 _WIDTH_OF_A_FILE = 140
 """Columns, where no terminal says how many it has."""
 
 
 class TablesUnavailable(InputInvalid):
     """Tables are drawn by a library that is not installed."""
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Draw how far long work has come on standard error, where a person looks at it; else say nothing."""
+    try:
+        from rich.console import Console  # noqa: PLC0415 - an extra, imported when used
+        from rich.progress import Progress as Bar  # noqa: PLC0415 - as above
+    except ImportError:
+        yield _say_nothing
+        return
+    if not sys.stderr.isatty():
+        yield _say_nothing
+        return
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield show
+
+
+def _say_nothing(_: str, __: int, ___: int) -> None:
+    pass
 
 
 def print_table(table: Table) -> None:

@@ -1,11 +1,17 @@
-"""The casebook: what is currently known of each participant, one case each, and of each cohort."""
+"""The casebook: what is currently known of each participant, one case each, and of each cohort.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+What the trial and its cohorts say is kept; cases come one after another, each time they are asked for, so that memory
+follows one participant.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import groupby
+from functools import cached_property
+from itertools import groupby, takewhile
 from typing import Any, TypeVar
 
 import attrs
+from typing_extensions import override
 
 from trialdomain.events.cohort import EscalationDecided, SlotReleased
 from trialdomain.events.entries import Current, current
@@ -24,7 +30,7 @@ from trialdomain.events.participant import (
     WithdrawalScope,
     Withdrew,
 )
-from trialdomain.events.recorded import Recorded
+from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
@@ -46,7 +52,7 @@ class Assignment:
     """The position of the entry that says so now."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Case:
     """One participant's current entries, in the order in which they were first recorded."""
 
@@ -54,6 +60,14 @@ class Case:
     entries: Sequence[Recorded[ParticipantFact]]
     first_recorded: Mapping[int, int] = attrs.field(factory=dict)
     """By the version of a current entry: the position of what it corrects, or its own."""
+    stream: str = ""
+    _recorded: Current[ParticipantFact] | None = None
+
+    def stands(self, cause: EntryRef) -> bool:
+        """Say whether an entry of this participant, or what corrects it, still counts."""
+        if self._recorded is None or cause.stream != self.stream:
+            return False
+        return any(cause.version in self._recorded.chain_of(entry.version) for entry in self.entries)
 
     def since(self, entry: Recorded[Any]) -> int:
         """Give the position at which something was first recorded: a correction keeps the place of what it corrects."""
@@ -61,8 +75,15 @@ class Case:
 
     def of(self, kind: type[F]) -> list[Recorded[F]]:
         """Give the entries of one kind of fact."""
-        found: list[Recorded[Any]] = [entry for entry in self.entries if isinstance(entry.fact, kind)]
+        found: list[Recorded[Any]] = self._by_kind.get(kind, [])
         return found
+
+    @cached_property
+    def _by_kind(self) -> Mapping[type, list[Recorded[Any]]]:
+        by_kind: dict[type, list[Recorded[Any]]] = {}
+        for entry in self.entries:
+            by_kind.setdefault(type(entry.fact), []).append(entry)
+        return by_kind
 
     @property
     def first_infusion(self) -> Recorded[Infused] | None:
@@ -119,12 +140,12 @@ class Casebook:
     """The version in force."""
     versions: Sequence[tuple[date, TrialProtocol]]
     """Every version, with the day from which it was in force."""
-    cases: Sequence[Case]
-    """In the order of their subjects' codes."""
+    cases: Iterable[Case]
+    """In the order of their subjects' codes; each time that they are iterated, they are read again."""
     decisions: Sequence[Recorded[EscalationDecided]]
     """In the order in which they, or what they correct, were first recorded."""
-    releases: Mapping[tuple[int, str], int]
-    """By level and subject: the position of the last entry that released their slot."""
+    releases: Sequence[tuple[int, Recorded[SlotReleased]]]
+    """Each release of a slot, with its level; it stands only while what caused it does."""
     reopened: Mapping[int, int]
     """By level: where the last amendment that reopened it was first recorded."""
     places: Mapping[int, int]
@@ -140,28 +161,26 @@ class Casebook:
         return [protocol for since, protocol in self.versions if since <= day][-1]
 
 
-def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
-    """File every current entry that counts on a day; entries come stream by stream, each in the order of its versions.
+def read_casebook(read: Callable[[], Iterable[Recorded[Any]]], *, on: date) -> Casebook:
+    """File every current entry that counts on a day.
+
+    Args:
+        read: gives the entries stream by stream, each in the order of its versions, those of participants last; it is
+            called again for each reading of the cases.
+        on: the calendar day at the site.
 
     Raises:
         ValueError: no entry registers the trial.
     """
     versions: list[tuple[date, TrialProtocol]] = []
-    cases: list[Case] = []
     cohorts: dict[int, list[Recorded[Any]]] = {}
     reopened: dict[int, int] = {}
-    causes: set[tuple[str, int]] = set()
     places: dict[int, int] = {}
-    for stream, recorded in _by_stream(entries):
-        if (subject := subject_of(stream)) is not None:
-            counted = [e for e in recorded.entries if (when := happened(e.fact)) is None or when.first <= on]
-            cases.append(Case(subject, counted, recorded.first_recorded))
-            causes |= {(stream, version) for e in counted for version in recorded.chain_of(e.version)}
-            continue
+    for stream, recorded in _by_stream(takewhile(lambda entry: subject_of(entry.stream) is None, read())):
         places |= {entry.position: recorded.first_recorded[entry.version] for entry in recorded.entries}
         if (level := level_of(stream)) is not None:
             cohorts[level] = recorded.entries
-        else:
+        elif "/" not in stream:
             versions = _versions(recorded.entries, on=on)
             reopened = {
                 level: places[e.position] for e in _amendments(recorded.entries, on=on) for level in e.fact.reopens
@@ -170,21 +189,36 @@ def read_casebook(entries: Iterable[Recorded[Any]], *, on: date) -> Casebook:
         raise ValueError("the log has no entry that registers the trial")
     of_cohorts = [(level, entry) for level, found in cohorts.items() for entry in found]
     decisions = [e for _, e in of_cohorts if isinstance(e.fact, EscalationDecided) and e.fact.basis.on <= on]
-    releases = {
-        (level, entry.fact.subject): entry.position
-        for level, entry in of_cohorts
-        if isinstance(entry.fact, SlotReleased) and _stands(entry, causes)
-    }
     return Casebook(
         protocol=versions[-1][1],
         versions=versions,
-        cases=cases,
+        cases=_Cases(read, on),
         decisions=sorted(decisions, key=lambda entry: places[entry.position]),
-        releases=releases,
+        releases=[(level, entry) for level, entry in of_cohorts if isinstance(entry.fact, SlotReleased)],
         reopened=reopened,
         places=places,
         cohorts=cohorts,
     )
+
+
+@attrs.frozen
+class _Cases(Iterable[Case]):
+    """The cases of a log, read anew for each iteration."""
+
+    _read: Callable[[], Iterable[Recorded[Any]]]
+    _on: date
+
+    @override
+    def __iter__(self) -> Iterator[Case]:
+        for stream, recorded in _by_stream(self._read()):
+            if (subject := subject_of(stream)) is not None:
+                yield case_of(subject, recorded, stream=stream, on=self._on)
+
+
+def case_of(subject: str, recorded: Current[Any], *, stream: str, on: date) -> Case:
+    """File what counts of one participant on a day."""
+    counted = [e for e in recorded.entries if (when := happened(e.fact)) is None or when.first <= on]
+    return Case(subject, counted, recorded.first_recorded, stream, recorded)
 
 
 def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date, TrialProtocol]]:
@@ -196,12 +230,6 @@ def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date,
 
 def _amendments(entries: Sequence[Recorded[Any]], *, on: date) -> list[Recorded[ProtocolAmended]]:
     return [e for e in entries if isinstance(e.fact, ProtocolAmended) and e.fact.effective_on <= on]
-
-
-def _stands(entry: Recorded[Any], causes: set[tuple[str, int]]) -> bool:
-    """Say whether what caused an entry still counts; without a cause it stands by itself."""
-    cause = entry.meta.caused_by
-    return cause is None or subject_of(cause.stream) is None or (cause.stream, cause.version) in causes
 
 
 def _by_stream(entries: Iterable[Recorded[Any]]) -> Iterator[tuple[str, Current[Any]]]:

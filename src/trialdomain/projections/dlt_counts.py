@@ -1,6 +1,6 @@
 """DLT counts: where every participant stands, and the tally of every level."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -9,7 +9,7 @@ import attrs
 
 from trialdomain.events.cohort import MemberAssessed, MemberInfused, SlotFilled, SlotReleased
 from trialdomain.events.participant import LabRecorded
-from trialdomain.events.recorded import Recorded
+from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, cytopenias
@@ -18,6 +18,7 @@ from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, judge_course
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationReason, Standing
+from trialdomain.values.ids import subject_of
 from trialdomain.values.tally import Tally, most_held
 from trialdomain.values.toxicity import Agent, Relatedness
 
@@ -69,10 +70,39 @@ class DltCounts:
     """Infused with an amount that belongs to no level: they are in no tally."""
 
 
+@attrs.frozen
+class Seat:
+    """What the counts need of one participant, and what the record of them says about others."""
+
+    member: Member | None
+    """Before any slot is taken for released."""
+    causes: frozenset[EntryRef] = frozenset()
+    """The entries of theirs that still stand, and that released a slot."""
+
+
 def dlt_counts(book: Casebook, *, on: date) -> DltCounts:
     """Count, for the windows as they are on a day."""
-    found = (member_of(case, book, on=on) for case in book.cases)
-    members = sorted((member for member in found if member), key=lambda member: member.held_from)
+    return count([seat_of(case, book, on=on) for case in book.cases], book)
+
+
+def seat_of(case: Case, book: Casebook, *, on: date) -> Seat:
+    """Read one case; whether they gave their slot back is known once every case has been read."""
+    causes = {e.meta.caused_by for _, e in book.releases if e.meta.caused_by and e.meta.caused_by.stream == case.stream}
+    return Seat(member_of(case, book, on=on), frozenset(cause for cause in causes if case.stands(cause)))
+
+
+def count(seats: Sequence[Seat], book: Casebook) -> DltCounts:
+    """Count what was read of every case; a protocol without a DLT rule judges nobody, and has no counts."""
+    if book.protocol.dlt is None:
+        return DltCounts(tallies=(), members=())
+    standing = frozenset[EntryRef]().union(*(seat.causes for seat in seats))
+    released: dict[tuple[int, str], int] = {}
+    for level, entry in book.releases:
+        cause = entry.meta.caused_by
+        if cause is None or subject_of(cause.stream) is None or cause in standing:
+            released[level, entry.fact.subject] = entry.position
+    found = [seat.member for seat in seats if seat.member and not _gave_back(seat.member, released)]
+    members = sorted(found, key=lambda member: member.held_from)
     return DltCounts(
         tallies=tuple(_tally(level.level, members, book) for level in book.protocol.levels),
         members=tuple(member for member in members if member.level is not None),
@@ -80,11 +110,18 @@ def dlt_counts(book: Casebook, *, on: date) -> DltCounts:
     )
 
 
+def _gave_back(member: Member, released: Mapping[tuple[int, str], int]) -> bool:
+    """Say whether somebody who is not infused gave back the slot that they took last."""
+    if member.infused_by is not None or member.level is None:
+        return False
+    return released.get((member.level, member.subject), 0) > member.held_from
+
+
 def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
-    """Say where a participant stands; None for somebody who neither holds a slot nor was infused."""
+    """Say where a participant stands; None for somebody who neither took a slot nor was infused."""
     infusion = case.first_infusion
     if infusion is None:
-        return _waiting(case, book)
+        return _waiting(case)
     protocol = book.in_force_on(infusion.fact.started_at.first)
     events = _qualifying(case, protocol)
     lasting = _lasting(case, protocol)
@@ -107,13 +144,11 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
     )
 
 
-def _waiting(case: Case, book: Casebook) -> Member | None:
-    """Somebody who holds a slot and is not infused yet; not once they gave it back, left or died."""
+def _waiting(case: Case) -> Member | None:
+    """Somebody who took a slot and is not infused yet; not once they left or died."""
     if case.assignment is None or case.death or case.left or case.refuses_treatment:
         return None
     assigned = case.assignment
-    if book.releases.get((assigned.level, case.subject), 0) > assigned.since:
-        return None
     return Member(
         subject=case.subject,
         level=assigned.level,

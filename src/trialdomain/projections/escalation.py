@@ -37,9 +37,13 @@ class Escalation:
 
 def escalation(book: Casebook, *, on: date) -> Escalation | None:
     """Ask the protocol's design; None when the protocol has none."""
+    return escalation_of(dlt_counts(book, on=on), book, on=on)
+
+
+def escalation_of(counts: DltCounts, book: Casebook, *, on: date) -> Escalation | None:
+    """Ask the protocol's design about counts; None when the protocol has none."""
     if book.protocol.design is None:
         return None
-    counts = dlt_counts(book, on=on)
     situation = Situation(
         tallies=counts.tallies,
         last_level=_last_level(counts.members),

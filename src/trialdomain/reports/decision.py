@@ -1,13 +1,11 @@
 """A decision as JSON for programs and as sentences and a table for people."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
 
+from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
 from trialdomain.values.decision import Action, Awaited, Decision, Forecast, MtdStatus
 from trialdomain.values.tally import Tally
-
-Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 _NEXT = {
     Action.ENROLL: "enroll at level {level}",

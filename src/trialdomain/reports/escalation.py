@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
 from trialdomain.projections.escalation import Escalation
-from trialdomain.reports.decision import Json, decision_json, decision_lines, tallies_table
+from trialdomain.reports.decision import decision_json, decision_lines, tallies_table
+from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
 from trialdomain.values.tally import Tally
 
@@ -57,6 +58,12 @@ def _member_json(member: Member) -> Json:
 def _dlt_words(dlt: Dlt) -> str:
     grade = "" if dlt.grade is None else f", grade {dlt.grade}"
     return f"{dlt.term}{grade}, {dlt.onset}"
+
+
+def dlt_lines(counts: DltCounts) -> Iterator[str]:
+    """Say so where nobody is judged."""
+    if not counts.tallies:
+        yield "no DLT rule in this protocol"
 
 
 def members_table(counts: DltCounts) -> Table:

@@ -1,6 +1,6 @@
 """One adverse event as it is known: its report and what followed, read together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
@@ -83,6 +83,18 @@ class AdverseEvent:
         ]
         dead = [] if self.death is None else [Graded(self.death.fact.on, FATAL_GRADE, self.death.position)]
         return [first, *later, *dead]
+
+    def worse_since(self, start: ClinicalTime) -> Iterator[Graded]:
+        """Yield the grades from a moment on that are higher than the one it had then; all, if it began later.
+
+        What may have begun later counts as having begun later.
+        """
+        before = 0
+        for graded in self.grades():
+            if graded.on.precedes(start):
+                before = graded.grade
+            elif graded.grade > before:
+                yield graded
 
     @property
     def highest_grade(self) -> int:

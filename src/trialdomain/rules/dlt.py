@@ -95,10 +95,7 @@ def _onset(event: AdverseEvent, window: Window, rule: DltRule) -> Graded | None:
 
     An event that began before the infusion counts from the day on which it became worse than it was at the infusion.
     """
-    before = 0
-    for graded in event.grades():
-        if graded.on.precedes(window.opened_at):
-            before = graded.grade
-        elif _counts(event.term, graded.grade, rule) and graded.grade > before and window.allows(graded.on):
-            return graded if rule.worsening or not event.onset.precedes(window.opened_at) else None
-    return None
+    if not rule.worsening and event.onset.precedes(window.opened_at):
+        return None
+    worse = event.worse_since(window.opened_at)
+    return next((g for g in worse if _counts(event.term, g.grade, rule) and window.allows(g.on)), None)

@@ -124,7 +124,7 @@ def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta
     if strict and canonical() != state:
         raise StateMalformed(name=name, why="its state is not in canonical form, or has keys that the fact has not")
     fact: Fact = wire.fact
-    return fact, Meta(**{field: getattr(wire.meta, field) for field in _META_FIELDS})
+    return fact, Meta(**msgspec.structs.asdict(wire.meta))
 
 
 def _decoded(name: str, state: bytes) -> tuple[Any, Callable[[], bytes]]:

@@ -6,7 +6,7 @@ acknowledged.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -28,6 +28,7 @@ from trialdomain.tree.leaf import leaf_hash
 __all__ = ["MEMORY", "Appended", "Command", "CommandReused", "SQLiteRecorder", "StoredEntry", "StreamMoved"]
 
 _PAGE = 2_000
+_FEW = 20
 _POLL_SECONDS = 0.2
 
 
@@ -142,12 +143,32 @@ class SQLiteRecorder(ApplicationRecorder):
                     raise StreamMoved(stream=stream, read=version, found=found)
             placed = _insert(connection, events)
             positions = range(placed[0][0], placed[-1][0] + 1) if placed else range(0)
-            connection.execute(
-                "INSERT INTO commands VALUES (?, ?, ?, ?, ?)",
-                (trial, command.id, command.request, *((positions[0], positions[-1]) if positions else (None, None))),
-            )
+            _remember(connection, trial, [(command, positions)])
         self._notify()
         return Appended(positions=positions, notifications=[number for _, number in placed])
+
+    def append_commands(self, trial: str, commands: Sequence[tuple[Command, Sequence[StoredEvent]]]) -> int:
+        """Append the entries of many commands in one transaction, all or none; give the last position.
+
+        For whoever records a trial that nobody else records: nothing was read that could have moved.
+
+        Raises:
+            AppendRefused: an entry is not of this trial, or not the next one of its stream; or a command was recorded
+                before.
+        """
+        for _, events in commands:
+            for event in events:
+                _check_place(event, trial)
+        with self._connections.writing() as connection:
+            placed = _insert(connection, [event for _, events in commands for event in events])
+            position = placed[0][0] if placed else _head(connection, trial) + 1
+            remembered = []
+            for command, events in commands:
+                remembered.append((command, range(position, position + len(events))))
+                position += len(events)
+            _remember(connection, trial, remembered)
+        self._notify()
+        return position - 1
 
     def recorded_before(self, trial: str, command: Command) -> Appended | None:
         """Give the result of a command that was recorded before; None when it was not."""
@@ -181,6 +202,16 @@ class SQLiteRecorder(ApplicationRecorder):
             if not rows:
                 return
             after = rows[-1][1]
+
+    def latest_first(self, trial: str, *, until: int) -> Iterator[StoredEntry]:
+        """Yield the entries of a trial from a position back to the first."""
+        while rows := self._read(
+            "SELECT trial, position, stream, version, name, state FROM entries"
+            " WHERE trial = ? AND position <= ? ORDER BY position DESC LIMIT ?",
+            [trial, until, _FEW],
+        ):
+            yield from map(_entry, rows)
+            until = rows[-1][1] - 1
 
     def in_stream_order(self, trial: str, *, until: int) -> Iterator[StoredEntry]:
         """Yield the entries up to a position: the trial's own stream, then every stream under it, one by one."""
@@ -295,6 +326,15 @@ def _insert(connection: sqlite3.Connection, events: Sequence[StoredEvent]) -> li
         )
         placed.append((heads[trial], int(cursor.lastrowid or 0)))
     return placed
+
+
+def _remember(connection: sqlite3.Connection, trial: str, commands: Iterable[tuple[Command, range]]) -> None:
+    """Record commands, each with the positions of what it recorded."""
+    for command, positions in commands:
+        first, last = (positions[0], positions[-1]) if positions else (None, None)
+        connection.execute(
+            "INSERT INTO commands VALUES (?, ?, ?, ?, ?)", (trial, command.id, command.request, first, last)
+        )
 
 
 def _check_place(event: StoredEvent, trial: str) -> None:

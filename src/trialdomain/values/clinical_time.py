@@ -7,6 +7,7 @@ the site. Partial dates are kept as given and never completed; ``first`` and ``l
 import re
 from calendar import monthrange
 from datetime import date, datetime, tzinfo
+from functools import lru_cache
 from typing import NoReturn, TypeAlias
 
 from typing_extensions import override
@@ -38,18 +39,11 @@ class ClinicalTime:
     """The moment, when the text has a time; without an offset where the site's zone was not known."""
 
     def __init__(self, text: str) -> None:
-        found = _GRAMMAR.fullmatch(text)
-        if found is None:
-            raise ValueError(
-                f"{text[:40]!r} is no clinical time: write 2026, 2026-03, 2026-03-02, or 2026-03-02T10:15+08:00"
-            )
-        try:
-            first, last = _days(found)
-            at = datetime.fromisoformat(text) if found["time"] else None
-        except ValueError as error:
-            raise ValueError(f"{text!r} is not in the calendar: {error}") from None
-        for name, value in (("text", text), ("first", first), ("last", last), ("at", at)):
-            object.__setattr__(self, name, value)
+        first, last, at = _read(text)
+        _set(self, "text", text)
+        _set(self, "first", first)
+        _set(self, "last", last)
+        _set(self, "at", at)
 
     @classmethod
     def of(cls, when: "When") -> "ClinicalTime":
@@ -80,6 +74,18 @@ class ClinicalTime:
             return self
         seconds = self.text.count(":") - (self.text[-3] == ":") > 1
         return ClinicalTime(local.isoformat(timespec="seconds" if seconds else "minutes"))
+
+    def at_site(self, zone: tzinfo) -> "ClinicalTime":
+        """Give a local time the offset that the site's zone had then; what has an offset, or no time, stays as it is.
+
+        >>> from zoneinfo import ZoneInfo
+        >>> ClinicalTime("2026-03-02T07:00").at_site(ZoneInfo("Asia/Shanghai")).text
+        '2026-03-02T07:00+08:00'
+        """
+        if self.at is None or self.at.tzinfo is not None:
+            return self
+        seconds = self.text.count(":") > 1
+        return ClinicalTime(self.at.replace(tzinfo=zone).isoformat(timespec="seconds" if seconds else "minutes"))
 
     @property
     def day(self) -> date | None:
@@ -116,6 +122,24 @@ class ClinicalTime:
     @override
     def __str__(self) -> str:
         return self.text
+
+
+_set = object.__setattr__
+
+
+@lru_cache(maxsize=4_096)  # what was collected at one visit has one time
+def _read(text: str) -> tuple[date, date, datetime | None]:
+    """Read a text: the first day that it allows, the last, and the moment, if it has one."""
+    found = _GRAMMAR.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            f"{text[:40]!r} is no clinical time: write 2026, 2026-03, 2026-03-02, or 2026-03-02T10:15+08:00"
+        )
+    try:
+        first, last = _days(found)
+        return first, last, datetime.fromisoformat(text) if found["time"] else None
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not in the calendar: {error}") from None
 
 
 When: TypeAlias = ClinicalTime | date | datetime | str

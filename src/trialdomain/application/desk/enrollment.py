@@ -36,12 +36,12 @@ class Enrollment(Acts):
         *,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Begin to record the trial; level 1 opens with the slots of one cohort."""
+        """Begin to record the trial; where it has a design, level 1 opens with the slots of one cohort."""
         trial = self._conduct.trial
 
         def decide(view: View) -> Drafts:
             level = protocol.levels[0]
-            opened = Cohort(level.level).open(level)
+            opened = Cohort(level.level).open(level) if protocol.design else []
             return drafts_in(trial_stream(trial), view.trial.register(protocol)) + drafts_in(
                 cohort_stream(trial, level.level), opened
             )
@@ -160,7 +160,7 @@ class Enrollment(Acts):
                     view.trial.against_enrollment(),
                     against_recruitment(view, on=today),
                     against_enrollment_at(state, chosen) if state else (),
-                    cohort.against_filling(),
+                    cohort.against_filling() if design else (),
                 ),
                 deviation=check_deviation(deviation),
             )

@@ -1,0 +1,37 @@
+"""The list of rows that were not recorded, as CSV: where each stands, why, and the row itself."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Self
+
+from trialdomain.exchange.sdtm.staging import Row
+
+_COLUMNS = ("file", "line", "record", "reason", "row")
+
+
+class Unrecorded:
+    """A list on its way into a file; use it in a ``with`` statement."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.rows = path, 0
+        self._file = path.open("x", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow(_COLUMNS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, row: Row, reason: str) -> None:
+        """List a row."""
+        self.rows += 1
+        self._writer.writerow((row.domain.file, row.line, row.record, reason, _as_csv(row)))
+
+
+def _as_csv(row: Row) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(row.cells.values())
+    return text.getvalue()

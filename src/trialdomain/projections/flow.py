@@ -1,0 +1,197 @@
+"""Participant flow: how many were screened, enrolled and infused, and what became of them (CONSORT).
+
+A person is counted once, whatever the number of attempts. A withdrawal from treatment leaves a person under
+observation; it stands beside what ended the observation.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+import attrs
+
+from trialdomain.events.participant import (
+    CompletedFollowUp,
+    Consented,
+    Enrolled,
+    ImportedScreening,
+    Infused,
+    LostToFollowUp,
+    Screened,
+    ScreenFailed,
+    WithdrawalScope,
+    Withdrew,
+)
+from trialdomain.projections.casebook import Case, Casebook
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.dose_received import level_received
+from trialdomain.values.screening import CriterionStatus
+
+
+class Status(Enum):
+    """How far a person came, or what ended the observation."""
+
+    SCREENED = "screened"
+    """Neither enrolled, nor found not eligible."""
+    SCREEN_FAILURE = "screen-failure"
+    ENROLLED = "enrolled"
+    """Not infused yet."""
+    ON_STUDY = "on-study"
+    """Infused, and under observation."""
+    COMPLETED = "completed"
+    WITHDREW = "withdrew"
+    """From follow-up, or from the use of data."""
+    LOST = "lost-to-follow-up"
+    DIED = "died"
+
+
+@attrs.frozen(kw_only=True)
+class Disposition:
+    """How far one person came."""
+
+    subject: str
+    level: int | None
+    """The level received; before the infusion, the one assigned; None for neither."""
+    status: Status
+    consented: bool
+    screenings: int
+    failed_screenings: int
+    enrolled: bool
+    administrations: int
+    withdrew_from_treatment: str | None
+    """Why, where they did: the reason, up to its colon where there are details; empty where nobody said."""
+    evidence: tuple[int, ...]
+    """The positions of the entries that it rests on."""
+
+
+@attrs.frozen(kw_only=True)
+class LevelFlow:
+    """The people of one dose level, or of all."""
+
+    level: int | None
+    """None for everybody."""
+    enrolled: int
+    infused: int
+    administrations: int
+    withdrew_from_treatment: int
+    reasons: tuple[tuple[str, int], ...]
+    """Why people withdrew from treatment, the most frequent reason first."""
+    ended: tuple[tuple[Status, int], ...]
+    """Of the people who were enrolled: how many are in each status from ``enrolled`` on."""
+
+
+@attrs.frozen(kw_only=True)
+class Flow:
+    """Everybody, and what became of them."""
+
+    people: int
+    consented: int
+    screened: int
+    screenings: int
+    """Attempts: somebody who was screened again counts twice here."""
+    failed_screenings: int
+    screen_failures: int
+    """People who failed screening and were not enrolled later."""
+    levels: tuple[LevelFlow, ...]
+    overall: LevelFlow
+    dispositions: tuple[Disposition, ...]
+
+
+def flow(book: Casebook) -> Flow:
+    """Follow everybody, as far as they had come by the day for which the book was filed."""
+    return flow_of([disposition_of(case, book) for case in book.cases], book)
+
+
+def disposition_of(case: Case, book: Casebook) -> Disposition:
+    """Say how far one person came."""
+    infusion, assignment = case.first_infusion, case.assignment
+    if infusion is not None:
+        level = level_received(infusion.fact, book.in_force_on(infusion.fact.started_at.first))
+    else:
+        level = assignment.level if assignment else None
+    screened = case.of(Screened)
+    failed = case.of(ScreenFailed)
+    withdrew = [e for e in case.of(Withdrew) if e.fact.scope is WithdrawalScope.TREATMENT]
+    ends = (
+        *([case.death.position] if case.death else []),
+        *([case.left.position] if case.left else []),
+        *(entry.position for entry in (*failed, *withdrew)),
+    )
+    begun = [entry.position for kind in (Consented, Screened, Enrolled) for entry in case.of(kind)]
+    return Disposition(
+        subject=case.subject,
+        level=level,
+        status=_status(case, not_eligible=bool(failed) or any(_not_eligible(e.fact) for e in screened[-1:])),
+        consented=bool(case.of(Consented)),
+        screenings=len(screened),
+        failed_screenings=max(len(failed), sum(_not_eligible(entry.fact) for entry in screened)),
+        enrolled=assignment is not None,
+        administrations=len(case.of(Infused)),
+        withdrew_from_treatment=_reason(withdrew[0].fact) if withdrew else None,
+        evidence=tuple(sorted({*begun, *ends, *([infusion.position] if infusion else [])})),
+    )
+
+
+def flow_of(dispositions: Sequence[Disposition], book: Casebook) -> Flow:
+    """Count what was found of everybody."""
+    return Flow(
+        people=len(dispositions),
+        consented=sum(one.consented for one in dispositions),
+        screened=sum(one.screenings > 0 for one in dispositions),
+        screenings=sum(one.screenings for one in dispositions),
+        failed_screenings=sum(one.failed_screenings for one in dispositions),
+        screen_failures=sum(one.status is Status.SCREEN_FAILURE for one in dispositions),
+        levels=_levels(dispositions, book.protocol),
+        overall=_level(None, dispositions),
+        dispositions=tuple(dispositions),
+    )
+
+
+def _levels(dispositions: Sequence[Disposition], protocol: TrialProtocol) -> tuple[LevelFlow, ...]:
+    by_level = ((level.level, [one for one in dispositions if one.level == level.level]) for level in protocol.levels)
+    return tuple(_level(level, found) for level, found in by_level)
+
+
+def _level(level: int | None, dispositions: Iterable[Disposition]) -> LevelFlow:
+    treated = [one for one in dispositions if one.enrolled or one.administrations]
+    withdrew = [one.withdrew_from_treatment for one in treated if one.withdrew_from_treatment is not None]
+    ended = Counter(one.status for one in treated)
+    return LevelFlow(
+        level=level,
+        enrolled=sum(one.enrolled for one in treated),
+        infused=sum(one.administrations > 0 for one in treated),
+        administrations=sum(one.administrations for one in treated),
+        withdrew_from_treatment=len(withdrew),
+        reasons=tuple(Counter(withdrew).most_common()),
+        ended=tuple((status, ended[status]) for status in _ONCE_ENROLLED),
+    )
+
+
+_ONCE_ENROLLED = (Status.ENROLLED, Status.ON_STUDY, Status.COMPLETED, Status.WITHDREW, Status.LOST, Status.DIED)
+
+
+def _status(case: Case, *, not_eligible: bool) -> Status:
+    """Give the status; the first line that fits is the answer."""
+    gone = [e for e in case.of(Withdrew) if e.fact.scope is not WithdrawalScope.TREATMENT]
+    lines = (
+        (case.death, Status.DIED),
+        (case.of(LostToFollowUp), Status.LOST),
+        (gone, Status.WITHDREW),
+        (case.of(CompletedFollowUp), Status.COMPLETED),
+        (case.first_infusion, Status.ON_STUDY),
+        (case.assignment, Status.ENROLLED),
+        (not_eligible, Status.SCREEN_FAILURE),
+        (True, Status.SCREENED),
+    )
+    return next(status for found, status in lines if found)
+
+
+def _not_eligible(screening: Screened) -> bool:
+    """Say whether a screening by itself found somebody not eligible."""
+    unmet = any(one.status is CriterionStatus.UNMET for one in screening.assessment)
+    return unmet or screening.imported is ImportedScreening.SCREEN_FAILURE
+
+
+def _reason(fact: Withdrew) -> str:
+    text = "" if fact.why is None else fact.why.plain or "sealed"
+    return text.partition(":")[0].strip()

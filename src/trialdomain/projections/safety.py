@@ -1,0 +1,257 @@
+"""The safety summary: adverse events after the infusion, as participants and as events.
+
+Source: the registry's primary outcome asks for adverse and serious adverse events within 28 days and 1 year of the
+infusion; the days are the protocol's ``endpoints.safety_days``. An event counts from the day on which it began, or
+became worse than it was at the infusion; a partial date counts as the earliest day that it allows, not before the
+infusion.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+from typing import TypeVar
+
+import attrs
+
+from trialdomain.events.happened import happened
+from trialdomain.projections.casebook import Case, Casebook
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.adverse_event import AdverseEvent
+from trialdomain.rules.dose_received import level_received
+from trialdomain.values.toxicity import GRADES, Agent, Relatedness
+
+_FROM_LEAST = (
+    Relatedness.NOT_ASSESSED,
+    Relatedness.UNRELATED,
+    Relatedness.UNLIKELY,
+    Relatedness.POSSIBLY,
+    Relatedness.LIKELY,
+    Relatedness.DEFINITELY,
+)
+_K = TypeVar("_K")
+_RELATED = {Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY}
+
+
+@attrs.frozen(kw_only=True)
+class Count:
+    """How many participants had something, and how many events there were of it."""
+
+    participants: int
+    events: int
+
+
+@attrs.frozen(kw_only=True)
+class TermCount:
+    """How often one term was reported."""
+
+    term: str
+    count: Count
+    highest_grade: int
+
+
+@attrs.frozen(kw_only=True)
+class Incidence:
+    """The events of one dose level, or of everybody, within one period."""
+
+    level: int | None
+    """None for everybody who was infused."""
+    infused: int
+    completed: int | None
+    """Of those infused: how many are known to have been under observation to the end of the period, if it has one."""
+    any_event: Count
+    distinct_events: int
+    """Events, where rows that another system links to one event count as one."""
+    serious: Count
+    related: Count
+    """Possibly, likely or definitely related to the infusion."""
+    fatal: Count
+    grades: tuple[tuple[int, Count], ...]
+    """By highest grade within the period: participants by their worst event, and events."""
+    relatedness: tuple[tuple[Relatedness, Count], ...]
+    """To the infusion: participants by their most related event, and events."""
+    terms: tuple[TermCount, ...]
+    """The most frequent first, by participants."""
+    imputed: int
+    """Events whose partial date was completed for this."""
+
+
+@attrs.frozen(kw_only=True)
+class Period:
+    """Everything within some days of the infusion."""
+
+    days: int | None
+    """Elapsed days from the infusion, its own day being 0, both inclusive; None for any time."""
+    levels: tuple[Incidence, ...]
+    overall: Incidence
+
+
+@attrs.frozen(kw_only=True)
+class Safety:
+    """The safety summary of a trial."""
+
+    reported: Count
+    """Everything that was reported, of whomever and whenever."""
+    distinct_events: int
+    """Of those reported, as above."""
+    before_infusion: Count
+    """Events that began before the infusion and did not become worse after it."""
+    not_infused: Count
+    """Events of people who were not infused."""
+    periods: tuple[Period, ...]
+
+
+@attrs.frozen(kw_only=True)
+class _Event:
+    key: str
+    """By which rows of one event are joined."""
+    term: str
+    since: date | None
+    """The day from which it counts; None for one that the infusion did not precede."""
+    imputed: bool
+    grades: tuple[tuple[date, int], ...]
+    """From each day on, since the infusion."""
+    serious: bool
+    fatal: bool
+    relatedness: Relatedness
+
+    def grade(self, until: date) -> int:
+        """Give the highest grade up to a day."""
+        return max(grade for day, grade in self.grades if day <= until)
+
+
+@attrs.frozen(kw_only=True)
+class Exposure:
+    """What the summary needs of one person."""
+
+    level: int | None
+    infused_on: date | None
+    observed_until: date
+    """The last day on which they were observed."""
+    events: tuple[_Event, ...]
+
+
+def safety(book: Casebook, *, on: date) -> Safety:
+    """Summarize the adverse events that were known, as of a day."""
+    return safety_of([exposure_of(case, book, on=on) for case in book.cases], book, on=on)
+
+
+def exposure_of(case: Case, book: Casebook, *, on: date) -> Exposure:
+    """Read one case."""
+    infusion = case.first_infusion
+    start = None if infusion is None else infusion.fact.started_at.first
+    return Exposure(
+        level=None if infusion is None or start is None else level_received(infusion.fact, book.in_force_on(start)),
+        infused_on=start,
+        observed_until=_observed_until(case, on=on),
+        events=tuple(_event(event, case) for event in case.adverse_events),
+    )
+
+
+def _observed_until(case: Case, *, on: date) -> date:
+    """Find the last day of which anything is known, up to a day; of whom nothing is known since, nobody observed."""
+    days = [when.first for entry in case.entries if (when := happened(entry.fact)) is not None]
+    ends = [on, *([case.left.on.last] if case.left else []), *([case.death.fact.on.last] if case.death else [])]
+    return min(max(days, default=on), *ends)
+
+
+def _event(event: AdverseEvent, case: Case) -> _Event:
+    infusion = case.first_infusion
+    worse = [] if infusion is None else list(event.worse_since(infusion.fact.started_at))
+    first = date.min if infusion is None else infusion.fact.started_at.first
+    return _Event(
+        key=event.report.fact.linked_to or f"#{event.event}",
+        term=event.term,
+        since=max(worse[0].on.first, first) if worse else None,
+        imputed=bool(worse) and worse[0].on.day is None,
+        grades=tuple((max(graded.on.first, first), graded.grade) for graded in worse),
+        serious=event.serious,
+        fatal=event.fatal,
+        relatedness=event.judged(Agent.INFUSION).relatedness,
+    )
+
+
+def safety_of(exposures: Sequence[Exposure], book: Casebook, *, on: date) -> Safety:
+    """Count what was read of every case."""
+    infused = [one for one in exposures if one.infused_on is not None]
+    days: tuple[int | None, ...] = (None, *book.protocol.endpoints.safety_days)
+    return Safety(
+        reported=_count((one, one.events) for one in exposures),
+        distinct_events=sum(len({event.key for event in one.events}) for one in exposures),
+        before_infusion=_count((one, [event for event in one.events if event.since is None]) for one in infused),
+        not_infused=_count((one, one.events) for one in exposures if one.infused_on is None),
+        periods=tuple(_period(number, infused, book.protocol, on=on) for number in days),
+    )
+
+
+def _period(days: int | None, infused: Sequence[Exposure], protocol: TrialProtocol, *, on: date) -> Period:
+    return Period(
+        days=days,
+        levels=tuple(
+            _incidence(level.level, [one for one in infused if one.level == level.level], days, on=on)
+            for level in protocol.levels
+        ),
+        overall=_incidence(None, infused, days, on=on),
+    )
+
+
+def _incidence(level: int | None, infused: Sequence[Exposure], days: int | None, *, on: date) -> Incidence:
+    ends = [(one, on if days is None else _end(one, days)) for one in infused]
+    within = [(one, end, [e for e in one.events if e.since is not None and e.since <= end]) for one, end in ends]
+
+    def matching(accepts: Callable[[_Event], bool]) -> Count:
+        return _count((one, [event for event in events if accepts(event)]) for one, _, events in within)
+
+    return Incidence(
+        level=level,
+        infused=len(infused),
+        completed=None if days is None else sum(one.observed_until >= end for one, end in ends),
+        any_event=matching(lambda _: True),
+        distinct_events=sum(len({event.key for event in events}) for _, _, events in within),
+        serious=matching(lambda event: event.serious),
+        related=matching(lambda event: event.relatedness in _RELATED),
+        fatal=matching(lambda event: event.fatal),
+        grades=_by(GRADES, [[event.grade(end) for event in events] for _, end, events in within]),
+        relatedness=_by(_FROM_LEAST, [[event.relatedness for event in events] for _, _, events in within]),
+        terms=_terms([[(event.term, event.grade(end)) for event in events] for _, end, events in within]),
+        imputed=sum(event.imputed for _, _, events in within for event in events),
+    )
+
+
+def _end(one: Exposure, days: int) -> date:
+    return (one.infused_on or date.min) + timedelta(days=days)
+
+
+def _count(found: Iterable[tuple[Exposure, Sequence[_Event]]]) -> Count:
+    numbers = [len(events) for _, events in found]
+    return Count(participants=sum(number > 0 for number in numbers), events=sum(numbers))
+
+
+def _by(keys: Sequence[_K], found: Sequence[Sequence[_K]]) -> tuple[tuple[_K, Count], ...]:
+    """Count events by a key, and participants by their last key in an order; what nobody has is left out."""
+    events = Counter(key for of_one in found for key in of_one)
+    participants = Counter(max(of_one, key=keys.index) for of_one in found if of_one)
+    return tuple((key, Count(participants=participants[key], events=events[key])) for key in keys if events[key])
+
+
+def _terms(found: Sequence[Sequence[tuple[str, int]]]) -> tuple[TermCount, ...]:
+    """Count by term, whatever its capitals; the first spelling stands for all."""
+    spelled: dict[str, str] = {}
+    highest: dict[str, int] = {}
+    events: Counter[str] = Counter()
+    participants: Counter[str] = Counter()
+    for of_one in found:
+        for term, grade in of_one:
+            key = term.casefold()
+            spelled.setdefault(key, term)
+            highest[key] = max(highest.get(key, 0), grade)
+            events[key] += 1
+        participants.update({term.casefold() for term, _ in of_one})
+    ordered = sorted(spelled, key=lambda key: (-participants[key], -events[key], key))
+    return tuple(
+        TermCount(
+            term=spelled[key],
+            count=Count(participants=participants[key], events=events[key]),
+            highest_grade=highest[key],
+        )
+        for key in ordered
+    )

@@ -1,0 +1,98 @@
+"""Participant flow, as JSON for programs and as tables for people."""
+
+from collections.abc import Iterator
+
+from trialdomain.projections.flow import Disposition, Flow, LevelFlow, Status
+from trialdomain.reports.json import Json
+from trialdomain.reports.table import Table
+
+_HEADINGS = {
+    Status.ENROLLED: "not infused yet",
+    Status.ON_STUDY: "on study",
+    Status.COMPLETED: "completed",
+    Status.WITHDREW: "withdrew from follow-up",
+    Status.LOST: "lost",
+    Status.DIED: "died",
+}
+
+
+def flow_json(flow: Flow) -> Json:
+    """Give everybody, level by level, and each person with the entries that it rests on."""
+    return {
+        "people": flow.people,
+        "consented": flow.consented,
+        "screened": flow.screened,
+        "screenings": flow.screenings,
+        "failed_screenings": flow.failed_screenings,
+        "screen_failures": flow.screen_failures,
+        "levels": [_level_json(level) for level in flow.levels],
+        "overall": _level_json(flow.overall),
+        "participants": {one.subject: _disposition_json(one) for one in flow.dispositions},
+    }
+
+
+def _level_json(level: LevelFlow) -> dict[str, Json]:
+    return {
+        "level": level.level,
+        "enrolled": level.enrolled,
+        "infused": level.infused,
+        "administrations": level.administrations,
+        "withdrew_from_treatment": level.withdrew_from_treatment,
+        "reasons": dict(level.reasons),
+        "ended": {status.value: number for status, number in level.ended},
+    }
+
+
+def _disposition_json(one: Disposition) -> Json:
+    return {
+        "level": one.level,
+        "status": one.status.value,
+        "consented": one.consented,
+        "screenings": one.screenings,
+        "failed_screenings": one.failed_screenings,
+        "enrolled": one.enrolled,
+        "administrations": one.administrations,
+        "withdrew_from_treatment": one.withdrew_from_treatment,
+        "evidence": list(one.evidence),
+    }
+
+
+def flow_lines(flow: Flow) -> Iterator[str]:
+    """Say how many were screened, and what came of that."""
+    again = "" if flow.screenings == flow.screened else f" in {flow.screenings} screenings"
+    yield (
+        f"Participant flow: {flow.people} people, {flow.consented} with a recorded consent, {flow.screened} screened"
+        f"{again}, {flow.screen_failures} screen failures, {flow.overall.enrolled} enrolled, "
+        f"{flow.overall.infused} infused"
+    )
+
+
+def flow_tables(flow: Flow) -> Iterator[Table]:
+    """Show what became of everybody who was enrolled, level by level, then why people withdrew from treatment."""
+    levels = (*flow.levels, flow.overall)
+    yield Table(
+        title="Participants enrolled",
+        columns=("level", "enrolled", "infused", "administrations", *_HEADINGS.values()),
+        rows=tuple(_row(level) for level in levels),
+    )
+    if flow.overall.withdrew_from_treatment:
+        yield Table(
+            title="Withdrew from treatment",
+            columns=("reason", *(f"level {level.level}" for level in flow.levels), "all"),
+            rows=(
+                *(
+                    (reason or "no reason given", *(str(dict(level.reasons).get(reason, 0)) for level in levels))
+                    for reason, _ in flow.overall.reasons
+                ),
+                ("any", *(str(level.withdrew_from_treatment) for level in levels)),
+            ),
+        )
+
+
+def _row(level: LevelFlow) -> tuple[str, ...]:
+    ended = dict(level.ended)
+    return (
+        "all" if level.level is None else str(level.level),
+        *map(str, (level.enrolled, level.infused, level.administrations)),
+        *(str(ended[status]) for status in _HEADINGS),
+    )

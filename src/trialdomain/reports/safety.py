@@ -1,0 +1,143 @@
+"""The safety summary, as JSON for programs and as tables for people."""
+
+from collections.abc import Iterator
+
+from trialdomain.projections.safety import Count, Incidence, Period, Safety, TermCount
+from trialdomain.reports.json import Json
+from trialdomain.reports.table import Table
+from trialdomain.values.toxicity import GRADES, Relatedness
+
+_MOST_TERMS = 10
+"""How many terms a table shows; JSON has all."""
+
+
+def safety_json(safety: Safety) -> dict[str, Json]:
+    """Give participants and events, by period and level."""
+    return {
+        "reported": _count_json(safety.reported) | {"distinct_events": safety.distinct_events},
+        "before_infusion": _count_json(safety.before_infusion),
+        "not_infused": _count_json(safety.not_infused),
+        "periods": [_period_json(period) for period in safety.periods],
+    }
+
+
+def _period_json(period: Period) -> Json:
+    return {
+        "days": period.days,
+        "levels": [_incidence_json(level) for level in period.levels],
+        "overall": _incidence_json(period.overall),
+    }
+
+
+def _incidence_json(found: Incidence) -> dict[str, Json]:
+    return {
+        "level": found.level,
+        "infused": found.infused,
+        "completed": found.completed,
+        "any": _count_json(found.any_event),
+        "distinct_events": found.distinct_events,
+        "serious": _count_json(found.serious),
+        "related": _count_json(found.related),
+        "fatal": _count_json(found.fatal),
+        "grades": {str(grade): _count_json(count) for grade, count in found.grades},
+        "relatedness": {relatedness.value: _count_json(count) for relatedness, count in found.relatedness},
+        "terms": [_term_json(one) for one in found.terms],
+        "imputed": found.imputed,
+    }
+
+
+def _term_json(one: TermCount) -> Json:
+    named: dict[str, Json] = {"term": one.term, "highest_grade": one.highest_grade}
+    return named | _count_json(one.count)
+
+
+def _count_json(count: Count) -> dict[str, Json]:
+    return {"participants": count.participants, "events": count.events}
+
+
+def safety_lines(safety: Safety) -> Iterator[str]:
+    """Say how many events were reported, and which of them the tables leave out."""
+    yield (
+        f"Adverse events: {_words(safety.reported, 'reported')}, {safety.distinct_events} of them distinct; "
+        f"{_words(safety.before_infusion, 'before the infusion and not worse after it')}; "
+        f"{_words(safety.not_infused, 'in people not infused')}"
+    )
+    for period in safety.periods:
+        if period.overall.imputed:
+            where = "at any time" if period.days is None else f"within {period.days} days"
+            number = period.overall.imputed
+            yield f"Of the events {where}, {number} count by the earliest day that a partial date allows"
+
+
+def _words(count: Count, what: str) -> str:
+    return f"{count.events} {what} ({count.participants} participants)"
+
+
+def safety_tables(safety: Safety) -> Iterator[Table]:
+    """Show incidence by period and level, then the most frequent terms."""
+    for period in safety.periods:
+        when = "At any time after" if period.days is None else f"Within {period.days} days of"
+        yield Table(
+            title=f"{when} the infusion: participants (%) with adverse events [events]",
+            columns=(
+                *("level", "infused", "observed to the end", "any", "serious", "related", "fatal"),
+                *(f"grade {grade}" for grade in GRADES),
+            ),
+            rows=tuple(_row(found) for found in (*period.levels, period.overall)),
+        )
+    yield _relatedness(safety.periods[0])
+    yield _terms(safety.periods[0])
+
+
+def _row(found: Incidence) -> tuple[str, ...]:
+    grades = dict(found.grades)
+    return (
+        "all" if found.level is None else str(found.level),
+        str(found.infused),
+        "" if found.completed is None else str(found.completed),
+        *(_cell(count, found) for count in (found.any_event, found.serious, found.related, found.fatal)),
+        *(_cell(grades.get(grade), found) for grade in GRADES),
+    )
+
+
+def _cell(count: Count | None, found: Incidence) -> str:
+    if count is None or not count.events:
+        return "0"
+    return f"{count.participants} ({100 * count.participants / found.infused:.1f}) [{count.events}]"
+
+
+def _relatedness(period: Period) -> Table:
+    return Table(
+        title="By the most related event, at any time: participants (%) [events]",
+        columns=("level", *(relatedness.value for relatedness in Relatedness)),
+        rows=tuple(
+            (
+                "all" if found.level is None else str(found.level),
+                *(_cell(dict(found.relatedness).get(relatedness), found) for relatedness in Relatedness),
+            )
+            for found in (*period.levels, period.overall)
+        ),
+    )
+
+
+def _terms(period: Period) -> Table:
+    shown = period.overall.terms[:_MOST_TERMS]
+    by_level = [{one.term.casefold(): one.count for one in level.terms} for level in period.levels]
+    left_out = len(period.overall.terms) - len(shown)
+    return Table(
+        title="Terms, at any time"
+        + (f", the {len(shown)} most frequent of {len(shown) + left_out}" if left_out else ""),
+        columns=("term", "highest grade", *(f"level {level.level}" for level in period.levels), "all"),
+        rows=tuple(
+            (
+                one.term,
+                str(one.highest_grade),
+                *(
+                    _cell(counts.get(one.term.casefold()), level)
+                    for counts, level in zip(by_level, period.levels, strict=True)
+                ),
+                _cell(one.count, period.overall),
+            )
+            for one in shown
+        ),
+    )
