@@ -21,6 +21,7 @@ _HOMES = {
         "BodySite",
         "Comparator",
         "Intent",
+        "LabRecorded",
         "MedicationClass",
         "Signer",
         "VitalSign",

@@ -23,6 +23,7 @@ from trialdomain.events.participant import BloodProduct as BloodProduct
 from trialdomain.events.participant import BodySite as BodySite
 from trialdomain.events.participant import Comparator as Comparator
 from trialdomain.events.participant import Intent as Intent
+from trialdomain.events.participant import LabRecorded as LabRecorded
 from trialdomain.events.participant import MedicationClass as MedicationClass
 from trialdomain.events.participant import Signer as Signer
 from trialdomain.events.participant import VitalSign as VitalSign

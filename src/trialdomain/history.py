@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeAlias
@@ -15,13 +16,13 @@ from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.events.recorded import Draft, Entry, Meta, Recorded
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
 from trialdomain.exchange.jsonl import read_jsonl
-from trialdomain.projections.casebook import Casebook, read_casebook
+from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
 from trialdomain.projections.dlt_counts import DltCounts, count, dlt_counts, seat_of
 from trialdomain.projections.double_entry import Difference, double_entry
 from trialdomain.projections.escalation import Escalation, escalation, escalation_of
 from trialdomain.projections.flow import Flow, disposition_of, flow, flow_of
 from trialdomain.projections.safety import Safety, exposure_of, safety, safety_of
-from trialdomain.storage.mapper import entry_of
+from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
 from trialdomain.values.calendar import as_day
@@ -48,7 +49,7 @@ class History:
     trial: str
     position: int
     """The last position that was known."""
-    _entries: Callable[[], Iterator[Entry]]
+    _streams: Callable[[], Streams]
     _latest_first: Callable[[], Iterator[Entry]]
     _zone: tzinfo
     """The site's, or UTC where the protocol does not know it."""
@@ -66,18 +67,18 @@ class History:
         registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
         if registered is None:
             raise MomentInvalid("no fact registers a trial: begin with one that does")
-        by_stream = sorted(entries, key=lambda e: (e.stream, e.version))
+        ordered = sorted(entries, key=lambda e: (e.stream, e.version))
         return cls(
             registered.protocol.trial,
             len(entries),
-            lambda: iter(by_stream),
+            lambda: by_stream(ordered),
             lambda: reversed(entries),
             _zone_of(registered),
         )
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry that was known, the trial's own stream first, then stream by stream."""
-        return self._entries()
+        return chain.from_iterable(entries for _, entries in self._streams())
 
     def dlt_counts(self, *, on: date | str) -> DltCounts:
         """Count the participants with DLT, and everybody else, level by level."""
@@ -133,7 +134,7 @@ class History:
             raise MomentInvalid(
                 f"{day} is after {self._latest_day}, the day that was asked about: choose an earlier one"
             )
-        return read_casebook(self._entries, on=day)
+        return read_casebook(self._streams, on=day)
 
 
 @attrs.frozen(kw_only=True)
@@ -218,13 +219,13 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
         raise MomentInvalid(f"nothing was known of trial {trial} at {known_at}: choose a later moment")
     zone = _zone(recorder, trial)
 
-    def entries() -> Iterator[Entry]:
-        return map(entry_of, recorder.in_stream_order(trial, until=position))
+    def streams() -> Streams:
+        return ((stream, entries_of(stream, rows)) for stream, rows in recorder.streams(trial, until=position))
 
     def latest_first() -> Iterator[Entry]:
         return map(entry_of, recorder.latest_first(trial, until=position))
 
-    return History(trial, position, entries, latest_first, zone, moment and moment.astimezone(zone).date())
+    return History(trial, position, streams, latest_first, zone, moment and moment.astimezone(zone).date())
 
 
 def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> tuple[int, datetime]:

@@ -1,6 +1,6 @@
 """A participant: the life cycle of one person in the trial."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
 from typing import assert_never
@@ -191,6 +191,10 @@ class AlreadyDead(CommandRefused):
         self.subject, self.died_on = subject, died_on
 
 
+PASSED_OVER: tuple[type[ParticipantFact], ...] = (AntiInfectiveGiven, LabRecorded, Transfused, VitalSignRecorded)
+"""Kinds that no decision about a participant reads, and most of a log: whoever loads one may leave them out."""
+
+
 @attrs.define
 class Participant:
     """The state of one participant, as their decisions need it."""
@@ -215,7 +219,9 @@ class Participant:
     withdrew_on: ClinicalTime | None = None
     """From whatever it was: withdrawal from follow-up ends treatment as well."""
     facts: list[ParticipantFact] = attrs.Factory(list)
-    """Every current fact, so that the same act twice is told from a second one."""
+    """Every current fact that was not left out, so that the same act twice is told from a second one."""
+    left_out: Callable[[ParticipantFact], bool] | None = None
+    """Says of the facts that were left out whether one of them is this."""
 
     def apply(self, entry: Recorded[ParticipantFact]) -> None:  # noqa: C901 - a line for each kind of fact
         """Fold one more current entry. No rule is checked here: it has happened."""
@@ -460,7 +466,7 @@ class Participant:
     def _unless_known(
         self, fact: ParticipantFact, breaches: Iterable[CommandRefused], deviation: str | None
     ) -> Sequence[ParticipantFact]:
-        if fact in self.facts:
+        if fact in self.facts or (self.left_out is not None and type(fact) in PASSED_OVER and self.left_out(fact)):
             return []
         allow(breaches, deviation)
         return [fact]

@@ -24,12 +24,11 @@ from trialdomain.application.conduct import Clock, InTheFuture, User, refuse_fut
 from trialdomain.application.settlement import may_change_counts, member_now
 from trialdomain.application.trials import Trials
 from trialdomain.errors import InputInvalid, LogUnusable
-from trialdomain.events.entries import current
 from trialdomain.events.participant import Enrolled, LabRecorded, ParticipantFact
 from trialdomain.events.recorded import Draft, EntryRef, Meta, Recorded, Source
 from trialdomain.exchange.sdtm.study import Progress, RowRead, Study
 from trialdomain.exchange.sdtm.unrecorded import Unrecorded
-from trialdomain.projections.casebook import Case, Casebook, case_of, read_casebook
+from trialdomain.projections.casebook import Case, Casebook, by_stream, case_of, read_casebook
 from trialdomain.projections.dlt_counts import member_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.codec import fingerprint, utc
@@ -248,7 +247,7 @@ class _Importer:
         entries = list(handle.history().entries())
         for entry in entries:
             self._take(entry)
-        return read_casebook(lambda: entries, on=self._today)
+        return read_casebook(lambda: by_stream(entries), on=self._today)
 
     def _take(self, entry: Recorded[Any]) -> None:
         self._versions[entry.stream] = entry.version
@@ -278,7 +277,7 @@ class _Importer:
             entries.append(self._placed(drafts[0], command=one.row.record))
             participant.apply(entries[-1])
             if number in settling:
-                case = case_of(subject, current(entries), stream=stream, on=self._today)
+                case = case_of(stream, entries, on=self._today)
                 drafts += self._learned(case, book, caused_by=entries[-1].ref)
             placed = [entries[-1], *(self._placed(draft, command=one.row.record) for draft in drafts[1:])]
             sealed = [

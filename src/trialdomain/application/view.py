@@ -1,21 +1,25 @@
 """What one decision reads of a trial, at one position, and the version of every stream that it has read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 import attrs
 
 from trialdomain.aggregates.cohort import Cohort
-from trialdomain.aggregates.participant import Participant
+from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.aggregates.trial import Trial, TrialUnknown
 from trialdomain.events.entries import current_entries
+from trialdomain.events.participant import LabRecorded, ParticipantFact
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Recorded
+from trialdomain.events.registry import NAMES
 from trialdomain.projections.casebook import Casebook, read_casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.mapper import entry_of
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.codec import fact_bytes, fact_bytes_in
+from trialdomain.storage.mapper import entries_of, entry_of
+from trialdomain.storage.sqlite import Row, SQLiteRecorder
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import cohort_stream, participant_stream, trial_stream
 
@@ -61,8 +65,11 @@ class View:
 
     def participant(self, subject: str) -> Participant:
         """Load one participant, with the version of the protocol that they consented to."""
-        participant = Participant(subject, self.protocol)
-        self._fold(participant_stream(self.id, subject), participant.apply)
+        stream = participant_stream(self.id, subject)
+        participant = Participant(subject, self.protocol, left_out=self._left_out(stream))
+        entries: Iterator[Recorded[Any]] = entries_of(stream, self._rows(stream), leave_out=PASSED_OVER)
+        for entry in current_entries(entries):
+            participant.apply(entry)
         if participant.consent is not None:
             participant.protocol = self.trial.versions.get(participant.consent.protocol_version, self.protocol)
         return participant
@@ -76,10 +83,26 @@ class View:
 
     def entries(self, stream: str) -> list[Entry]:
         """Load one stream, and remember at which version it was read."""
-        stored = self._recorder.select_events(stream)
-        entries = [entry_of(one) for one in stored if one.position <= self.position]
-        self.read[stream] = len(entries)
-        return entries
+        return list(entries_of(stream, self._rows(stream)))
+
+    def _rows(self, stream: str) -> list[Row]:
+        rows = self._recorder.stream_rows(stream, until=self.position)
+        self.read[stream] = len(rows)
+        return rows
+
+    def _left_out(self, stream: str) -> Callable[[ParticipantFact], bool]:
+        """Find facts that were left out by their bytes; only one that looks the same is worth reading the stream."""
+        known: dict[str, set[bytes]] = {}
+
+        def left_out(fact: ParticipantFact) -> bool:
+            name = NAMES[type(fact)]
+            if name not in known:
+                known[name] = {fact_bytes_in(state) for _, _, found, state in self._rows(stream) if found == name}
+            if fact_bytes(fact) not in known[name]:
+                return False
+            return any(entry.fact == fact for entry in current_entries(self.entries(stream)))
+
+        return left_out
 
     def casebook(self, *, on: date, following: Sequence[Draft[Any]] = ()) -> Casebook:
         """Read everybody's case, as it will be once some drafts are recorded.
@@ -87,14 +110,23 @@ class View:
         What others record of a participant meanwhile, if it changes a count, changes a cohort's stream as well. Those
         streams are in the read set, so the append finds out.
         """
-        streams: dict[str, list[Entry]] = {}
-        for entry in map(entry_of, self._recorder.in_stream_order(self.id, until=self.position)):
-            streams.setdefault(entry.stream, []).append(entry)
+        versions, streams = dict(self._counted[0]), dict(self._counted[1])
         for draft in following:
-            stream = streams.setdefault(draft.stream, [])
-            stream.append(self._as_entry(draft, version=len(stream) + 1))
-        ordered = [entry for stream in sorted(streams) for entry in streams[stream]]  # participants come last
+            versions[draft.stream] = version = versions.get(draft.stream, 0) + 1
+            streams[draft.stream] = [*streams.get(draft.stream, ()), self._as_entry(draft, version=version)]
+        ordered = [(stream, streams[stream]) for stream in sorted(streams)]  # participants come last
         return read_casebook(lambda: ordered, on=on)
+
+    @cached_property
+    def _counted(self) -> tuple[dict[str, int], dict[str, list[Entry]]]:
+        """By stream: its version, and its entries that can change a count, read once for a decision."""
+        lasting = any(p.dlt is not None and p.dlt.cytopenia is not None for p in self.trial.versions.values())
+        leave_out = [kind for kind in PASSED_OVER if not (lasting and kind is LabRecorded)]
+        versions, streams = {}, {}
+        for stream, rows in self._recorder.streams(self.id, until=self.position):
+            versions[stream] = rows[-1][1]
+            streams[stream] = list(entries_of(stream, rows, leave_out=leave_out))
+        return versions, streams
 
     def localized(self, fact: F) -> F:
         """Put every time with an offset into the site's zone, so that its day is the site's day."""

@@ -4,14 +4,14 @@ from enum import Enum
 from typing import TypeAlias
 
 import attrs
-from attrs.validators import ge, optional
+from attrs.validators import ge
 
 from trialdomain.events.basis import Basis
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Decision
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
-from trialdomain.values.text import FreeText, plain_text
+from trialdomain.values.text import FreeText, optional_text, plain_text
 
 
 class Release(Enum):
@@ -78,7 +78,7 @@ class DltAttributed:
     """A participant counts as one with DLT at this level, for an adverse event or for laboratory entries."""
 
     subject: str = attrs.field(validator=plain_text)
-    event: str | None = attrs.field(default=None, validator=optional(plain_text))
+    event: str | None = attrs.field(default=None, validator=optional_text)
     laboratory: tuple[int, ...] = ()
     """Versions, in the participant's stream, of the results that make a cytopenia dose-limiting."""
     onset: ClinicalTime

@@ -4,7 +4,7 @@ This is the one place that knows. Aggregates and the casebook fold over what it 
 entry that was withdrawn, and nothing has to be undone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import attrs
@@ -35,14 +35,18 @@ class EntryNotCurrent(CommandRefused):
 class Current(Generic[F]):
     """The current entries of a stream, in the order in which they, or what they correct, were first recorded."""
 
-    entries: list[Recorded[F]]
-    first_recorded: Mapping[int, int]
-    """By the version of a current entry: the position of the first entry of its chain."""
-    _chains: Mapping[int, tuple[int, ...]]
+    entries: Sequence[Recorded[F]]
+    _first_recorded: Mapping[int, int] = attrs.field(factory=dict)
+    _chains: Mapping[int, tuple[int, ...]] = attrs.field(factory=dict)
+    """Both by the version of a current entry, and only of those that correct another."""
+
+    def since(self, entry: Recorded[F]) -> int:
+        """Give the position at which it was first recorded: a correction keeps the place of what it corrects."""
+        return self._first_recorded.get(entry.version, entry.position)
 
     def chain_of(self, version: int) -> tuple[int, ...]:
         """Give the versions of a current entry and of all that it corrects."""
-        return self._chains[version]
+        return self._chains.get(version, (version,))
 
 
 def current(entries: Iterable[Recorded[F]]) -> Current[F]:
@@ -51,10 +55,13 @@ def current(entries: Iterable[Recorded[F]]) -> Current[F]:
     A void withdraws its entry with all that the entry corrected, and is kept itself by nobody. Voiding the report of an
     adverse event voids its follow-ups.
     """
+    recorded = entries if isinstance(entries, list) else list(entries)
+    if not any(entry.envelope.corrects is not None or type(entry.fact) in VOIDS for entry in recorded):
+        return Current(recorded)  # most streams are so, and most of a replay is this
     kept: dict[int, Recorded[F]] = {}  # by the version of the entry that was recorded first, in that order
     chains: dict[int, tuple[int, ...]] = {}  # by the version of a current entry: its chain, the first entry first
     positions: dict[int, int] = {}
-    for entry in entries:
+    for entry in recorded:
         positions[entry.version] = entry.position
         if isinstance(entry.fact, VOIDS):
             chain = chains.pop(entry.fact.version, None)
@@ -63,15 +70,17 @@ def current(entries: Iterable[Recorded[F]]) -> Current[F]:
                 for version in _follow_ups(kept.values(), voided.event):
                     del kept[chains.pop(version)[0]]
             continue
-        corrected = entry.meta.corrects
+        corrected = entry.envelope.corrects
         before = () if corrected is None else chains.pop(corrected, ())
         chains[entry.version] = chain = (*before, entry.version)
         kept[chain[0]] = entry
-    first_recorded = {version: positions[chain[0]] for version, chain in chains.items()}
-    return Current(list(kept.values()), first_recorded, chains)
+    corrections = {version: chain for version, chain in chains.items() if len(chain) > 1}
+    return Current(
+        list(kept.values()), {version: positions[chain[0]] for version, chain in corrections.items()}, corrections
+    )
 
 
-def current_entries(entries: Iterable[Recorded[F]]) -> list[Recorded[F]]:
+def current_entries(entries: Iterable[Recorded[F]]) -> Sequence[Recorded[F]]:
     """Keep the current entries of one stream, and nothing else about them."""
     return current(entries).entries
 

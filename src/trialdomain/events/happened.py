@@ -1,5 +1,8 @@
 """When a fact of a participant happened, as far as it says so."""
 
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+
 from trialdomain.events.participant import (
     AdverseEventReported,
     AntiInfectiveGiven,
@@ -14,23 +17,22 @@ from trialdomain.events.participant import (
 )
 from trialdomain.values.clinical_time import ClinicalTime
 
+_Getter = Callable[[ParticipantFact], ClinicalTime | None]
+_started: _Getter = attrgetter("started_on")
+_GETTERS: Mapping[type[ParticipantFact], _Getter] = {
+    Consented: attrgetter("signed_on"),
+    ChemotherapyGiven: _started,
+    AntiInfectiveGiven: _started,
+    ConcomitantMedicationGiven: _started,
+    Infused: attrgetter("started_at"),
+    LabRecorded: attrgetter("collected_at"),
+    VitalSignRecorded: attrgetter("measured_at"),
+    AdverseEventReported: attrgetter("onset"),
+    ParticipantEntryVoided: lambda _: None,
+}
+_on: _Getter = attrgetter("on")
+
 
 def happened(fact: ParticipantFact) -> ClinicalTime | None:
     """Give the clinical time from which a fact counts; None for a void, which has none of its own."""
-    match fact:
-        case Consented():
-            return fact.signed_on
-        case ChemotherapyGiven() | AntiInfectiveGiven() | ConcomitantMedicationGiven():
-            return fact.started_on
-        case Infused():
-            return fact.started_at
-        case LabRecorded():
-            return fact.collected_at
-        case VitalSignRecorded():
-            return fact.measured_at
-        case AdverseEventReported():
-            return fact.onset
-        case ParticipantEntryVoided():
-            return None
-        case _:
-            return fact.on
+    return _GETTERS.get(type(fact), _on)(fact)

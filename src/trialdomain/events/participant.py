@@ -13,9 +13,9 @@ from trialdomain.values.ctcae import CTCAE_5, known_term
 from trialdomain.values.dose import Dose
 from trialdomain.values.number import decimal_number
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
-from trialdomain.values.text import FreeText, plain_text
+from trialdomain.values.text import FreeText, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
-from trialdomain.values.unit import UCUM, known_unit
+from trialdomain.values.unit import UCUM, known_unit, optional_unit
 
 _GRADE = [instance_of(int), in_(GRADES)]
 
@@ -209,13 +209,13 @@ class Infused:
     """The dose level that was meant."""
     dose: Dose | None = None
     """The amount that was given, when it is known."""
-    body_weight_kg: Decimal | None = attrs.field(default=None, validator=optional(decimal_number(least=0)))
+    body_weight_kg: Decimal | None = attrs.field(default=None, validator=decimal_number(least=0))
     started_at: ClinicalTime
     ended_at: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_at"))
     fraction: Decimal = attrs.field(default=Decimal(1), validator=decimal_number(least=0, most=1))
     """How much of it was given: 1 is the whole infusion."""
     route: str = attrs.field(default="intravenous", validator=plain_text)
-    lot: str | None = attrs.field(default=None, validator=optional(plain_text))
+    lot: str | None = attrs.field(default=None, validator=optional_text)
 
     def __attrs_post_init__(self) -> None:
         """Refuse a start that names no day: the observation window starts on the day of the infusion."""
@@ -231,12 +231,12 @@ class LabRecorded:
     """A short code such as ``ANC``, ``PLT`` or ``HGB`` (SDTM LBTESTCD where there is one)."""
     value: Decimal = attrs.field(validator=decimal_number())
     comparator: Comparator | None = None
-    unit: str | None = attrs.field(default=None, validator=optional(known_unit), metadata={UCUM: True})
+    unit: str | None = attrs.field(default=None, validator=optional_unit, metadata={UCUM: True})
     """UCUM; None where the laboratory gave none, and the value then counts for nothing."""
     collected_at: ClinicalTime
-    lower_limit: Decimal | None = attrs.field(default=None, validator=optional(decimal_number()))
-    upper_limit: Decimal | None = attrs.field(default=None, validator=optional(decimal_number()))
-    laboratory: str | None = attrs.field(default=None, validator=optional(plain_text))
+    lower_limit: Decimal | None = attrs.field(default=None, validator=decimal_number())
+    upper_limit: Decimal | None = attrs.field(default=None, validator=decimal_number())
+    laboratory: str | None = attrs.field(default=None, validator=optional_text)
 
 
 @attrs.frozen(kw_only=True)
@@ -261,7 +261,7 @@ class AdverseEventReported:
     """Its id, which follow-ups name."""
     term: str = attrs.field(validator=plain_text)
     ctcae_version: str = attrs.field(default=CTCAE_5, validator=plain_text)
-    ctcae_code: str | None = attrs.field(default=None, validator=optional(plain_text))
+    ctcae_code: str | None = attrs.field(default=None, validator=optional_text)
     unchecked: bool = False
     """Whether the term is outside the table of this library, so that its grade could not be checked."""
     grade: int = attrs.field(validator=_GRADE)
@@ -277,7 +277,7 @@ class AdverseEventReported:
     outcome: Outcome | None = None
     aware_on: ClinicalTime | None = None
     """When the sponsor became aware."""
-    linked_to: str | None = attrs.field(default=None, validator=optional(plain_text))
+    linked_to: str | None = attrs.field(default=None, validator=optional_text)
     """The id by which another system joins several rows to one event."""
 
     def __attrs_post_init__(self) -> None:
@@ -333,7 +333,7 @@ class AntiInfectiveGiven:
     """An anti-infective agent was given."""
 
     agent: str = attrs.field(validator=plain_text)
-    atc_code: str | None = attrs.field(default=None, validator=optional(plain_text))
+    atc_code: str | None = attrs.field(default=None, validator=optional_text)
     route: str = attrs.field(validator=plain_text)
     intent: Intent = Intent.UNKNOWN
     started_on: ClinicalTime
@@ -396,7 +396,7 @@ class Died:
     """The participant died."""
 
     on: ClinicalTime
-    event: str | None = attrs.field(default=None, validator=optional(plain_text))
+    event: str | None = attrs.field(default=None, validator=optional_text)
     """The adverse event behind it, when there is one."""
 
 

@@ -1,7 +1,7 @@
 """The envelope: what is recorded with every fact, and by the system alone."""
 
 from datetime import datetime
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -51,6 +51,49 @@ class Meta:
     source: Source | None = None
 
 
+class Envelope(Protocol):
+    """What a :class:`Meta` says, in whatever form it was read; each field as there."""
+
+    @property
+    def recorded_at(self) -> datetime: ...  # noqa: D102 - as in Meta, and so on
+    @property
+    def user(self) -> str: ...  # noqa: D102
+    @property
+    def command(self) -> str: ...  # noqa: D102
+    @property
+    def part(self) -> int: ...  # noqa: D102
+    @property
+    def parts(self) -> int: ...  # noqa: D102
+    @property
+    def caused_by(self) -> EntryRef | None: ...  # noqa: D102
+    @property
+    def corrects(self) -> int | None: ...  # noqa: D102
+    @property
+    def reason(self) -> str | None: ...  # noqa: D102
+    @property
+    def deviation(self) -> str | None: ...  # noqa: D102
+    @property
+    def source(self) -> Source | None: ...  # noqa: D102
+
+
+def opened(envelope: Envelope) -> Meta:
+    """Give an envelope in the one form that people and tests see."""
+    if isinstance(envelope, Meta):
+        return envelope
+    return Meta(
+        recorded_at=envelope.recorded_at,
+        user=envelope.user,
+        command=envelope.command,
+        part=envelope.part,
+        parts=envelope.parts,
+        caused_by=envelope.caused_by,
+        corrects=envelope.corrects,
+        reason=envelope.reason,
+        deviation=envelope.deviation,
+        source=envelope.source,
+    )
+
+
 @attrs.frozen(kw_only=True)
 class Draft(Generic[F_co]):
     """A fact about to be appended to a stream, and what its envelope will say besides the system's part."""
@@ -77,8 +120,14 @@ class Recorded(Generic[F_co]):
     stream: str
     version: int
     """Its place in its stream, from 1, without gaps."""
-    meta: Meta
+    envelope: Envelope = attrs.field(alias="meta", eq=opened, repr=lambda one: repr(opened(one)))
+    """As it was read, which costs less than ``meta`` and says the same."""
     fact: F_co
+
+    @property
+    def meta(self) -> Meta:
+        """Who recorded it, when, in which command, and why."""
+        return opened(self.envelope)
 
     @property
     def originator_id(self) -> str:

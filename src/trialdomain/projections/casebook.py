@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from itertools import groupby, takewhile
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 from typing_extensions import override
@@ -38,6 +38,8 @@ from trialdomain.rules.evaluability import LastSeen
 from trialdomain.values.ids import level_of, subject_of
 
 F = TypeVar("F")
+Streams: TypeAlias = Iterable[tuple[str, Iterable[Recorded[Any]]]]
+"""One stream after another, each with its entries."""
 _ENDS_OBSERVATION = {WithdrawalScope.FOLLOW_UP, WithdrawalScope.USE_OF_DATA}
 
 
@@ -58,20 +60,20 @@ class Case:
 
     subject: str
     entries: Sequence[Recorded[ParticipantFact]]
-    first_recorded: Mapping[int, int] = attrs.field(factory=dict)
-    """By the version of a current entry: the position of what it corrects, or its own."""
-    stream: str = ""
-    _recorded: Current[ParticipantFact] | None = None
+    last_day: date
+    """The last day of which anything is known."""
+    stream: str
+    _recorded: Current[ParticipantFact]
 
     def stands(self, cause: EntryRef) -> bool:
         """Say whether an entry of this participant, or what corrects it, still counts."""
-        if self._recorded is None or cause.stream != self.stream:
+        if cause.stream != self.stream:
             return False
         return any(cause.version in self._recorded.chain_of(entry.version) for entry in self.entries)
 
     def since(self, entry: Recorded[Any]) -> int:
         """Give the position at which something was first recorded: a correction keeps the place of what it corrects."""
-        return self.first_recorded.get(entry.version, entry.position)
+        return self._recorded.since(entry)
 
     def of(self, kind: type[F]) -> list[Recorded[F]]:
         """Give the entries of one kind of fact."""
@@ -161,23 +163,24 @@ class Casebook:
         return [protocol for since, protocol in self.versions if since <= day][-1]
 
 
-def read_casebook(read: Callable[[], Iterable[Recorded[Any]]], *, on: date) -> Casebook:
+def read_casebook(read: Callable[[], Streams], *, on: date) -> Casebook:
     """File every current entry that counts on a day.
 
     Args:
-        read: gives the entries stream by stream, each in the order of its versions, those of participants last; it is
-            called again for each reading of the cases.
+        read: gives one stream after another, with its entries in the order of their versions, those of participants
+            last; it is called again for each reading of the cases.
         on: the calendar day at the site.
 
     Raises:
         ValueError: no entry registers the trial.
     """
     versions: list[tuple[date, TrialProtocol]] = []
-    cohorts: dict[int, list[Recorded[Any]]] = {}
+    cohorts: dict[int, Sequence[Recorded[Any]]] = {}
     reopened: dict[int, int] = {}
     places: dict[int, int] = {}
-    for stream, recorded in _by_stream(takewhile(lambda entry: subject_of(entry.stream) is None, read())):
-        places |= {entry.position: recorded.first_recorded[entry.version] for entry in recorded.entries}
+    for stream, entries in takewhile(lambda one: subject_of(one[0]) is None, read()):
+        recorded = current(entries)
+        places |= {entry.position: recorded.since(entry) for entry in recorded.entries}
         if (level := level_of(stream)) is not None:
             cohorts[level] = recorded.entries
         elif "/" not in stream:
@@ -205,20 +208,23 @@ def read_casebook(read: Callable[[], Iterable[Recorded[Any]]], *, on: date) -> C
 class _Cases(Iterable[Case]):
     """The cases of a log, read anew for each iteration."""
 
-    _read: Callable[[], Iterable[Recorded[Any]]]
+    _read: Callable[[], Streams]
     _on: date
 
     @override
     def __iter__(self) -> Iterator[Case]:
-        for stream, recorded in _by_stream(self._read()):
-            if (subject := subject_of(stream)) is not None:
-                yield case_of(subject, recorded, stream=stream, on=self._on)
+        for stream, entries in self._read():
+            if subject_of(stream) is not None:
+                yield case_of(stream, entries, on=self._on)
 
 
-def case_of(subject: str, recorded: Current[Any], *, stream: str, on: date) -> Case:
+def case_of(stream: str, entries: Iterable[Recorded[Any]], *, on: date) -> Case:
     """File what counts of one participant on a day."""
-    counted = [e for e in recorded.entries if (when := happened(e.fact)) is None or when.first <= on]
-    return Case(subject, counted, recorded.first_recorded, stream, recorded)
+    recorded = current(entries)
+    dated = [(entry, happened(entry.fact)) for entry in recorded.entries]
+    counted = [(entry, when) for entry, when in dated if when is None or when.first <= on]
+    last = max((when.first for _, when in counted if when is not None), default=on)
+    return Case(subject_of(stream) or "", [entry for entry, _ in counted], last, stream, recorded)
 
 
 def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date, TrialProtocol]]:
@@ -232,6 +238,6 @@ def _amendments(entries: Sequence[Recorded[Any]], *, on: date) -> list[Recorded[
     return [e for e in entries if isinstance(e.fact, ProtocolAmended) and e.fact.effective_on <= on]
 
 
-def _by_stream(entries: Iterable[Recorded[Any]]) -> Iterator[tuple[str, Current[Any]]]:
-    for stream, recorded in groupby(entries, key=lambda entry: entry.stream):
-        yield stream, current(recorded)
+def by_stream(entries: Iterable[Recorded[Any]]) -> Streams:
+    """Tell streams apart in entries that come stream by stream."""
+    return groupby(entries, key=lambda entry: entry.stream)

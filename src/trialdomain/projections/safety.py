@@ -13,7 +13,6 @@ from typing import TypeVar
 
 import attrs
 
-from trialdomain.events.happened import happened
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
@@ -149,9 +148,8 @@ def exposure_of(case: Case, book: Casebook, *, on: date) -> Exposure:
 
 def _observed_until(case: Case, *, on: date) -> date:
     """Find the last day of which anything is known, up to a day; of whom nothing is known since, nobody observed."""
-    days = [when.first for entry in case.entries if (when := happened(entry.fact)) is not None]
     ends = [on, *([case.left.on.last] if case.left else []), *([case.death.fact.on.last] if case.death else [])]
-    return min(max(days, default=on), *ends)
+    return min(case.last_day, *ends)
 
 
 def _event(event: AdverseEvent, case: Case) -> _Event:

@@ -5,16 +5,16 @@ no binary floats. So an export can carry it as nested JSON, ``jq -cS`` gives bac
 verify a log without this software. Only known stored names are decoded; a name is never resolved to a module.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, Any, Generic, TypeVar
 
-import attrs
 import msgspec
 
 from trialdomain.errors import InputInvalid, LogCorrupt
-from trialdomain.events.recorded import EntryRef, Fact, Meta, Source
+from trialdomain.events.recorded import EntryRef, Envelope, Fact, Meta, Source, opened
 from trialdomain.events.registry import NAMES
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.clinical_time import ClinicalTime
@@ -32,7 +32,7 @@ class StateMalformed(LogCorrupt):
         self.name, self.why = name, why
 
 
-class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The envelope on the wire; what is absent is not stored."""
 
     recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
@@ -47,12 +47,9 @@ class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     source: Source | None = None
 
 
-class _State(msgspec.Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
+class _State(msgspec.Struct, Generic[T], frozen=True, forbid_unknown_fields=True, gc=False):
     fact: T
     meta: _Meta
-
-
-_META_FIELDS = tuple(field.name for field in attrs.fields(Meta))
 
 
 def _encode_other(value: object) -> str:
@@ -63,10 +60,12 @@ def _encode_other(value: object) -> str:
 
 def _decode_other(kind: type, value: object) -> object:
     if kind is ClinicalTime and isinstance(value, str):
-        return ClinicalTime(value)
+        return _clinical_time(value)
     raise TypeError(f"{kind.__name__} has no stored form")
 
 
+_clinical_time = lru_cache(maxsize=4_096)(ClinicalTime)
+"""Times never change, and what was collected at one visit has one: it is made once."""
 _ENCODER = msgspec.json.Encoder(enc_hook=_encode_other, order="sorted", decimal_format="string")
 _REQUESTS = msgspec.json.Encoder(enc_hook=str, order="sorted", decimal_format="string")
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
@@ -75,10 +74,35 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
-def encode(fact: Fact, meta: Meta) -> tuple[str, bytes]:
+def encode(fact: Fact, meta: Envelope) -> tuple[str, bytes]:
     """Give the stored name and the state of an entry."""
-    wire = _Meta(*(getattr(meta, name) for name in _META_FIELDS))
-    return NAMES[type(fact)], _ENCODER.encode(_State(fact=fact, meta=wire))
+    return NAMES[type(fact)], _ENCODER.encode(_State(fact, on_the_wire(meta)))
+
+
+def on_the_wire(meta: Envelope) -> "_Meta":
+    """Give an envelope in the form in which it is written and read."""
+    return _Meta(
+        meta.recorded_at,
+        meta.user,
+        meta.command,
+        meta.part,
+        meta.parts,
+        meta.caused_by,
+        meta.corrects,
+        meta.reason,
+        meta.deviation,
+        meta.source,
+    )
+
+
+def fact_bytes(fact: Fact) -> bytes:
+    """Give a fact as its state holds it: two facts are equal when these bytes are."""
+    return _ENCODER.encode(fact)
+
+
+def fact_bytes_in(state: bytes) -> bytes:
+    """Cut the fact out of a canonical state, unread; no string can hold the unescaped quotes that end it."""
+    return state[len(b'{"fact":') : state.index(b',"meta":{')]
 
 
 class FactUnstorable(InputInvalid):
@@ -104,6 +128,12 @@ def made_of(kind: type[F], values: Mapping[str, object]) -> F:
 
 
 def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta]:
+    """Read an entry back, as :func:`unpack` does, with its envelope opened."""
+    fact, envelope = unpack(name, state, strict=strict)
+    return fact, opened(envelope)
+
+
+def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Envelope]:
     """Read an entry back; one that was written in an earlier shape is given the present one.
 
     Args:
@@ -118,21 +148,23 @@ def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta
     if len(state) > _LARGEST_STATE:
         raise StateMalformed(name=name, why=f"its state has {len(state)} bytes, more than any fact can have")
     try:
-        wire, canonical = _decoded(name, state)
+        decoder = _DECODERS.get(name)
+        wire, old = (decoder.decode(state), None) if decoder is not None else _upcast(name, state)
+        canonical = not strict or _ENCODER.encode(wire if old is None else old) == state
     except (msgspec.MsgspecError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
         raise StateMalformed(name=name, why=str(error) or type(error).__name__) from None
-    if strict and canonical() != state:
+    if not canonical:
         raise StateMalformed(name=name, why="its state is not in canonical form, or has keys that the fact has not")
-    fact: Fact = wire.fact
-    return fact, Meta(**msgspec.structs.asdict(wire.meta))
+    return wire.fact, wire.meta
 
 
-def _decoded(name: str, state: bytes) -> tuple[Any, Callable[[], bytes]]:
-    """Decode a state, and say how it would be written."""
-    decoder = _DECODERS.get(name)
-    if decoder is not None:
-        wire = decoder.decode(state)
-        return wire, lambda: _ENCODER.encode(wire)
+def state_decoder(name: str) -> "msgspec.json.Decoder[Any]":
+    """Give the decoder of a stored name: what reading an entry costs at the least."""
+    return _DECODERS[name]
+
+
+def _upcast(name: str, state: bytes) -> tuple[Any, dict[str, Any]]:
+    """Decode a state in an earlier shape; give it in the present one, and as it was."""
     if name not in UPCASTS:
         raise ValueError("this version of trialdomain knows no such name; a newer one may")
     old: dict[str, Any] = msgspec.json.decode(state, type=dict[str, Any])
@@ -140,7 +172,7 @@ def _decoded(name: str, state: bytes) -> tuple[Any, Callable[[], bytes]]:
     while name in UPCASTS:
         name, upcast = UPCASTS[name]
         fact = upcast(fact)
-    return _DECODERS[name].decode(_ENCODER.encode(old | {"fact": fact})), lambda: _ENCODER.encode(old)
+    return _DECODERS[name].decode(_ENCODER.encode(old | {"fact": fact})), old
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -22,10 +22,18 @@ from typing_extensions import override
 
 from trialdomain.storage.connections import MEMORY, Connections
 from trialdomain.storage.sqlite_file import AppendRefused
-from trialdomain.storage.stored import Appended, Command, CommandReused, PlacedNotification, StoredEntry, StreamMoved
+from trialdomain.storage.stored import (
+    Appended,
+    Command,
+    CommandReused,
+    PlacedNotification,
+    Row,
+    StoredEntry,
+    StreamMoved,
+)
 from trialdomain.tree.leaf import leaf_hash
 
-__all__ = ["MEMORY", "Appended", "Command", "CommandReused", "SQLiteRecorder", "StoredEntry", "StreamMoved"]
+__all__ = ["MEMORY", "Appended", "Command", "CommandReused", "Row", "SQLiteRecorder", "StoredEntry", "StreamMoved"]
 
 _PAGE = 2_000
 _FEW = 20
@@ -213,21 +221,29 @@ class SQLiteRecorder(ApplicationRecorder):
             yield from map(_entry, rows)
             until = rows[-1][1] - 1
 
+    def stream_rows(self, stream: str, *, until: int) -> list[Row]:
+        """Read one stream up to a position of its trial."""
+        return self._read(
+            "SELECT position, version, name, state FROM entries WHERE stream = ? AND +position <= ? ORDER BY version",
+            [stream, until],
+        )
+
+    def streams(self, trial: str, *, until: int) -> Iterator[tuple[str, list[Row]]]:
+        """Yield the trial's own stream, then every stream under it, each with its rows up to a position."""
+        beyond = f"{trial}0"  # 0 comes right after /
+        stream: str | None = trial
+        while stream is not None:
+            if rows := self.stream_rows(stream, until=until):
+                yield stream, rows
+            after = f"{trial}/" if stream == trial else f"{stream}\x00"
+            query = "SELECT min(stream) FROM entries WHERE stream >= ? AND stream < ?"
+            stream = self._read(query, [after, beyond])[0][0]
+
     def in_stream_order(self, trial: str, *, until: int) -> Iterator[StoredEntry]:
-        """Yield the entries up to a position: the trial's own stream, then every stream under it, one by one."""
-        for first, beyond in ((trial, f"{trial}\x00"), (f"{trial}/", f"{trial}0")):  # 0 comes right after /
-            stream, version = first, -1
-            while True:
-                rows = self._read(
-                    "SELECT trial, position, stream, version, name, state FROM entries"
-                    " WHERE (stream, version) > (?, ?) AND stream < ? AND +position <= ?"
-                    " ORDER BY stream, version LIMIT ?",
-                    [stream, version, beyond, until, _PAGE],
-                )
-                yield from map(_entry, rows)
-                if len(rows) < _PAGE:
-                    break
-                stream, version = rows[-1][2], rows[-1][3]
+        """Yield the same entries one by one."""
+        for stream, rows in self.streams(trial, until=until):
+            for position, version, name, state in rows:
+                yield StoredEntry(stream, version, name, state, trial, position)
 
     def leaves(self, trial: str, *, until: int) -> Iterator[bytes]:
         """Yield the leaf hashes of a trial by position."""

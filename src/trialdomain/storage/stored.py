@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import attrs
 from eventsourcing.persistence import Notification, StoredEvent
@@ -28,6 +29,10 @@ class CommandReused(Conflict):
             f"command {command} was recorded before with another request: give the new one an id of its own"
         )
         self.command = command
+
+
+Row: TypeAlias = tuple[int, int, str, bytes]
+"""An entry of a stream as it stands in its table: position, version, stored name and state."""
 
 
 @dataclass(frozen=True, eq=False)

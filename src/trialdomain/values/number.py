@@ -2,24 +2,32 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
 _MOST_DIGITS = 15
 _LARGEST_EXPONENT = 30
-Validator: TypeAlias = Callable[[object, "attrs.Attribute[Decimal]", Decimal], None]
+Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Decimal | None], None]
+
+
+def is_ordinary(value: Decimal) -> bool:
+    """Say at a glance that a number has at most 15 digits and no exponent to speak of; others may be fine as well."""
+    return value.is_finite() and -_MOST_DIGITS <= value.adjusted() <= _MOST_DIGITS and len(str(value)) <= _MOST_DIGITS
 
 
 def decimal_number(*, least: int | None = None, most: int | None = None) -> Validator:
-    """Accept a finite decimal of at most 15 significant digits whose exponent is bounded.
+    """Accept a finite decimal of at most 15 significant digits whose exponent is bounded, or none.
 
     Args:
         least: the smallest value that is accepted; None accepts any.
         most: the largest value that is accepted; None accepts any.
     """
+    unbounded = least is None and most is None
 
-    def check(_: object, attribute: "attrs.Attribute[Decimal]", value: Decimal) -> None:
+    def check(_: object, attribute: "attrs.Attribute[Any]", value: Decimal | None) -> None:
+        if value is None or (unbounded and is_ordinary(value)):
+            return
         _, digits, exponent = value.as_tuple()
         if not isinstance(exponent, int):
             raise ValueError(f"{attribute.name} must be a finite number, got {value}")  # noqa: TRY004 - it is a Decimal

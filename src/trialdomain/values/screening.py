@@ -4,12 +4,11 @@ from decimal import Decimal
 from enum import Enum
 
 import attrs
-from attrs.validators import optional
 
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.number import decimal_number
-from trialdomain.values.text import FreeText, plain_text
-from trialdomain.values.unit import known_unit
+from trialdomain.values.text import FreeText, optional_text, plain_text
+from trialdomain.values.unit import optional_unit
 
 
 class Gate(Enum):
@@ -36,10 +35,10 @@ class Finding:
     name: str = attrs.field(validator=plain_text)
     """What it is, in the protocol's words: ``spo2``, ``diagnosis``, ``last_anticancer_therapy``."""
     yes: bool | None = None
-    words: str | None = attrs.field(default=None, validator=optional(plain_text))
-    number: Decimal | None = attrs.field(default=None, validator=optional(decimal_number(least=0)))
-    unit: str | None = attrs.field(default=None, validator=optional(known_unit))
-    upper_limit: Decimal | None = attrs.field(default=None, validator=optional(decimal_number()))
+    words: str | None = attrs.field(default=None, validator=optional_text)
+    number: Decimal | None = attrs.field(default=None, validator=decimal_number(least=0))
+    unit: str | None = attrs.field(default=None, validator=optional_unit)
+    upper_limit: Decimal | None = attrs.field(default=None, validator=decimal_number())
     """The laboratory's upper limit of normal, where the criterion compares with it."""
     date: ClinicalTime | None = None
     """The date that is the fact itself, such as the last therapy's."""

@@ -1,6 +1,7 @@
 """Free text: what people write in their own words, and how it is kept."""
 
 import re
+from functools import lru_cache
 
 import attrs
 
@@ -14,10 +15,21 @@ def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None
     Raises:
         ValueError: anything else.
     """
-    if not value.strip() or len(value) > _MOST_CHARACTERS:
-        raise ValueError(f"{attribute.name} must be a text of 1 to {_MOST_CHARACTERS} characters, and not blank")
-    if _CONTROL.search(value):
+    if not _plain(value):
+        if not value.strip() or len(value) > _MOST_CHARACTERS:
+            raise ValueError(f"{attribute.name} must be a text of 1 to {_MOST_CHARACTERS} characters, and not blank")
         raise ValueError(f"{attribute.name} must have no control character but newline and tab")
+
+
+def optional_text(fact: object, attribute: "attrs.Attribute[str]", value: str | None) -> None:
+    """Accept such a text, or none."""
+    if value is not None and not _plain(value):
+        plain_text(fact, attribute, value)
+
+
+@lru_cache(maxsize=4_096)  # codes, units and names come again and again
+def _plain(value: str) -> bool:
+    return bool(value.strip()) and len(value) <= _MOST_CHARACTERS and _CONTROL.search(value) is None
 
 
 @attrs.frozen(kw_only=True)
@@ -27,8 +39,8 @@ class FreeText:
     Sealing is not offered yet; the place for it is in the stored format from the first version on.
     """
 
-    plain: str | None = attrs.field(default=None, validator=attrs.validators.optional(plain_text))
-    sealed: str | None = attrs.field(default=None, validator=attrs.validators.optional(plain_text))
+    plain: str | None = attrs.field(default=None, validator=optional_text)
+    sealed: str | None = attrs.field(default=None, validator=optional_text)
 
     def __attrs_post_init__(self) -> None:
         """Refuse a text that is both, or neither."""

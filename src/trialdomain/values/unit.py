@@ -109,6 +109,12 @@ def known_unit(_: object, attribute: "attrs.Attribute[str]", code: str) -> None:
         raise ValueError(f"{attribute.name} {code[:40]!r} is not the UCUM code of a known unit")
 
 
+def optional_unit(fact: object, attribute: "attrs.Attribute[str]", code: str | None) -> None:
+    """Accept such a code, or none."""
+    if code is not None and code not in _TABLE:
+        known_unit(fact, attribute, code)
+
+
 def convert(value: Decimal, unit: str, *, to: str) -> Fraction:
     """Convert a value exactly.
 

@@ -1,0 +1,254 @@
+"""How fast this library is, as ratios measured in one run: ``make bench``.
+
+Peers: plain ``eventsourcing`` that stores the same information (``plain.py``), and the limit, which is a scan of the
+SQLite table with the decoding of the same classes and nothing else. The rounds of the peers alternate, so that a busy
+machine is busy for all; of each, the median round counts.
+"""
+
+import argparse
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory, gettempdir
+from uuid import UUID
+
+import attrs
+
+from plain import PlainParticipant, PlainTrials, opened, result
+from trialdomain import Desk, LabRecorded, Meta, Role, TrialHandle, Trials, User, lab, nct06245746
+from trialdomain.application.view import View
+from trialdomain.history import history_of
+from trialdomain.storage.codec import state_decoder
+from trialdomain.storage.mapper import stored_of
+from trialdomain.storage.sqlite import Command, SQLiteRecorder
+from trialdomain.values.ids import participant_stream
+
+PROTOCOL = attrs.evolve(nct06245746(), criteria=())
+USER = User(id="investigator", name="Investigator", role=Role.INVESTIGATOR, organization="Site")
+NOW = datetime(2026, 3, 30, 6, tzinfo=UTC)
+DAY = date(2026, 3, 2)
+ROUNDS = 5
+APPENDS = 200
+USES = 100
+PEOPLE, EACH = 12, 1_000
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+_WHERE = _MEMORY if _MEMORY.is_dir() else Path(gettempdir())
+"""In memory where there is such a folder: a commit waits for a disk equally long on both sides, and hides the rest."""
+
+
+@attrs.frozen(kw_only=True)
+class Measured:
+    """One comparison: the median seconds of each side, for one unit of work."""
+
+    what: str
+    ours: float
+    peer: float
+    against: str
+    expected: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast as the peer this library is."""
+        return self.peer / self.ours
+
+
+def alternating(*sides: Callable[[], float]) -> list[float]:
+    """Run each side in turn, and give the median of each."""
+    rounds = [[side() for side in sides] for _ in range(ROUNDS)]
+    return [median(times) for times in zip(*rounds, strict=True)]
+
+
+def timed(work: Callable[[], object], units: int = 1) -> float:
+    """Give the seconds of one unit of work."""
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) / units
+
+
+def a_result(number: int) -> LabRecorded:
+    """Make the result that the peer records under the same number."""
+    given = result(number)
+    return lab(
+        given["analyte"],
+        given["value"],
+        given["unit"],
+        collected_at=given["collected_at"],
+        lower_limit=given["lower_limit"],
+        upper_limit=given["upper_limit"],
+        laboratory=given["laboratory"],
+    )
+
+
+class Bench:
+    """Two stores with the same content, and what is measured on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "ours.db"
+        self.trials = Trials.open(f"sqlite:///{self.path}", clock=lambda: NOW)
+        self.trial: TrialHandle = self.trials.register(PROTOCOL, by=USER)
+        self.desk: Desk = self.trial.acting(USER)
+        self.recorder = SQLiteRecorder(self.path)
+        self.plain: PlainTrials = opened(str(folder / "plain.db"))
+        self.number = 0
+
+    def close(self) -> None:
+        """Let go of both."""
+        self.recorder.close()
+        self.trials.close()
+        self.plain.close()
+
+    def person(self, subject: str, events: int) -> UUID:
+        """Record somebody with so many results, on both sides."""
+        self.desk.consent(subject, signed_on=DAY, form_version="1")
+        self.desk.screen(subject, on=DAY)
+        self.desk.record_labs(subject, [a_result(number) for number in range(events)])
+        person = PlainParticipant(trial=PROTOCOL.trial, subject=subject)
+        for number in range(events):
+            person.record_lab(**result(number))
+        self.plain.save(person)
+        return person.id
+
+    def append(self) -> Measured:
+        """Append one entry after another, each in a commit: with leaf, read set and command on our side."""
+        stream, trial = participant_stream("A", "S001"), "A"
+        person = PlainParticipant(trial=trial, subject="S001")
+        self.plain.save(person)
+        done = 0
+
+        def ours() -> float:
+            nonlocal done
+            facts = [a_result(number) for number in range(APPENDS)]
+
+            def work() -> None:
+                nonlocal done
+                for fact in facts:
+                    name = f"command-{done}"
+                    meta = Meta(recorded_at=NOW, user=USER.id, command=name, part=1, parts=1)
+                    stored = stored_of(stream, done + 1, fact, meta)
+                    command = Command(id=name, request=bytes(32))
+                    self.recorder.append(trial, [stored], read={trial: 0, stream: done}, command=command)
+                    done += 1
+
+            return timed(work, APPENDS)
+
+        def plain() -> float:
+            given = [result(number) for number in range(APPENDS)]
+
+            def work() -> None:
+                for arguments in given:
+                    person.record_lab(**arguments)
+                    self.plain.save(person)
+
+            return timed(work, APPENDS)
+
+        mine, peer = alternating(ours, plain)
+        return Measured(what="append one entry", ours=mine, peer=peer, against="plain", expected=1.2)
+
+    def use_case(self) -> Measured:
+        """Record one more result of somebody who has 100 entries."""
+        ids = {f"U{number:03}": self.person(f"U{number:03}", 100) for number in range(ROUNDS)}
+        subjects, others = iter(ids), iter(ids.values())
+
+        def ours() -> float:
+            subject = next(subjects)
+            facts = [[a_result(1_000 + number)] for number in range(USES)]
+            return timed(lambda: [self.desk.record_labs(subject, one) for one in facts], USES)
+
+        def plain() -> float:
+            known, given = next(others), [result(1_000 + number) for number in range(USES)]
+
+            def work() -> None:
+                for arguments in given:
+                    person: PlainParticipant = self.plain.repository.get(known)
+                    person.record_lab(**arguments)
+                    self.plain.save(person)
+
+            return timed(work, USES)
+
+        mine, peer = alternating(ours, plain)
+        return Measured(what="use case on 100 entries", ours=mine, peer=peer, against="plain", expected=4)
+
+    def load(self, known: UUID) -> Measured:
+        """Load somebody who has 1,000 entries, with the state of the trial on our side."""
+        mine, peer = alternating(
+            lambda: timed(lambda: View(PROTOCOL.trial, self.recorder).participant("S000")),
+            lambda: timed(lambda: self.plain.repository.get(known)),
+        )
+        return Measured(what="load 1,000 entries", ours=mine, peer=peer, against="plain", expected=6)
+
+    def reading(self, known: Sequence[UUID]) -> list[Measured]:
+        """Read everything, and replay it into every projection."""
+        head = self.recorder.head(PROTOCOL.trial)
+        history = history_of(self.recorder, PROTOCOL.trial)
+        others = len(known) * (EACH + 1)
+
+        def plain() -> float:
+            store = self.plain.events
+            return timed(lambda: [sum(1 for _ in store.get(one)) for one in known], others)
+
+        def limit() -> float:
+            connection = sqlite3.connect(self.path)
+            query = "SELECT name, state FROM entries WHERE trial = ? ORDER BY stream, version"
+
+            def work() -> None:
+                for name, state in connection.execute(query, [PROTOCOL.trial]):
+                    state_decoder(name).decode(state)
+
+            seconds = timed(work, head)
+            connection.close()
+            return seconds
+
+        read, replay, plain_read, least = alternating(
+            lambda: timed(lambda: sum(1 for _ in history.entries()), head),
+            lambda: timed(lambda: history.answers(on=NOW.date()), head),
+            plain,
+            limit,
+        )
+        replaying = "replay into all projections"
+        return [
+            Measured(what="read an entry", ours=read, peer=plain_read, against="plain", expected=2.5),
+            Measured(what=replaying, ours=replay, peer=plain_read, against="plain reading alone", expected=2),
+            Measured(what=replaying, ours=replay, peer=least, against="the limit", expected=0.5),
+        ]
+
+
+def run(where: Path) -> list[Measured]:
+    """Measure everything."""
+    with TemporaryDirectory(dir=where) as folder:
+        bench = Bench(Path(folder))
+        try:
+            known = [bench.person(f"S{number:03}", EACH) for number in range(PEOPLE)]
+            read = bench.reading(known)
+            load = bench.load(known[0])
+            return [bench.append(), bench.use_case(), load, *read]
+        finally:
+            bench.close()
+
+
+def main() -> int:
+    """Print what was measured; exit with 1 when a ratio is below what is expected."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--folder", type=Path, default=_WHERE, help="where both stores are made (default: %(default)s)")
+    given = parser.parse_args()
+    found = run(given.folder)
+    if given.json:
+        print(json.dumps([attrs.asdict(one) | {"ratio": round(one.ratio, 2)} for one in found]))
+    else:
+        print(f"median of {ROUNDS} alternating rounds in {given.folder}; microseconds for one unit of work")
+        for one in found:
+            short = " <- below what is expected" if one.ratio < one.expected else ""
+            print(
+                f"{one.what:28} {one.ours * 1e6:10.1f}  {one.against:20} {one.peer * 1e6:10.1f}"
+                f"   {one.ratio:5.2f}x (expected {one.expected}x){short}"
+            )
+    return int(any(one.ratio < one.expected for one in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
