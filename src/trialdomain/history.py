@@ -111,7 +111,8 @@ class History:
         seats, dispositions, exposures = [], [], []
         for case in book.cases:
             seats.append(seat_of(case, book, on=day))
-            dispositions.append(disposition_of(case, book))
+            if (disposition := disposition_of(case, book)) is not None:
+                dispositions.append(disposition)
             exposures.append(exposure_of(case, book, on=day))
             progress(len(case.entries))
         counts = count(seats, book)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -45,12 +46,16 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import Entry, Source
 from trialdomain.exchange.sdtm.staging import Progress, RowMalformed, StudyUnusable
 from trialdomain.exchange.sdtm.study import Study
-from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.protocol.trial_protocol import DoseLevel, Stagger, TallyBy, TrialProtocol
+from trialdomain.values.dose import Dose
 from trialdomain.values.role import Role
 from trialdomain.values.toxicity import Outcome, Relatedness, Seriousness
 from trialdomain.values.unit import convert
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+_LEVELS = tuple(
+    DoseLevel(level=level, dose=Dose(amount=Decimal(amount), unit="mg")) for level, amount in ((1, 0), (2, 5), (3, 9))
+)
 
 
 def imported(
@@ -211,6 +216,30 @@ class TestFacts:
         assert reported.outcome is (Outcome.FATAL if "AEOUT" in cells else None)
         assert len(entries(tmp_path)) == 19
 
+    def test_serious_without_a_criterion_is_taken_as_given(self, tmp_path: Path) -> None:
+        imported(tmp_path, changed("ae", 0, AESER="Y", AESHOSP="U"))
+        (reported,) = facts(tmp_path, "P-1", AdverseEventReported)
+        assert (reported.serious, reported.seriousness) == (True, ())
+
+    def test_an_amount_that_is_blank_is_not_known(self, tmp_path: Path) -> None:
+        imported(tmp_path, changed("ex", 1, EXDOSE=""))
+        (given,) = facts(tmp_path, "P-1", Infused)
+        assert (given.level, given.dose) == (2, None)
+
+    def test_a_screening_of_which_the_study_says_nothing_more(self, tmp_path: Path) -> None:
+        rows = study()
+        rows["dm"].append(row("dm", "P-5", ARM="", DMDTC="2013-02-20"))
+        imported(tmp_path, rows)
+        assert facts(tmp_path, "P-5", Screened)[0].imported is None
+
+    def test_the_order_in_a_file_changes_nothing(self, tmp_path: Path) -> None:
+        rows = with_row("ae", event("P-1", 2, AESTDTC="2013-03-04"))
+        imported(tmp_path, rows)
+        turned = {domain: [*reversed(of_domain)] for domain, of_domain in rows.items()}
+        turned["dm"] = rows["dm"]
+        import_sdtm(write(tmp_path / "turned", turned), tmp_path / "turned.db", clock=lambda: NOW)
+        assert [e.fact for e in entries(tmp_path, "turned.db")] == [e.fact for e in entries(tmp_path)]
+
     def test_seriousness_is_taken_as_given(self, tmp_path: Path) -> None:
         imported(tmp_path, changed("ae", 0, AESHOSP="Y", AESCAN="Y"))
         (reported,) = facts(tmp_path, "P-1", AdverseEventReported)
@@ -289,7 +318,7 @@ class TestFacts:
             ("2013-03-04T08:30", "2013-03-04T08:30-05:00"),
             ("2013-07-04T08:30:15", "2013-07-04T08:30:15-04:00"),
             ("2013-03-04", "2013-03-04"),
-            ("2013-03-04T08:30Z", "2013-03-04T08:30Z"),
+            ("2013-03-04T08:30Z", "2013-03-04T03:30-05:00"),
         ],
     )
     def test_the_zone_of_the_site_gives_times_their_offset(self, tmp_path: Path, given: str, expected: str) -> None:
@@ -366,6 +395,23 @@ class TestProtocol:
             assert [tally.dlts for tally in history.dlt_counts(on="2026-03-02").tallies] == [0, 1, 0]
             assert history.double_entry(on="2026-03-02") == ()
 
+    @pytest.mark.parametrize(
+        ("changes", "broken"),
+        [
+            ({"stagger": Stagger(between_days=7)}, {"StaggerNotKept": 1}),
+            ({"max_infused": 1}, {"RecruitmentIsFull": 2}),
+            ({"levels": _LEVELS, "tally_by": TallyBy.ASSIGNED}, {"DoseNotOfLevel": 1}),
+        ],
+    )
+    def test_rules_about_the_whole_trial_are_asked_as_well(
+        self, tmp_path: Path, with_rule: TrialProtocol, changes: dict[str, Any], broken: dict[str, int]
+    ) -> None:
+        done = imported(tmp_path, protocol=attrs.evolve(with_rule, **changes))
+        assert done.deviations == {"ConsentMissing": 6, "LevelNotOpen": 2} | broken
+
+    def test_an_amount_off_the_arm_is_a_deviation(self, tmp_path: Path) -> None:
+        assert imported(tmp_path).deviations == {"ConsentMissing": 6, "DoseNotOfLevel": 1}
+
     def test_one_with_too_few_levels_is_refused(self, tmp_path: Path, with_rule: TrialProtocol) -> None:
         with pytest.raises(ProtocolUnfit, match="2 arms, and the protocol 1 dose levels"):
             imported(tmp_path, protocol=attrs.evolve(with_rule, levels=with_rule.levels[:1]))
@@ -401,22 +447,22 @@ MALFORMED: list[tuple[Rows, str, int, str]] = [
     (changed("ds", 0, DSSEQ="one"), "ds.csv", 2, "no whole number"),
     (changed("ds", 0, DSSEQ="1.5"), "ds.csv", 2, "no whole number"),
     (changed("ds", 0, DSSTDTC="2027-01-01"), "ds.csv", 2, "lies in the future"),
-    (changed("ex", 0, EXDOSE="much"), "ex.csv", 2, "is no dose"),
-    (changed("ex", 0, EXDOSE="-5"), "ex.csv", 2, "is no dose"),
-    (changed("ex", 0, EXDOSE="NaN"), "ex.csv", 2, "is no dose"),
-    (changed("ex", 0, EXDOSU=""), "ex.csv", 2, "is no dose"),
+    (changed("ex", 0, EXDOSE="much"), "ex.csv", 2, "EXDOSE is 'much', which is no number"),
+    (changed("ex", 0, EXDOSE="-5"), "ex.csv", 2, "must be at least 0"),
+    (changed("ex", 0, EXDOSE="NaN"), "ex.csv", 2, "which is no number"),
+    (changed("ex", 0, EXDOSU=""), "ex.csv", 2, "not blank"),
     (changed("ex", 1, EXDOSU="g"), "ex.csv", 2, "doses in g and in mg"),
-    (changed("ex", 0, EXSTDTC="2013-03"), "ex.csv", 2, "is no day"),
     (changed("ex", 0, EXENDTC="2013-02-01"), "ex.csv", 2, "lies before started_at"),
     (changed("ex", 0, USUBJID="P-3"), "ex.csv", 2, "was not randomized"),
     (changed("ae", 0, AESEV="TERRIBLE"), "ae.csv", 2, "only MILD, MODERATE, SEVERE are known"),
-    (changed("ae", 0, AEREL="PERHAPS"), "ae.csv", 2, "AEREL is 'PERHAPS'"),
     (changed("ae", 0, AEOUT="GONE"), "ae.csv", 2, "AEOUT is 'GONE'"),
     (changed("ae", 0, AESER="yes"), "ae.csv", 2, "AESER is 'yes'"),
-    (changed("ae", 0, AESER="Y"), "ae.csv", 2, "no criterion says why"),
     (changed("ae", 0, AEDECOD=" "), "ae.csv", 2, "not blank"),
     (changed("ae", 0, AEENDTC="2013-03-01"), "ae.csv", 2, "lies before onset"),
-    (changed("lb", 0, LBORRES="1" * 5000), "lb.csv", 2, "at most 15 digits"),
+    (changed("dm", 0, ARM=""), "dm.csv", 2, "ARM is blank, but the subject was randomized"),
+    (changed("dm", 3, RFPENDTC="garbage"), "dm.csv", 5, "RFPENDTC: 'garbage' is no clinical time"),
+    (changed("dm", 0, STUDYID=""), "dm.csv", 2, "STUDYID is blank"),
+    (changed("vs", 0, VSORRESU="kg"), "vs.csv", 2, "unit kg measures no temperature"),
     (changed("lb", 0, LBTESTCD=""), "lb.csv", 2, "not blank"),
     (with_row("lb", lab("P-9", 1)), "lb.csv", 5, "'P-9' has no row"),
     (with_row("lb", lab("P-2", 1)), "lb.csv", 5, "record LB/P-2/1 stands in an earlier line"),
@@ -430,6 +476,23 @@ MALFORMED: list[tuple[Rows, str, int, str]] = [
 
 LISTED: list[tuple[Rows, str]] = [
     (changed("ds", 3, DSDECOD="FINAL LAB VISIT"), "there is no fact for the disposition 'FINAL LAB VISIT'"),
+    (changed("ds", 3, DSCAT="OTHER EVENT"), "there is no fact for 'SCREEN FAILURE' in 'OTHER EVENT'"),
+    (changed("ds", 3, DSDECOD="COMPLETED", EPOCH="SCREENING"), "there is no fact for 'COMPLETED' in 'SCREENING'"),
+    (
+        changed("ds", 3, DSDECOD="INFORMED CONSENT OBTAINED"),
+        "a consent needs the versions of its form and of the protocol, and SDTM has neither",
+    ),
+    (changed("ex", 0, EXSTDTC="2013-03"), "its date 2013-03 (EXSTDTC) names no day"),
+    (changed("ae", 0, AEREL="PERHAPS"), "the relatedness 'PERHAPS' (AEREL) is not known"),
+    (changed("ae", 0, AESEV=""), "it has no severity (AESEV), so it has no grade"),
+    *(
+        (
+            changed("ae", 0, AESTDTC=text),
+            f"its date {text!r} (AESTDTC) leaves out what lies between, or is an interval",
+        )
+        for text in ("2013---05", "2013-03-05T10", "2013-03-05T-:30", "--03-05", "2013-03-05/2013-03-07")
+    ),
+    (changed("lb", 0, LBORRES="1" * 5000), f"the result {'1' * 40!r} is no number"),
     (changed("ae", 0, AESTDTC=""), "it has no date (AESTDTC)"),
     (changed("lb", 0, LBORRES=""), "the result '' is no number"),
     (changed("lb", 0, LBORRES="1e5"), "the result '1e5' is no number"),
@@ -483,7 +546,16 @@ class TestRefusing:
     def test_bytes_that_are_no_text(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "study", study())
         (folder / "ae.csv").write_bytes(b"\xff\xfe\x00")
-        with pytest.raises(RowMalformed, match=r"ae\.csv, line 1: it is no CSV in UTF-8"):
+        with pytest.raises(RowMalformed, match=r"ae\.csv, line 1: it is no text in UTF-8"):
+            import_sdtm(folder, tmp_path / "log.db")
+
+    def test_a_byte_that_is_no_text_is_named_by_its_line(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "study", study())
+        with (folder / "lb.csv").open("ab") as file:
+            file.writelines(b"STUDY1,LB,P-1,%d,WBC,1,THOU/uL,,,2013-03-04\n" % number for number in range(10, 500))
+            file.write(b"STUDY1,LB,P-1,900,WBC,1,\xb5g/L,,,2013-03-04\n")
+            file.write(b"STUDY1,LB,P-1,901,WBC,1,THOU/uL,,,2013-03-04\n")
+        with pytest.raises(RowMalformed, match=r"lb\.csv, line 495: it is no text in UTF-8"):
             import_sdtm(folder, tmp_path / "log.db")
 
     @pytest.mark.parametrize("file", ["dm", "ds", "ex", "ae", "lb", "vs"])
@@ -518,7 +590,7 @@ class TestRefusing:
         with pytest.raises(StudyUnusable, match=why):
             imported(tmp_path, rows)
 
-    @pytest.mark.parametrize("name", ["log.db", "log.db.unrecorded.csv"])
+    @pytest.mark.parametrize("name", ["log.db", "log.db.unrecorded.csv", "log.db-wal", "log.db-shm", "log.db-journal"])
     def test_what_exists_is_left_as_it_is(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_text("mine")
         with pytest.raises(LogUnusable, match=f"{name} exists already"):
@@ -529,6 +601,18 @@ class TestRefusing:
         write(tmp_path / "study", study())
         with pytest.raises(LogUnusable, match="cannot be made"):
             import_sdtm(tmp_path / "study", tmp_path / "nowhere" / "log.db")
+
+    @pytest.mark.parametrize("log", [".", "", "/", "a\0b", ":memory:"])
+    def test_what_no_file_can_be_named(self, tmp_path: Path, log: str) -> None:
+        with pytest.raises(LogUnusable, match="cannot be a log"):
+            import_sdtm(write(tmp_path / "study", study()), log)
+
+    def test_a_file_that_is_none(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "study", study())
+        (folder / "ae.csv").unlink()
+        os.mkfifo(folder / "ae.csv")
+        with pytest.raises(StudyUnusable, match="is a folder or a device"):
+            import_sdtm(folder, tmp_path / "log.db")
 
     def test_a_study_whose_name_is_no_code(self, tmp_path: Path) -> None:
         rows = study()

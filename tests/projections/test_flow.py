@@ -1,10 +1,20 @@
 """Participant flow: a person is counted once, in the one status that fits."""
 
-import pytest
-from site_desk import REASON, Site, day
+from decimal import Decimal
 
-from trialdomain import WithdrawalScope
+import attrs
+import pytest
+from site_desk import OPEN, REASON, Site, day
+
+from trialdomain import Dose, DoseLevel, WithdrawalScope
 from trialdomain.projections.flow import Flow, Status
+
+
+def mg(amount: str) -> Dose:
+    return Dose(amount=Decimal(amount), unit="mg")
+
+
+WITH_DOSES = attrs.evolve(OPEN, levels=tuple(DoseLevel(level=level, dose=mg(str(20 * level))) for level in (1, 2)))
 
 
 @pytest.fixture
@@ -86,6 +96,33 @@ class TestStatus:
         site.desk.enroll("S001", on=day(3))
         found = flow(site)
         assert (found.screened, found.screenings, found.failed_screenings, found.screen_failures) == (1, 2, 1, 0)
+
+    def test_somebody_screened_again_has_not_failed_any_more(self, site: Site) -> None:
+        site.screened("S001")
+        site.desk.fail_screening("S001", on=day(0), why="platelets too low")
+        site.on(3).desk.screen("S001", on=day(3))
+        assert (statuses(site), flow(site).screen_failures) == ({"S001": Status.SCREENED}, 0)
+
+    def test_a_screen_failure_stays_one_whatever_came_after(self, site: Site) -> None:
+        site.screened("S001")
+        site.desk.fail_screening("S001", on=day(0), why="platelets too low")
+        site.on(3).desk.record_death("S001", on=day(3))
+        assert (statuses(site), flow(site).screen_failures) == ({"S001": Status.DIED}, 1)
+
+    def test_nobody_is_counted_of_whom_nothing_was_known(self, site: Site) -> None:
+        consented = site.desk.consent("S001", signed_on=day(0), form_version="1")
+        site.on(3).desk.consent("S002", signed_on=day(3), form_version="1")
+        assert [one.subject for one in site.trial.history().flow(on=day(2)).dispositions] == ["S001"]
+        site.desk.void(consented[-1], reason=REASON)
+        assert [one.subject for one in flow(site).dispositions] == ["S002"]
+
+    def test_an_amount_of_no_level_has_a_row_of_its_own(self) -> None:
+        site = Site(WITH_DOSES)
+        site.admit("S001")
+        site.desk.infuse("S001", level=1, dose=mg("55"), started_at=day(0), deviation="a vial too many was given")
+        found = flow(site)
+        assert found.unassigned is not None
+        assert (found.levels[0].infused, found.unassigned.infused, found.overall.infused) == (0, 1, 1)
 
     def test_a_void_takes_a_person_back(self, site: Site) -> None:
         site.treat("S001")

@@ -89,6 +89,21 @@ class TestPeriods:
         site.on(40).desk.follow_up_adverse_event("S001", event="AE1", on=day(40), grade=4)
         assert (within(site, 28).grades, within(site, 365).grades) == (((1, count(1, 1)),), ((4, count(1, 1)),))
 
+    def test_so_is_what_made_it_serious_or_fatal(self, site: Site) -> None:
+        site.toxicity("S001", grade=2)
+        site.toxicity("S002", grade=2)
+        site.on(40)
+        site.desk.follow_up_adverse_event("S001", event="AE1", on=day(40), serious=[Seriousness.HOSPITALIZATION])
+        site.desk.follow_up_adverse_event("S002", event="AE1", on=day(40), grade=5, outcome=Outcome.FATAL)
+        assert (within(site, 28).serious, within(site, 28).fatal) == (count(0, 0), count(0, 0))
+        assert (within(site, 365).serious, within(site, 365).fatal) == (count(1, 1), count(1, 1))
+
+    def test_a_follow_up_may_be_of_an_earlier_day_than_the_report(self, site: Site) -> None:
+        site.on(40).toxicity("S001", onset=day(35), grade=1)
+        site.desk.follow_up_adverse_event("S001", event="AE1", on=day(10), grade=3)
+        assert within(site, 28).any_event == count(1, 1)
+        assert site.dlts() == 1
+
     def test_the_days_are_the_protocols(self) -> None:
         rules = attrs.evolve(OPEN.endpoints, safety_days=(7,))
         site = Site(attrs.evolve(OPEN, endpoints=rules))

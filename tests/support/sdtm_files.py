@@ -6,7 +6,7 @@ from pathlib import Path
 
 COLUMNS = {
     "dm": ["STUDYID", "DOMAIN", "USUBJID", "AGE", "AGEU", "ARM", "DMDTC", "RFPENDTC", "SEX"],
-    "ds": ["STUDYID", "DOMAIN", "USUBJID", "DSSEQ", "DSTERM", "DSDECOD", "DSCAT", "DSSTDTC"],
+    "ds": ["STUDYID", "DOMAIN", "USUBJID", "DSSEQ", "DSTERM", "DSDECOD", "DSCAT", "EPOCH", "DSSTDTC"],
     "ex": ["STUDYID", "DOMAIN", "USUBJID", "EXSEQ", "EXDOSE", "EXDOSU", "EXROUTE", "EXSTDTC", "EXENDTC"],
     "ae": [
         *("STUDYID", "DOMAIN", "USUBJID", "AESEQ", "AESPID", "AEDECOD", "AESEV", "AESER", "AEREL", "AEOUT"),

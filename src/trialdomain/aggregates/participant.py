@@ -355,8 +355,11 @@ class Participant:
                 yield from self._against_enrollment(fact)
             case Infused():
                 yield from self._against_infusion(fact)
+            case Died():
+                if self.died_on is not None:
+                    yield AlreadyDead(subject=self.subject, died_on=self.died_on)
             case _:
-                when = None if isinstance(fact, Died) else happened(fact)
+                when = happened(fact)
                 yield from () if when is None else self._after_death(when)
 
     def reassign(self, fact: LevelReassigned) -> Sequence[ParticipantFact]:

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,10 +21,11 @@ import attrs
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.conduct import Clock, InTheFuture, User, refuse_future
+from trialdomain.application.questions import against_amount, against_number, against_stagger
 from trialdomain.application.settlement import may_change_counts, member_now
 from trialdomain.application.trials import Trials
-from trialdomain.errors import InputInvalid, LogUnusable
-from trialdomain.events.participant import Enrolled, LabRecorded, ParticipantFact
+from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
+from trialdomain.events.participant import Enrolled, Infused, LabRecorded, ParticipantFact
 from trialdomain.events.recorded import Draft, EntryRef, Meta, Recorded, Source
 from trialdomain.exchange.sdtm.study import Progress, RowRead, Study
 from trialdomain.exchange.sdtm.unrecorded import Unrecorded
@@ -33,7 +34,7 @@ from trialdomain.projections.dlt_counts import member_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.codec import fingerprint, utc
 from trialdomain.storage.mapper import StoredEvent, stored_of
-from trialdomain.storage.sqlite import Command, SQLiteRecorder
+from trialdomain.storage.sqlite import MEMORY, Command, SQLiteRecorder
 from trialdomain.values.ids import cohort_stream, level_of, participant_stream
 from trialdomain.values.role import Role
 
@@ -120,10 +121,13 @@ def import_sdtm(
         LogUnusable: the log exists, or cannot be made.
     """
     target = Path(log)
+    if not target.name or "\0" in str(target) or target.name == MEMORY:
+        raise LogUnusable(f"{str(log)!r} cannot be a log: name a file")
     listing = target.with_name(f"{target.name}.unrecorded.csv")
-    for path in (target, listing):
+    journals = [target.with_name(f"{target.name}-{what}") for what in ("wal", "shm", "journal")]
+    for path in (target, listing, *journals):  # SQLite would take a journal that is left over for the log's own
         if os.path.lexists(path):
-            raise LogUnusable(f"{path} exists already: it was left as it is; choose another name")
+            raise LogUnusable(f"{path} exists already: it was left as it is; remove it, or choose another name")
     with _beside(target) as folder_beside, Study(Path(folder), progress=progress) as study:
         made = folder_beside / "log"
         with Unrecorded(folder_beside / "unrecorded.csv") as unrecorded:
@@ -202,6 +206,8 @@ class _Importer:
         zone = ZoneInfo(protocol.zone) if protocol.zone else UTC
         self._today = self._recorded_at.astimezone(zone).date()
         self._deviations: Counter[str] = Counter()
+        self._infused: dict[int, list[date]] = {}
+        """By level: the days on which somebody was infused for the first time."""
 
     def run(self, unrecorded: Unrecorded, progress: Progress) -> Imported:
         """Record every subject, and say what became of every row."""
@@ -303,10 +309,27 @@ class _Importer:
 
     def _deviation(self, participant: Participant, fact: ParticipantFact) -> str | None:
         """Say which rules of conduct a fact breaks, and count them."""
-        cohort = self._cohorts[fact.level] if isinstance(fact, Enrolled) and self._protocol.design else None
-        breaches = [*participant.against(fact), *(cohort.against_filling() if cohort else ())]
+        breaches = [*participant.against(fact), *self._against(participant, fact)]
         self._deviations.update(type(breach).__name__ for breach in breaches)
         return f"as imported: {'; '.join(map(str, breaches))}" if breaches else None
+
+    def _against(self, participant: Participant, fact: ParticipantFact) -> Iterator[CommandRefused]:
+        """Yield the rules of the trial that a fact breaks, as far as the subjects that were read before tell.
+
+        What the design would have said on that day is not asked: nobody can have decided by it.
+        """
+        match fact:
+            case Enrolled(level=level) if self._protocol.design is not None:
+                yield from self._cohorts[level].against_filling()
+            case Infused():
+                yield from against_amount(fact, self._protocol)
+                if participant.infusion is None:
+                    days = self._infused.setdefault(fact.level, [])
+                    yield from against_stagger(fact, days, self._protocol)
+                    yield from against_number(sum(map(len, self._infused.values())), self._protocol)
+                    days.append(fact.started_at.first)
+            case _:
+                pass
 
     def _learned(self, case: Case, book: Casebook, *, caused_by: EntryRef) -> list[Draft[Any]]:
         member = member_of(case, book, on=self._today)

@@ -1,6 +1,6 @@
 """What a use case asks the escalation design before it acts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from trialdomain.aggregates.trial import RecruitmentIsFull
@@ -8,9 +8,10 @@ from trialdomain.application.view import View
 from trialdomain.designs.stagger import held_until
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
-from trialdomain.projections.dlt_counts import dlt_counts
+from trialdomain.projections.dlt_counts import Member, members_of, seat_of
 from trialdomain.projections.escalation import Escalation, escalation
-from trialdomain.rules.dose_received import level_received
+from trialdomain.protocol.trial_protocol import Stagger, TrialProtocol
+from trialdomain.rules.dose_received import level_of_amount
 from trialdomain.values.decision import Action, Code, Decision
 from trialdomain.values.ids import participant_stream
 
@@ -95,13 +96,43 @@ def against_enrollment_at(state: Escalation, level: int) -> Iterator[CommandRefu
 
 def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
     """Yield that recruitment is full, where the protocol limits how many are infused."""
-    most = view.protocol.max_infused
-    if most is None:
+    if view.protocol.max_infused is None:
         return
-    counts = dlt_counts(view.casebook(on=on), on=on)
-    taken = sum(tally.treated + tally.enrolled for tally in counts.tallies) + len(counts.unassigned)
-    if taken >= most:
-        yield RecruitmentIsFull(infused=taken, most=most)
+    yield from against_number(len(_members(view, on=on)), view.protocol)
+
+
+def _members(view: View, *, on: date) -> list[Member]:
+    book = view.casebook(on=on)
+    return members_of([seat_of(case, book, on=on) for case in book.cases], book)
+
+
+def against_dose(view: View, fact: Infused, *, on: date) -> Iterator[CommandRefused]:
+    """Yield each rule about the amount, and the days between infusions, that an infusion would break."""
+    yield from against_amount(fact, view.protocol)
+    if view.protocol.stagger != Stagger():
+        before = [m.infused_on.first for m in _members(view, on=on) if m.infused_on and m.level == fact.level]
+        yield from against_stagger(fact, before, view.protocol)
+
+
+def against_number(taken: int, protocol: TrialProtocol) -> Iterator[CommandRefused]:
+    """Yield that one more is too many, where so many were infused or wait for it."""
+    if protocol.max_infused is not None and taken >= protocol.max_infused:
+        yield RecruitmentIsFull(infused=taken, most=protocol.max_infused)
+
+
+def against_amount(fact: Infused, protocol: TrialProtocol) -> Iterator[CommandRefused]:
+    """Yield that an amount is not one of the level that was meant."""
+    received = level_of_amount(fact, protocol)
+    if received != fact.level:
+        yield DoseNotOfLevel(level=fact.level, received=received)
+
+
+def against_stagger(fact: Infused, before: Sequence[date], protocol: TrialProtocol) -> Iterator[CommandRefused]:
+    """Yield that somebody would be infused too short a time after others of the level were, on some days."""
+    day = fact.started_at.first
+    until = held_until([one for one in before if one <= day], protocol.stagger)
+    if until is not None and day < until:
+        yield StaggerNotKept(level=fact.level, until=until)
 
 
 def against_infusion_at(view: View, state: Escalation, subject: str, fact: Infused) -> Iterator[CommandRefused]:
@@ -113,14 +144,6 @@ def against_infusion_at(view: View, state: Escalation, subject: str, fact: Infus
     member = view.cohorts()[fact.level].members.get(subject)
     if member is None or not member.holds:
         yield SlotNotHeld(subject=subject, level=fact.level)
-    received = level_received(fact, view.protocol)
-    if received != fact.level:
-        yield DoseNotOfLevel(level=fact.level, received=received)
-    day = fact.started_at.first
-    before = [m.infused_on.first for m in state.counts.members if m.infused_on and m.level == fact.level]
-    until = held_until([one for one in before if one <= day], view.protocol.stagger)
-    if until is not None and day < until:
-        yield StaggerNotKept(level=fact.level, until=until)
 
 
 def _waits(state: Escalation) -> bool:

@@ -64,11 +64,14 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
         about: the participants whose record changes; None for everybody.
         on: the day at the site.
     """
-    if view.protocol.dlt is None or not drafts:
+    if not drafts:
         return []
     book = view.casebook(on=on, following=drafts)
+    if book.protocol.dlt is None:
+        return _suspended(view, drafts, on=on)
     counts = dlt_counts(book, on=on)
-    still_open = len(below_closing(counts.tallies))
+    design = book.protocol.design is not None  # levels are closed by it, and by nothing else
+    still_open = len(below_closing(counts.tallies)) if design else len(counts.tallies)
     final = min((closing.level for closing in final_closings(book)), default=len(counts.tallies) + 1)
     levels = {member.subject: member.level for member in (*counts.members, *counts.unassigned)}
     settled: Drafts = []

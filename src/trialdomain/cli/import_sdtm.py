@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trialdomain.application.importing import Imported, import_sdtm
-from trialdomain.cli.output import print_lines, print_table, progress_bar
+from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser
 from trialdomain.exchange.toml import read_protocol
 from trialdomain.reports.json import Json
@@ -36,6 +36,8 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if not arguments.json:
+        require_tables()
     protocol = None if arguments.protocol is None else read_protocol(arguments.protocol)
     with progress_bar() as progress:
         imported = import_sdtm(

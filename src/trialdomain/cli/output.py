@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeAlias
 
 from trialdomain.errors import InputInvalid
@@ -48,20 +49,27 @@ def _say_nothing(_: str, __: int, ___: int) -> None:
     pass
 
 
+def require_tables() -> None:
+    """Ask for what draws tables before any work is done that they would show.
+
+    Raises:
+        TablesUnavailable: the extra ``cli`` is not installed.
+    """
+    if find_spec("rich") is None:
+        raise TablesUnavailable("tables need the extra 'cli': pip install 'trialdomain[cli]', or ask for --json")
+
+
 def print_table(table: Table) -> None:
     """Draw a table on standard output.
 
     Raises:
         TablesUnavailable: the extra ``cli`` is not installed.
     """
-    try:
-        from rich import box  # noqa: PLC0415 - an extra, imported when used
-        from rich.console import Console  # noqa: PLC0415 - as above
-        from rich.table import Table as Drawn  # noqa: PLC0415 - as above
-    except ImportError:
-        raise TablesUnavailable(
-            "tables need the extra 'cli': pip install 'trialdomain[cli]', or ask for --json"
-        ) from None
+    require_tables()
+    from rich import box  # noqa: PLC0415 - an extra, imported when used
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.table import Table as Drawn  # noqa: PLC0415 - as above
+
     drawn = Drawn(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
     for at, column in enumerate(table.columns):
         numbers = all(row[at].isdecimal() for row in table.rows)

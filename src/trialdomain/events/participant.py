@@ -15,7 +15,7 @@ from trialdomain.values.number import decimal_number
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.text import FreeText, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
-from trialdomain.values.unit import UCUM, known_unit, optional_unit
+from trialdomain.values.unit import UCUM, alike, known_unit, optional_unit
 
 _GRADE = [instance_of(int), in_(GRADES)]
 
@@ -61,6 +61,18 @@ class VitalSign(Enum):
     DIASTOLIC_PRESSURE = "diastolic-pressure"
     BODY_WEIGHT = "body-weight"
     BODY_HEIGHT = "body-height"
+
+
+_MEASURED_IN = {
+    VitalSign.TEMPERATURE: "Cel",
+    VitalSign.OXYGEN_SATURATION: "%",
+    VitalSign.HEART_RATE: "/min",
+    VitalSign.RESPIRATORY_RATE: "/min",
+    VitalSign.SYSTOLIC_PRESSURE: "mm[Hg]",
+    VitalSign.DIASTOLIC_PRESSURE: "mm[Hg]",
+    VitalSign.BODY_WEIGHT: "kg",
+    VitalSign.BODY_HEIGHT: "cm",
+}
 
 
 class BodySite(Enum):
@@ -252,6 +264,13 @@ class VitalSignRecorded:
     room_air: bool | None = None
     """Of an oxygen saturation: without additional oxygen."""
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse a unit that measures something else."""
+        if not alike(self.unit, _MEASURED_IN[self.sign]):
+            raise ValueError(
+                f"unit {self.unit} measures no {self.sign.value}: expected one like {_MEASURED_IN[self.sign]}"
+            )
+
 
 @attrs.frozen(kw_only=True)
 class AdverseEventReported:
@@ -283,7 +302,7 @@ class AdverseEventReported:
     def __attrs_post_init__(self) -> None:
         """Refuse a grade that the term does not have, and a serious event without a criterion."""
         check_grade(self.term, self.grade, version=self.ctcae_version, mapped=self.grade_mapped)
-        if self.serious and not self.seriousness:
+        if self.serious and not self.seriousness and not self.grade_mapped:  # another system's word is taken as given
             raise ValueError(f"adverse event {self.event} is serious, but no criterion says why")
 
 

@@ -1,7 +1,7 @@
 """Deaths that the study drug may have caused."""
 
 from trialdomain.projections.casebook import Case, Casebook
-from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.values.toxicity import Agent
 
 
@@ -11,9 +11,7 @@ def related_deaths(book: Casebook) -> frozenset[str]:
 
 
 def _related(case: Case, protocol: TrialProtocol) -> bool:
-    rule, death = protocol.dlt, case.death
-    if rule is None:
-        return False
+    rule, death = protocol.dlt or DltRule(), case.death
     return any(
         (event.fatal or (death is not None and event.event == death.fact.event))
         and event.judged(Agent.INFUSION).relatedness in rule.related

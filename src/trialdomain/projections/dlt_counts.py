@@ -22,6 +22,8 @@ from trialdomain.values.ids import subject_of
 from trialdomain.values.tally import Tally, most_held
 from trialdomain.values.toxicity import Agent, Relatedness
 
+_NO_RULE = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.NO_RULE)
+
 
 @attrs.frozen(kw_only=True)
 class Dlt:
@@ -95,6 +97,16 @@ def count(seats: Sequence[Seat], book: Casebook) -> DltCounts:
     """Count what was read of every case; a protocol without a DLT rule judges nobody, and has no counts."""
     if book.protocol.dlt is None:
         return DltCounts(tallies=(), members=())
+    members = members_of(seats, book)
+    return DltCounts(
+        tallies=tuple(_tally(level.level, members, book) for level in book.protocol.levels),
+        members=tuple(member for member in members if member.level is not None),
+        unassigned=tuple(member for member in members if member.level is None),
+    )
+
+
+def members_of(seats: Sequence[Seat], book: Casebook) -> list[Member]:
+    """Give whoever was infused, or holds a slot, in the order in which they took it."""
     standing = frozenset[EntryRef]().union(*(seat.causes for seat in seats))
     released: dict[tuple[int, str], int] = {}
     for level, entry in book.releases:
@@ -102,12 +114,7 @@ def count(seats: Sequence[Seat], book: Casebook) -> DltCounts:
         if cause is None or subject_of(cause.stream) is None or cause in standing:
             released[level, entry.fact.subject] = entry.position
     found = [seat.member for seat in seats if seat.member and not _gave_back(seat.member, released)]
-    members = sorted(found, key=lambda member: member.held_from)
-    return DltCounts(
-        tallies=tuple(_tally(level.level, members, book) for level in book.protocol.levels),
-        members=tuple(member for member in members if member.level is not None),
-        unassigned=tuple(member for member in members if member.level is None),
-    )
+    return sorted(found, key=lambda member: member.held_from)
 
 
 def _gave_back(member: Member, released: Mapping[tuple[int, str], int]) -> bool:
@@ -181,8 +188,10 @@ def _judged(
     case: Case, events: Sequence[Qualifying], lasting: Sequence[Cytopenia], protocol: TrialProtocol, *, on: date
 ) -> Judgement:
     infusion, rule = case.first_infusion, protocol.dlt
-    if infusion is None or rule is None:
+    if infusion is None:
         return Judgement(NOT_INFUSED)
+    if rule is None:
+        return Judgement(_NO_RULE, (infusion.position,))
     unrelated = [
         position
         for event in case.adverse_events

@@ -22,6 +22,7 @@ from trialdomain.events.participant import (
     WithdrawalScope,
     Withdrew,
 )
+from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
@@ -56,6 +57,8 @@ class Disposition:
     consented: bool
     screenings: int
     failed_screenings: int
+    screen_failure: bool
+    """Whether they failed screening, by its latest attempt, and were not enrolled."""
     enrolled: bool
     administrations: int
     withdrew_from_treatment: str | None
@@ -69,7 +72,7 @@ class LevelFlow:
     """The people of one dose level, or of all."""
 
     level: int | None
-    """None for everybody."""
+    """None for everybody, and for those of no level."""
     enrolled: int
     infused: int
     administrations: int
@@ -93,17 +96,21 @@ class Flow:
     screen_failures: int
     """People who failed screening and were not enrolled later."""
     levels: tuple[LevelFlow, ...]
+    unassigned: LevelFlow | None
+    """Whoever was infused with an amount that belongs to no level; None where nobody was."""
     overall: LevelFlow
     dispositions: tuple[Disposition, ...]
 
 
 def flow(book: Casebook) -> Flow:
     """Follow everybody, as far as they had come by the day for which the book was filed."""
-    return flow_of([disposition_of(case, book) for case in book.cases], book)
+    return flow_of([one for case in book.cases if (one := disposition_of(case, book))], book)
 
 
-def disposition_of(case: Case, book: Casebook) -> Disposition:
-    """Say how far one person came."""
+def disposition_of(case: Case, book: Casebook) -> Disposition | None:
+    """Say how far one person came; None for somebody of whom nothing was known by then."""
+    if not case.entries:
+        return None
     infusion, assignment = case.first_infusion, case.assignment
     if infusion is not None:
         level = level_received(infusion.fact, book.in_force_on(infusion.fact.started_at.first))
@@ -111,6 +118,7 @@ def disposition_of(case: Case, book: Casebook) -> Disposition:
         level = assignment.level if assignment else None
     screened = case.of(Screened)
     failed = case.of(ScreenFailed)
+    not_eligible = _failed(case, screened, failed)
     withdrew = [e for e in case.of(Withdrew) if e.fact.scope is WithdrawalScope.TREATMENT]
     ends = (
         *([case.death.position] if case.death else []),
@@ -121,10 +129,11 @@ def disposition_of(case: Case, book: Casebook) -> Disposition:
     return Disposition(
         subject=case.subject,
         level=level,
-        status=_status(case, not_eligible=bool(failed) or any(_not_eligible(e.fact) for e in screened[-1:])),
+        status=_status(case, not_eligible=not_eligible),
         consented=bool(case.of(Consented)),
         screenings=len(screened),
         failed_screenings=max(len(failed), sum(_not_eligible(entry.fact) for entry in screened)),
+        screen_failure=not_eligible and assignment is None,
         enrolled=assignment is not None,
         administrations=len(case.of(Infused)),
         withdrew_from_treatment=_reason(withdrew[0].fact) if withdrew else None,
@@ -134,14 +143,16 @@ def disposition_of(case: Case, book: Casebook) -> Disposition:
 
 def flow_of(dispositions: Sequence[Disposition], book: Casebook) -> Flow:
     """Count what was found of everybody."""
+    elsewhere = [one for one in dispositions if one.level is None and one.administrations]
     return Flow(
         people=len(dispositions),
         consented=sum(one.consented for one in dispositions),
         screened=sum(one.screenings > 0 for one in dispositions),
         screenings=sum(one.screenings for one in dispositions),
         failed_screenings=sum(one.failed_screenings for one in dispositions),
-        screen_failures=sum(one.status is Status.SCREEN_FAILURE for one in dispositions),
+        screen_failures=sum(one.screen_failure for one in dispositions),
         levels=_levels(dispositions, book.protocol),
+        unassigned=_level(None, elsewhere) if elsewhere else None,
         overall=_level(None, dispositions),
         dispositions=tuple(dispositions),
     )
@@ -190,6 +201,13 @@ def _not_eligible(screening: Screened) -> bool:
     """Say whether a screening by itself found somebody not eligible."""
     unmet = any(one.status is CriterionStatus.UNMET for one in screening.assessment)
     return unmet or screening.imported is ImportedScreening.SCREEN_FAILURE
+
+
+def _failed(case: Case, screened: Sequence[Recorded[Screened]], failed: Sequence[Recorded[ScreenFailed]]) -> bool:
+    """Say whether the latest attempt failed: who was screened again since has not failed any more."""
+    last = max(screened, key=case.since, default=None)
+    since = 0 if last is None else case.since(last)
+    return any(case.since(entry) > since for entry in failed) or (last is not None and _not_eligible(last.fact))
 
 
 def _reason(fact: Withdrew) -> str:

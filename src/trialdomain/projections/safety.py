@@ -53,7 +53,7 @@ class Incidence:
     """The events of one dose level, or of everybody, within one period."""
 
     level: int | None
-    """None for everybody who was infused."""
+    """None for everybody, and for those of no level."""
     infused: int
     completed: int | None
     """Of those infused: how many are known to have been under observation to the end of the period, if it has one."""
@@ -61,6 +61,7 @@ class Incidence:
     distinct_events: int
     """Events, where rows that another system links to one event count as one."""
     serious: Count
+    """By what was known of them up to the end of the period, as are fatal events and grades."""
     related: Count
     """Possibly, likely or definitely related to the infusion."""
     fatal: Count
@@ -81,6 +82,8 @@ class Period:
     days: int | None
     """Elapsed days from the infusion, its own day being 0, both inclusive; None for any time."""
     levels: tuple[Incidence, ...]
+    unassigned: Incidence | None
+    """Whoever was infused with an amount that belongs to no level; None where nobody was."""
     overall: Incidence
 
 
@@ -109,8 +112,8 @@ class _Event:
     imputed: bool
     grades: tuple[tuple[date, int], ...]
     """From each day on, since the infusion."""
-    serious: bool
-    fatal: bool
+    serious_by: Callable[[date], bool]
+    fatal_by: Callable[[date], bool]
     relatedness: Relatedness
 
     def grade(self, until: date) -> int:
@@ -155,15 +158,16 @@ def _observed_until(case: Case, *, on: date) -> date:
 def _event(event: AdverseEvent, case: Case) -> _Event:
     infusion = case.first_infusion
     worse = [] if infusion is None else list(event.worse_since(infusion.fact.started_at))
+    began = min(worse, key=lambda graded: graded.on.first, default=None)  # a follow-up may be of an earlier day
     first = date.min if infusion is None else infusion.fact.started_at.first
     return _Event(
         key=event.report.fact.linked_to or f"#{event.event}",
         term=event.term,
-        since=max(worse[0].on.first, first) if worse else None,
-        imputed=bool(worse) and worse[0].on.day is None,
+        since=None if began is None else max(began.on.first, first),
+        imputed=began is not None and began.on.day is None,
         grades=tuple((max(graded.on.first, first), graded.grade) for graded in worse),
-        serious=event.serious,
-        fatal=event.fatal,
+        serious_by=event.serious_by,
+        fatal_by=event.fatal_by,
         relatedness=event.judged(Agent.INFUSION).relatedness,
     )
 
@@ -182,8 +186,10 @@ def safety_of(exposures: Sequence[Exposure], book: Casebook, *, on: date) -> Saf
 
 
 def _period(days: int | None, infused: Sequence[Exposure], protocol: TrialProtocol, *, on: date) -> Period:
+    elsewhere = [one for one in infused if one.level is None]
     return Period(
         days=days,
+        unassigned=_incidence(None, elsewhere, days, on=on) if elsewhere else None,
         levels=tuple(
             _incidence(level.level, [one for one in infused if one.level == level.level], days, on=on)
             for level in protocol.levels
@@ -196,18 +202,18 @@ def _incidence(level: int | None, infused: Sequence[Exposure], days: int | None,
     ends = [(one, on if days is None else _end(one, days)) for one in infused]
     within = [(one, end, [e for e in one.events if e.since is not None and e.since <= end]) for one, end in ends]
 
-    def matching(accepts: Callable[[_Event], bool]) -> Count:
-        return _count((one, [event for event in events if accepts(event)]) for one, _, events in within)
+    def matching(accepts: Callable[[_Event, date], bool]) -> Count:
+        return _count((one, [event for event in events if accepts(event, end)]) for one, end, events in within)
 
     return Incidence(
         level=level,
         infused=len(infused),
         completed=None if days is None else sum(one.observed_until >= end for one, end in ends),
-        any_event=matching(lambda _: True),
+        any_event=matching(lambda *_: True),
         distinct_events=sum(len({event.key for event in events}) for _, _, events in within),
-        serious=matching(lambda event: event.serious),
-        related=matching(lambda event: event.relatedness in _RELATED),
-        fatal=matching(lambda event: event.fatal),
+        serious=matching(lambda event, end: event.serious_by(end)),
+        related=matching(lambda event, _: event.relatedness in _RELATED),
+        fatal=matching(lambda event, end: event.fatal_by(end)),
         grades=_by(GRADES, [[event.grade(end) for event in events] for _, end, events in within]),
         relatedness=_by(_FROM_LEAST, [[event.relatedness for event in events] for _, _, events in within]),
         terms=_terms([[(event.term, event.grade(end)) for event in events] for _, end, events in within]),

@@ -26,6 +26,7 @@ def flow_json(flow: Flow) -> Json:
         "failed_screenings": flow.failed_screenings,
         "screen_failures": flow.screen_failures,
         "levels": [_level_json(level) for level in flow.levels],
+        "unassigned": None if flow.unassigned is None else _level_json(flow.unassigned),
         "overall": _level_json(flow.overall),
         "participants": {one.subject: _disposition_json(one) for one in flow.dispositions},
     }
@@ -50,6 +51,7 @@ def _disposition_json(one: Disposition) -> Json:
         "consented": one.consented,
         "screenings": one.screenings,
         "failed_screenings": one.failed_screenings,
+        "screen_failure": one.screen_failure,
         "enrolled": one.enrolled,
         "administrations": one.administrations,
         "withdrew_from_treatment": one.withdrew_from_treatment,
@@ -69,16 +71,19 @@ def flow_lines(flow: Flow) -> Iterator[str]:
 
 def flow_tables(flow: Flow) -> Iterator[Table]:
     """Show what became of everybody who was enrolled, level by level, then why people withdrew from treatment."""
-    levels = (*flow.levels, flow.overall)
+    named = [(str(level.level), level) for level in flow.levels]
+    named += [("no level", flow.unassigned)] if flow.unassigned else []
+    named += [("all", flow.overall)]
+    levels = [level for _, level in named]
     yield Table(
         title="Participants enrolled",
         columns=("level", "enrolled", "infused", "administrations", *_HEADINGS.values()),
-        rows=tuple(_row(level) for level in levels),
+        rows=tuple(_row(name, level) for name, level in named),
     )
     if flow.overall.withdrew_from_treatment:
         yield Table(
             title="Withdrew from treatment",
-            columns=("reason", *(f"level {level.level}" for level in flow.levels), "all"),
+            columns=("reason", *(f"level {name}" if name.isdecimal() else name for name, _ in named)),
             rows=(
                 *(
                     (reason or "no reason given", *(str(dict(level.reasons).get(reason, 0)) for level in levels))
@@ -89,10 +94,10 @@ def flow_tables(flow: Flow) -> Iterator[Table]:
         )
 
 
-def _row(level: LevelFlow) -> tuple[str, ...]:
+def _row(name: str, level: LevelFlow) -> tuple[str, ...]:
     ended = dict(level.ended)
     return (
-        "all" if level.level is None else str(level.level),
+        name,
         *map(str, (level.enrolled, level.infused, level.administrations)),
         *(str(ended[status]) for status in _HEADINGS),
     )

@@ -25,6 +25,7 @@ def _period_json(period: Period) -> Json:
     return {
         "days": period.days,
         "levels": [_incidence_json(level) for level in period.levels],
+        "unassigned": None if period.unassigned is None else _incidence_json(period.unassigned),
         "overall": _incidence_json(period.overall),
     }
 
@@ -83,16 +84,21 @@ def safety_tables(safety: Safety) -> Iterator[Table]:
                 *("level", "infused", "observed to the end", "any", "serious", "related", "fatal"),
                 *(f"grade {grade}" for grade in GRADES),
             ),
-            rows=tuple(_row(found) for found in (*period.levels, period.overall)),
+            rows=tuple(_row(name, found) for name, found in _named(period)),
         )
     yield _relatedness(safety.periods[0])
     yield _terms(safety.periods[0])
 
 
-def _row(found: Incidence) -> tuple[str, ...]:
+def _named(period: Period) -> list[tuple[str, Incidence]]:
+    elsewhere = [] if period.unassigned is None else [("no level", period.unassigned)]
+    return [*((str(level.level), level) for level in period.levels), *elsewhere, ("all", period.overall)]
+
+
+def _row(name: str, found: Incidence) -> tuple[str, ...]:
     grades = dict(found.grades)
     return (
-        "all" if found.level is None else str(found.level),
+        name,
         str(found.infused),
         "" if found.completed is None else str(found.completed),
         *(_cell(count, found) for count in (found.any_event, found.serious, found.related, found.fatal)),
@@ -112,10 +118,10 @@ def _relatedness(period: Period) -> Table:
         columns=("level", *(relatedness.value for relatedness in Relatedness)),
         rows=tuple(
             (
-                "all" if found.level is None else str(found.level),
+                name,
                 *(_cell(dict(found.relatedness).get(relatedness), found) for relatedness in Relatedness),
             )
-            for found in (*period.levels, period.overall)
+            for name, found in _named(period)
         ),
     )
 

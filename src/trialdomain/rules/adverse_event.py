@@ -104,9 +104,12 @@ class AdverseEvent:
     @property
     def serious(self) -> bool:
         """Whether it is serious, by the latest word on it."""
-        return next(
-            (e.fact.serious for e in reversed(self.follow_ups) if e.fact.serious is not None), self.report.fact.serious
-        )
+        return self.serious_by(date.max)
+
+    def serious_by(self, day: date) -> bool:
+        """Say whether it was serious, by the latest word up to a day."""
+        later = (e.fact.serious for e in reversed(self.follow_ups) if e.fact.on.first <= day)
+        return next((serious for serious in later if serious is not None), self.report.fact.serious)
 
     @property
     def seriousness(self) -> tuple[Seriousness, ...]:
@@ -128,6 +131,12 @@ class AdverseEvent:
     def fatal(self) -> bool:
         """Whether it led to death: by its grade, its outcome, or the record of the death."""
         return self.highest_grade == FATAL_GRADE or self.outcome is Outcome.FATAL
+
+    def fatal_by(self, day: date) -> bool:
+        """Say whether it had led to death by a day, by its grade or by its outcome."""
+        later = (e.fact.outcome for e in reversed(self.follow_ups) if e.fact.on.first <= day and e.fact.outcome)
+        graded = any(graded.grade == FATAL_GRADE and graded.on.first <= day for graded in self.grades())
+        return graded or next(later, self.report.fact.outcome) is Outcome.FATAL
 
     def judged(self, agent: Agent) -> Judged:
         """Give the judgement that counts: of each assessor the latest, of the assessors the more related.

@@ -10,6 +10,13 @@ from trialdomain.values.unit import convert
 
 
 def level_received(infusion: Infused, protocol: TrialProtocol) -> int | None:
+    """Find the level at which an infusion is counted: that of the amount, or the one that was meant (``tally_by``)."""
+    if protocol.tally_by is TallyBy.ASSIGNED and infusion.level <= len(protocol.levels):
+        return infusion.level
+    return level_of_amount(infusion, protocol)
+
+
+def level_of_amount(infusion: Infused, protocol: TrialProtocol) -> int | None:
     """Find the level whose dose is within ``dose_tolerance`` of the amount; None when no level is.
 
     The level that was meant counts where an amount, or the doses of the levels, are not known; one that the protocol
@@ -17,8 +24,6 @@ def level_received(infusion: Infused, protocol: TrialProtocol) -> int | None:
     """
     if infusion.level > len(protocol.levels):
         return None
-    if protocol.tally_by is TallyBy.ASSIGNED:
-        return infusion.level
     given = infusion.dose
     doses = [(level.level, level.dose) for level in protocol.levels]
     if given is None or any(dose is None for _, dose in doses):

@@ -44,6 +44,7 @@ class EvaluationReason(Enum):
     LEFT = "left"
     INCOMPLETE_INFUSION = "incomplete-infusion"
     NO_LEVEL = "no-level"
+    NO_RULE = "no-rule"
 
     @property
     def words(self) -> str:
@@ -65,6 +66,7 @@ _WORDS = {
     EvaluationReason.LEFT: "left, was last seen, or died unrelated in the window",
     EvaluationReason.INCOMPLETE_INFUSION: "an incomplete infusion",
     EvaluationReason.NO_LEVEL: "an amount that belongs to no dose level",
+    EvaluationReason.NO_RULE: "the protocol had no DLT rule at the infusion",
 }
 
 

@@ -115,6 +115,15 @@ def optional_unit(fact: object, attribute: "attrs.Attribute[str]", code: str | N
         known_unit(fact, attribute, code)
 
 
+def alike(code: str, other: str) -> bool:
+    """Say whether two known units measure the same quantity.
+
+    >>> alike("Cel", "[degF]"), alike("Cel", "kg")
+    (True, False)
+    """
+    return _TABLE[code].quantity == _TABLE[other].quantity
+
+
 def convert(value: Decimal, unit: str, *, to: str) -> Fraction:
     """Convert a value exactly.
 

@@ -11,6 +11,7 @@ from trialdomain.application.desk.acts import Acts, check_deviation, check_level
 from trialdomain.application.questions import against_enrollment_at, against_recruitment, escalation_state
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
+from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import (
     Consented,
     CriteriaAnswered,
@@ -25,6 +26,14 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical_time import When
 from trialdomain.values.ids import check_id, cohort_stream, trial_stream
 from trialdomain.values.screening import Attestation, Finding, Gate
+
+
+class LevelNotNamed(CommandRefused):
+    """Somebody would be enrolled at no level in particular, and no design says which one is in turn."""
+
+    def __init__(self, *, trial: str) -> None:
+        super().__init__(f"the protocol of {trial} has no design that puts a level in turn: name the level")
+        self.trial = trial
 
 
 class Enrollment(Acts):
@@ -134,7 +143,7 @@ class Enrollment(Acts):
         Args:
             subject: the participant's code.
             on: the day of the enrollment, on which eligibility is judged.
-            level: the dose level; by default the one in turn.
+            level: the dose level; by default the one in turn, where the protocol has a design.
             deviation: why somebody was enrolled against a rule, where that has happened.
             command_id: an id by which a repeated request is recognised.
 
@@ -151,6 +160,8 @@ class Enrollment(Acts):
             participant, cohorts, today = view.participant(subject), view.cohorts(), self._conduct.today(view)
             design = view.protocol.design is not None
             state = escalation_state(view, on=today) if design else None
+            if level is None and not design and len(cohorts) > 1:
+                raise LevelNotNamed(trial=view.id)
             chosen = level or participant.assigned_level or (state.level_in_turn if state else None) or 1
             check_level(view.protocol, chosen)
             cohort = cohorts[chosen]
@@ -192,13 +203,11 @@ class Enrollment(Acts):
             facts = participant.reassign(fact)
             if not facts:
                 return []
-            state = escalation_state(view, on=self._conduct.today(view))
-            allow(
-                chain(
-                    view.trial.against_enrollment(), against_enrollment_at(state, to_level), cohort.against_filling()
-                ),
-                None,
-            )
+            against = view.trial.against_enrollment()
+            if view.protocol.design is not None:
+                state = escalation_state(view, on=self._conduct.today(view))
+                against = chain(against, against_enrollment_at(state, to_level), cohort.against_filling())
+            allow(against, None)
             drafts = self._only_of(subject, facts, view)
             return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 

@@ -7,7 +7,7 @@ from itertools import chain
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.coercion import make
 from trialdomain.application.desk.acts import Acts, check_deviation, check_level
-from trialdomain.application.questions import against_infusion_at, escalation_state
+from trialdomain.application.questions import against_dose, against_infusion_at, escalation_state
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View
 from trialdomain.events.participant import ChemotherapyGiven, ChemotherapyStarted, Infused
@@ -115,12 +115,15 @@ class Treatment(Acts):
         def decide(view: View) -> Drafts:
             check_level(view.protocol, level)
             design = view.protocol.design is not None
-            state = escalation_state(view, on=self._conduct.today(view)) if design else None
+            today = self._conduct.today(view)
+            state = escalation_state(view, on=today) if design else None
             given = view.localized(fact)
             facts = view.participant(subject).infuse(
                 given,
                 also=chain(
-                    view.trial.against_infusion(), against_infusion_at(view, state, subject, given) if state else ()
+                    view.trial.against_infusion(),
+                    against_infusion_at(view, state, subject, given) if state else (),
+                    against_dose(view, given, on=today),
                 ),
                 deviation=check_deviation(deviation),
             )

@@ -24,7 +24,9 @@ class Domain:
 _KEYS = ("STUDYID", "DOMAIN", "USUBJID")
 
 DM = Domain(code="DM", sequence=None, required=(*_KEYS, "ARM", "DMDTC"), used=("AGE", "AGEU", "RFPENDTC"))
-DS = Domain(code="DS", sequence="DSSEQ", required=(*_KEYS, "DSSEQ", "DSDECOD", "DSSTDTC"), used=("DSTERM", "DSCAT"))
+DS = Domain(
+    code="DS", sequence="DSSEQ", required=(*_KEYS, "DSSEQ", "DSDECOD", "DSSTDTC"), used=("DSTERM", "DSCAT", "EPOCH")
+)
 EX = Domain(
     code="EX", sequence="EXSEQ", required=(*_KEYS, "EXSEQ", "EXDOSE", "EXDOSU", "EXSTDTC"), used=("EXENDTC", "EXROUTE")
 )

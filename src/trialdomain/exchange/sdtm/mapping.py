@@ -54,13 +54,19 @@ class Person:
 
     level: int | None
     """The dose level of the planned arm; None for somebody who was not randomized."""
+    became: ImportedScreening | None = None
+    """What the study says became of the screening; None while it says nothing."""
     last_contact: str = ""
     """When participation ended, as the subject's own row has it (RFPENDTC)."""
     zone: ZoneInfo | None = None
     """The site's, by which a time without an offset gets one."""
 
 
+_OTHER_DATES = re.compile(r"[0-9T:Z+-]+/[0-9T:Z+-]+|[0-9-]*--[0-9T:-]*|[0-9-]+T(?:[0-9]{2}|-:[0-9:-]+)")
+"""Dates that SDTM allows and a clinical time cannot hold: intervals, parts left out in between, an hour alone."""
 _NUMBER = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
+_MOST_CHARACTERS = 16
+"""Of a number: 15 digits and a point."""
 _RESULT = re.compile(rf"(?P<comparator>[<>]=?)?\s*(?P<number>{_NUMBER.pattern})")
 
 _SEVERITY = {"MILD": 1, "MODERATE": 2, "SEVERE": 3}
@@ -71,6 +77,7 @@ _RELATEDNESS = {
     "NONE": Relatedness.UNRELATED,
     "": None,
 }
+"""SDTM leaves these words to the sponsor: these are CDISCPILOT01's."""
 _OUTCOME = {
     "RECOVERED/RESOLVED": Outcome.RECOVERED,
     "RECOVERING/RESOLVING": Outcome.RECOVERING,
@@ -80,7 +87,7 @@ _OUTCOME = {
     "UNKNOWN": Outcome.UNKNOWN,
     "": None,
 }
-_FLAG = {"Y": True, "N": False, "": False}
+_FLAG = {"Y": True, "N": False, "U": False, "NA": False, "": False}
 _SERIOUSNESS = {
     "AESDTH": Seriousness.DEATH,
     "AESLIFE": Seriousness.LIFE_THREATENING,
@@ -99,6 +106,7 @@ _WITHDRAWALS = {
     "STUDY TERMINATED BY SPONSOR",
     "WITHDRAWAL BY SUBJECT",
 }
+_CATEGORIES = {"PROTOCOL MILESTONE", "DISPOSITION EVENT", ""}
 _SIGNS = {
     "TEMP": VitalSign.TEMPERATURE,
     "OXYSAT": VitalSign.OXYGEN_SATURATION,
@@ -136,17 +144,22 @@ def _screened(row: Row, person: Person) -> ParticipantFact:
     if row["AGE"] and row["AGEU"] not in {"YEARS", ""}:
         raise ValueError(f"AGEU is {row['AGEU'][:40]!r}: an age is taken in YEARS")
     age = [Finding(name="age", number=Decimal(_whole(row, "AGE")), on=on)] if row["AGE"] else []
-    became = ImportedScreening.SCREEN_FAILURE if person.level is None else ImportedScreening.ENROLLED
-    return Screened(on=on, findings=tuple(age), imported=became)
+    if person.last_contact:
+        _time("RFPENDTC", person.last_contact, person)  # here, where it stands, and not where it is used
+    return Screened(on=on, findings=tuple(age), imported=person.became)
 
 
 def _disposed(row: Row, person: Person) -> ParticipantFact:
     on = _dated(row, "DSSTDTC", person)
     what, term = row["DSDECOD"], row["DSTERM"]
     why = FreeText.of(what if term in {"", what} else f"{what}: {term}")
+    if row["DSCAT"] not in _CATEGORIES or (what == "COMPLETED" and row["EPOCH"] == "SCREENING"):
+        raise NotRecorded(f"there is no fact for {what[:40]!r} in {row['DSCAT'][:40] or row['EPOCH'][:40]!r}")
     match what:
         case "RANDOMIZED":
             return Enrolled(on=on, level=_level(person))
+        case "INFORMED CONSENT OBTAINED":
+            raise NotRecorded("a consent needs the versions of its form and of the protocol, and SDTM has neither")
         case "SCREEN FAILURE":
             return ScreenFailed(on=on, why=why)
         case "COMPLETED":
@@ -172,17 +185,32 @@ def _last_contact(on: ClinicalTime, person: Person) -> ClinicalTime:
 def _infused(row: Row, person: Person) -> ParticipantFact:
     return Infused(
         level=_level(person),
-        dose=Dose(amount=_decimal(row, "EXDOSE"), unit=row["EXDOSU"]),
-        started_at=_dated(row, "EXSTDTC", person),
+        dose=dose_of(row),
+        started_at=_day(row, "EXSTDTC", person),
         ended_at=_dated_or_none(row, "EXENDTC", person),
         route=row["EXROUTE"] or "not stated",
     )
 
 
+def dose_of(row: Row) -> Dose | None:
+    """Read the amount of an administration; a blank one is not known.
+
+    Raises:
+        ValueError: it is no amount with a unit.
+    """
+    if not row["EXDOSE"]:
+        return None
+    return Dose(amount=_decimal(row, "EXDOSE"), unit=row["EXDOSU"])
+
+
 def _adverse_event(row: Row, person: Person) -> ParticipantFact:
+    if not row["AESEV"]:
+        raise NotRecorded("it has no severity (AESEV), so it has no grade")
+    if row["AEREL"] not in _RELATEDNESS:
+        raise NotRecorded(f"the relatedness {row['AEREL'][:40]!r} (AEREL) is not known")
     severity = _one_of(row, "AESEV", _SEVERITY)
     outcome = _one_of(row, "AEOUT", _OUTCOME)
-    related = _one_of(row, "AEREL", _RELATEDNESS)
+    related = _RELATEDNESS[row["AEREL"]]
     criteria = {_SERIOUSNESS[column]: None for column in _SERIOUSNESS if _one_of(row, column, _FLAG)}
     fatal = Seriousness.DEATH in criteria or outcome is Outcome.FATAL
     return AdverseEventReported(
@@ -205,7 +233,7 @@ def _adverse_event(row: Row, person: Person) -> ParticipantFact:
 
 def _laboratory(row: Row, person: Person) -> ParticipantFact:
     found = _RESULT.fullmatch(row["LBORRES"].strip())
-    if found is None:
+    if found is None or len(found["number"]) > _MOST_CHARACTERS:
         raise NotRecorded(f"the result {row['LBORRES'][:40]!r} is no number")
     analyte, unit = row["LBTESTCD"], row["LBORRESU"]
     return LabRecorded(
@@ -274,13 +302,24 @@ def _dated_or_none(row: Row, column: str, person: Person) -> ClinicalTime | None
     return _time(column, row[column], person) if row[column] else None
 
 
+def _day(row: Row, column: str, person: Person) -> ClinicalTime:
+    when = _dated(row, column, person)
+    if when.day is None:
+        raise NotRecorded(f"its date {when} ({column}) names no day")
+    return when
+
+
 def _time(column: str, text: str, person: Person) -> ClinicalTime:
-    """Read a date as it stands; a time without an offset gets the one of the site's zone, where that is known."""
+    """Read a date as it stands; where the site's zone is known, a time is put into it, or gets its offset."""
+    if _OTHER_DATES.fullmatch(text):
+        raise NotRecorded(f"its date {text[:40]!r} ({column}) leaves out what lies between, or is an interval")
     try:
         when = ClinicalTime(text)
+        if person.zone is None:
+            return when
+        return when.at_site(person.zone).in_zone(person.zone)
     except ValueError as error:
         raise ValueError(f"{column}: {error}") from None
-    return when if person.zone is None else when.at_site(person.zone)
 
 
 def _decimal(row: Row, column: str) -> Decimal:

@@ -6,11 +6,13 @@ database of SQLite's own, so that reading them subject by subject needs the memo
 
 import csv
 import json
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from stat import S_ISREG
 from typing import Self, TextIO, TypeAlias
 
 import attrs
@@ -21,8 +23,11 @@ from trialdomain.exchange.sdtm.columns import DOMAINS, Domain
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
+_NO_TEXT = re.compile(r"[\ud800-\udfff]")
+"""What bytes that are no UTF-8 are read as."""
 _LONGEST_LINE = 1024 * 1024
 _BATCH = 5_000
+_BATCH_CHARACTERS = 4 * 1024 * 1024
 
 
 class RowMalformed(InputInvalid):
@@ -88,6 +93,9 @@ class Staging:
             )
             self._read(folder, progress)
             self._check()
+        except sqlite3.Error as error:
+            self._rows.close()
+            raise LogUnusable(f"{folder} cannot be read in: {error}; free space on the disk, and try again") from None
         except BaseException:
             self._rows.close()
             raise
@@ -107,7 +115,9 @@ class Staging:
     def rows(self, subject: str) -> list[Row]:
         """Give the rows of a subject, file by file."""
         found = self._rows.execute(
-            "SELECT domain, line, subject, sequence, cells FROM rows WHERE subject = ? ORDER BY domain, line", [subject]
+            "SELECT domain, line, subject, sequence, cells FROM rows WHERE subject = ?"
+            " ORDER BY domain, CAST(sequence AS INTEGER)",  # whatever the order of the file
+            [subject],
         )
         return [self._row(*values) for values in found.fetchall()]
 
@@ -130,14 +140,17 @@ class Staging:
         for number, domain in enumerate(DOMAINS):
             path = folder / domain.file
             try:
-                with path.open(encoding="utf-8-sig", newline="") as file:
+                with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
                     batch: list[tuple[object, ...]] = []
+                    characters = 0
                     for row in self._checked(domain, file):
-                        batch.append((number, row.line, row.subject, row.sequence, _kept(row)))
-                        if len(batch) == _BATCH:
+                        cells = _kept(row)
+                        characters += len(cells)
+                        batch.append((number, row.line, row.subject, row.sequence, cells))
+                        if len(batch) == _BATCH or characters > _BATCH_CHARACTERS:
                             self._stage(batch)
                             progress("reading", done + file.tell(), total)
-                            batch = []
+                            batch, characters = [], 0
                     self._stage(batch)
             except OSError as error:
                 raise LogUnusable(f"{path} cannot be read: {error.strerror}; check the disk") from None
@@ -165,9 +178,11 @@ class Staging:
             named = dict(zip(columns, cells, strict=True))
             row = Row(domain=domain, line=line, subject=named["USUBJID"], sequence="", cells=named)
             self.study = self.study or row["STUDYID"]
+            if not self.study:
+                raise row.malformed("STUDYID is blank: it names the study")
             for column, expected in (("STUDYID", self.study), ("DOMAIN", domain.code)):
-                if row[column] != expected or not expected:
-                    raise row.malformed(f"{column} is {row[column][:40]!r}, but {expected!r} was expected")
+                if row[column] != expected:
+                    raise row.malformed(f"{column} is {row[column][:40]!r}, but {expected[:40]!r} was expected")
             self.counts[domain.file] += 1
             yield attrs.evolve(row, sequence=_sequence(row))
 
@@ -198,11 +213,14 @@ def _kept(row: Row) -> str:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        status = path.stat()
     except FileNotFoundError:
         raise StudyUnusable(f"there is no {path}: a study has the files {', '.join(d.file for d in DOMAINS)}") from None
     except (OSError, ValueError) as error:
         raise StudyUnusable(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not S_ISREG(status.st_mode):
+        raise StudyUnusable(f"{path} is a folder or a device: a study has files")
+    return status.st_size
 
 
 def _sequence(row: Row) -> str:
@@ -225,8 +243,8 @@ def _records(domain: Domain, file: TextIO) -> Iterator[tuple[int, list[str]]]:
             if cells:
                 yield line, cells
             line = reader.line_num + 1
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise RowMalformed(file=domain.file, line=line, why=f"it is no CSV in UTF-8: {error}") from None
+    except csv.Error as error:
+        raise RowMalformed(file=domain.file, line=line, why=f"it is no CSV: {error}") from None
 
 
 def _lines(domain: Domain, file: TextIO) -> Iterator[str]:
@@ -235,4 +253,6 @@ def _lines(domain: Domain, file: TextIO) -> Iterator[str]:
         number += 1
         if len(line) > _LONGEST_LINE:
             raise RowMalformed(file=domain.file, line=number, why=f"it is longer than {_LONGEST_LINE} characters")
+        if _NO_TEXT.search(line):
+            raise RowMalformed(file=domain.file, line=number, why="it is no text in UTF-8")
         yield line

@@ -1,16 +1,15 @@
 """A study in SDTM files: its arms, the protocol that they amount to, and the facts of each subject."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
 import attrs
 
-from trialdomain.events.participant import ParticipantFact
+from trialdomain.events.participant import ImportedScreening, ParticipantFact
 from trialdomain.exchange.sdtm.columns import DM, DOMAINS, DS, EX, without_field
-from trialdomain.exchange.sdtm.mapping import NotRecorded, Person, fact_of
+from trialdomain.exchange.sdtm.mapping import NotRecorded, Person, dose_of, fact_of
 from trialdomain.exchange.sdtm.staging import Progress, Row, RowMalformed, Staging, StudyUnusable
 from trialdomain.protocol.endpoint_rules import Anchor, EndpointRules
 from trialdomain.protocol.trial_protocol import DoseLevel, TallyBy, TrialProtocol
@@ -20,6 +19,7 @@ from trialdomain.values.ids import CodeInvalid, check_id
 __all__ = ["Progress", "RowMalformed", "RowRead", "Study", "StudyUnusable"]
 
 _RANDOMIZED = "RANDOMIZED"
+_SCREEN_FAILURE = "SCREEN FAILURE"
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +82,10 @@ class Study:
         Raises:
             ProtocolInvalid: the study's name is no code, or the zone is unknown.
         """
+        try:
+            check_id("trial", self.name)
+        except CodeInvalid as error:
+            raise StudyUnusable(f"STUDYID names the trial, but {error}; or give a protocol with a code") from None
         return TrialProtocol(
             trial=self.name,
             title=f"{self.name}, imported from SDTM",
@@ -125,9 +129,13 @@ class Study:
             check_id("subject", own.subject)
         except CodeInvalid as error:
             raise own.malformed(str(error)) from None
-        randomized = any(row.domain is DS and row["DSDECOD"] == _RANDOMIZED for row in rows)
-        level = self.arms[own["ARM"]].level if randomized else None
-        return Person(level=level, last_contact=own["RFPENDTC"], zone=zone)
+        decodes = {row["DSDECOD"] for row in rows if row.domain is DS}
+        if _RANDOMIZED in decodes:
+            level, became = self.arms[own["ARM"]].level, ImportedScreening.ENROLLED
+            return Person(level=level, became=became, last_contact=own["RFPENDTC"], zone=zone)
+        failed = _SCREEN_FAILURE in {*decodes, own["ARM"].upper()}
+        became_of = ImportedScreening.SCREEN_FAILURE if failed else None
+        return Person(level=None, became=became_of, last_contact=own["RFPENDTC"], zone=zone)
 
 
 @attrs.frozen(kw_only=True)
@@ -140,27 +148,14 @@ class Arm:
 
 def _arms(staging: Staging) -> dict[str, Arm]:
     """Put the planned arms in the order of their doses; an arm's dose is the highest that anybody of it received."""
-    randomized = {row.subject for row in staging.of_kind(DS) if row["DSDECOD"] == _RANDOMIZED}
-    arm_of = {row.subject: row["ARM"] for row in staging.of_kind(DM) if row.subject in randomized}
-    doses: dict[str, Dose] = {}
-    for row in staging.of_kind(EX):
-        arm, given = arm_of.get(row.subject), _dose(row)
-        if arm is None:
-            raise row.malformed(
-                "a dose was given to a subject who was not randomized, so there is no arm to count it at"
-            )
-        known = doses.setdefault(arm, given)
-        if given.unit != known.unit:
-            raise row.malformed(f"arm {arm[:40]!r} received doses in {known.unit} and in {given.unit}")
-        if given.amount > known.amount:
-            doses[arm] = given
-    untreated = sorted(set(arm_of.values()) - set(doses))
+    planned = _planned(staging)
+    doses = _highest_doses(staging, planned)
+    untreated = sorted(set(planned.values()) - set(doses))
     if untreated:
         raise StudyUnusable(
             f"nobody of arm {', '.join(untreated)} received a dose, so it has no place among the levels"
         )
-    amounts = [dose.amount for dose in doses.values()]
-    if len(set(amounts)) < len(amounts):
+    if len({dose.amount for dose in doses.values()}) < len(doses):
         raise StudyUnusable(f"arms {', '.join(sorted(doses))} have one dose in common, so the levels have no order")
     if not doses:
         raise StudyUnusable(f"{DS.file} randomizes nobody: without arms there are no dose levels")
@@ -168,11 +163,39 @@ def _arms(staging: Staging) -> dict[str, Arm]:
     return {arm: Arm(level=level, dose=dose) for level, (arm, dose) in enumerate(ordered, start=1)}
 
 
-def _dose(row: Row) -> Dose:
+def _planned(staging: Staging) -> dict[str, str]:
+    """Give the planned arm of everybody who was randomized."""
+    randomized = {row.subject for row in staging.of_kind(DS) if row["DSDECOD"] == _RANDOMIZED}
+    planned = {}
+    for row in staging.of_kind(DM):
+        if row.subject in randomized:
+            if not row["ARM"]:
+                raise row.malformed("ARM is blank, but the subject was randomized")
+            planned[row.subject] = row["ARM"]
+    return planned
+
+
+def _highest_doses(staging: Staging, planned: Mapping[str, str]) -> dict[str, Dose]:
+    doses: dict[str, Dose] = {}
+    for row in staging.of_kind(EX):
+        arm, given = planned.get(row.subject), _dose(row)
+        if arm is None:
+            raise row.malformed("a dose was given to a subject who was not randomized: there is no arm to count it at")
+        if given is None:
+            continue
+        known = doses.setdefault(arm, given)
+        if given.unit != known.unit:
+            raise row.malformed(f"arm {arm[:40]!r} received doses in {known.unit} and in {given.unit}")
+        if given.amount > known.amount:
+            doses[arm] = given
+    return doses
+
+
+def _dose(row: Row) -> Dose | None:
     try:
-        return Dose(amount=Decimal(row["EXDOSE"]), unit=row["EXDOSU"])
-    except (ValueError, ArithmeticError) as error:
-        raise row.malformed(f"EXDOSE {row['EXDOSE'][:40]!r} {row['EXDOSU'][:40]!r} is no dose: {error}") from None
+        return dose_of(row)
+    except ValueError as error:
+        raise row.malformed(f"it has no dose: {error}") from None
 
 
 def _read(row: Row, person: Person) -> RowRead:
