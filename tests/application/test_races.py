@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from time import monotonic
 
 import attrs
 import pytest
@@ -23,6 +24,8 @@ from trialdomain.aggregates.trial import RecruitmentIsSuspended
 from trialdomain.application.desk import Desk
 
 ROUNDS = 200
+_HEAD_START = 0.005
+"""Seconds in which both processes hear when to begin."""
 NOW = datetime(2026, 3, 16, 6, tzinfo=UTC)  # day 14
 
 
@@ -56,7 +59,9 @@ def act_when_told(path: str, pipe: Connection) -> None:
             trial, act = told
             desk = trials.trial(trial).acting(INVESTIGATOR)
             pipe.send("ready")
-            pipe.recv()
+            start = pipe.recv()
+            while monotonic() < start:
+                pass  # both are awake when it comes
             try:
                 ACTS[act](desk)
             except TrialError as error:
@@ -82,8 +87,9 @@ class Racers:
         for pipe, act in zip(self.pipes, acts, strict=True):
             pipe.send((trial, act.__name__))
         assert [pipe.recv() for pipe in self.pipes] == ["ready", "ready"]
+        start = monotonic() + _HEAD_START
         for pipe in self.pipes:
-            pipe.send("go")
+            pipe.send(start)
         return {act.__name__: str(pipe.recv()) for act, pipe in zip(acts, self.pipes, strict=True)}
 
     def stop(self) -> None:
