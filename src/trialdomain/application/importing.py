@@ -1,41 +1,25 @@
-"""Bringing in a trial that was recorded elsewhere: what happened is recorded, nothing is decided.
-
-Each row of the source is one command, named after it, with the row as its source. A rule of conduct that a fact breaks
-does not keep it out: the entry says so, as a deviation. Where the protocol has a DLT rule, cohorts learn what follows,
-as they always do; but no level is closed and no decision recorded, for nobody took one here.
-"""
+"""Bringing in a trial that was recorded elsewhere: each row is one command, named after it, with the row as source."""
 
 import errno
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import attrs
 
-from trialdomain.aggregates.cohort import Cohort
-from trialdomain.aggregates.participant import Participant
+from trialdomain.application.batch import Batch, Happened
 from trialdomain.application.conduct import Clock, InTheFuture, User, refuse_future
-from trialdomain.application.questions import against_amount, against_number, against_stagger
-from trialdomain.application.settlement import may_change_counts, member_now
-from trialdomain.application.trials import Trials
-from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
-from trialdomain.events.participant import Enrolled, Infused, LabRecorded, ParticipantFact
-from trialdomain.events.recorded import Draft, EntryRef, Meta, Recorded, Source
+from trialdomain.errors import InputInvalid, LogUnusable
+from trialdomain.events.participant import ParticipantFact
+from trialdomain.events.recorded import Source
 from trialdomain.exchange.sdtm.study import Progress, RowRead, Study
 from trialdomain.exchange.sdtm.unrecorded import Unrecorded
-from trialdomain.projections.casebook import Case, Casebook, by_stream, case_of, read_casebook
-from trialdomain.projections.dlt_counts import member_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.codec import fingerprint, utc
-from trialdomain.storage.mapper import StoredEvent, stored_of
-from trialdomain.storage.sqlite import MEMORY, Command, SQLiteRecorder
-from trialdomain.values.ids import cohort_stream, level_of, participant_stream
+from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.values.role import Role
 
 SYSTEM = "SDTM"
@@ -195,19 +179,9 @@ class _Importer:
     """One import on its way into a log that nobody else has."""
 
     def __init__(self, study: Study, protocol: TrialProtocol, log: Path, by: User, clock: Clock) -> None:
-        self._study, self._protocol, self._user = study, protocol, by
+        self._study, self._protocol = study, protocol
         self._recorder = SQLiteRecorder(log)
-        self._desk = Trials(self._recorder, clock=clock)
-        self._trial = protocol.trial
-        self._versions: Counter[str] = Counter()
-        self._position = 0
-        self._cohorts = {level.level: Cohort(level.level) for level in protocol.levels}
-        self._clock, self._recorded_at = clock, utc(clock())
-        zone = ZoneInfo(protocol.zone) if protocol.zone else UTC
-        self._today = self._recorded_at.astimezone(zone).date()
-        self._deviations: Counter[str] = Counter()
-        self._infused: dict[int, list[date]] = {}
-        """By level: the days on which somebody was infused for the first time."""
+        self._batch = Batch(self._recorder, protocol, by=by, clock=clock, how="imported")
 
     def run(self, unrecorded: Unrecorded, progress: Progress) -> Imported:
         """Record every subject, and say what became of every row."""
@@ -215,9 +189,8 @@ class _Importer:
         reasons: Counter[str] = Counter()
         done, total = 0, sum(self._study.counts.values())
         try:
-            book = self._register()
             for subject, rows in self._study.subjects(zone=self._protocol.zone):
-                self._recorder.append_commands(self._trial, list(self._record(subject, rows, book)))
+                self._batch.add(subject, [self._happened(one, one.fact) for one in rows if one.fact is not None])
                 for one in rows:
                     if one.fact is None:
                         reasons[one.reason] += 1
@@ -229,9 +202,9 @@ class _Importer:
         finally:
             self._recorder.close()
         return Imported(
-            trial=self._trial,
+            trial=self._protocol.trial,
             log=Path(),
-            entries=self._position,
+            entries=self._batch.position,
             files=tuple(
                 FileImported(
                     file=file,
@@ -244,126 +217,14 @@ class _Importer:
             ),
             unrecorded=None,
             reasons=dict(reasons.most_common()),
-            deviations=dict(self._deviations.most_common()),
+            deviations=dict(self._batch.deviations.most_common()),
         )
 
-    def _register(self) -> Casebook:
-        """Register the trial, and give the book of what every case is judged by."""
-        handle = self._desk.register(self._protocol, by=self._user)
-        entries = list(handle.history().entries())
-        for entry in entries:
-            self._take(entry)
-        return read_casebook(lambda: by_stream(entries), on=self._today)
-
-    def _take(self, entry: Recorded[Any]) -> None:
-        self._versions[entry.stream] = entry.version
-        self._position = max(self._position, entry.position)
-        if (level := level_of(entry.stream)) is not None:
-            self._cohorts[level].apply(entry)
-
-    def _record(
-        self, subject: str, rows: Sequence[RowRead], book: Casebook
-    ) -> Iterator[tuple[Command, Sequence[StoredEvent]]]:
-        """Make a command of each row that has a fact, with what the cohorts learn from it."""
-        participant = Participant(subject, self._protocol)
-        stream = participant_stream(self._trial, subject)
-        settling = self._settling(rows)
-        entries: list[Recorded[Any]] = []
-        for number, one in enumerate(rows):
-            if one.fact is None:
-                continue
-            try:
-                refuse_future(one.fact, self._today)
-            except InTheFuture as error:
-                raise one.row.malformed(str(error)) from None
-            deviation = self._deviation(participant, one.fact)
-            source = Source(system=SYSTEM, record=one.row.record)
-            drafts: list[Draft[Any]] = [Draft(stream=stream, fact=one.fact, deviation=deviation, source=source)]
-            self._recorded_at = max(self._recorded_at, utc(self._clock()))
-            entries.append(self._placed(drafts[0], command=one.row.record))
-            participant.apply(entries[-1])
-            if number in settling:
-                case = case_of(stream, entries, on=self._today)
-                drafts += self._learned(case, book, caused_by=entries[-1].ref)
-            placed = [entries[-1], *(self._placed(draft, command=one.row.record) for draft in drafts[1:])]
-            sealed = [
-                attrs.evolve(entry, meta=attrs.evolve(entry.meta, part=part, parts=len(placed)))
-                for part, entry in enumerate(placed, start=1)
-            ]
-            for entry in placed[1:]:
-                self._cohorts[level_of(entry.stream) or 0].apply(entry)
-            request = fingerprint("import-sdtm", self._user.id, one.fact)
-            yield (
-                Command(id=one.row.record, request=request),
-                [stored_of(entry.stream, entry.version, entry.fact, entry.meta) for entry in sealed],
-            )
-
-    def _settling(self, rows: Sequence[RowRead]) -> set[int]:
-        """Say after which rows cohorts may have to learn something; of laboratory results, after the last."""
-        if self._protocol.dlt is None:
-            return set()
-        facts = [(number, one.fact) for number, one in enumerate(rows) if one.fact is not None]
-        may = [(number, fact) for number, fact in facts if may_change_counts([fact], [self._protocol])]
-        labs = [number for number, fact in may if isinstance(fact, LabRecorded)]
-        return {number for number, _ in may} - set(labs[:-1])
-
-    def _deviation(self, participant: Participant, fact: ParticipantFact) -> str | None:
-        """Say which rules of conduct a fact breaks, and count them."""
-        breaches = [*participant.against(fact), *self._against(participant, fact)]
-        self._deviations.update(type(breach).__name__ for breach in breaches)
-        return f"as imported: {'; '.join(map(str, breaches))}" if breaches else None
-
-    def _against(self, participant: Participant, fact: ParticipantFact) -> Iterator[CommandRefused]:
-        """Yield the rules of the trial that a fact breaks, as far as the subjects that were read before tell.
-
-        What the design would have said on that day is not asked: nobody can have decided by it.
-        """
-        match fact:
-            case Enrolled(level=level) if self._protocol.design is not None:
-                yield from self._cohorts[level].against_filling()
-            case Infused():
-                yield from against_amount(fact, self._protocol)
-                if participant.infusion is None:
-                    days = self._infused.setdefault(fact.level, [])
-                    yield from against_stagger(fact, days, self._protocol)
-                    yield from against_number(sum(map(len, self._infused.values())), self._protocol)
-                    days.append(fact.started_at.first)
-            case _:
-                pass
-
-    def _learned(self, case: Case, book: Casebook, *, caused_by: EntryRef) -> list[Draft[Any]]:
-        member = member_of(case, book, on=self._today)
-        return [
-            Draft(stream=cohort_stream(self._trial, level), fact=fact, caused_by=caused_by)
-            for level, cohort in self._cohorts.items()
-            for fact in cohort.settle(
-                {member.subject: member_now(member)} if member is not None and member.level == level else {},
-                about=[case.subject],
-                gone={},
-                closed=False,
-                final=False,
-            )
-        ]
-
-    def _placed(self, draft: Draft[Any], *, command: str) -> Recorded[Any]:
-        """Give a draft the next place in its stream and its trial."""
-        self._position += 1
-        self._versions[draft.stream] += 1
-        meta = Meta(
-            recorded_at=self._recorded_at,
-            user=self._user.id,
-            command=command,
-            part=1,
-            parts=1,
-            caused_by=draft.caused_by,
-            deviation=draft.deviation,
-            source=draft.source,
-        )
-        return Recorded(
-            trial=self._trial,
-            position=self._position,
-            stream=draft.stream,
-            version=self._versions[draft.stream],
-            meta=meta,
-            fact=draft.fact,
-        )
+    def _happened(self, one: RowRead, fact: ParticipantFact) -> Happened:
+        """Make a command of a row, named after it."""
+        try:
+            refuse_future(fact, self._batch.today)
+        except InTheFuture as error:
+            raise one.row.malformed(str(error)) from None
+        source = Source(system=SYSTEM, record=one.row.record)
+        return Happened(command=one.row.record, facts=[fact], source=source)

@@ -1,0 +1,175 @@
+"""Recording what has happened already, one participant after another, into a log that nobody else has.
+
+Nothing is decided. A rule of conduct that a fact breaks does not keep it out: the entry says so, as a deviation. Where
+the protocol has a DLT rule, cohorts learn what follows, as they always do; but no level is closed, for nobody took a
+decision. All commands of a participant are appended in one transaction, and memory follows one participant.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from trialdomain.aggregates.cohort import Cohort
+from trialdomain.aggregates.participant import Participant
+from trialdomain.application.conduct import Clock, User
+from trialdomain.application.questions import against_amount, against_number, against_stagger
+from trialdomain.application.settlement import may_change_counts, member_now
+from trialdomain.application.trials import Trials
+from trialdomain.errors import CommandRefused
+from trialdomain.events.participant import Enrolled, Infused, LabRecorded, ParticipantFact
+from trialdomain.events.recorded import Draft, EntryRef, Meta, Recorded, Source
+from trialdomain.projections.casebook import Case, by_stream, case_of, read_casebook
+from trialdomain.projections.dlt_counts import member_of
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.storage.codec import fingerprint, utc
+from trialdomain.storage.mapper import StoredEvent, stored_of
+from trialdomain.storage.sqlite import Command, SQLiteRecorder
+from trialdomain.values.ids import cohort_stream, level_of, participant_stream
+
+
+@attrs.frozen(kw_only=True)
+class Happened:
+    """What one command records of a participant."""
+
+    command: str
+    facts: Sequence[ParticipantFact]
+    source: Source | None = None
+
+
+class Batch:
+    """A trial on its way into a log, which registers it first.
+
+    Args:
+        recorder: the log.
+        protocol: the trial's.
+        by: who records.
+        clock: gives the time that entries are recorded at.
+        how: how it came here, in one word, such as "imported".
+    """
+
+    def __init__(self, recorder: SQLiteRecorder, protocol: TrialProtocol, *, by: User, clock: Clock, how: str) -> None:
+        self._recorder, self._protocol, self._user, self._clock, self._how = recorder, protocol, by, clock, how
+        self._trial = protocol.trial
+        self._versions: Counter[str] = Counter()
+        self._cohorts = {level.level: Cohort(level.level) for level in protocol.levels}
+        self._recorded_at = utc(clock())
+        self._infused: dict[int, list[date]] = {}
+        """By level: the days on which somebody was infused for the first time."""
+        self.position = 0
+        """Of the last entry."""
+        self.deviations: Counter[str] = Counter()
+        """The rules of conduct that entries break, by the names of their errors."""
+        zone = ZoneInfo(protocol.zone) if protocol.zone else UTC
+        self.today = self._recorded_at.astimezone(zone).date()
+        """At the site."""
+        handle = Trials(recorder, clock=clock).register(protocol, by=by)
+        entries: list[Recorded[Any]] = list(handle.history().entries())
+        for entry in entries:
+            self._versions[entry.stream] = entry.version
+            self.position = max(self.position, entry.position)
+            if (level := level_of(entry.stream)) is not None:
+                self._cohorts[level].apply(entry)
+        self._book = read_casebook(lambda: by_stream(entries), on=self.today)
+
+    def add(self, subject: str, commands: Sequence[Happened]) -> None:
+        """Record everything about one participant, once."""
+        self._recorder.append_commands(self._trial, list(self._commands(subject, commands)))
+
+    def _commands(self, subject: str, commands: Sequence[Happened]) -> Iterator[tuple[Command, list[StoredEvent]]]:
+        participant = Participant(subject, self._protocol)
+        stream = participant_stream(self._trial, subject)
+        settling = self._settling(commands)
+        entries: list[Recorded[Any]] = []
+        for number, one in enumerate(commands):
+            self._recorded_at = max(self._recorded_at, utc(self._clock()))
+            recorded: list[Recorded[Any]] = []
+            for fact in one.facts:
+                draft = Draft(stream=stream, fact=fact, deviation=self._deviation(participant, fact), source=one.source)
+                recorded.append(self._placed(draft, one, part=len(recorded) + 1))
+                participant.apply(recorded[-1])
+            entries += recorded
+            if number in settling:
+                case = case_of(stream, entries, on=self.today)
+                for draft in self._learned(case, caused_by=recorded[0].ref):
+                    recorded.append(self._placed(draft, one, part=len(recorded) + 1))
+                    self._cohorts[level_of(draft.stream) or 0].apply(recorded[-1])
+            if len(recorded) > len(one.facts):
+                whole = len(recorded)
+                recorded = [attrs.evolve(e, meta=attrs.evolve(e.meta, parts=whole)) for e in recorded]
+            command = Command(id=one.command, request=fingerprint(self._how, self._user.id, one.facts))
+            yield command, [stored_of(entry.stream, entry.version, entry.fact, entry.meta) for entry in recorded]
+
+    def _settling(self, commands: Sequence[Happened]) -> set[int]:
+        """Say after which commands cohorts may have to learn something; of laboratory results, after the last."""
+        if self._protocol.dlt is None:
+            return set()
+        may = [number for number, one in enumerate(commands) if may_change_counts(one.facts, [self._protocol])]
+        labs = [number for number in may if all(isinstance(fact, LabRecorded) for fact in commands[number].facts)]
+        return set(may) - set(labs[:-1])
+
+    def _deviation(self, participant: Participant, fact: ParticipantFact) -> str | None:
+        """Say which rules of conduct a fact breaks, and count them."""
+        breaches = [*participant.against(fact), *self._against(participant, fact)]
+        if not breaches:
+            return None
+        self.deviations.update(type(breach).__name__ for breach in breaches)
+        return f"as {self._how}: {'; '.join(map(str, breaches))}"
+
+    def _against(self, participant: Participant, fact: ParticipantFact) -> Iterator[CommandRefused]:
+        """Yield the rules of the trial that a fact breaks, as far as the participants before tell.
+
+        What the design would have said on that day is not asked: nobody can have decided by it.
+        """
+        match fact:
+            case Enrolled(level=level) if self._protocol.design is not None:
+                yield from self._cohorts[level].against_filling()
+            case Infused():
+                yield from against_amount(fact, self._protocol)
+                if participant.infusion is None:
+                    days = self._infused.setdefault(fact.level, [])
+                    yield from against_stagger(fact, days, self._protocol)
+                    yield from against_number(sum(map(len, self._infused.values())), self._protocol)
+                    days.append(fact.started_at.first)
+            case _:
+                pass
+
+    def _learned(self, case: Case, *, caused_by: EntryRef) -> list[Draft[Any]]:
+        member = member_of(case, self._book, on=self.today)
+        return [
+            Draft(stream=cohort_stream(self._trial, level), fact=fact, caused_by=caused_by)
+            for level, cohort in self._cohorts.items()
+            for fact in cohort.settle(
+                {member.subject: member_now(member)} if member is not None and member.level == level else {},
+                about=[case.subject],
+                gone={},
+                closed=False,
+                final=False,
+            )
+        ]
+
+    def _placed(self, draft: Draft[Any], command: Happened, *, part: int) -> Recorded[Any]:
+        """Give a draft the next place in its stream and its trial."""
+        self.position += 1
+        self._versions[draft.stream] += 1
+        meta = Meta(
+            recorded_at=self._recorded_at,
+            user=self._user.id,
+            command=command.command,
+            part=part,
+            parts=len(command.facts),
+            caused_by=draft.caused_by,
+            deviation=draft.deviation,
+            source=draft.source,
+        )
+        return Recorded(
+            trial=self._trial,
+            position=self.position,
+            stream=draft.stream,
+            version=self._versions[draft.stream],
+            meta=meta,
+            fact=draft.fact,
+        )
