@@ -9,6 +9,7 @@ from trialdomain.cli.demo import add_demo
 from trialdomain.cli.import_sdtm import add_import_sdtm
 from trialdomain.cli.log import add_export, add_replay
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.simulate import add_simulate
 from trialdomain.errors import TrialError
 from trialdomain.version import __version__
 
@@ -43,7 +44,7 @@ def _parser() -> Parser:
     parser = Parser(prog="trialdomain", description="Dose-escalation trials as events, and every answer about them.")
     parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_demo, add_replay, add_decide, add_export, add_import_sdtm):
+    for add in (add_demo, add_simulate, add_replay, add_decide, add_export, add_import_sdtm):
         add(commands)
     return parser
 

@@ -86,13 +86,6 @@ def test_windows_for_another_day(log: Path) -> None:
     assert answer["dlt"]["levels"][0]["pending"] == 2
 
 
-def test_a_demo_says_that_its_data_are_simulated() -> None:
-    done = run("demo")
-    assert done.returncode == 0
-    assert done.stdout.startswith(b"Simulated data")
-    assert b"Next:" in done.stdout
-
-
 def test_an_export_writes_over_nothing(log: Path, exported: Path) -> None:
     before = exported.read_bytes()
     done = run("export", log, exported)

@@ -8,7 +8,6 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import date
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +18,7 @@ from eventsourcing.persistence import StoredEvent
 
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
 from trialdomain.exchange.jsonl import LeafDiffers, LineCorrupt, read_jsonl, write_jsonl
-from trialdomain.simulate import simulated_trial
+from trialdomain.simulate.trials import simulated_trial
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 
 Damage: TypeAlias = Callable[[list[bytes]], list[bytes]]
@@ -185,8 +184,8 @@ class TestReading:
         assert written(recorder, "T1") == file.read_bytes()
 
     def test_a_simulated_trial_is_the_same_after_export_reading_and_export(self, tmp_path: Path) -> None:
-        with simulated_trial(f"sqlite:///{tmp_path / 'log.db'}", first=date(2026, 3, 2)) as (trial, _):
-            name = trial.trial
+        with simulated_trial(f"sqlite:///{tmp_path / 'log.db'}", seed=29) as done:
+            name = done.trial.trial
         recorder, copy = SQLiteRecorder(tmp_path / "log.db", readonly=True), SQLiteRecorder(tmp_path / "copy.db")
         (tmp_path / "trial.jsonl").write_bytes(written(recorder, name))
         read_jsonl(tmp_path / "trial.jsonl", copy)

@@ -2,33 +2,39 @@
 
 Nothing is decided. A rule of conduct that a fact breaks does not keep it out: the entry says so, as a deviation. Where
 the protocol has a DLT rule, cohorts learn what follows, as they always do; but no level is closed, for nobody took a
-decision. All commands of a participant are appended in one transaction, and memory follows one participant.
+decision. Memory follows one participant, and what waits for one transaction.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import attrs
 
 from trialdomain.aggregates.cohort import Cohort
-from trialdomain.aggregates.participant import Participant
+from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.application.conduct import Clock, User
 from trialdomain.application.questions import against_amount, against_number, against_stagger
 from trialdomain.application.settlement import may_change_counts, member_now
 from trialdomain.application.trials import Trials
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Enrolled, Infused, LabRecorded, ParticipantFact
-from trialdomain.events.recorded import Draft, EntryRef, Meta, Recorded, Source
+from trialdomain.events.recorded import EntryRef, Meta, Recorded, Source
 from trialdomain.projections.casebook import Case, by_stream, case_of, read_casebook
 from trialdomain.projections.dlt_counts import member_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.codec import fingerprint, utc
+from trialdomain.storage.codec import utc
 from trialdomain.storage.mapper import StoredEvent, stored_of
 from trialdomain.storage.sqlite import Command, SQLiteRecorder
 from trialdomain.values.ids import cohort_stream, level_of, participant_stream
+
+_REGISTRATION = "register"
+"""The id of the first command: what is recorded is the same each time."""
+_ENTRIES_AT_ONCE = 2_000
+"""Appended in one transaction: each waits for the disk once."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,8 +63,11 @@ class Batch:
         self._versions: Counter[str] = Counter()
         self._cohorts = {level.level: Cohort(level.level) for level in protocol.levels}
         self._recorded_at = utc(clock())
+        lasting = protocol.dlt is not None and protocol.dlt.cytopenia is not None
+        self._uncounted = {kind for kind in PASSED_OVER if not (lasting and kind is LabRecorded)}
         self._infused: dict[int, list[date]] = {}
         """By level: the days on which somebody was infused for the first time."""
+        self._pending: list[tuple[Command, Sequence[StoredEvent]]] = []
         self.position = 0
         """Of the last entry."""
         self.deviations: Counter[str] = Counter()
@@ -66,42 +75,54 @@ class Batch:
         zone = ZoneInfo(protocol.zone) if protocol.zone else UTC
         self.today = self._recorded_at.astimezone(zone).date()
         """At the site."""
-        handle = Trials(recorder, clock=clock).register(protocol, by=by)
+        handle = Trials(recorder, clock=clock, new_id=lambda: _REGISTRATION).register(protocol, by=by)
         entries: list[Recorded[Any]] = list(handle.history().entries())
         for entry in entries:
             self._versions[entry.stream] = entry.version
             self.position = max(self.position, entry.position)
             if (level := level_of(entry.stream)) is not None:
                 self._cohorts[level].apply(entry)
+        self._appended = self.position
         self._book = read_casebook(lambda: by_stream(entries), on=self.today)
 
     def add(self, subject: str, commands: Sequence[Happened]) -> None:
-        """Record everything about one participant, once."""
-        self._recorder.append_commands(self._trial, list(self._commands(subject, commands)))
+        """Record everything about one participant, once; it is in the log after ``finish`` at the latest."""
+        self._pending += self._commands(subject, commands)
+        if self.position - self._appended >= _ENTRIES_AT_ONCE:
+            self.finish()
+
+    def finish(self) -> None:
+        """Append what was added and is not in the log yet."""
+        self._appended = self._recorder.append_commands(self._trial, self._pending)
+        self._pending = []
 
     def _commands(self, subject: str, commands: Sequence[Happened]) -> Iterator[tuple[Command, list[StoredEvent]]]:
         participant = Participant(subject, self._protocol)
         stream = participant_stream(self._trial, subject)
         settling = self._settling(commands)
-        entries: list[Recorded[Any]] = []
+        counted: list[Recorded[Any]] = []
         for number, one in enumerate(commands):
             self._recorded_at = max(self._recorded_at, utc(self._clock()))
             recorded: list[Recorded[Any]] = []
             for fact in one.facts:
-                draft = Draft(stream=stream, fact=fact, deviation=self._deviation(participant, fact), source=one.source)
-                recorded.append(self._placed(draft, one, part=len(recorded) + 1))
-                participant.apply(recorded[-1])
-            entries += recorded
+                entry = self._placed(stream, fact, one, part=len(recorded) + 1)
+                if type(fact) not in PASSED_OVER or participant.died_on is not None:
+                    deviation = self._deviation(participant, fact)
+                    if deviation is not None:
+                        entry = attrs.evolve(entry, meta=attrs.evolve(entry.meta, deviation=deviation))
+                    participant.apply(entry)
+                recorded.append(entry)
+                if type(fact) not in self._uncounted:
+                    counted.append(entry)
             if number in settling:
-                case = case_of(stream, entries, on=self.today)
-                for draft in self._learned(case, caused_by=recorded[0].ref):
-                    recorded.append(self._placed(draft, one, part=len(recorded) + 1))
-                    self._cohorts[level_of(draft.stream) or 0].apply(recorded[-1])
+                case = case_of(stream, counted, on=self.today)
+                recorded += self._learned(case, one, after=recorded)
             if len(recorded) > len(one.facts):
                 whole = len(recorded)
                 recorded = [attrs.evolve(e, meta=attrs.evolve(e.meta, parts=whole)) for e in recorded]
-            command = Command(id=one.command, request=fingerprint(self._how, self._user.id, one.facts))
-            yield command, [stored_of(entry.stream, entry.version, entry.fact, entry.meta) for entry in recorded]
+            stored = [stored_of(e.stream, e.version, e.fact, e.meta, made_here=True) for e in recorded]
+            request = sha256(b"".join(event.state for event in stored)).digest()
+            yield Command(id=one.command, request=request), stored
 
     def _settling(self, commands: Sequence[Happened]) -> set[int]:
         """Say after which commands cohorts may have to learn something; of laboratory results, after the last."""
@@ -137,39 +158,51 @@ class Batch:
             case _:
                 pass
 
-    def _learned(self, case: Case, *, caused_by: EntryRef) -> list[Draft[Any]]:
+    def _learned(self, case: Case, one: Happened, *, after: Sequence[Recorded[Any]]) -> list[Recorded[Any]]:
+        """Tell the cohorts what a command has changed."""
         member = member_of(case, self._book, on=self.today)
-        return [
-            Draft(stream=cohort_stream(self._trial, level), fact=fact, caused_by=caused_by)
-            for level, cohort in self._cohorts.items()
-            for fact in cohort.settle(
+        learned: list[Recorded[Any]] = []
+        for level, cohort in self._cohorts.items():
+            facts = cohort.settle(
                 {member.subject: member_now(member)} if member is not None and member.level == level else {},
                 about=[case.subject],
                 gone={},
                 closed=False,
                 final=False,
             )
-        ]
+            for fact in facts:
+                part = len(after) + len(learned) + 1
+                stream = cohort_stream(self._trial, level)
+                learned.append(self._placed(stream, fact, one, part=part, caused_by=after[0].ref))
+                cohort.apply(learned[-1])
+        return learned
 
-    def _placed(self, draft: Draft[Any], command: Happened, *, part: int) -> Recorded[Any]:
-        """Give a draft the next place in its stream and its trial."""
+    def _placed(
+        self,
+        stream: str,
+        fact: Any,  # noqa: ANN401 - of a participant or a cohort
+        command: Happened,
+        *,
+        part: int,
+        caused_by: EntryRef | None = None,
+    ) -> Recorded[Any]:
+        """Give a fact the next place in its stream and its trial."""
         self.position += 1
-        self._versions[draft.stream] += 1
+        self._versions[stream] += 1
         meta = Meta(
             recorded_at=self._recorded_at,
             user=self._user.id,
             command=command.command,
             part=part,
             parts=len(command.facts),
-            caused_by=draft.caused_by,
-            deviation=draft.deviation,
-            source=draft.source,
+            caused_by=caused_by,
+            source=command.source if caused_by is None else None,
         )
         return Recorded(
             trial=self._trial,
             position=self.position,
-            stream=draft.stream,
-            version=self._versions[draft.stream],
+            stream=stream,
+            version=self._versions[stream],
             meta=meta,
-            fact=draft.fact,
+            fact=fact,
         )

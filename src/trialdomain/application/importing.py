@@ -1,31 +1,26 @@
 """Bringing in a trial that was recorded elsewhere: each row is one command, named after it, with the row as source."""
 
-import errno
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import attrs
 
 from trialdomain.application.batch import Batch, Happened
 from trialdomain.application.conduct import Clock, InTheFuture, User, refuse_future
-from trialdomain.errors import InputInvalid, LogUnusable
+from trialdomain.application.new_log import folder_beside, give_name, refuse_existing
+from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Source
 from trialdomain.exchange.sdtm.study import Progress, RowRead, Study
 from trialdomain.exchange.sdtm.unrecorded import Unrecorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.values.role import Role
 
 SYSTEM = "SDTM"
 """The source of every imported entry; its record is the domain, the subject and the number of a row."""
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-"""What file systems say that have no links."""
 IMPORTER = User(id="import-sdtm", name="trialdomain import-sdtm", role=Role.SOFTWARE, organization="trialdomain")
 """Who imports, where nobody is named."""
 
@@ -105,55 +100,21 @@ def import_sdtm(
         LogUnusable: the log exists, or cannot be made.
     """
     target = Path(log)
-    if not target.name or "\0" in str(target) or target.name == MEMORY:
-        raise LogUnusable(f"{str(log)!r} cannot be a log: name a file")
-    listing = target.with_name(f"{target.name}.unrecorded.csv")
-    journals = [target.with_name(f"{target.name}-{what}") for what in ("wal", "shm", "journal")]
-    for path in (target, listing, *journals):  # SQLite would take a journal that is left over for the log's own
-        if os.path.lexists(path):
-            raise LogUnusable(f"{path} exists already: it was left as it is; remove it, or choose another name")
-    with _beside(target) as folder_beside, Study(Path(folder), progress=progress) as study:
-        made = folder_beside / "log"
-        with Unrecorded(folder_beside / "unrecorded.csv") as unrecorded:
+    listing = target.parent / f"{target.name}.unrecorded.csv"
+    refuse_existing(target, beside=[listing])
+    with folder_beside(target) as beside, Study(Path(folder), progress=progress) as study:
+        made = beside / "log"
+        with Unrecorded(beside / "unrecorded.csv") as unrecorded:
             importer = _Importer(study, _fitting(study, protocol, zone), made, by, clock)
             imported = importer.run(unrecorded, progress)
         if unrecorded.rows:
-            _name(unrecorded.path, listing)
+            give_name(unrecorded.path, listing)
         try:
-            _name(made, target)
+            give_name(made, target)
         except BaseException:
             listing.unlink(missing_ok=True)
             raise
     return attrs.evolve(imported, log=target, unrecorded=listing if imported.listed else None)
-
-
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """Make a folder beside a file that does not exist yet, and remove it in the end."""
-    try:
-        beside = TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise LogUnusable(f"{target} cannot be made: {error.strerror}; check its folder, or name another") from None
-    with beside as name:
-        yield Path(name)
-
-
-def _name(made: Path, target: Path) -> None:
-    """Give a file that is whole its name; unlike a renaming, never over a file that somebody made meanwhile."""
-    try:
-        try:
-            os.link(made, target)
-        except OSError as error:
-            if error.errno not in _NO_LINKS or os.path.lexists(target):
-                raise
-            made.rename(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise LogUnusable(f"{target} cannot be made: {error.strerror}; check its folder, or name another") from None
 
 
 class ProtocolUnfit(InputInvalid):
@@ -199,6 +160,7 @@ class _Importer:
                         recorded[one.row.domain.file] += 1
                 done += len(rows)
                 progress("recording", done, total)
+            self._batch.finish()
         finally:
             self._recorder.close()
         return Imported(

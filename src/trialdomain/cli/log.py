@@ -7,22 +7,16 @@ from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
-from trialdomain.cli.output import Progress, print_lines, print_table, progress_bar
+from trialdomain.cli.answers import print_answers
+from trialdomain.cli.output import Progress, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import Answers, History, KnownAt, Log, LoggedTrial, read_log
-from trialdomain.reports.escalation import (
-    dlt_json,
-    dlt_lines,
-    escalation_json,
-    escalation_lines,
-    escalation_tables,
-    members_table,
-)
-from trialdomain.reports.flow import flow_json, flow_lines, flow_tables
+from trialdomain.reports.escalation import dlt_json, escalation_json
+from trialdomain.reports.flow import flow_json
 from trialdomain.reports.json import Json
-from trialdomain.reports.safety import safety_json, safety_lines, safety_tables
+from trialdomain.reports.safety import safety_json
 
 
 class TrialNotNamed(InputInvalid):
@@ -98,17 +92,7 @@ def _answer(history: History, answers: Answers, on: date) -> dict[str, Json]:
 
 def _print(history: History, answers: Answers, on: date) -> None:
     print(f"Trial {history.trial}, as known at position {history.position}, windows judged for {on}")
-    print_lines(flow_lines(answers.flow))
-    for table in flow_tables(answers.flow):
-        print_table(table)
-    state, counts = answers.escalation, answers.dlt_counts
-    tables = escalation_tables(state) if state else [members_table(counts)] if counts.tallies else []
-    for table in tables:
-        print_table(table)
-    print_lines((*dlt_lines(counts), *escalation_lines(state)))
-    print_lines(("", *safety_lines(answers.safety)))
-    for table in safety_tables(answers.safety):
-        print_table(table)
+    print_answers(answers)
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -67,9 +67,14 @@ def tallies_table(tallies: Sequence[Tally], decision: Decision) -> Table:
     )
 
 
+def next_words(decision: Decision) -> str:
+    """Say what is done next."""
+    return _NEXT[decision.action].format(level=decision.level)
+
+
 def decision_lines(decision: Decision) -> Iterator[str]:
     """Say a decision in sentences, one a line."""
-    yield f"Next: {_NEXT[decision.action].format(level=decision.level)}"
+    yield f"Next: {next_words(decision)}"
     if decision.because:
         yield f"Because: {decision.because.text}"
     if decision.waiting_for:

@@ -71,7 +71,8 @@ def safety_lines(safety: Safety) -> Iterator[str]:
 
 
 def _words(count: Count, what: str) -> str:
-    return f"{count.events} {what} ({count.participants} participants)"
+    people = "participant" if count.participants == 1 else "participants"
+    return f"{count.events} {what} ({count.participants} {people})"
 
 
 def safety_tables(safety: Safety) -> Iterator[Table]:

@@ -1,6 +1,7 @@
 """Between entries and the stored events of the ``eventsourcing`` library."""
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from eventsourcing.domain import DomainEventProtocol
@@ -10,6 +11,7 @@ from typing_extensions import override
 from trialdomain.errors import LogCorrupt
 from trialdomain.events.recorded import Entry, Fact, Meta, Recorded
 from trialdomain.events.registry import NAMES
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.storage.codec import FactUnstorable, StateMalformed, encode, on_the_wire, unpack
 from trialdomain.storage.stored import PlacedNotification, Row, StoredEntry
 
@@ -46,14 +48,23 @@ class EntryMapper(Mapper[str]):
         return entry_of(stored_event)
 
 
-def stored_of(stream: str, version: int, fact: Fact, meta: Meta) -> StoredEvent:
+def stored_of(stream: str, version: int, fact: Fact, meta: Meta, *, made_here: bool = False) -> StoredEvent:
     """Write an entry that has no position yet.
+
+    Args:
+        stream: the stream that it goes to.
+        version: its version there.
+        fact: what it says.
+        meta: its envelope.
+        made_here: it was made by typed code of this library, not from what a caller gave: it is not read back.
 
     Raises:
         FactUnstorable: it would not be read back as what it is.
     """
     try:
         name, state = encode(fact, meta)
+        if made_here:
+            return StoredEvent(stream, version, name, state)
         same = unpack(name, state, strict=True) == (fact, on_the_wire(meta))
     except (StateMalformed, TypeError, ValueError) as error:
         raise FactUnstorable(kind=type(fact).__name__, why=str(error)) from None
@@ -93,7 +104,7 @@ def entries_of(
         if name in passed_over:
             continue
         try:
-            fact, envelope = unpack(name, state, strict=strict)
+            fact, envelope = (_unpack_once if name in _LARGE else unpack)(name, state, strict=strict)
         except StateMalformed as error:
             raise EntryMalformed(trial=trial, position=position, stream=stream, version=version, why=error) from None
         # As its constructor would, at a third of the cost: most of a replay is this.
@@ -107,6 +118,9 @@ def entries_of(
         yield entry
 
 
+_LARGE = {NAMES[kind] for kind in (TrialRegistered, ProtocolAmended)}
+_unpack_once = lru_cache(maxsize=32)(unpack)
+"""A protocol is read at the start of every decision, and is the largest fact of all."""
 _new = object.__new__
 _SLOTS = vars(Recorded)
 _set_trial = _SLOTS["trial"].__set__

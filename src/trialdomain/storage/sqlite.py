@@ -6,7 +6,7 @@ acknowledged.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -151,7 +151,7 @@ class SQLiteRecorder(ApplicationRecorder):
                     raise StreamMoved(stream=stream, read=version, found=found)
             placed = _insert(connection, events)
             positions = range(placed[0][0], placed[-1][0] + 1) if placed else range(0)
-            _remember(connection, trial, [(command, positions)])
+            connection.execute(_INSERT_COMMAND, _command_row(trial, command, positions))
         self._notify()
         return Appended(positions=positions, notifications=[number for _, number in placed])
 
@@ -168,15 +168,16 @@ class SQLiteRecorder(ApplicationRecorder):
             for event in events:
                 _check_place(event, trial)
         with self._connections.writing() as connection:
-            placed = _insert(connection, [event for _, events in commands for event in events])
-            position = placed[0][0] if placed else _head(connection, trial) + 1
+            head = position = _head(connection, trial)
             remembered = []
             for command, events in commands:
-                remembered.append((command, range(position, position + len(events))))
+                remembered.append((command, range(position + 1, position + 1 + len(events))))
                 position += len(events)
-            _remember(connection, trial, remembered)
+            every = (event for _, events in commands for event in events)
+            connection.executemany(_INSERT, (_row(event, trial, at) for at, event in enumerate(every, start=head + 1)))
+            connection.executemany(_INSERT_COMMAND, [_command_row(trial, *one) for one in remembered])
         self._notify()
-        return position - 1
+        return position
 
     def recorded_before(self, trial: str, command: Command) -> Appended | None:
         """Give the result of a command that was recorded before; None when it was not."""
@@ -325,32 +326,35 @@ def _version(connection: sqlite3.Connection, stream: str) -> int:
     return int(row[0])
 
 
+_INSERT = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_COMMAND = "INSERT INTO commands VALUES (?, ?, ?, ?, ?)"
+
+
 def _insert(connection: sqlite3.Connection, events: Sequence[StoredEvent]) -> list[tuple[int, int]]:
     """Append events as they come; give each one's position in its trial, and its notification id."""
     heads: dict[str, int] = {}
     placed = []
     for event in events:
-        stream = str(event.originator_id)
-        trial = trial_of(stream)
+        trial = trial_of(str(event.originator_id))
         if trial not in heads:
             heads[trial] = _head(connection, trial)
         heads[trial] += 1
-        leaf = leaf_hash(stream=stream, version=event.originator_version, topic=event.topic, state=event.state)
-        cursor = connection.execute(
-            "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (trial, heads[trial], stream, event.originator_version, event.topic, event.state, leaf),
-        )
+        cursor = connection.execute(_INSERT, _row(event, trial, heads[trial]))
         placed.append((heads[trial], int(cursor.lastrowid or 0)))
     return placed
 
 
-def _remember(connection: sqlite3.Connection, trial: str, commands: Iterable[tuple[Command, range]]) -> None:
-    """Record commands, each with the positions of what it recorded."""
-    for command, positions in commands:
-        first, last = (positions[0], positions[-1]) if positions else (None, None)
-        connection.execute(
-            "INSERT INTO commands VALUES (?, ?, ?, ?, ?)", (trial, command.id, command.request, first, last)
-        )
+def _row(event: StoredEvent, trial: str, position: int) -> tuple[object, ...]:
+    """Give the row of an event, with its leaf."""
+    stream, version = str(event.originator_id), event.originator_version
+    leaf = leaf_hash(stream=stream, version=version, topic=event.topic, state=event.state)
+    return trial, position, stream, version, event.topic, event.state, leaf
+
+
+def _command_row(trial: str, command: Command, positions: range) -> tuple[object, ...]:
+    """Give the row of a command, with the positions of what it recorded."""
+    first, last = (positions[0], positions[-1]) if positions else (None, None)
+    return trial, command.id, command.request, first, last
 
 
 def _check_place(event: StoredEvent, trial: str) -> None:

@@ -1,0 +1,66 @@
+"""``trialdomain simulate``: made-up trials, written into a log."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
+from trialdomain.cli.parser import Parser, whole_number
+from trialdomain.reports.table import Table
+from trialdomain.simulate.trials import simulate
+
+_MOST_SEEDS, _MOST_TRIALS, _MOST_PARTICIPANTS = 2**31, 9_999, 999_999
+
+
+def add_simulate(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "simulate",
+        help="write made-up trials into a new log",
+        description="Write made-up trials under the protocol of NCT06245746 into a new log, day by day through the "
+        "public API. With --bulk they have no escalation design, any number of participants, and come much faster.",
+    )
+    parser.add_argument("out", metavar="OUT", type=Path, help="the SQLite file to make; it must not exist")
+    parser.add_argument(
+        "--seed", metavar="N", type=whole_number(least=0, most=_MOST_SEEDS), default=1, help="of the first trial"
+    )
+    parser.add_argument(
+        "--trials", metavar="N", type=whole_number(least=1, most=_MOST_TRIALS), default=1, help="how many trials"
+    )
+    parser.add_argument(
+        "--participants",
+        metavar="N",
+        type=whole_number(least=1, most=_MOST_PARTICIPANTS),
+        help="enrolled in each at most (36); with --bulk, in each (1000)",
+    )
+    parser.add_argument("--bulk", action="store_true", help="without decisions, by the thousand entries")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if not arguments.json:
+        require_tables()
+    trials: int = arguments.trials
+    each: int = arguments.participants or (1_000 if arguments.bulk else 36)
+    start = time.perf_counter()
+    with progress_bar() as progress:
+        written = simulate(
+            arguments.out,
+            seed=arguments.seed,
+            trials=trials,
+            participants=each,
+            bulk=arguments.bulk,
+            progress=lambda people: progress("simulating", people, trials * each),
+        )
+    seconds = time.perf_counter() - start
+    entries = sum(one.entries for one in written)
+    if arguments.json:
+        named = [{"trial": one.trial, "seed": one.seed, "entries": one.entries} for one in written]
+        print(json.dumps({"log": str(arguments.out), "entries": entries, "trials": named}))
+        return 0
+    rows = tuple((one.trial, str(one.seed), str(one.entries)) for one in written)
+    print_table(Table(title="Simulated trials", columns=("trial", "seed", "entries"), rows=rows))
+    print_lines([f"{entries} entries are in {arguments.out}, written in {seconds:.1f} s ({entries / seconds:,.0f}/s)"])
+    return 0

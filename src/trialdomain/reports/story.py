@@ -1,0 +1,149 @@
+"""The course of a trial in a few lines: what was decided, and what changed a count."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from trialdomain.events.cohort import (
+    DltAttributed,
+    DltRevoked,
+    EnrollmentResumed,
+    EnrollmentStopped,
+    EscalationDecided,
+    Release,
+    SlotReleased,
+)
+from trialdomain.events.entries import changes
+from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    AntiInfectiveGiven,
+    Enrolled,
+    Infused,
+    LabRecorded,
+    LevelReassigned,
+    ParticipantEntryVoided,
+    ScreenFailed,
+    Transfused,
+    VitalSignRecorded,
+)
+from trialdomain.events.recorded import EntryRef, Recorded
+from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, RecruitmentSuspended, TrialClosed
+from trialdomain.reports.decision import next_words
+from trialdomain.reports.table import Table
+from trialdomain.values.ids import level_of, subject_of
+
+_RELEASES = {
+    Release.NOT_EVALUABLE: "not evaluable: the slot is given to somebody else",
+    Release.WITHDRAWN: "left before the infusion: the slot is free",
+    Release.REASSIGNED: "sent to another level",
+    Release.LEVEL_CLOSED: "loses the slot, for the level closed",
+}
+
+_OBSERVED = {
+    LabRecorded: "laboratory results",
+    VitalSignRecorded: "vital signs",
+    Transfused: "transfusions",
+    AntiInfectiveGiven: "courses of anti-infectives",
+    AdverseEventReported: "adverse events",
+    AdverseEventFollowedUp: "follow-ups of them",
+}
+
+
+def story_table(entries: Iterable[Recorded[Any]]) -> Table:
+    """Tell a trial, one line for each thing that a clinician asks about, in the order of recording."""
+    ordered = sorted(entries, key=lambda entry: entry.position)
+    known = {entry.ref: entry for entry in ordered}
+    told = ((entry, words) for entry in ordered if (words := _words(entry, known)) is not None)
+    return Table(
+        title="What happened",
+        columns=("recorded (UTC)", "who", "what", "entry"),
+        rows=tuple(
+            (entry.meta.recorded_at.date().isoformat(), _who(entry), words, str(entry.position))
+            for entry, words in told
+        ),
+    )
+
+
+def _who(entry: Recorded[Any]) -> str:
+    subject = subject_of(entry.stream) or getattr(entry.fact, "subject", None)
+    if subject is not None:
+        return str(subject)
+    level = level_of(entry.stream)
+    return "trial" if level is None else f"level {level}"
+
+
+def _words(entry: Recorded[Any], known: Mapping[EntryRef, Recorded[Any]]) -> str | None:
+    """Say an entry in words; None for one that is not part of the story."""
+    if entry.meta.corrects is not None:
+        old = known[EntryRef(entry.stream, entry.meta.corrects)].fact
+        what = ", ".join(f"{one.field} {one.old} is {one.new}" for one in changes(old, entry.fact))
+        return f"correction: {what} ({entry.meta.reason})"
+    return _of_participant(entry) or _of_cohort(entry, known) or _of_trial(entry)
+
+
+def _of_participant(entry: Recorded[Any]) -> str | None:
+    match entry.fact:
+        case ScreenFailed(why=why):
+            return f"screen failure: {why.plain}"
+        case Enrolled(level=level):
+            return f"enrolled at level {level}"
+        case Infused(level=level):
+            return f"infused at level {level}"
+        case LevelReassigned(from_level=before, to_level=after):
+            return f"reassigned from level {before} to level {after}"
+        case ParticipantEntryVoided(version=version):
+            return f"version {version} of the record voided ({entry.meta.reason})"
+        case _:
+            return None
+
+
+def _of_cohort(entry: Recorded[Any], known: Mapping[EntryRef, Recorded[Any]]) -> str | None:
+    match entry.fact:
+        case DltAttributed(event=event, onset=onset):
+            return f"DLT: {_term(event, entry, known)}, onset {onset}"
+        case DltRevoked(why=why):
+            return f"the DLT is revoked: {why}"
+        case SlotReleased(why=why):
+            return _RELEASES[why]
+        case EnrollmentStopped():
+            return "closed to enrollment"
+        case EnrollmentResumed():
+            return "open to enrollment again"
+        case EscalationDecided(decided=decided, recommended=recommended):
+            because = recommended.because.text if recommended.because else "no reason is recorded"
+            return f"decision: {next_words(decided)}, because {because}"
+        case _:
+            return None
+
+
+def _of_trial(entry: Recorded[Any]) -> str | None:
+    match entry.fact:
+        case MtdDeclared(level=level, bounded_above=bounded):
+            above = "a closed level" if bounded else "no closed level"
+            return f"MTD declared: level {level}, with {above} above it"
+        case MtdNotEstablished(why=why):
+            return f"no MTD: {why.value}"
+        case ProtocolAmended(protocol=protocol):
+            return f"protocol amended: version {protocol.version}"
+        case RecruitmentSuspended(why=why):
+            return f"recruitment suspended: {why.plain}"
+        case TrialClosed(why=why):
+            return f"recruitment closed: {why.plain}"
+        case _:
+            return None
+
+
+def observed_line(entries: Iterable[Recorded[Any]]) -> str:
+    """Say how much was observed."""
+    facts = Counter(type(entry.fact) for entry in entries)
+    named = ", ".join(f"{facts[kind]} {words}" for kind, words in _OBSERVED.items())
+    return f"Recorded: {named}."
+
+
+def _term(event: str | None, entry: Recorded[Any], known: Mapping[EntryRef, Recorded[Any]]) -> str:
+    cause = None if entry.meta.caused_by is None else known.get(entry.meta.caused_by)
+    fact = None if cause is None else cause.fact
+    if isinstance(fact, AdverseEventReported):
+        return f"{fact.term}, grade {fact.grade}"
+    return event or "a lasting cytopenia"

@@ -1,0 +1,95 @@
+"""Made-up trials by the thousand entries: for load, and for measuring; the logs are as valid as any.
+
+Nobody decides anything in them: their protocol has the DLT rule of NCT06245746 and no escalation design, so that a
+trial may have any number of participants.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+
+import attrs
+
+from trialdomain.application.batch import Batch, Happened
+from trialdomain.events.participant import (
+    ChemotherapyStarted,
+    Consented,
+    DltWindowAssessed,
+    Enrolled,
+    Infused,
+    Screened,
+    Signer,
+    WindowResult,
+    WithdrawalScope,
+    Withdrew,
+)
+from trialdomain.protocol.presets.nct06245746 import nct06245746
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.simulate.course import OBSERVED_DAYS, USUAL, Chances, Course, draw_course
+from trialdomain.simulate.site import FIRST_DAY, INVESTIGATOR
+from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.clinical_time import ClinicalTime
+
+_SPREAD_DAYS = 365
+"""Over how many days chemotherapy starts."""
+
+
+def simulate_in_bulk(
+    recorder: SQLiteRecorder,
+    *,
+    seed: int,
+    trial: str,
+    participants: int,
+    chances: Chances = USUAL,
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Record one trial with so many participants; give the number of its entries.
+
+    Args:
+        recorder: the log.
+        seed: of everything that is left to chance.
+        trial: the trial's code.
+        participants: how many there are.
+        chances: how often things happen.
+        progress: told the number of participants recorded so far.
+    """
+    chance = Random(seed)  # noqa: S311 - a simulation, no secret
+    real = nct06245746()
+    protocol = attrs.evolve(real, trial=trial, title=f"Simulated: {real.title}", design=None, criteria=())
+    now = datetime.combine(FIRST_DAY + timedelta(days=_SPREAD_DAYS + OBSERVED_DAYS), time(), tzinfo=UTC)
+    batch = Batch(recorder, protocol, by=INVESTIGATOR, clock=lambda: now, how="simulated")
+    for number in range(1, participants + 1):
+        subject = f"S{number:06}"
+        start = FIRST_DAY + timedelta(days=chance.randrange(_SPREAD_DAYS))
+        level = chance.randint(1, len(protocol.levels))
+        course = draw_course(chance, start=start, level=level, chances=chances)
+        happened = _happened(course, start=start, level=level, protocol=protocol)
+        batch.add(subject, [attrs.evolve(one, command=f"{subject}-{at}") for at, one in enumerate(happened, start=1)])
+        progress(number)
+    batch.finish()
+    return batch.position
+
+
+def _happened(course: Course, *, start: date, level: int, protocol: TrialProtocol) -> Iterator[Happened]:
+    """Tell a course in commands, from the consent on: what is observed on one day comes together."""
+    began, infused = ClinicalTime.of(start), start + timedelta(days=course.infusion_day)
+    consented = Consented(
+        signed_on=began, signer=Signer.PARTICIPANT, form_version="1.0", protocol_version=protocol.version, age=42
+    )
+    for fact in (
+        consented,
+        Screened(on=began),
+        Enrolled(on=began, level=level),
+        ChemotherapyStarted(on=began, regimen="high-dose cytarabine", ecog=1),
+        Infused(level=level, started_at=ClinicalTime(f"{infused}T10:00+08:00"), lot="simulated"),
+    ):
+        yield Happened(command="", facts=[fact])
+    for _, facts in course.observed:
+        yield Happened(command="", facts=facts)
+    if course.leaves_day is not None:
+        left = ClinicalTime.of(infused + timedelta(days=course.leaves_day))
+        yield Happened(command="", facts=[Withdrew(on=left, scope=WithdrawalScope.FOLLOW_UP)])
+    elif course.dlt_day is None and protocol.dlt is not None:
+        over = ClinicalTime.of(infused + timedelta(days=protocol.dlt.window_days))
+        assessed = DltWindowAssessed(on=over, by=INVESTIGATOR.id, result=WindowResult.NO_DLT)
+        yield Happened(command="", facts=[assessed])

@@ -1,0 +1,287 @@
+"""A made-up site that conducts a whole trial, day by day, through the public API."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+from typing import TypeAlias
+
+import attrs
+
+from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
+from trialdomain.aggregates.trial import TrialIsClosed
+from trialdomain.application.conduct import User
+from trialdomain.application.desk import Desk
+from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn, SlotNotHeld, StaggerNotKept
+from trialdomain.application.trials import TrialHandle
+from trialdomain.events.participant import (
+    AdverseEventReported,
+    AntiInfectiveGiven,
+    LabRecorded,
+    ParticipantFact,
+    Transfused,
+    VitalSignRecorded,
+    WithdrawalScope,
+)
+from trialdomain.events.recorded import Entry
+from trialdomain.events.trial import NotEstablished
+from trialdomain.projections.escalation import Escalation
+from trialdomain.protocol.made_up import eligible
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.simulate.course import Chances, Course, draw_course
+from trialdomain.values.decision import Action, MtdStatus
+from trialdomain.values.role import Role
+from trialdomain.values.screening import Attestation, Finding, Gate
+from trialdomain.values.toxicity import Outcome
+
+SPONSOR = User(id="sponsor", name="Simulated sponsor", role=Role.SPONSOR, organization="Simulated")
+INVESTIGATOR = User(id="investigator", name="Simulated investigator", role=Role.INVESTIGATOR, organization="Simulated")
+FIRST_DAY = date(2026, 3, 2)
+_EVENING = time(10)
+"""UTC, when the site writes up its day: 18:00 in Wuhan."""
+_LONGEST = 3_650
+"""Days after which a simulation has gone wrong."""
+_LOW_LVEF = 45
+"""Percent: what the protocol asks for at least."""
+_WORTH_A_DECISION = {Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE, Action.STOP}
+_Act: TypeAlias = Callable[[], object]
+
+
+class SimulatedClock:
+    """A clock that stands still until it is told the next day, save for a second at each look."""
+
+    def __init__(self, first: date) -> None:
+        self._now = datetime.combine(first, _EVENING, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Tell the time, UTC."""
+        self._now += timedelta(seconds=1)
+        return self._now
+
+    def advance_to(self, day: date) -> None:
+        """Go on to the evening of a day; never back."""
+        self._now = max(self._now, datetime.combine(day, _EVENING, tzinfo=UTC))
+
+
+@attrs.define
+class Site:
+    """Screens, treats and observes people until the design stops, and everybody who is left has been observed.
+
+    Args:
+        trial: the trial, registered, in a log that ``clock`` is the clock of.
+        clock: the one that it advances.
+        protocol: the trial's.
+        chance: decides everything that is left to chance.
+        chances: how often things happen.
+        most: how many people are enrolled at most.
+    """
+
+    trial: TrialHandle
+    clock: SimulatedClock
+    protocol: TrialProtocol
+    chance: Random
+    chances: Chances
+    most: int
+    desk: Desk = attrs.field(init=False)
+    today: date = FIRST_DAY
+    _agenda: list[tuple[date, int, _Act]] = attrs.Factory(list)
+    _numbers: "count[int]" = attrs.Factory(count)
+    _screened: int = 0
+    _enrolled: int = 0
+    _left: set[str] = attrs.Factory(set)
+    _next_arrival: date = FIRST_DAY
+    _to_correct: Entry | None = None
+    _stopped: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Sit down at the desk."""
+        self.desk = self.trial.acting(INVESTIGATOR)
+
+    def run(self, progress: Callable[[int], None] = lambda _: None) -> date:
+        """Go from day to day until nothing is left to do; give the last day.
+
+        Args:
+            progress: told the number of people enrolled so far.
+        """
+        for _ in range(_LONGEST):
+            self.clock.advance_to(self.today)
+            if not self._stopped:
+                self._conduct()
+                progress(self._enrolled)
+            while self._agenda and self._agenda[0][0] <= self.today:
+                heappop(self._agenda)[2]()
+            if self._stopped and not self._agenda:
+                return self.today
+            self.today += timedelta(days=1)
+        raise AssertionError("a simulated trial came to no end")
+
+    def _later(self, days: int, act: _Act) -> None:
+        heappush(self._agenda, (self.today + timedelta(days=days), next(self._numbers), act))
+
+    def _conduct(self) -> None:
+        """Decide where there is something to decide, and let the next candidate come."""
+        state = self._state()
+        if state.decision.action in _WORTH_A_DECISION and self._is_new(state):
+            self.desk.decide_escalation(on=self.today)
+            state = self._state()
+        if state.decision.action is Action.STOP:
+            self._conclude(state)
+        elif self._enrolled >= self.most:
+            if not any(tally.pending or tally.enrolled for tally in state.counts.tallies):
+                self._give_up()
+        elif state.decision.action is not Action.WAIT and self.today >= self._next_arrival:
+            self._admit()
+            self._next_arrival = self.today + timedelta(days=self.chance.randint(1, 4))
+
+    def _state(self) -> Escalation:
+        state = self.trial.history().escalation(on=self.today)
+        if state is None:
+            raise AssertionError("a simulated trial has a design")
+        return state
+
+    def _is_new(self, state: Escalation) -> bool:
+        """Say whether nobody has decided this yet, or outcomes have changed since."""
+        if not state.decided:
+            return True
+        last = state.decided[-1].fact
+        return last.decided.bare != state.decision.bare
+
+    def _conclude(self, state: Escalation) -> None:
+        mtd = state.decision.mtd
+        self.desk.close(on=self.today, why="the design has its answer")
+        if mtd.status is MtdStatus.ESTABLISHED and mtd.level is not None:
+            self.desk.declare_mtd(level=mtd.level, on=self.today)
+        else:
+            self.desk.declare_no_mtd(why=NotEstablished.NONE_TOLERATED, on=self.today)
+        self._stopped = True
+
+    def _give_up(self) -> None:
+        self.desk.close(on=self.today, why="recruitment has ended")
+        self.desk.declare_no_mtd(why=NotEstablished.RECRUITMENT_ENDED, on=self.today)
+        self._stopped = True
+
+    def _admit(self) -> None:
+        """Screen the next candidate; enroll whoever is eligible, where there is a slot."""
+        self._screened += 1
+        subject = f"S{self._screened:03}"
+        age = self.chance.randint(18, 60)
+        self.desk.consent(subject, signed_on=self.today, form_version="1.0", age=age)
+        findings, attestations = self._answers()
+        self.desk.screen(subject, on=self.today, findings=findings, attestations=attestations)
+        if any(finding.name == "lvef" and (finding.number or 0) < _LOW_LVEF for finding in findings):
+            self.desk.fail_screening(subject, on=self.today, why="left ventricular ejection fraction too low")
+            return
+        try:
+            (enrolled, *_) = self.desk.enroll(subject, on=self.today)
+        except (LevelNotOpen, NoFreeSlot, NobodyInTurn):
+            return  # eligible, and without a slot
+        self._enrolled += 1
+        level = enrolled.fact.level  # type: ignore[union-attr]  # what enroll records first is the enrollment
+        course = draw_course(self.chance, start=self.today, level=level, chances=self.chances)
+        self.desk.start_chemotherapy(subject, on=self.today, regimen="high-dose cytarabine", ecog=1)
+        self._later(course.infusion_day, lambda: self._infuse(subject, level, course, attestations))
+        for day, facts in course.observed:
+            self._later(day, lambda facts=facts: self._observe(subject, facts))  # type: ignore[misc]  # bound now
+
+    def _answers(self) -> tuple[Sequence[Finding], Sequence[Attestation]]:
+        """Make answers by which somebody is eligible, or not: then with a heart that pumps too little."""
+        findings, attestations = eligible(self.protocol, on=self.today)
+        if self.chance.random() >= self.chances.screen_failure:
+            return findings, attestations
+        low = Decimal(self.chance.randint(30, _LOW_LVEF - 1))
+        return [attrs.evolve(f, number=low) if f.name == "lvef" else f for f in findings], attestations
+
+    def _infuse(self, subject: str, level: int, course: Course, attestations: Sequence[Attestation]) -> None:
+        self.desk.answer_criteria(subject, gate=Gate.INFUSION, on=self.today, attestations=attestations)
+        dose = self.protocol.level(level).dose
+        try:
+            self.desk.infuse(subject, level=level, dose=dose, started_at=f"{self.today}T10:00+08:00", lot="simulated")
+        except (NobodyInTurn, StaggerNotKept):
+            self._later(1, lambda: self._infuse(subject, level, course, attestations))
+            return
+        except (LevelNotInTurn, SlotNotHeld):
+            self._send_elsewhere(subject, course, attestations)
+            return
+        window = 14 if self.protocol.dlt is None else self.protocol.dlt.window_days
+        if course.leaves_day is not None:
+            self._later(course.leaves_day, lambda: self._leave(subject))
+        elif course.dlt_day is None:
+            self._later(window, lambda: self.desk.assess_dlt_window(subject, on=self.today))
+
+    def _send_elsewhere(self, subject: str, course: Course, attestations: Sequence[Attestation]) -> None:
+        """Reassign somebody whose level has closed since, or stop their treatment where no slot is free."""
+        in_turn = self._state().level_in_turn
+        try:
+            if in_turn is not None:
+                self.desk.reassign(subject, to_level=in_turn, on=self.today, why="the dose level closed")
+                self._later(1, lambda: self._infuse(subject, in_turn, course, attestations))
+                return
+        except (LevelNotOpen, NoFreeSlot, NobodyInTurn, TrialIsClosed):
+            pass  # there is nowhere to go
+        why = "no slot: the dose level closed"
+        self.desk.withdraw(subject, on=self.today, scope=WithdrawalScope.TREATMENT, why=why)
+
+    def _leave(self, subject: str) -> None:
+        self.desk.withdraw(subject, on=self.today, scope=WithdrawalScope.FOLLOW_UP, why="moved away")
+        self._left.add(subject)
+
+    def _observe(self, subject: str, facts: Sequence[ParticipantFact]) -> None:
+        """Record what was observed today: results of a day in one commit."""
+        labs = [fact for fact in facts if isinstance(fact, LabRecorded)]
+        signs = [fact for fact in facts if isinstance(fact, VitalSignRecorded)]
+        recorded = self.desk.record_labs(subject, labs) if labs else []
+        if signs:
+            self.desk.record_vital_signs(subject, signs)
+        for fact in facts:
+            match fact:
+                case Transfused():
+                    self.desk.transfuse(subject, on=fact.on, product=fact.product, units=fact.units)
+                case AntiInfectiveGiven():
+                    self._give(subject, fact)
+                case AdverseEventReported():
+                    self._report(subject, fact)
+                case _:
+                    pass
+        if recorded and self._to_correct is None:
+            self._to_correct = recorded[0]
+            self._later(3, self._correct)
+
+    def _give(self, subject: str, fact: AntiInfectiveGiven) -> None:
+        self.desk.give_anti_infective(
+            subject,
+            agent=fact.agent,
+            atc_code=fact.atc_code,
+            route=fact.route,
+            intent=fact.intent,
+            started_on=fact.started_on,
+        )
+
+    def _report(self, subject: str, fact: AdverseEventReported) -> None:
+        """Report an event on the day of its onset, and follow it up when it ends."""
+        self.desk.report_adverse_event(
+            subject,
+            event=fact.event,
+            term=fact.term,
+            grade=fact.grade,
+            onset=fact.onset,
+            attributions=fact.attributions,
+        )
+        if fact.ended is not None:
+            ended = fact.ended
+            days = (ended.first - self.today).days
+            self._later(days, lambda: self._end(subject, fact.event))
+
+    def _end(self, subject: str, event: str) -> None:
+        if subject in self._left:
+            return
+        over = self.today
+        self.desk.follow_up_adverse_event(subject, event=event, on=over, ended=over, outcome=Outcome.RECOVERED)
+
+    def _correct(self) -> None:
+        """Correct the first result of all: it was copied wrongly."""
+        entry = self._to_correct
+        if entry is not None and isinstance(entry.fact, LabRecorded):
+            right = entry.fact.value + 1
+            self.desk.correct(entry, value=right, reason="transcription: the laboratory's slip says otherwise")

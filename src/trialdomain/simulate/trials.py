@@ -1,0 +1,135 @@
+"""Whole made-up trials in a log: conducted by a site, or in bulk."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from itertools import count as count_from
+from pathlib import Path
+from random import Random
+
+import attrs
+
+from trialdomain.application.new_log import new_log
+from trialdomain.application.trials import TrialHandle, Trials
+from trialdomain.protocol.presets.nct06245746 import nct06245746
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.simulate.bulk import simulate_in_bulk
+from trialdomain.simulate.course import USUAL, Chances
+from trialdomain.simulate.site import FIRST_DAY, SPONSOR, SimulatedClock, Site
+from trialdomain.storage.sqlite import SQLiteRecorder
+
+MOST_PARTICIPANTS = 36
+"""3+3 with three levels never needs more than 18 who are evaluable; the rest are replacements."""
+_IN_BULK = 1_000
+
+
+@attrs.frozen(kw_only=True)
+class Simulated:
+    """One made-up trial, as it stands in its log."""
+
+    trial: TrialHandle
+    last_day: date
+    """The day on which it ended."""
+
+
+@contextmanager
+def simulated_trial(
+    address: str,
+    *,
+    seed: int,
+    protocol: TrialProtocol | None = None,
+    participants: int = MOST_PARTICIPANTS,
+    chances: Chances = USUAL,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[Simulated]:
+    """Conduct a whole trial day by day, through the public API, into a log; the same seed gives the same trial.
+
+    Args:
+        address: where the log is, as ``Trials.open`` takes it.
+        seed: of everything that is left to chance.
+        protocol: the trial's; by default NCT06245746, with a title that says that it is simulated.
+        participants: how many are enrolled at most.
+        chances: how often things happen.
+        progress: told the number of people enrolled so far.
+    """
+    clock = SimulatedClock(FIRST_DAY)
+    used = protocol or simulated_protocol()
+    with Trials.open(address, clock=clock, new_id=_ids(used.trial)) as trials:
+        trial = trials.register(used, by=SPONSOR)
+        site = Site(trial, clock, used, Random(seed), chances, participants)  # noqa: S311 - a simulation, no secret
+        yield Simulated(trial=trial, last_day=site.run(progress))
+
+
+def simulated_protocol(trial: str | None = None) -> TrialProtocol:
+    """Give NCT06245746, perhaps under another code, with a title that says that it is simulated."""
+    real = nct06245746()
+    return attrs.evolve(real, trial=trial or real.trial, title=f"Simulated: {real.title}")
+
+
+@attrs.frozen(kw_only=True)
+class Written:
+    """One made-up trial that was written into a log."""
+
+    trial: str
+    seed: int
+    entries: int
+
+
+def simulate(
+    target: Path,
+    *,
+    seed: int,
+    trials: int = 1,
+    participants: int | None = None,
+    bulk: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Written]:
+    """Write made-up trials into a new log; it is there whole, or not at all.
+
+    Args:
+        target: the file to make.
+        seed: of the first trial; each further one has the next.
+        trials: how many.
+        participants: how many are enrolled in each, at most; in bulk, exactly.
+        bulk: without decisions, and much faster.
+        progress: told the number of people so far.
+
+    Raises:
+        LogUnusable: the file exists, or cannot be made.
+    """
+    written: list[Written] = []
+    before = 0
+
+    def count(people: int) -> None:
+        progress(before + people)
+
+    with new_log(target) as path:
+        for number in range(trials):
+            code, one = f"SIM-{number + 1:04}", seed + number
+            if bulk:
+                people = _IN_BULK if participants is None else participants
+                entries = _in_bulk(path, trial=code, seed=one, participants=people, progress=count)
+            else:
+                people = MOST_PARTICIPANTS if participants is None else participants
+                protocol = simulated_protocol(code)
+                with simulated_trial(
+                    f"sqlite:///{path}", seed=one, protocol=protocol, participants=people, progress=count
+                ) as done:
+                    entries = done.trial.history().position
+            written.append(Written(trial=code, seed=one, entries=entries))
+            before += people
+    return written
+
+
+def _in_bulk(path: Path, *, trial: str, seed: int, participants: int, progress: Callable[[int], None]) -> int:
+    recorder = SQLiteRecorder(path)
+    try:
+        return simulate_in_bulk(recorder, seed=seed, trial=trial, participants=participants, progress=progress)
+    finally:
+        recorder.close()
+
+
+def _ids(trial: str) -> Callable[[], str]:
+    """Number commands, so that the same seed gives the same log."""
+    numbers = count_from(1)
+    return lambda: f"{trial}-{next(numbers)}"
