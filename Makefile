@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/dev.txt
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.tsv' -o -name '*.json' -o -name '*.toml')
 
-.PHONY: help setup install demo test check bench format lock clean
+.PHONY: help setup install demo test check bench docs format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -44,6 +44,9 @@ check: setup  ## style, types and the import contract
 
 bench: install  ## speeds, as ratios against named peers in one run
 	@$(BIN)/python benchmarks/bench.py
+
+docs: install  ## the pages that are written from the code
+	@$(BIN)/python tests/support/event_catalogue.py
 
 format: setup  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .

@@ -1,5 +1,6 @@
 """Everything that README and docs show is executed, and prints what they say."""
 
+import doctest
 import os
 import re
 import subprocess
@@ -8,6 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from event_catalogue import PAGE
+from event_catalogue import page as event_page
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -33,6 +36,22 @@ def blocks(language: str) -> list[object]:
 def test_python_runs(text: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", text], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```pycon" in page.read_text()], ids=lambda page: page.name)
+def test_sessions_print_what_is_shown(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "\n".join(found["text"] for found in BLOCK.finditer(page.read_text()) if found["language"] == "pycon")
+    test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    told: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    runner.run(test, out=told.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(told)
+    assert runner.tries > 0
+
+
+def test_the_event_catalogue_is_what_the_code_says() -> None:
+    assert PAGE.read_text() == event_page(), "run 'make docs'"
 
 
 @pytest.mark.parametrize("text", blocks("console"))

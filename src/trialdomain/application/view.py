@@ -12,12 +12,12 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.aggregates.trial import Trial, TrialUnknown
 from trialdomain.events.entries import current_entries
+from trialdomain.events.happened import happened
 from trialdomain.events.participant import LabRecorded, ParticipantFact
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Recorded
 from trialdomain.events.registry import NAMES
 from trialdomain.projections.casebook import Casebook, read_casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.codec import fact_bytes, fact_bytes_in
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.sqlite import Row, SQLiteRecorder
 from trialdomain.values.clinical_time import ClinicalTime
@@ -66,8 +66,9 @@ class View:
     def participant(self, subject: str) -> Participant:
         """Load one participant, with the version of the protocol that they consented to."""
         stream = participant_stream(self.id, subject)
-        participant = Participant(subject, self.protocol, left_out=self._left_out(stream))
-        entries: Iterator[Recorded[Any]] = entries_of(stream, self._rows(stream), leave_out=PASSED_OVER)
+        rows = self._rows(stream)
+        participant = Participant(subject, self.protocol, left_out=self._left_out(stream, rows))
+        entries: Iterator[Recorded[Any]] = entries_of(stream, rows, leave_out=PASSED_OVER)
         for entry in current_entries(entries):
             participant.apply(entry)
         if participant.consent is not None:
@@ -90,15 +91,16 @@ class View:
         self.read[stream] = len(rows)
         return rows
 
-    def _left_out(self, stream: str) -> Callable[[ParticipantFact], bool]:
-        """Find facts that were left out by their bytes; only one that looks the same is worth reading the stream."""
-        known: dict[str, set[bytes]] = {}
+    def _left_out(self, stream: str, rows: Sequence[Row]) -> Callable[[ParticipantFact], bool]:
+        """Look for a fact among those that were left out: first among those of its kind and time alone."""
+        known: dict[tuple[str, str], list[Any]] = {}
 
         def left_out(fact: ParticipantFact) -> bool:
-            name = NAMES[type(fact)]
-            if name not in known:
-                known[name] = {fact_bytes_in(state) for _, _, found, state in self._rows(stream) if found == name}
-            if fact_bytes(fact) not in known[name]:
+            name, when = NAMES[type(fact)], str(happened(fact))
+            if (name, when) not in known:
+                alike = [row for row in rows if row[2] == name and when.encode() in row[3]]
+                known[name, when] = [entry.fact for entry in entries_of(stream, alike)]
+            if fact not in known[name, when]:
                 return False
             return any(entry.fact == fact for entry in current_entries(self.entries(stream)))
 

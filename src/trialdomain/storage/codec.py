@@ -95,16 +95,6 @@ def on_the_wire(meta: Envelope) -> "_Meta":
     )
 
 
-def fact_bytes(fact: Fact) -> bytes:
-    """Give a fact as its state holds it: two facts are equal when these bytes are."""
-    return _ENCODER.encode(fact)
-
-
-def fact_bytes_in(state: bytes) -> bytes:
-    """Cut the fact out of a canonical state, unread; no string can hold the unescaped quotes that end it."""
-    return state[len(b'{"fact":') : state.index(b',"meta":{')]
-
-
 class FactUnstorable(InputInvalid):
     """A fact holds a value that its stored form cannot have: a number for a word, or text that is no Unicode."""
 
