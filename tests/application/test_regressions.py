@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 import pytest
-from site_desk import DAY0, INVESTIGATOR, OPEN, REASON, RELATED, Site, day, judged, kinds
+from site_desk import DAY0, INVESTIGATOR, OPEN, REASON, RELATED, Site, day, judged, kinds, refused
 
 from trialdomain import Decision, DltRule, Dose, InputInvalid, Relatedness, Role, TrialError, Trials, User, nct06245746
-from trialdomain.aggregates.cohort import LessCautious
+from trialdomain.aggregates.cohort import LessCautious, NoFreeSlot
 from trialdomain.aggregates.participant import (
     AlreadyInfused,
     ConsentLate,
@@ -24,7 +24,7 @@ from trialdomain.aggregates.trial import MtdNotGiven
 from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.corrections import EntryOfAnotherTrial
 from trialdomain.application.desk.acts import LevelUnknown
-from trialdomain.application.desk.escalation import DecisionOutOfOrder
+from trialdomain.application.desk.escalation import DecisionIncomplete, DecisionOutOfOrder
 from trialdomain.application.questions import DoseNotOfLevel, NobodyInTurn
 from trialdomain.events.cohort import DltAttributed
 from trialdomain.events.participant import Enrolled, WindowResult, WithdrawalScope
@@ -622,3 +622,27 @@ def test_facts_that_were_never_stored_come_in_the_commands_of_a_log(site: Site) 
         ("MemberInfused", 2, 2),
     ]
     assert replayed[-1].meta.command == replayed[-2].meta.command
+
+
+class TestSlotsOfTheRule:
+    def test_a_level_that_has_more_slots_than_the_rule_gives_now_is_full(self, site: Site) -> None:
+        site.treat("S001", "S002", "S003")
+        site.on(5)
+        toxicity = site.toxicity("S003")
+        site.on(14).assess("S001", "S002")
+        site.decide()
+        site.desk.void(toxicity, reason=REASON)  # two evaluable and one pending: three, and no reason for six
+        site.screened("S004")
+        refused(site, NoFreeSlot, lambda: site.desk.enroll("S004", on=day(14)), "3 slots")
+
+
+def test_a_decision_to_treat_names_its_level(site: Site) -> None:
+    site.treat("S001", "S002", "S003")
+    site.on(14).assess("S001", "S002", "S003")
+    decided = Decision(action=Action.ENROLL)
+    refused(
+        site,
+        DecisionIncomplete,
+        lambda: site.desk.decide_escalation(on=day(14), decided=decided, rationale="no patient in sight"),
+        "without a level",
+    )

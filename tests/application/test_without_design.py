@@ -69,6 +69,13 @@ class TestEither:
         enrolled(site, "S002", 1)
         refused(site, StaggerNotKept, lambda: site.desk.infuse("S002", level=1, started_at=day(6)), str(day(7)))
 
+    def test_the_stagger_holds_for_what_is_recorded_late(self, protocol: TrialProtocol) -> None:
+        site = Site(attrs.evolve(protocol, stagger=Stagger(between_days=7)))
+        enrolled(site, "S001", 1)
+        site.on(6)
+        infused(site, "S002", 1)
+        refused(site, StaggerNotKept, lambda: site.desk.infuse("S001", level=1, started_at=day(1)), str(day(8)))
+
     def test_an_amount_of_another_level_needs_a_deviation(self, protocol: TrialProtocol) -> None:
         doses = [Dose(amount=Decimal(20 * level), unit="mg") for level in (1, 2)]
         site = Site(

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 
+from trialdomain.aggregates.cohort import Cohort, NoFreeSlot
 from trialdomain.aggregates.trial import RecruitmentIsFull
 from trialdomain.application.view import View
 from trialdomain.designs.stagger import held_until
+from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
 from trialdomain.projections.dlt_counts import Member, members_of, seat_of
@@ -94,6 +96,17 @@ def against_enrollment_at(state: Escalation, level: int) -> Iterator[CommandRefu
         yield _not_in_turn(state, level)
 
 
+def against_slots(state: Escalation, cohort: Cohort) -> Iterator[CommandRefused]:
+    """Yield that a level is full by the rule, where people have opened more slots than it gives now.
+
+    A DLT that was revoked since is why: the level was given 6 slots for it, and 3 are in use.
+    """
+    because = state.decision.because
+    full = because is not None and because.code is Code.SLOTS_FULL and state.decision.level == cohort.level
+    if full and state.level_in_turn == cohort.level:
+        yield NoFreeSlot(level=cohort.level, slots=slots_in_turn(state.situation))
+
+
 def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
     """Yield that recruitment is full, where the protocol limits how many are infused."""
     if view.protocol.max_infused is None:
@@ -128,11 +141,14 @@ def against_amount(fact: Infused, protocol: TrialProtocol) -> Iterator[CommandRe
 
 
 def against_stagger(fact: Infused, before: Sequence[date], protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Yield that somebody would be infused too short a time after others of the level were, on some days."""
+    """Yield that too short a time lies between an infusion and others of the level, on some days; also later ones."""
     day = fact.started_at.first
-    until = held_until([one for one in before if one <= day], protocol.stagger)
+    earlier, later = [one for one in before if one <= day], [one for one in before if one > day]
+    until, then = held_until(earlier, protocol.stagger), held_until([*earlier, day], protocol.stagger)
     if until is not None and day < until:
         yield StaggerNotKept(level=fact.level, until=until)
+    elif later and then is not None and min(later) < then:
+        yield StaggerNotKept(level=fact.level, until=then)
 
 
 def against_infusion_at(view: View, state: Escalation, subject: str, fact: Infused) -> Iterator[CommandRefused]:

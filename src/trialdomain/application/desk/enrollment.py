@@ -8,7 +8,12 @@ from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.coercion import make
 from trialdomain.application.desk.acts import Acts, check_deviation, check_level
-from trialdomain.application.questions import against_enrollment_at, against_recruitment, escalation_state
+from trialdomain.application.questions import (
+    against_enrollment_at,
+    against_recruitment,
+    against_slots,
+    escalation_state,
+)
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.errors import CommandRefused
@@ -172,6 +177,7 @@ class Enrollment(Acts):
                     against_recruitment(view, on=today),
                     against_enrollment_at(state, chosen) if state else (),
                     cohort.against_filling() if design else (),
+                    against_slots(state, cohort) if state else (),
                 ),
                 deviation=check_deviation(deviation),
             )
@@ -206,7 +212,12 @@ class Enrollment(Acts):
             against = view.trial.against_enrollment()
             if view.protocol.design is not None:
                 state = escalation_state(view, on=self._conduct.today(view))
-                against = chain(against, against_enrollment_at(state, to_level), cohort.against_filling())
+                against = chain(
+                    against,
+                    against_enrollment_at(state, to_level),
+                    cohort.against_filling(),
+                    against_slots(state, cohort),
+                )
             allow(against, None)
             drafts = self._only_of(subject, facts, view)
             return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))

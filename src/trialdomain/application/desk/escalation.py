@@ -11,7 +11,7 @@ from trialdomain.application.questions import DesignAbsent, escalation_state
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.designs.walk import COHORT, COMPLETE
-from trialdomain.errors import CommandRefused
+from trialdomain.errors import CommandRefused, InputInvalid
 from trialdomain.events.basis import Basis
 from trialdomain.events.recorded import Entry, EntryRef
 from trialdomain.events.trial import RecruitmentSuspended
@@ -44,10 +44,13 @@ class Escalating(Acts):
             command_id: an id by which a repeated request is recognised.
 
         Raises:
+            DecisionIncomplete: it treats, and names no level.
             LessCautious: the rule does not allow as much.
             RationaleMissing: the two differ, and nothing says why.
         """
         day = as_day(on)
+        if decided is not None and decided.action in _TREATS and decided.level is None:
+            raise DecisionIncomplete(decided=decided)
 
         def decide(view: View) -> Drafts:
             today = self._conduct.today(view)
@@ -85,6 +88,17 @@ class Escalating(Acts):
             return drafts + _opened(view, cohorts[chosen.level], slots, caused_by=cause)
 
         return self._conduct.run("decide-escalation", (day, decided, rationale), decide, command_id)
+
+
+_TREATS = {Action.ENROLL, Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE}
+
+
+class DecisionIncomplete(InputInvalid):
+    """People decided to treat, and did not say at which level."""
+
+    def __init__(self, *, decided: Decision) -> None:
+        super().__init__(f"{decided.action.value} was decided without a level: name the one to treat at")
+        self.decided = decided
 
 
 class DecisionOutOfOrder(CommandRefused):
