@@ -44,10 +44,11 @@ from trialdomain.events.participant import (
     Withdrew,
 )
 from trialdomain.events.recorded import Entry, Source
-from trialdomain.exchange.sdtm.staging import Progress, RowMalformed, StudyUnusable
+from trialdomain.exchange.sdtm.staging import RowMalformed, StudyUnusable
 from trialdomain.exchange.sdtm.study import Study
 from trialdomain.protocol.trial_protocol import DoseLevel, Stagger, TallyBy, TrialProtocol
 from trialdomain.values.dose import Dose
+from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.role import Role
 from trialdomain.values.toxicity import Outcome, Relatedness, Seriousness
 from trialdomain.values.unit import convert
@@ -64,7 +65,7 @@ def imported(
     *,
     protocol: TrialProtocol | None = None,
     zone: str | None = None,
-    progress: Progress = lambda *_: None,
+    progress: Progress = unheard,
 ) -> Imported:
     folder = write(tmp_path / "study", study() if rows is None else rows)
     return import_sdtm(folder, tmp_path / "log.db", clock=lambda: NOW, protocol=protocol, zone=zone, progress=progress)

@@ -13,10 +13,11 @@ from trialdomain.application.new_log import folder_beside, give_name, refuse_exi
 from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Source
-from trialdomain.exchange.sdtm.study import Progress, RowRead, Study
+from trialdomain.exchange.sdtm.study import RowRead, Study
 from trialdomain.exchange.sdtm.unrecorded import Unrecorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.role import Role
 
 SYSTEM = "SDTM"
@@ -80,7 +81,7 @@ def import_sdtm(
     zone: str | None = None,
     by: User = IMPORTER,
     clock: Clock = _now,
-    progress: Progress = lambda *_: None,
+    progress: Progress = unheard,
 ) -> Imported:
     """Import a study in SDTM files into a new log; it is there whole, or not at all.
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from trialdomain.cli.answers import print_answers
-from trialdomain.cli.output import Progress, progress_bar
+from trialdomain.cli.output import progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.jsonl import write_jsonl
@@ -17,6 +17,7 @@ from trialdomain.reports.escalation import dlt_json, escalation_json
 from trialdomain.reports.flow import flow_json
 from trialdomain.reports.json import Json
 from trialdomain.reports.safety import safety_json
+from trialdomain.values.progress import Progress
 
 
 class TrialNotNamed(InputInvalid):

@@ -1,19 +1,18 @@
 """What people read: tables and lines. ``rich`` draws the tables, and is asked for only here."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from trialdomain.errors import InputInvalid
 from trialdomain.reports.table import Table
+from trialdomain.values.progress import Progress, unheard
 
 if TYPE_CHECKING:
     from rich.progress import TaskID  # an extra, which may not be there
 
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
 _WIDTH_OF_A_FILE = 140
 """Columns, where no terminal says how many it has."""
 
@@ -29,10 +28,10 @@ def progress_bar() -> Iterator[Progress]:
         from rich.console import Console  # noqa: PLC0415 - an extra, imported when used
         from rich.progress import Progress as Bar  # noqa: PLC0415 - as above
     except ImportError:
-        yield _say_nothing
+        yield unheard
         return
     if not sys.stderr.isatty():
-        yield _say_nothing
+        yield unheard
         return
     with Bar(console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, TaskID] = {}
@@ -43,10 +42,6 @@ def progress_bar() -> Iterator[Progress]:
             bar.update(tasks[what], completed=done, total=total)
 
         yield show
-
-
-def _say_nothing(_: str, __: int, ___: int) -> None:
-    pass
 
 
 def require_tables() -> None:

@@ -9,19 +9,17 @@ import json
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from stat import S_ISREG
-from typing import Self, TextIO, TypeAlias
+from typing import Self, TextIO
 
 import attrs
 
 from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.sdtm.columns import DOMAINS, Domain
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
+from trialdomain.values.progress import Progress
 
 _NO_TEXT = re.compile(r"[\ud800-\udfff]")
 """What bytes that are no UTF-8 are read as."""

@@ -10,13 +10,14 @@ import attrs
 from trialdomain.events.participant import ImportedScreening, ParticipantFact
 from trialdomain.exchange.sdtm.columns import DM, DOMAINS, DS, EX, without_field
 from trialdomain.exchange.sdtm.mapping import NotRecorded, Person, dose_of, fact_of
-from trialdomain.exchange.sdtm.staging import Progress, Row, RowMalformed, Staging, StudyUnusable
+from trialdomain.exchange.sdtm.staging import Row, RowMalformed, Staging, StudyUnusable
 from trialdomain.protocol.endpoint_rules import Anchor, EndpointRules
 from trialdomain.protocol.trial_protocol import DoseLevel, TallyBy, TrialProtocol
 from trialdomain.values.dose import Dose
 from trialdomain.values.ids import CodeInvalid, check_id
+from trialdomain.values.progress import Progress, unheard
 
-__all__ = ["Progress", "RowMalformed", "RowRead", "Study", "StudyUnusable"]
+__all__ = ["RowMalformed", "RowRead", "Study", "StudyUnusable"]
 
 _RANDOMIZED = "RANDOMIZED"
 _SCREEN_FAILURE = "SCREEN FAILURE"
@@ -43,7 +44,7 @@ class Study:
         RowMalformed: a row cannot be; it is named by file and line.
     """
 
-    def __init__(self, folder: Path, *, progress: Progress = lambda *_: None) -> None:
+    def __init__(self, folder: Path, *, progress: Progress = unheard) -> None:
         self._staging = Staging(folder, progress=progress)
         try:
             self.arms = _arms(self._staging)
