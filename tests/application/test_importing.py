@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 import pytest
 from sdtm_files import Rows, changed, event, lab, row, study, with_row, write
+from site_desk import OPEN
 
 from trialdomain import (
     Answers,
@@ -28,7 +29,9 @@ from trialdomain import (
     nct06245746,
     read_log,
 )
-from trialdomain.application.importing import Imported, ProtocolUnfit
+from trialdomain.application.batch import Batch, BatchSpoiled, Happened
+from trialdomain.application.importing import IMPORTER, Imported, ProtocolUnfit
+from trialdomain.events.cohort import Release, SlotReleased
 from trialdomain.events.participant import (
     AdverseEventReported,
     BodySite,
@@ -47,6 +50,8 @@ from trialdomain.events.recorded import Entry, Source
 from trialdomain.exchange.sdtm.staging import RowMalformed, StudyUnusable
 from trialdomain.exchange.sdtm.study import Study
 from trialdomain.protocol.trial_protocol import DoseLevel, Stagger, TallyBy, TrialProtocol
+from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.dose import Dose
 from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.role import Role
@@ -834,3 +839,26 @@ class TestRealStudy:
         names = {name for (name,) in connection.execute("SELECT DISTINCT name FROM entries")}
         connection.close()
         assert not names & {"cohort.escalation-decided.v1", "cohort.enrollment-stopped.v1"}
+
+
+class TestBatch:
+    def test_a_slot_is_released_for_the_reason_that_the_desk_would_give(self, tmp_path: Path) -> None:
+        levels = tuple(
+            DoseLevel(level=level, dose=Dose(amount=Decimal(amount), unit="mg"))
+            for level, amount in ((1, "2.5"), (2, "5"))
+        )
+        imported(tmp_path, protocol=attrs.evolve(nct06245746(), criteria=(), levels=levels))
+        released = {e.fact.subject: e.fact.why for e in entries(tmp_path) if isinstance(e.fact, SlotReleased)}
+        # P-1, of the arm at 5 mg, received 2.5 mg and counts at level 1; P-2 received 0 mg, which is no level.
+        assert released == {"P-1": Release.REASSIGNED, "P-2": Release.NOT_EVALUABLE}
+
+    def test_somebody_added_in_part_spoils_it(self) -> None:
+        batch = Batch(SQLiteRecorder(":memory:"), OPEN, by=IMPORTER, clock=lambda: NOW, how="tested")
+        good = Happened(command="1", facts=[Screened(on=ClinicalTime("2026-03-01"))])
+        nothing: Any = None
+        with pytest.raises(TypeError):
+            batch.add("S001", [good, attrs.evolve(good, facts=nothing)])
+        with pytest.raises(BatchSpoiled):
+            batch.add("S002", [good])
+        with pytest.raises(BatchSpoiled):
+            batch.finish()

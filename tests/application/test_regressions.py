@@ -9,7 +9,20 @@ import attrs
 import pytest
 from site_desk import DAY0, INVESTIGATOR, OPEN, REASON, RELATED, Site, day, judged, kinds, refused
 
-from trialdomain import Decision, DltRule, Dose, InputInvalid, Relatedness, Role, TrialError, Trials, User, nct06245746
+from trialdomain import (
+    Decision,
+    DltRule,
+    Dose,
+    InputInvalid,
+    Relatedness,
+    Role,
+    TrialError,
+    TrialProtocol,
+    Trials,
+    User,
+    lab,
+    nct06245746,
+)
 from trialdomain.aggregates.cohort import LessCautious, NoFreeSlot
 from trialdomain.aggregates.participant import (
     AlreadyInfused,
@@ -25,11 +38,12 @@ from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.corrections import EntryOfAnotherTrial
 from trialdomain.application.desk.acts import LevelUnknown
 from trialdomain.application.desk.escalation import DecisionIncomplete, DecisionOutOfOrder
-from trialdomain.application.questions import DoseNotOfLevel, NobodyInTurn
+from trialdomain.application.questions import DoseNotOfLevel, NobodyInTurn, StaggerNotKept
 from trialdomain.events.cohort import DltAttributed
 from trialdomain.events.participant import Enrolled, WindowResult, WithdrawalScope
 from trialdomain.events.recorded import Draft
 from trialdomain.history import History
+from trialdomain.protocol.trial_protocol import CytopeniaRule, Stagger
 from trialdomain.values.calendar import DayInvalid
 from trialdomain.values.decision import Action, Code
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
@@ -646,3 +660,123 @@ def test_a_decision_to_treat_names_its_level(site: Site) -> None:
         lambda: site.desk.decide_escalation(on=day(14), decided=decided, rationale="no patient in sight"),
         "without a level",
     )
+
+
+CYTOPENIA = DltRule(cytopenia=CytopeniaRule(anc_below=Decimal("0.5")))
+
+
+class TestTheCytopeniaRuleComesLater:
+    @pytest.fixture
+    def site(self) -> Site:
+        site = Site()
+        site.treat("S001")
+        for number in (10, 20, 30, 40, 43):
+            result = lab("ANC", "0.1", "10*9/L", collected_at=day(number))
+            site.on(number).desk.record_labs("S001", [result])
+        return site
+
+    def test_by_an_amendment(self, site: Site) -> None:
+        amended = attrs.evolve(OPEN, version="2", dlt=CYTOPENIA)
+        entries = site.desk.amend(amended, effective_on=day(0), summary="cytopenias count")
+        assert "DltAttributed" in kinds(entries)
+        site.check()
+
+    def test_by_a_correction(self, site: Site) -> None:
+        registered = next(iter(site.trial.history().entries()))
+        entries = site.desk.correct(registered, protocol=attrs.evolve(OPEN, dlt=CYTOPENIA), reason=REASON)
+        assert "DltAttributed" in kinds(entries)
+        site.check()
+
+    def test_by_a_version_whose_name_another_one_has(self) -> None:
+        site = Site(attrs.evolve(OPEN, dlt=CYTOPENIA))
+        site.treat("S001")
+        for number in (10, 20, 30, 40):
+            site.on(number).desk.record_labs("S001", [lab("ANC", "0.1", "10*9/L", collected_at=day(number))])
+        (amended, *_) = site.desk.amend(attrs.evolve(OPEN, version="2"), effective_on=day(40), summary="no cytopenias")
+        site.desk.correct(amended, protocol=attrs.evolve(OPEN, title="no cytopenias"), reason=REASON)
+        site.on(43).desk.record_labs("S001", [lab("ANC", "0.1", "10*9/L", collected_at=day(43))])
+        site.toxicity("S001", attributions=UNRELATED)
+        site.check()
+
+
+def test_the_calendar_alone_makes_no_difference_under_a_cytopenia_rule() -> None:
+    site = Site(attrs.evolve(OPEN, dlt=CYTOPENIA))
+    site.treat("S001")
+    site.on(14).assess("S001")
+    site.on(43).check()
+
+
+def test_somebody_of_whom_only_results_are_left_is_known(site: Site) -> None:
+    (consent, *_) = site.desk.consent("S001", signed_on=day(0), form_version="1")
+    result = [lab("ANC", "0.4", "10*9/L", collected_at=day(0))]
+    site.desk.record_labs("S001", result)
+    site.desk.void(consent, reason=REASON)
+    assert site.desk.record_labs("S001", result) == []
+    assert kinds(site.desk.report_adverse_event("S001", event="1", term="Fever", grade=1, onset=day(0)))
+
+
+class Meanwhile:
+    """A clock that lets somebody else act, once, between a decision and its append."""
+
+    def __init__(self) -> None:
+        self.now = datetime.combine(DAY0, time(6), tzinfo=UTC)
+        self.act: Callable[[], object] | None = None
+        self.looks = 0
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        if self.act is not None:
+            self.looks -= 1
+            if self.looks < 0:
+                self.finish()
+        return self.now
+
+    def finish(self) -> None:
+        """Let the other one act, who has not yet."""
+        act, self.act = self.act, None
+        if act is not None:
+            act()
+
+
+@pytest.mark.parametrize("looks", range(6))
+class TestMeanwhile:
+    """At whichever look at the clock the other one acts, nothing that was decided on has moved unseen."""
+
+    def site(self, protocol: TrialProtocol) -> tuple[Meanwhile, Site]:
+        clock = Meanwhile()
+        site = Site(protocol)
+        site.trials = Trials(site.trials._recorder, clock=clock)  # noqa: SLF001 - the same log, another clock
+        site.trial = site.trials.trial(protocol.trial)
+        site.desk = site.trial.acting(INVESTIGATOR)
+        return clock, site
+
+    def test_an_event_that_counts_by_the_new_rule_alone(self, looks: int) -> None:
+        clock, site = self.site(attrs.evolve(OPEN, dlt=DltRule(min_grade=3)))
+        site.treat("S001")
+        clock.looks = looks
+        clock.act = lambda: site.toxicity("S001", grade=1, onset=day(0))
+        site.desk.amend(attrs.evolve(OPEN, version="2"), effective_on=day(0), summary="any grade")
+        clock.finish()
+        assert site.dlts() == 1
+        site.check()
+
+    def test_two_infusions_within_the_stagger_of_a_protocol_without_rules(self, looks: int) -> None:
+        protocol = attrs.evolve(OPEN, design=None, dlt=None, stagger=Stagger(between_days=7))
+        clock, site = self.site(protocol)
+        for subject in ("S001", "S002"):
+            site.screened(subject)
+            site.desk.enroll(subject, level=1, on=day(0))
+        clock.looks = looks
+        done: list[str] = []
+
+        def infuse(subject: str) -> None:
+            try:
+                site.desk.infuse(subject, level=1, started_at=day(0))
+            except StaggerNotKept:
+                return
+            done.append(subject)
+
+        clock.act = lambda: infuse("S002")
+        infuse("S001")
+        clock.finish()
+        assert len(done) == 1

@@ -161,7 +161,7 @@ class TestDemo:
         [
             "screen failure: left ventricular ejection fraction too low",
             "DLT: ",
-            "not evaluable: the slot is given to somebody else",
+            "not evaluable: the slot is free again",
             "correction: value 3.81 is 4.81",
             "expand level 1 to 6 slots",
             "de-escalate to level 2",

@@ -192,7 +192,7 @@ class AlreadyDead(CommandRefused):
 
 
 PASSED_OVER: tuple[type[ParticipantFact], ...] = (AntiInfectiveGiven, LabRecorded, Transfused, VitalSignRecorded)
-"""Kinds that no decision about a participant reads, and most of a log: whoever loads one may leave them out."""
+"""Kinds that no decision reads, save whether they are there at all, and most of a log: a reader may leave them out."""
 
 
 @attrs.define

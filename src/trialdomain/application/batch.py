@@ -18,9 +18,9 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.application.conduct import Clock, User
 from trialdomain.application.questions import against_amount, against_number, against_stagger
-from trialdomain.application.settlement import may_change_counts, member_now
+from trialdomain.application.settlement import may_change_counts, member_now, why_gone
 from trialdomain.application.trials import Trials
-from trialdomain.errors import CommandRefused
+from trialdomain.errors import CommandRefused, Conflict
 from trialdomain.events.participant import Enrolled, Infused, LabRecorded, ParticipantFact
 from trialdomain.events.recorded import EntryRef, Meta, Recorded, Source
 from trialdomain.projections.casebook import Case, by_stream, case_of, read_casebook
@@ -46,6 +46,13 @@ class Happened:
     source: Source | None = None
 
 
+class BatchSpoiled(Conflict):
+    """A participant could not be added whole, so that nothing more can be."""
+
+    def __init__(self) -> None:
+        super().__init__("a participant was added in part: begin again with a new log")
+
+
 class Batch:
     """A trial on its way into a log, which registers it first.
 
@@ -67,6 +74,7 @@ class Batch:
         self._uncounted = {kind for kind in PASSED_OVER if not (lasting and kind is LabRecorded)}
         self._infused: dict[int, list[date]] = {}
         """By level: the days on which somebody was infused for the first time."""
+        self._spoiled = False
         self._pending: list[tuple[Command, Sequence[StoredEvent]]] = []
         self.position = 0
         """Of the last entry."""
@@ -87,12 +95,18 @@ class Batch:
 
     def add(self, subject: str, commands: Sequence[Happened]) -> None:
         """Record everything about one participant, once; it is in the log after ``finish`` at the latest."""
-        self._pending += self._commands(subject, commands)
+        if self._spoiled:
+            raise BatchSpoiled
+        self._spoiled = True  # until it is whole
+        self._pending += list(self._commands(subject, commands))
+        self._spoiled = False
         if self.position - self._appended >= _ENTRIES_AT_ONCE:
             self.finish()
 
     def finish(self) -> None:
         """Append what was added and is not in the log yet."""
+        if self._spoiled:
+            raise BatchSpoiled
         self._appended = self._recorder.append_commands(self._trial, self._pending)
         self._pending = []
 
@@ -161,12 +175,13 @@ class Batch:
     def _learned(self, case: Case, one: Happened, *, after: Sequence[Recorded[Any]]) -> list[Recorded[Any]]:
         """Tell the cohorts what a command has changed."""
         member = member_of(case, self._book, on=self.today)
+        levels = {} if member is None else {member.subject: member.level}
         learned: list[Recorded[Any]] = []
         for level, cohort in self._cohorts.items():
             facts = cohort.settle(
                 {member.subject: member_now(member)} if member is not None and member.level == level else {},
                 about=[case.subject],
-                gone={},
+                gone={case.subject: why_gone(case.subject, levels)},
                 closed=False,
                 final=False,
             )

@@ -115,6 +115,8 @@ def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
 
 
 def _members(view: View, *, on: date) -> list[Member]:
+    if view.protocol.dlt is None:
+        view.read_everything()  # no cohort is told of anybody
     book = view.casebook(on=on)
     return members_of([seat_of(case, book, on=on) for case in book.cases], book)
 

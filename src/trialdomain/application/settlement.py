@@ -66,6 +66,8 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
     """
     if not drafts:
         return []
+    if about is None:
+        view.read_everything()  # what others observe meanwhile may count by the rules that change here
     book = view.casebook(on=on, following=drafts)
     if book.protocol.dlt is None:
         return _suspended(view, drafts, on=on)
@@ -81,7 +83,7 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
         facts = cohort.settle(
             here,
             about=sorted({*here, *cohort.members} if about is None else {*about, *waiting}),
-            gone={subject: _why_gone(subject, levels) for subject in cohort.members},
+            gone={subject: why_gone(subject, levels) for subject in cohort.members},
             closed=level > still_open,
             final=level >= final,
         )
@@ -89,7 +91,7 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
     return settled + _suspended(view, drafts, on=on)
 
 
-def _why_gone(subject: str, levels: Mapping[str, int | None]) -> Release:
+def why_gone(subject: str, levels: Mapping[str, int | None]) -> Release:
     """Say why somebody whom the casebook does not put at a level gave their slot there back."""
     if subject not in levels:
         return Release.WITHDRAWN

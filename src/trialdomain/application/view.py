@@ -1,9 +1,8 @@
 """What one decision reads of a trial, at one position, and the version of every stream that it has read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from functools import cached_property
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -16,6 +15,7 @@ from trialdomain.events.happened import happened
 from trialdomain.events.participant import LabRecorded, ParticipantFact
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Recorded
 from trialdomain.events.registry import NAMES
+from trialdomain.events.trial import ProtocolAmended, TrialFact, TrialRegistered
 from trialdomain.projections.casebook import Casebook, read_casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
@@ -42,6 +42,16 @@ def _times(fact: object) -> list[tuple[str, ClinicalTime]]:
     return [(name, value) for name, value in values if isinstance(value, ClinicalTime)]
 
 
+def _counts_cytopenias(protocol: TrialProtocol) -> bool:
+    return protocol.dlt is not None and protocol.dlt.cytopenia is not None
+
+
+def _new(following: Sequence[Draft[Any]]) -> list[TrialProtocol]:
+    """Give the protocols that drafts bring in."""
+    facts = (draft.fact for draft in following)
+    return [fact.protocol for fact in facts if isinstance(fact, TrialRegistered | ProtocolAmended)]
+
+
 class View:
     """The trial as it was when one decision began to read it."""
 
@@ -49,8 +59,13 @@ class View:
         self.id, self._recorder = trial, recorder
         self.position = recorder.head(trial)
         self.read: dict[str, int] = {}
+        self._read_before: dict[bool, tuple[dict[str, int], dict[str, list[Entry]]]] = {}
         self.trial = Trial()
-        self._fold(trial_stream(trial), self.trial.apply)
+        recorded = self.entries(trial_stream(trial))
+        self.protocols = [e.fact.protocol for e in recorded if isinstance(e.fact, TrialRegistered | ProtocolAmended)]
+        """Every version that was ever recorded, in force or not."""
+        for entry in current_entries(cast("list[Recorded[TrialFact]]", recorded)):
+            self.trial.apply(entry)
 
     @property
     def protocol(self) -> TrialProtocol:
@@ -71,6 +86,9 @@ class View:
         entries: Iterator[Recorded[Any]] = entries_of(stream, rows, leave_out=PASSED_OVER)
         for entry in current_entries(entries):
             participant.apply(entry)
+        if rows and not participant.facts:  # all that is left of them may be what was left out
+            for entry in current_entries(cast("Iterable[Recorded[Any]]", entries_of(stream, rows))):
+                participant.apply(entry)
         if participant.consent is not None:
             participant.protocol = self.trial.versions.get(participant.consent.protocol_version, self.protocol)
         return participant
@@ -109,20 +127,34 @@ class View:
     def casebook(self, *, on: date, following: Sequence[Draft[Any]] = ()) -> Casebook:
         """Read everybody's case, as it will be once some drafts are recorded.
 
-        What others record of a participant meanwhile, if it changes a count, changes a cohort's stream as well. Those
-        streams are in the read set, so the append finds out.
+        What others record of a participant meanwhile, if it changes a count, changes a cohort's stream as well, and
+        whoever decides on counts has read the cohorts. Where there is no DLT rule, or the rule itself changes, that is
+        not so: then ``read_everything`` as well.
         """
-        versions, streams = dict(self._counted[0]), dict(self._counted[1])
+        found_versions, found = self._counted(lasting=any(map(_counts_cytopenias, [*self.protocols, *_new(following)])))
+        versions, streams = dict(found_versions), dict(found)
         for draft in following:
             versions[draft.stream] = version = versions.get(draft.stream, 0) + 1
             streams[draft.stream] = [*streams.get(draft.stream, ()), self._as_entry(draft, version=version)]
         ordered = [(stream, streams[stream]) for stream in sorted(streams)]  # participants come last
         return read_casebook(lambda: ordered, on=on)
 
-    @cached_property
-    def _counted(self) -> tuple[dict[str, int], dict[str, list[Entry]]]:
-        """By stream: its version, and its entries that can change a count, read once for a decision."""
-        lasting = any(p.dlt is not None and p.dlt.cytopenia is not None for p in self.trial.versions.values())
+    def read_everything(self) -> None:
+        """Put every stream into the read set: the decision rests on all of them, and on no cohort that would tell."""
+        for stream, rows in self._recorder.streams(self.id, until=self.position):
+            self.read[stream] = rows[-1][1]
+
+    def _counted(self, *, lasting: bool) -> tuple[dict[str, int], dict[str, list[Entry]]]:
+        """By stream: its version, and its entries that can change a count, read once for a decision.
+
+        Args:
+            lasting: whether cytopenias count, by any version of the protocol.
+        """
+        if lasting not in self._read_before:
+            self._read_before[lasting] = self._read_counted(lasting=lasting)
+        return self._read_before[lasting]
+
+    def _read_counted(self, *, lasting: bool) -> tuple[dict[str, int], dict[str, list[Entry]]]:
         leave_out = [kind for kind in PASSED_OVER if not (lasting and kind is LabRecorded)]
         versions, streams = {}, {}
         for stream, rows in self._recorder.streams(self.id, until=self.position):

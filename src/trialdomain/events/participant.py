@@ -11,7 +11,7 @@ from attrs.validators import ge, in_, instance_of, optional
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
 from trialdomain.values.dose import Dose
-from trialdomain.values.number import decimal_number
+from trialdomain.values.number import decimal_number, optional_number
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.text import FreeText, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
@@ -221,7 +221,7 @@ class Infused:
     """The dose level that was meant."""
     dose: Dose | None = None
     """The amount that was given, when it is known."""
-    body_weight_kg: Decimal | None = attrs.field(default=None, validator=decimal_number(least=0))
+    body_weight_kg: Decimal | None = attrs.field(default=None, validator=optional_number(least=0))
     started_at: ClinicalTime
     ended_at: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_at"))
     fraction: Decimal = attrs.field(default=Decimal(1), validator=decimal_number(least=0, most=1))
@@ -246,8 +246,8 @@ class LabRecorded:
     unit: str | None = attrs.field(default=None, validator=optional_unit, metadata={UCUM: True})
     """UCUM; None where the laboratory gave none, and the value then counts for nothing."""
     collected_at: ClinicalTime
-    lower_limit: Decimal | None = attrs.field(default=None, validator=decimal_number())
-    upper_limit: Decimal | None = attrs.field(default=None, validator=decimal_number())
+    lower_limit: Decimal | None = attrs.field(default=None, validator=optional_number())
+    upper_limit: Decimal | None = attrs.field(default=None, validator=optional_number())
     laboratory: str | None = attrs.field(default=None, validator=optional_text)
 
 

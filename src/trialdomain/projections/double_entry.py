@@ -58,6 +58,8 @@ def double_entry(book: Casebook, *, on: date) -> tuple[Difference, ...]:
     if book.protocol.dlt is None:
         return ()
     counts = dlt_counts(book, on=on)
+    lasting = any(version.dlt is not None and version.dlt.cytopenia is not None for _, version in book.versions)
+    by_calendar = _BY_CALENDAR | ({EvaluationReason.WINDOW_ASSESSED} if lasting else set())
     return tuple(
         difference
         for level in book.protocol.levels
@@ -65,6 +67,7 @@ def double_entry(book: Casebook, *, on: date) -> tuple[Difference, ...]:
             level.level,
             {member.subject: member for member in counts.members if member.level == level.level},
             _known(book.cohorts.get(level.level, ())),
+            by_calendar,
         )
     )
 
@@ -90,14 +93,16 @@ def _known(entries: Sequence[Recorded[Any]]) -> dict[str, _Known]:
     return known
 
 
-def _at_level(level: int, members: dict[str, Member], known: dict[str, _Known]) -> Iterator[Difference]:
+def _at_level(
+    level: int, members: dict[str, Member], known: dict[str, _Known], calendar: set[EvaluationReason]
+) -> Iterator[Difference]:
     for subject in sorted({*members, *known}):
         member, told = members.get(subject), known.get(subject, _Known())
         dlt = (member.dlt.event or _LABORATORY) if member and member.dlt else None
         if dlt != told.dlt:
             yield Difference(level=level, subject=subject, aspect=Aspect.DLT, cohort=str(told.dlt), casebook=str(dlt))
         evaluation = member.standing.evaluation if member else Evaluation.NOT_INFUSED
-        by_calendar = member is not None and member.standing.reason in _BY_CALENDAR
+        by_calendar = member is not None and member.standing.reason in calendar
         if evaluation is not told.evaluation and not (by_calendar and told.evaluation is Evaluation.PENDING):
             yield Difference(
                 level=level,

@@ -34,7 +34,7 @@ from trialdomain.reports.table import Table
 from trialdomain.values.ids import level_of, subject_of
 
 _RELEASES = {
-    Release.NOT_EVALUABLE: "not evaluable: the slot is given to somebody else",
+    Release.NOT_EVALUABLE: "not evaluable: the slot is free again",
     Release.WITHDRAWN: "left before the infusion: the slot is free",
     Release.REASSIGNED: "sent to another level",
     Release.LEVEL_CLOSED: "loses the slot, for the level closed",

@@ -8,7 +8,7 @@ import attrs
 
 _MOST_DIGITS = 15
 _LARGEST_EXPONENT = 30
-Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Decimal | None], None]
+Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Decimal], None]
 
 
 def is_ordinary(value: Decimal) -> bool:
@@ -17,7 +17,7 @@ def is_ordinary(value: Decimal) -> bool:
 
 
 def decimal_number(*, least: int | None = None, most: int | None = None) -> Validator:
-    """Accept a finite decimal of at most 15 significant digits whose exponent is bounded, or none.
+    """Accept a finite decimal of at most 15 significant digits whose exponent is bounded.
 
     Args:
         least: the smallest value that is accepted; None accepts any.
@@ -25,8 +25,8 @@ def decimal_number(*, least: int | None = None, most: int | None = None) -> Vali
     """
     unbounded = least is None and most is None
 
-    def check(_: object, attribute: "attrs.Attribute[Any]", value: Decimal | None) -> None:
-        if value is None or (unbounded and is_ordinary(value)):
+    def check(_: object, attribute: "attrs.Attribute[Any]", value: Decimal) -> None:
+        if unbounded and is_ordinary(value):
             return
         _, digits, exponent = value.as_tuple()
         if not isinstance(exponent, int):
@@ -39,3 +39,14 @@ def decimal_number(*, least: int | None = None, most: int | None = None) -> Vali
             raise ValueError(f"{attribute.name} must be at most {most}, got {value}")
 
     return check
+
+
+def optional_number(*, least: int | None = None) -> Callable[[object, "attrs.Attribute[Any]", Decimal | None], None]:
+    """Accept such a number, or none."""
+    check = decimal_number(least=least)
+
+    def check_some(fact: object, attribute: "attrs.Attribute[Any]", value: Decimal | None) -> None:
+        if value is not None:
+            check(fact, attribute, value)
+
+    return check_some

@@ -6,6 +6,8 @@ from functools import lru_cache
 import attrs
 
 _MOST_CHARACTERS = 10_000
+_SHORT = 64
+"""Characters: a code or a name, and no free text."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
@@ -27,9 +29,16 @@ def optional_text(fact: object, attribute: "attrs.Attribute[str]", value: str | 
         plain_text(fact, attribute, value)
 
 
-@lru_cache(maxsize=4_096)  # codes, units and names come again and again
 def _plain(value: str) -> bool:
+    return _is_plain(value) if len(value) > _SHORT else _is_plain_code(value)
+
+
+def _is_plain(value: str) -> bool:
     return bool(value.strip()) and len(value) <= _MOST_CHARACTERS and _CONTROL.search(value) is None
+
+
+_is_plain_code = lru_cache(maxsize=4_096)(_is_plain)
+"""Codes, units and names come again and again."""
 
 
 @attrs.frozen(kw_only=True)

@@ -56,7 +56,7 @@ class Acts:
     ) -> Drafts:
         """Put facts into a participant's stream, and into the cohorts' what follows from them."""
         drafts = self._only_of(subject, facts, view, deviation=deviation)
-        if not may_change_counts(facts, view.trial.versions.values()):
+        if not may_change_counts(facts, view.protocols):
             return drafts
         return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
