@@ -6,8 +6,9 @@ import attrs
 import pytest
 from site_desk import OPEN, REASON, Site, day
 
-from trialdomain import Dose, DoseLevel, WithdrawalScope
+from trialdomain import Dose, DoseLevel, WithdrawalScope, nct06245746
 from trialdomain.projections.flow import Flow, Status
+from trialdomain.testing import eligible
 
 
 def mg(amount: str) -> Dose:
@@ -96,6 +97,22 @@ class TestStatus:
         site.desk.enroll("S001", on=day(3))
         found = flow(site)
         assert (found.screened, found.screenings, found.failed_screenings, found.screen_failures) == (1, 2, 1, 0)
+
+    def test_eligible_people_wait_in_the_order_of_their_screening(self) -> None:
+        site = Site(nct06245746())
+        findings, attestations = eligible(nct06245746(), on=day(0))
+        low = [attrs.evolve(one, number=Decimal(40)) if one.name == "lvef" else one for one in findings]
+        unanswered = [one for one in findings if one.name != "lvef"]
+        for subject, answers in (("S003", findings), ("S001", findings), ("S002", low), ("S004", unanswered)):
+            site.desk.consent(subject, signed_on=day(0), form_version="1", age=42)
+            site.desk.screen(subject, on=day(0), findings=answers, attestations=attestations)
+        assert flow(site).waiting == ("S003", "S001")
+        site.desk.enroll("S003", on=day(0))
+        assert flow(site).waiting == ("S001",)
+        site.on(1).desk.screen("S002", on=day(1), findings=findings, attestations=attestations)
+        assert flow(site).waiting == ("S001", "S002")
+        site.desk.withdraw("S001", on=day(1), scope=WithdrawalScope.FOLLOW_UP)
+        assert flow(site).waiting == ("S002",)
 
     def test_somebody_screened_again_has_not_failed_any_more(self, site: Site) -> None:
         site.screened("S001")

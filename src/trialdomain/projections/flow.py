@@ -61,6 +61,8 @@ class Disposition:
     """Whether they failed screening, by its latest attempt, and were not enrolled."""
     enrolled: bool
     administrations: int
+    eligible_since: int | None
+    """The position of the screening that found somebody eligible who is not enrolled; consent takes no slot."""
     withdrew_from_treatment: str | None
     """Why, where they did: the reason, up to its colon where there are details; empty where nobody said."""
     evidence: tuple[int, ...]
@@ -95,6 +97,8 @@ class Flow:
     failed_screenings: int
     screen_failures: int
     """People who failed screening and were not enrolled later."""
+    waiting: tuple[str, ...]
+    """Eligible people without a slot, in the order of the screening that found them eligible."""
     levels: tuple[LevelFlow, ...]
     unassigned: LevelFlow | None
     """Whoever was infused with an amount that belongs to no level; None where nobody was."""
@@ -126,16 +130,18 @@ def disposition_of(case: Case, book: Casebook) -> Disposition | None:
         *(entry.position for entry in (*failed, *withdrew)),
     )
     begun = [entry.position for kind in (Consented, Screened, Enrolled) for entry in case.of(kind)]
+    status = _status(case, not_eligible=not_eligible)
     return Disposition(
         subject=case.subject,
         level=level,
-        status=_status(case, not_eligible=not_eligible),
+        status=status,
         consented=bool(case.of(Consented)),
         screenings=len(screened),
         failed_screenings=max(len(failed), sum(_not_eligible(entry.fact) for entry in screened)),
         screen_failure=not_eligible and assignment is None,
         enrolled=assignment is not None,
         administrations=len(case.of(Infused)),
+        eligible_since=_eligible_since(case, screened) if status is Status.SCREENED and not withdrew else None,
         withdrew_from_treatment=_reason(withdrew[0].fact) if withdrew else None,
         evidence=tuple(sorted({*begun, *ends, *([infusion.position] if infusion else [])})),
     )
@@ -151,6 +157,9 @@ def flow_of(dispositions: Sequence[Disposition], book: Casebook) -> Flow:
         screenings=sum(one.screenings for one in dispositions),
         failed_screenings=sum(one.failed_screenings for one in dispositions),
         screen_failures=sum(one.screen_failure for one in dispositions),
+        waiting=tuple(
+            one.subject for one in sorted(dispositions, key=lambda one: one.eligible_since or 0) if one.eligible_since
+        ),
         levels=_levels(dispositions, book.protocol),
         unassigned=_level(None, elsewhere) if elsewhere else None,
         overall=_level(None, dispositions),
@@ -201,6 +210,15 @@ def _not_eligible(screening: Screened) -> bool:
     """Say whether a screening by itself found somebody not eligible."""
     unmet = any(one.status is CriterionStatus.UNMET for one in screening.assessment)
     return unmet or screening.imported is ImportedScreening.SCREEN_FAILURE
+
+
+def _eligible_since(case: Case, screened: Sequence[Recorded[Screened]]) -> int | None:
+    """Find the screening here, and the last, that leaves nothing unmet or unanswered; of an import nobody knows."""
+    last = max(screened, key=case.since, default=None)
+    if last is None or last.envelope.source is not None:
+        return None
+    open_ones = {CriterionStatus.UNMET, CriterionStatus.NOT_ANSWERED}
+    return None if any(one.status in open_ones for one in last.fact.assessment) else case.since(last)
 
 
 def _failed(case: Case, screened: Sequence[Recorded[Screened]], failed: Sequence[Recorded[ScreenFailed]]) -> bool:

@@ -25,6 +25,7 @@ def flow_json(flow: Flow) -> Json:
         "screenings": flow.screenings,
         "failed_screenings": flow.failed_screenings,
         "screen_failures": flow.screen_failures,
+        "waiting": list(flow.waiting),
         "levels": [_level_json(level) for level in flow.levels],
         "unassigned": None if flow.unassigned is None else _level_json(flow.unassigned),
         "overall": _level_json(flow.overall),
@@ -67,6 +68,8 @@ def flow_lines(flow: Flow) -> Iterator[str]:
         f"{again}, {flow.screen_failures} screen failures, {flow.overall.enrolled} enrolled, "
         f"{flow.overall.infused} infused"
     )
+    if flow.waiting:
+        yield f"Eligible, and waiting for a slot, in the order of their screening: {', '.join(flow.waiting)}"
 
 
 def flow_tables(flow: Flow) -> Iterator[Table]:
