@@ -56,7 +56,10 @@ def current(entries: Iterable[Recorded[F]]) -> Current[F]:
     adverse event voids its follow-ups.
     """
     recorded = entries if isinstance(entries, list) else list(entries)
-    if not any(entry.envelope.corrects is not None or type(entry.fact) in VOIDS for entry in recorded):
+    for entry in recorded:
+        if entry.envelope.corrects is not None or type(entry.fact) in VOIDS:
+            break
+    else:
         return Current(recorded)  # most streams are so, and most of a replay is this
     kept: dict[int, Recorded[F]] = {}  # by the version of the entry that was recorded first, in that order
     chains: dict[int, tuple[int, ...]] = {}  # by the version of a current entry: its chain, the first entry first

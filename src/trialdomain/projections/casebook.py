@@ -221,10 +221,17 @@ class _Cases(Iterable[Case]):
 def case_of(stream: str, entries: Iterable[Recorded[Any]], *, on: date) -> Case:
     """File what counts of one participant on a day."""
     recorded = current(entries)
-    dated = [(entry, happened(entry.fact)) for entry in recorded.entries]
-    counted = [(entry, when) for entry, when in dated if when is None or when.first <= on]
-    last = max((when.first for _, when in counted if when is not None), default=on)
-    return Case(subject_of(stream) or "", [entry for entry, _ in counted], last, stream, recorded)
+    counted, last = [], None
+    for entry in recorded.entries:
+        when = happened(entry.fact)
+        if when is not None:
+            day = when.first
+            if day > on:
+                continue
+            if last is None or day > last:
+                last = day
+        counted.append(entry)
+    return Case(subject_of(stream) or "", counted, on if last is None else last, stream, recorded)
 
 
 def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date, TrialProtocol]]:

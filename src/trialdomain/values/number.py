@@ -46,7 +46,7 @@ def optional_number(*, least: int | None = None) -> Callable[[object, "attrs.Att
     check = decimal_number(least=least)
 
     def check_some(fact: object, attribute: "attrs.Attribute[Any]", value: Decimal | None) -> None:
-        if value is not None:
+        if value is not None and (least is not None or not is_ordinary(value)):
             check(fact, attribute, value)
 
     return check_some
