@@ -7,7 +7,6 @@ from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeAlias
-from zoneinfo import ZoneInfo
 
 import attrs
 from typing_extensions import override
@@ -73,7 +72,7 @@ class History:
             len(entries),
             lambda: by_stream(ordered),
             lambda: reversed(entries),
-            _zone_of(registered),
+            registered.protocol.site_zone,
         )
 
     def entries(self) -> Iterator[Entry]:
@@ -257,13 +256,8 @@ def _zone(recorder: SQLiteRecorder, trial: str) -> tzinfo:
     for stored in recorder.select_events(trial, limit=1):
         fact = entry_of(stored).fact
         if isinstance(fact, TrialRegistered):
-            return _zone_of(fact)
+            return fact.protocol.site_zone
     return UTC
-
-
-def _zone_of(registered: TrialRegistered) -> tzinfo:
-    zone = registered.protocol.zone
-    return ZoneInfo(zone) if zone else UTC
 
 
 class Log(Mapping[str, LoggedTrial]):

@@ -190,7 +190,7 @@ class TestReading:
         (tmp_path / "trial.jsonl").write_bytes(written(recorder, name))
         read_jsonl(tmp_path / "trial.jsonl", copy)
         assert written(copy, name) == written(recorder, name)
-        assert list(copy.in_stream_order(name, until=1_000)) == list(recorder.in_stream_order(name, until=1_000))
+        assert list(copy.streams(name, until=1_000)) == list(recorder.streams(name, until=1_000))
         for opened in (recorder, copy):
             opened.close()
 

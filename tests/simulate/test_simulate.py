@@ -1,10 +1,12 @@
 """Made-up trials: whole, valid, and the same for the same seed."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,11 +23,9 @@ from trialdomain.events.participant import (
     VitalSignRecorded,
 )
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, TrialRegistered
-from trialdomain.simulate.trials import simulate, simulated_trial
+from trialdomain.simulate.trials import DEMO_SEED, simulate, simulated_trial
 from trialdomain.storage.mapper import entries_of
 from trialdomain.values.decision import Action, MtdStatus
-
-DEMO_SEED = 25
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[bytes]":
@@ -162,7 +162,6 @@ class TestDemo:
             "screen failure: left ventricular ejection fraction too low",
             "DLT: ",
             "not evaluable: the slot is free again",
-            "correction: value 3.81 is 4.81",
             "expand level 1 to 6 slots",
             "de-escalate to level 2",
             "MTD declared: level 2",
@@ -185,6 +184,11 @@ class TestDemo:
         assert kinds[AntiInfectiveGiven] > 0
         signs = [e.fact for e in entries if isinstance(e.fact, VitalSignRecorded)]
         assert any(sign.sign is VitalSign.TEMPERATURE and sign.value > 38 for sign in signs)
+
+    def test_its_correction_is_told_with_both_values(self, told: str) -> None:
+        found = re.search(r"correction: value ([0-9.]+) is ([0-9.]+) \(transcription", told)
+        assert found is not None
+        assert Decimal(found[2]) - Decimal(found[1]) == 1  # the simulated site always copies one too few
 
     def test_another_seed_is_another_trial(self) -> None:
         assert b"(seed 29)" in run("demo", "--seed", 29).stdout

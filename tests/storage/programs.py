@@ -111,7 +111,7 @@ def read_without_rights(path: Path) -> str:
     try:
         if not OPEN:
             OPEN.append(SQLiteRecorder(path, readonly=True))
-        return f"{OPEN[0].head('T1')} {sum(1 for _ in OPEN[0].in_stream_order('T1', until=100))}"
+        return f"{OPEN[0].head('T1')} {sum(len(rows) for _, rows in OPEN[0].streams('T1', until=100))}"
     except Exception as error:  # noqa: BLE001 - the test sees what it was
         return f"{type(error).__name__}: {error}"
 

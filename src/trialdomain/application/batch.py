@@ -7,10 +7,9 @@ decision. Memory follows one participant, and what waits for one transaction.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date
+from datetime import date
 from hashlib import sha256
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -20,6 +19,7 @@ from trialdomain.application.conduct import Clock, User
 from trialdomain.application.questions import against_amount, against_number, against_stagger
 from trialdomain.application.settlement import may_change_counts, member_now, why_gone
 from trialdomain.application.trials import Trials
+from trialdomain.application.view import uncounted
 from trialdomain.errors import CommandRefused, Conflict
 from trialdomain.events.participant import Enrolled, Infused, LabRecorded, ParticipantFact
 from trialdomain.events.recorded import EntryRef, Meta, Recorded, Source
@@ -70,8 +70,7 @@ class Batch:
         self._versions: Counter[str] = Counter()
         self._cohorts = {level.level: Cohort(level.level) for level in protocol.levels}
         self._recorded_at = utc(clock())
-        lasting = protocol.dlt is not None and protocol.dlt.cytopenia is not None
-        self._uncounted = {kind for kind in PASSED_OVER if not (lasting and kind is LabRecorded)}
+        self._uncounted = uncounted([protocol])
         self._infused: dict[int, list[date]] = {}
         """By level: the days on which somebody was infused for the first time."""
         self._spoiled = False
@@ -80,8 +79,7 @@ class Batch:
         """Of the last entry."""
         self.deviations: Counter[str] = Counter()
         """The rules of conduct that entries break, by the names of their errors."""
-        zone = ZoneInfo(protocol.zone) if protocol.zone else UTC
-        self.today = self._recorded_at.astimezone(zone).date()
+        self.today = self._recorded_at.astimezone(protocol.site_zone).date()
         """At the site."""
         handle = Trials(recorder, clock=clock, new_id=lambda: _REGISTRATION).register(protocol, by=by)
         entries: list[Recorded[Any]] = list(handle.history().entries())

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TypeAlias
-from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -23,6 +22,11 @@ from trialdomain.version import __version__
 Clock: TypeAlias = Callable[[], datetime]
 _ATTEMPTS = 8
 """How often a decision is taken again after something it read has moved."""
+
+
+def utc_now() -> datetime:
+    """Tell the time of the machine."""
+    return datetime.now(UTC)
 
 
 class InTheFuture(CommandRefused):
@@ -122,7 +126,7 @@ class Conduct:
 
     def today(self, view: View) -> date:
         """Give the calendar day at the site."""
-        return self._now(view).astimezone(ZoneInfo(view.protocol.zone) if view.protocol.zone else UTC).date()
+        return self._now(view).astimezone(view.protocol.site_zone).date()
 
     def _now(self, view: View) -> datetime:
         """Give the time, UTC, never before the last entry: a clock that went back makes nothing known unknown."""

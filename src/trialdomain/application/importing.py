@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
 
 from trialdomain.application.batch import Batch, Happened
-from trialdomain.application.conduct import Clock, InTheFuture, User, refuse_future
+from trialdomain.application.conduct import Clock, InTheFuture, User, refuse_future, utc_now
 from trialdomain.application.new_log import folder_beside, give_name, refuse_existing
 from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import ParticipantFact
@@ -69,10 +68,6 @@ class Imported:
         return sum(file.listed for file in self.files)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def import_sdtm(
     folder: str | Path,
     log: str | Path,
@@ -80,7 +75,7 @@ def import_sdtm(
     protocol: TrialProtocol | None = None,
     zone: str | None = None,
     by: User = IMPORTER,
-    clock: Clock = _now,
+    clock: Clock = utc_now,
     progress: Progress = unheard,
 ) -> Imported:
     """Import a study in SDTM files into a new log; it is there whole, or not at all.

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 from trialdomain.aggregates.cohort import MemberNow
-from trialdomain.application.view import Drafts, View, drafts_in
+from trialdomain.application.view import Drafts, View, drafts_in, uncounted
 from trialdomain.designs.walk import below_closing
 from trialdomain.events.cohort import DltAttributed, Release
 from trialdomain.events.participant import (
@@ -48,8 +48,8 @@ _COUNTED = (
 
 def may_change_counts(facts: Sequence[ParticipantFact], versions: Iterable[TrialProtocol]) -> bool:
     """Say whether cohorts may have to learn something from facts, so that most observations cost nothing more."""
-    cytopenia = any(protocol.dlt is not None and protocol.dlt.cytopenia is not None for protocol in versions)
-    return any(isinstance(fact, _COUNTED) and (cytopenia or not isinstance(fact, LabRecorded)) for fact in facts)
+    left_out = uncounted(versions)
+    return any(isinstance(fact, _COUNTED) and type(fact) not in left_out for fact in facts)
 
 
 def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: date) -> Drafts:

@@ -1,7 +1,6 @@
 """A log that trials are recorded in, and one trial of it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
@@ -9,7 +8,7 @@ from uuid import uuid4
 import attrs
 
 from trialdomain.aggregates.trial import TrialUnknown
-from trialdomain.application.conduct import Clock, Conduct, User
+from trialdomain.application.conduct import Clock, Conduct, User, utc_now
 from trialdomain.application.desk import Desk
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History, KnownAt, history_of
@@ -21,10 +20,6 @@ class AddressUnknown(InputInvalid):
     """A log was named in a way that this version does not know."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def _new_id() -> str:
     return str(uuid4())
 
@@ -32,11 +27,13 @@ def _new_id() -> str:
 class Trials:
     """A log that trials are recorded in."""
 
-    def __init__(self, recorder: SQLiteRecorder, *, clock: Clock = _now, new_id: Callable[[], str] = _new_id) -> None:
+    def __init__(
+        self, recorder: SQLiteRecorder, *, clock: Clock = utc_now, new_id: Callable[[], str] = _new_id
+    ) -> None:
         self._recorder, self._clock, self._new_id = recorder, clock, new_id
 
     @classmethod
-    def open(cls, address: str | Path, *, clock: Clock = _now, new_id: Callable[[], str] = _new_id) -> "Trials":
+    def open(cls, address: str | Path, *, clock: Clock = utc_now, new_id: Callable[[], str] = _new_id) -> "Trials":
         """Open ``sqlite:///FILE`` or a path, made when it does not exist, or ``memory:``.
 
         Args:

@@ -1,9 +1,8 @@
 """What one decision reads of a trial, at one position, and the version of every stream that it has read."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, TypeAlias, TypeVar, cast
-from zoneinfo import ZoneInfo
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -15,7 +14,7 @@ from trialdomain.events.happened import happened
 from trialdomain.events.participant import LabRecorded, ParticipantFact
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Recorded
 from trialdomain.events.registry import NAMES
-from trialdomain.events.trial import ProtocolAmended, TrialFact, TrialRegistered
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.projections.casebook import Casebook, read_casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
@@ -42,8 +41,10 @@ def _times(fact: object) -> list[tuple[str, ClinicalTime]]:
     return [(name, value) for name, value in values if isinstance(value, ClinicalTime)]
 
 
-def _counts_cytopenias(protocol: TrialProtocol) -> bool:
-    return protocol.dlt is not None and protocol.dlt.cytopenia is not None
+def uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[ParticipantFact]]:
+    """Name the kinds that are passed over and change no count by any version of the protocol."""
+    lasting = any(protocol.counts_cytopenias for protocol in versions)
+    return frozenset(PASSED_OVER) - ({LabRecorded} if lasting else set())
 
 
 def _new(following: Sequence[Draft[Any]]) -> list[TrialProtocol]:
@@ -59,13 +60,12 @@ class View:
         self.id, self._recorder = trial, recorder
         self.position = recorder.head(trial)
         self.read: dict[str, int] = {}
-        self._read_before: dict[bool, tuple[dict[str, int], dict[str, list[Entry]]]] = {}
+        self._read_before: dict[frozenset[type[ParticipantFact]], tuple[dict[str, int], dict[str, list[Entry]]]] = {}
         self.trial = Trial()
         recorded = self.entries(trial_stream(trial))
         self.protocols = [e.fact.protocol for e in recorded if isinstance(e.fact, TrialRegistered | ProtocolAmended)]
         """Every version that was ever recorded, in force or not."""
-        for entry in current_entries(cast("list[Recorded[TrialFact]]", recorded)):
-            self.trial.apply(entry)
+        _apply(recorded, self.trial.apply)
 
     @property
     def protocol(self) -> TrialProtocol:
@@ -83,12 +83,9 @@ class View:
         stream = participant_stream(self.id, subject)
         rows = self._rows(stream)
         participant = Participant(subject, self.protocol, left_out=self._left_out(stream, rows))
-        entries: Iterator[Recorded[Any]] = entries_of(stream, rows, leave_out=PASSED_OVER)
-        for entry in current_entries(entries):
-            participant.apply(entry)
+        _apply(entries_of(stream, rows, leave_out=PASSED_OVER), participant.apply)
         if rows and not participant.facts:  # all that is left of them may be what was left out
-            for entry in current_entries(cast("Iterable[Recorded[Any]]", entries_of(stream, rows))):
-                participant.apply(entry)
+            _apply(entries_of(stream, rows), participant.apply)
         if participant.consent is not None:
             participant.protocol = self.trial.versions.get(participant.consent.protocol_version, self.protocol)
         return participant
@@ -97,7 +94,11 @@ class View:
         """Load every dose level, as it will be once some drafts are recorded."""
         cohorts = {level.level: Cohort(level.level) for level in self.protocol.levels}
         for level, cohort in cohorts.items():
-            self._fold(cohort_stream(self.id, level), cohort.apply, following)
+            entries = self.entries(cohort_stream(self.id, level))
+            for draft in following:
+                if draft.stream == cohort_stream(self.id, level):
+                    entries.append(self._as_entry(draft, version=len(entries) + 1))
+            _apply(entries, cohort.apply)
         return cohorts
 
     def entries(self, stream: str) -> list[Entry]:
@@ -131,7 +132,7 @@ class View:
         whoever decides on counts has read the cohorts. Where there is no DLT rule, or the rule itself changes, that is
         not so: then ``read_everything`` as well.
         """
-        found_versions, found = self._counted(lasting=any(map(_counts_cytopenias, [*self.protocols, *_new(following)])))
+        found_versions, found = self._counted(uncounted([*self.protocols, *_new(following)]))
         versions, streams = dict(found_versions), dict(found)
         for draft in following:
             versions[draft.stream] = version = versions.get(draft.stream, 0) + 1
@@ -141,33 +142,25 @@ class View:
 
     def read_everything(self) -> None:
         """Put every stream into the read set: the decision rests on all of them, and on no cohort that would tell."""
-        for stream, rows in self._recorder.streams(self.id, until=self.position):
-            self.read[stream] = rows[-1][1]
+        versions, _ = self._counted(uncounted(self.protocols))
+        self.read |= versions
 
-    def _counted(self, *, lasting: bool) -> tuple[dict[str, int], dict[str, list[Entry]]]:
-        """By stream: its version, and its entries that can change a count, read once for a decision.
-
-        Args:
-            lasting: whether cytopenias count, by any version of the protocol.
-        """
-        if lasting not in self._read_before:
-            self._read_before[lasting] = self._read_counted(lasting=lasting)
-        return self._read_before[lasting]
-
-    def _read_counted(self, *, lasting: bool) -> tuple[dict[str, int], dict[str, list[Entry]]]:
-        leave_out = [kind for kind in PASSED_OVER if not (lasting and kind is LabRecorded)]
-        versions, streams = {}, {}
-        for stream, rows in self._recorder.streams(self.id, until=self.position):
-            versions[stream] = rows[-1][1]
-            streams[stream] = list(entries_of(stream, rows, leave_out=leave_out))
-        return versions, streams
+    def _counted(self, leave_out: frozenset[type[ParticipantFact]]) -> tuple[dict[str, int], dict[str, list[Entry]]]:
+        """Give by stream its version, and its entries that can change a count: read once for a decision."""
+        if leave_out not in self._read_before:
+            versions, streams = {}, {}
+            for stream, rows in self._recorder.streams(self.id, until=self.position):
+                versions[stream] = rows[-1][1]
+                streams[stream] = list(entries_of(stream, rows, leave_out=leave_out))
+            self._read_before[leave_out] = versions, streams
+        return self._read_before[leave_out]
 
     def localized(self, fact: F) -> F:
         """Put every time with an offset into the site's zone, so that its day is the site's day."""
-        zone = self.protocol.zone
-        if zone is None:
+        if self.protocol.zone is None:
             return fact
-        changed = {name: local for name, value in _times(fact) if (local := value.in_zone(ZoneInfo(zone))) is not value}
+        zone = self.protocol.site_zone
+        changed = {name: local for name, value in _times(fact) if (local := value.in_zone(zone)) is not value}
         return attrs.evolve(fact, **changed) if changed else fact  # type: ignore[misc]  # every fact is an attrs class
 
     def last_recorded(self) -> datetime | None:
@@ -192,10 +185,8 @@ class View:
             fact=draft.fact,
         )
 
-    def _fold(self, stream: str, apply: Callable[[Any], None], following: Sequence[Draft[Any]] = ()) -> None:
-        entries = self.entries(stream)
-        for draft in following:
-            if draft.stream == stream:
-                entries.append(self._as_entry(draft, version=len(entries) + 1))
-        for entry in current_entries(entries):
-            apply(entry)
+
+def _apply(entries: Iterable[Any], apply: Callable[[Any], None]) -> None:
+    """Fold what is current of one stream."""
+    for entry in current_entries(entries):
+        apply(entry)

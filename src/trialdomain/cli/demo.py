@@ -11,10 +11,8 @@ from trialdomain.errors import LogCorrupt
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import read_log
 from trialdomain.reports.story import observed_line, story_table
-from trialdomain.simulate.trials import MOST_PARTICIPANTS, simulated_trial
+from trialdomain.simulate.trials import DEMO_SEED, MOST_PARTICIPANTS, simulated_trial
 
-_SEED = 25
-"""A trial with screen failures, DLTs, a replacement, a correction, an expansion and a de-escalation."""
 _MOST_SEEDS = 2**31
 
 
@@ -26,7 +24,7 @@ def add_demo(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Simulate a whole NCT06245746 trial, record it through the public API, and replay it.",
     )
     parser.add_argument(
-        "--seed", metavar="N", type=whole_number(least=0, most=_MOST_SEEDS), default=_SEED, help="another trial"
+        "--seed", metavar="N", type=whole_number(least=0, most=_MOST_SEEDS), default=DEMO_SEED, help="another trial"
     )
     parser.set_defaults(run=_run)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.reports.table import Table
-from trialdomain.simulate.trials import simulate
+from trialdomain.simulate.trials import IN_BULK, MOST_PARTICIPANTS, simulate
 
 _MOST_SEEDS, _MOST_TRIALS, _MOST_PARTICIPANTS = 2**31, 9_999, 999_999
 
@@ -32,7 +32,7 @@ def add_simulate(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--participants",
         metavar="N",
         type=whole_number(least=1, most=_MOST_PARTICIPANTS),
-        help="enrolled in each at most (36); with --bulk, in each (1000)",
+        help=f"enrolled in each at most ({MOST_PARTICIPANTS}); with --bulk, in each ({IN_BULK})",
     )
     parser.add_argument("--bulk", action="store_true", help="without decisions, by the thousand entries")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
@@ -43,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         require_tables()
     trials: int = arguments.trials
-    each: int = arguments.participants or (1_000 if arguments.bulk else 36)
+    each: int = arguments.participants or (IN_BULK if arguments.bulk else MOST_PARTICIPANTS)
     start = time.perf_counter()
     with progress_bar() as progress:
         written = simulate(

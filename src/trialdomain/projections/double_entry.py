@@ -58,7 +58,7 @@ def double_entry(book: Casebook, *, on: date) -> tuple[Difference, ...]:
     if book.protocol.dlt is None:
         return ()
     counts = dlt_counts(book, on=on)
-    lasting = any(version.dlt is not None and version.dlt.cytopenia is not None for _, version in book.versions)
+    lasting = any(version.counts_cytopenias for _, version in book.versions)
     by_calendar = _BY_CALENDAR | ({EvaluationReason.WINDOW_ASSESSED} if lasting else set())
     return tuple(
         difference

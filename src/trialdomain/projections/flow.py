@@ -26,6 +26,7 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
+from trialdomain.rules.eligibility import unmet
 from trialdomain.values.screening import CriterionStatus
 
 
@@ -122,7 +123,8 @@ def disposition_of(case: Case, book: Casebook) -> Disposition | None:
         level = assignment.level if assignment else None
     screened = case.of(Screened)
     failed = case.of(ScreenFailed)
-    not_eligible = _failed(case, screened, failed)
+    last = max(screened, key=case.since, default=None)
+    not_eligible = _failed(case, last, failed)
     withdrew = [e for e in case.of(Withdrew) if e.fact.scope is WithdrawalScope.TREATMENT]
     ends = (
         *([case.death.position] if case.death else []),
@@ -141,7 +143,7 @@ def disposition_of(case: Case, book: Casebook) -> Disposition | None:
         screen_failure=not_eligible and assignment is None,
         enrolled=assignment is not None,
         administrations=len(case.of(Infused)),
-        eligible_since=_eligible_since(case, screened) if status is Status.SCREENED and not withdrew else None,
+        eligible_since=_eligible_since(case, last) if status is Status.SCREENED and not withdrew else None,
         withdrew_from_treatment=_reason(withdrew[0].fact) if withdrew else None,
         evidence=tuple(sorted({*begun, *ends, *([infusion.position] if infusion else [])})),
     )
@@ -212,18 +214,15 @@ def _not_eligible(screening: Screened) -> bool:
     return unmet or screening.imported is ImportedScreening.SCREEN_FAILURE
 
 
-def _eligible_since(case: Case, screened: Sequence[Recorded[Screened]]) -> int | None:
+def _eligible_since(case: Case, last: Recorded[Screened] | None) -> int | None:
     """Find the screening here, and the last, that leaves nothing unmet or unanswered; of an import nobody knows."""
-    last = max(screened, key=case.since, default=None)
     if last is None or last.envelope.source is not None:
         return None
-    open_ones = {CriterionStatus.UNMET, CriterionStatus.NOT_ANSWERED}
-    return None if any(one.status in open_ones for one in last.fact.assessment) else case.since(last)
+    return None if unmet(last.fact.assessment) else case.since(last)
 
 
-def _failed(case: Case, screened: Sequence[Recorded[Screened]], failed: Sequence[Recorded[ScreenFailed]]) -> bool:
+def _failed(case: Case, last: Recorded[Screened] | None, failed: Sequence[Recorded[ScreenFailed]]) -> bool:
     """Say whether the latest attempt failed: who was screened again since has not failed any more."""
-    last = max(screened, key=case.since, default=None)
     since = 0 if last is None else case.since(last)
     return any(case.since(entry) > since for entry in failed) or (last is not None and _not_eligible(last.fact))
 

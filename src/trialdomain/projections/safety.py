@@ -17,7 +17,7 @@ from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
 from trialdomain.rules.dose_received import level_received
-from trialdomain.values.toxicity import GRADES, Agent, Relatedness
+from trialdomain.values.toxicity import GRADES, RELATED, Agent, Relatedness
 
 _FROM_LEAST = (
     Relatedness.NOT_ASSESSED,
@@ -28,7 +28,6 @@ _FROM_LEAST = (
     Relatedness.DEFINITELY,
 )
 _K = TypeVar("_K")
-_RELATED = {Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY}
 
 
 @attrs.frozen(kw_only=True)
@@ -212,7 +211,7 @@ def _incidence(level: int | None, infused: Sequence[Exposure], days: int | None,
         any_event=matching(lambda *_: True),
         distinct_events=sum(len({event.key for event in events}) for _, _, events in within),
         serious=matching(lambda event, end: event.serious_by(end)),
-        related=matching(lambda event, _: event.relatedness in _RELATED),
+        related=matching(lambda event, _: event.relatedness in RELATED),
         fatal=matching(lambda event, end: event.fatal_by(end)),
         grades=_by(GRADES, [[event.grade(end) for event in events] for _, end, events in within]),
         relatedness=_by(_FROM_LEAST, [[event.relatedness for event in events] for _, _, events in within]),

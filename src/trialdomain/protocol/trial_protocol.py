@@ -5,6 +5,7 @@ Where the registry entry (NCT06245746) is silent, the default is a choice of thi
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from enum import Enum
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.dose import Dose
 from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.role import Role
-from trialdomain.values.toxicity import GRADES, Relatedness
+from trialdomain.values.toxicity import GRADES, RELATED, Relatedness
 
 MOST_LEVELS = 20
 """A ladder longer than this is refused: no published one comes near it."""
@@ -96,7 +97,7 @@ class DltRule:
     min_grade: int = 1
     window_days: int = 14
     """Elapsed days from the day of the infusion, which is day 0; both ends belong to the window."""
-    related: tuple[Relatedness, ...] = (Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY)
+    related: tuple[Relatedness, ...] = RELATED
     worsening: bool = True
     """Whether an event that began before the infusion counts from the day on which it worsened (**choice**)."""
     expected_with_chemotherapy: tuple[ExpectedToxicity, ...] = ()
@@ -211,6 +212,16 @@ class TrialProtocol:
     def __attrs_post_init__(self) -> None:
         """Refuse a protocol that cannot be."""
         refuse(_faults(self))
+
+    @property
+    def site_zone(self) -> tzinfo:
+        """The zone in which days are counted: the site's, or UTC where it is not known."""
+        return ZoneInfo(self.zone) if self.zone else UTC
+
+    @property
+    def counts_cytopenias(self) -> bool:
+        """Whether laboratory results can make a DLT."""
+        return self.dlt is not None and self.dlt.cytopenia is not None
 
     def level(self, number: int) -> DoseLevel:
         """Give a dose level by its number, from 1."""

@@ -9,10 +9,18 @@ import attrs
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died
 from trialdomain.events.recorded import Recorded
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Outcome, Relatedness, Seriousness
+from trialdomain.values.toxicity import (
+    FATAL_GRADE,
+    RELATED,
+    Agent,
+    Assessor,
+    Attribution,
+    Outcome,
+    Relatedness,
+    Seriousness,
+)
 
 _ORDER = list(Relatedness)  # from least to most related; "not assessed" is outside the order
-_NOT_TAKEN_BACK = {Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY}
 T = TypeVar("T")
 
 
@@ -168,7 +176,7 @@ def _latest_of(before: tuple[Relatedness, int], said: tuple[Relatedness, int]) -
     (old, earlier), (new, later) = before, said
     if Relatedness.NOT_ASSESSED not in (old, new):
         return before if earlier == later and _ORDER.index(old) > _ORDER.index(new) else said
-    return before if new is Relatedness.NOT_ASSESSED and old in _NOT_TAKEN_BACK else said
+    return before if new is Relatedness.NOT_ASSESSED and old in RELATED else said
 
 
 def _by_date(entries: Sequence[Recorded[AdverseEventFollowedUp]]) -> list[Recorded[AdverseEventFollowedUp]]:

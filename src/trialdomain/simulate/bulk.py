@@ -23,10 +23,9 @@ from trialdomain.events.participant import (
     WithdrawalScope,
     Withdrew,
 )
-from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.simulate.course import OBSERVED_DAYS, USUAL, Chances, Course, draw_course
-from trialdomain.simulate.site import FIRST_DAY, INVESTIGATOR
+from trialdomain.simulate.course import INFUSED_AT, OBSERVED_DAYS, USUAL, Chances, Course, at_site, draw_course
+from trialdomain.simulate.site import FIRST_DAY, INVESTIGATOR, simulated_protocol
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.values.clinical_time import ClinicalTime
 
@@ -54,8 +53,7 @@ def simulate_in_bulk(
         progress: told the number of participants recorded so far.
     """
     chance = Random(seed)  # noqa: S311 - a simulation, no secret
-    real = nct06245746()
-    protocol = attrs.evolve(real, trial=trial, title=f"Simulated: {real.title}", design=None, criteria=())
+    protocol = attrs.evolve(simulated_protocol(trial), design=None, criteria=())
     now = datetime.combine(FIRST_DAY + timedelta(days=_SPREAD_DAYS + OBSERVED_DAYS), time(), tzinfo=UTC)
     batch = Batch(recorder, protocol, by=INVESTIGATOR, clock=lambda: now, how="simulated")
     for number in range(1, participants + 1):
@@ -81,7 +79,7 @@ def _happened(course: Course, *, start: date, level: int, protocol: TrialProtoco
         Screened(on=began),
         Enrolled(on=began, level=level),
         ChemotherapyStarted(on=began, regimen="high-dose cytarabine", ecog=1),
-        Infused(level=level, started_at=ClinicalTime(f"{infused}T10:00+08:00"), lot="simulated"),
+        Infused(level=level, started_at=at_site(infused, INFUSED_AT), lot="simulated"),
     ):
         yield Happened(command="", facts=[fact])
     for _, facts in course.observed:

@@ -31,6 +31,7 @@ OBSERVED_DAYS = 42
 """From the start of chemotherapy, as the efficacy outcomes ask."""
 BETWEEN_LABS = 2
 """Days: laboratory values every other day."""
+INFUSED_AT = "10:00"
 _SITE_OFFSET = "+08:00"
 _DLTS = (("Infusion related reaction", 3), ("Alanine aminotransferase increased", 3), ("Cytokine release syndrome", 2))
 _OTHERS = (("Nausea", 1), ("Nausea", 2), ("Fatigue", 1), ("Headache", 1), ("Mucositis oral", 2), ("Diarrhea", 2))
@@ -121,7 +122,7 @@ def _counts_and_what_follows(chance: Random, start: date, chances: Chances) -> I
     lowest_day, back_day = chance.randint(10, 14), chance.randint(22, 34)
     febrile = False
     for day in range(0, OBSERVED_DAYS + 1, BETWEEN_LABS):
-        neutropenic, morning = False, _at(start, day, "08:30")
+        neutropenic, morning = False, at_site(start + timedelta(days=day), "08:30")
         for analyte in _CURVES:
             result = _result(chance, analyte, day=day, collected_at=morning, lowest_day=lowest_day, back_day=back_day)
             yield day, result
@@ -189,7 +190,7 @@ def _temperature(chance: Random, day: int, start: date, *, fever: bool) -> Vital
         sign=VitalSign.TEMPERATURE,
         value=Decimal(f"{value:.1f}"),
         unit="Cel",
-        measured_at=_at(start, day, "08:00"),
+        measured_at=at_site(start + timedelta(days=day), "08:00"),
         site=BodySite.TYMPANIC,
     )
 
@@ -223,5 +224,6 @@ def _on(start: date, day: int) -> ClinicalTime:
     return ClinicalTime.of(start + timedelta(days=day))
 
 
-def _at(start: date, day: int, time: str) -> ClinicalTime:
-    return ClinicalTime(f"{start + timedelta(days=day)}T{time}{_SITE_OFFSET}")
+def at_site(day: date, time: str) -> ClinicalTime:
+    """Give a time of a day, as the site's clock tells it."""
+    return ClinicalTime(f"{day}T{time}{_SITE_OFFSET}")

@@ -21,6 +21,7 @@ from trialdomain.events.participant import (
     AntiInfectiveGiven,
     LabRecorded,
     ParticipantFact,
+    Screened,
     Transfused,
     VitalSignRecorded,
     WithdrawalScope,
@@ -29,8 +30,10 @@ from trialdomain.events.recorded import Entry
 from trialdomain.events.trial import NotEstablished
 from trialdomain.projections.escalation import Escalation
 from trialdomain.protocol.made_up import eligible
+from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.simulate.course import Chances, Course, draw_course
+from trialdomain.rules.eligibility import unmet
+from trialdomain.simulate.course import INFUSED_AT, Chances, Course, at_site, draw_course
 from trialdomain.values.decision import Action, MtdStatus
 from trialdomain.values.role import Role
 from trialdomain.values.screening import Attestation, Finding, Gate
@@ -43,10 +46,14 @@ _EVENING = time(10)
 """UTC, when the site writes up its day: 18:00 in Wuhan."""
 _LONGEST = 3_650
 """Days after which a simulation has gone wrong."""
-_LOW_LVEF = 45
-"""Percent: what the protocol asks for at least."""
 _WORTH_A_DECISION = {Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE, Action.STOP}
 _Act: TypeAlias = Callable[[], object]
+
+
+def simulated_protocol(trial: str | None = None) -> TrialProtocol:
+    """Give NCT06245746, perhaps under another code, with a title that says that it is simulated."""
+    real = nct06245746()
+    return attrs.evolve(real, trial=trial or real.trial, title=f"Simulated: {real.title}")
 
 
 class SimulatedClock:
@@ -131,8 +138,12 @@ class Site:
         elif self._enrolled >= self.most:
             if not any(tally.pending or tally.enrolled for tally in state.counts.tallies):
                 self._give_up()
-        elif state.decision.action is not Action.WAIT and self.today >= self._next_arrival:
-            self._admit()
+        elif (
+            state.level_in_turn is not None
+            and state.decision.action is not Action.WAIT
+            and self.today >= self._next_arrival
+        ):
+            self._admit(state.level_in_turn)
             self._next_arrival = self.today + timedelta(days=self.chance.randint(1, 4))
 
     def _state(self) -> Escalation:
@@ -162,23 +173,22 @@ class Site:
         self.desk.declare_no_mtd(why=NotEstablished.RECRUITMENT_ENDED, on=self.today)
         self._stopped = True
 
-    def _admit(self) -> None:
-        """Screen the next candidate; enroll whoever is eligible, where there is a slot."""
+    def _admit(self, level: int) -> None:
+        """Screen the next candidate; enroll whoever is eligible at the level in turn, where there is a slot."""
         self._screened += 1
         subject = f"S{self._screened:03}"
         age = self.chance.randint(18, 60)
         self.desk.consent(subject, signed_on=self.today, form_version="1.0", age=age)
         findings, attestations = self._answers()
-        self.desk.screen(subject, on=self.today, findings=findings, attestations=attestations)
-        if any(finding.name == "lvef" and (finding.number or 0) < _LOW_LVEF for finding in findings):
+        screened = self.desk.screen(subject, on=self.today, findings=findings, attestations=attestations)
+        if any(unmet(entry.fact.assessment) for entry in screened if isinstance(entry.fact, Screened)):
             self.desk.fail_screening(subject, on=self.today, why="left ventricular ejection fraction too low")
             return
         try:
-            (enrolled, *_) = self.desk.enroll(subject, on=self.today)
+            self.desk.enroll(subject, level=level, on=self.today)
         except (LevelNotOpen, NoFreeSlot, NobodyInTurn):
             return  # eligible, and without a slot
         self._enrolled += 1
-        level = enrolled.fact.level  # type: ignore[union-attr]  # what enroll records first is the enrollment
         course = draw_course(self.chance, start=self.today, level=level, chances=self.chances)
         self.desk.start_chemotherapy(subject, on=self.today, regimen="high-dose cytarabine", ecog=1)
         self._later(course.infusion_day, lambda: self._infuse(subject, level, course, attestations))
@@ -190,25 +200,24 @@ class Site:
         findings, attestations = eligible(self.protocol, on=self.today)
         if self.chance.random() >= self.chances.screen_failure:
             return findings, attestations
-        low = Decimal(self.chance.randint(30, _LOW_LVEF - 1))
+        low = Decimal(self.chance.randint(25, 39))
         return [attrs.evolve(f, number=low) if f.name == "lvef" else f for f in findings], attestations
 
     def _infuse(self, subject: str, level: int, course: Course, attestations: Sequence[Attestation]) -> None:
         self.desk.answer_criteria(subject, gate=Gate.INFUSION, on=self.today, attestations=attestations)
-        dose = self.protocol.level(level).dose
+        dose, started = self.protocol.level(level).dose, at_site(self.today, INFUSED_AT)
         try:
-            self.desk.infuse(subject, level=level, dose=dose, started_at=f"{self.today}T10:00+08:00", lot="simulated")
+            self.desk.infuse(subject, level=level, dose=dose, started_at=started, lot="simulated")
         except (NobodyInTurn, StaggerNotKept):
             self._later(1, lambda: self._infuse(subject, level, course, attestations))
             return
         except (LevelNotInTurn, SlotNotHeld):
             self._send_elsewhere(subject, course, attestations)
             return
-        window = 14 if self.protocol.dlt is None else self.protocol.dlt.window_days
         if course.leaves_day is not None:
             self._later(course.leaves_day, lambda: self._leave(subject))
-        elif course.dlt_day is None:
-            self._later(window, lambda: self.desk.assess_dlt_window(subject, on=self.today))
+        elif course.dlt_day is None and self.protocol.dlt is not None:
+            self._later(self.protocol.dlt.window_days, lambda: self.desk.assess_dlt_window(subject, on=self.today))
 
     def _send_elsewhere(self, subject: str, course: Course, attestations: Sequence[Attestation]) -> None:
         """Reassign somebody whose level has closed since, or stop their treatment where no slot is free."""

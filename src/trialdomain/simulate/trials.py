@@ -11,16 +11,18 @@ import attrs
 
 from trialdomain.application.new_log import new_log
 from trialdomain.application.trials import TrialHandle, Trials
-from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.simulate.course import USUAL, Chances
-from trialdomain.simulate.site import FIRST_DAY, SPONSOR, SimulatedClock, Site
+from trialdomain.simulate.site import FIRST_DAY, SPONSOR, SimulatedClock, Site, simulated_protocol
 from trialdomain.storage.sqlite import SQLiteRecorder
 
 MOST_PARTICIPANTS = 36
 """3+3 with three levels never needs more than 18 who are evaluable; the rest are replacements."""
-_IN_BULK = 1_000
+IN_BULK = 1_000
+"""How many participants a trial in bulk has, where nobody says."""
+DEMO_SEED = 25
+"""A trial with screen failures, DLTs, a replacement, a correction, an expansion and a de-escalation."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,12 +60,6 @@ def simulated_trial(
         trial = trials.register(used, by=SPONSOR)
         site = Site(trial, clock, used, Random(seed), chances, participants)  # noqa: S311 - a simulation, no secret
         yield Simulated(trial=trial, last_day=site.run(progress))
-
-
-def simulated_protocol(trial: str | None = None) -> TrialProtocol:
-    """Give NCT06245746, perhaps under another code, with a title that says that it is simulated."""
-    real = nct06245746()
-    return attrs.evolve(real, trial=trial or real.trial, title=f"Simulated: {real.title}")
 
 
 @attrs.frozen(kw_only=True)
@@ -107,7 +103,7 @@ def simulate(
         for number in range(trials):
             code, one = f"SIM-{number + 1:04}", seed + number
             if bulk:
-                people = _IN_BULK if participants is None else participants
+                people = IN_BULK if participants is None else participants
                 entries = _in_bulk(path, trial=code, seed=one, participants=people, progress=count)
             else:
                 people = MOST_PARTICIPANTS if participants is None else participants

@@ -240,12 +240,6 @@ class SQLiteRecorder(ApplicationRecorder):
             query = "SELECT min(stream) FROM entries WHERE stream >= ? AND stream < ?"
             stream = self._read(query, [after, beyond])[0][0]
 
-    def in_stream_order(self, trial: str, *, until: int) -> Iterator[StoredEntry]:
-        """Yield the same entries one by one."""
-        for stream, rows in self.streams(trial, until=until):
-            for position, version, name, state in rows:
-                yield StoredEntry(stream, version, name, state, trial, position)
-
     def leaves(self, trial: str, *, until: int) -> Iterator[bytes]:
         """Yield the leaf hashes of a trial by position."""
         after = 0

@@ -21,6 +21,10 @@ class Relatedness(Enum):
     NOT_ASSESSED = "not-assessed"
 
 
+RELATED = (Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY)
+"""What counts as related where nothing else is said (registry: possibly, likely or definitely)."""
+
+
 class Agent(Enum):
     """What an event may be related to."""
 
