@@ -138,3 +138,35 @@ def test_a_damaged_file_is_refused_with_its_line(exported: Path, tmp_path: Path,
     assert done.stderr.count(b"\n") == 1
     assert b"damaged.jsonl, line " in done.stderr
     assert len(done.stderr) < 1_000
+
+
+def documented(command: str) -> object:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text()
+    section = page.partition(f"## The JSON of `{command}`")[2]
+    return json.loads(section.partition("```json\n")[2].partition("```")[0])
+
+
+def differences(said: object, given: object, path: str) -> list[str]:
+    """Name each key that one of the two has and the other has not; of subjects and the like the first stands for all."""
+    if isinstance(said, list) and isinstance(given, list) and said and given:
+        return differences(said[0], given[0], f"{path}[]")
+    if not (isinstance(said, dict) and isinstance(given, dict) and said and given):
+        return []
+    if path.rpartition(".")[2] in BY_NAME:
+        return differences(next(iter(said.values())), next(iter(given.values())), f"{path}.*")
+    unlike = [f"{path}.{key}" for key in sorted(said.keys() ^ given.keys())]
+    return unlike + [
+        one for key in said.keys() & given.keys() for one in differences(said[key], given[key], f"{path}.{key}")
+    ]
+
+
+BY_NAME = {"participants", "reasons", "grades", "relatedness", "least"}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [("replay", ["--json"]), ("decide", ["1NNN 2NNT 3TT", "--levels", "3", "--json"])],
+)
+def test_the_json_has_the_fields_that_the_reference_names(log: Path, command: str, arguments: list[str]) -> None:
+    answer = json.loads(run(command, *([log] if command == "replay" else []), *arguments).stdout)
+    assert differences(documented(command), answer, command) == []
