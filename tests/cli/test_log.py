@@ -147,7 +147,7 @@ def documented(command: str) -> object:
 
 
 def differences(said: object, given: object, path: str) -> list[str]:
-    """Name each key that one of the two has and the other has not; of subjects and the like the first stands for all."""
+    """Name each key that one of the two has and the other has not; of subjects and such the first stands for all."""
     if isinstance(said, list) and isinstance(given, list) and said and given:
         return differences(said[0], given[0], f"{path}[]")
     if not (isinstance(said, dict) and isinstance(given, dict) and said and given):
