@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from trialdomain.cli.ask import add_endpoints, add_explain, add_review
 from trialdomain.cli.decide import add_decide
 from trialdomain.cli.demo import add_demo
 from trialdomain.cli.import_sdtm import add_import_sdtm
@@ -44,7 +45,8 @@ def _parser() -> Parser:
     parser = Parser(prog="trialdomain", description="Dose-escalation trials as events, and every answer about them.")
     parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_demo, add_simulate, add_replay, add_decide, add_export, add_import_sdtm):
+    asking = (add_replay, add_endpoints, add_explain, add_review, add_decide)
+    for add in (add_demo, add_simulate, *asking, add_export, add_import_sdtm):
         add(commands)
     return parser
 

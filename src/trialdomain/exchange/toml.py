@@ -15,7 +15,9 @@ import msgspec
 import tomli_w
 
 from trialdomain.errors import LogUnusable
+from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
 
 _NONE = "none"
@@ -77,14 +79,22 @@ def _written(value: Any) -> Any:
     return value if isinstance(value, bool | int | str) else msgspec.to_builtins(value)
 
 
-def _read(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
-    """Read a value of a kind; add what is wrong with it, and go on, so that all of it is found."""
+def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None) -> Any:
+    """Read a value of a kind; add what is wrong with it, and go on, so that all of it is found.
+
+    Args:
+        kind: what it is to be.
+        value: what the file has.
+        place: where it stands, for the faults.
+        faults: what was found so far.
+        base: what it is by default: a table that gives a part of it leaves the rest as it is there.
+    """
     if get_origin(kind) in {Union, UnionType}:
         if value == _NONE:
             return None
         (kind,) = (one for one in get_args(kind) if one is not NoneType)
     if attrs.has(kind):
-        return _read_class(kind, value, place, faults)
+        return _read_class(kind, value, place, faults, base)
     if get_origin(kind) is tuple:
         return _read_array(get_args(kind)[0], value, place, faults)
     if kind is Decimal and isinstance(value, int | str) and not isinstance(value, bool):
@@ -103,22 +113,25 @@ def _read_array(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
     return tuple(_read(kind, inner, f"{place}[{at}]", faults) for at, inner in enumerate(value, start=1))
 
 
-def _read_class(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
+def _read_class(kind: Any, value: Any, place: str, faults: list[str], base: Any) -> Any:
     if not isinstance(value, dict):
         faults.append(f"{place or 'it'}: expected a table, got {type(value).__name__}")
         return None
+    if kind is EndpointRules:
+        value, base = _with_presets(value, place, faults)
     hints = get_type_hints(kind)
     fields = {field.name: field for field in attrs.fields(kind)}
     before = len(faults)
     faults += [f"{_at(place, name)}: there is no such parameter" for name in value if name not in fields]
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in fields}
     for name, field in fields.items():
         if name in value:
             so_far = len(faults)
-            read = _read(hints[name], value[name], _at(place, name), faults)
+            default = _default(field) if base is None else getattr(base, name)
+            read = _read(hints[name], value[name], _at(place, name), faults, default)
             if len(faults) == so_far:
                 given[name] = read
-        elif field.default is attrs.NOTHING:
+        elif field.default is attrs.NOTHING and base is None:
             faults.append(f"{_at(place, name)}: is missing")
     # What cannot be read is left at something that can be, so that the faults of all the rest are found as well.
     stand_ins = {name: value for name, value in _STAND_INS.items() if name in fields} if len(faults) > before else {}
@@ -132,6 +145,24 @@ def _read_class(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
     else:
         return made if len(faults) == before else None
     return None
+
+
+def _default(field: Any) -> Any:
+    """Give what a field is where nothing is said of it, if that is made of parts."""
+    factory = getattr(field.default, "factory", None)
+    made = field.default if factory is None else factory()
+    return made if attrs.has(type(made)) else None
+
+
+def _with_presets(value: dict[str, Any], place: str, faults: list[str]) -> tuple[dict[str, Any], EndpointRules]:
+    """Take the variants that are chosen by name out of a table of endpoints, and give what they amount to."""
+    chosen = {name: one for name, one in value.items() if name in PRESETS and not isinstance(one, dict)}
+    try:
+        base = endpoint_rules(**chosen)
+    except ProtocolInvalid as error:
+        faults += [f"{place}: {fault}" for fault in error.faults]
+        base = EndpointRules()
+    return {name: one for name, one in value.items() if name not in chosen}, base
 
 
 _STAND_INS = {"trial": "T", "title": "T", "version": "1", "levels": (DoseLevel(level=1),)}

@@ -35,6 +35,7 @@ from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
 from trialdomain.rules.evaluability import LastSeen
+from trialdomain.rules.observation import EndedBy
 from trialdomain.values.ids import level_of, subject_of
 
 F = TypeVar("F")
@@ -88,11 +89,16 @@ class Case:
         return by_kind
 
     @property
+    def infusions(self) -> list[Recorded[Infused]]:
+        """Every administration, in the order of their days."""
+        return sorted(self.of(Infused), key=lambda e: (e.fact.started_at.first, self.since(e)))
+
+    @cached_property
     def first_infusion(self) -> Recorded[Infused] | None:
         """The administration that opens the observation window."""
-        return min(self.of(Infused), key=lambda e: (e.fact.started_at.first, self.since(e)), default=None)
+        return next(iter(self.infusions), None)
 
-    @property
+    @cached_property
     def adverse_events(self) -> list[AdverseEvent]:
         """Every reported event with its follow-ups."""
         follow_ups = self.of(AdverseEventFollowedUp)
@@ -119,14 +125,19 @@ class Case:
     @property
     def left(self) -> LastSeen | None:
         """When observation ended before its planned end, for any reason but death."""
+        return min((seen for _, seen in self.endings), key=lambda one: (one.on.first, one.position), default=None)
+
+    @property
+    def endings(self) -> list[tuple[EndedBy, LastSeen]]:
+        """Each entry that ends the observation, for any reason but death, with the last day of it."""
         seen = [
-            LastSeen(entry.fact.last_contact or entry.fact.on, entry.position)
+            (EndedBy.WITHDREW, LastSeen(entry.fact.last_contact or entry.fact.on, entry.position))
             for entry in self.of(Withdrew)
             if entry.fact.scope in _ENDS_OBSERVATION
         ]
-        seen += [LastSeen(entry.fact.last_contact, entry.position) for entry in self.of(LostToFollowUp)]
-        seen += [LastSeen(entry.fact.on, entry.position) for entry in self.of(CompletedFollowUp)]
-        return min(seen, key=lambda one: (one.on.first, one.position), default=None)
+        seen += [(EndedBy.LOST, LastSeen(entry.fact.last_contact, entry.position)) for entry in self.of(LostToFollowUp)]
+        seen += [(EndedBy.COMPLETED, LastSeen(entry.fact.on, entry.position)) for entry in self.of(CompletedFollowUp)]
+        return seen
 
     @property
     def refuses_treatment(self) -> bool:

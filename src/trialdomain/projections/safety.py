@@ -102,7 +102,11 @@ class Safety:
 
 
 @attrs.frozen(kw_only=True)
-class _Event:
+class Event:
+    """What the summary needs of one event."""
+
+    event: str
+    """Its id."""
     key: str
     """By which rows of one event are joined."""
     term: str
@@ -111,9 +115,16 @@ class _Event:
     imputed: bool
     grades: tuple[tuple[date, int], ...]
     """From each day on, since the infusion."""
-    serious_by: Callable[[date], bool]
+    seriousness_by: Callable[[date], tuple[bool, int]]
+    """Whether it was serious by a day, and the position of the entry that says so."""
     fatal_by: Callable[[date], bool]
     relatedness: Relatedness
+    evidence: tuple[int, ...]
+    """The positions of its report, and of what gave it the grade from which it counts."""
+
+    def serious_by(self, day: date) -> bool:
+        """Say whether it was serious, by the latest word up to a day."""
+        return self.seriousness_by(day)[0]
 
     def grade(self, until: date) -> int:
         """Give the highest grade up to a day."""
@@ -124,11 +135,14 @@ class _Event:
 class Exposure:
     """What the summary needs of one person."""
 
+    subject: str
     level: int | None
     infused_on: date | None
+    infused_by: int | None
+    """The position of the first infusion."""
     observed_until: date
     """The last day on which they were observed."""
-    events: tuple[_Event, ...]
+    events: tuple[Event, ...]
 
 
 def safety(book: Casebook, *, on: date) -> Safety:
@@ -141,6 +155,8 @@ def exposure_of(case: Case, book: Casebook, *, on: date) -> Exposure:
     infusion = case.first_infusion
     start = None if infusion is None else infusion.fact.started_at.first
     return Exposure(
+        subject=case.subject,
+        infused_by=None if infusion is None else infusion.position,
         level=None if infusion is None or start is None else level_received(infusion.fact, book.in_force_on(start)),
         infused_on=start,
         observed_until=_observed_until(case, on=on),
@@ -154,18 +170,20 @@ def _observed_until(case: Case, *, on: date) -> date:
     return min(case.last_day, *ends)
 
 
-def _event(event: AdverseEvent, case: Case) -> _Event:
+def _event(event: AdverseEvent, case: Case) -> Event:
     infusion = case.first_infusion
     worse = [] if infusion is None else list(event.worse_since(infusion.fact.started_at))
     began = min(worse, key=lambda graded: graded.on.first, default=None)  # a follow-up may be of an earlier day
     first = date.min if infusion is None else infusion.fact.started_at.first
-    return _Event(
+    return Event(
+        event=event.event,
+        evidence=tuple(sorted({event.report.position, *([began.position] if began else [])})),
         key=event.report.fact.linked_to or f"#{event.event}",
         term=event.term,
         since=None if began is None else max(began.on.first, first),
         imputed=began is not None and began.on.day is None,
         grades=tuple((max(graded.on.first, first), graded.grade) for graded in worse),
-        serious_by=event.serious_by,
+        seriousness_by=event.seriousness_by,
         fatal_by=event.fatal_by,
         relatedness=event.judged(Agent.INFUSION).relatedness,
     )
@@ -201,7 +219,7 @@ def _incidence(level: int | None, infused: Sequence[Exposure], days: int | None,
     ends = [(one, on if days is None else _end(one, days)) for one in infused]
     within = [(one, end, [e for e in one.events if e.since is not None and e.since <= end]) for one, end in ends]
 
-    def matching(accepts: Callable[[_Event, date], bool]) -> Count:
+    def matching(accepts: Callable[[Event, date], bool]) -> Count:
         return _count((one, [event for event in events if accepts(event, end)]) for one, end, events in within)
 
     return Incidence(
@@ -224,7 +242,7 @@ def _end(one: Exposure, days: int) -> date:
     return (one.infused_on or date.min) + timedelta(days=days)
 
 
-def _count(found: Iterable[tuple[Exposure, Sequence[_Event]]]) -> Count:
+def _count(found: Iterable[tuple[Exposure, Sequence[Event]]]) -> Count:
     numbers = [len(events) for _, events in found]
     return Count(participants=sum(number > 0 for number in numbers), events=sum(numbers))
 

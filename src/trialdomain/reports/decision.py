@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
-from trialdomain.values.decision import Action, Awaited, Decision, Forecast, MtdStatus
+from trialdomain.values.decision import Action, Awaited, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.tally import Tally
 
 _NEXT = {
@@ -79,7 +79,7 @@ def decision_lines(decision: Decision) -> Iterator[str]:
         yield f"Because: {decision.because.text}"
     if decision.waiting_for:
         yield "Waiting for: " + ", ".join(_named(awaited) for awaited in decision.waiting_for)
-    yield f"MTD: {_mtd_words(decision)}"
+    yield f"MTD: {mtd_words(decision.mtd)}"
     yield from _forecast_lines(decision.forecast)
 
 
@@ -89,8 +89,8 @@ def _named(awaited: Awaited) -> str:
     return f"{who} of level {awaited.level}{until}"
 
 
-def _mtd_words(decision: Decision) -> str:
-    mtd = decision.mtd
+def mtd_words(mtd: Mtd) -> str:
+    """Say what the MTD is, or that there is none."""
     if mtd.status is MtdStatus.ESTABLISHED:
         above = "a closed level lies above it" if mtd.bounded_above else "no closed level bounds it from above"
         return f"level {mtd.level}; {above}"

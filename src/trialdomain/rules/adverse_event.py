@@ -116,8 +116,14 @@ class AdverseEvent:
 
     def serious_by(self, day: date) -> bool:
         """Say whether it was serious, by the latest word up to a day."""
-        later = (e.fact.serious for e in reversed(self.follow_ups) if e.fact.on.first <= day)
-        return next((serious for serious in later if serious is not None), self.report.fact.serious)
+        return self.seriousness_by(day)[0]
+
+    def seriousness_by(self, day: date) -> tuple[bool, int]:
+        """Say whether it was serious, by the latest word up to a day, and the position of the entry that says so."""
+        for entry in reversed(self.follow_ups):
+            if entry.fact.serious is not None and entry.fact.on.first <= day:
+                return entry.fact.serious, entry.position
+        return self.report.fact.serious, self.report.position
 
     @property
     def seriousness(self) -> tuple[Seriousness, ...]:
@@ -134,6 +140,11 @@ class AdverseEvent:
     def ended(self) -> ClinicalTime | None:
         """When it ended, by the latest word on it."""
         return next((e.fact.ended for e in reversed(self.follow_ups) if e.fact.ended), self.report.fact.ended)
+
+    @property
+    def ended_by(self) -> tuple[int, ...]:
+        """The position of the follow-up that ended it, where one did."""
+        return next(((e.position,) for e in reversed(self.follow_ups) if e.fact.ended), ())
 
     @property
     def fatal(self) -> bool:

@@ -13,6 +13,7 @@ import attrs
 from trialdomain.events.participant import Comparator, Infused, LabRecorded
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import CytopeniaRule
+from trialdomain.values.analyte import CODES, Count
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.unit import convert
 
@@ -36,9 +37,12 @@ def last_day(infusion: Infused, rule: CytopeniaRule) -> date:
 
 def cytopenias(labs: Sequence[Recorded[LabRecorded]], *, infusion: Infused, rule: CytopeniaRule) -> Iterator[Cytopenia]:
     """Yield the neutropenia and the thrombocytopenia that lasted, if any did."""
-    for analyte, threshold in (("ANC", rule.anc_below), ("PLT", rule.platelets_below)):
+    for analyte, count, threshold in (
+        ("ANC", Count.NEUTROPHILS, rule.anc_below),
+        ("PLT", Count.PLATELETS, rule.platelets_below),
+    ):
         if threshold is not None:
-            counts = [lab for lab in labs if lab.fact.analyte == analyte]
+            counts = [lab for lab in labs if CODES.get(lab.fact.analyte) is count]
             yield from _lasting(analyte, threshold, counts, infusion, last_day(infusion, rule))
 
 

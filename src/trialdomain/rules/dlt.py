@@ -84,6 +84,16 @@ def qualifying(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Qual
     )
 
 
+def delayed(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Graded | None:
+    """Find the first grade after the window that would have qualified within it, of an event that is no DLT."""
+    judged = event.judged(Agent.INFUSION)
+    window = Window.of(infusion, rule)
+    if judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED) or _onset(event, window, rule) is not None:
+        return None
+    worse = event.worse_since(window.opened_at)
+    return next((g for g in worse if _counts(event.term, g.grade, rule) and g.on.first > window.last), None)
+
+
 def _counts(term: str, grade: int, rule: DltRule) -> bool:
     """Say whether a grade of a term can be dose-limiting: high enough, and not as chemotherapy causes it."""
     expected = {one.term.casefold(): one.up_to_grade for one in rule.expected_with_chemotherapy}

@@ -36,6 +36,20 @@ def known_term(term: str, *, version: str = CTCAE_5) -> CtcaeTerm | None:
     return _table().get(term.strip().casefold()) if version == CTCAE_5 else None
 
 
+def term_of(term: str, *, code: str | None = None) -> CtcaeTerm | None:
+    """Recognize a term by its code, or by its name, whatever the version of CTCAE that it was reported by.
+
+    >>> term_of("sepsis").infection, term_of("Nosebleed", code="10015090").term
+    (True, 'Epistaxis')
+    """
+    return _by_code().get(code or "") or _table().get(term.strip().casefold())
+
+
+@cache
+def _by_code() -> dict[str, CtcaeTerm]:
+    return {one.code: one for one in _table().values()}
+
+
 @cache
 def _table() -> dict[str, CtcaeTerm]:
     text = files("trialdomain.values").joinpath("ctcae_5_0.tsv").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ Source: the Unified Code for Units of Measure; SDTM's and the laboratories' spel
 
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 
 import attrs
 
@@ -122,6 +123,21 @@ def alike(code: str, other: str) -> bool:
     (True, False)
     """
     return _TABLE[code].quantity == _TABLE[other].quantity
+
+
+@cache
+def scale(unit: str, *, to: str) -> Decimal | None:
+    """Give the number by which a value is multiplied to convert it exactly; None where the units are not so related.
+
+    >>> scale("g/dL", to="g/L"), scale("/uL", to="10*9/L"), scale("mmol/L", to="g/L")
+    (Decimal('10'), Decimal('0.001'), None)
+    """
+    have, want = _TABLE[unit], _TABLE[to]
+    if have.quantity != want.quantity or have.offset != want.offset:
+        return None
+    factor = have.factor / want.factor
+    number = Decimal(factor.numerator) / Decimal(factor.denominator)
+    return number if Fraction(number) == factor else None
 
 
 def convert(value: Decimal, unit: str, *, to: str) -> Fraction:

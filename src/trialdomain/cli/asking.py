@@ -1,0 +1,114 @@
+"""What every command that asks a log has in common: which log, which trial, which moment, which day."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+
+from trialdomain.errors import InputInvalid
+from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
+from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
+from trialdomain.values.progress import Progress
+
+
+class TrialNotNamed(InputInvalid):
+    """A log holds several trials, or not the one that was named."""
+
+
+def add_log(parser: argparse.ArgumentParser) -> None:
+    """Add which log, and which of its trials."""
+    parser.add_argument("log", metavar="LOG", type=Path, help="a SQLite file, or an exported JSONL file")
+    parser.add_argument("--trial", metavar="ID", help="which trial, where the log holds more than one")
+
+
+def add_moment(parser: argparse.ArgumentParser) -> None:
+    """Add for which day, and as known when."""
+    parser.add_argument("--on", metavar="DATE", type=_day, help="the day for which windows are judged")
+    parser.add_argument(
+        "--known-at", metavar="MOMENT", type=_moment, help="a position, or a time with its offset: what was known then"
+    )
+
+
+def add_variants(parser: argparse.ArgumentParser) -> None:
+    """Add other definitions of the outcomes than those of the protocol."""
+    parser.add_argument(
+        "--with",
+        dest="variants",
+        metavar="NAME=VARIANT",
+        action="append",
+        default=[],
+        type=_variant,
+        help=f"a published variant instead of the protocol's definition, such as platelets=25; of {', '.join(PRESETS)}",
+    )
+
+
+@contextmanager
+def asked(arguments: argparse.Namespace) -> Iterator[tuple[History, date]]:
+    """Open the log, and give the trial as it was known, and the day: by default that of the last entry."""
+    known_at: KnownAt | None = arguments.known_at
+    with read_log(arguments.log) as log:
+        history = chosen_trial(log, arguments.trial).history(known_at=known_at)
+        yield history, arguments.on or history.last_day()
+
+
+def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> EndpointRules | None:
+    """Give the definitions of the protocol with the variants that were asked for; None without any."""
+    if not arguments.variants:
+        return None
+    return endpoint_rules(history.casebook(on=on).protocol.endpoints, **dict(arguments.variants))
+
+
+def counted(progress: Progress, total: int) -> Callable[[int], None]:
+    """Tell a progress bar how many entries were read."""
+    done = 0
+
+    def count(entries: int) -> None:
+        nonlocal done
+        done += entries
+        progress("replaying", done, total)
+
+    return count
+
+
+def chosen_trial(log: Log, named: str | None) -> LoggedTrial:
+    """Find the trial that was named, or the only one.
+
+    Raises:
+        TrialNotNamed: the log holds several, or not the one that was named.
+    """
+    trials = list(log)
+    if named is None and len(trials) == 1:
+        return log[trials[0]]
+    if named in trials:
+        return log[named]
+    if not trials:
+        raise TrialNotNamed("the log holds no trial")
+    shown = ", ".join(trials[:20]) + (", ..." if len(trials) > 20 else "")  # noqa: PLR2004 - enough for one line
+    raise TrialNotNamed(
+        f"the log holds {shown}: name one with --trial" if named is None else f"trial {named} is not in it, but {shown}"
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a day such as 2026-03-02, got {text[:40]!r}") from None
+
+
+def _moment(text: str) -> KnownAt:
+    try:
+        return int(text) if text.isdecimal() and len(text) < 16 else datetime.fromisoformat(text)  # noqa: PLR2004 - as JSON's integers
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a position or a time such as 2026-03-02T10:15+08:00, got {text[:40]!r}"
+        ) from None
+
+
+def _variant(text: str) -> tuple[str, str]:
+    name, equals, variant = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected NAME=VARIANT such as platelets=25, got {text[:40]!r}")
+    return name.strip().replace("-", "_"), variant.strip()

@@ -1,0 +1,114 @@
+"""Explaining a number: the value is asked for as ever, and the log is read once more for what it rests on."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from trialdomain.errors import InputInvalid
+from trialdomain.events.recorded import Entry
+from trialdomain.projections.casebook import Streams, case_of
+from trialdomain.projections.endpoints.participant import participant_values
+from trialdomain.projections.endpoints.value import Value
+from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.outcomes import OUTCOMES, OutcomeId
+from trialdomain.reports.explanation import Explanation, cite
+from trialdomain.reports.summaries import DoseSummary, Outcomes
+from trialdomain.values.ids import subject_of
+
+
+class QuestionInvalid(InputInvalid):
+    """A question names an outcome, or somebody, that the trial does not have."""
+
+
+def outcome_of(given: OutcomeId | str) -> OutcomeId:
+    """Find an outcome by its number, whatever its capitals.
+
+    Raises:
+        QuestionInvalid: there is none.
+    """
+    if isinstance(given, OutcomeId):
+        return given
+    try:
+        return OutcomeId(given.strip().upper())
+    except ValueError:
+        known = ", ".join(outcome.value for outcome in OutcomeId)
+        raise QuestionInvalid(f"there is no outcome {given[:40]!r}: ask for one of {known}") from None
+
+
+def _some(values: Sequence[Value]) -> str:
+    named = [value.subject for value in values]
+    return ", ".join(named[:10]) + (", ..." if len(named) > 10 else "") if named else "nobody"  # noqa: PLR2004 - enough for one line
+
+
+def explain(
+    read: Callable[[], Streams],
+    outcomes: Outcomes,
+    outcome: OutcomeId | str,
+    subject: str | None,
+    *,
+    known_at: int,
+    on: date,
+) -> Explanation:
+    """Explain an outcome of somebody, or of the trial.
+
+    Args:
+        read: gives one stream after another.
+        outcomes: what was answered.
+        outcome: such as ``"S9"``.
+        subject: of whom; None for the whole trial.
+        known_at: the position as of which it was answered.
+        on: the data cut-off.
+
+    Raises:
+        QuestionInvalid: there is no such outcome, or nobody of that code.
+    """
+    asked = outcome_of(outcome)
+    definition, protocol = OUTCOMES[asked], outcomes.endpoints.protocol
+    values = outcomes.endpoints.values.get(asked, ())
+    value = next((one for one in values if one.subject == subject), None)
+    if subject is not None and value is None:
+        raise QuestionInvalid(
+            f"there is no {asked.value} of {subject[:40]!r} as known at position {known_at}: there is one of {_some(values)}"
+        )
+    summary = outcomes.summaries[asked]
+    overall = summary.overall.evidence if isinstance(summary.overall, DoseSummary) else ()
+    positions = set(overall if value is None else value.evidence)
+    entries: list[Entry] = []
+    looked: Sequence[Entry] = ()
+    trial: list[Entry] = []
+    for stream, of_stream in read():
+        of_whom = subject_of(stream)
+        if of_whom is not None and subject is not None and of_whom != subject:
+            continue
+        recorded = list(of_stream)
+        entries += [entry for entry in recorded if entry.position in positions]
+        if "/" not in stream:
+            trial = recorded
+        elif of_whom is not None and of_whom == subject:
+            looked = _looked_at(stream, recorded, asked, protocol.endpoints, on)
+    return Explanation(
+        outcome=asked,
+        definition=definition,
+        meaning=definition.meaning(protocol),
+        parameters=definition.values(protocol),
+        subject=subject,
+        value=value,
+        summary=summary if value is None else None,
+        values=values if value is None else (),
+        rests_on=tuple(cite(sorted(entries, key=_position), trial)),
+        looked_at=tuple(cite(sorted(looked, key=_position), trial)),
+        known_at=known_at,
+        on=on,
+    )
+
+
+def _position(entry: Entry) -> int:
+    return entry.position
+
+
+def _looked_at(
+    stream: str, recorded: Sequence[Entry], outcome: OutcomeId, rules: EndpointRules, on: date
+) -> Sequence[Entry]:
+    case = case_of(stream, recorded, on=on)
+    if outcome in {OutcomeId.P1, OutcomeId.P2}:
+        return [event.report for event in case.adverse_events]
+    return participant_values(case, rules, level=None, on=on).looked_at.get(outcome, ())

@@ -1,0 +1,196 @@
+"""The one read face: every answer about a trial, as it was known at one moment."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, tzinfo
+from itertools import chain
+from typing import Any
+
+import attrs
+
+from trialdomain.errors import InputInvalid
+from trialdomain.events.numbered import numbered
+from trialdomain.events.recorded import Draft, Entry
+from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
+from trialdomain.history.explaining import explain
+from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
+from trialdomain.projections.dlt_counts import DltCounts, count, dlt_counts, members_of, seat_of
+from trialdomain.projections.double_entry import Difference, double_entry
+from trialdomain.projections.endpoints.participant import participant_values
+from trialdomain.projections.endpoints.trial import endpoints_of
+from trialdomain.projections.escalation import Escalation, escalation, escalation_of
+from trialdomain.projections.flow import Flow, disposition_of, flow, flow_of
+from trialdomain.projections.review import Review, review_of
+from trialdomain.projections.safety import Safety, exposure_of, safety, safety_of
+from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.reports.explanation import Explanation
+from trialdomain.reports.summaries import Outcomes, summarize
+from trialdomain.values.calendar import as_day
+
+_SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported)
+"""Facts that say nothing of the trial itself."""
+
+
+class MomentInvalid(InputInvalid):
+    """A question was asked about a moment that the log cannot answer."""
+
+
+@attrs.frozen
+class History:
+    """A trial as it was known at one moment, which is chosen once; then ask.
+
+    ``on`` is the calendar day, at the site, for which windows are judged.
+    """
+
+    trial: str
+    position: int
+    """The last position that was known."""
+    _streams: Callable[[], Streams]
+    _latest_first: Callable[[], Iterator[Entry]]
+    _zone: tzinfo
+    """The site's, or UTC where the protocol does not know it."""
+    _latest_day: date | None = None
+    """The site's day of the moment, where one was chosen: nothing later can be judged from it."""
+
+    @classmethod
+    def of(cls, drafts: Iterable[Draft[Any]]) -> "History":
+        """Look at facts that were never stored, as a test has them, in the order in which they would be recorded.
+
+        Raises:
+            MomentInvalid: no fact registers a trial.
+        """
+        entries = numbered(drafts)
+        registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
+        if registered is None:
+            raise MomentInvalid("no fact registers a trial: begin with one that does")
+        ordered = sorted(entries, key=lambda e: (e.stream, e.version))
+        return cls(
+            registered.protocol.trial,
+            len(entries),
+            lambda: by_stream(ordered),
+            lambda: reversed(entries),
+            registered.protocol.site_zone,
+        )
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every entry that was known, the trial's own stream first, then stream by stream."""
+        return chain.from_iterable(entries for _, entries in self._streams())
+
+    def dlt_counts(self, *, on: date | str) -> DltCounts:
+        """Count the participants with DLT, and everybody else, level by level."""
+        return dlt_counts(self.casebook(on=on), on=as_day(on))
+
+    def double_entry(self, *, on: date | str) -> tuple[Difference, ...]:
+        """Compare what the cohorts were told with what the casebook says; a log of this library has no difference."""
+        return double_entry(self.casebook(on=on), on=as_day(on))
+
+    def escalation(self, *, on: date | str) -> Escalation | None:
+        """Ask the protocol's design what next; None when the protocol has none."""
+        return escalation(self.casebook(on=on), on=as_day(on))
+
+    def flow(self, *, on: date | str) -> Flow:
+        """Follow everybody from the screening to the end of observation."""
+        return flow(self.casebook(on=on))
+
+    def safety(self, *, on: date | str) -> Safety:
+        """Summarize the adverse events: participants and events, by grade, relatedness and term."""
+        return safety(self.casebook(on=on), on=as_day(on))
+
+    def endpoints(self, *, on: date | str, rules: EndpointRules | None = None) -> Outcomes:
+        """Derive the outcomes of the registry: of everybody, by dose level, and overall.
+
+        Args:
+            on: the data cut-off.
+            rules: other definitions than those of the protocol in force, as a what-if.
+        """
+        return self.answers(on=on, rules=rules).endpoints
+
+    def review(self, *, on: date | str) -> Review:
+        """Give what a safety committee reads first: everybody, the DLTs, what is due, what waits to be judged."""
+        day, book = as_day(on), self.casebook(on=on)
+        read = [(seat_of(case, book, on=day), exposure_of(case, book, on=day)) for case in book.cases]
+        seats, exposures = [seat for seat, _ in read], [exposure for _, exposure in read]
+        summary = safety_of(exposures, book, on=day)
+        return review_of(members_of(seats, book), count(seats, book), summary, book, on=day, zone=self._zone)
+
+    def explain(
+        self,
+        outcome: OutcomeId | str,
+        subject: str | None = None,
+        *,
+        on: date | str,
+        rules: EndpointRules | None = None,
+    ) -> Explanation:
+        """Explain an outcome: its definition, the entries it rests on, who recorded them, and what was looked at.
+
+        Args:
+            outcome: such as ``"S9"``.
+            subject: of whom; None for the whole trial.
+            on: the data cut-off.
+            rules: other definitions than those of the protocol in force.
+
+        Raises:
+            QuestionInvalid: there is no such outcome, or nobody of that code.
+        """
+        outcomes = self.endpoints(on=on, rules=rules)
+        return explain(self._streams, outcomes, outcome, subject, known_at=self.position, on=as_day(on))
+
+    def answers(
+        self, *, on: date | str, rules: EndpointRules | None = None, progress: Callable[[int], None] = lambda _: None
+    ) -> "Answers":
+        """Give every answer at once: the participants are read once for all of them.
+
+        Args:
+            on: the day for which windows are judged.
+            rules: other definitions of the outcomes than those of the protocol in force.
+            progress: told the number of entries of each participant that was read.
+        """
+        day, book = as_day(on), self.casebook(on=on)
+        if rules is not None:
+            book = attrs.evolve(book, protocol=attrs.evolve(book.protocol, endpoints=rules))
+        seats, dispositions, exposures, values = [], [], [], []
+        for case in book.cases:
+            seats.append(seat_of(case, book, on=day))
+            if (disposition := disposition_of(case, book)) is not None:
+                dispositions.append(disposition)
+            exposures.append(exposure := exposure_of(case, book, on=day))
+            read = participant_values(case, book.protocol.endpoints, level=exposure.level, on=day)
+            values.append(read.values)
+            progress(len(case.entries))
+        counts = count(seats, book)
+        state = escalation_of(counts, book, on=day)
+        return Answers(
+            escalation=state,
+            dlt_counts=counts,
+            endpoints=summarize(endpoints_of(values, exposures, counts, state, book.protocol)),
+            flow=flow_of(dispositions, book),
+            safety=safety_of(exposures, book, on=day),
+        )
+
+    def last_day(self) -> date:
+        """Give the site's day of the last entry that says more than who acted, with which software, or exported."""
+        said = (entry for entry in self._latest_first() if not isinstance(entry.fact, _SAYS_NOTHING))
+        return next(said).meta.recorded_at.astimezone(self._zone).date()
+
+    def casebook(self, *, on: date | str) -> Casebook:
+        """File every entry that was known and counts on a day."""
+        day = as_day(on)
+        if self._latest_day is not None and day > self._latest_day:
+            raise MomentInvalid(
+                f"{day} is after {self._latest_day}, the day that was asked about: choose an earlier one"
+            )
+        return read_casebook(self._streams, on=day)
+
+
+@attrs.frozen(kw_only=True)
+class Answers:
+    """Every answer about a trial, as it was known at one moment, for one day."""
+
+    escalation: Escalation | None
+    """None where the protocol has no design."""
+    dlt_counts: DltCounts
+    """Without levels where the protocol has no DLT rule."""
+    flow: Flow
+    safety: Safety
+    endpoints: Outcomes
+    """The outcomes of the registry, with the values of everybody and their summaries."""

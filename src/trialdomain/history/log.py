@@ -1,0 +1,160 @@
+"""Logs that are read and not written: a SQLite file, or an exported JSONL file."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self, TypeAlias
+
+import attrs
+from typing_extensions import override
+
+from trialdomain.errors import LogUnusable
+from trialdomain.events.recorded import Entry
+from trialdomain.events.trial import TrialRegistered
+from trialdomain.exchange.jsonl import read_jsonl
+from trialdomain.history.history import History, MomentInvalid
+from trialdomain.projections.casebook import Streams
+from trialdomain.storage.mapper import entries_of, entry_of
+from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.storage.sqlite_file import is_database
+
+KnownAt: TypeAlias = int | datetime
+_LARGEST_IN_MEMORY = 8 * 1024 * 1024
+"""Bytes of an exported file, perhaps compressed, beyond which it is spooled into a file of its own."""
+
+
+@attrs.frozen
+class LoggedTrial:
+    """One trial of a log."""
+
+    trial: str
+    _recorder: SQLiteRecorder
+
+    def history(self, *, known_at: KnownAt | None = None) -> History:
+        """Look at the trial as it was known at a position or a time; by default, as it is known now.
+
+        A time means the last position recorded at or before it. A moment inside a command moves back to its start:
+        nobody ever knew half of it.
+
+        Raises:
+            MomentInvalid: a time without an offset, or a position that the log does not have.
+        """
+        return history_of(self._recorder, self.trial, known_at=known_at)
+
+
+def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None = None) -> History:
+    """Look at a trial in a recorder, as it was known at one moment.
+
+    Raises:
+        MomentInvalid: the trial was not registered then, or the moment is none that the log has.
+    """
+    head = recorder.head(trial)
+    position, moment = (head, None) if known_at is None else _cut(recorder, trial, head, known_at)
+    if not position:
+        raise MomentInvalid(f"nothing was known of trial {trial} at {known_at}: choose a later moment")
+    zone = _zone(recorder, trial)
+
+    def streams() -> Streams:
+        return ((stream, entries_of(stream, rows)) for stream, rows in recorder.streams(trial, until=position))
+
+    def latest_first() -> Iterator[Entry]:
+        return map(entry_of, recorder.latest_first(trial, until=position))
+
+    return History(trial, position, streams, latest_first, zone, moment and moment.astimezone(zone).date())
+
+
+def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> tuple[int, datetime]:
+    """Find the last position that was known at a moment, and when the moment was; a command is known whole or not."""
+    if isinstance(known_at, datetime):
+        if known_at.tzinfo is None:
+            raise MomentInvalid(f"{known_at} has no offset: say which zone, as in 2026-03-02T10:15+08:00")
+        known = (e.position for e in map(entry_of, recorder.in_log_order(trial)) if e.meta.recorded_at <= known_at)
+        position = max(known, default=0)
+    elif not _is_number(known_at):
+        raise MomentInvalid(f"{str(known_at)[:40]!r} is no moment: give a position, or a time with its offset")
+    elif 1 <= known_at <= head:
+        position = known_at
+    else:
+        raise MomentInvalid(f"position {known_at} is not in the log of trial {trial}: it has positions 1 to {head}")
+    moment = known_at if isinstance(known_at, datetime) else None
+    for entry in map(entry_of, recorder.in_log_order(trial, after=position - 1, until=position)):
+        whole = entry.meta.part == entry.meta.parts
+        return position if whole else position - entry.meta.part, moment or entry.meta.recorded_at
+    return 0, known_at if isinstance(known_at, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool)
+
+
+def _zone(recorder: SQLiteRecorder, trial: str) -> tzinfo:
+    for stored in recorder.select_events(trial, limit=1):
+        fact = entry_of(stored).fact
+        if isinstance(fact, TrialRegistered):
+            return fact.protocol.site_zone
+    return UTC
+
+
+class Log(Mapping[str, LoggedTrial]):
+    """The trials of a log that is read and not written; close it, or use it in a ``with`` statement."""
+
+    def __init__(self, recorder: SQLiteRecorder, folder: "TemporaryDirectory[str] | None" = None) -> None:
+        self._recorder, self._folder = recorder, folder
+
+    @override
+    def __getitem__(self, trial: str) -> LoggedTrial:
+        if trial not in self._recorder.trials():
+            raise KeyError(trial)
+        return LoggedTrial(trial, self._recorder)
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._recorder.trials())
+
+    @override
+    def __len__(self) -> int:
+        return len(self._recorder.trials())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def recorder(self) -> SQLiteRecorder:
+        """Where the entries are, for an export."""
+        return self._recorder
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._recorder.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def read_log(path: str | Path) -> Log:
+    """Open a log for reading: a SQLite file, or an exported JSONL file, plain or gzip.
+
+    Raises:
+        LogUnusable: the file is neither.
+        LogCorrupt: the file was exported, and changed since.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a name that no file can have
+        raise LogUnusable(f"{str(path)!r} cannot be read: {error}") from None
+    if is_database(path):
+        return Log(SQLiteRecorder(path, readonly=True))
+    folder = None if size <= _LARGEST_IN_MEMORY else TemporaryDirectory()
+    log = Log(SQLiteRecorder(MEMORY if folder is None else Path(folder.name) / "log.db"), folder)
+    try:
+        read_jsonl(path, log.recorder)
+    except BaseException:
+        log.close()
+        raise
+    return log

@@ -1,0 +1,152 @@
+"""The outcomes of a trial: the values of everybody, primary outcomes included."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+
+import attrs
+
+from trialdomain.projections.dlt_counts import DltCounts, Member
+from trialdomain.projections.endpoints.value import Detail, Flag, Status, Value
+from trialdomain.projections.escalation import Escalation
+from trialdomain.projections.safety import Exposure
+from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.decision import Mtd
+from trialdomain.values.evaluation import Evaluation
+from trialdomain.values.tally import Tally
+
+
+@attrs.frozen(kw_only=True)
+class Endpoints:
+    """Every outcome of everybody, as of a day."""
+
+    protocol: TrialProtocol
+    """Whose definitions were used; see ``endpoints`` in it."""
+    values: Mapping[OutcomeId, tuple[Value, ...]]
+    """By outcome, in the order of the subjects' codes; none for P3, which is the trial's."""
+    mtd: Mtd | None
+    """None where the protocol has no design."""
+    tallies: tuple[Tally, ...]
+    mtd_evidence: tuple[int, ...]
+    """The positions of the entries that the MTD rests on."""
+
+    def of(self, outcome: OutcomeId, subject: str) -> Value:
+        """Give one value.
+
+        Raises:
+            KeyError: nobody of that code is in the trial.
+        """
+        for value in self.values[outcome]:
+            if value.subject == subject:
+                return value
+        raise KeyError(subject)
+
+
+def endpoints_of(
+    secondary: Iterable[Sequence[Value]],
+    exposures: Sequence[Exposure],
+    counts: DltCounts,
+    state: Escalation | None,
+    protocol: TrialProtocol,
+) -> Endpoints:
+    """Put together what was read of every case.
+
+    Args:
+        secondary: the 13 secondary outcomes of each participant.
+        exposures: what the safety summary read of each.
+        counts: who had a DLT.
+        state: what the design says; None where there is none.
+        protocol: the version whose definitions were used.
+    """
+    found: dict[OutcomeId, list[Value]] = {outcome: [] for outcome in OutcomeId if outcome is not OutcomeId.P3}
+    for values in secondary:
+        for value in values:
+            found[value.outcome].append(value)
+    found[OutcomeId.P1] = [_adverse_events(one, protocol.endpoints) for one in exposures]
+    members = {member.subject: member for member in (*counts.members, *counts.unassigned)}
+    if protocol.dlt is not None:
+        found[OutcomeId.P2] = [_dlt(one.subject, members.get(one.subject)) for one in exposures]
+    return Endpoints(
+        protocol=protocol,
+        values={outcome: tuple(sorted(values, key=lambda one: one.subject)) for outcome, values in found.items()},
+        mtd=None if state is None else state.decision.mtd,
+        tallies=counts.tallies,
+        mtd_evidence=() if state is None else state.evidence,
+    )
+
+
+def _adverse_events(one: Exposure, rules: EndpointRules) -> Value:
+    """Say whether somebody had an adverse event, and a serious one, within each of the safety days."""
+    if one.infused_on is None or one.infused_by is None:
+        return Value(
+            outcome=OutcomeId.P1, subject=one.subject, level=None, status=Status.OUTSIDE, because="not-infused"
+        )
+    details: dict[str, Detail] = {}
+    evidence: set[int] = {one.infused_by}
+    last = one.infused_on + timedelta(days=max(rules.safety_days))
+    events = sorted(one.events, key=lambda event: (event.since or date.max, event.evidence))
+    for number in rules.safety_days:
+        end = one.infused_on + timedelta(days=number)
+        within = [event for event in events if event.since is not None and event.since <= end]
+        serious = [event for event in within if event.serious_by(end)]
+        details[f"days_{number}"] = {
+            "any": bool(within),
+            "serious": bool(serious),
+            "events": len(within),
+            "serious_events": len(serious),
+            "completed": one.observed_until >= end,
+        }
+        for event in within[:1]:
+            evidence.update(event.evidence)
+        for event in serious[:1]:
+            evidence.update((*event.evidence, event.seriousness_by(end)[1]))
+    counted = [event for event in events if event.since is not None and event.since <= last]
+    return Value(
+        outcome=OutcomeId.P1,
+        subject=one.subject,
+        level=one.level,
+        status=Status.OBSERVED,
+        value=bool(counted),
+        on=min((event.since for event in counted if event.since is not None), default=None),
+        first=one.infused_on,
+        last=min(last, one.observed_until),
+        flags=(Flag.IMPUTED_DATE,) if any(event.imputed for event in counted) else (),
+        details=details,
+        examined=len(one.events),
+        evidence=tuple(sorted(evidence)),
+    )
+
+
+def _dlt(subject: str, member: Member | None) -> Value:
+    """Say whether somebody had a DLT, of those evaluable."""
+    if member is None or member.infused_on is None:
+        return Value(outcome=OutcomeId.P2, subject=subject, level=None, status=Status.OUTSIDE, because="not-infused")
+    evaluation = member.standing.evaluation
+    status = {Evaluation.EVALUABLE: Status.OBSERVED, Evaluation.PENDING: Status.NOT_OBSERVED}.get(
+        evaluation, Status.OUTSIDE
+    )
+    observed = status is Status.OBSERVED
+    dlt = member.dlt
+    details: dict[str, Detail] = {"evaluation": evaluation.value, "reason": member.standing.reason.value}
+    if dlt is not None:
+        details |= {"term": dlt.term, "grade": dlt.grade, "event": dlt.event}
+    return Value(
+        outcome=OutcomeId.P2,
+        subject=subject,
+        level=member.level,
+        status=status,
+        value=dlt is not None if observed else None,
+        because=None if observed else member.standing.reason.value,
+        on=None if dlt is None else _first(dlt.onset.first, member),
+        first=member.infused_on.first,
+        last=member.window_last,
+        flags=(Flag.IMPUTED_DATE,) if dlt is not None and dlt.uncertain else (),
+        details=details,
+        evidence=member.evidence,
+    )
+
+
+def _first(onset: date, member: Member) -> date:
+    """Complete a partial onset: the earliest day that it allows, not before the infusion."""
+    return onset if member.infused_on is None else max(onset, member.infused_on.first)

@@ -1,0 +1,92 @@
+"""The value of one outcome in one participant, or why there is none."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import TypeAlias
+
+import attrs
+
+from trialdomain.protocol.outcomes import OutcomeId
+
+Detail: TypeAlias = bool | int | Decimal | str | date | None | tuple["Detail", ...] | Mapping[str, "Detail"]
+
+
+class Status(Enum):
+    """Whether there is a value, and if not, why."""
+
+    OBSERVED = "observed"
+    NO_EPISODE = "no-episode"
+    """Of a duration: there was nothing to last; the mean over all counts it as 0."""
+    NOT_AT_RISK = "not-at-risk"
+    """Of a time to recovery: never below the threshold."""
+    CENSORED = "censored"
+    """Of a time to recovery: not recovered when the observation ended; ``days`` is for how long that is known."""
+    DIED = "died"
+    """Of a time to recovery: death came first."""
+    PREVALENT = "prevalent"
+    """It was so before the observation began."""
+    NOT_OBSERVED = "not-observed"
+    OUTSIDE = "outside-analysis-set"
+
+
+class Flag(Enum):
+    """What a reader should know about a value."""
+
+    INFUSION_FIRST = "infusion-first"
+    """Chemotherapy began only after the infusion."""
+    IMPUTED_DATE = "imputed-date"
+    """The day of a partial date was completed."""
+    PREVALENT = "prevalent"
+    """It was so before the observation began, and is counted nevertheless."""
+    FROM_LEUKOCYTES = "from-leukocytes"
+    """Leukocytes stand in for a missing neutrophil count."""
+    FELL_AGAIN = "fell-again"
+    """The count was below the threshold again after its recovery."""
+    UNCONFIRMED = "unconfirmed"
+    """Recovery was under way when the observation ended."""
+    ONGOING = "ongoing"
+    """An episode was under way when the observation ended."""
+    UNUSED_RESULTS = "unused-results"
+    """Results without a day, without a unit, or in one that cannot be converted were not used."""
+    G_CSF = "g-csf"
+    """Given in the window: it confounds the recovery of neutrophils."""
+    TPO_RECEPTOR_AGONIST = "tpo-receptor-agonist"
+    """Given in the window: it confounds the recovery of platelets."""
+    NOT_CLASSIFIED = "not-classified"
+    """An anti-infective without an ATC code was not counted."""
+    NOT_DERIVED = "not-derived"
+    """There were no temperatures, or no neutrophil counts, to derive it from: reported events alone speak."""
+
+
+@attrs.frozen(kw_only=True)
+class Value:
+    """One outcome of one participant."""
+
+    outcome: OutcomeId
+    subject: str
+    level: int | None
+    """The dose level received; None before the infusion, and for an amount of no level."""
+    status: Status
+    value: bool | int | None = None
+    """Whether it happened; or days. None where ``status`` says why."""
+    because: str | None = None
+    """A code for why there is no value: what ended the observation, or what was missing."""
+    days: int | None = None
+    """Of a time: elapsed days to recovery, to death, or to the last day on which there was none."""
+    on: date | None = None
+    """The day of what happened: an onset, a recovery, a death, a censoring."""
+    first: date | None = None
+    """Day 0 of the observation."""
+    last: date | None = None
+    """Its last day."""
+    ended_by: str | None = None
+    """Why it ended then."""
+    flags: tuple[Flag, ...] = ()
+    details: Mapping[str, Detail] = attrs.field(factory=dict)
+    """What stands beside the value: parts, episodes, products, units."""
+    examined: int = 0
+    """How many entries were looked at."""
+    evidence: tuple[int, ...] = ()
+    """The positions of the fewest entries without which it would differ; of an absence, of those that open and end it."""

@@ -1,0 +1,386 @@
+"""The safety review: what a safety committee reads first, person by person, and what waits for somebody.
+
+Source: docs/explanation/safety-review.md. Nothing is counted here: counts are those of the DLT evaluation and of the
+safety summary.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, tzinfo
+from enum import Enum
+
+import attrs
+
+from trialdomain.events.participant import ChemotherapyGiven, ChemotherapyStarted, DltWindowAssessed, WindowResult
+from trialdomain.projections.casebook import Case, Casebook
+from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
+from trialdomain.projections.safety import Safety
+from trialdomain.rules.adverse_event import AdverseEvent, Graded
+from trialdomain.rules.dlt import delayed
+from trialdomain.rules.expedited import FIRST_REPORT, REPORT, Awareness, Suspected, suspected
+from trialdomain.rules.observation import starts_of
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.dose import Dose
+from trialdomain.values.evaluation import EvaluationReason, Standing
+from trialdomain.values.toxicity import RELATED, Agent, Assessor, Outcome, Relatedness, Seriousness
+
+
+class Open(Enum):
+    """What nobody has judged yet."""
+
+    RELATEDNESS = "relatedness-not-assessed"
+    EXPECTEDNESS = "expectedness-not-assessed"
+    WINDOW = "window-not-assessed"
+    DEATH = "death-not-explained"
+    DLT = "dlt-not-explained"
+    AWARENESS = "awareness-not-recorded"
+
+
+_OPEN_REASONS = {
+    EvaluationReason.NOT_ASSESSED: Open.WINDOW,
+    EvaluationReason.DEATH_NOT_EXPLAINED: Open.DEATH,
+    EvaluationReason.DLT_NOT_EXPLAINED: Open.DLT,
+}
+
+
+@attrs.frozen(kw_only=True)
+class NotAssessed:
+    """One judgement that is missing at the cut-off."""
+
+    subject: str
+    what: Open
+    event: str | None
+    """The adverse event that it is about."""
+    position: int | None
+    """The entry that it is about."""
+
+
+@attrs.frozen(kw_only=True)
+class Deviation:
+    """A rule of conduct that was broken, and why."""
+
+    position: int
+    why: str
+
+
+@attrs.frozen(kw_only=True)
+class SeriousEvent:
+    """A serious adverse event."""
+
+    event: str
+    term: str
+    highest_grade: int
+    onset: ClinicalTime
+    criteria: tuple[Seriousness, ...]
+    position: int
+
+
+@attrs.frozen(kw_only=True)
+class Reviewed:
+    """One participant who was enrolled or infused."""
+
+    subject: str
+    level: int | None
+    dose: Dose | None
+    """The amount of the first infusion, when it is known."""
+    lot: str | None
+    chemotherapy: tuple[ClinicalTime, ...]
+    """The starts of chemotherapy."""
+    infusions: tuple[ClinicalTime, ...]
+    standing: Standing
+    dlt: Dlt | None
+    assessed_by: tuple[str, ...]
+    """Of a DLT: the assessors who judged it related. Else: who assessed the window."""
+    window_last: date | None
+    days_left: int | None
+    """In the window, from the cut-off; 0 once it is over."""
+    last_contact: date
+    """The last day of which anything is known."""
+    highest_grade: int | None
+    """Of the adverse events since the infusion."""
+    serious: tuple[SeriousEvent, ...]
+    death: ClinicalTime | None
+    deviations: tuple[Deviation, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Judgement:
+    """What one assessor said of an event, and when."""
+
+    assessor: Assessor
+    relatedness: Relatedness
+    on: ClinicalTime
+    position: int
+
+
+@attrs.frozen(kw_only=True)
+class Narrative:
+    """The story of one DLT."""
+
+    subject: str
+    level: int | None
+    dose: Dose | None
+    infused_at: ClinicalTime
+    dlt: Dlt
+    day: int
+    """Elapsed days from the infusion to the onset."""
+    grades: tuple[Graded, ...]
+    judgements: tuple[Judgement, ...]
+    criteria: tuple[Seriousness, ...]
+    outcome: Outcome | None
+    ended: ClinicalTime | None
+    evidence: tuple[int, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Reaction:
+    """A suspected unexpected serious reaction, and by when it is reported."""
+
+    subject: str
+    level: int | None
+    event: str
+    term: str
+    highest_grade: int
+    relatedness: Relatedness
+    expected: bool | None
+    criteria: tuple[Seriousness, ...]
+    aware_on: date
+    """When the sponsor knew that it is one."""
+    awareness_recorded: bool
+    """Otherwise the day on which it was recorded stands for it."""
+    due_in_7_days: date | None
+    """Of a fatal or life-threatening one."""
+    due_in_15_days: date
+    positions: tuple[int, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Delayed:
+    """An event that would have been a DLT, had it not come after the window."""
+
+    subject: str
+    level: int | None
+    event: str
+    term: str
+    grade: int
+    on: ClinicalTime
+    day: int
+    """Elapsed days from the infusion."""
+    relatedness: Relatedness
+    positions: tuple[int, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Review:
+    """The safety review of a trial, as of a day."""
+
+    on: date
+    participants: tuple[Reviewed, ...]
+    narratives: tuple[Narrative, ...]
+    reactions: tuple[Reaction, ...]
+    """The first one due comes first."""
+    delayed: tuple[Delayed, ...]
+    not_assessed: tuple[NotAssessed, ...]
+    counts: DltCounts
+    safety: Safety
+
+
+def review_of(
+    members: Iterable[Member], counts: DltCounts, safety: Safety, book: Casebook, *, on: date, zone: tzinfo
+) -> Review:
+    """Review everybody who holds a slot or was infused.
+
+    Args:
+        members: they.
+        counts: where everybody stands; nobody does where the protocol has no DLT rule.
+        safety: the summary of adverse events.
+        book: the trial.
+        on: the data cut-off.
+        zone: the site's.
+    """
+    by_subject = {member.subject: member for member in members}
+    reviewed: list[Reviewed] = []
+    narratives: list[Narrative] = []
+    reactions: list[Reaction] = []
+    late: list[Delayed] = []
+    missing: list[NotAssessed] = []
+    for case in book.cases:
+        member = by_subject.get(case.subject)
+        if member is None:
+            continue
+        reviewed.append(_reviewed(case, member, on=on))
+        narratives += _narrative(case, member)
+        reactions += (_reaction(one, case, member, zone) for event in _events(case) if (one := suspected(event)))
+        late += _late(case, member, book)
+        missing += _missing(case, member)
+    return Review(
+        on=on,
+        participants=tuple(reviewed),
+        narratives=tuple(narratives),
+        reactions=tuple(sorted(reactions, key=lambda one: (one.due_in_7_days or one.due_in_15_days, one.subject))),
+        delayed=tuple(late),
+        not_assessed=tuple(missing),
+        counts=counts,
+        safety=safety,
+    )
+
+
+def _events(case: Case) -> list[AdverseEvent]:
+    """Give the events that began, or became worse, since the infusion."""
+    infusion = case.first_infusion
+    if infusion is None:
+        return []
+    return [event for event in case.adverse_events if any(event.worse_since(infusion.fact.started_at))]
+
+
+def _reviewed(case: Case, member: Member, *, on: date) -> Reviewed:
+    infusion = case.first_infusion
+    events = _events(case)
+    last = member.window_last
+    return Reviewed(
+        subject=case.subject,
+        level=member.level,
+        dose=None if infusion is None else infusion.fact.dose,
+        lot=None if infusion is None else infusion.fact.lot,
+        chemotherapy=tuple(start.on for start in starts_of(case.of(ChemotherapyStarted), case.of(ChemotherapyGiven))),
+        infusions=tuple(entry.fact.started_at for entry in case.infusions),
+        standing=member.standing,
+        dlt=member.dlt,
+        assessed_by=_assessed_by(case, member),
+        window_last=last,
+        days_left=None if last is None else max((last - on).days, 0),
+        last_contact=min(case.last_day, on),
+        highest_grade=max((event.highest_grade for event in events), default=None),
+        serious=tuple(
+            SeriousEvent(
+                event=event.event,
+                term=event.term,
+                highest_grade=event.highest_grade,
+                onset=event.onset,
+                criteria=event.seriousness,
+                position=event.seriousness_by(date.max)[1],
+            )
+            for event in case.adverse_events
+            if event.serious
+        ),
+        death=None if case.death is None else case.death.fact.on,
+        deviations=tuple(
+            Deviation(position=entry.position, why=why)
+            for entry in case.entries
+            if (why := entry.envelope.deviation) is not None
+        ),
+    )
+
+
+def _assessed_by(case: Case, member: Member) -> tuple[str, ...]:
+    if member.dlt is not None:
+        related = (one for one in _judgements(_event(case, member.dlt)) if one.relatedness in RELATED)
+        return tuple(dict.fromkeys(one.assessor.value for one in related))
+    assessed = [one for one in case.of(DltWindowAssessed) if one.fact.result is WindowResult.NO_DLT]
+    return tuple(dict.fromkeys(one.fact.by for one in assessed))
+
+
+def _event(case: Case, dlt: Dlt) -> AdverseEvent | None:
+    return next((event for event in case.adverse_events if event.event == dlt.event), None)
+
+
+def _judgements(event: AdverseEvent | None) -> Iterator[Judgement]:
+    """Yield what was said of the relatedness to the infusion, in the order of its date."""
+    if event is None:
+        return
+    said = [(event.onset, event.report.position, event.report.fact.attributions)]
+    said += [(entry.fact.on, entry.position, entry.fact.attributions) for entry in event.follow_ups]
+    for on, position, attributions in said:
+        for one in attributions:
+            if one.agent is Agent.INFUSION:
+                yield Judgement(assessor=one.assessor, relatedness=one.relatedness, on=on, position=position)
+
+
+def _narrative(case: Case, member: Member) -> Iterator[Narrative]:
+    infusion = case.first_infusion
+    if member.dlt is None or infusion is None:
+        return
+    event = _event(case, member.dlt)
+    onset = max(member.dlt.onset.first, infusion.fact.started_at.first)
+    yield Narrative(
+        subject=case.subject,
+        level=member.level,
+        dose=infusion.fact.dose,
+        infused_at=infusion.fact.started_at,
+        dlt=member.dlt,
+        day=(onset - infusion.fact.started_at.first).days,
+        grades=() if event is None else tuple(event.grades()),
+        judgements=tuple(_judgements(event)),
+        criteria=event.seriousness if event is not None and event.serious else (),
+        outcome=None if event is None else event.outcome,
+        ended=None if event is None else event.ended,
+        evidence=member.evidence,
+    )
+
+
+def _reaction(one: Suspected, case: Case, member: Member, zone: tzinfo) -> Reaction:
+    aware = _known_on(one.aware, zone)
+    danger = None if one.aware_of_danger is None else _known_on(one.aware_of_danger, zone)
+    recorded = one.aware.on is not None and (one.aware_of_danger is None or one.aware_of_danger.on is not None)
+    entries = [one.aware, *([one.aware_of_danger] if one.aware_of_danger else [])]
+    return Reaction(
+        subject=case.subject,
+        level=member.level,
+        event=one.event.event,
+        term=one.event.term,
+        highest_grade=one.event.highest_grade,
+        relatedness=one.relatedness,
+        expected=one.expected,
+        criteria=one.event.seriousness,
+        aware_on=aware,
+        awareness_recorded=recorded,
+        due_in_7_days=None if danger is None else danger + FIRST_REPORT,
+        due_in_15_days=aware + REPORT,
+        positions=tuple(sorted({one.event.report.position, *(each.entry.position for each in entries)})),
+    )
+
+
+def _known_on(aware: Awareness, zone: tzinfo) -> date:
+    return aware.on or aware.entry.meta.recorded_at.astimezone(zone).date()
+
+
+def _late(case: Case, member: Member, book: Casebook) -> Iterator[Delayed]:
+    infusion = case.first_infusion
+    if infusion is None:
+        return
+    rule = book.in_force_on(infusion.fact.started_at.first).dlt
+    for event in case.adverse_events if rule is not None else ():
+        graded = None if rule is None else delayed(event, infusion=infusion.fact, rule=rule)
+        if graded is not None:
+            yield Delayed(
+                subject=case.subject,
+                level=member.level,
+                event=event.event,
+                term=event.term,
+                grade=graded.grade,
+                on=graded.on,
+                day=(graded.on.first - infusion.fact.started_at.first).days,
+                relatedness=event.judged(Agent.INFUSION).relatedness,
+                positions=tuple(sorted({event.report.position, graded.position})),
+            )
+
+
+def _missing(case: Case, member: Member) -> Iterator[NotAssessed]:
+    """Yield what nobody has judged of somebody."""
+
+    def about(what: Open, event: AdverseEvent | None = None, position: int | None = None) -> NotAssessed:
+        named = None if event is None else event.event
+        return NotAssessed(subject=case.subject, what=what, event=named, position=position)
+
+    for event in _events(case):
+        where = event.report.position
+        unjudged = event.judged(Agent.INFUSION).relatedness is Relatedness.NOT_ASSESSED
+        reaction = suspected(event)
+        if unjudged:
+            yield about(Open.RELATEDNESS, event, where)
+        if event.serious and (unjudged or reaction is not None) and event.report.fact.expected is None:
+            yield about(Open.EXPECTEDNESS, event, where)
+        if reaction is not None and reaction.aware.on is None:
+            yield about(Open.AWARENESS, event, reaction.aware.entry.position)
+    reason = _OPEN_REASONS.get(member.standing.reason)
+    if reason is not None:
+        yield about(reason, position=member.infused_by)

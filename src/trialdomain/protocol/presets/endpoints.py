@@ -1,0 +1,146 @@
+"""Published variants of the outcomes, by name: each sets a few numbers, and leaves all others at their defaults."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import attrs
+
+from trialdomain.protocol.endpoint_rules import (
+    Anchor,
+    DeathAs,
+    EndpointRules,
+    EventSource,
+    IntentCounted,
+    RecoveryAnchor,
+)
+from trialdomain.protocol.faults import ProtocolInvalid
+
+
+@attrs.frozen
+class Preset:
+    """One variant: what it sets, by the names of the parameters, and where it comes from."""
+
+    sets: Mapping[str, object]
+    source: str
+
+
+_CIBMTR = "CIBMTR forms manual"
+_CTCAE = "CTCAE v5.0"
+_CHOICE = "a choice of this library"
+_REGISTRY = "NCT06245746"
+
+
+def _anchors(field: str) -> Mapping[str, Preset]:
+    sources = {RecoveryAnchor.FIRST_BELOW: _CIBMTR}
+    return {one.value: Preset({f"{field}.anchor": one}, sources.get(one, _CHOICE)) for one in RecoveryAnchor}
+
+
+PRESETS: Mapping[str, Mapping[str, Preset]] = {
+    "anchor": {
+        "chemotherapy": Preset({"anchor": Anchor.CHEMOTHERAPY}, _REGISTRY),
+        "infusion": Preset({"anchor": Anchor.INFUSION}, _CHOICE),
+    },
+    "anc_recovery": {
+        "0.5": Preset({"neutrophils.threshold": Decimal("0.5")}, f"{_CIBMTR}; Ciftciler 2020"),
+        "1.0": Preset({"neutrophils.threshold": Decimal("1.0")}, "Heil 1997"),
+    },
+    "anc_anchor": _anchors("neutrophils"),
+    "platelets": {
+        "50": Preset({"platelets.threshold": Decimal(50)}, f"{_CTCAE} grade 3"),
+        "25": Preset({"platelets.threshold": Decimal(25)}, f"{_CTCAE} grade 4"),
+        "20": Preset({"platelets.threshold": Decimal(20)}, _CIBMTR),
+    },
+    "platelet_anchor": _anchors("platelets"),
+    "hemoglobin_anchor": _anchors("hemoglobin"),
+    "fn": {
+        "ctcae": Preset(
+            {
+                "febrile_neutropenia.anc_below": Decimal("1.0"),
+                "febrile_neutropenia.temperature_above": Decimal("38.3"),
+                "febrile_neutropenia.sustained_from": Decimal("38.0"),
+                "febrile_neutropenia.sustained_over_minutes": 60,
+                "febrile_neutropenia.inclusive": False,
+            },
+            _CTCAE,
+        ),
+        "idsa": Preset(
+            {
+                "febrile_neutropenia.anc_below": Decimal("0.5"),
+                "febrile_neutropenia.temperature_above": Decimal("38.3"),
+                "febrile_neutropenia.sustained_from": Decimal("38.0"),
+                "febrile_neutropenia.sustained_over_minutes": 60,
+                "febrile_neutropenia.inclusive": True,
+            },
+            "IDSA guideline 2002",
+        ),
+    },
+    "fn_source": {one.value: Preset({"febrile_neutropenia.source": one}, _CHOICE) for one in EventSource},
+    "bleeding": {
+        "any": Preset({"bleeding_min_grade": 1}, _CTCAE),
+        "topps": Preset({"bleeding_min_grade": 2}, "TOPPS; PLADO"),
+    },
+    "death": {
+        "competing": Preset({"death": DeathAs.COMPETING}, "Aalen and Johansen 1978"),
+        "censor": Preset({"death": DeathAs.CENSOR}, "Kaplan and Meier 1958"),
+    },
+    "intent": {
+        "any": Preset({"anti_infective_intent": IntentCounted.ANY}, _REGISTRY),
+        "treatment": Preset({"anti_infective_intent": IntentCounted.TREATMENT}, _CHOICE),
+    },
+    "prevalent": {
+        "exclude": Preset({"include_prevalent": False}, _CHOICE),
+        "include": Preset({"include_prevalent": True}, _CHOICE),
+    },
+}
+"""By the name of a decision, and the name of a variant."""
+
+
+def endpoint_rules(base: EndpointRules | None = None, /, **chosen: object) -> EndpointRules:
+    """Choose published variants by name.
+
+    Args:
+        base: what is kept where nothing is chosen; the defaults, if not given.
+        chosen: by the name of a decision, the name of a variant; a number may be written as one.
+
+    Raises:
+        ProtocolInvalid: there is no such decision, or no such variant; it names those that there are.
+
+    >>> rules = endpoint_rules(anc_recovery="1.0", fn="idsa", platelets=25)
+    >>> rules.neutrophils.threshold, rules.febrile_neutropenia.anc_below, rules.platelets.threshold
+    (Decimal('1.0'), Decimal('0.5'), Decimal('25'))
+    """
+    rules = base or EndpointRules()
+    faults = []
+    for name, given in chosen.items():
+        preset = preset_of(name, given)
+        if isinstance(preset, str):
+            faults.append(preset)
+            continue
+        for path, value in preset.sets.items():
+            rules = _with(rules, path, value)
+    if faults:
+        raise ProtocolInvalid(faults)
+    return rules
+
+
+def preset_of(name: str, given: object) -> Preset | str:
+    """Find a variant; or say in a sentence why there is none."""
+    variants = PRESETS.get(name)
+    if variants is None:
+        return f"there is no preset {name!r}: there are {', '.join(PRESETS)}"
+    found = next((preset for variant, preset in variants.items() if _same(variant, str(given).strip())), None)
+    return found or f"{name} has no variant {str(given)[:40]!r}: there are {', '.join(variants)}"
+
+
+def _same(variant: str, given: str) -> bool:
+    try:
+        return variant == given or Decimal(variant) == Decimal(given)
+    except InvalidOperation:
+        return False
+
+
+def _with(rules: EndpointRules, path: str, value: object) -> EndpointRules:
+    field, _, inner = path.partition(".")
+    changed: dict[str, Any] = {field: attrs.evolve(getattr(rules, field), **{inner: value}) if inner else value}
+    return attrs.evolve(rules, **changed)

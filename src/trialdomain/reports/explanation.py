@@ -1,0 +1,220 @@
+"""Why a number is what it is: its definition, and the entries that it rests on, with who recorded them and when."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from trialdomain.events.recorded import Recorded
+from trialdomain.events.trial import UserRegistered
+from trialdomain.projections.endpoints.value import Status, Value
+from trialdomain.protocol.outcomes import OutcomeDefinition, OutcomeId
+from trialdomain.reports.facts import fact_words
+from trialdomain.reports.json import Json
+from trialdomain.reports.outcomes import summary_json, value_json, value_words
+from trialdomain.reports.summaries import OutcomeSummary
+from trialdomain.reports.table import Table
+
+
+@attrs.frozen(kw_only=True)
+class Cited:
+    """An entry of the log, and who recorded it, as they were known then."""
+
+    position: int
+    stream: str
+    version: int
+    words: str
+    recorded_at: datetime
+    user: str
+    name: str | None
+    role: str | None
+    organization: str | None
+    reason: str | None
+    corrects: int | None
+    source: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Explanation:
+    """One outcome, of one participant or of the trial, and everything that it follows from."""
+
+    outcome: OutcomeId
+    definition: OutcomeDefinition
+    meaning: str
+    parameters: Mapping[str, object]
+    subject: str | None
+    """None for the whole trial."""
+    value: Value | None
+    """Of the participant."""
+    summary: OutcomeSummary | None
+    """Of the trial."""
+    values: tuple[Value, ...]
+    """Those behind the summary."""
+    rests_on: tuple[Cited, ...]
+    looked_at: tuple[Cited, ...]
+    """Of one participant: every entry that might have made a difference."""
+    known_at: int
+    on: date
+
+
+def cite(entries: Iterable[Recorded[Any]], trial: Iterable[Recorded[Any]]) -> Iterator[Cited]:
+    """Say who recorded each entry, with the name, role and organization that they had then, by the trial's stream."""
+    users = [entry for entry in trial if isinstance(entry.fact, UserRegistered)]
+    for entry in entries:
+        meta = entry.meta
+        known = [user for user in users if user.fact.user == meta.user and user.position <= entry.position]
+        who = known[-1].fact if known else None
+        yield Cited(
+            position=entry.position,
+            stream=entry.stream,
+            version=entry.version,
+            words=fact_words(entry.fact),
+            recorded_at=meta.recorded_at,
+            user=meta.user,
+            name=None if who is None else who.name,
+            role=None if who is None else who.role.value,
+            organization=None if who is None else who.organization,
+            reason=meta.reason,
+            corrects=meta.corrects,
+            source=None if meta.source is None else f"{meta.source.system} {meta.source.record}",
+        )
+
+
+def is_absence(value: Value) -> bool:
+    """Say whether a value says that something was not seen: what was looked at then matters."""
+    return value.status is not Status.OBSERVED or value.value is False
+
+
+def explanation_json(found: Explanation) -> dict[str, Json]:
+    """Give an explanation to programs."""
+    return {
+        "outcome": found.outcome.value,
+        "title": found.definition.title,
+        "registry": found.definition.registry,
+        "time_frame": found.definition.time_frame,
+        "definition": found.meaning,
+        "parameters": {name: _plain(value) for name, value in found.parameters.items()},
+        "sources": list(found.definition.sources),
+        "choices": list(found.definition.choices),
+        "known_at": found.known_at,
+        "on": found.on.isoformat(),
+        "subject": found.subject,
+        "value": None if found.value is None else value_json(found.value),
+        "levels": None
+        if found.summary is None
+        else {str(level): summary_json(one) for level, one in found.summary.levels.items()},
+        "overall": None if found.summary is None else summary_json(found.summary.overall),
+        "participants": {value.subject: value_json(value) for value in found.values},
+        "rests_on": [_cited_json(one) for one in found.rests_on],
+        "looked_at": [_cited_json(one) for one in found.looked_at],
+    }
+
+
+def _cited_json(one: Cited) -> Json:
+    return {
+        "position": one.position,
+        "stream": one.stream,
+        "version": one.version,
+        "what": one.words,
+        "recorded_at": one.recorded_at.isoformat(),
+        "user": one.user,
+        "name": one.name,
+        "role": one.role,
+        "organization": one.organization,
+        "reason": one.reason,
+        "corrects": one.corrects,
+        "source": one.source,
+    }
+
+
+def _plain(value: object) -> Json:
+    match value:
+        case Enum():
+            return str(value.value)
+        case Decimal():
+            return str(value)
+        case tuple():
+            return [_plain(one) for one in value]
+        case bool() | int() | str() | None:
+            return value
+        case _:
+            return str(value)
+
+
+def explanation_lines(found: Explanation) -> Iterator[str]:
+    """Explain to a person: the answer, then what it means, then where that comes from."""
+    definition = found.definition
+    yield f"{found.outcome.value} {definition.title}, as known at position {found.known_at}, judged for {found.on}"
+    if found.value is not None:
+        yield f"{found.subject}: {_sentence(found.value)}"
+    yield ""
+    yield f"Registry: {definition.registry} ({definition.time_frame})"
+    yield f"Definition: {found.meaning}"
+    yield f"Sources: {'; '.join(definition.sources)}"
+    yield "Parameters: " + ", ".join(f"{name} = {_shown(value)}" for name, value in found.parameters.items())
+    for choice in definition.choices:
+        yield f"Choice: {choice}"
+
+
+def _shown(value: object) -> str:
+    plain = _plain(value)
+    if isinstance(plain, list):
+        return "[" + ", ".join(map(str, plain)) + "]"
+    return "none" if plain is None else str(plain).lower() if isinstance(plain, bool) else str(plain)
+
+
+def _sentence(value: Value) -> str:
+    parts = [value_words(value)]
+    if value.on is not None and value.status is not Status.OUTSIDE:
+        parts.append(f"on {value.on}")
+    if value.first is not None:
+        ended = "" if value.ended_by is None else f", ended by: {value.ended_by.replace('-', ' ')}"
+        parts.append(f"observed from {value.first} to {value.last}{ended}")
+    notes = [flag.value.replace("-", " ") for flag in value.flags]
+    if notes:
+        parts.append(f"notes: {', '.join(notes)}")
+    parts.append(f"{value.examined} entries looked at")
+    return "; ".join(parts)
+
+
+_MOST_SHOWN = 40
+
+
+def explanation_tables(found: Explanation) -> Iterator[Table]:
+    """Show the entries: those that the number rests on, and of an absence those that were looked at."""
+    yield _entries("Rests on", found.rests_on)
+    if found.value is not None and is_absence(found.value) and found.looked_at:
+        shown = found.looked_at[:_MOST_SHOWN]
+        left = len(found.looked_at) - len(shown)
+        yield _entries(f"Looked at{f' (and {left} more; --json has all)' if left else ''}", shown)
+
+
+def _entries(title: str, cited: Sequence[Cited]) -> Table:
+    return Table(
+        title=title,
+        columns=("entry", "stream", "version", "what", "recorded (UTC)", "by", "note"),
+        rows=tuple(
+            (
+                str(one.position),
+                one.stream,
+                str(one.version),
+                one.words,
+                one.recorded_at.strftime("%Y-%m-%d %H:%M:%S"),
+                _who(one),
+                _note(one),
+            )
+            for one in cited
+        ),
+    )
+
+
+def _who(one: Cited) -> str:
+    return one.user if one.name is None else f"{one.name}, {one.role}, {one.organization}"
+
+
+def _note(one: Cited) -> str:
+    corrected = "" if one.corrects is None else f"corrects version {one.corrects}: {one.reason}"
+    return "; ".join(part for part in (corrected, one.source or "") if part)

@@ -1,0 +1,97 @@
+"""A fact in a few words, as somebody reads it who asks what a number rests on."""
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    AntiInfectiveGiven,
+    ChemotherapyStarted,
+    DltWindowAssessed,
+    Infused,
+    LabRecorded,
+    Transfused,
+    VitalSignRecorded,
+)
+from trialdomain.values.dose import Dose
+from trialdomain.values.text import FreeText
+from trialdomain.values.toxicity import Attribution
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
+    """Say what a fact says.
+
+    >>> from decimal import Decimal
+    >>> from trialdomain.values.clinical_time import ClinicalTime
+    >>> fact_words(LabRecorded(analyte="PLT", value=Decimal(35), unit="10*9/L", collected_at=ClinicalTime("2008-01-02")))
+    'PLT 35 10*9/L, collected 2008-01-02'
+    """
+    match fact:
+        case LabRecorded():
+            bound = "" if fact.comparator is None else f"{fact.comparator.value} "
+            return f"{fact.analyte} {bound}{fact.value} {fact.unit or '(no unit)'}, collected {fact.collected_at}"
+        case VitalSignRecorded():
+            site = "" if fact.site is None else f", {fact.site.value}"
+            return f"{fact.sign.value} {fact.value} {fact.unit}, measured {fact.measured_at}{site}"
+        case Transfused():
+            return f"transfusion: {fact.units} of {fact.product.value} on {fact.on}"
+        case ChemotherapyStarted():
+            return f"chemotherapy started on {fact.on}: {fact.regimen}, cycle {fact.cycle}"
+        case Infused():
+            dose = "" if fact.dose is None else f", {fact.dose.amount} {fact.dose.unit}"
+            return f"infused at level {fact.level}{dose}, started {fact.started_at}"
+        case AdverseEventReported():
+            end = "" if fact.ended is None else f", ended {fact.ended}"
+            judged = _attributed(fact.attributions)
+            serious = ", serious" if fact.serious else ""
+            return f"{fact.term} (event {fact.event}), grade {fact.grade}, onset {fact.onset}{end}{serious}{judged}"
+        case AdverseEventFollowedUp():
+            grade = "" if fact.grade is None else f", grade {fact.grade}"
+            end = "" if fact.ended is None else f", ended {fact.ended}"
+            return f"follow-up of event {fact.event} on {fact.on}{grade}{end}{_attributed(fact.attributions)}"
+        case DltWindowAssessed():
+            return f"window assessed on {fact.on} by {fact.by}: {fact.result.value}"
+        case AntiInfectiveGiven():
+            code = fact.atc_code or "no ATC code"
+            end = "ongoing" if fact.ended_on is None else f"to {fact.ended_on}"
+            return f"{fact.agent} ({code}, {fact.route}, {fact.intent.value}) from {fact.started_on} {end}"
+        case _:
+            return _in_general(fact)
+
+
+def _attributed(attributions: tuple[Attribution, ...]) -> str:
+    judged = (f"{one.relatedness.value} related to {one.agent.value} ({one.assessor.value})" for one in attributions)
+    return "".join(f", {one}" for one in judged)
+
+
+def _in_general(fact: Any) -> str:  # noqa: ANN401 - as above
+    name = _WORD.sub(" ", type(fact).__name__).lower()
+    return ", ".join((name, *_fields(fact)))
+
+
+def _fields(fact: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    for field in attrs.fields(type(fact)):
+        value = getattr(fact, field.name)
+        words = field.name.replace("_", " ")
+        match value:
+            case None | () | False:
+                continue
+            case tuple():
+                yield f"{len(value)} {words}"
+            case Enum():
+                yield f"{words} {value.value}"
+            case FreeText():
+                yield f"{words}: {value.plain}"
+            case Dose():
+                yield f"{value.amount} {value.unit}"
+            case _ if attrs.has(type(value)):
+                continue
+            case _:
+                yield f"{words} {value}"

@@ -1,0 +1,275 @@
+"""The outcomes as CSV, for R and SAS: one row for each participant and outcome, one for each summary, and a dictionary.
+
+Names are short, lower case and stable; dates are ISO 8601; yes and no are 1 and 0; what does not apply is empty.
+"""
+
+import csv
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from tempfile import mkdtemp
+
+from trialdomain.errors import InputInvalid
+from trialdomain.projections.endpoints.value import Flag, Status, Value
+from trialdomain.protocol.outcomes import OUTCOMES, Kind, OutcomeId
+from trialdomain.reports.statistics import Spread
+from trialdomain.reports.summaries import (
+    Counted,
+    DoseSummary,
+    DurationSummary,
+    IncidenceSummary,
+    Outcomes,
+    OutcomeSummary,
+    Share,
+    Summary,
+    TimeSummary,
+)
+
+PARTICIPANTS, SUMMARIES, DICTIONARY = "participants.csv", "summaries.csv", "dictionary.csv"
+_Cell = str | int | float | Decimal | date | None
+_Row = dict[str, _Cell]
+_STATUSES = "; ".join(status.value for status in Status)
+_FLAGS = "; ".join(flag.value for flag in Flag)
+_OUTCOMES = "; ".join(f"{one.value} {OUTCOMES[one].title}" for one in OutcomeId)
+
+_COMMON = {
+    "trial": ("text", "", "the trial's code"),
+    "known_at": ("integer", "", "the last position of the log that was known"),
+    "cut_off": ("date", "ISO 8601", "the day for which windows were judged"),
+    "outcome": ("text", _OUTCOMES, "the outcome's number in the registry: P primary, S secondary"),
+    "kind": ("text", "; ".join(kind.value for kind in Kind), "what kind of number it is"),
+}
+_OF_PARTICIPANTS = {
+    **_COMMON,
+    "subject": ("text", "", "the participant's code"),
+    "level": ("integer", "", "the dose level received; empty where nobody was infused, or with an amount of no level"),
+    "status": ("text", _STATUSES, "whether there is a value, and if not, why"),
+    "value": ("number", "1 yes; 0 no; or days", "incidence: whether it happened; duration and time: days"),
+    "because": ("text", "", "why there is no value: what ended the observation, or what was missing"),
+    "days": ("integer", "days", "time: elapsed days from day 0 to recovery, to death, or to censoring"),
+    "event": ("integer", "0 censored; 1 recovered; 2 died", "time: how it ended, as survival functions take it"),
+    "on_date": ("date", "ISO 8601", "when it happened: onset, recovery, death or censoring"),
+    "first_date": ("date", "ISO 8601", "day 0 of the observation"),
+    "last_date": ("date", "ISO 8601", "its last day"),
+    "ended_by": ("text", "", "why the observation ended"),
+    "flags": ("text", _FLAGS, "what a reader should know; separated by blanks"),
+    "longest_days": ("integer", "days", "duration and time: the longest episode"),
+    "days_from_onset": ("integer", "days", "time: elapsed days from the first severe value to recovery"),
+    "severe_date": ("date", "ISO 8601", "time: the first severe value"),
+    "red_cells": ("integer", "1 yes; 0 no", "S6: whether red cells were given"),
+    "platelets": ("integer", "1 yes; 0 no", "S6: whether platelets were given"),
+    "red_cell_units": ("number", "units", "S6: red cells"),
+    "platelet_units": ("number", "units", "S6: platelets"),
+    "treatment": ("integer", "1 yes; 0 no", "S12: whether any agent was given as treatment"),
+    "examined": ("integer", "", "how many entries were looked at"),
+    "evidence": ("text", "", "the positions of the entries that it rests on; separated by blanks"),
+}
+_OF_SUMMARIES = {
+    **_COMMON,
+    "group": ("text", "level; unassigned; overall", "whom it is about"),
+    "level": ("integer", "", "of group level: the dose level received"),
+    "part": ("text", "", "of an outcome with several numbers: which; empty for the outcome itself"),
+    "n": ("integer", "", "incidence: who had it; duration: who had an episode"),
+    "of": ("integer", "", "of how many"),
+    "fraction": ("number", "0 to 1", "n/of"),
+    "lower": ("number", "0 to 1", "exact 95 % interval (Clopper-Pearson); empty without SciPy"),
+    "upper": ("number", "0 to 1", "the same"),
+    "median": ("number", "days", "of the values observed"),
+    "least": ("integer", "days", "the shortest"),
+    "most": ("integer", "days", "the longest"),
+    "mean": ("number", "days", "of the values observed"),
+    "mean_over_all": ("number", "days", "duration: with 0 for those without an episode"),
+    "ongoing": ("integer", "", "duration: whose episode was under way at the end"),
+    "at_risk": ("integer", "", "time: who was ever below the threshold"),
+    "recovered": ("integer", "", "time"),
+    "died": ("integer", "", "time: who died first"),
+    "censored": ("integer", "", "time: who was last seen without recovery"),
+    "estimator": ("text", "Aalen-Johansen; Kaplan-Meier", "time: how the median is estimated"),
+    "estimated_median": ("integer", "days", "time: the first day by which at least half have recovered"),
+    "median_reached": ("integer", "1 yes; 0 no", "time: whether there is one"),
+    "by_window": ("number", "0 to 1", "time: the estimated probability of recovery by the last day of the window"),
+    "total": ("number", "", "of a part that is a sum: units, events, or people who completed a period"),
+    "mtd_level": ("integer", "", "P3: the maximum tolerated dose"),
+    "mtd_status": ("text", "", "P3: open, established, none-tolerated or not-established"),
+    **{
+        status.value.replace("-", "_"): ("integer", "", f"how many participants have the status {status.value}")
+        for status in (Status.NOT_AT_RISK, Status.PREVALENT, Status.NOT_OBSERVED, Status.OUTSIDE)
+    },
+    "ended_early": ("integer", "", "whose observation ended before the window did"),
+}
+
+
+def write_outcomes(outcomes: Outcomes, folder: Path, *, trial: str, known_at: int, on: date) -> Mapping[str, int]:
+    """Write the three files into a new folder: all of them, or none.
+
+    Returns:
+        The rows of each file, by its name.
+
+    Raises:
+        InputInvalid: the folder is there and not empty, or cannot be written.
+    """
+    common: _Row = {"trial": trial, "known_at": known_at, "cut_off": on}
+    files: dict[str, tuple[Sequence[str], list[_Row]]] = {
+        PARTICIPANTS: (list(_OF_PARTICIPANTS), [common | row for row in _participants(outcomes)]),
+        SUMMARIES: (list(_OF_SUMMARIES), [common | row for row in _summaries(outcomes)]),
+        DICTIONARY: (("file", "column", "type", "values", "meaning"), list(_dictionary())),
+    }
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputInvalid(f"{folder} is there already: name a new folder, or an empty one")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            for name, (columns, rows) in files.items():
+                _write(part / name, columns, rows)
+            part.chmod(0o755)
+            part.rename(folder)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise InputInvalid(f"{folder} cannot be written: {error.strerror}: free the place, or name another") from None
+    return {name: len(rows) for name, (_, rows) in files.items()}
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[_Row]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _text(cell) for name, cell in row.items()} for row in rows)
+
+
+def _text(cell: _Cell) -> str:
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return str(int(cell))
+        case float():
+            return f"{cell:.6f}".rstrip("0").rstrip(".")
+        case date():
+            return cell.isoformat()
+        case _:
+            return str(cell)
+
+
+_EVENTS = {Status.CENSORED: 0, Status.OBSERVED: 1, Status.DIED: 2}
+
+
+def _participants(outcomes: Outcomes) -> Iterator[_Row]:
+    for outcome, values in outcomes.endpoints.values.items():
+        kind = OUTCOMES[outcome].kind
+        for value in values:
+            yield {
+                "outcome": outcome.value,
+                "kind": kind.value,
+                "subject": value.subject,
+                "level": value.level,
+                "status": value.status.value,
+                "value": value.value,
+                "because": value.because,
+                "days": value.days,
+                "event": _EVENTS.get(value.status) if kind is Kind.TIME else None,
+                "on_date": value.on,
+                "first_date": value.first,
+                "last_date": value.last,
+                "ended_by": value.ended_by,
+                "flags": " ".join(flag.value for flag in value.flags),
+                "longest_days": _cell(value, "longest"),
+                "days_from_onset": _cell(value, "from_onset"),
+                "severe_date": _cell(value, "severe_on"),
+                **{name: _cell(value, name) for name in ("red_cells", "platelets", "red_cell_units", "platelet_units")},
+                "treatment": _cell(value, "treatment"),
+                "examined": value.examined,
+                "evidence": " ".join(map(str, value.evidence)),
+            }
+
+
+def _cell(value: Value, name: str) -> _Cell:
+    detail = value.details.get(name)
+    return detail if isinstance(detail, bool | int | Decimal | str | date) else None
+
+
+def _summaries(outcomes: Outcomes) -> Iterator[_Row]:
+    for outcome, found in outcomes.summaries.items():
+        for group, level, summary in _groups(found):
+            named: _Row = {
+                "outcome": outcome.value,
+                "kind": OUTCOMES[outcome].kind.value,
+                "group": group,
+                "level": level,
+            }
+            yield from (named | row for row in _summary(summary))
+
+
+def _groups(found: OutcomeSummary) -> Iterator[tuple[str, int | None, Summary]]:
+    yield from (("level", level, summary) for level, summary in found.levels.items())
+    if found.unassigned is not None:
+        yield "unassigned", None, found.unassigned
+    yield "overall", None, found.overall
+
+
+def _summary(summary: Summary) -> Iterator[_Row]:
+    match summary:
+        case IncidenceSummary():
+            yield _share(summary.share) | _counted(summary.counted)
+            for name, share in summary.parts.items():
+                yield {"part": name, **_share(share)}
+            for name, total in summary.totals.items():
+                yield {"part": name, "total": total}
+        case DurationSummary():
+            number: _Row = {"n": summary.spread.number, "of": summary.of, "ongoing": summary.ongoing}
+            mean: _Row = {"mean_over_all": summary.mean_over_all}
+            yield number | _spread(summary.spread) | mean | _counted(summary.counted)
+        case TimeSummary():
+            estimate: _Row = {
+                "at_risk": summary.at_risk,
+                "recovered": summary.recovered,
+                "died": summary.died,
+                "censored": summary.censored,
+                "estimator": summary.estimator,
+                "estimated_median": summary.curve.median,
+                "median_reached": int(summary.curve.median is not None),
+                "by_window": summary.at_window,
+            }
+            yield estimate | _spread(summary.spread) | _counted(summary.counted)
+            yield {"part": "from_onset", **_spread(summary.from_onset)}
+        case DoseSummary():
+            yield from _dose(summary)
+
+
+def _dose(summary: DoseSummary) -> Iterator[_Row]:
+    if summary.mtd is not None:
+        yield {"mtd_level": summary.mtd.level, "mtd_status": summary.mtd.status.value}
+        return
+    for tally in summary.tallies:
+        yield {"part": "dlt", "n": tally.dlts, "of": tally.evaluable}
+
+
+def _share(share: Share) -> _Row:
+    interval = share.interval
+    return {
+        "n": share.n,
+        "of": share.of,
+        "fraction": share.fraction,
+        "lower": None if interval is None else interval.lower,
+        "upper": None if interval is None else interval.upper,
+    }
+
+
+def _spread(spread: Spread) -> _Row:
+    return {"median": spread.median, "least": spread.least, "most": spread.most, "mean": spread.mean}
+
+
+def _counted(counted: Counted) -> _Row:
+    shown = (Status.NOT_AT_RISK, Status.PREVALENT, Status.NOT_OBSERVED, Status.OUTSIDE)
+    numbers: _Row = {status.value.replace("-", "_"): counted.statuses.get(status, 0) for status in shown}
+    return numbers | {"ended_early": counted.ended_early}
+
+
+def _dictionary() -> Iterator[_Row]:
+    for file, columns in ((PARTICIPANTS, _OF_PARTICIPANTS), (SUMMARIES, _OF_SUMMARIES)):
+        for name, (kind, values, meaning) in columns.items():
+            yield {"file": file, "column": name, "type": kind, "values": values, "meaning": meaning}

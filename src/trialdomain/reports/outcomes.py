@@ -1,0 +1,358 @@
+"""The outcomes, as JSON for programs and as tables for people."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+
+from trialdomain.projections.endpoints.value import Detail, Flag, Status, Value
+from trialdomain.protocol.outcomes import OUTCOMES, Kind, OutcomeId
+from trialdomain.reports.decision import mtd_words
+from trialdomain.reports.json import Json
+from trialdomain.reports.statistics import Curve, Spread
+from trialdomain.reports.summaries import (
+    DoseSummary,
+    DurationSummary,
+    IncidenceSummary,
+    Outcomes,
+    OutcomeSummary,
+    Share,
+    Summary,
+    TimeSummary,
+)
+from trialdomain.reports.table import Table
+
+_DIGITS = 6
+"""Of a float in JSON."""
+
+
+def outcomes_json(outcomes: Outcomes) -> dict[str, Json]:
+    """Give every outcome: each participant, each dose level, everybody."""
+    return {
+        outcome.value: {
+            "title": OUTCOMES[outcome].title,
+            "definition": OUTCOMES[outcome].meaning(outcomes.endpoints.protocol),
+            "participants": {value.subject: value_json(value) for value in outcomes.endpoints.values.get(outcome, ())},
+            **_by_level_json(summary),
+        }
+        for outcome, summary in outcomes.summaries.items()
+    }
+
+
+def _by_level_json(summary: OutcomeSummary) -> dict[str, Json]:
+    return {
+        "levels": {str(level): summary_json(found) for level, found in summary.levels.items()},
+        "unassigned": None if summary.unassigned is None else summary_json(summary.unassigned),
+        "overall": summary_json(summary.overall),
+    }
+
+
+def value_json(value: Value) -> dict[str, Json]:
+    """Give one value; what does not apply is null."""
+    return {
+        "level": value.level,
+        "status": value.status.value,
+        "value": value.value,
+        "because": value.because,
+        "days": value.days,
+        "on": _day(value.on),
+        "first": _day(value.first),
+        "last": _day(value.last),
+        "ended_by": value.ended_by,
+        "flags": [flag.value for flag in value.flags],
+        "details": {name: _detail_json(detail) for name, detail in value.details.items()},
+        "examined": value.examined,
+        "evidence": list(value.evidence),
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _detail_json(detail: Detail) -> Json:
+    match detail:
+        case date():
+            return detail.isoformat()
+        case Decimal():
+            return str(detail)
+        case tuple():
+            return [_detail_json(one) for one in detail]
+        case Mapping():
+            return {name: _detail_json(one) for name, one in detail.items()}
+        case _:
+            return detail
+
+
+def summary_json(summary: Summary) -> dict[str, Json]:
+    """Give one summary; fractions are rounded to 6 decimals."""
+    match summary:
+        case IncidenceSummary():
+            parts: dict[str, Json] = {name: share_json(share) for name, share in summary.parts.items()}
+            totals: dict[str, Json] = {name: str(total) for name, total in summary.totals.items()}
+            return {**share_json(summary.share), "parts": parts, "totals": totals, **_counted_json(summary)}
+        case DurationSummary():
+            return {
+                **_spread_json(summary.spread),
+                "of": summary.of,
+                "mean_over_all": _rounded(summary.mean_over_all),
+                "ongoing": summary.ongoing,
+                **_counted_json(summary),
+            }
+        case TimeSummary():
+            return {
+                "at_risk": summary.at_risk,
+                "recovered": summary.recovered,
+                "died": summary.died,
+                "censored": summary.censored,
+                "times": _spread_json(summary.spread),
+                "from_onset": _spread_json(summary.from_onset),
+                "estimator": summary.estimator,
+                "median": summary.curve.median,
+                "median_reached": summary.curve.median is not None,
+                "recovered_by_window": _rounded(summary.at_window),
+                "curve": _curve_json(summary.curve),
+                **_counted_json(summary),
+            }
+        case DoseSummary():
+            return _dose_json(summary)
+
+
+def share_json(share: Share) -> dict[str, Json]:
+    """Give n/N as a fraction with its exact 95 % interval."""
+    interval = share.interval
+    return {
+        "n": share.n,
+        "of": share.of,
+        "fraction": _rounded(share.fraction),
+        "lower": None if interval is None else _rounded(interval.lower),
+        "upper": None if interval is None else _rounded(interval.upper),
+    }
+
+
+def _counted_json(summary: IncidenceSummary | DurationSummary | TimeSummary) -> dict[str, Json]:
+    return {
+        "statuses": {status.value: number for status, number in summary.counted.statuses.items()},
+        "flags": {flag.value: number for flag, number in summary.counted.flags.items()},
+        "ended_early": summary.counted.ended_early,
+    }
+
+
+def _spread_json(spread: Spread) -> dict[str, Json]:
+    return {
+        "number": spread.number,
+        "median": _rounded(spread.median),
+        "least": spread.least,
+        "most": spread.most,
+        "mean": _rounded(spread.mean),
+    }
+
+
+def _curve_json(curve: Curve) -> Json:
+    return [
+        {
+            "days": step.days,
+            "at_risk": step.at_risk,
+            "events": step.events,
+            "competing": step.competing,
+            "censored": step.censored,
+            "incidence": _rounded(step.incidence),
+        }
+        for step in curve.steps
+    ]
+
+
+def _dose_json(summary: DoseSummary) -> dict[str, Json]:
+    mtd = summary.mtd
+    return {
+        "mtd": None if mtd is None else mtd.level,
+        "mtd_status": None if mtd is None else mtd.status.value,
+        "tallies": [
+            {"level": tally.level, "evaluable": tally.evaluable, "dlts": tally.dlts} for tally in summary.tallies
+        ],
+        "evidence": list(summary.evidence),
+    }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, _DIGITS)
+
+
+# For people
+
+
+def outcomes_lines(outcomes: Outcomes) -> Iterator[str]:
+    """Say what the tables rest on."""
+    rules = outcomes.endpoints.protocol.endpoints
+    yield (
+        f"Outcomes; the secondary ones from day 0 ({rules.anchor.value}) to day {rules.window_days}, among those who had "
+        "chemotherapy and the infusion"
+    )
+    if outcomes.note:
+        yield outcomes.note
+    outside = outcomes.summaries[OutcomeId.S4].overall
+    if isinstance(outside, IncidenceSummary):
+        statuses = outside.counted.statuses
+        missing = statuses.get(Status.OUTSIDE, 0) + statuses.get(Status.NOT_OBSERVED, 0)
+        yield f"In the analysis set: {sum(statuses.values()) - missing}; outside it, or nothing begun yet: {missing}"
+
+
+def outcomes_tables(outcomes: Outcomes) -> Iterator[Table]:
+    """Show the outcomes by dose level and for everybody, one table for each kind."""
+    found = outcomes.summaries
+    titles = {
+        Kind.INCIDENCE: "How many had it: n/N, % [exact 95 % interval]",
+        Kind.DURATION: "How long it lasted: median (range) days of n with an episode; mean over all",
+        Kind.TIME: "Days to recovery: how many, median (range); the median estimated for all at risk",
+    }
+    for kind, title in titles.items():
+        named = [summary for outcome, summary in found.items() if OUTCOMES[outcome].kind is kind]
+        groups = _groups(named[0])
+        yield Table(
+            title=title,
+            columns=("outcome", "", *(name for name, _ in groups)),
+            rows=tuple(row for summary in named for row in _rows(summary)),
+        )
+    mtd = found[OutcomeId.P3].overall
+    if isinstance(mtd, DoseSummary) and mtd.mtd is not None:
+        yield Table(
+            title="Maximum tolerated dose", columns=("outcome", "", "all"), rows=(("P3", "MTD", mtd_words(mtd.mtd)),)
+        )
+
+
+def _groups(summary: OutcomeSummary) -> list[tuple[str, Summary]]:
+    elsewhere = [] if summary.unassigned is None else [("no level", summary.unassigned)]
+    return [*((f"level {level}", one) for level, one in summary.levels.items()), *elsewhere, ("all", summary.overall)]
+
+
+def _rows(summary: OutcomeSummary) -> Iterator[tuple[str, ...]]:
+    title = OUTCOMES[summary.outcome].title
+    cells = [_cell(one) for _, one in _groups(summary)]
+    yield (summary.outcome.value, title, *cells)
+    overall = summary.overall
+    if isinstance(overall, IncidenceSummary) and summary.outcome is not OutcomeId.P1:  # the safety summary has them
+        for name in overall.parts:
+            yield ("", f"  {name.replace('_', ' ')}", *(_part_cell(one, name) for _, one in _groups(summary)))
+        for name in overall.totals:
+            yield ("", f"  {name.replace('_', ' ')}", *(_total_cell(one, name) for _, one in _groups(summary)))
+    for status, words in _WHY.items():
+        numbers = [_status_count(one, status) for _, one in _groups(summary)]
+        if any(numbers):
+            yield ("", f"  {words}", *map(str, numbers))
+
+
+_WHY = {
+    Status.NOT_AT_RISK: "never below, not at risk",
+    Status.PREVALENT: "so before the start",
+    Status.NOT_OBSERVED: "not observed",
+}
+
+
+def _status_count(summary: Summary, status: Status) -> int:
+    return 0 if isinstance(summary, DoseSummary) else summary.counted.statuses.get(status, 0)
+
+
+def _part_cell(summary: Summary, name: str) -> str:
+    return share_words(summary.parts[name]) if isinstance(summary, IncidenceSummary) else ""
+
+
+def _total_cell(summary: Summary, name: str) -> str:
+    return str(summary.totals[name]) if isinstance(summary, IncidenceSummary) else ""
+
+
+def _cell(summary: Summary) -> str:
+    match summary:
+        case IncidenceSummary():
+            return share_words(summary.share)
+        case DurationSummary():
+            return _duration_words(summary)
+        case TimeSummary():
+            return _time_words(summary)
+        case DoseSummary():
+            return ""
+
+
+def share_words(share: Share) -> str:
+    """Say n/N, in percent, with its interval."""
+    if share.fraction is None:
+        return "0/0"
+    interval = share.interval
+    between = "" if interval is None else f" [{100 * interval.lower:.0f}, {100 * interval.upper:.0f}]"
+    return f"{share.n}/{share.of}, {100 * share.fraction:.0f} %{between}"
+
+
+def _duration_words(summary: DurationSummary) -> str:
+    if not summary.of:
+        return "nobody"
+    if not summary.spread.number:
+        return f"none in {summary.of}"
+    ongoing = f", {summary.ongoing} ongoing" if summary.ongoing else ""
+    return f"{_spread_words(summary.spread)} of {summary.spread.number}{ongoing}; mean {summary.mean_over_all:.1f} of {summary.of}"
+
+
+def _time_words(summary: TimeSummary) -> str:
+    if not summary.at_risk:
+        return "nobody at risk"
+    median = summary.curve.median
+    reached = "not reached" if median is None else str(median)
+    recovered = f"{summary.recovered}/{summary.at_risk}"
+    times = f", {_spread_words(summary.spread)}" if summary.recovered else ""
+    died = f", {summary.died} died" if summary.died else ""
+    return f"{recovered}{times}{died}; est. {reached}"
+
+
+def _spread_words(spread: Spread) -> str:
+    return f"{spread.median:g} ({spread.least} to {spread.most})"
+
+
+def values_table(outcomes: Outcomes, outcome: OutcomeId) -> Table:
+    """Show one outcome of everybody."""
+    return Table(
+        title=f"{outcome.value} {OUTCOMES[outcome].title}",
+        columns=("participant", "level", "value", "on", "observed to", "ended by", "notes", "entries"),
+        rows=tuple(
+            (
+                value.subject,
+                "" if value.level is None else str(value.level),
+                value_words(value),
+                _day(value.on) or "",
+                _day(value.last) or "",
+                value.ended_by or "",
+                ", ".join(_FLAGS.get(flag, flag.value.replace("-", " ")) for flag in value.flags),
+                " ".join(map(str, value.evidence)),
+            )
+            for value in outcomes.endpoints.values.get(outcome, ())
+        ),
+    )
+
+
+_FLAGS = {
+    Flag.G_CSF: "G-CSF given",
+    Flag.TPO_RECEPTOR_AGONIST: "TPO receptor agonist given",
+    Flag.IMPUTED_DATE: "a partial date was completed",
+    Flag.FELL_AGAIN: "fell below again",
+    Flag.FROM_LEUKOCYTES: "from leukocytes",
+}
+
+
+def value_words(value: Value) -> str:
+    """Say a value, or why there is none."""
+    because = "" if value.because is None else f" ({value.because.replace('-', ' ')})"
+    match value.status:
+        case Status.OBSERVED:
+            if isinstance(value.value, bool):
+                return "yes" if value.value else "no"
+            return f"{value.value} days"
+        case Status.NO_EPISODE:
+            return "no episode"
+        case Status.NOT_AT_RISK:
+            return "not at risk: never below"
+        case Status.CENSORED:
+            return f"not by day {value.days}{because}"
+        case Status.DIED:
+            return f"died on day {value.days}"
+        case Status.PREVALENT:
+            return "so before the start"
+        case Status.NOT_OBSERVED:
+            return f"not observed{because}"
+        case Status.OUTSIDE:
+            return f"outside the analysis set{because}"

@@ -1,0 +1,274 @@
+"""The safety review, as JSON for programs and as sentences and tables for people."""
+
+from collections.abc import Iterator
+
+from trialdomain.projections.review import (
+    Delayed,
+    Narrative,
+    NotAssessed,
+    Open,
+    Reaction,
+    Review,
+    Reviewed,
+)
+from trialdomain.reports.escalation import dlt_json
+from trialdomain.reports.json import Json
+from trialdomain.reports.safety import safety_json, safety_tables
+from trialdomain.reports.table import Table
+from trialdomain.values.dose import Dose
+from trialdomain.values.toxicity import Relatedness, Seriousness
+
+_OPEN = {
+    Open.RELATEDNESS: "relatedness to the infusion",
+    Open.EXPECTEDNESS: "whether a serious event was expected",
+    Open.WINDOW: "the observation window, which is over",
+    Open.DEATH: "a death that no adverse event explains",
+    Open.DLT: "a DLT found at the assessment that no adverse event explains",
+    Open.AWARENESS: "when the sponsor became aware of a serious reaction",
+}
+
+
+def review_json(review: Review) -> dict[str, Json]:
+    """Give the review to programs."""
+    return {
+        "on": review.on.isoformat(),
+        "participants": {one.subject: _reviewed_json(one) for one in review.participants},
+        "narratives": [_narrative_json(one) for one in review.narratives],
+        "reactions": [_reaction_json(one) for one in review.reactions],
+        "delayed_toxicity": [_delayed_json(one) for one in review.delayed],
+        "not_assessed": [_missing_json(one) for one in review.not_assessed],
+        "dlt": dlt_json(review.counts),
+        "safety": safety_json(review.safety),
+    }
+
+
+def _reviewed_json(one: Reviewed) -> Json:
+    return {
+        "level": one.level,
+        "dose": _dose(one.dose) or None,
+        "lot": one.lot,
+        "chemotherapy": [str(when) for when in one.chemotherapy],
+        "infusions": [str(when) for when in one.infusions],
+        "evaluation": one.standing.evaluation.value,
+        "reason": one.standing.reason.value,
+        "dlt": None if one.dlt is None else one.dlt.term,
+        "assessed_by": list(one.assessed_by),
+        "window_last": None if one.window_last is None else one.window_last.isoformat(),
+        "days_left": one.days_left,
+        "last_contact": one.last_contact.isoformat(),
+        "highest_grade": one.highest_grade,
+        "serious_events": [
+            {
+                "event": event.event,
+                "term": event.term,
+                "highest_grade": event.highest_grade,
+                "onset": str(event.onset),
+                "criteria": _criteria(event.criteria),
+                "evidence": [event.position],
+            }
+            for event in one.serious
+        ],
+        "death": None if one.death is None else str(one.death),
+        "deviations": [{"why": found.why, "evidence": [found.position]} for found in one.deviations],
+    }
+
+
+def _criteria(criteria: tuple[Seriousness, ...]) -> list[Json]:
+    return [one.value for one in criteria]
+
+
+def _dose(dose: Dose | None) -> str:
+    return "" if dose is None else f"{dose.amount} {dose.unit}"
+
+
+def _narrative_json(one: Narrative) -> Json:
+    return {
+        "subject": one.subject,
+        "level": one.level,
+        "term": one.dlt.term,
+        "event": one.dlt.event,
+        "onset": str(one.dlt.onset),
+        "day": one.day,
+        "text": narrative_text(one),
+        "evidence": list(one.evidence),
+    }
+
+
+def _reaction_json(one: Reaction) -> Json:
+    return {
+        "subject": one.subject,
+        "level": one.level,
+        "event": one.event,
+        "term": one.term,
+        "highest_grade": one.highest_grade,
+        "relatedness": one.relatedness.value,
+        "expected": one.expected,
+        "criteria": _criteria(one.criteria),
+        "aware_on": one.aware_on.isoformat(),
+        "awareness_recorded": one.awareness_recorded,
+        "due_in_7_days": None if one.due_in_7_days is None else one.due_in_7_days.isoformat(),
+        "due_in_15_days": one.due_in_15_days.isoformat(),
+        "evidence": list(one.positions),
+    }
+
+
+def _delayed_json(one: Delayed) -> Json:
+    return {
+        "subject": one.subject,
+        "level": one.level,
+        "event": one.event,
+        "term": one.term,
+        "grade": one.grade,
+        "on": str(one.on),
+        "day": one.day,
+        "relatedness": one.relatedness.value,
+        "evidence": list(one.positions),
+    }
+
+
+def _missing_json(one: NotAssessed) -> Json:
+    return {
+        "subject": one.subject,
+        "what": one.what.value,
+        "event": one.event,
+        "evidence": [] if one.position is None else [one.position],
+    }
+
+
+def narrative_text(one: Narrative) -> str:
+    """Tell the story of one DLT in sentences."""
+    dose = f" ({_dose(one.dose)})" if one.dose is not None else ""
+    level = "an amount of no dose level" if one.level is None else f"dose level {one.level}"
+    grade = "" if one.dlt.grade is None else f", grade {one.dlt.grade}"
+    said = [
+        f"{one.subject} was infused at {level}{dose} on {one.infused_at}.",
+        f"{one.dlt.term}{grade}, had its onset on {one.dlt.onset}, day {one.day} after the infusion"
+        f"{' (a partial date)' if one.dlt.uncertain else ''}.",
+    ]
+    if len(one.grades) > 1:
+        said.append("Grades: " + ", ".join(f"{graded.grade} from {graded.on}" for graded in one.grades) + ".")
+    said += (
+        f"The {judged.assessor.value} judged it {_related(judged.relatedness)} to the infusion (entry {judged.position})."
+        for judged in one.judgements
+    )
+    if one.criteria:
+        said.append("Serious: " + ", ".join(criterion.value for criterion in one.criteria) + ".")
+    ended = "" if one.ended is None else f", ended {one.ended}"
+    said.append(f"Outcome: {one.outcome.value if one.outcome else 'not recorded'}{ended}.")
+    return " ".join(said)
+
+
+def _related(relatedness: Relatedness) -> str:
+    match relatedness:
+        case Relatedness.NOT_ASSESSED:
+            return "not assessable as related"
+        case Relatedness.UNRELATED:
+            return "unrelated"
+        case _:
+            return f"{relatedness.value} related"
+
+
+def review_lines(review: Review) -> Iterator[str]:
+    """Say what waits for somebody."""
+    yield f"Safety review, windows judged for {review.on}"
+    for one in review.narratives:
+        yield f"DLT: {narrative_text(one)}"
+    if not review.narratives:
+        yield "No DLT."
+    if not review.reactions:
+        yield "No suspected unexpected serious reaction."
+    if not review.delayed:
+        yield "No delayed toxicity."
+    if not review.not_assessed:
+        yield "Everything is assessed."
+
+
+def review_tables(review: Review) -> Iterator[Table]:
+    """Show everybody, then what is due, what came late, what waits to be judged, and the incidence by period."""
+    yield Table(
+        title="Participants: treatment",
+        columns=("participant", "level", "amount", "lot", "chemotherapy from", "infused on", "last contact", "died"),
+        rows=tuple(_treatment_row(one) for one in review.participants),
+    )
+    yield Table(
+        title="Participants: safety",
+        columns=("participant", "DLT evaluation", "assessed by", "days left", "highest grade", "serious", "deviations"),
+        rows=tuple(_safety_row(one) for one in review.participants),
+    )
+    if review.reactions:
+        yield Table(
+            title="Suspected unexpected serious reactions",
+            columns=("participant", "event", "grade", "related", "expected", "criteria", "aware", "7 days", "15 days"),
+            rows=tuple(_reaction_row(one) for one in review.reactions),
+        )
+    if review.delayed:
+        yield Table(
+            title="Delayed toxicity: would have been dose-limiting within the window",
+            columns=("participant", "level", "event", "grade", "on", "day", "related"),
+            rows=tuple(
+                (
+                    one.subject,
+                    _level(one.level),
+                    one.term,
+                    str(one.grade),
+                    str(one.on),
+                    str(one.day),
+                    one.relatedness.value,
+                )
+                for one in review.delayed
+            ),
+        )
+    if review.not_assessed:
+        yield Table(
+            title="Not assessed",
+            columns=("participant", "what", "event", "entry"),
+            rows=tuple(
+                (one.subject, _OPEN[one.what], one.event or "", "" if one.position is None else str(one.position))
+                for one in review.not_assessed
+            ),
+        )
+    yield from safety_tables(review.safety)
+
+
+def _level(level: int | None) -> str:
+    return "" if level is None else str(level)
+
+
+def _treatment_row(one: Reviewed) -> tuple[str, ...]:
+    return (
+        one.subject,
+        _level(one.level),
+        _dose(one.dose),
+        one.lot or "",
+        " ".join(str(when) for when in one.chemotherapy),
+        " ".join(str(when.first) for when in one.infusions),
+        one.last_contact.isoformat(),
+        "" if one.death is None else str(one.death),
+    )
+
+
+def _safety_row(one: Reviewed) -> tuple[str, ...]:
+    return (
+        one.subject,
+        "DLT: " + one.dlt.term if one.dlt is not None else one.standing.reason.words,
+        ", ".join(one.assessed_by),
+        "" if one.days_left is None else str(one.days_left),
+        "" if one.highest_grade is None else str(one.highest_grade),
+        ", ".join(event.term for event in one.serious),
+        "; ".join(found.why for found in one.deviations),
+    )
+
+
+def _reaction_row(one: Reaction) -> tuple[str, ...]:
+    assumed = "" if one.awareness_recorded else " (day of recording)"
+    return (
+        one.subject,
+        one.term,
+        str(one.highest_grade),
+        one.relatedness.value,
+        "not assessed" if one.expected is None else "no",
+        ", ".join(criterion.value for criterion in one.criteria),
+        f"{one.aware_on}{assumed}",
+        "" if one.due_in_7_days is None else one.due_in_7_days.isoformat(),
+        one.due_in_15_days.isoformat(),
+    )

@@ -1,0 +1,190 @@
+"""Blood counts day by day: the lowest value of each day, in one unit, with what a result such as "< 5" leaves open.
+
+Values of different units and laboratories mix after exact conversion. Hemoglobin in mmol/L has a threshold of its own
+(CTCAE v5.0: 4.9 mmol/L beside 80 g/L), so it is measured in shares of that threshold. Nothing is imputed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TypeAlias
+
+import attrs
+
+from trialdomain.events.participant import Comparator, LabRecorded
+from trialdomain.events.recorded import Recorded
+from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.values.analyte import CODES, UNITS, Count
+from trialdomain.values.unit import scale
+
+Lab: TypeAlias = Recorded[LabRecorded]
+_MMOL = "mmol/L"
+_Conversion: TypeAlias = tuple[Decimal, Decimal]
+"""By what a value is multiplied, and then divided."""
+_AS_IT_STANDS = (Decimal(1), Decimal(1))
+
+
+def is_below(value: Decimal, comparator: Comparator | None, threshold: Decimal) -> bool | None:
+    """Say whether a result is below a threshold; None where a bound leaves it open.
+
+    >>> is_below(Decimal(50), Comparator.BELOW, Decimal(50)), is_below(Decimal(60), Comparator.BELOW, Decimal(50))
+    (True, None)
+    """
+    match comparator:
+        case None:
+            return value < threshold
+        case Comparator.BELOW:
+            return True if value <= threshold else None
+        case Comparator.AT_MOST:
+            return True if value < threshold else None
+        case Comparator.ABOVE | Comparator.AT_LEAST:
+            return False if value >= threshold else None
+
+
+@attrs.frozen
+class Day:
+    """What was measured of one count on one day."""
+
+    on: date
+    lowest: Decimal | None
+    """The lowest plain value, in the unit of the count; None where every result of the day is a bound."""
+    entry: Lab
+    """Where it stands; of equal values, the one recorded first."""
+    bounds: tuple[tuple[Comparator, Decimal, Lab], ...] = ()
+    """Results such as "< 5"."""
+    derived: Lab | None = None
+    """The leukocytes that stand in for neutrophils, on a day without them."""
+
+    def below(self, threshold: Decimal) -> Lab | None:
+        """Give the result by which the count was below a threshold on that day; None where none says so."""
+        if self.lowest is not None and self.lowest < threshold:
+            return self.entry
+        return next((entry for comparator, bound, entry in self.bounds if is_below(bound, comparator, threshold)), None)
+
+    def reaches(self, threshold: Decimal) -> Lab | None:
+        """Give the result by which the count was at or above a threshold all day; None where a result leaves it open."""
+        if self.derived is not None or (self.lowest is not None and self.lowest < threshold):
+            return None
+        if any(is_below(bound, comparator, threshold) is not False for comparator, bound, _ in self.bounds):
+            return None
+        return self.entry
+
+    @property
+    def order(self) -> Decimal:
+        """By what the lowest day is found: the lowest value, or bound."""
+        numbers = [bound for _, bound, _ in self.bounds]
+        return min(numbers if self.lowest is None else [self.lowest, *numbers])
+
+
+@attrs.frozen
+class Series:
+    """One count of one participant: its days, in order."""
+
+    days: Sequence[Day]
+    examined: Sequence[Lab]
+    """Every result within reach, whether it could be used or not."""
+    unused: Sequence[int]
+    """The positions of results without a unit, with one that cannot be converted, or without a day."""
+
+
+EMPTY = Series((), (), ())
+
+
+def read_counts(labs: Iterable[Lab], *, first: date, last: date, rules: EndpointRules) -> Mapping[Count, Series]:
+    """Sort the results of one participant into counts and days.
+
+    Args:
+        labs: their current results, in any order.
+        first: the first day that matters; results from before are not looked at.
+        last: the last one.
+        rules: name the threshold of hemoglobin in mmol/L.
+    """
+    found: dict[Count, list[Lab]] = {}
+    lists = {code: found.setdefault(count, []) for code, count in CODES.items()}
+    for entry in labs:
+        fact = entry.fact
+        of_this = lists.get(fact.analyte)
+        if of_this is not None and first <= fact.collected_at.last and fact.collected_at.first <= last:
+            of_this.append(entry)
+    read = {count: _series(count, entries, rules) if entries else EMPTY for count, entries in found.items()}
+    leukocytes = read[Count.LEUKOCYTES]
+    if leukocytes.days:
+        read[Count.NEUTROPHILS] = _with_leukocytes(read[Count.NEUTROPHILS], leukocytes)
+    return read
+
+
+def usable(
+    count: Count, entries: Iterable[Lab], rules: EndpointRules, *, unused: list[int] | None = None
+) -> Iterator[tuple[Decimal, Lab]]:
+    """Yield the results of one count that can be used, each with its value in the unit of the count."""
+    conversions: dict[str | None, _Conversion | None] = {}
+    for entry in entries:
+        fact = entry.fact
+        try:
+            conversion = conversions[fact.unit]
+        except KeyError:
+            conversion = conversions[fact.unit] = _conversion(count, fact.unit, rules)
+        when = fact.collected_at
+        if conversion is None or when.first != when.last:
+            if unused is not None:
+                unused.append(entry.position)
+        elif conversion is _AS_IT_STANDS:
+            yield fact.value, entry
+        else:
+            yield fact.value * conversion[0] / conversion[1], entry
+
+
+def _series(count: Count, entries: Sequence[Lab], rules: EndpointRules) -> Series:
+    lowest: dict[date, tuple[Decimal, Lab]] = {}
+    bounds: dict[date, list[tuple[Comparator, Decimal, Lab]]] = {}
+    unused: list[int] = []
+    for value, entry in usable(count, entries, rules, unused=unused):
+        fact = entry.fact
+        day = fact.collected_at.first
+        if fact.comparator is not None:
+            bounds.setdefault(day, []).append((fact.comparator, value, entry))
+            continue
+        before = lowest.get(day)
+        if before is None or value < before[0] or (value == before[0] and entry.position < before[1].position):
+            lowest[day] = (value, entry)
+    return Series(
+        [_day(day, lowest.get(day), bounds.get(day, ())) for day in sorted({*lowest, *bounds})], entries, unused
+    )
+
+
+def _day(day: date, lowest: tuple[Decimal, Lab] | None, bounds: Sequence[tuple[Comparator, Decimal, Lab]]) -> Day:
+    bounded = tuple(sorted(bounds, key=lambda one: (one[1], one[2].position)))
+    if lowest is None:
+        return Day(day, None, bounded[0][2], bounded)
+    return Day(day, *lowest, bounded)
+
+
+def _conversion(count: Count, unit: str | None, rules: EndpointRules) -> _Conversion | None:
+    """Find by what to multiply and divide a value; None for one that is not used.
+
+    Values have at most 15 digits and factors are powers of ten, so that the product is exact; the one division, of
+    hemoglobin in mmol/L, comes last, and moves no value over the threshold.
+    """
+    if unit is None:
+        return None
+    factor = scale(unit, to=UNITS[count])
+    if factor is not None:
+        return _AS_IT_STANDS if factor == 1 else (factor, Decimal(1))
+    molar = scale(unit, to=_MMOL) if count is Count.HEMOGLOBIN else None
+    if molar is None or rules.hemoglobin_mmol is None:
+        return None
+    return molar * rules.hemoglobin.threshold, rules.hemoglobin_mmol
+
+
+def _with_leukocytes(neutrophils: Series, leukocytes: Series) -> Series:
+    """Let leukocytes stand in on days without neutrophils: there cannot be more neutrophils than leukocytes.
+
+    Such a day can be below a threshold and never reaches one.
+    """
+    measured = {day.on for day in neutrophils.days}
+    derived = [attrs.evolve(day, derived=day.entry) for day in leukocytes.days if day.on not in measured]
+    return Series(
+        sorted([*neutrophils.days, *derived], key=lambda day: day.on),
+        [*neutrophils.examined, *leukocytes.examined],
+        neutrophils.unused,
+    )

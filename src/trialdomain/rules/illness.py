@@ -1,0 +1,89 @@
+"""Episodes of illness: whole days, both ends inclusive, within the observation, united where they overlap."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+
+import attrs
+
+from trialdomain.rules.adverse_event import AdverseEvent
+from trialdomain.rules.observation import Observation
+from trialdomain.values.ctcae import CtcaeTerm, term_of
+
+
+@attrs.frozen(kw_only=True)
+class Illness:
+    """One episode, clipped to the observation."""
+
+    first: date
+    last: date
+    prevalent: bool
+    """Whether it was under way before the observation began: it then counts for nothing."""
+    ongoing: bool
+    """Whether it was under way when the observation ended."""
+    imputed: bool
+    """Whether the day of a partial date was completed for this."""
+    onset_evidence: tuple[int, ...]
+    """The positions of the entries without which it would not have begun when it did."""
+    evidence: tuple[int, ...]
+    """Those, and the ones that ended it."""
+
+    @property
+    def days(self) -> int:
+        """How long it lasted."""
+        return (self.last - self.first).days + 1
+
+
+def reported(
+    events: Iterable[AdverseEvent], frame: Observation, *, belongs: Callable[[CtcaeTerm], bool], min_grade: int
+) -> Iterator[Illness]:
+    """Yield the episodes of reported adverse events of some terms, as high as a grade by the end of observation.
+
+    A term is recognized by its CTCAE code or by its name, in whatever version of CTCAE it was reported.
+    """
+    for event in events:
+        term = term_of(event.term, code=event.report.fact.ctcae_code)
+        if term is None or not belongs(term):
+            continue
+        first = frame.onset(event.onset)
+        high = [graded for graded in event.grades() if graded.grade >= min_grade and graded.on.first <= frame.end]
+        ended = event.ended
+        if not high or first > frame.end or (ended is not None and ended.last < frame.start):
+            continue
+        goes_on = ended is None or ended.last > frame.end
+        yield Illness(
+            first=max(first, frame.start),
+            last=frame.end if ended is None else min(ended.last, frame.end),
+            prevalent=first < frame.start,
+            ongoing=goes_on,
+            imputed=event.onset.day is None or (ended is not None and ended.day is None),
+            onset_evidence=(began := tuple(sorted({event.report.position, high[0].position}))),
+            evidence=tuple(sorted({*began, *event.ended_by})),
+        )
+
+
+def united(episodes: Iterable[Illness]) -> list[Illness]:
+    """Join episodes that share a day; what was joined began when the first did, and is prevalent where any was."""
+    joined: list[Illness] = []
+    for episode in sorted(episodes, key=lambda one: (one.first, not one.prevalent, one.evidence)):
+        if joined and episode.first <= joined[-1].last:
+            joined[-1] = _join(joined[-1], episode)
+        else:
+            joined.append(episode)
+    return joined
+
+
+def _join(one: Illness, other: Illness) -> Illness:
+    return Illness(
+        first=one.first,
+        last=max(one.last, other.last),
+        prevalent=one.prevalent or other.prevalent,
+        ongoing=one.ongoing or other.ongoing,
+        imputed=one.imputed or other.imputed,
+        onset_evidence=one.onset_evidence,
+        evidence=tuple(sorted({*one.evidence, *other.evidence})),
+    )
+
+
+def total_days(episodes: Sequence[Illness]) -> int:
+    """Count the days of episodes that share none."""
+    return sum(episode.days for episode in episodes)

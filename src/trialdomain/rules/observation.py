@@ -1,0 +1,212 @@
+"""From when, and until when, the efficacy outcomes of one participant are observed.
+
+Source: NCT06245746, secondary outcomes: from the start of chemotherapy to 42 days after it. What opens and ends the
+observation is this library's choice (docs/explanation/outcomes.md): days are elapsed calendar days at the site.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from enum import Enum
+
+import attrs
+
+from trialdomain.events.participant import (
+    ChemotherapyGiven,
+    ChemotherapyStarted,
+    Died,
+    Infused,
+    NewTherapyStarted,
+    Relapsed,
+)
+from trialdomain.events.recorded import Recorded
+from trialdomain.protocol.endpoint_rules import Anchor, EndpointRules
+from trialdomain.rules.evaluability import LastSeen
+from trialdomain.values.clinical_time import ClinicalTime
+
+
+class EndedBy(Enum):
+    """Why the observation ended; of two reasons of one day, the one that stands first."""
+
+    DEATH = "death"
+    RELAPSE = "relapse"
+    NEW_THERAPY = "new-therapy"
+    NEXT_CYCLE = "next-cycle"
+    WITHDREW = "withdrew"
+    LOST = "lost-to-follow-up"
+    COMPLETED = "completed-follow-up"
+    WINDOW = "window"
+    CUT_OFF = "cut-off"
+
+
+_PRECEDENCE = list(EndedBy)
+
+
+class Outside(Enum):
+    """Why somebody is outside the analysis set, or not in it yet."""
+
+    NOTHING_BEGUN = "nothing-begun"
+    """Neither chemotherapy nor the infusion, yet."""
+    LEFT_BEFORE = "left-before"
+    """They failed the screening, left or died before either."""
+    NOT_INFUSED = "not-infused"
+    NO_CHEMOTHERAPY = "no-chemotherapy"
+
+
+@attrs.frozen
+class Ending:
+    """One reason for which an observation ends: its last day, and the entry that says so."""
+
+    on: date
+    by: EndedBy
+    position: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Observation:
+    """The days on which the outcomes of one participant are judged, both ends inclusive."""
+
+    start: date
+    """Day 0."""
+    window_last: date
+    end: date
+    """Its last day; before ``start`` where it ended before it began."""
+    ended_by: EndedBy
+    ended_position: int | None
+    confirmed_until: date
+    """The last day on which a value may confirm a recovery that began in the window."""
+    opened_by: tuple[int, ...]
+    """The positions of the start of chemotherapy, where that is the anchor, and of the infusion."""
+    infusion_first: bool
+    """Whether chemotherapy began only after the infusion."""
+    imputed: bool
+    """Whether the day of a partial date was completed for this."""
+
+    def day(self, on: date) -> int:
+        """Give the elapsed days from the start."""
+        return (on - self.start).days
+
+    def holds(self, on: date) -> bool:
+        """Say whether a day was observed."""
+        return self.start <= on <= self.end
+
+    def onset(self, when: ClinicalTime) -> date:
+        """Complete a start: the earliest day that it allows, not before the observation where it covers its first."""
+        return self.start if when.first < self.start <= when.last else when.first
+
+    @property
+    def whole(self) -> bool:
+        """Whether it lasted to the end of the window."""
+        return self.ended_by is EndedBy.WINDOW
+
+
+@attrs.frozen
+class _Start:
+    on: ClinicalTime
+    position: int
+
+
+def starts_of(
+    started: Sequence[Recorded[ChemotherapyStarted]], given: Sequence[Recorded[ChemotherapyGiven]]
+) -> list[_Start]:
+    """List the starts of chemotherapy in the order of their days.
+
+    Every recorded start is one. A cycle of which only the giving was recorded began when its first part did.
+    """
+    starts = [_Start(entry.fact.on, entry.position) for entry in started]
+    named = {entry.fact.cycle for entry in started}
+    first_of: dict[int, _Start] = {}
+    for entry in given:
+        if entry.fact.cycle not in named:
+            one = _Start(entry.fact.started_on, entry.position)
+            first_of[entry.fact.cycle] = min(first_of.get(entry.fact.cycle, one), one, key=_day_of)
+    return sorted([*starts, *first_of.values()], key=_day_of)
+
+
+def _day_of(start: _Start) -> tuple[date, int]:
+    return start.on.first, start.position
+
+
+def observe(
+    *,
+    infusion: Recorded[Infused] | None,
+    starts: Sequence[_Start],
+    endings: Iterable[Ending],
+    left: bool,
+    rules: EndpointRules,
+    on: date,
+) -> Observation | Outside:
+    """Frame the observation of one participant; or say why they are outside the analysis set.
+
+    Args:
+        infusion: the first one.
+        starts: of chemotherapy, in the order of their days.
+        endings: what ends observation beside the next cycle, the window and the cut-off; see :func:`endings_of`.
+        left: whether they failed the screening, left or died.
+        rules: the protocol's.
+        on: the data cut-off.
+    """
+    by_infusion = rules.anchor is Anchor.INFUSION
+    if infusion is None:
+        if starts and not by_infusion:
+            return Outside.NOT_INFUSED
+        return Outside.LEFT_BEFORE if left else Outside.NOTHING_BEGUN
+    infused = infusion.fact.started_at.first
+    before = [start for start in starts if start.on.first <= infused]
+    anchor = before[-1] if before else next(iter(starts), None)
+    if anchor is None and not by_infusion:
+        return Outside.NO_CHEMOTHERAPY
+    start = infused if by_infusion or anchor is None else anchor.on.first
+    opened = {infusion.position} if by_infusion or anchor is None else {anchor.position, infusion.position}
+    window_last = start + timedelta(days=rules.window_days)
+    following = [one for one in starts if one.on.first > start and one is not anchor]
+    stops = [Ending(min(one.on, on), one.by, one.position) for one in endings if not _too_early(one, start)]
+    stops += [_before(one.on, EndedBy.NEXT_CYCLE, one.position) for one in following]
+    stops.append(Ending(on, EndedBy.CUT_OFF))
+    first = _earliest([*stops, Ending(window_last, EndedBy.WINDOW)])
+    extra = rules.max_gap_days if rules.confirm_after_window else 0
+    return Observation(
+        start=start,
+        window_last=window_last,
+        end=first.on,
+        ended_by=first.by,
+        ended_position=first.position,
+        confirmed_until=min(_earliest(stops).on, window_last + timedelta(days=extra)),
+        opened_by=tuple(sorted(opened)),
+        infusion_first=not by_infusion and not before,
+        imputed=not by_infusion and anchor is not None and anchor.on.day is None,
+    )
+
+
+def endings_of(
+    *,
+    death: Recorded[Died] | None,
+    left: Sequence[tuple[EndedBy, LastSeen]],
+    relapses: Sequence[Recorded[Relapsed]],
+    therapies: Sequence[Recorded[NewTherapyStarted]],
+) -> Iterator[Ending]:
+    """Yield what ends an observation.
+
+    The day of a death or of the last contact still belongs to it; that of a relapse or of a new therapy does not. A
+    partial end counts as the latest day that it allows, a partial start as the earliest.
+    """
+    if death is not None:
+        yield Ending(death.fact.on.last, EndedBy.DEATH, death.position)
+    for by, seen in left:
+        yield Ending(seen.on.last, by, seen.position)
+    for relapse in relapses:
+        yield _before(relapse.fact.on, EndedBy.RELAPSE, relapse.position)
+    for therapy in therapies:
+        yield _before(therapy.fact.on, EndedBy.NEW_THERAPY, therapy.position)
+
+
+def _too_early(ending: Ending, start: date) -> bool:
+    """Say whether a relapse or a new therapy lies before the observation: it is not what this one ends with."""
+    return ending.by in {EndedBy.RELAPSE, EndedBy.NEW_THERAPY} and ending.on + timedelta(days=1) < start
+
+
+def _before(when: ClinicalTime, by: EndedBy, position: int) -> Ending:
+    return Ending(when.first - timedelta(days=1), by, position)
+
+
+def _earliest(endings: Sequence[Ending]) -> Ending:
+    return min(endings, key=lambda one: (one.on, _PRECEDENCE.index(one.by), one.position or 0))
