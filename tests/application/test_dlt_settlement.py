@@ -32,7 +32,7 @@ class TestReport:
         assert site.dlts() == 1
 
     @pytest.mark.parametrize(("onset", "counts"), [(0, True), (14, True), (15, False)])
-    def test_the_window_is_elapsed_days_0_to_14_both_inclusive(self, site: Site, onset: int, counts: bool) -> None:  # noqa: FBT001 - a column
+    def test_the_window_is_elapsed_days_0_to_14_both_inclusive(self, site: Site, onset: int, counts: bool) -> None:
         site.on(20).toxicity("S001", onset=day(onset))
         assert site.dlts() == counts
 
@@ -47,7 +47,7 @@ class TestReport:
         assert site.dlts() == 0
 
     @pytest.mark.parametrize(("onset", "counts"), [("T08:59+08:00", False), ("T09:00+08:00", True), ("", True)])
-    def test_on_the_infusion_day_it_counts_unless_its_time_is_before(self, onset: str, counts: bool) -> None:  # noqa: FBT001 - a column
+    def test_on_the_infusion_day_it_counts_unless_its_time_is_before(self, onset: str, counts: bool) -> None:
         site = Site()
         site.admit("S001")
         site.desk.infuse("S001", level=1, started_at=f"{DAY0}T09:00+08:00")
@@ -92,7 +92,7 @@ class TestRelatedness:
             (Relatedness.DEFINITELY, True),
         ],
     )
-    def test_possibly_likely_and_definitely_count(self, site: Site, relatedness: Relatedness, counts: bool) -> None:  # noqa: FBT001 - a column
+    def test_possibly_likely_and_definitely_count(self, site: Site, relatedness: Relatedness, counts: bool) -> None:
         site.on(3).toxicity("S001", attributions=judged(relatedness))
         assert site.dlts() == counts
 

@@ -545,7 +545,7 @@ class TestWhatAJudgementTakesBack:
 
 
 @pytest.mark.parametrize("requires_assessment", [True, False])
-def test_an_assessment_that_found_a_dlt_keeps_pending_until_an_event_explains_it(requires_assessment: bool) -> None:  # noqa: FBT001 -- a parameter of the table
+def test_an_assessment_that_found_a_dlt_keeps_pending_until_an_event_explains_it(requires_assessment: bool) -> None:
     rule = attrs.evolve(OPEN.evaluable, requires_assessment=requires_assessment)
     site = Site(attrs.evolve(OPEN, evaluable=rule))
     site.treat("S001")

@@ -67,7 +67,7 @@ def test_a_bounded_result_counts_where_its_bound_decides(
     site: Site,
     comparator: Comparator,
     value: str,
-    lasts: bool,  # noqa: FBT001 - a column
+    lasts: bool,
 ) -> None:
     results = [lab("ANC", value, "10*9/L", collected_at=day(number), comparator=comparator) for number in (28, 29)]
     site.on(60).desk.record_labs("S001", results)

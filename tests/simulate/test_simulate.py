@@ -77,7 +77,7 @@ class TestSeeds:
             return [entry.state for entry in log.recorder.in_log_order(name)]
 
     @pytest.mark.parametrize("bulk", [False, True], ids=["conducted", "in bulk"])
-    def test_the_same_seed_gives_the_same_log(self, tmp_path: Path, bulk: bool) -> None:  # noqa: FBT001
+    def test_the_same_seed_gives_the_same_log(self, tmp_path: Path, bulk: bool) -> None:
         for name in ("a.db", "b.db"):
             simulate(tmp_path / name, seed=2, participants=6, bulk=bulk)
         simulate(tmp_path / "c.db", seed=3, participants=6, bulk=bulk)

@@ -72,7 +72,7 @@ class TestClinicalTime:
             ("2026-03-02T09:00Z", "2026-03-02", False),
         ],
     )
-    def test_what_is_known_to_lie_before_what(self, one: str, other: str, precedes: bool) -> None:  # noqa: FBT001 - a column
+    def test_what_is_known_to_lie_before_what(self, one: str, other: str, precedes: bool) -> None:
         assert ClinicalTime(one).precedes(ClinicalTime(other)) is precedes
 
     @given(st.dates())

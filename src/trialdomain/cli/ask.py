@@ -36,7 +36,7 @@ def add_explain(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "explain",
         help="say what a number rests on",
-        description="Explain an outcome: its definition, and the entries that it rests on, with who recorded them and when.",
+        description="Explain an outcome: its definition, the entries that it rests on, who recorded them, and when.",
     )
     add_log(parser)
     parser.add_argument("outcome", metavar="OUTCOME", help="P1 to P3, or S1 to S13")
@@ -52,7 +52,7 @@ def add_review(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "review",
         help="the safety review",
-        description="What a safety committee reads first: everybody, the DLTs, what is due, and what waits to be judged.",
+        description="What a safety committee reads first: everybody, the DLTs, what is due, what waits to be judged.",
     )
     add_log(parser)
     add_moment(parser)

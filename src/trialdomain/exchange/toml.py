@@ -135,15 +135,18 @@ def _read_class(kind: Any, value: Any, place: str, faults: list[str], base: Any)
             faults.append(f"{_at(place, name)}: is missing")
     # What cannot be read is left at something that can be, so that the faults of all the rest are found as well.
     stand_ins = {name: value for name, value in _STAND_INS.items() if name in fields} if len(faults) > before else {}
+    made = _made(kind, stand_ins | given, place, faults, before)
+    return made if len(faults) == before else None
+
+
+def _made(kind: Any, fields: dict[str, Any], place: str, faults: list[str], before: int) -> Any:
     try:
-        made = kind(**(stand_ins | given))
+        return kind(**fields)
     except ProtocolInvalid as error:
         faults += [f"{place}: {fault}" if place else fault for fault in error.faults]
     except (ValueError, TypeError, ArithmeticError) as error:
         if len(faults) == before:
             faults.append(f"{place or 'it'}: {error}")
-    else:
-        return made if len(faults) == before else None
     return None
 
 

@@ -67,7 +67,7 @@ def explain(
     value = next((one for one in values if one.subject == subject), None)
     if subject is not None and value is None:
         raise QuestionInvalid(
-            f"there is no {asked.value} of {subject[:40]!r} as known at position {known_at}: there is one of {_some(values)}"
+            f"there is no {asked.value} of {subject[:40]!r} at position {known_at}: ask for that of {_some(values)}"
         )
     summary = outcomes.summaries[asked]
     overall = summary.overall.evidence if isinstance(summary.overall, DoseSummary) else ()

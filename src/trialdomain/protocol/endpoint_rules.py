@@ -167,7 +167,7 @@ class EndpointRules:
     hemoglobin: Recovery = Recovery(threshold=Decimal(80), transfusion_free_days=7)
     """In g/L (CTCAE v5.0 grade 3; the rest by analogy: **choice**)."""
     hemoglobin_mmol: Decimal | None = Decimal("4.9")
-    """The same threshold in mmol/L, as CTCAE v5.0 gives it: it is not the converted one; None: such results are not used."""
+    """The same threshold in mmol/L, as CTCAE v5.0 gives it, and not converted; None: such results are not used."""
     anti_infective_classes: tuple[str, ...] = ("J01", "J02", "J04", "J05", "P01")
     """ATC groups (**choice**)."""
     local_routes: tuple[str, ...] = (

@@ -9,16 +9,7 @@ from enum import Enum
 
 import attrs
 
-from trialdomain.protocol.endpoint_rules import (
-    Anchor,
-    DeathAs,
-    EndpointRules,
-    EventSource,
-    FebrileNeutropenia,
-    IntentCounted,
-    Recovery,
-    RecoveryAnchor,
-)
+from trialdomain.protocol import meanings
 from trialdomain.protocol.trial_protocol import TrialProtocol
 
 
@@ -96,8 +87,10 @@ _FRAME = ("endpoints.anchor", "endpoints.window_days")
 _MEASURED = ("endpoints.max_gap_days", "endpoints.baseline_days")
 _OBSERVED = (
     "the analysis set: chemotherapy started and infused; whoever had no chemotherapy is outside it, and listed",
-    "what ends the observation: death, withdrawal from follow-up, the last contact when lost, the end of follow-up, the "
-    "data cut-off, and the day before the next cycle, a relapse or a new anti-leukemic therapy",
+    (
+        "what ends the observation: death, withdrawal from follow-up, the last contact when lost, the end of "
+        "follow-up, the data cut-off, and the day before the next cycle, a relapse or a new anti-leukemic therapy"
+    ),
 )
 _COUNTED = (
     "the daily value is the lowest of the day; nothing is imputed; consecutive means measured values on different days",
@@ -112,147 +105,6 @@ _CIBMTR = "CIBMTR forms manual, recovery of neutrophils and platelets"
 _REGISTRY = "NCT06245746"
 
 
-def _window(rules: EndpointRules) -> str:
-    start = "the start of chemotherapy" if rules.anchor is Anchor.CHEMOTHERAPY else "the infusion"
-    return f"from {start} to {rules.window_days} elapsed days after it"
-
-
-def _fever(rule: FebrileNeutropenia) -> str:
-    more, least = ("at least", "at least") if rule.inclusive else ("above", "more than")
-    return (
-        f"a neutrophil count below {rule.anc_below} 10*9/L with one temperature {more} {rule.temperature_above} Cel, or "
-        f"with at least 2 timed readings of at least {rule.sustained_from} Cel over {least} "
-        f"{rule.sustained_over_minutes} minutes, at most {rule.sustained_gap_hours} h apart and none lower between; the "
-        f"count is the nearest within {rule.pairing_hours} h, else the latest within {rule.pairing_before_hours} h before"
-    )
-
-
-def _febrile_neutropenia(protocol: TrialProtocol) -> str:
-    rule = protocol.endpoints.febrile_neutropenia
-    day = f"a day of febrile neutropenia is {_fever(rule)}"
-    event = f'a reported adverse event "Febrile neutropenia" of grade {rule.reported_min_grade} or more'
-    what = {EventSource.EITHER: f"{event}, or {day}", EventSource.DERIVED: day, EventSource.REPORTED: event}
-    return f"At least one onset {_window(protocol.endpoints)}: {what[rule.source]}."
-
-
-def _fever_days(protocol: TrialProtocol) -> str:
-    rule = protocol.endpoints.febrile_neutropenia
-    return (
-        f"The days of all episodes with an onset {_window(protocol.endpoints)}, and the longest: from the onset to the "
-        f"last such day before {rule.afebrile_hours} h with every temperature below {rule.sustained_from} Cel, or to the "
-        f"day before the first neutrophil count of at least {rule.anc_below} 10*9/L."
-    )
-
-
-def _group_incidence(what: str, field: str) -> Callable[[TrialProtocol], str]:
-    def meaning(protocol: TrialProtocol) -> str:
-        grade = getattr(protocol.endpoints, field)
-        return (
-            f"At least one adverse event {what}, of grade {grade} or more, with an onset {_window(protocol.endpoints)}."
-        )
-
-    return meaning
-
-
-def _group_days(what: str, field: str) -> Callable[[TrialProtocol], str]:
-    def meaning(protocol: TrialProtocol) -> str:
-        grade = getattr(protocol.endpoints, field)
-        return (
-            f"The days on which any adverse event {what}, of grade {grade} or more and with an onset "
-            f"{_window(protocol.endpoints)}, was under way."
-        )
-
-    return meaning
-
-
-def _transfusion(protocol: TrialProtocol) -> str:
-    return (
-        f"At least one transfusion of red cells or platelets {_window(protocol.endpoints)}; also by product, and units."
-    )
-
-
-def _anti_infective(protocol: TrialProtocol) -> str:
-    rules = protocol.endpoints
-    intent = "" if rules.anti_infective_intent is IntentCounted.ANY else ", given as treatment"
-    return (
-        f"At least one systemic agent of ATC {', '.join(rules.anti_infective_classes)}{intent}, on any day "
-        f"{_window(rules)}; treatment alone beside it."
-    )
-
-
-def _severe(what: str, field: str, unit: str) -> Callable[[TrialProtocol], str]:
-    def meaning(protocol: TrialProtocol) -> str:
-        rule: Recovery = getattr(protocol.endpoints, field)
-        molar = _molar(protocol.endpoints, field)
-        return f"At least one {what} below {rule.threshold} {unit}{molar} {_window(protocol.endpoints)}."
-
-    return meaning
-
-
-def _molar(rules: EndpointRules, field: str) -> str:
-    return f" ({rules.hemoglobin_mmol} mmol/L)" if field == "hemoglobin" and rules.hemoglobin_mmol is not None else ""
-
-
-_AFTER = {
-    RecoveryAnchor.FIRST_BELOW: "the first one below",
-    RecoveryAnchor.NADIR: "the lowest one",
-    RecoveryAnchor.LAST_BELOW: "the last one below",
-}
-
-
-def _recovery(what: str, field: str, unit: str, product: str | None = None) -> Callable[[TrialProtocol], str]:
-    def meaning(protocol: TrialProtocol) -> str:
-        rules = protocol.endpoints
-        rule: Recovery = getattr(rules, field)
-        free = (
-            f", each at least {rule.transfusion_free_days} days after the last transfusion of {product} and with none "
-            "from the first to the last of them"
-            if rule.transfusion_free_days
-            else ""
-        )
-        molar = _molar(rules, field)
-        after = (
-            f"{_AFTER[rule.anchor]} {rule.threshold}" if rule.anchor is not RecoveryAnchor.NADIR else "the lowest one"
-        )
-        death = "a competing event" if rules.death is DeathAs.COMPETING else "a censoring"
-        return (
-            f"Days to the first of {rule.consecutive} consecutive values of {what} of at least {rule.target} "
-            f"{unit}{molar}{free}, after {after}, {_window(rules)}. Consecutive values are at most {rules.max_gap_days} "
-            f"days apart. Death is {death}."
-        )
-
-    return meaning
-
-
-def _adverse_events(protocol: TrialProtocol) -> str:
-    days = " and ".join(map(str, protocol.endpoints.safety_days))
-    return (
-        f"At least one adverse event, and at least one serious one, that began or became worse from the infusion to {days} "
-        "elapsed days after it, of those infused."
-    )
-
-
-def _dlt(protocol: TrialProtocol) -> str:
-    rule = protocol.dlt
-    if rule is None:
-        return "The protocol has no rule for it."
-    related = ", ".join(one.value for one in rule.related)
-    grade = "any grade" if rule.min_grade == 1 else f"grade {rule.min_grade} or more"
-    return (
-        f"At least one adverse event of {grade} that is {related} related to the infusion, with an onset from the infusion "
-        f"to {rule.window_days} elapsed days after it; of those evaluable."
-    )
-
-
-def _mtd(protocol: TrialProtocol) -> str:
-    if protocol.design is None:
-        return "The protocol has no escalation design."
-    return (
-        "The highest dose level with a DLT in no more than 1/6 of at least 6 evaluable participants, as 3+3 "
-        f"({protocol.design.value}) finds it."
-    )
-
-
 _FEVER = tuple(
     f"endpoints.febrile_neutropenia.{name}"
     for name in (
@@ -261,8 +113,10 @@ _FEVER = tuple(
     )
 )
 _PAIRING = (
-    "the count paired with a temperature: the nearest one, of two equally near the lower; where one of the two has a day "
-    "and no time, whole days count",
+    (
+        "the count paired with a temperature: the nearest one, of two equally near the lower; where one has no time, "
+        "whole days count"
+    ),
     "a temperature taken under the arm counts as it is; the site is kept",
     "derived days and reported events that share a day are one episode",
 )
@@ -295,10 +149,10 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             id=OutcomeId.P1,
             title="Adverse events and serious adverse events",
             registry="Incidence of Adverse Events (AEs) and Serious Adverse Events (SAEs)",
-            time_frame="From the day that UCMSC-Exo is infused to up to 28 days (short-term safety follow-up) and 1 year "
-            "(long-term safety follow-up)",
+            time_frame="From the day that UCMSC-Exo is infused to up to 28 days (short-term safety follow-up) and "
+            "1 year (long-term safety follow-up)",
             kind=Kind.INCIDENCE,
-            meaning=_adverse_events,
+            meaning=meanings.adverse_events,
             parameters=("endpoints.safety_days",),
             sources=(_REGISTRY,),
             choices=(
@@ -310,11 +164,11 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
         OutcomeDefinition(
             id=OutcomeId.P2,
             title="Dose-limiting toxicity",
-            registry="During the DLT observation period, the subject has an adverse event that is reasonably related to "
-            "UCMSC-Exo infusion (possibly, likely or definitely related).",
+            registry="During the DLT observation period, the subject has an adverse event that is reasonably related "
+            "to UCMSC-Exo infusion (possibly, likely or definitely related).",
             time_frame="From the day that UCMSC-Exo is infused to up to 14 days",
             kind=Kind.INCIDENCE,
-            meaning=_dlt,
+            meaning=meanings.dlt,
             parameters=("dlt.min_grade", "dlt.window_days", "dlt.related", "dlt.worsening", "evaluable.min_fraction"),
             sources=(_REGISTRY,),
             choices=("who is evaluable: see dlt-and-corrections.md",),
@@ -322,11 +176,11 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
         OutcomeDefinition(
             id=OutcomeId.P3,
             title="Maximum tolerated dose",
-            registry="During the dose-escalation, the highest dose of dose-limiting toxicity for subjects no more than 1/6 "
-            "in the dose group of at least 6 evaluable subjects of the study drug.",
+            registry="During the dose-escalation, the highest dose of dose-limiting toxicity for subjects no more than "
+            "1/6 in the dose group of at least 6 evaluable subjects of the study drug.",
             time_frame="From the day that UCMSC-Exo is infused to up to 14 days",
             kind=Kind.DOSE,
-            meaning=_mtd,
+            meaning=meanings.mtd,
             parameters=("design",),
             sources=(_REGISTRY, "Storer 1989"),
             choices=("see three-plus-three.md",),
@@ -337,7 +191,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Incidence of febrile neutropenia. {_PERCENT}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.INCIDENCE,
-            meaning=_febrile_neutropenia,
+            meaning=meanings.febrile_neutropenia,
             parameters=(*_FRAME, *_FEVER),
             presets=("fn", "fn_source"),
             sources=(_CTCAE, "IDSA guideline 2002 (preset idsa)"),
@@ -349,7 +203,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Duration of febrile neutropenia. {_DAYS}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.DURATION,
-            meaning=_fever_days,
+            meaning=meanings.fever_days,
             parameters=(*_FRAME, *_FEVER, "endpoints.febrile_neutropenia.afebrile_hours"),
             presets=("fn", "fn_source"),
             sources=(_CTCAE,),
@@ -361,7 +215,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Duration of infection. {_DAYS}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.DURATION,
-            meaning=_group_days('of the CTCAE class "Infections and infestations"', "infection_min_grade"),
+            meaning=meanings.group_days('of the CTCAE class "Infections and infestations"', "infection_min_grade"),
             parameters=(*_FRAME, "endpoints.infection_min_grade"),
             sources=(_CTCAE, "pharmaverse/admiral, event durations"),
             choices=(*_OBSERVED, *_REPORTED),
@@ -372,7 +226,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Incidence of infection. {_PERCENT}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.INCIDENCE,
-            meaning=_group_incidence('of the CTCAE class "Infections and infestations"', "infection_min_grade"),
+            meaning=meanings.group_incidence('of the CTCAE class "Infections and infestations"', "infection_min_grade"),
             parameters=(*_FRAME, "endpoints.infection_min_grade"),
             sources=(_CTCAE,),
             choices=(*_OBSERVED, *_REPORTED, "febrile neutropenia itself is no infection"),
@@ -383,7 +237,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Incidence of bleeding. {_PERCENT}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.INCIDENCE,
-            meaning=_group_incidence("that names a bleeding (46 CTCAE terms)", "bleeding_min_grade"),
+            meaning=meanings.group_incidence("that names a bleeding (46 CTCAE terms)", "bleeding_min_grade"),
             parameters=(*_FRAME, "endpoints.bleeding_min_grade"),
             presets=("bleeding",),
             sources=(_CTCAE, "TOPPS (preset topps: grade 2 or more)"),
@@ -395,7 +249,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Application rate of blood transfusion. {_PERCENT}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.INCIDENCE,
-            meaning=_transfusion,
+            meaning=meanings.transfusion,
             parameters=_FRAME,
             sources=(_REGISTRY,),
             choices=(*_OBSERVED, "plasma and other products do not count"),
@@ -406,7 +260,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Time to absolute neutrophil count recovery. {_TIME}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.TIME,
-            meaning=_recovery("neutrophils", "neutrophils", "10*9/L"),
+            meaning=meanings.recovery("neutrophils", "neutrophils", "10*9/L"),
             parameters=_recovers("neutrophils"),
             presets=("anc_recovery", "anc_anchor", "death"),
             sources=(_CIBMTR, "Ciftciler 2020 (from the start of chemotherapy)", "Heil 1997 (preset 1.0)"),
@@ -418,7 +272,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Incidence of severe thrombocytopenia. {_PERCENT}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.INCIDENCE,
-            meaning=_severe("platelet count", "platelets", "10*9/L"),
+            meaning=meanings.severe("platelet count", "platelets", "10*9/L"),
             parameters=(*_FRAME, *_MEASURED, "endpoints.platelets.threshold", "endpoints.include_prevalent"),
             presets=("platelets", "prevalent"),
             sources=(f"{_CTCAE}: grade 3",),
@@ -430,7 +284,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Time to severe thrombocytopenia recovery. {_TIME}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.TIME,
-            meaning=_recovery("platelets", "platelets", "10*9/L", "platelets"),
+            meaning=meanings.recovery("platelets", "platelets", "10*9/L", "platelets"),
             parameters=_recovers("platelets"),
             presets=("platelets", "platelet_anchor", "death"),
             sources=(_CIBMTR, "ICAHT (EHA/EBMT 2023)"),
@@ -442,7 +296,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Incidence of severe anemia. {_PERCENT}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.INCIDENCE,
-            meaning=_severe("hemoglobin", "hemoglobin", "g/L"),
+            meaning=meanings.severe("hemoglobin", "hemoglobin", "g/L"),
             parameters=(
                 *_FRAME,
                 *_MEASURED,
@@ -458,7 +312,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Time to severe anemia recovery. {_TIME}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.TIME,
-            meaning=_recovery("hemoglobin", "hemoglobin", "g/L", "red cells"),
+            meaning=meanings.recovery("hemoglobin", "hemoglobin", "g/L", "red cells"),
             parameters=(*_recovers("hemoglobin"), "endpoints.hemoglobin_mmol"),
             presets=("hemoglobin_anchor", "death"),
             sources=(_CTCAE,),
@@ -470,7 +324,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Application rate of anti-infective agents. {_PERCENT}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.INCIDENCE,
-            meaning=_anti_infective,
+            meaning=meanings.anti_infective,
             parameters=(
                 *_FRAME,
                 *("endpoints.anti_infective_classes", "endpoints.local_routes", "endpoints.anti_infective_intent"),
@@ -480,8 +334,8 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             choices=(
                 *_OBSERVED,
                 "any intent counts, prophylaxis too: the registry says no less",
-                "which classes are anti-infective, and which routes are local; an agent without an ATC code is not counted, "
-                "and listed",
+                "which classes are anti-infective, and which routes are local",
+                "an agent without an ATC code is not counted, and listed",
             ),
         ),
         OutcomeDefinition(
@@ -490,7 +344,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             registry=f"Duration of bleeding. {_DAYS}",
             time_frame=_CHEMOTHERAPY,
             kind=Kind.DURATION,
-            meaning=_group_days("that names a bleeding (46 CTCAE terms)", "bleeding_min_grade"),
+            meaning=meanings.group_days("that names a bleeding (46 CTCAE terms)", "bleeding_min_grade"),
             parameters=(*_FRAME, "endpoints.bleeding_min_grade"),
             presets=("bleeding",),
             sources=(_CTCAE, "TOPPS (preset topps: grade 2 or more)"),

@@ -30,7 +30,8 @@ def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
 
     >>> from decimal import Decimal
     >>> from trialdomain.values.clinical_time import ClinicalTime
-    >>> fact_words(LabRecorded(analyte="PLT", value=Decimal(35), unit="10*9/L", collected_at=ClinicalTime("2008-01-02")))
+    >>> when = ClinicalTime("2008-01-02")
+    >>> fact_words(LabRecorded(analyte="PLT", value=Decimal(35), unit="10*9/L", collected_at=when))
     'PLT 35 10*9/L, collected 2008-01-02'
     """
     match fact:

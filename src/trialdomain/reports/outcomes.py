@@ -58,6 +58,10 @@ def value_json(value: Value) -> dict[str, Json]:
         "first": _day(value.first),
         "last": _day(value.last),
         "ended_by": value.ended_by,
+        "episodes": [
+            {"first": one.first.isoformat(), "last": one.last.isoformat(), "days": one.days, "ongoing": one.ongoing}
+            for one in value.episodes
+        ],
         "flags": [flag.value for flag in value.flags],
         "details": {name: _detail_json(detail) for name, detail in value.details.items()},
         "examined": value.examined,
@@ -184,8 +188,8 @@ def outcomes_lines(outcomes: Outcomes) -> Iterator[str]:
     """Say what the tables rest on."""
     rules = outcomes.endpoints.protocol.endpoints
     yield (
-        f"Outcomes; the secondary ones from day 0 ({rules.anchor.value}) to day {rules.window_days}, among those who had "
-        "chemotherapy and the infusion"
+        f"Outcomes; the secondary ones from day 0 ({rules.anchor.value}) to day {rules.window_days}, among those who "
+        "had chemotherapy and the infusion"
     )
     if outcomes.note:
         yield outcomes.note
@@ -286,7 +290,8 @@ def _duration_words(summary: DurationSummary) -> str:
     if not summary.spread.number:
         return f"none in {summary.of}"
     ongoing = f", {summary.ongoing} ongoing" if summary.ongoing else ""
-    return f"{_spread_words(summary.spread)} of {summary.spread.number}{ongoing}; mean {summary.mean_over_all:.1f} of {summary.of}"
+    spread, mean = summary.spread, summary.mean_over_all
+    return f"{_spread_words(spread)} of {spread.number}{ongoing}; mean {mean:.1f} of {summary.of}"
 
 
 def _time_words(summary: TimeSummary) -> str:

@@ -140,15 +140,16 @@ def narrative_text(one: Narrative) -> str:
     dose = f" ({_dose(one.dose)})" if one.dose is not None else ""
     level = "an amount of no dose level" if one.level is None else f"dose level {one.level}"
     grade = "" if one.dlt.grade is None else f", grade {one.dlt.grade}"
+    partial = " (a partial date)" if one.dlt.uncertain else ""
     said = [
         f"{one.subject} was infused at {level}{dose} on {one.infused_at}.",
-        f"{one.dlt.term}{grade}, had its onset on {one.dlt.onset}, day {one.day} after the infusion"
-        f"{' (a partial date)' if one.dlt.uncertain else ''}.",
+        f"{one.dlt.term}{grade}, had its onset on {one.dlt.onset}{partial}, day {one.day} after the infusion.",
     ]
     if len(one.grades) > 1:
         said.append("Grades: " + ", ".join(f"{graded.grade} from {graded.on}" for graded in one.grades) + ".")
     said += (
-        f"The {judged.assessor.value} judged it {_related(judged.relatedness)} to the infusion (entry {judged.position})."
+        f"The {judged.assessor.value} judged it {_related(judged.relatedness)} to the infusion (entry "
+        f"{judged.position})."
         for judged in one.judgements
     )
     if one.criteria:

@@ -123,7 +123,8 @@ def cumulative_incidence(times: Sequence[tuple[int, Ending]]) -> Curve:
     Args:
         times: for each person the days from the start, and how their observation ended.
 
-    >>> curve = cumulative_incidence([(1, Ending.EVENT), (2, Ending.COMPETING), (3, Ending.EVENT), (4, Ending.CENSORED)])
+    >>> endings = Ending.EVENT, Ending.COMPETING, Ending.EVENT, Ending.CENSORED
+    >>> curve = cumulative_incidence(list(zip((1, 2, 3, 4), endings, strict=True)))
     >>> [round(step.incidence, 2) for step in curve.steps], curve.median
     ([0.25, 0.25, 0.5, 0.5], 3)
     """

@@ -62,7 +62,7 @@ class Day:
         return next((entry for comparator, bound, entry in self.bounds if is_below(bound, comparator, threshold)), None)
 
     def reaches(self, threshold: Decimal) -> Lab | None:
-        """Give the result by which the count was at or above a threshold all day; None where a result leaves it open."""
+        """Give the result by which the count was at or above a threshold all day; None where one leaves it open."""
         if self.derived is not None or (self.lowest is not None and self.lowest < threshold):
             return None
         if any(is_below(bound, comparator, threshold) is not False for comparator, bound, _ in self.bounds):

@@ -1,7 +1,7 @@
 """Febrile neutropenia, day by day: a fever, and the neutrophil count that goes with it.
 
-Sources: CTCAE v5.0, "Febrile neutropenia" (ANC below 1.0 with a single temperature above 38.3 degrees Celsius, or one of
-38.0 sustained for more than an hour); IDSA 2002 is a preset. How a temperature is paired with a count, and when an
+Sources: CTCAE v5.0, "Febrile neutropenia" (ANC below 1.0 with a single temperature above 38.3 degrees Celsius, or one
+of 38.0 sustained for more than an hour); IDSA 2002 is a preset. How a temperature is paired with a count, and when an
 episode is over, is a choice.
 """
 

@@ -28,13 +28,13 @@ class EndedBy(Enum):
     """Why the observation ended; of two reasons of one day, the one that stands first."""
 
     DEATH = "death"
+    WINDOW = "window"
     RELAPSE = "relapse"
     NEW_THERAPY = "new-therapy"
     NEXT_CYCLE = "next-cycle"
     WITHDREW = "withdrew"
     LOST = "lost-to-follow-up"
     COMPLETED = "completed-follow-up"
-    WINDOW = "window"
     CUT_OFF = "cut-off"
 
 

@@ -215,7 +215,7 @@ def _seen(
 
 
 def _anchor(below: Sequence[Step], read: _Read, baseline: Step | None) -> Step | None:
-    """Choose the severe value after which recovery is looked for; of somebody severe before the start alone, that one."""
+    """Choose the severe value after which recovery is looked for; of somebody severe before the start, that one."""
     if not below:
         return baseline if read.days else None
     match read.rule.anchor:

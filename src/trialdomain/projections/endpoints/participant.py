@@ -27,7 +27,7 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case
-from trialdomain.projections.endpoints.value import Detail, Flag, Status, Value
+from trialdomain.projections.endpoints.value import Detail, Episode, Flag, Status, Value
 from trialdomain.protocol.endpoint_rules import DeathAs, EndpointRules, EventSource, IntentCounted, Recovery
 from trialdomain.protocol.outcomes import SECONDARY, OutcomeId
 from trialdomain.rules.counts import EMPTY, Series, read_counts
@@ -222,7 +222,7 @@ class _Read:
         before = [one for one in episodes if one.prevalent]
         if began:
             first = began[0]
-            marks = [*flags, Flag.IMPUTED_DATE if first.imputed else None, Flag.PREVALENT if before else None]
+            marks = [Flag.IMPUTED_DATE if first.imputed else None, Flag.PREVALENT if before else None]
             return self._value(
                 outcome,
                 Status.OBSERVED,
@@ -272,7 +272,6 @@ class _Read:
             return self._absent(outcome, Status.NO_EPISODE, flags=flags, examined=examined)
         ongoing = any(one.ongoing for one in began)
         marks = [
-            *flags,
             Flag.IMPUTED_DATE if any(one.imputed for one in began) else None,
             Flag.ONGOING if ongoing else None,
             Flag.PREVALENT if before else None,
@@ -285,10 +284,8 @@ class _Read:
             evidence=[*(self._ended if ongoing else ()), *(position for one in began for position in one.evidence)],
             flags=marks,
             examined=examined,
-            details={
-                "longest": max(one.days for one in began),
-                "episodes": tuple(_episode(one.first, one.last, ongoing=one.ongoing) for one in began),
-            },
+            episodes=tuple(Episode(first=one.first, last=one.last, ongoing=one.ongoing) for one in began),
+            details={"longest": max(one.days for one in began)},
         )
 
     # What was given
@@ -470,6 +467,7 @@ class _Read:
                 return self._unseen(outcome, course, examined, flags, details)
             return self._absent(outcome, Status.NOT_AT_RISK, flags=flags, examined=examined, details=details)
         confounder = {OutcomeId.S7: Flag.G_CSF, OutcomeId.S9: Flag.TPO_RECEPTOR_AGONIST}.get(outcome)
+        episodes = tuple(Episode(first=one.first.on, last=one.last, ongoing=one.ongoing) for one in course.episodes)
         anchor, recovered, frame = course.anchor, course.recovered, self.frame
         marks = [
             *flags,
@@ -480,7 +478,6 @@ class _Read:
         details = {
             **details,
             "severe_on": (course.first_below or anchor).on,
-            "episodes": tuple(_episode(one.first.on, one.last, ongoing=one.ongoing) for one in course.episodes),
             "longest": max((one.days for one in course.episodes), default=0),
         }
         if recovered is not None:
@@ -492,6 +489,7 @@ class _Read:
                 value=frame.day(first),
                 days=frame.day(first),
                 on=first,
+                episodes=episodes,
                 evidence=[
                     anchor.entry.position,
                     *recovered.held_back,
@@ -514,6 +512,7 @@ class _Read:
             because=frame.ended_by.value,
             days=max(frame.day(last), 0),
             on=last,
+            episodes=episodes,
             evidence=[anchor.entry.position, *self._ended],
             flags=[*marks, Flag.UNCONFIRMED if course.unconfirmed else None],
             examined=examined,
@@ -525,10 +524,6 @@ _CONFOUNDING = {
     Flag.G_CSF: MedicationClass.G_CSF,
     Flag.TPO_RECEPTOR_AGONIST: MedicationClass.TPO_RECEPTOR_AGONIST,
 }
-
-
-def _episode(first: date, last: date, *, ongoing: bool) -> Mapping[str, Detail]:
-    return {"first": first, "last": last, "days": (last - first).days + 1, "ongoing": ongoing}
 
 
 def _without_gap(days: Sequence[date], frame: Observation, longest: int) -> bool:

@@ -10,7 +10,7 @@ import attrs
 
 from trialdomain.protocol.outcomes import OutcomeId
 
-Detail: TypeAlias = bool | int | Decimal | str | date | None | tuple["Detail", ...] | Mapping[str, "Detail"]
+Detail: TypeAlias = bool | int | Decimal | str | date | tuple["Detail", ...] | Mapping[str, "Detail"] | None
 
 
 class Status(Enum):
@@ -61,6 +61,22 @@ class Flag(Enum):
 
 
 @attrs.frozen(kw_only=True)
+class Episode:
+    """Some days of illness, or of a severe count, one after another."""
+
+    first: date
+    last: date
+    """Inclusive."""
+    ongoing: bool
+    """Whether it was under way when the observation ended."""
+
+    @property
+    def days(self) -> int:
+        """How long it lasted."""
+        return (self.last - self.first).days + 1
+
+
+@attrs.frozen(kw_only=True)
 class Value:
     """One outcome of one participant."""
 
@@ -83,10 +99,12 @@ class Value:
     """Its last day."""
     ended_by: str | None = None
     """Why it ended then."""
+    episodes: tuple[Episode, ...] = ()
+    """Of a duration those that count; of a time to recovery every one in the window."""
     flags: tuple[Flag, ...] = ()
     details: Mapping[str, Detail] = attrs.field(factory=dict)
-    """What stands beside the value: parts, episodes, products, units."""
+    """What stands beside the value: parts, products, units, further dates."""
     examined: int = 0
     """How many entries were looked at."""
     evidence: tuple[int, ...] = ()
-    """The positions of the fewest entries without which it would differ; of an absence, of those that open and end it."""
+    """The positions of the entries without which it would differ; of an absence, of those that open and end it."""

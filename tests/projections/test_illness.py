@@ -1,0 +1,268 @@
+"""Febrile neutropenia, infections, bleeding, transfusions and anti-infectives, on cases worked out by hand."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import attrs
+import pytest
+from patient import T0, Patient, at
+
+from trialdomain import BloodProduct, BodySite, EndpointRules, Flag, Intent, Status, endpoint_rules
+from trialdomain.events.participant import AdverseEventFollowedUp, Transfused
+
+LOW = dict.fromkeys(range(43), "0.2")
+"""Neutrophils, every day."""
+
+
+def low() -> Patient:
+    return Patient().counts("ANC", LOW)
+
+
+class TestAFever:
+    @pytest.mark.parametrize(
+        ("value", "unit", "febrile"),
+        [("38.3", "Cel", False), ("38.4", "Cel", True), ("100.94", "[degF]", False), ("100.95", "[degF]", True)],
+    )
+    def test_one_temperature_above_38_3(self, value: str, unit: str, febrile: bool) -> None:
+        assert low().temperature(10, value, "08:00", unit=unit).value("S1").value is febrile
+
+    @pytest.mark.parametrize(
+        ("readings", "febrile"),
+        [
+            ([("38.0", "08:00"), ("38.0", "09:01")], True),
+            ([("38.0", "08:00"), ("38.0", "09:00")], False),  # not more than an hour
+            ([("38.0", "08:00"), ("37.9", "08:30"), ("38.0", "09:01")], False),  # one between was lower
+            ([("38.0", "08:00"), ("38.0", "20:00")], True),  # 12 hours apart
+            ([("38.0", "08:00"), ("38.0", "20:01")], False),  # longer
+            ([("38.0", ""), ("38.2", "")], False),  # without times
+            ([("38.0", "08:00")], False),
+        ],
+    )
+    def test_or_38_0_for_more_than_an_hour(self, readings: list[tuple[str, str]], febrile: bool) -> None:
+        patient = low()
+        for value, clock in readings:
+            patient.temperature(10, value, clock)
+        assert patient.value("S1").value is febrile
+
+    def test_the_preset_of_idsa_takes_the_limits_themselves_and_half_the_neutrophils(self) -> None:
+        idsa = endpoint_rules(fn="idsa")
+        assert Patient(idsa).counts("ANC", LOW).temperature(10, "38.3", "08:00").value("S1").value is True
+        hour = Patient(idsa).counts("ANC", LOW).temperature(10, "38.0", "08:00").temperature(10, "38.0", "09:00")
+        assert hour.value("S1").value is True
+        more = dict.fromkeys(range(43), "0.5")
+        assert Patient(idsa).counts("ANC", more).temperature(10, "39", "08:00").value("S1").value is False
+
+    def test_under_the_arm_a_protocol_may_add_to_it(self) -> None:
+        rules = EndpointRules()
+        fever = attrs.evolve(rules.febrile_neutropenia, axillary_offset=Decimal("0.5"))
+        patient = Patient(attrs.evolve(rules, febrile_neutropenia=fever)).counts("ANC", LOW)
+        assert patient.temperature(10, "37.8", "08:00", site=BodySite.AXILLARY).value("S1").value is False
+        assert patient.temperature(11, "37.9", "08:00", site=BodySite.AXILLARY).value("S1").value is True
+
+
+class TestTheCountThatGoesWithIt:
+    """A fever of 39 on day 10 at 12:00; neutrophils by day and hour."""
+
+    @pytest.mark.parametrize(
+        ("counts", "febrile"),
+        [
+            ([("0.9", 10, "06:00"), ("1.5", 10, "19:00")], True),  # 6 hours before is nearer than 7 after
+            ([("0.9", 10, "05:00"), ("1.5", 10, "18:00")], False),
+            ([("0.9", 11, "12:00")], True),  # 24 hours after
+            ([("0.9", 11, "12:01")], False),
+            ([("0.9", 8, "12:00")], True),  # 48 hours before
+            ([("0.9", 8, "11:59")], False),
+            ([("0.9", 8, "12:00"), ("1.5", 9, "11:00")], False),  # the latest before it
+            ([("1.0", 10, "12:00")], False),  # exactly at the threshold
+            ([("0.9", 9, "")], True),  # a day without a time: one day before
+            ([("0.9", 7, "")], False),
+        ],
+    )
+    def test_is_the_nearest_within_a_day_else_the_latest_of_two_days_before(
+        self, counts: list[tuple[str, int, str]], febrile: bool
+    ) -> None:
+        patient = Patient().temperature(10, "39", "12:00")
+        for value, day, clock in counts:
+            patient.count_at("ANC", value, day, clock)
+        assert patient.value("S1").value is febrile
+
+    def test_leukocytes_stand_in_for_it(self) -> None:
+        assert Patient().counts("WBC", {10: "0.8"}).temperature(10, "39").value("S1").value is True
+
+
+class TestFebrileNeutropeniaAsReported:
+    def test_a_reported_event_counts_too(self) -> None:
+        found = Patient().event("Febrile neutropenia", 12, 15).value("S1")
+        assert (found.value, found.on) == (True, T0 + timedelta(days=12))
+
+    def test_the_source_may_be_one_of_the_two(self) -> None:
+        def both(source: str) -> Patient:
+            patient = Patient(endpoint_rules(fn_source=source)).counts("ANC", LOW)
+            for day in range(43):
+                patient.temperature(day, "39" if day == 20 else "36.5", "08:00")
+            return patient.event("Febrile neutropenia", 12, 15)
+
+        on = {source: both(source).value("S1").on for source in ("either", "derived", "reported")}
+        assert on == {
+            "either": T0 + timedelta(days=12),
+            "derived": T0 + timedelta(days=20),
+            "reported": T0 + timedelta(days=12),
+        }
+
+    def test_derived_alone_needs_temperatures_and_counts(self) -> None:
+        patient = Patient(endpoint_rules(fn_source="derived"))
+        assert patient.value("S1").status is Status.NOT_OBSERVED
+        assert patient.counts("ANC", LOW).value("S1").status is Status.NOT_OBSERVED
+
+    def test_or_neutrophils_that_were_never_low(self) -> None:
+        patient = Patient(endpoint_rules(fn_source="derived")).counts("ANC", dict.fromkeys(range(43), "3"))
+        assert patient.value("S1").value is False
+
+    def test_with_nothing_to_derive_it_from_reports_alone_speak_and_that_is_flagged(self) -> None:
+        found = Patient().value("S1")
+        assert (found.value, found.flags) == (False, (Flag.NOT_DERIVED,))
+
+
+class TestHowLongFebrileNeutropeniaLasts:
+    def test_to_the_last_day_before_two_days_without_fever(self) -> None:
+        patient = low()
+        for day in range(43):
+            patient.temperature(day, "39" if day in {10, 11, 13} else "36.5", "08:00")
+        found = patient.value("S2")
+        assert (found.value, found.details["longest"]) == (2 + 1, 2)  # 48 hours lie between day 11 and day 13
+
+    def test_less_than_two_days_between_join_it(self) -> None:
+        patient = low()
+        for day, clock in ((10, "08:00"), (12, "07:59")):
+            patient.temperature(day, "39", clock)
+        found = patient.temperature(20, "36.5", "08:00").value("S2")
+        assert (found.value, found.details["longest"]) == (3, 3)
+
+    def test_to_the_day_before_the_neutrophils_are_back(self) -> None:
+        counts = {day: "0.2" if day < 12 else "1.0" for day in range(43)}
+        patient = Patient().counts("ANC", counts)
+        for day in (10, 11, 12, 13):
+            patient.temperature(day, "39", "01:00")
+        assert patient.value("S2").value == 2
+
+    def test_it_goes_on_where_the_observation_ends_before_two_days_without_fever(self) -> None:
+        patient = low().temperature(10, "39", "08:00")
+        assert (patient.value("S2", on=11).value, patient.value("S2", on=11).flags) == (2, (Flag.ONGOING,))
+        assert (patient.value("S2", on=12).value, patient.value("S2", on=12).flags) == (1, ())
+
+    def test_reported_and_derived_days_are_united(self) -> None:
+        patient = low().temperature(10, "39", "08:00").event("Febrile neutropenia", 9, 11)
+        assert patient.value("S2").value == 3
+
+    def test_under_way_at_the_start_it_is_prevalent(self) -> None:
+        patient = Patient().counts("ANC", {-1: "0.2", **LOW})
+        patient.temperature(-1, "39", "08:00").temperature(0, "39", "08:00")
+        assert patient.value("S1").status is Status.PREVALENT
+        assert patient.value("S2").status is Status.PREVALENT
+
+
+class TestInfectionsAndBleeding:
+    def test_days_are_inclusive_and_united(self) -> None:
+        patient = (
+            Patient().event("Sepsis", 5, 8, grade=4).event("Lung infection", 7, 10).event("Skin infection", 20, 20)
+        )
+        assert (patient.value("S4").value, patient.value("S3").value) == (True, 7)
+        assert patient.value("S3").details["longest"] == 6
+
+    def test_clipped_to_the_window_and_flagged_where_it_goes_on(self) -> None:
+        found = Patient().event("Lung infection", 40).value("S3")
+        assert (found.value, found.flags) == (3, (Flag.ONGOING,))
+        assert Patient().event("Lung infection", 40, 42).value("S3").flags == ()
+
+    def test_an_onset_after_the_window_does_not_count(self) -> None:
+        assert Patient().event("Lung infection", 43).value("S4").value is False
+        assert Patient().event("Lung infection", 42).value("S4").value is True
+
+    def test_under_way_at_the_start_is_prevalent(self) -> None:
+        patient = Patient().event("Lung infection", -5, 3)
+        assert (patient.value("S4").status, patient.value("S3").status) == (Status.PREVALENT, Status.PREVALENT)
+        patient.event("Sepsis", 10, 12, grade=4)
+        assert (patient.value("S4").value, patient.value("S3").value) == (True, 3)
+
+    def test_over_before_the_start_it_is_nothing(self) -> None:
+        patient = Patient().event("Lung infection", -5, -1)
+        assert (patient.value("S4").value, patient.value("S3").status) == (False, Status.NO_EPISODE)
+
+    def test_febrile_neutropenia_is_no_infection(self) -> None:
+        assert Patient().event("Febrile neutropenia", 10).value("S4").value is False
+
+    def test_bleeding_is_a_group_of_terms(self) -> None:
+        patient = Patient().event("Epistaxis", 10, 11, grade=1)
+        assert (patient.value("S5").value, patient.value("S13").value, patient.value("S4").value) == (True, 2, False)
+        assert Patient(endpoint_rules(bleeding="topps")).event("Epistaxis", 10, 11, grade=1).value("S5").value is False
+
+    def test_a_grade_that_came_later_counts(self) -> None:
+        patient = Patient(endpoint_rules(bleeding="topps")).event("Epistaxis", 10, grade=1)
+        patient.add(AdverseEventFollowedUp, event="AE1", on=at(12), grade=2, ended=at(13))
+        assert (patient.value("S5").value, patient.value("S13").value) == (True, 4)
+
+    def test_a_partial_onset_that_covers_the_start_begins_with_it(self) -> None:
+        found = Patient().event("Sepsis", "2026-03", 3, grade=4).value("S3")
+        assert (found.value, found.flags) == (4, (Flag.IMPUTED_DATE,))
+
+    def test_a_partial_end_is_the_latest_day_it_allows(self) -> None:
+        assert Patient().event("Sepsis", 10, "2026-03", grade=4).value("S3").value == 20  # 12 to 31 March
+
+
+class TestTransfusions:
+    def test_red_cells_and_platelets_in_the_window(self) -> None:
+        patient = Patient().transfused(5, 9, units="2").transfused(42, product=BloodProduct.RED_CELLS)
+        found = patient.transfused(43, product=BloodProduct.RED_CELLS).value("S6")
+        assert (found.value, found.on) == (True, T0 + timedelta(days=5))
+        assert found.details == {
+            "red_cells": True,
+            "platelets": True,
+            "red_cell_units": Decimal(1),
+            "platelet_units": Decimal(4),
+        }
+
+    def test_plasma_is_none_of_them(self) -> None:
+        assert Patient().transfused(5, product=BloodProduct.PLASMA).value("S6").value is False
+
+    def test_before_and_after_the_window_is_outside(self) -> None:
+        assert Patient().transfused(-1, 43).value("S6").value is False
+
+    def test_a_partial_day_is_the_earliest_and_flagged(self) -> None:
+        patient = Patient().add(Transfused, on="2026-03", product=BloodProduct.PLATELETS, units="1")
+        found = patient.value("S6")
+        assert (found.value, found.on, found.flags) == (True, T0, (Flag.IMPUTED_DATE,))
+
+
+class TestAntiInfectives:
+    @pytest.mark.parametrize("code", ["J01DH02", "J02AC03", "J04AB02", "J05AB01", "P01BD04", "j01dh02"])
+    def test_the_classes_that_count(self, code: str) -> None:
+        assert Patient().anti_infective(5, 9, code).value("S12").value is True
+
+    @pytest.mark.parametrize("code", ["J06BA02", "J07BB02", "D06AX09", "A07AA09"])
+    def test_and_others_that_do_not(self, code: str) -> None:
+        assert Patient().anti_infective(5, 9, code).value("S12").value is False
+
+    @pytest.mark.parametrize(
+        ("first", "last", "counts"),
+        [(-5, -1, False), (-5, 0, True), (-5, None, True), (42, 50, True), (43, 50, False)],
+    )
+    def test_any_day_in_the_window(self, first: int, last: int | None, counts: bool) -> None:
+        assert Patient().anti_infective(first, last).value("S12").value is counts
+
+    def test_local_routes_do_not_count(self) -> None:
+        assert Patient().anti_infective(5, 9, route="Topical").value("S12").value is False
+        assert Patient().anti_infective(5, 9, route="oral").value("S12").value is True
+
+    def test_any_intent_counts_and_treatment_stands_beside_it(self) -> None:
+        patient = Patient().anti_infective(5, 9, intent=Intent.PROPHYLAXIS)
+        assert (patient.value("S12").value, patient.value("S12").details["treatment"]) == (True, False)
+
+    def test_a_protocol_may_count_treatment_alone(self) -> None:
+        patient = Patient(endpoint_rules(intent="treatment")).anti_infective(5, 9, intent=Intent.PROPHYLAXIS)
+        assert patient.value("S12").value is False
+
+    def test_without_a_code_nobody_can_tell(self) -> None:
+        found = Patient().anti_infective(5, 9, None).value("S12")
+        assert (found.status, found.flags) == (Status.NOT_OBSERVED, (Flag.NOT_CLASSIFIED,))
+        both = Patient().anti_infective(5, 9, None).anti_infective(6, 9).value("S12")
+        assert (both.value, both.flags) == (True, (Flag.NOT_CLASSIFIED,))
