@@ -32,6 +32,7 @@ PROTOCOL = attrs.evolve(nct06245746(), criteria=())
 USER = User(id="investigator", name="Investigator", role=Role.INVESTIGATOR, organization="Site")
 NOW = datetime(2026, 3, 30, 6, tzinfo=UTC)
 DAY = date(2026, 3, 2)
+OF_A_BENCHMARK = "more people than a level takes, all with outcomes to derive"
 ROUNDS = 5
 APPENDS = 200
 USES = 100
@@ -103,9 +104,11 @@ class Bench:
         self.plain.close()
 
     def person(self, subject: str, events: int) -> UUID:
-        """Record somebody with so many results, on both sides."""
+        """Record somebody with so many results in the window of the outcomes, on both sides."""
         self.desk.consent(subject, signed_on=DAY, form_version="1")
         self.desk.screen(subject, on=DAY)
+        self.desk.start_chemotherapy(subject, on=DAY, regimen="cytarabine")
+        self.desk.infuse(subject, level=1, started_at=DAY, deviation=OF_A_BENCHMARK)
         self.desk.record_labs(subject, [a_result(number) for number in range(events)])
         person = PlainParticipant(trial=PROTOCOL.trial, subject=subject)
         for number in range(events):
@@ -185,6 +188,9 @@ class Bench:
         """Read everything, and replay it into every projection."""
         head = self.recorder.head(PROTOCOL.trial)
         history = history_of(self.recorder, PROTOCOL.trial)
+        values = [value for of_one in history.endpoints(on=NOW.date()).endpoints.values.values() for value in of_one]
+        if not any(value.value is True and value.evidence for value in values):
+            raise AssertionError("nobody in this benchmark has an outcome to derive")
         others = len(known) * (EACH + 1)
 
         def plain() -> float:

@@ -13,6 +13,8 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
 _SITE = timezone(timedelta(hours=8))
+_HEMOGLOBIN = 2
+"""Its place among the four counts of a visit."""
 
 
 class PlainParticipant(Aggregate):
@@ -66,11 +68,11 @@ def opened(path: str) -> PlainTrials:
 def result(number: int) -> dict[str, Any]:
     """Give the arguments of one result: the fields of a fact and of its envelope."""
     return {
-        "analyte": "ANC",
+        "analyte": ("ANC", "PLT", "HGB", "WBC")[number % 4],
         "value": Decimal(number % 90) / 10,
         "comparator": None,
-        "unit": "10*9/L",
-        "collected_at": datetime(2026, 3, number % 28 + 1, 8, 30, tzinfo=_SITE),
+        "unit": "g/dL" if number % 4 == _HEMOGLOBIN else "10*9/L",
+        "collected_at": datetime(2026, 3, number // 4 % 28 + 2, 8, 30, tzinfo=_SITE),
         "lower_limit": Decimal("1.8"),
         "upper_limit": Decimal("6.3"),
         "laboratory": "central",

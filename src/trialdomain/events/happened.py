@@ -35,4 +35,9 @@ _on: _Getter = attrgetter("on")
 
 def happened(fact: ParticipantFact) -> ClinicalTime | None:
     """Give the clinical time from which a fact counts; None for a void, which has none of its own."""
-    return _GETTERS.get(type(fact), _on)(fact)
+    return getter_of(type(fact))(fact)
+
+
+def getter_of(kind: type[ParticipantFact]) -> Callable[[ParticipantFact], ClinicalTime | None]:
+    """Give the function that reads it from facts of one kind."""
+    return _GETTERS.get(kind, _on)

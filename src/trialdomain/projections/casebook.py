@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from trialdomain.events.cohort import EscalationDecided, SlotReleased
 from trialdomain.events.entries import Current, current
-from trialdomain.events.happened import happened
+from trialdomain.events.happened import getter_of
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
     AdverseEventReported,
@@ -36,6 +36,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
 from trialdomain.rules.evaluability import LastSeen
 from trialdomain.rules.observation import EndedBy
+from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import level_of, subject_of
 
 F = TypeVar("F")
@@ -65,6 +66,7 @@ class Case:
     """The last day of which anything is known."""
     stream: str
     _recorded: Current[ParticipantFact]
+    _by_kind: Mapping[type, list[Recorded[Any]]]
 
     def stands(self, cause: EntryRef) -> bool:
         """Say whether an entry of this participant, or what corrects it, still counts."""
@@ -80,13 +82,6 @@ class Case:
         """Give the entries of one kind of fact."""
         found: list[Recorded[Any]] = self._by_kind.get(kind, [])
         return found
-
-    @cached_property
-    def _by_kind(self) -> Mapping[type, list[Recorded[Any]]]:
-        by_kind: dict[type, list[Recorded[Any]]] = {}
-        for entry in self.entries:
-            by_kind.setdefault(type(entry.fact), []).append(entry)
-        return by_kind
 
     @property
     def infusions(self) -> list[Recorded[Infused]]:
@@ -232,17 +227,31 @@ class _Cases(Iterable[Case]):
 def case_of(stream: str, entries: Iterable[Recorded[Any]], *, on: date) -> Case:
     """File what counts of one participant on a day."""
     recorded = current(entries)
-    counted, last = [], None
+    last: date | None = None
+    by_kind: dict[type, list[Recorded[Any]]] = {}
+    getters: dict[type, tuple[Callable[[Any], ClinicalTime | None], list[Recorded[Any]]]] = {}
+    late = 0
     for entry in recorded.entries:
-        when = happened(entry.fact)
+        fact = entry.fact
+        kind = type(fact)
+        try:
+            getter, of_kind = getters[kind]
+        except KeyError:
+            getter, of_kind = getters[kind] = getter_of(kind), by_kind.setdefault(kind, [])
+        when = getter(fact)
         if when is not None:
             day = when.first
             if day > on:
+                late += 1
                 continue
             if last is None or day > last:
                 last = day
-        counted.append(entry)
-    return Case(subject_of(stream) or "", counted, on if last is None else last, stream, recorded)
+        of_kind.append(entry)
+    counted = recorded.entries
+    if late:
+        kept = {entry.version for of_kind in by_kind.values() for entry in of_kind}
+        counted = [entry for entry in recorded.entries if entry.version in kept]
+    return Case(subject_of(stream) or "", counted, on if last is None else last, stream, recorded, by_kind)
 
 
 def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date, TrialProtocol]]:

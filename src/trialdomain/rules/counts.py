@@ -90,6 +90,34 @@ class Series:
 EMPTY = Series((), (), ())
 
 
+@attrs.define
+class _Gathered:
+    """The results of one count, as they come."""
+
+    conversions: dict[str | None, "_Conversion | None"]
+    examined: list[Lab] = attrs.Factory(list)
+    lowest: dict[date, tuple[Decimal, Lab]] = attrs.Factory(dict)
+    bounds: dict[date, list[tuple[Comparator, Decimal, Lab]]] = attrs.Factory(dict)
+    unused: list[int] = attrs.Factory(list)
+
+    def series(self) -> Series:
+        lowest, bounds = self.lowest, self.bounds
+        days = [_day(day, lowest.get(day), bounds.get(day, ())) for day in sorted({*lowest, *bounds})]
+        return Series(days, self.examined, self.unused)
+
+
+class _Conversions(dict[str | None, "_Conversion | None"]):
+    """How the values of each unit are converted, found when a unit first comes."""
+
+    def __init__(self, count: Count, rules: EndpointRules) -> None:
+        super().__init__()
+        self._count, self._rules = count, rules
+
+    def __missing__(self, unit: str | None) -> "_Conversion | None":
+        found = self[unit] = _conversion(self._count, unit, self._rules)
+        return found
+
+
 def read_counts(labs: Iterable[Lab], *, first: date, last: date, rules: EndpointRules) -> Mapping[Count, Series]:
     """Sort the results of one participant into counts and days.
 
@@ -99,57 +127,46 @@ def read_counts(labs: Iterable[Lab], *, first: date, last: date, rules: Endpoint
         last: the last one.
         rules: name the threshold of hemoglobin in mmol/L.
     """
-    found: dict[Count, list[Lab]] = {}
-    lists = {code: found.setdefault(count, []) for code, count in CODES.items()}
-    for entry in labs:
+    gathered = {count: _Gathered(_Conversions(count, rules)) for count in Count}
+    by_code = {code: gathered[count] for code, count in CODES.items()}
+    for entry in labs:  # most of what a trial records comes through here: the loop does the common case by itself
         fact = entry.fact
-        of_this = lists.get(fact.analyte)
-        if of_this is not None and first <= fact.collected_at.last and fact.collected_at.first <= last:
-            of_this.append(entry)
-    read = {count: _series(count, entries, rules) if entries else EMPTY for count, entries in found.items()}
+        of_this = by_code.get(fact.analyte)
+        if of_this is None:
+            continue
+        when = fact.collected_at
+        day = when.first
+        if day > last or when.last < first:
+            continue
+        of_this.examined.append(entry)
+        conversion = of_this.conversions[fact.unit]
+        if conversion is None or day != when.last:
+            of_this.unused.append(entry.position)
+            continue
+        value = fact.value
+        if conversion is not _AS_IT_STANDS:
+            value = value * conversion[0] / conversion[1]
+        if fact.comparator is not None:
+            of_this.bounds.setdefault(day, []).append((fact.comparator, value, entry))
+            continue
+        before = of_this.lowest.get(day)
+        if before is None or value < before[0] or (value == before[0] and entry.position < before[1].position):
+            of_this.lowest[day] = (value, entry)
+    read = {count: found.series() if found.examined else EMPTY for count, found in gathered.items()}
     leukocytes = read[Count.LEUKOCYTES]
     if leukocytes.days:
         read[Count.NEUTROPHILS] = _with_leukocytes(read[Count.NEUTROPHILS], leukocytes)
     return read
 
 
-def usable(
-    count: Count, entries: Iterable[Lab], rules: EndpointRules, *, unused: list[int] | None = None
-) -> Iterator[tuple[Decimal, Lab]]:
+def usable(count: Count, entries: Iterable[Lab], rules: EndpointRules) -> Iterator[tuple[Decimal, Lab]]:
     """Yield the results of one count that can be used, each with its value in the unit of the count."""
-    conversions: dict[str | None, _Conversion | None] = {}
+    conversions = _Conversions(count, rules)
     for entry in entries:
         fact = entry.fact
-        try:
-            conversion = conversions[fact.unit]
-        except KeyError:
-            conversion = conversions[fact.unit] = _conversion(count, fact.unit, rules)
-        when = fact.collected_at
-        if conversion is None or when.first != when.last:
-            if unused is not None:
-                unused.append(entry.position)
-        elif conversion is _AS_IT_STANDS:
-            yield fact.value, entry
-        else:
+        conversion = conversions[fact.unit]
+        if conversion is not None and CODES.get(fact.analyte) is count and fact.collected_at.day is not None:
             yield fact.value * conversion[0] / conversion[1], entry
-
-
-def _series(count: Count, entries: Sequence[Lab], rules: EndpointRules) -> Series:
-    lowest: dict[date, tuple[Decimal, Lab]] = {}
-    bounds: dict[date, list[tuple[Comparator, Decimal, Lab]]] = {}
-    unused: list[int] = []
-    for value, entry in usable(count, entries, rules, unused=unused):
-        fact = entry.fact
-        day = fact.collected_at.first
-        if fact.comparator is not None:
-            bounds.setdefault(day, []).append((fact.comparator, value, entry))
-            continue
-        before = lowest.get(day)
-        if before is None or value < before[0] or (value == before[0] and entry.position < before[1].position):
-            lowest[day] = (value, entry)
-    return Series(
-        [_day(day, lowest.get(day), bounds.get(day, ())) for day in sorted({*lowest, *bounds})], entries, unused
-    )
 
 
 def _day(day: date, lowest: tuple[Decimal, Lab] | None, bounds: Sequence[tuple[Comparator, Decimal, Lab]]) -> Day:

@@ -251,6 +251,7 @@ def _illness(
     ongoing = up is None and not over
     end = frame.end if ongoing else last.on
     cut = up is not None and up[0] - _DAY < end
+    ended = up is not None and (cut or not over)
     began = episode[0].positions
     return Illness(
         first=first.on,
@@ -259,5 +260,5 @@ def _illness(
         ongoing=ongoing,
         imputed=False,
         onset_evidence=began,
-        evidence=tuple(sorted({*began, *episode[-1].positions, *([up[1]] if cut and up else [])})),
+        evidence=tuple(sorted({*began, *episode[-1].positions, *([up[1]] if ended and up else [])})),
     )
