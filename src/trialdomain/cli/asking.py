@@ -9,6 +9,7 @@ from pathlib import Path
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
 from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.values.progress import Progress
 
@@ -57,7 +58,10 @@ def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> En
     """Give the definitions of the protocol with the variants that were asked for; None without any."""
     if not arguments.variants:
         return None
-    return endpoint_rules(history.casebook(on=on).protocol.endpoints, **dict(arguments.variants))
+    try:
+        return endpoint_rules(history.casebook(on=on).protocol.endpoints, **dict(arguments.variants))
+    except ProtocolInvalid as error:
+        raise InputInvalid("; ".join(error.faults)) from None
 
 
 def counted(progress: Progress, total: int) -> Callable[[int], None]:
