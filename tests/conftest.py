@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 import trialdomain
+from trialdomain import Imported, import_sdtm
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -27,6 +28,12 @@ def pytest_sessionstart() -> None:
 
 def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
+
+
+@pytest.fixture(scope="session")
+def imported_pilot(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Imported:
+    """CDISCPILOT01, a real trial that nobody here wrote, imported once for all tests that only read it."""
+    return import_sdtm(shared / "sdtm", tmp_path_factory.mktemp("pilot") / "log.db")
 
 
 @pytest.fixture(scope="session")

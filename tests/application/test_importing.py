@@ -713,8 +713,8 @@ def pilot(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(pilot: Path, tmp_path_factory: pytest.TempPathFactory) -> Imported:
-    return import_sdtm(pilot, tmp_path_factory.mktemp("pilot") / "log.db")
+def done(imported_pilot: Imported) -> Imported:
+    return imported_pilot
 
 
 @pytest.fixture(scope="module")
