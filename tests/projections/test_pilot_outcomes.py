@@ -8,9 +8,9 @@ import csv
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
-import attrs
 import pytest
 
 from trialdomain import EndpointRules, Imported, Outcomes, Recovery, Status, read_log
@@ -35,24 +35,18 @@ def outcomes(imported_pilot: Imported) -> Outcomes:
 
 
 @pytest.fixture(scope="module")
-def first_days(shared: Path) -> Mapping[str, date]:
-    """Of each subject, the day of the first administration, by the file of exposures."""
-    found: dict[str, date] = {}
+def people(shared: Path) -> Mapping[str, tuple[date, date]]:
+    """Of each subject the first administration, and the disposition that ended their observation, by the files."""
+    first: dict[str, date] = {}
     for row in rows(shared, "ex"):
         day = date.fromisoformat(row["EXSTDTC"][:10])
-        found[row["USUBJID"]] = min(day, found.get(row["USUBJID"], day))
-    return found
-
-
-@pytest.fixture(scope="module")
-def last_days(shared: Path) -> Mapping[str, date]:
-    """Of each subject, the day of the disposition that ended their observation, by the file of dispositions."""
+        first[row["USUBJID"]] = min(day, first.get(row["USUBJID"], day))
     ended: dict[str, date] = {}
     for row in rows(shared, "ds"):
         if row["DSDECOD"] in {"COMPLETED", "DEATH", "LOST TO FOLLOW-UP"} and row["DSSTDTC"]:
             day = date.fromisoformat(row["DSSTDTC"][:10])
             ended[row["USUBJID"]] = min(day, ended.get(row["USUBJID"], day))
-    return ended
+    return {subject: (day, ended.get(subject, date.max)) for subject, day in first.items()}
 
 
 def rows(shared: Path, file: str) -> list[dict[str, str]]:
@@ -71,20 +65,18 @@ def results(shared: Path) -> Mapping[str, Values]:
     return found
 
 
-@pytest.mark.parametrize(("outcome", "test", "limit"), [("S8", "PLAT", Decimal(140)), ("S10", "HGB", Decimal(12))])
+@pytest.mark.parametrize("asked", [("S8", "PLAT", Decimal(140)), ("S10", "HGB", Decimal(12))])
 def test_severe_counts_of_everybody(
     outcomes: Outcomes,
     results: Mapping[str, Values],
-    first_days: Mapping[str, date],
-    last_days: Mapping[str, date],
-    outcome: str,
-    test: str,
-    limit: Decimal,
+    people: Mapping[str, tuple[date, date]],
+    asked: tuple[str, str, Decimal],
 ) -> None:
     """Each of the 254, by a computation of its own from the files: prevalent, severe since, never, or not observed."""
+    outcome, test, limit = asked
     found: dict[str, tuple[Status, object, date | None]] = {}
-    for subject, start in first_days.items():
-        end = min(start + timedelta(days=42), last_days.get(subject, date.max))
+    for subject, (start, left) in people.items():
+        end = min(start + timedelta(days=42), left)
         of_subject = results[test].get(subject, ())
         lowest: dict[date, Decimal] = {}
         for day, value in of_subject:
@@ -93,7 +85,7 @@ def test_severe_counts_of_everybody(
         within = [day for day in sorted(lowest) if start <= day <= end]
         severe = [day for day in within if lowest[day] < limit]
         points = [start, *within, end]
-        gaps = [(other - one).days for one, other in zip(points, points[1:], strict=False)]
+        gaps = [(other - one).days for one, other in pairwise(points)]
         if before and lowest[before[-1]] < limit:
             found[subject] = (Status.PREVALENT, None, None)
         elif severe:
@@ -136,6 +128,3 @@ def test_by_the_default_definitions_nobody_was_followed_closely_enough(imported_
         statuses = [value.status for value in found.endpoints.values[found.summary(outcome).outcome]]
         assert statuses.count(Status.NOT_OBSERVED) == 254
         assert statuses.count(Status.OUTSIDE) == 52
-    assert (
-        attrs.evolve(found.endpoints.protocol.endpoints, anchor=Anchor.INFUSION) == found.endpoints.protocol.endpoints
-    )
