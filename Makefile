@@ -47,6 +47,7 @@ bench: install  ## speeds, as ratios against named peers in one run
 
 docs: install  ## the pages that are written from the code
 	@$(BIN)/python tests/support/event_catalogue.py
+	@$(BIN)/python tests/support/outcome_pages.py
 
 format: setup  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .

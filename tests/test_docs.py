@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from event_catalogue import PAGE
 from event_catalogue import page as event_page
+from outcome_pages import BY_HAND, path_of
+from outcome_pages import page as outcome_page
+
+from trialdomain import OutcomeId
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -48,6 +52,13 @@ def test_sessions_print_what_is_shown(page: Path, tmp_path: Path, monkeypatch: p
     runner.run(test, out=told.append)
     assert runner.summarize(verbose=False).failed == 0, "".join(told)
     assert runner.tries > 0
+
+
+@pytest.mark.parametrize("outcome", OutcomeId)
+def test_the_page_of_an_outcome_is_what_the_code_says_and_has_an_example(outcome: OutcomeId) -> None:
+    text = path_of(outcome).read_text()
+    assert text == outcome_page(outcome), "run 'make docs'"
+    assert "```pycon" in text.partition(BY_HAND)[2]
 
 
 def test_the_event_catalogue_is_what_the_code_says() -> None:

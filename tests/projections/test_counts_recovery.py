@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from patient import T0, Patient, at
 
 from trialdomain import BloodProduct, EndpointRules, Flag, MedicationClass, Recovery, Status, endpoint_rules, lab
 from trialdomain.protocol.endpoint_rules import RecoveryAnchor
+from trialdomain.testing.patient import T0, Patient, at
 
 CIBMTR = ["10", "35", "30", "25", "10", "15", "19", "23", "25", "40", "50"]
 """Daily platelets from 2008-01-01 (CIBMTR forms manual); day 0 stands for that day."""

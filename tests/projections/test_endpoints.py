@@ -12,7 +12,6 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from patient import OPEN, T0, Patient, at
 
 from trialdomain import BloodProduct, BodySite, Draft, History, OutcomeId, Status, Value, endpoint_rules
 from trialdomain.events.participant import LabRecorded, ParticipantFact, VitalSignRecorded
@@ -20,6 +19,7 @@ from trialdomain.events.trial import TrialRegistered
 from trialdomain.protocol.outcomes import OUTCOMES, SECONDARY
 from trialdomain.reports.outcomes import outcomes_json
 from trialdomain.reports.summaries import DurationSummary, IncidenceSummary, TimeSummary
+from trialdomain.testing.patient import OPEN, T0, Patient, at
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import participant_stream, trial_stream
 

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from patient import T0, Patient, at
 
 from trialdomain import BloodProduct, BodySite, EndpointRules, Flag, Intent, Status, endpoint_rules
 from trialdomain.events.participant import AdverseEventFollowedUp, Transfused
+from trialdomain.testing.patient import T0, Patient, at
 
 LOW = dict.fromkeys(range(43), "0.2")
 """Neutrophils, every day."""

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from patient import T0, Patient
 
 from trialdomain import Flag, Status, Value, WithdrawalScope, endpoint_rules
 from trialdomain.events.participant import Died, Screened, ScreenFailed
+from trialdomain.testing.patient import T0, Patient
 
 
 def observed(value: Value) -> tuple[int, int, str | None]:

@@ -3,5 +3,6 @@
 from trialdomain.protocol.made_up import eligible
 from trialdomain.testing.given import Given, Taken, given
 from trialdomain.testing.outcomes import history_of, outcomes_of
+from trialdomain.testing.patient import Patient
 
-__all__ = ["Given", "Taken", "eligible", "given", "history_of", "outcomes_of"]
+__all__ = ["Given", "Patient", "Taken", "eligible", "given", "history_of", "outcomes_of"]

@@ -6,50 +6,49 @@ from typing import Any, Self
 
 import attrs
 
-from trialdomain import (
-    BloodProduct,
-    BodySite,
-    Comparator,
-    Draft,
-    EndpointRules,
-    History,
-    Intent,
-    MedicationClass,
-    OutcomeId,
-    TrialProtocol,
-    Value,
-    VitalSign,
-    WithdrawalScope,
-    lab,
-    nct06245746,
-    vital_sign,
-)
 from trialdomain.application.coercion import make
+from trialdomain.application.observed import lab, vital_sign
 from trialdomain.events.participant import (
     AdverseEventReported,
     AntiInfectiveGiven,
+    BloodProduct,
+    BodySite,
     ChemotherapyGiven,
     ChemotherapyStarted,
+    Comparator,
     CompletedFollowUp,
     ConcomitantMedicationGiven,
     Consented,
     Died,
     Enrolled,
     Infused,
+    Intent,
     LostToFollowUp,
+    MedicationClass,
     NewTherapyStarted,
     ParticipantFact,
     Relapsed,
     Signer,
     Transfused,
+    VitalSign,
+    WithdrawalScope,
     Withdrew,
 )
+from trialdomain.events.recorded import Draft
 from trialdomain.events.trial import TrialRegistered
+from trialdomain.history import History
+from trialdomain.projections.endpoints.value import Value
+from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.protocol.presets.nct06245746 import nct06245746
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.ids import participant_stream, trial_stream
 
 T0 = date(2026, 3, 2)
+"""Day 0: the start of chemotherapy."""
 OPEN = attrs.evolve(nct06245746(), criteria=())
-UNITS = {"ANC": "10*9/L", "WBC": "10*9/L", "PLT": "10*9/L", "HGB": "g/L"}
+"""The preset without its criteria, for outcomes ask for none."""
+_UNITS = {"ANC": "10*9/L", "WBC": "10*9/L", "PLT": "10*9/L", "HGB": "g/L"}
 
 
 def at(number: int, clock: str = "") -> str:
@@ -59,7 +58,16 @@ def at(number: int, clock: str = "") -> str:
 
 
 class Patient:
-    """What is recorded of one participant, and what follows from it."""
+    """What is recorded of one participant, and what follows from it: a history for tests of outcomes.
+
+    Args:
+        rules: the definitions of the outcomes; by default those of NCT06245746.
+        chemotherapy: the day on which it starts; None for nobody's.
+        infusion: the day of the infusion, at level 1; None where there is none.
+
+    >>> Patient().counts("PLT", {0: "100", 9: "30"}).value("S8").value
+    True
+    """
 
     def __init__(
         self, rules: EndpointRules | None = None, *, chemotherapy: int | None = 0, infusion: int | None = 1
@@ -74,10 +82,12 @@ class Patient:
             self.add(Infused, level=1, started_at=at(infusion, "10:00"))
 
     def add(self, fact: Any, /, **fields: Any) -> Self:  # noqa: ANN401 - a fact and its fields, which make() checks
+        """Record any fact, its fields as the desk takes them."""
         self.facts.append(make(fact, **fields))
         return self
 
     def chemotherapy(self, day: int, cycle: int = 1) -> Self:
+        """Record the start of a cycle of chemotherapy."""
         return self.add(ChemotherapyStarted, on=at(day), regimen="cytarabine", cycle=cycle)
 
     def counts(self, analyte: str, values: Mapping[int, str] | Sequence[str], unit: str | None = None) -> Self:
@@ -85,22 +95,17 @@ class Patient:
         numbered = values if isinstance(values, Mapping) else dict(enumerate(values))
         for day, text in numbered.items():
             comparator, _, value = text.rpartition(" ")
-            self.facts.append(
-                lab(
-                    analyte,
-                    value,
-                    unit or UNITS[analyte],
-                    collected_at=at(day),
-                    comparator=Comparator(comparator) if comparator else None,
-                )
-            )
+            bound = Comparator(comparator) if comparator else None
+            self.facts.append(lab(analyte, value, unit or _UNITS[analyte], collected_at=at(day), comparator=bound))
         return self
 
     def count_at(self, analyte: str, value: str, day: int, clock: str) -> Self:
-        self.facts.append(lab(analyte, value, UNITS[analyte], collected_at=at(day, clock)))
+        """Record one value of a time of day."""
+        self.facts.append(lab(analyte, value, _UNITS[analyte], collected_at=at(day, clock)))
         return self
 
     def transfused(self, *days: int, product: BloodProduct = BloodProduct.PLATELETS, units: str = "1") -> Self:
+        """Record a transfusion on each of some days."""
         for day in days:
             self.add(Transfused, on=at(day), product=product, units=units)
         return self
@@ -108,10 +113,12 @@ class Patient:
     def temperature(
         self, day: int, value: str, clock: str = "", *, unit: str = "Cel", site: BodySite | None = None
     ) -> Self:
+        """Record a temperature, with a time of day or without."""
         self.facts.append(vital_sign(VitalSign.TEMPERATURE, value, unit, measured_at=at(day, clock), site=site))
         return self
 
     def event(self, term: str, first: int | str, last: int | str | None = None, *, grade: int = 3) -> Self:
+        """Record an adverse event, with an end or ongoing; days may be partial dates."""
         onset, ended = (at(one) if isinstance(one, int) else one for one in (first, last))
         number = sum(isinstance(fact, AdverseEventReported) for fact in self.facts) + 1
         return self.add(AdverseEventReported, event=f"AE{number}", term=term, grade=grade, onset=onset, ended=ended)
@@ -125,6 +132,7 @@ class Patient:
         route: str = "intravenous",
         intent: Intent = Intent.TREATMENT,
     ) -> Self:
+        """Record a course of an anti-infective agent; without a last day it is ongoing."""
         ended = None if last is None else at(last)
         return self.add(
             AntiInfectiveGiven,
@@ -137,6 +145,7 @@ class Patient:
         )
 
     def medication(self, kind: MedicationClass, first: int, last: int | None = None) -> Self:
+        """Record another medication; without a last day it is ongoing."""
         ended = None if last is None else at(last)
         return self.add(
             ConcomitantMedicationGiven,
@@ -148,24 +157,31 @@ class Patient:
         )
 
     def died(self, day: int) -> Self:
+        """Record a death."""
         return self.add(Died, on=at(day))
 
     def relapsed(self, day: int) -> Self:
+        """Record a relapse."""
         return self.add(Relapsed, on=at(day))
 
     def new_therapy(self, day: int) -> Self:
+        """Record a new anti-leukemic therapy."""
         return self.add(NewTherapyStarted, on=at(day), kind="azacitidine")
 
     def lost(self, day: int, last_contact: int) -> Self:
+        """Record that nobody can reach them any more."""
         return self.add(LostToFollowUp, on=at(day), last_contact=at(last_contact))
 
     def withdrew(self, day: int, scope: WithdrawalScope = WithdrawalScope.FOLLOW_UP) -> Self:
+        """Record a withdrawal."""
         return self.add(Withdrew, on=at(day), scope=scope)
 
     def completed(self, day: int) -> Self:
+        """Record the end of follow-up."""
         return self.add(CompletedFollowUp, on=at(day))
 
     def given(self, first: int, last: int | None = None, cycle: int = 1) -> Self:
+        """Record that a cycle of chemotherapy was given."""
         ended = None if last is None else at(last)
         return self.add(
             ChemotherapyGiven,
@@ -177,6 +193,7 @@ class Patient:
         )
 
     def history(self, facts: Sequence[ParticipantFact] | None = None) -> History:
+        """Give the history of this participant alone, or of other facts."""
         stream = participant_stream(self.protocol.trial, "S001")
         of = self.facts if facts is None else facts
         return History.of(
