@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from trialdomain import BloodProduct, EndpointRules, Flag, MedicationClass, Recovery, Status, endpoint_rules, lab
+from trialdomain.events.participant import Transfused
 from trialdomain.protocol.endpoint_rules import RecoveryAnchor
 from trialdomain.testing.patient import T0, Patient, at
 
@@ -137,6 +138,32 @@ class TestTheEdgeOfTheWindow:
             (Flag.UNCONFIRMED,),
         )
 
+    def test_of_a_run_that_a_gap_broke_the_last_part_is_open(self) -> None:
+        """Low on day 2, high on 10, 19, 30 and 38, each too far from the one before: the open run is that of day 38."""
+        found = Patient().counts("PLT", {2: "20", 10: "60", 19: "60", 30: "60", 38: "60"}).value("S9")
+        assert (found.days, found.flags) == (30, (Flag.UNCONFIRMED,))
+
+    def test_a_run_that_began_anew_after_the_window_is_not_open_in_it(self) -> None:
+        found = Patient().counts("PLT", {30: "20", 36: "60", 44: "60", 45: "20"}).value("S9")
+        assert (found.days, found.flags) == (42, ())
+
+    def test_an_open_run_on_day_0_after_a_severe_baseline(self) -> None:
+        found = Patient().counts("ANC", {-4: "0.14", 0: "0.8"}).value("S7", on=3)
+        assert (found.days, found.flags) == (0, (Flag.PREVALENT, Flag.UNCONFIRMED))
+
+    @pytest.mark.parametrize(("bound", "recovered"), [("<= 50", 16), ("< 60", 16), (">= 50", 14), (">= 60", 14)])
+    def test_a_bound_is_judged_by_what_recovery_asks(self, bound: str, recovered: int) -> None:
+        """Recovery asks for 60: "<= 50" is not high enough, ">= 50" leaves it open and is passed over."""
+        rule = Recovery(threshold=Decimal(50), recovered_from=Decimal(60), transfusion_free_days=7)
+        patient = Patient(attrs.evolve(EndpointRules(), platelets=rule))
+        patient.counts("PLT", {2: "20", 14: "80", 15: bound, 16: "80", 17: "80", 18: "80"})
+        assert patient.value("S9").value == recovered
+
+    def test_a_transfusion_of_which_the_day_was_completed_is_flagged(self) -> None:
+        patient = Patient().counts("PLT", {2: "20", 7: "60", 8: "60", 9: "60"})
+        patient.add(Transfused, on="2026-03", product=BloodProduct.PLATELETS, units="1")
+        assert (patient.value("S9").value, patient.value("S9").flags) == (7, (Flag.IMPUTED_DATE,))
+
 
 class TestWhoIsAtRisk:
     def test_never_below_without_a_gap(self) -> None:
@@ -184,6 +211,10 @@ class TestPrevalence:
         rules = endpoint_rules(prevalent="include")
         found = Patient(rules).counts("PLT", {-2: "30", **days_below(0, 9, "30")}).value("S8")
         assert (found.value, found.flags) == (True, (Flag.PREVALENT,))
+
+    def test_severe_before_the_start_and_never_measured_since(self) -> None:
+        assert Patient().counts("PLT", {-1: "20"}).value("S9").status is Status.NOT_OBSERVED
+        assert Patient().counts("PLT", {-1: "20"}).died(4).value("S9").status is Status.DIED
 
     def test_severe_before_the_start_alone_recovers_from_then(self) -> None:
         assert Patient().counts("PLT", self.BEFORE).value("S9").value == 0

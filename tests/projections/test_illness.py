@@ -89,6 +89,14 @@ class TestTheCountThatGoesWithIt:
     def test_leukocytes_stand_in_for_it(self) -> None:
         assert Patient().counts("WBC", {10: "0.8"}).temperature(10, "39").value("S1").value is True
 
+    def test_leukocytes_that_are_not_low_say_nothing_of_neutrophils(self) -> None:
+        patient = Patient().count_at("ANC", "0.57", 4, "23:45").count_at("WBC", "2.81", 5, "13:45")
+        assert patient.temperature(5, "39", "14:45").value("S1").value is True
+
+    def test_nor_do_leukocytes_of_a_day_with_neutrophils(self) -> None:
+        patient = Patient().count_at("WBC", "0.9", 14, "06:00").count_at("ANC", "1.10", 14, "20:00")
+        assert patient.temperature(14, "39", "08:00").value("S1").value is False
+
 
 class TestFebrileNeutropeniaAsReported:
     def test_a_reported_event_counts_too(self) -> None:
@@ -145,6 +153,13 @@ class TestHowLongFebrileNeutropeniaLasts:
             patient.temperature(day, "39", "01:00")
         assert patient.value("S2").value == 2
 
+    def test_also_where_it_was_only_warm_until_then(self) -> None:
+        """39 on day 12, 38.1 on days 13 and 14, neutrophils back on day 15: no 48 hours without fever came first."""
+        patient = Patient().counts("ANC", {12: "0.3", 13: "0.3", 14: "0.3", 15: "1.9"})
+        for day, value in ((12, "39"), (13, "38.1"), (14, "38.1")):
+            patient.temperature(day, value, "08:00")
+        assert (patient.value("S2", on=14).value, patient.value("S2").value) == (3, 3)
+
     def test_it_goes_on_where_the_observation_ends_before_two_days_without_fever(self) -> None:
         patient = low().temperature(10, "39", "08:00")
         assert (patient.value("S2", on=11).value, patient.value("S2", on=11).flags) == (2, (Flag.ONGOING,))
@@ -159,6 +174,14 @@ class TestHowLongFebrileNeutropeniaLasts:
         patient.temperature(-1, "39", "08:00").temperature(0, "39", "08:00")
         assert patient.value("S1").status is Status.PREVALENT
         assert patient.value("S2").status is Status.PREVALENT
+
+    def test_a_fever_over_several_readings_rests_on_all_of_them(self) -> None:
+        """18:00, 23:00 and 08:00 are at most 12 hours apart; the first and the last are not."""
+        patient = Patient().count_at("ANC", "0.3", 11, "07:00")
+        patient.temperature(10, "38.0", "18:00").temperature(10, "38.0", "23:00").temperature(11, "38.0", "08:00")
+        found = patient.value("S1")
+        assert (found.value, found.flags) == (True, ())
+        assert len(found.evidence) == 2 + 3 + 1  # start and infusion, three temperatures, one count
 
 
 class TestInfectionsAndBleeding:
@@ -183,6 +206,11 @@ class TestInfectionsAndBleeding:
         assert (patient.value("S4").status, patient.value("S3").status) == (Status.PREVALENT, Status.PREVALENT)
         patient.event("Sepsis", 10, 12, grade=4)
         assert (patient.value("S4").value, patient.value("S3").value) == (True, 3)
+
+    def test_a_protocol_may_include_it(self) -> None:
+        patient = Patient(endpoint_rules(prevalent="include")).event("Lung infection", -5, 3)
+        assert (patient.value("S4").value, patient.value("S3").value) == (True, 4)
+        assert patient.value("S4").flags == (Flag.PREVALENT,)
 
     def test_over_before_the_start_it_is_nothing(self) -> None:
         patient = Patient().event("Lung infection", -5, -1)
@@ -264,5 +292,7 @@ class TestAntiInfectives:
     def test_without_a_code_nobody_can_tell(self) -> None:
         found = Patient().anti_infective(5, 9, None).value("S12")
         assert (found.status, found.flags) == (Status.NOT_OBSERVED, (Flag.NOT_CLASSIFIED,))
+        treated = Patient(endpoint_rules(intent="treatment"))
+        assert treated.anti_infective(5, 9, None, intent=Intent.PROPHYLAXIS).value("S12").value is False
         both = Patient().anti_infective(5, 9, None).anti_infective(6, 9).value("S12")
         assert (both.value, both.flags) == (True, (Flag.NOT_CLASSIFIED,))

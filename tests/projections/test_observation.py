@@ -5,7 +5,13 @@ from datetime import timedelta
 import pytest
 
 from trialdomain import Flag, Status, Value, WithdrawalScope, endpoint_rules
-from trialdomain.events.participant import Died, Screened, ScreenFailed
+from trialdomain.events.participant import (
+    Died,
+    NewTherapyStarted,
+    Relapsed,
+    Screened,
+    ScreenFailed,
+)
 from trialdomain.testing.patient import T0, Patient
 
 
@@ -99,6 +105,26 @@ class TestTheEnd:
         patient = Patient().add(Died, on="2026-03")
         assert observed(patient.value("S4", on=100))[1:] == (29, "death")
         assert observed(patient.value("S4", on=10))[1:] == (10, "death")
+        assert patient.value("S4").flags == (Flag.IMPUTED_DATE,)
+
+    @pytest.mark.parametrize("kind", [Relapsed, NewTherapyStarted])
+    def test_a_partial_relapse_or_therapy_that_covers_the_start_begins_with_it(self, kind: type) -> None:
+        patient = Patient().add(kind, on="2026-03", **({"kind": "azacitidine"} if kind is NewTherapyStarted else {}))
+        found = patient.counts("PLT", {5: "20"}).value("S8")
+        assert (found.status, found.flags) == (Status.NOT_OBSERVED, (Flag.IMPUTED_DATE,))
+
+    def test_one_before_the_start_ends_nothing(self) -> None:
+        assert observed(Patient().relapsed(-5).value("S4"))[1:] == (42, "window")
+
+    def test_of_two_deaths_the_earlier_counts_whichever_was_recorded_first(self) -> None:
+        one, other = Patient().died(9).died(5), Patient().died(5).died(9)
+        assert observed(one.value("S4")) == observed(other.value("S4")) == (0, 5, "death")
+
+    def test_counted_from_the_infusion_the_first_chemotherapy_after_it_is_no_next_cycle(self) -> None:
+        patient = Patient(endpoint_rules(anchor="infusion"), chemotherapy=None, infusion=0)
+        patient.chemotherapy(3).chemotherapy(3).chemotherapy(31, cycle=2)
+        found = patient.value("S4")
+        assert (observed(found)[1:], found.evidence) == ((30, "next-cycle"), (4, 5, 7))
 
 
 class TestTheAnalysisSet:

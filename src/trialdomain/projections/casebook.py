@@ -114,8 +114,8 @@ class Case:
 
     @property
     def death(self) -> Recorded[Died] | None:
-        """The death, if it is known."""
-        return next(iter(self.of(Died)), None)
+        """The death, if it is known; of two that other systems gave, the earlier."""
+        return min(self.of(Died), key=lambda entry: (entry.fact.on.last, self.since(entry)), default=None)
 
     @property
     def left(self) -> LastSeen | None:

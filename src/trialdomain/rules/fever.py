@@ -133,7 +133,7 @@ def _febrile(
         span = _moment(run[-1]) - _moment(run[0])
         least = timedelta(minutes=rule.sustained_over_minutes)
         if len(run) > 1 and (span > least or (rule.inclusive and span == least)):
-            sustained |= {one.entry.position: (run[0].entry.position, run[-1].entry.position) for one in run}
+            sustained |= {one.entry.position: tuple(each.entry.position for each in run) for one in run}
     for reading in readings:
         position = reading.entry.position
         if reading.hot:
@@ -236,6 +236,16 @@ def _cooled(one: Temperature, other: Temperature, warm: Sequence[Temperature], r
     return any(_surely_between(a, b) >= _hours(rule.afebrile_hours) for a, b in pairwise(between))
 
 
+def _until_cooled(warm: Sequence[Temperature], rule: FebrileNeutropenia) -> list[Temperature]:
+    """Give the warm readings from the last febrile one on, until every temperature was lower for long enough."""
+    found = [warm[0]]
+    for one, other in pairwise(warm):
+        if _surely_between(one, other) >= _hours(rule.afebrile_hours):
+            break
+        found.append(other)
+    return found
+
+
 def _illness(
     episode: Sequence[_Febrile],
     warm: Sequence[Temperature],
@@ -245,20 +255,29 @@ def _illness(
 ) -> Illness:
     first, last = episode[0].reading, episode[-1].reading
     up = next(((day, position) for day, position in risen if first.on < day <= frame.end), None)
-    later = warm[warm.index(last) :]
-    over = any(_surely_between(a, b) >= _hours(rule.afebrile_hours) for a, b in pairwise(later))
-    over = over or frame.end - later[-1].on >= _hours(rule.afebrile_hours)
+    warm_since = _until_cooled(warm[warm.index(last) :], rule)
+    cool_on = warm_since[-1].on + _hours(rule.afebrile_hours)
+    over = cool_on <= frame.end if up is None else cool_on <= up[0]
     ongoing = up is None and not over
+    risen_first = up is not None and not over
     end = frame.end if ongoing else last.on
-    cut = up is not None and up[0] - _DAY < end
-    ended = up is not None and (cut or not over)
     began = episode[0].positions
+    held = [one.entry.position for one in (*warm[warm.index(first) : warm.index(last)], *warm_since)]
     return Illness(
         first=first.on,
-        last=up[0] - _DAY if cut and up else end,
+        last=up[0] - _DAY if risen_first and up else end,
         prevalent=first.on < frame.start,
         ongoing=ongoing,
         imputed=False,
         onset_evidence=began,
-        evidence=tuple(sorted({*began, *episode[-1].positions, *([up[1]] if ended and up else [])})),
+        evidence=tuple(
+            sorted(
+                {
+                    *began,
+                    *held,
+                    *(at for one in episode for at in one.positions),
+                    *([up[1]] if up and risen_first else []),
+                }
+            )
+        ),
     )

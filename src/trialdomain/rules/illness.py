@@ -56,7 +56,11 @@ def reported(
             prevalent=first < frame.start,
             ongoing=goes_on,
             imputed=event.onset.day is None or (ended is not None and ended.day is None),
-            onset_evidence=(began := tuple(sorted({event.report.position, high[0].position}))),
+            onset_evidence=(
+                began := tuple(
+                    sorted({event.report.position, high[0].position, *(() if event.onset.day else event.ended_by)})
+                )
+            ),
             evidence=tuple(sorted({*began, *event.ended_by})),
         )
 

@@ -59,6 +59,22 @@ class Ending:
     on: date
     by: EndedBy
     position: int | None = None
+    imputed: bool = False
+    """Whether the day of a partial date was completed for this."""
+
+
+@attrs.frozen
+class Beginning:
+    """Something new, before which an observation ends."""
+
+    when: ClinicalTime
+    by: EndedBy
+    position: int
+
+    def before(self, start: date) -> Ending:
+        """End an observation on the day before; a partial date is the earliest day that it allows since the start."""
+        first = start if self.when.first < start <= self.when.last else self.when.first
+        return Ending(first - timedelta(days=1), self.by, self.position, self.when.day is None)
 
 
 @attrs.frozen(kw_only=True)
@@ -131,6 +147,7 @@ def observe(
     infusion: Recorded[Infused] | None,
     starts: Sequence[_Start],
     endings: Iterable[Ending],
+    beginnings: Iterable[Beginning] = (),
     left: bool,
     rules: EndpointRules,
     on: date,
@@ -140,7 +157,8 @@ def observe(
     Args:
         infusion: the first one.
         starts: of chemotherapy, in the order of their days.
-        endings: what ends observation beside the next cycle, the window and the cut-off; see :func:`endings_of`.
+        endings: what ends observation with its day; see :func:`endings_of`.
+        beginnings: what ends it on the day before, beside the next cycle; see :func:`beginnings_of`.
         left: whether they failed the screening, left or died.
         rules: the protocol's.
         on: the data cut-off.
@@ -156,11 +174,12 @@ def observe(
     if anchor is None and not by_infusion:
         return Outside.NO_CHEMOTHERAPY
     start = infused if by_infusion or anchor is None else anchor.on.first
-    opened = {infusion.position} if by_infusion or anchor is None else {anchor.position, infusion.position}
+    opened = {infusion.position, *(() if anchor is None else (anchor.position,))}
     window_last = start + timedelta(days=rules.window_days)
-    following = [one for one in starts if one.on.first > start and one is not anchor]
-    stops = [Ending(min(one.on, on), one.by, one.position) for one in endings if not _too_early(one, start)]
-    stops += [_before(one.on, EndedBy.NEXT_CYCLE, one.position) for one in following]
+    cycle = start if anchor is None else max(start, anchor.on.first)
+    following = [Beginning(one.on, EndedBy.NEXT_CYCLE, one.position) for one in starts if one.on.first > cycle]
+    stops = [attrs.evolve(one, on=min(one.on, on)) for one in endings]
+    stops += [one.before(start) for one in (*beginnings, *following) if one.when.last >= start]
     stops.append(Ending(on, EndedBy.CUT_OFF))
     first = _earliest([*stops, Ending(window_last, EndedBy.WINDOW)])
     extra = rules.max_gap_days if rules.confirm_after_window else 0
@@ -173,7 +192,7 @@ def observe(
         confirmed_until=min(_earliest(stops).on, window_last + timedelta(days=extra)),
         opened_by=tuple(sorted(opened)),
         infusion_first=not by_infusion and not before,
-        imputed=not by_infusion and anchor is not None and anchor.on.day is None,
+        imputed=first.imputed or (not by_infusion and anchor is not None and anchor.on.day is None),
     )
 
 
@@ -181,31 +200,22 @@ def endings_of(
     *,
     death: Recorded[Died] | None,
     left: Sequence[tuple[EndedBy, LastSeen]],
-    relapses: Sequence[Recorded[Relapsed]],
-    therapies: Sequence[Recorded[NewTherapyStarted]],
 ) -> Iterator[Ending]:
-    """Yield what ends an observation.
-
-    The day of a death or of the last contact still belongs to it; that of a relapse or of a new therapy does not. A
-    partial end counts as the latest day that it allows, a partial start as the earliest.
-    """
+    """Yield what ends an observation with its day; a partial date counts as the latest day that it allows."""
     if death is not None:
-        yield Ending(death.fact.on.last, EndedBy.DEATH, death.position)
+        yield Ending(death.fact.on.last, EndedBy.DEATH, death.position, death.fact.on.day is None)
     for by, seen in left:
-        yield Ending(seen.on.last, by, seen.position)
+        yield Ending(seen.on.last, by, seen.position, seen.on.day is None)
+
+
+def beginnings_of(
+    *, relapses: Sequence[Recorded[Relapsed]], therapies: Sequence[Recorded[NewTherapyStarted]]
+) -> Iterator[Beginning]:
+    """Yield what an observation ends before: on its day, what is seen may be of it; one before the start is ignored."""
     for relapse in relapses:
-        yield _before(relapse.fact.on, EndedBy.RELAPSE, relapse.position)
+        yield Beginning(relapse.fact.on, EndedBy.RELAPSE, relapse.position)
     for therapy in therapies:
-        yield _before(therapy.fact.on, EndedBy.NEW_THERAPY, therapy.position)
-
-
-def _too_early(ending: Ending, start: date) -> bool:
-    """Say whether a relapse or a new therapy lies before the observation: it is not what this one ends with."""
-    return ending.by in {EndedBy.RELAPSE, EndedBy.NEW_THERAPY} and ending.on + timedelta(days=1) < start
-
-
-def _before(when: ClinicalTime, by: EndedBy, position: int) -> Ending:
-    return Ending(when.first - timedelta(days=1), by, position)
+        yield Beginning(therapy.fact.on, EndedBy.NEW_THERAPY, therapy.position)
 
 
 def _earliest(endings: Sequence[Ending]) -> Ending:

@@ -30,6 +30,8 @@ class Given:
 
     on: date
     position: int
+    imputed: bool = False
+    """Whether the day of a partial date was completed for this."""
 
 
 @attrs.frozen
@@ -52,6 +54,8 @@ class Episode:
     """The values that show the recovery; empty while it goes on."""
     held_back: tuple[int, ...] = ()
     """The positions of the transfusions without which values before the run would have counted."""
+    unconfirmed: bool = False
+    """Whether a run towards recovery was under way when the observation ended."""
 
     @property
     def days(self) -> int:
@@ -117,26 +121,31 @@ class _Read:
         """Find the first run towards recovery that is complete, after a day; or say how far it had come."""
         run: list[Step] = []
         held: set[int] = set()
-        before = max(anchor.on, self.frame.start)
+        last = before = anchor.on  # the last day that shows anything, and the last one before the run
         for day in self.days:
             if day.on <= anchor.on:
                 continue
             entry = day.reaches(self.rule.target)
+            if entry is None and day.below(self.rule.target) is None:
+                continue
             near = self.held_back_on(day.on) if entry is not None else []
             if entry is None or near:
                 held.update(near)
-                run, before = [], day.on
+                run, last = [], day.on
                 continue
             if run and (self._too_far(run[-1].on, day.on) or self._given_within(run[0].on, day.on)):
                 run = []
+            before = before if run else last
             run.append(Step(day.on, entry))
+            last = day.on
             if run[0].on > self.frame.end:
                 break
             if len(run) == self.rule.consecutive:
-                return self._episode(anchor, run[0].on - timedelta(days=1), run, held)
-        trailing = [d for d in self.days if d.on > before and d.on > anchor.on]
-        open_run = bool(trailing) and trailing[0].on <= self.frame.end
-        return self._episode(anchor, min(before, self.frame.end) if open_run else self.frame.end, (), held)
+                ended = run[0].on - timedelta(days=1)
+                return Episode(first=anchor, last=ended, run=tuple(run), held_back=tuple(sorted(held)))
+        under_way = bool(run) and run[0].on <= self.frame.end
+        known = max(before, self.frame.start) if under_way else self.frame.end
+        return Episode(first=anchor, last=known, run=(), held_back=tuple(sorted(held)), unconfirmed=under_way)
 
     def _too_far(self, one: date, other: date) -> bool:
         return (other - one).days > self.max_gap
@@ -144,9 +153,6 @@ class _Read:
     def _given_within(self, first: date, last: date) -> bool:
         free = self.rule.transfusion_free_days
         return bool(free) and any(first <= one.on <= last for one in self.given)
-
-    def _episode(self, first: Step, last: date, run: Sequence[Step], held: set[int]) -> Episode:
-        return Episode(first=first, last=last, run=tuple(run), held_back=tuple(sorted(held)))
 
 
 def course_of(
@@ -165,7 +171,8 @@ def course_of(
     read = _Read([day for day in decided if day.on >= frame.start], given, rule, rules.max_gap_days, frame)
     below = list(read.below())
     baseline = _baseline(decided, rule, frame, rules)
-    seen, gap, around = _seen([day for day in read.days if day.on <= frame.end], frame, rules)
+    measured = [day for day in read.days if day.on <= frame.end and _measured(day, rule)]
+    seen, gap, around = _seen(measured, frame, rules)
     anchor = _anchor(below, read, baseline)
     found = None if anchor is None else read.recovery(anchor)
     recovered = found if found is not None and found.run else None
@@ -178,7 +185,7 @@ def course_of(
         anchor=anchor,
         recovered=recovered,
         censored_on=frame.end if found is None else found.last,
-        unconfirmed=found is not None and not found.run and found.last < frame.end,
+        unconfirmed=found is not None and found.unconfirmed,
         fell_again=None if recovered is None else next((one for one in below if one.on > recovered.run[0].on), None),
         episodes=tuple(_episodes(below, read)),
     )
@@ -186,17 +193,19 @@ def course_of(
 
 def _decides(day: Day, rule: Recovery) -> bool:
     """Say whether a day shows anything: a bound may leave it open, and so do leukocytes that are not below."""
-    return day.below(rule.threshold) is not None or (day.derived is None and _known_above(day, rule))
+    limits = {rule.threshold, rule.target}
+    return any(day.below(limit) is not None or day.reaches(limit) is not None for limit in limits)
 
 
-def _known_above(day: Day, rule: Recovery) -> bool:
-    return day.reaches(rule.threshold) is not None
+def _measured(day: Day, rule: Recovery) -> bool:
+    """Say whether a day shows on which side of the threshold the count was."""
+    return day.below(rule.threshold) is not None or day.reaches(rule.threshold) is not None
 
 
 def _baseline(days: Sequence[Day], rule: Recovery, frame: Observation, rules: EndpointRules) -> Step | None:
     """Find the last value before the start, within the days of a baseline, if it was severe."""
     earliest = frame.start - timedelta(days=rules.baseline_days)
-    before = [day for day in days if earliest <= day.on < frame.start]
+    before = [day for day in days if earliest <= day.on < frame.start and _measured(day, rule)]
     entry = before[-1].below(rule.threshold) if before else None
     return None if entry is None else Step(before[-1].on, entry, before[-1].derived is not None)
 
@@ -217,7 +226,7 @@ def _seen(
 def _anchor(below: Sequence[Step], read: _Read, baseline: Step | None) -> Step | None:
     """Choose the severe value after which recovery is looked for; of somebody severe before the start, that one."""
     if not below:
-        return baseline if read.days else None
+        return baseline
     match read.rule.anchor:
         case RecoveryAnchor.FIRST_BELOW:
             return below[0]

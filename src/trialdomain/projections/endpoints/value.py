@@ -57,7 +57,7 @@ class Flag(Enum):
     NOT_CLASSIFIED = "not-classified"
     """An anti-infective without an ATC code was not counted."""
     NOT_DERIVED = "not-derived"
-    """There were no temperatures, or no neutrophil counts, to derive it from: reported events alone speak."""
+    """Temperatures, or low neutrophil counts, were not recorded closely enough: reported events alone speak."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,88 @@
+"""One participant under observation, and how a value about them is put together."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from trialdomain.events.participant import ConcomitantMedicationGiven, MedicationClass
+from trialdomain.events.recorded import Recorded
+from trialdomain.projections.casebook import Case
+from trialdomain.projections.endpoints.value import Flag, Status, Value
+from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.rules.observation import Observation
+from trialdomain.values.clinical_time import ClinicalTime
+
+Found: TypeAlias = tuple[Value, Sequence[Recorded[Any]]]
+"""A value, and every entry that was looked at for it."""
+
+
+@attrs.frozen
+class Observed:
+    """What every outcome of one participant starts from."""
+
+    case: Case
+    rules: EndpointRules
+    frame: Observation
+    level: int | None
+
+    def value(
+        self,
+        outcome: OutcomeId,
+        status: Status,
+        *,
+        evidence: Iterable[int] = (),
+        flags: Iterable[Flag | None] = (),
+        **fields: Any,  # noqa: ANN401 - the fields of a value, which its class checks
+    ) -> Value:
+        """Make a value: it rests on what opened the observation, and on what is given."""
+        frame = self.frame
+        own = [Flag.INFUSION_FIRST if frame.infusion_first else None, Flag.IMPUTED_DATE if frame.imputed else None]
+        found = {flag for flag in (*own, *flags) if flag is not None}
+        return Value(
+            outcome=outcome,
+            subject=self.case.subject,
+            level=self.level,
+            status=status,
+            first=frame.start,
+            last=frame.end,
+            ended_by=frame.ended_by.value,
+            flags=tuple(flag for flag in Flag if flag in found),
+            evidence=tuple(sorted({*frame.opened_by, *evidence})),
+            **fields,
+        )
+
+    def absence(
+        self,
+        outcome: OutcomeId,
+        status: Status,
+        *,
+        evidence: Iterable[int] = (),
+        flags: Iterable[Flag | None] = (),
+        **fields: Any,  # noqa: ANN401 - as above
+    ) -> Value:
+        """Make the value of something that was not seen: it rests on what ended the observation as well."""
+        return self.value(outcome, status, evidence=[*evidence, *self.ended_by], flags=flags, **fields)
+
+    @property
+    def ended_by(self) -> tuple[int, ...]:
+        """The position of the entry that ended the observation, where one did."""
+        return () if self.frame.ended_position is None else (self.frame.ended_position,)
+
+    def under_way(self, started: ClinicalTime, ended: ClinicalTime | None) -> bool:
+        """Say whether a course has any day in the observation; without an end it goes on."""
+        frame = self.frame
+        return frame.onset(started) <= frame.end and (ended is None or ended.last >= frame.start)
+
+    def was_given(self, kind: MedicationClass) -> bool:
+        """Say whether a medication was given on any day of the observation."""
+        return any(
+            entry.fact.medication_class is kind and self.under_way(entry.fact.started_on, entry.fact.ended_on)
+            for entry in self.case.of(ConcomitantMedicationGiven)
+        )
+
+
+def imputed(*times: ClinicalTime | None) -> Flag | None:
+    """Flag dates whose day was completed."""
+    return Flag.IMPUTED_DATE if any(when is not None and when.day is None for when in times) else None
