@@ -11,6 +11,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.events.numbered import numbered
 from trialdomain.events.recorded import Draft, Entry
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
+from trialdomain.history.collector import cycles_left_alone
 from trialdomain.history.explaining import explain
 from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
 from trialdomain.projections.dlt_counts import DltCounts, count, dlt_counts, members_of, seat_of
@@ -149,14 +150,16 @@ class History:
         if rules is not None:
             book = attrs.evolve(book, protocol=attrs.evolve(book.protocol, endpoints=rules))
         seats, dispositions, exposures, values = [], [], [], []
-        for case in book.cases:
-            seats.append(seat_of(case, book, on=day))
-            if (disposition := disposition_of(case, book)) is not None:
-                dispositions.append(disposition)
-            exposures.append(exposure := exposure_of(case, book, on=day))
-            read = participant_values(case, book.protocol.endpoints, level=exposure.level, on=day)
-            values.append(read.values)
-            progress(len(case.entries))
+        with cycles_left_alone():
+            for case in book.cases:
+                seats.append(seat_of(case, book, on=day))
+                if (disposition := disposition_of(case, book)) is not None:
+                    dispositions.append(disposition)
+                exposures.append(exposure := exposure_of(case, book, on=day))
+                read = participant_values(case, book.protocol.endpoints, level=exposure.level, on=day)
+                values.append(read.values)
+                progress(len(case.entries))
+                del case, read  # or one participant stays in memory while the next is read
         counts = count(seats, book)
         state = escalation_of(counts, book, on=day)
         return Answers(

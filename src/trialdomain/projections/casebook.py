@@ -14,7 +14,7 @@ import attrs
 from typing_extensions import override
 
 from trialdomain.events.cohort import EscalationDecided, SlotReleased
-from trialdomain.events.entries import Current, current
+from trialdomain.events.entries import VOIDS, Current, current
 from trialdomain.events.happened import getter_of
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
@@ -226,32 +226,61 @@ class _Cases(Iterable[Case]):
 
 def case_of(stream: str, entries: Iterable[Recorded[Any]], *, on: date) -> Case:
     """File what counts of one participant on a day."""
-    recorded = current(entries)
-    last: date | None = None
+    coming = iter(entries)
+    filed = _filed(coming, on)
+    known: Current[Any] = Current(filed.read)
+    if filed.changed:
+        known = current([*filed.read, *coming])
+        filed = _filed(known.entries, on, whatever_it_changes=True)
+    counted = known.entries
+    if filed.late:
+        counted = [entry for entry in known.entries if entry.version not in filed.late]
+    return Case(subject_of(stream) or "", counted, filed.last or on, stream, known, filed.by_kind)
+
+
+@attrs.frozen
+class _Filed:
+    read: list[Recorded[Any]]
+    by_kind: Mapping[type, list[Recorded[Any]]]
+    """Those that count on the day."""
+    late: set[int]
+    """The versions of those that happened later."""
+    last: date | None
+    """The last day on which anything happened."""
+    changed: bool
+    """Whether an entry corrects or voids another: none after it was read."""
+
+
+def _filed(entries: Iterable[Recorded[Any]], on: date, *, whatever_it_changes: bool = False) -> _Filed:
+    """Sort entries by kind, as they come: most of a replay is this loop."""
+    read: list[Recorded[Any]] = []
     by_kind: dict[type, list[Recorded[Any]]] = {}
-    getters: dict[type, tuple[Callable[[Any], ClinicalTime | None], list[Recorded[Any]]]] = {}
-    late = 0
-    for entry in recorded.entries:
+    shelves: dict[type, tuple[Callable[[Any], ClinicalTime | None], Callable[[Recorded[Any]], None], bool]] = {}
+    late: set[int] = set()
+    last = date.min
+    changed = False
+    for entry in entries:
+        read.append(entry)
         fact = entry.fact
         kind = type(fact)
         try:
-            getter, of_kind = getters[kind]
+            when_of, put, voids = shelves[kind]
         except KeyError:
-            getter, of_kind = getters[kind] = getter_of(kind), by_kind.setdefault(kind, [])
-        when = getter(fact)
+            when_of, put, voids = getter_of(kind), by_kind.setdefault(kind, []).append, kind in VOIDS
+            shelves[kind] = when_of, put, voids
+        if (voids or entry.envelope.corrects is not None) and not whatever_it_changes:
+            changed = True
+            break
+        when = when_of(fact)
         if when is not None:
             day = when.first
             if day > on:
-                late += 1
+                late.add(entry.version)
                 continue
-            if last is None or day > last:
+            if day > last:  # noqa: PLR1730 - faster than max(), and this is counted in microseconds
                 last = day
-        of_kind.append(entry)
-    counted = recorded.entries
-    if late:
-        kept = {entry.version for of_kind in by_kind.values() for entry in of_kind}
-        counted = [entry for entry in recorded.entries if entry.version in kept]
-    return Case(subject_of(stream) or "", counted, on if last is None else last, stream, recorded, by_kind)
+        put(entry)
+    return _Filed(read, by_kind, late, None if last == date.min else last, changed)
 
 
 def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date, TrialProtocol]]:

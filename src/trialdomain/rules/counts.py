@@ -4,10 +4,10 @@ Values of different units and laboratories mix after exact conversion. Hemoglobi
 (CTCAE v5.0: 4.9 mmol/L beside 80 g/L), so it is measured in shares of that threshold. Nothing is imputed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import attrs
 
@@ -41,8 +41,7 @@ def is_below(value: Decimal, comparator: Comparator | None, threshold: Decimal) 
             return False if value >= threshold else None
 
 
-@attrs.frozen
-class Day:
+class Day(NamedTuple):
     """What was measured of one count on one day."""
 
     on: date
@@ -55,19 +54,24 @@ class Day:
     derived: Lab | None = None
     """The leukocytes that stand in for neutrophils, on a day without them."""
 
+    def judged(self, threshold: Decimal) -> tuple[Lab | None, Lab | None]:
+        """Give the result by which the count was below a threshold, or else by which it was at or above it all day."""
+        if self.lowest is not None and self.lowest < threshold:
+            return self.entry, None
+        if self.bounds:
+            sides = [(is_below(bound, comparator, threshold), entry) for comparator, bound, entry in self.bounds]
+            low = next((entry for side, entry in sides if side), None)
+            if low is not None or any(side is None for side, _ in sides):
+                return low, None
+        return None, None if self.derived is not None else self.entry
+
     def below(self, threshold: Decimal) -> Lab | None:
         """Give the result by which the count was below a threshold on that day; None where none says so."""
-        if self.lowest is not None and self.lowest < threshold:
-            return self.entry
-        return next((entry for comparator, bound, entry in self.bounds if is_below(bound, comparator, threshold)), None)
+        return self.judged(threshold)[0]
 
     def reaches(self, threshold: Decimal) -> Lab | None:
         """Give the result by which the count was at or above a threshold all day; None where one leaves it open."""
-        if self.derived is not None or (self.lowest is not None and self.lowest < threshold):
-            return None
-        if any(is_below(bound, comparator, threshold) is not False for comparator, bound, _ in self.bounds):
-            return None
-        return self.entry
+        return self.judged(threshold)[1]
 
     @property
     def order(self) -> Decimal:
@@ -94,11 +98,16 @@ EMPTY = Series((), (), ())
 class _Gathered:
     """The results of one count, as they come."""
 
-    conversions: dict[str | None, "_Conversion | None"]
+    conversions: "_Conversions"
     examined: list[Lab] = attrs.Factory(list)
     lowest: dict[date, tuple[Decimal, Lab]] = attrs.Factory(dict)
     bounds: dict[date, list[tuple[Comparator, Decimal, Lab]]] = attrs.Factory(dict)
     unused: list[int] = attrs.Factory(list)
+
+    @property
+    def shelves(self) -> "tuple[_Gathered, Callable[[Lab], None], _Conversions, dict[date, tuple[Decimal, Lab]]]":
+        """What the loop over all results needs at hand."""
+        return self, self.examined.append, self.conversions, self.lowest
 
     def series(self) -> Series:
         lowest, bounds = self.lowest, self.bounds
@@ -128,18 +137,19 @@ def read_counts(labs: Iterable[Lab], *, first: date, last: date, rules: Endpoint
         rules: name the threshold of hemoglobin in mmol/L.
     """
     gathered = {count: _Gathered(_Conversions(count, rules)) for count in Count}
-    by_code = {code: gathered[count] for code, count in CODES.items()}
+    by_code = {code: gathered[count].shelves for code, count in CODES.items()}
     for entry in labs:  # most of what a trial records comes through here: the loop does the common case by itself
         fact = entry.fact
-        of_this = by_code.get(fact.analyte)
-        if of_this is None:
+        shelves = by_code.get(fact.analyte)
+        if shelves is None:
             continue
         when = fact.collected_at
         day = when.first
         if day > last or when.last < first:
             continue
-        of_this.examined.append(entry)
-        conversion = of_this.conversions[fact.unit]
+        of_this, examine, conversions, lowest = shelves
+        examine(entry)
+        conversion = conversions[fact.unit]
         if conversion is None or day != when.last:
             of_this.unused.append(entry.position)
             continue
@@ -148,10 +158,12 @@ def read_counts(labs: Iterable[Lab], *, first: date, last: date, rules: Endpoint
             value = value * conversion[0] / conversion[1]
         if fact.comparator is not None:
             of_this.bounds.setdefault(day, []).append((fact.comparator, value, entry))
-            continue
-        before = of_this.lowest.get(day)
-        if before is None or value < before[0] or (value == before[0] and entry.position < before[1].position):
-            of_this.lowest[day] = (value, entry)
+        elif (
+            day not in lowest
+            or value < (before := lowest[day])[0]
+            or (value == before[0] and entry.position < before[1].position)
+        ):
+            lowest[day] = (value, entry)
     read = {count: found.series() if found.examined else EMPTY for count, found in gathered.items()}
     leukocytes = read[Count.LEUKOCYTES]
     if leukocytes.days:
@@ -199,7 +211,7 @@ def _with_leukocytes(neutrophils: Series, leukocytes: Series) -> Series:
     Such a day can be below a threshold and never reaches one.
     """
     measured = {day.on for day in neutrophils.days}
-    derived = [attrs.evolve(day, derived=day.entry) for day in leukocytes.days if day.on not in measured]
+    derived = [day._replace(derived=day.entry) for day in leukocytes.days if day.on not in measured]
     return Series(
         sorted([*neutrophils.days, *derived], key=lambda day: day.on),
         [*neutrophils.examined, *leukocytes.examined],

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from enum import Enum
 from itertools import pairwise
+from typing import NamedTuple
 
 import attrs
 
@@ -95,22 +96,47 @@ class CountCourse:
     """From each first value below to recovery, in the window."""
 
 
+class _Shown(NamedTuple):
+    """What one day shows: each the result that does, or None."""
+
+    on: date
+    below: Lab | None
+    """That the count was severe."""
+    not_below: Lab | None
+    """That it was not."""
+    enough: Lab | None
+    """That it counts towards recovery."""
+    too_low: Lab | None
+    """That it does not."""
+    day: Day
+
+    @property
+    def measured(self) -> Lab | None:
+        """The result that tells on which side of the threshold the count was."""
+        return self.below or self.not_below
+
+    def step(self) -> Step | None:
+        """Give the severe value."""
+        return None if self.below is None else Step(self.on, self.below, self.day.derived is not None)
+
+
+def _shown(day: Day, rule: Recovery) -> _Shown:
+    below, not_below = day.judged(rule.threshold)
+    if rule.recovered_from is None:
+        return _Shown(day.on, below, not_below, not_below, below, day)
+    too_low, enough = day.judged(rule.recovered_from)
+    return _Shown(day.on, below, not_below, enough, too_low, day)
+
+
 @attrs.frozen
 class _Read:
-    """The days that decide something, and the rule that they are read by."""
+    """The days of the window, and of what may confirm a recovery, and the rule that they are read by."""
 
-    days: Sequence[Day]
-    """Up to the last one that may confirm a recovery."""
+    days: Sequence[_Shown]
     given: Sequence[Given]
     rule: Recovery
     max_gap: int
     frame: Observation
-
-    def below(self) -> Iterator[Step]:
-        """Yield the severe days of the window."""
-        for day in self.days:
-            if self.frame.holds(day.on) and (entry := day.below(self.rule.threshold)) is not None:
-                yield Step(day.on, entry, day.derived is not None)
 
     def held_back_on(self, on: date) -> list[int]:
         """Name the transfusions that are too near for a value of that day to count."""
@@ -123,21 +149,19 @@ class _Read:
         held: set[int] = set()
         last = before = anchor.on  # the last day that shows anything, and the last one before the run
         for day in self.days:
-            if day.on <= anchor.on:
+            on, entry = day.on, day.enough
+            if on <= anchor.on or (entry is None and day.too_low is None):
                 continue
-            entry = day.reaches(self.rule.target)
-            if entry is None and day.below(self.rule.target) is None:
-                continue
-            near = self.held_back_on(day.on) if entry is not None else []
+            near = self.held_back_on(on) if entry is not None and self.given else []
             if entry is None or near:
                 held.update(near)
-                run, last = [], day.on
+                run, last = [], on
                 continue
-            if run and (self._too_far(run[-1].on, day.on) or self._given_within(run[0].on, day.on)):
+            if run and ((on - run[-1].on).days > self.max_gap or self._given_within(run[0].on, on)):
                 run = []
             before = before if run else last
-            run.append(Step(day.on, entry))
-            last = day.on
+            run.append(Step(on, entry))
+            last = on
             if run[0].on > self.frame.end:
                 break
             if len(run) == self.rule.consecutive:
@@ -146,9 +170,6 @@ class _Read:
         under_way = bool(run) and run[0].on <= self.frame.end
         known = max(before, self.frame.start) if under_way else self.frame.end
         return Episode(first=anchor, last=known, run=(), held_back=tuple(sorted(held)), unconfirmed=under_way)
-
-    def _too_far(self, one: date, other: date) -> bool:
-        return (other - one).days > self.max_gap
 
     def _given_within(self, first: date, last: date) -> bool:
         free = self.rule.transfusion_free_days
@@ -167,13 +188,14 @@ def course_of(
         frame: the days of the observation.
         rules: the gap between consecutive values, and the days of the baseline.
     """
-    decided = [day for day in days if _decides(day, rule) and day.on <= frame.confirmed_until]
-    read = _Read([day for day in decided if day.on >= frame.start], given, rule, rules.max_gap_days, frame)
-    below = list(read.below())
-    baseline = _baseline(decided, rule, frame, rules)
-    measured = [day for day in read.days if day.on <= frame.end and _measured(day, rule)]
-    seen, gap, around = _seen(measured, frame, rules)
-    anchor = _anchor(below, read, baseline)
+    shown = [_shown(day, rule) for day in days if day.on <= frame.confirmed_until]
+    since = [day for day in shown if day.on >= frame.start]
+    within = [day for day in since if day.on <= frame.end]
+    below = [step for day in within if (step := day.step()) is not None]
+    seen, gap, around = _seen([(day.on, lab.position) for day in within if (lab := day.measured)], frame, rules)
+    baseline = _baseline(shown[: len(shown) - len(since)], frame, rules)
+    read = _Read(since, given, rule, rules.max_gap_days, frame)
+    anchor = _anchor(below, within, rule) or baseline
     found = None if anchor is None else read.recovery(anchor)
     recovered = found if found is not None and found.run else None
     return CountCourse(
@@ -187,61 +209,49 @@ def course_of(
         censored_on=frame.end if found is None else found.last,
         unconfirmed=found is not None and found.unconfirmed,
         fell_again=None if recovered is None else next((one for one in below if one.on > recovered.run[0].on), None),
-        episodes=tuple(_episodes(below, read)),
+        episodes=tuple(_episodes(below, read, found)),
     )
 
 
-def _decides(day: Day, rule: Recovery) -> bool:
-    """Say whether a day shows anything: a bound may leave it open, and so do leukocytes that are not below."""
-    limits = {rule.threshold, rule.target}
-    return any(day.below(limit) is not None or day.reaches(limit) is not None for limit in limits)
-
-
-def _measured(day: Day, rule: Recovery) -> bool:
-    """Say whether a day shows on which side of the threshold the count was."""
-    return day.below(rule.threshold) is not None or day.reaches(rule.threshold) is not None
-
-
-def _baseline(days: Sequence[Day], rule: Recovery, frame: Observation, rules: EndpointRules) -> Step | None:
+def _baseline(before: Sequence[_Shown], frame: Observation, rules: EndpointRules) -> Step | None:
     """Find the last value before the start, within the days of a baseline, if it was severe."""
     earliest = frame.start - timedelta(days=rules.baseline_days)
-    before = [day for day in days if earliest <= day.on < frame.start and _measured(day, rule)]
-    entry = before[-1].below(rule.threshold) if before else None
-    return None if entry is None else Step(before[-1].on, entry, before[-1].derived is not None)
+    measured = [day for day in before if day.on >= earliest and day.measured is not None]
+    return measured[-1].step() if measured else None
 
 
 def _seen(
-    days: Sequence[Day], frame: Observation, rules: EndpointRules
+    days: Sequence[tuple[date, int]], frame: Observation, rules: EndpointRules
 ) -> tuple[Seen, tuple[date, date] | None, tuple[int, ...]]:
     """Say whether the count was followed without a gap from the start to the end of observation."""
     if not days:
         return Seen.NOT_MEASURED, None, ()
-    points = [(frame.start, None), *((day.on, day.entry.position) for day in days), (frame.end, None)]
+    points = [(frame.start, None), *days, (frame.end, None)]
     for (one, before), (other, after) in pairwise(points):
         if (other - one).days > rules.max_gap_days:
             return Seen.GAP, (one, other), tuple(position for position in (before, after) if position is not None)
     return Seen.WHOLE, None, ()
 
 
-def _anchor(below: Sequence[Step], read: _Read, baseline: Step | None) -> Step | None:
-    """Choose the severe value after which recovery is looked for; of somebody severe before the start, that one."""
+def _anchor(below: Sequence[Step], within: Sequence[_Shown], rule: Recovery) -> Step | None:
+    """Choose the severe value after which recovery is looked for."""
     if not below:
-        return baseline
-    match read.rule.anchor:
+        return None
+    match rule.anchor:
         case RecoveryAnchor.FIRST_BELOW:
             return below[0]
         case RecoveryAnchor.LAST_BELOW:
             return below[-1]
         case RecoveryAnchor.NADIR:
-            lowest = {day.on: day.order for day in read.days}
+            lowest = {day.on: day.day.order for day in within}
             return min(below, key=lambda one: (lowest[one.on], one.on))
 
 
-def _episodes(below: Sequence[Step], read: _Read) -> Iterator[Episode]:
+def _episodes(below: Sequence[Step], read: _Read, found: Episode | None) -> Iterator[Episode]:
     """Yield each episode: after a recovery the next value below begins another."""
     rest = list(below)
     while rest:
-        episode = read.recovery(rest[0])
+        episode = found if found is not None and found.first == rest[0] else read.recovery(rest[0])
         yield episode
         if not episode.run:
             return

@@ -1,7 +1,17 @@
 """One validator for every number that a fact carries."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import (
+    Clamped,
+    Context,
+    Decimal,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Rounded,
+    Subnormal,
+    Underflow,
+)
 from typing import Any, TypeAlias
 
 import attrs
@@ -13,7 +23,20 @@ Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Decimal], None]
 
 def is_ordinary(value: Decimal) -> bool:
     """Say at a glance that a number has at most 15 digits and no exponent to speak of; others may be fine as well."""
-    return value.is_finite() and -_MOST_DIGITS <= value.adjusted() <= _MOST_DIGITS and len(str(value)) <= _MOST_DIGITS
+    try:
+        _as_it_stands(value)
+    except ArithmeticError:
+        return False
+    return value.is_finite()
+
+
+_as_it_stands = Context(
+    prec=_MOST_DIGITS,
+    Emin=_MOST_DIGITS - 1 - _LARGEST_EXPONENT,  # so that no exponent is below the least that is accepted
+    Emax=_LARGEST_EXPONENT,
+    traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded, Subnormal, Underflow],
+).plus
+"""Raises where a number would have to be changed to fit: in one step, for most of reading a log are numbers."""
 
 
 def decimal_number(*, least: int | None = None, most: int | None = None) -> Validator:
