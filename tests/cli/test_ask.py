@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from trialdomain.history import read_log
 from trialdomain.simulate.trials import simulated_trial
 
 
+@cache
 def run(*arguments: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "trialdomain", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
@@ -147,10 +149,12 @@ class TestExplain:
         assert any(one["what"].startswith("PLT ") for one in cited)
 
     def test_an_absence_with_what_was_looked_at(self, log: Path) -> None:
-        found = json.loads(run("explain", log, "S4", "S001", "--json").stdout)
+        everybody = json.loads(run("endpoints", log, "--json").stdout)["endpoints"]["S4"]["participants"]
+        subject = next(name for name, value in everybody.items() if value["value"] is False and value["examined"])
+        found = json.loads(run("explain", log, "S4", subject, "--json").stdout)
         assert found["value"]["value"] is False
         assert len(found["looked_at"]) == found["value"]["examined"] > 0
-        printed = run("explain", log, "S4", "S001").stdout
+        printed = run("explain", log, "S4", subject).stdout
         assert "Looked at" in printed
         assert "Definition: At least one adverse event" in printed
 

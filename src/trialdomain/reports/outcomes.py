@@ -198,6 +198,13 @@ def outcomes_lines(outcomes: Outcomes) -> Iterator[str]:
         statuses = outside.counted.statuses
         missing = statuses.get(Status.OUTSIDE, 0) + statuses.get(Status.NOT_OBSERVED, 0)
         yield f"In the analysis set: {sum(statuses.values()) - missing}; outside it, or nothing begun yet: {missing}"
+    unheard = [one.value for one in _RECORDED if not any(value.examined for value in outcomes.endpoints.values[one])]
+    if unheard:
+        yield f"No entry of anybody speaks of {', '.join(unheard)}: a 0 there says that nothing was recorded"
+
+
+_RECORDED = (OutcomeId.S4, OutcomeId.S5, OutcomeId.S6, OutcomeId.S12)
+"""What is so because somebody recorded it, and not measured."""
 
 
 def outcomes_tables(outcomes: Outcomes) -> Iterator[Table]:
@@ -206,7 +213,7 @@ def outcomes_tables(outcomes: Outcomes) -> Iterator[Table]:
     titles = {
         Kind.INCIDENCE: "How many had it: n/N, % [exact 95 % interval]",
         Kind.DURATION: "How long it lasted: median (range) days of n with an episode; mean over all",
-        Kind.TIME: "Days to recovery: how many, median (range); the median estimated for all at risk",
+        Kind.TIME: "Days to recovery: how many of those at risk, median (range); est.: the median estimated for all",
     }
     for kind, title in titles.items():
         named = [summary for outcome, summary in found.items() if OUTCOMES[outcome].kind is kind]
@@ -235,6 +242,8 @@ def _rows(summary: OutcomeSummary) -> Iterator[tuple[str, ...]]:
     overall = summary.overall
     if isinstance(overall, IncidenceSummary) and summary.outcome is not OutcomeId.P1:  # the safety summary has them
         for name in overall.parts:
+            if name == "any":  # the headline, unless the protocol counts treatment alone; the files have both
+                continue
             yield ("", f"  {name.replace('_', ' ')}", *(_part_cell(one, name) for _, one in _groups(summary)))
         for name in overall.totals:
             yield ("", f"  {name.replace('_', ' ')}", *(_total_cell(one, name) for _, one in _groups(summary)))

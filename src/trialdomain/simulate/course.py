@@ -35,6 +35,8 @@ INFUSED_AT = "10:00"
 _SITE_OFFSET = "+08:00"
 _DLTS = (("Infusion related reaction", 3), ("Alanine aminotransferase increased", 3), ("Cytokine release syndrome", 2))
 _OTHERS = (("Nausea", 1), ("Nausea", 2), ("Fatigue", 1), ("Headache", 1), ("Mucositis oral", 2), ("Diarrhea", 2))
+_INFECTIONS = (("Lung infection", 3), ("Upper respiratory infection", 2), ("Catheter related infection", 3))
+_BLEEDINGS = (("Epistaxis", 1), ("Oral hemorrhage", 1), ("Bruising", 1))
 _CURVES = {  # by analyte: unit, lower and upper limit, at the start, at the lowest, and the decimals of a result
     "ANC": ("10*9/L", Decimal("1.8"), Decimal("6.3"), 3.6, 0.08, 2),
     "WBC": ("10*9/L", Decimal("3.5"), Decimal("9.5"), 5.4, 0.3, 2),
@@ -58,6 +60,8 @@ class Chances:
     """Withdraws from follow-up within the observation window, and is replaced."""
     fever: float = 0.25
     """On a day of few neutrophils."""
+    infection: float = 0.3
+    bleeding: float = 0.3
 
 
 USUAL = Chances()
@@ -87,7 +91,11 @@ def draw_course(chance: Random, *, start: date, level: int, chances: Chances) ->
     by_day: dict[int, list[ParticipantFact]] = {}
     if dlt_day is not None:
         by_day[infusion_day + dlt_day] = [_dlt(chance, _on(start, infusion_day + dlt_day))]
-    for day, fact in (*_counts_and_what_follows(chance, start, chances), *_other_events(chance, start, infusion_day)):
+    for day, fact in (
+        *_counts_and_what_follows(chance, start, chances),
+        *_other_events(chance, start, infusion_day),
+        *_illnesses(start, infusion_day, chances),
+    ):
         by_day.setdefault(day, []).append(fact)
     observed = ((day, tuple(facts)) for day, facts in sorted(by_day.items()) if day <= last)
     return Course(infusion_day=infusion_day, dlt_day=dlt_day, leaves_day=leaves_day, observed=tuple(observed))
@@ -115,6 +123,21 @@ def _other_events(chance: Random, start: date, infusion_day: int) -> Iterator[tu
                 ended=_on(start, day + chance.randint(1, 5)),
             ),
         )
+
+
+def _illnesses(start: date, infusion_day: int, chances: Chances) -> Iterator[tuple[int, ParticipantFact]]:
+    """Yield an infection and a bleeding while counts are low; drawn apart, so that they change nothing else."""
+    chance = Random(f"illness {start} {infusion_day}")  # noqa: S311 - made-up people
+    for name, odds, terms, longest in (
+        ("INF", chances.infection, _INFECTIONS, 10),
+        ("BLD", chances.bleeding, _BLEEDINGS, 3),
+    ):
+        if chance.random() < odds:
+            day = chance.randint(10, 20)
+            term, grade = chance.choice(terms)
+            over = _on(start, day + chance.randint(0, longest))
+            judged = {"infusion": Relatedness.UNLIKELY, "chemotherapy": Relatedness.LIKELY}
+            yield day, _event(name, term, grade, _on(start, day), **judged, ended=over)
 
 
 def _counts_and_what_follows(chance: Random, start: date, chances: Chances) -> Iterator[tuple[int, ParticipantFact]]:
