@@ -77,6 +77,21 @@ class TestCounting:
         assert safety(site).reported == count(0, 0)
 
 
+def test_every_event_behind_the_counts_is_listed_with_its_entries(site: Site) -> None:
+    site.on(3)
+    site.toxicity("S001", "AE1", grade=1)
+    worse = site.desk.follow_up_adverse_event("S001", event="AE1", on=day(3), grade=3)
+    entry = site.toxicity("S002", "AE1", grade=2)
+    found = safety(site)
+    assert [(one.subject, one.event, one.highest_grade) for one in found.events] == [
+        ("S001", "AE1", 3),
+        ("S002", "AE1", 2),
+    ]
+    assert found.events[1].evidence == (entry.position,)
+    assert worse[0].position in found.events[0].evidence
+    assert sum(one.day is not None for one in found.events) == within(site).any_event.events
+
+
 class TestPeriods:
     def test_the_last_day_of_a_period_belongs_to_it(self, site: Site) -> None:
         site.on(29)

@@ -87,6 +87,29 @@ class Period:
 
 
 @attrs.frozen(kw_only=True)
+class Listed:
+    """One event behind the counts: whoever asks for a number finds its entries here."""
+
+    subject: str
+    level: int | None
+    event: str
+    """Its id."""
+    term: str
+    since: date | None
+    """The day from which it counts; None for one that the infusion did not precede."""
+    day: int | None
+    """That day, in elapsed days from the infusion."""
+    highest_grade: int
+    """Since the infusion, or at all where that did not precede it."""
+    serious: bool
+    fatal: bool
+    relatedness: Relatedness
+    """To the infusion."""
+    evidence: tuple[int, ...]
+    """The positions of its report, and of what gave it its grades, its seriousness and its relatedness."""
+
+
+@attrs.frozen(kw_only=True)
 class Safety:
     """The safety summary of a trial."""
 
@@ -99,6 +122,8 @@ class Safety:
     not_infused: Count
     """Events of people who were not infused."""
     periods: tuple[Period, ...]
+    events: tuple[Listed, ...]
+    """Every event that was reported, by participant."""
 
 
 @attrs.frozen(kw_only=True)
@@ -113,12 +138,16 @@ class Event:
     since: date | None
     """The day from which it counts; None for one that the infusion did not precede."""
     imputed: bool
-    grades: tuple[tuple[date, int], ...]
-    """From each day on, since the infusion."""
+    grades: tuple[tuple[date, int, int], ...]
+    """From each day on, since the infusion: the grade, and the position of the entry that gives it."""
+    reported_grade: int
+    """The highest at all."""
     seriousness_by: Callable[[date], tuple[bool, int]]
     """Whether it was serious by a day, and the position of the entry that says so."""
     fatal_by: Callable[[date], bool]
     relatedness: Relatedness
+    judged_by: tuple[int, ...]
+    """The positions of the entries that say so."""
     evidence: tuple[int, ...]
     """The positions of its report, and of what gave it the grade from which it counts."""
 
@@ -128,7 +157,7 @@ class Event:
 
     def grade(self, until: date) -> int:
         """Give the highest grade up to a day."""
-        return max(grade for day, grade in self.grades if day <= until)
+        return max(grade for day, grade, _ in self.grades if day <= until)
 
 
 @attrs.frozen(kw_only=True)
@@ -175,6 +204,7 @@ def _event(event: AdverseEvent, case: Case) -> Event:
     worse = [] if infusion is None else list(event.worse_since(infusion.fact.started_at))
     began = min(worse, key=lambda graded: graded.on.first, default=None)  # a follow-up may be of an earlier day
     first = date.min if infusion is None else infusion.fact.started_at.first
+    judged = event.judged(Agent.INFUSION)
     return Event(
         event=event.event,
         evidence=tuple(sorted({event.report.position, *([began.position] if began else [])})),
@@ -182,10 +212,12 @@ def _event(event: AdverseEvent, case: Case) -> Event:
         term=event.term,
         since=None if began is None else max(began.on.first, first),
         imputed=began is not None and began.on.day is None,
-        grades=tuple((max(graded.on.first, first), graded.grade) for graded in worse),
+        grades=tuple((max(graded.on.first, first), graded.grade, graded.position) for graded in worse),
+        reported_grade=event.highest_grade,
         seriousness_by=event.seriousness_by,
         fatal_by=event.fatal_by,
-        relatedness=event.judged(Agent.INFUSION).relatedness,
+        relatedness=judged.relatedness,
+        judged_by=judged.positions,
     )
 
 
@@ -199,6 +231,26 @@ def safety_of(exposures: Sequence[Exposure], book: Casebook, *, on: date) -> Saf
         before_infusion=_count((one, [event for event in one.events if event.since is None]) for one in infused),
         not_infused=_count((one, one.events) for one in exposures if one.infused_on is None),
         periods=tuple(_period(number, infused, book.protocol, on=on) for number in days),
+        events=tuple(_listed(one, event, on=on) for one in exposures for event in one.events),
+    )
+
+
+def _listed(one: Exposure, event: Event, *, on: date) -> Listed:
+    since = event.since
+    return Listed(
+        subject=one.subject,
+        level=one.level,
+        event=event.event,
+        term=event.term,
+        since=since,
+        day=None if since is None or one.infused_on is None else (since - one.infused_on).days,
+        highest_grade=event.reported_grade if since is None else event.grade(on),
+        serious=event.serious_by(on),
+        fatal=event.fatal_by(on),
+        relatedness=event.relatedness,
+        evidence=tuple(
+            sorted({*event.evidence, *(at for _, _, at in event.grades), event.seriousness_by(on)[1], *event.judged_by})
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from trialdomain.projections.safety import Count, Incidence, Period, Safety, TermCount
+from trialdomain.projections.safety import Count, Incidence, Listed, Period, Safety, TermCount
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
 from trialdomain.values.toxicity import GRADES, Relatedness
@@ -18,6 +18,23 @@ def safety_json(safety: Safety) -> dict[str, Json]:
         "before_infusion": _count_json(safety.before_infusion),
         "not_infused": _count_json(safety.not_infused),
         "periods": [_period_json(period) for period in safety.periods],
+        "events": [_listed_json(one) for one in safety.events],
+    }
+
+
+def _listed_json(one: Listed) -> Json:
+    return {
+        "subject": one.subject,
+        "level": one.level,
+        "event": one.event,
+        "term": one.term,
+        "since": None if one.since is None else one.since.isoformat(),
+        "day": one.day,
+        "highest_grade": one.highest_grade,
+        "serious": one.serious,
+        "fatal": one.fatal,
+        "relatedness": one.relatedness.value,
+        "evidence": list(one.evidence),
     }
 
 
