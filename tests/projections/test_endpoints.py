@@ -245,7 +245,7 @@ class TestSummaries:
         patient = Patient().counts("ANC", {0: "1", 5: "0.1"})
         answer: Any = outcomes_json(patient.history().endpoints(on=CUT_OFF))
         overall = answer["S7"]["overall"]
-        assert (overall["median"], overall["median_reached"], overall["at_risk"]) == (None, False, 1)
+        assert (overall["estimated_median"], overall["median_reached"], overall["at_risk"]) == (None, False, 1)
 
     def test_the_json_is_plain(self, history: History) -> None:
         answer = outcomes_json(history.endpoints(on=CUT_OFF))

@@ -5,7 +5,9 @@ Days are counted from the start of chemotherapy; the infusion is on day 1, its w
 
 from datetime import date, timedelta
 
+import attrs
 import pytest
+from site_desk import REASON, Site
 
 from trialdomain import (
     Agent,
@@ -126,6 +128,64 @@ class TestWhenAReactionIsDue:
         reported(patient, 5, event="AE2", seriousness=DANGER)
         assert [one.event for one in review(patient).reactions] == ["AE2", "AE1"]
 
+    @pytest.mark.parametrize("told", ["grade", "follow-up", "outcome", "death"])
+    def test_a_fatal_one_is_serious_whatever_else_was_said(self, told: str) -> None:
+        plain: dict[str, object] = {"serious": False, "seriousness": ()}
+        patient = reported(Patient(), 3, **plain, **({"grade": 5} if told == "grade" else {}))
+        if told == "follow-up":
+            followed(patient, 5, grade=5)
+        if told == "outcome":
+            followed(patient, 5, outcome=Outcome.FATAL)
+        if told == "death":
+            patient.add(Died, on=at(5), event="AE1")
+        found = review(patient)
+        (reaction,) = found.reactions
+        assert reaction.due_in_7_days is not None
+        assert Seriousness.DEATH in reaction.criteria
+        assert [one.event for one in found.participants[0].serious] == ["AE1"]
+
+    def test_words_count_in_the_order_in_which_the_sponsor_learned_them(self) -> None:
+        """Life-threatening by a follow-up learned on day 6; hospitalization, of an earlier day, learned on day 40."""
+        patient = reported(Patient(), serious=False, seriousness=())
+        followed(patient, 3, serious=True, seriousness=HOSPITAL, aware_on=at(40))
+        followed(patient, 5, serious=True, seriousness=DANGER, aware_on=at(6))
+        (found,) = review(patient).reactions
+        assert (found.aware_on, found.dangerous_since) == (day(6), day(6))
+        assert (found.due_in_7_days, found.due_in_15_days, found.complete_by) == (day(13), day(21), day(21))
+
+    def test_no_clock_of_danger_runs_before_it_is_known_to_be_related(self) -> None:
+        patient = reported(Patient(), attributions=())
+        followed(patient, 3, attributions=LIKELY, aware_on=at(20))
+        followed(patient, 5, serious=True, seriousness=DANGER, aware_on=at(6))
+        (found,) = review(patient).reactions
+        assert (found.aware_on, found.due_in_7_days) == (day(20), day(27))
+
+    def test_a_correction_does_not_move_the_day_on_which_it_was_first_recorded(self) -> None:
+        site = Site()
+        site.treat("S001", "S002", "S003")
+        site.on(3)
+        (entry,) = site.desk.report_adverse_event(
+            "S001", event="AE1", term="Fever", grade=2, onset=site.today, serious=list(HOSPITAL), attributions=LIKELY
+        )[:1]
+        site.on(20).desk.correct(entry, grade=3, reason=REASON)
+        (found,) = site.trial.history().review(on=site.today).reactions
+        assert (found.highest_grade, found.aware_on) == (3, day(3))  # day 3 of the site is day 3 here
+
+    def test_a_death_whose_awareness_cannot_be_recorded_is_listed(self) -> None:
+        found = review(reported(Patient()).add(Died, on=at(6), event="AE1"))
+        (reaction,) = found.reactions
+        assert (reaction.aware_on, reaction.awareness_recorded, reaction.danger_recorded) == (day(4), True, False)
+        assert [one.what for one in found.not_assessed] == [Open.AWARENESS]
+
+    def test_a_partial_day_of_awareness_is_the_earliest_since_the_onset_and_not_recorded_in_full(self) -> None:
+        (found,) = review(reported(Patient(), aware_on="2026")).reactions
+        assert (found.aware_on, found.awareness_recorded) == (day(3), False)
+
+    def test_an_event_from_before_the_infusion_that_became_a_reaction(self) -> None:
+        patient = reported(Patient(infusion=5), 1, serious=False, seriousness=(), attributions=())
+        followed(patient, 8, serious=True, seriousness=DANGER, attributions=LIKELY, aware_on=at(9))
+        assert [one.event for one in review(patient).reactions] == ["AE1"]
+
 
 class TestDelayedToxicity:
     """The infusion is on day 1: the window ends on day 15."""
@@ -137,6 +197,14 @@ class TestDelayedToxicity:
 
     def test_an_unrelated_one_is_none(self) -> None:
         assert review(reported(Patient(), 20, attributions=judged(Relatedness.UNRELATED))).delayed == ()
+
+    def test_worsening_counts_only_where_the_protocol_says_so(self) -> None:
+        patient = reported(Patient(), -1, grade=2)
+        followed(patient, 25, grade=4)
+        assert len(review(patient).delayed) == 1
+        assert OPEN.dlt is not None
+        patient.protocol = attrs.evolve(OPEN, dlt=attrs.evolve(OPEN.dlt, worsening=False))
+        assert review(patient).delayed == ()
 
     def test_it_says_how_many_days_after_the_infusion(self) -> None:
         (found,) = review(reported(Patient(), 20)).delayed
@@ -171,6 +239,31 @@ class TestEverybody:
         assert [(one.position, one.why) for one in found.deviations] == [
             (5, "given before the criteria were answered"),
         ]
+
+    def test_a_deviation_stays_when_its_entry_is_corrected(self) -> None:
+        patient = Patient()
+        stream = participant_stream(OPEN.trial, "S001")
+        drafts = [Draft(stream=stream, fact=fact) for fact in patient.facts[:-1]]
+        broken = Draft(stream=stream, fact=patient.facts[-1], deviation="given before the criteria were answered")
+        fixed = Draft(stream=stream, fact=patient.facts[-1], corrects=4, reason="transcription: slip 12")
+        registered = Draft(stream=trial_stream(OPEN.trial), fact=TrialRegistered(protocol=OPEN))
+        (found,) = History.of([registered, *drafts, broken, fixed]).review(on=day(5)).participants
+        assert [one.why for one in found.deviations] == ["given before the criteria were answered"]
+
+    def test_the_highest_grade_is_that_since_the_infusion(self) -> None:
+        patient = reported(Patient(infusion=5), 0, grade=4, serious=False, seriousness=())
+        followed(patient, 3, grade=1)
+        followed(patient, 8, grade=2)
+        assert review(patient).participants[0].highest_grade == 2
+
+    def test_only_judgements_that_stand_name_who_assessed_a_dlt(self) -> None:
+        both = (*LIKELY, *judged(Relatedness.POSSIBLY, Assessor.SPONSOR))
+        patient = followed(reported(Patient(), attributions=both), 6, attributions=judged(Relatedness.UNRELATED))
+        assert review(patient).participants[0].assessed_by == ("sponsor",)
+
+    def test_who_died_before_the_infusion_is_reviewed_too(self) -> None:
+        (found,) = review(Patient(infusion=None).died(2)).participants
+        assert (found.level, found.infusions, str(found.death)) == (1, (), at(2))
 
     def test_who_was_not_enrolled_is_not_reviewed(self) -> None:
         patient = Patient(chemotherapy=None, infusion=None)

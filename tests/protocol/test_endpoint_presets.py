@@ -86,6 +86,8 @@ class TestInToml:
             ("platelets = 30", "endpoints: platelets has no variant '30': there are 50, 25, 20"),
             ("hemoglobin_mmol = 4.3", "endpoints: hemoglobin_mmol 4.3 is not the threshold of 80 g/L"),
             ("neutrophils = {threshold = 1.0, recovered_from = 0.5}", "recovered_from must be a number of at least"),
+            ("safety_days = []", "safety_days must name some days"),
+            ("safety_days = [28, 28]", "each larger than the one before"),
             ("bleeding_min_grade = 6", "bleeding_min_grade must be a grade from 1 to 5"),
         ],
     )

@@ -19,6 +19,11 @@ _INSTEAD = {
     Kind.DOSE: (),
 }
 
+_INSTEAD_OF_PRIMARY = {
+    OutcomeId.P1: ("outside-analysis-set",),
+    OutcomeId.P2: ("not-observed", "outside-analysis-set"),
+}
+
 
 def path_of(outcome: OutcomeId) -> Path:
     return FOLDER / f"{outcome.value}.md"
@@ -36,7 +41,7 @@ def _head(outcome: OutcomeDefinition) -> Iterator[str]:
     yield f"# {outcome.id.value} {outcome.title}\n\n"
     yield f"> {outcome.registry}\n>\n> {outcome.time_frame}\n>\n> NCT06245746\n\n"
     yield f"**Here it means:** {outcome.meaning(protocol)}\n"
-    instead = _INSTEAD[outcome.kind]
+    instead = _INSTEAD_OF_PRIMARY.get(outcome.id, _INSTEAD[outcome.kind])
     if instead:
         named = ", ".join(f"`{one}`" for one in instead)
         yield f"\nInstead of a value there may be: {named}; see [all outcomes](README.md).\n"

@@ -11,7 +11,13 @@ from trialdomain.errors import InputInvalid
 from trialdomain.history import outcome_of
 from trialdomain.reports.explanation import explanation_json, explanation_lines, explanation_tables
 from trialdomain.reports.outcome_files import write_outcomes
-from trialdomain.reports.outcomes import outcomes_json, outcomes_lines, outcomes_tables, values_table
+from trialdomain.reports.outcomes import (
+    outcomes_json,
+    outcomes_lines,
+    outcomes_tables,
+    participants_table,
+    summary_lines,
+)
 from trialdomain.reports.review import review_json, review_lines, review_tables
 
 
@@ -65,6 +71,8 @@ def _endpoints(arguments: argparse.Namespace) -> int:
     if folder is not None and arguments.json:
         raise InputInvalid("--csv and --json were both asked for: choose one")
     one = None if arguments.outcome is None else outcome_of(arguments.outcome)
+    if one is not None and folder is not None:
+        raise InputInvalid("--csv writes every outcome: leave --outcome out")
     with asked(arguments) as (history, on), progress_bar() as progress:
         rules = rules_asked(arguments, history, on)
         answers = history.answers(on=on, rules=rules, progress=counted(progress, history.position))
@@ -74,11 +82,16 @@ def _endpoints(arguments: argparse.Namespace) -> int:
         rows = write_outcomes(outcomes, folder, trial=history.trial, known_at=history.position, on=on)
         print("\n".join(f"{number} rows in {folder / name}" for name, number in rows.items()))
     elif arguments.json:
-        print(json.dumps({**heading, "endpoints": outcomes_json(outcomes), "note": outcomes.note}))
+        answer = outcomes_json(outcomes)
+        asked_for = answer if one is None else {one.value: answer[one.value]}
+        print(json.dumps({**heading, "endpoints": asked_for, "note": outcomes.note}))
     else:
         print(f"Trial {history.trial}, as known at position {history.position}, data cut-off {on}")
         print_lines(outcomes_lines(outcomes))
-        for table in outcomes_tables(outcomes) if one is None else [values_table(outcomes, one)]:
+        if one is not None:
+            print_lines(summary_lines(outcomes.summary(one)))
+        values = outcomes.endpoints.values.get(one, ()) if one is not None else ()
+        for table in outcomes_tables(outcomes) if one is None else [participants_table(one, values)] if values else []:
             print_table(table)
     return 0
 

@@ -36,13 +36,17 @@ class Current(Generic[F]):
     """The current entries of a stream, in the order in which they, or what they correct, were first recorded."""
 
     entries: Sequence[Recorded[F]]
-    _first_recorded: Mapping[int, int] = attrs.field(factory=dict)
+    _first: Mapping[int, Recorded[F]] = attrs.field(factory=dict)
     _chains: Mapping[int, tuple[int, ...]] = attrs.field(factory=dict)
     """Both by the version of a current entry, and only of those that correct another."""
 
     def since(self, entry: Recorded[F]) -> int:
         """Give the position at which it was first recorded: a correction keeps the place of what it corrects."""
-        return self._first_recorded.get(entry.version, entry.position)
+        return self.first_of(entry).position
+
+    def first_of(self, entry: Recorded[F]) -> Recorded[F]:
+        """Give what was first recorded, where an entry corrects it; or the entry itself."""
+        return self._first.get(entry.version, entry)
 
     def chain_of(self, version: int) -> tuple[int, ...]:
         """Give the versions of a current entry and of all that it corrects."""
@@ -63,9 +67,9 @@ def current(entries: Iterable[Recorded[F]]) -> Current[F]:
         return Current(recorded)  # most streams are so, and most of a replay is this
     kept: dict[int, Recorded[F]] = {}  # by the version of the entry that was recorded first, in that order
     chains: dict[int, tuple[int, ...]] = {}  # by the version of a current entry: its chain, the first entry first
-    positions: dict[int, int] = {}
+    by_version: dict[int, Recorded[F]] = {}
     for entry in recorded:
-        positions[entry.version] = entry.position
+        by_version[entry.version] = entry
         if isinstance(entry.fact, VOIDS):
             chain = chains.pop(entry.fact.version, None)
             voided = None if chain is None else kept.pop(chain[0]).fact
@@ -79,7 +83,7 @@ def current(entries: Iterable[Recorded[F]]) -> Current[F]:
         kept[chain[0]] = entry
     corrections = {version: chain for version, chain in chains.items() if len(chain) > 1}
     return Current(
-        list(kept.values()), {version: positions[chain[0]] for version, chain in corrections.items()}, corrections
+        list(kept.values()), {version: by_version[chain[0]] for version, chain in corrections.items()}, corrections
     )
 
 

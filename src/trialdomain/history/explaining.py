@@ -2,17 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
 from trialdomain.errors import InputInvalid
+from trialdomain.events.participant import (
+    CompletedFollowUp,
+    Died,
+    DltWindowAssessed,
+    Infused,
+    LabRecorded,
+    LostToFollowUp,
+    Withdrew,
+)
 from trialdomain.events.recorded import Entry
 from trialdomain.projections.casebook import Streams, case_of
 from trialdomain.projections.endpoints.participant import participant_values
 from trialdomain.projections.endpoints.value import Value
-from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.outcomes import OUTCOMES, OutcomeId
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.explanation import Explanation, cite
 from trialdomain.reports.summaries import DoseSummary, Outcomes
 from trialdomain.values.ids import subject_of
+
+_LEAVING = (Withdrew, LostToFollowUp, CompletedFollowUp)
 
 
 class QuestionInvalid(InputInvalid):
@@ -65,13 +77,17 @@ def explain(
     definition, protocol = OUTCOMES[asked], outcomes.endpoints.protocol
     values = outcomes.endpoints.values.get(asked, ())
     value = next((one for one in values if one.subject == subject), None)
+    if subject is not None and not values:
+        why = "it is the trial's" if asked is OutcomeId.P3 else "the protocol has no rule for it"
+        raise QuestionInvalid(f"nobody has a {asked.value} of their own: {why}; leave the participant out")
     if subject is not None and value is None:
         raise QuestionInvalid(
             f"there is no {asked.value} of {subject[:40]!r} at position {known_at}: ask for that of {_some(values)}"
         )
     summary = outcomes.summaries[asked]
     overall = summary.overall.evidence if isinstance(summary.overall, DoseSummary) else ()
-    positions = set(overall if value is None else value.evidence)
+    whole = {*overall, *(position for one in values for position in one.evidence)}
+    positions = whole if value is None else set(value.evidence)
     entries: list[Entry] = []
     looked: Sequence[Entry] = ()
     trial: list[Entry] = []
@@ -84,7 +100,7 @@ def explain(
         if "/" not in stream:
             trial = recorded
         elif of_whom is not None and of_whom == subject:
-            looked = _looked_at(stream, recorded, asked, protocol.endpoints, on)
+            looked = _looked_at(stream, recorded, asked, protocol, on)
     return Explanation(
         outcome=asked,
         definition=definition,
@@ -106,9 +122,15 @@ def _position(entry: Entry) -> int:
 
 
 def _looked_at(
-    stream: str, recorded: Sequence[Entry], outcome: OutcomeId, rules: EndpointRules, on: date
+    stream: str, recorded: Sequence[Entry], outcome: OutcomeId, protocol: TrialProtocol, on: date
 ) -> Sequence[Entry]:
     case = case_of(stream, recorded, on=on)
     if outcome in {OutcomeId.P1, OutcomeId.P2}:
-        return [event.report for event in case.adverse_events]
-    return participant_values(case, rules, level=None, on=on).looked_at.get(outcome, ())
+        words: dict[int, Entry] = {entry.position: entry for event in case.adverse_events for entry in event.entries}
+        kinds: tuple[type[Any], ...] = (Infused, Died)
+        if outcome is OutcomeId.P2:
+            kinds = (*kinds, DltWindowAssessed, *_LEAVING, *((LabRecorded,) if protocol.counts_cytopenias else ()))
+        for kind in kinds:
+            words |= {entry.position: entry for entry in case.of(kind)}
+        return list(words.values())
+    return participant_values(case, protocol.endpoints, level=None, on=on).looked_at.get(outcome, ())

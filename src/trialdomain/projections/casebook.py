@@ -78,6 +78,10 @@ class Case:
         """Give the position at which something was first recorded: a correction keeps the place of what it corrects."""
         return self._recorded.since(entry)
 
+    def first_of(self, entry: Recorded[Any]) -> Recorded[Any]:
+        """Give what was first recorded, where an entry corrects it; or the entry itself."""
+        return self._recorded.first_of(entry)
+
     def of(self, kind: type[F]) -> list[Recorded[F]]:
         """Give the entries of one kind of fact."""
         found: list[Recorded[Any]] = self._by_kind.get(kind, [])

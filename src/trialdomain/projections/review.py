@@ -4,23 +4,25 @@ Source: docs/explanation/safety-review.md. Nothing is counted here: counts are t
 safety summary.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
 from enum import Enum
+from typing import Any
 
 import attrs
 
-from trialdomain.events.participant import ChemotherapyGiven, ChemotherapyStarted, DltWindowAssessed, WindowResult
+from trialdomain.events.participant import ChemotherapyGiven, ChemotherapyStarted, DltWindowAssessed
+from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
 from trialdomain.projections.safety import Safety
 from trialdomain.rules.adverse_event import AdverseEvent, Graded
 from trialdomain.rules.dlt import delayed
-from trialdomain.rules.expedited import FIRST_REPORT, REPORT, Awareness, Suspected, suspected
+from trialdomain.rules.expedited import FIRST_REPORT, REPORT, Suspected, is_serious, suspected
 from trialdomain.rules.observation import starts_of
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.dose import Dose
-from trialdomain.values.evaluation import EvaluationReason, Standing
+from trialdomain.values.evaluation import NOT_INFUSED, EvaluationReason, Standing
 from trialdomain.values.toxicity import RELATED, Agent, Assessor, Outcome, Relatedness, Seriousness
 
 
@@ -146,9 +148,15 @@ class Reaction:
     aware_on: date
     """When the sponsor knew that it is one."""
     awareness_recorded: bool
-    """Otherwise the day on which it was recorded stands for it."""
+    """Otherwise the day on which it was recorded stands for it, or the earliest that a partial date allows."""
+    dangerous_since: date | None
+    """When the sponsor knew that it is fatal or life-threatening; None where it is not."""
+    danger_recorded: bool
+    """As above."""
     due_in_7_days: date | None
     """Of a fatal or life-threatening one."""
+    complete_by: date | None
+    """8 days after that: the complete report of such a one."""
     due_in_15_days: date
     positions: tuple[int, ...]
 
@@ -198,20 +206,25 @@ def review_of(
         zone: the site's.
     """
     by_subject = {member.subject: member for member in members}
+
+    def recorded_on(case: Case) -> Callable[[Recorded[Any]], date]:
+        return lambda entry: case.first_of(entry).meta.recorded_at.astimezone(zone).date()
+
     reviewed: list[Reviewed] = []
     narratives: list[Narrative] = []
     reactions: list[Reaction] = []
     late: list[Delayed] = []
     missing: list[NotAssessed] = []
     for case in book.cases:
-        member = by_subject.get(case.subject)
+        member = by_subject.get(case.subject) or _left_before(case)
         if member is None:
             continue
+        found = [one for event in case.adverse_events if (one := suspected(event, recorded_on=recorded_on(case)))]
         reviewed.append(_reviewed(case, member, on=on))
         narratives += _narrative(case, member)
-        reactions += (_reaction(one, case, member, zone) for event in _events(case) if (one := suspected(event)))
+        reactions += (_reaction(one, member) for one in found)
         late += _late(case, member, book)
-        missing += _missing(case, member)
+        missing += _missing(case, member, found)
     return Review(
         on=on,
         participants=tuple(reviewed),
@@ -224,12 +237,36 @@ def review_of(
     )
 
 
+def _left_before(case: Case) -> Member | None:
+    """Give somebody who was enrolled and left, or died, before the infusion: a committee asks about them too."""
+    if case.assignment is None or case.first_infusion is not None:
+        return None
+    return Member(
+        subject=case.subject,
+        level=case.assignment.level,
+        standing=NOT_INFUSED,
+        dlt=None,
+        infused_on=None,
+        window_last=None,
+        held_from=case.assignment.since,
+        infused_by=None,
+        evidence=(case.assignment.position,),
+    )
+
+
 def _events(case: Case) -> list[AdverseEvent]:
     """Give the events that began, or became worse, since the infusion."""
     infusion = case.first_infusion
     if infusion is None:
         return []
     return [event for event in case.adverse_events if any(event.worse_since(infusion.fact.started_at))]
+
+
+def _grade_since(event: AdverseEvent, case: Case) -> int:
+    """Give the highest grade since the infusion."""
+    infusion = case.first_infusion
+    worse = [] if infusion is None else [graded.grade for graded in event.worse_since(infusion.fact.started_at)]
+    return max(worse, default=event.highest_grade)
 
 
 def _reviewed(case: Case, member: Member, *, on: date) -> Reviewed:
@@ -249,7 +286,7 @@ def _reviewed(case: Case, member: Member, *, on: date) -> Reviewed:
         window_last=last,
         days_left=None if last is None else max((last - on).days, 0),
         last_contact=min(case.last_day, on),
-        highest_grade=max((event.highest_grade for event in events), default=None),
+        highest_grade=max((_grade_since(event, case) for event in events), default=None),
         serious=tuple(
             SeriousEvent(
                 event=event.event,
@@ -260,23 +297,23 @@ def _reviewed(case: Case, member: Member, *, on: date) -> Reviewed:
                 position=event.seriousness_by(date.max)[1],
             )
             for event in case.adverse_events
-            if event.serious
+            if is_serious(event)
         ),
         death=None if case.death is None else case.death.fact.on,
         deviations=tuple(
             Deviation(position=entry.position, why=why)
             for entry in case.entries
-            if (why := entry.envelope.deviation) is not None
+            if (why := entry.envelope.deviation or case.first_of(entry).envelope.deviation) is not None
         ),
     )
 
 
 def _assessed_by(case: Case, member: Member) -> tuple[str, ...]:
     if member.dlt is not None:
-        related = (one for one in _judgements(_event(case, member.dlt)) if one.relatedness in RELATED)
-        return tuple(dict.fromkeys(one.assessor.value for one in related))
-    assessed = [one for one in case.of(DltWindowAssessed) if one.fact.result is WindowResult.NO_DLT]
-    return tuple(dict.fromkeys(one.fact.by for one in assessed))
+        event = _event(case, member.dlt)
+        latest = {} if event is None else event.latest(Agent.INFUSION)
+        return tuple(assessor.value for assessor, (relatedness, _) in latest.items() if relatedness in RELATED)
+    return tuple(dict.fromkeys(entry.fact.by for entry in case.of(DltWindowAssessed)))
 
 
 def _event(case: Case, dlt: Dlt) -> AdverseEvent | None:
@@ -317,30 +354,30 @@ def _narrative(case: Case, member: Member) -> Iterator[Narrative]:
     )
 
 
-def _reaction(one: Suspected, case: Case, member: Member, zone: tzinfo) -> Reaction:
-    aware = _known_on(one.aware, zone)
-    danger = None if one.aware_of_danger is None else _known_on(one.aware_of_danger, zone)
-    recorded = one.aware.on is not None and (one.aware_of_danger is None or one.aware_of_danger.on is not None)
-    entries = [one.aware, *([one.aware_of_danger] if one.aware_of_danger else [])]
+def _reaction(one: Suspected, member: Member) -> Reaction:
+    aware, danger = one.aware, one.aware_of_danger
+    said = one.event.seriousness if one.event.serious else ()
+    fatal = (Seriousness.DEATH,) if one.event.fatal and Seriousness.DEATH not in said else ()
     return Reaction(
-        subject=case.subject,
+        subject=member.subject,
         level=member.level,
         event=one.event.event,
         term=one.event.term,
         highest_grade=one.event.highest_grade,
         relatedness=one.relatedness,
         expected=one.expected,
-        criteria=one.event.seriousness,
-        aware_on=aware,
-        awareness_recorded=recorded,
-        due_in_7_days=None if danger is None else danger + FIRST_REPORT,
-        due_in_15_days=aware + REPORT,
-        positions=tuple(sorted({one.event.report.position, *(each.entry.position for each in entries)})),
+        criteria=(*said, *fatal),
+        aware_on=aware.on,
+        awareness_recorded=aware.recorded,
+        dangerous_since=None if danger is None else danger.on,
+        danger_recorded=danger is None or danger.recorded,
+        due_in_7_days=None if danger is None else danger.on + FIRST_REPORT,
+        complete_by=None if danger is None else danger.on + REPORT,
+        due_in_15_days=aware.on + REPORT,
+        positions=tuple(
+            sorted({one.event.report.position, aware.position, *([] if danger is None else [danger.position])})
+        ),
     )
-
-
-def _known_on(aware: Awareness, zone: tzinfo) -> date:
-    return aware.on or aware.entry.meta.recorded_at.astimezone(zone).date()
 
 
 def _late(case: Case, member: Member, book: Casebook) -> Iterator[Delayed]:
@@ -364,8 +401,9 @@ def _late(case: Case, member: Member, book: Casebook) -> Iterator[Delayed]:
             )
 
 
-def _missing(case: Case, member: Member) -> Iterator[NotAssessed]:
+def _missing(case: Case, member: Member, reactions: Sequence[Suspected]) -> Iterator[NotAssessed]:
     """Yield what nobody has judged of somebody."""
+    by_event = {one.event.event: one for one in reactions}
 
     def about(what: Open, event: AdverseEvent | None = None, position: int | None = None) -> NotAssessed:
         named = None if event is None else event.event
@@ -374,13 +412,14 @@ def _missing(case: Case, member: Member) -> Iterator[NotAssessed]:
     for event in _events(case):
         where = event.report.position
         unjudged = event.judged(Agent.INFUSION).relatedness is Relatedness.NOT_ASSESSED
-        reaction = suspected(event)
         if unjudged:
             yield about(Open.RELATEDNESS, event, where)
-        if event.serious and (unjudged or reaction is not None) and event.report.fact.expected is None:
+        reaction = by_event.get(event.event)
+        if is_serious(event) and (unjudged or reaction is not None) and event.report.fact.expected is None:
             yield about(Open.EXPECTEDNESS, event, where)
-        if reaction is not None and reaction.aware.on is None:
-            yield about(Open.AWARENESS, event, reaction.aware.entry.position)
+        for aware in () if reaction is None else {reaction.aware, reaction.aware_of_danger or reaction.aware}:
+            if not aware.recorded:
+                yield about(Open.AWARENESS, event, aware.position)
     reason = _OPEN_REASONS.get(member.standing.reason)
     if reason is not None:
         yield about(reason, position=member.infused_by)

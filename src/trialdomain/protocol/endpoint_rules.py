@@ -50,7 +50,9 @@ class IntentCounted(Enum):
     TREATMENT = "treatment"
 
 
-def _below_zero(name: str, value: Decimal) -> str | None:
+def _below_zero(name: str, value: object) -> str | None:
+    if not isinstance(value, Decimal):
+        return f"{name} must be a decimal number, got {value!r}"
     return unless(value.is_finite() and value >= 0, f"{name} must be a number of at least 0, got {value}")
 
 
@@ -180,6 +182,8 @@ class EndpointRules:
     def __attrs_post_init__(self) -> None:
         """Refuse windows and grades that are none."""
         days = [at_least("safety_days", number, 1) for number in self.safety_days]
+        rising = bool(self.safety_days) and list(self.safety_days) == sorted(set(self.safety_days))
+        days.append(unless(rising, "safety_days must name some days, each larger than the one before"))
         grades = ("infection_min_grade", "bleeding_min_grade")
         refuse(
             [

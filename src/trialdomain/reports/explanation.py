@@ -14,7 +14,7 @@ from trialdomain.projections.endpoints.value import Status, Value
 from trialdomain.protocol.outcomes import OutcomeDefinition, OutcomeId
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
-from trialdomain.reports.outcomes import summary_json, value_json, value_words
+from trialdomain.reports.outcomes import participants_table, summary_json, summary_lines, value_json, value_words
 from trialdomain.reports.summaries import OutcomeSummary
 from trialdomain.reports.table import Table
 
@@ -150,6 +150,8 @@ def explanation_lines(found: Explanation) -> Iterator[str]:
     yield f"{found.outcome.value} {definition.title}, as known at position {found.known_at}, judged for {found.on}"
     if found.value is not None:
         yield f"{found.subject}: {_sentence(found.value)}"
+    if found.summary is not None:
+        yield from summary_lines(found.summary)
     yield ""
     yield f"Registry: {definition.registry} ({definition.time_frame})"
     yield f"Definition: {found.meaning}"
@@ -176,8 +178,19 @@ def _sentence(value: Value) -> str:
     notes = [flag.value.replace("-", " ") for flag in value.flags]
     if notes:
         parts.append(f"notes: {', '.join(notes)}")
-    parts.append(f"{value.examined} entries looked at")
+    parts += _details(value)
     return "; ".join(parts)
+
+
+def _details(value: Value) -> Iterator[str]:
+    """Say what stands beside a value, where it is short."""
+    for name, detail in value.details.items():
+        words = name.replace("_", " ")
+        if isinstance(detail, Mapping):
+            inner = ", ".join(f"{key.replace('_', ' ')} {_shown(one)}" for key, one in detail.items())
+            yield f"{words}: {inner}"
+        elif not isinstance(detail, tuple) and detail is not None:
+            yield f"{words} {_shown(detail)}"
 
 
 _MOST_SHOWN = 40
@@ -185,6 +198,9 @@ _MOST_SHOWN = 40
 
 def explanation_tables(found: Explanation) -> Iterator[Table]:
     """Show the entries: those that the number rests on, and of an absence those that were looked at."""
+    if found.values:
+        yield participants_table(found.outcome, found.values)
+        return
     yield _entries("Rests on", found.rests_on)
     if found.value is not None and is_absence(found.value) and found.looked_at:
         shown = found.looked_at[:_MOST_SHOWN]

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from tempfile import mkdtemp
 
 from trialdomain.errors import InputInvalid
 from trialdomain.projections.endpoints.value import Flag, Status, Value
@@ -63,6 +62,17 @@ _OF_PARTICIPANTS = {
     "red_cell_units": ("number", "units", "S6: red cells"),
     "platelet_units": ("number", "units", "S6: platelets"),
     "treatment": ("integer", "1 yes; 0 no", "S12: whether any agent was given as treatment"),
+    **{
+        f"{when}_{name}": (kind, values, f"P1: {meaning} within the {which} of the protocol's safety_days")
+        for when, which in (("early", "first"), ("late", "last"))
+        for name, kind, values, meaning in (
+            ("any", "integer", "1 yes; 0 no", "whether there was an adverse event"),
+            ("serious", "integer", "1 yes; 0 no", "whether there was a serious one"),
+            ("events", "integer", "", "how many adverse events"),
+            ("serious_events", "integer", "", "how many serious ones"),
+            ("completed", "integer", "1 yes; 0 no", "whether the observation lasted to the end"),
+        )
+    },
     "examined": ("integer", "", "how many entries were looked at"),
     "evidence": ("text", "", "the positions of the entries that it rests on; separated by blanks"),
 }
@@ -119,16 +129,16 @@ def write_outcomes(outcomes: Outcomes, folder: Path, *, trial: str, known_at: in
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputInvalid(f"{folder} is there already: name a new folder, or an empty one")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / ".part"
+        part.mkdir()
         try:
             for name, (columns, rows) in files.items():
                 _write(part / name, columns, rows)
-            part.chmod(0o755)
-            part.rename(folder)
-        except BaseException:
+            for name in files:
+                (part / name).rename(folder / name)
+        finally:
             shutil.rmtree(part, ignore_errors=True)
-            raise
     except OSError as error:
         raise InputInvalid(f"{folder} cannot be written: {error.strerror}: free the place, or name another") from None
     return {name: len(rows) for name, (_, rows) in files.items()}
@@ -182,9 +192,23 @@ def _participants(outcomes: Outcomes) -> Iterator[_Row]:
                 "severe_date": _cell(value, "severe_on"),
                 **{name: _cell(value, name) for name in ("red_cells", "platelets", "red_cell_units", "platelet_units")},
                 "treatment": _cell(value, "treatment"),
+                **_periods(value),
                 "examined": value.examined,
                 "evidence": " ".join(map(str, value.evidence)),
             }
+
+
+def _periods(value: Value) -> _Row:
+    """Give the first and the last of the safety periods of P1."""
+    found = [
+        detail for name, detail in value.details.items() if name.startswith("days_") and isinstance(detail, Mapping)
+    ]
+    if not found:
+        return {}
+    shown = (("early", found[0]), ("late", found[-1]))
+    return {
+        f"{when}_{name}": one for when, detail in shown for name, one in detail.items() if isinstance(one, bool | int)
+    }
 
 
 def _cell(value: Value, name: str) -> _Cell:

@@ -1,10 +1,11 @@
 """The outcomes, as JSON for programs and as tables for people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
 from trialdomain.projections.endpoints.value import Detail, Flag, Status, Value
+from trialdomain.protocol.endpoint_rules import Anchor
 from trialdomain.protocol.outcomes import OUTCOMES, Kind, OutcomeId
 from trialdomain.reports.decision import mtd_words
 from trialdomain.reports.json import Json
@@ -111,7 +112,7 @@ def summary_json(summary: Summary) -> dict[str, Json]:
                 "times": _spread_json(summary.spread),
                 "from_onset": _spread_json(summary.from_onset),
                 "estimator": summary.estimator,
-                "median": summary.curve.median,
+                "estimated_median": summary.curve.median,
                 "median_reached": summary.curve.median is not None,
                 "recovered_by_window": _rounded(summary.at_window),
                 "curve": _curve_json(summary.curve),
@@ -189,7 +190,7 @@ def outcomes_lines(outcomes: Outcomes) -> Iterator[str]:
     rules = outcomes.endpoints.protocol.endpoints
     yield (
         f"Outcomes; the secondary ones from day 0 ({rules.anchor.value}) to day {rules.window_days}, among those who "
-        "had chemotherapy and the infusion"
+        + ("had the infusion" if rules.anchor is Anchor.INFUSION else "had chemotherapy and the infusion")
     )
     if outcomes.note:
         yield outcomes.note
@@ -240,14 +241,17 @@ def _rows(summary: OutcomeSummary) -> Iterator[tuple[str, ...]]:
     cells = [_cell(one) for _, one in _groups(summary)]
     yield (summary.outcome.value, title, *cells)
     overall = summary.overall
-    if isinstance(overall, IncidenceSummary) and summary.outcome is not OutcomeId.P1:  # the safety summary has them
+    if isinstance(overall, IncidenceSummary):
         for name in overall.parts:
             if name == "any":  # the headline, unless the protocol counts treatment alone; the files have both
                 continue
             yield ("", f"  {name.replace('_', ' ')}", *(_part_cell(one, name) for _, one in _groups(summary)))
-        for name in overall.totals:
+        for name in () if summary.outcome is OutcomeId.P1 else overall.totals:  # the safety summary has them
             yield ("", f"  {name.replace('_', ' ')}", *(_total_cell(one, name) for _, one in _groups(summary)))
-    for status, words in _WHY.items():
+    unjudged = [_flag_count(one, Flag.NOT_DERIVED) for _, one in _groups(summary)]
+    if any(unjudged):
+        yield ("", "  by reports alone", *map(str, unjudged))
+    for status, words in (_WHY_NO_DLT if summary.outcome is OutcomeId.P2 else _WHY).items():
         numbers = [_status_count(one, status) for _, one in _groups(summary)]
         if any(numbers):
             yield ("", f"  {words}", *map(str, numbers))
@@ -258,6 +262,13 @@ _WHY = {
     Status.PREVALENT: "so before the start",
     Status.NOT_OBSERVED: "not observed",
 }
+
+
+_WHY_NO_DLT = {Status.NOT_OBSERVED: "pending", Status.OUTSIDE: "not evaluable, or not infused"}
+
+
+def _flag_count(summary: Summary, flag: Flag) -> int:
+    return 0 if isinstance(summary, DoseSummary) else summary.counted.flags.get(flag, 0)
 
 
 def _status_count(summary: Summary, status: Status) -> int:
@@ -318,7 +329,23 @@ def _spread_words(spread: Spread) -> str:
     return f"{spread.median:g} ({spread.least} to {spread.most})"
 
 
-def values_table(outcomes: Outcomes, outcome: OutcomeId) -> Table:
+def summary_lines(summary: OutcomeSummary) -> Iterator[str]:
+    """Say one outcome by dose level and for everybody, one a line."""
+    for name, one in _groups(summary):
+        if isinstance(one, DoseSummary):
+            if one.mtd is not None:
+                yield f"MTD: {mtd_words(one.mtd)}"
+            yield from (
+                f"level {t.level}: {t.dlts} with DLT of {t.evaluable} evaluable" for t in one.tallies if name != "all"
+            )
+            continue
+        counted = ", ".join(
+            f"{number} {status.value.replace('-', ' ')}" for status, number in one.counted.statuses.items()
+        )
+        yield f"{name}: {_cell(one)}" + (f" ({counted})" if counted else "")
+
+
+def participants_table(outcome: OutcomeId, values: Sequence[Value]) -> Table:
     """Show one outcome of everybody."""
     return Table(
         title=f"{outcome.value} {OUTCOMES[outcome].title}",
@@ -334,7 +361,7 @@ def values_table(outcomes: Outcomes, outcome: OutcomeId) -> Table:
                 ", ".join(_FLAGS.get(flag, flag.value.replace("-", " ")) for flag in value.flags),
                 " ".join(map(str, value.evidence)),
             )
-            for value in outcomes.endpoints.values.get(outcome, ())
+            for value in values
         ),
     )
 

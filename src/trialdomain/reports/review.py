@@ -1,6 +1,7 @@
 """The safety review, as JSON for programs and as sentences and tables for people."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from trialdomain.projections.review import (
     Delayed,
@@ -106,6 +107,9 @@ def _reaction_json(one: Reaction) -> Json:
         "criteria": _criteria(one.criteria),
         "aware_on": one.aware_on.isoformat(),
         "awareness_recorded": one.awareness_recorded,
+        "dangerous_since": None if one.dangerous_since is None else one.dangerous_since.isoformat(),
+        "danger_recorded": one.danger_recorded,
+        "complete_by": None if one.complete_by is None else one.complete_by.isoformat(),
         "due_in_7_days": None if one.due_in_7_days is None else one.due_in_7_days.isoformat(),
         "due_in_15_days": one.due_in_15_days.isoformat(),
         "evidence": list(one.positions),
@@ -145,8 +149,9 @@ def narrative_text(one: Narrative) -> str:
         f"{one.subject} was infused at {level}{dose} on {one.infused_at}.",
         f"{one.dlt.term}{grade}, had its onset on {one.dlt.onset}{partial}, day {one.day} after the infusion.",
     ]
-    if len(one.grades) > 1:
-        said.append("Grades: " + ", ".join(f"{graded.grade} from {graded.on}" for graded in one.grades) + ".")
+    grades = dict.fromkeys(f"{graded.grade} from {graded.on}" for graded in one.grades)
+    if len(grades) > 1:
+        said.append("Grades: " + ", ".join(grades) + ".")
     said += (
         f"The {judged.assessor.value} judged it {_related(judged.relatedness)} to the infusion (entry "
         f"{judged.position})."
@@ -174,11 +179,16 @@ def review_lines(review: Review) -> Iterator[str]:
     yield f"Safety review, windows judged for {review.on}"
     for one in review.narratives:
         yield f"DLT: {narrative_text(one)}"
-    if not review.narratives:
+    found = [one.subject for one in review.not_assessed if one.what is Open.DLT]
+    if found:
+        yield f"DLT found at an assessment, and no adverse event explains it: {', '.join(found)}"
+    if not review.counts.tallies:
+        yield "The protocol has no DLT rule: nobody was judged by one."
+    elif not review.narratives and not found:
         yield "No DLT."
     if not review.reactions:
         yield "No suspected unexpected serious reaction."
-    if not review.delayed:
+    if review.counts.tallies and not review.delayed:
         yield "No delayed toxicity."
     if not review.not_assessed:
         yield "Everything is assessed."
@@ -199,7 +209,10 @@ def review_tables(review: Review) -> Iterator[Table]:
     if review.reactions:
         yield Table(
             title="Suspected unexpected serious reactions",
-            columns=("participant", "event", "grade", "related", "expected", "criteria", "aware", "7 days", "15 days"),
+            columns=(
+                *("participant", "event", "grade", "related", "expected", "criteria", "aware", "due in 15 days"),
+                *("aware of danger", "due in 7 days", "complete by"),
+            ),
             rows=tuple(_reaction_row(one) for one in review.reactions),
         )
     if review.delayed:
@@ -261,7 +274,6 @@ def _safety_row(one: Reviewed) -> tuple[str, ...]:
 
 
 def _reaction_row(one: Reaction) -> tuple[str, ...]:
-    assumed = "" if one.awareness_recorded else " (day of recording)"
     return (
         one.subject,
         one.term,
@@ -269,7 +281,15 @@ def _reaction_row(one: Reaction) -> tuple[str, ...]:
         one.relatedness.value,
         "not assessed" if one.expected is None else "no",
         ", ".join(criterion.value for criterion in one.criteria),
-        f"{one.aware_on}{assumed}",
-        "" if one.due_in_7_days is None else one.due_in_7_days.isoformat(),
+        _known(one.aware_on, recorded=one.awareness_recorded),
         one.due_in_15_days.isoformat(),
+        _known(one.dangerous_since, recorded=one.danger_recorded),
+        "" if one.due_in_7_days is None else one.due_in_7_days.isoformat(),
+        "" if one.complete_by is None else one.complete_by.isoformat(),
     )
+
+
+def _known(day: date | None, *, recorded: bool) -> str:
+    if day is None:
+        return ""
+    return day.isoformat() if recorded else f"{day} (not recorded in full)"

@@ -164,17 +164,27 @@ class AdverseEvent:
         does not take back more than that, or it would revoke a DLT that nobody judged anew. Of two judgements in one
         entry by one assessor, the more related counts.
         """
+        latest = self.latest(agent)
+        assessed = [one for one in latest.values() if one[0] is not Relatedness.NOT_ASSESSED]
+        if not assessed:
+            return Judged(Relatedness.NOT_ASSESSED, tuple(position for _, position in latest.values()))
+        relatedness, position = max(assessed, key=lambda one: _ORDER.index(one[0]))
+        return Judged(relatedness, (position,))
+
+    def latest(self, agent: Agent) -> dict[Assessor, tuple[Relatedness, int]]:
+        """Give the judgement of each assessor that stands, with the position of its entry."""
         latest: dict[Assessor, tuple[Relatedness, int]] = {}
         for attribution, position in self._attributions():
             if attribution.agent is agent:
                 before = latest.get(attribution.assessor)
                 said = (attribution.relatedness, position)
                 latest[attribution.assessor] = said if before is None else _latest_of(before, said)
-        assessed = [one for one in latest.values() if one[0] is not Relatedness.NOT_ASSESSED]
-        if not assessed:
-            return Judged(Relatedness.NOT_ASSESSED, tuple(position for _, position in latest.values()))
-        relatedness, position = max(assessed, key=lambda one: _ORDER.index(one[0]))
-        return Judged(relatedness, (position,))
+        return latest
+
+    @property
+    def entries(self) -> list[Recorded[AdverseEventReported | AdverseEventFollowedUp | Died]]:
+        """Every word on it: the report, the follow-ups, the death."""
+        return [self.report, *self.follow_ups, *([] if self.death is None else [self.death])]
 
     def _attributions(self) -> list[tuple[Attribution, int]]:
         """List every judgement in the order of its date, then of its recording."""

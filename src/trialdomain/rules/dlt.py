@@ -88,6 +88,8 @@ def delayed(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Graded 
     """Find the first grade after the window that would have qualified within it, of an event that is no DLT."""
     judged = event.judged(Agent.INFUSION)
     window = Window.of(infusion, rule)
+    if not rule.worsening and event.onset.precedes(window.opened_at):
+        return None
     if judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED) or _onset(event, window, rule) is not None:
         return None
     worse = event.worse_since(window.opened_at)

@@ -47,7 +47,8 @@ def febrile_neutropenia(of: Observed, counts: Mapping[Count, Series], first: dat
     if rule.source is not EventSource.REPORTED:
         found += derived(readings, neutrophils, leukocytes, rule=rule, rules=of.rules, frame=frame)
     underivable = _underivable(of, readings, neutrophils)
-    entries = [*(event.report for event in events), *(one.entry for one in readings), *neutrophils.examined]
+    words = [entry for event in events for entry in event.entries]
+    entries = [*words, *(one.entry for one in readings), *neutrophils.examined]
     story = _Story(
         episodes=[one for one in united(found) if one.last >= frame.start],
         examined=len(entries),
@@ -79,7 +80,7 @@ def _without_gap(days: Sequence[date], frame: Observation, longest: int) -> bool
 def reported_illness(of: Observed) -> Iterator[Found]:
     """Yield S3 and S4 for infections, S5 and S13 for bleeding: by reported adverse events."""
     rules, events = of.rules, of.case.adverse_events
-    entries = [event.report for event in events]
+    entries = [entry for event in events for entry in event.entries]
     groups: Iterable[tuple[OutcomeId, OutcomeId, Callable[[CtcaeTerm], bool], int]] = (
         (OutcomeId.S4, OutcomeId.S3, lambda term: term.infection, rules.infection_min_grade),
         (OutcomeId.S5, OutcomeId.S13, lambda term: term.bleeding, rules.bleeding_min_grade),
