@@ -189,3 +189,14 @@ def test_everything_ever_recorded_stays_readable(site: Site) -> None:
     after = list(site.trial.history().entries())
     assert [entry for entry in after if entry in before] == before
     assert site.infusion("S001").fact.started_at.first == DAY0  # type: ignore[union-attr]  # an infusion it is
+
+
+def test_an_adverse_event_cannot_be_corrected_to_end_before_it_began() -> None:
+    site = Site()
+    site.treat("S001", "S002", "S003")
+    entry = site.toxicity("S001", "AE1", grade=1)
+    (followed,) = site.on(9).desk.follow_up_adverse_event("S001", event="AE1", on=day(9), ended=day(9))[:1]
+    with pytest.raises(FactMalformed, match="would end on 2026-03-01, before its onset"):
+        site.desk.correct(followed, ended="2026-03-01", reason=REASON)
+    with pytest.raises(FactMalformed, match="before its onset 2026-03-12"):
+        site.on(12).desk.correct(entry, onset="2026-03-12", reason=REASON)

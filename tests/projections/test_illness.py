@@ -175,6 +175,32 @@ class TestHowLongFebrileNeutropeniaLasts:
         assert patient.value("S1").status is Status.PREVALENT
         assert patient.value("S2").status is Status.PREVALENT
 
+    def test_whichever_comes_first_by_the_hour(self) -> None:
+        """Warm until 23:00 on day 2; neutrophils are back 31 hours later: that is before 48 hours have passed."""
+        patient = Patient().count_at("ANC", "0.3", 1, "08:00").temperature(1, "39", "10:00")
+        patient.temperature(2, "38.1", "23:00").count_at("ANC", "2", 4, "06:00")
+        assert patient.value("S2").value == 3
+
+    def test_a_fever_on_the_day_on_which_neutrophils_come_back_is_one_of_its_own(self) -> None:
+        patient = Patient().temperature(-1, "39", "21:00").count_at("ANC", "0.3", -1, "20:00")
+        patient.temperature(0, "39", "05:00").count_at("ANC", "2.0", 0, "20:00")
+        found = patient.value("S1")
+        assert (found.value, found.on, found.flags) == (True, T0, ())
+
+    @pytest.mark.parametrize("days", [0, 1, 7])
+    def test_the_days_of_a_baseline_do_not_bound_it(self, days: int) -> None:
+        rules = attrs.evolve(EndpointRules(), baseline_days=days)
+        late = Patient(rules).count_at("ANC", "0.3", -2, "10:00").temperature(0, "39", "09:00")
+        assert late.value("S1").value is True
+        under_way = Patient(rules).temperature(-1, "39", "09:00").temperature(0, "39", "09:00")
+        under_way.count_at("ANC", "0.3", 0, "06:00").count_at("ANC", "2", 3, "06:00")
+        assert under_way.value("S1").status is Status.PREVALENT
+
+    def test_nor_does_what_may_confirm_a_recovery(self) -> None:
+        rules = attrs.evolve(EndpointRules(), confirm_after_window=False)
+        patient = Patient(rules).temperature(42, "39", "21:00").count_at("ANC", "0.3", 43, "08:00")
+        assert patient.value("S1").value is True
+
     def test_a_fever_over_several_readings_rests_on_all_of_them(self) -> None:
         """18:00, 23:00 and 08:00 are at most 12 hours apart; the first and the last are not."""
         patient = Patient().count_at("ANC", "0.3", 11, "07:00")
@@ -215,6 +241,11 @@ class TestInfectionsAndBleeding:
     def test_over_before_the_start_it_is_nothing(self) -> None:
         patient = Patient().event("Lung infection", -5, -1)
         assert (patient.value("S4").value, patient.value("S3").status) == (False, Status.NO_EPISODE)
+
+    def test_an_end_before_the_onset_which_other_systems_give_is_the_day_of_the_onset(self) -> None:
+        patient = Patient().event("Sepsis", 20, grade=4).event("Lung infection", 5, 8)
+        patient.add(AdverseEventFollowedUp, event="AE1", on=at(25), ended=at(10))
+        assert patient.value("S3").value == 5
 
     def test_febrile_neutropenia_is_no_infection(self) -> None:
         assert Patient().event("Febrile neutropenia", 10).value("S4").value is False

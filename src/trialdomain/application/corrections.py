@@ -1,6 +1,6 @@
 """Corrections and voids: a fact restated or withdrawn, with a reason; nothing is edited."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import attrs
@@ -137,6 +137,7 @@ def _checked_event(
 ) -> AdverseEventReported | AdverseEventFollowedUp:
     """Keep reports and follow-ups joined by their ids, and a term with its code."""
     others = [e.fact for e in current_entries(view.entries(current.stream)) if e.version != current.version]
+    _check_order([*others, fact], fact.event)
     reported = {other.event for other in others if isinstance(other, AdverseEventReported)}
     if isinstance(fact, AdverseEventFollowedUp):
         if fact.event not in reported:
@@ -154,6 +155,19 @@ def _checked_event(
         known = known_term(fact.term, version=fact.ctcae_version)
         return attrs.evolve(fact, ctcae_code=known.code if known else None, unchecked=known is None)
     return fact
+
+
+def _check_order(facts: Sequence[Fact], event: str) -> None:
+    """Refuse an end of an adverse event that is known to lie before its onset."""
+    of_event = [f for f in facts if isinstance(f, AdverseEventReported | AdverseEventFollowedUp) and f.event == event]
+    onsets = [fact.onset for fact in of_event if isinstance(fact, AdverseEventReported)]
+    for ended in (fact.ended for fact in of_event if fact.ended is not None):
+        for onset in onsets:
+            if ended.precedes(onset):
+                raise FactMalformed(
+                    kind="AdverseEventReported",
+                    why=f"adverse event {event} would end on {ended}, before its onset {onset}",
+                )
 
 
 def _death(view: View, current: Recorded[Fact], fact: Fact) -> Drafts:

@@ -6,10 +6,10 @@ episode is over, is a choice.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TypeAlias
 
 import attrs
@@ -17,7 +17,7 @@ import attrs
 from trialdomain.events.participant import BodySite, VitalSign, VitalSignRecorded
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.endpoint_rules import EndpointRules, FebrileNeutropenia
-from trialdomain.rules.counts import Series, is_below, usable
+from trialdomain.rules.counts import Lab, Series, is_below, usable
 from trialdomain.rules.illness import Illness
 from trialdomain.rules.observation import Observation
 from trialdomain.values.analyte import Count
@@ -29,7 +29,7 @@ _CELSIUS = "Cel"
 _DAY = timedelta(days=1)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Temperature:
     """One reading."""
 
@@ -61,6 +61,8 @@ class _Counted:
 
     when: ClinicalTime
     below: bool
+    size: Decimal
+    """Of two equally near, the lower counts."""
     position: int
 
 
@@ -113,15 +115,15 @@ def derived(
     febrile = list(_febrile(readings, rule))
     if not febrile:
         return []
-    counts = _counted(neutrophils, leukocytes, rule, rules)
+    counts = _Counts(_counted(neutrophils, leukocytes, rule, rules), rule)
     paired = (
         _Febrile(reading, tuple(sorted({*positions, count.position})))
         for reading, positions in febrile
-        if (count := _paired(reading, counts, rule)) is not None and count.below
+        if (count := counts.paired(reading)) is not None and count.below
     )
-    warm = [reading for reading in readings if reading.warm]
-    risen = [(day.on, entry.position) for day in neutrophils.days if (entry := day.reaches(rule.anc_below)) is not None]
-    return [_illness(episode, warm, risen, rule, frame) for episode in _episodes(list(paired), warm, risen, rule)]
+    risen = [_Risen(day.on, entry) for day in neutrophils.days if (entry := day.reaches(rule.anc_below)) is not None]
+    fever = _Fever([reading for reading in readings if reading.warm], risen, rule, frame)
+    return [fever.illness(episode) for episode in fever.episodes(list(paired))]
 
 
 def _febrile(
@@ -164,32 +166,41 @@ def _moment(reading: Temperature) -> datetime:
 
 
 def _counted(neutrophils: Series, leukocytes: Series, rule: FebrileNeutropenia, rules: EndpointRules) -> list[_Counted]:
-    """Give every count that shows on which side of the threshold it is, the lower of two of one moment first."""
-    found: list[tuple[Decimal, _Counted]] = []
+    """Give every count that shows on which side of the threshold it is."""
+    found: list[_Counted] = []
     days = set()
     for value, entry in usable(Count.NEUTROPHILS, neutrophils.examined, rules):
         days.add(entry.fact.collected_at.first)
         below = is_below(value, entry.fact.comparator, rule.anc_below)
         if below is not None:
-            found.append((value, _Counted(entry.fact.collected_at, below, entry.position)))
+            found.append(_Counted(entry.fact.collected_at, below, value, entry.position))
     for value, entry in usable(Count.LEUKOCYTES, leukocytes.examined, rules):
         if entry.fact.collected_at.first not in days and is_below(value, entry.fact.comparator, rule.anc_below):
-            found.append((value, _Counted(entry.fact.collected_at, True, entry.position)))  # noqa: FBT003 - it is below
-    return [one for _, one in sorted(found, key=lambda one: (one[0], one[1].position))]
+            found.append(_Counted(entry.fact.collected_at, True, value, entry.position))  # noqa: FBT003 - it is below
+    return found
 
 
-def _paired(reading: Temperature, counts: Sequence[_Counted], rule: FebrileNeutropenia) -> _Counted | None:
-    """Find the count that goes with a temperature: the nearest on either side, else the latest before it."""
-    near = [
-        (abs(since), one)
-        for one in counts
-        if abs(since := _since(one.when, reading.when)) <= _hours(rule.pairing_hours)
-    ]
-    if near:
-        return min(near, key=lambda one: one[0])[1]
-    earliest = _hours(rule.pairing_before_hours)
-    before = [(since, one) for one in counts if timedelta(0) <= (since := _since(one.when, reading.when)) <= earliest]
-    return min(before, key=lambda one: one[0])[1] if before else None
+class _Counts:
+    """Neutrophil counts by their days: a temperature asks only those near it."""
+
+    def __init__(self, counts: Sequence[_Counted], rule: FebrileNeutropenia) -> None:
+        self._rule = rule
+        self._by_day: dict[date, list[_Counted]] = {}
+        for count in counts:
+            self._by_day.setdefault(count.when.first, []).append(count)
+        self._reach = max(rule.pairing_hours, rule.pairing_before_hours) // 24 + 2
+        """Days: hours, and what offsets may shift a time by."""
+
+    def paired(self, reading: Temperature) -> _Counted | None:
+        """Find the count that goes with a temperature: the nearest on either side, else the latest before it."""
+        days = (reading.on + timedelta(days=number) for number in range(-self._reach, self._reach + 1))
+        near = [(_since(one.when, reading.when), one) for day in days for one in self._by_day.get(day, ())]
+        either = [(abs(since), one) for since, one in near if abs(since) <= _hours(self._rule.pairing_hours)]
+        before = [
+            (since, one) for since, one in near if timedelta(0) <= since <= _hours(self._rule.pairing_before_hours)
+        ]
+        found = either or before
+        return min(found, key=lambda one: (one[0], one[1].size, one[1].position))[1] if found else None
 
 
 def _hours(number: int) -> timedelta:
@@ -210,74 +221,93 @@ def _surely_between(one: Temperature, other: Temperature) -> timedelta:
     return max(other.on - one.on - _DAY, timedelta(0))
 
 
-def _episodes(
-    febrile: Sequence[_Febrile],
-    warm: Sequence[Temperature],
-    risen: Sequence[tuple[date, int]],
-    rule: FebrileNeutropenia,
-) -> Iterator[list[_Febrile]]:
-    """Put febrile readings together until two days without fever, or neutrophils at the threshold, lie between."""
-    episode: list[_Febrile] = []
-    for one in febrile:
+@attrs.frozen
+class _Risen:
+    """A day on which neutrophils were at the threshold or above it."""
+
+    on: date
+    entry: Lab
+
+
+class _Fever:
+    """The warm readings of one participant, and what ends an episode."""
+
+    def __init__(
+        self, warm: Sequence[Temperature], risen: Sequence[_Risen], rule: FebrileNeutropenia, frame: Observation
+    ) -> None:
+        self._warm, self._risen, self._frame = warm, risen, frame
+        self._afebrile = _hours(rule.afebrile_hours)
+        self._place = {reading.entry.position: place for place, reading in enumerate(warm)}
+
+    def episodes(self, febrile: Sequence[_Febrile]) -> Iterator[list[_Febrile]]:
+        """Put febrile readings together until two days without fever, or neutrophils at the threshold, lie between."""
+        episode: list[_Febrile] = []
+        for one in febrile:
+            if episode:
+                start, last = episode[0].reading, episode[-1].reading
+                risen = any(start.on < up.on <= one.reading.on for up in self._risen)
+                if risen or self._cooled(last, one.reading):
+                    yield episode
+                    episode = []
+            episode.append(one)
         if episode:
-            start, last = episode[0].reading, episode[-1].reading
-            up = any(start.on < day < one.reading.on for day, _ in risen)
-            if up or _cooled(last, one.reading, warm, rule):
-                yield episode
-                episode = []
-        episode.append(one)
-    if episode:
-        yield episode
+            yield episode
 
+    def _between(self, one: Temperature, other: Temperature) -> Sequence[Temperature]:
+        return self._warm[self._place[one.entry.position] : self._place[other.entry.position] + 1]
 
-def _cooled(one: Temperature, other: Temperature, warm: Sequence[Temperature], rule: FebrileNeutropenia) -> bool:
-    """Say whether every temperature was lower for long enough between two readings."""
-    between = warm[warm.index(one) : warm.index(other) + 1]
-    return any(_surely_between(a, b) >= _hours(rule.afebrile_hours) for a, b in pairwise(between))
+    def _cooled(self, one: Temperature, other: Temperature) -> bool:
+        """Say whether every temperature was lower for long enough between two readings."""
+        return any(_surely_between(a, b) >= self._afebrile for a, b in pairwise(self._between(one, other)))
 
+    def _until_cooled(self, last: Temperature) -> list[Temperature]:
+        """Give the warm readings from the last febrile one on, until every temperature was lower for long enough."""
+        found = [last]
+        for other in islice(self._warm, self._place[last.entry.position] + 1, None):
+            if _surely_between(found[-1], other) >= self._afebrile:
+                break
+            found.append(other)
+        return found
 
-def _until_cooled(warm: Sequence[Temperature], rule: FebrileNeutropenia) -> list[Temperature]:
-    """Give the warm readings from the last febrile one on, until every temperature was lower for long enough."""
-    found = [warm[0]]
-    for one, other in pairwise(warm):
-        if _surely_between(one, other) >= _hours(rule.afebrile_hours):
-            break
-        found.append(other)
-    return found
+    def illness(self, episode: Sequence[_Febrile]) -> Illness:
+        """Give an episode its end: before two days without fever, or before neutrophils are back, if that is sooner."""
+        first, last = episode[0].reading, episode[-1].reading
+        up = next((one for one in self._risen if first.on < one.on <= self._frame.end), None)
+        warm_since = self._until_cooled(last)
+        over = self._cool_by(warm_since[-1]) if up is None else self._cool_before(warm_since[-1], up)
+        risen = up if up is not None and not over else None
+        ongoing = up is None and not over
+        end = last.on if over else self._frame.end
+        began = episode[0].positions
+        held = [one.entry.position for one in (*self._between(first, last), *warm_since)]
+        return Illness(
+            first=first.on,
+            last=end if risen is None else risen.on - _DAY,
+            prevalent=first.on < self._frame.start,
+            ongoing=ongoing,
+            imputed=False,
+            onset_evidence=began,
+            evidence=tuple(
+                sorted(
+                    {
+                        *held,
+                        *(at for one in episode for at in one.positions),
+                        *([] if risen is None else [risen.entry.position]),
+                    }
+                )
+            ),
+        )
 
+    def _cool_by(self, reading: Temperature) -> bool:
+        """Say whether the time without fever had passed by the end of the last day."""
+        if reading.when.at is None:
+            return self._frame.end - reading.on >= self._afebrile
+        midnight = datetime.combine(self._frame.end + _DAY, time(), tzinfo=reading.when.at.tzinfo)
+        return midnight - reading.when.at >= self._afebrile
 
-def _illness(
-    episode: Sequence[_Febrile],
-    warm: Sequence[Temperature],
-    risen: Sequence[tuple[date, int]],
-    rule: FebrileNeutropenia,
-    frame: Observation,
-) -> Illness:
-    first, last = episode[0].reading, episode[-1].reading
-    up = next(((day, position) for day, position in risen if first.on < day <= frame.end), None)
-    warm_since = _until_cooled(warm[warm.index(last) :], rule)
-    cool_on = warm_since[-1].on + _hours(rule.afebrile_hours)
-    over = cool_on <= frame.end if up is None else cool_on <= up[0]
-    ongoing = up is None and not over
-    risen_first = up is not None and not over
-    end = frame.end if ongoing else last.on
-    began = episode[0].positions
-    held = [one.entry.position for one in (*warm[warm.index(first) : warm.index(last)], *warm_since)]
-    return Illness(
-        first=first.on,
-        last=up[0] - _DAY if risen_first and up else end,
-        prevalent=first.on < frame.start,
-        ongoing=ongoing,
-        imputed=False,
-        onset_evidence=began,
-        evidence=tuple(
-            sorted(
-                {
-                    *began,
-                    *held,
-                    *(at for one in episode for at in one.positions),
-                    *([up[1]] if up and risen_first else []),
-                }
-            )
-        ),
-    )
+    def _cool_before(self, reading: Temperature, up: _Risen) -> bool:
+        """Say whether the time without fever had passed before neutrophils were back; by days, if one has no time."""
+        when, back = reading.when, up.entry.fact.collected_at
+        if when.at and back.at and (when.at.tzinfo is None) == (back.at.tzinfo is None):
+            return back.at - when.at >= self._afebrile
+        return up.on - reading.on >= self._afebrile

@@ -45,21 +45,21 @@ def reported(
         if term is None or not belongs(term):
             continue
         first = frame.onset(event.onset)
+        unsure = event.onset.day is None or first < frame.start  # then it also rests on when it ended
         high = [graded for graded in event.grades() if graded.grade >= min_grade and graded.on.first <= frame.end]
         ended = event.ended
         if not high or first > frame.end or (ended is not None and ended.last < frame.start):
             continue
         goes_on = ended is None or ended.last > frame.end
+        since = max(first, frame.start)
         yield Illness(
-            first=max(first, frame.start),
-            last=frame.end if ended is None else min(ended.last, frame.end),
+            first=since,
+            last=frame.end if ended is None else max(since, min(ended.last, frame.end)),  # other systems err
             prevalent=first < frame.start,
             ongoing=goes_on,
             imputed=event.onset.day is None or (ended is not None and ended.day is None),
             onset_evidence=(
-                began := tuple(
-                    sorted({event.report.position, high[0].position, *(() if event.onset.day else event.ended_by)})
-                )
+                began := tuple(sorted({event.report.position, high[0].position, *(event.ended_by if unsure else ())}))
             ),
             evidence=tuple(sorted({*began, *event.ended_by})),
         )

@@ -28,6 +28,9 @@ from trialdomain.protocol.outcomes import SECONDARY, OutcomeId
 from trialdomain.rules.counts import read_counts
 from trialdomain.rules.observation import Observation, Outside, beginnings_of, endings_of, observe, starts_of
 
+_FEVER_LOOKS_BACK = 7
+"""Days before the start: whether febrile neutropenia was under way then, and the counts that go with a fever."""
+
 
 @attrs.frozen(kw_only=True)
 class ParticipantValues:
@@ -68,8 +71,12 @@ def participant_values(case: Case, rules: EndpointRules, *, level: int | None, o
 
 
 def _all(of: Observed) -> Iterator[Found]:
-    first = of.frame.start - timedelta(days=of.rules.baseline_days)
-    counts = read_counts(of.case.of(LabRecorded), first=first, last=of.frame.confirmed_until, rules=of.rules)
+    frame, rules = of.frame, of.rules
+    first = frame.start - timedelta(days=max(rules.baseline_days, _FEVER_LOOKS_BACK))
+    last = frame.confirmed_until
+    if frame.whole:  # a count of the day after it may go with a temperature of the last day
+        last = max(last, frame.end + timedelta(hours=rules.febrile_neutropenia.pairing_hours))
+    counts = read_counts(of.case.of(LabRecorded), first=first, last=last, rules=rules)
     yield from febrile_neutropenia(of, counts, first)
     yield from reported_illness(of)
     yield transfusions(of)
