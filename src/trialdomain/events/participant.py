@@ -1,9 +1,9 @@
 """Facts about one participant, from consent to the end of observation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 from attrs.validators import ge, in_, instance_of, optional
@@ -11,11 +11,11 @@ from attrs.validators import ge, in_, instance_of, optional
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
 from trialdomain.values.dose import Dose
-from trialdomain.values.number import decimal_number, optional_number
+from trialdomain.values.number import decimal_number, is_ordinary, optional_number
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
-from trialdomain.values.text import FreeText, optional_text, plain_text
+from trialdomain.values.text import FreeText, is_plain, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
-from trialdomain.values.unit import UCUM, alike, known_unit, optional_unit
+from trialdomain.values.unit import UCUM, alike, is_known, known_unit, optional_unit
 
 _GRADE = [instance_of(int), in_(GRADES)]
 
@@ -239,16 +239,42 @@ class Infused:
 class LabRecorded:
     """A laboratory result, as the laboratory gave it."""
 
-    analyte: str = attrs.field(validator=plain_text)
+    analyte: str
     """A short code such as ``ANC``, ``PLT`` or ``HGB`` (SDTM LBTESTCD where there is one)."""
-    value: Decimal = attrs.field(validator=decimal_number())
+    value: Decimal
     comparator: Comparator | None = None
-    unit: str | None = attrs.field(default=None, validator=optional_unit, metadata={UCUM: True})
+    unit: str | None = attrs.field(default=None, metadata={UCUM: True})
     """UCUM; None where the laboratory gave none, and the value then counts for nothing."""
     collected_at: ClinicalTime
-    lower_limit: Decimal | None = attrs.field(default=None, validator=optional_number())
-    upper_limit: Decimal | None = attrs.field(default=None, validator=optional_number())
-    laboratory: str | None = attrs.field(default=None, validator=optional_text)
+    lower_limit: Decimal | None = None
+    upper_limit: Decimal | None = None
+    laboratory: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what no laboratory gives: at a glance, for most of a log are results; else field by field."""
+        lower, upper, laboratory = self.lower_limit, self.upper_limit, self.laboratory
+        if not (
+            is_plain(self.analyte)
+            and is_ordinary(self.value)
+            and (lower is None or is_ordinary(lower))
+            and (upper is None or is_ordinary(upper))
+            and is_known(self.unit)
+            and (laboratory is None or is_plain(laboratory))
+        ):
+            for field in attrs.fields(LabRecorded):
+                check = _LAB_CHECKS.get(field.name)
+                if check is not None:
+                    check(self, field, getattr(self, field.name))
+
+
+_LAB_CHECKS: Mapping[str, Callable[[object, "attrs.Attribute[Any]", Any], None]] = {
+    "analyte": plain_text,
+    "value": decimal_number(),
+    "unit": optional_unit,
+    "lower_limit": optional_number(),
+    "upper_limit": optional_number(),
+    "laboratory": optional_text,
+}
 
 
 @attrs.frozen(kw_only=True)

@@ -17,7 +17,7 @@ def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None
     Raises:
         ValueError: anything else.
     """
-    if not _plain(value):
+    if not is_plain(value):
         if not value.strip() or len(value) > _MOST_CHARACTERS:
             raise ValueError(f"{attribute.name} must be a text of 1 to {_MOST_CHARACTERS} characters, and not blank")
         raise ValueError(f"{attribute.name} must have no control character but newline and tab")
@@ -25,11 +25,12 @@ def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None
 
 def optional_text(fact: object, attribute: "attrs.Attribute[str]", value: str | None) -> None:
     """Accept such a text, or none."""
-    if value is not None and not _plain(value):
+    if value is not None and not is_plain(value):
         plain_text(fact, attribute, value)
 
 
-def _plain(value: str) -> bool:
+def is_plain(value: str) -> bool:
+    """Say whether a text is not blank, not endless, and has no control character but newline and tab."""
     return _is_plain(value) if len(value) > _SHORT else _is_plain_code(value)
 
 

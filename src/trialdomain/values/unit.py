@@ -110,6 +110,11 @@ def known_unit(_: object, attribute: "attrs.Attribute[str]", code: str) -> None:
         raise ValueError(f"{attribute.name} {code[:40]!r} is not the UCUM code of a known unit")
 
 
+def is_known(code: str | None) -> bool:
+    """Say whether this is the UCUM code of a known unit, or none."""
+    return code is None or code in _TABLE
+
+
 def optional_unit(fact: object, attribute: "attrs.Attribute[str]", code: str | None) -> None:
     """Accept such a code, or none."""
     if code is not None and code not in _TABLE:
