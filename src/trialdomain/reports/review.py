@@ -188,6 +188,8 @@ def review_lines(review: Review) -> Iterator[str]:
         yield "No DLT."
     if not review.reactions:
         yield "No suspected unexpected serious reaction."
+    if not all(one.awareness_recorded and one.danger_recorded for one in review.reactions):
+        yield "A day of awareness with ? was not recorded in full: the first that is possible, or that of the recording"
     if review.counts.tallies and not review.delayed:
         yield "No delayed toxicity."
     if not review.not_assessed:
@@ -292,4 +294,4 @@ def _reaction_row(one: Reaction) -> tuple[str, ...]:
 def _known(day: date | None, *, recorded: bool) -> str:
     if day is None:
         return ""
-    return day.isoformat() if recorded else f"{day} (not recorded in full)"
+    return day.isoformat() if recorded else f"{day} ?"
