@@ -17,7 +17,7 @@ from trialdomain import BloodProduct, BodySite, Draft, History, OutcomeId, Statu
 from trialdomain.events.participant import LabRecorded, ParticipantFact, VitalSignRecorded
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.protocol.outcomes import OUTCOMES, SECONDARY
-from trialdomain.reports.outcomes import outcomes_json
+from trialdomain.reports.outcomes_json import outcomes_json
 from trialdomain.reports.summaries import DurationSummary, IncidenceSummary, TimeSummary
 from trialdomain.testing.patient import OPEN, T0, Patient, at
 from trialdomain.values.clinical_time import ClinicalTime
@@ -26,7 +26,7 @@ from trialdomain.values.ids import participant_stream, trial_stream
 CUT_OFF = T0 + timedelta(days=70)
 TERMS = ("Sepsis", "Epistaxis", "Febrile neutropenia", "Lung infection", "Nausea")
 DAYS = st.integers(-9, 52)
-FEW = {"max_examples": 50, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+FEW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -89,33 +89,33 @@ def alike(one: dict[str, Value], other: dict[str, Value]) -> bool:
 
 
 class TestWhatChangesNothing:
-    @settings(**FEW)  # type: ignore[arg-type]  # a mapping of its own arguments
+    @FEW
     @given(patients(), st.randoms(use_true_random=False))
     def test_the_order_of_recording(self, patient: Patient, chance: Random) -> None:
         facts = list(patient.facts)
         chance.shuffle(facts)
         assert alike(all_values(patient), all_values(patient, facts))
 
-    @settings(**FEW)  # type: ignore[arg-type]  # as above
+    @FEW
     @given(patients())
     def test_other_units(self, patient: Patient) -> None:
         assert alike(all_values(patient), all_values(patient, [other_units(fact) for fact in patient.facts]))
 
-    @settings(**FEW)  # type: ignore[arg-type]  # as above
+    @FEW
     @given(patients())
     def test_a_value_out_of_reach(self, patient: Patient) -> None:
         far = Patient().counts("ANC", {-8: "0.01", 50: "0.01"}).counts("PLT", {-8: "1", 50: "1"})
         far.counts("HGB", {-8: "1", 50: "1"}).counts("WBC", {-8: "0.01", 50: "0.01"})
         assert alike(all_values(patient), all_values(patient, [*patient.facts, *far.facts[4:]]))
 
-    @settings(**FEW)  # type: ignore[arg-type]  # as above
+    @FEW
     @given(patients(), st.integers(-400, 400))
     def test_all_dates_shifted_but_the_dates(self, patient: Patient, days: int) -> None:
         moved = [shifted(fact, days) for fact in patient.facts]
         later = all_values(patient, moved, on=CUT_OFF + timedelta(days=days))
         assert alike({name: moved_value(value, days) for name, value in all_values(patient).items()}, later)
 
-    @settings(**FEW)  # type: ignore[arg-type]  # as above
+    @FEW
     @given(patients(), st.integers(0, 200))
     def test_a_correction_that_comes_to_the_same(self, patient: Patient, number: int) -> None:
         facts = patient.facts
@@ -128,7 +128,7 @@ class TestWhatChangesNothing:
         outcomes = history.endpoints(on=CUT_OFF)
         assert alike(all_values(patient), {one.value: outcomes.value(one, "S001") for one in SECONDARY})
 
-    @settings(**FEW)  # type: ignore[arg-type]  # as above
+    @FEW
     @given(patients())
     def test_before_the_data_nothing_is_observed(self, patient: Patient) -> None:
         found = all_values(patient, on=T0 - timedelta(days=20))
@@ -136,7 +136,7 @@ class TestWhatChangesNothing:
 
 
 class TestEvidence:
-    @settings(**FEW)  # type: ignore[arg-type]  # as above
+    @FEW
     @given(patients())
     def test_a_value_follows_from_its_evidence_alone(self, patient: Patient) -> None:
         for name, value in all_values(patient).items():

@@ -6,6 +6,7 @@ import pytest
 
 from trialdomain import Flag, Status, Value, WithdrawalScope, endpoint_rules
 from trialdomain.events.participant import (
+    ChemotherapyStarted,
     Died,
     NewTherapyStarted,
     Relapsed,
@@ -46,9 +47,7 @@ class TestTheStart:
         assert observed(found) == (5, 47, "window")
 
     def test_a_partial_start_is_the_earliest_day_it_allows_and_flagged(self) -> None:
-        patient = Patient(chemotherapy=None, infusion=20)
-        patient.facts[2:2] = Patient().chemotherapy(0).facts[-1:]
-        patient.facts[2] = type(patient.facts[2])(on=type(patient.facts[2].on)("2026-03"), regimen="x")  # type: ignore[union-attr,call-arg]  # a start of chemotherapy
+        patient = Patient(chemotherapy=None, infusion=20).add(ChemotherapyStarted, on="2026-03", regimen="x")
         found = patient.value("S4")
         assert (observed(found)[0], found.flags) == (-1, (Flag.IMPUTED_DATE,))
 

@@ -12,12 +12,12 @@ from trialdomain.history import outcome_of
 from trialdomain.reports.explanation import explanation_json, explanation_lines, explanation_tables
 from trialdomain.reports.outcome_files import write_outcomes
 from trialdomain.reports.outcomes import (
-    outcomes_json,
     outcomes_lines,
     outcomes_tables,
     participants_table,
     summary_lines,
 )
+from trialdomain.reports.outcomes_json import outcomes_json
 from trialdomain.reports.review import review_json, review_lines, review_tables
 
 

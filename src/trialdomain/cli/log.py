@@ -16,7 +16,7 @@ from trialdomain.history import Answers, History, Log, read_log
 from trialdomain.reports.escalation import dlt_json, escalation_json
 from trialdomain.reports.flow import flow_json
 from trialdomain.reports.json import Json
-from trialdomain.reports.outcomes import outcomes_json
+from trialdomain.reports.outcomes_json import outcomes_json
 from trialdomain.reports.safety import safety_json
 
 

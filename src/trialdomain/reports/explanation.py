@@ -14,7 +14,8 @@ from trialdomain.projections.endpoints.value import Status, Value
 from trialdomain.protocol.outcomes import OutcomeDefinition, OutcomeId
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
-from trialdomain.reports.outcomes import participants_table, summary_json, summary_lines, value_json, value_words
+from trialdomain.reports.outcomes import participants_table, summary_lines, value_words
+from trialdomain.reports.outcomes_json import summary_json, value_json
 from trialdomain.reports.summaries import OutcomeSummary
 from trialdomain.reports.table import Table
 

@@ -21,6 +21,7 @@ from trialdomain.reports.statistics import (
     exact_interval,
     has_scipy,
 )
+from trialdomain.rules.observation import EndedBy
 from trialdomain.values.decision import Mtd
 from trialdomain.values.tally import Tally
 
@@ -183,7 +184,7 @@ def _counted(values: Sequence[Value]) -> Counted:
     return Counted(
         statuses={status: statuses[status] for status in Status if statuses[status]},
         flags={flag: flags[flag] for flag in Flag if flags[flag]},
-        ended_early=sum(value.ended_by is not None and value.ended_by != "window" for value in values),
+        ended_early=sum(value.ended_by not in {None, EndedBy.WINDOW.value} for value in values),
     )
 
 

@@ -10,15 +10,15 @@ from decimal import Decimal
 
 import attrs
 
-from trialdomain.events.participant import Comparator, Infused, LabRecorded
+from trialdomain.events.participant import Infused, LabRecorded
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import CytopeniaRule
+from trialdomain.rules.counts import is_below
 from trialdomain.values.analyte import CODES, Count
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.unit import convert
+from trialdomain.values.unit import scale
 
 _UNIT = "10*9/L"
-_BOUNDS_ABOVE = {Comparator.BELOW, Comparator.AT_MOST}
 
 
 @attrs.frozen(kw_only=True)
@@ -62,12 +62,5 @@ def _lasting(
 
 def _below(lab: LabRecorded, threshold: Decimal) -> bool:
     """Say whether a count is known to be below; one without a unit, or bounded from below alone, is not."""
-    if lab.unit is None:
-        return False
-    try:
-        value, limit = convert(lab.value, lab.unit, to=_UNIT), convert(threshold, _UNIT, to=_UNIT)
-    except ValueError:
-        return False
-    if lab.comparator is Comparator.BELOW:
-        return value <= limit
-    return value < limit and (lab.comparator is None or lab.comparator in _BOUNDS_ABOVE)
+    factor = None if lab.unit is None else scale(lab.unit, to=_UNIT)
+    return factor is not None and is_below(lab.value * factor, lab.comparator, threshold) is True

@@ -96,7 +96,6 @@ def _clock(when: ClinicalTime) -> str:
 def derived(
     readings: Sequence[Temperature],
     neutrophils: Series,
-    leukocytes: Series,
     *,
     rule: FebrileNeutropenia,
     rules: EndpointRules,
@@ -106,8 +105,7 @@ def derived(
 
     Args:
         readings: the temperatures, in order, from some days before the start to the end of observation.
-        neutrophils: the counts, from some days before the start on.
-        leukocytes: they stand in for neutrophils on a day without.
+        neutrophils: the counts, from some days before the start on, and the leukocytes that stand in for them.
         rule: the temperatures, counts and hours.
         rules: how counts are read.
         frame: the days of the observation.
@@ -115,7 +113,7 @@ def derived(
     febrile = list(_febrile(readings, rule))
     if not febrile:
         return []
-    counts = _Counts(_counted(neutrophils, leukocytes, rule, rules), rule)
+    counts = _Counts(_counted(neutrophils, rule, rules), rule)
     paired = (
         _Febrile(reading, tuple(sorted({*positions, count.position})))
         for reading, positions in febrile
@@ -165,7 +163,7 @@ def _moment(reading: Temperature) -> datetime:
     return reading.when.at or datetime.min  # noqa: DTZ901 - runs hold timed readings alone
 
 
-def _counted(neutrophils: Series, leukocytes: Series, rule: FebrileNeutropenia, rules: EndpointRules) -> list[_Counted]:
+def _counted(neutrophils: Series, rule: FebrileNeutropenia, rules: EndpointRules) -> list[_Counted]:
     """Give every count that shows on which side of the threshold it is."""
     found: list[_Counted] = []
     days = set()
@@ -174,7 +172,7 @@ def _counted(neutrophils: Series, leukocytes: Series, rule: FebrileNeutropenia, 
         below = is_below(value, entry.fact.comparator, rule.anc_below)
         if below is not None:
             found.append(_Counted(entry.fact.collected_at, below, value, entry.position))
-    for value, entry in usable(Count.LEUKOCYTES, leukocytes.examined, rules):
+    for value, entry in usable(Count.LEUKOCYTES, neutrophils.examined, rules):
         if entry.fact.collected_at.first not in days and is_below(value, entry.fact.comparator, rule.anc_below):
             found.append(_Counted(entry.fact.collected_at, True, value, entry.position))  # noqa: FBT003 - it is below
     return found
@@ -209,16 +207,14 @@ def _hours(number: int) -> timedelta:
 
 def _since(count: ClinicalTime, reading: ClinicalTime) -> timedelta:
     """Give the time from a count to a reading; in whole days where one of the two has no time."""
-    if count.at and reading.at and (count.at.tzinfo is None) == (reading.at.tzinfo is None):
-        return reading.at - count.at
-    return reading.first - count.first
+    between = reading.after(count)
+    return reading.first - count.first if between is None else between
 
 
 def _surely_between(one: Temperature, other: Temperature) -> timedelta:
     """Give the time that at least lies between two readings: of days without a time, the whole days between them."""
-    if one.when.at and other.when.at and (one.when.at.tzinfo is None) == (other.when.at.tzinfo is None):
-        return other.when.at - one.when.at
-    return max(other.on - one.on - _DAY, timedelta(0))
+    between = other.when.after(one.when)
+    return max(other.on - one.on - _DAY, timedelta(0)) if between is None else between
 
 
 @attrs.frozen
@@ -307,7 +303,5 @@ class _Fever:
 
     def _cool_before(self, reading: Temperature, up: _Risen) -> bool:
         """Say whether the time without fever had passed before neutrophils were back; by days, if one has no time."""
-        when, back = reading.when, up.entry.fact.collected_at
-        if when.at and back.at and (when.at.tzinfo is None) == (back.at.tzinfo is None):
-            return back.at - when.at >= self._afebrile
-        return up.on - reading.on >= self._afebrile
+        between = up.entry.fact.collected_at.after(reading.when)
+        return (up.on - reading.on if between is None else between) >= self._afebrile

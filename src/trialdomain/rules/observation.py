@@ -1,7 +1,7 @@
 """From when, and until when, the efficacy outcomes of one participant are observed.
 
 Source: NCT06245746, secondary outcomes: from the start of chemotherapy to 42 days after it. What opens and ends the
-observation is this library's choice (docs/explanation/outcomes.md): days are elapsed calendar days at the site.
+observation is this library's choice (docs/outcomes/README.md): days are elapsed calendar days at the site.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -73,8 +73,7 @@ class Beginning:
 
     def before(self, start: date) -> Ending:
         """End an observation on the day before; a partial date is the earliest day that it allows since the start."""
-        first = start if self.when.first < start <= self.when.last else self.when.first
-        return Ending(first - timedelta(days=1), self.by, self.position, self.when.day is None)
+        return Ending(self.when.first_since(start) - timedelta(days=1), self.by, self.position, self.when.day is None)
 
 
 @attrs.frozen(kw_only=True)
@@ -107,7 +106,7 @@ class Observation:
 
     def onset(self, when: ClinicalTime) -> date:
         """Complete a start: the earliest day that it allows, not before the observation where it covers its first."""
-        return self.start if when.first < self.start <= when.last else when.first
+        return when.first_since(self.start)
 
     @property
     def whole(self) -> bool:

@@ -6,7 +6,7 @@ the site. Partial dates are kept as given and never completed; ``first`` and ``l
 
 import re
 from calendar import monthrange
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import NoReturn, TypeAlias
 
@@ -92,6 +92,20 @@ class ClinicalTime:
         """The day, when the text has one."""
         return self.first if self.first == self.last else None
 
+    def first_since(self, day: date) -> date:
+        """Complete a start: the earliest day that the text allows, but not before another that it covers.
+
+        >>> ClinicalTime("2026-03").first_since(date(2026, 3, 2)), ClinicalTime("2026-02").first_since(date(2026, 3, 2))
+        (datetime.date(2026, 3, 2), datetime.date(2026, 2, 1))
+        """
+        return day if self.first < day <= self.last else self.first
+
+    def after(self, other: "ClinicalTime") -> timedelta | None:
+        """Give the time from another moment to this one; None where one has no time, or only one has an offset."""
+        if self.at and other.at and (self.at.tzinfo is None) == (other.at.tzinfo is None):
+            return self.at - other.at
+        return None
+
     def precedes(self, other: "ClinicalTime") -> bool:
         """Say whether this is known to lie before another: by the day, or by the time where both have one alike.
 
@@ -99,9 +113,8 @@ class ClinicalTime:
         >>> ClinicalTime("2026").precedes(march), ClinicalTime("2025").precedes(march)
         (False, True)
         """
-        if self.at and other.at and (self.at.tzinfo is None) == (other.at.tzinfo is None):
-            return self.at < other.at
-        return self.last < other.first
+        between = other.after(self)
+        return self.last < other.first if between is None else between > timedelta(0)
 
     @override
     def __setattr__(self, name: str, value: object) -> NoReturn:

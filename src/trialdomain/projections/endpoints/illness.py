@@ -38,14 +38,14 @@ def febrile_neutropenia(of: Observed, counts: Mapping[Count, Series], first: dat
     """Yield S1 and S2: by derived days, by reported events, or both, one episode where they share a day."""
     rule, frame, events = of.rules.febrile_neutropenia, of.frame, of.case.adverse_events
     readings = temperatures(of.case.of(VitalSignRecorded), first=first, last=frame.end, rule=rule)
-    neutrophils, leukocytes = counts[Count.NEUTROPHILS], counts[Count.LEUKOCYTES]
+    neutrophils = counts[Count.NEUTROPHILS]
     found: list[Illness] = []
     if rule.source is not EventSource.DERIVED:
         found += reported(
             events, frame, belongs=lambda term: term.term == _FEBRILE_NEUTROPENIA, min_grade=rule.reported_min_grade
         )
     if rule.source is not EventSource.REPORTED:
-        found += derived(readings, neutrophils, leukocytes, rule=rule, rules=of.rules, frame=frame)
+        found += derived(readings, neutrophils, rule=rule, rules=of.rules, frame=frame)
     underivable = _underivable(of, readings, neutrophils)
     words = [entry for event in events for entry in event.entries]
     entries = [*words, *(one.entry for one in readings), *neutrophils.examined]

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any, TypeAlias
+
+import attrs
 
 from trialdomain.events.participant import AntiInfectiveGiven, BloodProduct, Intent, Transfused
 from trialdomain.events.recorded import Recorded
@@ -45,9 +48,25 @@ def transfusions(of: Observed) -> Found:
     return value, entries
 
 
-def anti_infectives(of: Observed) -> Found:
-    """Give S12: whether a systemic agent of the classes that count was given on any day of the observation."""
-    rules, entries = of.rules, of.case.of(AntiInfectiveGiven)
+Given: TypeAlias = Sequence[Recorded[AntiInfectiveGiven]]
+
+
+@attrs.frozen(kw_only=True)
+class _Agents:
+    """The systemic agents of somebody that were given on any day of the observation."""
+
+    counted: Given
+    """Those of the classes that count."""
+    treatment: Given
+    """Of these, those given as treatment."""
+    headline: Given
+    """Of these, those that the protocol asks for."""
+    uncoded: Given
+    """Those that might count, had they a code."""
+
+
+def _agents(of: Observed, entries: Given) -> _Agents:
+    rules = of.rules
     systemic = [
         entry
         for entry in entries
@@ -55,49 +74,46 @@ def anti_infectives(of: Observed) -> Found:
         and entry.fact.route.strip().casefold() not in rules.local_routes
     ]
     counted = [entry for entry in systemic if _is_of(entry.fact.atc_code, rules.anti_infective_classes)]
-    treatment = [entry for entry in counted if entry.fact.intent is Intent.TREATMENT]
-    treated_alone = rules.anti_infective_intent is IntentCounted.TREATMENT
-    headline = treatment if treated_alone else counted
-    uncoded = [
-        entry
-        for entry in systemic
-        if entry.fact.atc_code is None and (not treated_alone or entry.fact.intent is Intent.TREATMENT)
-    ]
-    details: dict[str, Detail] = {
-        "any": bool(counted),
-        "treatment": bool(treatment),
-        "agents": tuple(sorted({entry.fact.agent for entry in headline})),
+    uncoded = [entry for entry in systemic if entry.fact.atc_code is None]
+    treatment = _as_treatment(counted)
+    if rules.anti_infective_intent is IntentCounted.ANY:
+        return _Agents(counted=counted, treatment=treatment, headline=counted, uncoded=uncoded)
+    return _Agents(counted=counted, treatment=treatment, headline=treatment, uncoded=_as_treatment(uncoded))
+
+
+def _as_treatment(given: Given) -> Given:
+    return [entry for entry in given if entry.fact.intent is Intent.TREATMENT]
+
+
+def anti_infectives(of: Observed) -> Found:
+    """Give S12: whether a systemic agent of the classes that count was given on any day of the observation."""
+    entries = of.case.of(AntiInfectiveGiven)
+    agents = _agents(of, entries)
+    common: dict[str, Any] = {
+        "examined": len(entries),
+        "details": {
+            "any": bool(agents.counted),
+            "treatment": bool(agents.treatment),
+            "agents": tuple(sorted({entry.fact.agent for entry in agents.headline})),
+        },
     }
-    flags = [Flag.NOT_CLASSIFIED if uncoded else None]
-    examined = len(entries)
-    if not headline and uncoded:
-        value = of.value(
-            OutcomeId.S12,
-            Status.NOT_OBSERVED,
-            because=Flag.NOT_CLASSIFIED.value,
-            evidence=[entry.position for entry in uncoded],
-            flags=flags,
-            examined=examined,
-            details=details,
-        )
-    elif not headline:
-        value = of.absence(OutcomeId.S12, Status.OBSERVED, value=False, details=details, examined=examined)
+    flags = [Flag.NOT_CLASSIFIED if agents.uncoded else None]
+    if agents.headline:
+        first = _first(of, agents.headline)
+        flags.append(imputed(first.fact.started_on, first.fact.ended_on))
+        on = max(of.frame.onset(first.fact.started_on), of.frame.start)
+        evidence = [first.position]
+        value = of.value(OutcomeId.S12, Status.OBSERVED, value=True, on=on, evidence=evidence, flags=flags, **common)
+    elif agents.uncoded:
+        evidence = [entry.position for entry in agents.uncoded]
+        because = Flag.NOT_CLASSIFIED.value
+        value = of.value(OutcomeId.S12, Status.NOT_OBSERVED, because=because, evidence=evidence, flags=flags, **common)
     else:
-        first = _first(of, headline)
-        value = of.value(
-            OutcomeId.S12,
-            Status.OBSERVED,
-            value=True,
-            on=max(of.frame.onset(first.fact.started_on), of.frame.start),
-            evidence=[first.position],
-            flags=[*flags, imputed(first.fact.started_on, first.fact.ended_on)],
-            examined=examined,
-            details=details,
-        )
+        value = of.absence(OutcomeId.S12, Status.OBSERVED, value=False, **common)
     return value, entries
 
 
-def _first(of: Observed, given: Sequence[Recorded[AntiInfectiveGiven]]) -> Recorded[AntiInfectiveGiven]:
+def _first(of: Observed, given: Given) -> Recorded[AntiInfectiveGiven]:
     return min(
         given,
         key=lambda entry: (

@@ -138,15 +138,10 @@ def _dlt(subject: str, member: Member | None) -> Value:
         status=status,
         value=dlt is not None if observed else None,
         because=None if observed else member.standing.reason.value,
-        on=None if dlt is None else _first(dlt.onset.first, member),
+        on=None if dlt is None else max(dlt.onset.first, member.infused_on.first),
         first=member.infused_on.first,
         last=member.window_last,
         flags=(Flag.IMPUTED_DATE,) if dlt is not None and dlt.uncertain else (),
         details=details,
         evidence=member.evidence,
     )
-
-
-def _first(onset: date, member: Member) -> date:
-    """Complete a partial onset: the earliest day that it allows, not before the infusion."""
-    return onset if member.infused_on is None else max(onset, member.infused_on.first)

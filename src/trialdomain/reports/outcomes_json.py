@@ -1,0 +1,179 @@
+"""The outcomes, as JSON for programs."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+from trialdomain.projections.endpoints.value import Detail, Value
+from trialdomain.protocol.outcomes import OUTCOMES
+from trialdomain.reports.json import Json
+from trialdomain.reports.statistics import Curve, Spread
+from trialdomain.reports.summaries import (
+    DoseSummary,
+    DurationSummary,
+    IncidenceSummary,
+    Outcomes,
+    OutcomeSummary,
+    Share,
+    Summary,
+    TimeSummary,
+)
+
+_DIGITS = 6
+"""Of a float in JSON."""
+
+
+def outcomes_json(outcomes: Outcomes) -> dict[str, Json]:
+    """Give every outcome: each participant, each dose level, everybody."""
+    return {
+        outcome.value: {
+            "title": OUTCOMES[outcome].title,
+            "definition": OUTCOMES[outcome].meaning(outcomes.endpoints.protocol),
+            "participants": {value.subject: value_json(value) for value in outcomes.endpoints.values.get(outcome, ())},
+            **_by_level_json(summary),
+        }
+        for outcome, summary in outcomes.summaries.items()
+    }
+
+
+def _by_level_json(summary: OutcomeSummary) -> dict[str, Json]:
+    return {
+        "levels": {str(level): summary_json(found) for level, found in summary.levels.items()},
+        "unassigned": None if summary.unassigned is None else summary_json(summary.unassigned),
+        "overall": summary_json(summary.overall),
+    }
+
+
+def value_json(value: Value) -> dict[str, Json]:
+    """Give one value; what does not apply is null."""
+    return {
+        "level": value.level,
+        "status": value.status.value,
+        "value": value.value,
+        "because": value.because,
+        "days": value.days,
+        "on": _day(value.on),
+        "first": _day(value.first),
+        "last": _day(value.last),
+        "ended_by": value.ended_by,
+        "episodes": [
+            {"first": one.first.isoformat(), "last": one.last.isoformat(), "days": one.days, "ongoing": one.ongoing}
+            for one in value.episodes
+        ],
+        "flags": [flag.value for flag in value.flags],
+        "details": {name: _detail_json(detail) for name, detail in value.details.items()},
+        "examined": value.examined,
+        "evidence": list(value.evidence),
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _detail_json(detail: Detail) -> Json:
+    match detail:
+        case date():
+            return detail.isoformat()
+        case Decimal():
+            return str(detail)
+        case tuple():
+            return [_detail_json(one) for one in detail]
+        case Mapping():
+            return {name: _detail_json(one) for name, one in detail.items()}
+        case _:
+            return detail
+
+
+def summary_json(summary: Summary) -> dict[str, Json]:
+    """Give one summary; fractions are rounded to 6 decimals."""
+    match summary:
+        case IncidenceSummary():
+            parts: dict[str, Json] = {name: share_json(share) for name, share in summary.parts.items()}
+            totals: dict[str, Json] = {name: str(total) for name, total in summary.totals.items()}
+            return {**share_json(summary.share), "parts": parts, "totals": totals, **_counted_json(summary)}
+        case DurationSummary():
+            return {
+                **_spread_json(summary.spread),
+                "of": summary.of,
+                "mean_over_all": _rounded(summary.mean_over_all),
+                "ongoing": summary.ongoing,
+                **_counted_json(summary),
+            }
+        case TimeSummary():
+            return {
+                "at_risk": summary.at_risk,
+                "recovered": summary.recovered,
+                "died": summary.died,
+                "censored": summary.censored,
+                "times": _spread_json(summary.spread),
+                "from_onset": _spread_json(summary.from_onset),
+                "estimator": summary.estimator,
+                "estimated_median": summary.curve.median,
+                "median_reached": summary.curve.median is not None,
+                "recovered_by_window": _rounded(summary.at_window),
+                "curve": _curve_json(summary.curve),
+                **_counted_json(summary),
+            }
+        case DoseSummary():
+            return _dose_json(summary)
+
+
+def share_json(share: Share) -> dict[str, Json]:
+    """Give n/N as a fraction with its exact 95 % interval."""
+    interval = share.interval
+    return {
+        "n": share.n,
+        "of": share.of,
+        "fraction": _rounded(share.fraction),
+        "lower": None if interval is None else _rounded(interval.lower),
+        "upper": None if interval is None else _rounded(interval.upper),
+    }
+
+
+def _counted_json(summary: IncidenceSummary | DurationSummary | TimeSummary) -> dict[str, Json]:
+    return {
+        "statuses": {status.value: number for status, number in summary.counted.statuses.items()},
+        "flags": {flag.value: number for flag, number in summary.counted.flags.items()},
+        "ended_early": summary.counted.ended_early,
+    }
+
+
+def _spread_json(spread: Spread) -> dict[str, Json]:
+    return {
+        "number": spread.number,
+        "median": _rounded(spread.median),
+        "least": spread.least,
+        "most": spread.most,
+        "mean": _rounded(spread.mean),
+    }
+
+
+def _curve_json(curve: Curve) -> Json:
+    return [
+        {
+            "days": step.days,
+            "at_risk": step.at_risk,
+            "events": step.events,
+            "competing": step.competing,
+            "censored": step.censored,
+            "incidence": _rounded(step.incidence),
+        }
+        for step in curve.steps
+    ]
+
+
+def _dose_json(summary: DoseSummary) -> dict[str, Json]:
+    mtd = summary.mtd
+    return {
+        "mtd": None if mtd is None else mtd.level,
+        "mtd_status": None if mtd is None else mtd.status.value,
+        "tallies": [
+            {"level": tally.level, "evaluable": tally.evaluable, "dlts": tally.dlts} for tally in summary.tallies
+        ],
+        "evidence": list(summary.evidence),
+    }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, _DIGITS)
