@@ -10,7 +10,9 @@ from trialdomain.cli.demo import add_demo
 from trialdomain.cli.import_sdtm import add_import_sdtm
 from trialdomain.cli.log import add_export, add_replay
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.sign import add_check_proof, add_checkpoint, add_keygen, add_prove, add_sign
 from trialdomain.cli.simulate import add_simulate
+from trialdomain.cli.verify import add_verify
 from trialdomain.errors import TrialError
 from trialdomain.version import __version__
 
@@ -46,7 +48,8 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     asking = (add_replay, add_endpoints, add_explain, add_review, add_decide)
-    for add in (add_demo, add_simulate, *asking, add_export, add_import_sdtm):
+    signing = (add_keygen, add_checkpoint, add_sign, add_prove, add_check_proof)
+    for add in (add_demo, add_simulate, *asking, add_export, add_import_sdtm, add_verify, *signing):
         add(commands)
     return parser
 

@@ -17,8 +17,9 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
-from trialdomain.exchange.jsonl import LeafDiffers, LineCorrupt, read_jsonl, write_jsonl
+from trialdomain.exchange.jsonl import LineCorrupt, read_jsonl, write_jsonl
 from trialdomain.simulate.trials import simulated_trial
+from trialdomain.storage.leaves import LeafDiffers
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 
 Damage: TypeAlias = Callable[[list[bytes]], list[bytes]]
@@ -275,7 +276,7 @@ DAMAGES: dict[str, tuple[Damage, int, str]] = {
     "no leaf": (changed(2, leaf=""), 2, "does not fit its leaf"),
     "a stream": (changed(2, stream="T1/cohort/2"), 2, "does not fit its leaf"),
     "a version": (changed(5, version=3), 5, "does not fit its leaf"),
-    "a name": (changed(2, name="cohort.expanded.v1"), 2, "cohort.expanded.v1"),
+    "a name": (changed(2, name="cohort.expanded.v1"), 2, "does not fit its leaf"),
     "a position": (changed(2, position=3), 2, "expected position 2, found 3: entries are missing or out of order"),
     "two lines swapped": (lambda lines: [lines[1], lines[0], *lines[2:]], 1, "expected position 1, found 2"),
     "a line twice": (lambda lines: [*lines[:2], *lines[1:]], 3, "expected position 3, found 2"),

@@ -6,20 +6,27 @@ and what the leaf binds. The last line of a trial is ``{"trial", "size", "root"}
 """
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-import msgspec
-
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable
+from trialdomain.exchange.lines import (
+    GZIP_HEADER,
+    LONGEST_LINE,
+    Last,
+    Line,
+    fitting,
+    parse,
+    write_entry,
+    write_last,
+)
 from trialdomain.storage.codec import decode
+from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
-from trialdomain.tree.leaf import leaf_hash
-from trialdomain.tree.merkle import root
+from trialdomain.tree.merkle import Frontier
 from trialdomain.values.ids import (
     access_stream,
     check_id,
@@ -30,8 +37,6 @@ from trialdomain.values.ids import (
     trial_stream,
 )
 
-_LONGEST_LINE = 8 * 1024 * 1024
-_GZIP_HEADER = b"\x1f\x8b"
 _BATCH = 1_000
 
 
@@ -43,44 +48,8 @@ class LineCorrupt(LogCorrupt):
         self.path, self.line, self.why = path, line, why
 
 
-class LeafDiffers(LogCorrupt):
-    """An entry of a log does not fit the leaf that was recorded with it."""
-
-    def __init__(self, *, entry: StoredEntry) -> None:
-        super().__init__(
-            f"position {entry.position} of trial {entry.trial} (stream {entry.originator_id}, "
-            f"version {entry.originator_version}) does not fit its leaf: the log was altered; restore it from an export"
-        )
-        self.trial, self.position = entry.trial, entry.position
-
-
-class _Line(msgspec.Struct, forbid_unknown_fields=True):
-    position: int
-    stream: str
-    version: int
-    name: str
-    leaf: str
-    state: msgspec.Raw
-
-
-class _Last(msgspec.Struct, forbid_unknown_fields=True):
-    trial: str
-    size: int
-    root: str
-
-
-class _Either(msgspec.Struct):
-    position: int | None = None
-    trial: str | None = None
-
-
 class _Readable(Protocol):
     def readline(self, size: int = -1, /) -> bytes: ...
-
-
-_LINE = msgspec.json.Decoder(_Line)
-_LAST = msgspec.json.Decoder(_Last)
-_EITHER = msgspec.json.Decoder(_Either)
 
 
 def write_jsonl(recorder: SQLiteRecorder, trial: str, file: BinaryIO) -> int:
@@ -94,19 +63,11 @@ def write_jsonl(recorder: SQLiteRecorder, trial: str, file: BinaryIO) -> int:
     size = recorder.head(trial)
     if not size:
         raise InputInvalid(f"the log has nothing of trial {trial[:70]!r} to export: name a trial that it has")
-    leaves: list[bytes] = []
-    recorded = recorder.leaves(trial, until=size)
-    for entry in recorder.in_log_order(trial, until=size):
-        leaf = leaf_hash(
-            stream=str(entry.originator_id), version=entry.originator_version, topic=entry.topic, state=entry.state
-        )
-        if next(recorded, None) != leaf:
-            raise LeafDiffers(entry=entry)
-        leaves.append(leaf)
-        file.write(_line(entry, leaf))
-    if len(leaves) != size:
-        raise LogCorrupt(f"trial {trial} has {len(leaves)} entries up to position {size}: restore it from an export")
-    file.write(_last_line(_Last(trial=trial, size=size, root=root(leaves).hex())))
+    frontier = Frontier()
+    for entry, leaf in with_leaves(recorder, trial, until=size):
+        frontier.add(leaf)
+        file.write(write_entry(entry, leaf))
+    file.write(write_last(Last(trial=trial, size=size, root=frontier.root().hex())))
     return size
 
 
@@ -121,7 +82,7 @@ def read_jsonl(path: Path, recorder: SQLiteRecorder) -> None:
     try:
         with ExitStack() as stack:
             plain = stack.enter_context(path.open("rb"))
-            packed = plain.peek(2)[:2] == _GZIP_HEADER  # a pipe cannot be opened a second time
+            packed = plain.peek(2)[:2] == GZIP_HEADER  # a pipe cannot be opened a second time
             _read(path, stack.enter_context(gzip.GzipFile(fileobj=plain)) if packed else plain, recorder)
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror or error}; check the name and the disk") from None
@@ -132,14 +93,15 @@ def _read(path: Path, file: _Readable, recorder: SQLiteRecorder) -> None:
     number = 0
     for number, line in enumerate(_lines(path, file), start=1):
         try:
-            if _EITHER.decode(line).trial is not None:
-                _end(section, line)
+            read = parse(line)
+            if isinstance(read, Last):
+                _end(section, read)
                 section = None
             else:
-                entry, leaf = _entry(line)
+                entry, leaf = _entry(read)
                 section = section or _Section(entry.trial, recorder)
                 section.add(entry, leaf)
-        except (msgspec.MsgspecError, LogCorrupt, ValueError, RecursionError) as error:
+        except (LogCorrupt, ValueError) as error:
             raise LineCorrupt(path=path, line=number, why=str(error)[:400]) from None
     if section is not None:
         raise LineCorrupt(path=path, line=number, why="the file ends before the trial's size and root: it was cut off")
@@ -154,7 +116,7 @@ class _Section:
         if recorder.head(trial):
             raise ValueError(f"trial {trial} begins a second time")
         self.trial, self._recorder = trial, recorder
-        self._leaves: list[bytes] = []
+        self._frontier = Frontier()
         self._versions: dict[str, int] = {}
         self._batch: list[StoredEntry] = []
 
@@ -164,25 +126,25 @@ class _Section:
             raise ValueError(f"an entry of trial {entry.trial} stands among those of trial {self.trial}")
         stream, version = str(entry.originator_id), entry.originator_version
         for what, expected, found in (
-            ("position", len(self._leaves) + 1, entry.position),
+            ("position", self._frontier.size + 1, entry.position),
             (f"version of stream {stream}", self._versions.get(stream, 0) + 1, version),
         ):
             if found != expected:
                 raise ValueError(f"expected {what} {expected}, found {found}: entries are missing or out of order")
         self._versions[stream] = version
-        self._leaves.append(leaf)
+        self._frontier.add(leaf)
         self._batch.append(entry)
         if len(self._batch) >= _BATCH:
             self._flush()
 
-    def end(self, last: _Last) -> None:
+    def end(self, last: Last) -> None:
         """Compare with what the last line says, and record the rest."""
-        if (last.trial, last.size) != (self.trial, len(self._leaves)):
+        if (last.trial, last.size) != (self.trial, self._frontier.size):
             raise ValueError(
                 f"it ends trial {last.trial[:70]!r} with {last.size} entries, "
-                f"after {len(self._leaves)} of trial {self.trial}: entries are missing"
+                f"after {self._frontier.size} of trial {self.trial}: entries are missing"
             )
-        if last.root != root(self._leaves).hex():
+        if last.root != self._frontier.root().hex():
             raise ValueError("the root does not fit the entries: the file was altered")
         self._flush()
 
@@ -191,29 +153,20 @@ class _Section:
         self._batch = []
 
 
-def _end(section: _Section | None, line: bytes) -> None:
-    last = _LAST.decode(line)
-    if line != _last_line(last):
-        _refuse_duplicates(line)
+def _end(section: _Section | None, last: Last) -> None:
     if section is None:
         raise ValueError(f"it ends trial {last.trial[:70]!r}, of which no entry stands before it")
     section.end(last)
 
 
-def _entry(line: bytes) -> tuple[StoredEntry, bytes]:
-    """Read a line by itself: a known name in a stream of its kind, a canonical state, and the leaf of both."""
-    read = _LINE.decode(line)
-    state = bytes(read.state)
-    kind = _kind(read.stream)
-    decode(read.name, state, strict=True)
-    if read.name.partition(".")[0] != kind:
-        raise ValueError(f"stream {read.stream} takes no {read.name}")
-    leaf = leaf_hash(stream=read.stream, version=read.version, topic=read.name, state=state)
-    if leaf.hex() != read.leaf:
-        raise ValueError(f"position {read.position} does not fit its leaf: it was altered")
-    entry = StoredEntry(read.stream, read.version, read.name, state, read.stream.partition("/")[0], read.position)
-    if line != _line(entry, leaf):
-        _refuse_duplicates(line)
+def _entry(read: Line) -> tuple[StoredEntry, bytes]:
+    """Check a line by itself: a known name in a stream of its kind, a canonical state, and the leaf of both."""
+    entry, leaf = fitting(read)
+    stream = str(entry.originator_id)
+    kind = _kind(stream)
+    decode(entry.topic, entry.state, strict=True)
+    if entry.topic.partition(".")[0] != kind:
+        raise ValueError(f"stream {stream} takes no {entry.topic}")
     return entry, leaf
 
 
@@ -233,32 +186,6 @@ def _kind(stream: str) -> str:
     raise ValueError(f"{stream[:70]!r} is no stream of a trial: neither its own, nor a cohort's or a participant's")
 
 
-def _refuse_duplicates(line: bytes) -> None:
-    """Refuse a key that stands twice; of lines in another form than ours, for in ours none does."""
-
-    def once(pairs: list[tuple[str, object]]) -> None:
-        names = [name for name, _ in pairs]
-        if len(names) != len(set(names)):
-            raise ValueError("a key stands twice in it")
-
-    json.loads(line, object_pairs_hook=once)
-
-
-def _line(entry: StoredEntry, leaf: bytes) -> bytes:
-    head = {
-        "position": entry.position,
-        "stream": entry.originator_id,
-        "version": entry.originator_version,
-        "name": entry.topic,
-        "leaf": leaf.hex(),
-    }
-    return msgspec.json.encode(head)[:-1] + b',"state":' + entry.state + b"}\n"
-
-
-def _last_line(last: _Last) -> bytes:
-    return msgspec.json.encode(last) + b"\n"
-
-
 def _lines(path: Path, file: _Readable) -> Iterator[bytes]:
     number = 1
     while line := _next_line(path, number, file):
@@ -268,9 +195,9 @@ def _lines(path: Path, file: _Readable) -> Iterator[bytes]:
 
 def _next_line(path: Path, number: int, file: _Readable) -> bytes:
     try:
-        line = file.readline(_LONGEST_LINE + 1)
+        line = file.readline(LONGEST_LINE + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise LineCorrupt(path=path, line=number, why=f"the compressed file ends or breaks here: {error}") from None
-    if len(line) > _LONGEST_LINE:
-        raise LineCorrupt(path=path, line=number, why=f"it is longer than {_LONGEST_LINE} bytes")
+    if len(line) > LONGEST_LINE:
+        raise LineCorrupt(path=path, line=number, why=f"it is longer than {LONGEST_LINE} bytes")
     return line

@@ -2,10 +2,11 @@
 
 APPLICATION_ID = 0x7472646D
 """``trdm`` in ASCII, in the header of every log, so that a file of something else is told apart."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # A stream's name begins with its trial, and a notification id is a rowid that SQLite gives out once. REPLACE passes a
-# delete trigger of a connection without recursive_triggers, so the insert trigger refuses what it would replace.
+# delete trigger of a connection without recursive_triggers, so the insert trigger refuses what it would replace. Of
+# the heads, one a trial, only the newest is of use: the tree under it covers the rest.
 SCHEMA = """
 CREATE TABLE entries (
     rowid INTEGER PRIMARY KEY AUTOINCREMENT CHECK (rowid > 0),
@@ -29,6 +30,19 @@ CREATE TABLE commands (
     PRIMARY KEY (trial, command)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE checkpoints (
+    trial TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (trial, size, note)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE heads (
+    trial TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries
 BEGIN SELECT RAISE(ABORT, 'entries are never changed or removed'); END;
 CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries
@@ -48,4 +62,15 @@ BEGIN SELECT RAISE(ABORT, 'commands are never removed'); END;
 CREATE TRIGGER commands_no_replace BEFORE INSERT ON commands
 WHEN EXISTS (SELECT 1 FROM commands WHERE trial = NEW.trial AND command = NEW.command)
 BEGIN SELECT RAISE(ABORT, 'a command is recorded once'); END;
+
+CREATE TRIGGER checkpoints_no_update BEFORE UPDATE ON checkpoints
+BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END;
+CREATE TRIGGER checkpoints_no_delete BEFORE DELETE ON checkpoints
+BEGIN SELECT RAISE(ABORT, 'checkpoints are never removed'); END;
+
+CREATE TRIGGER heads_only_grow BEFORE UPDATE ON heads
+WHEN NEW.trial != OLD.trial OR NEW.size < OLD.size
+BEGIN SELECT RAISE(ABORT, 'a head never goes back'); END;
+CREATE TRIGGER heads_no_delete BEFORE DELETE ON heads
+BEGIN SELECT RAISE(ABORT, 'heads are never removed'); END;
 """

@@ -21,6 +21,7 @@ from eventsourcing.persistence import (
 from typing_extensions import override
 
 from trialdomain.storage.connections import MEMORY, Connections
+from trialdomain.storage.heads import HeadSigner, SignedHeads
 from trialdomain.storage.sqlite_file import AppendRefused
 from trialdomain.storage.stored import (
     Appended,
@@ -46,13 +47,15 @@ class SQLiteRecorder(ApplicationRecorder):
     Args:
         path: the file, made when it does not exist; ``":memory:"`` keeps everything in memory.
         readonly: open an existing log without ever writing to it.
+        signer: signs the head of a trial's tree in the transaction of every append.
 
     Raises:
         LogUnusable: the file is something else, or was written by a newer version; it is not touched.
     """
 
-    def __init__(self, path: str | Path, *, readonly: bool = False) -> None:
+    def __init__(self, path: str | Path, *, readonly: bool = False, signer: HeadSigner | None = None) -> None:
         self._connections = Connections(str(path), readonly=readonly)
+        self._heads = SignedHeads(signer)
         self._listeners: set[Event] = set()
 
     # What eventsourcing asks of a recorder.
@@ -61,7 +64,7 @@ class SQLiteRecorder(ApplicationRecorder):
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events of one trial or of several, all or none."""
         with self._connections.writing() as connection:
-            ids = [number for _, number in _insert(connection, stored_events)]
+            ids = [number for _, number in self._insert(connection, stored_events)]
         self._notify()
         return ids
 
@@ -149,7 +152,7 @@ class SQLiteRecorder(ApplicationRecorder):
                 found = _version(connection, stream)
                 if found != version:
                     raise StreamMoved(stream=stream, read=version, found=found)
-            placed = _insert(connection, events)
+            placed = self._insert(connection, events)
             positions = range(placed[0][0], placed[-1][0] + 1) if placed else range(0)
             connection.execute(_INSERT_COMMAND, _command_row(trial, command, positions))
         self._notify()
@@ -174,7 +177,10 @@ class SQLiteRecorder(ApplicationRecorder):
                 remembered.append((command, range(position + 1, position + 1 + len(events))))
                 position += len(events)
             every = (event for _, events in commands for event in events)
-            connection.executemany(_INSERT, (_row(event, trial, at) for at, event in enumerate(every, start=head + 1)))
+            rows = [_row(event, trial, at) for at, event in enumerate(every, start=head + 1)]
+            connection.executemany(_INSERT, rows)
+            if rows:
+                self._heads.appended(connection, trial, [row[-1] for row in rows])
             connection.executemany(_INSERT_COMMAND, [_command_row(trial, *one) for one in remembered])
         self._notify()
         return position
@@ -251,11 +257,47 @@ class SQLiteRecorder(ApplicationRecorder):
             yield from (leaf for _, leaf in rows)
             after = rows[-1][0]
 
+    def add_checkpoint(self, trial: str, size: int, note: str) -> None:
+        """Keep a signed head beside the entries; whoever verifies has another copy elsewhere."""
+        with self._connections.writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, ?)", (trial, size, note))
+
+    def checkpoints(self, trial: str) -> list[tuple[int, str]]:
+        """Give the signed heads that are kept of a trial, each with its size, the newest last."""
+        return [(size, note) for size, note in self._read(_CHECKPOINTS, [trial])]
+
+    def begin_signing(self, trial: str) -> str:
+        """Sign the head of a trial's tree as it is, and go on from there.
+
+        Raises:
+            HeadKeyMissing: the log was opened without a key.
+        """
+        with self._connections.writing() as connection:
+            return self._heads.begin(connection, trial)
+
     def close(self) -> None:
         """Wait for whoever reads or writes at this moment, and close the file; a second call does nothing."""
         self._connections.close()
 
     # How it does that.
+
+    def _insert(self, connection: sqlite3.Connection, events: Sequence[StoredEvent]) -> list[tuple[int, int]]:
+        """Append events as they come; give each one's position in its trial, and its notification id."""
+        leaves: dict[str, list[bytes]] = {}
+        heads: dict[str, int] = {}
+        placed = []
+        for event in events:
+            trial = trial_of(str(event.originator_id))
+            if trial not in heads:
+                heads[trial] = _head(connection, trial)
+            heads[trial] += 1
+            row = _row(event, trial, heads[trial])
+            cursor = connection.execute(_INSERT, row)
+            placed.append((heads[trial], int(cursor.lastrowid or 0)))
+            leaves.setdefault(trial, []).append(row[-1])
+        for trial, appended in leaves.items():
+            self._heads.appended(connection, trial, appended)
+        return placed
 
     def _read(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         with self._connections.reading() as connection:
@@ -324,21 +366,10 @@ _INSERT = "INSERT INTO entries (trial, position, stream, version, name, state, l
 _INSERT_COMMAND = "INSERT INTO commands VALUES (?, ?, ?, ?, ?)"
 
 
-def _insert(connection: sqlite3.Connection, events: Sequence[StoredEvent]) -> list[tuple[int, int]]:
-    """Append events as they come; give each one's position in its trial, and its notification id."""
-    heads: dict[str, int] = {}
-    placed = []
-    for event in events:
-        trial = trial_of(str(event.originator_id))
-        if trial not in heads:
-            heads[trial] = _head(connection, trial)
-        heads[trial] += 1
-        cursor = connection.execute(_INSERT, _row(event, trial, heads[trial]))
-        placed.append((heads[trial], int(cursor.lastrowid or 0)))
-    return placed
+_CHECKPOINTS = "SELECT size, note FROM checkpoints WHERE trial = ? ORDER BY size, note"
 
 
-def _row(event: StoredEvent, trial: str, position: int) -> tuple[object, ...]:
+def _row(event: StoredEvent, trial: str, position: int) -> tuple[str, int, str, int, str, bytes, bytes]:
     """Give the row of an event, with its leaf."""
     stream, version = str(event.originator_id), event.originator_version
     leaf = leaf_hash(stream=stream, version=version, topic=event.topic, state=event.state)

@@ -105,6 +105,8 @@ def check_tables(connection: sqlite3.Connection) -> None:
     """Ask for every column of the tables, so that a file without them is refused when it is opened."""
     connection.execute("SELECT rowid, trial, position, stream, version, name, state, leaf FROM entries LIMIT 0")
     connection.execute("SELECT trial, command, request, first, last FROM commands LIMIT 0")
+    connection.execute("SELECT trial, size, note FROM checkpoints LIMIT 0")
+    connection.execute("SELECT trial, size, note FROM heads LIMIT 0")
 
 
 def set_up(connection: sqlite3.Connection, path: str | Path, *, journal: str, patience: float) -> None:

@@ -7,10 +7,12 @@ swapped, moved or retyped; hashing the state as stored needs no key and no decod
 
 import json
 import re
+from binascii import hexlify
 from hashlib import sha256
 
-_LEAF_PREFIX = b"\x00"
 _PLAIN = re.compile(r"[A-Za-z0-9_./ -]*")
+BEFORE_STATE = b'\x00{"format":"trialdomain-leaf/1","state_sha256":"'
+"""RFC 6962 puts 0x00 before a leaf, so that no leaf is ever taken for a node."""
 
 
 def leaf_hash(*, stream: str, version: int, topic: str, state: bytes) -> bytes:
@@ -19,11 +21,22 @@ def leaf_hash(*, stream: str, version: int, topic: str, state: bytes) -> bytes:
     >>> leaf_hash(stream="T1", version=1, topic="trial.registered.v1", state=b"{}").hex()[:16]
     '0a22a6b1eab80267'
     """
-    leaf = (
-        f'{{"format":"trialdomain-leaf/1","state_sha256":"{sha256(state).hexdigest()}",'
-        f'"stream":{_text(stream)},"topic":{_text(topic)},"version":{version}}}'
-    )
-    return sha256(_LEAF_PREFIX + leaf.encode()).digest()
+    return leaf_of(hexlify(sha256(state).digest()), in_stream(stream), of_topic(topic), version)
+
+
+def leaf_of(state: bytes, stream: bytes, topic: bytes, version: int) -> bytes:
+    """Hash one entry whose parts are written already: whoever hashes many writes each stream and topic once."""
+    return sha256(b"%b%b%b%b%d}" % (BEFORE_STATE, state, stream, topic, version)).digest()
+
+
+def in_stream(stream: str) -> bytes:
+    """Write what stands in ``E`` between the hash of the state and the topic."""
+    return f'","stream":{_text(stream)}'.encode()
+
+
+def of_topic(topic: str) -> bytes:
+    """Write what stands in ``E`` between the stream and the version."""
+    return f',"topic":{_text(topic)},"version":'.encode()
 
 
 def _text(value: str) -> str:

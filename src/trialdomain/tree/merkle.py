@@ -1,10 +1,73 @@
 """The Merkle tree of a trial, RFC 6962 section 2.1: SHA-256 over leaves in the order of their positions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import islice
+from typing import Self
 
 _NODE_PREFIX = b"\x01"
+_BLOCK = 1 << 10
+"""Leaves that are hashed together, level by level, where a whole block comes."""
 EMPTY_ROOT = sha256(b"").digest()
+HASH_BYTES = 32
+
+
+class Frontier:
+    """The right edge of a tree: all that appending to it, and its root, need.
+
+    It holds one hash for each complete subtree, the largest first, so that memory follows the height of the tree.
+
+    >>> Frontier().root().hex()[:16]
+    'e3b0c44298fc1c14'
+    """
+
+    __slots__ = ("_complete", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        """How many leaves the tree has."""
+        self._complete: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Append one leaf."""
+        self._push(leaf, height=0)
+
+    def extend(self, leaves: Iterable[bytes]) -> Self:
+        """Append leaves."""
+        coming = iter(leaves)
+        while block := list(islice(coming, _BLOCK - self.size % _BLOCK)):
+            at = 0
+            while at < len(block):
+                # The largest complete subtree that begins here and whose leaves have all come.
+                width = 1 << (len(block) - at).bit_length() - 1
+                width = min(width, self.size & -self.size) if self.size else width
+                self._push(_complete_root(block[at : at + width]), height=width.bit_length() - 1)
+                at += width
+        return self
+
+    def root(self) -> bytes:
+        """Give the root over every leaf so far, 32 bytes."""
+        if not self._complete:
+            return EMPTY_ROOT
+        *left, node = self._complete
+        for sibling in reversed(left):
+            node = parent(sibling, node)
+        return node
+
+    def copy(self) -> "Frontier":
+        """Give a frontier of the same tree, which grows by itself."""
+        other = Frontier()
+        other.size, other._complete = self.size, list(self._complete)
+        return other
+
+    def _push(self, node: bytes, *, height: int) -> None:
+        """Append a complete subtree; the size so far is a multiple of its width."""
+        before = self.size >> height
+        while before & 1:
+            node = parent(self._complete.pop(), node)
+            before >>= 1
+        self._complete.append(node)
+        self.size += 1 << height
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
@@ -13,20 +76,17 @@ def root(leaves: Iterable[bytes]) -> bytes:
     >>> root([]).hex()[:16]
     'e3b0c44298fc1c14'
     """
-    complete: list[tuple[int, bytes]] = []  # subtrees that are complete, by height, highest first
-    for leaf in leaves:
-        height, node = 0, leaf
-        while complete and complete[-1][0] == height:
-            node = _parent(complete.pop()[1], node)
-            height += 1
-        complete.append((height, node))
-    if not complete:
-        return EMPTY_ROOT
-    _, top = complete.pop()
-    while complete:
-        top = _parent(complete.pop()[1], top)
-    return top
+    return Frontier().extend(leaves).root()
 
 
-def _parent(left: bytes, right: bytes) -> bytes:
+def parent(left: bytes, right: bytes) -> bytes:
+    """Hash two nodes into the one above them: 0x01 before them, so that no node is ever taken for a leaf."""
     return sha256(_NODE_PREFIX + left + right).digest()
+
+
+def _complete_root(nodes: Sequence[bytes]) -> bytes:
+    """Hash a power of two of nodes, level by level."""
+    while len(nodes) > 1:
+        pairs = iter(nodes)
+        nodes = [sha256(_NODE_PREFIX + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+    return nodes[0]

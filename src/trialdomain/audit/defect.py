@@ -1,0 +1,82 @@
+"""What ``verify`` finds wrong with a log, and where."""
+
+from collections import Counter
+from enum import Enum
+
+import attrs
+
+_MOST_LISTED = 1_000
+"""Of one kind in one trial: whoever changed more is told how many more there are."""
+
+
+class What(Enum):
+    """What is wrong."""
+
+    ALTERED = "altered"
+    """An entry does not fit its leaf: its state, kind, stream or version was changed."""
+    NO_LEAF = "no-leaf"
+    """An entry has no leaf, or something else in its place: it was not recorded by this software."""
+    MISSING = "missing"
+    """Entries are gone from the middle."""
+    REORDERED = "reordered"
+    """An entry stands out of its place: a version or a position comes twice, or too early."""
+    MISPLACED = "misplaced"
+    """An entry stands among those of another trial, or of another command."""
+    TRUNCATED = "truncated"
+    """Entries are gone from the end: a checkpoint, or what else is kept, knows of more."""
+    REWRITTEN = "rewritten"
+    """The entries are not those of which a checkpoint has the root, though each fits its leaf."""
+    UNSIGNED = "unsigned"
+    """Entries stand in a log of signed heads that none covers."""
+    BAD_SIGNATURE = "bad-signature"
+    """A note is not signed by a key that is trusted, or is not what was signed."""
+    BAD_CHECKPOINT = "bad-checkpoint"
+    """A note is no checkpoint of this log."""
+    COMMAND = "command"
+    """What is remembered of commands does not fit the entries."""
+    SCHEMA = "schema"
+    """A table, an index or a trigger of the database is not what this software made."""
+    DAMAGED = "damaged"
+    """The file cannot be read on."""
+    REFORMATTED = "reformatted"
+    """The state of a line was written in another form; what it says is unchanged."""
+    MALFORMED = "malformed"
+    """A line is no exported entry."""
+
+
+@attrs.frozen(kw_only=True)
+class Defect:
+    """One thing that is wrong, and where; what is not known, or does not apply, is None."""
+
+    what: What
+    why: str
+    """A sentence."""
+    trial: str | None = None
+    position: int | None = None
+    stream: str | None = None
+    version: int | None = None
+    line: int | None = None
+    """Of an exported file."""
+
+
+class Defects:
+    """What was found so far; of each kind, only so many are kept that memory does not follow them."""
+
+    def __init__(self) -> None:
+        self.listed: list[Defect] = []
+        self._counts: Counter[tuple[What, str | None]] = Counter()
+
+    def add(self, defect: Defect) -> None:
+        """Take a defect."""
+        self._counts[defect.what, defect.trial] += 1
+        if self._counts[defect.what, defect.trial] <= _MOST_LISTED:
+            self.listed.append(defect)
+
+    @property
+    def total(self) -> int:
+        """How many there are, listed or not."""
+        return self._counts.total()
+
+    def of(self, trial: str, *what: What) -> int:
+        """Say how many of some kinds a trial has."""
+        return sum(self._counts[one, trial] for one in what)

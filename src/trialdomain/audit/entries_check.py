@@ -1,0 +1,217 @@
+"""Checking the entries of one trial as they come: places, leaves, and the tree over them.
+
+Whoever reads a log checks whole pages of right entries at once, for a log has a million of them; a page in which
+anything is wrong comes here entry by entry.
+"""
+
+from binascii import hexlify
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import TypeAlias
+
+from trialdomain.audit.defect import Defect, Defects, What
+from trialdomain.tree.leaf import in_stream, leaf_of, of_topic
+from trialdomain.tree.merkle import HASH_BYTES, Frontier
+
+Row: TypeAlias = tuple[object, object, object, object, object, object]
+"""Position, stream, version, stored name, state and leaf, whatever stands in the log; text as its bytes."""
+_MOST_GAPS = 1_000
+_MOST_PAIRED = 100
+"""Positions and versions that are missing, up to which it is asked which belong together."""
+_NO_HASH = bytes(HASH_BYTES)
+
+
+class EntriesCheck:
+    """The entries of one trial so far.
+
+    Args:
+        trial: its code.
+        sizes: the sizes of trees whose roots will be asked for.
+        defects: takes what is wrong.
+        canonical: gives the canonical form of a state, for a file that others may have written anew.
+    """
+
+    def __init__(
+        self,
+        trial: str,
+        sizes: Iterable[int],
+        defects: Defects,
+        *,
+        canonical: Callable[[bytes], bytes | None] = lambda _: None,
+    ) -> None:
+        self.trial, self.size = trial, 0
+        """How many positions there are, also missing ones."""
+        self.first_gap: int | None = None
+        """The first position that is missing: from there on, no root can be compared."""
+        self.roots: dict[int, tuple[bytes, bytes]] = {}
+        """By size: the root over the leaves that are stored, and over those that the entries should have."""
+        self._defects, self._canonical = defects, canonical
+        self._wanted = sorted(set(sizes), reverse=True)
+        self._stored, self._computed = Frontier(), Frontier()
+        self._same = True
+        self._missing_positions: list[int] = []
+        self._missing_versions: list[tuple[str, int, int]] = []
+        self._keep_roots()
+
+    def follows(self, positions: Sequence[object]) -> bool:
+        """Say whether positions are the next ones."""
+        return tuple(positions) == tuple(range(self.size + 1, self.size + 1 + len(positions)))
+
+    def take(self, leaves: Sequence[bytes]) -> None:
+        """Take the next entries, whose places and leaves are right."""
+        self._extend(leaves, leaves)
+
+    def one(self, row: Row) -> None:
+        """Take one entry of which anything may be wrong, but for its version."""
+        position, stream, version, name, state, leaf = row
+        where: dict[str, object] = {
+            "position": position if isinstance(position, int) else None,
+            "stream": _shown(stream) if isinstance(stream, bytes) else None,
+            "version": version if isinstance(version, int) else None,
+        }
+        if self._same:
+            self._same, self._computed = False, self._stored.copy()
+        if not (
+            isinstance(position, int)
+            and isinstance(version, int)
+            and isinstance(stream, bytes)
+            and isinstance(name, bytes)
+            and isinstance(state, bytes)
+        ):
+            self._add(What.ALTERED, "the entry has values of kinds that no entry has", **where)
+            self._extend([_NO_HASH], [_NO_HASH])
+            return
+        self._place(position, where)
+        if not is_of(self.trial, stream):
+            self._add(What.MISPLACED, f"the entry is of another trial than {self.trial}", **where)
+        right = _leaf(stream, version, name, state)
+        if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES or not any(leaf):
+            self._add(What.NO_LEAF, "the entry has no leaf: it was inserted by other means", **where)
+            leaf = _NO_HASH
+        elif leaf != right:
+            form = self._canonical(state)
+            if form is not None and _leaf(stream, version, name, form) == leaf:
+                right = leaf
+                self._add(What.REFORMATTED, "the state was written in another form; what it says is unchanged", **where)
+            else:
+                self._add(What.ALTERED, "the entry does not fit its leaf", **where)
+        self._extend([leaf], [right])
+
+    def version_missing(self, stream: bytes, versions: range, *, before: int) -> None:
+        """Hear that versions of a stream are missing, which stood before a position."""
+        named = _shown(stream)
+        if len(self._missing_versions) + len(versions) <= _MOST_GAPS:
+            self._missing_versions += [(named, version, before) for version in versions]
+        else:
+            why = f"versions {versions.start} to {versions.stop - 1} of stream {named} are missing"
+            self._add(What.MISSING, why, stream=named, version=versions.start)
+
+    def version_again(self, stream: bytes, version: int, *, after: int, position: int) -> None:
+        """Hear that a version of a stream comes after a later one."""
+        named = _shown(stream)
+        self._missing_versions = [one for one in self._missing_versions if one[:2] != (named, version)]
+        why = f"version {version} of its stream comes after version {after}"
+        self._add(What.REORDERED, why, position=position, stream=named, version=version)
+
+    def end(self) -> None:
+        """Say what is missing, once every entry has come."""
+        for position, stream, version in _paired(self._missing_positions, self._missing_versions):
+            if position is None:
+                why = f"version {version} of the stream is missing"
+            else:
+                why = f"position {position} is missing"
+            self._add(What.MISSING, why, position=position, stream=stream, version=version)
+
+    def root(self) -> bytes:
+        """Give the root over the stored leaves so far."""
+        return self._stored.root()
+
+    @property
+    def computed_root(self) -> bytes:
+        """The root over the leaves that the entries should have."""
+        return self._stored.root() if self._same else self._computed.root()
+
+    def fits(self, root: bytes, size: int) -> bool:
+        """Say whether the tree had a root when it had so many leaves."""
+        return root in self.roots.get(size, ())
+
+    def _place(self, position: int, where: dict[str, object]) -> None:
+        expected = self.size + 1
+        if position > expected:
+            self.first_gap = self.first_gap or expected
+            room = max(0, _MOST_GAPS - len(self._missing_positions))
+            self._missing_positions += range(expected, min(position, expected + room))
+            if position - expected > room:
+                why = f"positions {expected + room} to {position - 1} are missing"
+                self._add(What.MISSING, why, position=expected + room)
+            self.size = position - 1
+        elif position < expected:
+            self.first_gap = min(self.first_gap or position, max(1, position))
+            self.size -= 1  # it takes no place of its own
+            if position in self._missing_positions:
+                self._missing_positions.remove(position)
+            self._add(What.REORDERED, f"position {position} comes after {expected - 1}", **where)
+
+    def _extend(self, stored: Sequence[bytes], computed: Sequence[bytes]) -> None:
+        """Let the trees grow, and stop at each size whose root is asked for."""
+        at = 0
+        while self._wanted and self._wanted[-1] <= self.size + len(stored) - at:
+            stop = at + max(0, self._wanted[-1] - self.size)
+            self._grow(stored[at:stop], computed[at:stop])
+            at = stop
+            self._keep_roots()
+        self._grow(stored[at:], computed[at:])
+
+    def _grow(self, stored: Sequence[bytes], computed: Sequence[bytes]) -> None:
+        self._stored.extend(stored)
+        if not self._same:
+            self._computed.extend(computed)
+        self.size += len(stored)
+
+    def _keep_roots(self) -> None:
+        """Keep the roots of the present size, if they are asked for; no tree has that size where one is missing."""
+        while self._wanted and self._wanted[-1] <= self.size:
+            size = self._wanted.pop()
+            if size == self.size and self.first_gap is None:
+                self.roots[size] = self.root(), self.computed_root
+
+    def _add(self, what: What, why: str, **where: object) -> None:
+        self._defects.add(Defect(what=what, why=why, trial=self.trial, **where))  # type: ignore[arg-type]  # as named
+
+
+def is_of(trial: str, stream: bytes) -> bool:
+    """Say whether a stream is one of a trial."""
+    return stream == trial.encode() or stream.startswith(f"{trial}/".encode())
+
+
+def _leaf(stream: bytes, version: int, name: bytes, state: bytes) -> bytes:
+    try:
+        return leaf_of(hexlify(sha256(state).digest()), in_stream(stream.decode()), of_topic(name.decode()), version)
+    except ValueError:
+        return _NO_HASH  # text that is no Unicode fits no leaf
+
+
+def _shown(text: bytes) -> str:
+    return text.decode(errors="replace")
+
+
+def _paired(
+    positions: list[int], versions: list[tuple[str, int, int]]
+) -> Iterable[tuple[int | None, str | None, int | None]]:
+    """Join the positions and the versions that are missing, where only one of each can belong together."""
+    left, found = list(positions), []
+    while len(left) + len(versions) <= _MOST_PAIRED:
+        single = [
+            (stream, version, before, fitting[0])
+            for stream, version, before in versions
+            if len(fitting := [position for position in left if position < before]) == 1
+        ]
+        if not single:
+            break
+        stream, version, before, position = single[0]
+        found.append((position, stream, version))
+        left.remove(position)
+        versions = [one for one in versions if one != (stream, version, before)]
+    yield from found
+    yield from ((None, stream, version) for stream, version, _ in versions)
+    yield from ((position, None, None) for position in left)

@@ -1,0 +1,64 @@
+"""Checking that an entry is in a log, with the entry, a proof and a public key alone: the log itself is not needed."""
+
+from collections.abc import Iterable
+
+import attrs
+
+from trialdomain.audit.keys import Signed, VerifierKey, signers
+from trialdomain.exchange.lines import read_entry
+from trialdomain.tree.checkpoint import Checkpoint, origin_of, parse_checkpoint, parse_proof
+from trialdomain.tree.proofs import ProofInvalid, root_of_inclusion
+
+
+@attrs.frozen(kw_only=True)
+class Shown:
+    """What a proof has shown: this entry stood at this position of the log when its tree was signed."""
+
+    trial: str
+    position: int
+    stream: str
+    version: int
+    name: str
+    checkpoint: Checkpoint
+    signed: tuple[Signed, ...]
+    """By whom, and when, where their signatures say so."""
+
+
+def check_inclusion(line: bytes, proof: bytes, keys: Iterable[VerifierKey]) -> Shown:
+    """Check that an exported entry is in the tree of a checkpoint that somebody trusted has signed.
+
+    Args:
+        line: the entry as an export has it, one line.
+        proof: as ``trialdomain prove`` writes it, with the checkpoint in it.
+        keys: of whom one must have signed the checkpoint.
+
+    Raises:
+        ProofInvalid: the entry is not in that tree, or not at that position.
+        SignatureMissing: nobody trusted has signed the checkpoint, or a signature is wrong.
+        NoteMalformed: the proof is none.
+        LogCorrupt: the line is no entry.
+    """
+    entry, leaf = read_entry(line)
+    read = parse_proof(proof)
+    signed = signers(read.checkpoint, keys)
+    checkpoint = parse_checkpoint(read.checkpoint.text)
+    if checkpoint.origin != origin_of(entry.trial):
+        raise ProofInvalid(
+            f"the entry is of trial {entry.trial[:70]!r}, and the checkpoint of {checkpoint.origin[:70]!r}"
+        )
+    if entry.position != read.index + 1:
+        raise ProofInvalid(f"the entry says position {entry.position}, and the proof is of position {read.index + 1}")
+    if root_of_inclusion(leaf, read.index, checkpoint.size, read.hashes) != checkpoint.root:
+        raise ProofInvalid(
+            f"position {entry.position} is not in the tree of {checkpoint.size} entries that was signed: "
+            f"it was altered, or the proof is another entry's"
+        )
+    return Shown(
+        trial=entry.trial,
+        position=entry.position,
+        stream=str(entry.originator_id),
+        version=entry.originator_version,
+        name=entry.topic,
+        checkpoint=checkpoint,
+        signed=signed,
+    )

@@ -1,0 +1,168 @@
+"""Whoever signs trees: the key, and what it has signed, on a machine that need not have the log.
+
+A signer is sent a tree head and the proof that its tree extends the one that was signed last. It never signs two trees
+of which neither extends the other, so that a log that was rewritten, or forked, gets no further signature.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trialdomain.audit.keys import Kind, SigningKey, VerifierKey, signers
+from trialdomain.errors import CommandRefused, LogUnusable
+from trialdomain.storage.sqlite_file import file_uri, sentences
+from trialdomain.tree.checkpoint import Checkpoint, SigningRequest, origin_of, parse_checkpoint
+from trialdomain.tree.note import Note, NoteMalformed, parse_note
+from trialdomain.tree.proofs import ProofInvalid, check_consistency
+
+_APPLICATION_ID = 0x74726473
+"""``trds`` in ASCII, in the header of every signer's file."""
+_TABLE = """CREATE TABLE signed (
+    origin TEXT NOT NULL, size INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY (origin, size)
+) STRICT, WITHOUT ROWID"""
+
+
+class SigningRefused(CommandRefused):
+    """A tree head is not to be signed."""
+
+
+class Signer:
+    """Signs checkpoints, and keeps in a file of its own what it has signed.
+
+    Args:
+        key: a log's key, or a cosigner's.
+        signed: the file that remembers; made when it does not exist. Whoever loses it has signed nothing before.
+        trusted: the keys of which one must have signed before this one does; a cosigner has at least one.
+        clock: gives the time that a cosigner's signature names.
+    """
+
+    def __init__(
+        self,
+        key: SigningKey,
+        signed: Path,
+        *,
+        trusted: Sequence[VerifierKey] = (),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.key, self._path, self._trusted, self._clock = key, signed, tuple(trusted), clock
+
+    def last(self, origin: str) -> Checkpoint | None:
+        """Give the checkpoint of a log that was signed last; None before the first.
+
+        Raises:
+            LogUnusable: the file is none of a signer's.
+        """
+        with self._opened() as connection:
+            return _last(connection, origin)
+
+    def sign(self, request: SigningRequest) -> Note:
+        """Sign a tree head; what was signed is on the disk before the signature is given.
+
+        Raises:
+            SigningRefused: the tree does not extend the one that was signed last, or the proof begins at another.
+            SignatureMissing: a cosigner is sent what no trusted key has signed.
+            LogUnusable: the file that remembers is none of a signer's, or cannot be written.
+        """
+        checkpoint, note = request.checkpoint, request.note or Note(request.checkpoint.text, ())
+        if self.key.kind is Kind.COSIGNER and not self._trusted:
+            raise SigningRefused("a cosigner signs what a log's key has signed: say which key that is")
+        if self._trusted:
+            signers(note, self._trusted)
+        with self._opened() as connection:
+            last = _last(connection, checkpoint.origin)
+            _check_extends(request, last)
+            signed = note.signed(self.key.sign(checkpoint.text, at=self._clock()))
+            connection.execute(
+                "INSERT OR REPLACE INTO signed VALUES (?, ?, ?)", (checkpoint.origin, checkpoint.size, str(signed))
+            )
+        return signed
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Open the file in one transaction that keeps every other signer out."""
+        if self._path.exists() and not self._path.is_file():
+            raise LogUnusable(f"{self._path} is no file of a signer: name another")
+        with sentences(self._path):
+            connection = sqlite3.connect(file_uri(self._path), uri=True, isolation_level=None)
+            try:
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN EXCLUSIVE")
+                self._set_up(connection)
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                connection.close()  # which rolls back what was not committed
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        if application == _APPLICATION_ID:
+            return
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise LogUnusable(f"{self._path} is no file of a signer: it was left as it is; name another")
+        connection.execute(_TABLE)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+
+
+def _last(connection: sqlite3.Connection, origin: str) -> Checkpoint | None:
+    row = connection.execute(
+        "SELECT note FROM signed WHERE origin = ? ORDER BY size DESC LIMIT 1", (origin,)
+    ).fetchone()
+    return None if row is None else parse_checkpoint(parse_note(str(row[0]).encode()).text)
+
+
+def _check_extends(request: SigningRequest, last: Checkpoint | None) -> None:
+    new = request.checkpoint
+    if last is None:
+        if request.old:
+            raise SigningRefused(
+                f"the proof begins at {request.old} entries, but nothing of {new.origin} was signed by this key yet: "
+                f"ask again from 0, or bring back the file that says what it has signed"
+            )
+        return
+    if new.size < last.size:
+        raise SigningRefused(
+            f"{new.origin} had {last.size} entries when it was signed last, and has {new.size} now: entries are missing"
+        )
+    if request.old != last.size:
+        raise SigningRefused(
+            f"the tree of {new.origin} that was signed last has {last.size} entries, but the proof begins at "
+            f"{request.old}: ask again from {last.size}"
+        )
+    try:
+        check_consistency(last.size, last.root, new.size, new.root, request.proof)
+    except ProofInvalid as error:
+        raise SigningRefused(f"{new.origin} is not signed: {error}") from None
+
+
+class HeadKey:
+    """Signs the head of a trial's tree in the transaction of every append; see ``Trials.open``.
+
+    Args:
+        key: the writer's. Whoever has the machine has it too: it shows that a process with the key has appended.
+        trusted: keys of other writers to the same log, from whose heads this one goes on.
+    """
+
+    def __init__(self, key: SigningKey, *, trusted: Sequence[VerifierKey] = ()) -> None:
+        if key.kind is not Kind.LOG:
+            raise SigningRefused(f"{key.name} is the key of a cosigner: heads are signed with the key of a log")
+        self._key, self._trusted = key, (key.verifier, *trusted)
+
+    def sign(self, trial: str, size: int, root: bytes) -> str:
+        """Sign the head of a trial's tree, as a note."""
+        text = Checkpoint(origin_of(trial), size, root).text
+        return str(Note(text, (self._key.sign(text, at=_NEVER),)))
+
+    def signed(self, note: str, trial: str, size: int, root: bytes) -> bool:
+        """Say whether a note is this head, signed by this key or another writer's."""
+        try:
+            read = parse_note(note.encode(errors="replace"))
+            signers(read, self._trusted)
+        except (NoteMalformed, ValueError):
+            return False
+        return read.text == Checkpoint(origin_of(trial), size, root).text
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+"""The key of a log signs no time."""

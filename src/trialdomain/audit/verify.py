@@ -1,0 +1,234 @@
+"""Verifying a log: was anything changed, removed or added since it was recorded, and what.
+
+A database is read row by row with plain ``sqlite3``, an exported file line by line; only public keys are needed. What
+this cannot show stands in ``docs/explanation/tamper-evidence.md``.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import attrs
+
+from trialdomain.audit.database import Database, opened
+from trialdomain.audit.defect import Defect, Defects, What
+from trialdomain.audit.entries_check import EntriesCheck
+from trialdomain.audit.exported import Exported
+from trialdomain.audit.keys import VerifierKey
+from trialdomain.audit.notes import Compared, Held, compare, read_held
+from trialdomain.errors import InputInvalid, LogUnusable
+from trialdomain.exchange.lines import canonical
+from trialdomain.history.collector import cycles_left_alone
+from trialdomain.storage.sqlite_file import check_file, is_database
+from trialdomain.values.progress import Progress, unheard
+
+
+@attrs.frozen(kw_only=True)
+class VerifiedTrial:
+    """What was found of one trial."""
+
+    trial: str
+    size: int
+    """How many positions the log has."""
+    root: bytes
+    """The root over the leaves as they are stored."""
+    compared: tuple[Compared, ...]
+    """The notes that the log was held against."""
+    uncovered: int
+    """How many of the newest entries are under no note that was believed."""
+
+
+@attrs.frozen(kw_only=True)
+class Verified:
+    """What a verification came to."""
+
+    trials: tuple[VerifiedTrial, ...]
+    defects: tuple[Defect, ...]
+    """What is wrong, the first 1,000 of each kind in each trial."""
+    total: int
+    """How much is wrong in all."""
+    signatures_checked: bool
+    """Whether keys were given: without them a note is compared, and may be anybody's."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.total
+
+
+class TrialAbsent(InputInvalid):
+    """A log has nothing of the trial that was named."""
+
+
+def verify(
+    log: str | Path,
+    *,
+    checkpoints: Iterable[tuple[str, bytes]] = (),
+    keys: Sequence[VerifierKey] | None = None,
+    trial: str | None = None,
+    heads_required: bool = False,
+    progress: Progress = unheard,
+) -> Verified:
+    """Verify a SQLite log, or an exported JSONL file, plain or gzip.
+
+    Args:
+        log: the file.
+        checkpoints: notes that were kept elsewhere, each with what to call it.
+        keys: who is trusted to sign; then each trial must have a note that one of them has signed.
+        trial: verify this one alone; by default, all that the log has.
+        heads_required: whether the newest entry must be under a head that a writer signed with every append.
+        progress: told how many entries were read.
+
+    Raises:
+        LogUnusable: the file cannot be read, or is something else.
+        NoteMalformed: a checkpoint is none.
+        TrialAbsent: nothing of the trial that was named is in it.
+    """
+    path = Path(log)
+    outside = [read_held(where, given, outside=True) for where, given in checkpoints]
+    run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
+    if is_database(path):
+        check_file(path, readonly=True)
+        try:
+            with opened(path) as connection, cycles_left_alone():
+                run.database(connection)
+        except sqlite3.Error as error:
+            if not run.began:
+                raise LogUnusable(f"{path} cannot be read: {error}; check the disk, or restore an export") from None
+            run.damaged(str(error))
+    else:
+        with cycles_left_alone():
+            run.exported(path)
+    return run.result()
+
+
+class _Run:
+    """One verification on its way."""
+
+    def __init__(
+        self,
+        outside: Sequence[Held],
+        keys: Sequence[VerifierKey] | None,
+        trial: str | None,
+        *,
+        heads_required: bool,
+        progress: Progress,
+    ) -> None:
+        self._outside, self._keys, self._only = outside, keys, trial
+        self._heads_required, self._progress = heads_required, progress
+        self._defects = Defects()
+        self._trials: list[VerifiedTrial] = []
+        self._read = 0
+        self.began = False
+
+    def database(self, connection: sqlite3.Connection) -> None:
+        """Verify a database."""
+        database = Database(connection, self._defects)
+        database.check_schema()
+        self.began = True
+        trials = database.trials()
+        total = database.number()
+        for trial in trials if self._only is None else [self._only]:
+            kept = database.held(trial)
+            check = EntriesCheck(trial, self._sizes(trial, kept), self._defects)
+            for number in database.check_entries(check):
+                self._count(number, total)
+            check.end()
+            if trial in trials:
+                self._compare(check, kept, database.newest)
+        if self._only is None:
+            database.check_indexes()
+        self._absent(trials)
+
+    def exported(self, path: Path) -> None:
+        """Verify an exported file."""
+        exported = Exported(path, self._defects)
+        trials = []
+        for trial in exported.trials():
+            trials.append(trial)
+            defects = self._defects if self._only in {None, trial} else Defects()
+            check = EntriesCheck(trial, self._sizes(trial, []), defects, canonical=canonical)
+            for number in exported.check_entries(check):
+                self._count(number, self._read + number)
+            if self._only in {None, trial}:
+                self._compare(check, [], None)
+        self._absent(trials)
+
+    def damaged(self, why: str) -> None:
+        """Say that the file could not be read to its end."""
+        self._defects.add(Defect(what=What.DAMAGED, why=f"the file cannot be read on: {why}"))
+
+    def result(self) -> Verified:
+        """Give what was found."""
+        return Verified(
+            trials=tuple(self._trials),
+            defects=tuple(self._defects.listed),
+            total=self._defects.total,
+            signatures_checked=self._keys is not None,
+        )
+
+    def _sizes(self, trial: str, kept: Sequence[Held]) -> list[int]:
+        return [one.checkpoint.size for one in (*kept, *self._of(trial))]
+
+    def _of(self, trial: str) -> list[Held]:
+        """Give the notes about a trial; where one alone is verified, every note is said to be about it."""
+        return [one for one in self._outside if one.checkpoint.trial == trial]
+
+    def _compare(
+        self, check: EntriesCheck, kept: Sequence[Held], newest: Callable[..., Iterable[tuple[int, str, int]]] | None
+    ) -> None:
+        compared = tuple(compare([*kept, *self._of(check.trial)], check, self._keys, self._defects))
+        believed = [one for one in compared if one.fits and (one.signed or self._keys is None)]
+        if self._keys is not None and not any(one.signed for one in compared):
+            why = "no note about the log is signed by a key that was given"
+            self._defects.add(Defect(what=What.BAD_SIGNATURE, why=why, trial=check.trial))
+        covered = max((one.size for one in believed), default=0)
+        self._trials.append(
+            VerifiedTrial(
+                trial=check.trial,
+                size=check.size,
+                root=check.root(),
+                compared=compared,
+                uncovered=max(0, check.size - covered),
+            )
+        )
+        heads = [one for one in compared if one.head]
+        if heads or self._heads_required:
+            signed = max((one.size for one in heads if one.signed or self._keys is None), default=0)
+            self._unsigned(check, signed, newest)
+
+    def _unsigned(
+        self, check: EntriesCheck, signed: int, newest: Callable[..., Iterable[tuple[int, str, int]]] | None
+    ) -> None:
+        if signed >= check.size:
+            return
+        if newest is None:
+            why = f"the {check.size - signed} newest entries are under no signed head: an export has none"
+            self._defects.add(Defect(what=What.UNSIGNED, why=why, trial=check.trial))
+            return
+        for position, stream, version in newest(check.trial, after=signed):
+            why = "the entry is under no signed head: it was appended without the writer's key"
+            self._defects.add(
+                Defect(
+                    what=What.UNSIGNED, why=why, trial=check.trial, position=position, stream=stream, version=version
+                )
+            )
+
+    def _absent(self, trials: Sequence[str]) -> None:
+        """Say of which trials there are notes, and nothing else."""
+        if self._only is not None and self._only not in trials:
+            known = ", ".join(trials[:20]) or "none"
+            raise TrialAbsent(f"the log has nothing of trial {self._only[:70]!r}: it has {known}")
+        for one in self._outside:
+            trial, origin = one.checkpoint.trial, one.checkpoint.origin
+            if self._only is not None and trial != self._only:
+                why = f"{one.where} is a checkpoint of {origin}, and trial {self._only} is verified"
+                self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why))
+            elif trial not in trials:
+                why = f"{one.where} is a checkpoint of {origin}, of which the log has nothing"
+                what = What.BAD_CHECKPOINT if trial is None or len(trials) == 1 else What.TRUNCATED
+                self._defects.add(Defect(what=what, why=why, trial=trial))
+
+    def _count(self, number: int, total: int) -> None:
+        self._read += number
+        self._progress("verifying", self._read, max(total, self._read))

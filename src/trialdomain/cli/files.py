@@ -1,0 +1,38 @@
+"""Small files that commands read and write."""
+
+from pathlib import Path
+
+from trialdomain.errors import InputInvalid
+
+
+def read_file(path: Path, *, most: int) -> bytes:
+    """Read a file of a few bytes.
+
+    Raises:
+        InputInvalid: it cannot be read, or is longer.
+    """
+    try:
+        with path.open("rb") as file:
+            found = file.read(most + 1)
+    except OSError as error:
+        raise InputInvalid(f"{path} cannot be read: {error.strerror}; check the name") from None
+    except ValueError as error:  # a name that no file can have
+        raise InputInvalid(f"{str(path)!r} cannot be read: {error}") from None
+    if len(found) > most:
+        raise InputInvalid(f"{path} has more than {most} bytes, and cannot be what is asked for")
+    return found
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that does not exist yet.
+
+    Raises:
+        InputInvalid: it does, or cannot be made.
+    """
+    try:
+        with path.open("xb") as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise InputInvalid(f"{path} cannot be written: {error.strerror}; free the place, or name another") from None
+    except ValueError as error:
+        raise InputInvalid(f"{str(path)!r} cannot be written: {error}") from None

@@ -1,0 +1,178 @@
+"""``trialdomain verify``: was a log changed since it was recorded, and what."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from trialdomain.audit.defect import Defect
+from trialdomain.audit.keys import Signed, read_keys
+from trialdomain.audit.notes import Compared
+from trialdomain.audit.verify import Verified, VerifiedTrial, verify
+from trialdomain.cli.asking import add_log
+from trialdomain.cli.files import read_file
+from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
+from trialdomain.cli.parser import Parser
+from trialdomain.reports.json import Json
+from trialdomain.reports.table import Table
+from trialdomain.tree.checkpoint import as_base64
+from trialdomain.tree.note import MOST_BYTES
+
+_FINDINGS = 1
+
+
+def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "verify",
+        help="show whether a log was changed, and what",
+        description="Check every entry of a log against its leaf, and the tree over them against the checkpoints that "
+        "are kept with the log and elsewhere. Exit status 1 when anything is wrong, each thing by name.",
+    )
+    add_log(parser)
+    parser.add_argument(
+        "--checkpoint",
+        dest="checkpoints",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="a note that was kept elsewhere; may be repeated",
+    )
+    parser.add_argument(
+        "--key",
+        dest="keys",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="public keys that are trusted, one a line; then a note must be signed by one of them; may be repeated",
+    )
+    parser.add_argument(
+        "--require-head",
+        action="store_true",
+        help="the newest entry must be under a head that the writer signed as it appended",
+    )
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if not arguments.json:
+        require_tables()
+    files: list[Path] = arguments.checkpoints
+    notes = [(str(file), read_file(file, most=MOST_BYTES)) for file in files]
+    keys = [key for file in arguments.keys for key in read_keys(file)]
+    with progress_bar() as progress:
+        found = verify(
+            arguments.log,
+            checkpoints=notes,
+            keys=keys if arguments.keys else None,
+            trial=arguments.trial,
+            heads_required=arguments.require_head,
+            progress=progress,
+        )
+    if arguments.json:
+        print(json.dumps(_answer(arguments.log, found)))
+    else:
+        print_lines(_lines(found, outside=bool(notes)))
+        if found.defects:
+            print_table(_table(found))
+    return 0 if found.ok else _FINDINGS
+
+
+def _answer(log: Path, found: Verified) -> dict[str, Json]:
+    return {
+        "log": str(log),
+        "ok": found.ok,
+        "signatures_checked": found.signatures_checked,
+        "trials": [
+            {
+                "trial": one.trial,
+                "size": one.size,
+                "root": as_base64(one.root),
+                "uncovered": one.uncovered,
+                "checkpoints": [_compared(note) for note in one.compared],
+            }
+            for one in found.trials
+        ],
+        "total": found.total,
+        "defects": [_defect(one) for one in found.defects],
+    }
+
+
+def _compared(note: Compared) -> Json:
+    return {
+        "where": note.where,
+        "size": note.size,
+        "root": as_base64(note.root),
+        "signed": [{"name": one.key.name, "at": one.at.isoformat() if one.at else None} for one in note.signed],
+        "fits": note.fits,
+        "head": note.head,
+        "outside": note.outside,
+    }
+
+
+def _defect(one: Defect) -> Json:
+    return {
+        "what": one.what.value,
+        "trial": one.trial,
+        "position": one.position,
+        "stream": one.stream,
+        "version": one.version,
+        "line": one.line,
+        "why": one.why,
+    }
+
+
+def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
+    for one in found.trials:
+        yield f"Trial {one.trial}: {one.size} entries, root {as_base64(one.root)}"
+        yield from (f"  {_held_against(note, checked=found.signatures_checked)}" for note in one.compared)
+        yield f"  {_covered(one)}"
+    if not found.signatures_checked:
+        yield "Signatures were not checked: name the public keys that you trust with --key"
+    if not outside:
+        yield (
+            "No checkpoint from elsewhere was given: whoever can write to the log could have rewritten it whole, "
+            "or cut off its end; name one with --checkpoint"
+        )
+    more = "" if found.total == len(found.defects) else f", of which {len(found.defects)} are named"
+    yield "Nothing is wrong." if found.ok else f"{found.total} things are wrong{more}:"
+
+
+def _held_against(note: Compared, *, checked: bool) -> str:
+    fits = {True: "the log begins with it", False: "the log does not fit it", None: "cannot be compared"}[note.fits]
+    if not checked:
+        return f"{note.where}: {fits}"
+    return f"{note.where}: {fits}, {signed_by(note.signed)}"
+
+
+def signed_by(signed: tuple[Signed, ...]) -> str:
+    """Say who has signed a note, and when, where their signatures say so."""
+    said = (f"{one.key.name} at {one.at:%Y-%m-%d %H:%M:%S} UTC" if one.at else one.key.name for one in signed)
+    return f"signed by {', '.join(said)}" if signed else "signed by nobody who is trusted"
+
+
+def _covered(one: VerifiedTrial) -> str:
+    if not one.uncovered:
+        return "every entry is under a checkpoint"
+    if one.uncovered == one.size:
+        return "no entry is under a checkpoint: what is changed together with its leaf is not seen"
+    return f"the {one.uncovered} newest entries are under no checkpoint yet"
+
+
+def _table(found: Verified) -> Table:
+    return Table(
+        title="What is wrong",
+        columns=("what", "trial", "position", "stream", "version", "line", "why"),
+        rows=tuple(
+            (
+                one.what.value,
+                one.trial or "",
+                *("" if value is None else str(value) for value in (one.position, one.stream, one.version, one.line)),
+                one.why,
+            )
+            for one in found.defects
+        ),
+    )

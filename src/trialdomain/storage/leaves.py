@@ -1,0 +1,38 @@
+"""Entries with their leaves, each of which fits: what an export, a proof and a signature begin with."""
+
+from collections.abc import Iterator
+
+from trialdomain.errors import LogCorrupt
+from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
+from trialdomain.tree.leaf import leaf_hash
+
+
+class LeafDiffers(LogCorrupt):
+    """An entry of a log does not fit the leaf that was recorded with it."""
+
+    def __init__(self, *, entry: StoredEntry) -> None:
+        super().__init__(
+            f"position {entry.position} of trial {entry.trial} (stream {entry.originator_id}, "
+            f"version {entry.originator_version}) does not fit its leaf: the log was altered; restore it from an export"
+        )
+        self.trial, self.position = entry.trial, entry.position
+
+
+def with_leaves(recorder: SQLiteRecorder, trial: str, *, until: int) -> Iterator[tuple[StoredEntry, bytes]]:
+    """Yield the entries of a trial by position, each with its leaf.
+
+    Raises:
+        LeafDiffers: an entry was altered, or its leaf.
+        LogCorrupt: entries are missing.
+    """
+    recorded = recorder.leaves(trial, until=until)
+    number = 0
+    for entry in recorder.in_log_order(trial, until=until):
+        number += 1
+        stream, version = str(entry.originator_id), entry.originator_version
+        leaf = leaf_hash(stream=stream, version=version, topic=entry.topic, state=entry.state)
+        if next(recorded, None) != leaf:
+            raise LeafDiffers(entry=entry)
+        yield entry, leaf
+    if number != until:
+        raise LogCorrupt(f"trial {trial} has {number} entries up to position {until}: restore it from an export")

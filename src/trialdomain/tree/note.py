@@ -1,0 +1,142 @@
+"""Signed notes, as C2SP signed-note has them: a text, an empty line, and lines with signatures.
+
+Here are bytes alone: who signed, and whether the signature is right, is asked in :mod:`trialdomain.audit.keys`.
+"""
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+
+import attrs
+from typing_extensions import override
+
+from trialdomain.errors import InputInvalid
+
+MOST_BYTES = 64 * 1024
+"""A note that is longer is refused; one with 16 signatures has 3 KiB."""
+MOST_SIGNATURES = 64
+_KEY_ID_BYTES = 4
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_DASH = "\u2014 "
+
+
+class NoteMalformed(InputInvalid):
+    """A text is no signed note, or no checkpoint."""
+
+
+@attrs.frozen
+class SignatureLine:
+    """One line below a note: which key is said to have signed, and the signature."""
+
+    name: str
+    key_id: bytes
+    """4 bytes."""
+    signature: bytes
+
+    @override
+    def __str__(self) -> str:
+        """Write the line, without its end."""
+        return f"{_DASH}{self.name} {b64encode(self.key_id + self.signature).decode()}"
+
+
+@attrs.frozen
+class Note:
+    """A text and the signatures below it."""
+
+    text: str
+    """With the newline at its end: what is signed."""
+    signatures: tuple[SignatureLine, ...]
+
+    @override
+    def __str__(self) -> str:
+        """Write the note, as it is kept and handed on."""
+        return "".join((self.text, "\n", *(f"{line}\n" for line in self.signatures)))
+
+    def signed(self, *lines: SignatureLine) -> "Note":
+        """Give the same note with further signatures; one that stands there already is not written twice."""
+        return Note(self.text, tuple(dict.fromkeys((*self.signatures, *lines))))
+
+
+def parse_note(given: bytes) -> Note:
+    """Read a signed note.
+
+    Raises:
+        NoteMalformed: it is not one, or is longer than a note is here.
+    """
+    text, gap, below = note_text(given).rpartition("\n\n")
+    if not gap:
+        raise NoteMalformed("a signed note has an empty line before its signatures, and this text has none")
+    if not below.endswith("\n"):
+        raise NoteMalformed("the last line of the note is cut off")
+    lines = below[:-1].split("\n")
+    if len(lines) > MOST_SIGNATURES:
+        raise NoteMalformed(f"the note has {len(lines)} signatures, more than {MOST_SIGNATURES}")
+    return Note(f"{text}\n", tuple(map(_signature_line, lines)))
+
+
+def note_text(given: bytes) -> str:
+    """Read the characters of a note, or of a text that is about to become one.
+
+    Raises:
+        NoteMalformed: it is too long, is no UTF-8, or has control characters.
+    """
+    if len(given) > MOST_BYTES:
+        raise NoteMalformed(f"the note has {len(given)} bytes, more than {MOST_BYTES}")
+    try:
+        text = given.decode()
+    except UnicodeDecodeError:
+        raise NoteMalformed("the note is no UTF-8") from None
+    if _CONTROL.search(text):
+        raise NoteMalformed("the note has a control character that is no newline")
+    return text
+
+
+def check_name(name: str) -> str:
+    """Accept a name that a key can have.
+
+    Raises:
+        NoteMalformed: it is empty, or has a space, a plus or a control character.
+    """
+    if not name or "+" in name or any(one.isspace() or ord(one) < ord(" ") for one in name):
+        raise NoteMalformed(f"{name[:70]!r} cannot be the name of a key: it is empty, or has a space or a plus")
+    return name
+
+
+def from_base64(what: str, text: str) -> bytes:
+    """Read base64 that has one spelling.
+
+    Raises:
+        NoteMalformed: it is none, or another spelling of the same bytes.
+    """
+    try:
+        found = b64decode(text.encode("ascii"), validate=True)
+    except (Base64Error, ValueError):
+        raise NoteMalformed(f"{what} is no base64: {text[:70]!r}") from None
+    if b64encode(found).decode() != text:
+        raise NoteMalformed(f"{what} is base64 in another spelling than its own: {text[:70]!r}")
+    return found
+
+
+def whole_number(what: str, text: str) -> int:
+    """Read a number of leaves: decimal digits, without a sign or a leading zero.
+
+    Raises:
+        NoteMalformed: it is none, or above 2^63 - 1.
+    """
+    short = len(text) <= len(str(_LARGEST))
+    if not (short and text.isascii() and text.isdigit()) or str(int(text)) != text or int(text) > _LARGEST:
+        raise NoteMalformed(f"{what} must be a whole number without leading zeros, got {text[:30]!r}")
+    return int(text)
+
+
+_LARGEST = 2**63 - 1
+
+
+def _signature_line(line: str) -> SignatureLine:
+    name, gap, signature = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH) or not gap:
+        raise NoteMalformed(f"a signature is written '\u2014 NAME BASE64', got {line[:70]!r}")
+    found = from_base64("a signature", signature)
+    if len(found) <= _KEY_ID_BYTES:
+        raise NoteMalformed(f"a signature has more than {_KEY_ID_BYTES} bytes, got {len(found)}")
+    return SignatureLine(check_name(name), found[:_KEY_ID_BYTES], found[_KEY_ID_BYTES:])

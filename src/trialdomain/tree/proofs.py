@@ -1,0 +1,188 @@
+"""Inclusion and consistency proofs, RFC 6962 sections 2.1.1 and 2.1.2, for a tree of any size.
+
+Whoever checks a proof about a trial uses :mod:`trialdomain.audit.proving`, which takes the bytes of an entry and a
+signed checkpoint. Here are hashes alone; a hash or a size of a caller's own choice proves nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from trialdomain.errors import InputInvalid
+from trialdomain.tree.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, parent
+
+LARGEST_SIZE = 2**63 - 1
+MOST_HASHES = 63
+"""As C2SP tlog-witness has it: a tree of the largest size is no higher."""
+
+
+class ProofInvalid(InputInvalid):
+    """A proof does not show what it is said to show."""
+
+
+def inclusion_proof(leaves: Iterable[bytes], index: int, size: int) -> list[bytes]:
+    """Prove that a leaf is in a tree: the sibling of every node on its way up, from the leaf.
+
+    Args:
+        leaves: the leaf hashes, at least ``size`` of them; they are read once.
+        index: the leaf's, from 0.
+        size: of the tree.
+
+    Raises:
+        ProofInvalid: the tree has no such leaf.
+    """
+    if not 0 <= index < size <= LARGEST_SIZE:
+        raise ProofInvalid(f"a tree of {size} leaves has no leaf {index}: leaves are counted from 0")
+    return _roots(leaves, _siblings(index, 0, size))
+
+
+def consistency_proof(leaves: Iterable[bytes], old: int, size: int) -> list[bytes]:
+    """Prove that a tree begins with the leaves of an older one, in the same order.
+
+    Args:
+        leaves: the leaf hashes, at least ``size`` of them; they are read once.
+        old: the size of the older tree; from the empty tree, every proof is empty.
+        size: of the tree.
+
+    Raises:
+        ProofInvalid: the older tree is the larger one.
+    """
+    if not 0 <= old <= size <= LARGEST_SIZE:
+        raise ProofInvalid(f"a tree of {size} leaves cannot extend one of {old}")
+    return _roots(leaves, _unchanged(old, 0, size, known=True)) if 0 < old < size else []
+
+
+def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """Give the root of the tree in which a proof shows a leaf to be: compare it with the one that was signed.
+
+    Raises:
+        ProofInvalid: the tree has no such leaf, or the proof is not as long as one of it must be.
+    """
+    if not 0 <= index < size <= LARGEST_SIZE:
+        raise ProofInvalid(f"a tree of {size} leaves has no leaf {index}: leaves are counted from 0")
+    check_hashes([leaf, *proof])
+    ahead, last, node = index, size - 1, leaf
+    for sibling in proof:
+        if last == 0:
+            raise ProofInvalid(f"the proof has {len(proof)} hashes, more than a tree of {size} leaves is high")
+        if ahead & 1 or ahead == last:
+            node = parent(sibling, node)
+            while not ahead & 1 and ahead:
+                ahead, last = ahead >> 1, last >> 1
+        else:
+            node = parent(node, sibling)
+        ahead, last = ahead >> 1, last >> 1
+    if last:
+        raise ProofInvalid(f"the proof has {len(proof)} hashes, too few for a tree of {size} leaves")
+    return node
+
+
+def check_consistency(old: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> None:
+    """Check that a tree extends an older one.
+
+    Args:
+        old: the older tree's size.
+        old_root: its root.
+        size: the newer tree's size.
+        root: its root.
+        proof: the hashes, as :func:`consistency_proof` gives them.
+
+    Raises:
+        ProofInvalid: it does not, or the proof does not show it.
+    """
+    if not 0 <= old <= size <= LARGEST_SIZE:
+        raise ProofInvalid(f"a tree of {size} leaves cannot extend one of {old}: entries are missing")
+    check_hashes([old_root, root, *proof])
+    for leaves, given in ((old, old_root), (size, root)):
+        if not leaves and given != EMPTY_ROOT:
+            raise ProofInvalid("the root of a tree without leaves is the hash of nothing, and another one is given")
+    if old in {0, size}:
+        if proof:
+            raise ProofInvalid(f"from {old} to {size} leaves there is nothing to prove, but the proof has hashes")
+        if old and old_root != root:
+            raise ProofInvalid(f"two trees of {size} leaves have different roots: the log was rewritten, or forked")
+        return
+    if (old_root, root) != _roots_of_consistency(old, old_root, size, proof):
+        raise ProofInvalid(f"the tree of {size} leaves does not extend the one of {old}: the log was rewritten")
+
+
+def _roots_of_consistency(old: int, old_root: bytes, size: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Hash a proof into the roots of both trees, RFC 9162 section 2.1.4.2."""
+    hashes = iter(proof if old & (old - 1) else (old_root, *proof))  # a complete older tree is a node of the newer one
+    ahead, last = old - 1, size - 1
+    while ahead & 1:
+        ahead, last = ahead >> 1, last >> 1
+    first = next(hashes, None)
+    if first is None:
+        raise ProofInvalid(f"the proof from {old} to {size} leaves is empty")
+    older = newer = first
+    for sibling in hashes:
+        if not last:
+            raise ProofInvalid(f"the proof has {len(proof)} hashes, more than from {old} to {size} leaves are needed")
+        if ahead & 1 or ahead == last:
+            older, newer = parent(sibling, older), parent(sibling, newer)
+            while not ahead & 1 and ahead:
+                ahead, last = ahead >> 1, last >> 1
+        else:
+            newer = parent(newer, sibling)
+        ahead, last = ahead >> 1, last >> 1
+    if last:
+        raise ProofInvalid(f"the proof has {len(proof)} hashes, too few from {old} to {size} leaves")
+    return older, newer
+
+
+def check_hashes(hashes: Sequence[bytes]) -> None:
+    """Refuse what is no hash, and more hashes than any proof has.
+
+    Raises:
+        ProofInvalid: one does not have 32 bytes.
+    """
+    if len(hashes) > MOST_HASHES + 2:
+        raise ProofInvalid(f"{len(hashes)} hashes are more than any proof has")
+    for one in hashes:
+        if len(one) != HASH_BYTES:
+            raise ProofInvalid(f"a hash has {HASH_BYTES} bytes, and one of {len(one)} is given")
+
+
+def _siblings(index: int, start: int, end: int) -> list[range]:
+    """Give the leaves under each sibling, from the leaf up: PATH of RFC 6962."""
+    if end - start == 1:
+        return []
+    middle = start + _left(end - start)
+    if index < middle:
+        return [*_siblings(index, start, middle), range(middle, end)]
+    return [*_siblings(index, middle, end), range(start, middle)]
+
+
+def _unchanged(old: int, start: int, end: int, *, known: bool) -> list[range]:
+    """Give the leaves under each hash of a consistency proof: SUBPROOF of RFC 6962.
+
+    ``known`` says that the subtree is one of the older tree's own, whose root the verifier has.
+    """
+    if old == end - start:
+        return [] if known else [range(start, end)]
+    middle = start + _left(end - start)
+    if old <= middle - start:
+        return [*_unchanged(old, start, middle, known=known), range(middle, end)]
+    return [*_unchanged(old - (middle - start), middle, end, known=False), range(start, middle)]
+
+
+def _left(size: int) -> int:
+    """Give the largest power of two below a size of at least 2."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+def _roots(leaves: Iterable[bytes], wanted: Sequence[range]) -> list[bytes]:
+    """Hash each of some ranges of leaves, none of which overlap, in one reading."""
+    found: dict[range, bytes] = {}
+    coming, at = iter(leaves), 0
+    for one in sorted(wanted, key=lambda leaves: leaves.start):
+        _pass_over(coming, one.start - at)
+        frontier = Frontier().extend(islice(coming, len(one)))
+        if frontier.size != len(one):
+            raise ProofInvalid(f"the tree has {one.start + frontier.size} leaves: the proof needs {one.stop}")
+        found[one], at = frontier.root(), one.stop
+    return [found[one] for one in wanted]
+
+
+def _pass_over(coming: Iterator[bytes], number: int) -> None:
+    next(islice(coming, number, number), None)
