@@ -10,6 +10,8 @@ import attrs
 from trialdomain.aggregates.trial import TrialUnknown
 from trialdomain.application.conduct import Clock, Conduct, User, utc_now
 from trialdomain.application.desk import Desk
+from trialdomain.audit.signing import HeadKey
+from trialdomain.audit.trees import TrialTree
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History, KnownAt, history_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -33,24 +35,33 @@ class Trials:
         self._recorder, self._clock, self._new_id = recorder, clock, new_id
 
     @classmethod
-    def open(cls, address: str | Path, *, clock: Clock = utc_now, new_id: Callable[[], str] = _new_id) -> "Trials":
+    def open(
+        cls,
+        address: str | Path,
+        *,
+        clock: Clock = utc_now,
+        new_id: Callable[[], str] = _new_id,
+        heads: HeadKey | None = None,
+    ) -> "Trials":
         """Open ``sqlite:///FILE`` or a path, made when it does not exist, or ``memory:``.
 
         Args:
             address: where the log is.
             clock: gives the time that entries are recorded at, with an offset.
             new_id: gives the id of a command that comes without one.
+            heads: signs the head of a trial's tree in the transaction of every append, so that entries that were
+                appended by other means are seen. A log that was begun with one is written to with one ever after.
 
         Raises:
             LogUnusable: the file is something else, or from a newer version; it is not touched.
         """
         if isinstance(address, Path):
-            return cls(SQLiteRecorder(address), clock=clock, new_id=new_id)
+            return cls(SQLiteRecorder(address, signer=heads), clock=clock, new_id=new_id)
         scheme, _, path = str(address).partition(":")
         if address == "memory:":
-            return cls(SQLiteRecorder(MEMORY), clock=clock, new_id=new_id)
+            return cls(SQLiteRecorder(MEMORY, signer=heads), clock=clock, new_id=new_id)
         if scheme == "sqlite" and path.startswith("///") and path not in {"///", f"///{MEMORY}"}:
-            return cls(SQLiteRecorder(path.removeprefix("///")), clock=clock, new_id=new_id)
+            return cls(SQLiteRecorder(path.removeprefix("///"), signer=heads), clock=clock, new_id=new_id)
         raise AddressUnknown(f"{address!r} is no address of a log: write sqlite:///FILE or memory:")
 
     def register(self, protocol: TrialProtocol, *, by: User, command_id: str | None = None) -> "TrialHandle":
@@ -103,6 +114,19 @@ class TrialHandle:
             raise InputInvalid(f"{str(user)[:40]!r} is no user: give a User with id, name, role and organization")
         user.introduced()
         return Desk(Conduct(self.trial, user, self._recorder, self._clock, self._new_id))
+
+    @property
+    def tree(self) -> TrialTree:
+        """The Merkle tree over the trial's entries: its head, proofs, and checkpoints."""
+        return TrialTree(self._recorder, self.trial)
+
+    def begin_signed_heads(self) -> str:
+        """Sign the head of a log that was recorded without, whatever is under it: verify it first; give the note.
+
+        Raises:
+            HeadKeyMissing: the log was opened without ``heads``.
+        """
+        return self._recorder.begin_signing(self.trial)
 
     def history(self, *, known_at: KnownAt | None = None) -> History:
         """Look at the trial as it was known at a position or a time; by default, as it is known now."""

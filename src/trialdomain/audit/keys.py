@@ -48,7 +48,7 @@ class SignatureWrong(SignatureMissing):
     """A signature of a trusted key does not fit: the note is not what that key has signed."""
 
 
-class Kind(IntEnum):
+class KeyKind(IntEnum):
     """What a key signs, by its C2SP number."""
 
     LOG = 1
@@ -62,7 +62,7 @@ class VerifierKey:
     """The public half of a key."""
 
     name: str
-    kind: Kind
+    kind: KeyKind
     public: bytes = attrs.field(repr=bytes.hex)
 
     @cached_property
@@ -101,7 +101,7 @@ class VerifierKey:
     def _checked(self, text: str, signature: bytes) -> datetime | None:
         """Give the time that a right signature names, if it names one."""
         seconds = None
-        if self.kind is Kind.COSIGNER:
+        if self.kind is KeyKind.COSIGNER:
             seconds, signature = int.from_bytes(signature[:_TIME_BYTES], "big"), signature[_TIME_BYTES:]
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, _message(text, seconds))
@@ -125,11 +125,11 @@ class SigningKey:
     """Both halves of a key: whoever has it can sign."""
 
     name: str
-    kind: Kind
+    kind: KeyKind
     _seed: bytes = attrs.field(repr=False)
 
     @classmethod
-    def generate(cls, name: str, kind: Kind = Kind.LOG) -> "SigningKey":
+    def generate(cls, name: str, kind: KeyKind = KeyKind.LOG) -> "SigningKey":
         """Make a new key.
 
         Raises:
@@ -169,7 +169,7 @@ class SigningKey:
     def sign(self, text: str, *, at: datetime) -> SignatureLine:
         """Sign the text of a note; a cosigner's signature says when."""
         verifier = self.verifier
-        if self.kind is Kind.LOG:
+        if self.kind is KeyKind.LOG:
             return SignatureLine(self.name, verifier.id, self._private.sign(_message(text, None)))
         seconds = int(at.timestamp())
         signature = self._private.sign(_message(text, seconds))
@@ -259,14 +259,14 @@ def _read(path: Path) -> str:
         raise KeyMalformed(f"{str(path)[:200]!r} is no text, and holds no key") from None
 
 
-def _parts(what: str, text: str) -> tuple[str, Kind, bytes, str]:
+def _parts(what: str, text: str) -> tuple[str, KeyKind, bytes, str]:
     """Take a key apart: its name, its kind, its 32 bytes, and the id that it is said to have."""
     name, _, rest = text.partition("+")
     key_id, gap, encoded = rest.partition("+")
     try:
         check_name(name)
         found = from_base64("it", encoded)
-        kind = Kind(found[0])
+        kind = KeyKind(found[0])
     except (NoteMalformed, ValueError, IndexError):  # what is wrong is not shown: it may be private
         kind, found = None, b""
     if not gap or kind is None or len(found) != 1 + _KEY_BYTES:

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trialdomain.audit.keys import Kind, SigningKey, VerifierKey, signers
-from trialdomain.errors import CommandRefused, LogUnusable
-from trialdomain.storage.sqlite_file import file_uri, sentences
+from trialdomain.audit.keys import KeyKind, SigningKey, VerifierKey, signers
+from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
+from trialdomain.storage.sqlite_file import file_uri, is_database, sentences
 from trialdomain.tree.checkpoint import Checkpoint, SigningRequest, origin_of, parse_checkpoint
-from trialdomain.tree.note import Note, NoteMalformed, parse_note
+from trialdomain.tree.note import Note, parse_note
 from trialdomain.tree.proofs import ProofInvalid, check_consistency
 
 _APPLICATION_ID = 0x74726473
@@ -28,7 +28,7 @@ class SigningRefused(CommandRefused):
     """A tree head is not to be signed."""
 
 
-class Signer:
+class TreeSigner:
     """Signs checkpoints, and keeps in a file of its own what it has signed.
 
     Args:
@@ -66,7 +66,7 @@ class Signer:
             LogUnusable: the file that remembers is none of a signer's, or cannot be written.
         """
         checkpoint, note = request.checkpoint, request.note or Note(request.checkpoint.text, ())
-        if self.key.kind is Kind.COSIGNER and not self._trusted:
+        if self.key.kind is KeyKind.COSIGNER and not self._trusted:
             raise SigningRefused("a cosigner signs what a log's key has signed: say which key that is")
         if self._trusted:
             signers(note, self._trusted)
@@ -82,8 +82,8 @@ class Signer:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """Open the file in one transaction that keeps every other signer out."""
-        if self._path.exists() and not self._path.is_file():
-            raise LogUnusable(f"{self._path} is no file of a signer: name another")
+        if self._path.exists() and not (self._path.is_file() and (is_database(self._path) or not self._size())):
+            raise LogUnusable(f"{self._path} is no file of a signer: it was left as it is; name another")
         with sentences(self._path):
             connection = sqlite3.connect(file_uri(self._path), uri=True, isolation_level=None)
             try:
@@ -94,6 +94,9 @@ class Signer:
                 connection.execute("COMMIT")
             finally:
                 connection.close()  # which rolls back what was not committed
+
+    def _size(self) -> int:
+        return self._path.stat().st_size
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -145,7 +148,7 @@ class HeadKey:
     """
 
     def __init__(self, key: SigningKey, *, trusted: Sequence[VerifierKey] = ()) -> None:
-        if key.kind is not Kind.LOG:
+        if key.kind is not KeyKind.LOG:
             raise SigningRefused(f"{key.name} is the key of a cosigner: heads are signed with the key of a log")
         self._key, self._trusted = key, (key.verifier, *trusted)
 
@@ -159,7 +162,7 @@ class HeadKey:
         try:
             read = parse_note(note.encode(errors="replace"))
             signers(read, self._trusted)
-        except (NoteMalformed, ValueError):
+        except InputInvalid:
             return False
         return read.text == Checkpoint(origin_of(trial), size, root).text
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import attrs
 
 from trialdomain.audit.keys import Signed, VerifierKey, signers
-from trialdomain.audit.signing import Signer
+from trialdomain.audit.signing import TreeSigner
 from trialdomain.errors import InputInvalid
 from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.sqlite import SQLiteRecorder
@@ -74,7 +74,7 @@ class TrialTree:
             raise ProofInvalid(f"the log has {head.size} entries, and cannot extend {old}: entries are missing")
         return SigningRequest(old, tuple(self.consistency(old, head.size)), head, note)
 
-    def signed_by(self, signer: Signer) -> Note:
+    def signed_by(self, signer: TreeSigner) -> Note:
         """Have the present head signed.
 
         Raises:

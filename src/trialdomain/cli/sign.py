@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from trialdomain.audit.keys import Kind, SigningKey, read_keys, read_signing_key, write_keys
+from trialdomain.audit.keys import KeyKind, SigningKey, read_keys, read_signing_key, write_keys
 from trialdomain.audit.proving import check_inclusion
-from trialdomain.audit.signing import Signer
+from trialdomain.audit.signing import TreeSigner
 from trialdomain.audit.trees import TrialTree
 from trialdomain.cli.asking import add_log, chosen_trial
 from trialdomain.cli.files import read_file, write_text
@@ -123,7 +123,7 @@ def add_check_proof(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _keygen(arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
-    key = SigningKey.generate(arguments.name or file.name, Kind.COSIGNER if arguments.cosigner else Kind.LOG)
+    key = SigningKey.generate(arguments.name or file.name, KeyKind.COSIGNER if arguments.cosigner else KeyKind.LOG)
     secret, public = (file.with_name(f"{file.name}.{what}") for what in ("key", "pub"))
     write_keys(key, secret, public)
     print(f"{secret} signs as {key.name}: keep it private, and away from whoever can change the log")
@@ -146,11 +146,11 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
     if arguments.keep is not None:
         return _keep(arguments)
     key = read_signing_key(arguments.key)
-    if key.kind is Kind.COSIGNER:
+    if key.kind is KeyKind.COSIGNER:
         raise InputInvalid("a cosigner signs what a log's key has signed: use --request --note, and 'trialdomain sign'")
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial).trial
-        note = TrialTree(log.recorder, trial).signed_by(Signer(key, _remembered(arguments)))
+        note = TrialTree(log.recorder, trial).signed_by(TreeSigner(key, _remembered(arguments)))
     if is_database(arguments.log):
         recorder = SQLiteRecorder(arguments.log)
         try:
@@ -181,7 +181,7 @@ def _keep(arguments: argparse.Namespace) -> int:
 def _sign(arguments: argparse.Namespace) -> int:
     request = parse_request(read_file(arguments.request, most=MOST_BYTES))
     trusted = [] if arguments.trusted is None else read_keys(arguments.trusted)
-    signer = Signer(read_signing_key(arguments.key), _remembered(arguments), trusted=trusted)
+    signer = TreeSigner(read_signing_key(arguments.key), _remembered(arguments), trusted=trusted)
     _give(str(signer.sign(request)), arguments.out)
     return 0
 
