@@ -45,6 +45,8 @@ class EntriesCheck:
         """The first position that is missing: from there on, no root can be compared."""
         self.roots: dict[int, tuple[bytes, bytes]] = {}
         """By size: the root over the leaves that are stored, and over those that the entries should have."""
+        self.unfit: set[tuple[object, object]] = set()
+        """Stream and version, as they stand there, of entries that do not fit their leaves: not to be believed."""
         self._defects, self._canonical = defects, canonical
         self._wanted = sorted(set(sizes), reverse=True)
         self._stored, self._computed = Frontier(), Frontier()
@@ -61,8 +63,8 @@ class EntriesCheck:
         """Take the next entries, whose places and leaves are right."""
         self._extend(leaves, leaves)
 
-    def one(self, row: Row) -> None:
-        """Take one entry of which anything may be wrong, but for its version."""
+    def one(self, row: Row) -> bool:
+        """Take one entry of which anything may be wrong, but for its version; say whether it fits its leaf."""
         position, stream, version, name, state, leaf = row
         where: dict[str, object] = {
             "position": position if isinstance(position, int) else None,
@@ -79,14 +81,16 @@ class EntriesCheck:
             and isinstance(state, bytes)
         ):
             self._add(What.ALTERED, "the entry has values of kinds that no entry has", **where)
+            self.unfit.add((stream, version))
             self._extend([_NO_HASH], [_NO_HASH])
-            return
+            return False
         self._place(position, where)
         if not is_of(self.trial, stream):
             self._add(What.MISPLACED, f"the entry is of another trial than {self.trial}", **where)
-        right = _leaf(stream, version, name, state)
+        right, unfit = _leaf(stream, version, name, state), len(self.unfit)
         if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES or not any(leaf):
             self._add(What.NO_LEAF, "the entry has no leaf: it was inserted by other means", **where)
+            self.unfit.add((stream, version))
             leaf = _NO_HASH
         elif leaf != right:
             form = self._canonical(state)
@@ -95,7 +99,9 @@ class EntriesCheck:
                 self._add(What.REFORMATTED, "the state was written in another form; what it says is unchanged", **where)
             else:
                 self._add(What.ALTERED, "the entry does not fit its leaf", **where)
+                self.unfit.add((stream, version))
         self._extend([leaf], [right])
+        return len(self.unfit) == unfit
 
     def version_missing(self, stream: bytes, versions: range, *, before: int) -> None:
         """Hear that versions of a stream are missing, which stood before a position."""
@@ -114,7 +120,12 @@ class EntriesCheck:
         self._add(What.REORDERED, why, position=position, stream=named, version=version)
 
     def end(self) -> None:
-        """Say what is missing, once every entry has come."""
+        """Say what is missing, once every entry has come.
+
+        Where no position is, versions that nobody has are those of entries that were altered, and are named as such.
+        """
+        if not self._missing_positions and len(self._missing_versions) <= len(self.unfit):
+            return
         for position, stream, version in _paired(self._missing_positions, self._missing_versions):
             if position is None:
                 why = f"version {version} of the stream is missing"

@@ -11,7 +11,7 @@ from binascii import hexlify, unhexlify
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from hashlib import sha256
-from io import BufferedIOBase, BufferedReader
+from io import BufferedIOBase
 from pathlib import Path
 from typing import TypeAlias
 
@@ -98,35 +98,30 @@ class Exported:
         known = _Known(check)
         end: _End | None = None
         while end is None and (block := self._next()) is not None:
+            if check.size and _begins_another(block, check.trial):
+                self._again = block  # though this one has not ended
+                break
             match block:
                 case _End():
                     end = block
                 case _Entry():
-                    if block.position == 1 and check.size and not is_of(check.trial, block.stream):
-                        self._again = block  # another trial begins, though this one has not ended
-                        break
                     known.one(block)
                     yield 1
+                case _ if known.many(block):
+                    yield len(block)
                 case _:
-                    if known.many(block):
-                        yield len(block)
-                    else:
-                        self._again = block
-                        yield from self._one_by_one(known, check)
+                    yield self._one_by_one(block, known, check)
         check.end()
         self._compare(check, end)
 
-    def _one_by_one(self, known: "_Known", check: EntriesCheck) -> Iterator[int]:
-        """Look at the lines of a block in which something is wrong."""
-        block = self._next()
-        assert isinstance(block, list)  # noqa: S101 - it was put back just now
-        for number, found in enumerate(block):
-            position, stream, version, name, leaf, state = found
-            if int(position) == 1 and check.size and not is_of(check.trial, stream):
+    def _one_by_one(self, block: list[_Found], known: "_Known", check: EntriesCheck) -> int:
+        """Look at the lines of a block in which something is wrong; say how many there were."""
+        for number, (position, stream, version, name, leaf, state) in enumerate(block):
+            if number and check.size and _begins_another(block[number : number + 1], check.trial):
                 self._again = block[number:]
-                return
+                return number
             known.one(_Entry(int(position), stream, int(version), name, state, unhexlify(leaf)))
-        yield len(block)
+        return len(block)
 
     def _compare(self, check: EntriesCheck, end: _End | None) -> None:
         """Compare the entries of a trial with its last line."""
@@ -148,7 +143,7 @@ class Exported:
         return next(self._blocks, None) if again is None else again
 
     def _opened(self, stack: ExitStack) -> BufferedIOBase:
-        plain = BufferedReader(stack.enter_context(self._path.open("rb", buffering=0)), _BLOCK)
+        plain = stack.enter_context(self._path.open("rb"))
         if plain.peek(2)[:2] != GZIP_HEADER:
             return plain
         return stack.enter_context(gzip.open(plain))
@@ -254,13 +249,15 @@ class _Known:
     def one(self, entry: _Entry) -> None:
         """Take one line of which anything may be wrong."""
         stream, expected = entry.stream, self._versions[entry.stream] + 1
+        row = (entry.position, stream, entry.version, entry.name, entry.state, entry.leaf)
+        if not self._check.one(row) and entry.version != expected:
+            return  # its version is not to be believed
         if entry.version > expected:
             missing = range(expected, entry.version)
             self._check.version_missing(stream, missing, before=entry.position)
         elif entry.version < expected:
             self._check.version_again(stream, entry.version, after=expected - 1, position=entry.position)
         self._versions[stream] = max(entry.version, expected - 1)
-        self._check.one((entry.position, stream, entry.version, entry.name, entry.state, entry.leaf))
 
 
 class _Versions(dict[bytes, int]):
@@ -300,6 +297,14 @@ class _Topics(dict[bytes, bytes]):
     def __missing__(self, topic: bytes) -> bytes:
         self[topic] = written = of_topic(topic.decode())
         return written
+
+
+def _begins_another(block: _Block, trial: str) -> bool:
+    """Say whether a block begins with the first entry of another trial."""
+    if isinstance(block, _End):
+        return False
+    position, stream = (block.position, block.stream) if isinstance(block, _Entry) else block[0][:2]
+    return int(position) == 1 and not is_of(trial, stream)
 
 
 def _trial_of(block: _Block) -> str:

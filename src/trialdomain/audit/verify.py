@@ -88,8 +88,8 @@ def verify(
     outside = [read_held(where, given, outside=True) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
     if is_database(path):
-        check_file(path, readonly=True)
         try:
+            check_file(path, readonly=True)
             with opened(path) as connection, cycles_left_alone():
                 run.database(connection)
         except sqlite3.Error as error:
