@@ -373,7 +373,7 @@ class TestTables:
     @pytest.mark.parametrize(
         "meanwhile",
         [
-            "INSERT INTO entries SELECT 99, trial, {size} + 1, stream, 9, name, state, leaf FROM entries WHERE rowid = 3",
+            "INSERT INTO entries SELECT 99, trial, {size} + 1, stream, 9, name, state, leaf FROM entries LIMIT 1",
             "DELETE FROM entries WHERE rowid = 3",
             "UPDATE entries SET stream = 'x' || stream, position = 1000 WHERE rowid = 3",
         ],

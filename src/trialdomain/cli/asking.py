@@ -26,7 +26,23 @@ def add_log(parser: argparse.ArgumentParser) -> None:
 
 def add_moment(parser: argparse.ArgumentParser) -> None:
     """Add for which day, and as known when."""
+    add_day(parser)
+    add_known_at(parser)
+
+
+def add_day(parser: argparse.ArgumentParser) -> None:
+    """Add for which day."""
     parser.add_argument("--on", metavar="DATE", type=_day, help="the day for which windows are judged")
+
+
+def add_two_moments(parser: argparse.ArgumentParser) -> None:
+    """Add between which moments."""
+    parser.add_argument("earlier", metavar="EARLIER", type=_moment, help="a position, or a time with its offset")
+    parser.add_argument("later", metavar="LATER", type=_moment, nargs="?", help="the same; left out: now")
+
+
+def add_known_at(parser: argparse.ArgumentParser) -> None:
+    """Add as known when."""
     parser.add_argument(
         "--known-at", metavar="MOMENT", type=_moment, help="a position, or a time with its offset: what was known then"
     )
@@ -48,10 +64,16 @@ def add_variants(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def asked(arguments: argparse.Namespace) -> Iterator[tuple[History, date]]:
     """Open the log, and give the trial as it was known, and the day: by default that of the last entry."""
+    with asked_history(arguments) as history:
+        yield history, arguments.on or history.last_day()
+
+
+@contextmanager
+def asked_history(arguments: argparse.Namespace) -> Iterator[History]:
+    """Open the log, and give the trial as it was known."""
     known_at: KnownAt | None = arguments.known_at
     with read_log(arguments.log) as log:
-        history = chosen_trial(log, arguments.trial).history(known_at=known_at)
-        yield history, arguments.on or history.last_day()
+        yield chosen_trial(log, arguments.trial).history(known_at=known_at)
 
 
 def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> EndpointRules | None:

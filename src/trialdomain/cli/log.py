@@ -12,12 +12,8 @@ from trialdomain.cli.output import progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.jsonl import write_jsonl
-from trialdomain.history import Answers, History, Log, read_log
-from trialdomain.reports.escalation import dlt_json, escalation_json
-from trialdomain.reports.flow import flow_json
+from trialdomain.history import Answers, History, Log, answers_json, read_log
 from trialdomain.reports.json import Json
-from trialdomain.reports.outcomes_json import outcomes_json
-from trialdomain.reports.safety import safety_json
 
 
 def add_replay(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -58,12 +54,7 @@ def _answer(history: History, answers: Answers, on: date) -> dict[str, Json]:
         "trial": history.trial,
         "known_at": history.position,
         "on": on.isoformat(),
-        "escalation": escalation_json(answers.escalation),
-        "dlt": dlt_json(answers.dlt_counts),
-        "endpoints": outcomes_json(answers.endpoints),
-        "note": answers.endpoints.note,
-        "safety": safety_json(answers.safety),
-        "flow": flow_json(answers.flow),
+        **answers_json(answers),
     }
 
 

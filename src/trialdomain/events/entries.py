@@ -12,6 +12,7 @@ from attrs import AttrsInstance
 
 from trialdomain.errors import CommandRefused
 from trialdomain.events.cohort import CohortEntryVoided
+from trialdomain.events.fields import Plain, plain_fields
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import TrialEntryVoided
@@ -114,17 +115,15 @@ def require_current(entries: Iterable[Recorded[F]], *, stream: str, version: int
 
 @attrs.frozen
 class Change:
-    """One field of a correction: what it was, and what it is now."""
+    """One field of a correction: what it was, and what it is now; None for what is not known."""
 
     field: str
-    old: object
-    new: object
+    old: Plain | None
+    new: Plain | None
 
 
 def changes(old: AttrsInstance, new: AttrsInstance) -> list[Change]:
     """Compare two facts of one kind, field by field; old and new values are never taken from the caller."""
-    return [
-        Change(field.name, before, after)
-        for field in attrs.fields(type(old))
-        if (before := getattr(old, field.name)) != (after := getattr(new, field.name))
-    ]
+    before, after = plain_fields(old), plain_fields(new)
+    names = (*after, *(name for name in before if name not in after))
+    return [Change(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]

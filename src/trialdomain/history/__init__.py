@@ -1,17 +1,22 @@
 """The one read face: every answer about a trial, as it was known at one moment."""
 
+from trialdomain.history.answers import Answers, answers_json
+from trialdomain.history.difference import Diff, ValueChange
 from trialdomain.history.explaining import QuestionInvalid, outcome_of
-from trialdomain.history.history import Answers, History, MomentInvalid
+from trialdomain.history.history import History, MomentInvalid
 from trialdomain.history.log import KnownAt, Log, LoggedTrial, history_of, read_log
 
 __all__ = [
     "Answers",
+    "Diff",
     "History",
     "KnownAt",
     "Log",
     "LoggedTrial",
     "MomentInvalid",
     "QuestionInvalid",
+    "ValueChange",
+    "answers_json",
     "history_of",
     "outcome_of",
     "read_log",

@@ -11,8 +11,10 @@ from trialdomain.errors import InputInvalid
 from trialdomain.events.numbered import numbered
 from trialdomain.events.recorded import Draft, Entry
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
+from trialdomain.history.answers import Answers
 from trialdomain.history.collector import cycles_left_alone
-from trialdomain.history.explaining import explain
+from trialdomain.history.difference import Diff, changed_values
+from trialdomain.history.explaining import QuestionInvalid, explain
 from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
 from trialdomain.projections.dlt_counts import DltCounts, count, dlt_counts, members_of, seat_of
 from trialdomain.projections.double_entry import Difference, double_entry
@@ -20,13 +22,16 @@ from trialdomain.projections.endpoints.participant import participant_values
 from trialdomain.projections.endpoints.trial import endpoints_of
 from trialdomain.projections.escalation import Escalation, escalation, escalation_of
 from trialdomain.projections.flow import Flow, disposition_of, flow, flow_of
+from trialdomain.projections.people import People
 from trialdomain.projections.review import Review, review_of
 from trialdomain.projections.safety import Safety, exposure_of, safety, safety_of
+from trialdomain.projections.trail import Asked, TrailEntry, trail_of
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.outcomes import OutcomeId
 from trialdomain.reports.explanation import Explanation
 from trialdomain.reports.summaries import Outcomes, summarize
 from trialdomain.values.calendar import as_day
+from trialdomain.values.ids import trial_stream
 
 _SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported)
 """Facts that say nothing of the trial itself."""
@@ -47,8 +52,10 @@ class History:
     position: int
     """The last position that was known."""
     _streams: Callable[[], Streams]
+    _stream: Callable[[str], Iterable[Entry]]
+    """Gives one stream; nothing where there is none."""
     _latest_first: Callable[[], Iterator[Entry]]
-    _zone: tzinfo
+    zone: tzinfo
     """The site's, or UTC where the protocol does not know it."""
     _latest_day: date | None = None
     """The site's day of the moment, where one was chosen: nothing later can be judged from it."""
@@ -69,6 +76,7 @@ class History:
             registered.protocol.trial,
             len(entries),
             lambda: by_stream(ordered),
+            lambda stream: (entry for entry in ordered if entry.stream == stream),
             lambda: reversed(entries),
             registered.protocol.site_zone,
         )
@@ -76,6 +84,68 @@ class History:
     def entries(self) -> Iterator[Entry]:
         """Yield every entry that was known, the trial's own stream first, then stream by stream."""
         return chain.from_iterable(entries for _, entries in self._streams())
+
+    def trail(self, subject: str | None = None, *, asked: Asked | None = None) -> Iterator[TrailEntry]:
+        """Tell every entry with what it set, changed or withdrew, field by field, who did it, when, and why.
+
+        Args:
+            subject: a participant; or ``"trial"``, ``"cohort/1"`` or ``"access"``; None for every stream, one after
+                another.
+            asked: the part of it that is asked for; all by default.
+
+        Raises:
+            QuestionInvalid: nothing was recorded of the subject.
+        """
+        people, wanted = People(self._stream(trial_stream(self.trial))), asked or Asked()
+        streams = self._streams() if subject is None else [("", self._entries_of(subject))]
+        for _, entries in streams:
+            for told in trail_of(entries, people):
+                if (found := wanted.of(told)) is not None:
+                    yield found
+
+    def _entries_of(self, subject: str) -> list[Entry]:
+        streams = [f"{self.trial}/participant/{subject}", f"{self.trial}/{subject}"]
+        for stream in [*streams, *([self.trial] if subject == "trial" else [])]:
+            if entries := list(self._stream(stream)):
+                return entries
+        raise QuestionInvalid(
+            f"nothing was recorded of {subject[:40]!r} at position {self.position}: name a participant, 'cohort/1' or "
+            f"another level, 'trial' or 'access'"
+        )
+
+    def diff(self, later: "History", *, on: date | str | None = None) -> Diff:
+        """Compare with a later look at the same trial: which entries, derived values and recommendations changed.
+
+        Args:
+            later: the later look.
+            on: the day for which windows are judged in both, so that only what is known differs; by default, in each
+                that of its own last entry.
+
+        Raises:
+            MomentInvalid: the second look is earlier, or at another trial; or the day lies after one of the moments.
+        """
+        earlier = self
+        if earlier.trial != later.trial or earlier.position > later.position:
+            raise MomentInvalid(
+                f"position {earlier.position} of {earlier.trial} and {later.position} of {later.trial}: "
+                f"give two moments of one trial, the earlier one first"
+            )
+        days = [look.last_day() if on is None else as_day(on) for look in (earlier, later)]
+        before, after = (look.answers(on=day) for look, day in zip((earlier, later), days, strict=True))
+        return Diff(
+            trial=later.trial,
+            earlier=earlier.position,
+            later=later.position,
+            on_earlier=days[0],
+            on_later=days[1],
+            entries=tuple(
+                sorted(
+                    (told for told in later.trail() if told.entry.position > earlier.position),
+                    key=lambda told: told.entry.position,
+                )
+            ),
+            changed=changed_values(before, after),
+        )
 
     def dlt_counts(self, *, on: date | str) -> DltCounts:
         """Count the participants with DLT, and everybody else, level by level."""
@@ -112,7 +182,7 @@ class History:
         read = [(seat_of(case, book, on=day), exposure_of(case, book, on=day)) for case in book.cases]
         seats, exposures = [seat for seat, _ in read], [exposure for _, exposure in read]
         summary = safety_of(exposures, book, on=day)
-        return review_of(members_of(seats, book), count(seats, book), summary, book, on=day, zone=self._zone)
+        return review_of(members_of(seats, book), count(seats, book), summary, book, on=day, zone=self.zone)
 
     def explain(
         self,
@@ -138,7 +208,7 @@ class History:
 
     def answers(
         self, *, on: date | str, rules: EndpointRules | None = None, progress: Callable[[int], None] = lambda _: None
-    ) -> "Answers":
+    ) -> Answers:
         """Give every answer at once: the participants are read once for all of them.
 
         Args:
@@ -173,7 +243,7 @@ class History:
     def last_day(self) -> date:
         """Give the site's day of the last entry that says more than who acted, with which software, or exported."""
         said = (entry for entry in self._latest_first() if not isinstance(entry.fact, _SAYS_NOTHING))
-        return next(said).meta.recorded_at.astimezone(self._zone).date()
+        return next(said).meta.recorded_at.astimezone(self.zone).date()
 
     def casebook(self, *, on: date | str) -> Casebook:
         """File every entry that was known and counts on a day."""
@@ -183,17 +253,3 @@ class History:
                 f"{day} is after {self._latest_day}, the day that was asked about: choose an earlier one"
             )
         return read_casebook(self._streams, on=day)
-
-
-@attrs.frozen(kw_only=True)
-class Answers:
-    """Every answer about a trial, as it was known at one moment, for one day."""
-
-    escalation: Escalation | None
-    """None where the protocol has no design."""
-    dlt_counts: DltCounts
-    """Without levels where the protocol has no DLT rule."""
-    flow: Flow
-    safety: Safety
-    endpoints: Outcomes
-    """The outcomes of the registry, with the values of everybody and their summaries."""

@@ -9,7 +9,7 @@ from typing import Self, TypeAlias
 import attrs
 from typing_extensions import override
 
-from trialdomain.errors import LogUnusable
+from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.events.recorded import Entry
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.jsonl import read_jsonl
@@ -58,10 +58,13 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
     def streams() -> Streams:
         return ((stream, entries_of(stream, rows)) for stream, rows in recorder.streams(trial, until=position))
 
+    def one(stream: str) -> Iterator[Entry]:
+        return entries_of(stream, recorder.stream_rows(stream, until=position))
+
     def latest_first() -> Iterator[Entry]:
         return map(entry_of, recorder.latest_first(trial, until=position))
 
-    return History(trial, position, streams, latest_first, zone, moment and moment.astimezone(zone).date())
+    return History(trial, position, streams, one, latest_first, zone, moment and moment.astimezone(zone).date())
 
 
 def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> tuple[int, datetime]:
@@ -69,8 +72,7 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> 
     if isinstance(known_at, datetime):
         if known_at.tzinfo is None:
             raise MomentInvalid(f"{known_at} has no offset: say which zone, as in 2026-03-02T10:15+08:00")
-        known = (e.position for e in map(entry_of, recorder.in_log_order(trial)) if e.meta.recorded_at <= known_at)
-        position = max(known, default=0)
+        position = _last_recorded(recorder, trial, head, known_at)
     elif not _is_number(known_at):
         raise MomentInvalid(f"{str(known_at)[:40]!r} is no moment: give a position, or a time with its offset")
     elif 1 <= known_at <= head:
@@ -82,6 +84,18 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> 
         whole = entry.meta.part == entry.meta.parts
         return position if whole else position - entry.meta.part, moment or entry.meta.recorded_at
     return 0, known_at if isinstance(known_at, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def _last_recorded(recorder: SQLiteRecorder, trial: str, head: int, moment: datetime) -> int:
+    """Find the last position that was recorded at or before a moment, by halves: times never go back in a log."""
+    known, later = 0, head + 1
+    while later - known > 1:
+        middle = (known + later) // 2
+        entry = next(map(entry_of, recorder.in_log_order(trial, after=middle - 1, until=middle)), None)
+        if entry is None:
+            raise LogCorrupt(f"position {middle} of trial {trial} is missing: verify the log")
+        known, later = (middle, later) if entry.meta.recorded_at <= moment else (known, middle)
+    return known
 
 
 def _is_number(given: object) -> bool:

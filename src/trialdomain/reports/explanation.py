@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 
 from trialdomain.events.recorded import Recorded
-from trialdomain.events.trial import UserRegistered
 from trialdomain.projections.endpoints.value import Status, Value
+from trialdomain.projections.people import People
 from trialdomain.protocol.outcomes import OutcomeDefinition, OutcomeId
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
@@ -63,11 +63,10 @@ class Explanation:
 
 def cite(entries: Iterable[Recorded[Any]], trial: Iterable[Recorded[Any]]) -> Iterator[Cited]:
     """Say who recorded each entry, with the name, role and organization that they had then, by the trial's stream."""
-    users = [entry for entry in trial if isinstance(entry.fact, UserRegistered)]
+    people = People(trial)
     for entry in entries:
         meta = entry.meta
-        known = [user for user in users if user.fact.user == meta.user and user.position <= entry.position]
-        who = known[-1].fact if known else None
+        who = people.known(meta.user, at=entry.position)
         yield Cited(
             position=entry.position,
             stream=entry.stream,

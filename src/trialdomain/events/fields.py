@@ -1,0 +1,62 @@
+"""A fact as its fields: each value that a person can read, under the path that leads to it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import TypeAlias
+
+import attrs
+
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.dose import Dose
+from trialdomain.values.text import FreeText
+
+Plain: TypeAlias = str | int | bool
+"""A value as it is written down: decimals, times and words as text."""
+
+
+def plain_fields(fact: object) -> dict[str, Plain]:
+    """Give every field of a fact that says something, as it is written down; what is not known is left out.
+
+    >>> from trialdomain.values.dose import Dose
+    >>> plain_fields(Dose(amount=Decimal("2.50"), unit="10*9"))
+    {'amount': '2.50', 'unit': '10*9'}
+    """
+    return dict(_fields("", fact))
+
+
+def _fields(path: str, value: object) -> Iterator[tuple[str, Plain]]:
+    plain = _plain(value)
+    if plain is not None:
+        yield path, plain
+    elif isinstance(value, Dose) and path:  # an amount is read with its unit
+        yield path, f"{value.amount} {value.unit}"
+    elif isinstance(value, tuple):
+        for number, one in enumerate(value, start=1):
+            yield from _fields(f"{path}[{number}]", one)
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _fields(f"{path}[{name}]", one)
+    elif value is not None:
+        for field in attrs.fields(type(value)):  # type: ignore[arg-type]  # every fact, and every part, is an attrs class
+            yield from _fields(f"{path}.{field.name}".removeprefix("."), getattr(value, field.name))
+
+
+def _plain(value: object) -> Plain | None:
+    """Write down a single value; None for what has parts."""
+    match value:
+        case bool() | int() | str():
+            return value
+        case Decimal():
+            return str(value)
+        case Enum():
+            return str(value.value)
+        case ClinicalTime():
+            return value.text
+        case date():
+            return value.isoformat()
+        case FreeText():
+            return value.plain if value.plain is not None else "(sealed)"
+        case _:
+            return None

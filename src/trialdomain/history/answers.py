@@ -1,0 +1,40 @@
+"""Every answer about a trial at once."""
+
+import attrs
+
+from trialdomain.projections.dlt_counts import DltCounts
+from trialdomain.projections.escalation import Escalation
+from trialdomain.projections.flow import Flow
+from trialdomain.projections.safety import Safety
+from trialdomain.reports.escalation import dlt_json, escalation_json
+from trialdomain.reports.flow import flow_json
+from trialdomain.reports.json import Json
+from trialdomain.reports.outcomes_json import outcomes_json
+from trialdomain.reports.safety import safety_json
+from trialdomain.reports.summaries import Outcomes
+
+
+@attrs.frozen(kw_only=True)
+class Answers:
+    """Every answer about a trial, as it was known at one moment, for one day."""
+
+    escalation: Escalation | None
+    """None where the protocol has no design."""
+    dlt_counts: DltCounts
+    """Without levels where the protocol has no DLT rule."""
+    flow: Flow
+    safety: Safety
+    endpoints: Outcomes
+    """The outcomes of the registry, with the values of everybody and their summaries."""
+
+
+def answers_json(answers: Answers) -> dict[str, Json]:
+    """Give every answer to programs."""
+    return {
+        "escalation": escalation_json(answers.escalation),
+        "dlt": dlt_json(answers.dlt_counts),
+        "endpoints": outcomes_json(answers.endpoints),
+        "note": answers.endpoints.note,
+        "safety": safety_json(answers.safety),
+        "flow": flow_json(answers.flow),
+    }

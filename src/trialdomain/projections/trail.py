@@ -1,0 +1,176 @@
+"""The audit trail of a stream: every entry with what it set, changed or withdrew, field by field.
+
+Old and new values are computed from the two entries, and never taken from whoever changed them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from trialdomain.events.entries import VOIDS, Change, changes
+from trialdomain.events.fields import Plain, plain_fields
+from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported
+from trialdomain.events.recorded import Recorded
+from trialdomain.events.trial import UserRegistered
+from trialdomain.projections.people import People
+
+
+class Act(Enum):
+    """What an entry did."""
+
+    RECORDED = "recorded"
+    CORRECTED = "corrected"
+    VOIDED = "voided"
+
+
+@attrs.frozen(kw_only=True)
+class FieldChange:
+    """One field of an entry that an act set, changed, set to unknown, or withdrew."""
+
+    field: str
+    """The path to it, such as ``grade`` or ``attributions[1].relatedness``."""
+    old: Plain | None
+    """None where nothing was known."""
+    new: Plain | None
+    """None where nothing is known any more."""
+    of: int
+    """The position of the entry whose field it is: for a void, of what was withdrawn."""
+
+
+@attrs.frozen(kw_only=True)
+class TrailEntry:
+    """One entry, and what it did."""
+
+    entry: Recorded[Any]
+    act: Act
+    changes: tuple[FieldChange, ...]
+    """In the order of the fact's fields; of a first entry, every field that says something."""
+    target: int | None
+    """The position of what it corrects or voids."""
+    superseded_by: int | None
+    """The position of what corrected or voided it since."""
+    who: UserRegistered | None
+    """Whoever recorded it, with the name, role and organization that they had then."""
+    protocol: str | None
+    """The version of the protocol that had been recorded last."""
+    software: str | None
+    """The version of the library that recorded it."""
+
+
+def trail_of(entries: Iterable[Recorded[Any]], people: People) -> list[TrailEntry]:
+    """Tell what each entry of one stream did, in the order of its versions.
+
+    Args:
+        entries: of one stream.
+        people: who the users were.
+    """
+    recorded = list(entries)
+    by_version = {entry.version: entry for entry in recorded}
+    superseded: dict[int, int] = {}
+    told = []
+    for entry in recorded:
+        act, target = _target(entry, by_version)
+        withdrawn: Sequence[Recorded[Any]] = ()
+        if act is Act.VOIDED and target is not None:
+            withdrawn = [target, *_follow_ups(target, entry, recorded, superseded)]
+        for one in (target, *withdrawn) if target is not None else ():
+            superseded.setdefault(one.version, entry.position)
+        told.append((entry, act, target, _changes(entry, act, target, withdrawn)))
+    return [
+        TrailEntry(
+            entry=entry,
+            act=act,
+            changes=changes,
+            target=None if target is None else target.position,
+            superseded_by=superseded.get(entry.version),
+            who=people.known(entry.meta.user, at=entry.position),
+            protocol=people.protocol(at=entry.position),
+            software=people.software(at=entry.position),
+        )
+        for entry, act, target, changes in told
+    ]
+
+
+@attrs.frozen(kw_only=True)
+class Asked:
+    """Which part of a trail is asked for; what is None is not asked about."""
+
+    position: int | None = None
+    """Of one entry."""
+    field: str | None = None
+    """A path, or the beginning of one: ``attributions`` asks for all that is in them."""
+    by: str | None = None
+    """A user's id."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """Recorded then, both inclusive."""
+    why: str | None = None
+    """Words that stand in the reason or the deviation, whatever their capitals."""
+
+    def of(self, told: TrailEntry) -> TrailEntry | None:
+        """Give what is asked for of an entry; None where nothing is."""
+        meta = told.entry.meta
+        said = f"{meta.reason or ''} {meta.deviation or ''}".casefold()
+        if (
+            self.position not in {None, told.entry.position}
+            or self.by not in {None, meta.user}
+            or (self.since is not None and meta.recorded_at < self.since)
+            or (self.until is not None and meta.recorded_at > self.until)
+            or (self.why is not None and self.why.casefold() not in said)
+        ):
+            return None
+        if self.field is None:
+            return told
+        changes = tuple(one for one in told.changes if _is_of(one.field, self.field))
+        return attrs.evolve(told, changes=changes) if changes else None
+
+
+def _is_of(path: str, asked: str) -> bool:
+    return path == asked or path.startswith((f"{asked}.", f"{asked}["))
+
+
+def _target(entry: Recorded[Any], by_version: Mapping[int, Recorded[Any]]) -> tuple[Act, Recorded[Any] | None]:
+    """Find what an entry corrects or voids: an entry before it."""
+    if isinstance(entry.fact, VOIDS):
+        act, version = Act.VOIDED, entry.fact.version
+    elif entry.meta.corrects is not None:
+        act, version = Act.CORRECTED, entry.meta.corrects
+    else:
+        return Act.RECORDED, None
+    found = by_version.get(version)
+    return act, found if found is not None and found.version < entry.version else None
+
+
+def _changes(
+    entry: Recorded[Any], act: Act, target: Recorded[Any] | None, withdrawn: Sequence[Recorded[Any]]
+) -> tuple[FieldChange, ...]:
+    if act is Act.VOIDED:
+        return tuple(
+            FieldChange(field=field, old=old, new=None, of=one.position)
+            for one in withdrawn
+            for field, old in plain_fields(one.fact).items()
+        )
+    if target is None:
+        told = [Change(field, None, new) for field, new in plain_fields(entry.fact).items()]
+    else:
+        told = changes(target.fact, entry.fact)
+    return tuple(FieldChange(field=one.field, old=one.old, new=one.new, of=entry.position) for one in told)
+
+
+def _follow_ups(
+    voided: Recorded[Any], void: Recorded[Any], recorded: Sequence[Recorded[Any]], superseded: Mapping[int, int]
+) -> list[Recorded[Any]]:
+    """Find the follow-ups that go with the report of an adverse event: those that still stood."""
+    if not isinstance(voided.fact, AdverseEventReported):
+        return []
+    return [
+        one
+        for one in recorded
+        if isinstance(one.fact, AdverseEventFollowedUp)
+        and one.fact.event == voided.fact.event
+        and one.version < void.version
+        and one.version not in superseded
+    ]

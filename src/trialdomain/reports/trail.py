@@ -1,0 +1,131 @@
+"""The audit trail as JSON, as CSV, and as people read it: one row for each field that was set, changed or withdrew."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from datetime import tzinfo
+from typing import IO
+
+from trialdomain.events.registry import NAMES
+from trialdomain.projections.trail import Act, FieldChange, TrailEntry
+from trialdomain.reports.json import Json
+from trialdomain.reports.table import Table
+from trialdomain.values.cell import cell
+from trialdomain.values.ids import subject_of
+
+COLUMNS = {
+    "trial": "the trial's code",
+    "position": "the entry's place in the trial's log, from 1",
+    "stream": "what the entry is about",
+    "version": "the entry's place in its stream, from 1",
+    "subject": "the participant's code; empty for the trial and its dose levels",
+    "act": "recorded, corrected or voided",
+    "entry": "the kind of the fact",
+    "field": "the field, by the path to it",
+    "old": "its value before; empty where nothing was known",
+    "new": "its value since; empty where nothing is known any more",
+    "of": "the position of the entry whose field it is: for a void, of what was withdrawn",
+    "reason": "why it was corrected or voided",
+    "deviation": "why a rule of conduct was broken",
+    "user": "the id of whoever recorded it",
+    "name": "their name then",
+    "role": "their role then",
+    "organization": "their organization then",
+    "recorded_at": "when, in UTC",
+    "recorded_at_site": "when, in the zone of the site",
+    "target": "the position of what it corrects or voids",
+    "superseded_by": "the position of what corrected or voided it since",
+    "command": "the command that recorded it",
+    "part": "which entry of its command it is",
+    "parts": "how many there are",
+    "caused_by": "the entry that it follows from, as stream and version",
+    "system": "of an import: where it came from",
+    "record": "of an import: the name of the record there",
+    "protocol": "the version of the protocol that had been recorded last",
+    "software": "the version of trialdomain that recorded it",
+}
+"""What each column of the CSV holds."""
+
+
+def trail_json(told: TrailEntry, zone: tzinfo) -> dict[str, Json]:
+    """Give an entry to programs, with all that it did."""
+    found = _entry(told, zone)
+    changes: list[Json] = [{"field": one.field, "old": one.old, "new": one.new, "of": one.of} for one in told.changes]
+    return {**found, "changes": changes}
+
+
+def write_trail(trail: Iterable[TrailEntry], file: IO[str], zone: tzinfo) -> int:
+    """Write a trail as CSV, for people: a spreadsheet runs nothing of it. Give the number of rows."""
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    rows = 0
+    for told in trail:
+        entry = _entry(told, zone)
+        for change in told.changes or (None,):
+            writer.writerow({name: cell(value) for name, value in (entry | _change(change)).items()})
+            rows += 1
+    return rows
+
+
+def trail_table(trail: Iterable[TrailEntry], zone: tzinfo, *, title: str) -> Table:
+    """Show a trail; a value that was changed or withdrawn is marked with an asterisk."""
+    return Table(
+        title=title,
+        columns=("position", "recorded at the site", "by", "entry", "field", "old", "new", "why"),
+        rows=tuple(row for told in trail for row in _rows(told, zone)),
+    )
+
+
+def _rows(told: TrailEntry, zone: tzinfo) -> Iterator[tuple[str, ...]]:
+    meta = told.entry.meta
+    since = "" if told.superseded_by is None else f" (no longer: position {told.superseded_by})"
+    what = f"{_kind(told)} {told.act.value}{since}"
+    who = meta.user if told.who is None else f"{told.who.name}, {told.who.role.value}, {told.who.organization}"
+    when = meta.recorded_at.astimezone(zone).isoformat(sep=" ", timespec="seconds")
+    why = meta.reason or meta.deviation or ""
+    before = (str(told.entry.position), when, who, what)
+    for change in told.changes or (None,):
+        mark = "*" if told.act is not Act.RECORDED else ""
+        field, old, new = ("", "", "") if change is None else (f"{change.field}{mark}", change.old, change.new)
+        yield (*before, field, cell(old), cell(new), cell(why))
+        before, why = ("", "", "", ""), ""
+
+
+def _entry(told: TrailEntry, zone: tzinfo) -> dict[str, Json]:
+    entry, meta = told.entry, told.entry.meta
+    return {
+        "trial": entry.trial,
+        "position": entry.position,
+        "stream": entry.stream,
+        "version": entry.version,
+        "subject": subject_of(entry.stream),
+        "act": told.act.value,
+        "entry": _kind(told),
+        "reason": meta.reason,
+        "deviation": meta.deviation,
+        "user": meta.user,
+        "name": None if told.who is None else told.who.name,
+        "role": None if told.who is None else told.who.role.value,
+        "organization": None if told.who is None else told.who.organization,
+        "recorded_at": meta.recorded_at.isoformat(),
+        "recorded_at_site": meta.recorded_at.astimezone(zone).isoformat(),
+        "target": told.target,
+        "superseded_by": told.superseded_by,
+        "command": meta.command,
+        "part": meta.part,
+        "parts": meta.parts,
+        "caused_by": None if meta.caused_by is None else f"{meta.caused_by.stream} {meta.caused_by.version}",
+        "system": None if meta.source is None else meta.source.system,
+        "record": None if meta.source is None else meta.source.record,
+        "protocol": told.protocol,
+        "software": told.software,
+    }
+
+
+def _change(change: FieldChange | None) -> dict[str, Json]:
+    if change is None:
+        return {"field": None, "old": None, "new": None, "of": None}
+    return {"field": change.field, "old": change.old, "new": change.new, "of": change.of}
+
+
+def _kind(told: TrailEntry) -> str:
+    return NAMES[type(told.entry.fact)]
