@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from trialdomain.cli.ask import add_endpoints, add_explain, add_review
 from trialdomain.cli.decide import add_decide
@@ -16,6 +17,7 @@ from trialdomain.cli.sign import add_check_proof, add_checkpoint, add_keygen, ad
 from trialdomain.cli.simulate import add_simulate
 from trialdomain.cli.verify import add_verify
 from trialdomain.errors import TrialError
+from trialdomain.values.cell import visible
 from trialdomain.version import __version__
 
 _UNUSABLE_INPUT = 2
@@ -24,12 +26,14 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command: 0 is fine, 1 is findings, 2 is unusable input."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name of a file may be no Unicode
     try:
         given = _parser().parse_args(arguments)
         status: int = given.run(given)
         sys.stdout.flush()
     except TrialError as error:
-        print(f"trialdomain: {error}", file=sys.stderr)
+        print(f"trialdomain: {visible(str(error))}", file=sys.stderr)
         return _UNUSABLE_INPUT
     except KeyboardInterrupt:
         print("trialdomain: interrupted", file=sys.stderr)

@@ -21,7 +21,7 @@ from trialdomain.storage.sqlite import MEMORY, Command, SQLiteRecorder
 from trialdomain.storage.sqlite_file import StoreFailed
 from trialdomain.tree.checkpoint import Checkpoint, SigningRequest, origin_of, parse_checkpoint, parse_request
 from trialdomain.tree.merkle import EMPTY_ROOT, root
-from trialdomain.tree.note import Note, parse_note
+from trialdomain.tree.note import Note, NoteMalformed, parse_note
 from trialdomain.tree.proofs import ProofInvalid, check_consistency, consistency_proof
 
 KEY = SigningKey.generate("site.example/signer")
@@ -204,8 +204,10 @@ class TestTrees:
             note = Note(wrong.checkpoint.text, (KEY.sign(wrong.checkpoint.text, at=WHEN),))
             with pytest.raises(CheckpointUnfit, match=why):
                 tree.keep(note, [KEY.verifier])
-        with pytest.raises(SignatureMissing):
+        with pytest.raises(NoteMalformed):
             tree.keep(Note(signed.text, ()), [KEY.verifier])
+        with pytest.raises(SignatureMissing):
+            tree.keep(Note(signed.text, (SECOND.sign(signed.text, at=WHEN),)), [KEY.verifier])
         assert len(recorder.checkpoints("T1")) == 1
 
     def test_an_entry_that_was_altered_gets_no_signature(self, tmp_path: Path, signer: TreeSigner) -> None:

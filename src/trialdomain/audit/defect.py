@@ -36,6 +36,8 @@ class What(Enum):
     """What is remembered of commands does not fit the entries."""
     SCHEMA = "schema"
     """A table, an index or a trigger of the database is not what this software made."""
+    STRUCTURE = "structure"
+    """SQLite's own check finds something: an index that leads elsewhere, a value of another type than its column's."""
     DAMAGED = "damaged"
     """The file cannot be read on."""
     REFORMATTED = "reformatted"
@@ -64,6 +66,7 @@ class Defects:
 
     def __init__(self) -> None:
         self.listed: list[Defect] = []
+        self._altered: set[tuple[str | None, int | None]] = set()
         self._counts: Counter[tuple[What, str | None]] = Counter()
 
     def add(self, defect: Defect) -> None:
@@ -71,6 +74,12 @@ class Defects:
         self._counts[defect.what, defect.trial] += 1
         if self._counts[defect.what, defect.trial] <= _MOST_LISTED:
             self.listed.append(defect)
+            if defect.what in {What.ALTERED, What.NO_LEAF}:
+                self._altered.add((defect.trial, defect.position))
+
+    def knows(self, defect: Defect) -> bool:
+        """Say whether the entry that a defect is about was named as altered before: then it is no news."""
+        return defect.position is not None and (defect.trial, defect.position) in self._altered
 
     @property
     def total(self) -> int:

@@ -51,6 +51,8 @@ class EntriesCheck:
         self._wanted = sorted(set(sizes), reverse=True)
         self._stored, self._computed = Frontier(), Frontier()
         self._same = True
+        self.gaps = 0
+        """How many positions are missing, besides those that are listed one by one."""
         self._missing_positions: list[int] = []
         self._missing_versions: list[tuple[str, int, int]] = []
         self._keep_roots()
@@ -63,8 +65,13 @@ class EntriesCheck:
         """Take the next entries, whose places and leaves are right."""
         self._extend(leaves, leaves)
 
-    def one(self, row: Row) -> bool:
-        """Take one entry of which anything may be wrong, but for its version; say whether it fits its leaf."""
+    def one(self, row: Row, *, following: int | None = None) -> bool:
+        """Take one entry of which anything may be wrong, but for its version; say whether it fits its leaf.
+
+        Args:
+            row: the entry.
+            following: the position of the entry after it, in a file where they need not be in order.
+        """
         position, stream, version, name, state, leaf = row
         where: dict[str, object] = {
             "position": position if isinstance(position, int) else None,
@@ -84,7 +91,7 @@ class EntriesCheck:
             self.unfit.add((stream, version))
             self._extend([_NO_HASH], [_NO_HASH])
             return False
-        self._place(position, where)
+        self._place(position, following, where)
         if not is_of(self.trial, stream):
             self._add(What.MISPLACED, f"the entry is of another trial than {self.trial}", **where)
         right, unfit = _leaf(stream, version, name, state), len(self.unfit)
@@ -103,20 +110,25 @@ class EntriesCheck:
         self._extend([leaf], [right])
         return len(self.unfit) == unfit
 
-    def version_missing(self, stream: bytes, versions: range, *, before: int) -> None:
-        """Hear that versions of a stream are missing, which stood before a position."""
-        named = _shown(stream)
-        if len(self._missing_versions) + len(versions) <= _MOST_GAPS:
-            self._missing_versions += [(named, version, before) for version in versions]
-        else:
-            why = f"versions {versions.start} to {versions.stop - 1} of stream {named} are missing"
-            self._add(What.MISSING, why, stream=named, version=versions.start)
+    @property
+    def missing(self) -> int:
+        """How many positions are missing so far."""
+        return len(self._missing_positions) + self.gaps
 
-    def version_again(self, stream: bytes, version: int, *, after: int, position: int) -> None:
-        """Hear that a version of a stream comes after a later one."""
+    def versions_missing(self, stream: bytes, first: int, after: int, *, before: int) -> None:
+        """Hear that versions of a stream are missing, from a first one up to one that is there, before a position."""
+        named = _shown(stream)
+        if after - first + len(self._missing_versions) <= _MOST_GAPS:
+            self._missing_versions += [(named, version, before) for version in range(first, after)]
+        else:
+            why = f"versions {first} to {after - 1} of the stream are missing"
+            self._add(What.MISSING, why, stream=named, version=first)
+
+    def version_out_of_place(self, stream: bytes, version: int, *, due: int, position: int) -> None:
+        """Hear that a version of a stream stands where another is due."""
         named = _shown(stream)
         self._missing_versions = [one for one in self._missing_versions if one[:2] != (named, version)]
-        why = f"version {version} of its stream comes after version {after}"
+        why = f"version {version} of its stream stands where {due} is due"
         self._add(What.REORDERED, why, position=position, stream=named, version=version)
 
     def end(self) -> None:
@@ -146,22 +158,30 @@ class EntriesCheck:
         """Say whether the tree had a root when it had so many leaves."""
         return root in self.roots.get(size, ())
 
-    def _place(self, position: int, where: dict[str, object]) -> None:
+    def _place(self, position: int, following: int | None, where: dict[str, object]) -> None:
         expected = self.size + 1
-        if position > expected:
-            self.first_gap = self.first_gap or expected
-            room = max(0, _MOST_GAPS - len(self._missing_positions))
-            self._missing_positions += range(expected, min(position, expected + room))
-            if position - expected > room:
-                why = f"positions {expected + room} to {position - 1} are missing"
-                self._add(What.MISSING, why, position=expected + room)
+        if position == expected:
+            return
+        if following == expected + 1:  # it stands where another should, and the next one is in its place again
+            self.first_gap = min(self.first_gap or expected, expected)
+            self._add(What.REORDERED, f"position {position} stands where {expected} should", **where)
+        elif position > expected:
+            self._missing(expected, position)
             self.size = position - 1
-        elif position < expected:
+        else:
             self.first_gap = min(self.first_gap or position, max(1, position))
             self.size -= 1  # it takes no place of its own
             if position in self._missing_positions:
                 self._missing_positions.remove(position)
             self._add(What.REORDERED, f"position {position} comes after {expected - 1}", **where)
+
+    def _missing(self, first: int, after: int) -> None:
+        self.first_gap = min(self.first_gap or first, first)
+        if after - first + len(self._missing_positions) <= _MOST_GAPS:
+            self._missing_positions += range(first, after)
+        else:
+            self.gaps += after - first
+            self._add(What.MISSING, f"positions {first} to {after - 1} are missing", position=first)
 
     def _extend(self, stored: Sequence[bytes], computed: Sequence[bytes]) -> None:
         """Let the trees grow, and stop at each size whose root is asked for."""

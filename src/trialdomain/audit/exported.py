@@ -24,11 +24,12 @@ from trialdomain.exchange.lines import GZIP_HEADER, LONGEST_LINE, Last, LineUnre
 from trialdomain.tree.leaf import BEFORE_STATE, in_stream, of_topic
 
 _AS_WRITTEN = re.compile(
-    rb'^\{"position":([0-9]{1,18}),"stream":"([A-Za-z0-9_./-]+)","version":([0-9]{1,18}),"name":"([A-Za-z0-9_./-]+)",'
+    rb'^\{"position":(0|[1-9][0-9]{0,17}),"stream":"([A-Za-z0-9_./-]+)","version":(0|[1-9][0-9]{0,17}),"name":"([A-Za-z0-9_./-]+)",'
     rb'"leaf":"([0-9a-f]{64})","state":(\{[^\n]*\})\}\n',
     re.MULTILINE,
 )
 """A line as this software writes it, of a stream and a name that need no escape in JSON."""
+_HASH = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 1 << 19
 
 _Found: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
@@ -84,6 +85,10 @@ class Exported:
                 self._blocks = self._read(self._opened(stack))
                 while (block := self._next()) is not None:
                     self._again, trial = block, _trial_of(block)
+                    if isinstance(block, _End):
+                        self._again = None
+                        self._add(What.MALFORMED, f"trial {trial[:70]} ends here, and has no entry before it", trial)
+                        continue
                     if trial in seen:
                         self._add(What.MALFORMED, f"trial {trial} begins a second time", trial)
                     seen.add(trial)
@@ -120,7 +125,9 @@ class Exported:
             if number and check.size and _begins_another(block[number : number + 1], check.trial):
                 self._again = block[number:]
                 return number
-            known.one(_Entry(int(position), stream, int(version), name, state, unhexlify(leaf)))
+            following = int(block[number + 1][0]) if number + 1 < len(block) else None
+            entry = _Entry(int(position), stream, int(version), name, state, unhexlify(leaf))
+            known.one(entry, following=following)
         return len(block)
 
     def _compare(self, check: EntriesCheck, end: _End | None) -> None:
@@ -206,8 +213,8 @@ class Exported:
         try:
             one = parse(line)
             if isinstance(one, Last):
-                return _End(one.trial, one.size, bytes.fromhex(one.root))
-            leaf = bytes.fromhex(one.leaf) if len(one.leaf) == 64 else b""  # noqa: PLR2004 - the digits of a hash
+                return _End(one.trial, one.size, _hash(one.root))
+            leaf = _hash(one.leaf)
             stream, name = one.stream.encode(), one.name.encode()
         except (LineUnreadable, ValueError) as error:
             self._add(What.MALFORMED, f"the line is no exported entry: {error}")
@@ -246,18 +253,21 @@ class _Known:
         self._check.take(computed)
         return True
 
-    def one(self, entry: _Entry) -> None:
-        """Take one line of which anything may be wrong."""
+    def one(self, entry: _Entry, *, following: int | None = None) -> None:
+        """Take one line of which anything may be wrong; ``following`` is the position of the line after it."""
         stream, expected = entry.stream, self._versions[entry.stream] + 1
         row = (entry.position, stream, entry.version, entry.name, entry.state, entry.leaf)
-        if not self._check.one(row) and entry.version != expected:
+        if not self._check.one(row, following=following) and entry.version != expected:
             return  # its version is not to be believed
-        if entry.version > expected:
-            missing = range(expected, entry.version)
-            self._check.version_missing(stream, missing, before=entry.position)
-        elif entry.version < expected:
-            self._check.version_again(stream, entry.version, after=expected - 1, position=entry.position)
-        self._versions[stream] = max(entry.version, expected - 1)
+        if 0 < entry.version - expected <= self._check.missing + len(self._check.unfit):
+            self._check.versions_missing(stream, expected, entry.version, before=entry.position)
+            self._versions[stream] = entry.version
+        elif entry.version == expected:
+            self._versions[stream] = expected
+        else:
+            self._check.version_out_of_place(stream, entry.version, due=expected, position=entry.position)
+            if entry.version > expected:  # it stands where another should
+                self._versions[stream] = expected
 
 
 class _Versions(dict[bytes, int]):
@@ -297,6 +307,11 @@ class _Topics(dict[bytes, bytes]):
     def __missing__(self, topic: bytes) -> bytes:
         self[topic] = written = of_topic(topic.decode())
         return written
+
+
+def _hash(text: str) -> bytes:
+    """Read a hash as it is written here; nothing for any other text."""
+    return bytes.fromhex(text) if _HASH.fullmatch(text) else b""
 
 
 def _begins_another(block: _Block, trial: str) -> bool:

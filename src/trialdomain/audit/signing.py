@@ -66,6 +66,8 @@ class TreeSigner:
             LogUnusable: the file that remembers is none of a signer's, or cannot be written.
         """
         checkpoint, note = request.checkpoint, request.note or Note(request.checkpoint.text, ())
+        if note.text != checkpoint.text:
+            raise SigningRefused("the note that was signed is of another tree than the one that is to be signed")
         if self.key.kind is KeyKind.COSIGNER and not self._trusted:
             raise SigningRefused("a cosigner signs what a log's key has signed: say which key that is")
         if self._trusted:
@@ -87,7 +89,7 @@ class TreeSigner:
         with sentences(self._path):
             connection = sqlite3.connect(file_uri(self._path), uri=True, isolation_level=None)
             try:
-                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA synchronous = EXTRA")  # the folder too, once the journal is gone
                 connection.execute("BEGIN EXCLUSIVE")
                 self._set_up(connection)
                 yield connection

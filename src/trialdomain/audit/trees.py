@@ -11,7 +11,7 @@ from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.tree.checkpoint import Checkpoint, InclusionProof, SigningRequest, origin_of, parse_checkpoint
 from trialdomain.tree.merkle import Frontier
-from trialdomain.tree.note import Note
+from trialdomain.tree.note import Note, parse_note
 from trialdomain.tree.proofs import ProofInvalid, consistency_proof, inclusion_proof
 
 
@@ -90,7 +90,7 @@ class TrialTree:
             CheckpointUnfit: it is not one of this log.
             SignatureMissing: none of the keys has signed it, or a signature is wrong.
         """
-        signed = signers(note, keys)
+        signed = signers(parse_note(str(note).encode()), keys)  # as whoever verifies will read it
         self.recorder.add_checkpoint(self.trial, self._fitting(note).size, str(note))
         return signed
 

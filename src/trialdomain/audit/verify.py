@@ -6,16 +6,19 @@ this cannot show stands in ``docs/explanation/tamper-evidence.md``.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import attrs
 
-from trialdomain.audit.database import Database, opened
+from trialdomain.audit.database import Database, opened, shown
 from trialdomain.audit.defect import Defect, Defects, What
 from trialdomain.audit.entries_check import EntriesCheck
+from trialdomain.audit.expected_schema import readable, schema_defects, unchanged
 from trialdomain.audit.exported import Exported
 from trialdomain.audit.keys import VerifierKey
 from trialdomain.audit.notes import Compared, Held, compare, read_held
+from trialdomain.audit.structure import checked_meanwhile
 from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.lines import canonical
 from trialdomain.history.collector import cycles_left_alone
@@ -91,8 +94,8 @@ def verify(
         try:
             check_file(path, readonly=True)
             with opened(path) as connection, cycles_left_alone():
-                run.database(connection)
-        except sqlite3.Error as error:
+                run.database(path, connection)
+        except (sqlite3.Error, *_NO_LOG_HAS) as error:
             if not run.began:
                 raise LogUnusable(f"{path} cannot be read: {error}; check the disk, or restore an export") from None
             run.damaged(str(error))
@@ -100,6 +103,10 @@ def verify(
         with cycles_left_alone():
             run.exported(path)
     return run.result()
+
+
+_NO_LOG_HAS = (TypeError, ValueError, LookupError, ArithmeticError)
+"""What values raise that no log has, where they are not named one by one: whoever changed a file chose them."""
 
 
 class _Run:
@@ -121,24 +128,27 @@ class _Run:
         self._read = 0
         self.began = False
 
-    def database(self, connection: sqlite3.Connection) -> None:
+    def database(self, path: Path, connection: sqlite3.Connection) -> None:
         """Verify a database."""
-        database = Database(connection, self._defects)
-        database.check_schema()
+        for defect in schema_defects(connection):
+            self._defects.add(defect)
         self.began = True
-        trials = database.trials()
+        database = Database(connection, readable(connection), self._defects)
+        trials = {shown(trial): trial for trial in database.trials()}
         total = database.number()
-        for trial in trials if self._only is None else [self._only]:
-            kept = database.held(trial)
-            check = EntriesCheck(trial, self._sizes(trial, kept), self._defects)
-            for number in database.check_entries(check):
-                self._count(number, total)
-            check.end()
-            if trial in trials:
-                self._compare(check, kept, database.newest)
-        if self._only is None:
-            database.check_indexes()
-        self._absent(trials)
+        with checked_meanwhile(path, unchanged(connection)) as structure:
+            for trial, code in trials.items():
+                if self._only in {None, trial}:
+                    kept = database.held(code)
+                    check = EntriesCheck(trial, self._sizes(trial, kept), self._defects)
+                    for number in database.check_entries(code, check):
+                        self._count(number, total)
+                    check.end()
+                    self._compare(check, kept, partial(database.newest, code))
+            for defect in structure.result():
+                if not self._defects.knows(defect):
+                    self._defects.add(defect)
+        self._absent(list(trials))
 
     def exported(self, path: Path) -> None:
         """Verify an exported file."""
@@ -206,7 +216,7 @@ class _Run:
             why = f"the {check.size - signed} newest entries are under no signed head: an export has none"
             self._defects.add(Defect(what=What.UNSIGNED, why=why, trial=check.trial))
             return
-        for position, stream, version in newest(check.trial, after=signed):
+        for position, stream, version in newest(after=signed):
             why = "the entry is under no signed head: it was appended without the writer's key"
             self._defects.add(
                 Defect(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trialdomain.errors import InputInvalid
 from trialdomain.reports.table import Table
+from trialdomain.values.cell import visible
 from trialdomain.values.progress import Progress, unheard
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def print_table(table: Table) -> None:
         numbers = all(row[at].isdecimal() for row in table.rows)
         drawn.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in table.rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(visible, row))
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
     Console(highlight=False, markup=False, width=width).print(drawn)
 
@@ -78,4 +79,4 @@ def print_table(table: Table) -> None:
 def print_lines(lines: Iterable[str]) -> None:
     """Print sentences, one a line."""
     for line in lines:
-        print(line)
+        print(visible(line))

@@ -71,7 +71,7 @@ class SignedHeads:
         else:
             frontier = Frontier().extend(_leaves(connection, trial, until=before))
             fits = row is not None and self._signer.signed(str(row[1]), trial, before, frontier.root())
-            if before and not fits:
+            if (before or row is not None) and not fits:
                 raise HeadNotSigned(trial=trial, size=before)
         self._write(connection, trial, frontier.extend(leaves), self._signer)
 

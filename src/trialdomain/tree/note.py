@@ -97,9 +97,13 @@ def check_name(name: str) -> str:
     Raises:
         NoteMalformed: it is empty, or has a space, a plus or a control character.
     """
-    if not name or "+" in name or any(one.isspace() or ord(one) < ord(" ") for one in name):
+    if not name or "+" in name or any(one.isspace() or _is_unwritable(one) for one in name):
         raise NoteMalformed(f"{name[:70]!r} cannot be the name of a key: it is empty, or has a space or a plus")
     return name
+
+
+def _is_unwritable(character: str) -> bool:
+    return character < " " or "\ud800" <= character <= "\udfff"
 
 
 def from_base64(what: str, text: str) -> bytes:

@@ -19,8 +19,17 @@ def cell(value: object) -> str:
     """
     if value is None:
         return ""
-    text = "".join(_shown(one) for one in str(value))
+    text = visible(str(value))
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) and _NUMBER.fullmatch(text) is None else text
+
+
+def visible(text: str) -> str:
+    r"""Write a text so that a terminal, or a spreadsheet, shows every character of it and obeys none.
+
+    >>> visible("a\u202eb"), visible("\x1b[2J")
+    ('a\\u202eb', '\\u001b[2J')
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def _shown(character: str) -> str:

@@ -1,0 +1,86 @@
+"""What holds a SQLite log together besides its entries: indexes, types, and the order of everything.
+
+SQLite checks itself, and answers what needs no look at the bytes of a state, beside the reading of the entries: on a
+connection and a thread of its own, which the interpreter's lock does not hold up.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from trialdomain.audit.database import opened, shown
+from trialdomain.audit.defect import Defect, What
+
+_FOREIGN = """
+SELECT trial, position, stream, version FROM entries NOT INDEXED
+WHERE trial != substr(stream, 1, instr(stream || '/', '/') - 1) LIMIT 1000
+"""
+_OF_ANOTHER_TYPE = """
+SELECT trial, position, stream, version FROM entries NOT INDEXED
+WHERE typeof(state) != 'blob' OR typeof(leaf) != 'blob' OR typeof(version) != 'integer' OR typeof(stream) != 'text'
+    OR typeof(name) != 'text' OR typeof(position) != 'integer' OR typeof(trial) != 'text' LIMIT 1000
+"""
+_VERSIONS_BACK = """
+SELECT trial, position, stream, version FROM (
+    SELECT t.trial, t.position, i.stream, i.version,
+        lag(t.position) OVER (PARTITION BY i.stream ORDER BY i.version) AS before
+    FROM entries AS i INDEXED BY entries_by_stream CROSS JOIN entries AS t NOT INDEXED ON t.rowid = i.rowid
+) WHERE before >= position LIMIT 1000
+"""
+_ROWS_BACK = """
+SELECT trial, NULL, NULL, NULL FROM (
+    SELECT trial, rowid AS number, lag(rowid) OVER (PARTITION BY trial ORDER BY position) AS before
+    FROM entries INDEXED BY entries_by_position
+) WHERE before >= number LIMIT 1
+"""
+_CHECKS = (
+    (_FOREIGN, What.MISPLACED, "the entry is filed under trial {}, and its stream is of another"),
+    (_OF_ANOTHER_TYPE, What.ALTERED, "the entry has a value of another type than its column"),
+    (_VERSIONS_BACK, What.REORDERED, "the entry stands before an earlier version of its stream"),
+    (_ROWS_BACK, What.STRUCTURE, "the row numbers of trial {} are not in the order of its positions"),
+)
+_SEQUENCE = """
+SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'entries'), (SELECT max(rowid) FROM entries)
+"""
+_NEEDED = {"entries", "entries_by_stream", "entries_by_position"}
+
+
+@contextmanager
+def checked_meanwhile(path: Path, ours: frozenset[str]) -> Iterator["Future[list[Defect]]"]:
+    """Check the structure of a database while its entries are read.
+
+    Args:
+        path: the file.
+        ours: the tables and indexes that are as they should be; where one is not, that is said, and no more asked.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(_check, path) if ours >= _NEEDED else pool.submit(list[Defect])
+
+
+def _check(path: Path) -> list[Defect]:
+    found: list[Defect] = []
+    with opened(path) as connection:
+        for (said,) in connection.execute("PRAGMA integrity_check(1000)"):
+            if said != b"ok":
+                why = f"SQLite finds the file at odds with itself: {shown(said)}"
+                found.append(Defect(what=What.STRUCTURE, why=why))
+        for query, what, why in _CHECKS:
+            found += [_defect(what, why, row) for row in connection.execute(query)]
+        sequence, highest = connection.execute(_SEQUENCE).fetchone()
+        if sequence != highest:
+            why = f"the last row number is {highest}, and the one that SQLite has counted to is {sequence}"
+            found.append(Defect(what=What.STRUCTURE, why=f"{why}: rows were removed, or the counter changed"))
+    return found
+
+
+def _defect(what: What, why: str, row: tuple[object, ...]) -> Defect:
+    trial, position, stream, version = row
+    return Defect(
+        what=what,
+        why=why.format(shown(trial)),
+        trial=shown(trial),
+        position=position if isinstance(position, int) else None,
+        stream=None if stream is None else shown(stream),
+        version=version if isinstance(version, int) else None,
+    )
