@@ -110,6 +110,7 @@ class Database:
             yield from self._unordered(trial, check)
             return
         commands = CommandsCheck(self._connection, trial, self._defects) if "commands" in self._ours else None
+        order = _Order()
         cursor = self._connection.execute(_HASHED, [trial])
         while page := cursor.fetchmany(_PAGE):
             numbers, positions, states, leaves, tails = zip(*page, strict=True)
@@ -124,7 +125,9 @@ class Database:
                 named = self._one_by_one(numbers, check)
             if commands is not None:
                 commands.page(positions, states, named)
+            order.page(numbers)
             yield len(page)
+        order.end(shown(trial), self._defects)
         if commands is not None:
             commands.end(check.size)
         if "entries_by_stream" in self._ours:
@@ -169,6 +172,24 @@ class Database:
 
     def _unfit_note(self, trial: bytes, why: str) -> None:
         self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why, trial=shown(trial)))
+
+
+class _Order:
+    """Whether the row numbers of a trial are in the order of its positions: those who follow a log go by them."""
+
+    def __init__(self) -> None:
+        self._last, self._kept = 0, True
+
+    def page(self, numbers: tuple[int, ...]) -> None:
+        """Take the next row numbers."""
+        self._kept = self._kept and self._last < numbers[0] and numbers == tuple(sorted(numbers))
+        self._last = numbers[-1]
+
+    def end(self, trial: str, defects: Defects) -> None:
+        """Say so if they are not."""
+        if not self._kept:
+            why = "the row numbers of the trial are not in the order of its positions"
+            defects.add(Defect(what=What.STRUCTURE, why=why, trial=trial))
 
 
 def _leaves(states: Iterable[bytes], tails: Iterable[bytes]) -> list[bytes]:

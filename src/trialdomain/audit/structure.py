@@ -1,7 +1,7 @@
-"""What holds a SQLite log together besides its entries: indexes, types, and the order of everything.
+"""What holds a SQLite log together besides its entries: indexes, types and constraints.
 
-SQLite checks itself, and answers what needs no look at the bytes of a state, beside the reading of the entries: on a
-connection and a thread of its own, which the interpreter's lock does not hold up.
+SQLite checks itself beside the reading of the entries, on a connection and a thread of its own, which the interpreter's
+lock does not hold up: types, constraints, and whether every index leads to what the table has, in its order.
 """
 
 from collections.abc import Iterator
@@ -21,25 +21,11 @@ SELECT trial, position, stream, version FROM entries NOT INDEXED
 WHERE typeof(state) != 'blob' OR typeof(leaf) != 'blob' OR typeof(version) != 'integer' OR typeof(stream) != 'text'
     OR typeof(name) != 'text' OR typeof(position) != 'integer' OR typeof(trial) != 'text' LIMIT 1000
 """
-_VERSIONS_BACK = """
-SELECT trial, position, stream, version FROM (
-    SELECT t.trial, t.position, i.stream, i.version,
-        lag(t.position) OVER (PARTITION BY i.stream ORDER BY i.version) AS before
-    FROM entries AS i INDEXED BY entries_by_stream CROSS JOIN entries AS t NOT INDEXED ON t.rowid = i.rowid
-) WHERE before >= position LIMIT 1000
-"""
-_ROWS_BACK = """
-SELECT trial, NULL, NULL, NULL FROM (
-    SELECT trial, rowid AS number, lag(rowid) OVER (PARTITION BY trial ORDER BY position) AS before
-    FROM entries INDEXED BY entries_by_position
-) WHERE before >= number LIMIT 1
-"""
-_CHECKS = (
+_NAMING = (
     (_FOREIGN, What.MISPLACED, "the entry is filed under trial {}, and its stream is of another"),
     (_OF_ANOTHER_TYPE, What.ALTERED, "the entry has a value of another type than its column"),
-    (_VERSIONS_BACK, What.REORDERED, "the entry stands before an earlier version of its stream"),
-    (_ROWS_BACK, What.STRUCTURE, "the row numbers of trial {} are not in the order of its positions"),
 )
+"""Asked only where SQLite finds something: which entries it is."""
 _SEQUENCE = """
 SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'entries'), (SELECT max(rowid) FROM entries)
 """
@@ -65,7 +51,7 @@ def _check(path: Path) -> list[Defect]:
             if said != b"ok":
                 why = f"SQLite finds the file at odds with itself: {shown(said)}"
                 found.append(Defect(what=What.STRUCTURE, why=why))
-        for query, what, why in _CHECKS:
+        for query, what, why in _NAMING if found else ():
             found += [_defect(what, why, row) for row in connection.execute(query)]
         sequence, highest = connection.execute(_SEQUENCE).fetchone()
         if sequence != highest:
