@@ -8,6 +8,7 @@ import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import audit_trail_page
 import pytest
 from event_catalogue import PAGE
 from event_catalogue import page as event_page
@@ -63,6 +64,12 @@ def test_the_page_of_an_outcome_is_what_the_code_says_and_has_an_example(outcome
 
 def test_the_event_catalogue_is_what_the_code_says() -> None:
     assert PAGE.read_text() == event_page(), "run 'make docs'"
+
+
+def test_every_requirement_and_attack_is_shown_by_a_test_and_the_page_says_which() -> None:
+    known = audit_trail_page.REQUIREMENTS.keys() | audit_trail_page.ATTACKS.keys()
+    assert audit_trail_page.shown().keys() == known - audit_trail_page.NOT_YET
+    assert audit_trail_page.PAGE.read_text() == audit_trail_page.page(), "run 'make docs'"
 
 
 @pytest.mark.parametrize("text", blocks("console"))

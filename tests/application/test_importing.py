@@ -124,6 +124,7 @@ class TestRows:
         assert named["dm.csv"] == ("SEX",)
         assert named["ex.csv"] == ()
 
+    @pytest.mark.shows("AT-11")
     def test_each_entry_names_its_row_and_is_a_command_of_its_own(self, tmp_path: Path) -> None:
         imported(tmp_path)
         of_person = [e for e in entries(tmp_path) if e.stream.endswith("/P-1")]

@@ -406,6 +406,7 @@ def refusal(file: Path, content: bytes) -> LineCorrupt:
 
 
 class TestDamage:
+    @pytest.mark.shows("K-21", "K-22")
     @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
     @pytest.mark.parametrize(("damage", "line", "why"), DAMAGES.values(), ids=DAMAGES.keys())
     def test_it_is_refused_by_its_line(self, file: Path, damage: Damage, line: int, why: str, *, packed: bool) -> None:

@@ -289,7 +289,6 @@ class TestDiff:
 
 
 class TestMoments:
-    @pytest.mark.shows("AT-27", "K-24")
     def test_a_moment_is_found_in_a_log_of_any_size(self, site: Site) -> None:
         for entry in site.trial.history().entries():
             moment = entry.meta.recorded_at

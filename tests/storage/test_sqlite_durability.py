@@ -223,11 +223,13 @@ class TestFailing:
         assert log.insert_events(events("T1", 2, 3, state=b"x" * 50_000)) == [2, 3]
         log.close()
 
+    @pytest.mark.shows("K-29")
     def test_a_full_disk_is_survived_by_another_process(self, path: Path, start: Start) -> None:
         attempted, kept, after = map(int, start("fill-the-disk")(path).split())
         assert 1 < attempted < 20
         assert (kept, after) == (attempted - 1, attempted)
 
+    @pytest.mark.shows("K-29")
     def test_a_lock_that_somebody_keeps_is_waited_for_and_then_reported(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -309,6 +309,7 @@ class TestKilled:
         assert [entry.position for entry in log.in_log_order("T1")] == [1, 2, 3]
         log.close()
 
+    @pytest.mark.shows("AT-26", "K-29")
     def test_whatever_was_acknowledged_is_there_and_a_command_is_whole_or_not_at_all(self, path: Path) -> None:
         with subprocess.Popen(
             [sys.executable, PROGRAMS, "append-until-killed"], stdin=subprocess.PIPE, stdout=subprocess.PIPE

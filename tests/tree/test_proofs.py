@@ -74,6 +74,7 @@ class TestInclusion:
                 proof = inclusion_proof(LEAVES, index, size)
                 assert not shown(LEAVES[index], index, other, proof, root=ROOTS[other] if other <= MOST else None)
 
+    @pytest.mark.shows("K-18")
     def test_an_interior_node_is_no_leaf(self) -> None:
         """A node above two leaves, offered as a leaf of a tree of half the size: only its prefix tells them apart."""
         halved = [parent(left, right) for left, right in zip(LEAVES[:8:2], LEAVES[1:8:2], strict=True)]
@@ -82,6 +83,7 @@ class TestInclusion:
         assert sha256(b"\x00" + entry).digest() != halved[0]
         assert not shown(sha256(b"\x00" + entry).digest(), 0, 4, inclusion_proof(halved, 0, 4), root=ROOTS[8])
 
+    @pytest.mark.shows("K-18")
     @pytest.mark.parametrize("length", [0, 1, 31, 33, 64])
     def test_a_hash_has_32_bytes(self, length: int) -> None:
         proof = inclusion_proof(LEAVES, 3, 8)

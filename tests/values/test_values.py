@@ -157,6 +157,7 @@ class TestTexts:
     def test_a_reason_that_says_something(self, reason: str) -> None:
         assert check_reason(reason) == reason
 
+    @pytest.mark.shows("AT-05", "K-25")
     @pytest.mark.parametrize(
         "reason", ["", "..", "Updated!", "DATA CORRECTION", "\u200bfix\u200b", "1234", "a" * 3_000]
     )

@@ -1,0 +1,212 @@
+"""The commands of an audit: keys, checkpoints, proofs, verification, history, differences."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trialdomain.simulate.trials import simulate
+
+LOG = "log.db"
+
+
+def run(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "trialdomain", *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+
+
+def done(folder: Path, *arguments: object) -> str:
+    finished = run(folder, *arguments)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    return finished.stdout
+
+
+def answer(folder: Path, *arguments: object) -> Any:  # noqa: ANN401 - as JSON has it
+    return json.loads(done(folder, *arguments, "--json"))
+
+
+def refused(folder: Path, *arguments: object) -> str:
+    finished = run(folder, *arguments)
+    assert (finished.returncode, finished.stdout, finished.stderr.count("\n")) == (2, "", 1)
+    return finished.stderr
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated trial, the keys of a signer and of a second party, and a checkpoint that both have signed."""
+    folder = tmp_path_factory.mktemp("site")
+    simulate(folder / LOG, seed=25)
+    done(folder, "keygen", "signer", "--name", "site-1.example/signer")
+    done(folder, "keygen", "second", "--cosigner")
+    done(folder, "checkpoint", LOG, "--key", "signer.key", "--out", "checkpoint")
+    request = done(folder, "checkpoint", LOG, "--request", "--note", "checkpoint", "--from", 0)
+    (folder / "request").write_text(request)
+    done(folder, "sign", "request", "--key", "second.key", "--trusted", "signer.pub", "--out", "cosigned")
+    done(folder, "checkpoint", LOG, "--keep", "cosigned", "--trusted", "second.pub")
+    done(folder, "export", LOG, "log.jsonl")
+    return folder
+
+
+class TestSigning:
+    def test_both_signatures_stand_below_the_head(self, site: Path) -> None:
+        note = (site / "cosigned").read_text().splitlines()
+        head = answer(site, "verify", LOG, "--key", "second.pub")["trials"][0]
+        assert note[:3] == ["trialdomain/SIM-0001", str(head["size"]), head["root"]]
+        assert [line.split()[1] for line in note[4:]] == ["site-1.example/signer", "second"]
+
+    def test_a_signer_on_another_machine_is_asked_and_asked_again(self, site: Path, tmp_path: Path) -> None:
+        (tmp_path / "a.key").write_text((site / "signer.key").read_text())
+        request = tmp_path / "request"
+        request.write_text(done(site, "checkpoint", LOG, "--request", "--from", 0))
+        note = done(tmp_path, "sign", "request", "--key", "a.key")
+        assert note.startswith("trialdomain/SIM-0001\n")
+        assert "ask again from" in refused(tmp_path, "sign", "request", "--key", "a.key")
+
+    def test_an_export_can_be_signed_and_keeps_nothing(self, site: Path) -> None:
+        signed = done(site, "checkpoint", "log.jsonl", "--key", "signer.key")
+        assert signed == (site / "checkpoint").read_text()
+        assert "keeps no notes" in refused(
+            site, "checkpoint", "log.jsonl", "--keep", "cosigned", "--trusted", "second.pub"
+        )
+
+    @pytest.mark.parametrize(
+        ("arguments", "why"),
+        [
+            (["keygen", "signer"], "signer.key cannot be made: File exists"),
+            (["keygen", "k", "--name", "a b"], "cannot be the name of a key"),
+            (["checkpoint", LOG], "one of the arguments --key --request --keep is required"),
+            (["checkpoint", LOG, "--key", "second.key"], "a cosigner signs what a log's key has signed"),
+            (["checkpoint", LOG, "--key", "signer.pub"], "a private key begins with PRIVATE+KEY"),
+            (["checkpoint", LOG, "--key", "none.key"], "none.key cannot be read: No such file"),
+            (["checkpoint", LOG, "--key", "signer.key", "--from", "5"], "--from is of use with --request alone"),
+            (["checkpoint", LOG, "--keep", "cosigned"], "--keep needs --trusted"),
+            (["checkpoint", LOG, "--keep", "request", "--trusted", "second.pub"], "by none of the keys"),
+            (["checkpoint", LOG, "--key", "signer.key", "--signed", LOG], "is no file of a signer"),
+            (["checkpoint", LOG, "--key", "signer.key", "--out", "checkpoint"], "cannot be written: File exists"),
+            (["sign", "checkpoint", "--key", "signer.key"], "begins with 'old SIZE'"),
+            (["sign", "request", "--key", "second.key"], "say which key that is"),
+            (["prove", LOG, "99999999"], "has no leaf"),
+            (["prove", LOG, "0"], "expected a whole number from 1"),
+            (["verify", LOG, "--key", "signer.key"], "is a private key: give the public one"),
+            (["verify", LOG, "--checkpoint", "signer.pub"], "signer.pub: a signed note has an empty line"),
+            (["verify", "none.db"], "none.db cannot be read"),
+            (["verify", LOG, "--trial", "T9"], "the log has nothing of trial 'T9': it has SIM-0001"),
+        ],
+    )
+    def test_what_cannot_be_gets_one_sentence(self, site: Path, arguments: list[str], why: str) -> None:
+        assert why in refused(site, *arguments)
+
+
+class TestProofs:
+    def test_an_entry_is_shown_without_its_log(self, site: Path, tmp_path: Path) -> None:
+        (tmp_path / "proof").write_text(done(site, "prove", LOG, 57))
+        lines = (site / "log.jsonl").read_text().splitlines(keepends=True)
+        (tmp_path / "entry").write_text(lines[56])
+        shown = answer(tmp_path, "check-proof", "proof", "entry", "--key", site / "signer.pub")
+        expected = json.loads(lines[56])
+        assert {name: shown[name] for name in ("position", "stream", "version", "name")} == {
+            name: expected[name] for name in ("position", "stream", "version", "name")
+        }
+        assert "is in the tree of" in done(tmp_path, "check-proof", "proof", "entry", "--key", site / "second.pub")
+        for number, why in ((57, "the entry says position 58"), (len(lines) - 1, "and is no entry")):
+            (tmp_path / "other").write_text(lines[number])
+            assert why in refused(tmp_path, "check-proof", "proof", "other", "--key", site / "signer.pub")
+        (tmp_path / "forged").write_text(lines[56].replace('"version":', '"version":1'))
+        assert "does not fit its leaf" in refused(
+            tmp_path, "check-proof", "proof", "forged", "--key", site / "signer.pub"
+        )
+        done(tmp_path, "keygen", "stranger")
+        assert "by none of the keys" in refused(tmp_path, "check-proof", "proof", "entry", "--key", "stranger.pub")
+
+
+class TestVerify:
+    def test_people_and_programs_are_told_the_same(self, site: Path) -> None:
+        told = done(site, "verify", LOG, "--checkpoint", "cosigned", "--key", "signer.pub", "--key", "second.pub")
+        assert "every entry is under a checkpoint\nNothing is wrong.\n" in told
+        assert "signed by site-1.example/signer, second at 2" in told
+        found = answer(site, "verify", "log.jsonl", "--checkpoint", "cosigned", "--key", "second.pub")
+        assert (found["ok"], found["total"], found["defects"], found["signatures_checked"]) == (True, 0, [], True)
+        assert [one["name"] for one in found["trials"][0]["checkpoints"][0]["signed"]] == ["second"]
+
+    @pytest.mark.shows("K-27")
+    def test_what_is_wrong_is_a_table_and_the_status_is_1_and_no_terminal_is_commanded(
+        self, site: Path, tmp_path: Path
+    ) -> None:
+        text = (site / "log.jsonl").read_text().replace("SIM-0001/participant/S002", "SIM-0001/participant/\\u001b[2J")
+        (tmp_path / "a.jsonl").write_text(text)
+        finished = run(tmp_path, "verify", "a.jsonl")
+        assert finished.returncode == 1
+        assert "things are wrong" in finished.stdout
+        assert "\x1b" not in finished.stdout
+        assert "altered" in finished.stdout
+        assert run(tmp_path, "verify", "a.jsonl", "--json").returncode == 1
+
+
+class TestHistory:
+    @pytest.mark.shows("AT-40", "AT-42", "AT-43")
+    def test_a_correction_is_shown_to_people_marked(self, site: Path) -> None:
+        entries = answer(site, "history", LOG, "--why", "transcription")["entries"]
+        [one] = [entry for entry in entries if entry["act"] == "corrected"]
+        subject, position = one["subject"], one["position"]
+        table = done(site, "history", LOG, subject, "--entry", position)
+        [change] = one["changes"]
+        assert f"{change['field']}*" in table
+        assert str(change["old"]) in table
+        assert str(change["new"]) in table
+        assert answer(site, "history", LOG, subject, "--entry", position)["entries"] == [one]
+        assert one in answer(site, "history", LOG, subject, "--field", change["field"], "--by", one["user"])["entries"]
+
+    @pytest.mark.shows("AT-40")
+    def test_everything_is_one_row_a_field_in_a_new_file(self, site: Path, tmp_path: Path) -> None:
+        told = done(site, "history", LOG, "--csv", tmp_path / "changes.csv")
+        rows = (tmp_path / "changes.csv").read_text().count("\n") - 1
+        assert told.startswith(f"{rows} rows in ")
+        everything = answer(site, "history", LOG)["entries"]
+        assert sum(len(entry["changes"]) for entry in everything) == rows
+        assert "File exists" in refused(site, "history", LOG, "--csv", tmp_path / "changes.csv")
+
+    @pytest.mark.shows("AT-42")
+    def test_between_two_days_at_the_site_both_belong_to_it(self, site: Path) -> None:
+        everything = answer(site, "history", LOG, "S001")["entries"]
+        days = sorted({entry["recorded_at_site"][:10] for entry in everything})
+        for first, last in ((days[0], days[0]), (days[1], days[3])):
+            found = answer(site, "history", LOG, "S001", "--between", first, last)["entries"]
+            assert found == [entry for entry in everything if first <= entry["recorded_at_site"][:10] <= last]
+        moment = everything[3]["recorded_at"]
+        found = answer(site, "history", LOG, "S001", "--between", moment, moment)["entries"]
+        assert {entry["recorded_at"] for entry in found} == {moment}
+
+    @pytest.mark.parametrize(
+        ("arguments", "why"),
+        [
+            (["S999"], "nothing was recorded of 'S999'"),
+            (["S001", "--between", "2026-03-02", "yesterday"], "expected a day such as 2026-03-02"),
+            (["S001", "--between", "2026-03-02T10:00", "2026-03-03"], "expected a day such as"),
+            (["S001", "--csv", "x", "--json"], "choose one"),
+            (["S001", "--known-at", "0"], "position 0 is not in the log"),
+        ],
+    )
+    def test_what_cannot_be_asked_gets_one_sentence(self, site: Path, arguments: list[str], why: str) -> None:
+        assert why in refused(site, "history", LOG, *arguments)
+
+
+class TestDiff:
+    @pytest.mark.shows("AT-48")
+    def test_the_entries_between_and_what_they_changed(self, site: Path) -> None:
+        found = answer(site, "diff", LOG, 90, 110)
+        assert [entry["position"] for entry in found["entries"]] == list(range(91, 111))
+        assert all(one["old"] != one["new"] for one in found["changed"])
+        assert {one["path"] for one in found["recommendations"]} <= {one["path"] for one in found["changed"]}
+        assert "20 entries were recorded" in done(site, "diff", LOG, 90, 110)
+        assert answer(site, "diff", "log.jsonl", 90, 110) == found
+        whole = answer(site, "diff", LOG, 90)
+        assert whole["later"] == answer(site, "history", LOG, "trial")["known_at"]
+        assert "the earlier one first" in refused(site, "diff", LOG, 110, 90)
