@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/dev.txt
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.tsv' -o -name '*.json' -o -name '*.toml')
 
-.PHONY: help setup install demo test check bench docs format lock clean
+.PHONY: help setup install demo test soak check bench docs format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -35,6 +35,9 @@ demo: install  ## a made-up trial, recorded and replayed
 
 test: install  ## all tests, against the installed wheel
 	@$(BIN)/python -m pytest
+
+soak: install  ## kill -9 while two processes append, a hundred times
+	@$(BIN)/python -m pytest tests/storage/test_kill.py --rounds 100
 
 check: setup  ## style, types and the import contract
 	@$(BIN)/ruff check .

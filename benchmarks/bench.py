@@ -9,18 +9,18 @@ import argparse
 import json
 import sqlite3
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory, gettempdir
 from uuid import UUID
 
 import attrs
 
+from auditing import audit
+from measuring import ROUNDS, Measured, alternating, timed
 from plain import PlainParticipant, PlainTrials, opened, result
-from trialdomain import Desk, LabRecorded, Meta, Role, TrialHandle, Trials, User, lab, nct06245746
+from trialdomain import Desk, HeadKey, LabRecorded, Meta, Role, SigningKey, TrialHandle, Trials, User, lab, nct06245746
 from trialdomain.application.view import View
 from trialdomain.history import history_of
 from trialdomain.storage.codec import state_decoder
@@ -33,42 +33,12 @@ USER = User(id="investigator", name="Investigator", role=Role.INVESTIGATOR, orga
 NOW = datetime(2026, 3, 30, 6, tzinfo=UTC)
 DAY = date(2026, 3, 2)
 OF_A_BENCHMARK = "more people than a level takes, all with outcomes to derive"
-ROUNDS = 5
 APPENDS = 200
 USES = 100
 PEOPLE, EACH = 12, 1_000
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 _WHERE = _MEMORY if _MEMORY.is_dir() else Path(gettempdir())
 """In memory where there is such a folder: a commit waits for a disk equally long on both sides, and hides the rest."""
-
-
-@attrs.frozen(kw_only=True)
-class Measured:
-    """One comparison: the median seconds of each side, for one unit of work."""
-
-    what: str
-    ours: float
-    peer: float
-    against: str
-    expected: float
-
-    @property
-    def ratio(self) -> float:
-        """How many times as fast as the peer this library is."""
-        return self.peer / self.ours
-
-
-def alternating(*sides: Callable[[], float]) -> list[float]:
-    """Run each side in turn, and give the median of each."""
-    rounds = [[side() for side in sides] for _ in range(ROUNDS)]
-    return [median(times) for times in zip(*rounds, strict=True)]
-
-
-def timed(work: Callable[[], object], units: int = 1) -> float:
-    """Give the seconds of one unit of work."""
-    start = time.perf_counter()
-    work()
-    return (time.perf_counter() - start) / units
 
 
 def a_result(number: int) -> LabRecorded:
@@ -94,12 +64,14 @@ class Bench:
         self.trial: TrialHandle = self.trials.register(PROTOCOL, by=USER)
         self.desk: Desk = self.trial.acting(USER)
         self.recorder = SQLiteRecorder(self.path)
+        self.signing = SQLiteRecorder(folder / "signed.db", signer=HeadKey(SigningKey.generate("benchmark/writer")))
         self.plain: PlainTrials = opened(str(folder / "plain.db"))
         self.number = 0
 
     def close(self) -> None:
         """Let go of both."""
         self.recorder.close()
+        self.signing.close()
         self.trials.close()
         self.plain.close()
 
@@ -116,26 +88,26 @@ class Bench:
         self.plain.save(person)
         return person.id
 
-    def append(self) -> Measured:
-        """Append one entry after another, each in a commit: with leaf, read set and command on our side."""
+    def append(self) -> list[Measured]:
+        """Append one entry after another, each in a commit: with leaf, read set and command on our side.
+
+        The second time the head of the tree is signed in every commit as well.
+        """
         stream, trial = participant_stream("A", "S001"), "A"
         person = PlainParticipant(trial=trial, subject="S001")
         self.plain.save(person)
-        done = 0
 
-        def ours() -> float:
-            nonlocal done
+        def ours(recorder: SQLiteRecorder) -> float:
+            done = len(recorder.stream_rows(stream, until=2**62))
             facts = [a_result(number) for number in range(APPENDS)]
 
             def work() -> None:
-                nonlocal done
-                for fact in facts:
-                    name = f"command-{done}"
+                for number, fact in enumerate(facts, start=done):
+                    name = f"command-{number}"
                     meta = Meta(recorded_at=NOW, user=USER.id, command=name, part=1, parts=1)
-                    stored = stored_of(stream, done + 1, fact, meta)
+                    stored = stored_of(stream, number + 1, fact, meta)
                     command = Command(id=name, request=bytes(32))
-                    self.recorder.append(trial, [stored], read={trial: 0, stream: done}, command=command)
-                    done += 1
+                    recorder.append(trial, [stored], read={trial: 0, stream: number}, command=command)
 
             return timed(work, APPENDS)
 
@@ -149,8 +121,11 @@ class Bench:
 
             return timed(work, APPENDS)
 
-        mine, peer = alternating(ours, plain)
-        return Measured(what="append one entry", ours=mine, peer=peer, against="plain", expected=1.2)
+        mine, signed, peer = alternating(lambda: ours(self.recorder), lambda: ours(self.signing), plain)
+        return [
+            Measured(what="append one entry", ours=mine, peer=peer, against="plain", expected=1.2),
+            Measured(what="append and sign the head", ours=signed, peer=peer, against="plain", expected=0.6),
+        ]
 
     def use_case(self) -> Measured:
         """Record one more result of somebody who has 100 entries."""
@@ -223,7 +198,7 @@ class Bench:
         ]
 
 
-def run(where: Path) -> list[Measured]:
+def run(where: Path, *, entries: int) -> list[Measured]:
     """Measure everything."""
     with TemporaryDirectory(dir=where) as folder:
         bench = Bench(Path(folder))
@@ -231,9 +206,10 @@ def run(where: Path) -> list[Measured]:
             known = [bench.person(f"S{number:03}", EACH) for number in range(PEOPLE)]
             read = bench.reading(known)
             load = bench.load(known[0])
-            return [bench.append(), bench.use_case(), load, *read]
+            found = [*bench.append(), bench.use_case(), load, *read]
         finally:
             bench.close()
+        return [*found, *audit(Path(folder) / "large.db", entries=entries)]
 
 
 def main() -> int:
@@ -241,8 +217,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--folder", type=Path, default=_WHERE, help="where both stores are made (default: %(default)s)")
+    parser.add_argument(
+        "--entries", type=int, default=1_000_000, help="of the log that is audited (default: a million)"
+    )
     given = parser.parse_args()
-    found = run(given.folder)
+    found = run(given.folder, entries=given.entries)
     if given.json:
         print(json.dumps([attrs.asdict(one) | {"ratio": round(one.ratio, 2)} for one in found]))
     else:
@@ -250,7 +229,7 @@ def main() -> int:
         for one in found:
             short = " <- below what is expected" if one.ratio < one.expected else ""
             print(
-                f"{one.what:28} {one.ours * 1e6:10.1f}  {one.against:20} {one.peer * 1e6:10.1f}"
+                f"{one.what:34} {one.ours * 1e6:10.1f}  {one.against:20} {one.peer * 1e6:10.1f}"
                 f"   {one.ratio:5.2f}x (expected {one.expected}x){short}"
             )
     return int(any(one.ratio < one.expected for one in found))

@@ -15,6 +15,11 @@ settings.register_profile("project", deadline=None, derandomize=True, print_blob
 settings.load_profile("project")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``make soak`` kill more often than ``make test``."""
+    parser.addoption("--rounds", type=int, default=5, help="how often processes are killed while they append")
+
+
 def pytest_sessionstart() -> None:
     """Stop when the installed package is not what stands in ``src``."""
     installed, source = Path(trialdomain.__file__).parent, ROOT / "src" / "trialdomain"

@@ -11,6 +11,7 @@ _HOMES = {
     "application.desk": ("Desk",),
     "application.importing": ("Imported", "import_sdtm"),
     "application.observed": ("lab", "vital_sign"),
+    "application.restoring": ("Restored", "restore"),
     "application.trials": ("TrialHandle", "Trials"),
     "audit.defect": ("Defect",),
     "audit.keys": ("KeyKind", "SigningKey", "VerifierKey", "read_keys", "read_signing_key", "write_keys"),

@@ -5,6 +5,8 @@ from trialdomain.application.importing import Imported as Imported
 from trialdomain.application.importing import import_sdtm as import_sdtm
 from trialdomain.application.observed import lab as lab
 from trialdomain.application.observed import vital_sign as vital_sign
+from trialdomain.application.restoring import Restored as Restored
+from trialdomain.application.restoring import restore as restore
 from trialdomain.application.trials import TrialHandle as TrialHandle
 from trialdomain.application.trials import Trials as Trials
 from trialdomain.audit.defect import Defect as Defect

@@ -13,6 +13,7 @@ from trialdomain.cli.history import add_history
 from trialdomain.cli.import_sdtm import add_import_sdtm
 from trialdomain.cli.log import add_export, add_replay
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.restore import add_restore
 from trialdomain.cli.sign import add_check_proof, add_checkpoint, add_keygen, add_prove, add_sign
 from trialdomain.cli.simulate import add_simulate
 from trialdomain.cli.verify import add_verify
@@ -55,7 +56,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     asking = (add_replay, add_endpoints, add_explain, add_review, add_decide, add_history, add_diff)
     signing = (add_keygen, add_checkpoint, add_sign, add_prove, add_check_proof)
-    for add in (add_demo, add_simulate, *asking, add_export, add_import_sdtm, add_verify, *signing):
+    for add in (add_demo, add_simulate, *asking, add_export, add_restore, add_import_sdtm, add_verify, *signing):
         add(commands)
     return parser
 

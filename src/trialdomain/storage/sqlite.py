@@ -6,7 +6,7 @@ acknowledged.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -24,8 +24,10 @@ from trialdomain.storage.connections import MEMORY, Connections
 from trialdomain.storage.heads import HeadSigner, SignedHeads
 from trialdomain.storage.sqlite_file import AppendRefused
 from trialdomain.storage.stored import (
+    UNKNOWN_REQUEST,
     Appended,
     Command,
+    CommandRestored,
     CommandReused,
     PlacedNotification,
     Row,
@@ -189,6 +191,15 @@ class SQLiteRecorder(ApplicationRecorder):
         """Give the result of a command that was recorded before; None when it was not."""
         with self._connections.reading() as connection:
             return _recorded_before(connection, trial, command)
+
+    def remember_commands(self, trial: str, commands: Iterable[tuple[str, int, int]]) -> None:
+        """Remember commands whose entries came from elsewhere: each id with its first and last position.
+
+        What was asked for is not known, so that none of them is ever taken for a repetition.
+        """
+        with self._connections.writing() as connection:
+            rows = ((trial, command, UNKNOWN_REQUEST, first, last) for command, first, last in commands)
+            connection.executemany(_INSERT_COMMAND, rows)
 
     def trials(self) -> list[str]:
         """Name the trials in this log."""
@@ -397,6 +408,8 @@ def _recorded_before(connection: sqlite3.Connection, trial: str, command: Comman
     if row is None:
         return None
     request, first, last = row
+    if request == UNKNOWN_REQUEST:
+        raise CommandRestored(command=command.id, first=first, last=last)
     if request != command.request:
         raise CommandReused(command=command.id)
     return Appended(positions=range(0) if first is None else range(first, last + 1), repeated=True)

@@ -24,11 +24,22 @@ class StreamMoved(Conflict):
 class CommandReused(Conflict):
     """A command id came a second time, with another request."""
 
-    def __init__(self, *, command: str) -> None:
-        super().__init__(
-            f"command {command} was recorded before with another request: give the new one an id of its own"
-        )
+    def __init__(self, *, command: str, why: str = "with another request: give the new one an id of its own") -> None:
+        super().__init__(f"command {command} was recorded before {why}")
         self.command = command
+
+
+class CommandRestored(CommandReused):
+    """A command id came again after its log was restored: what was asked for the first time, nobody remembers."""
+
+    def __init__(self, *, command: str, first: int, last: int) -> None:
+        why = f"the log was restored: look at positions {first} to {last}, and give a new request an id of its own"
+        super().__init__(command=command, why=why)
+        self.first, self.last = first, last
+
+
+UNKNOWN_REQUEST = b""
+"""In the place of a request's hash, where a log was restored from an export, which has none."""
 
 
 Row: TypeAlias = tuple[int, int, str, bytes]

@@ -1,0 +1,59 @@
+"""Bringing an exported log back: the same entries, in the same places, under the same roots."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import attrs
+
+from trialdomain.application.new_log import new_log
+from trialdomain.audit.trees import TrialTree
+from trialdomain.exchange.jsonl import read_jsonl
+from trialdomain.storage.mapper import entry_of
+from trialdomain.storage.sqlite import SQLiteRecorder
+
+
+@attrs.frozen(kw_only=True)
+class Restored:
+    """One trial that was brought back."""
+
+    trial: str
+    entries: int
+    root: bytes
+    """Of the tree over them: that of the file."""
+
+
+def restore(file: str | Path, log: str | Path) -> list[Restored]:
+    """Restore an exported JSONL file, plain or gzip, into a new log; it is there whole, or not at all.
+
+    The only way by which recording times come from outside: every entry is decoded strictly, and nothing is there
+    unless every leaf and every root fits. A command that comes again is never taken for a repetition, for an export
+    does not say what was asked.
+
+    Args:
+        file: the export, of one trial or several.
+        log: the SQLite file to make.
+
+    Raises:
+        LineCorrupt: the file was changed since it was exported; it names the line.
+        LogUnusable: the file cannot be read, or the log exists, or cannot be made.
+    """
+    with new_log(Path(log)) as path:
+        recorder = SQLiteRecorder(path)
+        try:
+            read_jsonl(Path(file), recorder)
+            restored = []
+            for trial in recorder.trials():
+                recorder.remember_commands(trial, _commands(recorder, trial))
+                head = TrialTree(recorder, trial).head()
+                restored.append(Restored(trial=trial, entries=head.size, root=head.root))
+        finally:
+            recorder.close()
+    return restored
+
+
+def _commands(recorder: SQLiteRecorder, trial: str) -> Iterator[tuple[str, int, int]]:
+    entries = map(entry_of, recorder.in_log_order(trial))
+    for command, together in groupby(entries, key=lambda entry: entry.envelope.command):
+        positions = [entry.position for entry in together]
+        yield command, positions[0], positions[-1]

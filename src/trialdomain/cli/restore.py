@@ -1,0 +1,35 @@
+"""``trialdomain restore``: an exported log, brought back."""
+
+import argparse
+import json
+from pathlib import Path
+
+from trialdomain.application.restoring import restore
+from trialdomain.cli.parser import Parser
+from trialdomain.tree.checkpoint import as_base64
+
+
+def add_restore(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "restore",
+        help="bring an exported log back",
+        description="Bring an exported JSONL file, plain or gzip, into a new log: the same entries, the same root.",
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="the exported file")
+    parser.add_argument("log", metavar="LOG", type=Path, help="the SQLite file to make; it must not exist")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    restored = restore(arguments.file, arguments.log)
+    if arguments.json:
+        trials = [{"trial": one.trial, "entries": one.entries, "root": as_base64(one.root)} for one in restored]
+        print(json.dumps({"log": str(arguments.log), "trials": trials}))
+        return 0
+    for one in restored:
+        print(
+            f"{one.entries} entries of trial {one.trial} are in {arguments.log}, under the root {as_base64(one.root)}"
+        )
+    return 0

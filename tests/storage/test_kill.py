@@ -1,0 +1,79 @@
+"""Two processes append to one log and are killed at random moments: what was acknowledged is there, and nothing half.
+
+``make test`` kills 5 times, ``make soak`` 100 times: ``pytest tests/storage/test_kill.py --rounds 100``.
+"""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import appending
+import pytest
+
+from trialdomain import SigningKey, read_log, verify, write_keys
+
+
+def appender(path: Path, key: Path, subject: str, name: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, appending.__file__, path, key, subject, name], stdout=subprocess.PIPE, encoding="utf-8"
+    )
+
+
+def acknowledged(process: "subprocess.Popen[str]") -> list[tuple[str, int, int]]:
+    """Read what a process that is no more has said, but for a line that it was killed in."""
+    assert process.stdout is not None
+    lines = process.stdout.read().splitlines(keepends=True)
+    process.stdout.close()
+    whole = [line.split() for line in lines if line.endswith("\n")]
+    return [(command, int(first), int(last)) for command, first, last in whole]
+
+
+@pytest.mark.shows("AT-26", "K-29")
+def test_whatever_was_acknowledged_is_there_whole_and_under_the_tree(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    rounds: int = pytestconfig.getoption("rounds")
+    chance, path, secret = Random(29), tmp_path / "log.db", tmp_path / "w.key"  # noqa: S311 - moments, no secret
+    key = SigningKey.generate("writer")
+    write_keys(key, secret, tmp_path / "w.pub")
+    appending.begin(path, secret)
+    told: dict[str, tuple[int, int]] = {}
+    for number in range(rounds):
+        processes = [appender(path, secret, subject, f"r{number}-{subject}") for subject in ("S001", "S002")]
+        try:
+            for process in processes:  # both have recorded something
+                assert process.stdout is not None
+                command, first, last = process.stdout.readline().split()
+                told[command] = int(first), int(last)
+            with pytest.raises(subprocess.TimeoutExpired):
+                processes[0].wait(chance.random() / 4)
+            for process in chance.sample(processes, 2):
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+        finally:
+            for process in processes:
+                process.kill()
+        for process in processes:
+            told |= {command: (first, last) for command, first, last in acknowledged(process)}
+        verified = verify(path, keys=[key.verifier], heads_required=True)
+        assert verified.defects == (), f"round {number}"
+        with closing(sqlite3.connect(path)) as plain:
+            commands = {
+                one: (first, last) for one, first, last in plain.execute("SELECT command, first, last FROM commands")
+            }
+            [(size,)] = plain.execute("SELECT max(position) FROM entries")
+        assert told.items() <= commands.items()
+        assert sorted(at for first, last in commands.values() for at in range(first, last + 1)) == list(
+            range(1, size + 1)
+        )
+    with read_log(path) as log:
+        entries = list(log[appending.PROTOCOL.trial].history().entries())
+    parts = Counter(entry.meta.command for entry in entries)
+    assert all(parts[entry.meta.command] == entry.meta.parts for entry in entries)
+    assert all(parts[command] == appending.RESULTS for command in told)
+    assert len(told) >= 2 * rounds
