@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from trialdomain.errors import InputInvalid
+from trialdomain.errors import InputInvalid, LogCorrupt
 from trialdomain.events.numbered import numbered
 from trialdomain.events.recorded import Draft, Entry
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
@@ -243,7 +243,10 @@ class History:
     def last_day(self) -> date:
         """Give the site's day of the last entry that says more than who acted, with which software, or exported."""
         said = (entry for entry in self._latest_first() if not isinstance(entry.fact, _SAYS_NOTHING))
-        return next(said).meta.recorded_at.astimezone(self.zone).date()
+        last = next(said, None)
+        if last is None:
+            raise LogCorrupt(f"nothing is recorded of trial {self.trial} but who acted: verify the log")
+        return last.meta.recorded_at.astimezone(self.zone).date()
 
     def casebook(self, *, on: date | str) -> Casebook:
         """File every entry that was known and counts on a day."""

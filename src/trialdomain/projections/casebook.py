@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 import attrs
 from typing_extensions import override
 
+from trialdomain.errors import LogCorrupt
 from trialdomain.events.cohort import EscalationDecided, SlotReleased
 from trialdomain.events.entries import VOIDS, Current, current
 from trialdomain.events.happened import getter_of
@@ -43,6 +44,10 @@ F = TypeVar("F")
 Streams: TypeAlias = Iterable[tuple[str, Iterable[Recorded[Any]]]]
 """One stream after another, each with its entries."""
 _ENDS_OBSERVATION = {WithdrawalScope.FOLLOW_UP, WithdrawalScope.USE_OF_DATA}
+
+
+class TrialUnregistered(LogCorrupt):
+    """A log has entries of a trial, and none that registers it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -182,7 +187,7 @@ def read_casebook(read: Callable[[], Streams], *, on: date) -> Casebook:
         on: the calendar day at the site.
 
     Raises:
-        ValueError: no entry registers the trial.
+        TrialUnregistered: no entry registers the trial.
     """
     versions: list[tuple[date, TrialProtocol]] = []
     cohorts: dict[int, Sequence[Recorded[Any]]] = {}
@@ -199,7 +204,7 @@ def read_casebook(read: Callable[[], Streams], *, on: date) -> Casebook:
                 level: places[e.position] for e in _amendments(recorded.entries, on=on) for level in e.fact.reopens
             }
     if not versions:
-        raise ValueError("the log has no entry that registers the trial")
+        raise TrialUnregistered("the log has no entry that registers the trial: verify it")
     of_cohorts = [(level, entry) for level, found in cohorts.items() for entry in found]
     decisions = [e for _, e in of_cohorts if isinstance(e.fact, EscalationDecided) and e.fact.basis.on <= on]
     return Casebook(

@@ -28,7 +28,7 @@ class StateMalformed(LogCorrupt):
     """An entry's stored name or state cannot be read."""
 
     def __init__(self, *, name: str, why: str) -> None:
-        super().__init__(f"an entry named {name[:80]!r} cannot be read: {why[:400]}")
+        super().__init__(f"an entry named {str(name)[:80]!r} cannot be read: {why[:400]}")
         self.name, self.why = name, why
 
 
@@ -135,9 +135,9 @@ def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Enve
     Raises:
         StateMalformed: an unknown name, or a state that is not one of its facts.
     """
-    if len(state) > _LARGEST_STATE:
-        raise StateMalformed(name=name, why=f"its state has {len(state)} bytes, more than any fact can have")
     try:
+        if len(state) > _LARGEST_STATE:
+            raise ValueError(f"its state has {len(state)} bytes, more than any fact can have")  # noqa: TRY301 - as others
         decoder = _DECODERS.get(name)
         wire, old = (decoder.decode(state), None) if decoder is not None else _upcast(name, state)
         canonical = not strict or _ENCODER.encode(wire if old is None else old) == state

@@ -20,6 +20,7 @@ from eventsourcing.persistence import (
 )
 from typing_extensions import override
 
+from trialdomain.errors import LogCorrupt
 from trialdomain.storage.connections import MEMORY, Connections
 from trialdomain.storage.heads import HeadSigner, SignedHeads
 from trialdomain.storage.sqlite_file import AppendRefused
@@ -207,7 +208,7 @@ class SQLiteRecorder(ApplicationRecorder):
         while rows := self._read(
             "SELECT trial FROM entries WHERE trial > ? ORDER BY trial LIMIT 1", [(found or [""])[-1]]
         ):
-            found.append(rows[0][0])
+            found.append(_name(rows[0][0]))
         return found
 
     def head(self, trial: str) -> int:
@@ -255,7 +256,8 @@ class SQLiteRecorder(ApplicationRecorder):
                 yield stream, rows
             after = f"{trial}/" if stream == trial else f"{stream}\x00"
             query = "SELECT min(stream) FROM entries WHERE stream >= ? AND stream < ?"
-            stream = self._read(query, [after, beyond])[0][0]
+            found = self._read(query, [after, beyond])[0][0]
+            stream = None if found is None else _name(found)
 
     def leaves(self, trial: str, *, until: int) -> Iterator[bytes]:
         """Yield the leaf hashes of a trial by position."""
@@ -358,19 +360,35 @@ def _entry(row: tuple[Any, ...]) -> StoredEntry:
     )
 
 
+def _name(found: object) -> str:
+    """Give the name of a trial or a stream as it stands in its table.
+
+    Raises:
+        LogCorrupt: it is no text.
+    """
+    if not isinstance(found, str):
+        raise LogCorrupt(f"{str(found)[:70]!r} stands where the name of a trial or a stream should: verify the log")
+    return found
+
+
 def trial_of(stream: str) -> str:
     """Name the trial that a stream is of."""
     return stream.partition("/")[0]
 
 
 def _head(connection: sqlite3.Connection, trial: str) -> int:
-    row = connection.execute("SELECT coalesce(max(position), 0) FROM entries WHERE trial = ?", (trial,)).fetchone()
-    return int(row[0])
+    return _number(connection, "SELECT coalesce(max(position), 0) FROM entries WHERE trial = ?", trial)
 
 
 def _version(connection: sqlite3.Connection, stream: str) -> int:
-    row = connection.execute("SELECT coalesce(max(version), 0) FROM entries WHERE stream = ?", (stream,)).fetchone()
-    return int(row[0])
+    return _number(connection, "SELECT coalesce(max(version), 0) FROM entries WHERE stream = ?", stream)
+
+
+def _number(connection: sqlite3.Connection, query: str, value: str) -> int:
+    found = connection.execute(query, (value,)).fetchone()[0]
+    if not isinstance(found, int):
+        raise LogCorrupt(f"{str(found)[:70]!r} stands where a position or a version should: verify the log")
+    return found
 
 
 _INSERT = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
