@@ -415,12 +415,56 @@ class TestTables:
             ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 5, 6)", "that another command recorded"),
             ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 1000, 1000)", "the newest entries are gone"),
             ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 9, 2)", "values that no command has"),
+            ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 0, 0)", "values that no command has"),
+            ("UPDATE commands SET first = -5 WHERE trial = '{trial}' AND first = 1", "values that no command has"),
+            (
+                "INSERT INTO commands VALUES ('{trial}', 'zz', zeroblob(32), {size}, {size})",
+                "that another command recorded",
+            ),
+            ("DELETE FROM commands", "no command is remembered"),
+            ("UPDATE commands SET first = NULL, last = NULL", "no command is remembered"),
         ],
     )
     def test_commands_that_do_not_fit_the_entries(self, log: Logged, statement: str, expected: str) -> None:
         attack(log.path, sql(statement.replace("{size}", str(log.size))))
         whys = [one.why for one in verify(log.path).defects]
         assert any(expected in why for why in whys), whys
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            """UPDATE sqlite_master SET sql = 'CREATE TABLE sqlite_sequence(name, seq AS (zeroblob(900000000)))'
+            WHERE name = 'sqlite_sequence'""",
+            """INSERT INTO sqlite_master VALUES ('trigger', 'sqlite_evil', 'entries', 0,
+            'CREATE TRIGGER sqlite_evil AFTER INSERT ON entries BEGIN SELECT 1; END')""",
+        ],
+    )
+    def test_what_is_called_as_if_sqlite_had_made_it(self, log: Logged, statement: str) -> None:
+        with closing(sqlite3.connect(log.path)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(statement)
+            connection.commit()
+        assert What.SCHEMA in {one.what for one in verify(log.path).defects}
+
+    def test_a_view_that_never_ends_is_not_asked(self, log: Logged) -> None:
+        endless = (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS position, 'T1' AS trial FROM n"
+        )
+        with closing(sqlite3.connect(log.path)) as connection:
+            connection.execute("ALTER TABLE entries RENAME TO hidden")
+            connection.execute(f"CREATE VIEW entries AS {endless}")
+            connection.commit()
+        assert {one.what for one in verify(log.path).defects} == {What.SCHEMA}
+
+    def test_an_index_whose_order_is_another_than_it_says(self, log: Logged) -> None:
+        with closing(sqlite3.connect(log.path)) as connection:
+            [(told,)] = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'entries_by_stream'")
+            connection.execute("DROP INDEX entries_by_stream")
+            connection.execute("CREATE UNIQUE INDEX entries_by_stream ON entries (stream, version DESC)")
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'entries_by_stream'", [told])
+            connection.commit()
+        assert What.STRUCTURE in {one.what for one in verify(log.path).defects}
 
     def test_a_file_that_breaks_off_is_damaged_or_unusable(self, log: Logged) -> None:
         whole = log.path.read_bytes()
@@ -601,7 +645,7 @@ LINES: dict[str, tuple[Lines, set[tuple[What, int | None]]]] = {
     "a name": (line(2, "user-registered", "user-regastered"), {(What.ALTERED, 2)}),
     "a line gone": (lambda lines: [*lines[:8], *lines[9:]], {(What.MISSING, 9)}),
     "a line twice": (lambda lines: [*lines[:9], *lines[8:]], {(What.REORDERED, 9)}),
-    "two lines exchanged": (lambda lines: [*lines[:8], lines[9], lines[8], *lines[10:]], {(What.REORDERED, 9)}),
+    "two lines exchanged": (lambda lines: [*lines[:8], lines[9], lines[8], *lines[10:]], {(What.REORDERED, 10)}),
     "the end gone": (lambda lines: lines[:-1], {(What.TRUNCATED, None)}),
     "the newest gone, with the end left": (lambda lines: [*lines[:-4], lines[-1]], {(What.TRUNCATED, None)}),
     "an entry after the end": (lambda lines: [*lines, lines[5]], {(What.MALFORMED, None)}),
@@ -621,7 +665,27 @@ LINES: dict[str, tuple[Lines, set[tuple[What, int | None]]]] = {
 }
 
 
+DISPLACED: dict[str, tuple[Lines, set[int]]] = {
+    "a line moved to the front": (lambda lines: [*lines[:4], lines[24], *lines[4:24], *lines[25:]], {25}),
+    "a line moved to the back": (lambda lines: [*lines[:4], *lines[5:24], lines[4], *lines[24:]], {5}),
+    "two far lines exchanged": (lambda lines: [*lines[:4], lines[24], *lines[5:24], lines[4], *lines[25:]], {5, 25}),
+    "a copy before another": (lambda lines: [*lines[:4], lines[24], *lines[4:]], {25}),
+    "a position that is too large": (line(9, '"position":9', '"position":4611686018427387904'), {4611686018427387904}),
+    "a position too large to be read": (line(9, '"position":9', f'"position":{10**30}'), {10**30}),
+}
+
+
 class TestExported:
+    @pytest.mark.parametrize(("change", "expected"), DISPLACED.values(), ids=DISPLACED.keys())
+    def test_a_line_out_of_its_place_accuses_no_other(
+        self, exported: list[bytes], tmp_path: Path, change: Lines, expected: set[int]
+    ) -> None:
+        path = tmp_path / "log.jsonl"
+        path.write_bytes(b"".join(change(exported)))
+        named = {one.position for one in verify(path).defects if one.what is What.REORDERED}
+        assert named == expected
+        assert len({one.position for one in verify(path).defects if one.position}) <= len(expected) + 1
+
     def test_a_file_as_it_was_exported_has_nothing_wrong(
         self, exported: list[bytes], recorded: Logged, tmp_path: Path
     ) -> None:

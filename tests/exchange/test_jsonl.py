@@ -308,7 +308,7 @@ DAMAGES: dict[str, tuple[Damage, int, str]] = {
     "an empty file": (lambda _: [], 1, "the file is empty"),
     "binary garbage": (lambda _: [bytes(range(256)) * 4], 1, "malformed"),
     "binary garbage after a line": (lambda lines: [lines[0], b"\x00\xff\xfe\n", *lines[1:]], 2, "malformed"),
-    "text that is no UTF-8": (replaced(4, b"zweite", b"zwe\xffte"), 4, "codec can't decode"),
+    "text that is no UTF-8": (replaced(4, b"zweite", b"zwe\xffte"), 4, "does not fit its leaf"),
     "a byte order mark": (lambda lines: [b"\xef\xbb\xbf" + lines[0], *lines[1:]], 1, "malformed"),
     "a list": (lambda lines: [b"[]\n", *lines], 1, "Expected `object`"),
     "an object without keys": (lambda lines: [b"{}\n", *lines], 1, "missing required field"),

@@ -12,7 +12,7 @@ from typing import Any
 from trialdomain.audit.defect import Defect, Defects, What
 
 _COMMANDS = """
-SELECT '"command":"' || command || '"', first, last FROM commands
+SELECT CASE WHEN length(command) <= 200 THEN '"command":"' || command || '"' END, first, last FROM commands
 WHERE trial = CAST(? AS TEXT) AND (first IS NOT NULL OR last IS NOT NULL) ORDER BY first
 """
 _PATTERN = re.compile(rb'"command":"[A-Za-z0-9_.-]+"')
@@ -38,7 +38,7 @@ class CommandsCheck:
 
     def page(self, positions: Sequence[Any], states: Sequence[Any], named: Collection[object]) -> None:
         """Take the next entries; of those that do not fit their leaves, it is known already."""
-        if not all(isinstance(position, int) for position in positions[:: len(positions) - 1 or 1]):
+        if set(map(type, positions)) != {int}:
             return  # a position is none, and is named as such
         patterns = self._patterns(positions)
         try:
@@ -58,7 +58,7 @@ class CommandsCheck:
             if last > size:
                 why = f"command {_id(pattern)} recorded positions {first} to {last}, and the log ends at {size}"
                 self._add(What.TRUNCATED, f"{why}: the newest entries are gone", max(first, size + 1))
-            self._next = next(self._coming, None)
+            self._pass()
 
     def _patterns(self, positions: Sequence[int]) -> list[bytes]:
         """Give for each position what its state must hold; nothing where no command is remembered for it."""

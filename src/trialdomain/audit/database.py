@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from trialdomain.audit.commands_check import CommandsCheck
-from trialdomain.audit.defect import Defect, Defects, What
+from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What
 from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.notes import Held, read_held
+from trialdomain.errors import LogUnusable
 from trialdomain.storage.sqlite_file import file_uri, has_wal
 from trialdomain.tree.leaf import BEFORE_STATE
 from trialdomain.tree.note import NoteMalformed
@@ -22,7 +23,8 @@ _MOST_NAMED = 1_000
 # A trial's code may be no Unicode here: it is given as bytes.
 _HASHED = """
 SELECT rowid, position, CASE WHEN length(state) <= 65536 THEN state END, leaf,
-    '","stream":"' || stream || '","topic":"' || name || '","version":' || version || '}'
+    CASE WHEN length(stream) <= 300 AND length(name) <= 100
+    THEN '","stream":"' || stream || '","topic":"' || name || '","version":' || version || '}' END
 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
 """
 """What a leaf has after the state is put together by SQLite: for the ids and names that need no escape in JSON.
@@ -45,8 +47,8 @@ _NEWEST = """
 SELECT position, stream, version FROM entries WHERE trial = CAST(? AS TEXT) AND position > ? ORDER BY position LIMIT ?
 """
 _NOTES = """
-SELECT size, CASE WHEN length(note) <= 65536 THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
-ORDER BY size DESC LIMIT 10000
+SELECT size, CASE WHEN length(note) <= 16384 THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
+ORDER BY size DESC LIMIT 2000
 """
 _KEPT = {"checkpoints": "the checkpoint of {} entries kept with the log", "heads": "the signed head of {} entries"}
 
@@ -61,16 +63,16 @@ class Database:
     """
 
     def __init__(self, connection: sqlite3.Connection, ours: Collection[str], defects: Defects) -> None:
-        self._connection, self._ours, self._defects = connection, ours, defects
+        self._connection, self.readable, self._defects = connection, ours, defects
 
     def trials(self) -> list[bytes]:
         """Name every trial of which anything is there: an entry, a command, or a note."""
         found: set[bytes] = set()
         for table in ("entries", "commands", "checkpoints", "heads"):
-            query, last = f"SELECT min(trial) FROM {table}", None  # noqa: S608 - a name of ours
-            while table in self._ours:
+            query, last = f"SELECT min(trial) FROM {table} WHERE length(trial) <= 200", None  # noqa: S608 - of ours
+            while table in self.readable:
                 row = self._connection.execute(
-                    query if last is None else f"{query} WHERE trial > CAST(? AS TEXT)", [] if last is None else [last]
+                    query if last is None else f"{query} AND trial > CAST(? AS TEXT)", [] if last is None else [last]
                 ).fetchone()
                 if not isinstance(row[0], bytes) or (last is not None and row[0] <= last):
                     break
@@ -79,14 +81,14 @@ class Database:
 
     def number(self) -> int:
         """Say how many entries there are."""
-        if "entries" not in self._ours:
+        if "entries" not in self.readable:
             return 0
         return int(self._connection.execute("SELECT count(*) FROM entries").fetchone()[0])
 
     def held(self, trial: bytes) -> list[Held]:
         """Give the notes that are kept with a trial, the newest first."""
         held = []
-        for table in sorted(self._ours & _KEPT.keys()):
+        for table in sorted(self.readable & _KEPT.keys()):
             for size, note in self._connection.execute(_NOTES.format(table=table), [trial]):
                 where = _KEPT[table].format(size)
                 try:
@@ -104,12 +106,12 @@ class Database:
 
     def check_entries(self, trial: bytes, check: EntriesCheck) -> Iterator[int]:
         """Read the entries of a trial into its check; yield how many, page by page."""
-        if "entries" not in self._ours:
+        if "entries" not in self.readable:
             return
-        if "entries_by_position" not in self._ours:
+        if "entries_by_position" not in self.readable:
             yield from self._unordered(trial, check)
             return
-        commands = CommandsCheck(self._connection, trial, self._defects) if "commands" in self._ours else None
+        commands = CommandsCheck(self._connection, trial, self._defects) if "commands" in self.readable else None
         order = _Order()
         cursor = self._connection.execute(_HASHED, [trial])
         while page := cursor.fetchmany(_PAGE):
@@ -130,12 +132,12 @@ class Database:
         order.end(shown(trial), self._defects)
         if commands is not None:
             commands.end(check.size)
-        if "entries_by_stream" in self._ours:
+        if "entries_by_stream" in self.readable:
             self._check_versions(trial, check)
 
     def newest(self, trial: bytes, *, after: int) -> Iterator[tuple[int, str, int]]:
         """Yield position, stream and version of the entries after one, up to as many as are named."""
-        if "entries" in self._ours:
+        if "entries" in self.readable:
             for position, stream, version in self._connection.execute(_NEWEST, [trial, after, _MOST_NAMED]):
                 yield position, shown(stream), version
 
@@ -206,6 +208,10 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         sqlite3.Error: it cannot be opened.
     """
+    for what in ("wal", "shm", "journal"):
+        beside = path.with_name(f"{path.name}-{what}")
+        if beside.exists() and not beside.is_file():
+            raise LogUnusable(f"{beside} is a folder or a device, and SQLite would wait for it: remove it")
     ways = [{"mode": "ro"}] if has_wal(path) else [{"mode": "rw"}, {"mode": "ro", "immutable": "1"}]
     for number, way in enumerate(ways, start=1):
         connection = sqlite3.connect(file_uri(path, **way), uri=True, isolation_level=None, timeout=30)
@@ -229,4 +235,5 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 def shown(value: Any) -> str:  # noqa: ANN401 - whatever stands in a column
     """Give what stands in a column as text."""
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."

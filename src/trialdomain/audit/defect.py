@@ -5,6 +5,8 @@ from enum import Enum
 
 import attrs
 
+MOST_SHOWN = 300
+"""Characters of a name that stands in a log: no stream of ours has a longer one."""
 _MOST_LISTED = 1_000
 """Of one kind in one trial: whoever changed more is told how many more there are."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import TypeAlias
 
-from trialdomain.audit.defect import Defect, Defects, What
+from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What
 from trialdomain.tree.leaf import in_stream, leaf_of, of_topic
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
 
@@ -47,6 +47,8 @@ class EntriesCheck:
         """By size: the root over the leaves that are stored, and over those that the entries should have."""
         self.unfit: set[tuple[object, object]] = set()
         """Stream and version, as they stand there, of entries that do not fit their leaves: not to be believed."""
+        self.displaced: set[int] = set()
+        """The positions of entries that stand elsewhere."""
         self._defects, self._canonical = defects, canonical
         self._wanted = sorted(set(sizes), reverse=True)
         self._stored, self._computed = Frontier(), Frontier()
@@ -136,7 +138,7 @@ class EntriesCheck:
 
         Where no position is, versions that nobody has are those of entries that were altered, and are named as such.
         """
-        if not self._missing_positions and len(self._missing_versions) <= len(self.unfit):
+        if not self._missing_positions and len(self._missing_versions) <= len(self.unfit) + len(self.displaced):
             return
         for position, stream, version in _paired(self._missing_positions, self._missing_versions):
             if position is None:
@@ -162,8 +164,10 @@ class EntriesCheck:
         expected = self.size + 1
         if position == expected:
             return
-        if following == expected + 1:  # it stands where another should, and the next one is in its place again
+        if following in {expected, expected + 1}:  # it alone is out of place: the next one is where it should be
             self.first_gap = min(self.first_gap or expected, expected)
+            self.size -= following == expected  # then it takes no place of its own
+            self.displaced.add(position)
             self._add(What.REORDERED, f"position {position} stands where {expected} should", **where)
         elif position > expected:
             self._missing(expected, position)
@@ -171,6 +175,7 @@ class EntriesCheck:
         else:
             self.first_gap = min(self.first_gap or position, max(1, position))
             self.size -= 1  # it takes no place of its own
+            self.displaced.add(position)
             if position in self._missing_positions:
                 self._missing_positions.remove(position)
             self._add(What.REORDERED, f"position {position} comes after {expected - 1}", **where)
@@ -178,7 +183,7 @@ class EntriesCheck:
     def _missing(self, first: int, after: int) -> None:
         self.first_gap = min(self.first_gap or first, first)
         if after - first + len(self._missing_positions) <= _MOST_GAPS:
-            self._missing_positions += range(first, after)
+            self._missing_positions += (one for one in range(first, after) if one not in self.displaced)
         else:
             self.gaps += after - first
             self._add(What.MISSING, f"positions {first} to {after - 1} are missing", position=first)
@@ -223,7 +228,7 @@ def _leaf(stream: bytes, version: int, name: bytes, state: bytes) -> bytes:
 
 
 def _shown(text: bytes) -> str:
-    return text.decode(errors="replace")
+    return text[:MOST_SHOWN].decode(errors="replace")
 
 
 def _paired(

@@ -11,8 +11,6 @@ from trialdomain.storage.schema import SCHEMA
 _OBJECTS = "SELECT type, name, sql FROM sqlite_master"
 _PLAIN_TABLE = re.compile(r"\s*CREATE\s+TABLE\s", re.IGNORECASE)
 _COMPUTED = re.compile(r"\bAS\s*\(|\bGENERATED\b|/\*|--", re.IGNORECASE)
-_OF_SQLITE = ("sqlite_sequence", "sqlite_stat1", "sqlite_stat4")
-"""What SQLite makes by itself, besides the indexes of primary keys."""
 
 
 def schema_defects(connection: sqlite3.Connection) -> Iterator[Defect]:
@@ -59,13 +57,11 @@ def _expected() -> dict[tuple[str, str], str]:
 
 def _objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
     objects = {(_text(kind), _text(name)): _text(sql) for kind, name, sql in connection.execute(_OBJECTS)}
-    return {one: sql for one, sql in objects.items() if not _is_of_sqlite(*one, sql)}
+    return {one: sql for one, sql in objects.items() if not _is_index_of_key(*one, sql)}
 
 
-def _is_of_sqlite(kind: str, name: str, sql: str) -> bool:
-    return (kind, name) in {("table", one) for one in _OF_SQLITE} or (
-        kind == "index" and name.startswith("sqlite_autoindex_") and sql == str(None)
-    )
+def _is_index_of_key(kind: str, name: str, sql: str) -> bool:
+    return kind == "index" and name.startswith("sqlite_autoindex_") and sql == str(None)
 
 
 def _text(value: object) -> str:

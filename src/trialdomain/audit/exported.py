@@ -17,14 +17,14 @@ from typing import TypeAlias
 
 import attrs
 
-from trialdomain.audit.defect import Defect, Defects, What
+from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What
 from trialdomain.audit.entries_check import EntriesCheck, is_of
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange.lines import GZIP_HEADER, LONGEST_LINE, Last, LineUnreadable, parse
 from trialdomain.tree.leaf import BEFORE_STATE, in_stream, of_topic
 
 _AS_WRITTEN = re.compile(
-    rb'^\{"position":(0|[1-9][0-9]{0,17}),"stream":"([A-Za-z0-9_./-]+)","version":(0|[1-9][0-9]{0,17}),"name":"([A-Za-z0-9_./-]+)",'
+    rb'^\{"position":(0|[1-9][0-9]{0,17}),"stream":"([A-Za-z0-9_./-]{1,300})","version":(0|[1-9][0-9]{0,17}),"name":"([A-Za-z0-9_./-]{1,100})",'
     rb'"leaf":"([0-9a-f]{64})","state":(\{[^\n]*\})\}\n',
     re.MULTILINE,
 )
@@ -110,7 +110,7 @@ class Exported:
                 case _End():
                     end = block
                 case _Entry():
-                    known.one(block)
+                    known.one(block, following=self._following())
                     yield 1
                 case _ if known.many(block):
                     yield len(block)
@@ -119,13 +119,20 @@ class Exported:
         check.end()
         self._compare(check, end)
 
+    def _following(self) -> int | None:
+        """Look ahead at the position of the next entry; None at the end of a trial."""
+        self._again = self._next()
+        if self._again is None or isinstance(self._again, _End):
+            return None
+        return self._again.position if isinstance(self._again, _Entry) else int(self._again[0][0])
+
     def _one_by_one(self, block: list[_Found], known: "_Known", check: EntriesCheck) -> int:
         """Look at the lines of a block in which something is wrong; say how many there were."""
         for number, (position, stream, version, name, leaf, state) in enumerate(block):
             if number and check.size and _begins_another(block[number : number + 1], check.trial):
                 self._again = block[number:]
                 return number
-            following = int(block[number + 1][0]) if number + 1 < len(block) else None
+            following = int(block[number + 1][0]) if number + 1 < len(block) else self._following()
             entry = _Entry(int(position), stream, int(version), name, state, unhexlify(leaf))
             known.one(entry, following=following)
         return len(block)
@@ -216,6 +223,8 @@ class Exported:
                 return _End(one.trial, one.size, _hash(one.root))
             leaf = _hash(one.leaf)
             stream, name = one.stream.encode(), one.name.encode()
+            if len(stream) > MOST_SHOWN or len(name) > MOST_SHOWN:
+                raise LineUnreadable(f"its stream or its name has more than {MOST_SHOWN} bytes")  # noqa: TRY301 - as others
         except (LineUnreadable, ValueError) as error:
             self._add(What.MALFORMED, f"the line is no exported entry: {error}")
             return None
@@ -257,13 +266,15 @@ class _Known:
         """Take one line of which anything may be wrong; ``following`` is the position of the line after it."""
         stream, expected = entry.stream, self._versions[entry.stream] + 1
         row = (entry.position, stream, entry.version, entry.name, entry.state, entry.leaf)
-        if not self._check.one(row, following=following) and entry.version != expected:
-            return  # its version is not to be believed
-        if 0 < entry.version - expected <= self._check.missing + len(self._check.unfit):
+        displaced = len(self._check.displaced)
+        fits = self._check.one(row, following=following)
+        if (not fits and entry.version != expected) or len(self._check.displaced) > displaced:
+            return  # its version is not to be believed, or of another place
+        if entry.version == expected:
+            self._versions[stream] = expected
+        elif 0 < entry.version - expected <= self._check.missing + len(self._check.unfit) + displaced:
             self._check.versions_missing(stream, expected, entry.version, before=entry.position)
             self._versions[stream] = entry.version
-        elif entry.version == expected:
-            self._versions[stream] = expected
         else:
             self._check.version_out_of_place(stream, entry.version, due=expected, position=entry.position)
             if entry.version > expected:  # it stands where another should

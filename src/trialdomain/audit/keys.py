@@ -248,6 +248,8 @@ def write_keys(key: SigningKey, secret: Path, public: Path) -> None:
 
 def _read(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():
+            raise KeyMalformed(f"{path} is a folder or a device: name a file")
         with path.open("rb") as file:
             given = file.read(MOST_BYTES + 1)
         if len(given) > MOST_BYTES:

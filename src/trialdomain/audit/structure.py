@@ -26,22 +26,20 @@ _NAMING = (
     (_OF_ANOTHER_TYPE, What.ALTERED, "the entry has a value of another type than its column"),
 )
 """Asked only where SQLite finds something: which entries it is."""
-_SEQUENCE = """
-SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'entries'), (SELECT max(rowid) FROM entries)
-"""
-_NEEDED = {"entries", "entries_by_stream", "entries_by_position"}
+_SEQUENCE = "SELECT name, seq FROM sqlite_sequence LIMIT 2"
+_HIGHEST = "SELECT 'entries', max(rowid) FROM entries"
 
 
 @contextmanager
-def checked_meanwhile(path: Path, ours: frozenset[str]) -> Iterator["Future[list[Defect]]"]:
+def checked_meanwhile(path: Path, *, whole: bool) -> Iterator["Future[list[Defect]]"]:
     """Check the structure of a database while its entries are read.
 
     Args:
         path: the file.
-        ours: the tables and indexes that are as they should be; where one is not, that is said, and no more asked.
+        whole: whether its schema is ours; where it is not, that is said, and nothing that others made is run.
     """
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(_check, path) if ours >= _NEEDED else pool.submit(list[Defect])
+        yield pool.submit(_check, path) if whole else pool.submit(list[Defect])
 
 
 def _check(path: Path) -> list[Defect]:
@@ -53,10 +51,12 @@ def _check(path: Path) -> list[Defect]:
                 found.append(Defect(what=What.STRUCTURE, why=why))
         for query, what, why in _NAMING if found else ():
             found += [_defect(what, why, row) for row in connection.execute(query)]
-        sequence, highest = connection.execute(_SEQUENCE).fetchone()
-        if sequence != highest:
-            why = f"the last row number is {highest}, and the one that SQLite has counted to is {sequence}"
-            found.append(Defect(what=What.STRUCTURE, why=f"{why}: rows were removed, or the counter changed"))
+        counted, highest = connection.execute(_SEQUENCE).fetchall(), connection.execute(_HIGHEST).fetchall()
+        if counted != highest and (counted or highest[0][1] is not None):
+            why = (
+                "SQLite has counted to another row number than the last: rows were removed, or the counter was changed"
+            )
+            found.append(Defect(what=What.STRUCTURE, why=why))
     return found
 
 

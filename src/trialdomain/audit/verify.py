@@ -14,7 +14,7 @@ import attrs
 from trialdomain.audit.database import Database, opened, shown
 from trialdomain.audit.defect import Defect, Defects, What
 from trialdomain.audit.entries_check import EntriesCheck
-from trialdomain.audit.expected_schema import readable, schema_defects, unchanged
+from trialdomain.audit.expected_schema import readable, schema_defects
 from trialdomain.audit.exported import Exported
 from trialdomain.audit.keys import VerifierKey
 from trialdomain.audit.notes import Compared, Held, compare, read_held
@@ -90,6 +90,8 @@ def verify(
     path = Path(log)
     outside = [read_held(where, given, outside=True) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
+    if path.exists() and not path.is_file():
+        raise LogUnusable(f"{path} is a folder or a device: name a SQLite file, or an exported JSONL file")
     if is_database(path):
         try:
             check_file(path, readonly=True)
@@ -130,15 +132,16 @@ class _Run:
 
     def database(self, path: Path, connection: sqlite3.Connection) -> None:
         """Verify a database."""
-        for defect in schema_defects(connection):
+        changed = list(schema_defects(connection))
+        for defect in changed:
             self._defects.add(defect)
         self.began = True
         database = Database(connection, readable(connection), self._defects)
         trials = {shown(trial): trial for trial in database.trials()}
         total = database.number()
-        with checked_meanwhile(path, unchanged(connection)) as structure:
+        with checked_meanwhile(path, whole=not changed) as structure:
             for trial, code in trials.items():
-                if self._only in {None, trial}:
+                if self._only in {None, trial} and "entries" in database.readable:  # else nothing can be said of it
                     kept = database.held(code)
                     check = EntriesCheck(trial, self._sizes(trial, kept), self._defects)
                     for number in database.check_entries(code, check):
@@ -148,6 +151,9 @@ class _Run:
             for defect in structure.result():
                 if not self._defects.knows(defect):
                     self._defects.add(defect)
+        if self._only is None and "entries" in database.readable and self._read != total:
+            why = f"the log has {total} entries, and {self._read} could be read by their trial and position"
+            self._defects.add(Defect(what=What.STRUCTURE, why=why))
         self._absent(list(trials))
 
     def exported(self, path: Path) -> None:

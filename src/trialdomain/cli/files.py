@@ -12,6 +12,8 @@ def read_file(path: Path, *, most: int) -> bytes:
         InputInvalid: it cannot be read, or is longer.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise InputInvalid(f"{path} is a folder or a device: name a file")
         with path.open("rb") as file:
             found = file.read(most + 1)
     except OSError as error:

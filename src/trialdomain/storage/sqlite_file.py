@@ -48,7 +48,7 @@ def has_wal(path: Path) -> bool:
     """Say whether a write-ahead log stands beside a file: somebody has it open, or was killed who had."""
     try:
         return _beside(path, "wal").stat().st_size > 0
-    except FileNotFoundError:
+    except OSError:
         return False
 
 
