@@ -178,7 +178,7 @@ class TestFiles:
             (PUBLIC.encode() + b"\nnonsense\n", "line 2: this is no verifier key"),
             (SECRET.encode(), "line 1, is a private key: give the public one"),
             (b"\xff\xfe", "is no text"),
-            (b"#" * 70_000, "has more than 65536 bytes"),
+            (b"#" * 140_000, "has more than 131072 bytes"),
         ],
     )
     def test_everything_else_is_no_file_of_keys(self, tmp_path: Path, text: bytes, why: str) -> None:

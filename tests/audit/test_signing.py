@@ -14,7 +14,7 @@ from trialdomain import HeadKey, KeyKind, SigningKey, TreeSigner, TrialTree
 from trialdomain.audit.keys import SignatureMissing, SignatureWrong, signers
 from trialdomain.audit.signing import SigningRefused
 from trialdomain.audit.trees import CheckpointUnfit
-from trialdomain.errors import InputInvalid, LogUnusable, TrialError
+from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
 from trialdomain.storage.heads import HeadKeyMissing, HeadNotSigned
 from trialdomain.storage.leaves import LeafDiffers
 from trialdomain.storage.sqlite import MEMORY, Command, SQLiteRecorder
@@ -77,6 +77,21 @@ class TestSigner:
             SigningRefused, match="nothing of trialdomain/T1 was signed by this key yet: ask again from 0"
         ):
             signer.sign(request(30, old=20))
+
+    def test_signatures_of_anybody_are_not_handed_on_and_disable_no_signer(self, signer: TreeSigner) -> None:
+        asked = request(5)
+        anybody = [SigningKey.generate(f"k{number}").sign(asked.checkpoint.text, at=WHEN) for number in range(64)]
+        note = signer.sign(SigningRequest(0, (), asked.checkpoint, Note(asked.checkpoint.text, tuple(anybody))))
+        assert [line.name for line in note.signatures] == [KEY.name]
+        assert signer.sign(request(8, old=5)).text == request(8).checkpoint.text
+
+    def test_a_first_request_is_checked_as_well(self, signer: TreeSigner) -> None:
+        with pytest.raises(SigningRefused, match="the hash of nothing"):
+            signer.sign(SigningRequest(0, (), Checkpoint("trialdomain/T1", 0, bytes(32))))
+        with pytest.raises(SigningRefused, match="there is nothing to prove"):
+            signer.sign(SigningRequest(0, (bytes(32),), request(5).checkpoint))
+        with pytest.raises(SigningRefused, match="is of another tree"):
+            signer.sign(SigningRequest(0, (), request(5).checkpoint, Note(request(8).checkpoint.text, ())))
 
     def test_logs_are_kept_apart(self, signer: TreeSigner) -> None:
         signer.sign(request(20))
@@ -321,6 +336,20 @@ class TestHeads:
         log.append("T1", events("T1", 2), read={}, command=command(2))
         [(_, text)] = log._read("SELECT size, note FROM heads", [])  # noqa: SLF001 - the table itself
         assert parse_checkpoint(parse_note(text.encode()).text) == TrialTree(log, "T1").head(2)
+        log.close()
+
+    def test_what_a_trigger_of_somebody_else_swallows_is_not_acknowledged(self, tmp_path: Path) -> None:
+        path = tmp_path / "log.db"
+        log = SQLiteRecorder(path)
+        with closing(sqlite3.connect(path)) as attacker:
+            attacker.execute("CREATE TRIGGER evil BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END")
+        for append in (
+            lambda: log.insert_events(events("T1", 1)),
+            lambda: log.append("T1", events("T1", 1), read={}, command=command(1)),
+            lambda: log.append_commands("T1", [(command(1), events("T1", 1, 2))]),
+        ):
+            with pytest.raises(LogCorrupt, match="the log was tampered with; verify it"):
+                append()
         log.close()
 
     def test_a_cosigner_signs_no_heads(self) -> None:

@@ -526,7 +526,7 @@ class TestNotes:
         recorder.close()
         [defect] = verify(log.path, checkpoints=[("kept", other)], trial=TRIAL).defects
         assert (defect.what, "kept is a checkpoint of trialdomain/T2" in defect.why) == (What.BAD_CHECKPOINT, True)
-        for given in (b"", b"x" * 70_000, log.note[:-1], log.note.replace(b"\n20\n", b"\n020\n")):
+        for given in (b"", b"x" * 140_000, log.note[:-1], log.note.replace(b"\n20\n", b"\n020\n")):
             with pytest.raises(NoteMalformed, match=r"^kept: "):
                 verify(log.path, checkpoints=[("kept", given)])
 

@@ -47,8 +47,8 @@ _NEWEST = """
 SELECT position, stream, version FROM entries WHERE trial = CAST(? AS TEXT) AND position > ? ORDER BY position LIMIT ?
 """
 _NOTES = """
-SELECT size, CASE WHEN length(note) <= 16384 THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
-ORDER BY size DESC LIMIT 2000
+SELECT size, CASE WHEN length(note) <= 131072 THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
+ORDER BY size DESC LIMIT 1000
 """
 _KEPT = {"checkpoints": "the checkpoint of {} entries kept with the log", "heads": "the signed head of {} entries"}
 

@@ -186,9 +186,12 @@ class Exported:
         """Read on to the end of a line that is too long, and keep nothing of it."""
         self._line += 1
         self._add(What.MALFORMED, f"the line is longer than {LONGEST_LINE} bytes")
-        while read := file.readline(_BLOCK):
-            if read.endswith(b"\n"):
-                break
+        try:
+            while read := file.readline(_BLOCK):
+                if read.endswith(b"\n"):
+                    break
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            self._add(What.DAMAGED, f"the compressed file ends or breaks here: {error}")
         return b""
 
     def _lines(self, text: bytes) -> Iterator[_Block]:

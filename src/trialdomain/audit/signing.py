@@ -14,6 +14,7 @@ from trialdomain.audit.keys import KeyKind, SigningKey, VerifierKey, signers
 from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
 from trialdomain.storage.sqlite_file import file_uri, is_database, sentences
 from trialdomain.tree.checkpoint import Checkpoint, SigningRequest, origin_of, parse_checkpoint
+from trialdomain.tree.merkle import EMPTY_ROOT
 from trialdomain.tree.note import Note, parse_note
 from trialdomain.tree.proofs import ProofInvalid, check_consistency
 
@@ -75,11 +76,14 @@ class TreeSigner:
         with self._opened() as connection:
             last = _last(connection, checkpoint.origin)
             _check_extends(request, last)
-            signed = note.signed(self.key.sign(checkpoint.text, at=self._clock()))
+            own = self.key.sign(checkpoint.text, at=self._clock())
+            kept = str(Note(checkpoint.text, (own,)))
             connection.execute(
-                "INSERT OR REPLACE INTO signed VALUES (?, ?, ?)", (checkpoint.origin, checkpoint.size, str(signed))
+                "INSERT OR REPLACE INTO signed VALUES (?, ?, ?)", (checkpoint.origin, checkpoint.size, kept)
             )
-        return signed
+        trusted = {(key.name, key.id) for key in self._trusted}
+        others = (line for line in note.signatures if (line.name, line.key_id) in trusted)
+        return Note(checkpoint.text, ()).signed(*others, own)  # anybody may have written what else stood there
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -125,7 +129,7 @@ def _check_extends(request: SigningRequest, last: Checkpoint | None) -> None:
                 f"the proof begins at {request.old} entries, but nothing of {new.origin} was signed by this key yet: "
                 f"ask again from 0, or bring back the file that says what it has signed"
             )
-        return
+        last = Checkpoint(new.origin, 0, EMPTY_ROOT)
     if new.size < last.size:
         raise SigningRefused(
             f"{new.origin} had {last.size} entries when it was signed last, and has {new.size} now: entries are missing"

@@ -141,7 +141,15 @@ def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Enve
         decoder = _DECODERS.get(name)
         wire, old = (decoder.decode(state), None) if decoder is not None else _upcast(name, state)
         canonical = not strict or _ENCODER.encode(wire if old is None else old) == state
-    except (msgspec.MsgspecError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+    except (
+        msgspec.MsgspecError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise StateMalformed(name=name, why=str(error) or type(error).__name__) from None
     if not canonical:
         raise StateMalformed(name=name, why="its state is not in canonical form, or has keys that the fact has not")

@@ -181,7 +181,7 @@ class SQLiteRecorder(ApplicationRecorder):
                 position += len(events)
             every = (event for _, events in commands for event in events)
             rows = [_row(event, trial, at) for at, event in enumerate(every, start=head + 1)]
-            connection.executemany(_INSERT, rows)
+            _check_taken(connection.executemany(_INSERT, rows), len(rows))
             if rows:
                 self._heads.appended(connection, trial, [row[-1] for row in rows])
             connection.executemany(_INSERT_COMMAND, [_command_row(trial, *one) for one in remembered])
@@ -306,6 +306,7 @@ class SQLiteRecorder(ApplicationRecorder):
             heads[trial] += 1
             row = _row(event, trial, heads[trial])
             cursor = connection.execute(_INSERT, row)
+            _check_taken(cursor, 1)
             placed.append((heads[trial], int(cursor.lastrowid or 0)))
             leaves.setdefault(trial, []).append(row[-1])
         for trial, appended in leaves.items():
@@ -409,6 +410,16 @@ def _command_row(trial: str, command: Command, positions: range) -> tuple[object
     """Give the row of a command, with the positions of what it recorded."""
     first, last = (positions[0], positions[-1]) if positions else (None, None)
     return trial, command.id, command.request, first, last
+
+
+def _check_taken(cursor: sqlite3.Cursor, number: int) -> None:
+    """Refuse to acknowledge what the table did not take: a trigger of somebody else can swallow it without an error.
+
+    Raises:
+        LogCorrupt: fewer rows were inserted.
+    """
+    if number and cursor.rowcount != number:
+        raise LogCorrupt(f"the table took {cursor.rowcount} of {number} entries: the log was tampered with; verify it")
 
 
 def _check_place(event: StoredEvent, trial: str) -> None:

@@ -102,7 +102,16 @@ def check_file(path: Path, *, readonly: bool) -> None:
 
 
 def check_tables(connection: sqlite3.Connection) -> None:
-    """Ask for every column of the tables, so that a file without them is refused when it is opened."""
+    """Ask for every column of the tables, so that a file without them is refused when it is opened.
+
+    Raises:
+        LogUnusable: one of them is no table: what else it may be can be made to run without end.
+    """
+    kinds = connection.execute(
+        "SELECT type FROM sqlite_master WHERE name IN ('entries', 'commands', 'checkpoints', 'heads')"
+    )
+    if any(kind != "table" for (kind,) in kinds):
+        raise LogUnusable("the tables of the log are none: somebody put something else in their place; verify the log")
     connection.execute("SELECT rowid, trial, position, stream, version, name, state, leaf FROM entries LIMIT 0")
     connection.execute("SELECT trial, command, request, first, last FROM commands LIMIT 0")
     connection.execute("SELECT trial, size, note FROM checkpoints LIMIT 0")
@@ -152,6 +161,8 @@ def sentences(path: str | Path) -> Iterator[None]:
         raise AppendRefused(
             f"{path}: the entries were not appended: {error}; read the streams again, and decide again"
         ) from error
+    except UnicodeDecodeError:  # of what SQLite says about a schema that is no text
+        raise LogUnusable(f"{path} is damaged: its schema is no text; restore it from an export") from None
     except sqlite3.DatabaseError as error:
         what_next = _NEXT.get(code_of(error))
         if what_next is None:
