@@ -40,7 +40,7 @@ def audit(path: Path, *, entries: int) -> list[Measured]:
         )
     many = f"{size:,} entries"
     return [
-        Measured(what="verify an entry", ours=verifying, peer=limit, against="the limit", expected=0.3),
+        Measured(what="verify an entry", ours=verifying, peer=limit, against="the limit", expected=0.25),
         Measured(what=f"history of 1 in {many}", ours=history, peer=reading, against="reading it all", expected=50),
         Measured(what=f"as of {middle:,}, of 1", ours=at_position, peer=reading, against="reading it all", expected=50),
         Measured(what="as of a time", ours=at_time, peer=reading, against="reading it all", expected=50),
