@@ -5,6 +5,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -22,7 +23,7 @@ from trialdomain.errors import LogUnusable
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.storage.schema import SCHEMA
 from trialdomain.storage.sqlite import SQLiteRecorder
-from trialdomain.tree.checkpoint import Checkpoint, as_base64, parse_checkpoint
+from trialdomain.tree.checkpoint import Checkpoint, as_base64
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import root
 from trialdomain.tree.note import Note, NoteMalformed, parse_note
@@ -167,10 +168,10 @@ class TestUntouched:
     def test_a_log_as_it_was_recorded_has_nothing_wrong(self, recorded: Logged) -> None:
         verified = verify(recorded.path)
         assert (verified.defects, verified.total, verified.ok) == ((), 0, True)
-        assert [(one.trial, one.root) for one in verified.trials] == [
-            (TRIAL, root(row[-1] for row in recorded.rows)),
-            (OTHER, verified.trials[1].root),
-        ]
+        with closing(sqlite3.connect(recorded.path)) as plain:
+            query = "SELECT leaf FROM entries WHERE trial = ? ORDER BY position"
+            leaves = {trial: [leaf for (leaf,) in plain.execute(query, [trial])] for trial in (TRIAL, OTHER)}
+        assert {one.trial: one.root for one in verified.trials} == {one: root(leaves[one]) for one in leaves}
         assert not verified.signatures_checked
 
     def test_it_says_how_many_of_the_newest_are_under_no_checkpoint(self, recorded: Logged) -> None:
@@ -182,10 +183,22 @@ class TestUntouched:
         ]
 
     def test_while_others_append(self, log: Logged) -> None:
-        recorder = SQLiteRecorder(log.path)
-        recorder.append_commands("T3", [])
-        assert verify(log.path).ok
-        recorder.close()
+        def append() -> None:
+            with Trials.open(log.path) as trials:
+                desk = trials.trial(TRIAL).acting(INVESTIGATOR)
+                for number in range(100, 130):
+                    desk.consent(f"S{number}", signed_on="2026-03-02", form_version="1")
+
+        sizes = []
+        with ThreadPoolExecutor(1) as pool:
+            appending = pool.submit(append)
+            while not appending.done():
+                verified = verify(log.path)
+                assert verified.defects == ()
+                sizes.append(verified.trials[0].size)
+            appending.result()
+        assert sizes == sorted(sizes)
+        assert verify(log.path).trials[0].size == log.size + 30
 
     def test_a_trial_alone(self, recorded: Logged) -> None:
         assert [one.trial for one in verify(recorded.path, trial=OTHER).trials] == [OTHER]
@@ -232,7 +245,10 @@ ENTRIES: dict[str, tuple[Callable[[sqlite3.Connection], None], dict[What, list[i
     ),
     "K-05 the first entry gone": (sql(f"DELETE FROM entries WHERE {OF} = 1"), {What.MISSING: [1]}),
     "K-06 a leaf that is none": (sql(f"UPDATE entries SET leaf = zeroblob(32) WHERE {OF} = 9"), {What.NO_LEAF: [9]}),
-    "K-06 a leaf too short": (sql(f"UPDATE entries SET leaf = x'00ff' WHERE {OF} = 9"), {What.NO_LEAF: [9]}),
+    "K-06 a leaf too short": (
+        sql(f"UPDATE entries SET leaf = x'00ff' WHERE {OF} = 9"),
+        {What.NO_LEAF: [9], What.STRUCTURE: [None]},
+    ),
     "K-07 two leaves exchanged": (exchange("leaf", 9, 17), {What.ALTERED: [9, 17]}),
     "a leaf of another entry": (
         sql(f"UPDATE entries SET leaf = (SELECT leaf FROM entries WHERE {OF} = 3) WHERE {OF} = 9"),
@@ -250,7 +266,7 @@ class TestEntries:
     ) -> None:
         attack(log.path, change)
         verified = verify(log.path)
-        named = [(one.what, one.position) for one in verified.defects if one.position]
+        named = [(one.what, one.position) for one in verified.defects]
         assert sorted(named, key=str) == sorted(((what, at) for what, all_ in expected.items() for at in all_), key=str)
         assert {one.trial for one in verified.defects if one.position} == {TRIAL}
 
@@ -313,9 +329,8 @@ class TestEntries:
 
     def test_two_entries_exchanged_in_their_order(self, log: Logged) -> None:
         attack(log.path, exchange("position", 8, 20))
-        assert {(What.COMMAND, 8), (What.COMMAND, 20), (What.REWRITTEN, None)} <= {
-            (one.what, one.position) for one in with_keys(log).defects
-        }
+        named = {(one.what, one.position) for one in with_keys(log).defects}
+        assert named == {(What.COMMAND, 8), (What.COMMAND, 20), (What.REWRITTEN, None), (What.STRUCTURE, None)}
 
     @pytest.mark.shows("K-03")
     def test_an_entry_of_another_trial(self, log: Logged) -> None:
@@ -557,7 +572,7 @@ class TestNotes:
             site_of(path).consent(subject, signed_on="2026-03-20", form_version="1")
         recorder = SQLiteRecorder(log.path)
         tree = TrialTree(recorder, TRIAL)
-        fork, newer = (str(note_of(tree, size)).encode() for size in (log.size + 1, log.size + 1))
+        fork = str(note_of(tree, log.size + 1)).encode()
         recorder.close()
         assert {one.what for one in verify(backup, checkpoints=[("of the other", fork)], trial=TRIAL).defects} == {
             What.REWRITTEN
@@ -568,7 +583,7 @@ class TestNotes:
             last_week,
             sql(f"DELETE FROM entries WHERE {OF} > {log.size}", f"DELETE FROM commands WHERE first > {log.size}"),
         )
-        [defect] = verify(last_week, checkpoints=[("of the other", newer)], trial=TRIAL).defects
+        [defect] = verify(last_week, checkpoints=[("of the other", fork)], trial=TRIAL).defects
         assert defect.what is What.TRUNCATED
 
 
@@ -649,7 +664,10 @@ LINES: dict[str, tuple[Lines, set[tuple[What, int | None]]]] = {
     "the end gone": (lambda lines: lines[:-1], {(What.TRUNCATED, None)}),
     "the newest gone, with the end left": (lambda lines: [*lines[:-4], lines[-1]], {(What.TRUNCATED, None)}),
     "an entry after the end": (lambda lines: [*lines, lines[5]], {(What.MALFORMED, None)}),
-    "half a line": (lambda lines: [*lines[:8], lines[8][:100] + b"\n", *lines[9:]], {(What.MALFORMED, None)}),
+    "half a line": (
+        lambda lines: [*lines[:8], lines[8][:100] + b"\n", *lines[9:]],
+        {(What.MALFORMED, None), (What.MISSING, 9)},
+    ),
     "a line that is something else": (lambda lines: [*lines[:8], b"[]\n", *lines[8:]], {(What.MALFORMED, None)}),
     "an empty line": (lambda lines: [*lines[:8], b"\n", *lines[8:]], {(What.MALFORMED, None)}),
     "200,000 brackets": (lambda lines: [*lines[:8], b"[" * 200_000 + b"\n", *lines[8:]], {(What.MALFORMED, None)}),
@@ -659,7 +677,7 @@ LINES: dict[str, tuple[Lines, set[tuple[What, int | None]]]] = {
         {(What.REWRITTEN, None)},
     ),
     "no UTF-8": (
-        line(2, "Site", "S\udcff".encode(errors="surrogateescape").decode(errors="ignore")),
+        lambda lines: [lines[0], lines[1].replace(b"Site", b"S\xff"), *lines[2:]],
         {(What.ALTERED, 2)},
     ),
 }
@@ -684,7 +702,7 @@ class TestExported:
         path.write_bytes(b"".join(change(exported)))
         named = {one.position for one in verify(path).defects if one.what is What.REORDERED}
         assert named == expected
-        assert len({one.position for one in verify(path).defects if one.position}) <= len(expected) + 1
+        assert {one.position for one in verify(path).defects if one.position} == expected
 
     def test_a_file_as_it_was_exported_has_nothing_wrong(
         self, exported: list[bytes], recorded: Logged, tmp_path: Path
@@ -712,8 +730,7 @@ class TestExported:
         path, content = tmp_path / "log.jsonl", b"".join(change(exported))
         path.write_bytes(gzip.compress(content) if packed else content)
         named = {(one.what, one.position) for one in verify(path).defects}
-        assert expected <= named
-        assert {what for what, _ in named} <= {what for what, _ in expected} | {What.TRUNCATED, What.MISSING}
+        assert named == expected
 
     def test_a_file_that_was_formatted_anew_says_the_same(self, exported: list[bytes], tmp_path: Path) -> None:
         path = tmp_path / "log.jsonl"
@@ -794,4 +811,3 @@ def test_a_root_is_44_characters(recorded: Logged) -> None:
     """Short enough to be printed in the signed minutes of a decision."""
     [one, _] = verify(recorded.path).trials
     assert len(as_base64(one.root)) == 44
-    assert parse_checkpoint(parse_note(recorded.note).text).root != one.root

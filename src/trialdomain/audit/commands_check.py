@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from operator import contains
 from typing import Any
 
-from trialdomain.audit.defect import Defect, Defects, What
+from trialdomain.audit.defect import Defect, Defects, What, shown
 
 _COMMANDS = """
 SELECT CASE WHEN length(command) <= 200 THEN '"command":"' || command || '"' END, first, last FROM commands
@@ -30,7 +30,7 @@ class CommandsCheck:
     """
 
     def __init__(self, connection: sqlite3.Connection, trial: bytes, defects: Defects) -> None:
-        self._trial, self._defects = trial.decode(errors="replace"), defects
+        self._trial, self._defects = shown(trial), defects
         self._coming = self._read(connection, trial)
         self._last = 0
         """The last position of the commands that were passed."""
@@ -105,4 +105,4 @@ class CommandsCheck:
 
 
 def _id(pattern: bytes) -> str:
-    return pattern.removeprefix(b'"command":"').removesuffix(b'"').decode(errors="replace")
+    return shown(pattern.removeprefix(b'"command":"').removesuffix(b'"'))

@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from trialdomain.audit.commands_check import CommandsCheck
-from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What
+from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.notes import Held, read_held
 from trialdomain.errors import LogUnusable
+from trialdomain.storage.codec import LARGEST_STATE
 from trialdomain.storage.sqlite_file import file_uri, has_wal
 from trialdomain.tree.leaf import BEFORE_STATE
-from trialdomain.tree.note import NoteMalformed
+from trialdomain.tree.note import MOST_BYTES, NoteMalformed
 
 _PAGE = 1 << 10
 _MOST_NAMED = 1_000
@@ -29,10 +29,10 @@ FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER 
 """
 """What a leaf has after the state is put together by SQLite: for the ids and names that need no escape in JSON.
 
-States above 64 KiB are read one by one, and those above 4 MiB are not: no fact can be so large.
+States above 64 KiB are read one by one, and those that no fact can have are not.
 """
 _ROW = """
-SELECT position, stream, version, name, CASE WHEN length(state) <= 4194304 THEN state END, leaf
+SELECT position, stream, version, name, CASE WHEN length(state) <= ? THEN state END, leaf
 FROM entries NOT INDEXED WHERE rowid = ?
 """
 _NUMBERS = "SELECT rowid FROM entries NOT INDEXED WHERE trial = CAST(? AS TEXT)"
@@ -47,7 +47,7 @@ _NEWEST = """
 SELECT position, stream, version FROM entries WHERE trial = CAST(? AS TEXT) AND position > ? ORDER BY position LIMIT ?
 """
 _NOTES = """
-SELECT size, CASE WHEN length(note) <= 131072 THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
+SELECT size, CASE WHEN length(note) <= ? THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
 ORDER BY size DESC LIMIT 1000
 """
 _KEPT = {"checkpoints": "the checkpoint of {} entries kept with the log", "heads": "the signed head of {} entries"}
@@ -58,12 +58,12 @@ class Database:
 
     Args:
         connection: to the file.
-        ours: the tables and indexes that are as they should be; nothing else is asked.
+        readable: the tables and indexes that may be asked, ``entries`` among them.
         defects: takes what is wrong.
     """
 
-    def __init__(self, connection: sqlite3.Connection, ours: Collection[str], defects: Defects) -> None:
-        self._connection, self.readable, self._defects = connection, ours, defects
+    def __init__(self, connection: sqlite3.Connection, readable: Collection[str], defects: Defects) -> None:
+        self._connection, self.readable, self._defects = connection, readable, defects
 
     def trials(self) -> list[bytes]:
         """Name every trial of which anything is there: an entry, a command, or a note."""
@@ -81,15 +81,13 @@ class Database:
 
     def number(self) -> int:
         """Say how many entries there are."""
-        if "entries" not in self.readable:
-            return 0
         return int(self._connection.execute("SELECT count(*) FROM entries").fetchone()[0])
 
     def held(self, trial: bytes) -> list[Held]:
         """Give the notes that are kept with a trial, the newest first."""
         held = []
         for table in sorted(self.readable & _KEPT.keys()):
-            for size, note in self._connection.execute(_NOTES.format(table=table), [trial]):
+            for size, note in self._connection.execute(_NOTES.format(table=table), [MOST_BYTES, trial]):
                 where = _KEPT[table].format(size)
                 try:
                     text = note if isinstance(note, bytes) else b""
@@ -106,8 +104,6 @@ class Database:
 
     def check_entries(self, trial: bytes, check: EntriesCheck) -> Iterator[int]:
         """Read the entries of a trial into its check; yield how many, page by page."""
-        if "entries" not in self.readable:
-            return
         if "entries_by_position" not in self.readable:
             yield from self._unordered(trial, check)
             return
@@ -137,15 +133,14 @@ class Database:
 
     def newest(self, trial: bytes, *, after: int) -> Iterator[tuple[int, str, int]]:
         """Yield position, stream and version of the entries after one, up to as many as are named."""
-        if "entries" in self.readable:
-            for position, stream, version in self._connection.execute(_NEWEST, [trial, after, _MOST_NAMED]):
-                yield position, shown(stream), version
+        for position, stream, version in self._connection.execute(_NEWEST, [trial, after, _MOST_NAMED]):
+            yield position, shown(stream), version
 
     def _one_by_one(self, numbers: Iterable[int], check: EntriesCheck) -> set[object]:
         """Look at the rows of a page in which something is wrong; give the positions of those that were named."""
         named = set()
         for number in numbers:
-            row = self._connection.execute(_ROW, [number]).fetchone()
+            row = self._connection.execute(_ROW, [LARGEST_STATE, number]).fetchone()
             if row is not None and not check.one(row):
                 named.add(row[0])
         return named
@@ -231,9 +226,3 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         finally:
             connection.close()
         return
-
-
-def shown(value: Any) -> str:  # noqa: ANN401 - whatever stands in a column
-    """Give what stands in a column as text."""
-    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."

@@ -11,6 +11,12 @@ _MOST_LISTED = 1_000
 """Of one kind in one trial: whoever changed more is told how many more there are."""
 
 
+def shown(value: object) -> str:
+    """Give what stands in a log as text: whatever it is, and no more of it than a name of ours can have."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
 class What(Enum):
     """What is wrong."""
 
@@ -23,7 +29,7 @@ class What(Enum):
     REORDERED = "reordered"
     """An entry stands out of its place: a version or a position comes twice, or too early."""
     MISPLACED = "misplaced"
-    """An entry stands among those of another trial, or of another command."""
+    """An entry stands among those of another trial."""
     TRUNCATED = "truncated"
     """Entries are gone from the end: a checkpoint, or what else is kept, knows of more."""
     REWRITTEN = "rewritten"
@@ -87,7 +93,3 @@ class Defects:
     def total(self) -> int:
         """How many there are, listed or not."""
         return self._counts.total()
-
-    def of(self, trial: str, *what: What) -> int:
-        """Say how many of some kinds a trial has."""
-        return sum(self._counts[one, trial] for one in what)

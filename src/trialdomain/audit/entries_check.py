@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import TypeAlias
 
-from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What
+from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.tree.leaf import in_stream, leaf_of, of_topic
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
 
@@ -77,7 +77,7 @@ class EntriesCheck:
         position, stream, version, name, state, leaf = row
         where: dict[str, object] = {
             "position": position if isinstance(position, int) else None,
-            "stream": _shown(stream) if isinstance(stream, bytes) else None,
+            "stream": shown(stream) if isinstance(stream, bytes) else None,
             "version": version if isinstance(version, int) else None,
         }
         if self._same:
@@ -119,7 +119,7 @@ class EntriesCheck:
 
     def versions_missing(self, stream: bytes, first: int, after: int, *, before: int) -> None:
         """Hear that versions of a stream are missing, from a first one up to one that is there, before a position."""
-        named = _shown(stream)
+        named = shown(stream)
         if after - first + len(self._missing_versions) <= _MOST_GAPS:
             self._missing_versions += [(named, version, before) for version in range(first, after)]
         else:
@@ -128,7 +128,7 @@ class EntriesCheck:
 
     def version_out_of_place(self, stream: bytes, version: int, *, due: int, position: int) -> None:
         """Hear that a version of a stream stands where another is due."""
-        named = _shown(stream)
+        named = shown(stream)
         self._missing_versions = [one for one in self._missing_versions if one[:2] != (named, version)]
         why = f"version {version} of its stream stands where {due} is due"
         self._add(What.REORDERED, why, position=position, stream=named, version=version)
@@ -225,10 +225,6 @@ def _leaf(stream: bytes, version: int, name: bytes, state: bytes) -> bytes:
         return leaf_of(hexlify(sha256(state).digest()), in_stream(stream.decode()), of_topic(name.decode()), version)
     except ValueError:
         return _NO_HASH  # text that is no Unicode fits no leaf
-
-
-def _shown(text: bytes) -> str:
-    return text[:MOST_SHOWN].decode(errors="replace")
 
 
 def _paired(

@@ -13,46 +13,50 @@ _PLAIN_TABLE = re.compile(r"\s*CREATE\s+TABLE\s", re.IGNORECASE)
 _COMPUTED = re.compile(r"\bAS\s*\(|\bGENERATED\b|/\*|--", re.IGNORECASE)
 
 
-def schema_defects(connection: sqlite3.Connection) -> Iterator[Defect]:
-    """Yield every table, index and trigger that is missing, changed, or not ours.
+class FoundSchema:
+    """What the schema of a file has, held against what a log's should.
 
-    A trigger that is gone harms no entry by itself; it shows that somebody made room to change them.
+    Args:
+        connection: to the file.
     """
-    expected, found = _expected(), _objects(connection)
-    for kind, name in sorted(expected.keys() | found.keys()):
-        if (kind, name) not in found:
-            why = f"the {kind} {name} is gone from the database"
-        elif (kind, name) not in expected:
-            why = f"the {kind} {name} was added to the database, and is none of a log"
-        elif found[kind, name] != expected[kind, name]:
-            why = f"the {kind} {name} of the database was changed"
-        else:
-            continue
-        yield Defect(what=What.SCHEMA, why=why)
 
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        with closing(sqlite3.connect(":memory:")) as ours:
+            ours.executescript(SCHEMA)
+            self._expected = _objects(ours)
+        self._found = _objects(connection)
 
-def unchanged(connection: sqlite3.Connection) -> frozenset[str]:
-    """Name the tables and indexes that are ours: nothing else is read, for a view can be made to run without end."""
-    expected, found = _expected(), _objects(connection)
-    return frozenset(name for kind, name in expected if found.get((kind, name)) == expected[kind, name])
+    def defects(self) -> Iterator[Defect]:
+        """Yield every table, index and trigger that is missing, changed, or not ours.
 
+        A trigger that is gone harms no entry by itself; it shows that somebody made room to change them.
+        """
+        for kind, name in sorted(self._expected.keys() | self._found.keys()):
+            if (kind, name) not in self._found:
+                why = f"the {kind} {name} is gone from the database"
+            elif (kind, name) not in self._expected:
+                why = f"the {kind} {name} was added to the database, and is none of a log"
+            elif self._found[kind, name] != self._expected[kind, name]:
+                why = f"the {kind} {name} of the database was changed"
+            else:
+                continue
+            yield Defect(what=What.SCHEMA, why=why)
 
-def readable(connection: sqlite3.Connection) -> frozenset[str]:
-    """Name what may be read: what is ours, and tables that were changed, but still hold rows and compute nothing."""
-    found = _objects(connection)
-    tables = {name for kind, name in _expected() if kind == "table"}
-    plain = {name for (kind, name), sql in found.items() if kind == "table" and name in tables and _holds_rows(sql)}
-    return unchanged(connection) | plain
+    def readable(self) -> frozenset[str]:
+        """Name the tables and indexes that may be read: nothing else is, for a view can be made to run without end.
+
+        They are what is ours, and tables that were changed, but still hold rows and compute nothing.
+        """
+        return frozenset(
+            name
+            for (kind, name), sql in self._expected.items()
+            if (found := self._found.get((kind, name))) is not None
+            and (found == sql or (kind == "table" and _holds_rows(found)))
+        )
 
 
 def _holds_rows(sql: str) -> bool:
     return _PLAIN_TABLE.match(sql) is not None and _COMPUTED.search(sql) is None
-
-
-def _expected() -> dict[tuple[str, str], str]:
-    with closing(sqlite3.connect(":memory:")) as ours:
-        ours.executescript(SCHEMA)
-        return _objects(ours)
 
 
 def _objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
@@ -65,4 +69,4 @@ def _is_index_of_key(kind: str, name: str, sql: str) -> bool:
 
 
 def _text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)  # whole: it is compared

@@ -7,21 +7,20 @@ line.
 import gzip
 import re
 import zlib
-from binascii import hexlify, unhexlify
-from collections.abc import Iterator, Sequence
+from binascii import unhexlify
+from collections.abc import Iterator
 from contextlib import ExitStack
-from hashlib import sha256
 from io import BufferedIOBase
 from pathlib import Path
 from typing import TypeAlias
 
 import attrs
 
-from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What
+from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck, is_of
+from trialdomain.audit.lines_check import FoundLine, LinesCheck, ReadEntry
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange.lines import GZIP_HEADER, LONGEST_LINE, Last, LineUnreadable, parse
-from trialdomain.tree.leaf import BEFORE_STATE, in_stream, of_topic
 
 _AS_WRITTEN = re.compile(
     rb'^\{"position":(0|[1-9][0-9]{0,17}),"stream":"([A-Za-z0-9_./-]{1,300})","version":(0|[1-9][0-9]{0,17}),"name":"([A-Za-z0-9_./-]{1,100})",'
@@ -31,20 +30,6 @@ _AS_WRITTEN = re.compile(
 """A line as this software writes it, of a stream and a name that need no escape in JSON."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 1 << 19
-
-_Found: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
-
-
-@attrs.frozen
-class _Entry:
-    """One line as an entry, whatever it says."""
-
-    position: int
-    stream: bytes
-    version: int
-    name: bytes
-    state: bytes
-    leaf: bytes
 
 
 @attrs.frozen
@@ -56,7 +41,7 @@ class _End:
     root: bytes
 
 
-_Block: TypeAlias = list[_Found] | _Entry | _End
+_Block: TypeAlias = list[FoundLine] | ReadEntry | _End
 """Many lines as they were written; or one, in another form or the last of its trial."""
 
 
@@ -91,6 +76,8 @@ class Exported:
                         continue
                     if trial in seen:
                         self._add(What.MALFORMED, f"trial {trial} begins a second time", trial)
+                        self._pass_over_entries(trial)
+                        continue
                     seen.add(trial)
                     yield trial
         except OSError as error:
@@ -100,7 +87,7 @@ class Exported:
 
     def check_entries(self, check: EntriesCheck) -> Iterator[int]:
         """Read the entries of the trial that was yielded last; yield how many, block by block."""
-        known = _Known(check)
+        known = LinesCheck(check)
         end: _End | None = None
         while end is None and (block := self._next()) is not None:
             if check.size and _begins_another(block, check.trial):
@@ -109,7 +96,7 @@ class Exported:
             match block:
                 case _End():
                     end = block
-                case _Entry():
+                case ReadEntry():
                     known.one(block, following=self._following())
                     yield 1
                 case _ if known.many(block):
@@ -119,21 +106,28 @@ class Exported:
         check.end()
         self._compare(check, end)
 
+    def _pass_over_entries(self, trial: str) -> None:
+        """Read on to the end of what stands under a trial's name, and judge none of it."""
+        while (block := self._next()) is not None and not isinstance(block, _End):
+            if _begins_another(block, trial):
+                self._again = block
+                return
+
     def _following(self) -> int | None:
         """Look ahead at the position of the next entry; None at the end of a trial."""
         self._again = self._next()
         if self._again is None or isinstance(self._again, _End):
             return None
-        return self._again.position if isinstance(self._again, _Entry) else int(self._again[0][0])
+        return self._again.position if isinstance(self._again, ReadEntry) else int(self._again[0][0])
 
-    def _one_by_one(self, block: list[_Found], known: "_Known", check: EntriesCheck) -> int:
+    def _one_by_one(self, block: list[FoundLine], known: LinesCheck, check: EntriesCheck) -> int:
         """Look at the lines of a block in which something is wrong; say how many there were."""
         for number, (position, stream, version, name, leaf, state) in enumerate(block):
             if number and check.size and _begins_another(block[number : number + 1], check.trial):
                 self._again = block[number:]
                 return number
             following = int(block[number + 1][0]) if number + 1 < len(block) else self._following()
-            entry = _Entry(int(position), stream, int(version), name, state, unhexlify(leaf))
+            entry = ReadEntry(int(position), stream, int(version), name, state, unhexlify(leaf))
             known.one(entry, following=following)
         return len(block)
 
@@ -201,7 +195,7 @@ class Exported:
             self._line += len(found)
             yield found
             return
-        together: list[_Found] = []
+        together: list[FoundLine] = []
         for line in _split(text):
             if whole := _AS_WRITTEN.findall(line):
                 together += whole
@@ -218,7 +212,7 @@ class Exported:
             self._line += len(together)
             yield together
 
-    def _otherwise(self, line: bytes) -> _Entry | _End | None:
+    def _otherwise(self, line: bytes) -> ReadEntry | _End | None:
         """Read a line that was written in another form, or is the last one of its trial."""
         try:
             one = parse(line)
@@ -231,96 +225,10 @@ class Exported:
         except (LineUnreadable, ValueError) as error:
             self._add(What.MALFORMED, f"the line is no exported entry: {error}")
             return None
-        return _Entry(one.position, stream, one.version, name, bytes(one.state), leaf)
+        return ReadEntry(one.position, stream, one.version, name, bytes(one.state), leaf)
 
     def _add(self, what: What, why: str, trial: str | None = None) -> None:
         self._defects.add(Defect(what=what, why=why, trial=trial, line=self._line))
-
-
-class _Known:
-    """What is known of the streams of a trial: the version of each one's last entry, and how each is written."""
-
-    def __init__(self, check: EntriesCheck) -> None:
-        self._check = check
-        self._versions = _Versions()
-        self._streams, self._topics = _Streams(check.trial), _Topics()
-
-    def many(self, found: Sequence[_Found]) -> bool:
-        """Take many lines, if everything in them is right; else take none."""
-        positions, streams, versions, names, leaves, states = zip(*found, strict=True)
-        of_streams, of_topics = self._streams, self._topics
-        try:
-            computed = [
-                sha256(
-                    b"%b%b%b%b%b}"
-                    % (BEFORE_STATE, hexlify(sha256(state).digest()), of_streams[stream], of_topics[name], version)
-                ).digest()
-                for stream, version, name, state in zip(streams, versions, names, states, strict=True)
-            ]
-        except KeyError:  # a stream of another trial
-            return False
-        right = hexlify(b"".join(computed)) == b"".join(leaves) and self._check.follows(list(map(int, positions)))
-        if not right or not self._versions.follow(streams, list(map(int, versions))):
-            return False
-        self._check.take(computed)
-        return True
-
-    def one(self, entry: _Entry, *, following: int | None = None) -> None:
-        """Take one line of which anything may be wrong; ``following`` is the position of the line after it."""
-        stream, expected = entry.stream, self._versions[entry.stream] + 1
-        row = (entry.position, stream, entry.version, entry.name, entry.state, entry.leaf)
-        displaced = len(self._check.displaced)
-        fits = self._check.one(row, following=following)
-        if (not fits and entry.version != expected) or len(self._check.displaced) > displaced:
-            return  # its version is not to be believed, or of another place
-        if entry.version == expected:
-            self._versions[stream] = expected
-        elif 0 < entry.version - expected <= self._check.missing + len(self._check.unfit) + displaced:
-            self._check.versions_missing(stream, expected, entry.version, before=entry.position)
-            self._versions[stream] = entry.version
-        else:
-            self._check.version_out_of_place(stream, entry.version, due=expected, position=entry.position)
-            if entry.version > expected:  # it stands where another should
-                self._versions[stream] = expected
-
-
-class _Versions(dict[bytes, int]):
-    """By stream: the version of its last entry; 0 before the first."""
-
-    def __missing__(self, stream: bytes) -> int:
-        return 0
-
-    def follow(self, streams: Sequence[bytes], versions: Sequence[int]) -> bool:
-        """Take the versions of entries, if each is the next of its stream; else take none."""
-        for number, (stream, version) in enumerate(zip(streams, versions, strict=True)):
-            if version != self[stream] + 1:
-                for taken in streams[:number]:
-                    self[taken] -= 1
-                return False
-            self[stream] = version
-        return True
-
-
-class _Streams(dict[bytes, bytes]):
-    """What a leaf has between the state and the topic, written once for each stream of a trial."""
-
-    def __init__(self, trial: str) -> None:
-        super().__init__()
-        self._trial = trial
-
-    def __missing__(self, stream: bytes) -> bytes:
-        if not is_of(self._trial, stream):
-            raise KeyError(stream)
-        self[stream] = written = in_stream(stream.decode())
-        return written
-
-
-class _Topics(dict[bytes, bytes]):
-    """What a leaf has between the stream and the version, written once for each stored name."""
-
-    def __missing__(self, topic: bytes) -> bytes:
-        self[topic] = written = of_topic(topic.decode())
-        return written
 
 
 def _hash(text: str) -> bytes:
@@ -332,15 +240,15 @@ def _begins_another(block: _Block, trial: str) -> bool:
     """Say whether a block begins with the first entry of another trial."""
     if isinstance(block, _End):
         return False
-    position, stream = (block.position, block.stream) if isinstance(block, _Entry) else block[0][:2]
+    position, stream = (block.position, block.stream) if isinstance(block, ReadEntry) else block[0][:2]
     return int(position) == 1 and not is_of(trial, stream)
 
 
 def _trial_of(block: _Block) -> str:
     if isinstance(block, _End):
         return block.trial
-    stream = block.stream if isinstance(block, _Entry) else block[0][1]
-    return stream.partition(b"/")[0].decode(errors="replace")
+    stream = block.stream if isinstance(block, ReadEntry) else block[0][1]
+    return shown(stream.partition(b"/")[0])
 
 
 def _split(text: bytes) -> list[bytes]:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from typing_extensions import override
 
 from trialdomain.errors import InputInvalid, LogUnusable
+from trialdomain.exchange.files import read_file
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.note import (
     MOST_BYTES,
@@ -248,17 +249,11 @@ def write_keys(key: SigningKey, secret: Path, public: Path) -> None:
 
 def _read(path: Path) -> str:
     try:
-        if path.exists() and not path.is_file():
-            raise KeyMalformed(f"{path} is a folder or a device: name a file")
-        with path.open("rb") as file:
-            given = file.read(MOST_BYTES + 1)
-        if len(given) > MOST_BYTES:
-            raise KeyMalformed(f"{path} has more than {MOST_BYTES} bytes: a key has one line")
-        return given.decode()
-    except OSError as error:
-        raise KeyMalformed(f"{path} cannot be read: {error.strerror}; check the name") from None
-    except ValueError:  # a name with a NUL, or bytes that are no UTF-8
-        raise KeyMalformed(f"{str(path)[:200]!r} is no text, and holds no key") from None
+        return read_file(path, most=MOST_BYTES).decode()
+    except UnicodeDecodeError:
+        raise KeyMalformed(f"{path} is no text, and holds no key") from None
+    except InputInvalid as error:
+        raise KeyMalformed(str(error)) from None
 
 
 def _parts(what: str, text: str) -> tuple[str, KeyKind, bytes, str]:

@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from trialdomain.audit.database import opened, shown
-from trialdomain.audit.defect import Defect, What
+from trialdomain.audit.database import opened
+from trialdomain.audit.defect import Defect, What, shown
 
 _FOREIGN = """
 SELECT trial, position, stream, version FROM entries NOT INDEXED

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import attrs
 
-from trialdomain.audit.database import Database, opened, shown
-from trialdomain.audit.defect import Defect, Defects, What
+from trialdomain.audit.database import Database, opened
+from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
-from trialdomain.audit.expected_schema import readable, schema_defects
+from trialdomain.audit.expected_schema import FoundSchema
 from trialdomain.audit.exported import Exported
 from trialdomain.audit.keys import VerifierKey
 from trialdomain.audit.notes import Compared, Held, compare, read_held
@@ -132,16 +132,20 @@ class _Run:
 
     def database(self, path: Path, connection: sqlite3.Connection) -> None:
         """Verify a database."""
-        changed = list(schema_defects(connection))
+        schema = FoundSchema(connection)
+        changed = list(schema.defects())
         for defect in changed:
             self._defects.add(defect)
         self.began = True
-        database = Database(connection, readable(connection), self._defects)
+        readable = schema.readable()
+        if "entries" not in readable:  # then nothing can be said of any trial
+            return
+        database = Database(connection, readable, self._defects)
         trials = {shown(trial): trial for trial in database.trials()}
         total = database.number()
         with checked_meanwhile(path, whole=not changed) as structure:
             for trial, code in trials.items():
-                if self._only in {None, trial} and "entries" in database.readable:  # else nothing can be said of it
+                if self._only in {None, trial}:
                     kept = database.held(code)
                     check = EntriesCheck(trial, self._sizes(trial, kept), self._defects)
                     for number in database.check_entries(code, check):
@@ -151,7 +155,7 @@ class _Run:
             for defect in structure.result():
                 if not self._defects.knows(defect):
                     self._defects.add(defect)
-        if self._only is None and "entries" in database.readable and self._read != total:
+        if self._only is None and self._read != total:
             why = f"the log has {total} entries, and {self._read} could be read by their trial and position"
             self._defects.add(Defect(what=What.STRUCTURE, why=why))
         self._absent(list(trials))
@@ -187,7 +191,7 @@ class _Run:
         return [one.checkpoint.size for one in (*kept, *self._of(trial))]
 
     def _of(self, trial: str) -> list[Held]:
-        """Give the notes about a trial; where one alone is verified, every note is said to be about it."""
+        """Give the notes about a trial that were kept elsewhere."""
         return [one for one in self._outside if one.checkpoint.trial == trial]
 
     def _compare(

@@ -9,10 +9,10 @@ from trialdomain.audit.proving import check_inclusion
 from trialdomain.audit.signing import TreeSigner
 from trialdomain.audit.trees import TrialTree
 from trialdomain.cli.asking import add_log, chosen_trial
-from trialdomain.cli.files import read_file, write_text
 from trialdomain.cli.parser import Parser, whole_number
-from trialdomain.cli.verify import signed_by
+from trialdomain.cli.verify import signed_by, signed_json
 from trialdomain.errors import InputInvalid
+from trialdomain.exchange.files import read_file, write_text
 from trialdomain.history import read_log
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
@@ -211,7 +211,7 @@ def _check_proof(arguments: argparse.Namespace) -> int:
             "name": shown.name,
             "size": shown.checkpoint.size,
             "root": as_base64(shown.checkpoint.root),
-            "signed": [{"name": one.key.name, "at": one.at.isoformat() if one.at else None} for one in shown.signed],
+            "signed": signed_json(shown.signed),
         }
         print(json.dumps(answer))
     else:

@@ -10,9 +10,9 @@ from trialdomain.audit.keys import Signed, read_keys
 from trialdomain.audit.notes import Compared
 from trialdomain.audit.verify import Verified, VerifiedTrial, verify
 from trialdomain.cli.asking import add_log
-from trialdomain.cli.files import read_file
 from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser
+from trialdomain.exchange.files import read_file
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
 from trialdomain.tree.checkpoint import as_base64
@@ -106,7 +106,7 @@ def _compared(note: Compared) -> Json:
         "where": note.where,
         "size": note.size,
         "root": as_base64(note.root),
-        "signed": [{"name": one.key.name, "at": one.at.isoformat() if one.at else None} for one in note.signed],
+        "signed": signed_json(note.signed),
         "fits": note.fits,
         "head": note.head,
         "outside": note.outside,
@@ -152,6 +152,11 @@ def signed_by(signed: tuple[Signed, ...]) -> str:
     """Say who has signed a note, and when, where their signatures say so."""
     said = (f"{one.key.name} at {one.at:%Y-%m-%d %H:%M:%S} UTC" if one.at else one.key.name for one in signed)
     return f"signed by {', '.join(said)}" if signed else "signed by nobody who is trusted"
+
+
+def signed_json(signed: tuple[Signed, ...]) -> list[Json]:
+    """Say the same to programs."""
+    return [{"name": one.key.name, "at": one.at.isoformat() if one.at else None} for one in signed]
 
 
 def _covered(one: VerifiedTrial) -> str:

@@ -124,23 +124,22 @@ class History:
         Raises:
             MomentInvalid: the second look is earlier, or at another trial; or the day lies after one of the moments.
         """
-        earlier = self
-        if earlier.trial != later.trial or earlier.position > later.position:
+        if self.trial != later.trial or self.position > later.position:
             raise MomentInvalid(
-                f"position {earlier.position} of {earlier.trial} and {later.position} of {later.trial}: "
+                f"position {self.position} of {self.trial} and {later.position} of {later.trial}: "
                 f"give two moments of one trial, the earlier one first"
             )
-        days = [look.last_day() if on is None else as_day(on) for look in (earlier, later)]
-        before, after = (look.answers(on=day) for look, day in zip((earlier, later), days, strict=True))
+        days = [look.last_day() if on is None else as_day(on) for look in (self, later)]
+        before, after = (look.answers(on=day) for look, day in zip((self, later), days, strict=True))
         return Diff(
             trial=later.trial,
-            earlier=earlier.position,
+            earlier=self.position,
             later=later.position,
             on_earlier=days[0],
             on_later=days[1],
             entries=tuple(
                 sorted(
-                    (told for told in later.trail() if told.entry.position > earlier.position),
+                    (told for told in later.trail() if told.entry.position > self.position),
                     key=lambda told: told.entry.position,
                 )
             ),

@@ -21,7 +21,8 @@ from trialdomain.values.clinical_time import ClinicalTime
 
 T = TypeVar("T")
 F = TypeVar("F")
-_LARGEST_STATE = 4 * 1024 * 1024
+LARGEST_STATE = 4 * 1024 * 1024
+"""Bytes: no fact has more."""
 
 
 class StateMalformed(LogCorrupt):
@@ -136,7 +137,7 @@ def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Enve
         StateMalformed: an unknown name, or a state that is not one of its facts.
     """
     try:
-        if len(state) > _LARGEST_STATE:
+        if len(state) > LARGEST_STATE:
             raise ValueError(f"its state has {len(state)} bytes, more than any fact can have")  # noqa: TRY301 - as others
         decoder = _DECODERS.get(name)
         wire, old = (decoder.decode(state), None) if decoder is not None else _upcast(name, state)

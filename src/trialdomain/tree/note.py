@@ -11,6 +11,7 @@ import attrs
 from typing_extensions import override
 
 from trialdomain.errors import InputInvalid
+from trialdomain.tree.proofs import LARGEST_SIZE
 
 MOST_BYTES = 128 * 1024
 """A note that is longer is refused; one with 16 signatures of 5 kB, as post-quantum ones have, is not."""
@@ -127,13 +128,10 @@ def whole_number(what: str, text: str) -> int:
     Raises:
         NoteMalformed: it is none, or above 2^63 - 1.
     """
-    short = len(text) <= len(str(_LARGEST))
-    if not (short and text.isascii() and text.isdigit()) or str(int(text)) != text or int(text) > _LARGEST:
+    short = len(text) <= len(str(LARGEST_SIZE))
+    if not (short and text.isascii() and text.isdigit()) or str(int(text)) != text or int(text) > LARGEST_SIZE:
         raise NoteMalformed(f"{what} must be a whole number without leading zeros, got {text[:30]!r}")
     return int(text)
-
-
-_LARGEST = 2**63 - 1
 
 
 def _signature_line(line: str) -> SignatureLine:

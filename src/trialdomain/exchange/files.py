@@ -1,4 +1,4 @@
-"""Small files that commands read and write."""
+"""Small files: keys, notes, proofs."""
 
 from pathlib import Path
 
