@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from trialdomain.cli.ask import add_endpoints, add_explain, add_review
+from trialdomain.cli.audit import add_audit
 from trialdomain.cli.decide import add_decide
 from trialdomain.cli.demo import add_demo
 from trialdomain.cli.diff import add_diff
@@ -54,7 +55,7 @@ def _parser() -> Parser:
     parser = Parser(prog="trialdomain", description="Dose-escalation trials as events, and every answer about them.")
     parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    asking = (add_replay, add_endpoints, add_explain, add_review, add_decide, add_history, add_diff)
+    asking = (add_replay, add_endpoints, add_explain, add_review, add_decide, add_history, add_diff, add_audit)
     signing = (add_keygen, add_checkpoint, add_sign, add_prove, add_check_proof)
     for add in (add_demo, add_simulate, *asking, add_export, add_restore, add_import_sdtm, add_verify, *signing):
         add(commands)

@@ -23,13 +23,13 @@ from trialdomain.aggregates.participant import (
 from trialdomain.aggregates.trial import (
     AlreadyConcluded,
     AmendmentUnusable,
-    MtdNotGiven,
     NotSuspended,
     RecruitmentIsFull,
     RecruitmentIsSuspended,
     TrialIsClosed,
 )
 from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn, StaggerNotKept
+from trialdomain.designs.conclusion import MtdNotGiven
 from trialdomain.events.participant import BloodProduct, WithdrawalScope
 from trialdomain.events.trial import NotEstablished
 from trialdomain.protocol.made_up import eligible

@@ -6,7 +6,7 @@ import pytest
 from site_desk import DAY0, Site, day, judged, kinds, refused
 
 from trialdomain import Decision, Relatedness, TrialError, Trials
-from trialdomain.aggregates.cohort import LessCautious, LevelNotOpen, NoFreeSlot, RationaleMissing
+from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
 from trialdomain.aggregates.participant import (
     AfterDeath,
     AlreadyDead,
@@ -25,6 +25,7 @@ from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.conduct import InTheFuture
 from trialdomain.application.observed import lab
 from trialdomain.application.questions import NobodyInTurn
+from trialdomain.designs.caution import LessCautious, RationaleMissing
 from trialdomain.events.participant import BloodProduct, Intent, MedicationClass, VitalSign, WithdrawalScope
 from trialdomain.storage.sqlite import CommandReused
 from trialdomain.values.evaluation import Evaluation, EvaluationReason

@@ -19,9 +19,10 @@ import pytest
 from site_desk import INVESTIGATOR, OPEN, RELATED, Site, day
 
 from trialdomain import Decision, TrialError, Trials
-from trialdomain.aggregates.cohort import LessCautious, NoFreeSlot
+from trialdomain.aggregates.cohort import NoFreeSlot
 from trialdomain.aggregates.trial import RecruitmentIsSuspended
 from trialdomain.application.desk import Desk
+from trialdomain.designs.caution import LessCautious
 
 ROUNDS = 200
 _HEAD_START = 0.005

@@ -23,7 +23,7 @@ from trialdomain import (
     lab,
     nct06245746,
 )
-from trialdomain.aggregates.cohort import LessCautious, NoFreeSlot
+from trialdomain.aggregates.cohort import NoFreeSlot
 from trialdomain.aggregates.participant import (
     AlreadyInfused,
     ConsentLate,
@@ -33,12 +33,13 @@ from trialdomain.aggregates.participant import (
     NotScreened,
     TreatmentWithdrawn,
 )
-from trialdomain.aggregates.trial import MtdNotGiven
 from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.corrections import EntryOfAnotherTrial
 from trialdomain.application.desk.acts import LevelUnknown
 from trialdomain.application.desk.escalation import DecisionIncomplete, DecisionOutOfOrder
 from trialdomain.application.questions import DoseNotOfLevel, NobodyInTurn, StaggerNotKept
+from trialdomain.designs.caution import LessCautious
+from trialdomain.designs.conclusion import MtdNotGiven
 from trialdomain.events.cohort import DltAttributed
 from trialdomain.events.participant import Enrolled, WindowResult, WithdrawalScope
 from trialdomain.events.recorded import Draft

@@ -6,6 +6,7 @@ from typing import assert_never
 import attrs
 
 from trialdomain.aggregates.deviation import allow
+from trialdomain.designs.caution import against_deciding
 from trialdomain.designs.walk import COHORT
 from trialdomain.errors import CommandRefused
 from trialdomain.events.basis import Basis
@@ -29,7 +30,7 @@ from trialdomain.events.cohort import (
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DoseLevel
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.decision import Action, Decision, MtdStatus
+from trialdomain.values.decision import Decision
 from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, Standing
 from trialdomain.values.text import FreeText
 
@@ -58,30 +59,6 @@ class EnrollmentIsStopped(CommandRefused):
     def __init__(self, *, level: int, cause: Stop) -> None:
         super().__init__(f"level {level} takes nobody: enrollment was stopped ({cause.value}); see the escalation")
         self.level, self.cause = level, cause
-
-
-class LessCautious(CommandRefused):
-    """People would decide what the rule forbids."""
-
-    def __init__(self, *, decided: Decision, recommended: Decision) -> None:
-        super().__init__(
-            f"{_words(decided)} was decided, but the rule allows {_words(recommended)} at most: decide that, or less"
-        )
-        self.decided, self.recommended = decided, recommended
-
-
-class RationaleMissing(CommandRefused):
-    """People decide otherwise than the rule, and do not say why."""
-
-    def __init__(self, *, decided: Decision, recommended: Decision) -> None:
-        super().__init__(
-            f"{_words(decided)} was decided where the rule says {_words(recommended)}: give the rationale as well"
-        )
-        self.decided, self.recommended = decided, recommended
-
-
-def _words(decision: Decision) -> str:
-    return decision.action.value if decision.level is None else f"{decision.action.value} (level {decision.level})"
 
 
 @attrs.frozen(kw_only=True)
@@ -184,9 +161,8 @@ class Cohort:
         self, *, recommended: Decision, decided: Decision, basis: Basis, by: str, rationale: FreeText | None
     ) -> Sequence[CohortFact]:
         """Record what people decided; refuse anything less cautious than the rule."""
-        refuse_bolder(decided, recommended, last_level=basis.last_level)
-        if decided.bare != recommended.bare and rationale is None:
-            raise RationaleMissing(decided=decided, recommended=recommended)
+        explained = rationale is not None
+        allow(against_deciding(decided, recommended, last_level=basis.last_level, explained=explained), None)
         return [
             EscalationDecided(recommended=recommended, decided=decided, basis=basis, by=by, rationale=rationale),
         ]
@@ -246,37 +222,3 @@ class Cohort:
             yield SlotReleased(subject=subject, why=Release.NOT_EVALUABLE)
         if now.dlt and known.dlt != now.dlt:
             yield now.dlt
-
-
-_CAUTION = (Action.STOP, Action.DE_ESCALATE, Action.WAIT, Action.ENROLL, Action.ESCALATE)
-
-
-def refuse_bolder(decided: Decision, recommended: Decision, *, last_level: int | None) -> None:
-    """Accept what the rule says, or less.
-
-    Raises:
-        LessCautious: it asks more of participants.
-    """
-    if decided.bare != recommended.bare and not is_more_cautious(decided, recommended, last_level=last_level):
-        raise LessCautious(decided=decided, recommended=recommended)
-
-
-def is_more_cautious(decided: Decision, recommended: Decision, *, last_level: int | None) -> bool:
-    """Say whether a choice asks less of participants than the rule: stop < de-escalate < wait < treat < escalate.
-
-    No choice goes to a level above the one that the rule names; de-escalation goes below the level treated last; and an
-    MTD is never a choice.
-    """
-    if decided.mtd.status is not MtdStatus.OPEN:
-        return False
-    if decided.level is not None and recommended.level is not None and decided.level > recommended.level:
-        return False
-    if decided.action is Action.DE_ESCALATE and (
-        last_level is None or decided.level is None or decided.level >= last_level
-    ):
-        return False
-    return _boldness(decided) <= _boldness(recommended)
-
-
-def _boldness(decision: Decision) -> int:
-    return _CAUTION.index(Action.ENROLL if decision.action is Action.EXPAND else decision.action)

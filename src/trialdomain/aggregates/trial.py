@@ -6,14 +6,13 @@ from typing import assert_never
 
 import attrs
 
-from trialdomain.designs.walk import COMPLETE
+from trialdomain.aggregates.deviation import allow
+from trialdomain.designs.conclusion import against_conclusion
 from trialdomain.errors import CommandRefused
-from trialdomain.events.basis import Basis
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import (
     MtdDeclared,
     MtdNotEstablished,
-    NotEstablished,
     ProtocolAmended,
     RecruitmentResumed,
     RecruitmentSuspended,
@@ -26,7 +25,7 @@ from trialdomain.events.trial import (
     UserRegistered,
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.decision import Mtd, MtdStatus
+from trialdomain.values.decision import Mtd
 
 
 class TrialUnknown(CommandRefused):
@@ -77,14 +76,6 @@ class AmendmentUnusable(CommandRefused):
     def __init__(self, *, why: str) -> None:
         super().__init__(f"the amendment cannot follow the protocol in force: {why}")
         self.why = why
-
-
-class MtdNotGiven(CommandRefused):
-    """People would declare what the design does not give."""
-
-    def __init__(self, *, status: MtdStatus, wanted: str) -> None:
-        super().__init__(f"{wanted} cannot be declared: the answer of the design is {status.value}")
-        self.status, self.wanted = status, wanted
 
 
 class AlreadyConcluded(CommandRefused):
@@ -206,19 +197,8 @@ class Trial:
         """Declare the MTD that the design gives, or that there is none; never one that it does not give."""
         if self.conclusion is not None:
             raise AlreadyConcluded(trial=trial)
-        match fact:
-            case MtdDeclared(level=level) if mtd.level != level:
-                raise MtdNotGiven(status=mtd.status, wanted=f"level {level} as the MTD")
-            case MtdNotEstablished(why=NotEstablished.NONE_TOLERATED) if mtd.status is not MtdStatus.NONE_TOLERATED:
-                raise MtdNotGiven(status=mtd.status, wanted="that no level is tolerated")
-            case MtdNotEstablished(why=NotEstablished.RECRUITMENT_ENDED) if self.closing is None:
-                raise MtdNotGiven(status=mtd.status, wanted="that recruitment has ended, while it goes on,")
-            case MtdNotEstablished(candidate=level) if level is not None and not _is_candidate(level, fact.basis):
-                raise MtdNotGiven(status=mtd.status, wanted=f"level {level} as a candidate, without 6 and 1/6 at most,")
-            case MtdNotEstablished() if mtd.status is MtdStatus.ESTABLISHED:
-                raise MtdNotGiven(status=mtd.status, wanted="that there is no MTD")
-            case _:
-                return [fact]
+        allow(against_conclusion(fact, mtd, recruitment_ended=self.closing is not None), None)
+        return [fact]
 
 
 def against_taking_the_place(old: TrialProtocol, new: TrialProtocol) -> str | None:
@@ -228,9 +208,3 @@ def against_taking_the_place(old: TrialProtocol, new: TrialProtocol) -> str | No
     if len(new.levels) < len(old.levels):
         return f"it has {len(new.levels)} dose levels, fewer than {len(old.levels)}"
     return None
-
-
-def _is_candidate(level: int, basis: Basis) -> bool:
-    """Say whether the registry's words would allow a level: DLT in no more than 1/6 of at least 6 evaluable."""
-    tally = next((tally for tally in basis.tallies if tally.level == level), None)
-    return tally is not None and tally.evaluable >= COMPLETE and tally.dlts * COMPLETE <= tally.evaluable

@@ -1,21 +1,22 @@
 """The one read face: every answer about a trial, as it was known at one moment."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, tzinfo
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from trialdomain.errors import InputInvalid, LogCorrupt
 from trialdomain.events.numbered import numbered
-from trialdomain.events.recorded import Draft, Entry
+from trialdomain.events.recorded import Draft, Entry, Fact
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
 from trialdomain.history.answers import Answers
 from trialdomain.history.collector import cycles_left_alone
 from trialdomain.history.difference import Diff, changed_values
 from trialdomain.history.explaining import QuestionInvalid, explain
 from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
+from trialdomain.projections.decisions import DecisionAudit, audit_decisions, versions_recorded
 from trialdomain.projections.dlt_counts import DltCounts, count, dlt_counts, members_of, seat_of
 from trialdomain.projections.double_entry import Difference, double_entry
 from trialdomain.projections.endpoints.participant import participant_values
@@ -37,6 +38,13 @@ _SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported)
 """Facts that say nothing of the trial itself."""
 
 
+class ReadStreams(Protocol):
+    """Reads a trial as it was known, one stream after another, participants last."""
+
+    def __call__(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
+        """Leave out kinds of facts, unread."""
+
+
 class MomentInvalid(InputInvalid):
     """A question was asked about a moment that the log cannot answer."""
 
@@ -51,7 +59,7 @@ class History:
     trial: str
     position: int
     """The last position that was known."""
-    _streams: Callable[[], Streams]
+    _streams: "ReadStreams"
     _stream: Callable[[str], Iterable[Entry]]
     """Gives one stream; nothing where there is none."""
     _latest_first: Callable[[], Iterator[Entry]]
@@ -75,7 +83,7 @@ class History:
         return cls(
             registered.protocol.trial,
             len(entries),
-            lambda: by_stream(ordered),
+            lambda leave_out=(): by_stream(entry for entry in ordered if type(entry.fact) not in leave_out),
             lambda stream: (entry for entry in ordered if entry.stream == stream),
             lambda: reversed(entries),
             registered.protocol.site_zone,
@@ -157,6 +165,15 @@ class History:
     def escalation(self, *, on: date | str) -> Escalation | None:
         """Ask the protocol's design what next; None when the protocol has none."""
         return escalation(self.casebook(on=on), on=as_day(on))
+
+    def decisions(self, *, progress: Callable[[int, int], None] = lambda _, __: None) -> Iterator[DecisionAudit]:
+        """Look again at every decision about the dose: the state as known then, whether it follows, and whether today.
+
+        Args:
+            progress: told how many decisions were looked at, and how many there are.
+        """
+        versions = versions_recorded(self._stream(trial_stream(self.trial)))
+        return audit_decisions(self._streams, versions, zone=self.zone, progress=progress)
 
     def flow(self, *, on: date | str) -> Flow:
         """Follow everybody from the screening to the end of observation."""

@@ -1,6 +1,6 @@
 """Logs that are read and not written: a SQLite file, or an exported JSONL file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +10,7 @@ import attrs
 from typing_extensions import override
 
 from trialdomain.errors import LogCorrupt, LogUnusable
-from trialdomain.events.recorded import Entry
+from trialdomain.events.recorded import Entry, Fact
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.jsonl import read_jsonl
 from trialdomain.history.history import History, MomentInvalid
@@ -55,8 +55,9 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
         raise MomentInvalid(f"nothing was known of trial {trial} at {known_at}: choose a later moment")
     zone = _zone(recorder, trial)
 
-    def streams() -> Streams:
-        return ((stream, entries_of(stream, rows)) for stream, rows in recorder.streams(trial, until=position))
+    def streams(leave_out: Collection[type[Fact]] = ()) -> Streams:
+        found = recorder.streams(trial, until=position)
+        return ((stream, entries_of(stream, rows, leave_out=leave_out)) for stream, rows in found)
 
     def one(stream: str) -> Iterator[Entry]:
         return entries_of(stream, recorder.stream_rows(stream, until=position))

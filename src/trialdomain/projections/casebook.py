@@ -237,10 +237,28 @@ def case_of(stream: str, entries: Iterable[Recorded[Any]], *, on: date) -> Case:
     """File what counts of one participant on a day."""
     coming = iter(entries)
     filed = _filed(coming, on)
-    known: Current[Any] = Current(filed.read)
     if filed.changed:
-        known = current([*filed.read, *coming])
-        filed = _filed(known.entries, on, whatever_it_changes=True)
+        return case_of_current(stream, current([*filed.read, *coming]), on=on)
+    return _case(stream, Current(filed.read), filed, on)
+
+
+def case_of_current(stream: str, known: Current[Any], *, on: date, also: Sequence[Recorded[Any]] = ()) -> Case:
+    """File what counts of one participant on a day, where it is known which entries are current.
+
+    Args:
+        stream: the participant's.
+        known: the current entries.
+        on: the day.
+        also: entries that count besides, whatever their day.
+    """
+    filed = _filed(known.entries, on, whatever_it_changes=True)
+    for entry in also:
+        filed.by_kind.setdefault(type(entry.fact), []).append(entry)
+        filed.late.discard(entry.version)
+    return _case(stream, known, filed, on)
+
+
+def _case(stream: str, known: Current[Any], filed: "_Filed", on: date) -> Case:
     counted = known.entries
     if filed.late:
         counted = [entry for entry in known.entries if entry.version not in filed.late]
@@ -250,7 +268,7 @@ def case_of(stream: str, entries: Iterable[Recorded[Any]], *, on: date) -> Case:
 @attrs.frozen
 class _Filed:
     read: list[Recorded[Any]]
-    by_kind: Mapping[type, list[Recorded[Any]]]
+    by_kind: dict[type, list[Recorded[Any]]]
     """Those that count on the day."""
     late: set[int]
     """The versions of those that happened later."""

@@ -8,7 +8,19 @@ from typing import Any
 import attrs
 
 from trialdomain.events.cohort import MemberAssessed, MemberInfused, SlotFilled, SlotReleased
-from trialdomain.events.participant import LabRecorded
+from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    CompletedFollowUp,
+    Died,
+    DltWindowAssessed,
+    Enrolled,
+    Infused,
+    LabRecorded,
+    LevelReassigned,
+    LostToFollowUp,
+    Withdrew,
+)
 from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
@@ -22,6 +34,20 @@ from trialdomain.values.ids import subject_of
 from trialdomain.values.tally import Tally, most_held
 from trialdomain.values.toxicity import Agent, Relatedness
 
+COUNTED = (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    CompletedFollowUp,
+    Died,
+    DltWindowAssessed,
+    Enrolled,
+    Infused,
+    LabRecorded,
+    LevelReassigned,
+    LostToFollowUp,
+    Withdrew,
+)
+"""The kinds of facts that can change a count; laboratory results do where the protocol counts cytopenias."""
 _NO_RULE = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.NO_RULE)
 
 

@@ -12,6 +12,7 @@ from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.decision import Action, Awaited, Because, Code, Decision, Mtd, MtdStatus
 from trialdomain.values.evaluation import Evaluation
 
@@ -20,6 +21,8 @@ from trialdomain.values.evaluation import Evaluation
 class Escalation:
     """The answer of the design to the trial as it is known."""
 
+    protocol: TrialProtocol
+    """The version that it was judged by."""
     decision: Decision
     counts: DltCounts
     situation: Situation
@@ -33,6 +36,11 @@ class Escalation:
     """The first day on which the next participant of the level in turn may be infused, where somebody was before."""
     evidence: tuple[int, ...]
     """The positions of the entries that it rests on."""
+
+    @property
+    def unassigned(self) -> tuple[str, ...]:
+        """Whoever had a DLT at an amount that belongs to no level: a decision names them."""
+        return tuple(member.subject for member in self.counts.unassigned if member.dlt)
 
 
 def escalation(book: Casebook, *, on: date) -> Escalation | None:
@@ -66,6 +74,7 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date) -> Escalation 
     infused_on = [m.infused_on.first for m in counts.members if m.infused_on and m.level == in_turn]
     not_before = held_until(infused_on, book.protocol.stagger)
     return Escalation(
+        protocol=book.protocol,
         decision=_staggered(decision, counts, not_before if in_turn == decision.level else None, on=on),
         held=bool(last and cautious and last.decided.action in {Action.WAIT, Action.STOP}),
         level_in_turn=in_turn,

@@ -21,15 +21,16 @@ def dlt_json(counts: DltCounts) -> Json:
     """Give every level's counts, with its participants."""
     return {
         "levels": [
-            _tally_json(tally)
-            | {"participants": {m.subject: _member_json(m) for m in counts.members if m.level == tally.level}}
+            tally_json(tally)
+            | {"participants": {m.subject: member_json(m) for m in counts.members if m.level == tally.level}}
             for tally in counts.tallies
         ],
-        "unassigned": {member.subject: _member_json(member) for member in counts.unassigned},
+        "unassigned": {member.subject: member_json(member) for member in counts.unassigned},
     }
 
 
-def _tally_json(tally: Tally) -> dict[str, Json]:
+def tally_json(tally: Tally) -> dict[str, Json]:
+    """Give the counts of one level."""
     return {
         "level": tally.level,
         "enrolled": tally.enrolled,
@@ -41,7 +42,8 @@ def _tally_json(tally: Tally) -> dict[str, Json]:
     }
 
 
-def _member_json(member: Member) -> Json:
+def member_json(member: Member) -> dict[str, Json]:
+    """Give where a participant stands, and on which entries that rests."""
     dlt = member.dlt
     return {
         "evaluation": member.standing.evaluation.value,

@@ -20,9 +20,17 @@ from trialdomain.events.participant import (
 )
 from trialdomain.values.dose import Dose
 from trialdomain.values.text import FreeText
-from trialdomain.values.toxicity import Attribution
+from trialdomain.values.toxicity import Attribution, Relatedness
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
+_RELATED = {
+    Relatedness.UNRELATED: "unrelated to",
+    Relatedness.UNLIKELY: "unlikely to be related to",
+    Relatedness.POSSIBLY: "possibly related to",
+    Relatedness.LIKELY: "likely related to",
+    Relatedness.DEFINITELY: "definitely related to",
+    Relatedness.NOT_ASSESSED: "not assessed for",
+}
 
 
 def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
@@ -68,7 +76,7 @@ def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
 
 
 def _attributed(attributions: tuple[Attribution, ...]) -> str:
-    judged = (f"{one.relatedness.value} related to {one.agent.value} ({one.assessor.value})" for one in attributions)
+    judged = (f"{_RELATED[one.relatedness]} {one.agent.value} ({one.assessor.value})" for one in attributions)
     return "".join(f", {one}" for one in judged)
 
 

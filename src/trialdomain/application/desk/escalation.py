@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import date
 
-from trialdomain.aggregates.cohort import Cohort, refuse_bolder
+from trialdomain.aggregates.cohort import Cohort
+from trialdomain.aggregates.deviation import allow
 from trialdomain.application.coercion import free_text
 from trialdomain.application.conduct import refuse_future_day
 from trialdomain.application.desk.acts import Acts, LevelUnknown
 from trialdomain.application.questions import DesignAbsent, escalation_state
 from trialdomain.application.view import Drafts, View, drafts_in
+from trialdomain.designs.caution import against_deciding
 from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.designs.walk import COHORT, COMPLETE
 from trialdomain.errors import CommandRefused, InputInvalid
@@ -69,7 +71,8 @@ class Escalating(Acts):
             if taken and day < taken[-1].fact.basis.on:
                 raise DecisionOutOfOrder(on=day, last=taken[-1].fact.basis.on)
             if day < today:  # nor bolder than what is known of today would allow
-                refuse_bolder(chosen, now.decision, last_level=now.situation.last_level)
+                last = now.situation.last_level
+                allow(against_deciding(chosen, now.decision, last_level=last, explained=True), None)
             facts = cohorts[level].decide_escalation(
                 recommended=recommended,
                 decided=chosen,
@@ -129,7 +132,7 @@ def _suspended(view: View, on: date, *, caused_by: EntryRef) -> Drafts:
 
 def basis_of(view: View, state: Escalation, on: date) -> Basis:
     """Say what a decision rests on, so that it can be taken again later."""
-    protocol = view.protocol
+    protocol = state.protocol
     if protocol.design is None:
         raise DesignAbsent(trial=view.id)
     return Basis(
@@ -139,5 +142,5 @@ def basis_of(view: View, state: Escalation, on: date) -> Basis:
         last_level=state.situation.last_level,
         position=view.position,
         on=on,
-        unassigned=tuple(member.subject for member in state.counts.unassigned if member.dlt),
+        unassigned=state.unassigned,
     )

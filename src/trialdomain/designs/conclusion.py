@@ -1,0 +1,55 @@
+"""What people may conclude about the MTD where the rule has its answer.
+
+Source: NCT06245746, primary outcome MTD; that only people declare a candidate, and never an MTD that the design does
+not give, is this library's choice.
+"""
+
+from collections.abc import Iterator
+
+from trialdomain.designs.walk import COMPLETE
+from trialdomain.errors import CommandRefused
+from trialdomain.events.basis import Basis
+from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, NotEstablished
+from trialdomain.values.decision import Mtd, MtdStatus
+
+
+class MtdNotGiven(CommandRefused):
+    """People would declare what the design does not give."""
+
+    def __init__(self, *, status: MtdStatus, wanted: str) -> None:
+        super().__init__(f"{wanted} cannot be declared: the answer of the design is {status.value}")
+        self.status, self.wanted = status, wanted
+
+
+def against_conclusion(
+    fact: MtdDeclared | MtdNotEstablished, mtd: Mtd, *, recruitment_ended: bool
+) -> Iterator[CommandRefused]:
+    """Yield each rule that a conclusion would break.
+
+    Args:
+        fact: what people declare.
+        mtd: the answer of the design.
+        recruitment_ended: whether recruitment was closed.
+    """
+    match fact:
+        case MtdDeclared(level=level) if mtd.level != level:
+            yield MtdNotGiven(status=mtd.status, wanted=f"level {level} as the MTD")
+        case MtdDeclared(level=level, bounded_above=bounded) if mtd.bounded_above is not bounded:
+            above = "with" if bounded else "without"
+            yield MtdNotGiven(status=mtd.status, wanted=f"level {level} as the MTD {above} a closed level above it")
+        case MtdNotEstablished(why=NotEstablished.NONE_TOLERATED) if mtd.status is not MtdStatus.NONE_TOLERATED:
+            yield MtdNotGiven(status=mtd.status, wanted="that no level is tolerated")
+        case MtdNotEstablished(why=NotEstablished.RECRUITMENT_ENDED) if not recruitment_ended:
+            yield MtdNotGiven(status=mtd.status, wanted="that recruitment has ended, while it goes on,")
+        case MtdNotEstablished(candidate=level) if level is not None and not _is_candidate(level, fact.basis):
+            yield MtdNotGiven(status=mtd.status, wanted=f"level {level} as a candidate, without 6 and 1/6 at most,")
+        case MtdNotEstablished() if mtd.status is MtdStatus.ESTABLISHED:
+            yield MtdNotGiven(status=mtd.status, wanted="that there is no MTD")
+        case _:
+            pass
+
+
+def _is_candidate(level: int, basis: Basis) -> bool:
+    """Say whether the registry's words would allow a level: DLT in no more than 1/6 of at least 6 evaluable."""
+    tally = next((tally for tally in basis.tallies if tally.level == level), None)
+    return tally is not None and tally.evaluable >= COMPLETE and tally.dlts * COMPLETE <= tally.evaluable

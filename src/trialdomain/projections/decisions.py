@@ -1,0 +1,264 @@
+"""Every decision about the dose, looked at again: what was known then, whether it follows, and what is known today."""
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, TypeAlias, get_args
+
+import attrs
+
+from trialdomain.designs.caution import against_deciding
+from trialdomain.designs.conclusion import against_conclusion
+from trialdomain.errors import CommandRefused
+from trialdomain.events.cohort import EscalationDecided
+from trialdomain.events.entries import VOIDS
+from trialdomain.events.participant import LabRecorded, ParticipantEntryVoided, ParticipantFact
+from trialdomain.events.recorded import Recorded
+from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
+from trialdomain.projections.dlt_counts import COUNTED, Member
+from trialdomain.projections.escalation import Escalation
+from trialdomain.projections.hindsight import NONE, Hindsight, Moment, Positions, Seen
+from trialdomain.projections.smallest_change import Smallest, smallest_change
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.decision import Decision
+from trialdomain.values.ids import subject_of
+
+Taken: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
+"""What people decide about the dose."""
+StreamsInMemory: TypeAlias = Sequence[tuple[str, Sequence[Recorded[Any]]]]
+_NO_DESIGN = "no escalation design was in force: nothing could be decided by it"
+
+
+@attrs.frozen(kw_only=True)
+class BasisDifference:
+    """One thing that a decision recorded of its basis, and that the log says otherwise."""
+
+    field: str
+    recorded: object
+    recomputed: object
+
+
+@attrs.frozen(kw_only=True)
+class LaterEntry:
+    """An entry recorded after a decision that changes the answer."""
+
+    entry: Recorded[Any]
+    alone: bool
+    """Whether it changes the answer by itself: with it, and nothing else that was recorded later."""
+    needed: bool
+    """Whether the answer of today would be another without it."""
+    in_a_set: bool
+    """Whether it is in one of the smallest sets."""
+
+
+@attrs.frozen(kw_only=True)
+class StandsOtherwise:
+    """A participant who stands otherwise today, for the day of a decision, than was known then."""
+
+    subject: str
+    then: Member | None
+    today: Member | None
+
+
+@attrs.frozen(kw_only=True)
+class DecisionAudit:
+    """One decision, looked at again."""
+
+    entry: Recorded[Taken]
+    superseded_by: int | None
+    """The position of what corrected or voided it since."""
+    then: Escalation | None
+    """The state as known at the position that it recorded, for the day that it recorded; None without a design."""
+    differences: tuple[BasisDifference, ...]
+    """What it recorded of its basis otherwise than the log has it."""
+    breaches: tuple[CommandRefused, ...]
+    """The rules that it breaks by the state as known then; it follows from that state where there are none."""
+    today: Escalation | None
+    """The state for the same day with everything that is known of it today."""
+    same_answer: bool
+    """Whether the answer that it rests on is the same today: what to do next, the levels closed, the MTD."""
+    breaches_today: tuple[CommandRefused, ...]
+    """The rules that it would break by the state of today."""
+    members: tuple[StandsOtherwise, ...]
+    """Whoever stands otherwise today, whether or not that changes the answer."""
+    changing: tuple[LaterEntry, ...]
+    """Every later entry that changes the answer, by position; none where it is the same."""
+    smallest: tuple[Positions, ...]
+    """The smallest sets of them that change the answer."""
+    sufficient: tuple[Positions, ...]
+    """The smallest sets of them that give the answer of today."""
+    proven: bool
+    """Whether there are no smaller sets: else the log has more of them than a bounded search looks at."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether it follows from the state as known then."""
+        return not self.breaches
+
+    @property
+    def ok(self) -> bool:
+        """Whether it rests on what it says, follows from it, and would be taken today."""
+        return self.follows and self.same_answer and not self.differences and not self.breaches_today
+
+
+def audit_decisions(
+    read: Callable[[Collection[type[Any]]], Iterable[tuple[str, Iterable[Recorded[Any]]]]],
+    versions: Iterable[TrialProtocol],
+    *,
+    zone: tzinfo,
+    progress: Callable[[int, int], None] = lambda _, __: None,
+) -> Iterator[DecisionAudit]:
+    """Look again at every decision, those that were corrected or voided among them, in the order of the log.
+
+    Memory follows the facts that can change a count; a log without a decision is not read beyond its cohorts.
+
+    Args:
+        read: gives one stream after another, participants last, without the kinds of facts that it is told.
+        versions: every version of the protocol that was ever recorded.
+        zone: the site's.
+        progress: told how many decisions were looked at, and how many there are.
+    """
+    streams: list[tuple[str, list[Recorded[Any]]]] = []
+    decisions: list[tuple[Recorded[Taken], int | None]] = []
+    for stream, entries in read(_uncounted(versions)):
+        if subject_of(stream) is not None and not decisions:
+            return
+        found = list(entries)
+        streams.append((stream, found))
+        decisions += _decisions(found)
+    for done, (entry, superseded_by) in enumerate(sorted(decisions, key=lambda one: one[0].position)):
+        progress(done, len(decisions))
+        yield _audit(entry, superseded_by, streams, zone)
+
+
+def _uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
+    counted = {*COUNTED, ParticipantEntryVoided}
+    if not any(protocol.counts_cytopenias for protocol in versions):
+        counted.discard(LabRecorded)
+    return frozenset(get_args(ParticipantFact)) - counted
+
+
+def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[tuple[Recorded[Taken], int | None]]:
+    superseded = {
+        entry.fact.version if isinstance(entry.fact, VOIDS) else entry.meta.corrects: entry.position
+        for entry in entries
+    }
+    for entry in entries:
+        if isinstance(entry.fact, EscalationDecided | MtdDeclared | MtdNotEstablished):
+            yield entry, superseded.get(entry.version)
+
+
+def _audit(entry: Recorded[Taken], superseded_by: int | None, streams: StreamsInMemory, zone: tzinfo) -> DecisionAudit:
+    basis = entry.fact.basis
+    position = min(basis.position, entry.position - 1)
+    past = Hindsight(streams, Moment(position, basis.on, entry.meta.recorded_at.astimezone(zone)))
+    then, today = past.seen(), past.seen(past.later)
+    answer = _answers(entry.fact)
+    before, after = answer(then), answer(today)
+    changing: tuple[LaterEntry, ...] = ()
+    other = sufficient = Smallest((), proven=True)
+    if before != after:
+        other = smallest_change(past, lambda seen: answer(seen) != before)
+        sufficient = smallest_change(past, lambda seen: answer(seen) == after)
+        changing = tuple(_changing(past, answer, NONE.union(*other.sets, *sufficient.sets)))
+    return DecisionAudit(
+        entry=entry,
+        superseded_by=superseded_by,
+        then=then.state,
+        differences=tuple(_differences(entry, then.state)),
+        breaches=tuple(_breaches(entry.fact, then)),
+        today=today.state,
+        same_answer=before == after,
+        breaches_today=tuple(_breaches(entry.fact, today)),
+        members=tuple(_members(then.state, today.state)),
+        changing=changing,
+        smallest=other.sets,
+        sufficient=sufficient.sets,
+        proven=other.proven and sufficient.proven,
+    )
+
+
+def _answers(fact: Taken) -> Callable[[Seen], Hashable]:
+    """Give what a decision rests on, of an answer: the recommendation, the MTD, or that a conclusion may be drawn."""
+
+    def answer(seen: Seen) -> Hashable:
+        if seen.state is None:
+            return None
+        decision = seen.state.decision
+        match fact:
+            case EscalationDecided():
+                return decision.bare, decision.closed_levels
+            case MtdDeclared():
+                return decision.mtd
+            case _:
+                return decision.mtd, tuple(map(str, _breaches(fact, seen)))
+
+    return answer
+
+
+def _breaches(fact: Taken, seen: Seen) -> Iterator[CommandRefused]:
+    """Yield the rules that a decision breaks by a state."""
+    state = seen.state
+    if state is None:
+        yield CommandRefused(_NO_DESIGN)
+    elif isinstance(fact, EscalationDecided):
+        explained, last = fact.rationale is not None, state.situation.last_level
+        yield from against_deciding(fact.decided, state.decision, last_level=last, explained=explained)
+    else:
+        judged = attrs.evolve(fact, basis=attrs.evolve(fact.basis, tallies=state.counts.tallies))
+        yield from against_conclusion(judged, state.decision.mtd, recruitment_ended=seen.recruitment_ended)
+
+
+def _differences(entry: Recorded[Taken], state: Escalation | None) -> Iterator[BasisDifference]:
+    """Yield what a decision recorded of its basis otherwise than the log has it."""
+    fact, basis = entry.fact, entry.fact.basis
+    if basis.position >= entry.position:
+        yield BasisDifference(field="position", recorded=basis.position, recomputed=entry.position - 1)
+    if state is None:
+        return
+    recomputed: Mapping[str, object] = {
+        "design": state.protocol.design,
+        "protocol_version": state.protocol.version,
+        "tallies": state.counts.tallies,
+        "last_level": state.situation.last_level,
+        "unassigned": state.unassigned,
+    }
+    for field, value in recomputed.items():
+        recorded = getattr(basis, field)
+        if recorded != value:
+            yield BasisDifference(field=field, recorded=recorded, recomputed=value)
+    if isinstance(fact, EscalationDecided) and _rule(fact.recommended) != _rule(state.decision):
+        yield BasisDifference(field="recommended", recorded=fact.recommended, recomputed=state.decision)
+
+
+def _rule(decision: Decision) -> Hashable:
+    return decision.bare, decision.closed_levels
+
+
+def _changing(past: Hindsight, answer: Callable[[Seen], Hashable], in_a_set: Positions) -> Iterator[LaterEntry]:
+    then, today, later = answer(past.seen(NONE)), answer(past.seen(past.later)), past.later
+    for position in sorted(later):
+        alone = answer(past.seen(frozenset({position}))) != then
+        needed = answer(past.seen(later - {position})) != today
+        if alone or needed or position in in_a_set:
+            yield LaterEntry(entry=past.entry(position), alone=alone, needed=needed, in_a_set=position in in_a_set)
+
+
+def _members(then: Escalation | None, today: Escalation | None) -> Iterator[StandsOtherwise]:
+    before, after = ({m.subject: m for m in _of(state)} for state in (then, today))
+    for subject in sorted({*before, *after}):
+        old, new = before.get(subject), after.get(subject)
+        if _stands(old) != _stands(new):
+            yield StandsOtherwise(subject=subject, then=old, today=new)
+
+
+def _of(state: Escalation | None) -> Iterable[Member]:
+    return () if state is None else (*state.counts.members, *state.counts.unassigned)
+
+
+def _stands(member: Member | None) -> Hashable:
+    return member and (member.level, member.standing, member.dlt is not None)
+
+
+def versions_recorded(trial: Iterable[Recorded[Any]]) -> list[TrialProtocol]:
+    """Give every version of the protocol that the trial's stream ever had, in force or not."""
+    return [entry.fact.protocol for entry in trial if isinstance(entry.fact, TrialRegistered | ProtocolAmended)]

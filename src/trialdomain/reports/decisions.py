@@ -1,0 +1,247 @@
+"""Decisions looked at again, as JSON for programs and as people read them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+
+from trialdomain.events.cohort import EscalationDecided
+from trialdomain.events.registry import NAMES
+from trialdomain.events.trial import MtdDeclared
+from trialdomain.projections.decisions import BasisDifference, DecisionAudit, LaterEntry, StandsOtherwise, Taken
+from trialdomain.projections.dlt_counts import Member
+from trialdomain.projections.escalation import Escalation
+from trialdomain.projections.hindsight import Positions
+from trialdomain.protocol.trial_protocol import Design
+from trialdomain.reports.decision import decision_json, mtd_words, next_words
+from trialdomain.reports.escalation import member_json, tally_json
+from trialdomain.reports.facts import fact_words
+from trialdomain.reports.json import Json
+from trialdomain.reports.table import Table
+from trialdomain.values.decision import Decision, MtdStatus
+from trialdomain.values.tally import Tally
+
+
+def decision_audit_json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
+    """Give one decision, looked at again, to programs."""
+    entry, fact = audit.entry, audit.entry.fact
+    return {
+        "position": entry.position,
+        "stream": entry.stream,
+        "version": entry.version,
+        "entry": NAMES[type(fact)],
+        "user": entry.meta.user,
+        "recorded_at": entry.meta.recorded_at.isoformat(),
+        "recorded_at_site": entry.meta.recorded_at.astimezone(zone).isoformat(),
+        "superseded_by": audit.superseded_by,
+        "ok": audit.ok,
+        "decided": _taken_json(fact),
+        "recommended": decision_json(fact.recommended) if isinstance(fact, EscalationDecided) else None,
+        "rationale": _plain(fact),
+        "basis": {
+            "design": fact.basis.design.value,
+            "protocol_version": fact.basis.protocol_version,
+            "position": fact.basis.position,
+            "on": fact.basis.on.isoformat(),
+            "last_level": fact.basis.last_level,
+            "unassigned": list(fact.basis.unassigned),
+            "tallies": [tally_json(tally) for tally in fact.basis.tallies],
+        },
+        "then": _state_json(audit.then),
+        "differences": [
+            {"field": one.field, "recorded": _value(one.recorded), "recomputed": _value(one.recomputed)}
+            for one in audit.differences
+        ],
+        "follows": audit.follows,
+        "breaches": [str(breach) for breach in audit.breaches],
+        "today": _state_json(audit.today),
+        "same_answer": audit.same_answer,
+        "allowed_today": not audit.breaches_today,
+        "breaches_today": [str(breach) for breach in audit.breaches_today],
+        "participants": [_participant_json(one) for one in audit.members],
+        "changing": [_later_json(one) for one in audit.changing],
+        "smallest": [list[Json](sorted(one)) for one in audit.smallest],
+        "sufficient": [list[Json](sorted(one)) for one in audit.sufficient],
+        "proven": audit.proven,
+    }
+
+
+def _taken_json(fact: Taken) -> Json:
+    match fact:
+        case EscalationDecided():
+            return decision_json(fact.decided)
+        case MtdDeclared():
+            return {"mtd": fact.level, "bounded_above": fact.bounded_above}
+        case _:
+            return {"mtd": None, "why": fact.why.value, "candidate": fact.candidate}
+
+
+def _plain(fact: Taken) -> str | None:
+    text = fact.rationale if isinstance(fact, EscalationDecided) else getattr(fact, "note", None)
+    return None if text is None else str(text.plain)
+
+
+def _state_json(state: Escalation | None) -> Json:
+    if state is None:
+        return None
+    tallies: list[Json] = [tally_json(tally) for tally in state.counts.tallies]
+    return {**decision_json(state.decision), "last_level": state.situation.last_level, "tallies": tallies}
+
+
+def _participant_json(one: StandsOtherwise) -> Json:
+    return {"subject": one.subject, "then": _member(one.then), "today": _member(one.today)}
+
+
+def _member(member: Member | None) -> Json:
+    if member is None:
+        return None
+    told = member_json(member)
+    return {"level": member.level, **told}
+
+
+def _later_json(one: LaterEntry) -> Json:
+    entry = one.entry
+    return {
+        "position": entry.position,
+        "stream": entry.stream,
+        "version": entry.version,
+        "entry": NAMES[type(entry.fact)],
+        "says": _says(one),
+        "recorded_at": entry.meta.recorded_at.isoformat(),
+        "user": entry.meta.user,
+        "reason": entry.meta.reason,
+        "alone": one.alone,
+        "needed": one.needed,
+        "in_a_set": one.in_a_set,
+    }
+
+
+def _value(value: object) -> Json:
+    match value:
+        case Decision():
+            return decision_json(value)
+        case Design():
+            return value.value
+        case tuple():
+            return [tally_json(one) if isinstance(one, Tally) else str(one) for one in value]
+        case int() | None:
+            return value
+        case _:
+            return str(value)
+
+
+def decision_audit_lines(audit: DecisionAudit, zone: tzinfo) -> Iterator[str]:
+    """Say in sentences what became of a decision, one a line."""
+    entry, basis = audit.entry, audit.entry.fact.basis
+    when = entry.meta.recorded_at.astimezone(zone).isoformat(sep=" ", timespec="minutes")
+    yield (
+        f"Position {entry.position}, {when}, {entry.meta.user}: {_words(entry.fact)}"
+        + ("" if audit.superseded_by is None else f" (corrected or voided since, at position {audit.superseded_by})")
+    )
+    yield f"  As known then, at position {basis.position} for {basis.on}: {_state_words(audit.then)}"
+    yield from (f"  The basis differs: {_difference_words(one)}" for one in audit.differences)
+    if audit.follows:
+        rationale = _plain(entry.fact)
+        cautious = isinstance(entry.fact, EscalationDecided) and entry.fact.decided.bare != _bare(audit.then)
+        yield "  It follows" + (f", more cautious than the rule: {rationale}" if cautious else "")
+    yield from (f"  It does not follow: {breach}" for breach in audit.breaches)
+    if audit.same_answer:
+        yield "  With everything known of that day today, the answer is the same"
+    else:
+        yield f"  With everything known of that day today: {_state_words(audit.today)}"
+        allowed = "is still allowed" if not audit.breaches_today else "would not be taken"
+        yield f"  What was decided {allowed}" + "".join(f": {breach}" for breach in audit.breaches_today[:1])
+    yield from (
+        f"  {one.subject} was {_member_words(one.then)}, and is {_member_words(one.today)}" for one in audit.members
+    )
+    if audit.smallest:
+        least = "" if audit.proven else " (none can be left out; a smaller set was not looked for to the end)"
+        yield f"  The smallest set that changes the answer: {_sets(audit.smallest)}{least}"
+        if set(audit.sufficient) != set(audit.smallest):
+            yield f"  The smallest set that gives the answer of today: {_sets(audit.sufficient)}"
+
+
+def changing_table(audit: DecisionAudit, zone: tzinfo) -> Table:
+    """Show every later entry that changes the answer."""
+    return Table(
+        title=f"Recorded after position {audit.entry.position}, and changing its answer",
+        columns=("position", "recorded at the site", "by", "stream", "what", "why", "alone", "needed"),
+        rows=tuple(
+            (
+                str(one.entry.position),
+                one.entry.meta.recorded_at.astimezone(zone).isoformat(sep=" ", timespec="minutes"),
+                one.entry.meta.user,
+                one.entry.stream,
+                _says(one),
+                one.entry.meta.reason or "",
+                "yes" if one.alone else "no",
+                "yes" if one.needed else "no",
+            )
+            for one in audit.changing
+        ),
+    )
+
+
+def _says(one: LaterEntry) -> str:
+    entry = one.entry
+    corrected = "" if entry.meta.corrects is None else f", corrects version {entry.meta.corrects}"
+    return fact_words(entry.fact) + corrected
+
+
+def _words(fact: Taken) -> str:
+    match fact:
+        case EscalationDecided():
+            return _decision_words(fact.decided)
+        case MtdDeclared():
+            above = "below a closed level" if fact.bounded_above else "with no closed level above"
+            return f"the MTD is level {fact.level}, {above}"
+        case _:
+            candidate = "" if fact.candidate is None else f", level {fact.candidate} a candidate"
+            return f"no MTD: {fact.why.value}{candidate}"
+
+
+def _decision_words(decision: Decision) -> str:
+    found = decision.mtd.status is not MtdStatus.OPEN
+    return next_words(decision) + (f" (MTD: {mtd_words(decision.mtd)})" if found else "")
+
+
+def _state_words(state: Escalation | None) -> str:
+    if state is None:
+        return "no design was in force"
+    tallies = ", ".join(
+        f"level {tally.level}: {tally.dlts}/{tally.evaluable}" + (f" and {tally.pending} pending" * bool(tally.pending))
+        for tally in state.counts.tallies
+        if tally.treated
+    )
+    return f"{_decision_words(state.decision)} ({tallies or 'nobody treated'})"
+
+
+def _difference_words(one: BasisDifference) -> str:
+    return f"{one.field} is recorded as {_short(one.recorded)}, and the log has {_short(one.recomputed)}"
+
+
+def _short(value: object) -> str:
+    match value:
+        case Decision():
+            return _decision_words(value)
+        case tuple():
+            return ", ".join(map(_short, value)) or "none"
+        case Tally():
+            return f"level {value.level} {value.dlts}/{value.evaluable}, {value.pending} pending"
+        case Design():
+            return value.value
+        case _:
+            return str(value)
+
+
+def _member_words(member: Member | None) -> str:
+    if member is None:
+        return "at no level"
+    level = "no level" if member.level is None else f"level {member.level}"
+    return f"{member.standing.evaluation.value} at {level} ({member.standing.reason.words})"
+
+
+def _bare(state: Escalation | None) -> Decision | None:
+    return None if state is None else state.decision.bare
+
+
+def _sets(sets: Sequence[Positions]) -> str:
+    return " or ".join("positions " * (len(one) > 1) + ", ".join(map(str, sorted(one))) for one in sets)
