@@ -194,6 +194,6 @@ def test_the_last_day_leaves_out_who_acted_with_which_software() -> None:
     site = Site()
     site.treat("S001")
     site.on(9)
-    other = site.trial.acting(User(id="other", name="Other", role=Role.MONITOR, organization="Site"))
+    other = site.trial.acting(User(id="other", name="Other", role=Role.COORDINATOR, organization="Site"))
     other.record_relapse("S001", on=day(1))
     assert site.trial.history().last_day() == day(9)

@@ -7,6 +7,7 @@ types stand in ``__init__.pyi``.
 from importlib import import_module
 
 _HOMES = {
+    "application.access": ("AccessRequest", "NotPermitted"),
     "application.conduct": ("InTheFuture", "User"),
     "application.desk": ("Desk",),
     "application.importing": ("Imported", "import_sdtm"),
@@ -37,13 +38,15 @@ _HOMES = {
     ),
     "events.recorded": ("Draft", "Entry", "Meta", "Recorded", "Source"),
     "history": ("Answers", "History", "read_log"),
+    "projections.decisions": ("DecisionAudit",),
     "projections.endpoints.value": ("Flag", "Status", "Value"),
     "projections.review": ("Review",),
     "protocol.endpoint_rules": ("EndpointRules", "FebrileNeutropenia", "Recovery"),
     "protocol.outcomes": ("OutcomeId",),
     "protocol.presets.endpoints": ("endpoint_rules",),
     "protocol.presets.nct06245746": ("nct06245746",),
-    "protocol.trial_protocol": ("Design", "DltRule", "DoseLevel", "EvaluableRule", "TrialProtocol"),
+    "protocol.presets.roles": ("USUAL_ROLES",),
+    "protocol.trial_protocol": ("Design", "DltRule", "DoseLevel", "EvaluableRule", "Grant", "TrialProtocol"),
     "reports.explanation": ("Explanation",),
     "reports.summaries": ("Outcomes",),
     "values.clinical_time": ("ClinicalTime",),
@@ -53,6 +56,7 @@ _HOMES = {
     "values.screening": ("Attestation", "Finding", "Gate"),
     "values.tally": ("Tally",),
     "values.toxicity": ("Agent", "Assessor", "Attribution", "Outcome", "Relatedness", "Seriousness"),
+    "values.use_case": ("UseCase",),
     "version": ("__version__",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

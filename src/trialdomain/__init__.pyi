@@ -1,3 +1,5 @@
+from trialdomain.application.access import AccessRequest as AccessRequest
+from trialdomain.application.access import NotPermitted as NotPermitted
 from trialdomain.application.conduct import InTheFuture as InTheFuture
 from trialdomain.application.conduct import User as User
 from trialdomain.application.desk import Desk as Desk
@@ -53,6 +55,7 @@ from trialdomain.events.recorded import Source as Source
 from trialdomain.history import Answers as Answers
 from trialdomain.history import History as History
 from trialdomain.history import read_log as read_log
+from trialdomain.projections.decisions import DecisionAudit as DecisionAudit
 from trialdomain.projections.endpoints.value import Flag as Flag
 from trialdomain.projections.endpoints.value import Status as Status
 from trialdomain.projections.endpoints.value import Value as Value
@@ -63,10 +66,12 @@ from trialdomain.protocol.endpoint_rules import Recovery as Recovery
 from trialdomain.protocol.outcomes import OutcomeId as OutcomeId
 from trialdomain.protocol.presets.endpoints import endpoint_rules as endpoint_rules
 from trialdomain.protocol.presets.nct06245746 import nct06245746 as nct06245746
+from trialdomain.protocol.presets.roles import USUAL_ROLES as USUAL_ROLES
 from trialdomain.protocol.trial_protocol import Design as Design
 from trialdomain.protocol.trial_protocol import DltRule as DltRule
 from trialdomain.protocol.trial_protocol import DoseLevel as DoseLevel
 from trialdomain.protocol.trial_protocol import EvaluableRule as EvaluableRule
+from trialdomain.protocol.trial_protocol import Grant as Grant
 from trialdomain.protocol.trial_protocol import TrialProtocol as TrialProtocol
 from trialdomain.reports.explanation import Explanation as Explanation
 from trialdomain.reports.summaries import Outcomes as Outcomes
@@ -88,4 +93,5 @@ from trialdomain.values.toxicity import Attribution as Attribution
 from trialdomain.values.toxicity import Outcome as Outcome
 from trialdomain.values.toxicity import Relatedness as Relatedness
 from trialdomain.values.toxicity import Seriousness as Seriousness
+from trialdomain.values.use_case import UseCase as UseCase
 from trialdomain.version import __version__ as __version__

@@ -399,10 +399,10 @@ def test_memory_has_one_address(address: str) -> None:
 
 
 def test_a_role_may_be_its_word(site: Site) -> None:
-    user = User(id="m", name="Monitor", role=anything("monitor"), organization="Site")
+    user = User(id="m", name="Coordinator", role=anything("coordinator"), organization="Site")
     site.trial.acting(user).consent("S001", signed_on=DAY0, form_version="1")
     roles = [getattr(entry.fact, "role", None) for entry in site.trial.history().entries()]
-    assert Role.MONITOR in roles
+    assert Role.COORDINATOR in roles
 
 
 class TestConductByAmountAndDay:

@@ -19,6 +19,7 @@ from trialdomain.events.entries import VOIDS, EntryNotCurrent, current_entries
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Source
 from trialdomain.events.registry import NAMES
 from trialdomain.storage.codec import StateMalformed, decode, encode
+from trialdomain.values.use_case import UseCase
 
 REASON = "transcription: source document 12"
 TRIAL = "NCT06245746"
@@ -46,7 +47,7 @@ class Site:
     def __init__(self) -> None:
         self.trials = Trials.open("memory:", clock=lambda: datetime(2026, 3, 20, 8, tzinfo=UTC))
         sponsor = User(id="u1", name="Sponsor", role=Role.SPONSOR, organization="Sponsor")
-        self.trial = self.trials.register(attrs.evolve(nct06245746(), criteria=()), by=sponsor)
+        self.trial = self.trials.register(attrs.evolve(nct06245746(roles=()), criteria=()), by=sponsor)
         self.desk: Desk = self.trial.acting(sponsor)
         self.desk.consent("S001", signed_on="2026-03-01", form_version="1")
         self.desk.screen("S001", on="2026-03-01")
@@ -55,7 +56,7 @@ class Site:
     def record(self, name: str, row: Row) -> Entry:
         draft = Draft(stream=STREAMS[name.partition(".")[0]], fact=row.example)
         conduct = self.desk._conduct  # noqa: SLF001 - the table records kinds for which no use case exists
-        (entry,) = conduct.run("table", name, lambda view: _read(view, draft), None)
+        (entry,) = conduct.run(UseCase.CORRECT, name, lambda view: _read(view, draft), None)
         return entry
 
     def stream(self, entry: Entry) -> list[Entry]:

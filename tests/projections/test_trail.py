@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
-from site_desk import INVESTIGATOR, RELATED, Site, judged
+from site_desk import INVESTIGATOR, OPEN, RELATED, Site, judged
 
 from trialdomain import Draft, Entry, Relatedness, Role, User, WithdrawalScope, __version__
 from trialdomain.application.desk import Desk
@@ -28,7 +28,7 @@ WHY = "transcription: laboratory slip 88"
 
 @pytest.fixture
 def site() -> Site:
-    site = Site()
+    site = Site(attrs.evolve(OPEN, roles=()))  # whoever does what: the trail is about who did
     site.treat("S001")
     return site
 
@@ -119,13 +119,13 @@ class TestTrail:
     @pytest.mark.shows("AT-02", "AT-15")
     def test_who_it_was_is_said_as_they_were_then(self, site: Site) -> None:
         as_manager(site).consent("S002", signed_on=site.today, form_version="1")
-        as_manager(site, name="Zhou Min-Li", role=Role.MONITOR).withdraw(
+        as_manager(site, name="Zhou Min-Li", role=Role.COORDINATOR).withdraw(
             "S002", on=site.today, scope=WithdrawalScope.FOLLOW_UP
         )
         first, second = told(site, "S002")
         assert [(one.who.name, one.who.role, one.who.organization) for one in (first, second) if one.who] == [
             ("Zhou Min", Role.DATA_MANAGER, "Data Centre"),
-            ("Zhou Min-Li", Role.MONITOR, "Data Centre"),
+            ("Zhou Min-Li", Role.COORDINATOR, "Data Centre"),
         ]
         assert {(one.protocol, one.software) for one in (first, second)} == {("registry", __version__)}
 

@@ -73,14 +73,17 @@ SPO2 = Finding(name="spo2", number=Decimal(97), unit="%", on=day("2026-03-02"))
 
 _ROWS = [
     Row(
-        trial.TrialRegistered(protocol=nct06245746()),
-        {"protocol": nct06245746(version="2")},
+        trial.TrialRegistered(protocol=nct06245746(roles=())),
+        {"protocol": nct06245746(version="2", roles=())},
         {"protocol": {}},
         voidable=False,
     ),
     Row(
         trial.ProtocolAmended(
-            protocol=nct06245746(version="2"), effective_on=date(2026, 3, 2), summary=words("level 2"), reopens=(2,)
+            protocol=nct06245746(version="2", roles=()),
+            effective_on=date(2026, 3, 2),
+            summary=words("level 2"),
+            reopens=(2,),
         ),
         {"summary": "level 2 is reopened after review"},
         {"effective_on": "2026-13-01", "summary": {"plain": " "}, "reopens": ["2"]},

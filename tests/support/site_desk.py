@@ -19,6 +19,7 @@ from trialdomain import (
     User,
     nct06245746,
 )
+from trialdomain.application.access import Permit
 from trialdomain.application.observed import vital_sign
 from trialdomain.events.participant import Infused, VitalSign, VitalSignRecorded
 from trialdomain.projections.dlt_counts import Member
@@ -52,9 +53,11 @@ RELATED = judged(Relatedness.POSSIBLY)
 class Site:
     """What tests say of a trial, in few words."""
 
-    def __init__(self, protocol: TrialProtocol | None = None, *, address: str = "memory:") -> None:
+    def __init__(
+        self, protocol: TrialProtocol | None = None, *, address: str = "memory:", permit: Permit | None = None
+    ) -> None:
         self.now = datetime.combine(DAY0, time(6), tzinfo=UTC)
-        self.trials = Trials.open(address, clock=self.clock)
+        self.trials = Trials.open(address, clock=self.clock, permit=permit)
         self.trial = self.trials.register(protocol or OPEN, by=INVESTIGATOR)
         self.desk = self.trial.acting(INVESTIGATOR)
 

@@ -15,6 +15,7 @@ import attrs
 
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
+from trialdomain.application.access import AccessRequest, NotPermitted, Permit, against
 from trialdomain.application.conduct import Clock, User
 from trialdomain.application.questions import against_amount, against_number, against_stagger
 from trialdomain.application.settlement import may_change_counts, member_now, why_gone
@@ -30,6 +31,7 @@ from trialdomain.storage.codec import utc
 from trialdomain.storage.mapper import StoredEvent, stored_of
 from trialdomain.storage.sqlite import Command, SQLiteRecorder
 from trialdomain.values.ids import cohort_stream, level_of, participant_stream
+from trialdomain.values.use_case import UseCase
 
 _REGISTRATION = "register"
 """The id of the first command: what is recorded is the same each time."""
@@ -62,9 +64,25 @@ class Batch:
         by: who records.
         clock: gives the time that entries are recorded at.
         how: how it came here, in one word, such as "imported".
+        permit: how the embedding service decides who may; None where the protocol's table alone does.
+
+    Raises:
+        NotPermitted: the user may not import a trial.
     """
 
-    def __init__(self, recorder: SQLiteRecorder, protocol: TrialProtocol, *, by: User, clock: Clock, how: str) -> None:
+    def __init__(
+        self,
+        recorder: SQLiteRecorder,
+        protocol: TrialProtocol,
+        *,
+        by: User,
+        clock: Clock,
+        how: str,
+        permit: Permit | None = None,
+    ) -> None:
+        request = AccessRequest.of(protocol.trial, by.introduced(), UseCase.IMPORT)
+        if (why := against(request, protocol, permit)) is not None:
+            raise NotPermitted(request=request, why=why)
         self._recorder, self._protocol, self._user, self._clock, self._how = recorder, protocol, by, clock, how
         self._trial = protocol.trial
         self._versions: Counter[str] = Counter()
@@ -81,7 +99,8 @@ class Batch:
         """The rules of conduct that entries break, by the names of their errors."""
         self.today = self._recorded_at.astimezone(protocol.site_zone).date()
         """At the site."""
-        handle = Trials(recorder, clock=clock, new_id=lambda: _REGISTRATION).register(protocol, by=by)
+        trials = Trials(recorder, clock=clock, new_id=lambda: _REGISTRATION, permit=permit)
+        handle = trials.register(protocol, by=by)
         entries: list[Recorded[Any]] = list(handle.history().entries())
         for entry in entries:
             self._versions[entry.stream] = entry.version

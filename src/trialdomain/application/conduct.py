@@ -6,17 +6,21 @@ from typing import TypeAlias
 
 import attrs
 
+from trialdomain.application.access import AccessRequest, NotPermitted, Permit, against
 from trialdomain.application.coercion import make
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.errors import CommandRefused
+from trialdomain.events.access import AccessRefused
 from trialdomain.events.recorded import Entry, Meta
 from trialdomain.events.trial import TrialRegistered, UserRegistered
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.codec import fingerprint, utc
 from trialdomain.storage.mapper import StoredEvent, entry_of, stored_of
 from trialdomain.storage.sqlite import Command, SQLiteRecorder, StreamMoved
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.ids import check_id, trial_stream
+from trialdomain.values.ids import access_stream, check_id, trial_stream
 from trialdomain.values.role import Role
+from trialdomain.values.use_case import UseCase
 from trialdomain.version import __version__
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -64,19 +68,45 @@ class Conduct:
     recorder: SQLiteRecorder
     clock: Clock
     new_id: Callable[[], str]
+    permit: Permit | None = None
+    """How the embedding service decides who may do what; None where the protocol's table alone does."""
 
     def run(
-        self, name: str, request: object, decide: Callable[[View], Drafts], command_id: str | None
+        self,
+        use_case: UseCase,
+        request: object,
+        decide: Callable[[View], Drafts],
+        command_id: str | None,
+        *,
+        about: str | None = None,
+        also: Callable[[View], Sequence[UseCase]] = lambda _: (),
+        registering: TrialProtocol | None = None,
     ) -> Sequence[Entry]:
-        """Decide on what is known now, and append; when something that was read has moved, decide again."""
+        """Ask whether the user may, decide on what is known now, and append; when something has moved, once more.
+
+        Args:
+            use_case: what is asked for.
+            request: all that was given, by which a repeated request is recognised.
+            decide: gives what is to be recorded.
+            command_id: an id by which a repeated request is recognised.
+            about: the participant, where it is about one.
+            also: names the use cases that the user must have besides.
+            registering: the protocol, where the trial is only about to be recorded.
+
+        Raises:
+            NotPermitted: the user may not; that is recorded.
+        """
+        name = use_case.value
         command = Command(
             id=check_id("command", command_id or self.new_id()), request=fingerprint(name, self.user.id, request)
         )
         for attempt in range(1, _ATTEMPTS + 1):
+            view = View(self.trial, self.recorder)
+            for needed in (use_case, *also(view)):
+                self._ask(view, view.trial.protocol or registering, needed, about)
             done = self.recorder.recorded_before(self.trial, command)
             if done is not None:
                 return self._entries(done.positions)
-            view = View(self.trial, self.recorder)
             drafts = decide(view)
             if not drafts and command_id is None:
                 return []
@@ -89,6 +119,40 @@ class Conduct:
             else:
                 return self._entries(appended.positions)
         raise AssertionError("unreachable")
+
+    def _ask(self, view: View, protocol: TrialProtocol | None, use_case: UseCase, about: str | None) -> None:
+        """Refuse, and record the refusal, where the protocol or the service does not let the user do something."""
+        if protocol is None:
+            return  # of a trial that is not there nothing can be done: whoever decides says so
+        request = AccessRequest.of(self.trial, self.user.introduced(), use_case, about)
+        why = against(request, protocol, self.permit)
+        if why is not None:
+            if view.trial.protocol is not None:  # nothing is recorded of a trial before its registration
+                self._record_refusal(view, request, why)
+            raise NotPermitted(request=request, why=why)
+
+    def _record_refusal(self, view: View, request: AccessRequest, why: str) -> None:
+        """Record in a stream of its own that somebody was refused: no decision reads it.
+
+        The user is not introduced in the trial's stream, which decisions read; the entry says who it was.
+        """
+        stream = access_stream(self.trial)
+        fact = make(AccessRefused, use_case=request.use_case.value, role=request.role, why=f"{request}: {why}")
+        for attempt in range(1, _ATTEMPTS + 1):
+            version, command = self.recorder.version(stream), self.new_id()
+            meta = Meta(recorded_at=self._now(view), user=self.user.id, command=command, part=1, parts=1)
+            try:
+                self.recorder.append(
+                    self.trial,
+                    [stored_of(stream, version + 1, fact, meta)],
+                    read={stream: version},
+                    command=Command(id=command, request=fingerprint("refuse", self.user.id, fact)),
+                )
+            except StreamMoved:
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                return
 
     def _sealed(self, view: View, drafts: Drafts, command: Command) -> list[StoredEvent]:
         """Put drafts into their envelopes, after who acts with which software where that is new."""

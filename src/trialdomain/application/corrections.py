@@ -6,6 +6,7 @@ from datetime import date
 import attrs
 
 from trialdomain.aggregates.trial import against_taking_the_place
+from trialdomain.application.access import needed_to_change
 from trialdomain.application.coercion import FactMalformed, remake
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
@@ -19,6 +20,7 @@ from trialdomain.events.trial import ProtocolAmended, TrialEntryVoided, TrialReg
 from trialdomain.values.ctcae import known_term
 from trialdomain.values.ids import cohort_stream, level_of, subject_of
 from trialdomain.values.reason import check_reason
+from trialdomain.values.use_case import UseCase
 
 
 class NeverCorrected(CommandRefused):
@@ -81,6 +83,14 @@ def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
     if isinstance(current.fact, EscalationDecided):
         drafts += [Draft(stream=one.stream, fact=_void_of(one), reason=reason) for one in _opened_by(view, current)]
     return drafts + _settled(view, drafts, current.fact, on=on)
+
+
+def needed_for(view: View, entry: Entry) -> tuple[UseCase, ...]:
+    """Name what somebody must be able to do to change an entry: by what the log says of it, and not the caller."""
+    if entry.stream.partition("/")[0] != view.id:
+        return ()  # an entry of another trial is changed by nobody here
+    stored = (one.fact for one in view.entries(entry.stream) if one.version == entry.version)
+    return next((needed_to_change(fact) for fact in stored), ())
 
 
 def _current(view: View, entry: Entry, *, act: str) -> Recorded[Fact]:

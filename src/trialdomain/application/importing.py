@@ -6,6 +6,7 @@ from pathlib import Path
 
 import attrs
 
+from trialdomain.application.access import Permit
 from trialdomain.application.batch import Batch, Happened
 from trialdomain.application.conduct import Clock, InTheFuture, User, refuse_future, utc_now
 from trialdomain.application.new_log import folder_beside, give_name, refuse_existing
@@ -76,6 +77,7 @@ def import_sdtm(
     zone: str | None = None,
     by: User = IMPORTER,
     clock: Clock = utc_now,
+    permit: Permit | None = None,
     progress: Progress = unheard,
 ) -> Imported:
     """Import a study in SDTM files into a new log; it is there whole, or not at all.
@@ -87,12 +89,14 @@ def import_sdtm(
         zone: the IANA zone of the site, where the protocol does not name it; without one, times count as they stand.
         by: who imports.
         clock: gives the time that entries are recorded at.
+        permit: how the embedding service decides who may import; None where the protocol's table alone does.
         progress: told what is being done, how much of it is done, and how much there is.
 
     Raises:
         StudyUnusable: a file or a column is missing, or the arms have no order.
         RowMalformed: a row cannot be; it is named by file and line.
         ProtocolUnfit: the protocol does not fit the study.
+        NotPermitted: the user may not import a trial.
         LogUnusable: the log exists, or cannot be made.
     """
     target = Path(log)
@@ -101,7 +105,7 @@ def import_sdtm(
     with folder_beside(target) as beside, Study(Path(folder), progress=progress) as study:
         made = beside / "log"
         with Unrecorded(beside / "unrecorded.csv") as unrecorded:
-            importer = _Importer(study, _fitting(study, protocol, zone), made, by, clock)
+            importer = _Importer(study, _fitting(study, protocol, zone), made, by=by, clock=clock, permit=permit)
             imported = importer.run(unrecorded, progress)
         if unrecorded.rows:
             give_name(unrecorded.path, listing)
@@ -135,10 +139,16 @@ def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> 
 class _Importer:
     """One import on its way into a log that nobody else has."""
 
-    def __init__(self, study: Study, protocol: TrialProtocol, log: Path, by: User, clock: Clock) -> None:
+    def __init__(
+        self, study: Study, protocol: TrialProtocol, log: Path, *, by: User, clock: Clock, permit: Permit | None
+    ) -> None:
         self._study, self._protocol = study, protocol
         self._recorder = SQLiteRecorder(log)
-        self._batch = Batch(self._recorder, protocol, by=by, clock=clock, how="imported")
+        try:
+            self._batch = Batch(self._recorder, protocol, by=by, clock=clock, how="imported", permit=permit)
+        except BaseException:
+            self._recorder.close()
+            raise
 
     def run(self, unrecorded: Unrecorded, progress: Progress) -> Imported:
         """Record every subject, and say what became of every row."""

@@ -8,6 +8,7 @@ from uuid import uuid4
 import attrs
 
 from trialdomain.aggregates.trial import TrialUnknown
+from trialdomain.application.access import Permit
 from trialdomain.application.conduct import Clock, Conduct, User, utc_now
 from trialdomain.application.desk import Desk
 from trialdomain.audit.signing import HeadKey
@@ -30,9 +31,14 @@ class Trials:
     """A log that trials are recorded in."""
 
     def __init__(
-        self, recorder: SQLiteRecorder, *, clock: Clock = utc_now, new_id: Callable[[], str] = _new_id
+        self,
+        recorder: SQLiteRecorder,
+        *,
+        clock: Clock = utc_now,
+        new_id: Callable[[], str] = _new_id,
+        permit: Permit | None = None,
     ) -> None:
-        self._recorder, self._clock, self._new_id = recorder, clock, new_id
+        self._recorder, self._clock, self._new_id, self._permit = recorder, clock, new_id, permit
 
     @classmethod
     def open(
@@ -42,6 +48,7 @@ class Trials:
         clock: Clock = utc_now,
         new_id: Callable[[], str] = _new_id,
         heads: HeadKey | None = None,
+        permit: Permit | None = None,
     ) -> "Trials":
         """Open ``sqlite:///FILE`` or a path, made when it does not exist, or ``memory:``.
 
@@ -51,17 +58,21 @@ class Trials:
             new_id: gives the id of a command that comes without one.
             heads: signs the head of a trial's tree in the transaction of every append, so that entries that were
                 appended by other means are seen. A log that was begun with one is written to with one ever after.
+            permit: asked before everything that somebody does, once the protocol's table of roles has allowed it: None
+                allows, anything else refuses and says why.
 
         Raises:
             LogUnusable: the file is something else, or from a newer version; it is not touched.
         """
         if isinstance(address, Path):
-            return cls(SQLiteRecorder(address, signer=heads), clock=clock, new_id=new_id)
+            return cls(SQLiteRecorder(address, signer=heads), clock=clock, new_id=new_id, permit=permit)
         scheme, _, path = str(address).partition(":")
         if address == "memory:":
-            return cls(SQLiteRecorder(MEMORY, signer=heads), clock=clock, new_id=new_id)
+            return cls(SQLiteRecorder(MEMORY, signer=heads), clock=clock, new_id=new_id, permit=permit)
         if scheme == "sqlite" and path.startswith("///") and path not in {"///", f"///{MEMORY}"}:
-            return cls(SQLiteRecorder(path.removeprefix("///"), signer=heads), clock=clock, new_id=new_id)
+            return cls(
+                SQLiteRecorder(path.removeprefix("///"), signer=heads), clock=clock, new_id=new_id, permit=permit
+            )
         raise AddressUnknown(f"{address!r} is no address of a log: write sqlite:///FILE or memory:")
 
     def register(self, protocol: TrialProtocol, *, by: User, command_id: str | None = None) -> "TrialHandle":
@@ -70,7 +81,7 @@ class Trials:
         Raises:
             TrialAlreadyRegistered: the log has the trial already.
         """
-        handle = TrialHandle(protocol.trial, self._recorder, self._clock, self._new_id)
+        handle = TrialHandle(protocol.trial, self._recorder, self._clock, self._new_id, self._permit)
         handle.acting(by).register(protocol, command_id=command_id)
         return handle
 
@@ -82,7 +93,7 @@ class Trials:
         """
         if self._recorder.head(trial) == 0:
             raise TrialUnknown(trial=trial)
-        return TrialHandle(trial, self._recorder, self._clock, self._new_id)
+        return TrialHandle(trial, self._recorder, self._clock, self._new_id, self._permit)
 
     def close(self) -> None:
         """Wait for whoever is at work, and let go of the log."""
@@ -103,6 +114,7 @@ class TrialHandle:
     _recorder: SQLiteRecorder
     _clock: Clock
     _new_id: Callable[[], str]
+    _permit: Permit | None = None
 
     def acting(self, user: User) -> "Desk":
         """Act in the trial as somebody; each entry says who.
@@ -113,7 +125,7 @@ class TrialHandle:
         if not isinstance(user, User):
             raise InputInvalid(f"{str(user)[:40]!r} is no user: give a User with id, name, role and organization")
         user.introduced()
-        return Desk(Conduct(self.trial, user, self._recorder, self._clock, self._new_id))
+        return Desk(Conduct(self.trial, user, self._recorder, self._clock, self._new_id, self._permit))
 
     @property
     def tree(self) -> TrialTree:

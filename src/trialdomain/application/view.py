@@ -20,7 +20,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.sqlite import Row, SQLiteRecorder
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.ids import cohort_stream, participant_stream, trial_stream
+from trialdomain.values.ids import access_stream, cohort_stream, participant_stream, trial_stream
 
 Drafts: TypeAlias = list[Draft[Fact]]
 
@@ -150,6 +150,8 @@ class View:
         if leave_out not in self._read_before:
             versions, streams = {}, {}
             for stream, rows in self._recorder.streams(self.id, until=self.position):
+                if stream == access_stream(self.id):
+                    continue  # who was refused what changes nothing
                 versions[stream] = rows[-1][1]
                 streams[stream] = list(entries_of(stream, rows, leave_out=leave_out))
             self._read_before[leave_out] = versions, streams

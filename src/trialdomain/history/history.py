@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import attrs
 
 from trialdomain.errors import InputInvalid, LogCorrupt
+from trialdomain.events.access import AccessRefused
 from trialdomain.events.numbered import numbered
 from trialdomain.events.recorded import Draft, Entry, Fact
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
@@ -34,7 +35,7 @@ from trialdomain.reports.summaries import Outcomes, summarize
 from trialdomain.values.calendar import as_day
 from trialdomain.values.ids import trial_stream
 
-_SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported)
+_SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported, AccessRefused)
 """Facts that say nothing of the trial itself."""
 
 

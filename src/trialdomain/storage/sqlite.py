@@ -216,6 +216,11 @@ class SQLiteRecorder(ApplicationRecorder):
         with self._connections.reading() as connection:
             return _head(connection, trial)
 
+    def version(self, stream: str) -> int:
+        """Give the last version of a stream; 0 when it has no entry."""
+        with self._connections.reading() as connection:
+            return _version(connection, stream)
+
     def in_log_order(self, trial: str, *, after: int = 0, until: int | None = None) -> Iterator[StoredEntry]:
         """Yield the entries of a trial by position; what is appended meanwhile is left out."""
         until = self.head(trial) if until is None else until

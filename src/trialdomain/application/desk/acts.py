@@ -15,6 +15,7 @@ from trialdomain.events.recorded import Entry
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.ids import check_id, participant_stream
 from trialdomain.values.reason import check_reason
+from trialdomain.values.use_case import UseCase
 
 F = TypeVar("F", bound=ParticipantFact)
 
@@ -32,7 +33,7 @@ class Acts:
 
     def _record(
         self,
-        name: str,
+        use_case: UseCase,
         subject: str,
         facts: Sequence[F],
         act: Callable[[Participant, F, str | None], Sequence[ParticipantFact]],
@@ -49,7 +50,7 @@ class Acts:
             accepted = [done for fact in facts for done in act(participant, view.localized(fact), deviation)]
             return self._of(subject, accepted, view, deviation=deviation)
 
-        return self._conduct.run(name, (subject, facts, deviation), decide, command_id)
+        return self._conduct.run(use_case, (subject, facts, deviation), decide, command_id, about=subject)
 
     def _of(
         self, subject: str, facts: Sequence[ParticipantFact], view: View, *, deviation: str | None = None

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from trialdomain.application.conduct import refuse_future
-from trialdomain.application.corrections import correct, void
+from trialdomain.application.corrections import correct, needed_for, void
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.view import Drafts, View
 from trialdomain.errors import InputInvalid
 from trialdomain.events.recorded import Entry, Recorded
+from trialdomain.values.ids import subject_of
+from trialdomain.values.use_case import UseCase
 
 
 class Changes(Acts):
@@ -32,7 +34,14 @@ class Changes(Acts):
                 refuse_future(draft.fact, today)
             return drafts
 
-        return self._conduct.run("correct", (entry.ref, reason, sorted(changes.items())), decide, command_id)
+        return self._conduct.run(
+            UseCase.CORRECT,
+            (entry.ref, reason, sorted(changes.items())),
+            decide,
+            command_id,
+            about=subject_of(entry.stream),
+            also=lambda view: needed_for(view, entry),
+        )
 
     def void(
         self,
@@ -54,7 +63,14 @@ class Changes(Acts):
         def decide(view: View) -> Drafts:
             return void(view, entry, reason=reason, on=self._conduct.today(view))
 
-        return self._conduct.run("void", (entry.ref, reason), decide, command_id)
+        return self._conduct.run(
+            UseCase.VOID,
+            (entry.ref, reason),
+            decide,
+            command_id,
+            about=subject_of(entry.stream),
+            also=lambda view: needed_for(view, entry),
+        )
 
 
 def _one_entry(given: object) -> None:

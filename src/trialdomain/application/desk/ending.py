@@ -8,6 +8,7 @@ from trialdomain.application.desk.acts import Acts
 from trialdomain.events.participant import CompletedFollowUp, Died, LostToFollowUp, WithdrawalScope, Withdrew
 from trialdomain.events.recorded import Entry
 from trialdomain.values.clinical_time import When
+from trialdomain.values.use_case import UseCase
 
 
 class Ending(Acts):
@@ -27,7 +28,7 @@ class Ending(Acts):
         """Record a withdrawal; only one from follow-up, or from the use of data, ends observation."""
         fact = make(Withdrew, on=on, scope=scope, last_contact=last_contact, why=why)
         return self._record(
-            "withdraw", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.WITHDRAW, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def lose_to_follow_up(
@@ -42,7 +43,7 @@ class Ending(Acts):
         """Record that nobody can reach the participant any more."""
         fact = make(LostToFollowUp, on=on, last_contact=last_contact)
         return self._record(
-            "lose-to-follow-up", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.LOSE_TO_FOLLOW_UP, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def record_death(
@@ -56,7 +57,7 @@ class Ending(Acts):
     ) -> Sequence[Entry]:
         """Record a death, with the adverse event behind it where there is one."""
         return self._record(
-            "record-death",
+            UseCase.RECORD_DEATH,
             subject,
             [make(Died, on=on, event=event)],
             Participant.die,
@@ -75,5 +76,5 @@ class Ending(Acts):
         """Record that the participant was observed to the planned end."""
         fact = make(CompletedFollowUp, on=on)
         return self._record(
-            "complete-follow-up", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.COMPLETE_FOLLOW_UP, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )

@@ -6,6 +6,7 @@ from itertools import chain
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
+from trialdomain.application.access import check_table
 from trialdomain.application.coercion import make
 from trialdomain.application.desk.acts import Acts, check_deviation, check_level
 from trialdomain.application.questions import (
@@ -31,6 +32,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical_time import When
 from trialdomain.values.ids import check_id, cohort_stream, trial_stream
 from trialdomain.values.screening import Attestation, Finding, Gate
+from trialdomain.values.use_case import UseCase
 
 
 class LevelNotNamed(CommandRefused):
@@ -51,6 +53,7 @@ class Enrollment(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Begin to record the trial; where it has a design, level 1 opens with the slots of one cohort."""
+        check_table(protocol)
         trial = self._conduct.trial
 
         def decide(view: View) -> Drafts:
@@ -60,7 +63,7 @@ class Enrollment(Acts):
                 cohort_stream(trial, level.level), opened
             )
 
-        return self._conduct.run("register", protocol, decide, command_id)
+        return self._conduct.run(UseCase.REGISTER, protocol, decide, command_id, registering=protocol)
 
     def consent(
         self,
@@ -86,7 +89,9 @@ class Enrollment(Acts):
             )
             return self._of(subject, view.participant(subject).consented(fact), view)
 
-        return self._conduct.run("consent", (subject, str(signed_on), form_version, signer, age), decide, command_id)
+        return self._conduct.run(
+            UseCase.CONSENT, (subject, str(signed_on), form_version, signer, age), decide, command_id, about=subject
+        )
 
     def screen(
         self,
@@ -100,7 +105,9 @@ class Enrollment(Acts):
     ) -> Sequence[Entry]:
         """Record a screening: the facts that were found, and what was attested."""
         fact = make(Screened, on=on, findings=findings, attestations=attestations)
-        return self._record("screen", subject, [fact], Participant.screen, deviation=deviation, command_id=command_id)
+        return self._record(
+            UseCase.SCREEN, subject, [fact], Participant.screen, deviation=deviation, command_id=command_id
+        )
 
     def fail_screening(
         self,
@@ -114,7 +121,7 @@ class Enrollment(Acts):
         """Record that somebody was found not eligible."""
         fact = make(ScreenFailed, on=on, why=why)
         return self._record(
-            "fail-screening", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.FAIL_SCREENING, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def answer_criteria(
@@ -131,7 +138,7 @@ class Enrollment(Acts):
         """Record what the gate before chemotherapy, or before the infusion, asks."""
         fact = make(CriteriaAnswered, gate=gate, on=on, findings=findings, attestations=attestations)
         return self._record(
-            "answer-criteria", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.ANSWER_CRITERIA, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def enroll(
@@ -187,7 +194,9 @@ class Enrollment(Acts):
             filled = cohort.fill_slot(subject, allowed=True)
             return drafts + drafts_in(cohort_stream(view.id, chosen), filled, caused_by=view.ref(drafts[0]))
 
-        return self._conduct.run("enroll", (subject, str(on), level, deviation), decide, command_id)
+        return self._conduct.run(
+            UseCase.ENROLL, (subject, str(on), level, deviation), decide, command_id, about=subject
+        )
 
     def reassign(
         self,
@@ -222,4 +231,4 @@ class Enrollment(Acts):
             drafts = self._only_of(subject, facts, view)
             return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
-        return self._conduct.run("reassign", (subject, to_level, str(on), why), decide, command_id)
+        return self._conduct.run(UseCase.REASSIGN, (subject, to_level, str(on), why), decide, command_id, about=subject)

@@ -24,6 +24,7 @@ from trialdomain.values.decision import Action, Decision
 from trialdomain.values.ids import cohort_stream, trial_stream
 from trialdomain.values.reason import check_reason
 from trialdomain.values.text import FreeText
+from trialdomain.values.use_case import UseCase
 
 
 class Escalating(Acts):
@@ -90,7 +91,7 @@ class Escalating(Acts):
             slots = slots_in_turn(state.situation) if same else _slots_at(state, chosen.level)
             return drafts + _opened(view, cohorts[chosen.level], slots, caused_by=cause)
 
-        return self._conduct.run("decide-escalation", (day, decided, rationale), decide, command_id)
+        return self._conduct.run(UseCase.DECIDE_ESCALATION, (day, decided, rationale), decide, command_id)
 
 
 _TREATS = {Action.ENROLL, Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE}

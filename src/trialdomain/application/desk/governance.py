@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 
+from trialdomain.application.access import check_table
 from trialdomain.application.coercion import make
 from trialdomain.application.conduct import refuse_future, refuse_future_day
 from trialdomain.application.desk.acts import Acts
@@ -27,6 +28,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.calendar import as_day
 from trialdomain.values.clinical_time import When
 from trialdomain.values.ids import cohort_stream, trial_stream
+from trialdomain.values.use_case import UseCase
 
 
 class Governance(Acts):
@@ -42,7 +44,7 @@ class Governance(Acts):
     ) -> Sequence[Entry]:
         """Let nobody be enrolled until people decide; with ``infusion``, let nobody be infused either."""
         fact = make(RecruitmentSuspended, on=on, why=why, infusion=infusion)
-        return self._of_trial("suspend-recruitment", fact, lambda view: view.trial.suspend(fact), command_id)
+        return self._of_trial(UseCase.SUSPEND_RECRUITMENT, fact, lambda view: view.trial.suspend(fact), command_id)
 
     def resume_recruitment(
         self,
@@ -54,7 +56,7 @@ class Governance(Acts):
         """Let enrollment, and infusion, go on."""
         fact = make(RecruitmentResumed, on=on, why=why)
         return self._of_trial(
-            "resume-recruitment", fact, lambda view: view.trial.resume(fact, trial=view.id), command_id
+            UseCase.RESUME_RECRUITMENT, fact, lambda view: view.trial.resume(fact, trial=view.id), command_id
         )
 
     def close(
@@ -66,7 +68,7 @@ class Governance(Acts):
     ) -> Sequence[Entry]:
         """End recruitment; observation goes on."""
         fact = make(TrialClosed, on=on, why=why)
-        return self._of_trial("close", fact, lambda view: view.trial.close(fact), command_id)
+        return self._of_trial(UseCase.CLOSE, fact, lambda view: view.trial.close(fact), command_id)
 
     def amend(
         self,
@@ -82,6 +84,7 @@ class Governance(Acts):
         Raises:
             AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels.
         """
+        check_table(protocol)
         fact = make(
             ProtocolAmended,
             protocol=protocol,
@@ -101,7 +104,7 @@ class Governance(Acts):
                     drafts += drafts_in(cohort_stream(view.id, level), [resumed], caused_by=view.ref(drafts[0]))
             return drafts + settle(view, drafts, about=None, on=self._conduct.today(view))
 
-        return self._conduct.run("amend", fact, decide, command_id)
+        return self._conduct.run(UseCase.AMEND, fact, decide, command_id)
 
     def declare_mtd(
         self,
@@ -121,7 +124,7 @@ class Governance(Acts):
             bounded = bool(state.decision.mtd.bounded_above)
             return make(MtdDeclared, level=level, bounded_above=bounded, basis=basis_of(view, state, day))
 
-        return self._conclude("declare-mtd", (level, day), declare, day, command_id)
+        return self._conclude(UseCase.DECLARE_MTD, (level, day), declare, day, command_id)
 
     def declare_no_mtd(
         self,
@@ -142,11 +145,11 @@ class Governance(Acts):
         def declare(state: Escalation, view: View) -> MtdNotEstablished:
             return make(MtdNotEstablished, why=why, candidate=candidate, note=note, basis=basis_of(view, state, day))
 
-        return self._conclude("declare-no-mtd", (why, day, candidate, note), declare, day, command_id)
+        return self._conclude(UseCase.DECLARE_NO_MTD, (why, day, candidate, note), declare, day, command_id)
 
     def _conclude(
         self,
-        name: str,
+        use_case: UseCase,
         request: object,
         declare: Callable[[Escalation, View], MtdDeclared | MtdNotEstablished],
         on: date,
@@ -162,13 +165,13 @@ class Governance(Acts):
             facts = view.trial.conclude(fact, mtd=state.decision.mtd, trial=view.id)
             return drafts_in(trial_stream(view.id), facts)
 
-        return self._conduct.run(name, request, decide, command_id)
+        return self._conduct.run(use_case, request, decide, command_id)
 
     def _of_trial(
-        self, name: str, fact: TrialFact, act: Callable[[View], Sequence[TrialFact]], command_id: str | None
+        self, use_case: UseCase, fact: TrialFact, act: Callable[[View], Sequence[TrialFact]], command_id: str | None
     ) -> Sequence[Entry]:
         def decide(view: View) -> Drafts:
             refuse_future(fact, self._conduct.today(view))
             return drafts_in(trial_stream(view.id), act(view))
 
-        return self._conduct.run(name, fact, decide, command_id)
+        return self._conduct.run(use_case, fact, decide, command_id)

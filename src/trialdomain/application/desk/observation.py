@@ -20,6 +20,7 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import Entry
 from trialdomain.values.clinical_time import When
+from trialdomain.values.use_case import UseCase
 
 
 class Observation(Acts):
@@ -35,7 +36,7 @@ class Observation(Acts):
     ) -> Sequence[Entry]:
         """Record laboratory results, all in one commit; ``lab(...)`` makes one."""
         return self._record(
-            "record-labs", subject, results, Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.RECORD_LABS, subject, results, Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def record_vital_signs(
@@ -48,7 +49,7 @@ class Observation(Acts):
     ) -> Sequence[Entry]:
         """Record vital signs, all in one commit; ``vital_sign(...)`` makes one."""
         return self._record(
-            "record-vital-signs", subject, signs, Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.RECORD_VITAL_SIGNS, subject, signs, Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def transfuse(
@@ -64,7 +65,7 @@ class Observation(Acts):
         """Record a transfusion."""
         fact = make(Transfused, on=on, product=product, units=units)
         return self._record(
-            "transfuse", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.TRANSFUSE, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def give_anti_infective(
@@ -91,7 +92,12 @@ class Observation(Acts):
             ended_on=ended_on,
         )
         return self._record(
-            "give-anti-infective", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.GIVE_ANTI_INFECTIVE,
+            subject,
+            [fact],
+            Participant.observe,
+            deviation=deviation,
+            command_id=command_id,
         )
 
     def give_medication(
@@ -116,7 +122,7 @@ class Observation(Acts):
             ended_on=ended_on,
         )
         return self._record(
-            "give-medication", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.GIVE_MEDICATION, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def record_relapse(
@@ -129,7 +135,7 @@ class Observation(Acts):
     ) -> Sequence[Entry]:
         """Record that the leukemia came back."""
         return self._record(
-            "record-relapse",
+            UseCase.RECORD_RELAPSE,
             subject,
             [make(Relapsed, on=on)],
             Participant.observe,
@@ -149,5 +155,5 @@ class Observation(Acts):
         """Record that a new anti-leukemic therapy began."""
         fact = make(NewTherapyStarted, on=on, kind=kind)
         return self._record(
-            "start-new-therapy", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.START_NEW_THERAPY, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )

@@ -15,6 +15,7 @@ from trialdomain.events.recorded import Entry
 from trialdomain.values.clinical_time import When
 from trialdomain.values.ctcae import known_term
 from trialdomain.values.toxicity import Attribution, Outcome, Seriousness
+from trialdomain.values.use_case import UseCase
 
 
 class Safety(Acts):
@@ -76,7 +77,7 @@ class Safety(Acts):
             aware_on=aware_on,
         )
         return self._record(
-            "report-adverse-event",
+            UseCase.REPORT_ADVERSE_EVENT,
             subject,
             [fact],
             Participant.report_adverse_event,
@@ -121,7 +122,7 @@ class Safety(Acts):
             aware_on=aware_on,
         )
         return self._record(
-            "follow-up-adverse-event",
+            UseCase.FOLLOW_UP_ADVERSE_EVENT,
             subject,
             [fact],
             Participant.follow_up_adverse_event,
@@ -142,5 +143,5 @@ class Safety(Acts):
         """Record that the observation window was assessed, up to and on a day; ``missed`` names visits that were."""
         fact = make(DltWindowAssessed, on=on, by=self._conduct.user.id, result=result, missed=missed)
         return self._record(
-            "assess-dlt-window", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.ASSESS_DLT_WINDOW, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )

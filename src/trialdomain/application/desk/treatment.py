@@ -15,6 +15,7 @@ from trialdomain.events.recorded import Entry
 from trialdomain.values.clinical_time import When
 from trialdomain.values.dose import Dose
 from trialdomain.values.ids import check_id
+from trialdomain.values.use_case import UseCase
 
 
 class Treatment(Acts):
@@ -34,7 +35,7 @@ class Treatment(Acts):
         """Record the start of a cycle of chemotherapy; ``ecog`` is the performance status on that day."""
         fact = make(ChemotherapyStarted, on=on, regimen=regimen, cycle=cycle, ecog=ecog)
         return self._record(
-            "start-chemotherapy", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.START_CHEMOTHERAPY, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def give_chemotherapy(
@@ -59,7 +60,7 @@ class Treatment(Acts):
             ended_on=ended_on,
         )
         return self._record(
-            "give-chemotherapy", subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+            UseCase.GIVE_CHEMOTHERAPY, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )
 
     def infuse(
@@ -130,4 +131,4 @@ class Treatment(Acts):
             drafts = self._only_of(subject, facts, view, deviation=deviation)
             return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
-        return self._conduct.run("infuse", (subject, fact, deviation), decide, command_id)
+        return self._conduct.run(UseCase.INFUSE, (subject, fact, deviation), decide, command_id, about=subject)

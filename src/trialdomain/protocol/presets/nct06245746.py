@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+from trialdomain.protocol.presets.roles import USUAL_ROLES
+from trialdomain.protocol.trial_protocol import DoseLevel, Grant, TrialProtocol
 from trialdomain.values.dose import Dose
 from trialdomain.values.screening import Gate
 
@@ -189,12 +190,15 @@ CRITERIA: tuple[Criterion, ...] = (
 )
 
 
-def nct06245746(*, doses: Sequence[Dose] | None = None, version: str = "registry") -> TrialProtocol:
+def nct06245746(
+    *, doses: Sequence[Dose] | None = None, version: str = "registry", roles: Sequence[Grant] = USUAL_ROLES
+) -> TrialProtocol:
     """Build the protocol of NCT06245746.
 
     Args:
         doses: the amounts of the three levels, lowest first. The registry gives none, and none are made up.
         version: the name of the protocol's version.
+        roles: who may do what; none where the embedding service alone decides.
 
     Raises:
         ProtocolInvalid: a number of doses other than three, or doses that do not rise.
@@ -211,4 +215,5 @@ def nct06245746(*, doses: Sequence[Dose] | None = None, version: str = "registry
         ),
         target_recruitment=_TARGET_RECRUITMENT,
         criteria=CRITERIA,
+        roles=tuple(roles),
     )

@@ -1,0 +1,46 @@
+"""Who may do what, as it is usual at one site that is its own sponsor (**choice**: the registry does not say).
+
+Wuhan Union Hospital is the lead sponsor and the only site of NCT06245746: the investigator has what a sponsor has.
+"""
+
+from trialdomain.protocol.trial_protocol import Grant
+from trialdomain.values.role import Role
+from trialdomain.values.use_case import UseCase
+
+_DECIDING = (
+    UseCase.DECIDE_ESCALATION,
+    UseCase.DECLARE_MTD,
+    UseCase.DECLARE_NO_MTD,
+    UseCase.SUSPEND_RECRUITMENT,
+    UseCase.RESUME_RECRUITMENT,
+)
+_RUNNING = (UseCase.REGISTER, UseCase.AMEND, UseCase.CLOSE, UseCase.IMPORT)
+_TRANSCRIBING = (
+    UseCase.RECORD_LABS,
+    UseCase.RECORD_VITAL_SIGNS,
+    UseCase.TRANSFUSE,
+    UseCase.GIVE_ANTI_INFECTIVE,
+    UseCase.GIVE_MEDICATION,
+    UseCase.CORRECT,
+    UseCase.VOID,
+)
+_JUDGING = (UseCase.ASSESS_DLT_WINDOW,)
+_AT_THE_SITE = tuple(
+    use_case for use_case in UseCase if use_case not in {*_DECIDING, *_RUNNING, *_TRANSCRIBING, *_JUDGING}
+)
+
+
+def _grant(role: Role, *use_cases: UseCase) -> Grant:
+    return Grant(role=role, use_cases=tuple(use_case.value for use_case in use_cases))
+
+
+USUAL_ROLES = (
+    _grant(Role.INVESTIGATOR, *UseCase),
+    _grant(Role.COORDINATOR, *_AT_THE_SITE, *_TRANSCRIBING),
+    _grant(Role.DATA_MANAGER, *_TRANSCRIBING, UseCase.IMPORT),
+    _grant(Role.MONITOR),
+    _grant(Role.SAFETY_COMMITTEE, *_DECIDING),
+    _grant(Role.SPONSOR, *_RUNNING, *_DECIDING),
+    _grant(Role.SOFTWARE, UseCase.REGISTER, UseCase.IMPORT),
+)
+"""The preset table: a monitor reads, a committee decides, and only an investigator judges a window."""
