@@ -15,6 +15,8 @@ _HOMES = {
     "application.restoring": ("Restored", "restore"),
     "application.trials": ("TrialHandle", "Trials"),
     "audit.defect": ("Defect",),
+    "audit.findings.check": ("AuditFinding", "AuditedCase", "Audited", "Check", "Limits", "Severity"),
+    "audit.findings.run": ("CHECKS", "Findings", "findings", "read_checks"),
     "audit.keys": ("KeyKind", "SigningKey", "VerifierKey", "read_keys", "read_signing_key", "write_keys"),
     "audit.proving": ("check_inclusion",),
     "audit.signing": ("HeadKey", "TreeSigner"),

@@ -12,6 +12,16 @@ from trialdomain.application.restoring import restore as restore
 from trialdomain.application.trials import TrialHandle as TrialHandle
 from trialdomain.application.trials import Trials as Trials
 from trialdomain.audit.defect import Defect as Defect
+from trialdomain.audit.findings.check import Audited as Audited
+from trialdomain.audit.findings.check import AuditedCase as AuditedCase
+from trialdomain.audit.findings.check import AuditFinding as AuditFinding
+from trialdomain.audit.findings.check import Check as Check
+from trialdomain.audit.findings.check import Limits as Limits
+from trialdomain.audit.findings.check import Severity as Severity
+from trialdomain.audit.findings.run import CHECKS as CHECKS
+from trialdomain.audit.findings.run import Findings as Findings
+from trialdomain.audit.findings.run import findings as findings
+from trialdomain.audit.findings.run import read_checks as read_checks
 from trialdomain.audit.keys import KeyKind as KeyKind
 from trialdomain.audit.keys import SigningKey as SigningKey
 from trialdomain.audit.keys import VerifierKey as VerifierKey

@@ -11,6 +11,7 @@ from site_desk import DAY0, OPEN, REASON, Site, day, judged, kinds, refused
 from trialdomain import Attestation, Decision, Entry, Finding, Gate, Relatedness, TrialProtocol, nct06245746
 from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
 from trialdomain.aggregates.deviation import DeviationNotNeeded
+from trialdomain.aggregates.infusions import StaggerNotKept
 from trialdomain.aggregates.participant import (
     AfterDeath,
     AlreadyInfused,
@@ -28,7 +29,7 @@ from trialdomain.aggregates.trial import (
     RecruitmentIsSuspended,
     TrialIsClosed,
 )
-from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn, StaggerNotKept
+from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn
 from trialdomain.designs.conclusion import MtdNotGiven
 from trialdomain.events.participant import BloodProduct, WithdrawalScope
 from trialdomain.events.trial import NotEstablished

@@ -24,6 +24,7 @@ from trialdomain import (
     nct06245746,
 )
 from trialdomain.aggregates.cohort import NoFreeSlot
+from trialdomain.aggregates.infusions import DoseNotOfLevel, StaggerNotKept
 from trialdomain.aggregates.participant import (
     AlreadyInfused,
     ConsentLate,
@@ -37,7 +38,7 @@ from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.corrections import EntryOfAnotherTrial
 from trialdomain.application.desk.acts import LevelUnknown
 from trialdomain.application.desk.escalation import DecisionIncomplete, DecisionOutOfOrder
-from trialdomain.application.questions import DoseNotOfLevel, NobodyInTurn, StaggerNotKept
+from trialdomain.application.questions import NobodyInTurn
 from trialdomain.designs.caution import LessCautious
 from trialdomain.designs.conclusion import MtdNotGiven
 from trialdomain.events.cohort import DltAttributed

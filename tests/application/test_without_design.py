@@ -7,9 +7,10 @@ import pytest
 from site_desk import OPEN, Site, day, refused
 
 from trialdomain import Dose, DoseLevel, Outcome
+from trialdomain.aggregates.infusions import DoseNotOfLevel, StaggerNotKept
 from trialdomain.aggregates.trial import RecruitmentIsFull, RecruitmentIsSuspended
 from trialdomain.application.desk.enrollment import LevelNotNamed
-from trialdomain.application.questions import DesignAbsent, DoseNotOfLevel, StaggerNotKept
+from trialdomain.application.questions import DesignAbsent
 from trialdomain.protocol.trial_protocol import Stagger, TrialProtocol
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 

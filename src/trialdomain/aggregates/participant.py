@@ -274,10 +274,8 @@ class Participant:
 
     def screen(self, fact: Screened, deviation: str | None = None) -> Sequence[ParticipantFact]:
         """Record a screening with the assessment of every criterion; refuse one before the consent."""
-        consent = self._consent("a screening")
-        early = fact.on.precedes(consent.signed_on)
-        late = ConsentLate(signed_on=consent.signed_on, procedure="screening", on=fact.on)
-        breaches = [*([late] if early else []), *self._after_death(fact.on)]
+        self._consent("a screening")
+        breaches = list(self._against_screening(fact))
         if self.protocol is None:
             return self._unless_known(fact, breaches, deviation)
         known = known_of([*self.facts, fact], self.protocol, gate=Gate.SCREENING, on=fact.on.last)
@@ -286,6 +284,11 @@ class Participant:
         if pairs:
             raise AnswersContradict(subject=self.subject, pairs=pairs)
         return self._unless_known(attrs.evolve(fact, assessment=assessment), breaches, deviation)
+
+    def _against_screening(self, fact: Screened) -> Iterator[CommandRefused]:
+        if self.consent is not None and fact.on.precedes(self.consent.signed_on):
+            yield ConsentLate(signed_on=self.consent.signed_on, procedure="screening", on=fact.on)
+        yield from self._after_death(fact.on)
 
     def enroll(
         self, fact: Enrolled, *, also: Iterable[CommandRefused] = (), deviation: str | None = None
@@ -355,9 +358,15 @@ class Participant:
                 yield from self._against_enrollment(fact)
             case Infused():
                 yield from self._against_infusion(fact)
+            case Screened():
+                yield from self._against_screening(fact)
             case Died():
                 if self.died_on is not None:
                     yield AlreadyDead(subject=self.subject, died_on=self.died_on)
+            case DltWindowAssessed():
+                pass  # a judgement, which may come after the death
+            case AdverseEventFollowedUp() if _judges_alone(fact):
+                pass  # as well
             case _:
                 when = happened(fact)
                 yield from () if when is None else self._after_death(when)
@@ -422,8 +431,7 @@ class Participant:
             self._refuse_grade(report, fact.grade)
         if fact.ended is not None and fact.ended.precedes(report.onset):
             raise EndBeforeOnset(event=fact.event, ended=fact.ended, onset=report.onset)
-        judgement_alone = fact.grade is None and fact.ended is None and fact.outcome is None
-        allow([] if judgement_alone else self._after_death(fact.on), deviation)
+        allow([] if _judges_alone(fact) else self._after_death(fact.on), deviation)
         return [fact, *self.death_of(fact)]
 
     def _refuse_grade(self, report: AdverseEventReported, grade: int) -> None:
@@ -477,3 +485,8 @@ class Participant:
     def _after_death(self, when: ClinicalTime) -> Iterator[CommandRefused]:
         if self.died_on is not None and self.died_on.precedes(when):
             yield AfterDeath(subject=self.subject, when=when, died_on=self.died_on)
+
+
+def _judges_alone(fact: AdverseEventFollowedUp) -> bool:
+    """Say whether a follow-up judges an event, and tells nothing that was observed."""
+    return fact.grade is None and fact.ended is None and fact.outcome is None

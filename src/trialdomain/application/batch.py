@@ -14,10 +14,10 @@ from typing import Any
 import attrs
 
 from trialdomain.aggregates.cohort import Cohort
+from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.application.access import AccessRequest, NotPermitted, Permit, against
 from trialdomain.application.conduct import Clock, User
-from trialdomain.application.questions import against_amount, against_number, against_stagger
 from trialdomain.application.settlement import may_change_counts, member_now, why_gone
 from trialdomain.application.trials import Trials
 from trialdomain.application.view import uncounted

@@ -1,19 +1,17 @@
 """What a use case asks the escalation design before it acts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 
 from trialdomain.aggregates.cohort import Cohort, NoFreeSlot
-from trialdomain.aggregates.trial import RecruitmentIsFull
+from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
 from trialdomain.application.view import View
-from trialdomain.designs.stagger import held_until
 from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
 from trialdomain.projections.dlt_counts import Member, members_of, seat_of
 from trialdomain.projections.escalation import Escalation, escalation
-from trialdomain.protocol.trial_protocol import Stagger, TrialProtocol
-from trialdomain.rules.dose_received import level_of_amount
+from trialdomain.protocol.trial_protocol import Stagger
 from trialdomain.values.decision import Action, Code, Decision
 from trialdomain.values.ids import participant_stream
 
@@ -45,23 +43,6 @@ class LevelNotInTurn(CommandRefused):
             f"level {level} is {'closed' if closed else 'not in turn'}, and {turn}: reassign, or correct the level"
         )
         self.level, self.in_turn, self.closed = level, in_turn, closed
-
-
-class StaggerNotKept(CommandRefused):
-    """Somebody would be infused sooner after the one before than the protocol allows."""
-
-    def __init__(self, *, level: int, until: date) -> None:
-        super().__init__(f"the next infusion at level {level} is not before {until}: wait until then")
-        self.level, self.until = level, until
-
-
-class DoseNotOfLevel(CommandRefused):
-    """An amount would be given that belongs to another level than the one that is meant, or to none."""
-
-    def __init__(self, *, level: int, received: int | None) -> None:
-        belongs = "no dose level" if received is None else f"level {received}"
-        super().__init__(f"the amount belongs to {belongs}, but level {level} is meant: correct one of them")
-        self.level, self.received = level, received
 
 
 class SlotNotHeld(CommandRefused):
@@ -127,30 +108,6 @@ def against_dose(view: View, fact: Infused, *, on: date) -> Iterator[CommandRefu
     if view.protocol.stagger != Stagger():
         before = [m.infused_on.first for m in _members(view, on=on) if m.infused_on and m.level == fact.level]
         yield from against_stagger(fact, before, view.protocol)
-
-
-def against_number(taken: int, protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Yield that one more is too many, where so many were infused or wait for it."""
-    if protocol.max_infused is not None and taken >= protocol.max_infused:
-        yield RecruitmentIsFull(infused=taken, most=protocol.max_infused)
-
-
-def against_amount(fact: Infused, protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Yield that an amount is not one of the level that was meant."""
-    received = level_of_amount(fact, protocol)
-    if received != fact.level:
-        yield DoseNotOfLevel(level=fact.level, received=received)
-
-
-def against_stagger(fact: Infused, before: Sequence[date], protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Yield that too short a time lies between an infusion and others of the level, on some days; also later ones."""
-    day = fact.started_at.first
-    earlier, later = [one for one in before if one <= day], [one for one in before if one > day]
-    until, then = held_until(earlier, protocol.stagger), held_until([*earlier, day], protocol.stagger)
-    if until is not None and day < until:
-        yield StaggerNotKept(level=fact.level, until=until)
-    elif later and then is not None and min(later) < then:
-        yield StaggerNotKept(level=fact.level, until=then)
 
 
 def against_infusion_at(view: View, state: Escalation, subject: str, fact: Infused) -> Iterator[CommandRefused]:

@@ -2,15 +2,24 @@
 
 import argparse
 import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
-from trialdomain.cli.asking import add_known_at, add_log, asked_history
+from trialdomain.audit.findings.check import AuditFinding, Check, Severity
+from trialdomain.audit.findings.run import CHECKS, Findings, by_severity, findings, findings_json, read_checks
+from trialdomain.cli.asking import add_log, add_moment, asked_history, counted
 from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser
+from trialdomain.errors import InputInvalid
 from trialdomain.history import History
 from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.reports.decisions import changing_table, decision_audit_json, decision_audit_lines
+from trialdomain.reports.table import Table
 
 _FINDINGS = 1
+_MOST_SHOWN = 10
+"""Findings of one check that people are shown; programs get them all."""
 
 
 def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -18,46 +27,128 @@ def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "audit",
         help="look for what an inspector would ask about",
-        description="Look again at every decision about the dose: the state as known then, whether the decision "
-        "follows from it, and whether it would be taken today. The exit status is 1 when something is found.",
+        description="Look for what an inspector would ask about; or, with --decisions, look again at every decision "
+        "about the dose: the state as known then, whether the decision follows from it, and whether it would be taken "
+        "today. The exit status is 1 when something is found.",
     )
     add_log(parser)
-    add_known_at(parser)
+    add_moment(parser)
     parser.add_argument("--decisions", action="store_true", help="every decision about the dose, one by one")
+    parser.add_argument(
+        "--severity",
+        metavar="S",
+        choices=[severity.value for severity in Severity],
+        default=Severity.NOTE.value,
+        help="the lowest severity that counts: critical, major, minor or note; by default every one",
+    )
+    parser.add_argument("--only", metavar="ID", action="append", default=[], help="this check alone; may be repeated")
+    parser.add_argument(
+        "--checks",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="a Python file with a list CHECKS of checks of your own, which is run",
+    )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.decisions and (arguments.only or arguments.checks or arguments.on):
+        raise InputInvalid(
+            "--decisions looks at decisions alone, each for its own day: leave --only, --checks and --on"
+        )
     if not arguments.json:
         require_tables()
+    checks = _chosen([*CHECKS, *(check for file in arguments.checks for check in read_checks(file))], arguments.only)
     with asked_history(arguments) as history:
-        with progress_bar() as progress:
-            audits = list(history.decisions(progress=lambda done, total: progress("decisions", done, total)))
-        if arguments.json:
-            answer = {"trial": history.trial, "known_at": history.position, "zone": str(history.zone)}
-            decisions = [decision_audit_json(audit, history.zone) for audit in audits]
-            print(json.dumps({**answer, "ok": _ok(audits), "decisions": decisions}))
-        else:
-            _print(audits, history)
-    return 0 if _ok(audits) else _FINDINGS
+        return _decisions(history, arguments) if arguments.decisions else _findings(history, checks, arguments)
 
 
-def _ok(audits: list[DecisionAudit]) -> bool:
-    return all(audit.ok for audit in audits if audit.superseded_by is None)
+def _chosen(checks: Sequence[type[Check]], only: Sequence[str]) -> list[type[Check]]:
+    known = {check.id for check in checks}
+    for name in only:
+        if name not in known:
+            raise InputInvalid(f"there is no check {name[:40]!r}; there are {', '.join(sorted(known))}")
+    return [check for check in checks if not only or check.id in only]
 
 
-def _print(audits: list[DecisionAudit], history: History) -> None:
+def _findings(history: History, checks: Sequence[type[Check]], arguments: argparse.Namespace) -> int:
+    with progress_bar() as progress:
+        found = findings(
+            history,
+            on=arguments.on,
+            checks=checks,
+            least=Severity(arguments.severity),
+            progress=counted(progress, history.position),
+        )
+    if arguments.json:
+        print(json.dumps(findings_json(found)))
+    else:
+        _print_findings(found)
+    return 0 if found.ok else _FINDINGS
+
+
+def _print_findings(found: Findings) -> None:
+    print_lines(
+        [f"Trial {found.trial}, as known at position {found.known_at}, on {found.on}: {len(found.checks)} checks"]
+    )
+    told = Counter(one.check for one in found.found)
+    for check in found.checks:
+        alike = [one for one in found.found if one.check == check.id]
+        if alike:
+            print_table(_table(check, alike))
+            if told[check.id] > _MOST_SHOWN:
+                print_lines([f"  ... and {told[check.id] - _MOST_SHOWN} more: ask for --json", ""])
+    severities = ", ".join(f"{number} {severity.value}" for severity, number in by_severity(found.found))
+    print_lines([f"{len(found.found)} findings: {severities}" if found.found else "Nothing was found."])
+
+
+def _table(check: type[Check], found: Sequence[AuditFinding]) -> Table:
+    return Table(
+        title=f"{check.id}: {check.title} ({check.requirement})",
+        columns=("severity", "subject", "what", "entries"),
+        rows=tuple(
+            (one.severity.value, one.subject or "", one.sentence, _positions(one.evidence))
+            for one in found[:_MOST_SHOWN]
+        ),
+    )
+
+
+def _positions(evidence: Sequence[int]) -> str:
+    shown = ", ".join(map(str, evidence[:_MOST_SHOWN]))
+    return shown if len(evidence) <= _MOST_SHOWN else f"{shown}, ... ({len(evidence)})"
+
+
+def _decisions(history: History, arguments: argparse.Namespace) -> int:
+    with progress_bar() as progress:
+        audits = list(history.decisions(progress=lambda done, total: progress("decisions", done, total)))
+    standing = [audit for audit in audits if audit.superseded_by is None]
+    ok = all(audit.ok for audit in standing)
+    if arguments.json:
+        answer = {"trial": history.trial, "known_at": history.position, "zone": str(history.zone), "ok": ok}
+        decisions = [decision_audit_json(audit, history.zone) for audit in audits]
+        print(json.dumps({**answer, "decisions": decisions}))
+    else:
+        _print_decisions(audits, standing, history)
+    return 0 if ok else _FINDINGS
+
+
+def _print_decisions(audits: Sequence[DecisionAudit], standing: Sequence[DecisionAudit], history: History) -> None:
     print_lines([f"Trial {history.trial}, as known at position {history.position}: {len(audits)} decisions"])
     for audit in audits:
         print_lines(decision_audit_lines(audit, history.zone))
         if audit.changing:
             print_table(changing_table(audit, history.zone))
-    standing = [audit for audit in audits if audit.superseded_by is None]
+    if not standing:
+        print_lines(["Nothing was decided."])
+        return
     broken, otherwise = sum(not one.follows for one in standing), sum(bool(one.differences) for one in standing)
+    overtaken = sum(not one.same_answer for one in standing)
     print_lines(
         [
-            f"{broken} do not follow from what was known, {otherwise} have another basis than the log",
-            f"{sum(not one.same_answer for one in standing)} rest on an answer that is another today",
+            f"Of {len(standing)} that stand, {broken} do not follow from what was known",
+            f"{otherwise} have another basis than the log, {overtaken} rest on an answer that is another today",
         ]
     )

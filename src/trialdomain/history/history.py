@@ -90,6 +90,14 @@ class History:
             registered.protocol.site_zone,
         )
 
+    def streams(self) -> Streams:
+        """Yield every stream with its entries: the trial's own, then its cohorts', then the participants'."""
+        return self._streams()
+
+    def entries_of(self, stream: str) -> Iterator[Entry]:
+        """Yield the entries of one stream; nothing where there is none."""
+        yield from self._stream(stream)
+
     def entries(self) -> Iterator[Entry]:
         """Yield every entry that was known, the trial's own stream first, then stream by stream."""
         return chain.from_iterable(entries for _, entries in self._streams())

@@ -19,7 +19,7 @@ from trialdomain.events.cohort import (
 )
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Casebook
-from trialdomain.projections.dlt_counts import Member, dlt_counts
+from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 
 _LABORATORY = "laboratory"
@@ -55,9 +55,13 @@ def double_entry(book: Casebook, *, on: date) -> tuple[Difference, ...]:
     An evaluation that the calendar alone has changed since the last entry is none. Ask for the present day: the cohorts
     were told of everything that has happened, whatever the day that is asked about.
     """
+    return double_entry_of(dlt_counts(book, on=on), book)
+
+
+def double_entry_of(counts: DltCounts, book: Casebook) -> tuple[Difference, ...]:
+    """Compare what the cohorts were told with counts; a protocol without a DLT rule has none."""
     if book.protocol.dlt is None:
         return ()
-    counts = dlt_counts(book, on=on)
     lasting = any(version.counts_cytopenias for _, version in book.versions)
     by_calendar = _BY_CALENDAR | ({EvaluationReason.WINDOW_ASSESSED} if lasting else set())
     return tuple(

@@ -11,10 +11,11 @@ from typing import TypeAlias
 import attrs
 
 from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
+from trialdomain.aggregates.infusions import StaggerNotKept
 from trialdomain.aggregates.trial import TrialIsClosed
 from trialdomain.application.conduct import User
 from trialdomain.application.desk import Desk
-from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn, SlotNotHeld, StaggerNotKept
+from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn, SlotNotHeld
 from trialdomain.application.trials import TrialHandle
 from trialdomain.events.participant import (
     AdverseEventReported,

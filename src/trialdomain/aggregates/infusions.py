@@ -1,0 +1,52 @@
+"""Rules about an infusion that neither the participant nor the cohort judges alone: amounts, days between, numbers."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from trialdomain.aggregates.trial import RecruitmentIsFull
+from trialdomain.designs.stagger import held_until
+from trialdomain.errors import CommandRefused
+from trialdomain.events.participant import Infused
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.dose_received import level_of_amount
+
+
+class StaggerNotKept(CommandRefused):
+    """Somebody would be infused sooner after the one before than the protocol allows."""
+
+    def __init__(self, *, level: int, until: date) -> None:
+        super().__init__(f"the next infusion at level {level} is not before {until}: wait until then")
+        self.level, self.until = level, until
+
+
+class DoseNotOfLevel(CommandRefused):
+    """An amount would be given that belongs to another level than the one that is meant, or to none."""
+
+    def __init__(self, *, level: int, received: int | None) -> None:
+        belongs = "no dose level" if received is None else f"level {received}"
+        super().__init__(f"the amount belongs to {belongs}, but level {level} is meant: correct one of them")
+        self.level, self.received = level, received
+
+
+def against_number(taken: int, protocol: TrialProtocol) -> Iterator[CommandRefused]:
+    """Yield that one more is too many, where so many were infused or wait for it."""
+    if protocol.max_infused is not None and taken >= protocol.max_infused:
+        yield RecruitmentIsFull(infused=taken, most=protocol.max_infused)
+
+
+def against_amount(fact: Infused, protocol: TrialProtocol) -> Iterator[CommandRefused]:
+    """Yield that an amount is not one of the level that was meant."""
+    received = level_of_amount(fact, protocol)
+    if received != fact.level:
+        yield DoseNotOfLevel(level=fact.level, received=received)
+
+
+def against_stagger(fact: Infused, before: Sequence[date], protocol: TrialProtocol) -> Iterator[CommandRefused]:
+    """Yield that too short a time lies between an infusion and others of the level, on some days; also later ones."""
+    day = fact.started_at.first
+    earlier, later = [one for one in before if one <= day], [one for one in before if one > day]
+    until, then = held_until(earlier, protocol.stagger), held_until([*earlier, day], protocol.stagger)
+    if until is not None and day < until:
+        yield StaggerNotKept(level=fact.level, until=until)
+    elif later and then is not None and min(later) < then:
+        yield StaggerNotKept(level=fact.level, until=then)

@@ -1,0 +1,151 @@
+"""Deviations of single participants: what happened against the rules of conduct, whether or not somebody said so."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import ClassVar
+
+from typing_extensions import override
+
+from trialdomain.aggregates.infusions import DoseNotOfLevel
+from trialdomain.aggregates.participant import (
+    AfterDeath,
+    AlreadyEnrolled,
+    AlreadyInfused,
+    ConsentLate,
+    ConsentMissing,
+    LevelNotAssigned,
+    NotEligible,
+    NotEnrolled,
+    NotScreened,
+    TreatmentWithdrawn,
+)
+from trialdomain.audit.findings.check import AuditedCase, AuditFinding, Check, Severity
+from trialdomain.errors import CommandRefused
+from trialdomain.events.participant import Died
+
+
+def _rules(*rules: type[CommandRefused]) -> tuple[type[CommandRefused], ...]:
+    return rules
+
+
+class _Breach(Check):
+    """What breaks some of the rules that use cases ask, in the words in which they refuse it."""
+
+    rules: ClassVar[tuple[type[CommandRefused], ...]]
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        alike: dict[str, list[int]] = defaultdict(list)
+        for entry, breach in case.breaches:
+            if isinstance(breach, self.rules):
+                said, told = str(breach), entry.envelope.deviation
+                alike[said if told is None or said in told else f"{said} (as a deviation: {told})"] += [entry.position]
+        for sentence, positions in alike.items():
+            yield self.found(sentence, evidence=positions, subject=case.case.subject)
+
+
+class ConsentUndocumented(_Breach):
+    """Somebody was screened, enrolled or infused without a consent, or before it."""
+
+    id = "consent"
+    title = "consent missing, or later than the first procedure"
+    severity = Severity.CRITICAL
+    requirement = "informed consent before any procedure (NCT06245746, I3; ICH E6(R3) 2.8)"
+    rules = _rules(ConsentMissing, ConsentLate)
+
+
+class CriteriaUndocumented(_Breach):
+    """Somebody was enrolled or infused with a criterion that is not met or not answered."""
+
+    id = "criteria"
+    title = "a criterion not met, or not answered"
+    requirement = "eligibility criteria (NCT06245746); a missing answer is never a met one"
+    rules = _rules(NotScreened, NotEligible)
+
+
+class BeforeEnrollment(_Breach):
+    """Somebody was infused before they were enrolled, or without."""
+
+    id = "before-enrollment"
+    title = "an infusion before the enrollment"
+    requirement = "sequence of steps, AT-28 (21 CFR 11.10(f))"
+    rules = _rules(NotEnrolled)
+
+
+class OutsideLevel(_Breach):
+    """Somebody was infused at another level than the assigned one, or with an amount that is not of the level."""
+
+    id = "level"
+    title = "an infusion outside its level"
+    severity = Severity.CRITICAL
+    requirement = "each participant receives the assigned dose level (NCT06245746)"
+    rules = _rules(LevelNotAssigned, DoseNotOfLevel)
+
+
+class Twice(_Breach):
+    """Somebody was enrolled or infused once more than the protocol has it."""
+
+    id = "twice"
+    title = "enrolled or infused once too often"
+    requirement = "a single infusion (NCT06245746); the protocol's administrations"
+    rules = _rules(AlreadyEnrolled, AlreadyInfused)
+
+
+class AfterLeaving(_Breach):
+    """Somebody was enrolled or infused after they had left."""
+
+    id = "after-leaving"
+    title = "treated after they had left"
+    severity = Severity.CRITICAL
+    requirement = "a withdrawal ends treatment (ICH E6(R3) 2.9)"
+    rules = _rules(TreatmentWithdrawn)
+
+
+class ObservedAfterDeath(_Breach):
+    """Something was observed of somebody who had died."""
+
+    id = "after-death"
+    title = "observed after the death"
+    requirement = "consistent source data (ICH E6(R3) 4.2.2)"
+    rules = _rules(AfterDeath)
+
+
+class DeathDates(Check):
+    """Entries that give different dates of one death."""
+
+    id = "death-dates"
+    title = "different dates of one death"
+    requirement = "consistent source data (ICH E6(R3) 4.2.2)"
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        told = [(entry.fact.on, entry.position) for entry in case.case.of(Died)]
+        for event in case.case.adverse_events:
+            if event.fatal and event.ended is not None:
+                told += [(event.ended, position) for position in event.ended_by or (event.report.position,)]
+        days = [day for day, _ in told]
+        if any(one.precedes(other) for one in days for other in days):
+            shown = ", ".join(dict.fromkeys(str(day) for day in days))
+            yield self.found(
+                f"the death of {case.case.subject} has different dates: {shown}",
+                evidence=[position for _, position in told],
+                subject=case.case.subject,
+            )
+
+
+class DeviationRecorded(Check):
+    """What was recorded as a deviation, with what was said of it."""
+
+    id = "deviation"
+    title = "recorded as a deviation"
+    severity = Severity.MINOR
+    requirement = "protocol deviations documented and explained (ICH E6(R3) 2.5)"
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        alike: dict[str, list[int]] = defaultdict(list)
+        for entry in case.case.entries:
+            if entry.envelope.deviation is not None:
+                alike[entry.envelope.deviation].append(entry.position)
+        for sentence, positions in alike.items():
+            yield self.found(sentence, evidence=positions, subject=case.case.subject)

@@ -1,0 +1,46 @@
+"""What the registry entry does not say, and the protocol does not either."""
+
+from collections.abc import Iterable, Iterator
+
+from typing_extensions import override
+
+from trialdomain.audit.findings.check import AuditFinding, Check, Severity
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
+from trialdomain.projections.dlt_counts import DltCounts
+from trialdomain.protocol.trial_protocol import Stagger, TrialProtocol
+
+
+class Silence(Check):
+    """A parameter that the registry is silent about, and that the protocol leaves as it is."""
+
+    id = "silence"
+    title = "a silence of the registry that the protocol does not fill"
+    severity = Severity.NOTE
+    requirement = "the protocol says what the registry entry leaves open (NCT06245746)"
+
+    @override
+    def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
+        brings = [e.position for e in self.audited.trial if isinstance(e.fact, TrialRegistered | ProtocolAmended)]
+        for sentence in silences(self.audited.protocol):
+            yield self.found(sentence, evidence=brings[-1:])
+
+
+def silences(protocol: TrialProtocol) -> Iterator[str]:
+    """Say what the registry leaves open, and a protocol leaves open as well."""
+    if any(level.dose is None for level in protocol.levels):
+        yield "the dose levels have no amounts: an infusion is believed to be of the level that was meant"
+    if protocol.zone is None:
+        yield "the site has no time zone: a time without an offset counts as it stands"
+    if protocol.design is not None and protocol.stagger == Stagger():
+        yield "no days lie between infusions at a level (stagger 0)"
+    if protocol.stopping.related_grade_5 is False:
+        yield "a death related to the infusion suspends nothing"
+    rule = protocol.dlt
+    if rule is None:
+        return
+    if rule.min_grade == 1:
+        yield "no grade is too low for a DLT: any related grade counts, grade 1 included"
+    if not rule.expected_with_chemotherapy:
+        yield "no toxicity is named that chemotherapy is expected to cause: each counts as a DLT when it is related"
+    if rule.cytopenia is None:
+        yield "a cytopenia counts as a DLT by no rule, however long it lasts"

@@ -1,0 +1,265 @@
+"""Looking for findings: every check over one reading of a log."""
+
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from trialdomain.audit.findings.check import Audited, AuditedCase, AuditFinding, Check, Limits, Severity
+from trialdomain.audit.findings.conduct import (
+    AfterLeaving,
+    BeforeEnrollment,
+    ConsentUndocumented,
+    CriteriaUndocumented,
+    DeathDates,
+    DeviationRecorded,
+    ObservedAfterDeath,
+    OutsideLevel,
+    Twice,
+)
+from trialdomain.audit.findings.counts import DecisionOvertaken, DecisionUnfounded, DoubleEntry
+from trialdomain.audit.findings.levels import (
+    ClosedLevel,
+    EscalatedEarly,
+    RecruitmentExceeded,
+    SlotsExceeded,
+    StaggerKept,
+    WhileHalted,
+    WindowOpen,
+)
+from trialdomain.audit.findings.protocol import Silence
+from trialdomain.audit.findings.safety import (
+    CriterionNotSerious,
+    EndedNotRecovered,
+    FatalNotSerious,
+    SeriousWithoutCriterion,
+)
+from trialdomain.audit.findings.trail import ClockJumped, ManyChanges, NamesSomebody, RecordedLate
+from trialdomain.errors import InputInvalid, TrialError
+from trialdomain.events.entries import current_entries
+from trialdomain.events.recorded import Entry
+from trialdomain.history import History
+from trialdomain.projections.casebook import case_of
+from trialdomain.projections.dlt_counts import Seat, count
+from trialdomain.reports.json import Json
+from trialdomain.values.calendar import as_day
+from trialdomain.values.ids import subject_of, trial_stream
+
+CHECKS: tuple[type[Check], ...] = (
+    DoubleEntry,
+    DecisionUnfounded,
+    DecisionOvertaken,
+    ConsentUndocumented,
+    CriteriaUndocumented,
+    BeforeEnrollment,
+    OutsideLevel,
+    Twice,
+    AfterLeaving,
+    ObservedAfterDeath,
+    DeathDates,
+    DeviationRecorded,
+    SlotsExceeded,
+    ClosedLevel,
+    EscalatedEarly,
+    StaggerKept,
+    WhileHalted,
+    RecruitmentExceeded,
+    WindowOpen,
+    CriterionNotSerious,
+    FatalNotSerious,
+    SeriousWithoutCriterion,
+    EndedNotRecovered,
+    ClockJumped,
+    RecordedLate,
+    ManyChanges,
+    NamesSomebody,
+    Silence,
+)
+"""Every check of this library."""
+_SEVERITIES = list(Severity)
+
+
+class CheckUnusable(InputInvalid):
+    """A check of somebody's own cannot be read, or has failed."""
+
+
+@attrs.frozen(kw_only=True)
+class Findings:
+    """What was found in a log."""
+
+    trial: str
+    known_at: int
+    """The position that was looked at."""
+    on: date
+    checks: tuple[type[Check], ...]
+    """What was looked for."""
+    found: tuple[AuditFinding, ...]
+    """The gravest first; of one severity in the order of the checks."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.found
+
+
+def findings(
+    history: History,
+    *,
+    on: date | str | None = None,
+    checks: Sequence[type[Check]] = CHECKS,
+    least: Severity = Severity.NOTE,
+    limits: Limits | None = None,
+    now: datetime | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Findings:
+    """Look for what an inspector would ask about.
+
+    Memory follows one participant, and 16 bytes for each entry.
+
+    Args:
+        history: the trial, as it was known.
+        on: the day for which windows are judged; by default that of the last entry.
+        checks: what to look for; add your own to :data:`CHECKS`.
+        least: the lowest severity that counts.
+        limits: from where on something is worth a finding.
+        now: when the audit is made, with an offset; by default the time of the machine.
+        progress: told the number of entries of each stream that was read.
+
+    Raises:
+        CheckUnusable: a check raised an error of its own.
+    """
+    day = history.last_day() if on is None else as_day(on)
+    trial = current_entries(history.entries_of(trial_stream(history.trial)))
+    book = history.casebook(on=day)
+    audited = Audited(
+        history=history, on=day, now=now or datetime.now(UTC), book=book, trial=trial, limits=limits or Limits()
+    )
+    run = _Run([_made(check, audited) for check in checks])
+    seats: list[Seat] = []
+    for stream, entries in history.streams():
+        recorded = list(entries)
+        run.entries(recorded)
+        if subject_of(stream) is not None:
+            case = AuditedCase(case_of(stream, recorded, on=day), audited)
+            seats.append(case.seat)
+            run.call(run.of_case, "case", case)
+        progress(len(recorded))
+    run.call(run.checks, "end", count(seats, book))
+    order = {check.id: at for at, check in enumerate(checks)}
+    found = [one for one in run.found if _SEVERITIES.index(one.severity) <= _SEVERITIES.index(least)]
+    found.sort(key=lambda one: (_SEVERITIES.index(one.severity), order.get(one.check, len(order)), one.evidence))
+    return Findings(trial=history.trial, known_at=history.position, on=day, checks=tuple(checks), found=tuple(found))
+
+
+class _Run:
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self.checks = checks
+        self.of_case = [check for check in checks if type(check).case is not Check.case]
+        self._of_entry = [check for check in checks if type(check).entry is not Check.entry]
+        self.found: list[AuditFinding] = []
+
+    def entries(self, entries: Sequence[Entry]) -> None:
+        """Show every entry to those checks that look at entries."""
+        for check in self._of_entry:
+            look, found = check.entry, self.found
+            with_errors = _failing(check)
+            try:
+                for entry in entries:
+                    found += look(entry)
+            except Exception as error:  # noqa: BLE001 - a check may be anybody's
+                with_errors(error)
+
+    def call(self, checks: Iterable[Check], method: str, given: object) -> None:
+        """Show something to checks."""
+        for check in checks:
+            try:
+                self.found += getattr(check, method)(given)
+            except Exception as error:  # noqa: BLE001 - as above
+                _failing(check)(error)
+
+
+def _made(check: type[Check], audited: Audited) -> Check:
+    try:
+        return check(audited)
+    except Exception as error:
+        raise CheckUnusable(_failure(getattr(check, "id", check), error)) from error
+
+
+def _failing(check: Check) -> Callable[[Exception], None]:
+    def fail(error: Exception) -> None:
+        if isinstance(error, TrialError):
+            raise error
+        raise CheckUnusable(_failure(check.id, error)) from error
+
+    return fail
+
+
+def _failure(name: object, error: Exception) -> str:
+    return f"check {name} failed: {type(error).__name__}: {error}; mend it, or leave it out"
+
+
+def read_checks(path: str | Path) -> tuple[type[Check], ...]:
+    """Read checks of your own from a Python file, which names them in ``CHECKS``. The file is run.
+
+    Raises:
+        CheckUnusable: the file is none, fails, or names no checks.
+    """
+    path = Path(path)
+    spec = importlib.util.spec_from_file_location(f"trialdomain_checks_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise CheckUnusable(f"{path} is no Python file: name one that has a list CHECKS")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise CheckUnusable(f"{path} failed: {type(error).__name__}: {error}; mend it") from error
+    checks: Any = getattr(module, "CHECKS", None)
+    if not isinstance(checks, list | tuple) or not all(_is_check(one) for one in checks):
+        raise CheckUnusable(f"{path} has no list CHECKS of subclasses of trialdomain.Check: name them there")
+    return tuple(checks)
+
+
+def _is_check(one: object) -> bool:
+    named = isinstance(one, type) and issubclass(one, Check)
+    return named and all(isinstance(getattr(one, name, None), str) for name in ("id", "title", "requirement"))
+
+
+def findings_json(found: Findings) -> dict[str, Json]:
+    """Give what was found to programs."""
+    told = [one.check for one in found.found]
+    return {
+        "trial": found.trial,
+        "known_at": found.known_at,
+        "on": found.on.isoformat(),
+        "ok": found.ok,
+        "checks": [
+            {
+                "id": check.id,
+                "title": check.title,
+                "severity": check.severity.value,
+                "requirement": check.requirement,
+                "findings": told.count(check.id),
+            }
+            for check in found.checks
+        ],
+        "findings": [
+            {
+                "check": one.check,
+                "severity": one.severity.value,
+                "subject": one.subject,
+                "sentence": one.sentence,
+                "evidence": list(one.evidence),
+                "requirement": one.requirement,
+            }
+            for one in found.found
+        ],
+    }
+
+
+def by_severity(found: Iterable[AuditFinding]) -> Iterator[tuple[Severity, int]]:
+    """Count findings by severity, the gravest first."""
+    told = [one.severity for one in found]
+    return ((severity, told.count(severity)) for severity in Severity if severity in told)

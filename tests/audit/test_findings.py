@@ -1,0 +1,616 @@
+"""Findings: each check with a log that it finds something in, and a twin in which it finds nothing.
+
+The twins differ in the one thing that the check is about. What a use case refuses is recorded as a deviation, or as a
+correction; what no use case writes is put into a log as another system, or somebody with an editor, would.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import attrs
+import pytest
+from site_desk import OPEN, REASON, RELATED, Site, day, judged
+from typing_extensions import override
+
+from trialdomain import (
+    CHECKS,
+    AuditedCase,
+    AuditFinding,
+    Check,
+    ClinicalTime,
+    Decision,
+    Dose,
+    DoseLevel,
+    Draft,
+    Entry,
+    Findings,
+    History,
+    Limits,
+    Outcome,
+    Relatedness,
+    Seriousness,
+    Severity,
+    WithdrawalScope,
+    findings,
+    import_sdtm,
+    lab,
+    nct06245746,
+    read_checks,
+    read_log,
+)
+from trialdomain.audit.findings.run import CheckUnusable
+from trialdomain.audit.findings.trail import looks_like
+from trialdomain.events.cohort import DltAttributed, EscalationDecided
+from trialdomain.events.participant import AdverseEventReported, Consented, Died
+from trialdomain.events.trial import TrialRegistered
+from trialdomain.projections.dlt_counts import DltCounts
+from trialdomain.protocol.made_up import eligible
+from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, ExpectedToxicity, Stagger, TrialProtocol
+from trialdomain.simulate.trials import simulated_trial
+
+_DATA = Path(__file__).parents[3] / "shared" / "data" / "sdtm"
+_WHY = "it had happened before anybody could say so"
+Maker: TypeAlias = Callable[[], "Site | History"]
+
+
+def history_of(made: "Site | History") -> History:
+    return made.trial.history() if isinstance(made, Site) else made
+
+
+def found_in(made: "Site | History", check: str, *, now: datetime | None = None) -> list[AuditFinding]:
+    site = isinstance(made, Site)
+    moment = made.now + timedelta(days=1) if isinstance(made, Site) else datetime(2030, 1, 1, tzinfo=UTC)
+    found = findings(history_of(made), on=None if site else day(20), now=now or moment).found
+    return [one for one in found if one.check == check]
+
+
+def rewritten(site: Site, edit: Callable[[Any], Any | None]) -> History:
+    """Give the log as somebody would have written it by other means: facts edited, or left out for None."""
+    drafts = []
+    for entry in sorted(site.trial.history().entries(), key=lambda e: e.position):
+        fact = edit(entry.fact)
+        if fact is not None:
+            meta = entry.meta
+            drafts.append(Draft(stream=entry.stream, fact=fact, corrects=meta.corrects, deviation=meta.deviation))
+    return History.of(drafts)
+
+
+def edited(kind: type, **changes: object) -> Callable[[Any], Any]:
+    return lambda fact: attrs.evolve(fact, **changes) if isinstance(fact, kind) else fact  # type: ignore[misc]  # of a fact
+
+
+def without(kind: type) -> Callable[[Any], Any | None]:
+    return lambda fact: None if isinstance(fact, kind) else fact
+
+
+def three(protocol: TrialProtocol = OPEN) -> Site:
+    site = Site(protocol)
+    site.treat("S001", "S002", "S003")
+    return site
+
+
+def decided() -> Site:
+    site = three()
+    site.on(15).assess("S001", "S002", "S003")
+    site.decide()
+    return site
+
+
+def with_dlt() -> Site:
+    site = three()
+    site.on(3).toxicity("S001")
+    return site
+
+
+def decided_on_late_event(*, onset: int) -> Site:
+    site = decided()
+    site.on(20).toxicity("S001", onset=day(onset))
+    return site
+
+
+def consent_on(number: int) -> Site:
+    site = three()
+    consent = next(e for e in site.trial.history().entries() if isinstance(e.fact, Consented))
+    site.on(9).desk.correct(consent, signed_on=day(number), form_version="1.1", reason=REASON)
+    return site
+
+
+def infused_on(enrolled: int, infused: int) -> Site:
+    site = Site()
+    site.on(enrolled).treat("S001")
+    site.on(9).desk.correct(site.infusion("S001"), started_at=day(infused), lot="L1", reason=REASON)
+    return site
+
+
+def infused_at(level: int) -> Site:
+    site = Site()
+    site.desk.correct(site.treat("S001"), level=level, lot="L1", reason=REASON)
+    return site
+
+
+def infused_with(amount: str) -> Site:
+    doses = [Dose(amount=Decimal(n), unit="ug") for n in (100, 200, 400)]
+    levels = tuple(DoseLevel(level=at, dose=dose) for at, dose in enumerate(doses, start=1))
+    site = Site(attrs.evolve(OPEN, levels=levels))
+    site.admit("S001")
+    given = Dose(amount=Decimal(amount), unit="ug")
+    site.desk.infuse("S001", level=1, dose=given, started_at=day(0), deviation=None if amount == "110" else _WHY)
+    return site
+
+
+def infused_twice(administrations: int) -> Site:
+    site = Site(attrs.evolve(OPEN, administrations=administrations))
+    site.treat("S001")
+    site.on(1).desk.infuse("S001", level=1, started_at=day(1), deviation=None if administrations > 1 else _WHY)
+    return site
+
+
+def infused_and_withdrew(infused: int, withdrew: int) -> Site:
+    site = Site()
+    site.admit("S001")
+    site.on(withdrew).desk.withdraw("S001", on=day(withdrew), scope=WithdrawalScope.TREATMENT)
+    site.on(9).desk.infuse("S001", level=1, started_at=day(infused), deviation=_WHY)
+    return site
+
+
+def died_and_observed(died: int, observed: int) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.on(9).desk.record_death("S001", on=day(died))
+    results = [lab("ANC", "1", "10*9/L", collected_at=day(observed).isoformat())]
+    site.desk.record_labs("S001", results, deviation=_WHY if observed > died else None)
+    return site
+
+
+def died_of_event(ended: int) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.on(9).desk.report_adverse_event(
+        "S001", event="AE1", term="Fever", grade=4, onset=day(1), ended=day(5), outcome=Outcome.FATAL
+    )
+    death = next(e for e in site.trial.history().entries() if isinstance(e.fact, Died))
+    if ended != 5:
+        site.desk.correct(death, on=day(ended), reason=REASON)
+    return site
+
+
+def enrolled_beyond(people: int) -> Site:
+    site = Site()
+    for number in range(1, people + 1):
+        site.screened(f"S{number:03}")
+        site.desk.enroll(f"S{number:03}", on=day(0), level=1, deviation=_WHY if number > 3 else None)
+    return site
+
+
+def infused_after_closing(infused: int) -> Site:
+    site = Site()
+    site.treat("S001", "S002")
+    site.admit("S003")
+    site.on(3).toxicity("S001")
+    site.toxicity("S002")
+    site.on(5).desk.infuse("S003", level=1, started_at=day(infused), deviation=_WHY)
+    return site
+
+
+def first_at_level_2(number: int) -> Site:
+    site = three()
+    site.on(number)
+    if number >= 15:
+        site.assess("S001", "S002", "S003")
+        site.decide()
+    site.screened("S004")
+    why = None if number >= 15 else _WHY
+    site.desk.enroll("S004", on=day(number), level=2, deviation=why)
+    site.desk.infuse("S004", level=2, started_at=day(number), deviation=why)
+    return site
+
+
+def staggered(number: int) -> Site:
+    site = Site(attrs.evolve(OPEN, stagger=Stagger(first_to_second_days=7)))
+    site.treat("S001")
+    site.on(number).admit("S002")
+    why = _WHY if number < 7 else None
+    site.desk.infuse("S002", level=1, started_at=day(number), deviation=why)
+    return site
+
+
+def infused_while_suspended(infused: int) -> Site:
+    site = Site()
+    site.admit("S001")
+    site.on(1).desk.suspend_recruitment(on=day(1), why="a recall of the lot", infusion=True)
+    site.on(4).desk.resume_recruitment(on=day(4), why="another lot came")
+    site.on(5).desk.infuse("S001", level=1, started_at=day(infused))
+    return site
+
+
+def enrolled_after_closure(enrolled: int) -> Site:
+    site = Site()
+    site.screened("S001")
+    site.on(3).desk.close(on=day(3), why="the target is reached")
+    site.on(4).desk.enroll("S001", on=day(enrolled), deviation=_WHY)
+    return site
+
+
+def infused_of_target(target: int) -> Site:
+    return three(attrs.evolve(OPEN, target_recruitment=target))
+
+
+def window_over(*, assessed: bool) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.on(15)
+    if assessed:
+        site.assess("S001")
+    site.treat("S002")  # so that the last day of the log is day 15
+    return site
+
+
+def not_assessed_related(*, judgement: Relatedness) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.on(15).toxicity("S001", onset=day(3), attributions=judged(judgement))
+    site.assess("S001")
+    return site
+
+
+def event(**changes: object) -> History:
+    site = Site()
+    site.treat("S001")
+    site.toxicity("S001", attributions=judged(Relatedness.UNRELATED))
+    return rewritten(site, edited(AdverseEventReported, **changes))
+
+
+def recorded_after(days: int) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.on(days).toxicity("S001", onset=day(0), attributions=judged(Relatedness.UNRELATED))
+    return site
+
+
+def corrected_times(times: int) -> Site:
+    site = Site()
+    entry = site.treat("S001")
+    for number in range(times):
+        entry = site.desk.correct(entry, lot=f"L{number}", reason=REASON)[0]
+    return site
+
+
+def with_reason(text: str) -> Site:
+    site = Site()
+    site.desk.correct(site.treat("S001"), lot="L1", reason=text)
+    return site
+
+
+def clock_set(back: timedelta) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.now -= back
+    site.desk.record_labs("S001", [lab("ANC", "1", "10*9/L", collected_at=day(0).isoformat())])
+    return site
+
+
+def clock_forward(days: int) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.on(days).assess("S001")
+    return site
+
+
+def filled() -> TrialProtocol:
+    doses = [Dose(amount=Decimal(n), unit="ug") for n in (100, 200, 400)]
+    rule = DltRule(
+        min_grade=3,
+        expected_with_chemotherapy=(ExpectedToxicity(term="Anemia", up_to_grade=4),),
+        cytopenia=CytopeniaRule(anc_below=Decimal("0.5")),
+    )
+    return attrs.evolve(nct06245746(doses=doses), criteria=(), dlt=rule, stagger=Stagger(first_to_second_days=7))
+
+
+def criteria(*, answered: bool) -> Site:
+    protocol = nct06245746()
+    site = Site(protocol)
+    site.desk.consent("S001", signed_on=day(0), form_version="1", age=40)
+    known, attested = answers(protocol) if answered else ((), ())
+    site.desk.screen("S001", on=day(0), findings=known, attestations=attested)
+    site.desk.enroll("S001", on=day(0), deviation=None if answered else _WHY)
+    return site
+
+
+def answers(protocol: TrialProtocol) -> tuple[Sequence[Any], Sequence[Any]]:
+    return eligible(protocol, on=day(0))
+
+
+CASES: list[tuple[str, Maker, Maker]] = [
+    ("double-entry", lambda: rewritten(with_dlt(), without(DltAttributed)), lambda: rewritten(with_dlt(), lambda f: f)),
+    (
+        "decision",
+        lambda: rewritten(decided(), edited(EscalationDecided, decided=Decision.escalate(to=3))),
+        decided,
+    ),
+    ("overtaken", lambda: decided_on_late_event(onset=14), lambda: decided_on_late_event(onset=15)),
+    ("consent", lambda: consent_on(1), lambda: consent_on(0)),
+    ("consent", lambda: rewritten(three(), without(Consented)), lambda: rewritten(three(), lambda f: f)),
+    ("criteria", lambda: criteria(answered=False), lambda: criteria(answered=True)),
+    ("before-enrollment", lambda: infused_on(2, 1), lambda: infused_on(2, 3)),
+    ("level", lambda: infused_at(2), lambda: infused_at(1)),
+    ("level", lambda: infused_with("111"), lambda: infused_with("110")),
+    ("twice", lambda: infused_twice(1), lambda: infused_twice(2)),
+    ("after-leaving", lambda: infused_and_withdrew(6, 5), lambda: infused_and_withdrew(4, 5)),
+    ("after-death", lambda: died_and_observed(5, 6), lambda: died_and_observed(5, 5)),
+    ("death-dates", lambda: died_of_event(6), lambda: died_of_event(5)),
+    ("deviation", lambda: infused_twice(1), lambda: infused_twice(2)),
+    ("slots", lambda: enrolled_beyond(4), lambda: enrolled_beyond(3)),
+    ("closed-level", lambda: infused_after_closing(4), lambda: infused_after_closing(2)),
+    ("sequence", lambda: first_at_level_2(13), lambda: first_at_level_2(15)),
+    ("stagger", lambda: staggered(6), lambda: staggered(7)),
+    ("suspension", lambda: infused_while_suspended(3), lambda: infused_while_suspended(5)),
+    ("suspension", lambda: enrolled_after_closure(4), lambda: enrolled_after_closure(3)),
+    ("recruitment", lambda: infused_of_target(2), lambda: infused_of_target(3)),
+    ("window", lambda: window_over(assessed=False), lambda: window_over(assessed=True)),
+    (
+        "window",
+        lambda: not_assessed_related(judgement=Relatedness.NOT_ASSESSED),
+        lambda: not_assessed_related(judgement=Relatedness.UNRELATED),
+    ),
+    (
+        "serious-criterion",
+        lambda: event(seriousness=(Seriousness.HOSPITALIZATION,)),
+        lambda: event(seriousness=(Seriousness.HOSPITALIZATION,), serious=True),
+    ),
+    (
+        "fatal-not-serious",
+        lambda: event(outcome=Outcome.FATAL),
+        lambda: event(outcome=Outcome.FATAL, serious=True, seriousness=(Seriousness.DEATH,)),
+    ),
+    (
+        "serious-without-criterion",
+        lambda: event(serious=True, grade_mapped=True),
+        lambda: event(serious=True, grade_mapped=True, seriousness=(Seriousness.DISABILITY,)),
+    ),
+    (
+        "ended-not-recovered",
+        lambda: event(ended=ClinicalTime("2026-03-04"), outcome=Outcome.NOT_RECOVERED),
+        lambda: event(ended=ClinicalTime("2026-03-04"), outcome=Outcome.RECOVERED),
+    ),
+    ("clock", lambda: clock_set(timedelta(hours=1)), lambda: clock_set(timedelta(0))),
+    ("clock", lambda: clock_forward(365), lambda: clock_forward(20)),
+    ("late-entry", lambda: recorded_after(31), lambda: recorded_after(30)),
+    ("many-changes", lambda: corrected_times(10), lambda: corrected_times(9)),
+    ("identity", lambda: with_reason("told by telephone: 138 0013 8000"), lambda: with_reason("told by the ward")),
+    ("silence", lambda: Site(OPEN), lambda: Site(filled())),
+]
+
+
+class TestChecks:
+    @pytest.mark.shows("AT-28")
+    @pytest.mark.parametrize(("check", "fires", "twin"), CASES, ids=[case[0] for case in CASES])
+    def test_a_check_finds_what_it_is_for_and_nothing_in_a_twin(self, check: str, fires: Maker, twin: Maker) -> None:
+        found = found_in(fires(), check)
+        assert found
+        assert all(one.sentence and one.requirement and one.evidence for one in found)
+        assert found_in(twin(), check) == []
+
+    def test_every_check_has_its_case(self) -> None:
+        assert {case[0] for case in CASES} == {check.id for check in CHECKS}
+        assert len({check.id for check in CHECKS}) == len(CHECKS)
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_a_simulated_trial_that_keeps_every_rule_has_nothing_but_silences(self, seed: int) -> None:
+        with simulated_trial("memory:", seed=seed) as simulated:
+            found = findings(simulated.trial.history(), now=datetime(2040, 1, 1, tzinfo=UTC))
+        assert {one.check for one in found.found} <= {"silence", "recruitment", "late-entry", "window", "clock"}
+
+    def test_evidence_is_of_the_entries_behind_it(self) -> None:
+        site = infused_while_suspended(3)
+        [found] = found_in(site, "suspension")
+        entries = {e.position: type(e.fact).__name__ for e in site.trial.history().entries()}
+        assert [entries[position] for position in found.evidence] == ["RecruitmentSuspended", "Infused"]
+        assert (found.subject, found.severity) == ("S001", Severity.CRITICAL)
+        assert found.sentence == "S001 was infused on 2026-03-05, and infusion was suspended since 2026-03-03"
+
+    def test_a_text_that_may_name_somebody_is_not_handed_on(self) -> None:
+        [found] = found_in(with_reason("told by telephone: 138 0013 8000"), "identity")
+        assert "138" not in found.sentence
+        assert "looks as if it held a telephone number" in found.sentence
+
+    @pytest.mark.parametrize(
+        ("text", "what"),
+        [
+            ("11010519491231002X", "a resident identity number"),  # the example of GB 11643-1999
+            (
+                "".join(chr(ord(one) + 0xFEE0) for one in "11010519491231002X"),
+                "a resident identity number",
+            ),  # full width
+            ("+86-13800138000", "a telephone number"),
+            ("010-62345678", "a telephone number"),
+            ("(212) 555-0123", "a telephone number"),
+            ("+44 20 7946 0018", "a telephone number"),
+            ("078-05-1120", "a social security number"),
+            ("mail li.wei@example.org", "an e-mail address"),
+        ],
+    )
+    def test_what_looks_like_an_identity(self, text: str, what: str) -> None:
+        assert list(looks_like(text)) == [what]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "source document 12 of 2026-03-02T10:15+08:00",
+            "110105194912310021 is a batch: the check digit is wrong",
+            "1200 mL, then 3-4-5, platelets 150000000000",
+            "version 1.2.3-4567",
+            "transcription: laboratory slip 88",
+        ],
+    )
+    def test_what_does_not(self, text: str) -> None:
+        assert list(looks_like(text)) == []
+
+
+class TestClock:
+    @pytest.mark.shows("AT-27", "K-24")
+    def test_a_clock_set_back_an_hour_keeps_the_order_and_is_found(self) -> None:
+        site = clock_set(timedelta(hours=1))
+        entries = sorted(site.trial.history().entries(), key=lambda e: e.position)
+        times = [e.meta.recorded_at for e in entries]
+        assert times == sorted(times)
+        [found] = found_in(site, "clock")
+        assert found.sentence.startswith("2 commands were recorded at the very same time")
+        assert found.evidence == (entries[-2].position, entries[-1].position)
+
+    @pytest.mark.shows("AT-27", "K-24")
+    def test_a_clock_a_year_ahead_is_found_at_once_and_after_it_is_set_right(self) -> None:
+        site = Site()
+        site.treat("S001")
+        right, before = site.now, site.trial.history().position
+        site.now += timedelta(days=365)
+        site.toxicity("S001", onset=day(1))
+        last = site.trial.history().position
+        assert [one.sentence for one in found_in(site, "clock", now=right)] == [
+            f"{last - before} entries were recorded later than now, the last at 2027-03-02T06:00:15+00:00",
+            f"nothing was recorded for 365 days before position {before + 1}, or the clock jumped forward",
+        ]
+        site.now = right
+        site.toxicity("S001", "AE2", onset=day(0))
+        _, still = (one.sentence for one in found_in(site, "clock", now=right + timedelta(days=400)))
+        at = "2027-03-02T06:00:15+00:00"
+        assert still == f"2 commands were recorded at the very same time, {at}: the clock went back, or stood still"
+
+    @pytest.mark.shows("K-24")
+    def test_an_hour_that_comes_twice_is_nothing_to_a_clock_in_utc(self) -> None:
+        site = Site(attrs.evolve(OPEN, zone="Europe/Berlin"))
+        site.treat("S001")
+        site.now = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30 summer time
+        site.desk.assess_dlt_window("S001", on=day(15))
+        site.now = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)  # 02:30 once more
+        site.toxicity("S001", onset="2026-10-25")
+        limits = Limits(silent_days=400)
+        found = findings(site.trial.history(), now=site.now + timedelta(days=1), limits=limits).found
+        assert [one for one in found if one.check == "clock"] == []
+
+    def test_times_that_go_back_in_a_log_of_other_means(self) -> None:
+        site = three()
+        history = site.trial.history()
+        entries = sorted(history.entries(), key=lambda e: e.position)
+        moved = [
+            attrs.evolve(e, meta=attrs.evolve(e.meta, recorded_at=e.meta.recorded_at - timedelta(days=1)))
+            if e is entries[-1]
+            else e
+            for e in entries
+        ]
+        streams = sorted({e.stream for e in moved})
+        told = attrs.evolve(
+            history,
+            streams=lambda leave_out=(): (
+                (stream, [e for e in moved if e.stream == stream and type(e.fact) not in leave_out])
+                for stream in streams
+            ),
+        )
+        found = [one.sentence for one in findings(told, now=site.now).found if one.check == "clock"]
+        assert any(one.startswith(f"position {entries[-1].position} was recorded at") for one in found)
+
+
+class TestPilot:
+    @pytest.mark.skipif(not _DATA.exists(), reason=f"{_DATA} is not there: the data are not part of the project")
+    def test_the_seriousness_of_cdiscpilot01(self, tmp_path: Path) -> None:
+        """As counted in the CSV files by hand: AESER against its criteria, AEOUT and AEENDTC."""
+        import_sdtm(_DATA, tmp_path / "log.db")
+        with read_log(tmp_path / "log.db") as log:
+            found = findings(log["CDISCPILOT01"].history()).found
+        told = [one.check for one in found]
+        assert told.count("serious-criterion") == 36
+        assert told.count("fatal-not-serious") == 3
+        assert told.count("ended-not-recovered") == 250
+
+
+class Unblinded(Check):
+    """A check of somebody's own: a regimen that names the study drug."""
+
+    id = "unblinded"
+    title = "a lot that names the arm"
+    requirement = "our procedure 12"
+
+    def __init__(self, audited: Any) -> None:  # noqa: ANN401 - as any check is given it
+        super().__init__(audited)
+        self.seen = 0
+
+    @override
+    def entry(self, entry: Entry) -> Iterable[AuditFinding]:
+        self.seen += 1
+        if isinstance(entry.fact, TrialRegistered):
+            yield self.found("the registration", evidence=[entry.position])
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        if case.member is not None:
+            yield self.found(case.member.subject, subject=case.case.subject, severity=Severity.NOTE)
+
+    @override
+    def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
+        yield self.found(f"{self.seen} entries, {counts.tallies[0].treated} treated, as of {self.audited.on}")
+
+
+class TestOwnChecks:
+    def test_a_check_sees_entries_participants_and_the_end(self) -> None:
+        site = three()
+        found = findings(site.trial.history(), checks=[Unblinded]).found
+        position = site.trial.history().position
+        assert [(one.severity, one.sentence, one.subject) for one in found] == [
+            (Severity.MAJOR, f"{position} entries, 3 treated, as of 2026-03-02", None),
+            (Severity.MAJOR, "the registration", None),
+            *((Severity.NOTE, subject, subject) for subject in ("S001", "S002", "S003")),
+        ]
+
+    def test_the_least_severity_that_counts(self) -> None:
+        found = findings(three().trial.history(), checks=[Unblinded], least=Severity.MAJOR)
+        assert len(found.found) == 2
+        assert isinstance(found, Findings)
+
+    @pytest.mark.parametrize("method", ["entry", "case", "end", "__init__"])
+    def test_one_that_fails_is_named(self, method: str) -> None:
+        def fail(*_: object) -> None:
+            raise KeyError("dose")
+
+        broken = type("Broken", (Unblinded,), {method: fail, "id": "broken"})
+        with pytest.raises(CheckUnusable, match="check broken failed: KeyError: 'dose'; mend it, or leave it out"):
+            findings(three().trial.history(), checks=[broken])
+
+    def test_they_are_read_from_a_file(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.py"
+        file.write_text(
+            "from trialdomain import Check\n"
+            "class Mine(Check):\n"
+            "    id, title, requirement = 'mine', 'something of mine', 'procedure 3'\n"
+            "    def end(self, counts):\n"
+            "        yield self.found('it is so')\n"
+            "CHECKS = [Mine]\n"
+        )
+        [mine] = read_checks(file)
+        assert [one.sentence for one in findings(three().trial.history(), checks=[mine]).found] == ["it is so"]
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            (None, "is no Python file"),
+            ("1 / 0", "failed: ZeroDivisionError: division by zero; mend it"),
+            ("def (", "failed: SyntaxError"),
+            ("", "has no list CHECKS"),
+            ("CHECKS = [int]", "has no list CHECKS"),
+            ("from trialdomain import Check\nCHECKS = [Check]", "has no list CHECKS"),
+        ],
+    )
+    def test_a_file_that_is_none(self, tmp_path: Path, text: str | None, words: str) -> None:
+        file = tmp_path / "mine.py"
+        if text is not None:
+            file.write_text(text)
+        with pytest.raises(CheckUnusable, match=words):
+            read_checks(file)
+
+
+def test_a_related_event_is_judged_in_the_window() -> None:
+    site = Site()
+    site.treat("S001")
+    site.on(15).toxicity("S001", onset=day(3), attributions=RELATED)
+    assert found_in(site, "window") == []
