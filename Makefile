@@ -52,6 +52,7 @@ docs: install  ## the pages that are written from the code
 	@$(BIN)/python tests/support/event_catalogue.py
 	@$(BIN)/python tests/support/outcome_pages.py
 	@$(BIN)/python tests/support/audit_trail_page.py
+	@$(BIN)/python tests/support/findings_page.py
 
 format: setup  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .

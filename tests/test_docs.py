@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import audit_trail_page
+import findings_page
 import pytest
 from event_catalogue import PAGE
 from event_catalogue import page as event_page
@@ -70,6 +71,10 @@ def test_every_requirement_and_attack_is_shown_by_a_test_and_the_page_says_which
     known = audit_trail_page.REQUIREMENTS.keys() | audit_trail_page.ATTACKS.keys()
     assert audit_trail_page.shown().keys() == known - audit_trail_page.NOT_YET
     assert audit_trail_page.PAGE.read_text() == audit_trail_page.page(), "run 'make docs'"
+
+
+def test_every_check_of_the_audit_is_listed() -> None:
+    assert findings_page.PAGE.read_text() == findings_page.page(), "run 'make docs'"
 
 
 @pytest.mark.parametrize("text", blocks("console"))

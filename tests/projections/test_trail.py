@@ -10,7 +10,7 @@ import attrs
 import pytest
 from site_desk import INVESTIGATOR, OPEN, RELATED, Site, judged
 
-from trialdomain import Draft, Entry, Relatedness, Role, User, WithdrawalScope, __version__
+from trialdomain import Draft, Entry, Relatedness, Role, User, WithdrawalScope, __version__, nct06245746
 from trialdomain.application.desk import Desk
 from trialdomain.errors import InputInvalid
 from trialdomain.events.entries import current_entries
@@ -18,6 +18,7 @@ from trialdomain.events.fields import Plain, plain_fields
 from trialdomain.history import History, QuestionInvalid
 from trialdomain.projections.casebook import by_stream
 from trialdomain.projections.trail import Act, Asked, TrailEntry
+from trialdomain.protocol.made_up import eligible
 from trialdomain.reports.trail import COLUMNS, trail_json, write_trail
 from trialdomain.simulate.trials import simulated_trial
 from trialdomain.values.cell import cell
@@ -296,3 +297,30 @@ class TestMoments:
             assert site.trial.history(known_at=moment).position == max(known)
         with pytest.raises(InputInvalid, match="nothing was known"):
             site.trial.history(known_at=datetime(2020, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.shows("AT-09")
+def test_decisions_are_in_it_with_what_they_rest_on(site: Site) -> None:
+    """Eligibility, DLT, escalation, suspension: each an entry, with who, when, and its basis."""
+    site.treat("S002", "S003")
+    site.on(3).toxicity("S001")
+    site.toxicity("S002")  # which closes the level
+    site.decide()
+    site.desk.suspend_recruitment(on=site.today, why="the committee meets")
+    trail = list(site.trial.history().trail())
+    by_kind = {type(one.entry.fact).__name__: one for one in trail}
+    said = {kind: {change.field: change.new for change in one.changes} for kind, one in by_kind.items()}
+    assert said["DltAttributed"]["event"] == "AE1"
+    assert said["EnrollmentStopped"]["cause"] == "second-dlt"
+    assert said["EscalationDecided"]["decided.action"] == "stop"
+    assert said["EscalationDecided"]["basis.tallies[1].dlts"] == 2
+    assert said["RecruitmentSuspended"]["why"] == "the committee meets"
+    kinds = ("Screened", "DltAttributed", "EnrollmentStopped", "EscalationDecided", "RecruitmentSuspended")
+    assert all(by_kind[kind].who for kind in kinds)
+    full = Site(nct06245746())
+    known, attested = eligible(full.state().protocol, on=full.today)
+    full.desk.consent("S001", signed_on=full.today, form_version="1", age=40)
+    full.desk.screen("S001", on=full.today, findings=known, attestations=attested)
+    [screened] = [one for one in full.trial.history().trail("S001") if type(one.entry.fact).__name__ == "Screened"]
+    statuses = {c.new for c in screened.changes if c.field.startswith("assessment[") and c.field.endswith(".status")}
+    assert statuses == {"met", "not-due"}

@@ -146,9 +146,9 @@ def _print_decisions(audits: Sequence[DecisionAudit], standing: Sequence[Decisio
         return
     broken, otherwise = sum(not one.follows for one in standing), sum(bool(one.differences) for one in standing)
     overtaken = sum(not one.same_answer for one in standing)
-    print_lines(
-        [
-            f"Of {len(standing)} that stand, {broken} do not follow from what was known",
-            f"{otherwise} have another basis than the log, {overtaken} rest on an answer that is another today",
-        ]
+    told = (
+        f"{broken} do not follow from what was known",
+        f"{otherwise} have another basis than the log",
+        f"{overtaken} rest on an answer that is another today",
     )
+    print_lines([f"Of {len(standing)} that stand, {', '.join(told)}."])
