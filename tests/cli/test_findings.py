@@ -87,14 +87,15 @@ class TestDecisions:
         assert "As known then, at position 28 for 2026-03-17: escalate to level 2 (level 1: 0/3)" in lines[2]
         assert "It follows" in lines[3]
         assert "With everything known of that day today: expand level 1 to 6 slots" in lines[4]
-        assert any("The smallest set that changes the answer: 31" in line for line in lines)
+        assert any("Smallest change of the answer: 31" in line for line in lines)
 
     def test_programs_read_it(self, late: Path) -> None:
         answer = json.loads(run(late, "audit", LOG, "--decisions", "--json").stdout)
         [decision] = answer["decisions"]
         assert (decision["follows"], decision["same_answer"], decision["allowed_today"]) == (True, False, False)
         assert (decision["then"]["action"], decision["today"]["action"]) == ("escalate", "expand")
-        assert decision["smallest"] == decision["sufficient"] == [[one["position"] for one in decision["changing"]]]
+        changing = [[one["position"] for one in decision["changing"]]]
+        assert decision["smallest"] == decision["sufficient"] == {"sets": changing, "proven": True}
 
     def test_as_it_was_known_before_the_report_the_answer_was_the_same(self, late: Path) -> None:
         answer = json.loads(done(late, "audit", LOG, "--decisions", "--known-at", 30, "--json"))

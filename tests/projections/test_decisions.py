@@ -27,6 +27,7 @@ from trialdomain.simulate.trials import simulated_trial
 from trialdomain.values.decision import Action, Mtd
 from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.tally import Tally
+from trialdomain.values.text import FreeText
 
 UNRELATED = judged(Relatedness.UNRELATED)
 UP = Decision.escalate(to=2)
@@ -67,7 +68,7 @@ def named(audit: DecisionAudit) -> list[int]:
 
 
 def sets(audit: DecisionAudit) -> list[list[int]]:
-    return sorted(sorted(one) for one in audit.smallest)
+    return sorted(sorted(one) for one in audit.smallest.sets)
 
 
 def changed_by(site: Site, *positions: int, now: Decision) -> None:
@@ -77,7 +78,7 @@ def changed_by(site: Site, *positions: int, now: Decision) -> None:
     assert not audit.differences
     assert (audit.same_answer, today(audit), named(audit)) == (False, now, list(positions))
     assert all(one.needed for one in audit.changing)
-    assert audit.proven
+    assert audit.smallest.proven
 
 
 class TestThen:
@@ -88,7 +89,7 @@ class TestThen:
         assert audit.then is not None
         assert audit.then.decision.bare == UP
         assert [(t.evaluable, t.dlts) for t in audit.then.counts.tallies] == [(3, 0), (0, 0), (0, 0)]
-        assert (audit.changing, audit.smallest, audit.members, audit.superseded_by) == ((), (), (), None)
+        assert (audit.changing, audit.smallest.sets, audit.members, audit.superseded_by) == ((), (), (), None)
 
     def test_a_more_cautious_decision_with_a_rationale_follows(self) -> None:
         site = Site()
@@ -280,13 +281,6 @@ class TestToday:
         site.treat("S004", "S005", "S006", level=2)
         assert the_only(site).ok
 
-    def test_an_infusion_of_that_day_with_a_time_before_the_decision_counts(self, site: Site) -> None:
-        site.screened("S004")
-        site.desk.enroll("S004", on=day(15))
-        site.desk.infuse("S004", level=2, started_at=f"{day(15)}T13:00+08:00")  # decided at 06:00 UTC: 14:00 here
-        audit = the_only(site)
-        assert today(audit) == Decision.enroll(level=2)  # not up to a level where somebody was treated already
-
     def test_an_infusion_of_an_earlier_day_that_was_told_late_counts(self, site: Site) -> None:
         site.screened("S004")
         site.desk.enroll("S004", on=day(15))
@@ -300,7 +294,7 @@ class TestToday:
         audit = the_only(site)
         assert today(audit) == Decision.none_tolerated()
         assert sets(audit) == [[one] for one in events]
-        assert sorted(sorted(one) for one in audit.sufficient) == [list(pair) for pair in combinations(events, 2)]
+        assert sorted(sorted(one) for one in audit.sufficient.sets) == [list(pair) for pair in combinations(events, 2)]
         assert [(one.alone, one.needed, one.in_a_set) for one in audit.changing] == [(True, False, True)] * 3
 
     def test_an_amendment_dated_before_the_decision(self) -> None:
@@ -339,6 +333,170 @@ class TestToday:
         assert first.ok
         assert second.then is not None
         assert (second.then.decision.closed_levels, named(second)) == ((2, 3), [void.position])
+
+
+class TestPlaces:
+    """A correction keeps the place of what it restates, also where that was first recorded after the decision."""
+
+    def test_of_two_judgements_of_one_day(self, site: Site) -> None:
+        site.on(20).toxicity("S001", onset=day(5), attributions=UNRELATED)
+        follow_up = site.on(40).desk.follow_up_adverse_event
+        first = follow_up("S001", event="AE1", on=day(30), attributions=UNRELATED, grade=2)[0]
+        second = follow_up("S001", event="AE1", on=day(30), attributions=RELATED)[0]
+        corrected = site.desk.correct(first, grade=1, reason=REASON)[0]
+        audit = the_only(site)  # the second was recorded last, whatever was corrected since
+        assert today(audit) == SIX
+        assert second.position in named(audit)
+        assert corrected.position not in named(audit)
+
+    def test_of_two_infusions_of_one_day(self, site: Site) -> None:
+        for subject in ("S004", "S005"):
+            site.screened(subject)
+            site.desk.enroll(subject, on=day(15))
+        why = "given before it was entered here"
+        first = site.desk.infuse("S004", level=2, started_at=day(14), deviation=why)[0]
+        site.desk.infuse("S005", level=1, started_at=day(14), deviation=why)
+        before = the_only(site)
+        site.desk.correct(first, lot="L7", reason=REASON)
+        after = the_only(site)
+        assert before.today is not None
+        assert after.today is not None
+        assert before.today.situation.last_level == after.today.situation.last_level == 1
+
+    def test_of_two_amendments_of_one_day(self) -> None:
+        site = Site(attrs.evolve(OPEN, dlt=DltRule(min_grade=3)))
+        site.on(1).treat("S001", "S002", "S003")
+        site.on(10).toxicity("S001", grade=2)
+        site.on(16).assess("S001", "S002", "S003")
+        site.decide()
+        first = site.on(20).desk.amend(attrs.evolve(OPEN, version="2"), effective_on=day(1), summary="any grade")[0]
+        same = attrs.evolve(OPEN, version="3", dlt=DltRule(min_grade=3))
+        site.desk.amend(same, effective_on=day(1), summary="grade 3 after all")
+        site.desk.correct(first, summary="any grade counts", reason=REASON)
+        assert the_only(site).ok
+
+    def test_a_void_withdraws_the_event_that_it_was_and_not_one_of_its_old_name(self) -> None:
+        site = Site()
+        site.treat("S001", "S002", "S003")
+        site.on(5)
+        old = site.toxicity("S001", "A", attributions=UNRELATED)
+        site.on(15).assess("S001", "S002", "S003")
+        site.decide()
+        renamed = site.on(20).desk.correct(old, event="B", reason=REASON)[0]
+        report = site.toxicity("S001", "A", onset=day(5), attributions=UNRELATED)
+        again = site.desk.follow_up_adverse_event("S001", event="A", on=day(20), attributions=RELATED)[0]
+        site.desk.void(renamed, reason="an event of another participant")
+        changed_by(site, report.position, again.position, now=SIX)
+
+
+class TestBackdated:
+    """A decision dated before the day on which it is recorded."""
+
+    def taken(self, *judgements: tuple[int, Relatedness]) -> Site:
+        site = Site()
+        site.treat("S001", "S002", "S003")
+        site.on(5).toxicity("S001", attributions=UNRELATED)
+        site.on(15).assess("S001", "S002", "S003")
+        site.on(20)
+        for number, relatedness in judgements:
+            site.desk.follow_up_adverse_event("S001", event="AE1", on=day(number), attributions=judged(relatedness))
+        site.desk.decide_escalation(on=day(15), decided=SIX, rationale="an event is judged anew")
+        return site
+
+    def test_a_judgement_of_an_earlier_day_does_not_go_before_a_later_one_that_was_known(self) -> None:
+        site = self.taken((18, Relatedness.UNLIKELY))
+        site.desk.follow_up_adverse_event("S001", event="AE1", on=day(17), attributions=RELATED)
+        assert the_only(site).ok
+
+    def test_a_correction_that_leaves_a_known_judgement_as_it_is_changes_nothing(self) -> None:
+        site = self.taken((18, Relatedness.POSSIBLY))
+        stream = f"{site.trial.trial}/participant/S001"
+        entries = [e for e in site.trial.history().entries() if e.stream == stream]
+        known = next(e for e in entries if type(e.fact).__name__ == "AdverseEventFollowedUp")
+        site.desk.correct(known, outcome="recovered", reason=REASON)
+        assert named(the_only(site)) == []
+
+
+class TestForged:
+    def test_a_basis_that_leaves_out_what_was_known_is_named(self, site: Site) -> None:
+        site = Site()
+        site.treat("S001", "S002", "S003")
+        site.on(15).assess("S001", "S002", "S003")
+        before = site.trial.history().position
+        site.toxicity("S001", onset=day(5))
+        site.decide()
+        counts = (Tally(level=1, evaluable=3, most_held=3), Tally(level=2), Tally(level=3))
+
+        def forge(fact: EscalationDecided) -> EscalationDecided:
+            basis = attrs.evolve(fact.basis, position=before, tallies=counts)
+            return attrs.evolve(fact, recommended=UP, decided=UP, basis=basis)
+
+        [audit] = edited(site, EscalationDecided, forge)
+        assert [(one.field, one.recorded) for one in audit.differences] == [("position", before)]
+
+    def test_a_level_that_there_is_not(self, site: Site) -> None:
+        below = attrs.evolve(Decision.enroll(level=1), level=-1)
+        [audit] = edited(
+            site, EscalationDecided, lambda fact: attrs.evolve(fact, decided=below, rationale=FreeText.of("lower"))
+        )
+        assert [str(one) for one in audit.breaches] == ["level -1 was decided, and the protocol has levels 1 to 3"]
+
+    def test_a_decision_dated_before_the_one_that_was_taken_before_it(self, site: Site) -> None:
+        site.treat("S004", "S005", "S006", level=2)
+        site.on(35).assess("S004", "S005", "S006")
+        site.decide()
+        first, second = edited(
+            site,
+            EscalationDecided,
+            lambda fact: (
+                attrs.evolve(fact, basis=attrs.evolve(fact.basis, on=day(14))) if fact.decided.level == 3 else fact
+            ),
+        )
+        assert first.ok
+        assert any("a decision of 2026-03-17 was taken before it" in str(one) for one in second.breaches)
+
+    def test_a_decision_about_a_trial_that_is_not_registered_yet(self, site: Site) -> None:
+        drafts = [
+            Draft(stream=e.stream, fact=e.fact)
+            for e in sorted(site.trial.history().entries(), key=lambda e: not isinstance(e.fact, EscalationDecided))
+        ]
+        [audit] = History.of(drafts).decisions()
+        assert [str(one) for one in audit.breaches] == [
+            "the trial was not registered then: nothing could be decided about it"
+        ]
+
+
+class TestWhatItIsCalled:
+    def test_treating_at_the_same_level_is_the_same_answer(self, site: Site) -> None:
+        """Up to level 2, or on at level 2: who was treated last gives it its name."""
+        site.screened("S004")
+        site.desk.enroll("S004", on=day(15))
+        site.desk.infuse("S004", level=2, started_at=f"{day(15)}T13:00+08:00")
+        audit = the_only(site)
+        assert today(audit) == Decision.enroll(level=2)
+        assert audit.ok
+
+    def test_a_corrected_rationale_leaves_the_moment_of_the_decision(self) -> None:
+        site = Site()
+        site.treat("S001", "S002", "S003")
+        site.on(15).assess("S001", "S002", "S003")
+        decision = site.desk.decide_escalation(
+            on=site.today, decided=Decision.enroll(level=1), rationale="one fever was close"
+        )[0]
+        site.screened("S004")
+        site.desk.enroll("S004", on=site.today)
+        site.desk.infuse("S004", level=1, started_at=site.now.replace(microsecond=0))
+        site.desk.correct(decision, rationale="two fevers were close", reason=REASON)
+        first, second = audits(site)
+        assert first.same_answer
+        assert second.ok
+
+    def test_what_was_taken_back_in_a_participant_who_stands_as_before_is_not_named(self, site: Site) -> None:
+        report = site.on(20).toxicity("S001", onset=day(5))
+        site.desk.follow_up_adverse_event("S001", event="AE1", on=day(20), attributions=UNRELATED)
+        other = site.toxicity("S002", onset=day(5))
+        assert named(the_only(site)) == [other.position]
+        assert report.position < other.position
 
 
 class TestConclusions:
@@ -398,14 +556,28 @@ class TestConclusions:
 
 def with_only(site: Site, moment: int, chosen: tuple[int, ...], *, on: int) -> Decision:
     """Ask the rule about a log in which nothing else was recorded since."""
+    state = history_with(site, moment, chosen).escalation(on=day(on))
+    assert state is not None
+    return state.decision.bare
+
+
+def history_with(site: Site, moment: int, chosen: tuple[int, ...]) -> History:
     drafts = [
         Draft(stream=e.stream, fact=e.fact, corrects=e.meta.corrects, caused_by=e.meta.caused_by)
         for e in sorted(site.trial.history().entries(), key=lambda e: e.position)
         if e.position <= moment or e.position in chosen
     ]
-    state = History.of(drafts).escalation(on=day(on))
-    assert state is not None
-    return state.decision.bare
+    return History.of(drafts)
+
+
+def stand_otherwise(site: Site, moment: int, later: list[int]) -> list[int]:
+    """Keep of the later entries those of participants who stand otherwise with all of them."""
+    then, now = (
+        {m.subject: (m.standing, m.dlt is None, m.infused_on) for m in history.dlt_counts(on=day(15)).members}
+        for history in (history_with(site, moment, ()), history_with(site, moment, tuple(later)))
+    )
+    streams = {e.position: e.stream.rpartition("/")[2] for e in site.trial.history().entries()}
+    return [position for position in later if then[streams[position]] != now[streams[position]]]
 
 
 def recorded_late(site: Site, chance: Random) -> list[int]:
@@ -457,6 +629,7 @@ def test_the_smallest_sets_are_those_that_trying_every_set_finds(seed: int) -> N
     audit = the_only(site)
     assert with_only(site, moment, (), on=15) == UP
     assert with_only(site, moment, tuple(later), on=15) == today(audit)
+    later = stand_otherwise(site, moment, later)
     expected: list[list[int]] = []
     if today(audit) != UP:
         for size in range(1, len(later) + 1):

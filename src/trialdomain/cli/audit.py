@@ -136,7 +136,8 @@ def _decisions(history: History, arguments: argparse.Namespace) -> int:
 
 
 def _print_decisions(audits: Sequence[DecisionAudit], standing: Sequence[DecisionAudit], history: History) -> None:
-    print_lines([f"Trial {history.trial}, as known at position {history.position}: {len(audits)} decisions"])
+    many = "1 decision" if len(audits) == 1 else f"{len(audits)} decisions"
+    print_lines([f"Trial {history.trial}, as known at position {history.position}: {many}"])
     for audit in audits:
         print_lines(decision_audit_lines(audit, history.zone))
         if audit.changing:

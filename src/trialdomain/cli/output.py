@@ -79,4 +79,4 @@ def print_table(table: Table) -> None:
 def print_lines(lines: Iterable[str]) -> None:
     """Print sentences, one a line."""
     for line in lines:
-        print(visible(line))
+        print(visible(line).replace("\n", "\\n"))  # somebody's words begin no line of ours

@@ -16,7 +16,7 @@ from trialdomain.values.decision import Action, Awaited, Because, Code, Decision
 from trialdomain.values.tally import Tally
 
 
-def decide(situation: Situation, *, target: int | None = None) -> Decision:
+def decide(situation: Situation, *, target: int | None = None, forecasting: bool = True) -> Decision:
     """Answer what to do next, and what the MTD is.
 
     Pure: the same situation always has the same answer. Whatever happened is answered, also what the rule would not
@@ -25,15 +25,16 @@ def decide(situation: Situation, *, target: int | None = None) -> Decision:
     Args:
         situation: the tallies of every level, who was treated last, who is pending, what is finally closed.
         target: the target recruitment, in infused participants, for the forecast's warning.
+        forecasting: whether to look ahead, which takes far longer than to decide.
     """
     tallies = situation.tallies
     still_open = open_levels(situation)
-    decision = _decide(situation, still_open)
-    return attrs.evolve(
-        decision,
-        closed_levels=tuple(tally.level for tally in tallies[len(still_open) :]),
-        forecast=forecast(tallies, still_open=still_open, last_level=situation.last_level, target=target),
-    )
+    closed = tuple(tally.level for tally in tallies[len(still_open) :])
+    decision = attrs.evolve(_decide(situation, still_open), closed_levels=closed)
+    if not forecasting:
+        return decision
+    ahead = forecast(tallies, still_open=still_open, last_level=situation.last_level, target=target)
+    return attrs.evolve(decision, forecast=ahead)
 
 
 def open_levels(situation: Situation) -> Sequence[Tally]:

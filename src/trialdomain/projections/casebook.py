@@ -189,12 +189,25 @@ def read_casebook(read: Callable[[], Streams], *, on: date) -> Casebook:
     Raises:
         TrialUnregistered: no entry registers the trial.
     """
+    of_trial = ((stream, current(entries)) for stream, entries in takewhile(_is_of_trial, read()))
+    return casebook_of(of_trial, _Cases(read, on), on=on)
+
+
+def _is_of_trial(one: tuple[str, Iterable[Recorded[Any]]]) -> bool:
+    return subject_of(one[0]) is None
+
+
+def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Case], *, on: date) -> Casebook:
+    """File what the trial and its cohorts say, where it is known which of their entries are current.
+
+    Raises:
+        TrialUnregistered: no entry registers the trial.
+    """
     versions: list[tuple[date, TrialProtocol]] = []
     cohorts: dict[int, Sequence[Recorded[Any]]] = {}
     reopened: dict[int, int] = {}
     places: dict[int, int] = {}
-    for stream, entries in takewhile(lambda one: subject_of(one[0]) is None, read()):
-        recorded = current(entries)
+    for stream, recorded in of_trial:
         places |= {entry.position: recorded.since(entry) for entry in recorded.entries}
         if (level := level_of(stream)) is not None:
             cohorts[level] = recorded.entries
@@ -210,7 +223,7 @@ def read_casebook(read: Callable[[], Streams], *, on: date) -> Casebook:
     return Casebook(
         protocol=versions[-1][1],
         versions=versions,
-        cases=_Cases(read, on),
+        cases=cases,
         decisions=sorted(decisions, key=lambda entry: places[entry.position]),
         releases=[(level, entry) for level, entry in of_cohorts if isinstance(entry.fact, SlotReleased)],
         reopened=reopened,

@@ -8,6 +8,7 @@ import attrs
 
 from trialdomain.designs.caution import against_deciding
 from trialdomain.designs.conclusion import against_conclusion
+from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.errors import CommandRefused
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.entries import VOIDS
@@ -19,7 +20,7 @@ from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.hindsight import NONE, Hindsight, Moment, Positions, Seen
 from trialdomain.projections.smallest_change import Smallest, smallest_change
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.decision import Decision
+from trialdomain.values.decision import Action, Decision
 from trialdomain.values.ids import subject_of
 
 Taken: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
@@ -75,19 +76,18 @@ class DecisionAudit:
     today: Escalation | None
     """The state for the same day with everything that is known of it today."""
     same_answer: bool
-    """Whether the answer that it rests on is the same today: what to do next, the levels closed, the MTD."""
+    """Whether the answer that it rests on is the same today: where to treat next and with how many slots, whether to
+    wait or to stop, the levels closed, the MTD."""
     breaches_today: tuple[CommandRefused, ...]
-    """The rules that it would break by the state of today."""
+    """The rules that it would break by the state of today; none where the answer is the same."""
     members: tuple[StandsOtherwise, ...]
     """Whoever stands otherwise today, whether or not that changes the answer."""
     changing: tuple[LaterEntry, ...]
     """Every later entry that changes the answer, by position; none where it is the same."""
-    smallest: tuple[Positions, ...]
+    smallest: Smallest
     """The smallest sets of them that change the answer."""
-    sufficient: tuple[Positions, ...]
+    sufficient: Smallest
     """The smallest sets of them that give the answer of today."""
-    proven: bool
-    """Whether there are no smaller sets: else the log has more of them than a bounded search looks at."""
 
     @property
     def follows(self) -> bool:
@@ -97,7 +97,7 @@ class DecisionAudit:
     @property
     def ok(self) -> bool:
         """Whether it rests on what it says, follows from it, and would be taken today."""
-        return self.follows and self.same_answer and not self.differences and not self.breaches_today
+        return self.follows and self.same_answer and not self.differences
 
 
 def audit_decisions(
@@ -118,16 +118,25 @@ def audit_decisions(
         progress: told how many decisions were looked at, and how many there are.
     """
     streams: list[tuple[str, list[Recorded[Any]]]] = []
-    decisions: list[tuple[Recorded[Taken], int | None]] = []
+    decisions: list[_Found] = []
     for stream, entries in read(_uncounted(versions)):
         if subject_of(stream) is not None and not decisions:
             return
         found = list(entries)
         streams.append((stream, found))
         decisions += _decisions(found)
-    for done, (entry, superseded_by) in enumerate(sorted(decisions, key=lambda one: one[0].position)):
+    decisions.sort(key=lambda one: one.entry.position)
+    for done, found_one in enumerate(decisions):
         progress(done, len(decisions))
-        yield _audit(entry, superseded_by, streams, zone)
+        yield _audit(found_one, decisions[:done], streams, zone)
+
+
+@attrs.frozen
+class _Found:
+    entry: Recorded[Taken]
+    first: Recorded[Taken]
+    """What it corrects, as it was first recorded; or itself."""
+    superseded_by: int | None
 
 
 def _uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
@@ -137,48 +146,105 @@ def _uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
     return frozenset(get_args(ParticipantFact)) - counted
 
 
-def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[tuple[Recorded[Taken], int | None]]:
+def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[_Found]:
     superseded = {
         entry.fact.version if isinstance(entry.fact, VOIDS) else entry.meta.corrects: entry.position
         for entry in entries
     }
+    first: dict[int, Recorded[Any]] = {}
     for entry in entries:
+        corrects = entry.envelope.corrects
+        first[entry.version] = entry if corrects is None else first.get(corrects, entry)
         if isinstance(entry.fact, EscalationDecided | MtdDeclared | MtdNotEstablished):
-            yield entry, superseded.get(entry.version)
+            yield _Found(entry, first[entry.version], superseded.get(entry.version))
 
 
-def _audit(entry: Recorded[Taken], superseded_by: int | None, streams: StreamsInMemory, zone: tzinfo) -> DecisionAudit:
-    basis = entry.fact.basis
-    position = min(basis.position, entry.position - 1)
-    past = Hindsight(streams, Moment(position, basis.on, entry.meta.recorded_at.astimezone(zone)))
-    then, today = past.seen(), past.seen(past.later)
-    answer = _answers(entry.fact)
-    before, after = answer(then), answer(today)
+def _audit(found: _Found, before: Sequence[_Found], streams: StreamsInMemory, zone: tzinfo) -> DecisionAudit:
+    entry, basis = found.entry, found.entry.fact.basis
+    started = found.first.position - found.first.meta.part
+    position = min(basis.position, started)
+    if not _registered(streams, position):
+        return _unregistered(found)
+    recorded_at = found.first.meta.recorded_at.astimezone(zone)
+    past = Hindsight(streams, Moment(position, basis.on, recorded_at))
+    then, today, answer = past.then(), past.today(), _answers(entry.fact)
+    known, now = answer(past.seen()), answer(past.seen(past.later))
     changing: tuple[LaterEntry, ...] = ()
-    other = sufficient = Smallest((), proven=True)
-    if before != after:
-        other = smallest_change(past, lambda seen: answer(seen) != before)
-        sufficient = smallest_change(past, lambda seen: answer(seen) == after)
-        changing = tuple(_changing(past, answer, NONE.union(*other.sets, *sufficient.sets)))
+    smallest = sufficient = Smallest((), proven=True)
+    if known != now:
+        smallest = smallest_change(past, lambda seen: answer(seen) != known)
+        sufficient = smallest_change(past, lambda seen: answer(seen) == now)
+        changing = tuple(_changing(past, answer, NONE.union(*smallest.sets, *sufficient.sets)))
+    differences = [*_differences(entry, then.state), *_late(found, past, streams, started)]
     return DecisionAudit(
         entry=entry,
-        superseded_by=superseded_by,
+        superseded_by=found.superseded_by,
         then=then.state,
-        differences=tuple(_differences(entry, then.state)),
-        breaches=tuple(_breaches(entry.fact, then)),
+        differences=tuple(differences),
+        breaches=(*_breaches(entry.fact, then), *_out_of_order(found, before)),
         today=today.state,
-        same_answer=before == after,
-        breaches_today=tuple(_breaches(entry.fact, today)),
+        same_answer=known == now,
+        breaches_today=() if known == now else tuple(_breaches(entry.fact, today)),
         members=tuple(_members(then.state, today.state)),
         changing=changing,
-        smallest=other.sets,
-        sufficient=sufficient.sets,
-        proven=other.proven and sufficient.proven,
+        smallest=smallest,
+        sufficient=sufficient,
     )
 
 
+def _registered(streams: StreamsInMemory, position: int) -> bool:
+    entries = (entry for stream, found in streams if "/" not in stream for entry in found)
+    return any(isinstance(entry.fact, TrialRegistered) and entry.position <= position for entry in entries)
+
+
+def _unregistered(found: _Found) -> DecisionAudit:
+    """Nothing was known of the trial when it was decided."""
+    none = Smallest((), proven=True)
+    return DecisionAudit(
+        entry=found.entry,
+        superseded_by=found.superseded_by,
+        then=None,
+        differences=(),
+        breaches=(CommandRefused("the trial was not registered then: nothing could be decided about it"),),
+        today=None,
+        same_answer=True,
+        breaches_today=(),
+        members=(),
+        changing=(),
+        smallest=none,
+        sufficient=none,
+    )
+
+
+def _late(found: _Found, past: Hindsight, streams: StreamsInMemory, started: int) -> Iterator[BasisDifference]:
+    """Yield that a decision says it had read less than stood in the log, where that answers otherwise."""
+    basis = found.entry.fact.basis
+    if basis.position > started:
+        yield BasisDifference(field="position", recorded=basis.position, recomputed=started)
+    elif basis.position < started:
+        at_once = Hindsight(streams, Moment(started, basis.on, found.first.meta.recorded_at)).then().state
+        read = past.then().state
+        if read is not None and at_once is not None and _rule(read.decision) != _rule(at_once.decision):
+            yield BasisDifference(field="position", recorded=basis.position, recomputed=started)
+
+
+def _out_of_order(found: _Found, before: Sequence[_Found]) -> Iterator[CommandRefused]:
+    """Yield that a decision is dated before one that was taken earlier."""
+    days = [
+        one.entry.fact.basis.on
+        for one in before
+        if isinstance(one.entry.fact, EscalationDecided) and one.first.position != found.first.position
+    ]
+    on = found.entry.fact.basis.on
+    if isinstance(found.entry.fact, EscalationDecided) and found.entry is found.first and days and on < max(days):
+        yield CommandRefused(f"it is dated {on}, and a decision of {max(days)} was taken before it")
+
+
 def _answers(fact: Taken) -> Callable[[Seen], Hashable]:
-    """Give what a decision rests on, of an answer: the recommendation, the MTD, or that a conclusion may be drawn."""
+    """Give what a decision rests on, of an answer: the recommendation, the MTD, or that a conclusion may be drawn.
+
+    What the same treatment at the same level is called does not matter: it follows from who was treated last.
+    """
 
     def answer(seen: Seen) -> Hashable:
         if seen.state is None:
@@ -186,7 +252,9 @@ def _answers(fact: Taken) -> Callable[[Seen], Hashable]:
         decision = seen.state.decision
         match fact:
             case EscalationDecided():
-                return decision.bare, decision.closed_levels
+                waits = decision.action if decision.action in {Action.WAIT, Action.STOP} else None
+                slots = None if waits else slots_in_turn(seen.state.situation)
+                return waits, decision.level, slots, decision.mtd, decision.closed_levels
             case MtdDeclared():
                 return decision.mtd
             case _:
@@ -201,6 +269,9 @@ def _breaches(fact: Taken, seen: Seen) -> Iterator[CommandRefused]:
     if state is None:
         yield CommandRefused(_NO_DESIGN)
     elif isinstance(fact, EscalationDecided):
+        decided, levels = fact.decided.level, len(state.protocol.levels)
+        if decided is not None and not 1 <= decided <= levels:
+            yield CommandRefused(f"level {decided} was decided, and the protocol has levels 1 to {levels}")
         explained, last = fact.rationale is not None, state.situation.last_level
         yield from against_deciding(fact.decided, state.decision, last_level=last, explained=explained)
     else:
@@ -211,8 +282,6 @@ def _breaches(fact: Taken, seen: Seen) -> Iterator[CommandRefused]:
 def _differences(entry: Recorded[Taken], state: Escalation | None) -> Iterator[BasisDifference]:
     """Yield what a decision recorded of its basis otherwise than the log has it."""
     fact, basis = entry.fact, entry.fact.basis
-    if basis.position >= entry.position:
-        yield BasisDifference(field="position", recorded=basis.position, recomputed=entry.position - 1)
     if state is None:
         return
     recomputed: Mapping[str, object] = {

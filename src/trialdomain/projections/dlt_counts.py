@@ -115,17 +115,25 @@ def dlt_counts(book: Casebook, *, on: date) -> DltCounts:
 
 def seat_of(case: Case, book: Casebook, *, on: date) -> Seat:
     """Read one case; whether they gave their slot back is known once every case has been read."""
-    causes = {e.meta.caused_by for _, e in book.releases if e.meta.caused_by and e.meta.caused_by.stream == case.stream}
+    found = (entry.envelope.caused_by for _, entry in book.releases)
+    causes = {cause for cause in found if cause is not None and cause.stream == case.stream}
     return Seat(member_of(case, book, on=on), frozenset(cause for cause in causes if case.stands(cause)))
 
 
-def count(seats: Sequence[Seat], book: Casebook) -> DltCounts:
-    """Count what was read of every case; a protocol without a DLT rule judges nobody, and has no counts."""
+def count(seats: Sequence[Seat], book: Casebook, *, held: Mapping[int, int] | None = None) -> DltCounts:
+    """Count what was read of every case; a protocol without a DLT rule judges nobody, and has no counts.
+
+    Args:
+        seats: of everybody.
+        book: what the trial and its cohorts say.
+        held: what ``held_by_record`` gives for the book, where it is known already.
+    """
     if book.protocol.dlt is None:
         return DltCounts(tallies=(), members=())
     members = members_of(seats, book)
+    most = held_by_record(book) if held is None else held
     return DltCounts(
-        tallies=tuple(_tally(level.level, members, book) for level in book.protocol.levels),
+        tallies=tuple(_tally(level.level, members, most[level.level]) for level in book.protocol.levels),
         members=tuple(member for member in members if member.level is not None),
         unassigned=tuple(member for member in members if member.level is None),
     )
@@ -136,7 +144,7 @@ def members_of(seats: Sequence[Seat], book: Casebook) -> list[Member]:
     standing = frozenset[EntryRef]().union(*(seat.causes for seat in seats))
     released: dict[tuple[int, str], int] = {}
     for level, entry in book.releases:
-        cause = entry.meta.caused_by
+        cause = entry.envelope.caused_by
         if cause is None or subject_of(cause.stream) is None or cause in standing:
             released[level, entry.fact.subject] = entry.position
     found = [seat.member for seat in seats if seat.member and not _gave_back(seat.member, released)]
@@ -262,7 +270,7 @@ def _cytopenia(found: Cytopenia) -> Dlt:
     )
 
 
-def _tally(level: int, members: Sequence[Member], book: Casebook) -> Tally:
+def _tally(level: int, members: Sequence[Member], held: int) -> Tally:
     at_level = [member for member in members if member.level == level]
     count = [member.standing.evaluation for member in at_level].count
     return Tally(
@@ -274,9 +282,14 @@ def _tally(level: int, members: Sequence[Member], book: Casebook) -> Tally:
         not_evaluable=count(Evaluation.NOT_EVALUABLE),
         most_held=max(
             most_held(m.standing.evaluation is Evaluation.NOT_EVALUABLE for m in at_level),
-            _held_by_record(book.cohorts.get(level, ())),
+            held,
         ),
     )
+
+
+def held_by_record(book: Casebook) -> dict[int, int]:
+    """Give by level the most slots that were ever in use at once, as the cohorts recorded it."""
+    return {level.level: _held_by_record(book.cohorts.get(level.level, ())) for level in book.protocol.levels}
 
 
 def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
@@ -287,7 +300,7 @@ def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
     holding: set[str] = set()
     standings: dict[str, Standing] = {}
     most = 0
-    for _, together in groupby(entries, key=lambda entry: entry.meta.command):
+    for _, together in groupby(entries, key=lambda entry: entry.envelope.command):
         for entry in together:  # one command is one moment: who is infused in vain never used a slot
             match entry.fact:
                 case SlotFilled(subject=subject):

@@ -48,7 +48,7 @@ def escalation(book: Casebook, *, on: date) -> Escalation | None:
     return escalation_of(dlt_counts(book, on=on), book, on=on)
 
 
-def escalation_of(counts: DltCounts, book: Casebook, *, on: date) -> Escalation | None:
+def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: bool = True) -> Escalation | None:
     """Ask the protocol's design about counts; None when the protocol has none."""
     if book.protocol.design is None:
         return None
@@ -66,7 +66,9 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date) -> Escalation 
         ),
         final_closings=final_closings(book),
     )
-    decision = _unnamed(decide(situation, target=book.protocol.target_recruitment), counts, book)
+    decision = _unnamed(
+        decide(situation, target=book.protocol.target_recruitment, forecasting=forecasting), counts, book
+    )
     last = book.decisions[-1].fact if book.decisions else None
     cautious = last is not None and last.decided.bare != last.recommended.bare
     cap = last.decided.level if last is not None and cautious else None

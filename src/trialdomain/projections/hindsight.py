@@ -8,24 +8,25 @@ Known today of that day is
 - an amendment that took effect before that day.
 
 What people did later is not: later decisions, and what followed from this one. An enrollment, a reassignment or an
-infusion that was recorded after the decision and happened on its day, without a time before it, is taken to have
-followed from it; so is an amendment that took effect on its day.
+infusion that was recorded after the decision, and is not known to have come before its day, or before its time, is
+taken to have followed from it; so is an amendment that took effect on its day.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import attrs
 
-from trialdomain.events.entries import VOIDS, current
+from trialdomain.events.entries import VOIDS, Current, current
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import AdverseEventFollowedUp, Enrolled, Infused, LevelReassigned
 from trialdomain.events.recorded import Recorded
-from trialdomain.events.trial import ProtocolAmended, TrialClosed
-from trialdomain.projections.casebook import Casebook, Streams, case_of_current, read_casebook
-from trialdomain.projections.dlt_counts import Seat, count, seat_of
+from trialdomain.events.trial import ProtocolAmended, TrialClosed, TrialRegistered
+from trialdomain.projections.casebook import Casebook, case_of_current, casebook_of
+from trialdomain.projections.dlt_counts import Seat, count, held_by_record, seat_of
 from trialdomain.projections.escalation import Escalation, escalation_of
+from trialdomain.protocol.trial_protocol import Stagger
 from trialdomain.values.ids import subject_of
 
 Positions = frozenset[int]
@@ -41,7 +42,7 @@ class Moment:
     on: date
     """The day for which windows were judged."""
     recorded_at: datetime
-    """When it was recorded, in the zone of the site."""
+    """When it was first recorded, in the zone of the site."""
 
 
 @attrs.frozen
@@ -54,17 +55,51 @@ class Seen:
 
 
 @attrs.frozen
+class _Book:
+    book: Casebook
+    held: Mapping[int, int]
+    recruitment_ended: bool
+
+
+@attrs.frozen
+class _Later:
+    """What one later entry does: it takes the place of something, or removes something."""
+
+    entry: Recorded[Any]
+    begun: Recorded[Any]
+    """What was first recorded of it."""
+    chain: tuple[int, ...] = ()
+    """The versions of what it stands for, its own last; of a void none."""
+    removes: frozenset[int] = frozenset()
+    """The versions of what was first recorded of all that a void withdraws."""
+
+
+@attrs.frozen
 class _Stream:
     """One stream, as known then, and what is known of that day since."""
 
     name: str
-    before: Sequence[Recorded[Any]]
-    since: Mapping[int, Recorded[Any]]
-    """By position: each stands for itself, whatever it corrects was recorded between."""
+    then: Current[Any]
+    since: Mapping[int, _Later]
+    """By position."""
 
-    def with_(self, chosen: Collection[int]) -> list[Recorded[Any]]:
-        """Give what was known then, and some of what is known since."""
-        return [*self.before, *(entry for position, entry in self.since.items() if position in chosen)]
+    def with_(self, chosen: Collection[int]) -> Current[Any]:
+        """Give what was known then, changed by some of what is known since."""
+        told = [later for position, later in self.since.items() if position in chosen]
+        if not told:
+            return self.then
+        removed = frozenset[int]().union(*(later.removes for later in told))
+        stands = {self.then.first_of(entry).version: entry for entry in self.then.entries}
+        begun = {version: self.then.first_of(entry) for version, entry in stands.items() if version not in removed}
+        stands = {version: stands[version] for version in begun}
+        chains = {entry.version: self.then.chain_of(entry.version) for entry in stands.values()}
+        for later in told:
+            if later.chain:
+                stands[later.begun.version], begun[later.begun.version] = later.entry, later.begun
+                chains[later.entry.version] = later.chain
+        order = sorted(stands, key=lambda version: begun[version].position)
+        first = {stands[version].version: begun[version] for version in order}
+        return Current([stands[version] for version in order], first, chains)
 
 
 class Hindsight:
@@ -79,53 +114,107 @@ class Hindsight:
         whole = list(streams)
         split = [_split(stream, entries, moment) for stream, entries in whole]
         self._moment = moment
-        self._entries = {e.position: e for _, entries in whole for e in entries if e.position > moment.position}
         self._of_trial = [one for one in split if subject_of(one.name) is None]
-        self._of_people = {one.name: one for one in split if subject_of(one.name) is not None}
+        self._people = {one.name: one for one in split if subject_of(one.name) is not None}
+        self._books: dict[Positions, _Book] = {}
+        self._seats: dict[tuple[str, Positions, Positions], Seat] = {}
+        self._answers: dict[Hashable, Seen] = {}
+        self._days_matter_from = _days_matter_from(whole, self._people.values())
         self.of_trial = tuple(position for one in self._of_trial for position in one.since)
         """The later entries of the trial and its cohorts that count."""
-        self.of_people = {name: tuple(one.since) for name, one in self._of_people.items() if one.since}
-        """The later entries of each participant that count, by stream."""
-        self._books: dict[Positions, tuple[Casebook, bool]] = {}
-        self._seats: dict[tuple[str, Positions, Positions], Seat] = {}
+        self.of_people = {name: tuple(one.since) for name, one in self._people.items() if self._matters(one)}
+        """By stream: the later entries of each participant who stands otherwise with them."""
+
+    def _matters(self, one: _Stream) -> bool:
+        every = frozenset(one.since)
+        return bool(every) and any(
+            self.stands(one.name, every, of_trial) != self.stands(one.name, NONE, of_trial)
+            for of_trial in (NONE, frozenset(self.of_trial))
+        )
 
     @property
     def later(self) -> Positions:
-        """Every later entry that counts."""
+        """Every later entry that may change the answer."""
         return frozenset(self.of_trial).union(*self.of_people.values())
 
     def entry(self, position: int) -> Recorded[Any]:
-        """Give one of the later entries, as it was recorded."""
-        return self._entries[position]
+        """Give one of the later entries."""
+        return next(
+            one.since[position].entry for one in (*self._of_trial, *self._people.values()) if position in one.since
+        )
+
+    def size(self, stream: str) -> int:
+        """Say how many entries one participant may have."""
+        one = self._people[stream]
+        return len(one.then.entries) + len(one.since)
+
+    def then(self) -> Seen:
+        """Ask the design about what was known then, as it was asked."""
+        return self._ask([self._seat(name, NONE, NONE, judging=False) for name in self._people], NONE)
+
+    def today(self) -> Seen:
+        """Ask the design about all that is known of that day today."""
+        of_trial = frozenset(self.of_trial)
+        return self._ask(
+            [self.seat(name, frozenset(one.since), of_trial) for name, one in self._people.items()], of_trial
+        )
 
     def seen(self, chosen: Positions = NONE) -> Seen:
         """Ask the design about what was known then, and some of the later entries."""
         of_trial = chosen.intersection(self.of_trial)
-        book, ended = self._book(of_trial)
-        seats = [self.seat(name, chosen.intersection(one.since), of_trial) for name, one in self._of_people.items()]
-        return Seen(escalation_of(count(seats, book), book, on=self._moment.on), ended)
+        changed = {name: chosen.intersection(positions) for name, positions in self.of_people.items()}
+        stands = ((name, self.stands(name, here, of_trial)) for name, here in changed.items() if here)
+        key = (of_trial, frozenset(stands))
+        if key not in self._answers:
+            seats = [self.seat(name, changed.get(name, NONE), of_trial) for name in self._people]
+            self._answers[key] = self._ask(seats, of_trial)
+        return self._answers[key]
+
+    def stands(self, stream: str, chosen: Positions, of_trial: Positions = NONE) -> Hashable:
+        """Say what the design sees of a participant: what it rests on is not it, nor a day that no rule compares."""
+        seat = self.seat(stream, chosen, of_trial)
+        member = seat.member
+        if member is None:
+            return seat.causes
+        day = None if member.infused_on is None else member.infused_on.first
+        compared = day is not None and (self._days_matter_from is None or day >= self._days_matter_from)
+        infused = (day, member.infused_by) if compared else day is not None
+        return (
+            *(seat.causes, member.level, member.standing.evaluation, member.dlt is not None),
+            *(member.held_from, infused),
+        )
 
     def seat(self, stream: str, chosen: Positions, of_trial: Positions = NONE) -> Seat:
         """Read one participant with some of their later entries, under some of the trial's."""
         key = (stream, chosen, of_trial)
         if key not in self._seats:
-            book, _ = self._book(of_trial)
-            known = current(self._of_people[stream].with_(chosen))
-            judged = [_judgement(entry) for entry in known.entries if self._only_judges(entry)]
-            case = case_of_current(stream, known, on=self._moment.on, also=judged)
-            self._seats[key] = seat_of(case, book, on=self._moment.on)
+            self._seats[key] = self._seat(stream, chosen, of_trial, judging=True)
         return self._seats[key]
 
-    def _book(self, of_trial: Positions) -> tuple[Casebook, bool]:
+    def _seat(self, stream: str, chosen: Positions, of_trial: Positions, *, judging: bool) -> Seat:
+        known, on = self._people[stream].with_(chosen), self._moment.on
+        judged = [_judgement(entry) for entry in known.entries if judging and _judges_later(entry, on)]
+        case = case_of_current(stream, known, on=on, also=judged)
+        return seat_of(case, self._book(of_trial).book, on=on)
+
+    def _ask(self, seats: Sequence[Seat], of_trial: Positions) -> Seen:
+        read = self._book(of_trial)
+        counts = count(seats, read.book, held=read.held)
+        state = escalation_of(counts, read.book, on=self._moment.on, forecasting=False)
+        return Seen(state, read.recruitment_ended)
+
+    def _book(self, of_trial: Positions) -> _Book:
         if of_trial not in self._books:
-            streams: Streams = [(one.name, one.with_(of_trial)) for one in self._of_trial]
-            ended = any(isinstance(e.fact, TrialClosed) for _, found in streams for e in current(found).entries)
-            self._books[of_trial] = read_casebook(lambda: streams, on=self._moment.on), ended
+            streams = [(one.name, one.with_(of_trial)) for one in self._of_trial]
+            ended = any(isinstance(entry.fact, TrialClosed) for _, found in streams for entry in found.entries)
+            book = casebook_of(streams, (), on=self._moment.on)
+            self._books[of_trial] = _Book(book, held_by_record(book), ended)
         return self._books[of_trial]
 
-    def _only_judges(self, entry: Recorded[Any]) -> bool:
-        later = entry.position > self._moment.position and isinstance(entry.fact, AdverseEventFollowedUp)
-        return later and entry.fact.on.first > self._moment.on
+
+def _judges_later(entry: Recorded[Any], on: date) -> bool:
+    fact = entry.fact
+    return isinstance(fact, AdverseEventFollowedUp) and bool(fact.attributions) and fact.on.first > on
 
 
 def _judgement(entry: Recorded[AdverseEventFollowedUp]) -> Recorded[AdverseEventFollowedUp]:
@@ -135,31 +224,53 @@ def _judgement(entry: Recorded[AdverseEventFollowedUp]) -> Recorded[AdverseEvent
     return attrs.evolve(entry, fact=judged)
 
 
+def _days_matter_from(streams: Iterable[tuple[str, Sequence[Recorded[Any]]]], people: Iterable[_Stream]) -> date | None:
+    """Give the first day on which anybody may have been the one infused last; None where every day is compared.
+
+    Whoever was infused before somebody who was infused in any case was not the last, on whichever day it was.
+    """
+    facts = (entry.fact for stream, entries in streams if "/" not in stream for entry in entries)
+    if any(isinstance(f, TrialRegistered | ProtocolAmended) and f.protocol.stagger != Stagger() for f in facts):
+        return None
+    return max((day for day in map(_infused_in_any_case, people) if day is not None), default=None)
+
+
+def _infused_in_any_case(one: _Stream) -> date | None:
+    """Give the first day on which somebody may have been infused; None where they may not have been at all."""
+    then = [entry for entry in one.then.entries if isinstance(entry.fact, Infused)]
+    removed = frozenset[int]().union(*(later.removes for later in one.since.values()))
+    if not then or any(one.then.first_of(entry).version in removed for entry in then):
+        return None
+    since = [later.entry for later in one.since.values() if isinstance(later.entry.fact, Infused)]
+    days: list[date] = [entry.fact.started_at.first for entry in (*then, *since)]
+    return min(days)
+
+
 def _split(stream: str, entries: Sequence[Recorded[Any]], moment: Moment) -> _Stream:
     """Tell what was known then from what is known since; of a chain of corrections, only its last counts."""
-    before = [entry for entry in entries if entry.position <= moment.position]
-    if len(before) == len(entries):
-        return _Stream(stream, before, {})
-    first: dict[int, Recorded[Any]] = {}
-    last_known: dict[int, int] = {}  # by the version of a chain's first entry: its last version as known then
-    for entry in entries:
-        corrected = entry.envelope.corrects
-        first[entry.version] = entry if corrected is None else first.get(corrected, entry)
+    then = current([entry for entry in entries if entry.position <= moment.position])
+    since: dict[int, _Later] = {}
+    if all(entry.position <= moment.position for entry in entries):
+        return _Stream(stream, then, since)
+    known = {then.first_of(entry).version for entry in then.entries}
+    today = current(list(entries))
+    standing = {entry.version for entry in today.entries}
+    for at, entry in enumerate(entries):
         if entry.position <= moment.position:
-            last_known[first[entry.version].version] = entry.version
-    standing = {entry.version for entry in current(list(entries)).entries}
-    since = dict[int, Recorded[Any]]()
-    for entry in (entry for entry in entries if entry.position > moment.position):
-        voids = isinstance(entry.fact, VOIDS)
-        if not voids and entry.version not in standing:
             continue
-        begun = first.get(entry.fact.version) if voids else first[entry.version]
-        known = None if begun is None else last_known.get(begun.version)
-        if voids and known is not None:
-            since[entry.position] = attrs.evolve(entry, fact=attrs.evolve(entry.fact, version=known))
-        elif not voids and (known is not None or _tells(entry, moment)):
-            since[entry.position] = attrs.evolve(entry, meta=attrs.evolve(entry.meta, corrects=known))
-    return _Stream(stream, before, since)
+        if isinstance(entry.fact, VOIDS):
+            before, after = (_firsts(current(list(entries[:end]))) for end in (at, at + 1))
+            if removes := (before - after) & known:
+                since[entry.position] = _Later(entry, entry, removes=removes)
+        elif entry.version in standing:
+            begun = today.first_of(entry)
+            if begun.version in known or (begun.position > moment.position and _tells(entry, moment)):
+                since[entry.position] = _Later(entry, begun, chain=today.chain_of(entry.version))
+    return _Stream(stream, then, since)
+
+
+def _firsts(found: Current[Any]) -> frozenset[int]:
+    return frozenset(found.first_of(entry).version for entry in found.entries)
 
 
 def _tells(entry: Recorded[Any], moment: Moment) -> bool:
@@ -172,7 +283,7 @@ def _tells(entry: Recorded[Any], moment: Moment) -> bool:
     when = happened(fact)
     if when is None or when.first > on:
         return False
-    if not isinstance(fact, Enrolled | LevelReassigned | Infused) or when.day != on:
+    if not isinstance(fact, Enrolled | LevelReassigned | Infused) or when.last < on:
         return True
     timed = when.at is not None and when.at.tzinfo is not None and moment.recorded_at.date() == on
     return timed and when.at is not None and when.at < moment.recorded_at

@@ -10,13 +10,14 @@ from itertools import combinations
 
 import attrs
 
-from trialdomain.projections.dlt_counts import Seat
 from trialdomain.projections.hindsight import NONE, Hindsight, Positions, Seen
 
 _MOST_STEPS = 20_000
 """Seats and answers that one search looks at: some seconds."""
-_MOST_SETS = 20
+_MOST_SETS = 1_000
 """Sets of one size that are named."""
+_ENTRIES_OF_A_STEP = 50
+"""A participant of so many entries takes about as long to read as an answer to ask for."""
 
 
 @attrs.frozen
@@ -25,7 +26,7 @@ class Smallest:
 
     sets: tuple[Positions, ...]
     proven: bool
-    """Whether there is none that is smaller, and none of the same size that is not named (of at most 20)."""
+    """Whether there is none that is smaller, and none of the same size that is not named."""
 
 
 class _TooMuch(Exception):
@@ -42,12 +43,12 @@ def smallest_change(past: Hindsight, changed: Callable[[Seen], bool]) -> Smalles
     reduced = _reduced(past, changed)
     search = _Search(past, changed)
     try:
-        for size in range(1, len(reduced)):
+        for size in range(1, len(reduced) + 1):
             if found := search.of_size(size):
-                return Smallest(found, proven=True)
-        return Smallest(tuple(dict.fromkeys((*search.of_size(len(reduced)), reduced)))[:_MOST_SETS], proven=True)
+                return Smallest(found, proven=len(found) < _MOST_SETS)
     except _TooMuch:
-        return Smallest((reduced,), proven=False)
+        pass
+    return Smallest((reduced,), proven=False)
 
 
 def _reduced(past: Hindsight, changed: Callable[[Seen], bool]) -> Positions:
@@ -90,7 +91,7 @@ class _Search:
         for from_trial in range(min(size, len(self._past.of_trial)) + 1):
             for of_trial in combinations(self._past.of_trial, from_trial):
                 for chosen in self._spread(0, size - from_trial, frozenset(of_trial)):
-                    self._step()
+                    self._step(1)
                     if self._changed(self._past.seen(chosen)):
                         found[chosen] = None
                     if len(found) >= _MOST_SETS:
@@ -113,32 +114,18 @@ class _Search:
         """Find the sets of one participant with which they stand as with no smaller set."""
         key = (stream, size, of_trial)
         if key not in self._others:
-            known = self._stands.setdefault((stream, of_trial), {_stands(self._past.seat(stream, NONE, of_trial))})
+            known = self._stands.setdefault((stream, of_trial), {self._past.stands(stream, NONE, of_trial)})
             found = []
             for chosen in map(frozenset, combinations(self._past.of_people[stream], size)):
-                self._step()
-                stands = _stands(self._past.seat(stream, chosen, of_trial))
+                self._step(1 + self._past.size(stream) // _ENTRIES_OF_A_STEP)
+                stands = self._past.stands(stream, chosen, of_trial)
                 if stands not in known:
                     found.append((chosen, stands))
             known |= {stands for _, stands in found}
             self._others[key] = [chosen for chosen, _ in found]
         return self._others[key]
 
-    def _step(self) -> None:
-        self._steps += 1
+    def _step(self, cost: int) -> None:
+        self._steps += cost
         if self._steps > _MOST_STEPS:
             raise _TooMuch
-
-
-def _stands(seat: Seat) -> Hashable:
-    """Say what the counts see of a participant: what it rests on is not it."""
-    member = seat.member
-    return seat.causes, None if member is None else (
-        member.level,
-        member.standing.evaluation,
-        member.dlt is not None,
-        member.infused_on and member.infused_on.first,
-        member.window_last,
-        member.held_from,
-        member.infused_by,
-    )

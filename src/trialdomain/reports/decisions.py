@@ -1,6 +1,6 @@
 """Decisions looked at again, as JSON for programs and as people read them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import tzinfo
 
 from trialdomain.events.cohort import EscalationDecided
@@ -9,7 +9,7 @@ from trialdomain.events.trial import MtdDeclared
 from trialdomain.projections.decisions import BasisDifference, DecisionAudit, LaterEntry, StandsOtherwise, Taken
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
-from trialdomain.projections.hindsight import Positions
+from trialdomain.projections.smallest_change import Smallest
 from trialdomain.protocol.trial_protocol import Design
 from trialdomain.reports.decision import decision_json, mtd_words, next_words
 from trialdomain.reports.escalation import member_json, tally_json
@@ -17,7 +17,11 @@ from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
 from trialdomain.values.decision import Decision, MtdStatus
+from trialdomain.values.evaluation import EvaluationReason
 from trialdomain.values.tally import Tally
+
+_MOST_SHOWN = 5
+"""Sets that people are shown; programs get them all."""
 
 
 def decision_audit_json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
@@ -58,10 +62,13 @@ def decision_audit_json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
         "breaches_today": [str(breach) for breach in audit.breaches_today],
         "participants": [_participant_json(one) for one in audit.members],
         "changing": [_later_json(one) for one in audit.changing],
-        "smallest": [list[Json](sorted(one)) for one in audit.smallest],
-        "sufficient": [list[Json](sorted(one)) for one in audit.sufficient],
-        "proven": audit.proven,
+        "smallest": _sets_json(audit.smallest),
+        "sufficient": _sets_json(audit.sufficient),
     }
+
+
+def _sets_json(smallest: Smallest) -> Json:
+    return {"sets": [list[Json](sorted(one)) for one in smallest.sets], "proven": smallest.proven}
 
 
 def _taken_json(fact: Taken) -> Json:
@@ -152,17 +159,16 @@ def decision_audit_lines(audit: DecisionAudit, zone: tzinfo) -> Iterator[str]:
     yield from (
         f"  {one.subject} was {_member_words(one.then)}, and is {_member_words(one.today)}" for one in audit.members
     )
-    if audit.smallest:
-        least = "" if audit.proven else " (none can be left out; a smaller set was not looked for to the end)"
-        yield f"  The smallest set that changes the answer: {_sets(audit.smallest)}{least}"
-        if set(audit.sufficient) != set(audit.smallest):
-            yield f"  The smallest set that gives the answer of today: {_sets(audit.sufficient)}"
+    if audit.smallest.sets:
+        yield f"  Smallest change of the answer: {_sets(audit.smallest)}"
+        if set(audit.sufficient.sets) != set(audit.smallest.sets):
+            yield f"  Smallest change to the answer of today: {_sets(audit.sufficient)}"
 
 
 def changing_table(audit: DecisionAudit, zone: tzinfo) -> Table:
     """Show every later entry that changes the answer."""
     return Table(
-        title=f"Recorded after position {audit.entry.position}, and changing its answer",
+        title=f"Recorded after position {audit.entry.fact.basis.position}, and changing the answer",
         columns=("position", "recorded at the site", "by", "stream", "what", "why", "alone", "needed"),
         rows=tuple(
             (
@@ -221,11 +227,15 @@ def _difference_words(one: BasisDifference) -> str:
 def _short(value: object) -> str:
     match value:
         case Decision():
-            return _decision_words(value)
+            closed = ", ".join(map(str, value.closed_levels))
+            return _decision_words(value) + (f", levels {closed} closed" if closed else "")
         case tuple():
             return ", ".join(map(_short, value)) or "none"
         case Tally():
-            return f"level {value.level} {value.dlts}/{value.evaluable}, {value.pending} pending"
+            counts = f"{value.enrolled} enrolled, {value.pending} pending, {value.not_evaluable} not evaluable"
+            return (
+                f"level {value.level} {value.dlts}/{value.evaluable} ({counts}, {value.most_held} slots held at most)"
+            )
         case Design():
             return value.value
         case _:
@@ -236,12 +246,16 @@ def _member_words(member: Member | None) -> str:
     if member is None:
         return "at no level"
     level = "no level" if member.level is None else f"level {member.level}"
-    return f"{member.standing.evaluation.value} at {level} ({member.standing.reason.words})"
+    dlt = ", with DLT" if member.dlt is not None and member.standing.reason is not EvaluationReason.DLT else ""
+    return f"{member.standing.evaluation.value} at {level} ({member.standing.reason.words}){dlt}"
 
 
 def _bare(state: Escalation | None) -> Decision | None:
     return None if state is None else state.decision.bare
 
 
-def _sets(sets: Sequence[Positions]) -> str:
-    return " or ".join("positions " * (len(one) > 1) + ", ".join(map(str, sorted(one))) for one in sets)
+def _sets(smallest: Smallest) -> str:
+    shown = ["positions " * (len(one) > 1) + ", ".join(map(str, sorted(one))) for one in smallest.sets[:_MOST_SHOWN]]
+    more = "" if len(smallest.sets) <= _MOST_SHOWN else f", or one of {len(smallest.sets) - _MOST_SHOWN} others"
+    caveat = "" if smallest.proven else " (none can be left out; there may be others, or smaller ones)"
+    return " or ".join(shown) + more + caveat

@@ -59,7 +59,7 @@ class DecisionOvertaken(Check):
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
         for audit in self.audited.decisions:
-            if audit.same_answer and not audit.breaches_today:
+            if audit.same_answer:
                 continue
             position, allowed = audit.entry.position, not audit.breaches_today
             yield self.found(
