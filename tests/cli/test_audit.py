@@ -161,6 +161,8 @@ class TestHistory:
         [
             (["S999"], "nothing was recorded of 'S999'"),
             (["S001", "--between", "2026-03-02", "yesterday"], "expected a day such as 2026-03-02"),
+            (["S001", "--between", "0001-01-01", "2026-03-02"], "0001-01-01 lies outside the years 1900 to 2199"),
+            (["S001", "--between", "2026-03-02", "9999-12-31"], "9999-12-31 lies outside the years 1900 to 2199"),
             (["S001", "--between", "2026-03-02T10:00", "2026-03-03"], "expected a day such as"),
             (["S001", "--csv", "x", "--json"], "choose one"),
             (["S001", "--known-at", "0"], "position 0 is not in the log"),

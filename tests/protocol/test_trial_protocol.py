@@ -9,7 +9,7 @@ import pytest
 from trialdomain import Dose, DoseLevel, LogUnusable, TrialProtocol, nct06245746
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml, read_protocol
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
-from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.endpoint_rules import EndpointRules, FebrileNeutropenia, Recovery
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, EvaluableRule, ExpectedToxicity, Stagger
 from trialdomain.values.screening import Gate
@@ -93,6 +93,22 @@ class TestFaults:
             (lambda: EndpointRules(window_days=0, max_gap_days=0, infection_min_grade=6), 3),
             (lambda: FactTest(finding="", comparison=Comparison.AT_LEAST), 2),
             (lambda: Criterion(id="X", kind=CriterionKind.INCLUSION, meaning="x", answer=Answer.FACTS), 1),
+            # Days and numbers with which no window, and no value, could be computed.
+            (lambda: DltRule(window_days=10**9), 1),
+            (lambda: Stagger(first_to_second_days=10**9, between_days=10**9), 2),
+            (
+                lambda: EndpointRules(window_days=10**9, safety_days=(10**9,), max_gap_days=10**9, baseline_days=10**9),
+                4,
+            ),
+            (lambda: FebrileNeutropenia(pairing_hours=10**9, temperature_above=Decimal("9E+999999")), 2),
+            (lambda: FebrileNeutropenia(axillary_offset=Decimal("1E-999999")), 1),
+            (lambda: Recovery(threshold=Decimal("1E-999999")), 1),
+            (lambda: CytopeniaRule(anc_below=Decimal("1E-999999")), 1),
+            (lambda: EvaluableRule(min_fraction=Decimal("1E-999999")), 1),
+            (lambda: FactTest(finding="x", comparison=Comparison.AT_LEAST, number=Decimal("1E-999999")), 1),
+            (lambda: FactTest(finding="x", comparison=Comparison.WITHIN_DAYS, number=Decimal(36_501)), 1),
+            (lambda: FactTest(finding="x", comparison=Comparison.NOT_WITHIN_DAYS, number=Decimal(-1)), 1),
+            (lambda: FactTest(finding="x", comparison=Comparison.WITHIN_MONTHS, number=Decimal(1_201)), 1),
         ],
     )
     def test_every_part_names_its_own(self, make: object, faults: int) -> None:

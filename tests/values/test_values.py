@@ -1,7 +1,7 @@
 """The values that facts are made of."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 
@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialdomain import ClinicalTime
+from trialdomain.errors import InputInvalid
+from trialdomain.values.calendar import as_day
 from trialdomain.values.ctcae import known_term
 from trialdomain.values.dose import Dose
 from trialdomain.values.ids import CodeInvalid, check_id, cohort_stream, level_of, participant_stream, subject_of
@@ -75,9 +77,36 @@ class TestClinicalTime:
     def test_what_is_known_to_lie_before_what(self, one: str, other: str, precedes: bool) -> None:
         assert ClinicalTime(one).precedes(ClinicalTime(other)) is precedes
 
-    @given(st.dates())
+    @given(st.dates(date(1900, 1, 1), date(2199, 12, 31)))
     def test_every_date_comes_back(self, day: date) -> None:
         assert ClinicalTime(ClinicalTime.of(day).text).day == day
+
+    @pytest.mark.parametrize(
+        "text", ["0001", "0001-01-01", "1899-12-31", "2200", "2200-01", "9999-12-31", "9999-12-31T23:59-14:00"]
+    )
+    def test_a_year_that_no_trial_has_is_refused(self, text: str) -> None:
+        with pytest.raises(InputInvalid, match=f"^{text[:40]} lies outside the years 1900 to 2199: correct the year$"):
+            ClinicalTime(text)
+
+    @pytest.mark.parametrize(
+        ("text", "hours", "there"),
+        [("2199-12-31T23:59-12:00", 14, "2200-01-02T01:59"), ("1900-01-01T00:00+14:00", -12, "1899-12-30T22:00")],
+    )
+    def test_another_zone_leads_into_no_other_year(self, text: str, hours: int, there: str) -> None:
+        with pytest.raises(InputInvalid, match=f"^{there}.* lies outside the years 1900 to 2199"):
+            ClinicalTime(text).in_zone(timezone(timedelta(hours=hours)))
+
+
+class TestDays:
+    @pytest.mark.parametrize("given", [date(1900, 1, 1), date(2199, 12, 31)])
+    def test_one_that_a_trial_can_have(self, given: date) -> None:
+        assert as_day(given) == as_day(given.isoformat()) == given
+
+    @pytest.mark.parametrize("given", [date.min, date(1899, 12, 31), date(2200, 1, 1), date.max])
+    def test_one_that_no_trial_has(self, given: date) -> None:
+        for one in (given, given.isoformat()):
+            with pytest.raises(InputInvalid, match=f"^{given} lies outside the years 1900 to 2199: correct the year$"):
+                as_day(one)
 
 
 class TestUnits:

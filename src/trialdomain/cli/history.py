@@ -12,6 +12,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.projections.trail import Asked
 from trialdomain.reports.trail import trail_json, trail_table, write_trail
 from trialdomain.tree.proofs import LARGEST_SIZE
+from trialdomain.values.calendar import as_day
 
 
 def add_history(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -95,14 +96,14 @@ def _asked(arguments: argparse.Namespace, zone: tzinfo) -> Asked:
 def _begin(moment: date | datetime | None, zone: tzinfo) -> datetime | None:
     if moment is None or isinstance(moment, datetime):
         return moment
-    return datetime.combine(moment, time(), tzinfo=zone).astimezone(UTC)
+    return datetime.combine(as_day(moment), time(), tzinfo=zone).astimezone(UTC)
 
 
 def _end(moment: date | datetime | None, zone: tzinfo) -> datetime | None:
     """Give the last moment of a day, or a moment as it is."""
     if moment is None or isinstance(moment, datetime):
         return moment
-    following = datetime.combine(moment + timedelta(days=1), time(), tzinfo=zone)
+    following = datetime.combine(as_day(moment) + timedelta(days=1), time(), tzinfo=zone)
     return following.astimezone(UTC) - timedelta(microseconds=1)
 
 

@@ -6,6 +6,7 @@ import attrs
 from attrs.validators import ge
 
 from trialdomain.protocol.trial_protocol import Design
+from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.tally import Tally
 from trialdomain.values.text import plain_text
 
@@ -20,7 +21,7 @@ class Basis:
     last_level: int | None
     position: int = attrs.field(validator=ge(1))
     """The last position of the trial that had been read."""
-    on: date
+    on: date = attrs.field(validator=day_of_a_trial)
     """The calendar day for which windows were judged."""
     unassigned: tuple[str, ...] = ()
     """Participants whose dose belongs to no level, and whom the decision therefore names."""

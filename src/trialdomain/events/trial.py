@@ -9,6 +9,7 @@ from attrs.validators import ge, matches_re, optional
 
 from trialdomain.events.basis import Basis
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id
 from trialdomain.values.role import Role
@@ -48,7 +49,7 @@ class ProtocolAmended:
     """A new version of the protocol came into force."""
 
     protocol: TrialProtocol
-    effective_on: date
+    effective_on: date = attrs.field(validator=day_of_a_trial)
     summary: FreeText
     reopens: tuple[int, ...] = ()
     """Levels that it reopens, final closings among them."""

@@ -5,7 +5,8 @@ from enum import Enum
 
 import attrs
 
-from trialdomain.protocol.faults import refuse, unless
+from trialdomain.protocol.faults import LONGEST_DAYS, refuse, unless
+from trialdomain.values.number import is_bounded
 from trialdomain.values.screening import Gate
 from trialdomain.values.unit import ucum
 
@@ -48,8 +49,13 @@ class Comparison(Enum):
 
 
 _LARGEST_NUMBER = 1_000_000
+_FURTHEST_BACK = {
+    Comparison.WITHIN_DAYS: LONGEST_DAYS,
+    Comparison.NOT_WITHIN_DAYS: LONGEST_DAYS,
+    Comparison.WITHIN_MONTHS: 1_200,
+}
+"""A hundred years."""
 _COMPARES_NUMBER = {Comparison.AT_LEAST, Comparison.AT_MOST, Comparison.AT_MOST_TIMES_UPPER_LIMIT}
-_COMPARES_DATE = {Comparison.WITHIN_DAYS, Comparison.NOT_WITHIN_DAYS, Comparison.WITHIN_MONTHS}
 
 
 @attrs.frozen(kw_only=True)
@@ -66,21 +72,24 @@ class FactTest:
     def __attrs_post_init__(self) -> None:
         """Refuse a comparison with nothing to compare with."""
         worded = self.comparison is Comparison.IS
-        numeric = self.comparison in _COMPARES_NUMBER | _COMPARES_DATE
+        numeric = self.comparison in _COMPARES_NUMBER | _FURTHEST_BACK.keys()
         test = f"the test of {self.finding!r} by {self.comparison.value}"
         refuse(
             (
                 unless(bool(self.finding.strip()), "a test names no finding"),
                 unless((self.number is not None) == numeric, f"{test} {'needs a' if numeric else 'takes no'} number"),
-                unless(_usable(self.number), f"{test} has a number that no criterion has"),
+                unless(_usable(self.number, self.comparison), f"{test} has a number that no criterion has"),
                 unless(self.unit is None or _known(self.unit), f"{test} names an unknown unit, {self.unit!r}"),
                 unless(bool(self.words) == worded, f"{test} {'needs' if worded else 'takes no'} words"),
             )
         )
 
 
-def _usable(number: Decimal | None) -> bool:
-    return number is None or (number.is_finite() and abs(number) <= _LARGEST_NUMBER)
+def _usable(number: Decimal | None, comparison: Comparison) -> bool:
+    if number is None or not is_bounded(number):
+        return number is None
+    furthest = _FURTHEST_BACK.get(comparison)
+    return abs(number) <= _LARGEST_NUMBER if furthest is None else 0 <= number <= furthest
 
 
 def _known(unit: str) -> bool:

@@ -10,6 +10,7 @@ from enum import Enum
 import attrs
 
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.values.number import is_bounded
 from trialdomain.values.toxicity import GRADES
 
 
@@ -53,7 +54,9 @@ class IntentCounted(Enum):
 def _below_zero(name: str, value: object) -> str | None:
     if not isinstance(value, Decimal):
         return f"{name} must be a decimal number, got {value!r}"
-    return unless(value.is_finite() and value >= 0, f"{name} must be a number of at least 0, got {value}")
+    return unless(
+        is_bounded(value) and value >= 0, f"{name} must be a number of at least 0 with at most 15 digits, got {value}"
+    )
 
 
 def _grade(name: str, grade: int) -> str | None:
@@ -102,7 +105,10 @@ class FebrileNeutropenia:
             [
                 *(at_least(name, getattr(self, name), 0) for name in hours),
                 *(_below_zero(name, getattr(self, name)) for name in numbers),
-                unless(self.axillary_offset.is_finite(), "axillary_offset must be a number of degrees"),
+                unless(
+                    is_bounded(self.axillary_offset),
+                    "axillary_offset must be a number of degrees with at most 15 digits",
+                ),
                 _grade("reported_min_grade", self.reported_min_grade),
             ]
         )
@@ -129,8 +135,9 @@ class Recovery:
             (
                 _below_zero("threshold", self.threshold),
                 unless(
-                    target is None or (target.is_finite() and target >= self.threshold),
-                    f"recovered_from must be a number of at least the threshold {self.threshold}, got {target}",
+                    target is None or (is_bounded(target) and target >= self.threshold),
+                    f"recovered_from must be a number of at least the threshold {self.threshold} "
+                    f"with at most 15 digits, got {target}",
                 ),
                 at_least("consecutive", self.consecutive, 1),
                 at_least("transfusion_free_days", self.transfusion_free_days, 0),
@@ -210,7 +217,7 @@ def _mmol_fault(hemoglobin: Recovery, mmol: Decimal | None) -> str | None:
     fault = _below_zero("hemoglobin_mmol", mmol)
     if fault is not None:
         return fault
-    if not hemoglobin.threshold.is_finite():
+    if not is_bounded(hemoglobin.threshold):
         return None
     grams = mmol * _GRAMS_PER_MMOL
     return unless(

@@ -14,7 +14,7 @@ class ProtocolInvalid(InputInvalid, ValueError):
         super().__init__(f"the protocol has {count} fault{'' if count == 1 else 's'}: {'; '.join(self.faults)}")
 
 
-_LARGEST = 36_500
+LONGEST_DAYS = 36_500
 """A hundred years in days, and more than any count of a trial."""
 
 
@@ -31,8 +31,8 @@ def refuse(faults: Iterable[str | None]) -> None:
 
 def at_least(name: str, value: object, least: int) -> str | None:
     """Name a number that is too small, too large for any trial, or no number."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _LARGEST:
-        return f"{name} must be a whole number of at least {least}, and at most {_LARGEST}, got {value!r}"
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LONGEST_DAYS:
+        return f"{name} must be a whole number of at least {least}, and at most {LONGEST_DAYS}, got {value!r}"
     return None
 
 

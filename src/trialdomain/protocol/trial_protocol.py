@@ -17,6 +17,7 @@ from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.dose import Dose
 from trialdomain.values.ids import CodeInvalid, check_id
+from trialdomain.values.number import is_bounded
 from trialdomain.values.role import Role
 from trialdomain.values.toxicity import GRADES, RELATED, Relatedness
 
@@ -80,7 +81,10 @@ class CytopeniaRule:
         refuse(
             (
                 unless(bool(thresholds), "cytopenia names no threshold"),
-                unless(all(v.is_finite() and v > 0 for v in thresholds), "a cytopenia threshold must be above 0"),
+                unless(
+                    all(is_bounded(v) and v > 0 for v in thresholds),
+                    "a cytopenia threshold must be above 0 with at most 15 digits",
+                ),
                 at_least("cytopenia.beyond_day", self.beyond_day, 0),
             )
         )
@@ -128,7 +132,7 @@ class EvaluableRule:
         """Refuse a fraction that is none."""
         share = self.min_fraction
         refuse(
-            (unless(share.is_finite() and 0 <= share <= 1, f"evaluable.min_fraction must be from 0 to 1, got {share}"),)
+            (unless(is_bounded(share) and 0 <= share <= 1, f"evaluable.min_fraction must be from 0 to 1, got {share}"),)
         )
 
 
@@ -248,7 +252,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
     yield unless(protocol.open_levels_max == 1, "open_levels_max must be 1: 3+3 treats at one level at a time")
     yield at_least("screening_validity_days", protocol.screening_validity_days, 0)
     share = protocol.dose_tolerance
-    yield unless(share.is_finite() and 0 <= share < 1, f"dose_tolerance must be at least 0 and below 1, got {share}")
+    yield unless(is_bounded(share) and 0 <= share < 1, f"dose_tolerance must be at least 0 and below 1, got {share}")
     yield unless(protocol.design is None or protocol.dlt is not None, "a design needs a dlt rule to count by")
     known = {criterion.id for criterion in protocol.criteria}
     for one in protocol.criteria:

@@ -1,9 +1,15 @@
-"""Calendar arithmetic, in one place."""
+"""Calendar arithmetic, and the years in which there is any, in one place."""
 
 from calendar import monthrange
 from datetime import date, datetime
+from typing import Any
+
+import attrs
 
 from trialdomain.errors import InputInvalid
+
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""The years of every date and time: a trial has no others, and from each of them every window can be computed."""
 
 
 def months_before(day: date, months: int) -> date:
@@ -24,15 +30,41 @@ class DayInvalid(InputInvalid):
         self.given = given
 
 
+class YearInvalid(InputInvalid, ValueError):
+    """A date or a time lies in a year that no trial has."""
+
+    def __init__(self, *, given: object) -> None:
+        super().__init__(f"{str(given)[:40]} lies outside the years {FIRST_YEAR} to {LAST_YEAR}: correct the year")
+        self.given = given
+
+
+def check_year(given: object, year: int) -> None:
+    """Refuse what lies in a year that no trial has.
+
+    Raises:
+        YearInvalid: it does.
+    """
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise YearInvalid(given=given)
+
+
+def day_of_a_trial(_: object, __: "attrs.Attribute[Any]", day: date) -> None:
+    """Accept a day in a year that a trial can have."""
+    check_year(day, day.year)
+
+
 def as_day(given: object) -> date:
     """Take a calendar day, as a date or as its text.
 
     Raises:
         DayInvalid: it is a time, or no day.
+        YearInvalid: it lies in a year that no trial has.
     """
-    if isinstance(given, date) and not isinstance(given, datetime):
-        return given
-    try:
-        return date.fromisoformat(given if isinstance(given, str) else "")
-    except ValueError:
-        raise DayInvalid(given=given) from None
+    day = given
+    if not isinstance(day, date) or isinstance(day, datetime):
+        try:
+            day = date.fromisoformat(given if isinstance(given, str) else "")
+        except ValueError:
+            raise DayInvalid(given=given) from None
+    check_year(day, day.year)
+    return day

@@ -12,6 +12,8 @@ from typing import NoReturn, TypeAlias
 
 from typing_extensions import override
 
+from trialdomain.values.calendar import YearInvalid, check_year
+
 _GRAMMAR = re.compile(
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
     r"(?P<time>T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
@@ -23,6 +25,7 @@ class ClinicalTime:
 
     Raises:
         ValueError: a text that is no such date or time.
+        YearInvalid: it lies in a year that no trial has, also after it was put into another zone.
 
     >>> ClinicalTime("2026-02").last
     datetime.date(2026, 2, 28)
@@ -150,7 +153,10 @@ def _read(text: str) -> tuple[date, date, datetime | None]:
         )
     try:
         first, last = _days(found)
+        check_year(text, first.year)
         return first, last, datetime.fromisoformat(text) if found["time"] else None
+    except YearInvalid:
+        raise
     except ValueError as error:
         raise ValueError(f"{text!r} is not in the calendar: {error}") from None
 

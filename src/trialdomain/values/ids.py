@@ -4,7 +4,9 @@ import re
 
 from trialdomain.errors import InputInvalid
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_CODE = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_ID = re.compile(_CODE)
+_STREAM = re.compile(rf"{_CODE}(?:/(?:(access)|(cohort)/[1-9][0-9]{{0,3}}|(participant)/{_CODE}))?")
 
 
 class CodeInvalid(InputInvalid, ValueError):
@@ -46,6 +48,16 @@ def participant_stream(trial: str, subject: str) -> str:
 def access_stream(trial: str) -> str:
     """Name the stream of refusals for want of a right."""
     return f"{trial}/access"
+
+
+def kind_of(stream: str) -> str | None:
+    """Say what a stream is about, as the stored names of its facts begin; None for what no stream is named.
+
+    >>> kind_of("T1"), kind_of("T1/cohort/1"), kind_of("T1/cohort/01")
+    ('trial', 'cohort', None)
+    """
+    found = _STREAM.fullmatch(stream)
+    return found and (found[1] or found[2] or found[3] or "trial")
 
 
 def subject_of(stream: str) -> str | None:

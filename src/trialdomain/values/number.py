@@ -30,6 +30,12 @@ def is_ordinary(value: Decimal) -> bool:
     return value.is_finite()
 
 
+def is_bounded(value: Decimal) -> bool:
+    """Say whether a number is finite, with at most 15 digits and no exponent with which it could not be computed."""
+    _, digits, exponent = value.as_tuple()
+    return isinstance(exponent, int) and len(digits) <= _MOST_DIGITS and abs(exponent) <= _LARGEST_EXPONENT
+
+
 _as_it_stands = Context(
     prec=_MOST_DIGITS,
     Emin=_MOST_DIGITS - 1 - _LARGEST_EXPONENT,  # so that no exponent is below the least that is accepted
@@ -51,10 +57,9 @@ def decimal_number(*, least: int | None = None, most: int | None = None) -> Vali
     def check(_: object, attribute: "attrs.Attribute[Any]", value: Decimal) -> None:
         if unbounded and is_ordinary(value):
             return
-        _, digits, exponent = value.as_tuple()
-        if not isinstance(exponent, int):
-            raise ValueError(f"{attribute.name} must be a finite number, got {value}")  # noqa: TRY004 - it is a Decimal
-        if len(digits) > _MOST_DIGITS or abs(exponent) > _LARGEST_EXPONENT:
+        if not value.is_finite():
+            raise ValueError(f"{attribute.name} must be a finite number, got {value}")
+        if not is_bounded(value):
             raise ValueError(f"{attribute.name} must have at most {_MOST_DIGITS} digits and no exponent beyond reason")
         if least is not None and value < least:
             raise ValueError(f"{attribute.name} must be at least {least}, got {value}")
