@@ -1,24 +1,43 @@
 """One read face: what had been known, for which day, and on which entries it rests."""
 
-from datetime import UTC, datetime, timedelta
+import json
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from site_desk import DAY0, REASON, Site, day
 
 from trialdomain import History, LogUnusable, decide, parse_outcomes, read_log, situation_of
 from trialdomain.application.conduct import User
+from trialdomain.errors import InputInvalid, LogCorrupt
 from trialdomain.events.participant import Relapsed
 from trialdomain.events.recorded import Draft
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import MomentInvalid
+from trialdomain.history.log import history_of as log_history_of
 from trialdomain.projections.double_entry import Aspect
+from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.testing import history_of
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.role import Role
+
+
+def golden(*names: str, **meta: int) -> SQLiteRecorder:
+    """Record facts as stored elsewhere, one after another; the envelope of the last is changed."""
+    recorder = SQLiteRecorder(MEMORY)
+    for name in names:
+        stream = "T1/participant/S-001" if name.startswith("participant") else "T1"
+        state = json.loads(Path(__file__).parent.joinpath("golden", f"{name}.json").read_bytes())
+        if name == names[-1]:
+            state["meta"] |= meta
+        content = json.dumps(state, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        recorder.insert_events([StoredEvent(stream, 1, name, content)])
+    return recorder
 
 
 @st.composite
@@ -86,8 +105,38 @@ class TestKnownAt:
         with pytest.raises(MomentInvalid, match="has no offset: say which zone"):
             site.trial.history(known_at=datetime(2026, 3, 2))  # noqa: DTZ001 - it is what is refused
 
+    def test_a_moment_in_a_year_that_no_trial_has(self) -> None:
+        site = Site()
+        with pytest.raises(InputInvalid, match="lies outside the years 1900 to 2199"):
+            site.trial.history(known_at=datetime.max.replace(tzinfo=UTC))
+
+    def test_a_part_that_lies_before_the_log(self) -> None:
+        # Position 2 says that it is the fourth entry of its command, and there are three before it at the most.
+        why = r"^position 2 of trial T1 says it is part 4 of a command: verify the log$"
+        recorder = golden("trial.registered.v1", "participant.consented.v1", part=4, parts=5)
+        with closing(recorder), pytest.raises(LogCorrupt, match=why):
+            log_history_of(recorder, "T1", known_at=2)
+
 
 class TestOn:
+    @pytest.mark.parametrize("on", [date.min, date.max, "0001-01-01", "9999-12-31"])
+    def test_a_day_in_a_year_that_no_trial_has(self, on: date | str) -> None:
+        site = Site()
+        site.treat("S001")
+        history = site.trial.history()
+        asked = (history.answers, history.review, history.double_entry, history.safety, history.flow, history.endpoints)
+        for ask in asked:
+            with pytest.raises(InputInvalid, match=f"^{on} lies outside the years 1900 to 2199: correct the year$"):
+                ask(on=on)
+
+    @pytest.mark.parametrize("on", ["1900-01-01", "2199-12-31"])
+    def test_the_first_and_the_last_day_of_all(self, on: str) -> None:
+        site = Site()
+        site.treat("S001")
+        history = site.trial.history()
+        assert history.answers(on=on).flow == history.flow(on=on)
+        assert history.review(on=on).on == date.fromisoformat(on)
+
     def test_facts_of_a_later_day_do_not_count(self) -> None:
         site = Site()
         site.treat("S001")
@@ -180,6 +229,14 @@ class TestFiles:
             assert list(log["NCT06245746"].history().entries()) == entries
             with pytest.raises(KeyError):
                 log["T9"]
+
+    def test_a_trial_that_was_amended_and_never_registered(self) -> None:
+        with closing(golden("trial.protocol-amended.v1", "participant.infused.v1")) as recorder:
+            history = log_history_of(recorder, "T1")
+            assert history.last_day() == date(2026, 3, 2)
+            for ask in (history.answers, history.review, history.double_entry):
+                with pytest.raises(LogCorrupt, match=r"^the log has no entry that registers the trial: verify it$"):
+                    ask(on="2026-06-01")
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(LogUnusable, match="cannot be read: No such file"):

@@ -16,6 +16,8 @@ from typing import TypeAlias
 import pytest
 from eventsourcing.persistence import StoredEvent
 
+from trialdomain import read_log, verify
+from trialdomain.audit.defect import What
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
 from trialdomain.exchange.jsonl import LineCorrupt, read_jsonl, write_jsonl
 from trialdomain.simulate.trials import simulated_trial
@@ -427,6 +429,16 @@ class TestDamage:
             assert refusal(file, b"".join([lines[0], bytes(changed), *lines[2:]])).line == 2
 
 
+@pytest.fixture(scope="module")
+def bomb_of_entries() -> bytes:
+    """50 entries of 1 MB each, every one of which is as it should be, in few bytes."""
+    comment = '{"answer":true,"comment":{"plain":"%s","sealed":null},"criterion":"E1"}' % ("a" * 10_000)
+    answered = f'"attestations":[{",".join([comment] * 100)}],"findings":[],"gate":"infusion","on":"2026-03-02"'
+    state, name = f'{{"fact":{{{answered}}},{META}}}', "participant.criteria-answered.v1"
+    entries = [("T1/participant/S001", version, name, state) for version in range(1, 51)]
+    return gzip.compress(b"".join(exported(entries)))
+
+
 class TestPacked:
     def test_one_that_was_cut_off_is_refused_by_the_line_that_is_missing(self, file: Path) -> None:
         packed = gzip.compress(b"".join(exported(T1)))
@@ -453,6 +465,43 @@ class TestPacked:
         tracemalloc.stop()
         assert (error.line, error.why) == (lines_before + 1, "it is longer than 8388608 bytes")
         assert peak < 64 * 1024**2
+
+    @pytest.mark.shows("K-22")
+    def test_a_bomb_of_entries_is_read_in_bounded_memory(
+        self, file: Path, tmp_path: Path, bomb_of_entries: bytes
+    ) -> None:
+        file.write_bytes(bomb_of_entries)
+        assert file.stat().st_size < 1024**2
+        with closing(SQLiteRecorder(tmp_path / "log.db")) as recorder:
+            tracemalloc.start()
+            read_jsonl(file, recorder)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert recorder.head("T1") == 50
+        assert peak < 32 * 1024**2
+
+    @pytest.mark.shows("K-22")
+    def test_a_log_that_is_opened_from_it_is_kept_in_a_file_until_it_is_closed(
+        self, file: Path, bomb_of_entries: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file.write_bytes(bomb_of_entries)
+        spooled = tmp_path / "spooled"
+        spooled.mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(spooled))
+        with read_log(file) as log:
+            assert list(log) == ["T1"]
+            assert sum(path.stat().st_size for path in spooled.rglob("*")) > 50 * 10**6
+        assert list(spooled.iterdir()) == []
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+    def test_of_millions_of_blank_lines_the_first_is_refused(self, file: Path, pack: Callable[[bytes], bytes]) -> None:
+        content = pack(b"".join(exported(T1)[:2]) + b"\n" * 5_000_000)
+        assert refusal(file, content).line == 3
+        checked = verify(file)
+        *_, malformed, unread, truncated = checked.defects
+        assert (malformed.what, unread.what, truncated.what) == (What.MALFORMED, What.DAMAGED, What.TRUNCATED)
+        assert unread.why == "more than 10000 lines are no exported entries: from here on, the file is not read"
+        assert checked.total == 10_001 + 2
 
 
 class TestFiles:

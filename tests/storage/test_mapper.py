@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
+import attrs
 import pytest
 from eventsourcing.persistence import EventStore, IntegrityError, StoredEvent
 
-from trialdomain.errors import LogCorrupt
+from trialdomain.errors import InputInvalid, LogCorrupt
 from trialdomain.events.cohort import SlotFilled
+from trialdomain.events.participant import Relapsed
 from trialdomain.events.recorded import Entry, Fact, Meta, Recorded
 from trialdomain.events.trial import SoftwareChanged
-from trialdomain.storage.mapper import EntryMalformed, EntryMapper, entry_of
+from trialdomain.storage.mapper import EntryMalformed, EntryMapper, StreamUnknown, entries_of, entry_of, stored_of
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 META = Meta(recorded_at=datetime(2026, 3, 2, 1, 0, 1, tzinfo=UTC), user="sponsor", command="c1", part=1, parts=1)
 
 
@@ -102,3 +106,62 @@ class TestRefusing:
         assert isinstance(caught.value, EntryMalformed)
         assert str(caught.value).startswith("position 2 of trial T1 (stream T1/cohort/1, version 1): ")
         assert name in str(caught.value)
+
+    @pytest.mark.parametrize("stream", ["T1", "T1/cohort/1", "T1/participant/S001", "T1/access"])
+    @pytest.mark.parametrize(
+        "kind", ["trial.software-changed.v1", "cohort.slot-filled.v1", "participant.relapsed.v1", "access.refused.v1"]
+    )
+    def test_a_stream_takes_facts_of_its_own_kind_alone(self, recorder: SQLiteRecorder, stream: str, kind: str) -> None:
+        about = {"T1": "trial", "T1/cohort/1": "cohort", "T1/participant/S001": "participant", "T1/access": "access"}
+        recorder.insert_events([StoredEvent(stream, 1, kind, GOLDEN.joinpath(f"{kind}.json").read_bytes().strip())])
+        [stored] = recorder.select_events(stream)
+        if kind.startswith(about[stream]):
+            assert entry_of(stored).stream == stream
+            return
+        for leave_out in ((), (Relapsed,)):
+            with pytest.raises(EntryMalformed) as caught:
+                list(entries_of(stream, recorder.stream_rows(stream, until=1), leave_out=leave_out))
+            assert str(caught.value) == (
+                f"position 1 of trial T1 (stream {stream}, version 1): an entry named {kind!r} cannot be read: "
+                f"stream {stream} takes no {kind}; verify the log"
+            )
+
+    @pytest.mark.parametrize(
+        "stream", ["T1/cohort/x", "T1/cohort/01", "T1/cohort/0", "T1/cohort/\u0663", "T1/zzz", "T1/", "T1/access/1", ""]
+    )
+    def test_a_stream_that_no_trial_has_is_refused(self, recorder: SQLiteRecorder, stream: str) -> None:
+        state = GOLDEN.joinpath("cohort.opened.v1.json").read_bytes().strip()
+        recorder.insert_events([StoredEvent(stream, 1, "cohort.opened.v1", state)])
+        [stored] = recorder.select_events(stream)
+        with pytest.raises(StreamUnknown, match=r"^position 1 stands in '.*', which is no stream of a trial: neither"):
+            entry_of(stored)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "why"),
+        [
+            ('"part":1', '"part":2', "no command recorded a part 2 of 1 at 2026-03-02 01:00:01"),
+            ('"part":1', '"part":0', "no command recorded a part 0 of 1"),
+            ('"part":1', '"part":-1', "no command recorded a part -1 of 1"),
+            ('"part":1', f'"part":{10**30}', f"no command recorded a part {10**30} of 1"),
+            ("2026-03-02T", "9999-12-31T", "part 1 of 1 at 9999-12-31 01:00:01"),
+            ("2026-03-02T", "0001-01-01T", "part 1 of 1 at 0001-01-01 01:00:01"),
+        ],
+    )
+    def test_an_envelope_that_no_command_wrote_is_refused(
+        self, recorder: SQLiteRecorder, old: str, new: str, why: str
+    ) -> None:
+        EventStore(EntryMapper(), recorder).put(ENTRIES[:1])
+        [stored] = recorder.select_events("T1")
+        recorder.insert_events(
+            [StoredEvent("T9", 1, stored.topic, stored.state.decode().replace(old, new, 1).encode())]
+        )
+        with pytest.raises(EntryMalformed) as caught:
+            entry_of(recorder.select_events("T9")[0])
+        assert why in str(caught.value)
+
+    def test_nor_is_it_written(self, recorder: SQLiteRecorder) -> None:
+        late = attrs.evolve(META, recorded_at=datetime(2200, 1, 1, tzinfo=UTC))
+        for meta in (late, attrs.evolve(META, part=2)):
+            with pytest.raises(InputInvalid, match="SoftwareChanged cannot be recorded: no command recorded a part"):
+                stored_of("T1", 1, SoftwareChanged(version="0.1.0"), meta)
+        assert recorder.trials() == []

@@ -30,6 +30,8 @@ _AS_WRITTEN = re.compile(
 """A line as this software writes it, of a stream and a name that need no escape in JSON."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 1 << 19
+_MOST_MALFORMED = 10_000
+"""Lines that are no exported entries, after which a file is not read on: a few bytes of gzip hold millions of them."""
 
 
 @attrs.frozen
@@ -55,7 +57,7 @@ class Exported:
 
     def __init__(self, path: Path, defects: Defects) -> None:
         self._path, self._defects = path, defects
-        self._line = 0
+        self._line = self._malformed = 0
         self._again: _Block | None = None
 
     def trials(self) -> Iterator[str]:
@@ -169,6 +171,10 @@ class Exported:
             if newline:
                 yield from self._lines(whole + newline)
             rest = after
+            if self._malformed > _MOST_MALFORMED:
+                why = f"more than {_MOST_MALFORMED} lines are no exported entries: from here on, the file is not read"
+                self._add(What.DAMAGED, why)
+                return
             if not read:
                 break
             if len(rest) > LONGEST_LINE:
@@ -197,6 +203,8 @@ class Exported:
             return
         together: list[FoundLine] = []
         for line in _split(text):
+            if self._malformed > _MOST_MALFORMED:
+                break
             if whole := _AS_WRITTEN.findall(line):
                 together += whole
                 continue
@@ -228,6 +236,7 @@ class Exported:
         return ReadEntry(one.position, stream, one.version, name, bytes(one.state), leaf)
 
     def _add(self, what: What, why: str, trial: str | None = None) -> None:
+        self._malformed += what is What.MALFORMED
         self._defects.add(Defect(what=what, why=why, trial=trial, line=self._line))
 
 

@@ -8,7 +8,8 @@ and what the leaf binds. The last line of a trial is ``{"trial", "size", "root"}
 import gzip
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -23,21 +24,14 @@ from trialdomain.exchange.lines import (
     write_entry,
     write_last,
 )
-from trialdomain.storage.codec import decode
 from trialdomain.storage.leaves import with_leaves
+from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
 from trialdomain.tree.merkle import Frontier
-from trialdomain.values.ids import (
-    access_stream,
-    check_id,
-    cohort_stream,
-    level_of,
-    participant_stream,
-    subject_of,
-    trial_stream,
-)
 
 _BATCH = 1_000
+_BATCH_BYTES = 8 * 1024 * 1024
+"""Of the states of a batch: a line may hold millions, and few bytes of gzip a thousand such lines."""
 
 
 class LineCorrupt(LogCorrupt):
@@ -71,6 +65,16 @@ def write_jsonl(recorder: SQLiteRecorder, trial: str, file: BinaryIO) -> int:
     return size
 
 
+def is_packed(path: Path) -> bool:
+    """Say whether a file is compressed.
+
+    Raises:
+        LogUnusable: it cannot be read.
+    """
+    with _opening(path) as plain:
+        return _begins_packed(plain)
+
+
 def read_jsonl(path: Path, recorder: SQLiteRecorder) -> None:
     """Read an exported file, plain or gzip, into an empty recorder, strictly.
 
@@ -79,13 +83,22 @@ def read_jsonl(path: Path, recorder: SQLiteRecorder) -> None:
             not fit, or an end that is missing; it names the line.
         LogUnusable: the file cannot be read.
     """
+    with _opening(path) as plain, ExitStack() as stack:  # once, for a pipe cannot be opened a second time
+        packed = _begins_packed(plain)
+        _read(path, stack.enter_context(gzip.GzipFile(fileobj=plain)) if packed else plain, recorder)
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[BufferedReader]:
     try:
-        with ExitStack() as stack:
-            plain = stack.enter_context(path.open("rb"))
-            packed = plain.peek(2)[:2] == GZIP_HEADER  # a pipe cannot be opened a second time
-            _read(path, stack.enter_context(gzip.GzipFile(fileobj=plain)) if packed else plain, recorder)
+        with path.open("rb") as plain:
+            yield plain
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror or error}; check the name and the disk") from None
+
+
+def _begins_packed(plain: BufferedReader) -> bool:
+    return plain.peek(2)[:2] == GZIP_HEADER
 
 
 def _read(path: Path, file: _Readable, recorder: SQLiteRecorder) -> None:
@@ -119,6 +132,7 @@ class _Section:
         self._frontier = Frontier()
         self._versions: dict[str, int] = {}
         self._batch: list[StoredEntry] = []
+        self._bytes = 0
 
     def add(self, entry: StoredEntry, leaf: bytes) -> None:
         """Take an entry that is the next of this trial, and of its stream."""
@@ -134,7 +148,8 @@ class _Section:
         self._versions[stream] = version
         self._frontier.add(leaf)
         self._batch.append(entry)
-        if len(self._batch) >= _BATCH:
+        self._bytes += len(entry.state)
+        if len(self._batch) >= _BATCH or self._bytes >= _BATCH_BYTES:
             self._flush()
 
     def end(self, last: Last) -> None:
@@ -150,7 +165,7 @@ class _Section:
 
     def _flush(self) -> None:
         self._recorder.insert_events(self._batch)
-        self._batch = []
+        self._batch, self._bytes = [], 0
 
 
 def _end(section: _Section | None, last: Last) -> None:
@@ -162,28 +177,8 @@ def _end(section: _Section | None, last: Last) -> None:
 def _entry(read: Line) -> tuple[StoredEntry, bytes]:
     """Check a line by itself: a known name in a stream of its kind, a canonical state, and the leaf of both."""
     entry, leaf = fitting(read)
-    stream = str(entry.originator_id)
-    kind = _kind(stream)
-    decode(entry.topic, entry.state, strict=True)
-    if entry.topic.partition(".")[0] != kind:
-        raise ValueError(f"stream {stream} takes no {entry.topic}")
+    entry_of(entry, strict=True)
     return entry, leaf
-
-
-def _kind(stream: str) -> str:
-    """Say what a stream is about, as stored names begin with it; a stream has one spelling."""
-    trial = check_id("trial", stream.partition("/")[0])
-    if stream == trial_stream(trial):
-        return "trial"
-    if stream == access_stream(trial):
-        return "access"
-    subject = subject_of(stream)
-    if subject is not None and stream == participant_stream(trial, check_id("subject", subject)):
-        return "participant"
-    level = level_of(stream)
-    if level is not None and level > 0 and stream == cohort_stream(trial, level):
-        return "cohort"
-    raise ValueError(f"{stream[:70]!r} is no stream of a trial: neither its own, nor a cohort's or a participant's")
 
 
 def _lines(path: Path, file: _Readable) -> Iterator[bytes]:

@@ -12,16 +12,17 @@ from typing_extensions import override
 from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.events.recorded import Entry, Fact
 from trialdomain.events.trial import TrialRegistered
-from trialdomain.exchange.jsonl import read_jsonl
+from trialdomain.exchange.jsonl import is_packed, read_jsonl
 from trialdomain.history.history import History, MomentInvalid
 from trialdomain.projections.casebook import Streams
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
+from trialdomain.values.calendar import check_year
 
 KnownAt: TypeAlias = int | datetime
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
-"""Bytes of an exported file, perhaps compressed, beyond which it is spooled into a file of its own."""
+"""Bytes of an exported file beyond which it is spooled into a file of its own."""
 
 
 @attrs.frozen
@@ -48,6 +49,7 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
 
     Raises:
         MomentInvalid: the trial was not registered then, or the moment is none that the log has.
+        YearInvalid: the moment lies in a year that no trial has.
     """
     head = recorder.head(trial)
     position, moment = (head, None) if known_at is None else _cut(recorder, trial, head, known_at)
@@ -73,6 +75,7 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> 
     if isinstance(known_at, datetime):
         if known_at.tzinfo is None:
             raise MomentInvalid(f"{known_at} has no offset: say which zone, as in 2026-03-02T10:15+08:00")
+        check_year(known_at, known_at.year)
         position = _last_recorded(recorder, trial, head, known_at)
     elif not _is_number(known_at):
         raise MomentInvalid(f"{str(known_at)[:40]!r} is no moment: give a position, or a time with its offset")
@@ -82,8 +85,12 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> 
         raise MomentInvalid(f"position {known_at} is not in the log of trial {trial}: it has positions 1 to {head}")
     moment = known_at if isinstance(known_at, datetime) else None
     for entry in map(entry_of, recorder.in_log_order(trial, after=position - 1, until=position)):
-        whole = entry.meta.part == entry.meta.parts
-        return position if whole else position - entry.meta.part, moment or entry.meta.recorded_at
+        part, whole = entry.meta.part, entry.meta.part == entry.meta.parts
+        if part > position:
+            raise LogCorrupt(
+                f"position {position} of trial {trial} says it is part {part} of a command: verify the log"
+            )
+        return position if whole else position - part, moment or entry.meta.recorded_at
     return 0, known_at if isinstance(known_at, datetime) else datetime.min.replace(tzinfo=UTC)
 
 
@@ -165,7 +172,9 @@ def read_log(path: str | Path) -> Log:
         raise LogUnusable(f"{str(path)!r} cannot be read: {error}") from None
     if is_database(path):
         return Log(SQLiteRecorder(path, readonly=True))
-    folder = None if size <= _LARGEST_IN_MEMORY else TemporaryDirectory()
+    # Of a pipe and of a compressed file, the size says nothing of what comes out.
+    small = path.is_file() and size <= _LARGEST_IN_MEMORY and not is_packed(path)
+    folder = None if small else TemporaryDirectory()
     log = Log(SQLiteRecorder(MEMORY if folder is None else Path(folder.name) / "log.db"), folder)
     try:
         read_jsonl(path, log.recorder)

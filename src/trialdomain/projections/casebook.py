@@ -324,10 +324,13 @@ def _filed(entries: Iterable[Recorded[Any]], on: date, *, whatever_it_changes: b
 
 
 def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date, TrialProtocol]]:
-    """Give every version of the protocol with its first day; of two of one day, the one recorded last comes last."""
+    """Give every version of the protocol with its first day; of two of one day, the one recorded last comes last.
+
+    None, where no entry registers the trial: an amendment alone says nothing of the days before it.
+    """
     registered = [(date.min, entry.fact.protocol) for entry in entries if isinstance(entry.fact, TrialRegistered)]
     amended = [(entry.fact.effective_on, entry.fact.protocol) for entry in _amendments(entries, on=on)]
-    return sorted([*registered, *amended], key=lambda one: one[0])
+    return sorted([*registered, *amended], key=lambda one: one[0]) if registered else []
 
 
 def _amendments(entries: Sequence[Recorded[Any]], *, on: date) -> list[Recorded[ProtocolAmended]]:

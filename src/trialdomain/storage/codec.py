@@ -17,6 +17,7 @@ from trialdomain.errors import InputInvalid, LogCorrupt
 from trialdomain.events.recorded import EntryRef, Envelope, Fact, Meta, Source, opened
 from trialdomain.events.registry import NAMES
 from trialdomain.storage.upcasts import UPCASTS
+from trialdomain.values.calendar import FIRST_YEAR, LAST_YEAR
 from trialdomain.values.clinical_time import ClinicalTime
 
 T = TypeVar("T")
@@ -46,6 +47,11 @@ class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     reason: str | None = None
     deviation: str | None = None
     source: Source | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a part that its command does not have, and a year that no trial has; for every entry comes here."""
+        if not (1 <= self.part <= self.parts and FIRST_YEAR <= self.recorded_at.year <= LAST_YEAR):
+            raise ValueError(f"no command recorded a part {self.part} of {self.parts} at {self.recorded_at}")
 
 
 class _State(msgspec.Struct, Generic[T], frozen=True, forbid_unknown_fields=True, gc=False):

@@ -2,18 +2,20 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from typing_extensions import override
 
 from trialdomain.errors import LogCorrupt
-from trialdomain.events.recorded import Entry, Fact, Meta, Recorded
+from trialdomain.events.recorded import Entry, Envelope, Fact, Meta, Recorded
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.storage.codec import FactUnstorable, StateMalformed, encode, on_the_wire, unpack
 from trialdomain.storage.stored import PlacedNotification, Row, StoredEntry
+from trialdomain.storage.upcasts import UPCASTS
+from trialdomain.values.ids import kind_of
 
 __all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "entries_of", "entry_of", "stored_of"]
 
@@ -24,6 +26,17 @@ class EntryMalformed(LogCorrupt):
     def __init__(self, *, trial: str, position: int, stream: str, version: int, why: StateMalformed) -> None:
         super().__init__(f"position {position} of trial {trial} (stream {stream}, version {version}): {why}")
         self.trial, self.position = trial, position
+
+
+class StreamUnknown(LogCorrupt):
+    """An entry stands in a stream that no trial has."""
+
+    def __init__(self, *, position: int, stream: str) -> None:
+        super().__init__(
+            f"position {position} stands in {stream[:70]!r}, which is no stream of a trial: neither its own, nor a "
+            f"cohort's or a participant's; verify the log"
+        )
+        self.position, self.stream = position, stream
 
 
 class EntryMapper(Mapper[str]):
@@ -78,6 +91,7 @@ def entry_of(stored: StoredEntry | PlacedNotification, *, strict: bool = False) 
 
     Raises:
         EntryMalformed: it is not one of ours.
+        StreamUnknown: no trial has its stream.
     """
     row = (stored.position, stored.originator_version, stored.topic, stored.state)
     return next(entries_of(str(stored.originator_id), [row], strict=strict))
@@ -86,7 +100,7 @@ def entry_of(stored: StoredEntry | PlacedNotification, *, strict: bool = False) 
 def entries_of(
     stream: str, rows: Iterable[Row], *, strict: bool = False, leave_out: Collection[type[Fact]] = ()
 ) -> Iterator[Entry]:
-    """Read the entries of one stream, one after another.
+    """Read the entries of one stream, one after another; each is of a kind that belongs there.
 
     Args:
         stream: its name.
@@ -97,14 +111,17 @@ def entries_of(
 
     Raises:
         EntryMalformed: one of them is not one of ours.
+        StreamUnknown: no trial has such a stream.
     """
     trial = stream.partition("/")[0]
-    passed_over = {NAMES[kind] for kind in leave_out}
+    readers = _READERS.get(kind_of(stream) or "", {})
+    passed_over = readers.keys() & {NAMES[kind] for kind in leave_out}
     for position, version, name, state in rows:
         if name in passed_over:
             continue
         try:
-            fact, envelope = (_unpack_once if name in _LARGE else unpack)(name, state, strict=strict)
+            read = readers.get(name) or _misplaced(stream, position, name, state)
+            fact, envelope = read(name, state, strict=strict)
         except StateMalformed as error:
             raise EntryMalformed(trial=trial, position=position, stream=stream, version=version, why=error) from None
         # As its constructor would, at a third of the cost: most of a replay is this.
@@ -118,9 +135,31 @@ def entries_of(
         yield entry
 
 
-_LARGE = {NAMES[kind] for kind in (TrialRegistered, ProtocolAmended)}
+def _misplaced(stream: str, position: int, name: str, state: bytes) -> NoReturn:
+    """Refuse an entry that does not belong to its stream; what cannot be read at all is told as such."""
+    if kind_of(stream) is None:
+        raise StreamUnknown(position=position, stream=stream)
+    unpack(name, state)
+    raise StateMalformed(name=name, why=f"stream {stream} takes no {name}; verify the log")
+
+
 _unpack_once = lru_cache(maxsize=32)(unpack)
-"""A protocol is read at the start of every decision, and is the largest fact of all."""
+_LARGEST_KEPT = 256 * 1024
+"""Bytes of a state that is kept once it was read: ours have a tenth of it, and what others wrote is not kept."""
+
+
+def _unpack_protocol(name: str, state: Any, *, strict: bool) -> tuple[Fact, Envelope]:
+    """Read an entry with a protocol: it is read at the start of every decision, and is the largest fact of all."""
+    keep = isinstance(state, bytes) and len(state) <= _LARGEST_KEPT
+    return (_unpack_once if keep else unpack)(name, state, strict=strict)
+
+
+_PROTOCOLS = {NAMES[kind]: _unpack_protocol for kind in (TrialRegistered, ProtocolAmended)}
+_READERS = {
+    kind: {name: _PROTOCOLS.get(name, unpack) for name in (*NAMES.values(), *UPCASTS) if name.startswith(f"{kind}.")}
+    for kind in ("trial", "cohort", "participant", "access")
+}
+"""By what a stream is about: the stored names that it takes, and what reads each."""
 _new = object.__new__
 _SLOTS = vars(Recorded)
 _set_trial = _SLOTS["trial"].__set__

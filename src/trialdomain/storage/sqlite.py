@@ -360,10 +360,21 @@ class SQLiteSubscription(ListenNotifySubscription[SQLiteRecorder]):
 
 
 def _entry(row: tuple[Any, ...]) -> StoredEntry:
+    """Make an entry of its row.
+
+    Raises:
+        LogCorrupt: a value is of a kind that its column does not have.
+    """
     trial, position, stream, version, name, state = row
+    if list(map(type, row)) != _KINDS:
+        raise LogCorrupt(f"position {position} of trial {trial} has values of kinds that no entry has: verify the log")
     return StoredEntry(
         trial=trial, position=position, originator_id=stream, originator_version=version, topic=name, state=state
     )
+
+
+_KINDS = [str, int, str, int, str, bytes]
+"""Of the columns of an entry: somebody may have put others past the types of the tables."""
 
 
 def _name(found: object) -> str:
