@@ -2,8 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from site_desk import Site
+from strangers import holds, loosened, read_whole
 
-from trialdomain import SigningKey, TrialError, read_log, verify
+from trialdomain import SigningKey, verify
 from trialdomain.audit.keys import VerifierKey, signers
 from trialdomain.audit.proving import check_inclusion
 from trialdomain.events.registry import NAMES
@@ -73,12 +73,6 @@ _PIECES = [
 ]
 
 
-def holds(read: Callable[[], object]) -> None:
-    """Hold that nothing but an error of this library is raised."""
-    with suppress(TrialError):
-        read()
-
-
 @pytest.mark.shows("K-14", "K-22")
 @given(text=nearly([text.encode() for text in TEXTS]))
 @settings(max_examples=600)
@@ -128,14 +122,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def read_whole(path: Path) -> None:
-    with read_log(path) as log:
-        for trial in log.values():
-            history = trial.history()
-            list(history.trail())
-            history.answers(on=history.last_day())
-
-
 @pytest.mark.shows("K-22")
 @given(data=st.data())
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -169,26 +155,10 @@ def test_rows_of_a_database(table: str, value: Any, data: st.DataObject, recorde
     """Any value in any column of any row, past the types of the tables."""
     path = Path(shutil.copy(recorded, tmp_path / "log.db"))
     column, number = data.draw(st.sampled_from(COLUMNS[table])), data.draw(st.integers(0, 8))
-    with closing(sqlite3.connect(path)) as connection:
-        schema = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-        for name, sql in schema:
-            if sql.startswith("CREATE TRIGGER"):
-                connection.execute(f"DROP TRIGGER {name}")
-        connection.execute("PRAGMA writable_schema = ON")
-        loose = (
-            "UPDATE sqlite_master SET sql = replace(replace(sql, ' STRICT', ''), 'NOT NULL', '') WHERE type = 'table'"
-        )
-        connection.execute(loose)
-        connection.commit()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA ignore_check_constraints = ON")
+    with loosened(path) as connection:
         key = "rowid" if table == "entries" else "command"
         rows = connection.execute(f"SELECT {key} FROM {table} ORDER BY 1").fetchall()
         with suppress(sqlite3.Error):
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (value, rows[number % len(rows)][0]))
-        connection.execute("PRAGMA writable_schema = ON")
-        for name, sql in schema:
-            connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, name))
-        connection.commit()
     holds(lambda: verify(path))
     holds(lambda: read_whole(path))
