@@ -120,6 +120,8 @@ def entries_of(
         if name in passed_over:
             continue
         try:
+            if type(position) is not int or type(version) is not int:
+                _unplaced(name)
             read = readers.get(name) or _misplaced(stream, position, name, state)
             fact, envelope = read(name, state, strict=strict)
         except StateMalformed as error:
@@ -133,6 +135,11 @@ def entries_of(
         _set_envelope(entry, envelope)
         _set_fact(entry, fact)
         yield entry
+
+
+def _unplaced(name: str) -> NoReturn:
+    """Refuse an entry with another value than a number for its place, put there past the types of the tables."""
+    raise StateMalformed(name=name, why="its position or its version is no whole number; verify the log")
 
 
 def _misplaced(stream: str, position: int, name: str, state: bytes) -> NoReturn:
