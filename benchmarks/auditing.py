@@ -5,19 +5,24 @@ one participant are compared with reading the whole trial, which is what a log w
 """
 
 import sqlite3
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 from measuring import Measured, alternating, timed
-from trialdomain import verify
+from trialdomain import Agent, Assessor, Attribution, Relatedness, TrialHandle, findings, verify
 from trialdomain.history import LoggedTrial, read_log
 from trialdomain.simulate.bulk import simulate_in_bulk
+from trialdomain.simulate.site import INVESTIGATOR
+from trialdomain.simulate.trials import simulated_trial
 from trialdomain.storage.sqlite import SQLiteRecorder
 
 ENTRIES_OF_EACH = 121
 """About so many entries has a participant who is simulated in bulk."""
 TRIAL = "SIM-0001"
+SEED = 25
+LATE_EVENTS = 4
 
 
 def audit(path: Path, *, entries: int) -> list[Measured]:
@@ -30,12 +35,13 @@ def audit(path: Path, *, entries: int) -> list[Measured]:
         whole = trial.history()
         moment = next(iter(whole.trail("S000001"))).entry.meta.recorded_at + timedelta(seconds=1)
         middle = size // 2
-        verifying, limit, history, at_position, at_time, reading = alternating(
+        verifying, limit, history, at_position, at_time, finding, reading = alternating(
             lambda: timed(lambda: _right(path), size),
             lambda: timed(lambda: _hashed(path), size),
             lambda: timed(lambda: sum(len(told.changes) for told in trial.history().trail("S000001"))),
             lambda: timed(lambda: _told(trial, known_at=middle)),
             lambda: timed(lambda: trial.history(known_at=moment)),
+            lambda: timed(lambda: _found(trial)),
             lambda: timed(lambda: sum(1 for _ in whole.entries())),
         )
     many = f"{size:,} entries"
@@ -44,7 +50,55 @@ def audit(path: Path, *, entries: int) -> list[Measured]:
         Measured(what=f"history of 1 in {many}", ours=history, peer=reading, against="reading it all", expected=50),
         Measured(what=f"as of {middle:,}, of 1", ours=at_position, peer=reading, against="reading it all", expected=50),
         Measured(what="as of a time", ours=at_time, peer=reading, against="reading it all", expected=50),
+        Measured(what="28 checks of it", ours=finding, peer=reading, against="reading it all", expected=0.25),
     ]
+
+
+def audit_decisions() -> list[Measured]:
+    """Measure the audit of a trial's decisions, with DLTs that were reported after all of them.
+
+    The peer asks the same two questions of each decision, and no more: the state at its position, and the state today,
+    each from the whole log. Naming the entries, and proving that no set of them is smaller, comes on top.
+    """
+    with simulated_trial("memory:", seed=SEED) as simulated:
+        trial, on = simulated.trial, simulated.last_day
+        members = [m for m in trial.history().dlt_counts(on=on).members if m.infused_on and m.dlt is None]
+        desk = trial.acting(INVESTIGATOR)
+        for member in members[:LATE_EVENTS]:
+            attribution = Attribution(
+                agent=Agent.INFUSION, assessor=Assessor.INVESTIGATOR, relatedness=Relatedness.POSSIBLY
+            )
+            desk.report_adverse_event(
+                member.subject,
+                event="LATE",
+                term="Fever",
+                grade=3,
+                onset=member.infused_on or on,
+                attributions=[attribution],
+            )
+        audits = list(trial.history().decisions())
+        if all(one.same_answer for one in audits):
+            raise AssertionError("the late events of this benchmark change no answer")
+        moments = [(one.entry.position, one.entry.fact.basis.on) for one in audits]
+        auditing, asking = alternating(
+            lambda: timed(lambda: list(trial.history().decisions()), len(audits)),
+            lambda: timed(lambda: _asked_twice(trial, moments), len(moments)),
+        )
+    return [
+        Measured(what="audit a decision", ours=auditing, peer=asking, against="asking it twice", expected=2.0),
+    ]
+
+
+def _asked_twice(trial: TrialHandle, moments: Sequence[tuple[int, date]]) -> None:
+    for position, on in moments:
+        for history in (trial.history(known_at=position), trial.history()):
+            if history.escalation(on=on) is None:
+                raise AssertionError("the trial of this benchmark has a design")
+
+
+def _found(trial: LoggedTrial) -> None:
+    if not findings(trial.history()).found:
+        raise AssertionError("whoever records a whole trial in one day does so late")
 
 
 def _right(path: Path) -> None:

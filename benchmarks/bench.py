@@ -17,7 +17,7 @@ from uuid import UUID
 
 import attrs
 
-from auditing import audit
+from auditing import audit, audit_decisions
 from measuring import ROUNDS, Measured, alternating, timed
 from plain import PlainParticipant, PlainTrials, opened, result
 from trialdomain import Desk, HeadKey, LabRecorded, Meta, Role, SigningKey, TrialHandle, Trials, User, lab, nct06245746
@@ -209,7 +209,7 @@ def run(where: Path, *, entries: int) -> list[Measured]:
             found = [*bench.append(), bench.use_case(), load, *read]
         finally:
             bench.close()
-        return [*found, *audit(Path(folder) / "large.db", entries=entries)]
+        return [*found, *audit_decisions(), *audit(Path(folder) / "large.db", entries=entries)]
 
 
 def main() -> int:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from site_desk import Site
-from strangers import holds, loosened, read_whole
 
+from strangers import holds, loosened, read_whole
 from trialdomain import SigningKey, verify
 from trialdomain.audit.keys import VerifierKey, signers
 from trialdomain.audit.proving import check_inclusion
