@@ -577,6 +577,12 @@ class TestOwnChecks:
         with pytest.raises(CheckUnusable, match="check broken failed: KeyError: 'dose'; mend it, or leave it out"):
             findings(three().trial.history(), checks=[broken])
 
+    @pytest.mark.parametrize("given", ["a sentence", {"check": "mine"}])
+    def test_what_is_no_finding_is_refused(self, given: object) -> None:
+        wrong = type("Wrong", (Unblinded,), {"end": lambda *_: [given], "id": "wrong"})
+        with pytest.raises(CheckUnusable, match="is no finding: make it with self"):
+            findings(three().trial.history(), checks=[wrong])
+
     def test_they_are_read_from_a_file(self, tmp_path: Path) -> None:
         file = tmp_path / "mine.py"
         file.write_text(

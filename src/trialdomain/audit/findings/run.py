@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,7 @@ def findings(
             run.call(run.of_case, "case", case)
         progress(len(recorded))
     run.call(run.checks, "end", count(seats, book))
+    _require_findings(run.found)
     order = {check.id: at for at, check in enumerate(checks)}
     found = [one for one in run.found if _SEVERITIES.index(one.severity) <= _SEVERITIES.index(least)]
     found.sort(key=lambda one: (_SEVERITIES.index(one.severity), order.get(one.check, len(order)), one.evidence))
@@ -165,40 +167,39 @@ class _Run:
         """Show every entry to those checks that look at entries."""
         for check in self._of_entry:
             look, found = check.entry, self.found
-            with_errors = _failing(check)
-            try:
+            with _named(check.id):
                 for entry in entries:
                     found += look(entry)
-            except Exception as error:  # noqa: BLE001 - a check may be anybody's
-                with_errors(error)
 
     def call(self, checks: Iterable[Check], method: str, given: object) -> None:
         """Show something to checks."""
         for check in checks:
-            try:
+            with _named(check.id):
                 self.found += getattr(check, method)(given)
-            except Exception as error:  # noqa: BLE001 - as above
-                _failing(check)(error)
+
+
+@contextmanager
+def _named(check: object) -> Iterator[None]:
+    """Name the check that fails: it may be anybody's."""
+    try:
+        yield
+    except TrialError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise CheckUnusable(
+            f"check {check} failed: {type(error).__name__}: {error}; mend it, or leave it out"
+        ) from error
+
+
+def _require_findings(found: Iterable[object]) -> None:
+    for one in found:
+        if not isinstance(one, AuditFinding):
+            raise CheckUnusable(f"a check found {str(one)[:40]!r}, which is no finding: make it with self.found(...)")
 
 
 def _made(check: type[Check], audited: Audited) -> Check:
-    try:
+    with _named(getattr(check, "id", check)):
         return check(audited)
-    except Exception as error:
-        raise CheckUnusable(_failure(getattr(check, "id", check), error)) from error
-
-
-def _failing(check: Check) -> Callable[[Exception], None]:
-    def fail(error: Exception) -> None:
-        if isinstance(error, TrialError):
-            raise error
-        raise CheckUnusable(_failure(check.id, error)) from error
-
-    return fail
-
-
-def _failure(name: object, error: Exception) -> str:
-    return f"check {name} failed: {type(error).__name__}: {error}; mend it, or leave it out"
 
 
 def read_checks(path: str | Path) -> tuple[type[Check], ...]:
@@ -214,7 +215,7 @@ def read_checks(path: str | Path) -> tuple[type[Check], ...]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CheckUnusable(f"{path} failed: {type(error).__name__}: {error}; mend it") from error
     checks: Any = getattr(module, "CHECKS", None)
     if not isinstance(checks, list | tuple) or not all(_is_check(one) for one in checks):
