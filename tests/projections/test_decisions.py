@@ -455,6 +455,12 @@ class TestForged:
         assert first.ok
         assert any("a decision of 2026-03-17 was taken before it" in str(one) for one in second.breaches)
 
+    def test_one_that_follows_a_voided_one_of_a_later_day_is_in_order(self, site: Site) -> None:
+        later = site.on(16).decide()[0]
+        site.desk.void(later, reason="decided by mistake")
+        site.on(17).desk.decide_escalation(on=day(15))
+        assert all(audit.follows for audit in audits(site))
+
     def test_a_decision_about_a_trial_that_is_not_registered_yet(self, site: Site) -> None:
         drafts = [
             Draft(stream=e.stream, fact=e.fact)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from trialdomain.audit.verify import verify
 from trialdomain.cli.answers import print_answers
 from trialdomain.cli.output import print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser, whole_number
@@ -12,6 +13,7 @@ from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import read_log
 from trialdomain.reports.story import observed_line, story_table
 from trialdomain.simulate.trials import DEMO_SEED, MOST_PARTICIPANTS, simulated_trial
+from trialdomain.tree.checkpoint import as_base64
 
 _MOST_SEEDS = 2**31
 
@@ -46,13 +48,20 @@ def _run(arguments: argparse.Namespace) -> int:
             history = log[name].history()
             story, observed = story_table(history.entries()), observed_line(history.entries())
             answers = history.answers(on=on)
+            decisions = list(history.decisions())
+        verified = verify(database)
         with read_log(lines) as log:
             again = log[name].history().answers(on=on)
     if again != answers:
         raise LogCorrupt("the replay of the export differs from the replay of the database: report this as a bug")
+    if not verified.ok:
+        raise LogCorrupt("verification finds that the log was changed: report this as a bug")
     print(f"Simulated data: a made-up trial under the protocol of {name} (seed {seed}); nobody in it is a person.")
     print(f"{size} entries, recorded through the public API into SQLite, replayed from there and from the JSONL export")
     print(f"with equal answers. Windows judged for {on}.")
+    taken = sum(audit.ok for audit in decisions)
+    print(f"Audited: no entry was changed since (root {as_base64(verified.trials[0].root)}), and of {len(decisions)}")
+    print(f"decisions about the dose {taken} follow from what was known, and would be taken today.")
     print(observed)
     print_table(story)
     print_answers(answers)

@@ -229,14 +229,13 @@ def _late(found: _Found, past: Hindsight, streams: StreamsInMemory, started: int
 
 
 def _out_of_order(found: _Found, before: Sequence[_Found]) -> Iterator[CommandRefused]:
-    """Yield that a decision is dated before one that was taken earlier."""
-    days = [
-        one.entry.fact.basis.on
-        for one in before
-        if isinstance(one.entry.fact, EscalationDecided) and one.first.position != found.first.position
-    ]
+    """Yield that a decision is dated before one that was taken earlier, and stood then."""
+    if found.entry is not found.first or not isinstance(found.entry.fact, EscalationDecided):
+        return
+    stood = (one for one in before if one.superseded_by is None or one.superseded_by > found.entry.position)
+    days = [one.entry.fact.basis.on for one in stood if isinstance(one.entry.fact, EscalationDecided)]
     on = found.entry.fact.basis.on
-    if isinstance(found.entry.fact, EscalationDecided) and found.entry is found.first and days and on < max(days):
+    if days and on < max(days):
         yield CommandRefused(f"it is dated {on}, and a decision of {max(days)} was taken before it")
 
 
