@@ -1,8 +1,10 @@
 """Who may do what: the protocol's table, the hook of the service, and the record of refusals."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -26,7 +28,7 @@ from trialdomain import (
     nct06245746,
     vital_sign,
 )
-from trialdomain.application.access import UseCaseUnknown, needed_to_change
+from trialdomain.application.access import TableLocksOut, UseCaseUnknown, needed_to_change
 from trialdomain.application.desk import Desk
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.cohort import EscalationDecided
@@ -214,6 +216,26 @@ class TestTable:
         with pytest.raises(UseCaseUnknown, match="'enrol' of monitor is no use case; there are register, consent"):
             acts[act]()
 
+    def test_a_correction_of_the_protocol_brings_no_such_table_either(self, site: Site) -> None:
+        registered = next(iter(site.trial.history().entries()))
+        for table in (
+            (Grant(role=Role.INVESTIGATOR, use_cases=("enrol",)),),
+            (Grant(role=Role.MONITOR, use_cases=()),),
+        ):
+            with pytest.raises((UseCaseUnknown, TableLocksOut)):
+                site.desk.correct(registered, protocol=attrs.evolve(OPEN, roles=table), reason=REASON)
+
+    def test_a_table_by_which_nobody_could_amend_it_is_refused(self, site: Site) -> None:
+        protocol = attrs.evolve(OPEN, version="2", roles=(Grant(role=Role.MONITOR, use_cases=("consent",)),))
+        with pytest.raises(TableLocksOut, match="grant 'amend' to a role"):
+            site.desk.amend(protocol, effective_on=day(0), summary="a monitor alone")
+
+    def test_a_data_manager_imports(self, tmp_path: Path) -> None:
+        write(tmp_path / "study", study())
+        protocol = attrs.evolve(OPEN, design=None)
+        import_sdtm(tmp_path / "study", tmp_path / "log.db", protocol=protocol, by=somebody(Role.DATA_MANAGER))
+        assert (tmp_path / "log.db").exists()
+
     def test_nobody_registers_a_trial_who_may_not(self) -> None:
         with Trials.open("memory:") as trials:
             with pytest.raises(NotPermitted, match="does not grant it to the role monitor"):
@@ -279,7 +301,7 @@ class TestHook:
         assert last.fact.why == "Investigator, Site, about S002: not on the delegation log"
 
     def test_it_does_not_allow_what_the_table_refuses(self) -> None:
-        only = Grant(role=Role.INVESTIGATOR, use_cases=("register",))
+        only = Grant(role=Role.INVESTIGATOR, use_cases=("register", "amend"))
         site = Site(attrs.evolve(OPEN, roles=(only,)), permit=lambda _: None)
         with pytest.raises(NotPermitted, match="does not grant it"):
             site.admit("S001")
@@ -376,6 +398,46 @@ class TestRecord:
         [entry] = refusals(site)
         with pytest.raises(CommandRefused, match="it says what the system did"):
             site.desk.void(entry, reason=REASON)
+
+    def test_nor_by_an_entry_in_disguise(self, site: Site) -> None:
+        with pytest.raises(NotPermitted):
+            site.trial.acting(somebody(Role.MONITOR)).close(on=day(0), why="curiosity")
+        [entry] = refusals(site)
+        disguised: Recorded[Any] = attrs.evolve(site.toxicity("S001"), stream=entry.stream, version=entry.version)
+        with pytest.raises(CommandRefused, match="it says what the system did"):
+            site.desk.void(disguised, reason=REASON)
+        with pytest.raises(CommandRefused, match="it says what the system did"):
+            site.desk.correct(disguised, role=Role.SPONSOR, why="nothing of the kind", reason=REASON)
+        assert [type(one.fact) for one in refusals(site)] == [AccessRefused]
+
+    @pytest.mark.parametrize("words", ["\x00", "\x1b[2J", "a\rb", "\ud800", "x" * 50_000])
+    def test_whatever_the_service_says_is_recorded(self, words: str) -> None:
+        closed = False
+        site = Site(permit=lambda _: words if closed else None)
+        closed = True
+        with pytest.raises(NotPermitted):
+            site.screened("S001")
+        [last] = refusals(site)
+        assert len(last.fact.why) < 3_000
+
+    def test_a_user_of_a_long_name_is_recorded_as_well(self, site: Site) -> None:
+        user = attrs.evolve(somebody(Role.MONITOR), name="Z" * 9_000, organization="O" * 9_000)
+        with pytest.raises(NotPermitted):
+            site.trial.acting(user).close(on=day(0), why="curiosity")
+        assert len(refusals(site)) == 1
+
+    def test_refusals_of_many_at_once_are_all_recorded(self, tmp_path: Path) -> None:
+        site = Site(address=f"sqlite:///{tmp_path / 'log.db'}")
+
+        def ask(number: int) -> None:
+            user = attrs.evolve(somebody(Role.MONITOR), id=f"m{number}")
+            for _ in range(10):
+                with pytest.raises(NotPermitted):
+                    site.trial.acting(user).close(on=day(0), why="curiosity")
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(ask, range(8)))
+        assert len(refusals(site)) == 80
 
     def test_last_day_is_of_what_happened(self, site: Site) -> None:
         last = site.trial.history().last_day()

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import attrs
 import pytest
+from catalogue import ROWS
 from site_desk import OPEN, REASON, RELATED, Site, day, judged
 from typing_extensions import override
 
@@ -43,15 +44,22 @@ from trialdomain import (
 )
 from trialdomain.audit.findings.run import CheckUnusable
 from trialdomain.audit.findings.trail import looks_like
-from trialdomain.events.cohort import DltAttributed, EscalationDecided
+from trialdomain.events.cohort import CohortExpanded, DltAttributed, EnrollmentStopped, EscalationDecided
 from trialdomain.events.participant import AdverseEventReported, Consented, Died
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, ExpectedToxicity, Stagger, TrialProtocol
 from trialdomain.simulate.trials import simulated_trial
+from trialdomain.values.text import FreeText
 
 _DATA = Path(__file__).parents[3] / "shared" / "data" / "sdtm"
+_STREAMS = {
+    "trial": "NCT06245746",
+    "access": "NCT06245746/access",
+    "cohort": "NCT06245746/cohort/1",
+    "participant": "NCT06245746/participant/S001",
+}
 _WHY = "it had happened before anybody could say so"
 Maker: TypeAlias = Callable[[], "Site | History"]
 
@@ -238,6 +246,15 @@ def infused_of_target(target: int) -> Site:
     return three(attrs.evolve(OPEN, target_recruitment=target))
 
 
+def infused_without_rule(target: int) -> Site:
+    site = Site(attrs.evolve(OPEN, dlt=None, design=None, target_recruitment=target))
+    for subject in ("S001", "S002", "S003"):
+        site.screened(subject)
+        site.desk.enroll(subject, on=day(0), level=1)
+        site.desk.infuse(subject, level=1, started_at=day(0))
+    return site
+
+
 def window_over(*, assessed: bool) -> Site:
     site = Site()
     site.treat("S001")
@@ -261,6 +278,99 @@ def event(**changes: object) -> History:
     site.treat("S001")
     site.toxicity("S001", attributions=judged(Relatedness.UNRELATED))
     return rewritten(site, edited(AdverseEventReported, **changes))
+
+
+def screened_before_consent(*, voided: bool) -> Site:
+    site = Site()
+    site.screened("S001")
+    consent = next(e for e in site.trial.history().entries() if isinstance(e.fact, Consented))
+    if voided:
+        site.desk.void(consent, reason="signed by somebody else")
+    else:
+        site.on(4).desk.correct(consent, signed_on=day(3), reason=REASON)
+        site.on(5).desk.enroll("S001", on=day(5))
+    return site
+
+
+def above_a_closed_level(number: int) -> Site:
+    """Two DLTs at level 2 on day 20; somebody is infused at level 3, which was never opened."""
+    site = decided()
+    site.treat("S004", "S005", level=2)
+    site.screened("S006")
+
+    def treat() -> None:
+        site.on(number).desk.enroll("S006", on=day(number), level=3, deviation=_WHY)
+        site.desk.infuse("S006", level=3, started_at=day(number), deviation=_WHY)
+
+    if number < 20:
+        treat()
+    site.on(20).toxicity("S004")
+    site.toxicity("S005")
+    if number >= 20:
+        treat()
+    return site
+
+
+def second_climb(*, assessed: bool) -> Site:
+    """Level 2, back to level 1 because of a late DLT there, and up again."""
+    site = decided()
+    site.treat("S004", level=2)
+    site.on(16).toxicity("S001", onset=day(5))
+    site.desk.decide_escalation(on=site.today)
+    site.on(17).treat("S005", "S006", "S007")
+    site.on(40)
+    if assessed:
+        site.assess("S005", "S006", "S007")
+    site.assess("S004")
+    why = None if assessed else _WHY
+    site.screened("S008")
+    if assessed:
+        site.decide()
+    site.desk.enroll("S008", on=day(40), level=2, deviation=why)
+    site.desk.infuse("S008", level=2, started_at=day(40), deviation=why)
+    return site
+
+
+def counting_cytopenias(number: int) -> Site:
+    """Nobody is evaluable before day 42 by this rule: who goes up on day 15 goes up early."""
+    site = three(attrs.evolve(OPEN, dlt=DltRule(cytopenia=CytopeniaRule(anc_below=Decimal("0.5")))))
+    site.on(15).assess("S001", "S002", "S003")
+    site.on(number)
+    why = _WHY if number <= 42 else None
+    if why is None:
+        site.decide()
+    site.screened("S004")
+    site.desk.enroll("S004", on=day(number), level=2, deviation=why)
+    site.desk.infuse("S004", level=2, started_at=day(number), deviation=why)
+    return site
+
+
+def died_and_was_infused(hour: int) -> Site:
+    site = Site()
+    site.admit("S001")
+    site.on(1).desk.record_death("S001", on=f"{day(1)}T08:00+08:00")
+    why = _WHY if hour > 8 else None
+    site.on(2).desk.infuse("S001", level=1, started_at=f"{day(1)}T{hour:02}:00+08:00", deviation=why or _WHY)
+    return site
+
+
+def without_stop(*, edit: bool) -> History:
+    site = three()
+    site.on(3).toxicity("S001")
+    site.toxicity("S002")
+    return rewritten(site, without(EnrollmentStopped) if edit else lambda fact: fact)
+
+
+def expanded_by(*, decision: bool) -> History:
+    site = three()
+    site.on(3).toxicity("S001")
+    site.on(15).assess("S002", "S003")
+    if decision:
+        site.decide()
+        return site.trial.history()
+    forged = Draft(stream="NCT06245746/cohort/1", fact=CohortExpanded(slots=6, why=FreeText.of("more slots")))
+    entries = sorted(site.trial.history().entries(), key=lambda e: e.position)
+    return History.of([*(Draft(stream=e.stream, fact=e.fact) for e in entries), forged])
 
 
 def recorded_after(days: int) -> Site:
@@ -333,6 +443,15 @@ CASES: list[tuple[str, Maker, Maker]] = [
     ("overtaken", lambda: decided_on_late_event(onset=14), lambda: decided_on_late_event(onset=15)),
     ("consent", lambda: consent_on(1), lambda: consent_on(0)),
     ("consent", lambda: rewritten(three(), without(Consented)), lambda: rewritten(three(), lambda f: f)),
+    ("consent", lambda: screened_before_consent(voided=True), lambda: consent_on(0)),
+    ("consent", lambda: screened_before_consent(voided=False), lambda: consent_on(0)),
+    ("closed-level", lambda: above_a_closed_level(21), lambda: above_a_closed_level(19)),
+    ("sequence", lambda: second_climb(assessed=False), lambda: second_climb(assessed=True)),
+    ("sequence", lambda: counting_cytopenias(42), lambda: counting_cytopenias(43)),
+    ("after-death", lambda: died_and_was_infused(11), lambda: died_and_was_infused(7)),
+    ("double-entry", lambda: without_stop(edit=True), lambda: without_stop(edit=False)),
+    ("slots", lambda: expanded_by(decision=False), lambda: expanded_by(decision=True)),
+    ("recruitment", lambda: infused_without_rule(2), lambda: infused_without_rule(3)),
     ("criteria", lambda: criteria(answered=False), lambda: criteria(answered=True)),
     ("before-enrollment", lambda: infused_on(2, 1), lambda: infused_on(2, 3)),
     ("level", lambda: infused_at(2), lambda: infused_at(1)),
@@ -402,6 +521,15 @@ class TestChecks:
         with simulated_trial("memory:", seed=seed) as simulated:
             found = findings(simulated.trial.history(), now=datetime(2040, 1, 1, tzinfo=UTC))
         assert {one.check for one in found.found} <= {"silence", "recruitment", "late-entry", "window", "clock"}
+
+    def test_every_kind_of_fact_can_be_looked_at(self) -> None:
+        """Each example of the catalogue of facts, in a log of its own: checks find something or nothing, and go on."""
+        for name, row in ROWS.items():
+            stream = _STREAMS[name.partition(".")[0]]
+            first = Draft(stream="NCT06245746", fact=TrialRegistered(protocol=OPEN))
+            history = History.of([first, Draft(stream=stream, fact=row.example)])
+            found = findings(history, on=day(60), now=datetime(2030, 1, 1, tzinfo=UTC)).found
+            assert all(isinstance(one, AuditFinding) for one in found), name
 
     def test_evidence_is_of_the_entries_behind_it(self) -> None:
         site = infused_while_suspended(3)
@@ -525,6 +653,61 @@ class TestPilot:
         assert told.count("ended-not-recovered") == 250
 
 
+class TestNoFalseAlarms:
+    """What keeps the rules, or is not known to break them."""
+
+    def critical(self, site: Site) -> list[str]:
+        found = findings(site.trial.history(), now=site.now + timedelta(days=1), least=Severity.MAJOR).found
+        return [one.check for one in found]
+
+    def test_partial_dates_that_allow_it(self) -> None:
+        site = Site()
+        site.on(10).screened("S001")
+        site.desk.enroll("S001", on="2026-03")
+        site.on(11).desk.infuse("S001", level=1, started_at=day(11))
+        site.on(12).desk.withdraw("S001", on="2026-03", scope=WithdrawalScope.TREATMENT)
+        assert self.critical(site) == []
+
+    def test_a_new_consent_judges_nothing_that_was_done_before(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(3).desk.amend(
+            attrs.evolve(nct06245746(), version="2"), effective_on=day(3), summary="every criterion is asked"
+        )
+        site.desk.consent("S001", signed_on=day(3), form_version="2")
+        assert self.critical(site) == []
+
+    def test_an_event_reported_after_an_assessed_window_is_no_early_escalation(self) -> None:
+        site = decided()
+        site.treat("S004", level=2)
+        site.on(20).toxicity("S001", onset=day(10), attributions=())
+        assert "sequence" not in self.critical(site)
+
+    def test_times_of_other_zones(self) -> None:
+        site = Site()
+        site.on(1).desk.consent("S001", signed_on=f"{day(0)}T20:00Z", form_version="1")
+        site.desk.screen("S001", on=f"{day(0)}T20:30Z")
+        site.desk.enroll("S001", on=f"{day(0)}T21:00Z")
+        assert self.critical(site) == []
+
+    @pytest.mark.parametrize("number", [0, 5])
+    def test_a_day_that_is_asked_about_is_no_difference_between_cohorts_and_participants(self, number: int) -> None:
+        site = three()
+        site.on(10).toxicity("S001")
+        found = findings(site.trial.history(), on=day(number), now=site.now).found
+        assert [one for one in found if one.check == "double-entry"] == []
+
+    def test_two_who_record_at_once(self) -> None:
+        site = three()
+        history = site.trial.history()
+        entries = sorted(history.entries(), key=lambda e: e.position)
+        last = attrs.evolve(entries[-1].meta, recorded_at=entries[-1].meta.recorded_at - timedelta(seconds=3))
+        moved = [*entries[:-1], attrs.evolve(entries[-1], meta=last)]
+        streams = {e.stream: [one for one in moved if one.stream == e.stream] for e in moved}
+        told = attrs.evolve(history, streams=lambda leave_out=(): sorted(streams.items()))  # noqa: ARG005 - none here
+        assert [one for one in findings(told, now=site.now).found if one.check == "clock"] == []
+
+
 class Unblinded(Check):
     """A check of somebody's own: a regimen that names the study drug."""
 
@@ -582,6 +765,15 @@ class TestOwnChecks:
         wrong = type("Wrong", (Unblinded,), {"end": lambda *_: [given], "id": "wrong"})
         with pytest.raises(CheckUnusable, match="is no finding: make it with self"):
             findings(three().trial.history(), checks=[wrong])
+
+    def test_one_check_twice_is_one_and_two_of_one_id_are_refused(self) -> None:
+        history = three().trial.history()
+        assert findings(history, checks=[Unblinded, Unblinded]) == findings(history, checks=[Unblinded])
+        other = type("Other", (Unblinded,), {})
+        with pytest.raises(CheckUnusable, match="two checks have the id 'unblinded'"):
+            findings(history, checks=[Unblinded, other])
+        with pytest.raises(CheckUnusable, match="'consent' is no check"):
+            findings(history, checks=["consent"])  # type: ignore[list-item]  # as somebody might
 
     def test_they_are_read_from_a_file(self, tmp_path: Path) -> None:
         file = tmp_path / "mine.py"

@@ -360,6 +360,8 @@ class Participant:
                 yield from self._against_infusion(fact)
             case Screened():
                 yield from self._against_screening(fact)
+            case LevelReassigned() if self.infusion is not None:
+                yield AlreadyInfused(subject=self.subject, started_at=self.infusion.started_at)
             case Died():
                 if self.died_on is not None:
                     yield AlreadyDead(subject=self.subject, died_on=self.died_on)

@@ -25,8 +25,12 @@ from trialdomain.events.trial import (
     UserRegistered,
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.cell import visible
 from trialdomain.values.role import Role
 from trialdomain.values.use_case import UseCase
+
+_MOST_OF_A_REASON, _MOST_OF_A_NAME = 2_000, 200
+"""Characters of it that are recorded: a refusal is recorded whatever was said."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +64,7 @@ class AccessRequest:
     def __str__(self) -> str:
         """Say who asks, and about whom."""
         about = "" if self.subject is None else f", about {self.subject}"
-        return f"{self.name}, {self.organization}{about}"
+        return visible(f"{self.name[:_MOST_OF_A_NAME]}, {self.organization[:_MOST_OF_A_NAME]}{about}")
 
 
 Permit: TypeAlias = Callable[[AccessRequest], str | None]
@@ -84,17 +88,29 @@ class UseCaseUnknown(InputInvalid):
         self.role, self.name = role, name
 
 
+class TableLocksOut(InputInvalid):
+    """A protocol's table of roles lets nobody change it again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "roles: nobody may amend by this table, and it could never be changed: grant 'amend' to a role"
+        )
+
+
 def check_table(protocol: TrialProtocol) -> None:
-    """Refuse a table that grants what there is not, before it comes into force.
+    """Refuse a table that grants what there is not, or locks everybody out, before it comes into force.
 
     Raises:
         UseCaseUnknown: it names something else than a use case.
+        TableLocksOut: nobody could amend it.
     """
     known = {use_case.value for use_case in UseCase}
     for grant in protocol.roles:
         for name in grant.use_cases:
             if name not in known:
                 raise UseCaseUnknown(role=grant.role, name=name)
+    if protocol.roles and not any(UseCase.AMEND.value in grant.use_cases for grant in protocol.roles):
+        raise TableLocksOut
 
 
 def against(request: AccessRequest, protocol: TrialProtocol, permit: Permit | None) -> str | None:
@@ -106,7 +122,7 @@ def against(request: AccessRequest, protocol: TrialProtocol, permit: Permit | No
         )
     if permit is None or (refused := permit(request)) is None:
         return None
-    return str(refused).strip() or "the service refuses it"
+    return visible(str(refused)).strip()[:_MOST_OF_A_REASON] or "the service refuses it"
 
 
 def _granted(request: AccessRequest, protocol: TrialProtocol) -> bool:

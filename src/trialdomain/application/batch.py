@@ -16,10 +16,10 @@ import attrs
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
-from trialdomain.application.access import AccessRequest, NotPermitted, Permit, against
-from trialdomain.application.conduct import Clock, User
+from trialdomain.application.access import Permit
+from trialdomain.application.conduct import Clock, Conduct, User
+from trialdomain.application.desk.enrollment import register_trial
 from trialdomain.application.settlement import may_change_counts, member_now, why_gone
-from trialdomain.application.trials import Trials
 from trialdomain.application.view import uncounted
 from trialdomain.errors import CommandRefused, Conflict
 from trialdomain.events.participant import Enrolled, Infused, LabRecorded, ParticipantFact
@@ -80,9 +80,6 @@ class Batch:
         how: str,
         permit: Permit | None = None,
     ) -> None:
-        request = AccessRequest.of(protocol.trial, by.introduced(), UseCase.IMPORT)
-        if (why := against(request, protocol, permit)) is not None:
-            raise NotPermitted(request=request, why=why)
         self._recorder, self._protocol, self._user, self._clock, self._how = recorder, protocol, by, clock, how
         self._trial = protocol.trial
         self._versions: Counter[str] = Counter()
@@ -99,9 +96,8 @@ class Batch:
         """The rules of conduct that entries break, by the names of their errors."""
         self.today = self._recorded_at.astimezone(protocol.site_zone).date()
         """At the site."""
-        trials = Trials(recorder, clock=clock, new_id=lambda: _REGISTRATION, permit=permit)
-        handle = trials.register(protocol, by=by)
-        entries: list[Recorded[Any]] = list(handle.history().entries())
+        conduct = Conduct(self._trial, by, recorder, clock, lambda: _REGISTRATION, permit)
+        entries: list[Recorded[Any]] = list(register_trial(conduct, protocol, use_case=UseCase.IMPORT, command_id=None))
         for entry in entries:
             self._versions[entry.stream] = entry.version
             self.position = max(self.position, entry.position)

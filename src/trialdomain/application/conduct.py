@@ -24,6 +24,8 @@ from trialdomain.values.use_case import UseCase
 from trialdomain.version import __version__
 
 Clock: TypeAlias = Callable[[], datetime]
+_REFUSALS = 1_000
+"""How often a refusal is tried to be recorded while others are: it reads nothing but its own place."""
 _ATTEMPTS = 8
 """How often a decision is taken again after something it read has moved."""
 
@@ -138,7 +140,7 @@ class Conduct:
         """
         stream = access_stream(self.trial)
         fact = make(AccessRefused, use_case=request.use_case.value, role=request.role, why=f"{request}: {why}")
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, _REFUSALS + 1):
             version, command = self.recorder.version(stream), self.new_id()
             meta = Meta(recorded_at=self._now(view), user=self.user.id, command=command, part=1, parts=1)
             try:
@@ -149,7 +151,7 @@ class Conduct:
                     command=Command(id=command, request=fingerprint("refuse", self.user.id, fact)),
                 )
             except StreamMoved:
-                if attempt == _ATTEMPTS:
+                if attempt == _REFUSALS:
                     raise
             else:
                 return

@@ -6,7 +6,7 @@ from datetime import date
 import attrs
 
 from trialdomain.aggregates.trial import against_taking_the_place
-from trialdomain.application.access import needed_to_change
+from trialdomain.application.access import check_table, needed_to_change
 from trialdomain.application.coercion import FactMalformed, remake
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
@@ -96,9 +96,10 @@ def needed_for(view: View, entry: Entry) -> tuple[UseCase, ...]:
 def _current(view: View, entry: Entry, *, act: str) -> Recorded[Fact]:
     if entry.trial != view.id or entry.stream.partition("/")[0] != view.id:
         raise EntryOfAnotherTrial(entry=entry, trial=view.id)
-    if isinstance(entry.fact, AccessRefused):
-        raise NeverCorrected(entry=entry, act=act)
-    return require_current(view.entries(entry.stream), stream=entry.stream, version=entry.version)
+    found = require_current(view.entries(entry.stream), stream=entry.stream, version=entry.version)
+    if isinstance(found.fact, AccessRefused):  # by what the log says of it, and not the caller
+        raise NeverCorrected(entry=found, act=act)
+    return found
 
 
 def _opened_by(view: View, decision: Entry) -> list[Entry]:
@@ -138,6 +139,8 @@ def _check_levels(view: View, fact: Fact) -> None:
 
 def _keep_trial(old: Fact, new: Fact) -> None:
     brings = TrialRegistered | ProtocolAmended
+    if isinstance(new, brings):
+        check_table(new.protocol)
     if isinstance(old, brings) and isinstance(new, brings) and against_taking_the_place(old.protocol, new.protocol):
         raise FactMalformed(kind="TrialProtocol", why="a correction keeps the trial's code, and every dose level")
 

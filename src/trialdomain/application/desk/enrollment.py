@@ -8,6 +8,7 @@ from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.access import check_table
 from trialdomain.application.coercion import make
+from trialdomain.application.conduct import Conduct
 from trialdomain.application.desk.acts import Acts, check_deviation, check_level
 from trialdomain.application.questions import (
     against_enrollment_at,
@@ -53,17 +54,7 @@ class Enrollment(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Begin to record the trial; where it has a design, level 1 opens with the slots of one cohort."""
-        check_table(protocol)
-        trial = self._conduct.trial
-
-        def decide(view: View) -> Drafts:
-            level = protocol.levels[0]
-            opened = Cohort(level.level).open(level) if protocol.design else []
-            return drafts_in(trial_stream(trial), view.trial.register(protocol)) + drafts_in(
-                cohort_stream(trial, level.level), opened
-            )
-
-        return self._conduct.run(UseCase.REGISTER, protocol, decide, command_id, registering=protocol)
+        return register_trial(self._conduct, protocol, use_case=UseCase.REGISTER, command_id=command_id)
 
     def consent(
         self,
@@ -87,7 +78,7 @@ class Enrollment(Acts):
                 protocol_version=view.protocol.version,
                 age=age,
             )
-            return self._of(subject, view.participant(subject).consented(fact), view)
+            return self._of(subject, view.participant(subject).consented(view.localized(fact)), view)
 
         return self._conduct.run(
             UseCase.CONSENT, (subject, str(signed_on), form_version, signer, age), decide, command_id, about=subject
@@ -178,7 +169,7 @@ class Enrollment(Acts):
             check_level(view.protocol, chosen)
             cohort = cohorts[chosen]
             facts = participant.enroll(
-                make(Enrolled, on=on, level=chosen),
+                view.localized(make(Enrolled, on=on, level=chosen)),
                 also=chain(
                     view.trial.against_enrollment(),
                     against_recruitment(view, on=today),
@@ -215,7 +206,7 @@ class Enrollment(Acts):
             participant, cohort = view.participant(subject), view.cohorts()[to_level]
             assigned = participant.assigned_level or 0
             fact = make(LevelReassigned, on=on, from_level=max(1, assigned), to_level=to_level, why=why)
-            facts = participant.reassign(fact)
+            facts = participant.reassign(view.localized(fact))
             if not facts:
                 return []
             against = view.trial.against_enrollment()
@@ -232,3 +223,19 @@ class Enrollment(Acts):
             return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
         return self._conduct.run(UseCase.REASSIGN, (subject, to_level, str(on), why), decide, command_id, about=subject)
+
+
+def register_trial(
+    conduct: Conduct, protocol: TrialProtocol, *, use_case: UseCase, command_id: str | None
+) -> Sequence[Entry]:
+    """Begin to record a trial, as its registration or as its import."""
+    check_table(protocol)
+
+    def decide(view: View) -> Drafts:
+        level = protocol.levels[0]
+        opened = Cohort(level.level).open(level) if protocol.design else []
+        return drafts_in(trial_stream(view.id), view.trial.register(protocol)) + drafts_in(
+            cohort_stream(view.id, level.level), opened
+        )
+
+    return conduct.run(use_case, protocol, decide, command_id, registering=protocol)

@@ -13,14 +13,17 @@ from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.errors import CommandRefused
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import (
+    CompletedFollowUp,
     Consented,
     CriteriaAnswered,
     Died,
     Enrolled,
     Infused,
     LevelReassigned,
+    LostToFollowUp,
     ParticipantFact,
     Screened,
+    Withdrew,
 )
 from trialdomain.events.recorded import Entry, Recorded
 from trialdomain.history import History
@@ -63,6 +66,8 @@ class Limits:
 
     late_days: int = 30
     """Days between what happened and its recording."""
+    seconds_back: int = 60
+    """Seconds between two entries, the later one earlier: less is two who recorded at once."""
     silent_days: int = 90
     """Days between two entries, beyond which the clock may have jumped."""
     changes: int = 10
@@ -122,32 +127,38 @@ class AuditedCase:
     def breaches(self) -> Sequence[tuple[Recorded[ParticipantFact], CommandRefused]]:
         """Each rule of conduct that what happened breaks, in the order of the days, whatever was recorded when.
 
-        Of one day, what has to come first is taken to have come first.
+        Of one day, and of days that a partial date allows, what has to come first is taken to have come first. What
+        comes after a death or a departure, or before a consent, is not among them: see the checks on those.
         """
-        consents = self.case.of(Consented)
-        version = consents[-1].fact.protocol_version if consents else None
-        protocol = self.audited.versions.get(version or "", self.audited.protocol)
-        participant, found = Participant(self.case.subject, protocol), []
+        consents = sorted(self.case.of(Consented), key=_order)
+        versions = self.audited.versions
+        judged_by = versions.get(consents[0].fact.protocol_version) if consents else None
+        participant, found = Participant(self.case.subject, judged_by or self.audited.protocol), []
         told = [entry for entry in self.case.entries if not isinstance(entry.fact, PASSED_OVER)]
-        for entry in sorted(told, key=_order):
+        screened = max((entry.fact.on.first for entry in self.case.of(Screened)), default=date.min)
+        for entry in sorted(told, key=lambda entry: _order(entry, not_before=screened)):
+            if isinstance(entry.fact, Consented):
+                participant.protocol = versions.get(entry.fact.protocol_version, participant.protocol)
             found += [(entry, breach) for breach in participant.against(entry.fact)]
             if isinstance(entry.fact, Infused):
                 in_force = self.audited.book.in_force_on(entry.fact.started_at.first)
                 found += [(entry, breach) for breach in against_amount(entry.fact, in_force)]
             participant.apply(entry)
-        if participant.died_on is not None:
-            observed = (entry for entry in self.case.entries if isinstance(entry.fact, PASSED_OVER))
-            found += [(entry, breach) for entry in observed for breach in participant.against(entry.fact)]
         return found
 
 
 _RANK = (Consented, Screened, Enrolled, LevelReassigned, CriteriaAnswered, Infused)
+_ENDS = (Withdrew, LostToFollowUp, CompletedFollowUp, Died)
 
 
-def _order(entry: Recorded[ParticipantFact]) -> tuple[date, int, int]:
-    when, last = happened(entry.fact), len(_RANK) + 1
-    rank = next((rank for rank, kind in enumerate(_RANK) if isinstance(entry.fact, kind)), len(_RANK))
-    return (date.min if when is None else when.first, last if isinstance(entry.fact, Died) else rank, entry.position)
+def _order(entry: Recorded[ParticipantFact], *, not_before: date = date.min) -> tuple[date, int, int]:
+    """Order by day, and within a day by what has to come first; a partial date of an end is taken for its last day."""
+    when, fact = happened(entry.fact), entry.fact
+    rank = next((rank for rank, kind in enumerate(_RANK) if isinstance(fact, kind)), len(_RANK))
+    if isinstance(fact, _ENDS):
+        return (date.min if when is None else when.last, len(_RANK) + 1, entry.position)
+    day = date.min if when is None else when.first_since(not_before) if isinstance(fact, Enrolled) else when.first
+    return (day, rank, entry.position)
 
 
 class Check:

@@ -1,8 +1,8 @@
 """Deviations of single participants: what happened against the rules of conduct, whether or not somebody said so."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -17,11 +17,25 @@ from trialdomain.aggregates.participant import (
     NotEligible,
     NotEnrolled,
     NotScreened,
-    TreatmentWithdrawn,
+    Participant,
 )
 from trialdomain.audit.findings.check import AuditedCase, AuditFinding, Check, Severity
 from trialdomain.errors import CommandRefused
-from trialdomain.events.participant import Died
+from trialdomain.events.happened import happened
+from trialdomain.events.participant import (
+    ChemotherapyGiven,
+    ChemotherapyStarted,
+    CompletedFollowUp,
+    Consented,
+    CriteriaAnswered,
+    Died,
+    Enrolled,
+    Infused,
+    LostToFollowUp,
+    Screened,
+    Withdrew,
+)
+from trialdomain.events.recorded import Recorded
 
 
 def _rules(*rules: type[CommandRefused]) -> tuple[type[CommandRefused], ...]:
@@ -44,14 +58,40 @@ class _Breach(Check):
             yield self.found(sentence, evidence=positions, subject=case.case.subject)
 
 
-class ConsentUndocumented(_Breach):
-    """Somebody was screened, enrolled or infused without a consent, or before it."""
+class ConsentUndocumented(Check):
+    """Somebody was screened, treated or enrolled without a consent, or before it."""
 
     id = "consent"
     title = "consent missing, or later than the first procedure"
     severity = Severity.CRITICAL
     requirement = "informed consent before any procedure (NCT06245746, I3; ICH E6(R3) 2.8)"
-    rules = _rules(ConsentMissing, ConsentLate)
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        subject = case.case.subject
+        done = [(entry, happened(entry.fact)) for kind in _PROCEDURES for entry in case.case.of(kind)]
+        consents = case.case.of(Consented)
+        if not consents and done:
+            sentence = str(ConsentMissing(subject=subject))
+            yield self.found(sentence, evidence=[entry.position for entry, _ in done], subject=subject)
+        elif consents:
+            consent = min(consents, key=lambda entry: entry.fact.signed_on.first)
+            early = [(entry, when) for entry, when in done if when and when.precedes(consent.fact.signed_on)]
+            if early:
+                first, when = min(early, key=lambda one: one[1].first)
+                late = ConsentLate(signed_on=consent.fact.signed_on, procedure=_PROCEDURES[type(first.fact)], on=when)
+                positions = [consent.position, *(entry.position for entry, _ in early)]
+                yield self.found(f"{subject}: {late}", evidence=positions, subject=subject)
+
+
+_PROCEDURES: Mapping[type[Any], str] = {
+    Screened: "screening",
+    Enrolled: "enrollment",
+    CriteriaAnswered: "answers to criteria",
+    ChemotherapyStarted: "chemotherapy",
+    ChemotherapyGiven: "chemotherapy",
+    Infused: "infusion",
+}
 
 
 class CriteriaUndocumented(_Breach):
@@ -91,23 +131,46 @@ class Twice(_Breach):
     rules = _rules(AlreadyEnrolled, AlreadyInfused)
 
 
-class AfterLeaving(_Breach):
-    """Somebody was enrolled or infused after they had left."""
+class AfterLeaving(Check):
+    """Somebody was enrolled or infused after they are known to have left."""
 
     id = "after-leaving"
     title = "treated after they had left"
     severity = Severity.CRITICAL
     requirement = "a withdrawal ends treatment (ICH E6(R3) 2.9)"
-    rules = _rules(TreatmentWithdrawn)
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        of, subject = case.case, case.case.subject
+        ends: list[Recorded[Any]] = [*of.of(Withdrew), *of.of(LostToFollowUp), *of.of(CompletedFollowUp)]
+        left = [(entry.fact.on, entry.position) for entry in ends]
+        treated = [(e.fact.on, e.position, "enrolled") for e in of.of(Enrolled)]
+        treated += [(e.fact.started_at, e.position, "infused") for e in of.of(Infused)]
+        for when, position, act in treated:
+            before = [(on, by) for on, by in left if on.precedes(when)]
+            if before:
+                on, by = before[0]
+                sentence = f"{subject} was {act} on {when}, after leaving on {on}"
+                yield self.found(sentence, evidence=[position, by], subject=subject)
 
 
-class ObservedAfterDeath(_Breach):
-    """Something was observed of somebody who had died."""
+class ObservedAfterDeath(Check):
+    """Something was observed of somebody who is known to have died before."""
 
     id = "after-death"
     title = "observed after the death"
     requirement = "consistent source data (ICH E6(R3) 4.2.2)"
-    rules = _rules(AfterDeath)
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        death = case.case.death
+        if death is None:
+            return
+        dead = Participant(case.case.subject, died_on=death.fact.on)
+        for entry in case.case.entries:
+            for breach in dead.against(entry.fact):
+                if isinstance(breach, AfterDeath):
+                    yield self.found(str(breach), evidence=[entry.position, death.position], subject=dead.subject)
 
 
 class DeathDates(Check):

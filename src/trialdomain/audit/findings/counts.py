@@ -1,12 +1,17 @@
 """What was counted and decided, against what the log says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from typing_extensions import override
 
+from trialdomain.aggregates.cohort import Cohort
 from trialdomain.audit.findings.check import AuditFinding, Check, Severity
-from trialdomain.projections.dlt_counts import DltCounts
+from trialdomain.designs.walk import below_closing
+from trialdomain.events.cohort import CohortOpened, EnrollmentResumed, EnrollmentStopped
+from trialdomain.projections.casebook import Casebook
+from trialdomain.projections.dlt_counts import DltCounts, dlt_counts
 from trialdomain.projections.double_entry import double_entry_of
+from trialdomain.projections.escalation import final_closings
 
 
 class DoubleEntry(Check):
@@ -19,9 +24,13 @@ class DoubleEntry(Check):
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
+        book, on = self.audited.book, self.audited.history.last_day()
+        if self.audited.on < on:  # cohorts were told of everything, whatever the day that is asked about
+            book = self.audited.history.casebook(on=on)
+            counts = dlt_counts(book, on=on)
         evidence = {member.subject: member.evidence for member in (*counts.members, *counts.unassigned)}
-        for one in double_entry_of(counts, self.audited.book):
-            told = self.audited.book.cohorts.get(one.level, ())
+        for one in double_entry_of(counts, book):
+            told = book.cohorts.get(one.level, ())
             of_cohort = [entry.position for entry in told if getattr(entry.fact, "subject", None) == one.subject]
             yield self.found(
                 f"{one.subject} at level {one.level}: the cohort was told {one.aspect.value} {one.cohort}, the "
@@ -29,6 +38,27 @@ class DoubleEntry(Check):
                 evidence=(*evidence.get(one.subject, ()), *of_cohort),
                 subject=one.subject,
             )
+        if book.protocol.design is not None and counts.tallies:
+            yield from self._closings(counts, book)
+
+    def _closings(self, counts: DltCounts, book: Casebook) -> Iterator[AuditFinding]:
+        still_open = len(below_closing(counts.tallies))
+        final = min((closing.level for closing in final_closings(book)), default=len(counts.tallies) + 1)
+        for level, entries in sorted(book.cohorts.items()):
+            cohort = Cohort(level)
+            for entry in entries:
+                cohort.apply(entry)
+            closed = level > still_open or level >= final
+            if closed != (cohort.stopped is not None) and (cohort.slots or cohort.members):
+                says = "open" if cohort.stopped is None else "closed"
+                dlts = ", ".join(f"level {tally.level}: {tally.dlts}/{tally.evaluable}" for tally in counts.tallies)
+                yield self.found(
+                    f"level {level} is {says} by its cohort, and not by the participants' records ({dlts})",
+                    evidence=[entry.position for entry in entries if isinstance(entry.fact, _OPENS_AND_CLOSES)],
+                )
+
+
+_OPENS_AND_CLOSES = (CohortOpened, EnrollmentStopped, EnrollmentResumed)
 
 
 class DecisionUnfounded(Check):

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -11,12 +12,22 @@ from typing_extensions import override
 from trialdomain.aggregates.cohort import Cohort, EnrollmentIsStopped
 from trialdomain.aggregates.infusions import against_stagger
 from trialdomain.audit.findings.check import Audited, AuditedCase, AuditFinding, Check, Severity
-from trialdomain.events.cohort import EnrollmentStopped, MemberInfused, SlotFilled
+from trialdomain.events.cohort import (
+    CohortExpanded,
+    CohortOpened,
+    EnrollmentResumed,
+    EnrollmentStopped,
+    EscalationDecided,
+    MemberInfused,
+    SlotFilled,
+)
 from trialdomain.events.participant import DltWindowAssessed, Enrolled, Infused, WindowResult
-from trialdomain.events.recorded import Recorded
+from trialdomain.events.recorded import Entry, EntryRef, Recorded
 from trialdomain.events.trial import RecruitmentResumed, RecruitmentSuspended, TrialClosed
 from trialdomain.projections.casebook import Case
 from trialdomain.projections.dlt_counts import DltCounts, Member
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.cytopenia import last_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 
@@ -27,6 +38,16 @@ class SlotsExceeded(Check):
     id = "slots"
     title = "more people than slots"
     requirement = "3 or 6 slots at a level, opened by a decision (3+3; NCT06245746)"
+
+    def __init__(self, audited: Audited) -> None:
+        super().__init__(audited)
+        self._decisions: set[EntryRef] = set()
+
+    @override
+    def entry(self, entry: Entry) -> Iterable[AuditFinding]:
+        if isinstance(entry.fact, EscalationDecided):
+            self._decisions.add(entry.ref)
+        return ()
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
@@ -40,6 +61,9 @@ class SlotsExceeded(Check):
 
     def _against(self, cohort: Cohort, entry: Recorded[Any]) -> Iterator[AuditFinding]:
         match entry.fact:
+            case CohortOpened() | CohortExpanded() if not self._was_decided(cohort, entry):
+                sentence = f"level {cohort.level} was given slots, and no decision gave them"
+                yield self.found(sentence, evidence=[entry.position])
             case SlotFilled(subject=subject):
                 for breach in cohort.against_filling():
                     if not isinstance(breach, EnrollmentIsStopped):
@@ -52,6 +76,10 @@ class SlotsExceeded(Check):
             case _:
                 pass
 
+    def _was_decided(self, cohort: Cohort, entry: Recorded[Any]) -> bool:
+        registration = cohort.level == 1 and isinstance(entry.fact, CohortOpened)
+        return registration or entry.envelope.caused_by in self._decisions
+
 
 class ClosedLevel(Check):
     """Somebody entered a level, or was infused there, after it had closed."""
@@ -63,14 +91,18 @@ class ClosedLevel(Check):
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
-        for level, entries in sorted(self.audited.book.cohorts.items()):
-            cohort, stop = Cohort(level), None
-            for entry in entries:
-                if isinstance(entry.fact, EnrollmentStopped):
-                    stop = entry
-                if stop is not None and cohort.stopped is not None:
-                    yield from self._against(level, stop, entry)
-                cohort.apply(entry)
+        told = [(entry, level) for level, entries in self.audited.book.cohorts.items() for entry in entries]
+        stops: dict[int, Recorded[Any]] = {}
+        for entry, level in sorted(told, key=lambda one: self.audited.book.places[one[0].position]):
+            match entry.fact:
+                case EnrollmentStopped():
+                    stops[level] = entry
+                case EnrollmentResumed():
+                    stops.pop(level, None)
+                case _:
+                    closed = min((below for below in stops if below <= level), default=None)
+                    if closed is not None:
+                        yield from self._against(level, stops[closed], entry)
 
     def _against(self, level: int, stop: Recorded[Any], entry: Recorded[Any]) -> Iterator[AuditFinding]:
         evidence, since = [stop.position, entry.position], stop.envelope.recorded_at
@@ -103,7 +135,7 @@ class _Watched:
 
 
 class EscalatedEarly(Check):
-    """Somebody was the first to be infused at a level while an outcome below it was not known."""
+    """Somebody was infused at a higher level than the one before, while an outcome below was not known."""
 
     id = "sequence"
     title = "escalated before a window closed"
@@ -118,7 +150,8 @@ class EscalatedEarly(Check):
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
         member = case.member
         if member is not None and member.level is not None and member.infused_on is not None:
-            known, by = _known_on(member, case.case), member.infused_by or 0
+            protocol, by = case.audited.book.in_force_on(member.infused_on.first), member.infused_by or 0
+            known = _known_on(member, case.case, protocol)
             evidence = member.evidence
             self._watched.append(_Watched(member.subject, member.level, member.infused_on.first, by, known, evidence))
         return ()
@@ -127,37 +160,47 @@ class EscalatedEarly(Check):
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
         if self.audited.protocol.design is None:
             return
-        for level in sorted({one.level for one in self._watched}):
-            first = min((w for w in self._watched if w.level == level), key=lambda w: (w.infused_on, w.infused_by))
-            for below in self._watched:
-                earlier = (below.infused_on, below.infused_by) < (first.infused_on, first.infused_by)
-                pending = below.known_on is None or below.known_on > first.infused_on
-                if below.level < level and earlier and pending:
-                    yield self.found(
-                        f"{first.subject} was the first to be infused at level {level}, on {first.infused_on}, and the "
-                        f"outcome of {below.subject} at level {below.level} was not known",
-                        evidence=[first.infused_by, below.infused_by, *below.evidence],
-                        subject=first.subject,
-                    )
+        last = 0
+        for one in sorted(self._watched, key=lambda one: (one.infused_on, one.infused_by)):
+            if one.level > last > 0 or (last == 0 and one.level > 1):
+                yield from self._pending_below(one)
+            last = one.level
+
+    def _pending_below(self, first: _Watched) -> Iterator[AuditFinding]:
+        for below in self._watched:
+            earlier = (below.infused_on, below.infused_by) < (first.infused_on, first.infused_by)
+            pending = below.known_on is None or below.known_on > first.infused_on
+            if below.level < first.level and earlier and pending:
+                yield self.found(
+                    f"{first.subject} was infused at level {first.level} on {first.infused_on}, up from below, and the "
+                    f"outcome of {below.subject} at level {below.level} was not known",
+                    evidence=[first.infused_by, below.infused_by, *below.evidence],
+                    subject=first.subject,
+                )
 
 
-def _known_on(member: Member, case: Case) -> date | None:
-    """Give the day on which an outcome was known; None while it is pending."""
-    last, infused_on = member.window_last, member.infused_on.first if member.infused_on else None
-    match member.standing.reason:
-        case EvaluationReason.DLT:
-            return member.dlt.onset.first if member.dlt else None
-        case EvaluationReason.WINDOW_ASSESSED:
-            facts = (entry.fact for entry in case.of(DltWindowAssessed))
-            days = (fact.on.first for fact in facts if fact.result is WindowResult.NO_DLT)
-            return min((day for day in days if last is None or day >= last), default=None)
-        case EvaluationReason.WINDOW_OVER:
-            return None if last is None else last + timedelta(days=1)
-        case EvaluationReason.LEFT:
-            left = [case.left.on.first] if case.left else []
-            return min([*left, *([case.death.fact.on.first] if case.death else [])], default=None)
-        case _:
-            return None if member.standing.evaluation is Evaluation.PENDING else infused_on
+def _known_on(member: Member, case: Case, protocol: TrialProtocol) -> date | None:
+    """Give the first day on which an outcome could be known; None while it is pending.
+
+    What was reported later about an assessed window is for the audit of decisions.
+    """
+    rule, last, infusion = protocol.dlt, member.window_last, case.first_infusion
+    if rule is None or last is None or infusion is None:
+        return None
+    facts = (entry.fact for entry in case.of(DltWindowAssessed))
+    over = [fact.on.first for fact in facts if fact.result is WindowResult.NO_DLT and fact.on.first >= last]
+    if not protocol.evaluable.requires_assessment:
+        over.append(last + timedelta(days=1))
+    if rule.cytopenia is not None:
+        counted = last_day(infusion.fact, rule.cytopenia) + timedelta(days=1)
+        over = [max(day, counted) for day in over]
+    known = [*over, *([member.dlt.onset.first] if member.dlt else [])]
+    if member.standing.evaluation is Evaluation.NOT_EVALUABLE:
+        left = [case.left.on.first] if case.left else []
+        dead = [case.death.fact.on.first] if case.death else []
+        gone = [*left, *dead] if member.standing.reason is EvaluationReason.LEFT else []
+        known += [min(gone, default=infusion.fact.started_at.first)]
+    return min(known, default=None)
 
 
 class StaggerKept(Check):
@@ -227,13 +270,13 @@ class WhileHalted(Check):
         told = [(entry.position, entry.fact.on, "enrolled", False) for entry in of.of(Enrolled)]
         told += [(entry.position, entry.fact.started_at, "infused", True) for entry in of.infusions]
         for position, when, act, infusion in told:
-            for halt in self._halts:
-                if (halt.infusion or not infusion) and halt.covers(when):
-                    yield self.found(
-                        f"{of.subject} was {act} on {when}, and {halt.what} since {halt.since}",
-                        evidence=[position, *halt.evidence],
-                        subject=of.subject,
-                    )
+            covering = (h for h in self._halts if (h.infusion or not infusion) and h.covers(when))
+            for halt in islice(covering, 1):
+                yield self.found(
+                    f"{of.subject} was {act} on {when}, and {halt.what} since {halt.since}",
+                    evidence=[position, *halt.evidence],
+                    subject=of.subject,
+                )
 
 
 def _halts(entries: Iterable[Recorded[Any]]) -> Iterator[_Halt]:
@@ -264,17 +307,26 @@ class RecruitmentExceeded(Check):
     title = "more people infused than planned"
     requirement = "target recruitment 9 (NCT06245746); the protocol's max_infused"
 
+    def __init__(self, audited: Audited) -> None:
+        super().__init__(audited)
+        self._infused: list[int] = []
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        if case.case.first_infusion is not None:
+            self._infused.append(case.case.since(case.case.first_infusion))
+        return ()
+
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
-        infused = [m.infused_by for m in (*counts.members, *counts.unassigned) if m.infused_by is not None]
-        protocol = self.audited.protocol
+        infused, protocol = sorted(self._infused), self.audited.protocol
         for most, severity, what in (
             (protocol.max_infused, Severity.MAJOR, "allows"),
             (protocol.target_recruitment, Severity.MINOR, "has a target of"),
         ):
             if most is not None and len(infused) > most:
                 sentence = f"{len(infused)} were infused, and the protocol {what} {most}"
-                yield self.found(sentence, evidence=sorted(infused)[most:], severity=severity)
+                yield self.found(sentence, evidence=infused[most:], severity=severity)
 
 
 class WindowOpen(Check):

@@ -132,6 +132,7 @@ def findings(
     Raises:
         CheckUnusable: a check raised an error of its own.
     """
+    checks = _usable(checks)
     day = history.last_day() if on is None else as_day(on)
     trial = current_entries(history.entries_of(trial_stream(history.trial)))
     book = history.casebook(on=day)
@@ -197,6 +198,21 @@ def _require_findings(found: Iterable[object]) -> None:
             raise CheckUnusable(f"a check found {str(one)[:40]!r}, which is no finding: make it with self.found(...)")
 
 
+def _usable(checks: Sequence[type[Check]]) -> tuple[type[Check], ...]:
+    """Take each check once; refuse what is none, and two of one id."""
+    once = tuple(dict.fromkeys(checks))
+    for one in once:
+        if not _is_check(one):
+            raise CheckUnusable(
+                f"{str(one)[:40]!r} is no check: give subclasses of trialdomain.Check with id and title"
+            )
+    ids = [one.id for one in once]
+    for name in ids:
+        if ids.count(name) > 1:
+            raise CheckUnusable(f"two checks have the id {name!r}: give one of them another")
+    return once
+
+
 def _made(check: type[Check], audited: Audited) -> Check:
     with _named(getattr(check, "id", check)):
         return check(audited)
@@ -224,7 +240,7 @@ def read_checks(path: str | Path) -> tuple[type[Check], ...]:
 
 
 def _is_check(one: object) -> bool:
-    named = isinstance(one, type) and issubclass(one, Check)
+    named = isinstance(one, type) and issubclass(one, Check) and isinstance(one.severity, Severity)
     return named and all(isinstance(getattr(one, name, None), str) for name in ("id", "title", "requirement"))
 
 

@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
-from typing import cast, get_args, get_type_hints
+from itertools import pairwise
+from typing import Any, cast, get_args, get_type_hints
 
 import attrs
 from typing_extensions import override
@@ -16,9 +16,18 @@ from trialdomain.audit.findings.check import Audited, AuditFinding, Check, Sever
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.entries import VOIDS
 from trialdomain.events.happened import getter_of
-from trialdomain.events.participant import CriteriaAnswered, LabRecorded, Screened, VitalSignRecorded
+from trialdomain.events.participant import (
+    AntiInfectiveGiven,
+    ChemotherapyGiven,
+    ConcomitantMedicationGiven,
+    CriteriaAnswered,
+    LabRecorded,
+    Screened,
+    VitalSignRecorded,
+)
 from trialdomain.events.recorded import Entry
 from trialdomain.projections.dlt_counts import DltCounts
+from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import subject_of
 from trialdomain.values.text import FreeText
 
@@ -26,7 +35,8 @@ from trialdomain.values.text import FreeText
 class ClockJumped(Check):
     """The clock that entries were recorded by went back, stood still, jumped forward, or is ahead.
 
-    A clock that went back shows as one that stands still: this library records nothing before what it recorded last.
+    A clock that went back shows as one that stands still: nobody records before what they had read last. Two who
+    record at once may be some milliseconds out of order.
     """
 
     id = "clock"
@@ -36,17 +46,16 @@ class ClockJumped(Check):
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
-        positions = audited.history.position + 1
-        self._times = array("d", bytes(8 * positions))
-        self._commands = array("q", bytes(8 * positions))
+        self._told: list[tuple[int, float, int]] = []
+        """Of each entry its position, its time, and its command, or 0 where it was imported."""
         self._site_day = _site_day(audited)
 
     @override
     def entry(self, entry: Entry) -> Iterable[AuditFinding]:
         envelope, position = entry.envelope, entry.position
-        if 0 < position < len(self._times):
-            self._times[position] = envelope.recorded_at.timestamp()
-            self._commands[position] = 0 if envelope.source else hash(envelope.command)
+        self._told.append(
+            (position, envelope.recorded_at.timestamp(), 0 if envelope.source else hash(envelope.command))
+        )
         if subject_of(entry.stream) is not None:
             when = getter_of(type(entry.fact))(entry.fact)  # type: ignore[arg-type]  # of a participant's stream
             if when is not None and when.first > self._site_day(envelope.recorded_at):
@@ -60,40 +69,41 @@ class ClockJumped(Check):
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
-        times, now = self._times, self.audited.now.timestamp()
-        still: list[int] = []
-        ahead = [position for position in range(1, len(times)) if times[position] > now]
+        told, now = sorted(self._told), self.audited.now.timestamp()
+        ahead = [(position, at) for position, at, _ in told if at > now]
         if ahead:
-            sentence = f"{len(ahead)} entries were recorded later than now, the last at {_shown(max(times))}"
-            yield self.found(sentence, evidence=(ahead[0], ahead[-1]), severity=Severity.MAJOR)
-        for position in range(2, len(times)):
-            since = times[position] - times[position - 1]
-            stands = since == 0 and 0 not in self._commands[position - 1 : position + 1]
-            if stands and self._commands[position] != self._commands[position - 1]:
-                still.append(position)
+            many = "1 entry was" if len(ahead) == 1 else f"{len(ahead)} entries were"
+            sentence = f"{many} recorded later than now, the last at {_shown(max(at for _, at in ahead))}"
+            yield self.found(sentence, evidence=(ahead[0][0], ahead[-1][0]), severity=Severity.MAJOR)
+        still: list[int] = []
+        for (before, since, earlier), (position, at, later) in pairwise(told):
+            stands = at == since and earlier != 0 != later
+            if stands and earlier != later:
+                still += [position] if still else [before, position]
             elif not stands:
-                yield from self._stood_still(still)
+                yield from self._stood_still(still, since)
                 still = []
-                yield from self._leapt(position, since)
-        yield from self._stood_still(still)
+                yield from self._leapt(before, since, position, at)
+        if told:
+            yield from self._stood_still(still, told[-1][1])
 
-    def _leapt(self, position: int, since: float) -> Iterator[AuditFinding]:
-        before, at = self._times[position - 1], self._times[position]
-        if before == 0 or at == 0:
-            return  # a position that the log does not have is for verify
-        if since < 0:
-            sentence = f"position {position} was recorded at {_shown(at)}, and the one before at {_shown(before)}"
-            yield self.found(sentence, evidence=(position - 1, position), severity=Severity.MAJOR)
-        elif since > self.audited.limits.silent_days * 86_400:
-            days = int(since // 86_400)
+    def _leapt(self, before: int, since: float, position: int, at: float) -> Iterator[AuditFinding]:
+        limits = self.audited.limits
+        if since - at > limits.seconds_back:
+            sentence = f"position {position} was recorded at {_shown(at)}, and position {before} at {_shown(since)}"
+            yield self.found(sentence, evidence=(before, position), severity=Severity.MAJOR)
+        elif at - since > limits.silent_days * 86_400:
+            days = int((at - since) // 86_400)
             sentence = f"nothing was recorded for {days} days before position {position}, or the clock jumped forward"
-            yield self.found(sentence, evidence=(position - 1, position))
+            yield self.found(sentence, evidence=(before, position))
 
-    def _stood_still(self, positions: list[int]) -> Iterator[AuditFinding]:
+    def _stood_still(self, positions: list[int], at: float) -> Iterator[AuditFinding]:
         if positions:
-            at, many = _shown(self._times[positions[0]]), len(positions) + 1
-            sentence = f"{many} commands were recorded at the very same time, {at}: the clock went back, or stood still"
-            yield self.found(sentence, evidence=(positions[0] - 1, *positions))
+            many, when = len(positions), _shown(at)
+            sentence = (
+                f"{many} commands were recorded at the very same time, {when}: the clock went back, or stood still"
+            )
+            yield self.found(sentence, evidence=positions)
 
 
 def _shown(timestamp: float) -> str:
@@ -124,7 +134,7 @@ class RecordedLate(Check):
         subject, envelope = subject_of(entry.stream), entry.envelope
         if subject is None or envelope.corrects is not None or envelope.source is not None:
             return ()
-        when = getter_of(type(entry.fact))(entry.fact)  # type: ignore[arg-type]  # of a participant's stream
+        when = _known_by(entry.fact)
         if when is not None:
             days = (self._site_day(envelope.recorded_at) - when.last).days
             if days > self.audited.limits.late_days:
@@ -144,6 +154,13 @@ class RecordedLate(Check):
             )
 
 
+def _known_by(fact: Any) -> ClinicalTime | None:  # noqa: ANN401 - any fact of a participant
+    """Give the time by which a fact could have been recorded whole: of a course its end; None while it goes on."""
+    if isinstance(fact, ChemotherapyGiven | AntiInfectiveGiven | ConcomitantMedicationGiven):
+        return fact.ended_on
+    return getter_of(type(fact))(fact)
+
+
 class ManyChanges(Check):
     """One user changed much of what they, or others, had recorded."""
 
@@ -159,6 +176,8 @@ class ManyChanges(Check):
 
     @override
     def entry(self, entry: Entry) -> Iterable[AuditFinding]:
+        if isinstance(entry.fact, AccessRefused):
+            return ()  # recorded by the system of them
         user = entry.envelope.user
         self._recorded[user] += 1
         if entry.envelope.corrects is not None or isinstance(entry.fact, VOIDS):
@@ -212,16 +231,21 @@ def _texts(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "the deviation", envelope.deviation
     for name in _worded(cast("Hashable", type(fact))):
         value = getattr(fact, name)
-        text = value.plain if isinstance(value, FreeText) else value
-        if text is not None:
-            yield f"{name!r}", text
+        for part in value if isinstance(value, tuple) else (value,):
+            text = part.plain if isinstance(part, FreeText) else part
+            if text is not None:
+                yield f"{name!r}", text
     if isinstance(fact, Screened | CriteriaAnswered):
-        for attestation in fact.attestations:
-            if attestation.comment is not None and attestation.comment.plain is not None:
-                yield f"the comment on {attestation.criterion}", attestation.comment.plain
-        for finding in fact.findings:
-            if finding.words is not None:
-                yield f"the finding {finding.name}", finding.words
+        yield from _answers(fact)
+
+
+def _answers(fact: Screened | CriteriaAnswered) -> Iterator[tuple[str, str]]:
+    for attestation in fact.attestations:
+        if attestation.comment is not None and attestation.comment.plain is not None:
+            yield f"the comment on {attestation.criterion}", attestation.comment.plain
+    for finding in fact.findings:
+        if finding.words is not None:
+            yield f"the finding {finding.name}", finding.words
 
 
 @cache
