@@ -73,6 +73,7 @@ class TestFindings:
             (["--severity", "grave"], "invalid choice: 'grave'"),
             (["--checks", "nowhere.py"], "nowhere.py is no Python file"),
             (["--decisions", "--only", "clock"], "--decisions looks at decisions alone"),
+            (["--decisions", "--severity", "major"], "--decisions looks at decisions alone"),
         ],
     )
     def test_what_cannot_be_asked(self, late: Path, arguments: list[str], words: str) -> None:

@@ -55,9 +55,10 @@ def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.decisions and (arguments.only or arguments.checks or arguments.on):
+    others = (arguments.only, arguments.checks, arguments.on, arguments.severity != Severity.NOTE.value)
+    if arguments.decisions and any(others):
         raise InputInvalid(
-            "--decisions looks at decisions alone, each for its own day: leave --only, --checks and --on"
+            "--decisions looks at decisions alone, each for its own day: leave --only, --checks, --severity and --on"
         )
     if not arguments.json:
         require_tables()

@@ -299,8 +299,10 @@ def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
     """
     holding: set[str] = set()
     standings: dict[str, Standing] = {}
+    using: set[str] = set()
     most = 0
     for _, together in groupby(entries, key=lambda entry: entry.envelope.command):
+        touched: set[str] = set()
         for entry in together:  # one command is one moment: who is infused in vain never used a slot
             match entry.fact:
                 case SlotFilled(subject=subject):
@@ -313,10 +315,11 @@ def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
                 ):
                     standings[subject] = standing
                 case _:
-                    pass
-        using = sum(
-            standings.get(subject, NOT_INFUSED).evaluation.occupies(holds=subject in holding)
-            for subject in holding | standings.keys()
-        )
-        most = max(most, using)
+                    continue
+            touched.add(subject)
+        for subject in touched:
+            standing = standings.get(subject, NOT_INFUSED)
+            uses = standing.evaluation.occupies(holds=subject in holding)
+            (using.add if uses else using.discard)(subject)
+        most = max(most, len(using))
     return most
