@@ -6,7 +6,6 @@ Each entry names its command in its state, which is under its leaf; the table of
 import re
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from operator import contains
 from typing import Any
 
 from trialdomain.audit.defect import Defect, Defects, What, shown
@@ -42,7 +41,7 @@ class CommandsCheck:
             return  # a position is none, and is named as such
         patterns = self._patterns(positions)
         try:
-            if all(map(contains, states, patterns)):
+            if -1 not in map(bytes.rfind, states, patterns):  # from behind: what is meant stands near the end
                 return
         except TypeError:  # a state is none, or large
             pass

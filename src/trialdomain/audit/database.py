@@ -1,20 +1,18 @@
 """Verifying a SQLite log, row by row with plain ``sqlite3``: nothing of what reads logs otherwise is trusted here."""
 
 import sqlite3
-from binascii import hexlify
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 
 from trialdomain.audit.commands_check import CommandsCheck
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
+from trialdomain.audit.leaves import Leaves
 from trialdomain.audit.notes import Held, read_held
 from trialdomain.errors import LogUnusable
 from trialdomain.storage.codec import LARGEST_STATE
 from trialdomain.storage.sqlite_file import file_uri, has_wal
-from trialdomain.tree.leaf import BEFORE_STATE
 from trialdomain.tree.note import MOST_BYTES, NoteMalformed
 
 _PAGE = 1 << 10
@@ -23,14 +21,10 @@ _MOST_NAMED = 1_000
 # A trial's code may be no Unicode here: it is given as bytes.
 _HASHED = """
 SELECT rowid, position, CASE WHEN length(state) <= 65536 THEN state END, leaf,
-    CASE WHEN length(stream) <= 300 AND length(name) <= 100
-    THEN '","stream":"' || stream || '","topic":"' || name || '","version":' || version || '}' END
+    CASE WHEN length(stream) <= 300 THEN stream END, CASE WHEN length(name) <= 100 THEN name END, version
 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
 """
-"""What a leaf has after the state is put together by SQLite: for the ids and names that need no escape in JSON.
-
-States above 64 KiB are read one by one, and those that no fact can have are not.
-"""
+"""States above 64 KiB are read one by one, and those that no fact can have are not."""
 _ROW = """
 SELECT position, stream, version, name, CASE WHEN length(state) <= ? THEN state END, leaf
 FROM entries NOT INDEXED WHERE rowid = ?
@@ -108,13 +102,18 @@ class Database:
             yield from self._unordered(trial, check)
             return
         commands = CommandsCheck(self._connection, trial, self._defects) if "commands" in self.readable else None
-        order = _Order()
+        order, right = _Order(), Leaves(check.trial)
         cursor = self._connection.execute(_HASHED, [trial])
         while page := cursor.fetchmany(_PAGE):
-            numbers, positions, states, leaves, tails = zip(*page, strict=True)
+            numbers, positions, states, leaves, streams, names, versions = zip(*page, strict=True)
             try:
-                computed = _leaves(states, tails)
-            except TypeError:  # a column holds what its table would never have taken, or a state is large
+                computed = right.of(streams, versions, names, states) if set(map(type, versions)) == {int} else []
+            except (
+                TypeError,
+                ValueError,
+                LookupError,
+                AttributeError,
+            ):  # what its table would never have taken, or a state is large
                 computed = []
             if tuple(computed) == leaves and check.follows(positions):
                 check.take(computed)
@@ -187,13 +186,6 @@ class _Order:
         if not self._kept:
             why = "the row numbers of the trial are not in the order of its positions"
             defects.add(Defect(what=What.STRUCTURE, why=why, trial=trial))
-
-
-def _leaves(states: Iterable[bytes], tails: Iterable[bytes]) -> list[bytes]:
-    """Hash entries, each of its state and of what its leaf has after it: most of a verification is this line."""
-    before, sha, in_hex = BEFORE_STATE, sha256, hexlify
-    entries = zip(states, tails, strict=True)
-    return [sha(before + in_hex(sha(state).digest()) + tail).digest() for state, tail in entries]
 
 
 @contextmanager

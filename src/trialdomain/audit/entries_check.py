@@ -4,13 +4,11 @@ Whoever reads a log checks whole pages of right entries at once, for a log has a
 anything is wrong comes here entry by entry.
 """
 
-from binascii import hexlify
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import sha256
 from typing import TypeAlias
 
 from trialdomain.audit.defect import Defect, Defects, What, shown
-from trialdomain.tree.leaf import in_stream, leaf_of, of_topic
+from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
 
 Row: TypeAlias = tuple[object, object, object, object, object, object]
@@ -222,7 +220,7 @@ def is_of(trial: str, stream: bytes) -> bool:
 
 def _leaf(stream: bytes, version: int, name: bytes, state: bytes) -> bytes:
     try:
-        return leaf_of(hexlify(sha256(state).digest()), in_stream(stream.decode()), of_topic(name.decode()), version)
+        return leaf_hash(stream=stream.decode(), version=version, topic=name.decode(), state=state)
     except ValueError:
         return _NO_HASH  # text that is no Unicode fits no leaf
 

@@ -2,13 +2,12 @@
 
 from binascii import hexlify
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import TypeAlias
 
 import attrs
 
-from trialdomain.audit.entries_check import EntriesCheck, is_of
-from trialdomain.tree.leaf import in_stream, leaf_of, of_topic
+from trialdomain.audit.entries_check import EntriesCheck
+from trialdomain.audit.leaves import Leaves
 
 FoundLine: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
 """Position, stream, version, stored name, leaf and state of a line, as they were written."""
@@ -27,26 +26,23 @@ class ReadEntry:
 
 
 class LinesCheck:
-    """What is known of the streams of a trial: the version of each one's last entry, and how each is written."""
+    """What is known of the streams of a trial: the version of each one's last entry."""
 
     def __init__(self, check: EntriesCheck) -> None:
         self._check = check
         self._versions = _Versions()
-        self._streams, self._topics = _Streams(check.trial), _Topics()
+        self._leaves = Leaves(check.trial)
 
     def many(self, found: Sequence[FoundLine]) -> bool:
         """Take many lines, if everything in them is right; else take none."""
         positions, streams, versions, names, leaves, states = zip(*found, strict=True)
-        of_streams, of_topics = self._streams, self._topics
+        numbers = list(map(int, versions))
         try:
-            computed = [
-                leaf_of(hexlify(sha256(state).digest()), of_streams[stream], of_topics[name], int(version))
-                for stream, version, name, state in zip(streams, versions, names, states, strict=True)
-            ]
+            computed = self._leaves.of(streams, numbers, names, states)
         except KeyError:  # a stream of another trial
             return False
         right = hexlify(b"".join(computed)) == b"".join(leaves) and self._check.follows(list(map(int, positions)))
-        if not right or not self._versions.follow(streams, list(map(int, versions))):
+        if not right or not self._versions.follow(streams, numbers):
             return False
         self._check.take(computed)
         return True
@@ -85,25 +81,3 @@ class _Versions(dict[bytes, int]):
                 return False
             self[stream] = version
         return True
-
-
-class _Streams(dict[bytes, bytes]):
-    """What a leaf has between the state and the topic, written once for each stream of a trial."""
-
-    def __init__(self, trial: str) -> None:
-        super().__init__()
-        self._trial = trial
-
-    def __missing__(self, stream: bytes) -> bytes:
-        if not is_of(self._trial, stream):
-            raise KeyError(stream)
-        self[stream] = written = in_stream(stream.decode())
-        return written
-
-
-class _Topics(dict[bytes, bytes]):
-    """What a leaf has between the stream and the version, written once for each stored name."""
-
-    def __missing__(self, topic: bytes) -> bytes:
-        self[topic] = written = of_topic(topic.decode())
-        return written

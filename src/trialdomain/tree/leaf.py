@@ -21,22 +21,23 @@ def leaf_hash(*, stream: str, version: int, topic: str, state: bytes) -> bytes:
     >>> leaf_hash(stream="T1", version=1, topic="trial.registered.v1", state=b"{}").hex()[:16]
     '0a22a6b1eab80267'
     """
-    return leaf_of(hexlify(sha256(state).digest()), in_stream(stream), of_topic(topic), version)
-
-
-def leaf_of(state: bytes, stream: bytes, topic: bytes, version: int) -> bytes:
-    """Hash one entry whose parts are written already: whoever hashes many writes each stream and topic once."""
-    return sha256(b"%b%b%b%b%d}" % (BEFORE_STATE, state, stream, topic, version)).digest()
+    state_sha256 = hexlify(sha256(state).digest())
+    return sha256(BEFORE_STATE + state_sha256 + in_stream(stream) + of_topic(topic) + after_topic(version)).digest()
 
 
 def in_stream(stream: str) -> bytes:
-    """Write what stands in ``E`` between the hash of the state and the topic."""
+    """Write, once for many entries, what stands in ``E`` between the hash of the state and the topic."""
     return f'","stream":{_text(stream)}'.encode()
 
 
 def of_topic(topic: str) -> bytes:
     """Write what stands in ``E`` between the stream and the version."""
     return f',"topic":{_text(topic)},"version":'.encode()
+
+
+def after_topic(version: int) -> bytes:
+    """Write what stands in ``E`` after the topic."""
+    return b"%d}" % version
 
 
 def _text(value: str) -> str:

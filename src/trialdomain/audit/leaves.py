@@ -1,0 +1,77 @@
+"""The leaves that the entries of one trial should have, for many at once: most of a verification is one line here."""
+
+from binascii import hexlify
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+from trialdomain.audit.entries_check import is_of
+from trialdomain.tree.leaf import BEFORE_STATE, after_topic, in_stream, of_topic
+
+_MOST_KEPT = 1 << 14
+"""Streams and versions that are kept as they are written, so that memory does not follow the log."""
+
+
+class Leaves:
+    """What the leaves of a trial are hashed of, each stream, stored name and version written once.
+
+    Args:
+        trial: its code; entries of another have no leaf here.
+    """
+
+    def __init__(self, trial: str) -> None:
+        self._streams, self._topics, self._versions = _Streams(trial), _Topics(), _Versions()
+
+    def of(
+        self, streams: Sequence[bytes], versions: Iterable[int], names: Sequence[bytes], states: Sequence[bytes]
+    ) -> list[bytes]:
+        """Hash entries, given by their columns.
+
+        Raises:
+            LookupError: an entry is of another trial.
+            TypeError: a value is of a kind that no entry has.
+            ValueError: a stream or name is no Unicode.
+        """
+        of_streams, of_topics, of_versions = self._streams, self._topics, self._versions
+        before, sha, in_hex, joined = BEFORE_STATE, sha256, hexlify, b"".join
+        return [
+            sha(
+                joined((before, in_hex(sha(state).digest()), of_streams[stream], of_topics[name], of_versions[version]))
+            ).digest()
+            for stream, version, name, state in zip(streams, versions, names, states, strict=True)
+        ]
+
+
+class _Streams(dict[bytes, bytes]):
+    """What a leaf has between the state and the topic."""
+
+    def __init__(self, trial: str) -> None:
+        super().__init__()
+        self._trial = trial
+
+    def __missing__(self, stream: bytes) -> bytes:
+        if not is_of(self._trial, stream):
+            raise KeyError(stream)
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        self[stream] = written = in_stream(stream.decode())
+        return written
+
+
+class _Topics(dict[bytes, bytes]):
+    """What a leaf has between the stream and the version."""
+
+    def __missing__(self, topic: bytes) -> bytes:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        self[topic] = written = of_topic(topic.decode())
+        return written
+
+
+class _Versions(dict[int, bytes]):
+    """What a leaf ends with."""
+
+    def __missing__(self, version: int) -> bytes:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        self[version] = written = after_topic(version)
+        return written
