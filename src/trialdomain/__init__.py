@@ -39,6 +39,7 @@ _HOMES = {
         "WithdrawalScope",
     ),
     "events.recorded": ("Draft", "Entry", "Meta", "Recorded", "Source"),
+    "exchange.bundle": ("Manifest",),
     "history": ("Answers", "History", "read_log"),
     "projections.decisions": ("DecisionAudit",),
     "projections.endpoints.value": ("Flag", "Status", "Value"),

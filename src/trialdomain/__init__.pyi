@@ -62,6 +62,7 @@ from trialdomain.events.recorded import Entry as Entry
 from trialdomain.events.recorded import Meta as Meta
 from trialdomain.events.recorded import Recorded as Recorded
 from trialdomain.events.recorded import Source as Source
+from trialdomain.exchange.bundle import Manifest as Manifest
 from trialdomain.history import Answers as Answers
 from trialdomain.history import History as History
 from trialdomain.history import read_log as read_log

@@ -7,6 +7,7 @@ from io import TextIOWrapper
 
 from trialdomain.cli.ask import add_endpoints, add_explain, add_review
 from trialdomain.cli.audit import add_audit
+from trialdomain.cli.bundle import add_bundle
 from trialdomain.cli.decide import add_decide
 from trialdomain.cli.demo import add_demo
 from trialdomain.cli.diff import add_diff
@@ -57,7 +58,17 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     asking = (add_replay, add_endpoints, add_explain, add_review, add_decide, add_history, add_diff, add_audit)
     signing = (add_keygen, add_checkpoint, add_sign, add_prove, add_check_proof)
-    for add in (add_demo, add_simulate, *asking, add_export, add_restore, add_import_sdtm, add_verify, *signing):
+    for add in (
+        add_demo,
+        add_simulate,
+        *asking,
+        add_export,
+        add_bundle,
+        add_restore,
+        add_import_sdtm,
+        add_verify,
+        *signing,
+    ):
         add(commands)
     return parser
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
@@ -36,6 +37,12 @@ from trialdomain.events.participant import BloodProduct, MedicationClass, VitalS
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import NotEstablished
 from trialdomain.projections.trail import Asked
+
+
+def _export(desk: Desk, _: Entry) -> object:
+    with TemporaryDirectory() as folder:
+        return desk.export(Path(folder) / "bundle", why="inspection 12")
+
 
 _ACTS: dict[UseCase, Callable[[Desk, Entry], object]] = {
     UseCase.REGISTER: lambda desk, _: desk.register(OPEN),
@@ -83,6 +90,7 @@ _ACTS: dict[UseCase, Callable[[Desk, Entry], object]] = {
     UseCase.AMEND: lambda desk, _: desk.amend(attrs.evolve(OPEN, version="2"), effective_on=day(0), summary="a word"),
     UseCase.DECLARE_MTD: lambda desk, _: desk.declare_mtd(level=1, on=day(0)),
     UseCase.DECLARE_NO_MTD: lambda desk, _: desk.declare_no_mtd(why=NotEstablished.STOPPED, on=day(0)),
+    UseCase.EXPORT: _export,
     UseCase.CORRECT: lambda desk, entry: desk.correct(entry, grade=3, reason=REASON),
     UseCase.VOID: lambda desk, entry: desk.void(entry, reason=REASON),
 }
@@ -97,10 +105,10 @@ _DECISIONS = "decide-escalation declare-mtd declare-no-mtd suspend-recruitment r
 _MAY = {
     Role.INVESTIGATOR: " ".join(use_case.value for use_case in UseCase),
     Role.COORDINATOR: f"{_AT_THE_SITE} {_DATA}",
-    Role.DATA_MANAGER: f"{_DATA} import",
-    Role.MONITOR: "",
-    Role.SAFETY_COMMITTEE: _DECISIONS,
-    Role.SPONSOR: f"{_DECISIONS} register amend close import",
+    Role.DATA_MANAGER: f"{_DATA} import export",
+    Role.MONITOR: "export",
+    Role.SAFETY_COMMITTEE: f"{_DECISIONS} export",
+    Role.SPONSOR: f"{_DECISIONS} register amend close import export",
     Role.SOFTWARE: "register import",
 }
 """The table as docs/explanation/access.md has it."""

@@ -10,6 +10,7 @@ from pymerkle import InmemoryTree, verify_consistency
 from trialdomain.tree.merkle import EMPTY_ROOT, Frontier, parent, root
 from trialdomain.tree.proofs import (
     MOST_HASHES,
+    InclusionProofs,
     ProofInvalid,
     check_consistency,
     consistency_proof,
@@ -203,3 +204,16 @@ class TestFrontier:
         frontier = Frontier().extend(LEAVES[:5])
         copy = frontier.copy().extend(LEAVES[5:9])
         assert (frontier.size, frontier.root(), copy.root()) == (5, ROOTS[5], ROOTS[9])
+
+
+def test_all_proofs_of_a_tree_at_once_are_those_that_are_made_one_by_one() -> None:
+    for size in range(1, MOST + 1):
+        proofs = InclusionProofs(iter(LEAVES[:size]))
+        assert (proofs.size, proofs.root) == (size, ROOTS[size])
+        for index in range(size):
+            assert proofs.leaf(index) == LEAVES[index]
+            assert root_of_inclusion(LEAVES[index], index, size, proofs.of(index)) == ROOTS[size]
+            assert proofs.of(index) == inclusion_proof(LEAVES[:size], index, size)
+        with pytest.raises(ProofInvalid, match=f"no leaf {size}"):
+            proofs.of(size)
+    assert (InclusionProofs([]).size, InclusionProofs([]).root) == (0, EMPTY_ROOT)

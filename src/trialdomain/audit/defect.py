@@ -50,6 +50,8 @@ class What(Enum):
     """The file cannot be read on."""
     REFORMATTED = "reformatted"
     """The state of a line was written in another form; what it says is unchanged."""
+    BUNDLE = "bundle"
+    """A file of a bundle is not what its manifest says of it."""
     MALFORMED = "malformed"
     """A line is no exported entry."""
 

@@ -1,11 +1,11 @@
 """The notes that a log is held against: those that are kept with it, and those that somebody has kept elsewhere."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import attrs
 
 from trialdomain.audit.defect import Defect, Defects, What
-from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.keys import SignatureMissing, SignatureWrong, Signed, VerifierKey, signers
 from trialdomain.tree.checkpoint import Checkpoint, parse_checkpoint
 from trialdomain.tree.note import Note, NoteMalformed, parse_note
@@ -40,6 +40,28 @@ class Compared:
     outside: bool
 
 
+class Tree(Protocol):
+    """What notes are compared with."""
+
+    @property
+    def trial(self) -> str:
+        """Whose it is."""
+
+    @property
+    def size(self) -> int:
+        """How many entries it has."""
+
+    @property
+    def first_gap(self) -> int | None:
+        """The first position that is missing."""
+
+    def root(self) -> bytes:
+        """Give its root."""
+
+    def fits(self, root: bytes, size: int) -> bool:
+        """Say whether it had a root when it had so many leaves."""
+
+
 def read_held(where: str, given: bytes, *, outside: bool, head: bool = False) -> Held:
     """Read a note.
 
@@ -54,7 +76,7 @@ def read_held(where: str, given: bytes, *, outside: bool, head: bool = False) ->
 
 
 def compare(
-    held: Iterable[Held], check: EntriesCheck, keys: Sequence[VerifierKey] | None, defects: Defects
+    held: Iterable[Held], check: Tree, keys: Sequence[VerifierKey] | None, defects: Defects
 ) -> Iterator[Compared]:
     """Compare a log with the notes about it.
 
@@ -79,7 +101,7 @@ def compare(
         yield _compared(one, signed, fits=_fits(one, check, defects))
 
 
-def _fits(one: Held, check: EntriesCheck, defects: Defects) -> bool | None:
+def _fits(one: Held, check: Tree, defects: Defects) -> bool | None:
     size, root = one.checkpoint.size, one.checkpoint.root
     if size > check.size:
         why = f"{one.where} is of {size} entries, and the log has {check.size}: the newest are gone"
@@ -94,7 +116,7 @@ def _fits(one: Held, check: EntriesCheck, defects: Defects) -> bool | None:
     return False
 
 
-def _defect(check: EntriesCheck, one: Held, what: What, why: str) -> Defect:
+def _defect(check: Tree, one: Held, what: What, why: str) -> Defect:
     named = why if why.startswith(one.where) or one.where in why else f"{one.where}: {why}"
     return Defect(what=what, why=named, trial=check.trial)
 

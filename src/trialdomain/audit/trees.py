@@ -53,7 +53,7 @@ class TrialTree:
             ProofInvalid: its tree does not have the entry.
             LogCorrupt: an entry does not fit its leaf, or is missing.
         """
-        head = self._fitting(checkpoint)
+        head = self.fitting(checkpoint)
         hashes = inclusion_proof(self._leaves(head.size), position - 1, head.size)
         return InclusionProof(position - 1, tuple(hashes), checkpoint)
 
@@ -62,26 +62,27 @@ class TrialTree:
         chosen = self._size(size)
         return consistency_proof(self._leaves(chosen), old, chosen)
 
-    def request(self, *, old: int = 0, note: Note | None = None) -> SigningRequest:
+    def request(self, *, old: int = 0, note: Note | None = None, size: int | None = None) -> SigningRequest:
         """Ask for a signature under the head, or under a checkpoint that others have signed.
 
         Args:
             old: the size of the tree that the signer has signed last.
-            note: the checkpoint that is to be cosigned; by default the present head, which nobody has signed.
+            note: the checkpoint that is to be cosigned; by default the head, which nobody has signed.
+            size: of an older tree, whose head is to be signed instead of the present one.
         """
-        head = self.head() if note is None else self._fitting(note)
+        head = self.head(size) if note is None else self.fitting(note)
         if old > head.size:
             raise ProofInvalid(f"the log has {head.size} entries, and cannot extend {old}: entries are missing")
         return SigningRequest(old, tuple(self.consistency(old, head.size)), head, note)
 
-    def signed_by(self, signer: TreeSigner) -> Note:
-        """Have the present head signed.
+    def signed_by(self, signer: TreeSigner, *, size: int | None = None) -> Note:
+        """Have the present head signed, or that of the older tree that had so many leaves.
 
         Raises:
             SigningRefused: the log does not extend what was signed before.
         """
-        last = signer.last(origin_of(self.trial))
-        return signer.sign(self.request(old=0 if last is None else min(last.size, self.size)))
+        last, chosen = signer.last(origin_of(self.trial)), self._size(size)
+        return signer.sign(self.request(old=0 if last is None else min(last.size, chosen), size=chosen))
 
     def keep(self, note: Note, keys: Iterable[VerifierKey]) -> tuple[Signed, ...]:
         """Keep a checkpoint with the log; say who has signed it.
@@ -91,10 +92,15 @@ class TrialTree:
             SignatureMissing: none of the keys has signed it, or a signature is wrong.
         """
         signed = signers(parse_note(str(note).encode()), keys)  # as whoever verifies will read it
-        self.recorder.add_checkpoint(self.trial, self._fitting(note).size, str(note))
+        self.recorder.add_checkpoint(self.trial, self.fitting(note).size, str(note))
         return signed
 
-    def _fitting(self, note: Note) -> Checkpoint:
+    def fitting(self, note: Note) -> Checkpoint:
+        """Give the head that a note is about, if it is one of this log.
+
+        Raises:
+            CheckpointUnfit: it is not.
+        """
         named = parse_checkpoint(note.text)
         if named.origin != origin_of(self.trial):
             raise CheckpointUnfit(

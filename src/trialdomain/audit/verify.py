@@ -11,15 +11,17 @@ from pathlib import Path
 
 import attrs
 
+from trialdomain.audit.bundle_check import BundleCheck, BundleTree, is_bundle, unpacked
 from trialdomain.audit.database import Database, opened
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.expected_schema import FoundSchema
 from trialdomain.audit.exported import Exported
 from trialdomain.audit.keys import VerifierKey
-from trialdomain.audit.notes import Compared, Held, compare, read_held
+from trialdomain.audit.notes import Compared, Held, Tree, compare, read_held
 from trialdomain.audit.structure import checked_meanwhile
 from trialdomain.errors import InputInvalid, LogUnusable
+from trialdomain.exchange.bundle import Manifest
 from trialdomain.exchange.lines import canonical
 from trialdomain.history.collector import cycles_left_alone
 from trialdomain.storage.sqlite_file import check_file, is_database
@@ -52,6 +54,8 @@ class Verified:
     """How much is wrong in all."""
     signatures_checked: bool
     """Whether keys were given: without them a note is compared, and may be anybody's."""
+    bundle: Manifest | None = None
+    """What an audit bundle says of itself; None for a log."""
 
     @property
     def ok(self) -> bool:
@@ -72,7 +76,7 @@ def verify(
     heads_required: bool = False,
     progress: Progress = unheard,
 ) -> Verified:
-    """Verify a SQLite log, or an exported JSONL file, plain or gzip.
+    """Verify a SQLite log, an exported JSONL file, plain or gzip, or an audit bundle, a folder or a zip file.
 
     Args:
         log: the file.
@@ -90,8 +94,14 @@ def verify(
     path = Path(log)
     outside = [read_held(where, given, outside=True) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
+    if is_bundle(path):
+        with unpacked(path) as folder, cycles_left_alone():
+            run.bundled(folder)
+        return run.result()
     if path.exists() and not path.is_file():
-        raise LogUnusable(f"{path} is a folder or a device: name a SQLite file, or an exported JSONL file")
+        raise LogUnusable(
+            f"{path} is a folder or a device: name a SQLite file, an exported JSONL file, or an audit bundle"
+        )
     if is_database(path):
         try:
             check_file(path, readonly=True)
@@ -128,6 +138,7 @@ class _Run:
         self._defects = Defects()
         self._trials: list[VerifiedTrial] = []
         self._read = 0
+        self._bundle: Manifest | None = None
         self.began = False
 
     def database(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -160,18 +171,40 @@ class _Run:
             self._defects.add(Defect(what=What.STRUCTURE, why=why))
         self._absent(list(trials))
 
-    def exported(self, path: Path) -> None:
-        """Verify an exported file."""
+    def bundled(self, folder: Path) -> None:
+        """Verify an audit bundle."""
+        try:
+            bundle = BundleCheck(folder, self._defects)
+        except InputInvalid as error:
+            self._defects.add(Defect(what=What.BUNDLE, why=str(error)))
+            return
+        self._bundle = manifest = bundle.manifest
+        bundle.files()
+        bundle.entries(lambda number: self._count(number, manifest.entries))
+        held = bundle.held()
+        if manifest.participants is None and bundle.events.is_file():
+            self.exported(bundle.events, held)
+        else:
+            self._compare(BundleTree(manifest), held, None)
+            self._absent([manifest.trial])
+        for one in self._trials:
+            if one.trial != manifest.trial or not BundleTree(manifest).fits(one.root, one.size):
+                named = f"{manifest.size} entries of trial {shown(manifest.trial)} with the root {manifest.root[:70]}"
+                why = f"the manifest says {named}, and these are others"
+                self._defects.add(Defect(what=What.BUNDLE, why=why, trial=one.trial))
+
+    def exported(self, path: Path, held: Sequence[Held] = ()) -> None:
+        """Verify an exported file; ``held`` are the notes that came with it."""
         exported = Exported(path, self._defects)
         trials = []
         for trial in exported.trials():
             trials.append(trial)
             defects = self._defects if self._only in {None, trial} else Defects()
-            check = EntriesCheck(trial, self._sizes(trial, []), defects, canonical=canonical)
+            check = EntriesCheck(trial, self._sizes(trial, held), defects, canonical=canonical)
             for number in exported.check_entries(check):
                 self._count(number, self._read + number)
             if self._only in {None, trial}:
-                self._compare(check, [], None)
+                self._compare(check, held, None)
         self._absent(trials)
 
     def damaged(self, why: str) -> None:
@@ -185,6 +218,7 @@ class _Run:
             defects=tuple(self._defects.listed),
             total=self._defects.total,
             signatures_checked=self._keys is not None,
+            bundle=self._bundle,
         )
 
     def _sizes(self, trial: str, kept: Sequence[Held]) -> list[int]:
@@ -195,7 +229,7 @@ class _Run:
         return [one for one in self._outside if one.checkpoint.trial == trial]
 
     def _compare(
-        self, check: EntriesCheck, kept: Sequence[Held], newest: Callable[..., Iterable[tuple[int, str, int]]] | None
+        self, check: Tree, kept: Sequence[Held], newest: Callable[..., Iterable[tuple[int, str, int]]] | None
     ) -> None:
         compared = tuple(compare([*kept, *self._of(check.trial)], check, self._keys, self._defects))
         believed = [one for one in compared if one.fits and (one.signed or self._keys is None)]
@@ -217,9 +251,7 @@ class _Run:
             signed = max((one.size for one in heads if one.signed or self._keys is None), default=0)
             self._unsigned(check, signed, newest)
 
-    def _unsigned(
-        self, check: EntriesCheck, signed: int, newest: Callable[..., Iterable[tuple[int, str, int]]] | None
-    ) -> None:
+    def _unsigned(self, check: Tree, signed: int, newest: Callable[..., Iterable[tuple[int, str, int]]] | None) -> None:
         if signed >= check.size:
             return
         if newest is None:

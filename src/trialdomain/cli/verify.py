@@ -12,11 +12,13 @@ from trialdomain.audit.verify import Verified, VerifiedTrial, verify
 from trialdomain.cli.asking import add_log
 from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser
+from trialdomain.exchange.bundle import Manifest
 from trialdomain.exchange.files import read_file
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.note import MOST_BYTES
+from trialdomain.values.cell import visible
 
 _FINDINGS = 1
 
@@ -26,8 +28,9 @@ def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "verify",
         help="show whether a log was changed, and what",
-        description="Check every entry of a log against its leaf, and the tree over them against the checkpoints that "
-        "are kept with the log and elsewhere. Exit status 1 when anything is wrong, each thing by name.",
+        description="Check every entry of a log, or of an audit bundle, against its leaf, and the tree over them "
+        "against the checkpoints that are kept with it and elsewhere. Exit status 1 when anything is wrong, each thing "
+        "by name.",
     )
     add_log(parser)
     parser.add_argument(
@@ -86,6 +89,7 @@ def _answer(log: Path, found: Verified) -> dict[str, Json]:
         "log": str(log),
         "ok": found.ok,
         "signatures_checked": found.signatures_checked,
+        "bundle": None if found.bundle is None else _bundle(found.bundle),
         "trials": [
             {
                 "trial": one.trial,
@@ -98,6 +102,17 @@ def _answer(log: Path, found: Verified) -> dict[str, Json]:
         ],
         "total": found.total,
         "defects": [_defect(one) for one in found.defects],
+    }
+
+
+def _bundle(manifest: Manifest) -> Json:
+    return {
+        "entries": manifest.entries,
+        "participants": None if manifest.participants is None else [*manifest.participants],
+        "at": manifest.at,
+        "by": None if manifest.by is None else manifest.by.user,
+        "why": manifest.why,
+        "recorded": manifest.recorded,
     }
 
 
@@ -126,6 +141,8 @@ def _defect(one: Defect) -> Json:
 
 
 def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
+    if found.bundle is not None:
+        yield from bundle_lines(found.bundle)
     for one in found.trials:
         yield f"Trial {one.trial}: {one.size} entries, root {as_base64(one.root)}"
         yield from (f"  {_held_against(note, checked=found.signatures_checked)}" for note in one.compared)
@@ -139,6 +156,21 @@ def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
         )
     more = "" if found.total == len(found.defects) else f", of which {len(found.defects)} are named"
     yield "Nothing is wrong." if found.ok else f"{found.total} things are wrong{more}:"
+
+
+def bundle_lines(manifest: Manifest) -> Iterator[str]:
+    """Say what is in a bundle, and who has exported it; a manifest may be anybody's."""
+    of = ", ".join(manifest.participants or ())
+    filtered = "" if manifest.participants is None else f" of {manifest.size}, those of {of}"
+    yield visible(f"Audit bundle of trial {manifest.trial}: {manifest.entries} entries{filtered}")
+    by = manifest.by
+    who = "" if by is None else f" by {by.name}, {by.role}, {by.organization}"
+    why = "" if manifest.why is None else f": {manifest.why}"
+    yield visible(f"  exported {manifest.at}{who}{why}")
+    if manifest.recorded is None:
+        yield "  nothing was recorded of the export: it was made from a file"
+    if manifest.participants is not None:
+        yield "  that nothing is left out at the end of a participant's is not shown: compare with a whole bundle"
 
 
 def _held_against(note: Compared, *, checked: bool) -> str:

@@ -116,7 +116,7 @@ class TrialExported:
     what: str = attrs.field(validator=plain_text)
     why: FreeText
     root: str = attrs.field(validator=matches_re(r"[0-9a-f]{64}"))
-    """The root of the tree before this entry."""
+    """Of the tree that was handed over: all of it was recorded before this entry."""
 
 
 @attrs.frozen(kw_only=True)

@@ -46,15 +46,15 @@ class _Readable(Protocol):
     def readline(self, size: int = -1, /) -> bytes: ...
 
 
-def write_jsonl(recorder: SQLiteRecorder, trial: str, file: BinaryIO) -> int:
-    """Write one trial of a log; give the number of its entries.
+def write_jsonl(recorder: SQLiteRecorder, trial: str, file: BinaryIO, *, until: int | None = None) -> int:
+    """Write one trial of a log, or its entries up to a position; give the number of entries.
 
     Raises:
         InputInvalid: the log does not have the trial.
         LeafDiffers: the log was altered; an export would give its entries new, fitting leaves.
         LogCorrupt: entries are missing.
     """
-    size = recorder.head(trial)
+    size = recorder.head(trial) if until is None else until
     if not size:
         raise InputInvalid(f"the log has nothing of trial {trial[:70]!r} to export: name a trial that it has")
     frontier = Frontier()

@@ -1,7 +1,7 @@
 """The audit trail as JSON, as CSV, and as people read it: one row for each field that was set, changed or withdrew."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 from typing import IO
 
@@ -53,13 +53,21 @@ def trail_json(told: TrailEntry, zone: tzinfo) -> dict[str, Json]:
     return {**found, "changes": changes}
 
 
-def write_trail(trail: Iterable[TrailEntry], file: IO[str], zone: tzinfo) -> int:
-    """Write a trail as CSV, for people: a spreadsheet runs nothing of it. Give the number of rows."""
-    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+def write_trail(
+    trail: Iterable[TrailEntry], file: IO[str], zone: tzinfo, *, leaf: Callable[[int], str] | None = None
+) -> int:
+    """Write a trail as CSV, for people: a spreadsheet runs nothing of it. Give the number of rows.
+
+    With ``leaf``, which gives the leaf of an entry by its position, there is a column for it.
+    """
+    columns = [*COLUMNS, *([] if leaf is None else ["leaf"])]
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     rows = 0
     for told in trail:
         entry = _entry(told, zone)
+        if leaf is not None:
+            entry["leaf"] = leaf(told.entry.position)
         for change in told.changes or (None,):
             writer.writerow({name: cell(value) for name, value in (entry | _change(change)).items()})
             rows += 1

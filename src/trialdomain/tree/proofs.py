@@ -51,6 +51,63 @@ def consistency_proof(leaves: Iterable[bytes], old: int, size: int) -> list[byte
     return _roots(leaves, _unchanged(old, 0, size, known=True)) if 0 < old < size else []
 
 
+class InclusionProofs:
+    """Every inclusion proof of one tree; 64 bytes are kept for each leaf.
+
+    Args:
+        leaves: the leaf hashes, all of them.
+    """
+
+    def __init__(self, leaves: Iterable[bytes]) -> None:
+        level = b"".join(leaves)
+        self._levels = [level]
+        while (pairs := len(level) // (2 * HASH_BYTES)) > 0:
+            level = b"".join(
+                parent(level[at : at + HASH_BYTES], level[at + HASH_BYTES : at + 2 * HASH_BYTES])
+                for at in range(0, pairs * 2 * HASH_BYTES, 2 * HASH_BYTES)
+            )
+            self._levels.append(level)
+        self._edge: dict[int, bytes] = {}
+
+    @property
+    def size(self) -> int:
+        """How many leaves the tree has."""
+        return len(self._levels[0]) // HASH_BYTES
+
+    @property
+    def root(self) -> bytes:
+        """The root of the tree."""
+        return self._root(0, self.size) if self.size else EMPTY_ROOT
+
+    def leaf(self, index: int) -> bytes:
+        """Give a leaf, by its index from 0."""
+        return self._complete(0, index)
+
+    def of(self, index: int) -> list[bytes]:
+        """Give the proof of a leaf, as :func:`inclusion_proof` does.
+
+        Raises:
+            ProofInvalid: the tree has no such leaf.
+        """
+        if not 0 <= index < self.size:
+            raise ProofInvalid(f"a tree of {self.size} leaves has no leaf {index}: leaves are counted from 0")
+        return [self._root(leaves.start, leaves.stop) for leaves in _siblings(index, 0, self.size)]
+
+    def _root(self, start: int, end: int) -> bytes:
+        """Give the root over some leaves: a node of the tree, or of its right edge, which no complete level has."""
+        width = end - start
+        if width & (width - 1) == 0:
+            height = width.bit_length() - 1
+            return self._complete(height, start >> height)
+        if start not in self._edge:
+            middle = start + _left(width)
+            self._edge[start] = parent(self._root(start, middle), self._root(middle, end))
+        return self._edge[start]
+
+    def _complete(self, height: int, index: int) -> bytes:
+        return self._levels[height][index * HASH_BYTES : (index + 1) * HASH_BYTES]
+
+
 def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
     """Give the root of the tree in which a proof shows a leaf to be: compare it with the one that was signed.
 

@@ -41,5 +41,7 @@ class UseCase(Enum):
     """What was recorded of a participant; what people decided takes the right to decide it as well."""
     VOID = "void"
     """As for a correction."""
+    EXPORT = "export"
+    """An audit bundle."""
     IMPORT = "import"
     """A trial that was recorded elsewhere, whole."""

@@ -26,7 +26,9 @@ _TRANSCRIBING = (
 )
 _JUDGING = (UseCase.ASSESS_DLT_WINDOW,)
 _AT_THE_SITE = tuple(
-    use_case for use_case in UseCase if use_case not in {*_DECIDING, *_RUNNING, *_TRANSCRIBING, *_JUDGING}
+    use_case
+    for use_case in UseCase
+    if use_case not in {*_DECIDING, *_RUNNING, *_TRANSCRIBING, *_JUDGING, UseCase.EXPORT}
 )
 
 
@@ -37,10 +39,10 @@ def _grant(role: Role, *use_cases: UseCase) -> Grant:
 USUAL_ROLES = (
     _grant(Role.INVESTIGATOR, *UseCase),
     _grant(Role.COORDINATOR, *_AT_THE_SITE, *_TRANSCRIBING),
-    _grant(Role.DATA_MANAGER, *_TRANSCRIBING, UseCase.IMPORT),
-    _grant(Role.MONITOR),
-    _grant(Role.SAFETY_COMMITTEE, *_DECIDING),
-    _grant(Role.SPONSOR, *_RUNNING, *_DECIDING),
+    _grant(Role.DATA_MANAGER, *_TRANSCRIBING, UseCase.IMPORT, UseCase.EXPORT),
+    _grant(Role.MONITOR, UseCase.EXPORT),
+    _grant(Role.SAFETY_COMMITTEE, *_DECIDING, UseCase.EXPORT),
+    _grant(Role.SPONSOR, *_RUNNING, *_DECIDING, UseCase.EXPORT),
     _grant(Role.SOFTWARE, UseCase.REGISTER, UseCase.IMPORT),
 )
-"""The preset table: a monitor reads, a committee decides, and only an investigator judges a window."""
+"""The preset table: a monitor reads and exports, a committee decides, only an investigator judges a window."""

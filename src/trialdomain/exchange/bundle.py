@@ -1,0 +1,127 @@
+"""The files of an audit bundle that say what is in it: the manifest, and a proof for each entry."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from trialdomain.errors import InputInvalid
+from trialdomain.tree.merkle import HASH_BYTES
+from trialdomain.tree.proofs import MOST_HASHES
+
+FORMAT = "trialdomain-bundle/1"
+MANIFEST = "manifest.json"
+LARGEST_MANIFEST = 1 << 20
+
+
+class BundleMalformed(InputInvalid):
+    """A manifest, or a line of proofs, is none."""
+
+
+class Exporter(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """Who has handed out a bundle."""
+
+    user: str
+    name: str
+    role: str
+    organization: str
+
+
+class BundleFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """One file of a bundle."""
+
+    bytes: int
+    sha256: str
+    """In hex."""
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """What is in a bundle, and from where."""
+
+    format: str
+    trial: str
+    size: int
+    """How many entries the log had: those of its tree."""
+    root: str
+    """Of that tree, in hex."""
+    participants: list[str] | None
+    """Those to whom the bundle is filtered; None for a whole log."""
+    entries: int
+    """How many of the entries are in it."""
+    on: str
+    """The day for which findings were judged."""
+    zone: str
+    """The site's, in which ``changes.csv`` has local times."""
+    protocol: str
+    """The version of the protocol that was in force."""
+    software: str
+    """The version of trialdomain that has written it."""
+    at: str
+    """When, in UTC."""
+    why: str | None
+    by: Exporter | None
+    """None where the log is a file, in which nothing can be recorded."""
+    recorded: int | None
+    """The position of the entry that records the export; None where nothing is."""
+    files: dict[str, BundleFile]
+    """Every other file, by its name."""
+
+
+class ProofLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The proof that one entry is in the tree, RFC 6962 section 2.1.1: the sibling of every node on its way up."""
+
+    position: int
+    hashes: list[str]
+    """In base64, from the leaf up."""
+
+
+_MANIFEST = msgspec.json.Decoder(Manifest)
+_PROOF = msgspec.json.Decoder(ProofLine)
+
+
+def write_manifest(manifest: Manifest) -> bytes:
+    """Write a manifest, for people too."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def manifest_json(manifest: Manifest) -> dict[str, Any]:
+    """Give a manifest to programs."""
+    told: dict[str, Any] = msgspec.to_builtins(manifest)
+    return told
+
+
+def read_manifest(given: bytes) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        BundleMalformed: it is none, or of a newer form.
+    """
+    try:
+        found = _MANIFEST.decode(given)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BundleMalformed(f"{MANIFEST} is none of a bundle: {str(error)[:200]}") from None
+    if found.format != FORMAT:
+        raise BundleMalformed(f"{MANIFEST} is of the form {found.format[:40]!r}, and {FORMAT!r} can be read")
+    return found
+
+
+def write_proof(position: int, hashes: Sequence[bytes]) -> bytes:
+    """Write the line of a proof."""
+    return msgspec.json.encode(ProofLine(position, [b64encode(one).decode() for one in hashes])) + b"\n"
+
+
+def read_proof(line: bytes) -> tuple[int, list[bytes]]:
+    """Read the line of a proof: the position of the entry, and the hashes.
+
+    Raises:
+        BundleMalformed: it is none.
+    """
+    try:
+        read = _PROOF.decode(line)
+        hashes = [b64decode(one, validate=True) for one in read.hashes]
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BundleMalformed(f"the line is no proof: {str(error)[:200]}") from None
+    if len(hashes) > MOST_HASHES or any(len(one) != HASH_BYTES for one in hashes):
+        raise BundleMalformed(f"a proof has at most {MOST_HASHES} hashes of {HASH_BYTES} bytes")
+    return read.position, hashes
