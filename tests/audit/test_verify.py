@@ -314,8 +314,10 @@ class TestEntries:
             refit(connection)
 
         attack(log.path, remove)
-        assert {one.what for one in verify(log.path).defects} == {What.COMMAND, What.TRUNCATED, What.REWRITTEN}
-        attack(log.path, both(recommand, sql("DELETE FROM checkpoints")))
+        found = {one.what for one in verify(log.path).defects}
+        assert found == {What.COMMAND, What.TRUNCATED, What.REWRITTEN, What.STRUCTURE}
+        renumber = "UPDATE entries SET rowid = (SELECT count(*) FROM entries AS e WHERE e.rowid <= entries.rowid)"
+        attack(log.path, both(recommand, sql("DELETE FROM checkpoints"), sql(renumber)))
         assert verify(log.path).ok  # as the docs say: without a copy elsewhere, a log that was rewritten whole is one
         assert {one.what for one in with_keys(log).defects} == {What.REWRITTEN}
 
@@ -480,6 +482,130 @@ class TestTables:
             connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'entries_by_stream'", [told])
             connection.commit()
         assert What.STRUCTURE in {one.what for one in verify(log.path).defects}
+
+    @pytest.mark.parametrize(
+        ("statement", "expected"),
+        [
+            ("UPDATE entries SET rowid = rowid + 1000 WHERE rowid > 20", "removed, or renumbered"),
+            ("UPDATE entries SET rowid = -rowid WHERE rowid = 1", "removed, or renumbered"),
+            ("INSERT INTO commands VALUES (printf('%0300d', 0), 'x', zeroblob(32), 1, 5)", "1 rows of commands"),
+            ("INSERT INTO checkpoints VALUES (printf('%0300d', 0), 1, 'junk')", "1 rows of checkpoints"),
+            ("INSERT INTO heads VALUES (printf('%0300d', 0), 1, 'junk')", "1 rows of heads"),
+            ("UPDATE entries SET trial = printf('%0300d', 0) WHERE rowid = 9", "filed under no name of a trial"),
+        ],
+    )
+    def test_rows_that_nobody_would_ask_for(self, log: Logged, statement: str, expected: str) -> None:
+        attack(log.path, sql(statement))
+        whys = [one.why for one in verify(log.path).defects]
+        assert any(expected in why for why in whys), whys
+
+    def test_a_trial_that_is_a_number_hides_no_other(self, log: Logged) -> None:
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute("PRAGMA writable_schema = ON")
+            for old, new in ((") STRICT", ")"), ("trial TEXT NOT NULL,", "trial NOT NULL,")):
+                strict = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = 'commands'"
+                connection.execute(strict, [old, new])
+
+        attack(log.path, change)
+        attack(log.path, sql("INSERT INTO commands VALUES (5, 'x', zeroblob(32), 1, 1)"))
+        attack(log.path, sql(f"UPDATE entries SET state = CAST(state || ' ' AS BLOB) WHERE {OF} = 7"))
+        verified = verify(log.path)
+        assert {one.trial for one in verified.trials} == {TRIAL, OTHER}
+        assert (What.ALTERED, *log.place(7)) in found(verified)
+
+    def test_two_trials_that_look_alike_are_both_checked(self, log: Logged) -> None:
+        for last in ("ff", "fe"):
+            command = f"INSERT INTO commands VALUES (CAST(x'58{last}' AS TEXT), 'x', zeroblob(32), 1, 5)"
+            attack(log.path, sql(command))
+        truncated = [one for one in verify(log.path).defects if one.what is What.TRUNCATED]
+        assert [one.trial for one in truncated] == ["X\ufffd", "X\ufffd"]
+
+    @pytest.mark.parametrize("version", [0, -7])
+    def test_a_version_that_no_stream_has(self, log: Logged, version: int) -> None:
+        stream, position = f"{TRIAL}/participant/S900", log.size + 1
+        state = b'{"fact":{},"meta":{"command":"zz"}}'
+        leaf = leaf_hash(stream=stream, version=version, topic="participant.screened.v1", state=state)
+
+        def append(connection: sqlite3.Connection) -> None:
+            values = (TRIAL, position, stream, version, "participant.screened.v1", state, leaf)
+            columns = "trial, position, stream, version, name, state, leaf"
+            connection.execute(f"INSERT INTO entries ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            connection.execute("INSERT INTO commands VALUES (?, 'zz', zeroblob(32), ?, ?)", (TRIAL, position, position))
+
+        attack(log.path, append)
+        assert (What.REORDERED, position, stream, version) in found(verify(log.path))
+
+    def test_notes_beyond_the_first_thousand_are_compared_too(self, log: Logged) -> None:
+        def change(connection: sqlite3.Connection) -> None:
+            unfit = str(Note(Checkpoint(f"trialdomain/{TRIAL}", 3, bytes(32)).text, ()).signed())
+            connection.execute("INSERT INTO checkpoints VALUES (?, 3, ?)", (TRIAL, unfit + "\u2014 k AAAAAAA=\n"))
+            good = log.note.decode()
+            more = [(TRIAL, COVERED, good + f"\u2014 k{number} AAAAAAA=\n") for number in range(1_001)]
+            connection.executemany("INSERT INTO checkpoints VALUES (?, ?, ?)", more)
+
+        attack(log.path, change)
+        assert What.REWRITTEN in {one.what for one in verify(log.path).defects}
+
+    @pytest.mark.parametrize(
+        "sql_of",
+        [
+            "leaf BLOB AS \ufeff(zeroblob(900000000))",
+            "leaf BLOB AS /* */ (zeroblob(900000000))",
+            "leaf BLOB GENERATED ALWAYS AS (zeroblob(900000000))",
+        ],
+    )
+    def test_a_column_that_is_computed_is_not_asked(self, log: Logged, sql_of: str) -> None:
+        with closing(sqlite3.connect(log.path)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(
+                "UPDATE sqlite_master SET sql = replace(sql, 'leaf BLOB NOT NULL CHECK (length(leaf) = 32)', ?)"
+                " WHERE name = 'entries'",
+                [sql_of],
+            )
+            connection.commit()
+        verified = verify(log.path)
+        assert {one.what for one in verified.defects} == {What.SCHEMA}
+        assert verified.trials == ()
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE sqlite_master SET sql = replace(sql, ') STRICT', ') /* ours */ STRICT') WHERE name = 'entries'",
+            "UPDATE sqlite_master SET sql = replace(sql, 'note TEXT', 'f1 TEXT') WHERE name = 'heads'",
+            "UPDATE sqlite_master SET sql = replace(sql, 'first INT', 'first COLLATE odd INT') WHERE name = 'commands'",
+            "UPDATE sqlite_master SET tbl_name = 'heads' WHERE name = 'entries_no_update'",
+            "INSERT INTO sqlite_master SELECT * FROM sqlite_master WHERE name = 'entries_no_update'",
+            "UPDATE sqlite_master SET sql = 'CREATE TRIGGER no' WHERE name = 'entries_no_update'",
+        ],
+    )
+    def test_a_schema_that_was_changed_a_little_hides_no_entry(self, log: Logged, statement: str) -> None:
+        attack(log.path, sql(f"UPDATE entries SET state = CAST(state || ' ' AS BLOB) WHERE {OF} = 7"))
+        with closing(sqlite3.connect(log.path)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(statement)
+            connection.commit()
+        verified = verify(log.path)
+        assert What.SCHEMA in {one.what for one in verified.defects}
+        assert (What.ALTERED, *log.place(7)) in found(verified)
+
+    def test_a_table_that_was_added_keeps_nobody_from_counting_the_rows(self, log: Logged) -> None:
+        with closing(sqlite3.connect(log.path)) as connection:
+            connection.execute("CREATE TABLE notes (a)")
+            connection.execute("UPDATE sqlite_sequence SET seq = seq + 5 WHERE name = 'entries'")
+            connection.commit()
+        assert What.STRUCTURE in {one.what for one in verify(log.path).defects}
+
+    def test_a_file_whose_text_is_in_another_encoding_is_named_as_such(self, log: Logged, tmp_path: Path) -> None:
+        with closing(sqlite3.connect(log.path)) as ours, closing(sqlite3.connect(tmp_path / "u16.db")) as theirs:
+            theirs.execute("PRAGMA encoding = 'UTF-16'")
+            theirs.executescript(SCHEMA)
+            for pragma in ("application_id", "user_version"):
+                theirs.execute(f"PRAGMA {pragma} = {ours.execute(f'PRAGMA {pragma}').fetchone()[0]}")
+            rows = ours.execute("SELECT rowid, * FROM entries").fetchall()
+            theirs.commit()
+        assert rows
+        whys = [one.why for one in verify(tmp_path / "u16.db").defects if one.what is What.STRUCTURE]
+        assert any("UTF-16" in why for why in whys)
 
     def test_a_file_that_breaks_off_is_damaged_or_unusable(self, log: Logged) -> None:
         whole = log.path.read_bytes()
@@ -811,3 +937,17 @@ def test_a_root_is_44_characters(recorded: Logged) -> None:
     """Short enough to be printed in the signed minutes of a decision."""
     [one, _] = verify(recorded.path).trials
     assert len(as_base64(one.root)) == 44
+
+
+def test_what_came_before_a_compressed_file_breaks_is_judged_all_the_same(log: Logged, tmp_path: Path) -> None:
+    export = tmp_path / "log.jsonl"
+    recorder = SQLiteRecorder(log.path, readonly=True)
+    with export.open("wb") as file:
+        write_jsonl(recorder, TRIAL, file)
+    recorder.close()
+    altered = export.read_bytes().replace(b'"investigator"', b'"somebody"', 1)
+    packed = tmp_path / "log.jsonl.gz"
+    packed.write_bytes(gzip.compress(altered) + b"x")
+    assert {one.what for one in verify(packed).defects} == {What.ALTERED, What.DAMAGED}
+    packed.write_bytes(gzip.compress(altered)[:-6] + b"123456")  # another check sum
+    assert {one.what for one in verify(packed).defects} == {What.ALTERED, What.DAMAGED}

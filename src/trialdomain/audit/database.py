@@ -20,13 +20,18 @@ _MOST_NAMED = 1_000
 
 # A trial's code may be no Unicode here: it is given as bytes.
 _HASHED = """
-SELECT rowid, position, CASE WHEN length(state) <= 65536 THEN state END, leaf,
-    CASE WHEN length(stream) <= 300 THEN stream END, CASE WHEN length(name) <= 100 THEN name END, version
+SELECT rowid, position, CASE WHEN length(CAST(state AS BLOB)) <= 65536 THEN state END,
+    CASE WHEN length(CAST(leaf AS BLOB)) <= 32 THEN leaf END,
+    CASE WHEN length(CAST(stream AS BLOB)) <= 600 THEN stream END,
+    CASE WHEN length(CAST(name AS BLOB)) <= 100 THEN name END, version
 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
 """
 """States above 64 KiB are read one by one, and those that no fact can have are not."""
 _ROW = """
-SELECT position, stream, version, name, CASE WHEN length(state) <= ? THEN state END, leaf
+SELECT position, CASE WHEN length(CAST(stream AS BLOB)) <= 4096 THEN stream END, version,
+    CASE WHEN length(CAST(name AS BLOB)) <= 4096 THEN name END,
+    CASE WHEN length(CAST(state AS BLOB)) <= ? THEN state END,
+    CASE WHEN length(CAST(leaf AS BLOB)) <= 64 THEN leaf END
 FROM entries NOT INDEXED WHERE rowid = ?
 """
 _NUMBERS = "SELECT rowid FROM entries NOT INDEXED WHERE trial = CAST(? AS TEXT)"
@@ -41,9 +46,21 @@ _NEWEST = """
 SELECT position, stream, version FROM entries WHERE trial = CAST(? AS TEXT) AND position > ? ORDER BY position LIMIT ?
 """
 _NOTES = """
-SELECT size, CASE WHEN length(note) <= ? THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
-ORDER BY size DESC LIMIT 1000
+SELECT size, CASE WHEN length(CAST(note AS BLOB)) <= ? THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
+ORDER BY size DESC LIMIT {most}
 """
+_NUMBERED = "SELECT count(*), min(rowid), max(rowid) FROM entries NOT INDEXED"
+_MOST_NOTES = 20_000
+_NEXT_TRIAL = """
+SELECT trial, typeof(trial) = CAST('text' AS TEXT), length(CAST(trial AS BLOB)) <= 200 FROM {table}
+WHERE trial {beyond} CAST(? AS TEXT) ORDER BY trial LIMIT 1
+"""
+_MISFILED = """
+SELECT position, CASE WHEN length(CAST(stream AS BLOB)) <= 4096 THEN stream END, version FROM entries NOT INDEXED
+WHERE typeof(trial) != 'text' OR length(CAST(trial AS BLOB)) > 200 LIMIT 1000
+"""
+_MISFILED_BESIDE = "SELECT count(*) FROM {} WHERE typeof(trial) != 'text' OR length(CAST(trial AS BLOB)) > 200"
+_BESIDE = {"checkpoints": What.BAD_CHECKPOINT, "commands": What.COMMAND, "heads": What.BAD_CHECKPOINT}
 _KEPT = {"checkpoints": "the checkpoint of {} entries kept with the log", "heads": "the signed head of {} entries"}
 
 
@@ -62,16 +79,30 @@ class Database:
     def trials(self) -> list[bytes]:
         """Name every trial of which anything is there: an entry, a command, or a note."""
         found: set[bytes] = set()
-        for table in ("entries", "commands", "checkpoints", "heads"):
-            query, last = f"SELECT min(trial) FROM {table} WHERE length(trial) <= 200", None  # noqa: S608 - of ours
-            while table in self.readable:
-                row = self._connection.execute(
-                    query if last is None else f"{query} AND trial > CAST(? AS TEXT)", [] if last is None else [last]
-                ).fetchone()
-                if not isinstance(row[0], bytes) or (last is not None and row[0] <= last):
-                    break
-                found.add(last := row[0])
+        for table in sorted({"entries", *_BESIDE}.intersection(self.readable)):
+            last, beyond = b"", ">="
+            while row := self._connection.execute(_NEXT_TRIAL.format(table=table, beyond=beyond), [last]).fetchone():
+                trial, is_text, is_short = row
+                if not is_text or not isinstance(trial, bytes) or (beyond == ">" and trial <= last):
+                    break  # what is no text comes after all that is
+                last, beyond = trial, ">"
+                if is_short:
+                    found.add(trial)
         return sorted(found)
+
+    def misfiled(self, *, entries: bool) -> Iterator[Defect]:
+        """Yield what is filed under no name that a trial has; ``entries`` asks for those too, which reads them all."""
+        for table in sorted(_BESIDE.keys() & set(self.readable)):
+            if many := self._connection.execute(_MISFILED_BESIDE.format(table)).fetchone()[0]:
+                yield Defect(what=_BESIDE[table], why=f"{many} rows of {table} are filed under no name of a trial")
+        for position, stream, version in self._connection.execute(_MISFILED) if entries else ():
+            yield Defect(
+                what=What.MISPLACED,
+                why="the entry is filed under no name of a trial",
+                position=position if isinstance(position, int) else None,
+                stream=None if stream is None else shown(stream),
+                version=version if isinstance(version, int) else None,
+            )
 
     def number(self) -> int:
         """Say how many entries there are."""
@@ -81,7 +112,10 @@ class Database:
         """Give the notes that are kept with a trial, the newest first."""
         held = []
         for table in sorted(self.readable & _KEPT.keys()):
-            for size, note in self._connection.execute(_NOTES.format(table=table), [MOST_BYTES, trial]):
+            query = _NOTES.format(table=table, most=_MOST_NOTES)
+            for number, (size, note) in enumerate(self._connection.execute(query, [MOST_BYTES, trial]), start=1):
+                if number == _MOST_NOTES:
+                    self._unfit_note(trial, f"more than {_MOST_NOTES} notes are kept: the oldest are not compared")
                 where = _KEPT[table].format(size)
                 try:
                     text = note if isinstance(note, bytes) else b""
@@ -130,6 +164,13 @@ class Database:
         if "entries_by_stream" in self.readable:
             self._check_versions(trial, check)
 
+    def renumbered(self) -> str | None:
+        """Say so where the row numbers are not those that SQLite gives out once, from 1 on, to rows that all stay."""
+        number, first, last = self._connection.execute(_NUMBERED).fetchone()
+        if not number or (first, last) == (1, number):
+            return None
+        return f"the {number} rows of the entries have numbers from {first} to {last}: rows were removed, or renumbered"
+
     def newest(self, trial: bytes, *, after: int) -> Iterator[tuple[int, str, int]]:
         """Yield position, stream and version of the entries after one, up to as many as are named."""
         for position, stream, version in self._connection.execute(_NEWEST, [trial, after, _MOST_NAMED]):
@@ -152,7 +193,7 @@ class Database:
 
     def _check_versions(self, trial: bytes, check: EntriesCheck) -> None:
         """Say which versions of the streams of a trial are missing."""
-        for first, last in ((trial, trial), (trial + b"/", trial + "/\U0010ffff".encode())):
+        for first, last in ((trial, trial), (trial + b"/", trial + b"0")):  # 0 comes right after /
             for stream, number, lowest, highest in self._connection.execute(_STREAMS, [first, last]).fetchall():
                 if (lowest, highest) != (1, number):
                     self._check_stream(stream, check)
@@ -164,7 +205,9 @@ class Database:
                 continue
             if version > expected:
                 check.versions_missing(stream, expected, version, before=position)
-            expected = version + 1
+            elif version < expected:
+                check.version_out_of_place(stream, version, due=expected, position=position)
+            expected = max(expected, version + 1)
 
     def _unfit_note(self, trial: bytes, why: str) -> None:
         self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why, trial=shown(trial)))
@@ -206,6 +249,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             connection.text_factory = bytes  # a text may be no Unicode here
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA writable_schema = ON")  # a schema that SQLite cannot read whole is read in part
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error:

@@ -9,6 +9,8 @@ MOST_SHOWN = 300
 """Characters of a name that stands in a log: no stream of ours has a longer one."""
 _MOST_LISTED = 1_000
 """Of one kind in one trial: whoever changed more is told how many more there are."""
+_MOST_IN_ALL = 20_000
+"""Of all kinds in all trials: anybody can name as many trials as they like."""
 
 
 def shown(value: object) -> str:
@@ -76,11 +78,16 @@ class Defects:
 
     def __init__(self) -> None:
         self.listed: list[Defect] = []
+        self.total = 0
+        """How many there are, listed or not."""
         self._altered: set[tuple[str | None, int | None]] = set()
         self._counts: Counter[tuple[What, str | None]] = Counter()
 
     def add(self, defect: Defect) -> None:
         """Take a defect."""
+        self.total += 1
+        if len(self.listed) >= _MOST_IN_ALL:
+            return
         self._counts[defect.what, defect.trial] += 1
         if self._counts[defect.what, defect.trial] <= _MOST_LISTED:
             self.listed.append(defect)
@@ -90,8 +97,3 @@ class Defects:
     def knows(self, defect: Defect) -> bool:
         """Say whether the entry that a defect is about was named as altered before: then it is no news."""
         return defect.position is not None and (defect.trial, defect.position) in self._altered
-
-    @property
-    def total(self) -> int:
-        """How many there are, listed or not."""
-        return self._counts.total()

@@ -8,9 +8,10 @@ from contextlib import closing
 from trialdomain.audit.defect import Defect, What
 from trialdomain.storage.schema import SCHEMA
 
-_OBJECTS = "SELECT type, name, sql FROM sqlite_master"
+_OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+_COLUMNS = "SELECT name, hidden FROM pragma_table_xinfo(CAST(? AS TEXT))"
 _PLAIN_TABLE = re.compile(r"\s*CREATE\s+TABLE\s", re.IGNORECASE)
-_COMPUTED = re.compile(r"\bAS\s*\(|\bGENERATED\b|/\*|--", re.IGNORECASE)
+_COMPARED_OTHERWISE = re.compile(r"COLLATE", re.IGNORECASE)
 
 
 class FoundSchema:
@@ -24,7 +25,9 @@ class FoundSchema:
         with closing(sqlite3.connect(":memory:")) as ours:
             ours.executescript(SCHEMA)
             self._expected = _objects(ours)
+            self._columns = {name: _columns(ours, name) for kind, name in self._expected if kind == "table"}
         self._found = _objects(connection)
+        self._connection = connection
 
     def defects(self) -> Iterator[Defect]:
         """Yield every table, index and trigger that is missing, changed, or not ours.
@@ -51,17 +54,45 @@ class FoundSchema:
             name
             for (kind, name), sql in self._expected.items()
             if (found := self._found.get((kind, name))) is not None
-            and (found == sql or (kind == "table" and _holds_rows(found)))
+            and (found == sql or (kind == "table" and self._holds_rows(name, found)))
         )
 
+    def unchanged(self) -> frozenset[str]:
+        """Name the tables that are ours, with all of their indexes: SQLite may check them, for it runs nothing else."""
+        changed = {name for (kind, name), sql in self._expected.items() if self._found.get((kind, name)) != sql}
+        indexes = {(index, table) for index, table in self._indexes() if ("index", index) not in self._expected}
+        return frozenset(self._columns.keys() - changed - {table for _, table in indexes})
 
-def _holds_rows(sql: str) -> bool:
-    return _PLAIN_TABLE.match(sql) is not None and _COMPUTED.search(sql) is None
+    def _indexes(self) -> Iterator[tuple[str, str]]:
+        for index, table, sql in self._connection.execute("SELECT name, tbl_name, sql FROM sqlite_master"):
+            kind = "index" if sql is not None and ("index", _text(index)) in self._found else ""
+            if kind:
+                yield _text(index), _text(table)
+
+    def _holds_rows(self, name: str, sql: str) -> bool:
+        plain = _PLAIN_TABLE.match(sql) is not None and _COMPARED_OTHERWISE.search(sql) is None
+        return plain and _columns(self._connection, name) >= self._columns[name]
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> frozenset[str]:
+    """Name the columns that are stored, and not computed, by what SQLite says of them."""
+    found = connection.execute(_COLUMNS, [table.encode()]).fetchall()
+    computed = any(hidden for _, hidden in found)
+    return frozenset() if computed else frozenset(_text(name) for name, _ in found)
 
 
 def _objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    objects = {(_text(kind), _text(name)): _text(sql) for kind, name, sql in connection.execute(_OBJECTS)}
+    objects: dict[tuple[str, str], str] = {}
+    for row in connection.execute(_OBJECTS):
+        kind, name, table, sql = map(_text, row)
+        told = sql if _belongs(kind, name, table, sql) else f"{sql} (of {table})"
+        objects[kind, name] = told if (kind, name) not in objects else f"{objects[kind, name]}; {told}"
     return {one: sql for one, sql in objects.items() if not _is_index_of_key(*one, sql)}
+
+
+def _belongs(kind: str, name: str, table: str, sql: str) -> bool:
+    """Say whether an object is filed under the table that its SQL names."""
+    return table == name if kind in {"table", "view"} else re.search(rf"\bON {re.escape(table)}\b", sql) is not None
 
 
 def _is_index_of_key(kind: str, name: str, sql: str) -> bool:

@@ -58,6 +58,8 @@ class Exported:
     def __init__(self, path: Path, defects: Defects) -> None:
         self._path, self._defects = path, defects
         self._line = self._malformed = 0
+        self._broken = False
+        """Whether the compressed file broke off: what came before is judged all the same."""
         self._again: _Block | None = None
 
     def trials(self) -> Iterator[str]:
@@ -162,11 +164,7 @@ class Exported:
         """Yield blocks of whole lines."""
         rest = b""
         while True:
-            try:
-                read = file.read(_BLOCK)
-            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                self._add(What.DAMAGED, f"the compressed file ends or breaks here: {error}")
-                read = b""
+            read = self._next_bytes(file)
             whole, newline, after = (rest + read).rpartition(b"\n")
             if newline:
                 yield from self._lines(whole + newline)
@@ -181,6 +179,19 @@ class Exported:
                 rest = self._pass_over(file)
         if rest:
             yield from self._lines(rest)
+
+    def _next_bytes(self, file: BufferedIOBase) -> bytes:
+        """Read about a block: nothing at the end, and what comes before a broken byte all the same."""
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while not self._broken and size < _BLOCK and (piece := file.read1(_BLOCK)):
+                pieces.append(piece)
+                size += len(piece)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            self._broken = True
+            self._add(What.DAMAGED, f"the compressed file ends or breaks here: {error}")
+        return b"".join(pieces)
 
     def _pass_over(self, file: BufferedIOBase) -> bytes:
         """Read on to the end of a line that is too long, and keep nothing of it."""

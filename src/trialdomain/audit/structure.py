@@ -4,7 +4,8 @@ SQLite checks itself beside the reading of the entries, on a connection and a th
 lock does not hold up: types, constraints, and whether every index leads to what the table has, in its order.
 """
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,33 +32,39 @@ _HIGHEST = "SELECT 'entries', max(rowid) FROM entries"
 
 
 @contextmanager
-def checked_meanwhile(path: Path, *, whole: bool) -> Iterator["Future[list[Defect]]"]:
+def checked_meanwhile(path: Path, *, tables: Collection[str] | None) -> Iterator["Future[list[Defect]]"]:
     """Check the structure of a database while its entries are read.
 
     Args:
         path: the file.
-        whole: whether its schema is ours; where it is not, that is said, and nothing that others made is run.
+        tables: those that are ours; None where all of the schema is. Nothing that others made is run.
     """
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(_check, path) if whole else pool.submit(list[Defect])
+        yield pool.submit(_check, path, tables)
 
 
-def _check(path: Path) -> list[Defect]:
+def _check(path: Path, tables: Collection[str] | None) -> list[Defect]:
     found: list[Defect] = []
     with opened(path) as connection:
-        for (said,) in connection.execute("PRAGMA integrity_check(1000)"):
-            if said != b"ok":
-                why = f"SQLite finds the file at odds with itself: {shown(said)}"
-                found.append(Defect(what=What.STRUCTURE, why=why))
+        for asked in ("1000",) if tables is None else sorted(tables):
+            for (said,) in connection.execute(f"PRAGMA integrity_check({asked})"):
+                if said != b"ok":
+                    why = f"SQLite finds the file at odds with itself: {shown(said)}"
+                    found.append(Defect(what=What.STRUCTURE, why=why))
+        if tables is not None and not {"entries", "sqlite_sequence"} <= set(tables):
+            return found
         for query, what, why in _NAMING if found else ():
             found += [_defect(what, why, row) for row in connection.execute(query)]
-        counted, highest = connection.execute(_SEQUENCE).fetchall(), connection.execute(_HIGHEST).fetchall()
-        if counted != highest and (counted or highest[0][1] is not None):
-            why = (
-                "SQLite has counted to another row number than the last: rows were removed, or the counter was changed"
-            )
-            found.append(Defect(what=What.STRUCTURE, why=why))
+        found += (Defect(what=What.STRUCTURE, why=why) for why in _numbers(connection))
     return found
+
+
+def _numbers(connection: sqlite3.Connection) -> Iterator[str]:
+    """Say what is wrong with the row numbers: SQLite gives them out once, from 1, and no row is ever removed."""
+    counted, highest = connection.execute(_SEQUENCE).fetchall(), connection.execute(_HIGHEST).fetchall()
+    right = counted == highest and all(isinstance(number, int) for _, number in counted)
+    if not right and (counted or highest[0][1] is not None):
+        yield "SQLite has counted to another row number than the last: rows were removed, or the counter was changed"
 
 
 def _defect(what: What, why: str, row: tuple[object, ...]) -> Defect:

@@ -5,7 +5,7 @@ this cannot show stands in ``docs/explanation/tamper-evidence.md``.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -117,6 +117,7 @@ def verify(
     return run.result()
 
 
+_ENCODING = "UTF-8"
 _NO_LOG_HAS = (TypeError, ValueError, LookupError, ArithmeticError)
 """What values raise that no log has, where they are not named one by one: whoever changed a file chose them."""
 
@@ -151,11 +152,21 @@ class _Run:
         readable = schema.readable()
         if "entries" not in readable:  # then nothing can be said of any trial
             return
-        database = Database(connection, readable, self._defects)
-        trials = {shown(trial): trial for trial in database.trials()}
+        encoding = shown(connection.execute("PRAGMA encoding").fetchone()[0])
+        if encoding != _ENCODING:
+            why = (
+                f"the text of the file is {encoding}, and a log's is {_ENCODING}: it was written anew, and is not read"
+            )
+            self._defects.add(Defect(what=What.STRUCTURE, why=why))
+            return
+        self._rows(path, Database(connection, readable, self._defects), schema.unchanged() if changed else None)
+
+    def _rows(self, path: Path, database: Database, tables: Collection[str] | None) -> None:
+        """Verify what stands in the tables; ``tables`` are those whose structure may be checked, None for all."""
+        trials = [(shown(code), code) for code in database.trials()]
         total = database.number()
-        with checked_meanwhile(path, whole=not changed) as structure:
-            for trial, code in trials.items():
+        with checked_meanwhile(path, tables=tables) as structure:
+            for trial, code in trials:
                 if self._only in {None, trial}:
                     kept = database.held(code)
                     check = EntriesCheck(trial, self._sizes(trial, kept), self._defects)
@@ -169,7 +180,13 @@ class _Run:
         if self._only is None and self._read != total:
             why = f"the log has {total} entries, and {self._read} could be read by their trial and position"
             self._defects.add(Defect(what=What.STRUCTURE, why=why))
-        self._absent(list(trials))
+        gone = any(one.what is What.MISSING for one in self._defects.listed)  # then it is said already
+        if not gone and (why_not := database.renumbered()) is not None:
+            self._defects.add(Defect(what=What.STRUCTURE, why=why_not))
+        if self._only is None:
+            for defect in database.misfiled(entries=self._read != total):
+                self._defects.add(defect)
+        self._absent([trial for trial, _ in trials])
 
     def bundled(self, folder: Path) -> None:
         """Verify an audit bundle."""

@@ -155,7 +155,8 @@ def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
             "or cut off its end; name one with --checkpoint"
         )
     more = "" if found.total == len(found.defects) else f", of which {len(found.defects)} are named"
-    yield "Nothing is wrong." if found.ok else f"{found.total} things are wrong{more}:"
+    wrong = "1 thing is wrong" if found.total == 1 else f"{found.total} things are wrong"
+    yield "Nothing is wrong." if found.ok else f"{wrong}{more}:"
 
 
 def bundle_lines(manifest: Manifest) -> Iterator[str]:
