@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+import attrs
 import pytest
-from site_desk import DAY0, REASON, Site, day, kinds
+from site_desk import DAY0, OPEN, REASON, Site, day, kinds, refused
 
 from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.conduct import InTheFuture
@@ -200,3 +201,25 @@ def test_an_adverse_event_cannot_be_corrected_to_end_before_it_began() -> None:
         site.desk.correct(followed, ended="2026-03-01", reason=REASON)
     with pytest.raises(FactMalformed, match="before its onset 2026-03-12"):
         site.on(12).desk.correct(entry, onset="2026-03-12", reason=REASON)
+
+
+def test_an_amendment_is_not_corrected_past_another_one() -> None:
+    """Of the protocols in force on a day, the one recorded last counts everywhere."""
+    site = Site()
+    second = site.on(3).desk.amend(attrs.evolve(OPEN, version="2"), effective_on=day(3), summary="a word")[0]
+    third = site.on(5).desk.amend(attrs.evolve(OPEN, version="3"), effective_on=day(5), summary="another")[0]
+    refused(
+        site,
+        FactMalformed,
+        lambda: site.desk.correct(third, effective_on=day(2), reason=REASON),
+        "version 3 was recorded after version 2, and would take effect before it, on 2026-03-04",
+    )
+    site.on(9)
+    refused(
+        site,
+        FactMalformed,
+        lambda: site.desk.correct(second, effective_on=day(6), reason=REASON),
+        "version 3 was recorded after version 2, and would take effect before it, on 2026-03-07",
+    )
+    site.desk.correct(third, effective_on=day(3), reason=REASON)
+    assert site.trial.history().casebook(on=day(4)).protocol.version == "3"

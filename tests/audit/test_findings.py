@@ -44,9 +44,16 @@ from trialdomain import (
 )
 from trialdomain.audit.findings.run import CheckUnusable
 from trialdomain.audit.findings.trail import looks_like
-from trialdomain.events.cohort import CohortExpanded, DltAttributed, EnrollmentStopped, EscalationDecided
-from trialdomain.events.participant import AdverseEventReported, Consented, Died
-from trialdomain.events.trial import TrialRegistered
+from trialdomain.events.cohort import (
+    CohortExpanded,
+    CohortOpened,
+    DltAttributed,
+    EnrollmentStopped,
+    EscalationDecided,
+    SlotFilled,
+)
+from trialdomain.events.participant import AdverseEventReported, Consented, Died, Infused
+from trialdomain.events.trial import RecruitmentSuspended, TrialRegistered
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, ExpectedToxicity, Stagger, TrialProtocol
@@ -433,7 +440,107 @@ def answers(protocol: TrialProtocol) -> tuple[Sequence[Any], Sequence[Any]]:
     return eligible(protocol, on=day(0))
 
 
+def dlt_withdrawn(*, voided: bool) -> Site:
+    """Two DLTs close level 1; one of them was somebody else's, which lifts that; then the third is infused."""
+    site = Site()
+    site.treat("S001", "S002")
+    site.admit("S003")
+    site.on(3).toxicity("S001")
+    event = site.toxicity("S002")
+    if voided:
+        site.on(4).desk.void(event, reason="recorded under the wrong subject")
+    site.on(5).desk.infuse("S003", level=1, started_at=day(5), deviation=None if voided else _WHY)
+    return site
+
+
+def opened_with(slots: int) -> Site:
+    site = three()
+    opened = next(e for e in site.trial.history().entries() if isinstance(e.fact, CohortOpened))
+    if slots != 3:
+        site.desk.correct(opened, slots=slots, reason=REASON)
+    return site
+
+
+def decided_for(level: int) -> History:
+    """Level 2 was opened by a decision; another level's opening names the same decision."""
+    drafts = [
+        Draft(
+            stream=e.stream.replace("cohort/2", f"cohort/{level}") if isinstance(e.fact, CohortOpened) else e.stream,
+            fact=attrs.evolve(e.fact, level=level) if isinstance(e.fact, CohortOpened) and e.fact.level > 1 else e.fact,
+            caused_by=e.meta.caused_by,
+        )
+        for e in sorted(decided().trial.history().entries(), key=lambda e: e.position)
+    ]
+    return History.of(drafts)
+
+
+def died_and_recovered(ended: int) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.toxicity("S001", attributions=judged(Relatedness.UNRELATED))
+    site.on(9).desk.record_death("S001", on=day(5))
+    site.desk.follow_up_adverse_event("S001", event="AE1", on=day(4), ended=day(ended), outcome=Outcome.RECOVERED)
+    return site
+
+
+def died_at_grade_5(died: int) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.on(9).desk.report_adverse_event("S001", event="AE1", term="Fever", grade=5, onset=day(4))
+    death = next(e for e in site.trial.history().entries() if isinstance(e.fact, Died))
+    if died != 4:
+        site.desk.correct(death, on=day(died), reason=REASON)
+    return site
+
+
+def enrolled_without_slot(*, filled: bool) -> History:
+    site = Site()
+    site.admit("S001")
+    return rewritten(site, (lambda f: f) if filled else without(SlotFilled))
+
+
+def dlt_from(onset: int) -> History:
+    moved = ClinicalTime(day(onset).isoformat())
+    return rewritten(with_dlt(), edited(DltAttributed, onset=moved))
+
+
+def related_death(*, suspends: bool) -> History:
+    site = three()
+    site.on(4).toxicity("S001", grade=5, outcome=Outcome.FATAL)
+    drafts = [
+        Draft(stream=e.stream, fact=e.fact, caused_by=e.meta.caused_by)
+        for e in sorted(site.trial.history().entries(), key=lambda e: e.position)
+        if suspends or not isinstance(e.fact, RecruitmentSuspended)
+    ]
+    return History.of(drafts)
+
+
+def without_consent(*, voided: bool) -> Site:
+    site = Site()
+    [consent] = [e for e in site.desk.consent("S001", signed_on=day(0), form_version="1") if e.stream.endswith("S001")]
+    results = [lab("ANC", "1", "10*9/L", collected_at=day(0).isoformat())]
+    site.desk.record_labs("S001", results)
+    if voided:
+        site.desk.void(consent, reason="signed by somebody else")
+    return site
+
+
+def ends_in_the_future(ended: int) -> History:
+    site = three()
+    site.toxicity("S001", attributions=judged(Relatedness.UNRELATED))
+    return rewritten(site, edited(AdverseEventReported, ended=ClinicalTime(day(ended).isoformat())))
+
+
 CASES: list[tuple[str, Maker, Maker]] = [
+    ("closed-level", lambda: dlt_withdrawn(voided=False), lambda: dlt_withdrawn(voided=True)),
+    ("slots", lambda: opened_with(9), lambda: opened_with(3)),
+    ("slots", lambda: decided_for(3), lambda: decided_for(2)),
+    ("after-death", lambda: died_and_recovered(6), lambda: died_and_recovered(5)),
+    ("death-dates", lambda: died_at_grade_5(8), lambda: died_at_grade_5(4)),
+    ("double-entry", lambda: enrolled_without_slot(filled=False), lambda: enrolled_without_slot(filled=True)),
+    ("double-entry", lambda: dlt_from(1), lambda: dlt_from(3)),
+    ("suspension", lambda: related_death(suspends=False), lambda: related_death(suspends=True)),
+    ("consent", lambda: without_consent(voided=True), lambda: without_consent(voided=False)),
     ("double-entry", lambda: rewritten(with_dlt(), without(DltAttributed)), lambda: rewritten(with_dlt(), lambda f: f)),
     (
         "decision",
@@ -531,6 +638,39 @@ class TestChecks:
             found = findings(history, on=day(60), now=datetime(2030, 1, 1, tzinfo=UTC)).found
             assert all(isinstance(one, AuditFinding) for one in found), name
 
+    def test_a_deviation_stays_one_when_something_else_of_the_entry_is_corrected(self) -> None:
+        site = infused_twice(1)
+        second = [e for e in site.trial.history().entries() if isinstance(e.fact, Infused)][-1]
+        corrected = site.desk.correct(second, lot="L2", reason=REASON)[0]
+        [found] = found_in(site, "deviation")
+        assert (found.sentence, found.evidence) == (_WHY, (corrected.position,))
+
+    def test_an_infusion_before_the_enrollment_is_not_one_too_many(self) -> None:
+        site = infused_on(2, 1)
+        assert found_in(site, "before-enrollment")
+        assert found_in(site, "twice") == []
+
+    def test_a_consent_of_a_later_day_is_late_and_not_missing(self) -> None:
+        site = consent_on(3)
+        found = findings(site.trial.history(), on=day(2), now=site.now + timedelta(days=1)).found
+        [late] = [one for one in found if one.check == "consent"]
+        assert "signed on 2026-03-05, after" in late.sentence
+
+    def test_slots_of_a_level_whose_opening_was_corrected_are_still_given_by_the_decision(self) -> None:
+        site = decided()
+        opened = [e for e in site.trial.history().entries() if isinstance(e.fact, CohortOpened)][-1]
+        site.desk.correct(opened, dose=Dose(amount=Decimal(5), unit="ug"), reason=REASON)
+        assert found_in(site, "slots") == []
+        decision = next(e for e in site.trial.history().entries() if isinstance(e.fact, EscalationDecided))
+        site.desk.void(decision, reason="not the decision of the committee")
+        cohort = site.trial.history().casebook(on=site.today).cohorts[2]
+        assert [type(e.fact).__name__ for e in cohort] == []
+
+    def test_a_day_in_the_future_is_found_wherever_a_fact_has_it(self) -> None:
+        late = found_in(ends_in_the_future(40), "clock")
+        assert any("before it happened: 2026-04-11" in one.sentence for one in late)
+        assert not any("before it happened" in one.sentence for one in found_in(three(), "clock"))
+
     def test_evidence_is_of_the_entries_behind_it(self) -> None:
         site = infused_while_suspended(3)
         [found] = found_in(site, "suspension")
@@ -554,6 +694,11 @@ class TestChecks:
             ),  # full width
             ("+86-13800138000", "a telephone number"),
             ("010-62345678", "a telephone number"),
+            ("(027)85726114", "a telephone number"),
+            ("02785726114", "a telephone number"),
+            ("212 555 1234", "a telephone number"),
+            ("138\u200b0013\u200b8000", "a telephone number"),
+            ("110105 19491231 002X", "a resident identity number"),
             ("(212) 555-0123", "a telephone number"),
             ("+44 20 7946 0018", "a telephone number"),
             ("078-05-1120", "a social security number"),
@@ -775,6 +920,44 @@ class TestOwnChecks:
         with pytest.raises(CheckUnusable, match="'consent' is no check"):
             findings(history, checks=["consent"])  # type: ignore[list-item]  # as somebody might
 
+    @pytest.mark.parametrize(
+        ("made", "words"),
+        [
+            (lambda check: check.found(5), "whose sentence is '5'"),
+            (lambda check: check.found("x", evidence=[Decimal(1)]), "whose evidence is"),
+            (lambda check: check.found("x", subject=5), "whose subject is '5'"),
+            (lambda check: check.found("x", severity="major"), "whose severity is 'major'"),
+            (lambda check: attrs.evolve(check.found("x"), check="other"), "whose check is 'other': give 'mine'"),
+            (lambda check: check.found("x", evidence=[1, "12"]), "failed: TypeError"),
+        ],
+    )
+    @pytest.mark.parametrize("method", ["entry", "case", "end"])
+    def test_a_finding_that_is_none_is_refused_with_a_sentence(
+        self, made: Callable[[Check], AuditFinding], words: str, method: str
+    ) -> None:
+        names = {"id": "mine", "title": "mine", "requirement": "mine", method: lambda self, _: [made(self)]}
+        with pytest.raises(CheckUnusable, match=words):
+            findings(three().trial.history(), checks=[type("Mine", (Check,), names)])
+
+    def test_a_severity_that_is_none_is_refused(self) -> None:
+        names = {"id": "mine", "title": "mine", "requirement": "mine", "severity": "major"}
+        with pytest.raises(CheckUnusable, match="'Mine' has a severity that is none"):
+            findings(three().trial.history(), checks=[type("Mine", (Check,), names)])
+
+    def test_a_file_may_have_dataclasses(self, tmp_path: Path) -> None:
+        file = tmp_path / "classes.py"
+        file.write_text(
+            "from dataclasses import dataclass\n"
+            "from trialdomain import Check\n"
+            "@dataclass\n"
+            "class Limit:\n"
+            "    most: 'int'\n"
+            "class Mine(Check):\n"
+            "    id, title, requirement = 'mine', 'mine', 'mine'\n"
+            "CHECKS = [Mine]\n"
+        )
+        assert [check.id for check in read_checks(file)] == ["mine"]
+
     def test_they_are_read_from_a_file(self, tmp_path: Path) -> None:
         file = tmp_path / "mine.py"
         file.write_text(
@@ -795,8 +978,8 @@ class TestOwnChecks:
             ("1 / 0", "failed: ZeroDivisionError: division by zero; mend it"),
             ("def (", "failed: SyntaxError"),
             ("", "has no list CHECKS"),
-            ("CHECKS = [int]", "has no list CHECKS"),
-            ("from trialdomain import Check\nCHECKS = [Check]", "has no list CHECKS"),
+            ("CHECKS = [int]", "in CHECKS is no check"),
+            ("from trialdomain import Check\nCHECKS = [Check]", "lacks id, title, requirement"),
         ],
     )
     def test_a_file_that_is_none(self, tmp_path: Path, text: str | None, words: str) -> None:

@@ -63,7 +63,7 @@ class AccessRequest:
     @override
     def __str__(self) -> str:
         """Say who asks, and about whom."""
-        about = "" if self.subject is None else f", about {self.subject}"
+        about = "" if self.subject is None else f", about {self.subject[:_MOST_OF_A_NAME]}"
         return visible(f"{self.name[:_MOST_OF_A_NAME]}, {self.organization[:_MOST_OF_A_NAME]}{about}")
 
 
@@ -122,7 +122,8 @@ def against(request: AccessRequest, protocol: TrialProtocol, permit: Permit | No
         )
     if permit is None or (refused := permit(request)) is None:
         return None
-    return visible(str(refused)).strip()[:_MOST_OF_A_REASON] or "the service refuses it"
+    said: object = refused  # a hook that answers yes or no has not said why
+    return visible(said if isinstance(said, str) else "").strip()[:_MOST_OF_A_REASON] or "the service refuses it"
 
 
 def _granted(request: AccessRequest, protocol: TrialProtocol) -> bool:
@@ -135,20 +136,22 @@ def needed_to_change(fact: Fact) -> tuple[UseCase, ...]:
 
     What people decided or judged is changed by nobody who could not have decided it.
     """
-    if (use_case := _DECIDED_BY.get(type(fact))) is not None:
-        return (use_case,)
+    if use_cases := _DECIDED_BY.get(type(fact), ()):
+        return use_cases
     if isinstance(fact, TrialFact):
         return (UseCase.AMEND,)
     return (UseCase.DECIDE_ESCALATION,) if isinstance(fact, CohortFact) else ()
 
 
-_DECIDED_BY: Mapping[type[Fact], UseCase] = {
-    TrialRegistered: UseCase.REGISTER,
-    ProtocolAmended: UseCase.AMEND,
-    RecruitmentSuspended: UseCase.SUSPEND_RECRUITMENT,
-    RecruitmentResumed: UseCase.RESUME_RECRUITMENT,
-    TrialClosed: UseCase.CLOSE,
-    MtdDeclared: UseCase.DECLARE_MTD,
-    MtdNotEstablished: UseCase.DECLARE_NO_MTD,
-    DltWindowAssessed: UseCase.ASSESS_DLT_WINDOW,
+_HALTS = (UseCase.SUSPEND_RECRUITMENT, UseCase.RESUME_RECRUITMENT)
+"""To withdraw, or shorten, the one is to do the other."""
+_DECIDED_BY: Mapping[type[Fact], tuple[UseCase, ...]] = {
+    TrialRegistered: (UseCase.REGISTER, UseCase.AMEND),  # the protocol is in it, and with it the table of roles
+    ProtocolAmended: (UseCase.AMEND,),
+    RecruitmentSuspended: _HALTS,
+    RecruitmentResumed: _HALTS,
+    TrialClosed: (UseCase.CLOSE,),
+    MtdDeclared: (UseCase.DECLARE_MTD,),
+    MtdNotEstablished: (UseCase.DECLARE_NO_MTD,),
+    DltWindowAssessed: (UseCase.ASSESS_DLT_WINDOW,),
 }

@@ -18,7 +18,7 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialEntryVoided, TrialRegistered
 from trialdomain.values.ctcae import known_term
-from trialdomain.values.ids import cohort_stream, level_of, subject_of
+from trialdomain.values.ids import cohort_stream, level_of, subject_of, trial_of
 from trialdomain.values.reason import check_reason
 from trialdomain.values.use_case import UseCase
 
@@ -62,6 +62,7 @@ def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: 
     if isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
         fact = _checked_event(view, current, fact)
     _keep_trial(current.fact, fact)
+    _keep_order(view, current, fact)
     drafts: Drafts = [Draft(stream=entry.stream, fact=fact, corrects=current.version, reason=reason)]
     drafts += _death(view, current, fact)
     return drafts + _settled(view, drafts, current.fact, fact, on=on)
@@ -87,14 +88,14 @@ def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
 
 def needed_for(view: View, entry: Entry) -> tuple[UseCase, ...]:
     """Name what somebody must be able to do to change an entry: by what the log says of it, and not the caller."""
-    if entry.stream.partition("/")[0] != view.id:
+    if trial_of(entry.stream) != view.id:
         return ()  # an entry of another trial is changed by nobody here
     stored = (one.fact for one in view.entries(entry.stream) if one.version == entry.version)
     return next((needed_to_change(fact) for fact in stored), ())
 
 
 def _current(view: View, entry: Entry, *, act: str) -> Recorded[Fact]:
-    if entry.trial != view.id or entry.stream.partition("/")[0] != view.id:
+    if entry.trial != view.id or trial_of(entry.stream) != view.id:
         raise EntryOfAnotherTrial(entry=entry, trial=view.id)
     found = require_current(view.entries(entry.stream), stream=entry.stream, version=entry.version)
     if isinstance(found.fact, AccessRefused):  # by what the log says of it, and not the caller
@@ -106,9 +107,13 @@ def _opened_by(view: View, decision: Entry) -> list[Entry]:
     """Find the levels, and the slots, that a decision opened, or what it corrects: without it, nobody opened them."""
     chain = current(view.entries(decision.stream)).chain_of(decision.version)
     refs = {EntryRef(decision.stream, version) for version in chain}
-    streams = [cohort_stream(view.id, level.level) for level in view.protocol.levels]
-    entries = [entry for stream in streams for entry in current_entries(view.entries(stream))]
-    return [e for e in entries if isinstance(e.fact, CohortOpened | CohortExpanded) and e.meta.caused_by in refs]
+    cohorts = [current(view.entries(cohort_stream(view.id, level.level))) for level in view.protocol.levels]
+    return [
+        entry
+        for cohort in cohorts
+        for entry in cohort.entries
+        if isinstance(entry.fact, CohortOpened | CohortExpanded) and cohort.first_of(entry).envelope.caused_by in refs
+    ]
 
 
 def _void_of(entry: Entry) -> Fact:
@@ -143,6 +148,24 @@ def _keep_trial(old: Fact, new: Fact) -> None:
         check_table(new.protocol)
     if isinstance(old, brings) and isinstance(new, brings) and against_taking_the_place(old.protocol, new.protocol):
         raise FactMalformed(kind="TrialProtocol", why="a correction keeps the trial's code, and every dose level")
+
+
+def _keep_order(view: View, old: Recorded[Fact], new: Fact) -> None:
+    """Keep versions of the protocol in the order in which they were recorded: the last one is in force."""
+    if not isinstance(new, ProtocolAmended):
+        return
+    amended = [entry for entry in current_entries(view.entries(old.stream)) if isinstance(entry.fact, ProtocolAmended)]
+    place = [entry.version for entry in amended].index(old.version)
+    for other in (*amended[max(0, place - 1) : place], *amended[place + 1 : place + 2]):
+        before, after = (other.fact, new) if other in amended[:place] else (new, other.fact)
+        if isinstance(before, ProtocolAmended) and isinstance(after, ProtocolAmended):
+            if before.effective_on <= after.effective_on:
+                continue
+            why = (
+                f"version {after.protocol.version} was recorded after version {before.protocol.version}, and would "
+                f"take effect before it, on {after.effective_on}: void the later one, and record it anew"
+            )
+            raise FactMalformed(kind="ProtocolAmended", why=why)
 
 
 def _checked_event(

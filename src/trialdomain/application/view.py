@@ -149,9 +149,8 @@ class View:
         """Give by stream its version, and its entries that can change a count: read once for a decision."""
         if leave_out not in self._read_before:
             versions, streams = {}, {}
-            for stream, rows in self._recorder.streams(self.id, until=self.position):
-                if stream == access_stream(self.id):
-                    continue  # who was refused what changes nothing
+            refusals = {access_stream(self.id)}  # who was refused what changes nothing
+            for stream, rows in self._recorder.streams(self.id, until=self.position, leave_out=refusals):
                 versions[stream] = rows[-1][1]
                 streams[stream] = list(entries_of(stream, rows, leave_out=leave_out))
             self._read_before[leave_out] = versions, streams

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from trialdomain.events.recorded import Draft, Entry, Meta, Recorded
+from trialdomain.values.ids import trial_of
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -38,7 +39,7 @@ def numbered(drafts: Iterable[Draft[Any]]) -> list[Entry]:
         )
         entries.append(
             Recorded(
-                trial=draft.stream.partition("/")[0],
+                trial=trial_of(draft.stream),
                 position=position,
                 stream=draft.stream,
                 version=versions[draft.stream],

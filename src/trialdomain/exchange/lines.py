@@ -8,6 +8,7 @@ import msgspec
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.stored import StoredEntry
 from trialdomain.tree.leaf import leaf_hash
+from trialdomain.values.ids import trial_of
 
 LONGEST_LINE = 8 * 1024 * 1024
 GZIP_HEADER = b"\x1f\x8b"
@@ -87,7 +88,7 @@ def fitting(read: Line) -> tuple[StoredEntry, bytes]:
         raise LineUnreadable(f"a name in it is no Unicode: {error.reason}") from None
     if leaf.hex() != read.leaf:
         raise LineUnreadable(f"position {read.position} does not fit its leaf: it was altered")
-    trial = read.stream.partition("/")[0]
+    trial = trial_of(read.stream)
     return StoredEntry(read.stream, read.version, read.name, state, trial, read.position), leaf
 
 

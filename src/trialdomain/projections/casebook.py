@@ -87,9 +87,18 @@ class Case:
         """Give what was first recorded, where an entry corrects it; or the entry itself."""
         return self._recorded.first_of(entry)
 
+    def deviation_of(self, entry: Recorded[Any]) -> str | None:
+        """Give why a rule of conduct was broken, where it was: a correction of something else leaves that as it was."""
+        return entry.envelope.deviation or self.first_of(entry).envelope.deviation
+
     def of(self, kind: type[F]) -> list[Recorded[F]]:
         """Give the entries of one kind of fact."""
         found: list[Recorded[Any]] = self._by_kind.get(kind, [])
+        return found
+
+    def ever(self, kind: type[F]) -> list[Recorded[F]]:
+        """Give the current entries of one kind of fact, also those of a day that has not come yet."""
+        found: list[Recorded[Any]] = [entry for entry in self._recorded.entries if isinstance(entry.fact, kind)]
         return found
 
     @property

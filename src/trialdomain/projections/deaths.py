@@ -7,10 +7,13 @@ from trialdomain.values.toxicity import Agent
 
 def related_deaths(book: Casebook) -> frozenset[str]:
     """Name the infused participants who died, at any time, of an event related to the infusion."""
-    return frozenset(case.subject for case in book.cases if case.first_infusion and _related(case, book.protocol))
+    return frozenset(case.subject for case in book.cases if is_related_death(case, book.protocol))
 
 
-def _related(case: Case, protocol: TrialProtocol) -> bool:
+def is_related_death(case: Case, protocol: TrialProtocol) -> bool:
+    """Say whether an infused participant died, at any time, of an event related to the infusion."""
+    if not case.first_infusion:
+        return False
     rule, death = protocol.dlt or DltRule(), case.death
     return any(
         (event.fatal or (death is not None and event.event == death.fact.event))

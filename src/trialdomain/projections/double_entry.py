@@ -16,13 +16,17 @@ from trialdomain.events.cohort import (
     DltRevoked,
     MemberAssessed,
     MemberInfused,
+    SlotFilled,
+    SlotReleased,
 )
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
+from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 
 _LABORATORY = "laboratory"
+_HELD = {True: "held", False: "not held"}
 _BY_CALENDAR = {
     EvaluationReason.CYTOPENIA_OPEN,
     EvaluationReason.NOT_ASSESSED,
@@ -36,6 +40,10 @@ class Aspect(Enum):
 
     DLT = "dlt"
     EVALUATION = "evaluation"
+    ONSET = "onset"
+    """Of the DLT."""
+    SLOT = "slot"
+    """Of somebody who is not infused."""
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +88,8 @@ def double_entry_of(counts: DltCounts, book: Casebook) -> tuple[Difference, ...]
 class _Known:
     evaluation: Evaluation = Evaluation.NOT_INFUSED
     dlt: str | None = None
+    onset: ClinicalTime | None = None
+    holds: bool = False
 
 
 def _known(entries: Sequence[Recorded[Any]]) -> dict[str, _Known]:
@@ -88,12 +98,18 @@ def _known(entries: Sequence[Recorded[Any]]) -> dict[str, _Known]:
         match entry.fact:
             case MemberInfused(subject=subject, standing=standing) | MemberAssessed(subject=subject, standing=standing):
                 known.setdefault(subject, _Known()).evaluation = standing.evaluation
-            case DltAttributed(subject=subject, event=event):
-                known.setdefault(subject, _Known()).dlt = event or _LABORATORY
+            case DltAttributed(subject=subject, event=event, onset=onset):
+                told = known.setdefault(subject, _Known())
+                told.dlt, told.onset = event or _LABORATORY, onset
             case DltRevoked(subject=subject):
-                known.setdefault(subject, _Known()).dlt = None
+                told = known.setdefault(subject, _Known())
+                told.dlt = told.onset = None
+            case SlotFilled(subject=subject):
+                known.setdefault(subject, _Known()).holds = True
+            case SlotReleased(subject=subject):
+                known.setdefault(subject, _Known()).holds = False
             case _:
-                pass  # slots and decisions are not counted twice
+                pass  # how many slots there are, and decisions, are not counted twice
     return known
 
 
@@ -102,9 +118,17 @@ def _at_level(
 ) -> Iterator[Difference]:
     for subject in sorted({*members, *known}):
         member, told = members.get(subject), known.get(subject, _Known())
-        dlt = (member.dlt.event or _LABORATORY) if member and member.dlt else None
-        if dlt != told.dlt:
-            yield Difference(level=level, subject=subject, aspect=Aspect.DLT, cohort=str(told.dlt), casebook=str(dlt))
+        found = None if member is None else member.dlt
+        dlt, onset = (None, None) if found is None else (found.event or _LABORATORY, found.onset)
+        holds = member is not None and member.infused_by is None
+        infused = member is not None and not holds
+        for aspect, of_cohort, of_record in (
+            (Aspect.DLT, str(told.dlt), str(dlt)),
+            (Aspect.ONSET, str(told.onset), str(onset if dlt == told.dlt else told.onset)),
+            (Aspect.SLOT, _HELD[told.holds and not infused], _HELD[holds]),
+        ):
+            if of_cohort != of_record:
+                yield Difference(level=level, subject=subject, aspect=aspect, cohort=of_cohort, casebook=of_record)
         evaluation = member.standing.evaluation if member else Evaluation.NOT_INFUSED
         by_calendar = member is not None and member.standing.reason in calendar
         if evaluation is not told.evaluation and not (by_calendar and told.evaluation is Evaluation.PENDING):

@@ -15,7 +15,7 @@ from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.storage.codec import FactUnstorable, StateMalformed, encode, on_the_wire, unpack
 from trialdomain.storage.stored import PlacedNotification, Row, StoredEntry
 from trialdomain.storage.upcasts import UPCASTS
-from trialdomain.values.ids import kind_of
+from trialdomain.values.ids import kind_of, trial_of
 
 __all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "entries_of", "entry_of", "stored_of"]
 
@@ -113,7 +113,7 @@ def entries_of(
         EntryMalformed: one of them is not one of ours.
         StreamUnknown: no trial has such a stream.
     """
-    trial = stream.partition("/")[0]
+    trial = trial_of(stream)
     readers = _READERS.get(kind_of(stream) or "", {})
     passed_over = readers.keys() & {NAMES[kind] for kind in leave_out}
     for position, version, name, state in rows:

@@ -6,7 +6,7 @@ acknowledged.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -36,6 +36,7 @@ from trialdomain.storage.stored import (
     StreamMoved,
 )
 from trialdomain.tree.leaf import leaf_hash
+from trialdomain.values.ids import trial_of
 
 __all__ = ["MEMORY", "Appended", "Command", "CommandReused", "Row", "SQLiteRecorder", "StoredEntry", "StreamMoved"]
 
@@ -252,12 +253,15 @@ class SQLiteRecorder(ApplicationRecorder):
             [stream, until],
         )
 
-    def streams(self, trial: str, *, until: int) -> Iterator[tuple[str, list[Row]]]:
-        """Yield the trial's own stream, then every stream under it, each with its rows up to a position."""
+    def streams(self, trial: str, *, until: int, leave_out: Collection[str] = ()) -> Iterator[tuple[str, list[Row]]]:
+        """Yield the trial's own stream, then every stream under it, each with its rows up to a position.
+
+        Those that are left out are not read at all.
+        """
         beyond = f"{trial}0"  # 0 comes right after /
         stream: str | None = trial
         while stream is not None:
-            if rows := self.stream_rows(stream, until=until):
+            if stream not in leave_out and (rows := self.stream_rows(stream, until=until)):
                 yield stream, rows
             after = f"{trial}/" if stream == trial else f"{stream}\x00"
             query = "SELECT min(stream) FROM entries WHERE stream >= ? AND stream < ?"
@@ -386,11 +390,6 @@ def _name(found: object) -> str:
     if not isinstance(found, str):
         raise LogCorrupt(f"{str(found)[:70]!r} stands where the name of a trial or a stream should: verify the log")
     return found
-
-
-def trial_of(stream: str) -> str:
-    """Name the trial that a stream is of."""
-    return stream.partition("/")[0]
 
 
 def _head(connection: sqlite3.Connection, trial: str) -> int:

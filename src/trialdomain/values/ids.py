@@ -60,6 +60,15 @@ def kind_of(stream: str) -> str | None:
     return found and (found[1] or found[2] or found[3] or "trial")
 
 
+def trial_of(stream: str) -> str:
+    """Give the trial whose stream this is.
+
+    >>> trial_of("T1"), trial_of("T1/participant/S001")
+    ('T1', 'T1')
+    """
+    return stream.partition("/")[0]
+
+
 def subject_of(stream: str) -> str | None:
     """Give the subject whose stream this is; None for any other stream.
 

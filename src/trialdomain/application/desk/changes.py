@@ -8,7 +8,7 @@ from trialdomain.application.desk.acts import Acts
 from trialdomain.application.view import Drafts, View
 from trialdomain.errors import InputInvalid
 from trialdomain.events.recorded import Entry, Recorded
-from trialdomain.values.ids import subject_of
+from trialdomain.values.ids import subject_of, trial_of
 from trialdomain.values.use_case import UseCase
 
 
@@ -39,7 +39,7 @@ class Changes(Acts):
             (entry.ref, reason, sorted(changes.items())),
             decide,
             command_id,
-            about=subject_of(entry.stream),
+            about=self._subject(entry),
             also=lambda view: needed_for(view, entry),
         )
 
@@ -68,12 +68,21 @@ class Changes(Acts):
             (entry.ref, reason),
             decide,
             command_id,
-            about=subject_of(entry.stream),
+            about=self._subject(entry),
             also=lambda view: needed_for(view, entry),
         )
+
+    def _subject(self, entry: Entry) -> str | None:
+        """Name whom an entry of this trial is about."""
+        return subject_of(entry.stream) if trial_of(entry.stream) == self._conduct.trial else None
+
+
+_LONGEST_STREAM = 300
 
 
 def _one_entry(given: object) -> None:
     """Refuse what is no entry: every command returns several."""
     if not isinstance(given, Recorded):
         raise InputInvalid(f"a {type(given).__name__} is no entry: give one of those that a command returned")
+    if not given.stream.isprintable() or len(given.stream) > _LONGEST_STREAM:
+        raise InputInvalid("the entry is of no stream that a log has: give one of those that a command returned")

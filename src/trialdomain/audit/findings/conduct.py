@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from typing_extensions import override
 
@@ -31,28 +31,35 @@ from trialdomain.events.participant import (
     Died,
     Enrolled,
     Infused,
+    LevelReassigned,
     LostToFollowUp,
+    ParticipantFact,
     Screened,
     Withdrew,
 )
 from trialdomain.events.recorded import Recorded
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.toxicity import FATAL_GRADE
+
+_Rules: TypeAlias = tuple[tuple[type[ParticipantFact], type[CommandRefused]], ...]
 
 
-def _rules(*rules: type[CommandRefused]) -> tuple[type[CommandRefused], ...]:
+def _rules(*rules: tuple[type[ParticipantFact], type[CommandRefused]]) -> _Rules:
     return rules
 
 
 class _Breach(Check):
     """What breaks some of the rules that use cases ask, in the words in which they refuse it."""
 
-    rules: ClassVar[tuple[type[CommandRefused], ...]]
+    rules: ClassVar[_Rules]
+    """Facts, and the rules that they break."""
 
     @override
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
         alike: dict[str, list[int]] = defaultdict(list)
         for entry, breach in case.breaches:
-            if isinstance(breach, self.rules):
-                said, told = str(breach), entry.envelope.deviation
+            if any(isinstance(entry.fact, kind) and isinstance(breach, rule) for kind, rule in self.rules):
+                said, told = str(breach), case.case.deviation_of(entry)
                 alike[said if told is None or said in told else f"{said} (as a deviation: {told})"] += [entry.position]
         for sentence, positions in alike.items():
             yield self.found(sentence, evidence=positions, subject=case.case.subject)
@@ -70,10 +77,11 @@ class ConsentUndocumented(Check):
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
         subject = case.case.subject
         done = [(entry, happened(entry.fact)) for kind in _PROCEDURES for entry in case.case.of(kind)]
-        consents = case.case.of(Consented)
-        if not consents and done:
-            sentence = str(ConsentMissing(subject=subject))
-            yield self.found(sentence, evidence=[entry.position for entry, _ in done], subject=subject)
+        consents = case.case.ever(Consented)
+        if not consents and case.case.entries:
+            sentence = f"{ConsentMissing(subject=subject)}, and this is recorded of them"
+            positions = [entry.position for entry, _ in done] or [entry.position for entry in case.case.entries]
+            yield self.found(sentence, evidence=positions, subject=subject)
         elif consents:
             consent = min(consents, key=lambda entry: entry.fact.signed_on.first)
             early = [(entry, when) for entry, when in done if when and when.precedes(consent.fact.signed_on)]
@@ -100,16 +108,16 @@ class CriteriaUndocumented(_Breach):
     id = "criteria"
     title = "a criterion not met, or not answered"
     requirement = "eligibility criteria (NCT06245746); a missing answer is never a met one"
-    rules = _rules(NotScreened, NotEligible)
+    rules = _rules((Enrolled, NotScreened), (Enrolled, NotEligible), (Infused, NotEligible))
 
 
 class BeforeEnrollment(_Breach):
-    """Somebody was infused before they were enrolled, or without."""
+    """Somebody was infused before they were enrolled, or without, or sent to another level after the infusion."""
 
     id = "before-enrollment"
-    title = "an infusion before the enrollment"
+    title = "an infusion before the enrollment, or before the level was assigned"
     requirement = "sequence of steps, AT-28 (21 CFR 11.10(f))"
-    rules = _rules(NotEnrolled)
+    rules = _rules((Infused, NotEnrolled), (LevelReassigned, AlreadyInfused))
 
 
 class OutsideLevel(_Breach):
@@ -119,7 +127,7 @@ class OutsideLevel(_Breach):
     title = "an infusion outside its level"
     severity = Severity.CRITICAL
     requirement = "each participant receives the assigned dose level (NCT06245746)"
-    rules = _rules(LevelNotAssigned, DoseNotOfLevel)
+    rules = _rules((Infused, LevelNotAssigned), (Infused, DoseNotOfLevel))
 
 
 class Twice(_Breach):
@@ -128,7 +136,7 @@ class Twice(_Breach):
     id = "twice"
     title = "enrolled or infused once too often"
     requirement = "a single infusion (NCT06245746); the protocol's administrations"
-    rules = _rules(AlreadyEnrolled, AlreadyInfused)
+    rules = _rules((Enrolled, AlreadyEnrolled), (Infused, AlreadyInfused))
 
 
 class AfterLeaving(Check):
@@ -171,6 +179,15 @@ class ObservedAfterDeath(Check):
             for breach in dead.against(entry.fact):
                 if isinstance(breach, AfterDeath):
                     yield self.found(str(breach), evidence=[entry.position, death.position], subject=dead.subject)
+            for field in _LAST_SEEN:
+                until = getattr(entry.fact, field, None)
+                if isinstance(until, ClinicalTime) and death.fact.on.precedes(until):
+                    sentence = f"{dead.subject} died on {death.fact.on}, and {field!r} of something is {until}"
+                    yield self.found(sentence, evidence=[entry.position, death.position], subject=dead.subject)
+
+
+_LAST_SEEN = ("ended", "ended_at", "ended_on", "last_contact")
+"""Fields that tell how long somebody was alive at least."""
 
 
 class DeathDates(Check):
@@ -186,6 +203,8 @@ class DeathDates(Check):
         for event in case.case.adverse_events:
             if event.fatal and event.ended is not None:
                 told += [(event.ended, position) for position in event.ended_by or (event.report.position,)]
+            elif event.fatal:
+                told += [(one.on, one.position) for one in event.grades() if one.grade == FATAL_GRADE]
         days = [day for day, _ in told]
         if any(one.precedes(other) for one in days for other in days):
             shown = ", ".join(dict.fromkeys(str(day) for day in days))
@@ -208,7 +227,7 @@ class DeviationRecorded(Check):
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
         alike: dict[str, list[int]] = defaultdict(list)
         for entry in case.case.entries:
-            if entry.envelope.deviation is not None:
-                alike[entry.envelope.deviation].append(entry.position)
+            if (why := case.case.deviation_of(entry)) is not None:
+                alike[why].append(entry.position)
         for sentence, positions in alike.items():
             yield self.found(sentence, evidence=positions, subject=case.case.subject)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 import attrs
@@ -12,6 +12,7 @@ from typing_extensions import override
 from trialdomain.aggregates.cohort import Cohort, EnrollmentIsStopped
 from trialdomain.aggregates.infusions import against_stagger
 from trialdomain.audit.findings.check import Audited, AuditedCase, AuditFinding, Check, Severity
+from trialdomain.designs.walk import COHORT, COMPLETE
 from trialdomain.events.cohort import (
     CohortExpanded,
     CohortOpened,
@@ -25,11 +26,13 @@ from trialdomain.events.participant import DltWindowAssessed, Enrolled, Infused,
 from trialdomain.events.recorded import Entry, EntryRef, Recorded
 from trialdomain.events.trial import RecruitmentResumed, RecruitmentSuspended, TrialClosed
 from trialdomain.projections.casebook import Case
+from trialdomain.projections.deaths import is_related_death
 from trialdomain.projections.dlt_counts import DltCounts, Member
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.cytopenia import last_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
+from trialdomain.values.ids import subject_of
 
 
 class SlotsExceeded(Check):
@@ -41,12 +44,20 @@ class SlotsExceeded(Check):
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
-        self._decisions: set[EntryRef] = set()
+        self._recorded: dict[EntryRef, int] = {}
+        """Where each decision was recorded."""
+        self._causes: dict[int, EntryRef | None] = {}
+        """By position: what slots were given for."""
+        book = audited.book
+        self._decisions = {book.places[entry.position]: entry.fact.decided for entry in book.decisions}
+        """By where it was first recorded: what was decided, as it is known now."""
 
     @override
     def entry(self, entry: Entry) -> Iterable[AuditFinding]:
         if isinstance(entry.fact, EscalationDecided):
-            self._decisions.add(entry.ref)
+            self._recorded[entry.ref] = entry.position
+        elif isinstance(entry.fact, CohortOpened | CohortExpanded):
+            self._causes[entry.position] = entry.envelope.caused_by
         return ()
 
     @override
@@ -61,9 +72,14 @@ class SlotsExceeded(Check):
 
     def _against(self, cohort: Cohort, entry: Recorded[Any]) -> Iterator[AuditFinding]:
         match entry.fact:
-            case CohortOpened() | CohortExpanded() if not self._was_decided(cohort, entry):
-                sentence = f"level {cohort.level} was given slots, and no decision gave them"
-                yield self.found(sentence, evidence=[entry.position])
+            case CohortOpened(slots=slots) | CohortExpanded(slots=slots):
+                most = COHORT if isinstance(entry.fact, CohortOpened) else COMPLETE
+                if not self._was_decided(cohort, entry):
+                    sentence = f"level {cohort.level} was given slots, and no decision gave them"
+                    yield self.found(sentence, evidence=[entry.position])
+                if slots > most:
+                    sentence = f"level {cohort.level} was given {slots} slots, and the design gives {most}"
+                    yield self.found(sentence, evidence=[entry.position])
             case SlotFilled(subject=subject):
                 for breach in cohort.against_filling():
                     if not isinstance(breach, EnrollmentIsStopped):
@@ -77,8 +93,11 @@ class SlotsExceeded(Check):
                 pass
 
     def _was_decided(self, cohort: Cohort, entry: Recorded[Any]) -> bool:
-        registration = cohort.level == 1 and isinstance(entry.fact, CohortOpened)
-        return registration or entry.envelope.caused_by in self._decisions
+        if cohort.level == 1 and isinstance(entry.fact, CohortOpened):
+            return True  # by the registration
+        cause = self._causes.get(self.audited.book.places[entry.position])
+        decided = None if cause is None else self._decisions.get(self._recorded.get(cause, 0))
+        return decided is not None and decided.level == cohort.level
 
 
 class ClosedLevel(Check):
@@ -93,16 +112,17 @@ class ClosedLevel(Check):
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
         told = [(entry, level) for level, entries in self.audited.book.cohorts.items() for entry in entries]
         stops: dict[int, Recorded[Any]] = {}
-        for entry, level in sorted(told, key=lambda one: self.audited.book.places[one[0].position]):
-            match entry.fact:
-                case EnrollmentStopped():
-                    stops[level] = entry
-                case EnrollmentResumed():
+        told.sort(key=lambda one: self.audited.book.places[one[0].position])
+        for _, together in groupby(told, key=lambda one: one[0].envelope.command):
+            moment = list(together)  # one command: what it lifts is lifted for all of it, what it closes closes after
+            for entry, level in moment:
+                if isinstance(entry.fact, EnrollmentResumed):
                     stops.pop(level, None)
-                case _:
-                    closed = min((below for below in stops if below <= level), default=None)
-                    if closed is not None:
-                        yield from self._against(level, stops[closed], entry)
+            for entry, level in moment:
+                closed = min((below for below in stops if below <= level), default=None)
+                if closed is not None:
+                    yield from self._against(level, stops[closed], entry)
+            stops |= {level: entry for entry, level in moment if isinstance(entry.fact, EnrollmentStopped)}
 
     def _against(self, level: int, stop: Recorded[Any], entry: Recorded[Any]) -> Iterator[AuditFinding]:
         evidence, since = [stop.position, entry.position], stop.envelope.recorded_at
@@ -256,17 +276,27 @@ class WhileHalted(Check):
     """Somebody was enrolled or infused while that was suspended, or after recruitment had closed."""
 
     id = "suspension"
-    title = "enrolled or infused while that was halted"
+    title = "enrolled or infused while that was halted, or a death that halted nothing"
     severity = Severity.CRITICAL
-    requirement = "a suspension holds until people decide; a closed recruitment takes nobody"
+    requirement = "a suspension holds until people decide; a related death suspends; a closed recruitment takes nobody"
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
         self._halts = list(_halts(audited.trial))
+        self._suspended_for: set[str | None] = set()
+        """Whose record has ever suspended infusion."""
+
+    @override
+    def entry(self, entry: Entry) -> Iterable[AuditFinding]:
+        if isinstance(entry.fact, RecruitmentSuspended) and entry.fact.infusion:
+            cause = entry.envelope.caused_by
+            self._suspended_for.add(None if cause is None else subject_of(cause.stream))
+        return ()
 
     @override
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
         of = case.case
+        yield from self._died(of)
         told = [(entry.position, entry.fact.on, "enrolled", False) for entry in of.of(Enrolled)]
         told += [(entry.position, entry.fact.started_at, "infused", True) for entry in of.infusions]
         for position, when, act, infusion in told:
@@ -277,6 +307,21 @@ class WhileHalted(Check):
                     evidence=[position, *halt.evidence],
                     subject=of.subject,
                 )
+
+    def _died(self, of: Case) -> Iterator[AuditFinding]:
+        """Find a related death that suspended nothing: that is recorded in one transaction with it."""
+        stops = all(version.stopping.related_grade_5 for _, version in self.audited.book.versions)
+        if stops and of.subject not in self._suspended_for and is_related_death(of, self.audited.protocol):
+            died = () if of.death is None else (of.death,)
+            halted = any(halt.infusion and (halt.until is None or _while(halt, died)) for halt in self._halts)
+            if not halted:
+                sentence = f"{of.subject} died of an event related to the infusion, and nothing suspended infusion"
+                yield self.found(sentence, evidence=[entry.position for entry in died], subject=of.subject)
+
+
+def _while(halt: _Halt, died: Iterable[Recorded[Any]]) -> bool:
+    """Say whether somebody died while infusion was halted."""
+    return any(halt.covers(entry.fact.on) for entry in died)
 
 
 def _halts(entries: Iterable[Recorded[Any]]) -> Iterator[_Halt]:

@@ -1,6 +1,7 @@
 """Looking for findings: every check over one reading of a log."""
 
 import importlib.util
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -150,7 +151,6 @@ def findings(
             run.call(run.of_case, "case", case)
         progress(len(recorded))
     run.call(run.checks, "end", count(seats, book))
-    _require_findings(run.found)
     order = {check.id: at for at, check in enumerate(checks)}
     found = [one for one in run.found if _SEVERITIES.index(one.severity) <= _SEVERITIES.index(least)]
     found.sort(key=lambda one: (_SEVERITIES.index(one.severity), order.get(one.check, len(order)), one.evidence))
@@ -170,13 +170,14 @@ class _Run:
             look, found = check.entry, self.found
             with _named(check.id):
                 for entry in entries:
-                    found += look(entry)
+                    if (told := look(entry)) != ():  # as most entries answer most checks
+                        found += _require_findings(check, told)
 
     def call(self, checks: Iterable[Check], method: str, given: object) -> None:
         """Show something to checks."""
         for check in checks:
             with _named(check.id):
-                self.found += getattr(check, method)(given)
+                self.found += _require_findings(check, getattr(check, method)(given))
 
 
 @contextmanager
@@ -192,20 +193,32 @@ def _named(check: object) -> Iterator[None]:
         ) from error
 
 
-def _require_findings(found: Iterable[object]) -> None:
+def _require_findings(check: Check, found: Iterable[object]) -> Iterator[AuditFinding]:
+    """Let findings through that are some, and that say of which check they are."""
     for one in found:
         if not isinstance(one, AuditFinding):
-            raise CheckUnusable(f"a check found {str(one)[:40]!r}, which is no finding: make it with self.found(...)")
+            raise CheckUnusable(
+                f"check {check.id} found {str(one)[:40]!r}, which is no finding: make it with self.found(...)"
+            )
+        for name, right, expected in (
+            ("sentence", isinstance(one.sentence, str), "a text"),
+            ("subject", one.subject is None or isinstance(one.subject, str), "a participant's code, or None"),
+            ("severity", isinstance(one.severity, Severity), "a Severity"),
+            ("evidence", all(type(position) is int for position in one.evidence), "positions, whole numbers"),
+            ("check", one.check == check.id, f"{check.id!r}, its own id"),
+        ):
+            if not right:
+                given = str(getattr(one, name))[:40]
+                raise CheckUnusable(f"check {check.id} made a finding whose {name} is {given!r}: give {expected}")
+        yield one
 
 
 def _usable(checks: Sequence[type[Check]]) -> tuple[type[Check], ...]:
     """Take each check once; refuse what is none, and two of one id."""
     once = tuple(dict.fromkeys(checks))
     for one in once:
-        if not _is_check(one):
-            raise CheckUnusable(
-                f"{str(one)[:40]!r} is no check: give subclasses of trialdomain.Check with id and title"
-            )
+        if lacking := _lacking(one):
+            raise CheckUnusable(f"{getattr(one, '__name__', str(one))[:40]!r} {lacking}")
     ids = [one.id for one in once]
     for name in ids:
         if ids.count(name) > 1:
@@ -229,19 +242,30 @@ def read_checks(path: str | Path) -> tuple[type[Check], ...]:
     if spec is None or spec.loader is None or not path.is_file():
         raise CheckUnusable(f"{path} is no Python file: name one that has a list CHECKS")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses and the like look for what a module names
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        del sys.modules[spec.name]
         raise CheckUnusable(f"{path} failed: {type(error).__name__}: {error}; mend it") from error
     checks: Any = getattr(module, "CHECKS", None)
-    if not isinstance(checks, list | tuple) or not all(_is_check(one) for one in checks):
+    if not isinstance(checks, list | tuple):
         raise CheckUnusable(f"{path} has no list CHECKS of subclasses of trialdomain.Check: name them there")
+    for one in checks:
+        if lacking := _lacking(one):
+            raise CheckUnusable(f"{path}: {getattr(one, '__name__', str(one))[:40]!r} in CHECKS {lacking}")
     return tuple(checks)
 
 
-def _is_check(one: object) -> bool:
-    named = isinstance(one, type) and issubclass(one, Check) and isinstance(one.severity, Severity)
-    return named and all(isinstance(getattr(one, name, None), str) for name in ("id", "title", "requirement"))
+def _lacking(one: object) -> str | None:
+    """Say what keeps something from being a check; None where nothing does."""
+    if not (isinstance(one, type) and issubclass(one, Check)):
+        return "is no check: give a subclass of trialdomain.Check"
+    texts = [name for name in ("id", "title", "requirement") if not isinstance(getattr(one, name, None), str)]
+    if texts:
+        return f"lacks {', '.join(texts)}: give each as a text"
+    severity: object = one.severity
+    return None if isinstance(severity, Severity) else "has a severity that is none: give a Severity"
 
 
 def findings_json(found: Findings) -> dict[str, Json]:

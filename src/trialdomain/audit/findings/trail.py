@@ -57,7 +57,7 @@ class ClockJumped(Check):
             (position, envelope.recorded_at.timestamp(), 0 if envelope.source else hash(envelope.command))
         )
         if subject_of(entry.stream) is not None:
-            when = getter_of(type(entry.fact))(entry.fact)  # type: ignore[arg-type]  # of a participant's stream
+            when = _latest(entry.fact)
             if when is not None and when.first > self._site_day(envelope.recorded_at):
                 yield self.found(
                     f"position {position} was recorded on {self._site_day(envelope.recorded_at)}, before it happened: "
@@ -104,6 +104,20 @@ class ClockJumped(Check):
                 f"{many} commands were recorded at the very same time, {when}: the clock went back, or stood still"
             )
             yield self.found(sentence, evidence=positions)
+
+
+def _latest(fact: Any) -> ClinicalTime | None:  # noqa: ANN401 - any fact of a participant
+    """Give the last day that a fact tells of."""
+    told = [when for name in _dated(cast("Hashable", type(fact))) if (when := getattr(fact, name)) is not None]
+    return told[0] if len(told) == 1 else max(told, key=lambda when: when.first, default=None)
+
+
+@cache
+def _dated(kind: Hashable) -> tuple[str, ...]:
+    """Name the fields of a kind of facts that hold a day or a time."""
+    hints = get_type_hints(cast("type", kind))
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", kind))
+    return tuple(field.name for field in fields if ClinicalTime in {hints[field.name], *get_args(hints[field.name])})
 
 
 def _shown(timestamp: float) -> str:
@@ -264,13 +278,13 @@ def _worded(kind: Hashable) -> tuple[str, ...]:
 
 _GAP = r"[ .\-]?"
 _PATTERNS: Mapping[str, re.Pattern[str]] = {
-    "a resident identity number": re.compile(r"(?<!\d)\d{17}[\dXx](?![\dXx])"),
+    "a resident identity number": re.compile(r"(?<!\d)\d{6}[ -]?\d{8}[ -]?\d{3}[\dXx](?![\dXx])"),
     "a social security number": re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"),
     "a telephone number": re.compile(
         rf"(?<![\d+])(?:(?:\+|00)?86{_GAP})?1[3-9]\d{_GAP}\d{{4}}{_GAP}\d{{4}}(?!\d)"  # a Chinese mobile number
-        r"|(?<!\d)0\d{2,3}[ -]\d{7,8}(?!\d)"  # a Chinese land line
+        r"|(?<!\d)(?:0\d{2,3}[ -]?|\(0\d{2,3}\) ?)\d{7,8}(?!\d)"  # a Chinese land line
         r"|(?<!\d)\+\d{1,3}(?:[ .\-()]{0,2}\d){7,12}(?!\d)"  # an international number
-        r"|(?<!\d)(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}(?!\d)"  # a North American number
+        r"|(?<!\d)(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)"  # a North American number
     ),
     "an e-mail address": re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"),
 }
@@ -282,7 +296,7 @@ def looks_like(text: str) -> Iterator[str]:
     >>> list(looks_like("call +86 138 0013 8000")), list(looks_like("slip 88 of 2026-03-02, 1200 mL"))
     (['a telephone number'], [])
     """
-    shown = unicodedata.normalize("NFKC", text)
+    shown = "".join(one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
     for what, pattern in _PATTERNS.items():
         found = pattern.finditer(shown)
         if any(what != "a resident identity number" or _is_resident(one[0]) for one in found):
@@ -295,5 +309,6 @@ _CHECKS = "10X98765432"
 
 def _is_resident(number: str) -> bool:
     """Say whether 18 characters are a resident identity number of China, by its check digit (GB 11643-1999)."""
-    total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, number, strict=False))
-    return _CHECKS[total % 11] == number[-1].upper()
+    digits = [one for one in number if one not in " -"]
+    total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, digits, strict=False))
+    return _CHECKS[total % 11] == digits[-1].upper()

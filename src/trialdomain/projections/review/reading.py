@@ -146,7 +146,7 @@ def _reviewed(case: Case, member: Member, *, on: date) -> Reviewed:
         deviations=tuple(
             Deviation(position=entry.position, why=why)
             for entry in case.entries
-            if (why := entry.envelope.deviation or case.first_of(entry).envelope.deviation) is not None
+            if (why := case.deviation_of(entry)) is not None
         ),
     )
 
