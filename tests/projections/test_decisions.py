@@ -23,6 +23,7 @@ from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.projections.hindsight import Hindsight, Moment, Seen
 from trialdomain.projections.smallest_change import smallest_change
 from trialdomain.protocol.trial_protocol import DltRule
+from trialdomain.reports.decisions import changing_table, decision_audit_lines
 from trialdomain.simulate.trials import simulated_trial
 from trialdomain.values.decision import Action, Mtd
 from trialdomain.values.evaluation import Evaluation
@@ -677,3 +678,40 @@ def test_whoever_is_pending_then_and_known_today(site: Site) -> None:
     assert member.today is not None
     assert member.today.standing.evaluation is Evaluation.NOT_EVALUABLE
     assert today(audit) == Decision.enroll(level=1)
+
+
+def test_a_late_dlt_is_named_also_where_a_smaller_change_does_the_same() -> None:
+    """A report judged unrelated and its reassessment change the answer together; a withdrawal does so alone."""
+    site = Site()
+    site.treat("S001", "S002", "S003")
+    site.on(15).assess("S001", "S002", "S003")
+    site.decide()
+    reported = site.on(50).toxicity("S001", onset=day(5), attributions=judged(Relatedness.UNRELATED))
+    related = site.on(60).desk.follow_up_adverse_event("S001", event="AE1", on=day(60), attributions=RELATED)[0]
+    left = site.desk.withdraw("S002", on=day(9), scope=WithdrawalScope.FOLLOW_UP)[0]
+    [audit] = site.trial.history().decisions()
+    assert audit.smallest.sets == (frozenset({left.position}),)
+    named = {one.entry.position: (one.alone, one.in_a_set) for one in audit.changing}
+    assert named == {
+        reported.position: (False, True),
+        related.position: (False, True),
+        left.position: (True, True),
+    }
+
+
+def test_a_void_says_what_it_withdraws_and_a_correction_what_it_corrects() -> None:
+    site = Site()
+    site.treat("S001", "S002", "S003")
+    site.on(15).assess("S001", "S002", "S003")
+    site.decide()
+    infusion = site.infusion("S002")
+    site.on(20).desk.void(infusion, reason="the infusion of somebody else")
+    [audit] = site.trial.history().decisions()
+    [void] = audit.changing
+    assert void.target is not None
+    assert void.target.position == infusion.position
+    [row] = changing_table(audit, site.trial.history().zone).rows
+    assert row[4].startswith(f"withdraws position {infusion.position}: infused at level 1")
+    assert f"Smallest change of the answer: position {void.entry.position}" in "\n".join(
+        decision_audit_lines(audit, site.trial.history().zone)
+    )

@@ -27,7 +27,15 @@ class RationaleMissing(CommandRefused):
 
 
 def _words(decision: Decision) -> str:
-    return decision.action.value if decision.level is None else f"{decision.action.value} (level {decision.level})"
+    mtd = decision.mtd
+    named = {
+        MtdStatus.OPEN: "",
+        MtdStatus.ESTABLISHED: f" with the MTD at level {mtd.level}",
+        MtdStatus.NONE_TOLERATED: " with no level tolerated",
+        MtdStatus.NOT_ESTABLISHED: " without an MTD",
+    }[mtd.status]
+    level = "" if decision.level is None else f" (level {decision.level})"
+    return f"{decision.action.value}{level}{named}"
 
 
 def against_deciding(

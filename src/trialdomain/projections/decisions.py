@@ -18,7 +18,7 @@ from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAme
 from trialdomain.projections.dlt_counts import COUNTED, Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.hindsight import NONE, Hindsight, Moment, Positions, Seen
-from trialdomain.projections.smallest_change import Smallest, smallest_change
+from trialdomain.projections.smallest_change import Smallest, in_any_set, smallest_change
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.decision import Action, Decision
 from trialdomain.values.ids import subject_of
@@ -48,7 +48,9 @@ class LaterEntry:
     needed: bool
     """Whether the answer of today would be another without it."""
     in_a_set: bool
-    """Whether it is in one of the smallest sets."""
+    """Whether it is in a set that changes the answer and of which no entry can be left out."""
+    target: Recorded[Any] | None = None
+    """What it corrects or voids."""
 
 
 @attrs.frozen(kw_only=True)
@@ -174,7 +176,8 @@ def _audit(found: _Found, before: Sequence[_Found], streams: StreamsInMemory, zo
     if known != now:
         smallest = smallest_change(past, lambda seen: answer(seen) != known)
         sufficient = smallest_change(past, lambda seen: answer(seen) == now)
-        changing = tuple(_changing(past, answer, NONE.union(*smallest.sets, *sufficient.sets)))
+        named = in_any_set(past, lambda seen: answer(seen) != known, smallest.sets)
+        changing = tuple(_changing(past, answer, named.union(*sufficient.sets), streams))
     differences = [*_differences(entry, then.state), *_late(found, past, streams, started)]
     return DecisionAudit(
         entry=entry,
@@ -302,13 +305,25 @@ def _rule(decision: Decision) -> Hashable:
     return decision.bare, decision.closed_levels
 
 
-def _changing(past: Hindsight, answer: Callable[[Seen], Hashable], in_a_set: Positions) -> Iterator[LaterEntry]:
+def _target(entry: Recorded[Any], streams: StreamsInMemory) -> Recorded[Any] | None:
+    """Find what an entry corrects or voids."""
+    version = entry.fact.version if isinstance(entry.fact, VOIDS) else entry.envelope.corrects
+    of_stream = next((entries for stream, entries in streams if stream == entry.stream), ())
+    return next((one for one in of_stream if one.version == version), None)
+
+
+def _changing(
+    past: Hindsight, answer: Callable[[Seen], Hashable], in_a_set: Positions, streams: StreamsInMemory
+) -> Iterator[LaterEntry]:
     then, today, later = answer(past.seen(NONE)), answer(past.seen(past.later)), past.later
     for position in sorted(later):
         alone = answer(past.seen(frozenset({position}))) != then
         needed = answer(past.seen(later - {position})) != today
         if alone or needed or position in in_a_set:
-            yield LaterEntry(entry=past.entry(position), alone=alone, needed=needed, in_a_set=position in in_a_set)
+            entry = past.entry(position)
+            yield LaterEntry(
+                entry=entry, alone=alone, needed=needed, in_a_set=position in in_a_set, target=_target(entry, streams)
+            )
 
 
 def _members(then: Escalation | None, today: Escalation | None) -> Iterator[StandsOtherwise]:

@@ -5,6 +5,7 @@ stand otherwise are combined. The search is bounded; beyond the bound, a set is 
 and it is said that a smaller one may exist.
 """
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import combinations
 
@@ -16,6 +17,8 @@ _MOST_STEPS = 20_000
 """Seats and answers that one search looks at: some seconds."""
 _MOST_SETS = 1_000
 """Sets of one size that are named."""
+_MOST_ASKED = 1_000
+"""Answers that are asked for in the search for what else changes one."""
 _ENTRIES_OF_A_STEP = 50
 """A participant of so many entries takes about as long to read as an answer to ask for."""
 
@@ -40,7 +43,7 @@ def smallest_change(past: Hindsight, changed: Callable[[Seen], bool]) -> Smalles
         past: the moment.
         changed: says of an answer whether it is another one.
     """
-    reduced = _reduced(past, changed)
+    reduced = _reduced(past, changed, past.later)
     search = _Search(past, changed)
     try:
         for size in range(1, len(reduced) + 1):
@@ -51,9 +54,37 @@ def smallest_change(past: Hindsight, changed: Callable[[Seen], bool]) -> Smalles
     return Smallest((reduced,), proven=False)
 
 
-def _reduced(past: Hindsight, changed: Callable[[Seen], bool]) -> Positions:
+def in_any_set(past: Hindsight, changed: Callable[[Seen], bool], known: Sequence[Positions]) -> Positions:
+    """Name the entries of every set that changes an answer and of which none can be left out, small or large.
+
+    One after another, an entry of each known set is taken away, and another set is looked for in what is left. The
+    search is bounded; it may miss a set that changes the answer only while others of today are left out.
+    """
+    sets = list(known)
+    coming = deque(frozenset({position}) for one in known for position in sorted(one))
+    taken: set[Positions] = set()
+    asked = 0
+    while coming and asked < _MOST_ASKED and len(taken) < _MOST_STEPS:
+        away = coming.popleft()
+        if away in taken:
+            continue
+        taken.add(away)
+        found = next((one for one in sets if not one & away), None)
+        if found is None:
+            rest = past.later - away
+            asked += 1
+            if not rest or not changed(past.seen(rest)):
+                continue
+            found = _reduced(past, changed, rest)
+            asked += len(rest)
+            sets.append(found)
+        coming.extend(away | {position} for position in sorted(found))
+    return NONE.union(*sets)
+
+
+def _reduced(past: Hindsight, changed: Callable[[Seen], bool], given: Positions) -> Positions:
     """Leave out what can be left out: halves first, then ever smaller parts, then single entries."""
-    left = sorted(past.later)
+    left = sorted(given)
     part = len(left) // 2 or 1
     while True:
         shorter = _without_a_part(past, left, part, changed)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 
 from trialdomain.events.cohort import EscalationDecided
+from trialdomain.events.entries import VOIDS
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import MtdDeclared
 from trialdomain.projections.decisions import BasisDifference, DecisionAudit, LaterEntry, StandsOtherwise, Taken
@@ -118,6 +119,7 @@ def _later_json(one: LaterEntry) -> Json:
         "alone": one.alone,
         "needed": one.needed,
         "in_a_set": one.in_a_set,
+        "target": None if one.target is None else one.target.position,
     }
 
 
@@ -188,8 +190,11 @@ def changing_table(audit: DecisionAudit, zone: tzinfo) -> Table:
 
 def _says(one: LaterEntry) -> str:
     entry = one.entry
-    corrected = "" if entry.meta.corrects is None else f", corrects version {entry.meta.corrects}"
-    return fact_words(entry.fact) + corrected
+    if one.target is None:
+        return fact_words(entry.fact)
+    if isinstance(entry.fact, VOIDS):
+        return f"withdraws position {one.target.position}: {fact_words(one.target.fact)}"
+    return f"{fact_words(entry.fact)}; corrects position {one.target.position}"
 
 
 def _words(fact: Taken) -> str:
@@ -247,7 +252,8 @@ def _member_words(member: Member | None) -> str:
         return "at no level"
     level = "no level" if member.level is None else f"level {member.level}"
     dlt = ", with DLT" if member.dlt is not None and member.standing.reason is not EvaluationReason.DLT else ""
-    return f"{member.standing.evaluation.value} at {level} ({member.standing.reason.words}){dlt}"
+    evaluation = member.standing.evaluation.value.replace("-", " ")
+    return f"{evaluation} at {level} ({member.standing.reason.words}){dlt}"
 
 
 def _bare(state: Escalation | None) -> Decision | None:
@@ -255,7 +261,10 @@ def _bare(state: Escalation | None) -> Decision | None:
 
 
 def _sets(smallest: Smallest) -> str:
-    shown = ["positions " * (len(one) > 1) + ", ".join(map(str, sorted(one))) for one in smallest.sets[:_MOST_SHOWN]]
+    shown = [
+        ("position " if len(one) == 1 else "positions ") + ", ".join(map(str, sorted(one)))
+        for one in smallest.sets[:_MOST_SHOWN]
+    ]
     more = "" if len(smallest.sets) <= _MOST_SHOWN else f", or one of {len(smallest.sets) - _MOST_SHOWN} others"
     caveat = "" if smallest.proven else " (none can be left out; there may be others, or smaller ones)"
     return " or ".join(shown) + more + caveat
