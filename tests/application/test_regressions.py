@@ -782,3 +782,11 @@ class TestMeanwhile:
         infuse("S001")
         clock.finish()
         assert len(done) == 1
+
+
+def test_what_a_field_may_not_be_is_said_in_one_sentence() -> None:
+    site = Site()
+    site.treat("S001")
+    with pytest.raises(FactMalformed) as caught:
+        site.toxicity("S001", grade=9)
+    assert str(caught.value) == "AdverseEventReported cannot be recorded: 'grade' must be in range(1, 6) (got 9)"

@@ -21,6 +21,7 @@ from trialdomain.audit.defect import What
 from trialdomain.audit.verify import TrialAbsent
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange.jsonl import write_jsonl
+from trialdomain.simulate.trials import simulate
 from trialdomain.storage.schema import SCHEMA
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.tree.checkpoint import Checkpoint, as_base64
@@ -621,6 +622,18 @@ class TestTables:
 
 
 class TestNotes:
+    def test_it_is_said_whether_entries_or_leaves_are_those_that_were_signed(self, log: Logged, tmp_path: Path) -> None:
+        entry = tmp_path / "entry.db"
+        shutil.copy(log.path, entry)
+        attack(entry, sql(f"UPDATE entries SET state = CAST(state || ' ' AS BLOB) WHERE {OF} = 7"))
+        attack(log.path, sql(f"UPDATE entries SET leaf = randomblob(32) WHERE {OF} = 7"))
+        for path, expected in (
+            (entry, "the leaves are those that were signed, and entries under them were changed"),
+            (log.path, "the entries are those that were signed, and leaves beside them were changed"),
+        ):
+            [compared, *_] = verify(path, checkpoints=[("kept", log.note)], trial=TRIAL).trials[0].compared
+            assert (compared.fits, compared.but) == (True, expected)
+
     @pytest.mark.shows("K-08", "K-09")
     def test_a_log_cut_off_before_its_checkpoint(self, log: Logged) -> None:
         with closing(sqlite3.connect(log.path)) as connection:
@@ -752,6 +765,12 @@ class TestHeads:
         verified = verify(recorded.path, heads_required=True, trial=TRIAL)
         assert {one.what for one in verified.defects} == {What.UNSIGNED}
         assert verified.total == recorded.size
+
+    def test_what_is_not_named_is_counted(self, tmp_path: Path) -> None:
+        simulate(tmp_path / "bulk.db", seed=1, participants=20, bulk=True)
+        verified = verify(tmp_path / "bulk.db", heads_required=True)
+        assert verified.trials[0].size > 2_000
+        assert (verified.total, len(verified.defects)) == (verified.trials[0].size, 1_000)
 
     def test_a_head_of_another_key(self, signed: Path) -> None:
         verified = verify(signed, keys=[STRANGER.verifier], heads_required=True)

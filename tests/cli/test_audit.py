@@ -1,11 +1,14 @@
 """The commands of an audit: keys, checkpoints, proofs, verification, history, differences."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from cli_runs import answer, done, refused, run
 
+from trialdomain.history import read_log
 from trialdomain.simulate.trials import simulate
 
 LOG = "log.db"
@@ -65,7 +68,7 @@ class TestSigning:
             (["checkpoint", LOG, "--key", "signer.key", "--out", "checkpoint"], "cannot be written: File exists"),
             (["sign", "checkpoint", "--key", "signer.key"], "begins with 'old SIZE'"),
             (["sign", "request", "--key", "second.key"], "say which key that is"),
-            (["prove", LOG, "99999999"], "has no leaf"),
+            (["prove", LOG, "99999999"], "it covers positions 1 to 2051"),
             (["prove", LOG, "0"], "expected a whole number from 1"),
             (["verify", LOG, "--key", "signer.key"], "is a private key: give the public one"),
             (["verify", LOG, "--checkpoint", "signer.pub"], "signer.pub: a signed note has an empty line"),
@@ -184,3 +187,58 @@ class TestDiff:
         whole = answer(site, "diff", LOG, 90)
         assert whole["later"] == answer(site, "history", LOG, "trial")["known_at"]
         assert "the earlier one first" in refused(site, "diff", LOG, 110, 90)
+
+
+class TestWordsBeside:
+    """What is said beside an answer, so that nobody takes it for another one."""
+
+    def test_a_position_inside_a_command_is_answered_before_it_and_said_so(self, site: Path) -> None:
+        with read_log(site / LOG) as log:
+            entries = sorted(next(iter(log.values())).history().entries(), key=lambda e: e.position)
+        inside = next(e for e in entries if e.meta.part < e.meta.parts and e.position > 10)
+        before = inside.position - inside.meta.part
+        finished = run(site, "history", LOG, "--known-at", inside.position, "--json")
+        assert finished.returncode == 0
+        assert json.loads(finished.stdout)["known_at"] == before
+        assert finished.stderr == (
+            f"trialdomain: position {inside.position} stands inside a command, which is known whole or not at all: "
+            f"this is what was known at position {before}\n"
+        )
+        assert f"at position {before}" in run(site, "diff", LOG, 5, inside.position).stderr
+
+    @pytest.mark.parametrize(
+        ("arguments", "why"),
+        [
+            (["--by", "nobody"], "--by nobody: the trial knows no user of that id; there are investigator"),
+            (["--entry", "999999"], "--entry 999999: the log of SIM-0001 has positions 1 to "),
+            (["--between", "2026-03-05", "2026-03-03"], "the second is before the first"),
+        ],
+    )
+    def test_a_question_that_nothing_can_answer_is_refused(self, site: Path, arguments: list[str], why: str) -> None:
+        assert why in refused(site, "history", LOG, *arguments)
+
+    def test_the_table_has_the_id_by_which_entries_are_asked_for(self, site: Path) -> None:
+        told = done(site, "history", LOG, "--by", "investigator", "--entry", 12)
+        assert "investigator" in told
+        assert "No entry is as asked for." in done(site, "history", LOG, "--field", "nosuch", "--entry", 12)
+
+    def test_a_proof_of_a_position_that_is_not_there(self, site: Path) -> None:
+        assert "position 999999 is not under the checkpoint: it covers positions 1 to" in refused(
+            site, "prove", LOG, 999999
+        )
+
+    def test_an_audit_of_a_log_that_was_altered_says_so(self, site: Path, tmp_path: Path) -> None:
+        altered = tmp_path / "altered.db"
+        altered.write_bytes((site / LOG).read_bytes())
+        with closing(sqlite3.connect(altered)) as connection:
+            connection.execute("DROP TRIGGER entries_no_update")
+            connection.execute("UPDATE entries SET state = replace(state, 'ANC', 'PLT') WHERE state LIKE '%\"ANC\"%'")
+            connection.execute("UPDATE entries SET state = CAST(state AS BLOB)")
+            connection.commit()
+        for more in ([], ["--decisions"]):
+            audited = run(tmp_path, "audit", "altered.db", *more)
+            assert audited.returncode == 1
+            assert "wrong with the log itself" in audited.stderr
+
+    def test_options_before_a_subject(self, site: Path) -> None:
+        assert "names come before options" in refused(site, "history", LOG, "--by", "investigator", "S001")

@@ -158,6 +158,15 @@ class EntriesCheck:
         """Say whether the tree had a root when it had so many leaves."""
         return root in self.roots.get(size, ())
 
+    def but(self, root: bytes, size: int) -> str:
+        """Say what does not fit a root that the tree had; nothing, where all does."""
+        stored, computed = self.roots.get(size, (root, root))
+        if stored == computed:
+            return ""
+        if stored == root:
+            return "the leaves are those that were signed, and entries under them were changed"
+        return "the entries are those that were signed, and leaves beside them were changed"
+
     def _place(self, position: int, following: int | None, where: dict[str, object]) -> None:
         expected = self.size + 1
         if position == expected:

@@ -38,6 +38,8 @@ class Compared:
     """Whether the log begins with the entries that were signed; None where entries are missing: nobody knows."""
     head: bool
     outside: bool
+    but: str = ""
+    """In a sentence, what does not fit beside what does."""
 
 
 class Tree(Protocol):
@@ -60,6 +62,9 @@ class Tree(Protocol):
 
     def fits(self, root: bytes, size: int) -> bool:
         """Say whether it had a root when it had so many leaves."""
+
+    def but(self, root: bytes, size: int) -> str:
+        """Say what does not fit a root that the tree had; nothing, where all does."""
 
 
 def read_held(where: str, given: bytes, *, outside: bool, head: bool = False) -> Held:
@@ -98,7 +103,9 @@ def compare(
                     defects.add(_defect(check, one, What.BAD_SIGNATURE, str(error)))
                     yield _compared(one, (), fits=None)
                     continue
-        yield _compared(one, signed, fits=_fits(one, check, defects))
+        fits = _fits(one, check, defects)
+        but = check.but(one.checkpoint.root, one.checkpoint.size) if fits else ""
+        yield attrs.evolve(_compared(one, signed, fits=fits), but=but)
 
 
 def _fits(one: Held, check: Tree, defects: Defects) -> bool | None:

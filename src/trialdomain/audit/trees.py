@@ -54,6 +54,8 @@ class TrialTree:
             LogCorrupt: an entry does not fit its leaf, or is missing.
         """
         head = self.fitting(checkpoint)
+        if not 1 <= position <= head.size:
+            raise ProofInvalid(f"position {position} is not under the checkpoint: it covers positions 1 to {head.size}")
         hashes = inclusion_proof(self._leaves(head.size), position - 1, head.size)
         return InclusionProof(position - 1, tuple(hashes), checkpoint)
 

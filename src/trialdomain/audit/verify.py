@@ -275,13 +275,17 @@ class _Run:
             why = f"the {check.size - signed} newest entries are under no signed head: an export has none"
             self._defects.add(Defect(what=What.UNSIGNED, why=why, trial=check.trial))
             return
+        named = 0
         for position, stream, version in newest(after=signed):
+            named += 1
             why = "the entry is under no signed head: it was appended without the writer's key"
             self._defects.add(
                 Defect(
                     what=What.UNSIGNED, why=why, trial=check.trial, position=position, stream=stream, version=version
                 )
             )
+
+        self._defects.total += check.size - signed - named  # the rest, which is counted and not named
 
     def _absent(self, trials: Sequence[str]) -> None:
         """Say of which trials there are notes, and nothing else."""

@@ -1,6 +1,7 @@
 """What every command that asks a log has in common: which log, which trial, which moment, which day."""
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -73,7 +74,19 @@ def asked_history(arguments: argparse.Namespace) -> Iterator[History]:
     """Open the log, and give the trial as it was known."""
     known_at: KnownAt | None = arguments.known_at
     with read_log(arguments.log) as log:
-        yield chosen_trial(log, arguments.trial).history(known_at=known_at)
+        yield as_known(chosen_trial(log, arguments.trial), known_at)
+
+
+def as_known(trial: LoggedTrial, known_at: KnownAt | None) -> History:
+    """Look at a trial as it was known; say so where that is not the very position that was asked for."""
+    history = trial.history(known_at=known_at)
+    if isinstance(known_at, int) and history.position != known_at:
+        print(
+            f"trialdomain: position {known_at} stands inside a command, which is known whole or not at all: this is "
+            f"what was known at position {history.position}",
+            file=sys.stderr,
+        )
+    return history
 
 
 def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> EndpointRules | None:

@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from trialdomain.audit.findings.check import AuditFinding, Check, Severity
 from trialdomain.audit.findings.run import CHECKS, Findings, by_severity, findings, findings_json, read_checks
+from trialdomain.audit.verify import Verified, verify
 from trialdomain.cli.asking import add_log, add_moment, asked_history, counted
 from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser
@@ -63,8 +65,22 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         require_tables()
     checks = _chosen([*CHECKS, *(check for file in arguments.checks for check in read_checks(file))], arguments.only)
+    verified = _verified(arguments.log)
     with asked_history(arguments) as history:
-        return _decisions(history, arguments) if arguments.decisions else _findings(history, checks, arguments)
+        ok = _decisions(history, arguments) if arguments.decisions else _findings(history, checks, arguments)
+    if not verified.ok:
+        many = "1 thing is wrong" if verified.total == 1 else f"{verified.total} things are wrong"
+        print(
+            f"trialdomain: {many} with the log itself, and this rests on it as it stands: ask 'trialdomain verify'",
+            file=sys.stderr,
+        )
+    return 0 if ok and verified.ok else _FINDINGS
+
+
+def _verified(log: Path) -> Verified:
+    """Verify the log: what is answered about one that was altered is of no use. No key is asked for here."""
+    with progress_bar() as progress:
+        return verify(log, progress=progress)
 
 
 def _chosen(checks: Sequence[type[Check]], only: Sequence[str]) -> list[type[Check]]:
@@ -75,7 +91,7 @@ def _chosen(checks: Sequence[type[Check]], only: Sequence[str]) -> list[type[Che
     return [check for check in checks if not only or check.id in only]
 
 
-def _findings(history: History, checks: Sequence[type[Check]], arguments: argparse.Namespace) -> int:
+def _findings(history: History, checks: Sequence[type[Check]], arguments: argparse.Namespace) -> bool:
     with progress_bar() as progress:
         found = findings(
             history,
@@ -88,7 +104,7 @@ def _findings(history: History, checks: Sequence[type[Check]], arguments: argpar
         print(json.dumps(findings_json(found)))
     else:
         _print_findings(found)
-    return 0 if found.ok else _FINDINGS
+    return found.ok
 
 
 def _print_findings(found: Findings) -> None:
@@ -103,7 +119,8 @@ def _print_findings(found: Findings) -> None:
             if told[check.id] > _MOST_SHOWN:
                 print_lines([f"  ... and {told[check.id] - _MOST_SHOWN} more: ask for --json", ""])
     severities = ", ".join(f"{number} {severity.value}" for severity, number in by_severity(found.found))
-    print_lines([f"{len(found.found)} findings: {severities}" if found.found else "Nothing was found."])
+    many = "1 finding" if len(found.found) == 1 else f"{len(found.found)} findings"
+    print_lines([f"{many}: {severities}" if found.found else "Nothing was found."])
 
 
 def _table(check: type[Check], found: Sequence[AuditFinding]) -> Table:
@@ -122,7 +139,7 @@ def _positions(evidence: Sequence[int]) -> str:
     return shown if len(evidence) <= _MOST_SHOWN else f"{shown}, ... ({len(evidence)})"
 
 
-def _decisions(history: History, arguments: argparse.Namespace) -> int:
+def _decisions(history: History, arguments: argparse.Namespace) -> bool:
     with progress_bar() as progress:
         audits = list(history.decisions(progress=lambda done, total: progress("decisions", done, total)))
     standing = [audit for audit in audits if audit.superseded_by is None]
@@ -133,7 +150,7 @@ def _decisions(history: History, arguments: argparse.Namespace) -> int:
         print(json.dumps({**answer, "decisions": decisions}))
     else:
         _print_decisions(audits, standing, history)
-    return 0 if ok else _FINDINGS
+    return ok
 
 
 def _print_decisions(audits: Sequence[DecisionAudit], standing: Sequence[DecisionAudit], history: History) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from trialdomain.cli.asking import add_day, add_log, add_two_moments, chosen_trial
+from trialdomain.cli.asking import add_day, add_log, add_two_moments, as_known, chosen_trial
 from trialdomain.cli.output import print_lines, print_table, require_tables
 from trialdomain.cli.parser import Parser
 from trialdomain.history import Diff, ValueChange, read_log
@@ -32,7 +32,7 @@ def _run(arguments: argparse.Namespace) -> int:
         require_tables()
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial)
-        earlier, later = trial.history(known_at=arguments.earlier), trial.history(known_at=arguments.later)
+        earlier, later = as_known(trial, arguments.earlier), as_known(trial, arguments.later)
         found, zone = earlier.diff(later, on=arguments.on), later.zone
         entries = [trail_json(told, zone) for told in found.entries]
     if arguments.json:

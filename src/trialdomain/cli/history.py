@@ -9,10 +9,13 @@ from trialdomain.cli.asking import add_known_at, add_log, asked_history
 from trialdomain.cli.output import print_lines, print_table, require_tables
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.errors import InputInvalid
+from trialdomain.history import History
+from trialdomain.projections.people import People
 from trialdomain.projections.trail import Asked
 from trialdomain.reports.trail import trail_json, trail_table, write_trail
 from trialdomain.tree.proofs import LARGEST_SIZE
 from trialdomain.values.calendar import as_day
+from trialdomain.values.ids import access_stream, trial_stream
 
 
 def add_history(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -57,6 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
         require_tables()
     with asked_history(arguments) as history:
         zone = history.zone
+        _require_askable(arguments, history)
         trail = history.trail(arguments.subject, asked=_asked(arguments, zone))
         if file is not None:
             try:
@@ -77,8 +81,27 @@ def _run(arguments: argparse.Namespace) -> int:
         if told:
             print_table(trail_table(told, zone, title=f"{len(told)} entries"))
         else:
-            print_lines(["Nothing of it was asked for."])
+            print_lines(["No entry is as asked for."])
     return 0
+
+
+def _require_askable(arguments: argparse.Namespace, history: History) -> None:
+    """Refuse to look for what the trial cannot have: an answer without entries would read as if nobody had acted."""
+    since, until = arguments.between or (None, None)
+    begin, end = _begin(since, history.zone), _end(until, history.zone)
+    if begin is not None and end is not None and begin > end:
+        raise InputInvalid(f"--between {since} {until}: the second is before the first; exchange them")
+    if arguments.entry is not None and arguments.entry > history.position:
+        raise InputInvalid(
+            f"--entry {arguments.entry}: the log of {history.trial} has positions 1 to {history.position}"
+        )
+    by: str | None = arguments.by
+    if by is not None:
+        people = People(history.entries_of(trial_stream(history.trial)))
+        refused = {entry.envelope.user for entry in history.entries_of(access_stream(history.trial))}
+        if by not in people.ids | refused:
+            known = ", ".join(sorted(people.ids | refused)[:20])
+            raise InputInvalid(f"--by {by[:40]}: the trial knows no user of that id; there are {known}")
 
 
 def _asked(arguments: argparse.Namespace, zone: tzinfo) -> Asked:

@@ -73,7 +73,10 @@ def print_table(table: Table) -> None:
     for row in table.rows:
         drawn.add_row(*map(visible, row))
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
-    Console(highlight=False, markup=False, width=width).print(drawn)
+    try:
+        Console(highlight=False, markup=False, width=width).print(drawn)
+    except SystemExit:  # what it does when nobody reads on
+        raise BrokenPipeError from None
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -18,7 +18,9 @@ class Parser(argparse.ArgumentParser):
 
     @override
     def error(self, message: str) -> NoReturn:
-        raise UsageInvalid(f"{message}: see '{self.prog} --help'")
+        hint = " (names come before options, and an option that may be repeated is named each time)"
+        shown = f"{message}{hint}" if message.startswith("unrecognized arguments") else message
+        raise UsageInvalid(f"{shown}: see '{self.prog} --help'")
 
 
 def whole_number(*, least: int, most: int) -> Callable[[str], int]:

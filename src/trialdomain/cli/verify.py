@@ -123,6 +123,7 @@ def _compared(note: Compared) -> Json:
         "root": as_base64(note.root),
         "signed": signed_json(note.signed),
         "fits": note.fits,
+        "but": note.but or None,
         "head": note.head,
         "outside": note.outside,
     }
@@ -175,7 +176,8 @@ def bundle_lines(manifest: Manifest) -> Iterator[str]:
 
 
 def _held_against(note: Compared, *, checked: bool) -> str:
-    fits = {True: "the log begins with it", False: "the log does not fit it", None: "cannot be compared"}[note.fits]
+    begins = f"{note.but}" if note.but else "the log begins with it"
+    fits = {True: begins, False: "the log does not fit it", None: "cannot be compared"}[note.fits]
     if not checked:
         return f"{note.where}: {fits}"
     return f"{note.where}: {fits}, {signed_by(note.signed)}"
@@ -195,6 +197,8 @@ def signed_json(signed: tuple[Signed, ...]) -> list[Json]:
 def _covered(one: VerifiedTrial) -> str:
     if not one.uncovered:
         return "every entry is under a checkpoint"
+    if one.uncovered == one.size and any(note.fits is False for note in one.compared):
+        return "no entry is under a checkpoint that fits: something was rewritten, and an older copy shows what"
     if one.uncovered == one.size:
         return "no entry is under a checkpoint: what is changed together with its leaf is not seen"
     return f"the {one.uncovered} newest entries are under no checkpoint yet"

@@ -31,6 +31,11 @@ class People:
                 case _:
                     pass
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of everybody who was ever introduced."""
+        return frozenset(self._users)
+
     def known(self, user: str, *, at: int) -> UserRegistered | None:
         """Say who a user was at a position; None for somebody of whom nothing was recorded by then."""
         return _last(self._users.get(user, []), at)

@@ -87,7 +87,8 @@ def _rows(told: TrailEntry, zone: tzinfo) -> Iterator[tuple[str, ...]]:
     meta = told.entry.meta
     since = "" if told.superseded_by is None else f" (no longer: position {told.superseded_by})"
     what = f"{_kind(told)} {told.act.value}{since}"
-    who = meta.user if told.who is None else f"{told.who.name}, {told.who.role.value}, {told.who.organization}"
+    known = "" if told.who is None else f": {told.who.name}, {told.who.role.value}, {told.who.organization}"
+    who = f"{meta.user}{known}"
     when = meta.recorded_at.astimezone(zone).isoformat(sep=" ", timespec="seconds")
     why = meta.reason or meta.deviation or ""
     before = (str(told.entry.position), when, who, what)

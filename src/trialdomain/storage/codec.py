@@ -119,9 +119,16 @@ def made_of(kind: type[F], values: Mapping[str, object]) -> F:
     try:
         made: F = msgspec.json.decode(_ENCODER.encode(dict(values)), type=kind, dec_hook=_decode_other)
     except (msgspec.MsgspecError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        why = str(error).removesuffix(" - at `$`") or type(error).__name__
-        raise FactUnstorable(kind=kind.__name__, why=why) from None
+        raise FactUnstorable(kind=kind.__name__, why=_said(error)) from None
     return made
+
+
+def _said(error: Exception) -> str:
+    """Give the sentence of an error: a validator of attrs puts more than that into its own."""
+    cause = error.__cause__
+    if cause is not None and len(cause.args) > 1 and isinstance(cause.args[0], str):
+        return cause.args[0]
+    return str(error).removesuffix(" - at `$`") or type(error).__name__
 
 
 def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta]:
