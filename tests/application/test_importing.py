@@ -28,6 +28,7 @@ from trialdomain import (
     import_sdtm,
     nct06245746,
     read_log,
+    verify,
 )
 from trialdomain.application.batch import Batch, BatchSpoiled, Happened
 from trialdomain.application.importing import IMPORTER, Imported, ProtocolUnfit
@@ -161,6 +162,10 @@ class TestRows:
             with read_log(tmp_path / log) as opened:
                 answers.append(opened["STUDY1"].history().answers(on="2026-03-02"))
         assert answers[0] == answers[1]
+        for log in ("log.db", "log.jsonl"):
+            verified = verify(tmp_path / log)
+            assert [one.why for one in verified.defects] == []
+            assert [one.trial for one in verified.trials] == ["STUDY1"]
 
 
 class TestFacts:

@@ -14,8 +14,8 @@ _COMMANDS = """
 SELECT CASE WHEN length(command) <= 200 THEN '"command":"' || command || '"' END, first, last FROM commands
 WHERE trial = CAST(? AS TEXT) AND (first IS NOT NULL OR last IS NOT NULL) ORDER BY first
 """
-_PATTERN = re.compile(rb'"command":"[A-Za-z0-9_.-]+"')
-"""How an entry's state names its command: an id, whole."""
+_PATTERN = re.compile(rb'"command":"[A-Za-z0-9_./-]+"')
+"""How an entry's state names its command: an id, whole; of an import, the name of the row."""
 _BEYOND = 2**63
 
 

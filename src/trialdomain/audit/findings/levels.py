@@ -22,7 +22,7 @@ from trialdomain.events.cohort import (
     MemberInfused,
     SlotFilled,
 )
-from trialdomain.events.participant import DltWindowAssessed, Enrolled, Infused, WindowResult
+from trialdomain.events.participant import AdverseEventReported, DltWindowAssessed, Enrolled, Infused, WindowResult
 from trialdomain.events.recorded import Entry, EntryRef, Recorded
 from trialdomain.events.trial import RecruitmentResumed, RecruitmentSuspended, TrialClosed
 from trialdomain.projections.casebook import Case
@@ -310,6 +310,8 @@ class WhileHalted(Check):
 
     def _died(self, of: Case) -> Iterator[AuditFinding]:
         """Find a related death that suspended nothing: that is recorded in one transaction with it."""
+        if any(entry.envelope.source is not None for entry in of.of(AdverseEventReported)):
+            return  # another system's: what has happened elsewhere suspends nothing here
         stops = all(version.stopping.related_grade_5 for _, version in self.audited.book.versions)
         if stops and of.subject not in self._suspended_for and is_related_death(of, self.audited.protocol):
             died = () if of.death is None else (of.death,)
