@@ -589,6 +589,16 @@ class TestTables:
         assert What.SCHEMA in {one.what for one in verified.defects}
         assert (What.ALTERED, *log.place(7)) in found(verified)
 
+    @pytest.mark.parametrize("table", ["entries", "heads"])
+    def test_an_index_that_computes_is_not_run(self, log: Logged, table: str) -> None:
+        endless = "CREATE INDEX entries_by_stream ON entries (hex(zeroblob(900000000)))"
+        with closing(sqlite3.connect(log.path)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            update = "UPDATE sqlite_master SET sql = ?, tbl_name = ? WHERE name = 'entries_by_stream'"
+            connection.execute(update, [endless, table])
+            connection.commit()
+        assert {one.what for one in verify(log.path).defects} == {What.SCHEMA}
+
     def test_a_table_that_was_added_keeps_nobody_from_counting_the_rows(self, log: Logged) -> None:
         with closing(sqlite3.connect(log.path)) as connection:
             connection.execute("CREATE TABLE notes (a)")

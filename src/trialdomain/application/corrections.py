@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 
 import attrs
 
@@ -154,13 +155,14 @@ def _keep_order(view: View, old: Recorded[Fact], new: Fact) -> None:
     """Keep versions of the protocol in the order in which they were recorded: the last one is in force."""
     if not isinstance(new, ProtocolAmended):
         return
-    amended = [entry for entry in current_entries(view.entries(old.stream)) if isinstance(entry.fact, ProtocolAmended)]
-    place = [entry.version for entry in amended].index(old.version)
-    for other in (*amended[max(0, place - 1) : place], *amended[place + 1 : place + 2]):
-        before, after = (other.fact, new) if other in amended[:place] else (new, other.fact)
-        if isinstance(before, ProtocolAmended) and isinstance(after, ProtocolAmended):
-            if before.effective_on <= after.effective_on:
-                continue
+    entries = current_entries(view.entries(old.stream))
+    amended = [
+        new if entry.version == old.version else entry.fact
+        for entry in entries
+        if isinstance(entry.fact, ProtocolAmended)
+    ]
+    for before, after in pairwise(amended):
+        if (before is new or after is new) and after.effective_on < before.effective_on:
             why = (
                 f"version {after.protocol.version} was recorded after version {before.protocol.version}, and would "
                 f"take effect before it, on {after.effective_on}: void the later one, and record it anew"

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
@@ -34,7 +34,7 @@ from trialdomain.tree.checkpoint import Checkpoint, origin_of
 from trialdomain.tree.note import Note
 from trialdomain.tree.proofs import InclusionProofs
 from trialdomain.values.ids import participant_stream
-from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.progress import Progress, counted, unheard
 from trialdomain.version import __version__
 
 EVENTS, PROOFS, CHANGES = "events.jsonl", "proofs.jsonl", "changes.csv"
@@ -151,7 +151,9 @@ def write_bundle(
         trails = (history.trail(subject) for subject in participants or (None,))
         told = (one for trail in trails for one in trail)
         write_trail(told, text, history.zone, leaf=lambda position: proofs.leaf(position - 1).hex())
-    found = _of(findings(history, now=handover.at, progress=_counted(progress, size)), participants)
+    found = _of(
+        findings(history, now=handover.at, progress=counted(progress, "looking for findings", size)), participants
+    )
     _write_json(folder / FINDINGS, findings_json(found))
     if not participants:
         audits = history.decisions(progress=lambda done, total: progress("decisions", done, total))
@@ -175,7 +177,7 @@ def write_bundle(
         why=handover.why,
         by=handover.by,
         recorded=handover.recorded,
-        files={file.name: _file(file) for file in sorted(folder.iterdir())},
+        files={file.name: described(file) for file in sorted(folder.iterdir())},
     )
     (folder / MANIFEST).write_bytes(write_manifest(manifest))
     return manifest
@@ -208,18 +210,8 @@ def _write_json(file: Path, told: object) -> None:
         opened.write("\n")
 
 
-def _counted(progress: Progress, total: int) -> Callable[[int], None]:
-    done = 0
-
-    def count(entries: int) -> None:
-        nonlocal done
-        done += entries
-        progress("looking for findings", done, total)
-
-    return count
-
-
-def _file(path: Path) -> BundleFile:
+def described(path: Path) -> BundleFile:
+    """Say of a file what a manifest says of it."""
     digest, size = sha256(), 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

@@ -4,7 +4,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +11,7 @@ from typing import BinaryIO
 
 import attrs
 
-from trialdomain.audit.bundle import CHECKPOINT, EVENTS, PROOFS
+from trialdomain.audit.bundle import CHECKPOINT, EVENTS, PROOFS, described
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.notes import Held
 from trialdomain.errors import InputInvalid, LogUnusable
@@ -37,7 +36,10 @@ def is_bundle(path: Path) -> bool:
     if path.is_dir():
         return (path / MANIFEST).is_file()
     try:
-        return zipfile.is_zipfile(path) and MANIFEST in zipfile.ZipFile(path).namelist()
+        if not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as packed:
+            return MANIFEST in packed.namelist()
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
         return False
 
@@ -170,7 +172,7 @@ class BundleCheck:
                 self._add(What.BUNDLE, f"{shown(name)} is not in the manifest: it was added")
             elif not there[name].is_file() or there[name].is_symlink():
                 self._add(What.BUNDLE, f"{shown(name)} is no file")
-            elif (there[name].stat().st_size, _sha256(there[name])) != (named[name].bytes, named[name].sha256):
+            elif described(there[name]) != named[name]:
                 self._add(What.BUNDLE, f"{shown(name)} is not what the manifest says of it: it was changed")
 
     def held(self) -> list[Held]:
@@ -290,11 +292,3 @@ def _bounded(file: BinaryIO, longest: int) -> Iterator[bytes]:
         yield line
         if len(line) > longest:
             return
-
-
-def _sha256(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trialdomain.audit.commands_check import CommandsCheck
-from trialdomain.audit.defect import Defect, Defects, What, shown
+from trialdomain.audit.defect import Defect, Defects, What, of_row, shown
 from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.leaves import Leaves
 from trialdomain.audit.notes import Held, read_held
@@ -49,6 +49,8 @@ _NOTES = """
 SELECT size, CASE WHEN length(CAST(note AS BLOB)) <= ? THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
 ORDER BY size DESC LIMIT {most}
 """
+_NO_ENTRY_HAS = (TypeError, ValueError, LookupError, AttributeError)
+"""What values raise that a table of ours would never have taken, or that stand for a large state."""
 _NUMBERED = "SELECT count(*), min(rowid), max(rowid) FROM entries NOT INDEXED"
 _MOST_NOTES = 20_000
 _NEXT_TRIAL = """
@@ -95,14 +97,8 @@ class Database:
         for table in sorted(_BESIDE.keys() & set(self.readable)):
             if many := self._connection.execute(_MISFILED_BESIDE.format(table)).fetchone()[0]:
                 yield Defect(what=_BESIDE[table], why=f"{many} rows of {table} are filed under no name of a trial")
-        for position, stream, version in self._connection.execute(_MISFILED) if entries else ():
-            yield Defect(
-                what=What.MISPLACED,
-                why="the entry is filed under no name of a trial",
-                position=position if isinstance(position, int) else None,
-                stream=None if stream is None else shown(stream),
-                version=version if isinstance(version, int) else None,
-            )
+        for row in self._connection.execute(_MISFILED) if entries else ():
+            yield of_row(What.MISPLACED, "the entry is filed under no name of a trial", row)
 
     def number(self) -> int:
         """Say how many entries there are."""
@@ -142,12 +138,7 @@ class Database:
             numbers, positions, states, leaves, streams, names, versions = zip(*page, strict=True)
             try:
                 computed = right.of(streams, versions, names, states) if set(map(type, versions)) == {int} else []
-            except (
-                TypeError,
-                ValueError,
-                LookupError,
-                AttributeError,
-            ):  # what its table would never have taken, or a state is large
+            except _NO_ENTRY_HAS:
                 computed = []
             if tuple(computed) == leaves and check.follows(positions):
                 check.take(computed)

@@ -5,8 +5,10 @@ from enum import Enum
 
 import attrs
 
-MOST_SHOWN = 300
-"""Characters of a name that stands in a log: no stream of ours has a longer one."""
+from trialdomain.values.ids import LONGEST_STREAM
+
+MOST_SHOWN = LONGEST_STREAM
+"""Characters of a name that stands in a log."""
 _MOST_LISTED = 1_000
 """Of one kind in one trial: whoever changed more is told how many more there are."""
 _MOST_IN_ALL = 20_000
@@ -73,6 +75,19 @@ class Defect:
     """Of an exported file."""
 
 
+def of_row(what: What, why: str, place: tuple[object, object, object], *, trial: str | None = None) -> Defect:
+    """Name a row by its position, stream and version, whatever stands there."""
+    position, stream, version = place
+    return Defect(
+        what=what,
+        why=why,
+        trial=trial,
+        position=position if isinstance(position, int) else None,
+        stream=None if stream is None else shown(stream),
+        version=version if isinstance(version, int) else None,
+    )
+
+
 class Defects:
     """What was found so far; of each kind, only so many are kept that memory does not follow them."""
 
@@ -93,6 +108,10 @@ class Defects:
             self.listed.append(defect)
             if defect.what in {What.ALTERED, What.NO_LEAF}:
                 self._altered.add((defect.trial, defect.position))
+
+    def add_unnamed(self, number: int) -> None:
+        """Count what is not named one by one."""
+        self.total += number
 
     def knows(self, defect: Defect) -> bool:
         """Say whether the entry that a defect is about was named as altered before: then it is no news."""

@@ -1,12 +1,14 @@
 """The leaves that the entries of one trial should have, for many at once: most of a verification is one line here."""
 
 from binascii import hexlify
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from typing import TypeVar
 
 from trialdomain.audit.entries_check import is_of
 from trialdomain.tree.leaf import BEFORE_STATE, after_topic, in_stream, of_topic
 
+K = TypeVar("K")
 _MOST_KEPT = 1 << 14
 """Streams and versions that are kept as they are written, so that memory does not follow the log."""
 
@@ -19,7 +21,14 @@ class Leaves:
     """
 
     def __init__(self, trial: str) -> None:
-        self._streams, self._topics, self._versions = _Streams(trial), _Topics(), _Versions()
+        def of_stream(stream: bytes) -> bytes:
+            if not is_of(trial, stream):
+                raise KeyError(stream)
+            return in_stream(stream.decode())
+
+        self._streams = _Written(of_stream)
+        self._topics = _Written[bytes](lambda topic: of_topic(topic.decode()))
+        self._versions = _Written(after_topic)
 
     def of(
         self, streams: Sequence[bytes], versions: Iterable[int], names: Sequence[bytes], states: Sequence[bytes]
@@ -41,37 +50,15 @@ class Leaves:
         ]
 
 
-class _Streams(dict[bytes, bytes]):
-    """What a leaf has between the state and the topic."""
+class _Written(dict[K, bytes]):
+    """What stands in leaves, each written once."""
 
-    def __init__(self, trial: str) -> None:
+    def __init__(self, write: Callable[[K], bytes]) -> None:
         super().__init__()
-        self._trial = trial
+        self._write = write
 
-    def __missing__(self, stream: bytes) -> bytes:
-        if not is_of(self._trial, stream):
-            raise KeyError(stream)
+    def __missing__(self, key: K) -> bytes:
         if len(self) >= _MOST_KEPT:
             self.clear()
-        self[stream] = written = in_stream(stream.decode())
-        return written
-
-
-class _Topics(dict[bytes, bytes]):
-    """What a leaf has between the stream and the version."""
-
-    def __missing__(self, topic: bytes) -> bytes:
-        if len(self) >= _MOST_KEPT:
-            self.clear()
-        self[topic] = written = of_topic(topic.decode())
-        return written
-
-
-class _Versions(dict[int, bytes]):
-    """What a leaf ends with."""
-
-    def __missing__(self, version: int) -> bytes:
-        if len(self) >= _MOST_KEPT:
-            self.clear()
-        self[version] = written = after_topic(version)
+        self[key] = written = self._write(key)
         return written

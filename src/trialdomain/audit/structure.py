@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trialdomain.audit.database import opened
-from trialdomain.audit.defect import Defect, What, shown
+from trialdomain.audit.defect import Defect, What, of_row, shown
 
 _FOREIGN = """
 SELECT trial, position, stream, version FROM entries NOT INDEXED
@@ -54,7 +54,10 @@ def _check(path: Path, tables: Collection[str] | None) -> list[Defect]:
         if tables is not None and not {"entries", "sqlite_sequence"} <= set(tables):
             return found
         for query, what, why in _NAMING if found else ():
-            found += [_defect(what, why, row) for row in connection.execute(query)]
+            found += [
+                of_row(what, why.format(shown(trial)), (position, stream, version), trial=shown(trial))
+                for trial, position, stream, version in connection.execute(query)
+            ]
         found += (Defect(what=What.STRUCTURE, why=why) for why in _numbers(connection))
     return found
 
@@ -65,15 +68,3 @@ def _numbers(connection: sqlite3.Connection) -> Iterator[str]:
     right = counted == highest and all(isinstance(number, int) for _, number in counted)
     if not right and (counted or highest[0][1] is not None):
         yield "SQLite has counted to another row number than the last: rows were removed, or the counter was changed"
-
-
-def _defect(what: What, why: str, row: tuple[object, ...]) -> Defect:
-    trial, position, stream, version = row
-    return Defect(
-        what=what,
-        why=why.format(shown(trial)),
-        trial=shown(trial),
-        position=position if isinstance(position, int) else None,
-        stream=None if stream is None else shown(stream),
-        version=version if isinstance(version, int) else None,
-    )

@@ -284,8 +284,7 @@ class _Run:
                     what=What.UNSIGNED, why=why, trial=check.trial, position=position, stream=stream, version=version
                 )
             )
-
-        self._defects.total += check.size - signed - named  # the rest, which is counted and not named
+        self._defects.add_unnamed(check.size - signed - named)
 
     def _absent(self, trials: Sequence[str]) -> None:
         """Say of which trials there are notes, and nothing else."""

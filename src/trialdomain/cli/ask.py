@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from trialdomain.cli.asking import add_log, add_moment, add_variants, asked, counted, rules_asked
+from trialdomain.cli.asking import add_log, add_moment, add_variants, asked, rules_asked
 from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
@@ -19,6 +19,7 @@ from trialdomain.reports.outcomes import (
 )
 from trialdomain.reports.outcomes_json import outcomes_json
 from trialdomain.reports.review import review_json, review_lines, review_tables
+from trialdomain.values.progress import counted
 
 
 def add_endpoints(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -75,7 +76,7 @@ def _endpoints(arguments: argparse.Namespace) -> int:
         raise InputInvalid("--csv writes every outcome: leave --outcome out")
     with asked(arguments) as (history, on), progress_bar() as progress:
         rules = rules_asked(arguments, history, on)
-        answers = history.answers(on=on, rules=rules, progress=counted(progress, history.position))
+        answers = history.answers(on=on, rules=rules, progress=counted(progress, "replaying", history.position))
     outcomes = answers.endpoints
     heading = {"trial": history.trial, "known_at": history.position, "on": on.isoformat()}
     if folder is not None:

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -12,7 +12,6 @@ from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
-from trialdomain.values.progress import Progress
 
 
 class TrialNotNamed(InputInvalid):
@@ -97,18 +96,6 @@ def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> En
         return endpoint_rules(history.casebook(on=on).protocol.endpoints, **dict(arguments.variants))
     except ProtocolInvalid as error:
         raise InputInvalid("; ".join(error.faults)) from None
-
-
-def counted(progress: Progress, total: int) -> Callable[[int], None]:
-    """Tell a progress bar how many entries were read."""
-    done = 0
-
-    def count(entries: int) -> None:
-        nonlocal done
-        done += entries
-        progress("replaying", done, total)
-
-    return count
 
 
 def chosen_trial(log: Log, named: str | None) -> LoggedTrial:

@@ -10,14 +10,16 @@ from pathlib import Path
 from trialdomain.audit.findings.check import AuditFinding, Check, Severity
 from trialdomain.audit.findings.run import CHECKS, Findings, by_severity, findings, findings_json, read_checks
 from trialdomain.audit.verify import Verified, verify
-from trialdomain.cli.asking import add_log, add_moment, asked_history, counted
+from trialdomain.cli.asking import add_log, add_moment, asked_history
 from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.verify import wrong_words
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History
 from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.reports.decisions import changing_table, decision_audit_json, decision_audit_lines
 from trialdomain.reports.table import Table
+from trialdomain.values.progress import counted
 
 _FINDINGS = 1
 _MOST_SHOWN = 10
@@ -69,9 +71,9 @@ def _run(arguments: argparse.Namespace) -> int:
     with asked_history(arguments) as history:
         ok = _decisions(history, arguments) if arguments.decisions else _findings(history, checks, arguments)
     if not verified.ok:
-        many = "1 thing is wrong" if verified.total == 1 else f"{verified.total} things are wrong"
+        wrong = wrong_words(verified)
         print(
-            f"trialdomain: {many} with the log itself, and this rests on it as it stands: ask 'trialdomain verify'",
+            f"trialdomain: {wrong} with the log itself, and this rests on it as it stands: ask 'trialdomain verify'",
             file=sys.stderr,
         )
     return 0 if ok and verified.ok else _FINDINGS
@@ -98,7 +100,7 @@ def _findings(history: History, checks: Sequence[type[Check]], arguments: argpar
             on=arguments.on,
             checks=checks,
             least=Severity(arguments.severity),
-            progress=counted(progress, history.position),
+            progress=counted(progress, "replaying", history.position),
         )
     if arguments.json:
         print(json.dumps(findings_json(found)))

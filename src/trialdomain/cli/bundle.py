@@ -16,6 +16,7 @@ from trialdomain.audit.trees import TrialTree
 from trialdomain.cli.asking import add_log, chosen_trial
 from trialdomain.cli.output import print_lines, progress_bar
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.sign import remembered
 from trialdomain.cli.verify import bundle_lines
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.bundle import Manifest, manifest_json
@@ -148,7 +149,7 @@ def _signer(arguments: argparse.Namespace) -> TreeSigner | None:
     key: Path | None = arguments.key
     if key is None:
         return None
-    return TreeSigner(read_signing_key(key), arguments.signed or key.with_name(f"{key.name}.signed"))
+    return TreeSigner(read_signing_key(key), remembered(arguments))
 
 
 def _user(arguments: argparse.Namespace, history: History) -> User:

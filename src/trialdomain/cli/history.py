@@ -60,8 +60,9 @@ def _run(arguments: argparse.Namespace) -> int:
         require_tables()
     with asked_history(arguments) as history:
         zone = history.zone
-        _require_askable(arguments, history)
-        trail = history.trail(arguments.subject, asked=_asked(arguments, zone))
+        asked = _asked(arguments, zone)
+        _require_askable(asked, history)
+        trail = history.trail(arguments.subject, asked=asked)
         if file is not None:
             try:
                 with file.open("x", encoding="utf-8", newline="") as opened:
@@ -85,23 +86,20 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _require_askable(arguments: argparse.Namespace, history: History) -> None:
+def _require_askable(asked: Asked, history: History) -> None:
     """Refuse to look for what the trial cannot have: an answer without entries would read as if nobody had acted."""
-    since, until = arguments.between or (None, None)
-    begin, end = _begin(since, history.zone), _end(until, history.zone)
-    if begin is not None and end is not None and begin > end:
-        raise InputInvalid(f"--between {since} {until}: the second is before the first; exchange them")
-    if arguments.entry is not None and arguments.entry > history.position:
+    if asked.since is not None and asked.until is not None and asked.since > asked.until:
+        raise InputInvalid("--between: the second is before the first; exchange them")
+    if asked.position is not None and asked.position > history.position:
         raise InputInvalid(
-            f"--entry {arguments.entry}: the log of {history.trial} has positions 1 to {history.position}"
+            f"--entry {asked.position}: the log of {history.trial} has positions 1 to {history.position}"
         )
-    by: str | None = arguments.by
-    if by is not None:
+    if asked.by is not None:
         people = People(history.entries_of(trial_stream(history.trial)))
         refused = {entry.envelope.user for entry in history.entries_of(access_stream(history.trial))}
-        if by not in people.ids | refused:
+        if asked.by not in people.ids | refused:
             known = ", ".join(sorted(people.ids | refused)[:20])
-            raise InputInvalid(f"--by {by[:40]}: the trial knows no user of that id; there are {known}")
+            raise InputInvalid(f"--by {asked.by[:40]}: the trial knows no user of that id; there are {known}")
 
 
 def _asked(arguments: argparse.Namespace, zone: tzinfo) -> Asked:

@@ -7,13 +7,14 @@ from datetime import date
 from pathlib import Path
 
 from trialdomain.cli.answers import print_answers
-from trialdomain.cli.asking import add_log, add_moment, asked, chosen_trial, counted
+from trialdomain.cli.asking import add_log, add_moment, asked, chosen_trial
 from trialdomain.cli.output import progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import Answers, History, Log, answers_json, read_log
 from trialdomain.reports.json import Json
+from trialdomain.values.progress import counted
 
 
 def add_replay(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -41,7 +42,7 @@ def add_export(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _replay(arguments: argparse.Namespace) -> int:
     with asked(arguments) as (history, on), progress_bar() as progress:
-        answers = history.answers(on=on, progress=counted(progress, history.position))
+        answers = history.answers(on=on, progress=counted(progress, "replaying", history.position))
     if arguments.json:
         print(json.dumps(_answer(history, answers, on)))
     else:

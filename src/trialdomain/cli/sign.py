@@ -150,7 +150,7 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
         raise InputInvalid("a cosigner signs what a log's key has signed: use --request --note, and 'trialdomain sign'")
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial).trial
-        note = TrialTree(log.recorder, trial).signed_by(TreeSigner(key, _remembered(arguments)))
+        note = TrialTree(log.recorder, trial).signed_by(TreeSigner(key, remembered(arguments)))
     if is_database(arguments.log):
         recorder = SQLiteRecorder(arguments.log)
         try:
@@ -181,7 +181,7 @@ def _keep(arguments: argparse.Namespace) -> int:
 def _sign(arguments: argparse.Namespace) -> int:
     request = parse_request(read_file(arguments.request, most=MOST_BYTES))
     trusted = [] if arguments.trusted is None else read_keys(arguments.trusted)
-    signer = TreeSigner(read_signing_key(arguments.key), _remembered(arguments), trusted=trusted)
+    signer = TreeSigner(read_signing_key(arguments.key), remembered(arguments), trusted=trusted)
     _give(str(signer.sign(request)), arguments.out)
     return 0
 
@@ -222,7 +222,8 @@ def _check_proof(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _remembered(arguments: argparse.Namespace) -> Path:
+def remembered(arguments: argparse.Namespace) -> Path:
+    """Name the file in which a signer remembers what it signed: --signed, or beside --key."""
     key: Path = arguments.key
     signed: Path | None = arguments.signed
     return signed or key.with_name(f"{key.name}.signed")

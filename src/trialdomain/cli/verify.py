@@ -156,8 +156,12 @@ def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
             "or cut off its end; name one with --checkpoint"
         )
     more = "" if found.total == len(found.defects) else f", of which {len(found.defects)} are named"
-    wrong = "1 thing is wrong" if found.total == 1 else f"{found.total} things are wrong"
-    yield "Nothing is wrong." if found.ok else f"{wrong}{more}:"
+    yield "Nothing is wrong." if found.ok else f"{wrong_words(found)}{more}:"
+
+
+def wrong_words(found: Verified) -> str:
+    """Say how much is wrong."""
+    return "1 thing is wrong" if found.total == 1 else f"{found.total} things are wrong"
 
 
 def bundle_lines(manifest: Manifest) -> Iterator[str]:
@@ -176,8 +180,9 @@ def bundle_lines(manifest: Manifest) -> Iterator[str]:
 
 
 def _held_against(note: Compared, *, checked: bool) -> str:
-    begins = f"{note.but}" if note.but else "the log begins with it"
-    fits = {True: begins, False: "the log does not fit it", None: "cannot be compared"}[note.fits]
+    fits = {True: note.but or "the log begins with it", False: "the log does not fit it", None: "cannot be compared"}[
+        note.fits
+    ]
     if not checked:
         return f"{note.where}: {fits}"
     return f"{note.where}: {fits}, {signed_by(note.signed)}"

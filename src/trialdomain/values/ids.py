@@ -30,6 +30,10 @@ def check_id(what: str, given: str) -> str:
     return given
 
 
+LONGEST_STREAM = 300
+"""Characters of a stream's name: no stream of ours has a longer one."""
+
+
 def trial_stream(trial: str) -> str:
     """Name the stream of the trial itself."""
     return trial

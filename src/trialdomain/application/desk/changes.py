@@ -8,7 +8,7 @@ from trialdomain.application.desk.acts import Acts
 from trialdomain.application.view import Drafts, View
 from trialdomain.errors import InputInvalid
 from trialdomain.events.recorded import Entry, Recorded
-from trialdomain.values.ids import subject_of, trial_of
+from trialdomain.values.ids import LONGEST_STREAM, subject_of, trial_of
 from trialdomain.values.use_case import UseCase
 
 
@@ -77,12 +77,9 @@ class Changes(Acts):
         return subject_of(entry.stream) if trial_of(entry.stream) == self._conduct.trial else None
 
 
-_LONGEST_STREAM = 300
-
-
 def _one_entry(given: object) -> None:
     """Refuse what is no entry: every command returns several."""
     if not isinstance(given, Recorded):
         raise InputInvalid(f"a {type(given).__name__} is no entry: give one of those that a command returned")
-    if not given.stream.isprintable() or len(given.stream) > _LONGEST_STREAM:
+    if not given.stream.isprintable() or len(given.stream) > LONGEST_STREAM:
         raise InputInvalid("the entry is of no stream that a log has: give one of those that a command returned")

@@ -314,16 +314,11 @@ class WhileHalted(Check):
             return  # another system's: what has happened elsewhere suspends nothing here
         stops = all(version.stopping.related_grade_5 for _, version in self.audited.book.versions)
         if stops and of.subject not in self._suspended_for and is_related_death(of, self.audited.protocol):
-            died = () if of.death is None else (of.death,)
-            halted = any(halt.infusion and (halt.until is None or _while(halt, died)) for halt in self._halts)
-            if not halted:
+            death = of.death
+            halts = (halt for halt in self._halts if halt.infusion)
+            if not any(halt.until is None or (death is not None and halt.covers(death.fact.on)) for halt in halts):
                 sentence = f"{of.subject} died of an event related to the infusion, and nothing suspended infusion"
-                yield self.found(sentence, evidence=[entry.position for entry in died], subject=of.subject)
-
-
-def _while(halt: _Halt, died: Iterable[Recorded[Any]]) -> bool:
-    """Say whether somebody died while infusion was halted."""
-    return any(halt.covers(entry.fact.on) for entry in died)
+                yield self.found(sentence, evidence=[] if death is None else [death.position], subject=of.subject)
 
 
 def _halts(entries: Iterable[Recorded[Any]]) -> Iterator[_Halt]:
