@@ -282,6 +282,18 @@ class TestToday:
         site.treat("S004", "S005", "S006", level=2)
         assert the_only(site).ok
 
+    @pytest.mark.parametrize(("at", "last_level"), [("13:00", 2), ("14:30", 1), (None, 1)])
+    def test_an_infusion_of_that_day_counts_with_a_time_before_the_decision_alone(
+        self, site: Site, at: str | None, last_level: int
+    ) -> None:
+        """It was decided at 06:00 UTC, which is 14:00 at the site; the infusion is told afterwards."""
+        site.screened("S004")
+        site.desk.enroll("S004", on=day(15))
+        site.on(16).desk.infuse("S004", level=2, started_at=day(15) if at is None else f"{day(15)}T{at}+08:00")
+        audit = the_only(site)
+        assert audit.today is not None
+        assert audit.today.situation.last_level == last_level
+
     def test_an_infusion_of_an_earlier_day_that_was_told_late_counts(self, site: Site) -> None:
         site.screened("S004")
         site.desk.enroll("S004", on=day(15))
