@@ -21,6 +21,7 @@ from trialdomain.audit.defect import What
 from trialdomain.audit.verify import TrialAbsent
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange.jsonl import write_jsonl
+from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.simulate.trials import simulate
 from trialdomain.storage.schema import SCHEMA
 from trialdomain.storage.sqlite import SQLiteRecorder
@@ -980,3 +981,59 @@ def test_what_came_before_a_compressed_file_breaks_is_judged_all_the_same(log: L
     assert {one.what for one in verify(packed).defects} == {What.ALTERED, What.DAMAGED}
     packed.write_bytes(gzip.compress(altered)[:-6] + b"123456")  # another check sum
     assert {one.what for one in verify(packed).defects} == {What.ALTERED, What.DAMAGED}
+
+
+@pytest.fixture(scope="module")
+def bulk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bulk") / "log.db"
+    for seed, trial in enumerate((TRIAL, OTHER)):
+        recorder = SQLiteRecorder(path)
+        simulate_in_bulk(recorder, seed=seed, trial=trial, participants=15)
+        recorder.close()
+    return path
+
+
+@pytest.fixture
+def pages(bulk: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(bulk, tmp_path / "log.db"))
+
+
+class TestLong:
+    """A log of several pages: after one in which anything is wrong, or long, the reading goes on in another way."""
+
+    def test_what_was_altered_is_named_on_each_page(self, pages: Path) -> None:
+        places = [1, 512, 513, 700, 1_024, 1_025, 1_400]
+        positions = ", ".join(map(str, places))
+        attack(pages, sql(f"UPDATE entries SET state = CAST(state || ' ' AS BLOB) WHERE {OF} IN ({positions})"))
+        altered = [(one.what, one.trial, one.position) for one in verify(pages).defects]
+        assert altered == [(What.ALTERED, TRIAL, at) for at in places]
+
+    @pytest.mark.parametrize("padding", [30_000, 33_000, 65_300, 70_000, 3_000_000])
+    def test_a_long_state_is_one_like_others(self, pages: Path, padding: int) -> None:
+        fact, padded = '{{"fact":', f"'{{{{\"x\":\"' || printf('%.{padding}c', 'x') || '\",\"fact\":'"
+        change = f"UPDATE entries SET state = CAST(replace(state, '{fact}', {padded}) AS BLOB) WHERE {OF} = 600"
+        attack(pages, both(sql(change), refit))
+        with closing(sqlite3.connect(pages)) as plain:
+            [(length,)] = plain.execute("SELECT max(length(state)) FROM entries").fetchall()
+        assert length > padding
+        verified = verify(pages)
+        assert (verified.defects, sum(one.size for one in verified.trials)) == ((), _entries(pages))
+        attack(pages, sql(f"UPDATE entries SET name = 'x.v1' WHERE {OF} IN (3, 599, 600, 601, 1300)"))
+        assert [one.position for one in verify(pages).defects] == [3, 599, 600, 601, 1_300]
+
+    def test_rows_out_of_the_order_of_their_positions(self, pages: Path) -> None:
+        attack(pages, both(sql(f"UPDATE entries SET rowid = -rowid WHERE {OF} IN (600, 601)"), _swapped))
+        [defect] = verify(pages).defects
+        assert (defect.what, defect.trial) == (What.STRUCTURE, TRIAL)
+        assert defect.why == "the row numbers of the trial are not in the order of its positions"
+
+
+def _swapped(connection: sqlite3.Connection) -> None:
+    [(low,), (high,)] = connection.execute("SELECT -rowid FROM entries WHERE rowid < 0 ORDER BY -rowid").fetchall()
+    connection.execute("UPDATE entries SET rowid = ? WHERE rowid = ?", (high, -low))
+    connection.execute("UPDATE entries SET rowid = ? WHERE rowid = ?", (low, -high))
+
+
+def _entries(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as plain:
+        return int(plain.execute("SELECT count(*) FROM entries").fetchone()[0])

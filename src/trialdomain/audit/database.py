@@ -1,9 +1,10 @@
 """Verifying a SQLite log, row by row with plain ``sqlite3``: nothing of what reads logs otherwise is trusted here."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from trialdomain.audit.commands_check import CommandsCheck
 from trialdomain.audit.defect import Defect, Defects, What, of_row, shown
@@ -15,16 +16,28 @@ from trialdomain.storage.codec import LARGEST_STATE
 from trialdomain.storage.sqlite_file import file_uri, has_wal
 from trialdomain.tree.note import MOST_BYTES, NoteMalformed
 
-_PAGE = 1 << 10
+_PAGE = 1 << 9
+_LONGEST = 1 << 15
+"""Bytes of a value that is read with others of a page."""
 _MOST_NAMED = 1_000
 
 # A trial's code may be no Unicode here: it is given as bytes.
-_HASHED = """
+_ELSEWHERE = """
+SELECT count(*) FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) AND position IS NOT rowid
+"""
+_IN_ORDER = "SELECT rowid FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position"
+_PLAIN = """
+SELECT position, state, leaf, stream, name, version
+FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
+"""
+"""Without a look at how long the values are: it is for SQLite to stop at one above the limit of the connection."""
+_GUARDED = """
 SELECT rowid, position, CASE WHEN length(CAST(state AS BLOB)) <= 65536 THEN state END,
     CASE WHEN length(CAST(leaf AS BLOB)) <= 32 THEN leaf END,
     CASE WHEN length(CAST(stream AS BLOB)) <= 600 THEN stream END,
     CASE WHEN length(CAST(name AS BLOB)) <= 100 THEN name END, version
 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
+LIMIT -1 OFFSET ?
 """
 """States above 64 KiB are read one by one, and those that no fact can have are not."""
 _ROW = """
@@ -51,7 +64,10 @@ ORDER BY size DESC LIMIT {most}
 """
 _NO_ENTRY_HAS = (TypeError, ValueError, LookupError, AttributeError)
 """What values raise that a table of ours would never have taken, or that stand for a large state."""
-_NUMBERED = "SELECT count(*), min(rowid), max(rowid) FROM entries NOT INDEXED"
+_NUMBERED = """
+SELECT (SELECT count(*) FROM entries NOT INDEXED), (SELECT min(rowid) FROM entries NOT INDEXED),
+    (SELECT max(rowid) FROM entries NOT INDEXED)
+"""
 _MOST_NOTES = 20_000
 _NEXT_TRIAL = """
 SELECT trial, typeof(trial) = CAST('text' AS TEXT), length(CAST(trial AS BLOB)) <= 200 FROM {table}
@@ -132,28 +148,66 @@ class Database:
             yield from self._unordered(trial, check)
             return
         commands = CommandsCheck(self._connection, trial, self._defects) if "commands" in self.readable else None
-        order, right = _Order(), Leaves(check.trial)
-        cursor = self._connection.execute(_HASHED, [trial])
+        right = Leaves(check.trial)
+        yield from self._plain(trial, check, right, commands)
+        yield from self._guarded(trial, check, right, commands)
+        self._check_order(trial)
+        if commands is not None:
+            commands.end(check.size)
+        if "entries_by_stream" in self.readable:
+            self._check_versions(trial, check)
+
+    def _plain(self, trial: bytes, check: EntriesCheck, right: Leaves, commands: CommandsCheck | None) -> Iterator[int]:
+        """Read entries up to the first page in which anything is wrong, or long."""
+        cursor = self._connection.execute(_PLAIN, [trial])
+        while page := self._short(cursor):
+            positions, states, leaves, streams, names, versions = zip(*page, strict=True)
+            computed = _hashed(right, streams, versions, names, states)
+            if computed != leaves or not check.follows(positions):
+                return
+            check.take(computed)
+            if commands is not None:
+                commands.page(positions, states, ())
+            yield len(page)
+
+    def _short(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+        """Read a page; nothing, where a value in it is above the limit."""
+        usual = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        try:
+            return cursor.fetchmany(_PAGE)
+        except sqlite3.DataError:
+            return []
+        finally:
+            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, usual)
+
+    def _guarded(
+        self, trial: bytes, check: EntriesCheck, right: Leaves, commands: CommandsCheck | None
+    ) -> Iterator[int]:
+        """Read the entries from the next one on, whatever they are."""
+        cursor = self._connection.execute(_GUARDED, [trial, check.size])
         while page := cursor.fetchmany(_PAGE):
             numbers, positions, states, leaves, streams, names, versions = zip(*page, strict=True)
-            try:
-                computed = right.of(streams, versions, names, states) if set(map(type, versions)) == {int} else []
-            except _NO_ENTRY_HAS:
-                computed = []
-            if tuple(computed) == leaves and check.follows(positions):
+            computed = _hashed(right, streams, versions, names, states)
+            if computed == leaves and check.follows(positions):
                 check.take(computed)
                 named: Collection[object] = ()
             else:
                 named = self._one_by_one(numbers, check)
             if commands is not None:
                 commands.page(positions, states, named)
-            order.page(numbers)
             yield len(page)
-        order.end(shown(trial), self._defects)
-        if commands is not None:
-            commands.end(check.size)
-        if "entries_by_stream" in self.readable:
-            self._check_versions(trial, check)
+
+    def _check_order(self, trial: bytes) -> None:
+        """Say so where the row numbers are not in the order of the positions: those who follow a log go by them."""
+        if not self._connection.execute(_ELSEWHERE, [trial]).fetchone()[0]:
+            return
+        last = 0
+        for (number,) in self._connection.execute(_IN_ORDER, [trial]):
+            if number <= last:
+                why = "the row numbers of the trial are not in the order of its positions"
+                self._defects.add(Defect(what=What.STRUCTURE, why=why, trial=shown(trial)))
+                return
+            last = number
 
     def renumbered(self) -> str | None:
         """Say so where the row numbers are not those that SQLite gives out once, from 1 on, to rows that all stay."""
@@ -204,22 +258,16 @@ class Database:
         self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why, trial=shown(trial)))
 
 
-class _Order:
-    """Whether the row numbers of a trial are in the order of its positions: those who follow a log go by them."""
-
-    def __init__(self) -> None:
-        self._last, self._kept = 0, True
-
-    def page(self, numbers: tuple[int, ...]) -> None:
-        """Take the next row numbers."""
-        self._kept = self._kept and self._last < numbers[0] and numbers == tuple(sorted(numbers))
-        self._last = numbers[-1]
-
-    def end(self, trial: str, defects: Defects) -> None:
-        """Say so if they are not."""
-        if not self._kept:
-            why = "the row numbers of the trial are not in the order of its positions"
-            defects.add(Defect(what=What.STRUCTURE, why=why, trial=trial))
+def _hashed(
+    right: Leaves, streams: Sequence[Any], versions: Sequence[Any], names: Sequence[Any], states: Sequence[Any]
+) -> tuple[bytes, ...]:
+    """Give the leaves that entries should have; nothing, where a value is of a kind that no entry has."""
+    if set(map(type, versions)) != {int}:
+        return ()
+    try:
+        return tuple(right.of(streams, versions, names, states))
+    except _NO_ENTRY_HAS:
+        return ()
 
 
 @contextmanager
