@@ -50,9 +50,13 @@ from trialdomain.events.cohort import (
     DltAttributed,
     EnrollmentStopped,
     EscalationDecided,
+    MemberAssessed,
+    MemberInfused,
+    Release,
     SlotFilled,
+    SlotReleased,
 )
-from trialdomain.events.participant import AdverseEventReported, Consented, Died, Infused
+from trialdomain.events.participant import AdverseEventReported, Consented, Died, Infused, LostToFollowUp
 from trialdomain.events.trial import RecruitmentSuspended, TrialRegistered
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.protocol.made_up import eligible
@@ -504,6 +508,22 @@ def dlt_from(onset: int) -> History:
     return rewritten(with_dlt(), edited(DltAttributed, onset=moved))
 
 
+def infusion_told(number: int) -> History:
+    """The infusion was on day 0, and on day 1 as it was first recorded."""
+    site = Site()
+    site.on(1).treat("S001")
+    site.desk.correct(site.infusion("S001"), started_at=day(0), reason=REASON)
+    return rewritten(site, edited(MemberInfused, on=ClinicalTime(day(number).isoformat())))
+
+
+def given_back(why: Release, *, lost: bool) -> History:
+    """S001 was lost on day 4, with no DLT by then: not evaluable. Without the loss, nobody may give the slot back."""
+    site = three()
+    site.on(4).desk.lose_to_follow_up("S001", on=day(4), last_contact=day(4))
+    drop = () if lost else (LostToFollowUp, MemberAssessed)
+    return rewritten(site, lambda fact: None if isinstance(fact, drop) else edited(SlotReleased, why=why)(fact))
+
+
 def related_death(*, suspends: bool) -> History:
     site = three()
     site.on(4).toxicity("S001", grade=5, outcome=Outcome.FATAL)
@@ -539,6 +559,13 @@ CASES: list[tuple[str, Maker, Maker]] = [
     ("death-dates", lambda: died_at_grade_5(8), lambda: died_at_grade_5(4)),
     ("double-entry", lambda: enrolled_without_slot(filled=False), lambda: enrolled_without_slot(filled=True)),
     ("double-entry", lambda: dlt_from(1), lambda: dlt_from(3)),
+    ("double-entry", lambda: infusion_told(2), lambda: infusion_told(1)),
+    (
+        "slots",
+        lambda: given_back(Release.NOT_EVALUABLE, lost=False),
+        lambda: given_back(Release.NOT_EVALUABLE, lost=True),
+    ),
+    ("slots", lambda: given_back(Release.REASSIGNED, lost=True), lambda: given_back(Release.NOT_EVALUABLE, lost=True)),
     ("suspension", lambda: related_death(suspends=False), lambda: related_death(suspends=True)),
     ("consent", lambda: without_consent(voided=True), lambda: without_consent(voided=False)),
     ("double-entry", lambda: rewritten(with_dlt(), without(DltAttributed)), lambda: rewritten(with_dlt(), lambda f: f)),

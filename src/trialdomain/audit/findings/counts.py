@@ -1,17 +1,22 @@
 """What was counted and decided, against what the log says."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from typing_extensions import override
 
 from trialdomain.aggregates.cohort import Cohort
-from trialdomain.audit.findings.check import AuditFinding, Check, Severity
+from trialdomain.audit.findings.check import Audited, AuditFinding, Check, Severity
 from trialdomain.designs.walk import below_closing
-from trialdomain.events.cohort import CohortOpened, EnrollmentResumed, EnrollmentStopped
+from trialdomain.events.cohort import CohortOpened, EnrollmentResumed, EnrollmentStopped, MemberInfused
+from trialdomain.events.participant import Infused
+from trialdomain.events.recorded import Entry
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, dlt_counts
 from trialdomain.projections.double_entry import double_entry_of
 from trialdomain.projections.escalation import final_closings
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.ids import subject_of
 
 
 class DoubleEntry(Check):
@@ -21,6 +26,17 @@ class DoubleEntry(Check):
     title = "a cohort and a participant that differ"
     severity = Severity.CRITICAL
     requirement = "both sides are written in one transaction: a difference is the mark of other means"
+
+    def __init__(self, audited: Audited) -> None:
+        super().__init__(audited)
+        self._infused: defaultdict[str | None, set[ClinicalTime]] = defaultdict(set)
+        """By participant: when their infusions began, as was recorded and corrected."""
+
+    @override
+    def entry(self, entry: Entry) -> Iterable[AuditFinding]:
+        if isinstance(entry.fact, Infused):
+            self._infused[subject_of(entry.stream)].add(entry.fact.started_at)
+        return ()
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
@@ -38,8 +54,22 @@ class DoubleEntry(Check):
                 evidence=(*evidence.get(one.subject, ()), *of_cohort),
                 subject=one.subject,
             )
+        yield from self._infusions(book)
         if book.protocol.design is not None and counts.tallies:
             yield from self._closings(counts, book)
+
+    def _infusions(self, book: Casebook) -> Iterator[AuditFinding]:
+        """A cohort is told once of an infusion, as of when it was told: what is corrected later stays as it was."""
+        for level, entries in sorted(book.cohorts.items()):
+            for entry in entries:
+                told = entry.fact
+                if isinstance(told, MemberInfused) and told.on not in self._infused[told.subject]:
+                    sentence = f"the cohort of level {level} was told that {told.subject} was infused on {told.on}"
+                    yield self.found(
+                        f"{sentence}, and the participant's record never had such an infusion",
+                        evidence=[entry.position],
+                        subject=told.subject,
+                    )
 
     def _closings(self, counts: DltCounts, book: Casebook) -> Iterator[AuditFinding]:
         still_open = len(below_closing(counts.tallies))

@@ -20,7 +20,9 @@ from trialdomain.events.cohort import (
     EnrollmentStopped,
     EscalationDecided,
     MemberInfused,
+    Release,
     SlotFilled,
+    SlotReleased,
 )
 from trialdomain.events.participant import AdverseEventReported, DltWindowAssessed, Enrolled, Infused, WindowResult
 from trialdomain.events.recorded import Entry, EntryRef, Recorded
@@ -73,13 +75,7 @@ class SlotsExceeded(Check):
     def _against(self, cohort: Cohort, entry: Recorded[Any]) -> Iterator[AuditFinding]:
         match entry.fact:
             case CohortOpened(slots=slots) | CohortExpanded(slots=slots):
-                most = COHORT if isinstance(entry.fact, CohortOpened) else COMPLETE
-                if not self._was_decided(cohort, entry):
-                    sentence = f"level {cohort.level} was given slots, and no decision gave them"
-                    yield self.found(sentence, evidence=[entry.position])
-                if slots > most:
-                    sentence = f"level {cohort.level} was given {slots} slots, and the design gives {most}"
-                    yield self.found(sentence, evidence=[entry.position])
+                yield from self._given(cohort, entry, slots)
             case SlotFilled(subject=subject):
                 for breach in cohort.against_filling():
                     if not isinstance(breach, EnrollmentIsStopped):
@@ -89,8 +85,21 @@ class SlotsExceeded(Check):
                 if member is None or not member.holds:
                     sentence = f"{subject} was infused at level {cohort.level}, and held no slot there"
                     yield self.found(sentence, evidence=[entry.position], subject=subject)
+            case SlotReleased(subject=subject, why=why):
+                if (but := _but_released(cohort, subject, why)) is not None:
+                    sentence = f"{subject} gave back a slot of level {cohort.level} ({why.value}), and {but}"
+                    yield self.found(sentence, evidence=[entry.position], subject=subject)
             case _:
                 pass
+
+    def _given(self, cohort: Cohort, entry: Recorded[Any], slots: int) -> Iterator[AuditFinding]:
+        most = COHORT if isinstance(entry.fact, CohortOpened) else COMPLETE
+        if not self._was_decided(cohort, entry):
+            sentence = f"level {cohort.level} was given slots, and no decision gave them"
+            yield self.found(sentence, evidence=[entry.position])
+        if slots > most:
+            sentence = f"level {cohort.level} was given {slots} slots, and the design gives {most}"
+            yield self.found(sentence, evidence=[entry.position])
 
     def _was_decided(self, cohort: Cohort, entry: Recorded[Any]) -> bool:
         if cohort.level == 1 and isinstance(entry.fact, CohortOpened):
@@ -98,6 +107,16 @@ class SlotsExceeded(Check):
         cause = self._causes.get(self.audited.book.places[entry.position])
         decided = None if cause is None else self._decisions.get(self._recorded.get(cause, 0))
         return decided is not None and decided.level == cohort.level
+
+
+def _but_released(cohort: Cohort, subject: str, why: Release) -> str | None:
+    """Say what somebody was who could not give a slot back for this reason; None where they could."""
+    member = cohort.members.get(subject)
+    if member is None or not member.holds:
+        return "held none"
+    was = member.standing.evaluation
+    right = Evaluation.NOT_EVALUABLE if why is Release.NOT_EVALUABLE else Evaluation.NOT_INFUSED
+    return None if was is right else f"was {was.value} there"
 
 
 class ClosedLevel(Check):
