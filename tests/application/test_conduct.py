@@ -246,6 +246,11 @@ class TestSuspension:
     def test_nothing_to_resume(self, site: Site) -> None:
         refused(site, NotSuspended, lambda: site.desk.resume_recruitment(on=DAY0, why="go on"), "nothing to resume")
 
+    def test_nothing_is_resumed_before_it_was_suspended(self, site: Site) -> None:
+        site.on(4).desk.suspend_recruitment(on=day(4), why="supply")
+        refused(site, NotSuspended, lambda: site.desk.resume_recruitment(on=day(3), why="go on"), "before that")
+        assert kinds(site.desk.resume_recruitment(on=day(4), why="go on")) == ["RecruitmentResumed"]
+
     def test_a_closed_trial_enrolls_nobody_and_goes_on_observing(self, site: Site) -> None:
         site.treat("S001")
         site.screened("S002")

@@ -57,7 +57,7 @@ from trialdomain.events.cohort import (
     SlotReleased,
 )
 from trialdomain.events.participant import AdverseEventReported, Consented, Died, Infused, LostToFollowUp
-from trialdomain.events.trial import RecruitmentSuspended, TrialRegistered
+from trialdomain.events.trial import RecruitmentResumed, RecruitmentSuspended, TrialRegistered
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, ExpectedToxicity, Stagger, TrialProtocol
@@ -242,6 +242,15 @@ def infused_while_suspended(infused: int) -> Site:
     site.on(1).desk.suspend_recruitment(on=day(1), why="a recall of the lot", infusion=True)
     site.on(4).desk.resume_recruitment(on=day(4), why="another lot came")
     site.on(5).desk.infuse("S001", level=1, started_at=day(infused))
+    return site
+
+
+def resumed_on(number: int) -> Site:
+    site = Site()
+    site.on(4).desk.suspend_recruitment(on=day(4), why="a recall of the lot")
+    site.on(6).desk.resume_recruitment(on=day(6), why="another lot came")
+    [resumed] = [e for e in site.trial.history().entries() if isinstance(e.fact, RecruitmentResumed)]
+    site.desk.correct(resumed, on=day(number), reason=REASON)
     return site
 
 
@@ -566,6 +575,7 @@ CASES: list[tuple[str, Maker, Maker]] = [
         lambda: given_back(Release.NOT_EVALUABLE, lost=True),
     ),
     ("slots", lambda: given_back(Release.REASSIGNED, lost=True), lambda: given_back(Release.NOT_EVALUABLE, lost=True)),
+    ("suspension", lambda: resumed_on(3), lambda: resumed_on(4)),
     ("suspension", lambda: related_death(suspends=False), lambda: related_death(suspends=True)),
     ("consent", lambda: without_consent(voided=True), lambda: without_consent(voided=False)),
     ("double-entry", lambda: rewritten(with_dlt(), without(DltAttributed)), lambda: rewritten(with_dlt(), lambda f: f)),

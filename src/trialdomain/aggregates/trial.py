@@ -25,6 +25,7 @@ from trialdomain.events.trial import (
     UserRegistered,
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Mtd
 
 
@@ -55,11 +56,15 @@ class TrialIsClosed(CommandRefused):
 
 
 class NotSuspended(CommandRefused):
-    """Recruitment would be resumed that was never suspended."""
+    """Recruitment would be resumed that was never suspended, or on a day before it was."""
 
-    def __init__(self, *, trial: str) -> None:
-        super().__init__(f"recruitment in {trial} is not suspended: there is nothing to resume")
-        self.trial = trial
+    def __init__(self, *, trial: str, before: ClinicalTime | None = None) -> None:
+        super().__init__(
+            f"recruitment in {trial} is not suspended: there is nothing to resume"
+            if before is None
+            else f"recruitment in {trial} was suspended on {before}: it cannot be resumed before that"
+        )
+        self.trial, self.before = trial, before
 
 
 class RecruitmentIsFull(CommandRefused):
@@ -170,6 +175,8 @@ class Trial:
         """Let recruitment, and infusion, go on."""
         if self.suspension is None:
             raise NotSuspended(trial=trial)
+        if fact.on.precedes(self.suspension.on):
+            raise NotSuspended(trial=trial, before=self.suspension.on)
         return [fact]
 
     def close(self, fact: TrialClosed) -> Sequence[TrialFact]:

@@ -327,6 +327,13 @@ class WhileHalted(Check):
                     subject=of.subject,
                 )
 
+    @override
+    def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
+        for halt in self._halts:
+            if halt.until is not None and halt.until.precedes(halt.since):
+                sentence = f"{halt.what} on {halt.since}, and resumed on {halt.until}, before that"
+                yield self.found(sentence, evidence=halt.evidence)
+
     def _died(self, of: Case) -> Iterator[AuditFinding]:
         """Find a related death that suspended nothing: that is recorded in one transaction with it."""
         if any(entry.envelope.source is not None for entry in of.of(AdverseEventReported)):
