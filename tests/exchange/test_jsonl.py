@@ -186,6 +186,19 @@ class TestReading:
         assert recorder.head("T1") == 3_001
         assert written(recorder, "T1") == file.read_bytes()
 
+    def test_it_is_said_how_far_it_has_come(self, file: Path, recorder: SQLiteRecorder) -> None:
+        many = [("T1", version, SOFTWARE[0], SOFTWARE[1] % version) for version in range(1, 3_002)]
+        file.write_bytes(b"".join(exported(many)))
+        read: list[tuple[str, int, int]] = []
+        read_jsonl(file, recorder, progress=lambda *what: read.append(what))
+        assert [what for what, _, _ in read] == ["reading"] * 3
+        assert {total for _, _, total in read} == {len(file.read_bytes())}
+        assert 0 < read[0][1] <= read[1][1] <= read[2][1] <= read[2][2]
+        wrote: list[tuple[str, int, int]] = []
+        with file.with_name("again.jsonl").open("wb") as opened:
+            write_jsonl(recorder, "T1", opened, progress=lambda *what: wrote.append(what))
+        assert wrote == [("exporting", done, 3_001) for done in (1_000, 2_000, 3_000)]
+
     def test_a_simulated_trial_is_the_same_after_export_reading_and_export(self, tmp_path: Path) -> None:
         with simulated_trial(f"sqlite:///{tmp_path / 'log.db'}", seed=29) as done:
             name = done.trial.trial

@@ -188,6 +188,9 @@ class TestAsked:
         last = everything[-1].entry.meta.recorded_at
         assert told(site, since=last) == everything[-1:]
         assert told(site, until=last - timedelta(microseconds=1)) == everything[:-1]
+        read: list[int] = []
+        list(site.trial.history().trail(asked=Asked(by="nobody"), progress=read.append))
+        assert sum(read) == site.trial.history().position
         assert told(site, field="gra") == told(site, by="nobody") == told(site, why="other") == []
 
 

@@ -11,6 +11,7 @@ from trialdomain.audit.trees import TrialTree
 from trialdomain.exchange.jsonl import read_jsonl
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.progress import Progress, unheard
 
 
 @attrs.frozen(kw_only=True)
@@ -23,7 +24,7 @@ class Restored:
     """Of the tree over them: that of the file."""
 
 
-def restore(file: str | Path, log: str | Path) -> list[Restored]:
+def restore(file: str | Path, log: str | Path, *, progress: Progress = unheard) -> list[Restored]:
     """Restore an exported JSONL file, plain or gzip, into a new log; it is there whole, or not at all.
 
     The only way by which recording times come from outside: every entry is decoded strictly, and nothing is there
@@ -33,6 +34,7 @@ def restore(file: str | Path, log: str | Path) -> list[Restored]:
     Args:
         file: the export, of one trial or several.
         log: the SQLite file to make.
+        progress: told how many bytes of the file were read.
 
     Raises:
         LineCorrupt: the file was changed since it was exported; it names the line.
@@ -41,7 +43,7 @@ def restore(file: str | Path, log: str | Path) -> list[Restored]:
     with new_log(Path(log)) as path:
         recorder = SQLiteRecorder(path)
         try:
-            read_jsonl(Path(file), recorder)
+            read_jsonl(Path(file), recorder, progress=progress)
             restored = []
             for trial in recorder.trials():
                 recorder.remember_commands(trial, _commands(recorder, trial))

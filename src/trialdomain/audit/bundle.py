@@ -142,7 +142,7 @@ def write_bundle(
     proofs = InclusionProofs(leaf for _, leaf in with_leaves(recorder, trial, until=size))
     head = Checkpoint(origin_of(trial), size, proofs.root)
     history = history_of(recorder, trial, known_at=size)
-    positions = _write_events(folder / EVENTS, recorder, trial, handover)
+    positions = _write_events(folder / EVENTS, recorder, trial, handover, progress)
     with (folder / PROOFS).open("wb") as file:
         for done, position in enumerate(positions, start=1):
             file.write(write_proof(position, proofs.of(position - 1)))
@@ -183,11 +183,13 @@ def write_bundle(
     return manifest
 
 
-def _write_events(file: Path, recorder: SQLiteRecorder, trial: str, handover: Handover) -> Sequence[int]:
+def _write_events(
+    file: Path, recorder: SQLiteRecorder, trial: str, handover: Handover, progress: Progress
+) -> Sequence[int]:
     """Write the entries as an export has them; give their positions."""
     with file.open("wb") as opened:
         if not handover.participants:
-            return range(1, write_jsonl(recorder, trial, opened, until=handover.size) + 1)
+            return range(1, write_jsonl(recorder, trial, opened, until=handover.size, progress=progress) + 1)
         streams = {participant_stream(trial, subject) for subject in handover.participants}
         positions = []
         for entry, leaf in with_leaves(recorder, trial, until=handover.size):

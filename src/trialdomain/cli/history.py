@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
 from trialdomain.cli.asking import add_known_at, add_log, asked_history
-from trialdomain.cli.output import print_lines, print_table, require_tables
+from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History
@@ -16,6 +16,7 @@ from trialdomain.reports.trail import trail_json, trail_table, write_trail
 from trialdomain.tree.proofs import LARGEST_SIZE
 from trialdomain.values.calendar import as_day
 from trialdomain.values.ids import access_stream, trial_stream
+from trialdomain.values.progress import counted
 
 
 def add_history(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -58,11 +59,11 @@ def _run(arguments: argparse.Namespace) -> int:
         raise InputInvalid("--csv and --json were both asked for: choose one")
     if file is None and not arguments.json:
         require_tables()
-    with asked_history(arguments) as history:
+    with asked_history(arguments) as history, progress_bar() as progress:
         zone = history.zone
         asked = _asked(arguments, zone)
         _require_askable(asked, history)
-        trail = history.trail(arguments.subject, asked=asked)
+        trail = history.trail(arguments.subject, asked=asked, progress=counted(progress, "reading", history.position))
         if file is not None:
             try:
                 with file.open("x", encoding="utf-8", newline="") as opened:

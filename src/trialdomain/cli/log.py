@@ -14,7 +14,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import Answers, History, Log, answers_json, read_log
 from trialdomain.reports.json import Json
-from trialdomain.values.progress import counted
+from trialdomain.values.progress import Progress, counted
 
 
 def add_replay(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -68,20 +68,20 @@ def _export(arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
     if file.exists():
         raise InputInvalid(f"{file} exists already: choose another name")
-    with read_log(arguments.log) as log:
+    with read_log(arguments.log) as log, progress_bar() as progress:
         trial = chosen_trial(log, arguments.trial).trial
-        size = _written(log, trial, file)
+        size = _written(log, trial, file, progress)
     print(f"{size} entries of trial {trial} are in {file}")
     return 0
 
 
-def _written(log: Log, trial: str, file: Path) -> int:
+def _written(log: Log, trial: str, file: Path, progress: Progress) -> int:
     """Write beside the file, and name it only when it is whole."""
     part = file.with_name(f"{file.name}.part")
     try:
         with part.open("xb") as opened:
             try:
-                size = write_jsonl(log.recorder, trial, opened)
+                size = write_jsonl(log.recorder, trial, opened, progress=progress)
                 opened.flush()
                 os.fsync(opened.fileno())
                 part.rename(file)

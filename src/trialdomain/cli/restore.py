@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from trialdomain.application.restoring import restore
+from trialdomain.cli.output import progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.tree.checkpoint import as_base64
 
@@ -23,7 +24,8 @@ def add_restore(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    restored = restore(arguments.file, arguments.log)
+    with progress_bar() as progress:
+        restored = restore(arguments.file, arguments.log, progress=progress)
     if arguments.json:
         trials = [{"trial": one.trial, "entries": one.entries, "root": as_base64(one.root)} for one in restored]
         print(json.dumps({"log": str(arguments.log), "trials": trials}))

@@ -7,7 +7,7 @@ and what the leaf binds. The last line of a trial is ``{"trial", "size", "root"}
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -28,8 +28,10 @@ from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
 from trialdomain.tree.merkle import Frontier
+from trialdomain.values.progress import Progress, unheard
 
 _BATCH = 1_000
+_HEARD_EVERY = 1_000
 _BATCH_BYTES = 8 * 1024 * 1024
 """Of the states of a batch: a line may hold millions, and few bytes of gzip a thousand such lines."""
 
@@ -46,8 +48,17 @@ class _Readable(Protocol):
     def readline(self, size: int = -1, /) -> bytes: ...
 
 
-def write_jsonl(recorder: SQLiteRecorder, trial: str, file: BinaryIO, *, until: int | None = None) -> int:
+def write_jsonl(
+    recorder: SQLiteRecorder, trial: str, file: BinaryIO, *, until: int | None = None, progress: Progress = unheard
+) -> int:
     """Write one trial of a log, or its entries up to a position; give the number of entries.
+
+    Args:
+        recorder: the log.
+        trial: its code.
+        file: where to.
+        until: the last position; by default, all of it.
+        progress: told how many entries were written.
 
     Raises:
         InputInvalid: the log does not have the trial.
@@ -61,6 +72,8 @@ def write_jsonl(recorder: SQLiteRecorder, trial: str, file: BinaryIO, *, until: 
     for entry, leaf in with_leaves(recorder, trial, until=size):
         frontier.add(leaf)
         file.write(write_entry(entry, leaf))
+        if not frontier.size % _HEARD_EVERY:
+            progress("exporting", frontier.size, size)
     file.write(write_last(Last(trial=trial, size=size, root=frontier.root().hex())))
     return size
 
@@ -75,8 +88,13 @@ def is_packed(path: Path) -> bool:
         return _begins_packed(plain)
 
 
-def read_jsonl(path: Path, recorder: SQLiteRecorder) -> None:
+def read_jsonl(path: Path, recorder: SQLiteRecorder, *, progress: Progress = unheard) -> None:
     """Read an exported file, plain or gzip, into an empty recorder, strictly.
+
+    Args:
+        path: the file.
+        recorder: the log to be.
+        progress: told how many bytes of the file were read; nothing of a pipe, which has no size.
 
     Raises:
         LineCorrupt: a line that is not an entry in its place, a state that is not canonical, a leaf or a root that does
@@ -84,8 +102,14 @@ def read_jsonl(path: Path, recorder: SQLiteRecorder) -> None:
         LogUnusable: the file cannot be read.
     """
     with _opening(path) as plain, ExitStack() as stack:  # once, for a pipe cannot be opened a second time
-        packed = _begins_packed(plain)
-        _read(path, stack.enter_context(gzip.GzipFile(fileobj=plain)) if packed else plain, recorder)
+        file: _Readable = stack.enter_context(gzip.GzipFile(fileobj=plain)) if _begins_packed(plain) else plain
+        total = path.stat().st_size
+
+        def heard() -> None:
+            if total:  # else it is a pipe, which cannot say where it stands
+                progress("reading", plain.tell(), total)
+
+        _read(path, file, recorder, heard)
 
 
 @contextmanager
@@ -101,7 +125,7 @@ def _begins_packed(plain: BufferedReader) -> bool:
     return plain.peek(2)[:2] == GZIP_HEADER
 
 
-def _read(path: Path, file: _Readable, recorder: SQLiteRecorder) -> None:
+def _read(path: Path, file: _Readable, recorder: SQLiteRecorder, heard: Callable[[], None]) -> None:
     section: _Section | None = None
     number = 0
     for number, line in enumerate(_lines(path, file), start=1):
@@ -114,6 +138,8 @@ def _read(path: Path, file: _Readable, recorder: SQLiteRecorder) -> None:
                 entry, leaf = _entry(read)
                 section = section or _Section(entry.trial, recorder)
                 section.add(entry, leaf)
+            if not number % _HEARD_EVERY:
+                heard()
         except (LogCorrupt, ValueError) as error:
             raise LineCorrupt(path=path, line=number, why=str(error)[:400]) from None
     if section is not None:

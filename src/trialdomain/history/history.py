@@ -102,23 +102,30 @@ class History:
         """Yield every entry that was known, the trial's own stream first, then stream by stream."""
         return chain.from_iterable(entries for _, entries in self._streams())
 
-    def trail(self, subject: str | None = None, *, asked: Asked | None = None) -> Iterator[TrailEntry]:
+    def trail(
+        self,
+        subject: str | None = None,
+        *,
+        asked: Asked | None = None,
+        progress: Callable[[int], object] = lambda _: None,
+    ) -> Iterator[TrailEntry]:
         """Tell every entry with what it set, changed or withdrew, field by field, who did it, when, and why.
 
         Args:
             subject: a participant; or ``"trial"``, ``"cohort/1"`` or ``"access"``; None for every stream, one after
                 another.
             asked: the part of it that is asked for; all by default.
+            progress: told how many more entries were read.
 
         Raises:
             QuestionInvalid: nothing was recorded of the subject.
         """
-        people, wanted = People(self._stream(trial_stream(self.trial))), asked or Asked()
+        people = People(self._stream(trial_stream(self.trial)))
         streams = self._streams() if subject is None else [("", self._entries_of(subject))]
         for _, entries in streams:
-            for told in trail_of(entries, people):
-                if (found := wanted.of(told)) is not None:
-                    yield found
+            recorded = list(entries)
+            yield from trail_of(recorded, people, asked)
+            progress(len(recorded))
 
     def _entries_of(self, subject: str) -> list[Entry]:
         streams = [f"{self.trial}/participant/{subject}", f"{self.trial}/{subject}"]

@@ -60,13 +60,15 @@ class TrailEntry:
     """The version of the library that recorded it."""
 
 
-def trail_of(entries: Iterable[Recorded[Any]], people: People) -> list[TrailEntry]:
+def trail_of(entries: Iterable[Recorded[Any]], people: People, asked: "Asked | None" = None) -> list[TrailEntry]:
     """Tell what each entry of one stream did, in the order of its versions.
 
     Args:
-        entries: of one stream.
+        entries: of one stream, all of them.
         people: who the users were.
+        asked: the part that is asked for; all by default.
     """
+    wanted = asked or Asked()
     recorded = list(entries)
     by_version = {entry.version: entry for entry in recorded}
     superseded: dict[int, int] = {}
@@ -78,7 +80,10 @@ def trail_of(entries: Iterable[Recorded[Any]], people: People) -> list[TrailEntr
             withdrawn = [target, *_follow_ups(target, entry, recorded, superseded)]
         for one in (target, *withdrawn) if target is not None else ():
             superseded.setdefault(one.version, entry.position)
-        told.append((entry, act, target, _changes(entry, act, target, withdrawn)))
+        if wanted.is_about(entry):
+            changes = wanted.fields_of(_changes(entry, act, target, withdrawn))
+            if changes or wanted.field is None:
+                told.append((entry, act, target, changes))
     return [
         TrailEntry(
             entry=entry,
@@ -110,22 +115,21 @@ class Asked:
     why: str | None = None
     """Words that stand in the reason or the deviation, whatever their capitals."""
 
-    def of(self, told: TrailEntry) -> TrailEntry | None:
-        """Give what is asked for of an entry; None where nothing is."""
-        meta = told.entry.meta
-        said = f"{meta.reason or ''} {meta.deviation or ''}".casefold()
-        if (
-            self.position not in {None, told.entry.position}
-            or self.by not in {None, meta.user}
-            or (self.since is not None and meta.recorded_at < self.since)
-            or (self.until is not None and meta.recorded_at > self.until)
-            or (self.why is not None and self.why.casefold() not in said)
-        ):
-            return None
-        if self.field is None:
-            return told
-        changes = tuple(one for one in told.changes if _is_of(one.field, self.field))
-        return attrs.evolve(told, changes=changes) if changes else None
+    def is_about(self, entry: Recorded[Any]) -> bool:
+        """Say whether an entry is asked for, whatever its fields."""
+        meta = entry.meta
+        said = "" if self.why is None else f"{meta.reason or ''} {meta.deviation or ''}".casefold()
+        return (
+            self.position in {None, entry.position}
+            and self.by in {None, meta.user}
+            and (self.since is None or meta.recorded_at >= self.since)
+            and (self.until is None or meta.recorded_at <= self.until)
+            and (self.why is None or self.why.casefold() in said)
+        )
+
+    def fields_of(self, changes: Sequence["FieldChange"]) -> "tuple[FieldChange, ...]":
+        """Give those of the changes that are asked for."""
+        return tuple(one for one in changes if self.field is None or _is_of(one.field, self.field))
 
 
 def _is_of(path: str, asked: str) -> bool:
