@@ -437,6 +437,12 @@ class TestTables:
             ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 0, 0)", "values that no command has"),
             ("UPDATE commands SET first = -5 WHERE trial = '{trial}' AND first = 1", "values that no command has"),
             (
+                "UPDATE commands SET command = command || '\"' || char(10) || '\"command\":\"b' WHERE first = 5",
+                "values that no command has",
+            ),
+            ("UPDATE commands SET command = command || char(10) WHERE first = 5", "values that no command has"),
+            ("UPDATE commands SET command = command || char(0) WHERE first = 5", "values that no command has"),
+            (
                 "INSERT INTO commands VALUES ('{trial}', 'zz', zeroblob(32), {size}, {size})",
                 "that another command recorded",
             ),

@@ -6,6 +6,7 @@ Each entry names its command in its state, which is under its leaf; the table of
 import re
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from operator import le
 from typing import Any
 
 from trialdomain.audit.defect import Defect, Defects, What, shown
@@ -14,8 +15,9 @@ _COMMANDS = """
 SELECT CASE WHEN length(command) <= 200 THEN '"command":"' || command || '"' END, first, last FROM commands
 WHERE trial = CAST(? AS TEXT) AND (first IS NOT NULL OR last IS NOT NULL) ORDER BY first
 """
-_PATTERN = re.compile(rb'"command":"[A-Za-z0-9_./-]+"')
-"""How an entry's state names its command: an id, whole; of an import, the name of the row."""
+_PATTERNS = re.compile(rb'(?:"command":"[A-Za-z0-9_./-]+"\n)+')
+"""How an entry's state names its command: an id, whole; of an import, the name of the row. Here, a line each."""
+_PAGE = 1 << 9
 _BEYOND = 2**63
 
 
@@ -88,19 +90,29 @@ class CommandsCheck:
             self._add(What.COMMAND, why, self._next[1])
 
     def _read(self, connection: sqlite3.Connection, trial: bytes) -> Iterator[tuple[bytes, int, int]]:
-        for pattern, first, last in connection.execute(_COMMANDS, [trial]):
-            if (
-                isinstance(first, int)
-                and isinstance(last, int)
-                and 1 <= first <= last
-                and _PATTERN.fullmatch(pattern or b"")
-            ):
-                yield pattern, first, last
-            else:
-                self._add(What.COMMAND, "a row of the commands has values that no command has", None)
+        cursor = connection.execute(_COMMANDS, [trial])
+        while page := cursor.fetchmany(_PAGE):
+            if _plain(page):
+                yield from page
+                continue
+            for row in page:
+                if _plain([row]):
+                    yield row
+                else:
+                    self._add(What.COMMAND, "a row of the commands has values that no command has", None)
 
     def _add(self, what: What, why: str, position: int | None) -> None:
         self._defects.add(Defect(what=what, why=why, trial=self._trial, position=position))
+
+
+def _plain(rows: Sequence[Any]) -> bool:
+    """Say whether rows are those that commands have; many are asked about at once, for a log has a million."""
+    patterns, firsts, lasts = zip(*rows, strict=True)
+    if {*map(type, firsts), *map(type, lasts)} != {int} or set(map(type, patterns)) != {bytes}:
+        return False
+    lines = b"\n".join((*patterns, b""))
+    written = _PATTERNS.fullmatch(lines) is not None and lines.count(b"\n") == len(rows)
+    return written and min(firsts) >= 1 and all(map(le, firsts, lasts))
 
 
 def _id(pattern: bytes) -> str:
