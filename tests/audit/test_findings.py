@@ -872,6 +872,13 @@ class TestNoFalseAlarms:
         site.desk.enroll("S001", on=f"{day(0)}T21:00Z")
         assert self.critical(site) == []
 
+    def test_a_dose_of_no_level_gives_the_slot_back(self) -> None:
+        site = infused_with("150")
+        assert [e.fact.why for e in site.trial.history().entries() if isinstance(e.fact, SlotReleased)] == [
+            Release.NOT_EVALUABLE
+        ]
+        assert found_in(site, "slots") == []
+
     @pytest.mark.parametrize("number", [0, 5])
     def test_a_day_that_is_asked_about_is_no_difference_between_cohorts_and_participants(self, number: int) -> None:
         site = three()

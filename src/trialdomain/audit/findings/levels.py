@@ -115,8 +115,9 @@ def _but_released(cohort: Cohort, subject: str, why: Release) -> str | None:
     if member is None or not member.holds:
         return "held none"
     was = member.standing.evaluation
-    right = Evaluation.NOT_EVALUABLE if why is Release.NOT_EVALUABLE else Evaluation.NOT_INFUSED
-    return None if was is right else f"was {was.value} there"
+    # Of a dose that is no level's, a cohort is told nothing but that the slot is free: nobody there can be evaluated.
+    not_evaluable = why is Release.NOT_EVALUABLE and was is Evaluation.NOT_EVALUABLE
+    return None if was is Evaluation.NOT_INFUSED or not_evaluable else f"was {was.value} there"
 
 
 class ClosedLevel(Check):
