@@ -27,6 +27,7 @@ from trialdomain.events.cohort import (
     SlotReleased,
     Stop,
 )
+from trialdomain.events.membership import Membership, tell
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DoseLevel
 from trialdomain.values.clinical_time import ClinicalTime
@@ -78,28 +79,13 @@ class MemberNow:
 
 
 @attrs.define
-class Member:
-    """What the cohort knows of a participant."""
-
-    holds: bool = False
-    """Whether they hold a slot that they have not given back."""
-    standing: Standing = NOT_INFUSED
-    dlt: DltAttributed | None = None
-
-    @property
-    def occupies(self) -> bool:
-        """Whether they use a slot."""
-        return self.standing.evaluation.occupies(holds=self.holds)
-
-
-@attrs.define
 class Cohort:
     """The state of one dose level, as its decisions need it."""
 
     level: int
     slots: int = 0
     """How many slots people have opened here; 0 before the level is opened."""
-    members: dict[str, Member] = attrs.Factory(dict)
+    members: dict[str, Membership] = attrs.Factory(dict)
     stopped: Stop | None = None
 
     def apply(self, entry: Recorded[CohortFact]) -> None:
@@ -107,16 +93,8 @@ class Cohort:
         match entry.fact:
             case CohortOpened(slots=slots) | CohortExpanded(slots=slots):
                 self.slots = slots
-            case SlotFilled(subject=subject):
-                self._member(subject).holds = True
-            case SlotReleased(subject=subject):
-                self._member(subject).holds = False
-            case MemberInfused(subject=subject, standing=standing) | MemberAssessed(subject=subject, standing=standing):
-                self._member(subject).standing = standing
-            case DltAttributed(subject=subject):
-                self._member(subject).dlt = entry.fact
-            case DltRevoked(subject=subject):
-                self._member(subject).dlt = None
+            case SlotFilled() | SlotReleased() | MemberInfused() | MemberAssessed() | DltAttributed() | DltRevoked():
+                tell(self.members, entry.fact)
             case EnrollmentStopped(cause=cause):
                 self.stopped = cause
             case EnrollmentResumed():
@@ -125,9 +103,6 @@ class Cohort:
                 pass  # what a decision changes here stands in facts of its own; a void is never current
             case _:
                 assert_never(entry.fact)
-
-    def _member(self, subject: str) -> Member:
-        return self.members.setdefault(subject, Member())
 
     @property
     def occupied(self) -> int:
@@ -202,7 +177,7 @@ class Cohort:
         return facts
 
     def _learn(self, subject: str, now: MemberNow | None, gone: Release) -> Iterator[CohortFact]:
-        known = self.members.get(subject, Member())
+        known = self.members.get(subject, Membership())
         was_infused = known.standing.evaluation is not Evaluation.NOT_INFUSED
         if known.dlt and (now is None or now.dlt is None):
             yield DltRevoked(subject=subject, why="no current entry makes it a DLT at this level any more")

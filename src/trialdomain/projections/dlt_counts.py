@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from trialdomain.events.cohort import MemberAssessed, MemberInfused, SlotFilled, SlotReleased
+from trialdomain.events.membership import Membership, tell
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
     AdverseEventReported,
@@ -297,29 +297,12 @@ def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
 
     This is history that no present standing shows: a level that was expanded keeps its slots, whoever left since.
     """
-    holding: set[str] = set()
-    standings: dict[str, Standing] = {}
+    members: dict[str, Membership] = {}
     using: set[str] = set()
     most = 0
     for _, together in groupby(entries, key=lambda entry: entry.envelope.command):
-        touched: set[str] = set()
-        for entry in together:  # one command is one moment: who is infused in vain never used a slot
-            match entry.fact:
-                case SlotFilled(subject=subject):
-                    holding.add(subject)
-                case SlotReleased(subject=subject):
-                    holding.discard(subject)
-                case (
-                    MemberInfused(subject=subject, standing=standing)
-                    | MemberAssessed(subject=subject, standing=standing)
-                ):
-                    standings[subject] = standing
-                case _:
-                    continue
-            touched.add(subject)
-        for subject in touched:
-            standing = standings.get(subject, NOT_INFUSED)
-            uses = standing.evaluation.occupies(holds=subject in holding)
-            (using.add if uses else using.discard)(subject)
+        # One command is one moment: who is infused in vain never used a slot.
+        for subject in {subject for entry in together if (subject := tell(members, entry.fact)) is not None}:
+            (using.add if members[subject].occupies else using.discard)(subject)
         most = max(most, len(using))
     return most

@@ -1,7 +1,8 @@
 """Double entry: what the cohorts were told of their members, against what the casebook says of them.
 
 Nothing counts from the cohorts' own facts. They are written in the transaction of the participant's fact that causes
-them, so any difference is the mark of an entry made by other means.
+them, so any difference is the mark of an entry made by other means. The day of an infusion, of which a cohort is told
+once, is compared with all that was ever recorded, by the check ``double-entry`` of an audit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,17 +12,11 @@ from typing import Any
 
 import attrs
 
-from trialdomain.events.cohort import (
-    DltAttributed,
-    DltRevoked,
-    MemberAssessed,
-    MemberInfused,
-    SlotFilled,
-    SlotReleased,
-)
+from trialdomain.events.cohort import DltAttributed
+from trialdomain.events.membership import Membership, tell
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Casebook
-from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
+from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member, dlt_counts
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 
@@ -78,64 +73,48 @@ def double_entry_of(counts: DltCounts, book: Casebook) -> tuple[Difference, ...]
         for difference in _at_level(
             level.level,
             {member.subject: member for member in counts.members if member.level == level.level},
-            _known(book.cohorts.get(level.level, ())),
+            _told(book.cohorts.get(level.level, ())),
             by_calendar,
         )
     )
 
 
-@attrs.define
-class _Known:
-    evaluation: Evaluation = Evaluation.NOT_INFUSED
-    dlt: str | None = None
-    onset: ClinicalTime | None = None
-    holds: bool = False
-
-
-def _known(entries: Sequence[Recorded[Any]]) -> dict[str, _Known]:
-    known: dict[str, _Known] = {}
+def _told(entries: Sequence[Recorded[Any]]) -> dict[str, Membership]:
+    """Fold what a cohort was told of people; how many slots there are, and decisions, are not counted twice."""
+    members: dict[str, Membership] = {}
     for entry in entries:
-        match entry.fact:
-            case MemberInfused(subject=subject, standing=standing) | MemberAssessed(subject=subject, standing=standing):
-                known.setdefault(subject, _Known()).evaluation = standing.evaluation
-            case DltAttributed(subject=subject, event=event, onset=onset):
-                told = known.setdefault(subject, _Known())
-                told.dlt, told.onset = event or _LABORATORY, onset
-            case DltRevoked(subject=subject):
-                told = known.setdefault(subject, _Known())
-                told.dlt = told.onset = None
-            case SlotFilled(subject=subject):
-                known.setdefault(subject, _Known()).holds = True
-            case SlotReleased(subject=subject):
-                known.setdefault(subject, _Known()).holds = False
-            case _:
-                pass  # how many slots there are, and decisions, are not counted twice
-    return known
+        tell(members, entry.fact)
+    return members
+
+
+def _dlt(found: DltAttributed | Dlt | None) -> tuple[str | None, ClinicalTime | None]:
+    return (None, None) if found is None else (found.event or _LABORATORY, found.onset)
 
 
 def _at_level(
-    level: int, members: dict[str, Member], known: dict[str, _Known], calendar: set[EvaluationReason]
+    level: int, members: dict[str, Member], known: dict[str, Membership], calendar: set[EvaluationReason]
 ) -> Iterator[Difference]:
     for subject in sorted({*members, *known}):
-        member, told = members.get(subject), known.get(subject, _Known())
-        found = None if member is None else member.dlt
-        dlt, onset = (None, None) if found is None else (found.event or _LABORATORY, found.onset)
+        member, told = members.get(subject), known.get(subject, Membership())
+        dlt, onset = _dlt(None if member is None else member.dlt)
+        told_dlt, told_onset = _dlt(told.dlt)
         holds = member is not None and member.infused_by is None
         infused = member is not None and not holds
         for aspect, of_cohort, of_record in (
-            (Aspect.DLT, str(told.dlt), str(dlt)),
-            (Aspect.ONSET, str(told.onset), str(onset if dlt == told.dlt else told.onset)),
+            (Aspect.DLT, str(told_dlt), str(dlt)),
+            (Aspect.ONSET, str(told_onset), str(onset if dlt == told_dlt else told_onset)),
             (Aspect.SLOT, _HELD[told.holds and not infused], _HELD[holds]),
         ):
             if of_cohort != of_record:
                 yield Difference(level=level, subject=subject, aspect=aspect, cohort=of_cohort, casebook=of_record)
         evaluation = member.standing.evaluation if member else Evaluation.NOT_INFUSED
         by_calendar = member is not None and member.standing.reason in calendar
-        if evaluation is not told.evaluation and not (by_calendar and told.evaluation is Evaluation.PENDING):
+        told_evaluation = told.standing.evaluation
+        if evaluation is not told_evaluation and not (by_calendar and told_evaluation is Evaluation.PENDING):
             yield Difference(
                 level=level,
                 subject=subject,
                 aspect=Aspect.EVALUATION,
-                cohort=told.evaluation.value,
+                cohort=told_evaluation.value,
                 casebook=evaluation.value,
             )
