@@ -99,6 +99,18 @@ def found(place: Path, **how: Any) -> list[tuple[What, int | None, str | None]]:
     return [(one.what, one.position, one.stream) for one in result.defects]
 
 
+def bound(entry: dict[str, Any], state: bytes) -> bytes:
+    """What the leaf of a line is hashed of, as the bundle's README tells whoever has no software of ours."""
+    told = {
+        "format": "trialdomain-leaf/1",
+        "state_sha256": sha256(state).hexdigest(),
+        "stream": entry["stream"],
+        "topic": entry["name"],
+        "version": entry["version"],
+    }
+    return json.dumps(told, separators=(",", ":"), sort_keys=True).encode()
+
+
 @pytest.mark.shows("AT-09", "AT-40")
 def test_it_has_the_log_as_it_was_and_says_who_took_it_away(site: Site, tmp_path: Path) -> None:
     size, root = site.trial.tree.size, site.trial.tree.head().root
@@ -154,14 +166,7 @@ def test_each_proof_leads_from_its_entry_to_the_root_by_an_independent_implement
     ):
         if "leaf" in entry:
             state = line.partition(b',"state":')[2].removesuffix(b"}")
-            bound = {
-                "format": "trialdomain-leaf/1",
-                "state_sha256": sha256(state).hexdigest(),
-                "stream": entry["stream"],
-                "topic": entry["name"],
-                "version": entry["version"],
-            }
-            written = json.dumps(bound, separators=(",", ":"), sort_keys=True).encode()
+            written = bound(entry, state)
             assert sha256(b"\0" + written).hexdigest() == entry["leaf"]
             oracle.append_entry(written)
     head = parse_checkpoint(parse_note((place / "checkpoint.txt").read_bytes()).text)
@@ -331,14 +336,7 @@ def relabelled(at: int) -> Callable[[list[bytes]], list[bytes]]:
         line = json.loads(given[at])
         state = given[at].partition(b',"state":')[2].removesuffix(b"}\n").replace(b'"S002"', b'"S00X"', 1)
         state = state.replace(b'"user":"investigator"', b'"user":"somebody"')
-        bound = {
-            "format": "trialdomain-leaf/1",
-            "state_sha256": sha256(state).hexdigest(),
-            "stream": line["stream"],
-            "topic": line["name"],
-            "version": line["version"],
-        }
-        leaf = sha256(b"\0" + json.dumps(bound, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
+        leaf = sha256(b"\0" + bound(line, state)).hexdigest()
         head = {key: line[key] for key in ("position", "stream", "version", "name")} | {"leaf": leaf}
         made = json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"state":' + state + b"}\n"
         return [*given[:at], made, *given[at + 1 :]]

@@ -1,10 +1,10 @@
 """Verifying a SQLite log, row by row with plain ``sqlite3``: nothing of what reads logs otherwise is trusted here."""
 
 import sqlite3
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from trialdomain.audit.commands_check import CommandsCheck
 from trialdomain.audit.defect import Defect, Defects, What, of_row, shown
@@ -23,8 +23,9 @@ _MOST_NAMED = 1_000
 
 # A trial's code may be no Unicode here: it is given as bytes.
 _ELSEWHERE = """
-SELECT count(*) FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) AND position IS NOT rowid
+SELECT 1 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) AND position IS NOT rowid LIMIT 1
 """
+"""In the log of one trial there is none: asked first, for SQLite finds that out without handing any row over."""
 _IN_ORDER = "SELECT rowid FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position"
 _PLAIN = """
 SELECT position, state, leaf, stream, name, version
@@ -81,6 +82,10 @@ WHERE typeof(trial) != 'text' OR length(CAST(trial AS BLOB)) > 200 LIMIT 1000
 _MISFILED_BESIDE = "SELECT count(*) FROM {} WHERE typeof(trial) != 'text' OR length(CAST(trial AS BLOB)) > 200"
 _BESIDE = {"checkpoints": What.BAD_CHECKPOINT, "commands": What.COMMAND, "heads": What.BAD_CHECKPOINT}
 _KEPT = {"checkpoints": "the checkpoint of {} entries kept with the log", "heads": "the signed head of {} entries"}
+
+
+Column: TypeAlias = tuple[Any, ...]
+"""What stands in a column of a page, whatever that is."""
 
 
 class Database:
@@ -165,11 +170,9 @@ class Database:
         """Read entries up to the first page in which anything is wrong, or long; say whether there was none."""
         cursor = self._connection.execute(_PLAIN, [trial])
         while page := self._short(cursor):
-            positions, states, leaves, streams, names, versions = zip(*page, strict=True)
-            computed = _hashed(right, streams, versions, names, states)
-            if computed != leaves or not check.follows(positions):
+            positions, states, *others = zip(*page, strict=True)
+            if not _taken(check, right, positions, states, *others):
                 return False
-            check.take(computed)
             if commands is not None:
                 commands.page(positions, states, ())
             yield len(page)
@@ -191,20 +194,16 @@ class Database:
         """Read the entries from the next one on, whatever they are."""
         cursor = self._connection.execute(_GUARDED, [trial, check.size])
         while page := cursor.fetchmany(_PAGE):
-            numbers, positions, states, leaves, streams, names, versions = zip(*page, strict=True)
-            computed = _hashed(right, streams, versions, names, states)
-            if computed == leaves and check.follows(positions):
-                check.take(computed)
-                named: Collection[object] = ()
-            else:
-                named = self._one_by_one(numbers, check)
+            numbers, positions, states, *others = zip(*page, strict=True)
+            whole = _taken(check, right, positions, states, *others)
+            named: Collection[object] = () if whole else self._one_by_one(numbers, check)
             if commands is not None:
                 commands.page(positions, states, named)
             yield len(page)
 
     def _check_order(self, trial: bytes) -> None:
         """Say so where the row numbers are not in the order of the positions: those who follow a log go by them."""
-        if not self._connection.execute(_ELSEWHERE, [trial]).fetchone()[0]:
+        if self._connection.execute(_ELSEWHERE, [trial]).fetchone() is None:
             return
         last = 0
         for (number,) in self._connection.execute(_IN_ORDER, [trial]):
@@ -262,16 +261,19 @@ class Database:
         self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why, trial=shown(trial)))
 
 
-def _hashed(
-    right: Leaves, streams: Sequence[Any], versions: Sequence[Any], names: Sequence[Any], states: Sequence[Any]
-) -> tuple[bytes, ...]:
-    """Give the leaves that entries should have; nothing, where a value is of a kind that no entry has."""
+def _taken(check: EntriesCheck, right: Leaves, positions: Column, states: Column, *others: Column) -> bool:
+    """Take a page of entries at once; False, and nothing taken, where anything is wrong with one of them."""
+    leaves, streams, names, versions = others
     if set(map(type, versions)) != {int}:
-        return ()
+        return False
     try:
-        return tuple(right.of(streams, versions, names, states))
+        computed = right.of(streams, versions, names, states)
     except _NO_ENTRY_HAS:
-        return ()
+        return False
+    if tuple(computed) != leaves or not check.follows(positions):
+        return False
+    check.take(computed)
+    return True
 
 
 @contextmanager

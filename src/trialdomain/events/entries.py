@@ -21,6 +21,12 @@ F = TypeVar("F")
 VOIDS = (TrialEntryVoided, CohortEntryVoided, ParticipantEntryVoided)
 
 
+def target_version(entry: Recorded[F]) -> int | None:
+    """Give the version, in its stream, that an entry corrects or voids; None for one that changes no other."""
+    fact: object = entry.fact
+    return fact.version if isinstance(fact, VOIDS) else entry.envelope.corrects
+
+
 class EntryNotCurrent(CommandRefused):
     """A correction or a void names an entry that was itself corrected or voided, or that is not there."""
 

@@ -11,7 +11,7 @@ from trialdomain.designs.conclusion import against_conclusion
 from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.errors import CommandRefused
 from trialdomain.events.cohort import EscalationDecided
-from trialdomain.events.entries import VOIDS
+from trialdomain.events.entries import target_version
 from trialdomain.events.participant import LabRecorded, ParticipantEntryVoided, ParticipantFact
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
@@ -149,10 +149,7 @@ def _uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
 
 
 def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[_Found]:
-    superseded = {
-        entry.fact.version if isinstance(entry.fact, VOIDS) else entry.meta.corrects: entry.position
-        for entry in entries
-    }
+    superseded = {target_version(entry): entry.position for entry in entries}
     first: dict[int, Recorded[Any]] = {}
     for entry in entries:
         corrects = entry.envelope.corrects
@@ -307,7 +304,7 @@ def _rule(decision: Decision) -> Hashable:
 
 def _target(entry: Recorded[Any], streams: StreamsInMemory) -> Recorded[Any] | None:
     """Find what an entry corrects or voids."""
-    version = entry.fact.version if isinstance(entry.fact, VOIDS) else entry.envelope.corrects
+    version = target_version(entry)
     of_stream = next((entries for stream, entries in streams if stream == entry.stream), ())
     return next((one for one in of_stream if one.version == version), None)
 

@@ -3,14 +3,14 @@
 Old and new values are computed from the two entries, and never taken from whoever changed them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
 import attrs
 
-from trialdomain.events.entries import VOIDS, Change, changes
+from trialdomain.events.entries import VOIDS, Change, changes, target_version
 from trialdomain.events.fields import Plain, plain_fields
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported
 from trialdomain.events.recorded import Recorded
@@ -60,16 +60,15 @@ class TrailEntry:
     """The version of the library that recorded it."""
 
 
-def trail_of(entries: Iterable[Recorded[Any]], people: People, asked: "Asked | None" = None) -> list[TrailEntry]:
+def trail_of(recorded: Sequence[Recorded[Any]], people: People, asked: "Asked | None" = None) -> list[TrailEntry]:
     """Tell what each entry of one stream did, in the order of its versions.
 
     Args:
-        entries: of one stream, all of them.
+        recorded: the entries of one stream, all of them.
         people: who the users were.
         asked: the part that is asked for; all by default.
     """
     wanted = asked or Asked()
-    recorded = list(entries)
     by_version = {entry.version: entry for entry in recorded}
     superseded: dict[int, int] = {}
     told = []
@@ -138,13 +137,10 @@ def _is_of(path: str, asked: str) -> bool:
 
 def _target(entry: Recorded[Any], by_version: Mapping[int, Recorded[Any]]) -> tuple[Act, Recorded[Any] | None]:
     """Find what an entry corrects or voids: an entry before it."""
-    if isinstance(entry.fact, VOIDS):
-        act, version = Act.VOIDED, entry.fact.version
-    elif entry.meta.corrects is not None:
-        act, version = Act.CORRECTED, entry.meta.corrects
-    else:
+    version = target_version(entry)
+    if version is None:
         return Act.RECORDED, None
-    found = by_version.get(version)
+    found, act = by_version.get(version), Act.VOIDED if isinstance(entry.fact, VOIDS) else Act.CORRECTED
     return act, found if found is not None and found.version < entry.version else None
 
 

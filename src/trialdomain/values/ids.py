@@ -6,6 +6,8 @@ from trialdomain.errors import InputInvalid
 
 _CODE = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ID = re.compile(_CODE)
+LONGEST_STREAM = 300
+"""Characters of a stream's name: no stream of ours has a longer one."""
 _STREAM = re.compile(rf"{_CODE}(?:/(?:(access)|(cohort)/[1-9][0-9]{{0,3}}|(participant)/{_CODE}))?")
 
 
@@ -28,10 +30,6 @@ def check_id(what: str, given: str) -> str:
     if _ID.fullmatch(given) is None:
         raise CodeInvalid(what=what, given=given)
     return given
-
-
-LONGEST_STREAM = 300
-"""Characters of a stream's name: no stream of ours has a longer one."""
 
 
 def trial_stream(trial: str) -> str:

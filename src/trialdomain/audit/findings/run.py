@@ -23,15 +23,8 @@ from trialdomain.audit.findings.conduct import (
     Twice,
 )
 from trialdomain.audit.findings.counts import DecisionOvertaken, DecisionUnfounded, DoubleEntry
-from trialdomain.audit.findings.levels import (
-    ClosedLevel,
-    EscalatedEarly,
-    RecruitmentExceeded,
-    SlotsExceeded,
-    StaggerKept,
-    WhileHalted,
-    WindowOpen,
-)
+from trialdomain.audit.findings.halts import RecruitmentExceeded, WhileHalted
+from trialdomain.audit.findings.levels import EscalatedEarly, StaggerKept, WindowOpen
 from trialdomain.audit.findings.protocol import Silence
 from trialdomain.audit.findings.safety import (
     CriterionNotSerious,
@@ -39,6 +32,7 @@ from trialdomain.audit.findings.safety import (
     FatalNotSerious,
     SeriousWithoutCriterion,
 )
+from trialdomain.audit.findings.slots import ClosedLevel, SlotsExceeded
 from trialdomain.audit.findings.trail import ClockJumped, ManyChanges, NamesSomebody, RecordedLate
 from trialdomain.errors import InputInvalid, TrialError
 from trialdomain.events.entries import current_entries

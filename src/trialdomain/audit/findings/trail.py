@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from trialdomain.audit.findings.check import Audited, AuditFinding, Check, Severity
 from trialdomain.events.access import AccessRefused
-from trialdomain.events.entries import VOIDS
+from trialdomain.events.entries import target_version
 from trialdomain.events.happened import getter_of
 from trialdomain.events.participant import (
     AntiInfectiveGiven,
@@ -194,7 +194,7 @@ class ManyChanges(Check):
             return ()  # recorded by the system of them
         user = entry.envelope.user
         self._recorded[user] += 1
-        if entry.envelope.corrects is not None or isinstance(entry.fact, VOIDS):
+        if target_version(entry) is not None:
             self._changes[user].append(entry.position)
         return ()
 
