@@ -387,6 +387,11 @@ class Participant:
         allow(self._ended(fact.on), None)
         return [fact]
 
+    @property
+    def in_treatment(self) -> bool:
+        """Whether nothing has ended treatment: neither a withdrawal, of whatever scope, nor a loss, nor the death."""
+        return self.withdrew_on is None and self.left_on is None and self.died_on is None
+
     def _ended(self, when: ClinicalTime) -> Iterator[CommandRefused]:
         """Yield what ended treatment before a day: a withdrawal, of whatever scope, or the death."""
         if self.withdrew_on is not None and self.withdrew_on.first <= when.last:

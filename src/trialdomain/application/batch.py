@@ -17,7 +17,8 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.application.access import Permit
-from trialdomain.application.conduct import Clock, Conduct, User
+from trialdomain.application.clock import Clock, told
+from trialdomain.application.conduct import Conduct, User
 from trialdomain.application.desk.enrollment import register_trial
 from trialdomain.application.settlement import may_change_counts, member_now, why_gone
 from trialdomain.application.view import uncounted
@@ -27,9 +28,9 @@ from trialdomain.events.recorded import EntryRef, Meta, Recorded, Source
 from trialdomain.projections.casebook import Case, by_stream, case_of, read_casebook
 from trialdomain.projections.dlt_counts import member_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.codec import utc
 from trialdomain.storage.mapper import StoredEvent, stored_of
 from trialdomain.storage.sqlite import Command, SQLiteRecorder
+from trialdomain.values.calendar import site_day
 from trialdomain.values.ids import cohort_stream, level_of, participant_stream
 from trialdomain.values.use_case import UseCase
 
@@ -84,7 +85,7 @@ class Batch:
         self._trial = protocol.trial
         self._versions: Counter[str] = Counter()
         self._cohorts = {level.level: Cohort(level.level) for level in protocol.levels}
-        self._recorded_at = utc(clock())
+        self._recorded_at = told(clock)
         self._uncounted = uncounted([protocol])
         self._infused: dict[int, list[date]] = {}
         """By level: the days on which somebody was infused for the first time."""
@@ -94,7 +95,7 @@ class Batch:
         """Of the last entry."""
         self.deviations: Counter[str] = Counter()
         """The rules of conduct that entries break, by the names of their errors."""
-        self.today = self._recorded_at.astimezone(protocol.site_zone).date()
+        self.today = site_day(self._recorded_at, protocol.site_zone)
         """At the site."""
         conduct = Conduct(self._trial, by, recorder, clock, lambda: _REGISTRATION, permit)
         entries: list[Recorded[Any]] = list(register_trial(conduct, protocol, use_case=UseCase.IMPORT, command_id=None))
@@ -129,7 +130,7 @@ class Batch:
         settling = self._settling(commands)
         counted: list[Recorded[Any]] = []
         for number, one in enumerate(commands):
-            self._recorded_at = max(self._recorded_at, utc(self._clock()))
+            self._recorded_at = max(self._recorded_at, told(self._clock))
             recorded: list[Recorded[Any]] = []
             for fact in one.facts:
                 entry = self._placed(stream, fact, one, part=len(recorded) + 1)

@@ -1,8 +1,9 @@
 """What callers have at hand, made into what facts carry; what cannot be is refused with one sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -10,8 +11,11 @@ import attrs
 
 from trialdomain.errors import InputInvalid
 from trialdomain.storage.codec import FactUnstorable, made_of
+from trialdomain.storage.request import in_order
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.number import as_decimal
 from trialdomain.values.text import FreeText
+from trialdomain.values.toxicity import Seriousness
 from trialdomain.values.unit import UCUM, ucum
 
 F = TypeVar("F")
@@ -76,19 +80,76 @@ def _coerced(kind: type, name: str, value: object) -> object:
     if Decimal in wanted and isinstance(value, float):
         raise ValueError(f"{name} {value} is a binary float: write a decimal, such as '{value}'")
     if Decimal in wanted and isinstance(value, int | str) and not isinstance(value, bool):
-        return _decimal(name, value)
+        return as_decimal(value)
     if isinstance(value, str) and _metadata(kind, name).get(UCUM):
         return ucum(value)
-    if tuple in wanted and isinstance(value, list):
-        return tuple(value)
-    return value
+    return members(value) if tuple in wanted else value
 
 
-def _decimal(name: str, value: int | str) -> Decimal:
+def members(given: object) -> object:
+    """Make a tuple of what may be read only once, or comes in no order; leave alone what is no collection.
+
+    An iterator would be empty when a decision is taken again, and a list may change meanwhile. A set has another order
+    in every process.
+
+    Raises:
+        RequestUnreadable: a member of a set has no content to order it by.
+    """
+    if isinstance(given, AbstractSet):
+        return in_order(given)
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping) else given
+
+
+def parts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
+    """Take several values of one kind, from whatever they come in.
+
+    Raises:
+        FactMalformed: it is no collection, or a value is of another kind.
+    """
+    found = members(given)
+    if not isinstance(found, tuple):
+        raise FactMalformed(kind=what, why=f"a list of them was expected, and {_a(given)} was given")
+    for number, one in enumerate(found, start=1):
+        if not isinstance(one, kind):
+            raise FactMalformed(kind=what, why=f"number {number} is {_a(one)}, and no {kind.__name__}")
+    return found
+
+
+def criteria(given: object) -> object:
+    """Put the criteria of seriousness into their own order, each once: whatever they come in, they are a set."""
+    found = members(given)
+    if not isinstance(found, tuple):
+        return found
+    ranks = [word for one in Seriousness for word in (one, one.value)]
+    unlike = [one for number, one in enumerate(found) if one not in found[:number]]
+    return tuple(sorted(unlike, key=lambda one: ranks.index(one) if one in ranks else len(ranks)))
+
+
+def restated(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
+    """Take the fields of a correction as they will be recorded, once; what cannot be is refused when it is made.
+
+    Raises:
+        FactMalformed: a value cannot be read.
+    """
     try:
-        return Decimal(value)
-    except InvalidOperation:
-        raise ValueError(f"{name} {str(value)[:40]!r} is no number") from None
+        return {name: _coerced(kind, name, value) for name, value in changes.items()}
+    except ValueError as error:
+        raise FactMalformed(kind=kind.__name__, why=str(error)[:400]) from None
+
+
+def expect(what: str, given: object, kind: type[F]) -> F:
+    """Take a value of one kind as it is.
+
+    Raises:
+        FactMalformed: it is of another.
+    """
+    if not isinstance(given, kind):
+        raise FactMalformed(kind=what, why=f"a {kind.__name__} was expected, and {_a(given)} was given")
+    return given
+
+
+def _a(value: object) -> str:
+    return f"a value of type {type(value).__name__}"
 
 
 @cache

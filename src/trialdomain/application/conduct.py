@@ -1,38 +1,52 @@
-"""How every use case runs: decide on what is known now, seal, append, and decide again when something moved."""
+"""How every use case runs: decide on what is known now, and append it if nothing that the decision read has moved.
+
+Commands are serializable: each is recorded as if it had been the only one at its position (docs/adr/0014). A decision
+is first taken without the write lock, which holds nobody up. Its read set, every stream that it read, is compared under
+that lock; when one has moved, the decision is taken again, and the last time under the lock itself, so that no command
+starves.
+"""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
-from typing import TypeAlias
+from datetime import date, datetime
+from random import uniform
+from time import sleep
+from typing import Protocol
 
 import attrs
 
 from trialdomain.application.access import AccessRequest, NotPermitted, Permit, against
+from trialdomain.application.clock import Clock, told
 from trialdomain.application.coercion import make
 from trialdomain.application.view import Drafts, View, drafts_in
-from trialdomain.errors import CommandRefused
+from trialdomain.errors import CommandRefused, Conflict
 from trialdomain.events.access import AccessRefused
-from trialdomain.events.recorded import Entry, Meta
+from trialdomain.events.recorded import Draft, Entry, Fact, Meta
 from trialdomain.events.trial import TrialRegistered, UserRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.codec import fingerprint, utc
 from trialdomain.storage.mapper import StoredEvent, entry_of, stored_of
+from trialdomain.storage.request import fingerprint
 from trialdomain.storage.sqlite import Command, SQLiteRecorder, StreamMoved
+from trialdomain.values.calendar import site_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import access_stream, check_id, trial_stream
 from trialdomain.values.role import Role
 from trialdomain.values.use_case import UseCase
 from trialdomain.version import __version__
 
-Clock: TypeAlias = Callable[[], datetime]
-_REFUSALS = 1_000
-"""How often a refusal is tried to be recorded while others are: it reads nothing but its own place."""
-_ATTEMPTS = 8
-"""How often a decision is taken again after something it read has moved."""
+_ATTEMPTS = 4
+"""How often a decision is taken without the write lock, before it is taken under it."""
+_PAUSE_SECONDS = 0.01
+"""The longest pause before a decision is taken again, by chance, so that those who met do not meet again."""
 
 
-def utc_now() -> datetime:
-    """Tell the time of the machine."""
-    return datetime.now(UTC)
+class DayTurned(Conflict):
+    """The site's day ended while something was decided; nothing was recorded, and the decision may be taken again."""
+
+    code = "day-turned"
+
+    def __init__(self, *, decided: date, recorded: date) -> None:
+        super().__init__(f"it was decided on {decided}, and it is {recorded} at the site by now: decide again")
+        self.decided, self.recorded = decided, recorded
 
 
 class InTheFuture(CommandRefused):
@@ -61,12 +75,35 @@ class User:
         return make(UserRegistered, user=self.id, name=self.name, role=self.role, organization=self.organization)
 
 
+def _plainly(user: User) -> User:
+    """Ask a user once who that is, so that what is asked for and what is recorded are of the same person."""
+    fact = user.introduced()
+    return User(id=fact.user, name=fact.name, role=fact.role, organization=fact.organization)
+
+
+@attrs.frozen
+class _Denied:
+    """A request that the protocol or the service does not allow, and why."""
+
+    request: AccessRequest
+    why: str
+    registered: bool
+    """Whether there is a trial to record it in."""
+
+
+class _Attempt(Protocol):
+    """One attempt of a use case; ``locked`` says whether it is made under the write lock."""
+
+    def __call__(self, view: View, *, locked: bool) -> Sequence[int] | _Denied:
+        """Give the positions of what was recorded, or why it is not allowed."""
+
+
 @attrs.frozen
 class Conduct:
     """Who acts in which trial of which log, by which clock."""
 
     trial: str
-    user: User
+    user: User = attrs.field(converter=_plainly)
     recorder: SQLiteRecorder
     clock: Clock
     new_id: Callable[[], str]
@@ -98,106 +135,178 @@ class Conduct:
         Raises:
             NotPermitted: the user may not; that is recorded.
         """
-        name = use_case.value
+        repeatable = command_id is not None
         command = Command(
-            id=check_id("command", command_id or self.new_id()), request=fingerprint(name, self.user.id, request)
+            id=check_id("command", self.new_id() if command_id is None else command_id),
+            request=fingerprint(use_case.value, self.user.id, request),
         )
-        for attempt in range(1, _ATTEMPTS + 1):
-            view = View(self.trial, self.recorder)
+
+        def attempt(view: View, *, locked: bool) -> Sequence[int] | _Denied:
             for needed in (use_case, *also(view)):
-                self._ask(view, view.trial.protocol or registering, needed, about)
+                denied = self._denied(view, view.trial.protocol or registering, needed, about)
+                if denied is not None:
+                    return denied
             done = self.recorder.recorded_before(self.trial, command)
             if done is not None:
-                return self._entries(done.positions)
+                return done.positions
             drafts = decide(view)
-            if not drafts and command_id is None:
-                return []
-            stored = self._sealed(view, drafts, command)
-            try:
-                appended = self.recorder.append(self.trial, stored, read=view.read, command=command)
-            except StreamMoved:
-                if attempt == _ATTEMPTS:
-                    raise
-            else:
-                return self._entries(appended.positions)
-        raise AssertionError("unreachable")
+            if not drafts and not repeatable:
+                return range(0)
+            return self._append(view, drafts, command, locked=locked)
 
-    def _ask(self, view: View, protocol: TrialProtocol | None, use_case: UseCase, about: str | None) -> None:
-        """Refuse, and record the refusal, where the protocol or the service does not let the user do something."""
+        outcome = self._attempted(attempt)
+        if isinstance(outcome, _Denied):
+            if outcome.registered:
+                self._record_refusal(outcome)
+            raise NotPermitted(request=outcome.request, why=outcome.why)
+        return self._entries(outcome)
+
+    def _attempted(self, attempt: _Attempt) -> Sequence[int] | _Denied:
+        """Attempt something on what is known now, again where that has moved, and in the end under the write lock."""
+        for number in range(_ATTEMPTS):
+            if number:
+                sleep(uniform(0, _PAUSE_SECONDS * number))  # noqa: S311 - a pause, no secret
+            try:
+                return attempt(View(self.trial, self.recorder), locked=False)
+            except (StreamMoved, DayTurned):
+                continue
+        return self.recorder.alone(lambda: attempt(self._view_now(), locked=True))
+
+    def _view_now(self) -> View:
+        """Read what is known under the write lock, at a time that was told under it."""
+        moment = told(self.clock)  # first: whatever else a clock does, the view sees it
+        view = View(self.trial, self.recorder)
+        view.moment = max(moment, view.last_recorded() or moment)
+        return view
+
+    def _denied(
+        self, view: View, protocol: TrialProtocol | None, use_case: UseCase, about: str | None
+    ) -> _Denied | None:
+        """Say why the protocol, or the service, does not let the user do something; None where they may."""
         if protocol is None:
-            return  # of a trial that is not there nothing can be done: whoever decides says so
+            return None  # of a trial that is not there nothing can be done: whoever decides says so
         request = AccessRequest.of(self.trial, self.user.introduced(), use_case, about)
         why = against(request, protocol, self.permit)
-        if why is not None:
-            if view.trial.protocol is not None:  # nothing is recorded of a trial before its registration
-                self._record_refusal(view, request, why)
-            raise NotPermitted(request=request, why=why)
+        return None if why is None else _Denied(request, why, registered=view.trial.protocol is not None)
 
-    def _record_refusal(self, view: View, request: AccessRequest, why: str) -> None:
+    def _record_refusal(self, denied: _Denied) -> None:
         """Record in a stream of its own that somebody was refused: no decision reads it.
 
         The user is not introduced in the trial's stream, which decisions read; the entry says who it was.
         """
-        stream = access_stream(self.trial)
-        fact = make(AccessRefused, use_case=request.use_case.value, role=request.role, why=f"{request}: {why}")
-        for attempt in range(1, _REFUSALS + 1):
-            version, command = self.recorder.version(stream), self.new_id()
-            meta = Meta(recorded_at=self._now(view), user=self.user.id, command=command, part=1, parts=1)
-            try:
-                self.recorder.append(
-                    self.trial,
-                    [stored_of(stream, version + 1, fact, meta)],
-                    read={stream: version},
-                    command=Command(id=command, request=fingerprint("refuse", self.user.id, fact)),
-                )
-            except StreamMoved:
-                if attempt == _REFUSALS:
-                    raise
-            else:
-                return
+        request, stream = denied.request, access_stream(self.trial)
+        why = f"{request}: {denied.why}"
+        fact = make(AccessRefused, use_case=request.use_case.value, role=request.role, why=why)
+        command = Command(id=self.new_id(), request=fingerprint("refuse", self.user.id, fact))
 
-    def _sealed(self, view: View, drafts: Drafts, command: Command) -> list[StoredEvent]:
-        """Put drafts into their envelopes, after who acts with which software where that is new."""
-        user = self.user.introduced()
+        def record() -> None:
+            view = self._view_now()
+            view.entries(stream)
+            self._append(view, drafts_in(stream, [fact]), command, locked=True, introduced=False)
+
+        self.recorder.alone(record)
+
+    def _append(
+        self, view: View, drafts: Drafts, command: Command, *, locked: bool, introduced: bool = True
+    ) -> Sequence[int]:
+        """Seal and append what was decided on a view; give the positions.
+
+        The time is told under the write lock, and never before the last entry's: so times never fall along a log, and
+        what was known at a past moment never changes.
+
+        Args:
+            view: what was known.
+            drafts: what was decided.
+            command: the command.
+            locked: whether this thread holds the write lock, and told the time under it.
+            introduced: whether to record first who acts with which software, where that is new.
+
+        Raises:
+            StreamMoved: something that the decision read has moved.
+            DayTurned: the day on which it was decided has ended.
+        """
+        whole = self._with_introduction(view, drafts) if introduced and drafts else drafts
+        decided_at = self._moment(view)
+        sealed = self._sealed(view, whole, command, decided_at)  # what cannot be stored is refused before the lock
+
+        def seal() -> list[StoredEvent]:
+            if locked or not whole:
+                return sealed
+            recorded_at = max(told(self.clock), view.last_recorded_now() or decided_at, decided_at)
+            _refuse_another_day(view, decided_at, recorded_at)
+            if recorded_at == decided_at:
+                return sealed
+            return self._sealed(view, whole, command, recorded_at, checked=True)
+
+        return self.recorder.append(self.trial, seal, read=view.read, command=command, whole=view.whole).positions
+
+    def _with_introduction(self, view: View, drafts: Drafts) -> Drafts:
+        """Put before drafts who acts, with which software, where that is new; but the registration comes first."""
         introduced = drafts_in(
-            trial_stream(self.trial), view.trial.introduce(user, software=__version__) if drafts else []
+            trial_stream(self.trial), view.trial.introduce(self.user.introduced(), software=__version__)
         )
         first = [draft for draft in drafts if isinstance(draft.fact, TrialRegistered)]
-        whole = [*first, *introduced, *(draft for draft in drafts if draft not in first)]
-        recorded_at = self._now(view)
+        return [*first, *introduced, *(draft for draft in drafts if draft not in first)]
+
+    def _sealed(
+        self, view: View, drafts: Drafts, command: Command, recorded_at: datetime, *, checked: bool = False
+    ) -> list[StoredEvent]:
+        """Put drafts into their envelopes; what was checked before is not read back again."""
         versions = dict(view.read)
         sealed = []
-        for part, draft in enumerate(whole, start=1):
+        for part, draft in enumerate(drafts, start=1):
             versions[draft.stream] = version = versions.get(draft.stream, 0) + 1
-            meta = Meta(
-                recorded_at=recorded_at,
-                user=self.user.id,
-                command=command.id,
-                part=part,
-                parts=len(whole),
-                caused_by=draft.caused_by,
-                corrects=draft.corrects,
-                reason=draft.reason,
-                deviation=draft.deviation,
-                source=draft.source,
-            )
-            sealed.append(stored_of(draft.stream, version, draft.fact, meta))
+            meta = self._meta(draft, command, part, parts=len(drafts), recorded_at=recorded_at)
+            sealed.append(stored_of(draft.stream, version, draft.fact, meta, made_here=checked))
         return sealed
 
-    def _entries(self, positions: range) -> Sequence[Entry]:
+    def _meta(self, draft: Draft[Fact], command: Command, part: int, *, parts: int, recorded_at: datetime) -> Meta:
+        return Meta(
+            recorded_at=recorded_at,
+            user=self.user.id,
+            command=command.id,
+            part=part,
+            parts=parts,
+            caused_by=draft.caused_by,
+            corrects=draft.corrects,
+            reason=draft.reason,
+            deviation=draft.deviation,
+            source=draft.source,
+        )
+
+    def _entries(self, positions: Sequence[int]) -> Sequence[Entry]:
         if not positions:
             return []
         first, last = positions[0], positions[-1]
         return [entry_of(stored) for stored in self.recorder.in_log_order(self.trial, after=first - 1, until=last)]
 
     def today(self, view: View) -> date:
-        """Give the calendar day at the site."""
-        return self._now(view).astimezone(view.protocol.site_zone).date()
+        """Give the calendar day at the site, on which the decision is taken."""
+        return site_day(self._moment(view), view.protocol.site_zone)
 
-    def _now(self, view: View) -> datetime:
-        """Give the time, UTC, never before the last entry: a clock that went back makes nothing known unknown."""
-        moments = (self.clock(), view.last_recorded())
-        return max(utc(moment) for moment in moments if moment is not None)
+    def _moment(self, view: View) -> datetime:
+        """Give the time at which a decision is taken: one for all of it, and never before the last entry.
+
+        A clock that went back makes nothing known unknown.
+        """
+        if view.moment is None:
+            moments = (told(self.clock), view.last_recorded())
+            view.moment = max(moment for moment in moments if moment is not None)
+        return view.moment
+
+
+def _refuse_another_day(view: View, decided_at: datetime, recorded_at: datetime) -> None:
+    """Refuse to record on one day what was decided on another.
+
+    Raises:
+        DayTurned: the site's day has ended meanwhile.
+    """
+    if view.trial.protocol is None:
+        return
+    zone = view.trial.protocol.site_zone
+    decided, recorded = site_day(decided_at, zone), site_day(recorded_at, zone)
+    if decided != recorded:
+        raise DayTurned(decided=decided, recorded=recorded)
 
 
 def refuse_future_day(when: date | ClinicalTime, today: date) -> None:

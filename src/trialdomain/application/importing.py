@@ -8,7 +8,8 @@ import attrs
 
 from trialdomain.application.access import Permit
 from trialdomain.application.batch import Batch, Happened
-from trialdomain.application.conduct import Clock, InTheFuture, User, refuse_future, utc_now
+from trialdomain.application.clock import Clock, utc_now
+from trialdomain.application.conduct import InTheFuture, User, refuse_future
 from trialdomain.application.new_log import folder_beside, give_name, refuse_existing
 from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import ParticipantFact

@@ -13,7 +13,6 @@ from trialdomain.projections.dlt_counts import Member, members_of, seat_of
 from trialdomain.projections.escalation import Escalation, escalation
 from trialdomain.protocol.trial_protocol import Stagger
 from trialdomain.values.decision import Action, Code, Decision
-from trialdomain.values.ids import participant_stream
 
 
 class DesignAbsent(CommandRefused):
@@ -59,12 +58,9 @@ def escalation_state(view: View, *, on: date) -> Escalation:
     Raises:
         DesignAbsent: the protocol has no design.
     """
-    view.cohorts()  # into the read set: what changes a count changes a cohort's stream
     state = escalation(view.casebook(on=on), on=on)
     if state is None:
         raise DesignAbsent(trial=view.id)
-    for member in state.counts.unassigned:  # their DLTs change no cohort
-        view.entries(participant_stream(view.id, member.subject))
     return state
 
 
@@ -96,8 +92,6 @@ def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
 
 
 def _members(view: View, *, on: date) -> list[Member]:
-    if view.protocol.dlt is None:
-        view.read_everything()  # no cohort is told of anybody
     book = view.casebook(on=on)
     return members_of([seat_of(case, book, on=on) for case in book.cases], book)
 

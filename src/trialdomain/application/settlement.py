@@ -38,8 +38,6 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
     """
     if not drafts:
         return []
-    if about is None:
-        view.read_everything()  # what others observe meanwhile may count by the rules that change here
     book = view.casebook(on=on, following=drafts)
     if book.protocol.dlt is None:
         return _suspended(view, drafts, on=on)

@@ -9,7 +9,9 @@ import attrs
 
 from trialdomain.aggregates.trial import TrialUnknown
 from trialdomain.application.access import Permit
-from trialdomain.application.conduct import Clock, Conduct, User, utc_now
+from trialdomain.application.clock import Clock, utc_now
+from trialdomain.application.coercion import expect
+from trialdomain.application.conduct import Conduct, User
 from trialdomain.application.desk import Desk
 from trialdomain.audit.signing import HeadKey
 from trialdomain.audit.trees import TrialTree
@@ -81,7 +83,8 @@ class Trials:
         Raises:
             TrialAlreadyRegistered: the log has the trial already.
         """
-        handle = TrialHandle(protocol.trial, self._recorder, self._clock, self._new_id, self._permit)
+        trial = expect("a registration", protocol, TrialProtocol).trial
+        handle = TrialHandle(trial, self._recorder, self._clock, self._new_id, self._permit)
         handle.acting(by).register(protocol, command_id=command_id)
         return handle
 

@@ -9,6 +9,7 @@ import attrs
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.aggregates.trial import Trial, TrialUnknown
+from trialdomain.events.access import AccessRefused
 from trialdomain.events.entries import current_entries
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import LabRecorded, ParticipantFact
@@ -18,7 +19,7 @@ from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.projections.casebook import Casebook, read_casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
-from trialdomain.storage.sqlite import Row, SQLiteRecorder
+from trialdomain.storage.sqlite import Row, SQLiteRecorder, WholeLog
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import access_stream, cohort_stream, participant_stream, trial_stream
 
@@ -60,6 +61,12 @@ class View:
         self.id, self._recorder = trial, recorder
         self.position = recorder.head(trial)
         self.read: dict[str, int] = {}
+        """The version of each stream that was read by itself; 0 for one that does not exist."""
+        self.moment: datetime | None = None
+        """When the decision is taken, once it has been asked."""
+        self._times: dict[int, datetime | None] = {}
+        self._passed_over: frozenset[str] | None = None
+        """The stored names that every reading of the whole trial has passed over; None before the first one."""
         self._read_before: dict[frozenset[type[ParticipantFact]], tuple[dict[str, int], dict[str, list[Entry]]]] = {}
         self.trial = Trial()
         recorded = self.entries(trial_stream(trial))
@@ -128,11 +135,14 @@ class View:
     def casebook(self, *, on: date, following: Sequence[Draft[Any]] = ()) -> Casebook:
         """Read everybody's case, as it will be once some drafts are recorded.
 
-        What others record of a participant meanwhile, if it changes a count, changes a cohort's stream as well, and
-        whoever decides on counts has read the cohorts. Where there is no DLT rule, or the rule itself changes, that is
-        not so: then ``read_everything`` as well.
+        Then the decision rests on the whole trial: one more entry of any kind that counts, whoever it is about, takes
+        the ground from it. That such an entry changes a cohort's stream as well is no help: the day of an infusion, an
+        infusion at an amount of no level, and how many were infused change none.
         """
-        found_versions, found = self._counted(uncounted([*self.protocols, *_new(following)]))
+        left_out = uncounted([*self.protocols, *_new(following)])
+        names = frozenset(NAMES[kind] for kind in (*left_out, AccessRefused))
+        self._passed_over = names if self._passed_over is None else self._passed_over & names
+        found_versions, found = self._counted(left_out)
         versions, streams = dict(found_versions), dict(found)
         for draft in following:
             versions[draft.stream] = version = versions.get(draft.stream, 0) + 1
@@ -140,10 +150,12 @@ class View:
         ordered = [(stream, streams[stream]) for stream in sorted(streams)]  # participants come last
         return read_casebook(lambda: ordered, on=on)
 
-    def read_everything(self) -> None:
-        """Put every stream into the read set: the decision rests on all of them, and on no cohort that would tell."""
-        versions, _ = self._counted(uncounted(self.protocols))
-        self.read |= versions
+    @property
+    def whole(self) -> WholeLog | None:
+        """What the decision has read of the whole trial; None where it has read streams alone."""
+        if self._passed_over is None:
+            return None
+        return WholeLog(position=self.position, passed_over=self._passed_over)
 
     def _counted(self, leave_out: frozenset[type[ParticipantFact]]) -> tuple[dict[str, int], dict[str, list[Entry]]]:
         """Give by stream its version, and its entries that can change a count: read once for a decision."""
@@ -165,9 +177,18 @@ class View:
         return attrs.evolve(fact, **changed) if changed else fact  # type: ignore[misc]  # every fact is an attrs class
 
     def last_recorded(self) -> datetime | None:
-        """Give the time of the last entry."""
-        last = self._recorder.in_log_order(self.id, after=max(0, self.position - 1), until=self.position)
-        return next((entry_of(stored).meta.recorded_at for stored in last), None)
+        """Give the time of the last entry that was read."""
+        return self._recorded_at(self.position)
+
+    def last_recorded_now(self) -> datetime | None:
+        """Give the time of the entry that is the last one by now."""
+        return self._recorded_at(self._recorder.head(self.id))
+
+    def _recorded_at(self, position: int) -> datetime | None:
+        if position not in self._times:
+            last = self._recorder.in_log_order(self.id, after=max(0, position - 1), until=position)
+            self._times[position] = next((entry_of(stored).meta.recorded_at for stored in last), None)
+        return self._times[position]
 
     def ref(self, draft: Draft[Any]) -> EntryRef:
         """Name the entry that a draft will become, if it is the first in its stream."""

@@ -18,6 +18,7 @@ from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.bundle import LARGEST_MANIFEST, MANIFEST, BundleMalformed, Manifest, read_manifest, read_proof
 from trialdomain.exchange.files import read_file
 from trialdomain.exchange.lines import LONGEST_LINE, LineUnreadable, read_entry
+from trialdomain.storage.plain_files import refuse_database
 from trialdomain.storage.stored import StoredEntry
 from trialdomain.tree.checkpoint import Checkpoint, origin_of, parse_checkpoint
 from trialdomain.tree.note import MOST_BYTES, Note, NoteMalformed, parse_note
@@ -36,6 +37,7 @@ def is_bundle(path: Path) -> bool:
     if path.is_dir():
         return (path / MANIFEST).is_file()
     try:
+        refuse_database(path)
         if not zipfile.is_zipfile(path):
             return False
         with zipfile.ZipFile(path) as packed:

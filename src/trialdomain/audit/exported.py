@@ -21,6 +21,7 @@ from trialdomain.audit.entries_check import EntriesCheck, is_of
 from trialdomain.audit.lines_check import FoundLine, LinesCheck, ReadEntry
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange.lines import GZIP_HEADER, LONGEST_LINE, Last, LineUnreadable, parse
+from trialdomain.storage.plain_files import open_plain
 
 _AS_WRITTEN = re.compile(
     rb'^\{"position":(0|[1-9][0-9]{0,17}),"stream":"([A-Za-z0-9_./-]{1,300})","version":(0|[1-9][0-9]{0,17}),"name":"([A-Za-z0-9_./-]{1,100})",'
@@ -155,7 +156,7 @@ class Exported:
         return next(self._blocks, None) if again is None else again
 
     def _opened(self, stack: ExitStack) -> BufferedIOBase:
-        plain = stack.enter_context(self._path.open("rb"))
+        plain = stack.enter_context(open_plain(self._path))
         if plain.peek(2)[:2] != GZIP_HEADER:
             return plain
         return stack.enter_context(gzip.open(plain))

@@ -94,7 +94,8 @@ def verify(
     path = Path(log)
     outside = [read_held(where, given, outside=True) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
-    if is_bundle(path):
+    database = is_database(path)  # asked first: nothing but SQLite may open what another program may have open
+    if not database and is_bundle(path):
         with unpacked(path) as folder, cycles_left_alone():
             run.bundled(folder)
         return run.result()
@@ -102,7 +103,7 @@ def verify(
         raise LogUnusable(
             f"{path} is a folder or a device: name a SQLite file, an exported JSONL file, or an audit bundle"
         )
-    if is_database(path):
+    if database:
         try:
             check_file(path, readonly=True)
             with opened(path) as connection, cycles_left_alone():

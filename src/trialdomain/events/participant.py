@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 import attrs
-from attrs.validators import ge, in_, instance_of, optional
+from attrs.validators import and_, ge, in_, instance_of, le, optional
 
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
@@ -131,6 +131,10 @@ def _not_before(start: str) -> "Callable[[object, attrs.Attribute[ClinicalTime |
     return check
 
 
+_OLDEST = 150
+"""Years: nobody has been older, and a mistyped age is seen."""
+
+
 @attrs.frozen(kw_only=True)
 class Consented:
     """Informed consent was signed."""
@@ -139,8 +143,8 @@ class Consented:
     signer: Signer
     form_version: str = attrs.field(validator=plain_text)
     protocol_version: str = attrs.field(validator=plain_text)
-    age: int | None = attrs.field(default=None, validator=optional(ge(0)))
-    """In completed years at consent; a date of birth does not enter a log."""
+    age: int | None = attrs.field(default=None, validator=optional(and_(ge(0), le(_OLDEST))))
+    """In completed years at consent, up to 150; a date of birth does not enter a log."""
 
 
 @attrs.frozen(kw_only=True)

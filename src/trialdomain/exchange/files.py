@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from trialdomain.errors import InputInvalid
+from trialdomain.storage.plain_files import open_plain
 
 
 def read_file(path: Path, *, most: int) -> bytes:
@@ -14,7 +15,7 @@ def read_file(path: Path, *, most: int) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise InputInvalid(f"{path} is a folder or a device: name a file")
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             found = file.read(most + 1)
     except OSError as error:
         raise InputInvalid(f"{path} cannot be read: {error.strerror}; check the name") from None

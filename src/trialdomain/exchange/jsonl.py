@@ -26,6 +26,7 @@ from trialdomain.exchange.lines import (
 )
 from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.mapper import entry_of
+from trialdomain.storage.plain_files import open_plain
 from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
 from trialdomain.tree.merkle import Frontier
 from trialdomain.values.progress import Progress, unheard
@@ -115,7 +116,7 @@ def read_jsonl(path: Path, recorder: SQLiteRecorder, *, progress: Progress = unh
 @contextmanager
 def _opening(path: Path) -> Iterator[BufferedReader]:
     try:
-        with path.open("rb") as plain:
+        with open_plain(path) as plain:
             yield plain
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror or error}; check the name and the disk") from None

@@ -19,6 +19,7 @@ from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+from trialdomain.storage.plain_files import open_plain
 
 _NONE = "none"
 """How a file says that a parameter with a default is not to be set: TOML has no null."""
@@ -32,7 +33,8 @@ def read_protocol(path: str | Path) -> TrialProtocol:
         LogUnusable: the file cannot be read.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with open_plain(Path(path)) as file:
+            text = file.read().decode()
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -32,7 +32,7 @@ from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.outcomes import OutcomeId
 from trialdomain.reports.explanation import Explanation
 from trialdomain.reports.summaries import Outcomes, summarize
-from trialdomain.values.calendar import as_day
+from trialdomain.values.calendar import as_day, site_day
 from trialdomain.values.ids import trial_stream
 
 _SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported, AccessRefused)
@@ -278,7 +278,7 @@ class History:
         last = next(said, None)
         if last is None:
             raise LogCorrupt(f"nothing is recorded of trial {self.trial} but who acted: verify the log")
-        return last.meta.recorded_at.astimezone(self.zone).date()
+        return site_day(last.meta.recorded_at, self.zone)
 
     def casebook(self, *, on: date | str) -> Casebook:
         """File every entry that was known and counts on a day."""

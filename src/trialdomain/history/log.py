@@ -18,7 +18,7 @@ from trialdomain.projections.casebook import Streams
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
-from trialdomain.values.calendar import check_year
+from trialdomain.values.calendar import check_year, site_day
 
 KnownAt: TypeAlias = int | datetime
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
@@ -52,6 +52,9 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
         YearInvalid: the moment lies in a year that no trial has.
     """
     head = recorder.head(trial)
+    if isinstance(known_at, datetime) and known_at.tzinfo is not None and not _is_past(recorder, trial, head, known_at):
+        recorder.wait_for_writers()  # what is being recorded now may have been told an earlier time
+        head = recorder.head(trial)
     position, moment = (head, None) if known_at is None else _cut(recorder, trial, head, known_at)
     if not position:
         raise MomentInvalid(f"nothing was known of trial {trial} at {known_at}: choose a later moment")
@@ -67,7 +70,7 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
     def latest_first() -> Iterator[Entry]:
         return map(entry_of, recorder.latest_first(trial, until=position))
 
-    return History(trial, position, streams, one, latest_first, zone, moment and moment.astimezone(zone).date())
+    return History(trial, position, streams, one, latest_first, zone, moment and site_day(moment, zone))
 
 
 def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> tuple[int, datetime]:
@@ -92,6 +95,12 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> 
             )
         return position if whole else position - part, moment or entry.meta.recorded_at
     return 0, known_at if isinstance(known_at, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def _is_past(recorder: SQLiteRecorder, trial: str, head: int, moment: datetime) -> bool:
+    """Say whether something was recorded after a moment: then nothing more ever will be at or before it."""
+    last = recorder.in_log_order(trial, after=max(0, head - 1), until=head)
+    return any(entry.meta.recorded_at > moment for entry in map(entry_of, last))
 
 
 def _last_recorded(recorder: SQLiteRecorder, trial: str, head: int, moment: datetime) -> int:

@@ -5,10 +5,11 @@ no binary floats. So an export can carry it as nested JSON, ``jq -cS`` gives bac
 verify a log without this software. Only known stored names are decoded; a name is never resolved to a module.
 """
 
+import json
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
-from hashlib import sha256
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -22,6 +23,9 @@ from trialdomain.values.clinical_time import ClinicalTime
 
 T = TypeVar("T")
 F = TypeVar("F")
+_LARGEST_INTEGER = 2**53 - 1
+_LONG_NUMBER = re.compile(rb"[:,\[]-?[0-9]{16}")
+"""What may be a whole number of so many digits, or a text that looks like one."""
 LARGEST_STATE = 4 * 1024 * 1024
 """Bytes: no fact has more."""
 
@@ -74,7 +78,6 @@ def _decode_other(kind: type, value: object) -> object:
 _clinical_time = lru_cache(maxsize=4_096)(ClinicalTime)
 """Times never change, and what was collected at one visit has one: it is made once."""
 _ENCODER = msgspec.json.Encoder(enc_hook=_encode_other, order="sorted", decimal_format="string")
-_REQUESTS = msgspec.json.Encoder(enc_hook=str, order="sorted", decimal_format="string")
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(_State[kind], dec_hook=_decode_other)  # type: ignore[valid-type]  # a class made at run time
     for kind, name in NAMES.items()
@@ -155,6 +158,8 @@ def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Enve
         decoder = _DECODERS.get(name)
         wire, old = (decoder.decode(state), None) if decoder is not None else _upcast(name, state)
         canonical = not strict or _ENCODER.encode(wire if old is None else old) == state
+        if strict and _LONG_NUMBER.search(state):
+            _refuse_large_integers(state)
     except (
         msgspec.MsgspecError,
         ValueError,
@@ -168,6 +173,21 @@ def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Enve
     if not canonical:
         raise StateMalformed(name=name, why="its state is not in canonical form, or has keys that the fact has not")
     return wire.fact, wire.meta
+
+
+def _refuse_large_integers(state: bytes) -> None:
+    """Refuse a whole number that not every reader of JSON takes for the same (RFC 8785 3.2.2.3, RFC 7493 2.2).
+
+    Raises:
+        ValueError: there is one.
+    """
+
+    def whole(digits: str) -> int:
+        if abs(int(digits)) > _LARGEST_INTEGER:
+            raise ValueError(f"the whole number {digits[:20]} is larger than {_LARGEST_INTEGER}")
+        return 0
+
+    json.loads(state, parse_int=whole)
 
 
 def state_decoder(name: str) -> "msgspec.json.Decoder[Any]":
@@ -197,16 +217,3 @@ def _schema_of_other(kind: type) -> dict[str, Any]:
     if kind is ClinicalTime:
         return {"type": "string", "title": "ClinicalTime", "description": "ISO 8601, from a year to a second"}
     raise TypeError(f"{kind.__name__} has no stored form")
-
-
-def fingerprint(*request: object) -> bytes:
-    """Hash a request, so that the same one is recognised when it comes again; whatever it holds, it can be hashed."""
-    try:
-        return sha256(_REQUESTS.encode(request)).digest()
-    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
-        return sha256(repr(request).encode(errors="backslashreplace")).digest()
-
-
-def utc(moment: datetime) -> datetime:
-    """Put an aware time into UTC, as it is recorded."""
-    return moment.astimezone(UTC)

@@ -1,64 +1,155 @@
-"""Who may be inside a store at the same time, and when it may close."""
+"""Who may be inside a store at the same time, and when it may close.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Condition
+An exception may arrive between any two lines: a signal handler raises ``KeyboardInterrupt`` or a time limit. So no
+counter says who is inside. Each visit is an object that the caller's block holds, and the gate holds it weakly: a visit
+whose block is gone, or whose thread has ended, has left, whether or not it could say so.
+"""
+
+from collections import deque
+from contextlib import suppress
+from threading import Event, Lock, Thread, current_thread
+from time import monotonic
+from types import TracebackType
+from weakref import ReferenceType, ref
 
 from trialdomain.errors import LogUnusable
+
+_LOOK_AGAIN_SECONDS = 0.05
+"""How long a thread waits before it looks whether a visit before it was abandoned."""
 
 
 class StoreClosed(LogUnusable):
     """The log was closed."""
 
+    code = "store-closed"
+
+
+class Visit:
+    """One stay inside a gate, from the start of a ``with`` block to its end."""
+
+    __slots__ = ("__weakref__", "_alone", "_gate", "ready", "thread")
+
+    def __init__(self, gate: "Gate", *, alone: bool) -> None:
+        self._gate, self._alone = gate, alone
+        self.thread: Thread = current_thread()
+        self.ready: Event | None = None
+        """Set when it may be this visit's turn; made only by a visit that waits."""
+
+    def __enter__(self) -> None:
+        """Come in; wait for the turn, where one has to be alone.
+
+        Raises:
+            StoreClosed: the store is closed, or is about to be.
+        """
+        try:
+            self._gate.enter(self, alone=self._alone)
+        except BaseException:
+            self._gate.leave(self)
+            raise
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        """Leave, and let the next one in."""
+        self._gate.leave(self)
+
 
 class Gate:
-    """Lets many read or one write, and closes when nobody is inside."""
+    """Lets many read or one write, writers in the order in which they came; closes when nobody is inside."""
 
     def __init__(self) -> None:
-        self._changed = Condition()
-        self._inside = 0
-        self._writing = False
-        self._closed = False
+        self._inside: dict[int, ReferenceType[Visit]] = {}
+        self._turns: deque[ReferenceType[Visit]] = deque()
+        """The visits that want to be alone, in the order in which they came; the first one is."""
+        self._closed = self._paused = False
+        self._closing = Lock()
+        self._left = Event()
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    # Each step on the fields above is one operation of a built-in type, and may come twice. So whatever happens between
+    # two of them, what is left is a visit that is still inside, and that stops counting when its block is gone.
+
+    def together(self) -> Visit:
         """Be inside with others, and with at most one who writes."""
-        with self._changed:
-            self._refuse_when_closed()
-            self._inside += 1
-        try:
-            yield
-        finally:
-            self._leave()
+        return Visit(self, alone=False)
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> Visit:
         """Be the only one who writes."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._writing)
-            self._refuse_when_closed()
-            self._writing = True
-            self._inside += 1
-        try:
-            yield
-        finally:
-            self._leave(wrote=True)
+        return Visit(self, alone=True)
 
     def close(self) -> bool:
-        """Close, once nobody is inside; say whether it was open."""
-        with self._changed:
-            if self._closed:
-                return False
-            self._closed = True
-            self._changed.wait_for(lambda: not self._inside)
-            return True
+        """Close, once no other thread is inside; say whether it was open.
 
-    def _leave(self, *, wrote: bool = False) -> None:
-        with self._changed:
-            self._inside -= 1
-            if wrote:
-                self._writing = False
-            self._changed.notify_all()
+        A thread that was interrupted while it closed may close again.
+        """
+        was_open = self._closing.acquire(blocking=False)
+        self._closed = True
+        self._wait_for_others(None)
+        return was_open
+
+    def pause(self, seconds: float) -> bool:
+        """Let nobody in until :meth:`resume`; say whether everybody left within some seconds, this thread included."""
+        self._paused = True
+        return self._wait_for_others(seconds) and not any(self._present())
+
+    def resume(self) -> None:
+        """Let visits in again."""
+        self._paused = False
+
+    def enter(self, visit: Visit, *, alone: bool) -> None:
+        """Take a visit in; see :meth:`Visit.__enter__`."""
+        if alone:
+            self._wait_for_turn(visit)
+        while self._paused:  # this process is being copied
+            self._left.wait(_LOOK_AGAIN_SECONDS / 10)
+        self._inside[id(visit)] = ref(visit)
+        self._refuse_when_closed()  # asked last: whoever closes looks at who is inside after saying so
+
+    def leave(self, visit: Visit) -> None:
+        """Let a visit go; one that has left already stays so."""
+        self._inside.pop(id(visit), None)
+        with suppress(ValueError):
+            self._turns.remove(ref(visit))
+        self._left.set()
+        first = self._first_turn()
+        if first is not None and first.ready is not None:
+            first.ready.set()
+
+    def _wait_for_turn(self, visit: Visit) -> None:
+        for turn in tuple(self._turns):  # of this thread: it was interrupted while it left
+            own = turn()
+            if own is not None and own.thread is visit.thread:
+                self.leave(own)
+        self._turns.append(ref(visit))
+        while self._first_turn() is not visit:
+            self._refuse_when_closed()
+            if visit.ready is None:
+                visit.ready = Event()  # and look once more: whoever left meanwhile could not set it
+            else:
+                visit.ready.wait(_LOOK_AGAIN_SECONDS)
+                visit.ready.clear()
+
+    def _first_turn(self) -> Visit | None:
+        """Give the visit whose turn it is, and forget those before it that were abandoned."""
+        while self._turns:
+            with suppress(IndexError, ValueError):  # another thread was faster
+                turn = self._turns[0]
+                visit = turn()
+                if visit is not None and visit.thread.is_alive():
+                    return visit
+                self._turns.remove(turn)
+        return None
+
+    def _wait_for_others(self, seconds: float | None) -> bool:
+        until = None if seconds is None else monotonic() + seconds
+        while any(visit.thread is not current_thread() for visit in self._present()):
+            if until is not None and monotonic() > until:
+                return False
+            self._left.clear()
+            self._left.wait(_LOOK_AGAIN_SECONDS)
+        return True
+
+    def _present(self) -> list[Visit]:
+        """Give the visits that are inside: those whose blocks and threads are there."""
+        visits = [visit() for visit in tuple(self._inside.values())]
+        return [visit for visit in visits if visit is not None and visit.thread.is_alive()]
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

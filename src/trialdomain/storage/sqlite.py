@@ -6,12 +6,13 @@ acknowledged.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
+import attrs
 from eventsourcing.persistence import (
     ApplicationRecorder,
     ListenNotifySubscription,
@@ -20,7 +21,7 @@ from eventsourcing.persistence import (
 )
 from typing_extensions import override
 
-from trialdomain.errors import LogCorrupt
+from trialdomain.errors import LogCorrupt, TrialError
 from trialdomain.storage.connections import MEMORY, Connections
 from trialdomain.storage.heads import HeadSigner, SignedHeads
 from trialdomain.storage.sqlite_file import AppendRefused
@@ -30,17 +31,31 @@ from trialdomain.storage.stored import (
     Command,
     CommandRestored,
     CommandReused,
+    EntriesNotKept,
     PlacedNotification,
     Row,
     StoredEntry,
     StreamMoved,
+    WholeLog,
 )
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.ids import trial_of
 
-__all__ = ["MEMORY", "Appended", "Command", "CommandReused", "Row", "SQLiteRecorder", "StoredEntry", "StreamMoved"]
+__all__ = [
+    "MEMORY",
+    "Appended",
+    "Command",
+    "CommandReused",
+    "Row",
+    "SQLiteRecorder",
+    "StoredEntry",
+    "StreamMoved",
+    "WholeLog",
+]
 
+T = TypeVar("T")
 _PAGE = 2_000
+_PAGE_BYTES = 16 * 1024 * 1024
 _FEW = 20
 _POLL_SECONDS = 0.2
 
@@ -67,8 +82,13 @@ class SQLiteRecorder(ApplicationRecorder):
     @override
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Append events of one trial or of several, all or none."""
-        with self._connections.writing() as connection:
-            ids = [number for _, number in self._insert(connection, stored_events)]
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            inserted = self._insert(connection, stored_events)
+            inserted.check_kept(connection)
+            return inserted.notifications
+
+        ids = self._connections.write(work)
         self._notify()
         return ids
 
@@ -131,36 +151,74 @@ class SQLiteRecorder(ApplicationRecorder):
     # What this library asks beyond it.
 
     def append(
-        self, trial: str, events: Sequence[StoredEvent], *, read: Mapping[str, int], command: Command
+        self,
+        trial: str,
+        events: Sequence[StoredEvent] | Callable[[], Sequence[StoredEvent]],
+        *,
+        read: Mapping[str, int],
+        command: Command,
+        whole: WholeLog | None = None,
     ) -> Appended:
         """Append the entries of one command, all or none, if nothing that it read has moved.
 
         Args:
             trial: the trial whose streams these are.
-            events: the entries, each with the next version of its stream.
+            events: the entries, each with the next version of its stream; or what makes them, called under the write
+                lock.
             read: by stream, the version at which the decision read it; 0 for a stream that did not exist.
             command: the command, which is recorded with them, also when it records nothing else.
+            whole: where the decision read every stream, up to where, and without which kinds of entries.
 
         Raises:
             StreamMoved: a stream is no longer at the version that was read.
             CommandReused: the command's id was used for another request.
             AppendRefused: an entry is not of this trial, or not the next one of its stream.
+            EntriesNotKept: something in the database changed or removed what was inserted.
         """
-        for event in events:
-            _check_place(event, trial)
-        with self._connections.writing() as connection:
+
+        def work(connection: sqlite3.Connection) -> Appended | TrialError:
             done = _recorded_before(connection, trial, command)
             if done is not None:
                 return done
-            for stream, version in read.items():
-                found = _version(connection, stream)
-                if found != version:
-                    raise StreamMoved(stream=stream, read=version, found=found)
-            placed = self._insert(connection, events)
-            positions = range(placed[0][0], placed[-1][0] + 1) if placed else range(0)
-            connection.execute(_INSERT_COMMAND, _command_row(trial, command, positions))
+            try:
+                sealed = events() if callable(events) else events
+                _refuse_moved(connection, trial, read, whole)  # after a clock, or a hook, that records something itself
+                for event in sealed:
+                    _check_place(event, trial)
+            except TrialError as error:
+                return error  # so that what was recorded on the way stays
+            inserted = self._insert(connection, sealed)
+            positions = inserted.positions(trial)
+            _insert_commands(connection, trial, [(command, positions)])
+            inserted.check_kept(connection)
+            return Appended(positions=positions, notifications=inserted.notifications)
+
+        appended = self._connections.write(work)
         self._notify()
-        return Appended(positions=positions, notifications=[number for _, number in placed])
+        if isinstance(appended, TrialError):
+            raise appended
+        return appended
+
+    def alone(self, work: Callable[[], T]) -> T:
+        """Do some work under the write lock: what it reads stays so until what it appends is recorded.
+
+        Each append in it is all or nothing; what was appended is on disk when this returns, or raises an error of ours.
+        """
+
+        def until_error(_: sqlite3.Connection) -> T | TrialError:
+            try:
+                return work()
+            except TrialError as error:
+                return error
+
+        done = self._connections.write(until_error)
+        if isinstance(done, TrialError):
+            raise done
+        return done
+
+    def wait_for_writers(self) -> None:
+        """Wait until whoever is about to append, in any process, has done so; a read-only file is not waited for."""
+        self._connections.wait_for_writers()
 
     def append_commands(self, trial: str, commands: Sequence[tuple[Command, Sequence[StoredEvent]]]) -> int:
         """Append the entries of many commands in one transaction, all or none; give the last position.
@@ -174,7 +232,8 @@ class SQLiteRecorder(ApplicationRecorder):
         for _, events in commands:
             for event in events:
                 _check_place(event, trial)
-        with self._connections.writing() as connection:
+
+        def work(connection: sqlite3.Connection) -> int:
             head = position = _head(connection, trial)
             remembered = []
             for command, events in commands:
@@ -185,23 +244,25 @@ class SQLiteRecorder(ApplicationRecorder):
             _check_taken(connection.executemany(_INSERT, rows), len(rows))
             if rows:
                 self._heads.appended(connection, trial, [row[-1] for row in rows])
-            connection.executemany(_INSERT_COMMAND, [_command_row(trial, *one) for one in remembered])
+            _insert_commands(connection, trial, remembered)
+            _check_kept(connection, trial, rows)
+            return position
+
+        position = self._connections.write(work)
         self._notify()
         return position
 
     def recorded_before(self, trial: str, command: Command) -> Appended | None:
         """Give the result of a command that was recorded before; None when it was not."""
-        with self._connections.reading() as connection:
-            return _recorded_before(connection, trial, command)
+        return self._connections.read(lambda connection: _recorded_before(connection, trial, command))
 
     def remember_commands(self, trial: str, commands: Iterable[tuple[str, int, int]]) -> None:
         """Remember commands whose entries came from elsewhere: each id with its first and last position.
 
         What was asked for is not known, so that none of them is ever taken for a repetition.
         """
-        with self._connections.writing() as connection:
-            rows = ((trial, command, UNKNOWN_REQUEST, first, last) for command, first, last in commands)
-            connection.executemany(_INSERT_COMMAND, rows)
+        rows = ((trial, command, UNKNOWN_REQUEST, first, last) for command, first, last in commands)
+        self._connections.write(lambda connection: connection.executemany(_INSERT_COMMAND, rows))
 
     def trials(self) -> list[str]:
         """Name the trials in this log."""
@@ -214,19 +275,17 @@ class SQLiteRecorder(ApplicationRecorder):
 
     def head(self, trial: str) -> int:
         """Give the last position of a trial; 0 when it has none."""
-        with self._connections.reading() as connection:
-            return _head(connection, trial)
+        return self._connections.read(lambda connection: _head(connection, trial))
 
     def version(self, stream: str) -> int:
         """Give the last version of a stream; 0 when it has no entry."""
-        with self._connections.reading() as connection:
-            return _version(connection, stream)
+        return self._connections.read(lambda connection: _version(connection, stream))
 
     def in_log_order(self, trial: str, *, after: int = 0, until: int | None = None) -> Iterator[StoredEntry]:
         """Yield the entries of a trial by position; what is appended meanwhile is left out."""
         until = self.head(trial) if until is None else until
         while after < until:
-            rows = self._read(
+            rows = self._page(
                 "SELECT trial, position, stream, version, name, state FROM entries"
                 " WHERE trial = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?",
                 [trial, after, until, _PAGE],
@@ -238,7 +297,7 @@ class SQLiteRecorder(ApplicationRecorder):
 
     def latest_first(self, trial: str, *, until: int) -> Iterator[StoredEntry]:
         """Yield the entries of a trial from a position back to the first."""
-        while rows := self._read(
+        while rows := self._page(
             "SELECT trial, position, stream, version, name, state FROM entries"
             " WHERE trial = ? AND position <= ? ORDER BY position DESC LIMIT ?",
             [trial, until, _FEW],
@@ -281,8 +340,13 @@ class SQLiteRecorder(ApplicationRecorder):
 
     def add_checkpoint(self, trial: str, size: int, note: str) -> None:
         """Keep a signed head beside the entries; whoever verifies has another copy elsewhere."""
-        with self._connections.writing() as connection:
+
+        def work(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, ?)", (trial, size, note))
+            if (size, note) not in connection.execute(_CHECKPOINTS, (trial,)):
+                raise EntriesNotKept(trial=trial, what=f"the checkpoint of {size} entries")
+
+        self._connections.write(work)
 
     def checkpoints(self, trial: str) -> list[tuple[int, str]]:
         """Give the signed heads that are kept of a trial, each with its size, the newest last."""
@@ -294,8 +358,7 @@ class SQLiteRecorder(ApplicationRecorder):
         Raises:
             HeadKeyMissing: the log was opened without a key.
         """
-        with self._connections.writing() as connection:
-            return self._heads.begin(connection, trial)
+        return self._connections.write(lambda connection: self._heads.begin(connection, trial))
 
     def close(self) -> None:
         """Wait for whoever reads or writes at this moment, and close the file; a second call does nothing."""
@@ -303,11 +366,10 @@ class SQLiteRecorder(ApplicationRecorder):
 
     # How it does that.
 
-    def _insert(self, connection: sqlite3.Connection, events: Sequence[StoredEvent]) -> list[tuple[int, int]]:
-        """Append events as they come; give each one's position in its trial, and its notification id."""
-        leaves: dict[str, list[bytes]] = {}
+    def _insert(self, connection: sqlite3.Connection, events: Sequence[StoredEvent]) -> "_Inserted":
+        """Append events as they come."""
+        inserted = _Inserted()
         heads: dict[str, int] = {}
-        placed = []
         for event in events:
             trial = trial_of(str(event.originator_id))
             if trial not in heads:
@@ -316,15 +378,28 @@ class SQLiteRecorder(ApplicationRecorder):
             row = _row(event, trial, heads[trial])
             cursor = connection.execute(_INSERT, row)
             _check_taken(cursor, 1)
-            placed.append((heads[trial], int(cursor.lastrowid or 0)))
-            leaves.setdefault(trial, []).append(row[-1])
-        for trial, appended in leaves.items():
-            self._heads.appended(connection, trial, appended)
-        return placed
+            inserted.notifications.append(int(cursor.lastrowid or 0))
+            inserted.rows.setdefault(trial, []).append(row)
+        for trial, rows in inserted.rows.items():
+            self._heads.appended(connection, trial, [row[-1] for row in rows])
+        return inserted
 
     def _read(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        with self._connections.reading() as connection:
-            return connection.execute(query, values).fetchall()
+        return self._connections.read(lambda connection: connection.execute(query, values).fetchall())
+
+    def _page(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Read rows until there are no more, or until they have taken so much memory that the rest can wait."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            rows, size = [], 0
+            for row in connection.execute(query, values):
+                rows.append(row)
+                size += len(row[-1]) if isinstance(row[-1], bytes | str) else 0
+                if size > _PAGE_BYTES:
+                    break
+            return rows
+
+        return self._connections.read(work)
 
     def listen(self, event: Event) -> None:
         """Set an event whenever this process has appended something."""
@@ -407,14 +482,21 @@ def _number(connection: sqlite3.Connection, query: str, value: str) -> int:
     return found
 
 
+_SINCE = "SELECT stream, version FROM entries WHERE trial = ? AND position > ?"
+_InsertedRow: TypeAlias = tuple[str, int, str, int, str, bytes, bytes]
 _INSERT = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERTED = (
+    "SELECT trial, position, stream, version, name, state, leaf FROM entries"
+    " WHERE trial = ? AND position >= ? ORDER BY position"
+)
 _INSERT_COMMAND = "INSERT INTO commands VALUES (?, ?, ?, ?, ?)"
+_COMMAND = "SELECT * FROM commands WHERE trial = ? AND command = ?"
 
 
 _CHECKPOINTS = "SELECT size, note FROM checkpoints WHERE trial = ? ORDER BY size, note"
 
 
-def _row(event: StoredEvent, trial: str, position: int) -> tuple[str, int, str, int, str, bytes, bytes]:
+def _row(event: StoredEvent, trial: str, position: int) -> _InsertedRow:
     """Give the row of an event, with its leaf."""
     stream, version = str(event.originator_id), event.originator_version
     leaf = leaf_hash(stream=stream, version=version, topic=event.topic, state=event.state)
@@ -435,6 +517,73 @@ def _check_taken(cursor: sqlite3.Cursor, number: int) -> None:
     """
     if number and cursor.rowcount != number:
         raise LogCorrupt(f"the table took {cursor.rowcount} of {number} entries: the log was tampered with; verify it")
+
+
+@attrs.define
+class _Inserted:
+    """What one transaction has inserted."""
+
+    rows: "dict[str, list[_InsertedRow]]" = attrs.Factory(dict)
+    """By trial, in the order of positions."""
+    notifications: list[int] = attrs.Factory(list)
+
+    def positions(self, trial: str) -> range:
+        """Give the positions of a trial's rows."""
+        rows = self.rows.get(trial, ())
+        return range(rows[0][1], rows[-1][1] + 1) if rows else range(0)
+
+    def check_kept(self, connection: sqlite3.Connection) -> None:
+        """Refuse to acknowledge what is not in the table; asked last, after everything that can set off a trigger."""
+        for trial, rows in self.rows.items():
+            _check_kept(connection, trial, rows)
+
+
+def _check_kept(connection: sqlite3.Connection, trial: str, rows: Sequence[_InsertedRow]) -> None:
+    """Refuse to acknowledge what is not in the table, row for row: a trigger may have changed it since.
+
+    Raises:
+        EntriesNotKept: it is not, or more is there.
+    """
+    if not rows:
+        return
+    expected = iter(rows)
+    for row in connection.execute(_INSERTED, (trial, rows[0][1])):
+        if row != next(expected, None):
+            raise EntriesNotKept(trial=trial, what=f"position {row[1]}")
+    for missing in expected:
+        raise EntriesNotKept(trial=trial, what=f"position {missing[1]}")
+
+
+def _insert_commands(connection: sqlite3.Connection, trial: str, commands: Sequence[tuple[Command, range]]) -> None:
+    """Remember commands with the positions of what they recorded.
+
+    Raises:
+        EntriesNotKept: something in the database changed or removed one.
+    """
+    rows = [_command_row(trial, *one) for one in commands]
+    for row in rows:
+        connection.execute(_INSERT_COMMAND, row)
+    for row in rows:
+        if connection.execute(_COMMAND, row[:2]).fetchone() != row:
+            raise EntriesNotKept(trial=trial, what=f"command {row[1]}")
+
+
+def _refuse_moved(connection: sqlite3.Connection, trial: str, read: Mapping[str, int], whole: WholeLog | None) -> None:
+    """Refuse an append whose decision rests on what is not so any more.
+
+    Raises:
+        StreamMoved: something that it read has been appended to.
+    """
+    for stream, version in read.items():
+        found = _version(connection, stream)
+        if found != version:
+            raise StreamMoved(stream=stream, read=version, found=found)
+    if whole is None:
+        return
+    query = f"{_SINCE} AND name NOT IN ({','.join('?' * len(whole.passed_over))}) ORDER BY position LIMIT 1"
+    moved = connection.execute(query, (trial, whole.position, *whole.passed_over)).fetchone()
+    if moved is not None:
+        raise StreamMoved(stream=str(moved[0]), read=moved[1] - 1, found=moved[1])
 
 
 def _check_place(event: StoredEvent, trial: str) -> None:

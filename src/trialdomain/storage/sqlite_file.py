@@ -27,6 +27,7 @@ _NEXT = {
     sqlite3.SQLITE_FULL: "free space on the disk, and try again",
     sqlite3.SQLITE_CANTOPEN: "check that it and its folder may be read and written",
     sqlite3.SQLITE_PROTOCOL: "another program holds it: wait, and try again",
+    sqlite3.SQLITE_TOOBIG: "it holds a value longer than any entry has: verify it",
 }
 """What to do next about what can pass; after any other error of SQLite the file is damaged."""
 
@@ -105,13 +106,17 @@ def check_tables(connection: sqlite3.Connection) -> None:
     """Ask for every column of the tables, so that a file without them is refused when it is opened.
 
     Raises:
-        LogUnusable: one of them is no table: what else it may be can be made to run without end.
+        LogUnusable: one of them is no table, or has a computed column: what else it may be can be made to run without
+            end, or to take memory without end.
     """
     kinds = connection.execute(
         "SELECT type FROM sqlite_master WHERE name IN ('entries', 'commands', 'checkpoints', 'heads')"
     )
     if any(kind != "table" for (kind,) in kinds):
         raise LogUnusable("the tables of the log are none: somebody put something else in their place; verify the log")
+    for table in ("entries", "commands", "checkpoints", "heads"):
+        if any(hidden for *_, hidden in connection.execute(f"PRAGMA table_xinfo({table})")):
+            raise LogUnusable(f"a column of the log's table {table} is computed: somebody changed it; verify the log")
     connection.execute("SELECT rowid, trial, position, stream, version, name, state, leaf FROM entries LIMIT 0")
     connection.execute("SELECT trial, command, request, first, last FROM commands LIMIT 0")
     connection.execute("SELECT trial, size, note FROM checkpoints LIMIT 0")
@@ -163,11 +168,20 @@ def sentences(path: str | Path) -> Iterator[None]:
         ) from error
     except UnicodeDecodeError:  # of what SQLite says about a schema that is no text
         raise LogUnusable(f"{path} is damaged: its schema is no text; restore it from an export") from None
-    except sqlite3.DatabaseError as error:
-        what_next = _NEXT.get(code_of(error))
+    except sqlite3.Error as error:
+        what_next = _NEXT.get(code_of(error)) or _next_after_misuse(error)
         if what_next is None:
             raise LogUnusable(f"{path} is damaged: {error}: nothing was recorded; restore it from an export") from error
         raise StoreFailed(f"{path}: {error}: nothing was recorded; {what_next}") from error
+
+
+def _next_after_misuse(error: sqlite3.Error) -> str | None:
+    """Say what to do after an error in how a connection was used, which says nothing about the file."""
+    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError):
+        return "close the log, and open it again"
+    misused = code_of(error) in {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE}
+    of_the_tables = str(error).startswith("no such ")
+    return "close the log, and open it again" if misused and not of_the_tables else None
 
 
 def code_of(error: sqlite3.Error) -> int:

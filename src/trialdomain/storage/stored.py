@@ -8,7 +8,7 @@ import attrs
 from eventsourcing.persistence import Notification, StoredEvent
 from typing_extensions import override
 
-from trialdomain.errors import Conflict
+from trialdomain.errors import Conflict, LogCorrupt
 
 
 class StreamMoved(Conflict):
@@ -36,6 +36,19 @@ class CommandRestored(CommandReused):
         why = f"the log was restored: look at positions {first} to {last}, and give a new request an id of its own"
         super().__init__(command=command, why=why)
         self.first, self.last = first, last
+
+
+class EntriesNotKept(LogCorrupt):
+    """What was inserted is not in the tables, or not as it was inserted, before the transaction has ended."""
+
+    code = "entries-not-kept"
+
+    def __init__(self, *, trial: str, what: str) -> None:
+        super().__init__(
+            f"{what} of trial {trial} is not kept as it was inserted: a trigger that is not this library's changes or "
+            f"removes it; nothing was recorded; verify the log"
+        )
+        self.trial, self.what = trial, what
 
 
 UNKNOWN_REQUEST = b""
@@ -81,6 +94,16 @@ class Command:
     id: str
     request: bytes
     """The SHA-256 hash of the request."""
+
+
+@attrs.frozen(kw_only=True)
+class WholeLog:
+    """That a decision has read every stream of a trial, those that did not exist included."""
+
+    position: int
+    """Up to where."""
+    passed_over: frozenset[str] = frozenset()
+    """The stored names of the entries that it did not look at: one more of them changes nothing."""
 
 
 @attrs.frozen(kw_only=True)

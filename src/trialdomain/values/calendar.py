@@ -1,7 +1,7 @@
 """Calendar arithmetic, and the years in which there is any, in one place."""
 
 from calendar import monthrange
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 import attrs
@@ -20,6 +20,20 @@ def months_before(day: date, months: int) -> date:
     """
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def site_day(moment: datetime, zone: tzinfo) -> date:
+    """Give the calendar day of a recording time at the site; never one outside the years of a trial.
+
+    At the first and the last hours of those years the site's day may be one that no answer can be asked for.
+
+    >>> from datetime import UTC
+    >>> from zoneinfo import ZoneInfo
+    >>> site_day(datetime(2199, 12, 31, 23, tzinfo=UTC), ZoneInfo("Asia/Shanghai"))
+    datetime.date(2199, 12, 31)
+    """
+    day = moment.astimezone(zone).date()
+    return min(max(day, date(FIRST_YEAR, 1, 1)), date(LAST_YEAR, 12, 31))
 
 
 class DayInvalid(InputInvalid):

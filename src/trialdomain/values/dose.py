@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import attrs
 
-from trialdomain.values.number import decimal_number
+from trialdomain.values.number import as_decimal, decimal_number
 from trialdomain.values.text import plain_text
 
 
@@ -12,5 +12,5 @@ from trialdomain.values.text import plain_text
 class Dose:
     """An amount of the study drug with its unit, as given."""
 
-    amount: Decimal = attrs.field(validator=decimal_number(least=0))
+    amount: Decimal = attrs.field(converter=as_decimal, validator=decimal_number(least=0))
     unit: str = attrs.field(validator=plain_text)

@@ -14,9 +14,10 @@ _STREAM = re.compile(rf"{_CODE}(?:/(?:(access)|(cohort)/[1-9][0-9]{{0,3}}|(parti
 class CodeInvalid(InputInvalid, ValueError):
     """A text cannot serve as the code of a trial, a subject, a user or a command."""
 
-    def __init__(self, *, what: str, given: str) -> None:
+    def __init__(self, *, what: str, given: object) -> None:
         super().__init__(
-            f"{given[:70]!r} is no {what} code: use up to 64 letters, digits, dots, dashes and underscores, no names"
+            f"{str(given)[:70]!r} is no {what} code: "
+            f"use up to 64 letters, digits, dots, dashes and underscores, no names"
         )
         self.what, self.given = what, given
 
@@ -27,7 +28,8 @@ def check_id(what: str, given: str) -> str:
     Raises:
         CodeInvalid: anything else; a name, say, does not belong into a log.
     """
-    if _ID.fullmatch(given) is None:
+    text: object = given  # whatever a caller gave
+    if not isinstance(text, str) or _ID.fullmatch(text) is None:
         raise CodeInvalid(what=what, given=given)
     return given
 

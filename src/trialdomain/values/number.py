@@ -30,6 +30,10 @@ def is_ordinary(value: Decimal) -> bool:
     return value.is_finite()
 
 
+def _is_ordinary(value: object) -> bool:
+    return isinstance(value, Decimal) and is_ordinary(value)
+
+
 def is_bounded(value: Decimal) -> bool:
     """Say whether a number is finite, with at most 15 digits and no exponent with which it could not be computed."""
     _, digits, exponent = value.as_tuple()
@@ -45,6 +49,23 @@ _as_it_stands = Context(
 """Raises where a number would have to be changed to fit: in one step, for most of reading a log are numbers."""
 
 
+def as_decimal(value: Decimal | int | str) -> Decimal:
+    """Take a number as it is written: a decimal, a whole number, or their text; anything else is left as it is.
+
+    A binary float is not taken: what it holds is not what was written.
+
+    >>> as_decimal("0.40")
+    Decimal('0.40')
+    """
+    given: object = value  # whatever a caller gave; what is no number is left for the validator to refuse
+    if not isinstance(given, int | str) or isinstance(given, bool):
+        return value  # type: ignore[return-value]  # as said
+    try:
+        return Decimal(given)
+    except InvalidOperation:
+        raise ValueError(f"{str(given)[:40]!r} is no number") from None
+
+
 def decimal_number(*, least: int | None = None, most: int | None = None) -> Validator:
     """Accept a finite decimal of at most 15 significant digits whose exponent is bounded.
 
@@ -55,6 +76,10 @@ def decimal_number(*, least: int | None = None, most: int | None = None) -> Vali
     unbounded = least is None and most is None
 
     def check(_: object, attribute: "attrs.Attribute[Any]", value: Decimal) -> None:
+        given: object = value
+        if not isinstance(given, Decimal):
+            why = f"{attribute.name} must be a Decimal, got a value of type {type(given).__name__}"
+            raise ValueError(why)  # noqa: TRY004 - as every other value that a field cannot have
         if unbounded and is_ordinary(value):
             return
         if not value.is_finite():
@@ -74,7 +99,7 @@ def optional_number(*, least: int | None = None) -> Callable[[object, "attrs.Att
     check = decimal_number(least=least)
 
     def check_some(fact: object, attribute: "attrs.Attribute[Any]", value: Decimal | None) -> None:
-        if value is not None and (least is not None or not is_ordinary(value)):
+        if value is not None and (least is not None or not _is_ordinary(value)):
             check(fact, attribute, value)
 
     return check_some

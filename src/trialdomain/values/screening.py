@@ -4,9 +4,10 @@ from decimal import Decimal
 from enum import Enum
 
 import attrs
+from attrs.converters import optional
 
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.number import optional_number
+from trialdomain.values.number import as_decimal, optional_number
 from trialdomain.values.text import FreeText, optional_text, plain_text
 from trialdomain.values.unit import optional_unit
 
@@ -36,9 +37,11 @@ class Finding:
     """What it is, in the protocol's words: ``spo2``, ``diagnosis``, ``last_anticancer_therapy``."""
     yes: bool | None = None
     words: str | None = attrs.field(default=None, validator=optional_text)
-    number: Decimal | None = attrs.field(default=None, validator=optional_number(least=0))
+    number: Decimal | None = attrs.field(
+        default=None, converter=optional(as_decimal), validator=optional_number(least=0)
+    )
     unit: str | None = attrs.field(default=None, validator=optional_unit)
-    upper_limit: Decimal | None = attrs.field(default=None, validator=optional_number())
+    upper_limit: Decimal | None = attrs.field(default=None, converter=optional(as_decimal), validator=optional_number())
     """The laboratory's upper limit of normal, where the criterion compares with it."""
     date: ClinicalTime | None = None
     """The date that is the fact itself, such as the last therapy's."""

@@ -74,15 +74,16 @@ def check_level(protocol: TrialProtocol, level: int) -> None:
     Raises:
         LevelUnknown: there is no such level.
     """
-    if not 1 <= level <= len(protocol.levels):
-        raise LevelUnknown(level=level, levels=len(protocol.levels))
+    given: object = level  # whatever a caller gave
+    if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= len(protocol.levels):
+        raise LevelUnknown(level=given, levels=len(protocol.levels))
 
 
 class LevelUnknown(InputInvalid):
     """A dose level is named that the protocol does not have."""
 
-    def __init__(self, *, level: int, levels: int) -> None:
-        super().__init__(f"there is no dose level {level}: the protocol has {levels}; correct the level")
+    def __init__(self, *, level: object, levels: int) -> None:
+        super().__init__(f"there is no dose level {str(level)[:40]}: the protocol has {levels}; correct the level")
         self.level, self.levels = level, levels
 
 

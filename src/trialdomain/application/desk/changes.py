@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from trialdomain.application.coercion import restated
 from trialdomain.application.conduct import refuse_future
 from trialdomain.application.corrections import correct, needed_for, void
 from trialdomain.application.desk.acts import Acts
@@ -26,6 +27,7 @@ class Changes(Acts):
             FactMalformed: the restated fact cannot be so.
         """
         _one_entry(entry)
+        changes = restated(type(entry.fact), changes)
 
         def decide(view: View) -> Drafts:
             today = self._conduct.today(view)

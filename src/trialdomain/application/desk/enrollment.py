@@ -7,7 +7,7 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.access import check_table
-from trialdomain.application.coercion import make
+from trialdomain.application.coercion import expect, make
 from trialdomain.application.conduct import Conduct
 from trialdomain.application.desk.acts import Acts, check_deviation, check_level
 from trialdomain.application.questions import (
@@ -165,7 +165,8 @@ class Enrollment(Acts):
             state = escalation_state(view, on=today) if design else None
             if level is None and not design and len(cohorts) > 1:
                 raise LevelNotNamed(trial=view.id)
-            chosen = level or participant.assigned_level or (state.level_in_turn if state else None) or 1
+            in_turn = participant.assigned_level or (state.level_in_turn if state else None) or 1
+            chosen = in_turn if level is None else level
             check_level(view.protocol, chosen)
             cohort = cohorts[chosen]
             facts = participant.enroll(
@@ -182,8 +183,11 @@ class Enrollment(Acts):
             if not facts:
                 return []
             drafts = self._only_of(subject, facts, view, deviation=deviation)
-            filled = cohort.fill_slot(subject, allowed=True)
-            return drafts + drafts_in(cohort_stream(view.id, chosen), filled, caused_by=view.ref(drafts[0]))
+            if view.protocol.dlt is None and participant.in_treatment:  # without a DLT rule, nothing is settled
+                filled = cohort.fill_slot(subject, allowed=True)
+                return drafts + drafts_in(cohort_stream(view.id, chosen), filled, caused_by=view.ref(drafts[0]))
+            # Who left or died before their enrollment was recorded takes no slot, and nobody holds two.
+            return drafts + settle(view, drafts, about={subject}, on=today)
 
         return self._conduct.run(
             UseCase.ENROLL, (subject, str(on), level, deviation), decide, command_id, about=subject
@@ -229,7 +233,7 @@ def register_trial(
     conduct: Conduct, protocol: TrialProtocol, *, use_case: UseCase, command_id: str | None
 ) -> Sequence[Entry]:
     """Begin to record a trial, as its registration or as its import."""
-    check_table(protocol)
+    check_table(expect("a registration", protocol, TrialProtocol))
 
     def decide(view: View) -> Drafts:
         level = protocol.levels[0]

@@ -5,7 +5,7 @@ from datetime import date
 
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
-from trialdomain.application.coercion import free_text
+from trialdomain.application.coercion import expect, free_text
 from trialdomain.application.conduct import refuse_future_day
 from trialdomain.application.desk.acts import Acts, LevelUnknown
 from trialdomain.application.questions import DesignAbsent, escalation_state
@@ -52,6 +52,8 @@ class Escalating(Acts):
             RationaleMissing: the two differ, and nothing says why.
         """
         day = as_day(on)
+        if decided is not None:
+            expect("an escalation decision", decided, Decision)
         if decided is not None and decided.action in _TREATS and decided.level is None:
             raise DecisionIncomplete(decided=decided)
 

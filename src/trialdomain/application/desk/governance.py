@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from trialdomain.application.access import check_table
-from trialdomain.application.coercion import make
+from trialdomain.application.coercion import expect, make
 from trialdomain.application.conduct import refuse_future, refuse_future_day
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.desk.escalation import basis_of
@@ -84,13 +84,13 @@ class Governance(Acts):
         Raises:
             AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels.
         """
-        check_table(protocol)
+        check_table(expect("an amendment", protocol, TrialProtocol))
         fact = make(
             ProtocolAmended,
             protocol=protocol,
             effective_on=as_day(effective_on),
             summary=summary,
-            reopens=tuple(reopens),
+            reopens=reopens,
         )
 
         def decide(view: View) -> Drafts:

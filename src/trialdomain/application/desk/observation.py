@@ -1,10 +1,10 @@
 """What is observed of a participant, and what they are given beside the protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from trialdomain.aggregates.participant import Participant
-from trialdomain.application.coercion import make
+from trialdomain.application.coercion import make, parts
 from trialdomain.application.desk.acts import Acts
 from trialdomain.events.participant import (
     AntiInfectiveGiven,
@@ -29,12 +29,13 @@ class Observation(Acts):
     def record_labs(
         self,
         subject: str,
-        results: Sequence[LabRecorded],
+        results: Iterable[LabRecorded],
         *,
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record laboratory results, all in one commit; ``lab(...)`` makes one."""
+        results = parts("laboratory results", results, LabRecorded)
         return self._record(
             UseCase.RECORD_LABS, subject, results, Participant.observe, deviation=deviation, command_id=command_id
         )
@@ -42,12 +43,13 @@ class Observation(Acts):
     def record_vital_signs(
         self,
         subject: str,
-        signs: Sequence[VitalSignRecorded],
+        signs: Iterable[VitalSignRecorded],
         *,
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record vital signs, all in one commit; ``vital_sign(...)`` makes one."""
+        signs = parts("vital signs", signs, VitalSignRecorded)
         return self._record(
             UseCase.RECORD_VITAL_SIGNS, subject, signs, Participant.observe, deviation=deviation, command_id=command_id
         )

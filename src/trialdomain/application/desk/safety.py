@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from trialdomain.aggregates.participant import Participant
-from trialdomain.application.coercion import make
+from trialdomain.application.coercion import criteria, expect, make
 from trialdomain.application.desk.acts import Acts
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
@@ -59,7 +59,7 @@ class Safety(Acts):
             FactMalformed: a grade that the term does not have, or an end before the onset.
             EventKnown: the participant has an event of that id.
         """
-        known = known_term(term)
+        known, chosen = known_term(expect("an adverse event", term, str)), criteria(serious)
         fact = make(
             AdverseEventReported,
             event=event,
@@ -69,8 +69,8 @@ class Safety(Acts):
             grade=grade,
             onset=onset,
             attributions=attributions,
-            serious=bool(serious),
-            seriousness=tuple(serious),
+            serious=bool(chosen),
+            seriousness=chosen,
             expected=expected,
             ended=ended,
             outcome=outcome,
@@ -109,14 +109,15 @@ class Safety(Acts):
             EventUnknown: the participant has no event of that id.
             FactMalformed: a grade that the term does not have.
         """
+        chosen = criteria(serious)
         fact = make(
             AdverseEventFollowedUp,
             event=event,
             on=on,
             grade=grade,
             attributions=attributions,
-            serious=None if serious is None else bool(serious),
-            seriousness=() if serious is None else tuple(serious),
+            serious=None if chosen is None else bool(chosen),
+            seriousness=() if chosen is None else chosen,
             ended=ended,
             outcome=outcome,
             aware_on=aware_on,

@@ -27,6 +27,7 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import Entry
 from trialdomain.projections.dlt_counts import DltCounts
+from trialdomain.values.calendar import site_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import subject_of
 from trialdomain.values.text import FreeText
@@ -127,7 +128,7 @@ def _shown(timestamp: float) -> str:
 def _site_day(audited: Audited) -> Callable[[datetime], date]:
     """Give the day at the site; the entries of one command have one time."""
     zone = audited.history.zone
-    return lru_cache(maxsize=16)(lambda moment: moment.astimezone(zone).date())
+    return lru_cache(maxsize=16)(lambda moment: site_day(moment, zone))
 
 
 class RecordedLate(Check):

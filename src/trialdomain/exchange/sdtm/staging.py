@@ -11,6 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from io import TextIOWrapper
 from pathlib import Path
 from stat import S_ISREG
 from typing import Self, TextIO
@@ -19,6 +20,7 @@ import attrs
 
 from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.sdtm.columns import DOMAINS, Domain
+from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.progress import Progress
 
 _NO_TEXT = re.compile(r"[\ud800-\udfff]")
@@ -138,7 +140,9 @@ class Staging:
         for number, domain in enumerate(DOMAINS):
             path = folder / domain.file
             try:
-                with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+                with TextIOWrapper(
+                    open_plain(path), encoding="utf-8-sig", errors="surrogateescape", newline=""
+                ) as file:
                     batch: list[tuple[object, ...]] = []
                     characters = 0
                     for row in self._checked(domain, file):

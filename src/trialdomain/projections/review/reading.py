@@ -25,6 +25,7 @@ from trialdomain.rules.adverse_event import AdverseEvent
 from trialdomain.rules.dlt import delayed
 from trialdomain.rules.expedited import FIRST_REPORT, REPORT, Suspected, is_serious, suspected
 from trialdomain.rules.observation import starts_of
+from trialdomain.values.calendar import site_day
 from trialdomain.values.evaluation import NOT_INFUSED, EvaluationReason
 from trialdomain.values.toxicity import RELATED, Agent, Relatedness, Seriousness
 
@@ -51,7 +52,7 @@ def review_of(
     by_subject = {member.subject: member for member in members}
 
     def recorded_on(case: Case) -> Callable[[Recorded[Any]], date]:
-        return lambda entry: case.first_of(entry).meta.recorded_at.astimezone(zone).date()
+        return lambda entry: site_day(case.first_of(entry).meta.recorded_at, zone)
 
     reviewed: list[Reviewed] = []
     narratives: list[Narrative] = []

@@ -1,0 +1,53 @@
+"""Opening a file that a caller names, when it may be a log that somebody has open.
+
+A process that opens and closes a SQLite file, or one of the files that SQLite keeps beside it, drops every lock that it
+holds on it (POSIX). Another process then takes an open log for one that nobody uses, and removes its write-ahead log.
+So every path that comes from outside is opened here, and nothing of SQLite's ever is.
+"""
+
+from io import BufferedReader
+from pathlib import Path
+
+from trialdomain.errors import LogUnusable
+from trialdomain.storage.sqlite_file import is_database
+
+_BESIDE = ("-wal", "-shm", "-journal")
+
+
+class DatabaseNotRead(LogUnusable):
+    """A SQLite file, or a file that SQLite keeps beside one, stands where another file is expected."""
+
+    code = "database-not-read"
+
+    def __init__(self, *, path: Path, what: str) -> None:
+        super().__init__(f"{path} is {what}, and was not opened: name a file of the kind that is asked for")
+        self.path, self.what = path, what
+
+
+def open_plain(path: Path) -> BufferedReader:
+    """Open a file for reading that is none of SQLite's.
+
+    Raises:
+        DatabaseNotRead: it is one of SQLite's.
+        OSError: it cannot be opened.
+        ValueError: no file can have such a name.
+    """
+    refuse_database(path)
+    return path.open("rb")
+
+
+def refuse_database(path: Path) -> None:
+    """Refuse a file that SQLite may have open, before anything opens it.
+
+    Raises:
+        DatabaseNotRead: it is one.
+        ValueError: no file can have such a name.
+    """
+    if not path.is_file():
+        return  # a folder or a pipe, or nothing at all: SQLite has none of them open
+    if is_database(path):
+        raise DatabaseNotRead(path=path, what="a SQLite database, such as a log")
+    real = path.resolve()
+    for suffix in _BESIDE:
+        if real.name.endswith(suffix) and is_database(real.with_name(real.name.removesuffix(suffix))):
+            raise DatabaseNotRead(path=path, what="a file that SQLite keeps beside a database")

@@ -1,0 +1,101 @@
+"""The fingerprint of a request: a hash of what was asked, by its content alone.
+
+The same request has the same hash in any process, at any time: the address in the text of an object is no content, nor
+is the order of a set. What has no content of its own, such as an iterator, is refused; a caller makes it a tuple first.
+"""
+
+import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from hashlib import sha256
+from typing import TypeAlias
+
+import attrs
+
+from trialdomain.errors import InputInvalid
+from trialdomain.values.clinical_time import ClinicalTime
+
+_Content: TypeAlias = "str | int | float | bool | list[_Content] | None"
+_DEEPEST = 50
+"""Values within values: no request of ours has a tenth of it."""
+
+
+class RequestUnreadable(InputInvalid):
+    """Something was given that no fact can hold: an object of an unknown kind, or an iterator that can be read once."""
+
+    code = "request-unreadable"
+
+    def __init__(self, *, kind: str) -> None:
+        super().__init__(
+            f"a value of type {kind} was given, which no fact can hold: give texts, numbers, dates, the library's own "
+            f"values, or a list of them"
+        )
+        self.kind = kind
+
+
+def fingerprint(*request: object) -> bytes:
+    """Hash a request, so that the same one is recognised when it comes again.
+
+    Raises:
+        RequestUnreadable: a value has no content that would be the same the next time.
+    """
+    text = json.dumps(_content(request, _DEEPEST), separators=(",", ":"))
+    return sha256(text.encode("ascii")).digest()
+
+
+def in_order(values: AbstractSet[object]) -> tuple[object, ...]:
+    """Put a set into the order of what its members say, which is the same in every process.
+
+    Raises:
+        RequestUnreadable: a member has no content.
+    """
+    return tuple(sorted(values, key=lambda value: json.dumps(_content(value, _DEEPEST))))
+
+
+def _content(value: object, deepest: int) -> _Content:
+    """Say what a value is and what it says, in lists and texts."""
+    kind = type(value)
+    if value is None or kind is str or kind is bool or kind is int:
+        return value  # type: ignore[return-value]  # one of these four
+    if not deepest:
+        raise RequestUnreadable(kind=kind.__name__)
+    if kind is tuple or kind is list:
+        return [_content(one, deepest - 1) for one in value]  # type: ignore[attr-defined]  # a sequence
+    if attrs.has(kind):
+        return [kind.__name__, *(_content(getattr(value, name), deepest - 1) for name in _fields(kind))]
+    return _of_other(value, deepest - 1)
+
+
+def _of_other(value: object, deepest: int) -> _Content:
+    match value:
+        case Enum():
+            return ["enum", type(value).__name__, str(value.value)]
+        case bool() | int() | str():  # of a class of somebody else's
+            return _content(value.conjugate() if isinstance(value, int) else str.__str__(value), deepest)
+        case Decimal():
+            return ["number", str(value.normalize()) if value.is_finite() else str(value)]
+        case ClinicalTime():
+            return value.text
+        case datetime() | date():
+            return value.isoformat()
+        case float():
+            return ["float", repr(value)]
+        case Mapping():
+            return sorted(
+                ([_content(key, deepest), _content(one, deepest)] for key, one in value.items()), key=json.dumps
+            )
+        case AbstractSet():
+            return ["set", *sorted((_content(one, deepest) for one in value), key=json.dumps)]
+        case tuple() | list():
+            return [_content(one, deepest) for one in value]
+        case _:
+            raise RequestUnreadable(kind=type(value).__name__)
+
+
+@lru_cache(maxsize=256)
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(kind))
