@@ -10,6 +10,8 @@ from trialdomain.errors import LogUnusable
 class StoreClosed(LogUnusable):
     """The log was closed."""
 
+    code = "store-closed"
+
 
 class Gate:
     """Lets many read or one write, and closes when nobody is inside."""
