@@ -39,6 +39,8 @@ from trialdomain.values.text import FreeText
 class NoFreeSlot(CommandRefused):
     """Somebody would enter a level whose slots are all taken."""
 
+    code = "no-free-slot"
+
     def __init__(self, *, level: int, slots: int) -> None:
         super().__init__(
             f"all {slots} slots of level {level} are taken: wait for an outcome, or record the escalation decision"
@@ -49,6 +51,8 @@ class NoFreeSlot(CommandRefused):
 class LevelNotOpen(CommandRefused):
     """Somebody would enter a level that nobody has opened."""
 
+    code = "level-not-open"
+
     def __init__(self, *, level: int) -> None:
         super().__init__(f"level {level} is not open: record the escalation decision that opens it first")
         self.level = level
@@ -56,6 +60,8 @@ class LevelNotOpen(CommandRefused):
 
 class EnrollmentIsStopped(CommandRefused):
     """Somebody would enter a level that takes nobody any more."""
+
+    code = "enrollment-is-stopped"
 
     def __init__(self, *, level: int, cause: Stop) -> None:
         super().__init__(f"level {level} takes nobody: enrollment was stopped ({cause.value}); see the escalation")

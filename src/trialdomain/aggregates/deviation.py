@@ -8,6 +8,8 @@ from trialdomain.errors import CommandRefused
 class DeviationNotNeeded(CommandRefused):
     """A deviation is explained where no rule is broken."""
 
+    code = "deviation-not-needed"
+
     def __init__(self) -> None:
         super().__init__("no rule of conduct is broken: leave the deviation out")
 

@@ -14,6 +14,8 @@ from trialdomain.rules.dose_received import level_of_amount
 class StaggerNotKept(CommandRefused):
     """Somebody would be infused sooner after the one before than the protocol allows."""
 
+    code = "stagger-not-kept"
+
     def __init__(self, *, level: int, until: date) -> None:
         super().__init__(f"the next infusion at level {level} is not before {until}: wait until then")
         self.level, self.until = level, until
@@ -21,6 +23,8 @@ class StaggerNotKept(CommandRefused):
 
 class DoseNotOfLevel(CommandRefused):
     """An amount would be given that belongs to another level than the one that is meant, or to none."""
+
+    code = "dose-not-of-level"
 
     def __init__(self, *, level: int, received: int | None) -> None:
         belongs = "no dose level" if received is None else f"level {received}"

@@ -50,6 +50,8 @@ from trialdomain.values.toxicity import FATAL_GRADE, Outcome
 class SubjectUnknown(CommandRefused):
     """Something would be recorded of somebody who has not consented."""
 
+    code = "subject-unknown"
+
     def __init__(self, *, subject: str, act: str) -> None:
         super().__init__(
             f"{act} of {subject} cannot be recorded: nobody of that code has consented; record the consent"
@@ -60,6 +62,8 @@ class SubjectUnknown(CommandRefused):
 class ConsentMissing(CommandRefused):
     """Somebody would be enrolled or infused without a consent."""
 
+    code = "consent-missing"
+
     def __init__(self, *, subject: str) -> None:
         super().__init__(f"no consent of {subject} is recorded: record it first")
         self.subject = subject
@@ -67,6 +71,8 @@ class ConsentMissing(CommandRefused):
 
 class GradeNotInTerm(CommandRefused):
     """A follow-up names a grade that the term of its event does not have."""
+
+    code = "grade-not-in-term"
 
     def __init__(self, *, event: str, why: str) -> None:
         super().__init__(f"event {event}: {why}; correct the grade, or the term of the report")
@@ -76,6 +82,8 @@ class GradeNotInTerm(CommandRefused):
 class EndBeforeOnset(CommandRefused):
     """A follow-up ends an event before it began."""
 
+    code = "end-before-onset"
+
     def __init__(self, *, event: str, ended: ClinicalTime, onset: ClinicalTime) -> None:
         super().__init__(f"event {event} ended on {ended}, before its onset on {onset}: correct one of the dates")
         self.event, self.ended, self.onset = event, ended, onset
@@ -83,6 +91,8 @@ class EndBeforeOnset(CommandRefused):
 
 class NotEligible(CommandRefused):
     """Somebody does not meet, or has not answered, what is due by now."""
+
+    code = "not-eligible"
 
     def __init__(self, *, subject: str, reasons: Sequence[CriterionAssessment]) -> None:
         listed = "; ".join(f"{one.criterion} {one.status.value}: {one.why}" for one in reasons)
@@ -94,6 +104,8 @@ class NotEligible(CommandRefused):
 class AnswersContradict(CommandRefused):
     """Two answers cannot both be so."""
 
+    code = "answers-contradict"
+
     def __init__(self, *, subject: str, pairs: Sequence[tuple[str, str]]) -> None:
         listed = ", ".join(f"{one} is met and {other} applies" for one, other in pairs)
         super().__init__(f"the answers of {subject} contradict each other: {listed}; correct one of them")
@@ -103,6 +115,8 @@ class AnswersContradict(CommandRefused):
 class TreatmentWithdrawn(CommandRefused):
     """Somebody who withdrew would be enrolled or infused."""
 
+    code = "treatment-withdrawn"
+
     def __init__(self, *, subject: str, on: ClinicalTime) -> None:
         super().__init__(f"{subject} left on {on}: neither enrollment nor infusion follows; void it if it is wrong")
         self.subject, self.on = subject, on
@@ -110,6 +124,8 @@ class TreatmentWithdrawn(CommandRefused):
 
 class AlreadyEnrolled(CommandRefused):
     """Somebody would be enrolled a second time."""
+
+    code = "already-enrolled"
 
     def __init__(self, *, subject: str, level: int) -> None:
         super().__init__(f"{subject} is enrolled at level {level} already: correct that entry, or reassign the level")
@@ -119,6 +135,8 @@ class AlreadyEnrolled(CommandRefused):
 class NotScreened(CommandRefused):
     """Somebody would be enrolled without a screening."""
 
+    code = "not-screened"
+
     def __init__(self, *, subject: str) -> None:
         super().__init__(f"{subject} was not screened by then: record the screening before the enrollment")
         self.subject = subject
@@ -126,6 +144,8 @@ class NotScreened(CommandRefused):
 
 class ConsentLate(CommandRefused):
     """A procedure came before the consent to it."""
+
+    code = "consent-late"
 
     def __init__(self, *, signed_on: ClinicalTime, procedure: str, on: ClinicalTime) -> None:
         super().__init__(f"consent was signed on {signed_on}, after the {procedure} on {on}: correct one of the dates")
@@ -135,6 +155,8 @@ class ConsentLate(CommandRefused):
 class NotEnrolled(CommandRefused):
     """Somebody would be infused who was not enrolled."""
 
+    code = "not-enrolled"
+
     def __init__(self, *, subject: str) -> None:
         super().__init__(f"{subject} was not enrolled by then: record the enrollment before the infusion")
         self.subject = subject
@@ -142,6 +164,8 @@ class NotEnrolled(CommandRefused):
 
 class LevelNotAssigned(CommandRefused):
     """A participant would receive a level other than the assigned one."""
+
+    code = "level-not-assigned"
 
     def __init__(self, *, subject: str, assigned: int, given: int) -> None:
         super().__init__(
@@ -154,6 +178,8 @@ class LevelNotAssigned(CommandRefused):
 class AlreadyInfused(CommandRefused):
     """A participant would be infused more often than the protocol has it."""
 
+    code = "already-infused"
+
     def __init__(self, *, subject: str, started_at: ClinicalTime) -> None:
         super().__init__(f"{subject} was infused on {started_at} already: correct that entry if it is wrong")
         self.subject, self.started_at = subject, started_at
@@ -161,6 +187,8 @@ class AlreadyInfused(CommandRefused):
 
 class EventKnown(CommandRefused):
     """An adverse event would be reported under an id that another one has."""
+
+    code = "event-known"
 
     def __init__(self, *, subject: str, event: str) -> None:
         super().__init__(f"{subject} has an adverse event {event} already: follow it up, correct it, or use a new id")
@@ -170,6 +198,8 @@ class EventKnown(CommandRefused):
 class EventUnknown(CommandRefused):
     """A follow-up names an adverse event that was not reported."""
 
+    code = "event-unknown"
+
     def __init__(self, *, subject: str, event: str) -> None:
         super().__init__(f"{subject} has no adverse event {event}: report it first, or correct the id")
         self.subject, self.event = subject, event
@@ -178,6 +208,8 @@ class EventUnknown(CommandRefused):
 class AfterDeath(CommandRefused):
     """Something is said to have been observed after the participant died."""
 
+    code = "after-death"
+
     def __init__(self, *, subject: str, when: ClinicalTime, died_on: ClinicalTime) -> None:
         super().__init__(f"{subject} died on {died_on}, so nothing was observed on {when}: correct one of the dates")
         self.subject, self.when, self.died_on = subject, when, died_on
@@ -185,6 +217,8 @@ class AfterDeath(CommandRefused):
 
 class AlreadyDead(CommandRefused):
     """A second death is reported of one participant."""
+
+    code = "already-dead"
 
     def __init__(self, *, subject: str, died_on: ClinicalTime) -> None:
         super().__init__(f"the death of {subject} on {died_on} is recorded already: correct that entry if it is wrong")

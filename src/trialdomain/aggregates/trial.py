@@ -32,6 +32,8 @@ from trialdomain.values.decision import Mtd
 class TrialUnknown(CommandRefused):
     """A log does not hold the trial."""
 
+    code = "trial-unknown"
+
     def __init__(self, *, trial: str) -> None:
         super().__init__(f"trial {trial} is not in this log: register it first, or correct its code")
         self.trial = trial
@@ -39,6 +41,8 @@ class TrialUnknown(CommandRefused):
 
 class RecruitmentIsSuspended(CommandRefused):
     """Somebody would be enrolled, or infused, while that is suspended."""
+
+    code = "recruitment-is-suspended"
 
     def __init__(self, *, suspension: RecruitmentSuspended, act: str) -> None:
         super().__init__(
@@ -50,6 +54,8 @@ class RecruitmentIsSuspended(CommandRefused):
 class TrialIsClosed(CommandRefused):
     """Somebody would be enrolled after recruitment was closed."""
 
+    code = "trial-is-closed"
+
     def __init__(self, *, closing: TrialClosed) -> None:
         super().__init__(f"recruitment was closed on {closing.on} ({closing.why.plain}): nobody is enrolled any more")
         self.closing = closing
@@ -57,6 +63,8 @@ class TrialIsClosed(CommandRefused):
 
 class NotSuspended(CommandRefused):
     """Recruitment would be resumed that was never suspended, or on a day before it was."""
+
+    code = "not-suspended"
 
     def __init__(self, *, trial: str, before: ClinicalTime | None = None) -> None:
         super().__init__(
@@ -70,6 +78,8 @@ class NotSuspended(CommandRefused):
 class RecruitmentIsFull(CommandRefused):
     """More people would be infused than the protocol allows."""
 
+    code = "recruitment-is-full"
+
     def __init__(self, *, infused: int, most: int) -> None:
         super().__init__(f"{infused} are infused or enrolled, and the protocol allows {most}: amend it first")
         self.infused, self.most = infused, most
@@ -77,6 +87,8 @@ class RecruitmentIsFull(CommandRefused):
 
 class AmendmentUnusable(CommandRefused):
     """A protocol cannot follow the one in force."""
+
+    code = "amendment-unusable"
 
     def __init__(self, *, why: str) -> None:
         super().__init__(f"the amendment cannot follow the protocol in force: {why}")
@@ -86,6 +98,8 @@ class AmendmentUnusable(CommandRefused):
 class AlreadyConcluded(CommandRefused):
     """A second conclusion would be drawn."""
 
+    code = "already-concluded"
+
     def __init__(self, *, trial: str) -> None:
         super().__init__(f"{trial} has its conclusion about the MTD: correct or void that entry")
         self.trial = trial
@@ -93,6 +107,8 @@ class AlreadyConcluded(CommandRefused):
 
 class TrialAlreadyRegistered(CommandRefused):
     """A trial would be registered a second time."""
+
+    code = "trial-already-registered"
 
     def __init__(self, *, trial: str) -> None:
         super().__init__(f"trial {trial} is registered already: open it, or amend its protocol")

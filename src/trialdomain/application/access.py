@@ -74,6 +74,8 @@ Permit: TypeAlias = Callable[[AccessRequest], str | None]
 class NotPermitted(CommandRefused):
     """Somebody asked for a use case that they may not use."""
 
+    code = "not-permitted"
+
     def __init__(self, *, request: AccessRequest, why: str) -> None:
         super().__init__(f"{request.user} may not use {request.use_case.value}: {why}")
         self.request, self.why = request, why
@@ -81,6 +83,8 @@ class NotPermitted(CommandRefused):
 
 class UseCaseUnknown(InputInvalid):
     """A protocol's table of roles names something that nobody can do."""
+
+    code = "use-case-unknown"
 
     def __init__(self, *, role: Role, name: str) -> None:
         known = ", ".join(use_case.value for use_case in UseCase)
@@ -90,6 +94,8 @@ class UseCaseUnknown(InputInvalid):
 
 class TableLocksOut(InputInvalid):
     """A protocol's table of roles lets nobody change it again."""
+
+    code = "table-locks-out"
 
     def __init__(self) -> None:
         super().__init__(

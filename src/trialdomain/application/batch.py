@@ -52,6 +52,8 @@ class Happened:
 class BatchSpoiled(Conflict):
     """A participant could not be added whole, so that nothing more can be."""
 
+    code = "batch-spoiled"
+
     def __init__(self) -> None:
         super().__init__("a participant was added in part: begin again with a new log")
 

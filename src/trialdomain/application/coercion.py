@@ -24,6 +24,8 @@ F = TypeVar("F")
 class FactMalformed(InputInvalid):
     """What was said cannot be so: a negative count, an end before a start, an unknown unit."""
 
+    code = "fact-malformed"
+
     def __init__(self, *, kind: str, why: str) -> None:
         super().__init__(f"{kind} cannot be recorded: {why}")
         self.kind, self.why = kind, why

@@ -52,6 +52,8 @@ class DayTurned(Conflict):
 class InTheFuture(CommandRefused):
     """Something is recorded of a day that has not come yet."""
 
+    code = "in-the-future"
+
     def __init__(self, *, when: ClinicalTime, today: date) -> None:
         super().__init__(f"{when} lies in the future: it is {today} at the site; correct the date")
         self.when, self.today = when, today

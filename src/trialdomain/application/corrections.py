@@ -27,6 +27,8 @@ from trialdomain.values.use_case import UseCase
 class NeverCorrected(CommandRefused):
     """An entry of a kind that stands as it was recorded."""
 
+    code = "never-corrected"
+
     def __init__(self, *, entry: Entry, act: str) -> None:
         super().__init__(
             f"position {entry.position}, {type(entry.fact).__name__}, cannot be {act}: it says what the system did; "
@@ -37,6 +39,8 @@ class NeverCorrected(CommandRefused):
 
 class EntryOfAnotherTrial(CommandRefused):
     """An entry would be corrected or voided at the desk of another trial."""
+
+    code = "entry-of-another-trial"
 
     def __init__(self, *, entry: Entry, trial: str) -> None:
         super().__init__(f"position {entry.position} is an entry of trial {entry.trial}: act in that one, not {trial}")

@@ -121,6 +121,8 @@ def import_sdtm(
 class ProtocolUnfit(InputInvalid):
     """A protocol does not fit the study that is imported under it."""
 
+    code = "protocol-unfit"
+
 
 def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> TrialProtocol:
     if protocol is None:

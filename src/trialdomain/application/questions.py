@@ -18,6 +18,8 @@ from trialdomain.values.decision import Action, Code, Decision
 class DesignAbsent(CommandRefused):
     """A decision is asked of a protocol that has no escalation design."""
 
+    code = "design-absent"
+
     def __init__(self, *, trial: str) -> None:
         super().__init__(f"the protocol of {trial} has no escalation design: there is nothing to decide")
         self.trial = trial
@@ -25,6 +27,8 @@ class DesignAbsent(CommandRefused):
 
 class NobodyInTurn(CommandRefused):
     """Somebody would be enrolled while the design, or the people, send nobody to any level."""
+
+    code = "nobody-in-turn"
 
     def __init__(self, *, decision: Decision, held: bool) -> None:
         because = "" if decision.because is None else f": {decision.because.text}"
@@ -36,6 +40,8 @@ class NobodyInTurn(CommandRefused):
 class LevelNotInTurn(CommandRefused):
     """Somebody would be treated at a level that is closed, or not the one in turn."""
 
+    code = "level-not-in-turn"
+
     def __init__(self, *, level: int, in_turn: int | None, closed: bool) -> None:
         turn = "no level is in turn" if in_turn is None else f"level {in_turn} is in turn"
         super().__init__(
@@ -46,6 +52,8 @@ class LevelNotInTurn(CommandRefused):
 
 class SlotNotHeld(CommandRefused):
     """Somebody would be infused at a level where they hold no slot."""
+
+    code = "slot-not-held"
 
     def __init__(self, *, subject: str, level: int) -> None:
         super().__init__(f"{subject} holds no slot at level {level}: reassign to the level in turn first")

@@ -24,6 +24,8 @@ from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 class AddressUnknown(InputInvalid):
     """A log was named in a way that this version does not know."""
 
+    code = "address-unknown"
+
 
 def _new_id() -> str:
     return str(uuid4())

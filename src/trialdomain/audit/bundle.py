@@ -46,6 +46,8 @@ _BLOCK = 1 << 20
 class BundleExists(InputInvalid):
     """The place of a bundle is taken, or cannot be written."""
 
+    code = "bundle-exists"
+
 
 @attrs.frozen(kw_only=True)
 class Handover:

@@ -40,13 +40,19 @@ _LATEST = 253402300799
 class KeyMalformed(InputInvalid):
     """A text is no key, or a file holds none."""
 
+    code = "key-malformed"
+
 
 class SignatureMissing(InputInvalid):
     """A note is signed by none of the keys that are trusted."""
 
+    code = "signature-missing"
+
 
 class SignatureWrong(SignatureMissing):
     """A signature of a trusted key does not fit: the note is not what that key has signed."""
+
+    code = "signature-wrong"
 
 
 class KeyKind(IntEnum):

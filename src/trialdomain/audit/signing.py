@@ -28,6 +28,8 @@ _TABLE = """CREATE TABLE signed (
 class SigningRefused(CommandRefused):
     """A tree head is not to be signed."""
 
+    code = "signing-refused"
+
 
 class TreeSigner:
     """Signs checkpoints, and keeps in a file of its own what it has signed.

@@ -18,6 +18,8 @@ from trialdomain.tree.proofs import ProofInvalid, consistency_proof, inclusion_p
 class CheckpointUnfit(InputInvalid):
     """A checkpoint is of another log, or its tree is not that of this one."""
 
+    code = "checkpoint-unfit"
+
 
 @attrs.frozen
 class TrialTree:

@@ -66,6 +66,8 @@ class Verified:
 class TrialAbsent(InputInvalid):
     """A log has nothing of the trial that was named."""
 
+    code = "trial-absent"
+
 
 def verify(
     log: str | Path,

@@ -17,6 +17,8 @@ from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 class TrialNotNamed(InputInvalid):
     """A log holds several trials, or not the one that was named."""
 
+    code = "trial-not-named"
+
 
 def add_log(parser: argparse.ArgumentParser) -> None:
     """Add which log, and which of its trials."""

@@ -21,6 +21,8 @@ _WIDTH_OF_A_FILE = 140
 class TablesUnavailable(InputInvalid):
     """Tables are drawn by a library that is not installed."""
 
+    code = "tables-unavailable"
+
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:

@@ -12,6 +12,8 @@ from trialdomain.errors import InputInvalid
 class UsageInvalid(InputInvalid):
     """The words on the command line are not a command of this program."""
 
+    code = "usage-invalid"
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises one sentence instead of printing its usage and leaving."""

@@ -9,6 +9,8 @@ from trialdomain.values.decision import Action, Decision, MtdStatus
 class LessCautious(CommandRefused):
     """People would decide what the rule forbids."""
 
+    code = "less-cautious"
+
     def __init__(self, *, decided: Decision, recommended: Decision) -> None:
         super().__init__(
             f"{_words(decided)} was decided, but the rule allows {_words(recommended)} at most: decide that, or less"
@@ -18,6 +20,8 @@ class LessCautious(CommandRefused):
 
 class RationaleMissing(CommandRefused):
     """People decide otherwise than the rule, and do not say why."""
+
+    code = "rationale-missing"
 
     def __init__(self, *, decided: Decision, recommended: Decision) -> None:
         super().__init__(

@@ -16,6 +16,8 @@ from trialdomain.values.decision import Mtd, MtdStatus
 class MtdNotGiven(CommandRefused):
     """People would declare what the design does not give."""
 
+    code = "mtd-not-given"
+
     def __init__(self, *, status: MtdStatus, wanted: str) -> None:
         super().__init__(f"{wanted} cannot be declared: the answer of the design is {status.value}")
         self.status, self.wanted = status, wanted

@@ -23,6 +23,8 @@ _SHOWN = 20
 class OutcomesMalformed(InputInvalid):
     """A text is not a sequence of outcomes that this trial could have."""
 
+    code = "outcomes-malformed"
+
     def __init__(self, *, at: int, group: str, why: str) -> None:
         shown = group if len(group) <= _SHOWN else group[:_SHOWN] + "..."
         super().__init__(f"group {at}, {shown!r}: {why}")

@@ -30,6 +30,8 @@ def target_version(entry: Recorded[F]) -> int | None:
 class EntryNotCurrent(CommandRefused):
     """A correction or a void names an entry that was itself corrected or voided, or that is not there."""
 
+    code = "entry-not-current"
+
     def __init__(self, *, stream: str, version: int) -> None:
         super().__init__(
             f"version {version} of {stream} is not current: correct or void the entry that stands in its place, "

@@ -18,6 +18,8 @@ LARGEST_MANIFEST = 1 << 20
 class BundleMalformed(InputInvalid):
     """A manifest, or a line of proofs, is none."""
 
+    code = "bundle-malformed"
+
 
 class Exporter(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """Who has handed out a bundle."""

@@ -40,6 +40,8 @@ _BATCH_BYTES = 8 * 1024 * 1024
 class LineCorrupt(LogCorrupt):
     """A line of an exported log is not one that was exported."""
 
+    code = "line-corrupt"
+
     def __init__(self, *, path: Path, line: int, why: str) -> None:
         super().__init__(f"{path}, line {line}: {why}; export the log again")
         self.path, self.line, self.why = path, line, why

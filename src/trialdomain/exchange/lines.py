@@ -17,6 +17,8 @@ GZIP_HEADER = b"\x1f\x8b"
 class LineUnreadable(LogCorrupt):
     """A line is neither an exported entry nor the last line of a trial."""
 
+    code = "line-unreadable"
+
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
     """One entry, as its line has it; nothing of it is checked yet."""

@@ -30,6 +30,8 @@ _LEAVING = (Withdrew, LostToFollowUp, CompletedFollowUp)
 class QuestionInvalid(InputInvalid):
     """A question names an outcome, or somebody, that the trial does not have."""
 
+    code = "question-invalid"
+
 
 def outcome_of(given: OutcomeId | str) -> OutcomeId:
     """Find an outcome by its number, whatever its capitals.

@@ -49,6 +49,8 @@ class ReadStreams(Protocol):
 class MomentInvalid(InputInvalid):
     """A question was asked about a moment that the log cannot answer."""
 
+    code = "moment-invalid"
+
 
 @attrs.frozen
 class History:

@@ -49,6 +49,8 @@ _ENDS_OBSERVATION = {WithdrawalScope.FOLLOW_UP, WithdrawalScope.USE_OF_DATA}
 class TrialUnregistered(LogCorrupt):
     """A log has entries of a trial, and none that registers it."""
 
+    code = "trial-unregistered"
+
 
 @attrs.frozen(kw_only=True)
 class Assignment:

@@ -8,6 +8,8 @@ from trialdomain.errors import InputInvalid
 class ProtocolInvalid(InputInvalid, ValueError):
     """A protocol, or a part of one, cannot be; ``faults`` names each reason."""
 
+    code = "protocol-invalid"
+
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
         count = len(self.faults)

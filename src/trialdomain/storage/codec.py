@@ -33,6 +33,8 @@ LARGEST_STATE = 4 * 1024 * 1024
 class StateMalformed(LogCorrupt):
     """An entry's stored name or state cannot be read."""
 
+    code = "state-malformed"
+
     def __init__(self, *, name: str, why: str) -> None:
         super().__init__(f"an entry named {str(name)[:80]!r} cannot be read: {why[:400]}")
         self.name, self.why = name, why
@@ -107,6 +109,8 @@ def on_the_wire(meta: Envelope) -> "_Meta":
 
 class FactUnstorable(InputInvalid):
     """A fact holds a value that its stored form cannot have: a number for a word, or text that is no Unicode."""
+
+    code = "fact-unstorable"
 
     def __init__(self, *, kind: str, why: str) -> None:
         super().__init__(f"{kind} cannot be recorded: {why[:400]}")

@@ -1,9 +1,10 @@
 """What becomes of open logs when a process is copied by ``fork()``, and of connections that nobody may close.
 
 SQLite forbids to carry a connection across a fork, even to close it there. The child has none of the locks that the
-copy believes to hold, and closing may move an old write-ahead log into a file that others have written since. A log that the
-child opens by itself would share the copy's belief. So the child first makes SQLite let go of every copy without a
-trace: it points the copied descriptors to the null device, on which SQLite can lock and write nothing, and closes them.
+copy believes to hold, and closing may move an old write-ahead log into a file that others have written since. A log
+that the child opens by itself would share the copy's belief. So the child first makes SQLite let go of every copy
+without a trace: it points the copied descriptors to the null device, on which SQLite can lock and write nothing, and
+closes them.
 """
 
 import atexit

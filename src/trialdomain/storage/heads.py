@@ -27,6 +27,8 @@ class HeadSigner(Protocol):
 class HeadNotSigned(LogCorrupt):
     """Entries stand in a log of signed heads that no signed head covers."""
 
+    code = "head-not-signed"
+
     def __init__(self, *, trial: str, size: int) -> None:
         super().__init__(
             f"no head that this writer's key has signed covers the {size} entries of trial {trial}: somebody appended "
@@ -37,6 +39,8 @@ class HeadNotSigned(LogCorrupt):
 
 class HeadKeyMissing(LogUnusable):
     """A log of signed heads is written to by somebody who cannot sign."""
+
+    code = "head-key-missing"
 
     def __init__(self, *, trial: str) -> None:
         super().__init__(f"the heads of trial {trial} are signed: open the log with the key that signs them")

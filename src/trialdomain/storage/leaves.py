@@ -10,12 +10,14 @@ from trialdomain.tree.leaf import leaf_hash
 class LeafDiffers(LogCorrupt):
     """An entry of a log does not fit the leaf that was recorded with it."""
 
-    def __init__(self, *, entry: StoredEntry) -> None:
+    code = "leaf-differs"
+
+    def __init__(self, *, trial: str, position: int, stream: str, version: int) -> None:
         super().__init__(
-            f"position {entry.position} of trial {entry.trial} (stream {entry.originator_id}, "
-            f"version {entry.originator_version}) does not fit its leaf: the log was altered; restore it from an export"
+            f"position {position} of trial {trial} (stream {stream}, version {version}) does not fit its leaf: "
+            f"the log was altered; restore it from an export"
         )
-        self.trial, self.position = entry.trial, entry.position
+        self.trial, self.position, self.stream, self.version = trial, position, stream, version
 
 
 def with_leaves(recorder: SQLiteRecorder, trial: str, *, until: int) -> Iterator[tuple[StoredEntry, bytes]]:
@@ -32,7 +34,7 @@ def with_leaves(recorder: SQLiteRecorder, trial: str, *, until: int) -> Iterator
         stream, version = str(entry.originator_id), entry.originator_version
         leaf = leaf_hash(stream=stream, version=version, topic=entry.topic, state=entry.state)
         if next(recorded, None) != leaf:
-            raise LeafDiffers(entry=entry)
+            raise LeafDiffers(trial=trial, position=entry.position, stream=stream, version=version)
         yield entry, leaf
     if number != until:
         raise LogCorrupt(f"trial {trial} has {number} entries up to position {until}: restore it from an export")

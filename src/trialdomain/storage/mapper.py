@@ -23,13 +23,17 @@ __all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "entries_of", "entry_
 class EntryMalformed(LogCorrupt):
     """An entry of a log is not one of ours."""
 
-    def __init__(self, *, trial: str, position: int, stream: str, version: int, why: StateMalformed) -> None:
+    code = "entry-malformed"
+
+    def __init__(self, *, trial: str, position: int, stream: str, version: int, why: str) -> None:
         super().__init__(f"position {position} of trial {trial} (stream {stream}, version {version}): {why}")
-        self.trial, self.position = trial, position
+        self.trial, self.position, self.stream, self.version, self.why = trial, position, stream, version, why
 
 
 class StreamUnknown(LogCorrupt):
     """An entry stands in a stream that no trial has."""
+
+    code = "stream-unknown"
 
     def __init__(self, *, position: int, stream: str) -> None:
         super().__init__(
@@ -125,7 +129,8 @@ def entries_of(
             read = readers.get(name) or _misplaced(stream, position, name, state)
             fact, envelope = read(name, state, strict=strict)
         except StateMalformed as error:
-            raise EntryMalformed(trial=trial, position=position, stream=stream, version=version, why=error) from None
+            why = str(error)
+            raise EntryMalformed(trial=trial, position=position, stream=stream, version=version, why=why) from None
         # As its constructor would, at a third of the cost: most of a replay is this.
         entry: Entry = _new(Recorded)
         _set_trial(entry, trial)

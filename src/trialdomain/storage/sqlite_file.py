@@ -35,9 +35,13 @@ _NEXT = {
 class AppendRefused(Conflict, IntegrityError):
     """The tables refused an entry: it is there already, or leaves a gap. Nothing was recorded."""
 
+    code = "append-refused"
+
 
 class StoreFailed(LogUnusable, OperationalError):
     """SQLite could not do it now: the disk is full, the file locked or read-only. Nothing was recorded."""
+
+    code = "store-failed"
 
 
 def file_uri(path: Path, **options: str) -> str:

@@ -14,6 +14,8 @@ from trialdomain.errors import Conflict, LogCorrupt
 class StreamMoved(Conflict):
     """A stream that a decision read has been appended to since."""
 
+    code = "stream-moved"
+
     def __init__(self, *, stream: str, read: int, found: int) -> None:
         super().__init__(
             f"stream {stream} was read at version {read}, and is at {found} now: read it again, and decide again"
@@ -24,13 +26,17 @@ class StreamMoved(Conflict):
 class CommandReused(Conflict):
     """A command id came a second time, with another request."""
 
+    code = "command-reused"
+
     def __init__(self, *, command: str, why: str = "with another request: give the new one an id of its own") -> None:
         super().__init__(f"command {command} was recorded before {why}")
-        self.command = command
+        self.command, self.why = command, why
 
 
 class CommandRestored(CommandReused):
     """A command id came again after its log was restored: what was asked for the first time, nobody remembers."""
+
+    code = "command-restored"
 
     def __init__(self, *, command: str, first: int, last: int) -> None:
         why = f"the log was restored: look at positions {first} to {last}, and give a new request an id of its own"

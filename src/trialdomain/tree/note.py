@@ -24,6 +24,8 @@ _DASH = "\u2014 "
 class NoteMalformed(InputInvalid):
     """A text is no signed note, or no checkpoint."""
 
+    code = "note-malformed"
+
 
 @attrs.frozen
 class SignatureLine:

@@ -18,6 +18,8 @@ MOST_HASHES = 63
 class ProofInvalid(InputInvalid):
     """A proof does not show what it is said to show."""
 
+    code = "proof-invalid"
+
 
 def inclusion_proof(leaves: Iterable[bytes], index: int, size: int) -> list[bytes]:
     """Prove that a leaf is in a tree: the sibling of every node on its way up, from the leaf.

@@ -39,6 +39,8 @@ def site_day(moment: datetime, zone: tzinfo) -> date:
 class DayInvalid(InputInvalid):
     """A calendar day is asked for, and something else was given."""
 
+    code = "day-invalid"
+
     def __init__(self, *, given: object) -> None:
         super().__init__(f"{str(given)[:40]!r} is no calendar day: give a date, or a text such as '2026-03-02'")
         self.given = given
@@ -46,6 +48,8 @@ class DayInvalid(InputInvalid):
 
 class YearInvalid(InputInvalid, ValueError):
     """A date or a time lies in a year that no trial has."""
+
+    code = "year-invalid"
 
     def __init__(self, *, given: object) -> None:
         super().__init__(f"{str(given)[:40]} lies outside the years {FIRST_YEAR} to {LAST_YEAR}: correct the year")

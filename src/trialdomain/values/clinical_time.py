@@ -8,7 +8,7 @@ import re
 from calendar import monthrange
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, Self, TypeAlias
 
 from typing_extensions import override
 
@@ -122,6 +122,11 @@ class ClinicalTime:
     @override
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a clinical time does not change: make a new one instead of setting {name}")
+
+    @override
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Be pickled and copied as the text alone: it says the rest, and nothing may be set afterwards."""
+        return type(self), (self.text,)
 
     @override
     def __eq__(self, other: object) -> bool:

@@ -14,6 +14,8 @@ _STREAM = re.compile(rf"{_CODE}(?:/(?:(access)|(cohort)/[1-9][0-9]{{0,3}}|(parti
 class CodeInvalid(InputInvalid, ValueError):
     """A text cannot serve as the code of a trial, a subject, a user or a command."""
 
+    code = "code-invalid"
+
     def __init__(self, *, what: str, given: object) -> None:
         super().__init__(
             f"{str(given)[:70]!r} is no {what} code: "

@@ -21,6 +21,8 @@ _MOST_CHARACTERS = 2_000
 class ReasonMissing(InputInvalid):
     """A change comes without words that say why."""
 
+    code = "reason-missing"
+
     def __init__(self, *, given: str) -> None:
         super().__init__(
             f"the reason {given[:40]!r} says nothing: say what was wrong and how it is known, "

@@ -82,6 +82,8 @@ def check_level(protocol: TrialProtocol, level: int) -> None:
 class LevelUnknown(InputInvalid):
     """A dose level is named that the protocol does not have."""
 
+    code = "level-unknown"
+
     def __init__(self, *, level: object, levels: int) -> None:
         super().__init__(f"there is no dose level {str(level)[:40]}: the protocol has {levels}; correct the level")
         self.level, self.levels = level, levels

@@ -39,6 +39,8 @@ from trialdomain.values.use_case import UseCase
 class LevelNotNamed(CommandRefused):
     """Somebody would be enrolled at no level in particular, and no design says which one is in turn."""
 
+    code = "level-not-named"
+
     def __init__(self, *, trial: str) -> None:
         super().__init__(f"the protocol of {trial} has no design that puts a level in turn: name the level")
         self.trial = trial

@@ -102,6 +102,8 @@ _TREATS = {Action.ENROLL, Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE}
 class DecisionIncomplete(InputInvalid):
     """People decided to treat, and did not say at which level."""
 
+    code = "decision-incomplete"
+
     def __init__(self, *, decided: Decision) -> None:
         super().__init__(f"{decided.action.value} was decided without a level: name the one to treat at")
         self.decided = decided
@@ -109,6 +111,8 @@ class DecisionIncomplete(InputInvalid):
 
 class DecisionOutOfOrder(CommandRefused):
     """A decision would be dated before the one that was taken last."""
+
+    code = "decision-out-of-order"
 
     def __init__(self, *, on: date, last: date) -> None:
         super().__init__(f"the last decision was taken on {last}: a decision on {on} would come before it")

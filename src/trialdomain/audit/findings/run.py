@@ -81,6 +81,8 @@ _SEVERITIES = list(Severity)
 class CheckUnusable(InputInvalid):
     """A check of somebody's own cannot be read, or has failed."""
 
+    code = "check-unusable"
+
 
 @attrs.frozen(kw_only=True)
 class Findings:

@@ -33,6 +33,8 @@ _BATCH_CHARACTERS = 4 * 1024 * 1024
 class RowMalformed(InputInvalid):
     """A row of a study cannot be: it breaks the standard, or contradicts another row."""
 
+    code = "row-malformed"
+
     def __init__(self, *, file: str, line: int, why: str) -> None:
         super().__init__(f"{file}, line {line}: {why}: nothing was imported; correct the file, and import again")
         self.file, self.line, self.why = file, line, why
@@ -40,6 +42,8 @@ class RowMalformed(InputInvalid):
 
 class StudyUnusable(InputInvalid):
     """A folder does not hold a study: a file or a column is missing."""
+
+    code = "study-unusable"
 
 
 @attrs.frozen(kw_only=True)
