@@ -17,6 +17,7 @@ settings.load_profile("project")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let ``make soak`` kill more often than ``make test``."""
+    parser.addoption("--race-seconds", default=20, help="how long several processes record in one trial at once")
     parser.addoption("--rounds", type=int, default=5, help="how often processes are killed while they append")
 
 

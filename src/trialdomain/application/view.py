@@ -150,6 +150,11 @@ class View:
         ordered = [(stream, streams[stream]) for stream in sorted(streams)]  # participants come last
         return read_casebook(lambda: ordered, on=on)
 
+    def name_position(self) -> int:
+        """Give the position, for a decision that records on which one it rests: then any other entry is one too many."""
+        self._passed_over = frozenset()
+        return self.position
+
     @property
     def whole(self) -> WholeLog | None:
         """What the decision has read of the whole trial; None where it has read streams alone."""

@@ -147,7 +147,7 @@ def basis_of(view: View, state: Escalation, on: date) -> Basis:
         protocol_version=protocol.version,
         tallies=state.counts.tallies,
         last_level=state.situation.last_level,
-        position=view.position,
+        position=view.name_position(),
         on=on,
         unassigned=state.unassigned,
     )
