@@ -1,9 +1,12 @@
 """What every test may ask for, and one condition: the package under test is the one in ``src``, as installed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from open_logs import DATABASES
+from site_desk import SITES
 
 import trialdomain
 from trialdomain import Imported, import_sdtm
@@ -34,6 +37,23 @@ def pytest_sessionstart() -> None:
 
 def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_stays_open() -> Iterator[None]:
+    """Hold that the fixtures which many tests share close every log in the end."""
+    yield
+    assert DATABASES.left() == [], "a fixture has not closed what was opened there"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_open(nothing_stays_open: None) -> Iterator[None]:  # noqa: ARG001 - it begins before this one
+    """Close every site that a test began, and hold that the test has closed every other log."""
+    databases, sites = len(DATABASES), len(SITES)
+    yield
+    while len(SITES) > sites:
+        SITES.pop().trials.close()
+    assert DATABASES.left(databases) == [], "the test has not closed what was opened there"
 
 
 @pytest.fixture(scope="session")

@@ -859,7 +859,8 @@ class TestBatch:
         assert released == {"P-1": Release.REASSIGNED, "P-2": Release.NOT_EVALUABLE}
 
     def test_somebody_added_in_part_spoils_it(self) -> None:
-        batch = Batch(SQLiteRecorder(":memory:"), OPEN, by=IMPORTER, clock=lambda: NOW, how="tested")
+        recorder = SQLiteRecorder(":memory:")
+        batch = Batch(recorder, OPEN, by=IMPORTER, clock=lambda: NOW, how="tested")
         good = Happened(command="1", facts=[Screened(on=ClinicalTime("2026-03-01"))])
         nothing: Any = None
         with pytest.raises(TypeError):
@@ -868,3 +869,4 @@ class TestBatch:
             batch.add("S002", [good])
         with pytest.raises(BatchSpoiled):
             batch.finish()
+        recorder.close()

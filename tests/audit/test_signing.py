@@ -1,6 +1,7 @@
 """Whoever signs trees signs none that does not extend what was signed before."""
 
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -185,10 +186,10 @@ def events(stream: str, *versions: int) -> list[StoredEvent]:
 
 
 @pytest.fixture
-def recorder() -> SQLiteRecorder:
-    recorder = SQLiteRecorder(MEMORY)
-    recorder.insert_events(events("T1", *range(1, 21)))
-    return recorder
+def recorder() -> Iterator[SQLiteRecorder]:
+    with closing(SQLiteRecorder(MEMORY)) as recorder:
+        recorder.insert_events(events("T1", *range(1, 21)))
+        yield recorder
 
 
 class TestTrees:

@@ -728,7 +728,8 @@ class TestNotes:
         backup = tmp_path / "backup.db"
         shutil.copy(log.path, backup)
         for path, subject in ((log.path, "S010"), (backup, "S011")):
-            site_of(path).consent(subject, signed_on="2026-03-20", form_version="1")
+            with Trials.open(path) as trials:
+                trials.trial(TRIAL).acting(INVESTIGATOR).consent(subject, signed_on="2026-03-20", form_version="1")
         recorder = SQLiteRecorder(log.path)
         tree = TrialTree(recorder, TRIAL)
         fork = str(note_of(tree, log.size + 1)).encode()
@@ -744,10 +745,6 @@ class TestNotes:
         )
         [defect] = verify(last_week, checkpoints=[("of the other", fork)], trial=TRIAL).defects
         assert defect.what is What.TRUNCATED
-
-
-def site_of(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201 - a desk
-    return Trials.open(path).trial(TRIAL).acting(INVESTIGATOR)
 
 
 class TestHeads:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from eventsourcing.persistence import StoredEvent
 
@@ -104,10 +105,24 @@ def fill_the_disk(path: Path) -> str:
     return f"{attempted} {kept} {log_again(path)}"
 
 
+def become_nobody() -> None:
+    """Give up the rights of root, once all is imported: the interpreter may stand where nobody else may read."""
+    if os.geteuid() != 0:
+        return
+    with TemporaryDirectory() as folder:
+        own = Path(folder) / "log.db"
+        for readonly in (False, True):
+            log = SQLiteRecorder(own, readonly=readonly)
+            if not readonly:
+                log.insert_events(events("T1", 1))
+            assert [len(rows) for _, rows in log.streams("T1", until=1)] == [1]
+            log.close()
+    os.seteuid(NOBODY)
+
+
 def read_without_rights(path: Path) -> str:
     """Read as somebody who may write neither the file nor its folder; the second time, read on."""
-    if os.geteuid() == 0:
-        os.seteuid(NOBODY)
+    become_nobody()
     try:
         if not OPEN:
             OPEN.append(SQLiteRecorder(path, readonly=True))
@@ -118,8 +133,7 @@ def read_without_rights(path: Path) -> str:
 
 def write_without_rights(path: Path) -> str:
     """Open for writing as somebody who may write neither the file nor its folder."""
-    if os.geteuid() == 0:
-        os.seteuid(NOBODY)
+    become_nobody()
     try:
         SQLiteRecorder(path)
     except Exception as error:  # noqa: BLE001 - the test sees what it was

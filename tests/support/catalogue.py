@@ -6,6 +6,7 @@ Run as a program, it writes golden files that are missing; it never writes over 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -360,7 +361,19 @@ def golden_schema(name: str) -> Path:
 
 
 def schema_text(name: str) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(schema(name), order="sorted"), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(_dedented(schema(name)), order="sorted"), indent=1) + b"\n"
+
+
+def _dedented(part: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Take the indentation off descriptions: they are docstrings, which Python dedents by itself from 3.13 on."""
+    if isinstance(part, list):
+        return [_dedented(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: cleandoc(one) if key == "description" and isinstance(one, str) else _dedented(one)
+        for key, one in part.items()
+    }
 
 
 def write_missing() -> None:

@@ -50,6 +50,10 @@ def judged(
 RELATED = judged(Relatedness.POSSIBLY)
 
 
+SITES: list["Site"] = []
+"""Every site that was begun, and not closed yet: whatever a test begins is closed when it is over (``conftest.py``)."""
+
+
 class Site:
     """What tests say of a trial, in few words."""
 
@@ -58,6 +62,7 @@ class Site:
     ) -> None:
         self.now = datetime.combine(DAY0, time(6), tzinfo=UTC)
         self.trials = Trials.open(address, clock=self.clock, permit=permit)
+        SITES.append(self)
         self.trial = self.trials.register(protocol or OPEN, by=INVESTIGATOR)
         self.desk = self.trial.acting(INVESTIGATOR)
 

@@ -151,7 +151,7 @@ class View:
         return read_casebook(lambda: ordered, on=on)
 
     def name_position(self) -> int:
-        """Give the position, for a decision that records on which one it rests: then any other entry is one too many."""
+        """Give the position, for a decision that records on which one it rests: then no entry may come in between."""
         self._passed_over = frozenset()
         return self.position
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from trialdomain.errors import InputInvalid
 from trialdomain.storage.plain_files import open_plain
+from trialdomain.values.filename import why_unusable
 
 
 def read_file(path: Path, *, most: int) -> bytes:
@@ -20,7 +21,7 @@ def read_file(path: Path, *, most: int) -> bytes:
     except OSError as error:
         raise InputInvalid(f"{path} cannot be read: {error.strerror}; check the name") from None
     except ValueError as error:  # a name that no file can have
-        raise InputInvalid(f"{str(path)!r} cannot be read: {error}") from None
+        raise InputInvalid(f"{str(path)!r} cannot be read: {why_unusable(error)}") from None
     if len(found) > most:
         raise InputInvalid(f"{path} has more than {most} bytes, and cannot be what is asked for")
     return found
@@ -38,4 +39,4 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         raise InputInvalid(f"{path} cannot be written: {error.strerror}; free the place, or name another") from None
     except ValueError as error:
-        raise InputInvalid(f"{str(path)!r} cannot be written: {error}") from None
+        raise InputInvalid(f"{str(path)!r} cannot be written: {why_unusable(error)}") from None

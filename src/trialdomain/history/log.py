@@ -19,6 +19,7 @@ from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
 from trialdomain.values.calendar import check_year, site_day
+from trialdomain.values.filename import why_unusable
 
 KnownAt: TypeAlias = int | datetime
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
@@ -178,7 +179,7 @@ def read_log(path: str | Path) -> Log:
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # a name that no file can have
-        raise LogUnusable(f"{str(path)!r} cannot be read: {error}") from None
+        raise LogUnusable(f"{str(path)!r} cannot be read: {why_unusable(error)}") from None
     if is_database(path):
         return Log(SQLiteRecorder(path, readonly=True))
     # Of a pipe and of a compressed file, the size says nothing of what comes out.

@@ -11,6 +11,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 
 from trialdomain.errors import Conflict, LogUnusable
 from trialdomain.storage.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from trialdomain.values.filename import why_unusable
 
 _OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
@@ -201,7 +202,7 @@ def _size(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
-        raise LogUnusable(f"{str(path)!r} cannot be a log: {getattr(error, 'strerror', None) or error}") from None
+        raise LogUnusable(f"{str(path)!r} cannot be a log: {why_unusable(error)}") from None
     if not S_ISREG(status.st_mode):
         raise LogUnusable(f"{path} is a folder or a device, and cannot be a log: name a file")
     return status.st_size

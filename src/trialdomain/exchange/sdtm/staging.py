@@ -21,6 +21,7 @@ import attrs
 from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.sdtm.columns import DOMAINS, Domain
 from trialdomain.storage.plain_files import open_plain
+from trialdomain.values.filename import why_unusable
 from trialdomain.values.progress import Progress
 
 _NO_TEXT = re.compile(r"[\ud800-\udfff]")
@@ -223,7 +224,7 @@ def _size(path: Path) -> int:
     except FileNotFoundError:
         raise StudyUnusable(f"there is no {path}: a study has the files {', '.join(d.file for d in DOMAINS)}") from None
     except (OSError, ValueError) as error:
-        raise StudyUnusable(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise StudyUnusable(f"{str(path)!r} cannot be read: {why_unusable(error)}") from None
     if not S_ISREG(status.st_mode):
         raise StudyUnusable(f"{path} is a folder or a device: a study has files")
     return status.st_size
