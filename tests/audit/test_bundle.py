@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
-from site_desk import REASON, Site, refused
+from site_desk import OPEN, REASON, Site, refused
 
 from strangers import holds
 from trialdomain import (
@@ -40,8 +40,8 @@ from trialdomain.audit.trees import CheckpointUnfit
 from trialdomain.events.trial import TrialExported
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history.explaining import QuestionInvalid
-from trialdomain.tree.checkpoint import parse_checkpoint
-from trialdomain.tree.note import parse_note
+from trialdomain.tree.checkpoint import Checkpoint, parse_checkpoint
+from trialdomain.tree.note import Note, parse_note
 
 KEY, STRANGER = SigningKey.generate("site.example/signer"), SigningKey.generate("stranger.example")
 MONITOR = User(id="monitor", name="Monitor", role=Role.MONITOR, organization="Sponsor")
@@ -235,6 +235,69 @@ def test_whoever_may_not_export_gets_nothing_and_that_is_recorded(tmp_path: Path
     after = site.trial.history()
     assert after.position == before + 1
     assert [one.entry.stream for one in after.trail("access")] == [f"{site.trial.trial}/access"]
+
+
+ASKED: dict[str, Callable[[Site, Path], dict[str, Any]]] = {
+    "nothing": lambda _, __: {},
+    "somebody who takes part": lambda _, __: {"participants": ["S001"]},
+    "somebody of whom nothing is recorded": lambda _, __: {"participants": ["S999"]},
+    "a place that is taken": lambda _, folder: {"place": folder / "taken"},
+    "a place that cannot be made": lambda _, folder: {"place": folder / "no" / "bundle"},
+    "a checkpoint that fits": lambda site, folder: {
+        "note": site.trial.tree.signed_by(TreeSigner(KEY, folder / "fits")),
+        "keys": [KEY.verifier],
+    },
+    "a checkpoint of a longer log": lambda site, _: {"note": head_note(site, 10_000), "keys": [KEY.verifier]},
+    "a checkpoint of another log": lambda site, _: {"note": head_note(site, 3), "keys": [KEY.verifier]},
+    "a checkpoint that nobody trusted has signed": lambda site, _: {"note": head_note(site, 3), "keys": []},
+}
+
+
+def head_note(site: Site, size: int) -> Note:
+    """A signed head that the log never had."""
+    text = Checkpoint(f"trialdomain/{site.trial.trial}", size, bytes(32)).text
+    return Note(text, (KEY.sign(text, at=site.now),))
+
+
+class TestWithoutTheRight:
+    @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED.keys())
+    def test_whatever_is_asked_the_answer_is_one_and_tells_nothing_of_the_log(
+        self, site: Site, tmp_path: Path, asked: Callable[[Site, Path], dict[str, Any]]
+    ) -> None:
+        (tmp_path / "taken").mkdir()
+        how: dict[str, Any] = {"place": tmp_path / "bundle", "why": "for myself"} | asked(site, tmp_path)
+        before, files = site.trial.history().position, sorted(path.name for path in tmp_path.iterdir())
+        with pytest.raises(NotPermitted) as refusal:
+            site.trial.acting(COORDINATOR).export(**how)
+        version = OPEN.version
+        assert str(refusal.value) == (
+            f"coordinator may not use export: protocol version {version} does not grant it to the role coordinator; "
+            "ask somebody who has it, or amend the protocol's roles"
+        )
+        after = site.trial.history()
+        assert after.position == before + 1
+        [refused] = after.trail("access")
+        assert (refused.entry.position, refused.entry.meta.user) == (after.position, "coordinator")
+        assert sorted(path.name for path in tmp_path.iterdir()) == files
+
+    @pytest.mark.parametrize("malformed", [{"why": " "}, {"participants": "S001"}, {"participants": ["S001", 7]}])
+    def test_what_is_malformed_is_refused_before_and_records_nothing(
+        self, site: Site, tmp_path: Path, malformed: dict[str, Any]
+    ) -> None:
+        how: dict[str, Any] = {"place": tmp_path / "bundle", "why": "for myself"} | malformed
+        refused(site, InputInvalid, lambda: site.trial.acting(COORDINATOR).export(**how), "participants|text|why|blank")
+
+
+def test_participants_that_can_be_given_only_once_are_those_that_are_handed_out(site: Site, tmp_path: Path) -> None:
+    subjects, keys = iter(["S002", "S003", "S002"]), iter([KEY.verifier])
+    note = site.trial.tree.signed_by(TreeSigner(KEY, tmp_path / "signed"))
+    site.trial.acting(MONITOR).export(
+        tmp_path / "bundle", why="inspection", participants=subjects, note=note, keys=keys
+    )
+    assert json.loads((tmp_path / "bundle" / "manifest.json").read_bytes())["participants"] == ["S002", "S003"]
+    assert (tmp_path / "bundle" / "verifier-keys.txt").read_text("utf-8") == f"{KEY.verifier}\n"
+    streams = {line["stream"] for line in lines(tmp_path / "bundle" / "events.jsonl")}
+    assert streams == {f"{site.trial.trial}/participant/{subject}" for subject in ("S002", "S003")}
 
 
 def test_a_place_that_is_taken_or_cannot_be_written_is_refused_and_nothing_recorded(site: Site, tmp_path: Path) -> None:

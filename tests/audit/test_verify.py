@@ -1043,3 +1043,42 @@ def _swapped(connection: sqlite3.Connection) -> None:
 def _entries(path: Path) -> int:
     with closing(sqlite3.connect(path)) as plain:
         return int(plain.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+
+class TestLinesOfAnExport:
+    """What is said of an export names the line that it is about."""
+
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_a_trial_that_begins_a_second_time_is_named_by_the_line_where_it_does(
+        self, exported: list[bytes], tmp_path: Path, *, packed: bool
+    ) -> None:
+        path, lines = tmp_path / "log.jsonl", exported + exported
+        path.write_bytes(gzip.compress(b"".join(lines)) if packed else b"".join(lines))
+        [defect] = verify(path).defects
+        assert (defect.what, defect.trial, defect.line) == (What.MALFORMED, TRIAL, len(exported) + 1)
+
+    def test_a_trial_that_begins_before_another_has_ended_ends_that_one_in_the_line_before(
+        self, exported: list[bytes], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "log.jsonl"
+        other = [one.replace(TRIAL.encode(), b"T7") for one in exported]
+        path.write_bytes(b"".join([*exported[:-1], *other]))
+        [cut] = [one for one in verify(path).defects if one.what is What.TRUNCATED]
+        assert (cut.trial, cut.line) == (TRIAL, len(exported) - 1)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "what"),
+        [
+            (b'"root":"', b'"root":"00', What.REWRITTEN),
+            (b'"size":', b'"size":1', What.TRUNCATED),
+            (b'{"trial":"', b'{"trial":"X', What.MALFORMED),
+        ],
+    )
+    def test_a_last_line_that_was_changed_is_named_and_may_itself_be_what_is_wrong(
+        self, exported: list[bytes], tmp_path: Path, old: bytes, new: bytes, what: What
+    ) -> None:
+        path = tmp_path / "log.jsonl"
+        path.write_bytes(b"".join([*exported[:-1], exported[-1].replace(old, new)]))
+        [defect] = verify(path).defects
+        assert (defect.what, defect.line, defect.position) == (what, len(exported), None)
+        assert what is What.MALFORMED or "changed" in defect.why

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import sqlite3
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from typing import TypeAlias
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from trialdomain import read_log, verify
+from trialdomain import read_log, restore, verify
 from trialdomain.audit.defect import What
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
 from trialdomain.exchange.jsonl import LineCorrupt, read_jsonl, write_jsonl
@@ -387,6 +388,58 @@ DAMAGES: dict[str, tuple[Damage, int, str]] = {
     "a version 0": (with_entry(1, "T1", 0, SOFTWARE[0]), 1, "expected version of stream T1 1, found 0"),
     "a version below 0": (with_entry(1, "T1", -1, SOFTWARE[0]), 1, "expected version of stream T1 1, found -1"),
 }
+
+
+def reordered(value: object) -> object:
+    """The same JSON with the keys of every object in the opposite order."""
+    if isinstance(value, dict):
+        return {key: reordered(value[key]) for key in sorted(value, reverse=True)}
+    return value
+
+
+def dumped(read: object, *, ascii_only: bool = False) -> str:
+    return json.dumps(read, separators=(",", ":"), ensure_ascii=ascii_only)
+
+
+def with_state_as(form: Callable[[str], str]) -> Damage:
+    """Write the state of the fourth entry in another form, and leave its leaf as it is."""
+    before, after = T1[3][3], form(T1[3][3])
+    assert after != before
+    assert json.loads(after) == json.loads(before)
+    return replaced(4, before.encode(), after.encode())
+
+
+def with_leaf_as(form: Callable[[str], str]) -> Damage:
+    return lambda lines: changed(2, leaf=form(json.loads(lines[1])["leaf"]))(lines)
+
+
+STATE, LEAF = "its state is written in another form", "its leaf is written in another form"
+OTHER_FORMS: dict[str, tuple[Damage, int, str]] = {
+    "spaces in a state": (with_state_as(lambda state: state.replace('":', '" : ')), 4, STATE),
+    "keys of a state in another order": (with_state_as(lambda s: dumped(reordered(json.loads(s)))), 4, STATE),
+    "escapes in a state": (with_state_as(lambda state: dumped(json.loads(state), ascii_only=True)), 4, STATE),
+    "a slash that was escaped": (with_state_as(lambda state: state.replace("zweite", "\\u007aweite")), 4, STATE),
+    "a leaf in capitals": (with_leaf_as(str.upper), 2, LEAF),
+    "a leaf with one capital": (
+        with_leaf_as(lambda leaf: re.sub("[a-f]", lambda m: m[0].upper(), leaf, count=1)),
+        2,
+        LEAF,
+    ),
+    "a leaf between spaces": (with_leaf_as(lambda leaf: f" {leaf} "), 2, LEAF),
+    "a state and its leaf": (
+        lambda lines: replaced(2, b'"meta":', b'"meta" :')(with_leaf_as(str.upper)(lines)),
+        2,
+        STATE,
+    ),
+    "the root in capitals": (
+        lambda lines: changed(6, root=json.loads(lines[5])["root"].upper())(lines),
+        6,
+        "its root is written in another form",
+    ),
+}
+"""What a program does that reads a file and writes it again: how, in which line, and what is said of it."""
+
+
 STREAMS = [
     "",
     "/cohort/1",
@@ -428,6 +481,33 @@ class TestDamage:
         content = b"".join(damage(exported(T1)))
         error = refusal(file, gzip.compress(content) if packed else content)
         assert (error.line, why in error.why) == (line, True), error
+
+    @pytest.mark.parametrize(("form", "line", "why"), OTHER_FORMS.values(), ids=OTHER_FORMS.keys())
+    def test_what_was_reformatted_is_refused_as_that_and_by_nobody_called_altered(
+        self, file: Path, tmp_path: Path, form: Damage, line: int, why: str
+    ) -> None:
+        error = refusal(file, b"".join(form(exported(T1))))
+        assert (error.line, why in error.why, "reformatted" in error.why) == (line, True, True), error
+        assert "says the same" in error.why
+        for read in (read_log, lambda path: restore(path, tmp_path / "log.db")):
+            with pytest.raises(LineCorrupt) as caught:
+                read(file)
+            assert caught.value.why == error.why
+        checked = verify(file)
+        assert {(one.what, one.line or one.position) for one in checked.defects} == {(What.REFORMATTED, line)}
+        assert not any("altered" in one.why or "inserted" in one.why for one in checked.defects)
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            with_leaf_as(lambda leaf: leaf.upper().replace("A", "B").replace("0", "1")),
+            lambda lines: with_leaf_as(str.upper)(replaced(2, b"S001", b"S009")(lines)),
+            replaced(2, b'"S001"', b'"S009" '),
+        ],
+    )
+    def test_what_was_altered_and_reformatted_is_altered(self, file: Path, form: Damage) -> None:
+        assert refusal(file, b"".join(form(exported(T1)))).why == "position 2 does not fit its leaf: it was altered"
+        assert {(one.what, one.position) for one in verify(file).defects} == {(What.ALTERED, 2)}
 
     @pytest.mark.parametrize("stream", STREAMS)
     def test_a_stream_that_no_trial_has_is_refused(self, file: Path, stream: str) -> None:

@@ -37,7 +37,7 @@ def restore(file: str | Path, log: str | Path, *, progress: Progress = unheard) 
         progress: told how many bytes of the file were read.
 
     Raises:
-        LineCorrupt: the file was changed since it was exported; it names the line.
+        LineCorrupt: the file was changed, or reformatted, since it was exported; it names the line and which of both.
         LogUnusable: the file cannot be read, or the log exists, or cannot be made.
     """
     with new_log(Path(log)) as path:

@@ -76,15 +76,21 @@ def check_participants(history: History, participants: Sequence[str]) -> tuple[s
     return tuple(dict.fromkeys(participants))
 
 
-def head_of(tree: TrialTree, note: Note | None, keys: Sequence[VerifierKey]) -> Checkpoint:
+def head_of(tree: TrialTree, note: Note | None, keys: Sequence[VerifierKey], *, size: int | None = None) -> Checkpoint:
     """Give the head of the tree that is handed out: of a checkpoint that was signed, or the present one.
+
+    Args:
+        tree: of the log.
+        note: the checkpoint; None where nobody has signed one.
+        keys: of whom one must have signed it.
+        size: how many entries the log had at present.
 
     Raises:
         CheckpointUnfit: the note is not one of this log.
         SignatureMissing: nobody who is trusted has signed it.
     """
     if note is None:
-        return tree.head()
+        return tree.head(size)
     signers(note, keys)
     return tree.fitting(note)
 

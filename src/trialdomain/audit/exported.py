@@ -20,7 +20,7 @@ from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck, is_of
 from trialdomain.audit.lines_check import FoundLine, LinesCheck, ReadEntry
 from trialdomain.errors import LogUnusable
-from trialdomain.exchange.lines import GZIP_HEADER, LONGEST_LINE, Last, LineUnreadable, parse
+from trialdomain.exchange.lines import GZIP_HEADER, LONGEST_LINE, Last, LineUnreadable, parse, read_hash
 from trialdomain.storage.plain_files import open_plain
 
 _AS_WRITTEN = re.compile(
@@ -29,22 +29,32 @@ _AS_WRITTEN = re.compile(
     re.MULTILINE,
 )
 """A line as this software writes it, of a stream and a name that need no escape in JSON."""
-_HASH = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 1 << 19
 _MOST_MALFORMED = 10_000
 """Lines that are no exported entries, after which a file is not read on: a few bytes of gzip hold millions of them."""
 
 
 @attrs.frozen
-class _End:
+class End:
     """The last line of a trial."""
 
     trial: str
     size: int
     root: bytes
+    """Nothing, where it is no hash."""
+    line: int
 
 
-_Block: TypeAlias = list[FoundLine] | ReadEntry | _End
+@attrs.frozen
+class _Lines:
+    """Lines as they were written."""
+
+    found: list[FoundLine]
+    line: int
+    """Of the first of them."""
+
+
+_Block: TypeAlias = _Lines | ReadEntry | End
 """Many lines as they were written; or one, in another form or the last of its trial."""
 
 
@@ -54,20 +64,24 @@ class Exported:
     Args:
         path: the file, plain or gzip.
         defects: takes what is wrong.
+        member: what it is called in a bundle, which judges its last line by what else it has; None for a file by
+            itself.
     """
 
-    def __init__(self, path: Path, defects: Defects) -> None:
-        self._path, self._defects = path, defects
+    def __init__(self, path: Path, defects: Defects, *, member: str | None = None) -> None:
+        self._path, self._defects, self._member = path, defects, member
         self._line = self._malformed = 0
         self._broken = False
         """Whether the compressed file broke off: what came before is judged all the same."""
         self._again: _Block | None = None
+        self.end: End | None = None
+        """The last line of the trial that was checked last; None where it is missing."""
 
     def trials(self) -> Iterator[str]:
         """Yield each trial; it is to be checked, or passed over, before the next one is asked for.
 
         Raises:
-            LogUnusable: the file cannot be read, or is something else than an export.
+            LogUnusable: the file cannot be read, or is something else than an export; a bundle is told as a defect.
         """
         seen: set[str] = set()
         try:
@@ -75,45 +89,59 @@ class Exported:
                 self._blocks = self._read(self._opened(stack))
                 while (block := self._next()) is not None:
                     self._again, trial = block, _trial_of(block)
-                    if isinstance(block, _End):
+                    if isinstance(block, End):
                         self._again = None
-                        self._add(What.MALFORMED, f"trial {trial[:70]} ends here, and has no entry before it", trial)
+                        why = f"trial {trial[:70]} ends here, and has no entry before it"
+                        self._add(What.MALFORMED, why, trial, line=block.line)
                         continue
                     if trial in seen:
-                        self._add(What.MALFORMED, f"trial {trial} begins a second time", trial)
+                        self._add(What.MALFORMED, f"trial {trial} begins a second time", trial, line=block.line)
                         self._pass_over_entries(trial)
                         continue
                     seen.add(trial)
                     yield trial
         except OSError as error:
-            raise LogUnusable(f"{self._path} cannot be read: {error.strerror or error}; check the disk") from None
+            self._unusable(f"cannot be read: {error.strerror or error}", "check the disk")
         if not seen:
-            raise LogUnusable(f"{self._path} is no log: name a SQLite file, or an exported JSONL file")
+            self._unusable("is no log", "name a SQLite file, or an exported JSONL file")
 
-    def check_entries(self, check: EntriesCheck) -> Iterator[int]:
-        """Read the entries of the trial that was yielded last; yield how many, block by block."""
-        known = LinesCheck(check)
-        end: _End | None = None
+    def _unusable(self, why: str, what_next: str) -> None:
+        """Refuse a file in which there is no log to read; in a bundle that is one thing that is wrong, of several."""
+        if self._member is None:
+            raise LogUnusable(f"{self._path} {why}: {what_next}")
+        self._defects.add(Defect(what=What.BUNDLE, why=f"{self._member} {why}: it has no entry that could be checked"))
+
+    def check_entries(self, check: EntriesCheck, defects: Defects) -> Iterator[int]:
+        """Read the entries of the trial that was yielded last; yield how many, block by block.
+
+        Args:
+            check: takes the entries.
+            defects: takes what is wrong with how they are written.
+        """
+        known = LinesCheck(check, defects)
+        end: End | None = None
         while end is None and (block := self._next()) is not None:
             if check.size and _begins_another(block, check.trial):
                 self._again = block  # though this one has not ended
                 break
             match block:
-                case _End():
+                case End():
                     end = block
                 case ReadEntry():
                     known.one(block, following=self._following())
                     yield 1
-                case _ if known.many(block):
-                    yield len(block)
+                case _ if known.many(block.found):
+                    yield len(block.found)
                 case _:
                     yield self._one_by_one(block, known, check)
         check.end()
-        self._compare(check, end)
+        self.end = end
+        if self._member is None:
+            self._compare(check, end)
 
     def _pass_over_entries(self, trial: str) -> None:
         """Read on to the end of what stands under a trial's name, and judge none of it."""
-        while (block := self._next()) is not None and not isinstance(block, _End):
+        while (block := self._next()) is not None and not isinstance(block, End):
             if _begins_another(block, trial):
                 self._again = block
                 return
@@ -121,35 +149,42 @@ class Exported:
     def _following(self) -> int | None:
         """Look ahead at the position of the next entry; None at the end of a trial."""
         self._again = self._next()
-        if self._again is None or isinstance(self._again, _End):
+        if self._again is None or isinstance(self._again, End):
             return None
-        return self._again.position if isinstance(self._again, ReadEntry) else int(self._again[0][0])
+        return self._again.position if isinstance(self._again, ReadEntry) else int(self._again.found[0][0])
 
-    def _one_by_one(self, block: list[FoundLine], known: LinesCheck, check: EntriesCheck) -> int:
+    def _one_by_one(self, block: _Lines, known: LinesCheck, check: EntriesCheck) -> int:
         """Look at the lines of a block in which something is wrong; say how many there were."""
-        for number, (position, stream, version, name, leaf, state) in enumerate(block):
-            if number and check.size and _begins_another(block[number : number + 1], check.trial):
-                self._again = block[number:]
+        found = block.found
+        for number, (position, stream, version, name, leaf, state) in enumerate(found):
+            rest = _Lines(found[number:], block.line + number)
+            if number and check.size and _begins_another(rest, check.trial):
+                self._again = rest
                 return number
-            following = int(block[number + 1][0]) if number + 1 < len(block) else self._following()
-            entry = ReadEntry(int(position), stream, int(version), name, state, unhexlify(leaf))
+            following = int(found[number + 1][0]) if number + 1 < len(found) else self._following()
+            entry = ReadEntry(int(position), stream, int(version), name, state, unhexlify(leaf), rest.line)
             known.one(entry, following=following)
-        return len(block)
+        return len(found)
 
-    def _compare(self, check: EntriesCheck, end: _End | None) -> None:
-        """Compare the entries of a trial with its last line."""
+    def _compare(self, check: EntriesCheck, end: End | None) -> None:
+        """Compare the entries of a trial with its last line, of which nothing else is known."""
         if end is None:
             why = "the line with the trial's size and root is missing: the file was cut off"
-            self._add(What.TRUNCATED, why, check.trial)
+            last = self._line if self._again is None else self._again.line - 1
+            self._add(What.TRUNCATED, why, check.trial, line=last)
         elif end.trial != check.trial:
             why = f"the entries of {check.trial} end with the last line of {end.trial[:70]}"
-            self._add(What.MALFORMED, why, check.trial)
+            self._add(What.MALFORMED, why, check.trial, line=end.line)
         elif end.size != check.size:
             more = "the newest are gone" if end.size > check.size else "entries were added"
-            why = f"the last line says {end.size} entries, and there are {check.size}: {more}"
-            self._add(What.TRUNCATED if end.size > check.size else What.REWRITTEN, why, check.trial)
+            why = f"the last line says {end.size} entries, and there are {check.size}: {more}, or the line was changed"
+            what = What.TRUNCATED if end.size > check.size else What.REWRITTEN
+            self._add(what, why, check.trial, line=end.line)
         elif check.first_gap is None and end.root not in {check.root(), check.computed_root}:
-            self._add(What.REWRITTEN, "the root of the last line is not that of the entries", check.trial)
+            why = (
+                "the root of the last line is not that of the entries: it was changed, or they were, with their leaves"
+            )
+            self._add(What.REWRITTEN, why, check.trial, line=end.line)
 
     def _next(self) -> _Block | None:
         again, self._again = self._again, None
@@ -210,8 +245,7 @@ class Exported:
         """Take lines together, if each is as it was written; else one by one."""
         found = _AS_WRITTEN.findall(text)
         if len(found) == text.count(b"\n") and text.endswith(b"\n"):
-            self._line += len(found)
-            yield found
+            yield self._together(found)
             return
         together: list[FoundLine] = []
         for line in _split(text):
@@ -221,54 +255,61 @@ class Exported:
                 together += whole
                 continue
             if together:
-                self._line += len(together)
-                yield together
+                yield self._together(together)
                 together = []
             self._line += 1
             one = self._otherwise(line)
             if one is not None:
                 yield one
         if together:
-            self._line += len(together)
-            yield together
+            yield self._together(together)
 
-    def _otherwise(self, line: bytes) -> ReadEntry | _End | None:
+    def _together(self, found: list[FoundLine]) -> _Lines:
+        first = self._line + 1
+        self._line += len(found)
+        return _Lines(found, first)
+
+    def _otherwise(self, line: bytes) -> ReadEntry | End | None:
         """Read a line that was written in another form, or is the last one of its trial."""
         try:
             one = parse(line)
             if isinstance(one, Last):
-                return _End(one.trial, one.size, _hash(one.root))
-            leaf = _hash(one.leaf)
+                return self._end(one)
+            leaf = read_hash(one.leaf) or b""
             stream, name = one.stream.encode(), one.name.encode()
             if len(stream) > MOST_SHOWN or len(name) > MOST_SHOWN:
                 raise LineUnreadable(f"its stream or its name has more than {MOST_SHOWN} bytes")  # noqa: TRY301 - as others
         except (LineUnreadable, ValueError) as error:
             self._add(What.MALFORMED, f"the line is no exported entry: {error}")
             return None
-        return ReadEntry(one.position, stream, one.version, name, bytes(one.state), leaf)
+        other = bool(leaf) and leaf.hex() != one.leaf
+        return ReadEntry(one.position, stream, one.version, name, bytes(one.state), leaf, self._line, other)
 
-    def _add(self, what: What, why: str, trial: str | None = None) -> None:
+    def _end(self, last: Last) -> End:
+        root = read_hash(last.root) or b""
+        if root and root.hex() != last.root:
+            why = "the root of the last line was written in another form; what it says is unchanged"
+            self._add(What.REFORMATTED, why, shown(last.trial))
+        return End(last.trial, last.size, root, self._line)
+
+    def _add(self, what: What, why: str, trial: str | None = None, *, line: int | None = None) -> None:
         self._malformed += what is What.MALFORMED
-        self._defects.add(Defect(what=what, why=why, trial=trial, line=self._line))
-
-
-def _hash(text: str) -> bytes:
-    """Read a hash as it is written here; nothing for any other text."""
-    return bytes.fromhex(text) if _HASH.fullmatch(text) else b""
+        line = self._line if line is None else line
+        self._defects.add(Defect(what=what, why=why, trial=trial, line=line))
 
 
 def _begins_another(block: _Block, trial: str) -> bool:
     """Say whether a block begins with the first entry of another trial."""
-    if isinstance(block, _End):
+    if isinstance(block, End):
         return False
-    position, stream = (block.position, block.stream) if isinstance(block, ReadEntry) else block[0][:2]
+    position, stream = (block.position, block.stream) if isinstance(block, ReadEntry) else block.found[0][:2]
     return int(position) == 1 and not is_of(trial, stream)
 
 
 def _trial_of(block: _Block) -> str:
-    if isinstance(block, _End):
+    if isinstance(block, End):
         return block.trial
-    stream = block.stream if isinstance(block, ReadEntry) else block[0][1]
+    stream = block.stream if isinstance(block, ReadEntry) else block.found[0][1]
     return shown(stream.partition(b"/")[0])
 
 

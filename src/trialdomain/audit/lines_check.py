@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import attrs
 
+from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.leaves import Leaves
 
@@ -23,13 +24,22 @@ class ReadEntry:
     name: bytes
     state: bytes
     leaf: bytes
+    line: int
+    """Its number in the file."""
+    other_leaf: bool = False
+    """Whether the leaf is written in another form than ours: in capitals, or between spaces."""
 
 
 class LinesCheck:
-    """What is known of the streams of a trial: the version of each one's last entry."""
+    """What is known of the streams of a trial: the version of each one's last entry.
 
-    def __init__(self, check: EntriesCheck) -> None:
-        self._check = check
+    Args:
+        check: the entries of the trial.
+        defects: takes what is wrong with how a line is written.
+    """
+
+    def __init__(self, check: EntriesCheck, defects: Defects) -> None:
+        self._check, self._defects = check, defects
         self._versions = _Versions()
         self._leaves = Leaves(check.trial)
 
@@ -53,6 +63,8 @@ class LinesCheck:
         row = (entry.position, stream, entry.version, entry.name, entry.state, entry.leaf)
         displaced = len(self._check.displaced)
         fits = self._check.one(row, following=following)
+        if fits and entry.other_leaf:
+            self._reformatted(entry)
         if (not fits and entry.version != expected) or len(self._check.displaced) > displaced:
             return  # its version is not to be believed, or of another place
         if entry.version == expected:
@@ -64,6 +76,19 @@ class LinesCheck:
             self._check.version_out_of_place(stream, entry.version, due=expected, position=entry.position)
             if entry.version > expected:  # it stands where another should
                 self._versions[stream] = expected
+
+    def _reformatted(self, entry: ReadEntry) -> None:
+        self._defects.add(
+            Defect(
+                what=What.REFORMATTED,
+                why="the leaf was written in another form; what it says is unchanged",
+                trial=self._check.trial,
+                position=entry.position,
+                stream=shown(entry.stream),
+                version=entry.version,
+                line=entry.line,
+            )
+        )
 
 
 class _Versions(dict[bytes, int]):

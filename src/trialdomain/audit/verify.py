@@ -221,7 +221,7 @@ class _Run:
             trials.append(trial)
             defects = self._defects if self._only in {None, trial} else Defects()
             check = EntriesCheck(trial, self._sizes(trial, held), defects, canonical=canonical)
-            for number in exported.check_entries(check):
+            for number in exported.check_entries(check, defects):
                 self._count(number, self._read + number)
             if self._only in {None, trial}:
                 self._compare(check, held, None)

@@ -21,6 +21,7 @@ from trialdomain.exchange.lines import (
     Line,
     fitting,
     parse,
+    read_hash,
     write_entry,
     write_last,
 )
@@ -101,7 +102,8 @@ def read_jsonl(path: Path, recorder: SQLiteRecorder, *, progress: Progress = unh
 
     Raises:
         LineCorrupt: a line that is not an entry in its place, a state that is not canonical, a leaf or a root that does
-            not fit, or an end that is missing; it names the line.
+            not fit, or an end that is missing; it names the line. What was reformatted, and says the same, is refused
+            as such.
         LogUnusable: the file cannot be read.
     """
     with _opening(path) as plain, ExitStack() as stack:  # once, for a pipe cannot be opened a second time
@@ -188,7 +190,10 @@ class _Section:
                 f"it ends trial {last.trial[:70]!r} with {last.size} entries, "
                 f"after {self._frontier.size} of trial {self.trial}: entries are missing"
             )
-        if last.root != self._frontier.root().hex():
+        root = self._frontier.root()
+        if last.root != root.hex():
+            if read_hash(last.root) == root:
+                raise ValueError("the line was reformatted: its root is written in another form, and says the same")
             raise ValueError("the root does not fit the entries: the file was altered")
         self._flush()
 

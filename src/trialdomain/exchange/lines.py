@@ -1,6 +1,7 @@
 """The lines of an exported log, each by itself: an entry, or the size and root at the end of a trial."""
 
 import json
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -18,6 +19,10 @@ class LineUnreadable(LogCorrupt):
     """A line is neither an exported entry nor the last line of a trial."""
 
     code = "line-unreadable"
+
+
+class LineReformatted(LineUnreadable):
+    """An entry was written in another form than its own, and says the same."""
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,6 +52,7 @@ class _Either(msgspec.Struct):
 _LINE = msgspec.json.Decoder(Line)
 _LAST = msgspec.json.Decoder(Last)
 _EITHER = msgspec.json.Decoder(_Either)
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def parse(line: bytes) -> Line | Last:
@@ -59,7 +65,7 @@ def parse(line: bytes) -> Line | Last:
         is_last = _EITHER.decode(line).trial is not None
         read = _LAST.decode(line) if is_last else _LINE.decode(line)
         if line != (write_last(read) if isinstance(read, Last) else _written(read)):
-            json.loads(line, object_pairs_hook=_once)  # in our own form, no key stands twice
+            once_each(line)  # in our own form, no key stands twice
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise LineUnreadable(str(error)[:400]) from None
     return read
@@ -69,6 +75,7 @@ def read_entry(line: bytes) -> tuple[StoredEntry, bytes]:
     """Read one exported entry that fits its leaf, whatever its state says, also of a newer version; give its leaf too.
 
     Raises:
+        LineReformatted: its state or its leaf was written in another form.
         LineUnreadable: it is no entry, or was altered.
     """
     read = parse(line)
@@ -81,17 +88,51 @@ def fitting(read: Line) -> tuple[StoredEntry, bytes]:
     """Give the entry of a line, and its leaf.
 
     Raises:
+        LineReformatted: its state or its leaf was written in another form, and says the same.
         LineUnreadable: the entry does not fit its leaf.
     """
-    state = bytes(read.state)
-    try:
-        leaf = leaf_hash(stream=read.stream, version=read.version, topic=read.name, state=state)
-    except UnicodeEncodeError as error:
-        raise LineUnreadable(f"a name in it is no Unicode: {error.reason}") from None
+    state, leaf = bytes(read.state), leaf_of(read)
     if leaf.hex() != read.leaf:
+        if (form := other_form(read, leaf)) is not None:
+            raise LineReformatted(f"position {read.position} was reformatted: {form}, and says the same")
         raise LineUnreadable(f"position {read.position} does not fit its leaf: it was altered")
     trial = trial_of(read.stream)
     return StoredEntry(read.stream, read.version, read.name, state, trial, read.position), leaf
+
+
+def leaf_of(read: Line) -> bytes:
+    """Give the leaf that the entry of a line should have.
+
+    Raises:
+        LineUnreadable: its stream or its name is no Unicode.
+    """
+    try:
+        return leaf_hash(stream=read.stream, version=read.version, topic=read.name, state=bytes(read.state))
+    except UnicodeEncodeError as error:
+        raise LineUnreadable(f"a name in it is no Unicode: {error.reason}") from None
+
+
+def other_form(read: Line, leaf: bytes) -> str | None:
+    """Say in which other form an entry was written, where it says what its leaf says; None where it does not.
+
+    Args:
+        read: the line.
+        leaf: that the entry should have as it is written.
+    """
+    beside = read_hash(read.leaf)
+    if beside == leaf:
+        return "its leaf is written in another form"
+    state = None if beside is None else canonical(bytes(read.state))
+    if state is None:
+        return None
+    same = leaf_hash(stream=read.stream, version=read.version, topic=read.name, state=state) == beside
+    return "its state is written in another form" if same else None
+
+
+def read_hash(text: str) -> bytes | None:
+    """Read a hash in hex, also in capitals or between spaces; None for any other text."""
+    plain = text.strip()
+    return bytes.fromhex(plain) if _HASH.fullmatch(plain) else None
 
 
 def write_entry(entry: StoredEntry, leaf: bytes) -> bytes:
@@ -129,12 +170,24 @@ def canonical(state: bytes) -> bytes | None:
         return None
 
 
+def once_each(given: bytes) -> None:
+    """Refuse JSON in which a key stands twice, at any depth: one reader takes the first, and another the last.
+
+    Raises:
+        ValueError: one does, or it is no JSON.
+        RecursionError: it is nested too deep.
+    """
+    json.loads(given, object_pairs_hook=_once)
+
+
 def _refuse(text: str) -> object:
     raise ValueError(f"{text} is none of a state's numbers")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in it")
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"a key stands twice in it: {name[:40]!r}")
+        found[name] = value
     return found

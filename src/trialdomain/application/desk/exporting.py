@@ -1,7 +1,10 @@
 """Handing a log to others, which is an act of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+
+import attrs
 
 from trialdomain.application.coercion import make
 from trialdomain.application.desk.acts import Acts
@@ -31,16 +34,16 @@ class Exporting(Acts):
         place: str | Path,
         *,
         why: str,
-        participants: Sequence[str] = (),
+        participants: Iterable[str] = (),
         signer: TreeSigner | None = None,
         note: Note | None = None,
-        keys: Sequence[VerifierKey] = (),
+        keys: Iterable[VerifierKey] = (),
         progress: Progress = unheard,
     ) -> Manifest:
         """Write an audit bundle, and record that it was handed out: who, why, what, and the root of its tree.
 
-        That it was is recorded before anything is written. A bundle that could not be written to its end leaves that
-        entry and nothing else.
+        Nothing is looked up before it is known that the user may. That it was handed out is recorded before anything is
+        written. A bundle that could not be written to its end leaves that entry and nothing else.
 
         Args:
             place: a folder to make, or a zip file, where the name ends in .zip.
@@ -52,6 +55,7 @@ class Exporting(Acts):
             progress: told how far it has come.
 
         Raises:
+            InputInvalid: the request is malformed, whatever is in the log.
             NotPermitted: the user may not; that is recorded.
             BundleExists: the place is taken, or cannot be written.
             QuestionInvalid: nothing was recorded of one of the participants.
@@ -62,32 +66,57 @@ class Exporting(Acts):
         """
         if signer is not None and note is not None:
             raise InputInvalid("a signer and a note were both given: a bundle has one checkpoint, choose")
+        named, trusted = _codes(participants), tuple(keys)  # once: a generator gives them only once
+        make(TrialExported, what="audit bundle", why=why, root="0" * 64)  # or is malformed, whatever the log has
         conduct = self._conduct
         tree = TrialTree(conduct.recorder, conduct.trial)
-        chosen = check_participants(history_of(conduct.recorder, conduct.trial), participants)
-        head = head_of(tree, note, keys)
-        with bundle_at(place) as folder:
-            fact = make(TrialExported, what=_what(head, chosen), why=why, root=head.root.hex())
+        with ExitStack() as stack:
+            handed: list[_Handed] = []
+            folder: list[Path] = []
 
-            def decide(_: View) -> Drafts:
+            def decide(view: View) -> Drafts:
+                chosen = check_participants(history_of(conduct.recorder, conduct.trial), named)
+                head = head_of(tree, note, trusted, size=view.position)
+                fact = make(TrialExported, what=_what(head, chosen), why=why, root=head.root.hex())
+                if not folder:  # the place is taken once, however often it has to be decided anew
+                    folder.append(stack.enter_context(bundle_at(place)))
+                handed[:] = [_Handed(chosen, head, fact)]
                 return drafts_in(trial_stream(conduct.trial), [fact])
 
-            recorded = conduct.run(UseCase.EXPORT, fact, decide, None)[-1]
+            recorded = conduct.run(UseCase.EXPORT, (str(place), why, named), decide, None)[-1]
+            [export] = handed
             if signer is not None:
-                note, keys = tree.signed_by(signer, size=head.size), [signer.key.verifier]
-                tree.keep(note, keys)
+                note, trusted = tree.signed_by(signer, size=export.head.size), (signer.key.verifier,)
+                tree.keep(note, trusted)
             user = conduct.user
             handover = Handover(
-                size=head.size,
+                size=export.head.size,
                 at=recorded.meta.recorded_at,
-                participants=chosen,
-                why=fact.why.plain,
+                participants=export.participants,
+                why=export.fact.why.plain,
                 by=Exporter(user=user.id, name=user.name, role=user.role.value, organization=user.organization),
                 recorded=recorded.position,
             )
             return write_bundle(
-                folder, conduct.recorder, conduct.trial, handover, note=note, keys=keys, progress=progress
+                folder[0], conduct.recorder, conduct.trial, handover, note=note, keys=trusted, progress=progress
             )
+
+
+@attrs.frozen
+class _Handed:
+    """What is handed out."""
+
+    participants: tuple[str, ...]
+    head: Checkpoint
+    fact: TrialExported
+
+
+def _codes(given: Iterable[str]) -> tuple[str, ...]:
+    codes: tuple[object, ...] = (given,) if isinstance(given, str) else tuple(given)
+    texts = tuple(code for code in codes if isinstance(code, str))
+    if isinstance(given, str) or len(texts) < len(codes):
+        raise InputInvalid(f"{str(given)[:40]!r} are no participants: give a list of their codes")
+    return texts
 
 
 def _what(head: Checkpoint, participants: Sequence[str]) -> str:
