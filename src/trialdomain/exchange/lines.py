@@ -24,6 +24,8 @@ class LineUnreadable(LogCorrupt):
 class LineReformatted(LineUnreadable):
     """An entry was written in another form than its own, and says the same."""
 
+    code = "line-reformatted"
+
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
     """One entry, as its line has it; nothing of it is checked yet."""
