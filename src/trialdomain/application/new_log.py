@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from trialdomain.errors import LogUnusable
+from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite import MEMORY
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -32,11 +32,11 @@ def refuse_existing(target: Path, *, beside: Sequence[Path] = ()) -> None:
 def folder_beside(target: Path) -> Iterator[Path]:
     """Make a folder beside a file that does not exist yet, and remove it in the end."""
     try:
-        beside = TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.")
+        beside = OwnFolder(beside=target.parent, prefix=f".{target.name}.")
     except OSError as error:
         raise LogUnusable(f"{target} cannot be made: {error.strerror}; check its folder, or name another") from None
-    with beside as name:
-        yield Path(name)
+    with beside:
+        yield beside.path
 
 
 def give_name(made: Path, target: Path) -> None:

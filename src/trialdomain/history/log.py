@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self, TypeAlias
 
 import attrs
@@ -16,6 +15,7 @@ from trialdomain.exchange.jsonl import is_packed, read_jsonl
 from trialdomain.history.history import History, MomentInvalid
 from trialdomain.projections.casebook import Streams
 from trialdomain.storage.mapper import entries_of, entry_of
+from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
 from trialdomain.values.calendar import check_year, site_day
@@ -131,7 +131,7 @@ def _zone(recorder: SQLiteRecorder, trial: str) -> tzinfo:
 class Log(Mapping[str, LoggedTrial]):
     """The trials of a log that is read and not written; close it, or use it in a ``with`` statement."""
 
-    def __init__(self, recorder: SQLiteRecorder, folder: "TemporaryDirectory[str] | None" = None) -> None:
+    def __init__(self, recorder: SQLiteRecorder, folder: OwnFolder | None = None) -> None:
         self._recorder, self._folder = recorder, folder
 
     @override
@@ -184,8 +184,8 @@ def read_log(path: str | Path) -> Log:
         return Log(SQLiteRecorder(path, readonly=True))
     # Of a pipe and of a compressed file, the size says nothing of what comes out.
     small = path.is_file() and size <= _LARGEST_IN_MEMORY and not is_packed(path)
-    folder = None if small else TemporaryDirectory()
-    log = Log(SQLiteRecorder(MEMORY if folder is None else Path(folder.name) / "log.db"), folder)
+    folder = None if small else OwnFolder()
+    log = Log(SQLiteRecorder(MEMORY if folder is None else folder.path / "log.db"), folder)
     try:
         read_jsonl(path, log.recorder)
     except BaseException:

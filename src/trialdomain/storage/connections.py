@@ -174,7 +174,7 @@ class Connections:
 
     def leave_if_moved(self) -> None:
         """Leave everything open for good, where closing would touch what belongs to other programs by now."""
-        if self._place is not None and not self._place.may_be_closed:
+        if self._every and self._place is not None and not self._place.may_be_closed:
             leave_open(self._every, self._place.file)
 
     def _let_go(self) -> None:

@@ -1,14 +1,17 @@
 """Who may be inside a store at the same time, and when it may close.
 
 An exception may arrive between any two lines: a signal handler raises ``KeyboardInterrupt`` or a time limit. So no
-counter says who is inside. Each visit is an object that the caller's block holds, and the gate holds it weakly: a visit
-whose block is gone, or whose thread has ended, has left, whether or not it could say so.
+counter says who is inside, and nothing that is written in Python itself, such as an ``Event``, is shared. Each visit is
+an object that the caller's block holds, and the gate holds it weakly: a visit whose block is gone, or whose thread has
+ended, has left, whether or not it could say so.
 """
 
+import sys
+from _thread import LockType, allocate_lock
 from collections import deque
 from contextlib import suppress
-from threading import Event, Lock, Thread, current_thread
-from time import monotonic
+from threading import Lock, get_ident
+from time import monotonic, sleep
 from types import TracebackType
 from weakref import ReferenceType, ref
 
@@ -31,9 +34,9 @@ class Visit:
 
     def __init__(self, gate: "Gate", *, alone: bool) -> None:
         self._gate, self._alone = gate, alone
-        self.thread: Thread = current_thread()
-        self.ready: Event | None = None
-        """Set when it may be this visit's turn; made only by a visit that waits."""
+        self.thread = get_ident()
+        self.ready: LockType | None = None
+        """Released when it may be this visit's turn; made only by a visit that waits."""
 
     def __enter__(self) -> None:
         """Come in; wait for the turn, where one has to be alone.
@@ -61,7 +64,6 @@ class Gate:
         """The visits that want to be alone, in the order in which they came; the first one is."""
         self._closed = self._paused = False
         self._closing = Lock()
-        self._left = Event()
 
     # Each step on the fields above is one operation of a built-in type, and may come twice. So whatever happens between
     # two of them, what is left is a visit that is still inside, and that stops counting when its block is gone.
@@ -98,7 +100,7 @@ class Gate:
         if alone:
             self._wait_for_turn(visit)
         while self._paused:  # this process is being copied
-            self._left.wait(_LOOK_AGAIN_SECONDS / 10)
+            sleep(_LOOK_AGAIN_SECONDS / 10)
         self._inside[id(visit)] = ref(visit)
         self._refuse_when_closed()  # asked last: whoever closes looks at who is inside after saying so
 
@@ -107,10 +109,10 @@ class Gate:
         self._inside.pop(id(visit), None)
         with suppress(ValueError):
             self._turns.remove(ref(visit))
-        self._left.set()
-        first = self._first_turn()
-        if first is not None and first.ready is not None:
-            first.ready.set()
+        with suppress(IndexError, RuntimeError):  # nobody waits, or it was told already
+            first = self._turns[0]()
+            if first is not None and first.ready is not None:
+                first.ready.release()
 
     def _wait_for_turn(self, visit: Visit) -> None:
         for turn in tuple(self._turns):  # of this thread: it was interrupted while it left
@@ -118,39 +120,46 @@ class Gate:
             if own is not None and own.thread is visit.thread:
                 self.leave(own)
         self._turns.append(ref(visit))
-        while self._first_turn() is not visit:
+        while self._first_turn(visit) is not visit:
             self._refuse_when_closed()
             if visit.ready is None:
-                visit.ready = Event()  # and look once more: whoever left meanwhile could not set it
+                ready = allocate_lock()
+                ready.acquire()
+                visit.ready = ready  # and look once more: a visit that left meanwhile could not release it
             else:
-                visit.ready.wait(_LOOK_AGAIN_SECONDS)
-                visit.ready.clear()
+                visit.ready.acquire(timeout=_LOOK_AGAIN_SECONDS)
 
-    def _first_turn(self) -> Visit | None:
+    def _first_turn(self, asking: Visit) -> Visit | None:
         """Give the visit whose turn it is, and forget those before it that were abandoned."""
         while self._turns:
             with suppress(IndexError, ValueError):  # another thread was faster
                 turn = self._turns[0]
                 visit = turn()
-                if visit is not None and visit.thread.is_alive():
+                if visit is asking or (visit is not None and _is_running(visit.thread)):
                     return visit
                 self._turns.remove(turn)
         return None
 
     def _wait_for_others(self, seconds: float | None) -> bool:
         until = None if seconds is None else monotonic() + seconds
-        while any(visit.thread is not current_thread() for visit in self._present()):
+        pause = 0.0
+        while any(visit.thread != get_ident() for visit in self._present()):
             if until is not None and monotonic() > until:
                 return False
-            self._left.clear()
-            self._left.wait(_LOOK_AGAIN_SECONDS)
+            sleep(pause)
+            pause = min(pause + 0.001, _LOOK_AGAIN_SECONDS)
         return True
 
     def _present(self) -> list[Visit]:
         """Give the visits that are inside: those whose blocks and threads are there."""
         visits = [visit() for visit in tuple(self._inside.values())]
-        return [visit for visit in visits if visit is not None and visit.thread.is_alive()]
+        return [visit for visit in visits if visit is not None and _is_running(visit.thread)]
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise StoreClosed("the log is closed: open it again")
+
+
+def _is_running(thread: int) -> bool:
+    """Say whether a thread has not ended; an exception in ``Thread.is_alive`` itself marks a running one as ended."""
+    return thread in sys._current_frames()  # noqa: SLF001 - documented, and one call without lines of its own
