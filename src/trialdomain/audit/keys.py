@@ -12,6 +12,7 @@ from enum import IntEnum
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import NoReturn, Self
 
 import attrs
 from cryptography.exceptions import InvalidSignature
@@ -129,7 +130,10 @@ class Signed:
 
 @attrs.frozen
 class SigningKey:
-    """Both halves of a key: whoever has it can sign."""
+    """Both halves of a key: whoever has it can sign.
+
+    It can be copied in memory, and not pickled: a pickle is kept in caches and queues, and a private key in its file.
+    """
 
     name: str
     kind: KeyKind
@@ -181,6 +185,16 @@ class SigningKey:
         seconds = int(at.timestamp())
         signature = self._private.sign(_message(text, seconds))
         return SignatureLine(self.name, verifier.id, seconds.to_bytes(_TIME_BYTES, "big") + signature)
+
+    @override
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"the private key {self.name} is not pickled: read it from its file where it is needed")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
 
     @cached_property
     def _private(self) -> Ed25519PrivateKey:

@@ -1,6 +1,6 @@
 """The one read face: every answer about a trial, as it was known at one moment."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
 from itertools import chain
 from typing import Any, Protocol
@@ -82,15 +82,9 @@ class History:
         registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
         if registered is None:
             raise MomentInvalid("no fact registers a trial: begin with one that does")
-        ordered = sorted(entries, key=lambda e: (e.stream, e.version))
-        return cls(
-            registered.protocol.trial,
-            len(entries),
-            lambda leave_out=(): by_stream(entry for entry in ordered if type(entry.fact) not in leave_out),
-            lambda stream: (entry for entry in ordered if entry.stream == stream),
-            lambda: reversed(entries),
-            registered.protocol.site_zone,
-        )
+        kept = _Kept(entries)
+        zone = registered.protocol.site_zone
+        return cls(registered.protocol.trial, len(entries), kept.streams, kept.stream, kept.latest_first, zone)
 
     def streams(self) -> Streams:
         """Yield every stream with its entries: the trial's own, then its cohorts', then the participants'."""
@@ -290,3 +284,20 @@ class History:
                 f"{day} is after {self._latest_day}, the day that was asked about: choose an earlier one"
             )
         return read_casebook(self._streams, on=day)
+
+
+@attrs.frozen
+class _Kept:
+    """Entries that were never stored, by their positions: a history of them can be pickled."""
+
+    entries: Sequence[Entry]
+
+    def streams(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
+        ordered = sorted(self.entries, key=lambda entry: (entry.stream, entry.version))
+        return by_stream(entry for entry in ordered if type(entry.fact) not in leave_out)
+
+    def stream(self, stream: str) -> Iterator[Entry]:
+        return (entry for entry in self.entries if entry.stream == stream)
+
+    def latest_first(self) -> Iterator[Entry]:
+        return reversed(self.entries)

@@ -1,9 +1,10 @@
 """Logs that are read and not written: a SQLite file, or an exported JSONL file."""
 
+import copyreg
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import NoReturn, Self, TypeAlias
 
 import attrs
 from typing_extensions import override
@@ -59,19 +60,43 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
     position, moment = (head, None) if known_at is None else _cut(recorder, trial, head, known_at)
     if not position:
         raise MomentInvalid(f"nothing was known of trial {trial} at {known_at}: choose a later moment")
-    zone = _zone(recorder, trial)
+    zone, read = _zone(recorder, trial), _Reading(recorder, trial, position)
+    day = moment and site_day(moment, zone)
+    return History(trial, position, read.streams, read.stream, read.latest_first, zone, day)
 
-    def streams(leave_out: Collection[type[Fact]] = ()) -> Streams:
-        found = recorder.streams(trial, until=position)
+
+@attrs.frozen
+class _Reading:
+    """Reads a trial of an open log up to a position."""
+
+    recorder: SQLiteRecorder
+    trial: str
+    until: int
+
+    def streams(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
+        found = self.recorder.streams(self.trial, until=self.until)
         return ((stream, entries_of(stream, rows, leave_out=leave_out)) for stream, rows in found)
 
-    def one(stream: str) -> Iterator[Entry]:
-        return entries_of(stream, recorder.stream_rows(stream, until=position))
+    def stream(self, stream: str) -> Iterator[Entry]:
+        return entries_of(stream, self.recorder.stream_rows(stream, until=self.until))
 
-    def latest_first() -> Iterator[Entry]:
-        return map(entry_of, recorder.latest_first(trial, until=position))
+    def latest_first(self) -> Iterator[Entry]:
+        return map(entry_of, self.recorder.latest_first(self.trial, until=self.until))
 
-    return History(trial, position, streams, one, latest_first, zone, moment and site_day(moment, zone))
+    def __deepcopy__(self, _: object) -> Self:
+        """Read the same log: a copied history is the same look at it."""
+        return self
+
+
+def _stays(_: SQLiteRecorder) -> NoReturn:
+    raise TypeError(
+        "an open log stays in the process that opened it, and can be neither pickled nor copied: "
+        "hand over its address, and open it there; or hand over entries and answers"
+    )
+
+
+# The one place for whatever holds a log: Trials, a desk, a history and a casebook are pickled through it.
+copyreg.pickle(SQLiteRecorder, _stays)
 
 
 def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> tuple[int, datetime]:

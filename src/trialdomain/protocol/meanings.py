@@ -1,6 +1,6 @@
 """What each outcome means, in a sentence, with the numbers of a protocol."""
 
-from collections.abc import Callable
+import attrs
 
 from trialdomain.protocol.endpoint_rules import (
     Anchor,
@@ -52,29 +52,36 @@ def fever_days(protocol: TrialProtocol) -> str:
     )
 
 
-def group_incidence(what: str, field: str) -> Callable[[TrialProtocol], str]:
+@attrs.frozen
+class GroupIncidence:
     """S4 and S5."""
 
-    def meaning(protocol: TrialProtocol) -> str:
-        grade = getattr(protocol.endpoints, field)
+    what: str
+    field: str
+
+    def __call__(self, protocol: TrialProtocol) -> str:
+        """Say it, with the numbers of a protocol."""
+        grade = getattr(protocol.endpoints, self.field)
         return (
-            f"At least one adverse event {what}, of grade {grade} or more, with an onset {window(protocol.endpoints)}."
+            f"At least one adverse event {self.what}, of grade {grade} or more, with an onset "
+            f"{window(protocol.endpoints)}."
         )
 
-    return meaning
 
-
-def group_days(what: str, field: str) -> Callable[[TrialProtocol], str]:
+@attrs.frozen
+class GroupDays:
     """S3 and S13."""
 
-    def meaning(protocol: TrialProtocol) -> str:
-        grade = getattr(protocol.endpoints, field)
+    what: str
+    field: str
+
+    def __call__(self, protocol: TrialProtocol) -> str:
+        """Say it, with the numbers of a protocol."""
+        grade = getattr(protocol.endpoints, self.field)
         return (
-            f"The days on which any adverse event {what}, of grade {grade} or more and with an onset "
+            f"The days on which any adverse event {self.what}, of grade {grade} or more and with an onset "
             f"{window(protocol.endpoints)}, was under way."
         )
-
-    return meaning
 
 
 def transfusion(protocol: TrialProtocol) -> str:
@@ -94,15 +101,19 @@ def anti_infective(protocol: TrialProtocol) -> str:
     )
 
 
-def severe(what: str, field: str, unit: str) -> Callable[[TrialProtocol], str]:
+@attrs.frozen
+class Severe:
     """S8 and S10."""
 
-    def meaning(protocol: TrialProtocol) -> str:
-        rule: Recovery = getattr(protocol.endpoints, field)
-        in_mmol = molar(protocol.endpoints, field)
-        return f"At least one {what} below {rule.threshold} {unit}{in_mmol} {window(protocol.endpoints)}."
+    what: str
+    field: str
+    unit: str
 
-    return meaning
+    def __call__(self, protocol: TrialProtocol) -> str:
+        """Say it, with the numbers of a protocol."""
+        rule: Recovery = getattr(protocol.endpoints, self.field)
+        in_mmol = molar(protocol.endpoints, self.field)
+        return f"At least one {self.what} below {rule.threshold} {self.unit}{in_mmol} {window(protocol.endpoints)}."
 
 
 def molar(rules: EndpointRules, field: str) -> str:
@@ -117,30 +128,35 @@ _AFTER = {
 }
 
 
-def recovery(what: str, field: str, unit: str, product: str | None = None) -> Callable[[TrialProtocol], str]:
+@attrs.frozen
+class Recovers:
     """S7, S9 and S11."""
 
-    def meaning(protocol: TrialProtocol) -> str:
+    what: str
+    field: str
+    unit: str
+    product: str | None = None
+
+    def __call__(self, protocol: TrialProtocol) -> str:
+        """Say it, with the numbers of a protocol."""
         rules = protocol.endpoints
-        rule: Recovery = getattr(rules, field)
+        rule: Recovery = getattr(rules, self.field)
         free = (
-            f", each at least {rule.transfusion_free_days} days after the last transfusion of {product} and with none "
-            "from the first to the last of them"
+            f", each at least {rule.transfusion_free_days} days after the last transfusion of {self.product} and with "
+            "none from the first to the last of them"
             if rule.transfusion_free_days
             else ""
         )
-        in_mmol = molar(rules, field)
+        in_mmol = molar(rules, self.field)
         after = (
             f"{_AFTER[rule.anchor]} {rule.threshold}" if rule.anchor is not RecoveryAnchor.NADIR else "the lowest one"
         )
         death = "a competing event" if rules.death is DeathAs.COMPETING else "a censoring"
         return (
-            f"Days to the first of {rule.consecutive} consecutive values of {what} of at least {rule.target} "
-            f"{unit}{in_mmol}{free}, after {after}, {window(rules)}. Consecutive values are at most "
+            f"Days to the first of {rule.consecutive} consecutive values of {self.what} of at least {rule.target} "
+            f"{self.unit}{in_mmol}{free}, after {after}, {window(rules)}. Consecutive values are at most "
             f"{rules.max_gap_days} days apart. Death is {death}."
         )
-
-    return meaning
 
 
 def adverse_events(protocol: TrialProtocol) -> str:

@@ -5,10 +5,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
+from typing_extensions import override
 
 from trialdomain.audit.findings.check import Audited, AuditedCase, AuditFinding, Check, Limits, Severity
 from trialdomain.audit.findings.conduct import (
@@ -101,6 +105,54 @@ class Findings:
     def ok(self) -> bool:
         """Whether nothing was found."""
         return not self.found
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        """Be pickled with what each check says of itself: a check of your own need not be at hand where it is read."""
+        checks = tuple(_Named.of(check) for check in self.checks)
+        return _found, (self.trial, self.known_at, self.on, checks, self.found)
+
+    def __copy__(self) -> Self:
+        """Give the same one: nothing in it changes."""
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Give the same one: nothing in it changes."""
+        return self
+
+
+@attrs.frozen
+class _Named:
+    """A check in a pickle: where its class stands, and what the class says."""
+
+    module: str
+    name: str
+    id: str
+    title: str
+    severity: Severity
+    requirement: str
+
+    @classmethod
+    def of(cls, check: type[Check]) -> Self:
+        said = (check.id, check.title, check.severity, check.requirement)
+        return cls(check.__module__, check.__qualname__, *said)
+
+
+def _found(trial: str, known_at: int, on: date, checks: Sequence[_Named], found: tuple[AuditFinding, ...]) -> Findings:
+    return Findings(trial=trial, known_at=known_at, on=on, checks=tuple(map(_check, checks)), found=found)
+
+
+@lru_cache(maxsize=256)
+def _check(named: _Named) -> type[Check]:
+    """Give the class of a check; where it is not at hand, one that says the same of itself and looks for nothing."""
+    try:
+        known: object = attrgetter(named.name)(import_module(named.module))
+    except (ImportError, AttributeError):
+        known = None
+    if isinstance(known, type) and issubclass(known, Check):
+        return known
+    said = {"id": named.id, "title": named.title, "severity": named.severity, "requirement": named.requirement}
+    return type(named.name, (Check,), {"__module__": named.module, **said})
 
 
 def findings(
