@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 import pytest
+from cli_runs import run_bytes
 from sdtm_files import Rows, changed, event, lab, row, study, with_row, write
 from site_desk import OPEN
 
@@ -156,9 +157,7 @@ class TestRows:
         answers = []
         for log in ("log.db", "log.jsonl"):
             if log == "log.jsonl":
-                subprocess.run(
-                    [sys.executable, "-m", "trialdomain", "export", tmp_path / "log.db", tmp_path / log], check=True
-                )
+                assert run_bytes(tmp_path, "export", "log.db", log).returncode == 0
             with read_log(tmp_path / log) as opened:
                 answers.append(opened["STUDY1"].history().answers(on="2026-03-02"))
         assert answers[0] == answers[1]
@@ -647,9 +646,7 @@ class TestRefusing:
 
 class TestCommand:
     def run(self, *arguments: object) -> "subprocess.CompletedProcess[bytes]":
-        return subprocess.run(
-            [sys.executable, "-m", "trialdomain", "import-sdtm", *map(str, arguments)], capture_output=True, check=False
-        )
+        return run_bytes(Path.cwd(), "import-sdtm", *arguments)
 
     def test_findings_have_exit_status_1(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "study", study())
