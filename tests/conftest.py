@@ -1,5 +1,6 @@
 """What every test may ask for, and one condition: the package under test is the one in ``src``, as installed."""
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import trialdomain
 from trialdomain import Imported, import_sdtm
 
 ROOT = Path(__file__).parents[1]
+COMMAND_LINE = ROOT / "tests" / "cli"
 SHARED = ROOT.parent / "shared" / "data"
 
 
@@ -35,6 +37,19 @@ def pytest_configure(config: pytest.Config) -> None:
     examples = times(1_000, least=100)
     settings.register_profile("project", deadline=None, derandomize=True, print_blob=True, max_examples=examples)
     settings.load_profile("project")
+
+
+def pytest_report_header() -> str:
+    """Say what runs the tests, and how often those that repeat themselves do so."""
+    return f"trialdomain {trialdomain.__version__} on {sys.executable}; of every 100 rounds, {times(100)} are run"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts processes and shows it: the tests of the command line, and those that ask for ``start``."""
+    for item in items:
+        if COMMAND_LINE in item.path.parents or "start" in getattr(item, "fixturenames", ()):
+            item.add_marker("processes")
 
 
 def pytest_sessionstart() -> None:

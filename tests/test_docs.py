@@ -19,6 +19,7 @@ from outcome_pages import page as outcome_page
 
 from trialdomain import OutcomeId
 
+pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

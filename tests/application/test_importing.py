@@ -152,6 +152,7 @@ class TestRows:
             desk.report_adverse_event("P-4", event="2", term="Nausea", grade=1, onset="2013-03-09")
             assert trials.trial("STUDY1").history().safety(on="2026-03-02").reported.events == 3
 
+    @pytest.mark.processes
     def test_the_exported_log_is_whole(self, tmp_path: Path) -> None:
         imported(tmp_path)
         answers = []
@@ -644,6 +645,7 @@ class TestRefusing:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["log.db", "study"]
 
 
+@pytest.mark.processes
 class TestCommand:
     def run(self, *arguments: object) -> "subprocess.CompletedProcess[bytes]":
         return run_bytes(Path.cwd(), "import-sdtm", *arguments)
@@ -693,6 +695,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.processes
 def test_memory_follows_one_participant(tmp_path: Path) -> None:
     def peak(people: int) -> int:
         rows = study()

@@ -25,7 +25,7 @@ from trialdomain.aggregates.trial import RecruitmentIsSuspended
 from trialdomain.application.desk import Desk
 from trialdomain.designs.caution import LessCautious
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.processes]
 ROUNDS = times(200)
 _HEAD_START = 0.005
 """Seconds in which both processes hear when to begin."""

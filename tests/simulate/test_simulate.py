@@ -119,6 +119,7 @@ class TestBulk:
                 ]
                 assert registered.protocol.title.startswith("Simulated: ")
 
+    @pytest.mark.processes
     def test_an_export_of_it_is_taken_back(self, log: Path, tmp_path: Path) -> None:
         done = run("export", log, tmp_path / "log.jsonl", "--trial", "SIM-0002")
         assert done.returncode == 0
@@ -127,6 +128,7 @@ class TestBulk:
         assert answers[0] == answers[1]
 
 
+@pytest.mark.processes
 class TestCommand:
     def test_simulate_writes_the_trials_that_were_asked_for(self, tmp_path: Path) -> None:
         done = run("simulate", tmp_path / "log.db", "--seed", 5, "--trials", 2, "--participants", 3, "--json")
@@ -156,6 +158,7 @@ def told(shelf: Shelf) -> str:
     return " ".join(done.stdout.decode().split())
 
 
+@pytest.mark.processes
 class TestDemo:
     def test_it_says_that_its_data_are_simulated(self, told: str) -> None:
         assert told.startswith("Simulated data: a made-up trial under the protocol of NCT06245746")

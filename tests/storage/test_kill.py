@@ -35,6 +35,7 @@ def acknowledged(process: "subprocess.Popen[str]") -> list[tuple[str, int, int]]
 
 
 @pytest.mark.soak
+@pytest.mark.processes
 @pytest.mark.shows("AT-26", "K-29")
 def test_whatever_was_acknowledged_is_there_whole_and_under_the_tree(tmp_path: Path) -> None:
     rounds = times(100)
