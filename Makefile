@@ -2,10 +2,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests run in so many processes; ARGS is for pytest: make test WORKERS=4 ARGS="tests/audit -x".
+WORKERS ?= 2
+ARGS ?=
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# What make soak repeats in full, by its marks: one after another, since a race wants the machine for itself.
+SOAK := soak or hypothesis
 LOCK := requirements/dev.txt
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.tsv' -o -name '*.json' -o -name '*.toml')
 
-.PHONY: help setup install demo test soak check bench docs format lock clean
+.PHONY: help setup install demo test unit test-all soak check bench docs format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -20,10 +26,10 @@ $(VENV)/locked: $(LOCK)
 	@touch $@
 
 $(VENV)/installed: $(VENV)/locked $(SOURCES) pyproject.toml README.md LICENSE
-	@rm -rf dist
-	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . > $(VENV)/build.log 2>&1 \
+	@rm -rf $(VENV)/dist
+	@$(BIN)/python -m build --wheel --no-isolation --outdir $(VENV)/dist . > $(VENV)/build.log 2>&1 \
 		|| { cat $(VENV)/build.log >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall dist/*.whl
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall $(VENV)/dist/*.whl
 	@touch $@
 
 setup: $(VENV)/locked  ## the locked tools, in .venv
@@ -34,10 +40,16 @@ demo: install  ## a made-up trial, recorded and replayed
 	@$(BIN)/trialdomain demo
 
 test: install  ## all tests, against the installed wheel
-	@$(BIN)/python -m pytest
+	@$(PYTEST) $(ARGS)
 
-soak: install  ## kill -9 while two processes append, a hundred times
-	@$(BIN)/python -m pytest tests/storage/test_kill.py --rounds 100
+unit: install  ## the tests that start no processes: quicker, and what a newer Python is tried with
+	@$(PYTEST) -m "not processes" $(ARGS)
+
+test-all:  ## all tests on every Python from 3.11 to 3.14 that is found, by name or under pyenv
+	@.ci/test-all
+
+soak: install  ## every test that repeats itself, in full: kills, races, properties
+	@$(BIN)/python -m pytest -m "$(SOAK)" --rounds 100 $(ARGS)
 
 check: setup  ## style, types and the import contract
 	@$(BIN)/ruff check .
@@ -63,4 +75,4 @@ lock:  ## resolve the requirements anew (needs uv on the path)
 		--all-extras --group dev --custom-compile-command 'make lock' --output-file $(LOCK) pyproject.toml
 
 clean:  ## remove all that was made
-	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf .venv .venv-3.* build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,27 +1,55 @@
 """What every test may ask for, and one condition: the package under test is the one in ``src``, as installed."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from made_once import Shelf, SimulatedLog, simulated_log
 from open_logs import DATABASES
+from repeating import DEFAULT, times, use
 from site_desk import SITES
 
 import trialdomain
 from trialdomain import Imported, import_sdtm
 
 ROOT = Path(__file__).parents[1]
+COMMAND_LINE = ROOT / "tests" / "cli"
 SHARED = ROOT.parent / "shared" / "data"
-
-settings.register_profile("project", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("project")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let ``make soak`` kill more often than ``make test``."""
-    parser.addoption("--race-seconds", default=20, help="how long several processes record in one trial at once")
-    parser.addoption("--rounds", type=int, default=5, help="how often processes are killed while they append")
+    """Let ``make soak`` repeat more often than ``make test``."""
+    parser.addoption(
+        "--rounds",
+        type=int,
+        default=DEFAULT,
+        metavar="PERCENT",
+        help=f"how much of its rounds a test that repeats itself runs: {DEFAULT} by default, 100 is in full",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say how often tests repeat themselves, before they are imported."""
+    use(config.getoption("rounds"))
+    examples = times(1_000, least=100)
+    settings.register_profile("project", deadline=None, derandomize=True, print_blob=True, max_examples=examples)
+    settings.load_profile("project")
+
+
+def pytest_report_header() -> str:
+    """Say what runs the tests, and how often those that repeat themselves do so."""
+    return f"trialdomain {trialdomain.__version__} on {sys.executable}; of every 100 rounds, {times(100)} are run"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts processes and shows it: the tests of the command line, and those that ask for ``start``."""
+    for item in items:
+        if COMMAND_LINE in item.path.parents or "start" in getattr(item, "fixturenames", ()):
+            item.add_marker("processes")
 
 
 def pytest_sessionstart() -> None:
@@ -57,9 +85,21 @@ def nothing_is_left_open(nothing_stays_open: None) -> Iterator[None]:  # noqa: A
 
 
 @pytest.fixture(scope="session")
-def imported_pilot(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Imported:
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    """Where that is which many tests read and nobody changes."""
+    return Shelf(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def simulated(shelf: Shelf) -> Callable[[int], SimulatedLog]:
+    """Give the log of a simulated trial by its seed, for all tests that only read it."""
+    return partial(simulated_log, shelf)
+
+
+@pytest.fixture(scope="session")
+def imported_pilot(shared: Path, shelf: Shelf) -> Imported:
     """CDISCPILOT01, a real trial that nobody here wrote, imported once for all tests that only read it."""
-    return import_sdtm(shared / "sdtm", tmp_path_factory.mktemp("pilot") / "log.db")
+    return shelf("pilot", lambda folder: import_sdtm(shared / "sdtm", folder / "log.db"))
 
 
 @pytest.fixture(scope="session")

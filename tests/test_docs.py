@@ -1,8 +1,8 @@
 """Everything that README and docs show is executed, and prints what they say."""
 
 import doctest
-import os
 import re
+import shutil
 import subprocess
 import sys
 from fnmatch import fnmatchcase
@@ -13,11 +13,13 @@ import findings_page
 import pytest
 from event_catalogue import PAGE
 from event_catalogue import page as event_page
+from made_once import Shelf, first_command, in_shell
 from outcome_pages import BY_HAND, path_of
 from outcome_pages import page as outcome_page
 
 from trialdomain import OutcomeId
 
+pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -78,13 +80,15 @@ def test_every_check_of_the_audit_is_listed() -> None:
 
 
 @pytest.mark.parametrize("text", blocks("console"))
-def test_commands_print_what_is_shown(text: str, tmp_path: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+def test_commands_print_what_is_shown(text: str, tmp_path: Path, shelf: Shelf) -> None:
+    for number, session in enumerate(re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]):
         command, _, shown = session.partition("\n")
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, check=False
-        )
+        if number:
+            done = in_shell(tmp_path, command)
+        else:  # several pages begin with the same command
+            first = first_command(shelf, command)
+            shutil.copytree(first.folder, tmp_path, dirs_exist_ok=True)
+            done = first.done
         printed = done.stdout.decode() + done.stderr.decode()
         pattern = re.sub(r"[][*?]", lambda special: f"[{special[0]}]", shown).replace("...", "*")
         assert fnmatchcase(" ".join(printed.split()), " ".join(pattern.split())), printed

@@ -35,6 +35,7 @@ def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
         trialdomain.invented  # type: ignore[attr-defined]  # noqa: B018 - asking for it is the test
 
 
+@pytest.mark.processes
 def test_importing_it_loads_nothing_heavy() -> None:
     listing = "import json, sys, trialdomain; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, check=True)
@@ -42,6 +43,7 @@ def test_importing_it_loads_nothing_heavy() -> None:
     assert loaded.isdisjoint({"rich", "scipy", "numpy", "argparse", "psycopg"})
 
 
+@pytest.mark.processes
 def test_a_user_who_checks_types_sees_ours(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("from trialdomain import decide\nreveal_type(decide)\n")
     check = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "program.py"]

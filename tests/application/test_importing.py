@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 import pytest
+from cli_runs import run_bytes
 from sdtm_files import Rows, changed, event, lab, row, study, with_row, write
 from site_desk import OPEN
 
@@ -151,14 +152,13 @@ class TestRows:
             desk.report_adverse_event("P-4", event="2", term="Nausea", grade=1, onset="2013-03-09")
             assert trials.trial("STUDY1").history().safety(on="2026-03-02").reported.events == 3
 
+    @pytest.mark.processes
     def test_the_exported_log_is_whole(self, tmp_path: Path) -> None:
         imported(tmp_path)
         answers = []
         for log in ("log.db", "log.jsonl"):
             if log == "log.jsonl":
-                subprocess.run(
-                    [sys.executable, "-m", "trialdomain", "export", tmp_path / "log.db", tmp_path / log], check=True
-                )
+                assert run_bytes(tmp_path, "export", "log.db", log).returncode == 0
             with read_log(tmp_path / log) as opened:
                 answers.append(opened["STUDY1"].history().answers(on="2026-03-02"))
         assert answers[0] == answers[1]
@@ -645,11 +645,10 @@ class TestRefusing:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["log.db", "study"]
 
 
+@pytest.mark.processes
 class TestCommand:
     def run(self, *arguments: object) -> "subprocess.CompletedProcess[bytes]":
-        return subprocess.run(
-            [sys.executable, "-m", "trialdomain", "import-sdtm", *map(str, arguments)], capture_output=True, check=False
-        )
+        return run_bytes(Path.cwd(), "import-sdtm", *arguments)
 
     def test_findings_have_exit_status_1(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "study", study())
@@ -696,6 +695,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.processes
 def test_memory_follows_one_participant(tmp_path: Path) -> None:
     def peak(people: int) -> int:
         rows = study()

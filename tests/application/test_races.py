@@ -16,6 +16,7 @@ from time import monotonic
 
 import attrs
 import pytest
+from repeating import times
 from site_desk import INVESTIGATOR, OPEN, RELATED, Site, day
 
 from trialdomain import Decision, TrialError, Trials
@@ -24,7 +25,8 @@ from trialdomain.aggregates.trial import RecruitmentIsSuspended
 from trialdomain.application.desk import Desk
 from trialdomain.designs.caution import LessCautious
 
-ROUNDS = 200
+pytestmark = [pytest.mark.soak, pytest.mark.processes]
+ROUNDS = times(200)
 _HEAD_START = 0.005
 """Seconds in which both processes hear when to begin."""
 NOW = datetime(2026, 3, 16, 6, tzinfo=UTC)  # day 14

@@ -1,12 +1,12 @@
 """What a decision reads, against the whole record: what is passed over must change nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from made_once import SimulatedLog
 from site_desk import OPEN, REASON, RELATED, Site, day
 
 from trialdomain import BloodProduct, Entry, lab
@@ -18,7 +18,6 @@ from trialdomain.projections.dlt_counts import dlt_counts
 from trialdomain.projections.escalation import escalation
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule
 from trialdomain.rules.known_facts import known_of
-from trialdomain.simulate.trials import simulated_trial
 from trialdomain.storage.mapper import entries_of
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.values.ids import subject_of
@@ -36,10 +35,13 @@ def whole(stream: str, recorder: SQLiteRecorder, head: int, like: Participant) -
 
 
 @pytest.mark.parametrize("seed", [4, 25])
-def test_a_participant_is_the_same_with_and_without_results(tmp_path: Path, seed: int) -> None:
-    with simulated_trial(f"sqlite:///{tmp_path / 'log.db'}", seed=seed) as done:
-        trial, on = done.trial.trial, done.last_day
-        recorder = SQLiteRecorder(tmp_path / "log.db", readonly=True)
+def test_a_participant_is_the_same_with_and_without_results(
+    seed: int, simulated: Callable[[int], SimulatedLog]
+) -> None:
+    done = simulated(seed)
+    with done.history() as history:
+        trial, on = done.trial, done.last_day
+        recorder = SQLiteRecorder(done.path, readonly=True)
         view = View(trial, recorder)
         streams = [stream for stream, _ in recorder.streams(trial, until=view.position) if subject_of(stream)]
         assert len(streams) > 10
@@ -54,7 +56,6 @@ def test_a_participant_is_the_same_with_and_without_results(tmp_path: Path, seed
             for gate in Gate:
                 known = [known_of(one.facts, lean.protocol, gate=gate, on=on) for one in (lean, full)]
                 assert known[0] == known[1]
-        history = done.trial.history()
         assert dlt_counts(view.casebook(on=on), on=on) == history.dlt_counts(on=on)
         assert escalation(view.casebook(on=on), on=on) == history.escalation(on=on)
         recorder.close()

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import attrs
 import pytest
 from catalogue import ROWS
+from made_once import SimulatedLog
 from site_desk import OPEN, REASON, RELATED, Site, day, judged
 from typing_extensions import override
 
@@ -29,6 +30,7 @@ from trialdomain import (
     Entry,
     Findings,
     History,
+    Imported,
     Limits,
     Outcome,
     Relatedness,
@@ -36,7 +38,6 @@ from trialdomain import (
     Severity,
     WithdrawalScope,
     findings,
-    import_sdtm,
     lab,
     nct06245746,
     read_checks,
@@ -61,10 +62,8 @@ from trialdomain.events.trial import RecruitmentResumed, RecruitmentSuspended, T
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, ExpectedToxicity, Stagger, TrialProtocol
-from trialdomain.simulate.trials import simulated_trial
 from trialdomain.values.text import FreeText
 
-_DATA = Path(__file__).parents[3] / "shared" / "data" / "sdtm"
 _STREAMS = {
     "trial": "NCT06245746",
     "access": "NCT06245746/access",
@@ -661,9 +660,11 @@ class TestChecks:
         assert len({check.id for check in CHECKS}) == len(CHECKS)
 
     @pytest.mark.parametrize("seed", range(4))
-    def test_a_simulated_trial_that_keeps_every_rule_has_nothing_but_silences(self, seed: int) -> None:
-        with simulated_trial("memory:", seed=seed) as simulated:
-            found = findings(simulated.trial.history(), now=datetime(2040, 1, 1, tzinfo=UTC))
+    def test_a_simulated_trial_that_keeps_every_rule_has_nothing_but_silences(
+        self, seed: int, simulated: Callable[[int], SimulatedLog]
+    ) -> None:
+        with simulated(seed).history() as history:
+            found = findings(history, now=datetime(2040, 1, 1, tzinfo=UTC))
         assert {one.check for one in found.found} <= {"silence", "recruitment", "late-entry", "window", "clock"}
 
     def test_every_kind_of_fact_can_be_looked_at(self) -> None:
@@ -822,11 +823,9 @@ class TestClock:
 
 
 class TestPilot:
-    @pytest.mark.skipif(not _DATA.exists(), reason=f"{_DATA} is not there: the data are not part of the project")
-    def test_the_seriousness_of_cdiscpilot01(self, tmp_path: Path) -> None:
+    def test_the_seriousness_of_cdiscpilot01(self, imported_pilot: Imported) -> None:
         """As counted in the CSV files by hand: AESER against its criteria, AEOUT and AEENDTC."""
-        import_sdtm(_DATA, tmp_path / "log.db")
-        with read_log(tmp_path / "log.db") as log:
+        with read_log(imported_pilot.log) as log:
             found = findings(log["CDISCPILOT01"].history()).found
         told = [one.check for one in found]
         assert told.count("serious-criterion") == 36

@@ -202,6 +202,7 @@ def test_a_name_that_no_key_can_have(name: str) -> None:
         SigningKey.generate(name)
 
 
+@pytest.mark.processes
 def test_openssl_agrees(tmp_path: Path) -> None:
     """Both kinds of signatures, by a program that knows nothing of notes."""
     for kind, before in ((KeyKind.LOG, ""), (KeyKind.COSIGNER, f"cosignature/v1\ntime {int(WHEN.timestamp())}\n")):

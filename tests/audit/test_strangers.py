@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from repeating import times
 from site_desk import Site
 
 from strangers import holds, loosened, read_whole
@@ -75,7 +76,7 @@ _PIECES = [
 
 @pytest.mark.shows("K-14", "K-22")
 @given(text=nearly([text.encode() for text in TEXTS]))
-@settings(max_examples=600)
+@settings(max_examples=times(600))
 def test_notes_proofs_requests_and_keys(text: bytes) -> None:
     holds(lambda: signers(parse_note(text), [KEY.verifier]))
     holds(lambda: parse_proof(text))
@@ -101,7 +102,7 @@ def test_proofs_of_any_hashes(numbers: tuple[int, int], hashes: list[bytes]) -> 
 @given(state=nearly(STATES), name=st.one_of(st.sampled_from([*NAMES.values(), *UPCASTS]), st.text(max_size=20)))
 @example(state=b"[" * 200_000, name="participant.infused.v1")
 @example(state=b'{"fact":' * 100_000, name="participant.infused.v0")
-@settings(max_examples=1_500)
+@settings(max_examples=times(1_500))
 def test_states_of_any_name(state: bytes, name: str) -> None:
     holds(lambda: unpack(name, state))
     holds(lambda: unpack(name, state, strict=True))
@@ -124,7 +125,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.shows("K-22")
 @given(data=st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=times(150, least=20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_exported_files(data: st.DataObject, recorded: Path, tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(data.draw(nearly([recorded.with_suffix(".jsonl").read_bytes()])))
@@ -150,7 +151,7 @@ VALUES = st.one_of(
 
 @pytest.mark.shows("K-22")
 @given(table=st.sampled_from(sorted(COLUMNS)), value=VALUES, data=st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=times(150, least=20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_of_a_database(table: str, value: Any, data: st.DataObject, recorded: Path, tmp_path: Path) -> None:  # noqa: ANN401 - anything
     """Any value in any column of any row, past the types of the tables."""
     path = Path(shutil.copy(recorded, tmp_path / "log.db"))

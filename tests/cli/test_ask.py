@@ -3,33 +3,31 @@
 import csv
 import json
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
+from cli_runs import run as run_in
+from made_once import SimulatedLog
 
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import read_log
-from trialdomain.simulate.trials import simulated_trial
 
 
 @cache
 def run(*arguments: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "trialdomain", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    return run_in(cwd or Path.cwd(), *arguments)
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def log(tmp_path_factory: pytest.TempPathFactory, simulated: Callable[[int], SimulatedLog]) -> Path:
     """A simulated trial, exported."""
     folder = tmp_path_factory.mktemp("asked")
-    with simulated_trial(f"sqlite:///{folder / 'trial.db'}", seed=25) as simulated:
-        name = simulated.trial.trial
-    with read_log(folder / "trial.db") as read, (folder / "trial.jsonl").open("wb") as file:
-        write_jsonl(read.recorder, name, file)
-    return folder / "trial.db"
+    path = simulated(25).copied_to(folder / "trial.db")
+    with read_log(path) as read, (folder / "trial.jsonl").open("wb") as file:
+        write_jsonl(read.recorder, simulated(25).trial, file)
+    return path
 
 
 def rows(path: Path) -> Sequence[dict[str, str]]:
@@ -144,7 +142,7 @@ class TestExplain:
         assert "CIBMTR forms manual" in found["sources"][0]
         cited = found["rests_on"]
         assert [one["position"] for one in cited] == found["value"]["evidence"]
-        assert {one["stream"] for one in cited} == {"NCT06245746/participant/S001"}
+        assert {one["stream"] for one in cited} == {"SIM-0001/participant/S001"}
         assert all(one["name"] and one["role"] and one["organization"] and one["recorded_at"] for one in cited)
         assert any(one["what"].startswith("PLT ") for one in cited)
 

@@ -2,23 +2,24 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from cli_runs import answer, done, refused, run
+from made_once import SimulatedLog
 
 from trialdomain.history import read_log
-from trialdomain.simulate.trials import simulate
 
 LOG = "log.db"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory, simulated: Callable[[int], SimulatedLog]) -> Path:
     """A simulated trial, the keys of a signer and of a second party, and a checkpoint that both have signed."""
     folder = tmp_path_factory.mktemp("site")
-    simulate(folder / LOG, seed=25)
+    simulated(25).copied_to(folder / LOG)
     done(folder, "keygen", "signer", "--name", "site-1.example/signer")
     done(folder, "keygen", "second", "--cosigner")
     done(folder, "checkpoint", LOG, "--key", "signer.key", "--out", "checkpoint")

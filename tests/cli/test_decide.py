@@ -3,14 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from cli_runs import run_bytes
 
 
 def run(*arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [sys.executable, "-m", "trialdomain", *arguments], input=stdin, capture_output=True, check=False
-    )
+    return run_bytes(Path.cwd(), *arguments, stdin=stdin)
 
 
 def test_json_has_every_field() -> None:

@@ -3,15 +3,15 @@
 import gzip
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from cli_runs import run_bytes
 from site_desk import Site, day
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run([sys.executable, "-m", "trialdomain", *map(str, arguments)], capture_output=True, check=False)
+    return run_bytes(Path.cwd(), *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,12 @@ from typing import TypeAlias
 
 import pytest
 from eventsourcing.persistence import StoredEvent
+from made_once import SimulatedLog
 
 from trialdomain import read_log, restore, verify
 from trialdomain.audit.defect import What
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
 from trialdomain.exchange.jsonl import LineCorrupt, read_jsonl, write_jsonl
-from trialdomain.simulate.trials import simulated_trial
 from trialdomain.storage.leaves import LeafDiffers
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 
@@ -200,10 +200,12 @@ class TestReading:
             write_jsonl(recorder, "T1", opened, progress=lambda *what: wrote.append(what))
         assert wrote == [("exporting", done, 3_001) for done in (1_000, 2_000, 3_000)]
 
-    def test_a_simulated_trial_is_the_same_after_export_reading_and_export(self, tmp_path: Path) -> None:
-        with simulated_trial(f"sqlite:///{tmp_path / 'log.db'}", seed=29) as done:
-            name = done.trial.trial
-        recorder, copy = SQLiteRecorder(tmp_path / "log.db", readonly=True), SQLiteRecorder(tmp_path / "copy.db")
+    def test_a_simulated_trial_is_the_same_after_export_reading_and_export(
+        self, tmp_path: Path, simulated: Callable[[int], SimulatedLog]
+    ) -> None:
+        log = simulated(25)
+        name = log.trial
+        recorder, copy = SQLiteRecorder(log.path, readonly=True), SQLiteRecorder(tmp_path / "copy.db")
         (tmp_path / "trial.jsonl").write_bytes(written(recorder, name))
         read_jsonl(tmp_path / "trial.jsonl", copy)
         assert written(copy, name) == written(recorder, name)

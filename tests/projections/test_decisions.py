@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
+from made_once import SimulatedLog
 from site_desk import OPEN, REASON, RELATED, Site, day, judged
 
 from trialdomain import Decision, Draft, Relatedness, WithdrawalScope
@@ -24,7 +25,6 @@ from trialdomain.projections.hindsight import Hindsight, Moment, Seen
 from trialdomain.projections.smallest_change import smallest_change
 from trialdomain.protocol.trial_protocol import DltRule
 from trialdomain.reports.decisions import changing_table, decision_audit_lines
-from trialdomain.simulate.trials import simulated_trial
 from trialdomain.values.decision import Action, Mtd
 from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.tally import Tally
@@ -158,9 +158,11 @@ class TestThen:
         assert audit.entry.fact.basis.protocol_version == OPEN.version
 
     @pytest.mark.parametrize("seed", range(6))
-    def test_every_decision_of_a_simulated_trial_follows_from_its_basis(self, seed: int) -> None:
-        with simulated_trial("memory:", seed=seed) as simulated:
-            found = list(simulated.trial.history().decisions())
+    def test_every_decision_of_a_simulated_trial_follows_from_its_basis(
+        self, seed: int, simulated: Callable[[int], SimulatedLog]
+    ) -> None:
+        with simulated(seed).history() as history:
+            found = list(history.decisions())
         assert found
         assert all(audit.follows and not audit.differences for audit in found)
 

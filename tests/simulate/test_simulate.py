@@ -3,14 +3,16 @@
 import json
 import re
 import subprocess
-import sys
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from cli_runs import run_bytes
+from made_once import Shelf, SimulatedLog, first_command
 
 from trialdomain import LogUnusable, read_log
 from trialdomain.events.cohort import EscalationDecided
@@ -29,13 +31,15 @@ from trialdomain.values.decision import Action, MtdStatus
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run([sys.executable, "-m", "trialdomain", *map(str, arguments)], capture_output=True, check=False)
+    return run_bytes(Path.cwd(), *arguments)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_every_trial_comes_to_an_end_that_its_record_bears_out(seed: int) -> None:
-    with simulated_trial("memory:", seed=seed) as done:
-        history = done.trial.history()
+def test_every_trial_comes_to_an_end_that_its_record_bears_out(
+    seed: int, simulated: Callable[[int], SimulatedLog]
+) -> None:
+    done = simulated(seed)
+    with done.history() as history:
         entries = list(history.entries())
         answers = history.answers(on=done.last_day)
         assert history.double_entry(on=done.last_day) == ()
@@ -61,9 +65,9 @@ def test_recruitment_that_ends_early_establishes_nothing() -> None:
     assert [fact.why.value for fact in facts if isinstance(fact, MtdNotEstablished)] == ["recruitment-ended"]
 
 
-def test_laboratory_values_come_every_other_day() -> None:
-    with simulated_trial("memory:", seed=DEMO_SEED) as done:
-        labs = [entry for entry in done.trial.history().entries() if isinstance(entry.fact, LabRecorded)]
+def test_laboratory_values_come_every_other_day(simulated: Callable[[int], SimulatedLog]) -> None:
+    with simulated(DEMO_SEED).history() as history:
+        labs = [entry for entry in history.entries() if isinstance(entry.fact, LabRecorded)]
     first = labs[0].stream
     days = sorted({e.fact.collected_at.first for e in labs if e.stream == first and isinstance(e.fact, LabRecorded)})
     assert {later - earlier for earlier, later in pairwise(days)} == {timedelta(days=2)}
@@ -115,6 +119,7 @@ class TestBulk:
                 ]
                 assert registered.protocol.title.startswith("Simulated: ")
 
+    @pytest.mark.processes
     def test_an_export_of_it_is_taken_back(self, log: Path, tmp_path: Path) -> None:
         done = run("export", log, tmp_path / "log.jsonl", "--trial", "SIM-0002")
         assert done.returncode == 0
@@ -123,6 +128,7 @@ class TestBulk:
         assert answers[0] == answers[1]
 
 
+@pytest.mark.processes
 class TestCommand:
     def test_simulate_writes_the_trials_that_were_asked_for(self, tmp_path: Path) -> None:
         done = run("simulate", tmp_path / "log.db", "--seed", 5, "--trials", 2, "--participants", 3, "--json")
@@ -146,12 +152,13 @@ class TestCommand:
 
 
 @pytest.fixture(scope="module")
-def told() -> str:
-    done = run("demo")
+def told(shelf: Shelf) -> str:
+    done = first_command(shelf, "trialdomain demo").done
     assert (done.returncode, done.stderr) == (0, b"")
     return " ".join(done.stdout.decode().split())
 
 
+@pytest.mark.processes
 class TestDemo:
     def test_it_says_that_its_data_are_simulated(self, told: str) -> None:
         assert told.startswith("Simulated data: a made-up trial under the protocol of NCT06245746")
@@ -174,9 +181,9 @@ class TestDemo:
     def test_it_shows_what_a_trial_goes_through(self, told: str, words: str) -> None:
         assert words in told
 
-    def test_its_trial_has_all_of_it(self) -> None:
-        with simulated_trial("memory:", seed=DEMO_SEED) as done:
-            entries = list(done.trial.history().entries())
+    def test_its_trial_has_all_of_it(self, simulated: Callable[[int], SimulatedLog]) -> None:
+        with simulated(DEMO_SEED).history() as history:
+            entries = list(history.entries())
         decided = [e.fact.decided.action for e in entries if isinstance(e.fact, EscalationDecided)]
         assert {Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE, Action.STOP} <= set(decided)
         kinds = Counter(type(entry.fact) for entry in entries)

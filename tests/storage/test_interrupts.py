@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from repeating import times
 from site_desk import INVESTIGATOR, OPEN, day
 
 import trialdomain
@@ -162,9 +163,10 @@ def interrupted_after(seconds: float, act: Callable[[], object]) -> bool:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_at_moments_by_chance_as_a_timer_gives_them(tmp_path: Path, seed: int, pytestconfig: pytest.Config) -> None:
+@pytest.mark.soak
+def test_at_moments_by_chance_as_a_timer_gives_them(tmp_path: Path, seed: int) -> None:
     path, chance = tmp_path / "log.db", Random(seed)  # noqa: S311 - moments, no secret
-    rounds = 40 * pytestconfig.getoption("rounds")
+    rounds = times(4_000)
 
     def stop(_: int, __: object) -> None:
         raise Stop

@@ -1,6 +1,6 @@
 """Two processes append to one log and are killed at random moments: what was acknowledged is there, and nothing half.
 
-``make test`` kills 5 times, ``make soak`` 100 times: ``pytest tests/storage/test_kill.py --rounds 100``.
+``make test`` kills 5 times, ``make soak`` 100 times.
 """
 
 import signal
@@ -14,6 +14,7 @@ from random import Random
 
 import appending
 import pytest
+from repeating import times
 
 from trialdomain import SigningKey, read_log, verify, write_keys
 
@@ -33,11 +34,11 @@ def acknowledged(process: "subprocess.Popen[str]") -> list[tuple[str, int, int]]
     return [(command, int(first), int(last)) for command, first, last in whole]
 
 
+@pytest.mark.soak
+@pytest.mark.processes
 @pytest.mark.shows("AT-26", "K-29")
-def test_whatever_was_acknowledged_is_there_whole_and_under_the_tree(
-    tmp_path: Path, pytestconfig: pytest.Config
-) -> None:
-    rounds: int = pytestconfig.getoption("rounds")
+def test_whatever_was_acknowledged_is_there_whole_and_under_the_tree(tmp_path: Path) -> None:
+    rounds = times(100)
     chance, path, secret = Random(29), tmp_path / "log.db", tmp_path / "w.key"  # noqa: S311 - moments, no secret
     key = SigningKey.generate("writer")
     write_keys(key, secret, tmp_path / "w.pub")

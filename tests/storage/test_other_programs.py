@@ -19,6 +19,7 @@ from trialdomain.storage.connections import LogOfAnotherProcess
 from trialdomain.storage.place import LogMoved
 
 TRIAL = OPEN.trial
+pytestmark = pytest.mark.processes
 ANOTHER = """
 import sys
 from pathlib import Path

@@ -278,6 +278,7 @@ class TestSeveralProcesses:
         assert positions(path) == [1, 2, 3, 4]
 
 
+@pytest.mark.processes
 class TestKilled:
     @both_ways
     def test_what_a_process_appended_before_it_was_gone_is_there(self, path: Path, *, readonly: bool) -> None:

@@ -45,6 +45,7 @@ from trialdomain.history import History
 from trialdomain.projections.casebook import case_of
 from trialdomain.projections.dlt_counts import Seat, count
 from trialdomain.reports.json import Json
+from trialdomain.storage.plain_files import refuse_database
 from trialdomain.values.calendar import as_day
 from trialdomain.values.ids import subject_of, trial_stream
 
@@ -286,6 +287,7 @@ def read_checks(path: str | Path) -> tuple[type[Check], ...]:
         CheckUnusable: the file is none, fails, or names no checks.
     """
     path = Path(path)
+    refuse_database(path)
     spec = importlib.util.spec_from_file_location(f"trialdomain_checks_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise CheckUnusable(f"{path} is no Python file: name one that has a list CHECKS")

@@ -1,0 +1,94 @@
+"""What many tests read and nobody changes: made once for all, also where tests run in several processes at once."""
+
+import fcntl
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+import attrs
+import pytest
+
+from trialdomain import History, read_log
+from trialdomain.simulate.site import simulated_protocol
+from trialdomain.simulate.trials import simulated_trial
+
+T = TypeVar("T")
+
+
+class Shelf:
+    """A folder for what is made once; all processes of one session of pytest have the same."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        own = factory.getbasetemp()
+        self._folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "made-once"
+        self._folder.mkdir(exist_ok=True)
+
+    def __call__(self, name: str, make: Callable[[Path], T]) -> T:
+        """Give what was made under a name; whoever comes first makes it, in a folder of its own, and others wait."""
+        folder, made = self._folder / name, self._folder / f"{name}.pickle"
+        with (self._folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of whoever failed
+                folder.mkdir()
+                made.write_bytes(pickle.dumps(make(folder)))
+        found: T = pickle.loads(made.read_bytes())  # noqa: S301 - written above
+        return found
+
+
+@attrs.frozen
+class SimulatedLog:
+    """The closed log of a trial that ``trialdomain simulate`` makes of a seed. To write to it, copy it."""
+
+    path: Path
+    trial: str
+    last_day: date
+
+    @contextmanager
+    def history(self) -> Iterator[History]:
+        with read_log(self.path) as log:
+            yield log[self.trial].history()
+
+    def copied_to(self, path: Path) -> Path:
+        return Path(shutil.copy(self.path, path))
+
+
+def simulated_log(shelf: Shelf, seed: int) -> SimulatedLog:
+    """Give the log of a seed."""
+
+    def make(folder: Path) -> SimulatedLog:
+        path = folder / "log.db"
+        with simulated_trial(f"sqlite:///{path}", seed=seed, protocol=simulated_protocol("SIM-0001")) as done:
+            return SimulatedLog(path, done.trial.trial, done.last_day)
+
+    return shelf(f"simulated-{seed}", make)
+
+
+def in_shell(folder: Path, command: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command as somebody types it, with the installed scripts at hand."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, check=False
+    )
+
+
+@attrs.frozen
+class FirstCommand:
+    """What a command does in an empty folder. To go on from there, copy the folder."""
+
+    folder: Path
+    done: "subprocess.CompletedProcess[bytes]"
+
+
+def first_command(shelf: Shelf, command: str) -> FirstCommand:
+    """Give what a command does first of all."""
+    name = f"command-{sha256(command.encode()).hexdigest()}"
+    return shelf(name, lambda folder: FirstCommand(folder, in_shell(folder, command)))

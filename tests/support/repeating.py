@@ -1,0 +1,21 @@
+"""How often a test that repeats itself does so: in full under ``make soak``, and in part in every other run.
+
+``--rounds N`` is a percentage of the rounds of a race, the kills of a process, the examples of a property. A test names
+its full number, ``times(200)``, and may name the fewest that are of use, ``times(200, least=20)``. It is marked
+``soak``, which hypothesis's own tests need not be.
+"""
+
+DEFAULT = 5
+"""Per cent in ``make test``."""
+_per_cent = DEFAULT
+
+
+def use(per_cent: int) -> None:
+    """Take the percentage that was asked for, before any test is imported."""
+    global _per_cent  # noqa: PLW0603 - decorators ask for it while tests are imported, where no fixture reaches
+    _per_cent = per_cent
+
+
+def times(full: int, *, least: int = 1) -> int:
+    """Give how often to repeat what is repeated that often in full; above 100 per cent it is more than that."""
+    return max(least, full * _per_cent // 100)
