@@ -49,31 +49,24 @@ class TrialError(Exception):
     @property
     def fields(self) -> Mapping[str, object]:
         """What the constructor was given, by the names of its parameters; empty where it took a sentence alone."""
-        return dict(self._settled())
-
-    def _settled(self) -> dict[str, object]:
-        """Prefer what the constructor made of an argument: a tuple in the place of an iterator that is empty by now."""
+        # What the constructor made of an argument is preferred: a tuple in the place of an iterator, empty by now.
         held = _state(self)
-        for name in self._given:
-            if name in held:
-                self._given[name] = held[name]
-        return self._given
+        self._given.update({name: held[name] for name in self._given if name in held})
+        return dict(self._given)
 
     @override
     def __reduce__(self) -> tuple[object, ...]:
-        self._settled()
         return _blank, (type(self), *map(_portable, _arguments(self))), _portable_state(self), None, None, _filled
 
     def __copy__(self) -> Self:
-        self._settled()
         return _filled(_blank(type(self), *_arguments(self)), _state(self) | {"_given": dict(self._given)})
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        self._settled()
         error = _blank(type(self), *(_deep(argument, memo) for argument in _arguments(self)))
         memo[id(self)] = error
-        state = _state(self) | {"_given": {name: _deep(value, memo) for name, value in self._given.items()}}
-        return _filled(error, {name: _deep(value, memo) for name, value in state.items()})
+        given = {name: _deep(value, memo) for name, value in self._given.items()}
+        attributes = {name: _deep(value, memo) for name, value in _state(self).items() if name != "_given"}
+        return _filled(error, {**attributes, "_given": given})
 
 
 class InputInvalid(TrialError):
@@ -167,12 +160,12 @@ def _portable_state(error: TrialError) -> dict[str, object]:
     return {**attributes, "_given": given}
 
 
-class _Trial(pickle.Pickler):
+class _Probe(pickle.Pickler):
     """Tries whether a value can be pickled; an error in it can, and may hold the value itself."""
 
     @override
     def persistent_id(self, obj: object) -> str | None:
-        return obj.code if isinstance(obj, TrialError) else None
+        return "an error" if isinstance(obj, TrialError) else None
 
 
 _PLAIN = (type(None), bool, int, str)
@@ -183,7 +176,7 @@ def _portable(value: object) -> object:
     if type(value) in _PLAIN:
         return value
     try:
-        _Trial(BytesIO()).dump(value)
+        _Probe(BytesIO()).dump(value)
     except Exception:  # noqa: BLE001 - what the objects of others raise when they are pickled is not known
         return f"<{type(value).__qualname__} that cannot be pickled>"
     return value
