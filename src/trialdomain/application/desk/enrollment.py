@@ -1,6 +1,6 @@
 """From the consent to the slot."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from trialdomain.aggregates.cohort import Cohort
@@ -91,8 +91,8 @@ class Enrollment(Acts):
         subject: str,
         *,
         on: When,
-        findings: Sequence[Finding] = (),
-        attestations: Sequence[Attestation] = (),
+        findings: Iterable[Finding] = (),
+        attestations: Iterable[Attestation] = (),
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
@@ -123,8 +123,8 @@ class Enrollment(Acts):
         *,
         gate: Gate,
         on: When,
-        findings: Sequence[Finding] = (),
-        attestations: Sequence[Attestation] = (),
+        findings: Iterable[Finding] = (),
+        attestations: Iterable[Attestation] = (),
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from trialdomain.application.coercion import make
+from trialdomain.application.coercion import expect, make, parts
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.audit.bundle import Handover, bundle_at, check_participants, head_of, write_bundle
@@ -66,7 +66,9 @@ class Exporting(Acts):
         """
         if signer is not None and note is not None:
             raise InputInvalid("a signer and a note were both given: a bundle has one checkpoint, choose")
-        named, trusted = _codes(participants), tuple(keys)  # once: a generator gives them only once
+        named, trusted = parts("participants", participants, str), parts("keys", keys, VerifierKey)
+        if note is not None:
+            expect("a note", note, Note)
         make(TrialExported, what="audit bundle", why=why, root="0" * 64)  # or is malformed, whatever the log has
         conduct = self._conduct
         tree = TrialTree(conduct.recorder, conduct.trial)
@@ -109,14 +111,6 @@ class _Handed:
     participants: tuple[str, ...]
     head: Checkpoint
     fact: TrialExported
-
-
-def _codes(given: Iterable[str]) -> tuple[str, ...]:
-    codes: tuple[object, ...] = (given,) if isinstance(given, str) else tuple(given)
-    texts = tuple(code for code in codes if isinstance(code, str))
-    if isinstance(given, str) or len(texts) < len(codes):
-        raise InputInvalid(f"{str(given)[:40]!r} are no participants: give a list of their codes")
-    return texts
 
 
 def _what(head: Checkpoint, participants: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """What people decide about the trial as a whole: suspension, closure, amendments, and its conclusion."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from trialdomain.application.access import check_table
@@ -76,7 +76,7 @@ class Governance(Acts):
         *,
         effective_on: date | str,
         summary: str,
-        reopens: Sequence[int] = (),
+        reopens: Iterable[int] = (),
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Bring a new version of the protocol into force; only an amendment reopens a level that is finally closed.

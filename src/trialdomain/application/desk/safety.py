@@ -1,6 +1,6 @@
 """Adverse events, and the assessment of the observation window."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.coercion import criteria, expect, make
@@ -29,8 +29,8 @@ class Safety(Acts):
         term: str,
         grade: int,
         onset: When,
-        attributions: Sequence[Attribution] = (),
-        serious: Sequence[Seriousness] = (),
+        attributions: Iterable[Attribution] = (),
+        serious: Iterable[Seriousness] = (),
         expected: bool | None = None,
         ended: When | None = None,
         outcome: Outcome | None = None,
@@ -92,8 +92,8 @@ class Safety(Acts):
         event: str,
         on: When,
         grade: int | None = None,
-        attributions: Sequence[Attribution] = (),
-        serious: Sequence[Seriousness] | None = None,
+        attributions: Iterable[Attribution] = (),
+        serious: Iterable[Seriousness] | None = None,
         ended: When | None = None,
         outcome: Outcome | None = None,
         aware_on: When | None = None,

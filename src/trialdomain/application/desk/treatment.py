@@ -1,6 +1,6 @@
 """Chemotherapy and the infusion."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import chain
 
@@ -43,7 +43,7 @@ class Treatment(Acts):
         subject: str,
         *,
         regimen: str,
-        agents: Sequence[str],
+        agents: Iterable[str],
         started_on: When,
         ended_on: When | None = None,
         cycle: int = 1,
