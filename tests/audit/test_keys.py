@@ -170,6 +170,28 @@ class TestFiles:
         file.write_text(f"# of the site\n{PUBLIC}\n\n# of the sponsor\n  {other}\n")
         assert read_keys(file) == [VerifierKey.parse(PUBLIC), other]
 
+    @pytest.mark.parametrize("separator", [*"\v\f\r\x1c\x1d\x1e\x85\u2028\u2029", "\r\r"])
+    def test_a_line_ends_at_a_newline_and_nowhere_else(self, tmp_path: Path, separator: str) -> None:
+        """Whoever reads the file with ``grep`` or ``wc`` sees a remark there, and no second key."""
+        file = tmp_path / "keys"
+        hidden = SigningKey.generate("evil").verifier
+        file.write_bytes(f"# checked by phone{separator}{hidden}\n{PUBLIC}\n".encode())
+        assert read_keys(file) == [VerifierKey.parse(PUBLIC)]
+        file.write_bytes(f"{PUBLIC}{separator}{hidden}\n".encode())
+        with pytest.raises(KeyMalformed, match="line 1"):
+            read_keys(file)
+
+    def test_lines_may_end_as_windows_ends_them_and_spaces_of_unicode_are_none(self, tmp_path: Path) -> None:
+        file = tmp_path / "keys"
+        file.write_bytes(f"# of the site\r\n\t{PUBLIC} \r\n\r\n".encode())
+        assert read_keys(file) == [VerifierKey.parse(PUBLIC)]
+        for space in "\xa0\u2003\u2028\u3000":
+            file.write_bytes(f"{space}{PUBLIC}\n".encode())
+            with pytest.raises(KeyMalformed, match="line 1"):
+                read_keys(file)
+            with pytest.raises(KeyMalformed):
+                SigningKey.parse(f"{space}{SECRET}")
+
     @pytest.mark.parametrize(
         ("text", "why"),
         [

@@ -20,7 +20,15 @@ from trialdomain.storage.heads import HeadKeyMissing, HeadNotSigned
 from trialdomain.storage.leaves import LeafDiffers
 from trialdomain.storage.sqlite import MEMORY, Command, SQLiteRecorder
 from trialdomain.storage.sqlite_file import StoreFailed
-from trialdomain.tree.checkpoint import Checkpoint, SigningRequest, origin_of, parse_checkpoint, parse_request
+from trialdomain.tree.checkpoint import (
+    Checkpoint,
+    Head,
+    SigningRequest,
+    origin_of,
+    parse_checkpoint,
+    parse_head,
+    parse_request,
+)
 from trialdomain.tree.merkle import EMPTY_ROOT, root
 from trialdomain.tree.note import Note, NoteMalformed, parse_note
 from trialdomain.tree.proofs import ProofInvalid, check_consistency, consistency_proof
@@ -93,6 +101,26 @@ class TestSigner:
             signer.sign(SigningRequest(0, (bytes(32),), request(5).checkpoint))
         with pytest.raises(SigningRefused, match="is of another tree"):
             signer.sign(SigningRequest(0, (), request(5).checkpoint, Note(request(8).checkpoint.text, ())))
+
+    def test_no_name_of_a_log_makes_a_checkpoint_of_another(self, signer: TreeSigner, tmp_path: Path) -> None:
+        """Whoever can write to a database can file entries under any name, and have its head signed."""
+        signed = signer.sign(request(20))
+        rest = signed.text.removeprefix("trialdomain/")
+        for name in (rest + "x", f"T1\n40\n{rest.splitlines()[2]}\nx", "T1\n", "", "T" * 300):
+            origin = origin_of(name) if name else ""
+            with pytest.raises(SigningRefused, match="cannot be the name of a log"):
+                signer.sign(SigningRequest(0, (), Checkpoint(origin, 5, root(LEAVES[:5]))))
+        evil = f"T1\n40\n{rest.splitlines()[2]}\nx"
+        recorder = SQLiteRecorder(tmp_path / "evil.db")
+        recorder.insert_events(events(evil, 1))
+        with pytest.raises(SigningRefused, match="cannot be the name of a log"):
+            TrialTree(recorder, evil).signed_by(signer)
+        recorder.close()
+        writing = SQLiteRecorder(tmp_path / "heads.db", signer=HeadKey(WRITER))
+        with pytest.raises(SigningRefused, match="cannot be the name of a trial"):
+            writing.insert_events(events(evil, 1))
+        assert writing.head(evil) == 0
+        writing.close()
 
     def test_logs_are_kept_apart(self, signer: TreeSigner) -> None:
         signer.sign(request(20))
@@ -251,20 +279,23 @@ class TestHeads:
         path = tmp_path / "log.db"
         log = SQLiteRecorder(path, signer=HeadKey(WRITER))
 
-        def head(trial: str = "T1") -> Checkpoint:
+        def head(trial: str = "T1") -> Head:
             with closing(sqlite3.connect(path)) as plain:
                 [(size, text)] = plain.execute("SELECT size, note FROM heads WHERE trial = ?", [trial])
             note = parse_note(text.encode())
             assert signers(note, [WRITER.verifier])
-            assert parse_checkpoint(note.text).size == size
-            return parse_checkpoint(note.text)
+            assert parse_head(note.text).size == size
+            return parse_head(note.text)
+
+        def of_tree(size: int, trial: str = "T1") -> Head:
+            return Head(trial, size, TrialTree(log, trial).head(size).root)
 
         log.append("T1", events("T1", 1, 2), read={}, command=command(1))
-        assert head() == TrialTree(log, "T1").head(2)
+        assert head() == of_tree(2)
         log.append_commands("T1", [(command(2), events("T1", 3)), (command(3), events("T1", 4, 5))])
-        assert head() == TrialTree(log, "T1").head(5)
+        assert head() == of_tree(5)
         log.insert_events([*events("T1", 6), *events("T2", 1), *events("T1", 7)])
-        assert (head(), head("T2")) == (TrialTree(log, "T1").head(7), TrialTree(log, "T2").head(1))
+        assert (head(), head("T2")) == (of_tree(7), of_tree(1, "T2"))
         log.close()
 
     @pytest.mark.shows("K-06")
@@ -336,7 +367,7 @@ class TestHeads:
                 log.append("T1", events("T1", 2), read={}, command=command(2))
         log.append("T1", events("T1", 2), read={}, command=command(2))
         [(_, text)] = log._read("SELECT size, note FROM heads", [])  # noqa: SLF001 - the table itself
-        assert parse_checkpoint(parse_note(text.encode()).text) == TrialTree(log, "T1").head(2)
+        assert parse_head(parse_note(text.encode()).text) == Head("T1", 2, TrialTree(log, "T1").head(2).root)
         log.close()
 
     def test_what_a_trigger_of_somebody_else_swallows_is_not_acknowledged(self, tmp_path: Path) -> None:

@@ -92,15 +92,27 @@ class TestProofs:
             name: expected[name] for name in ("position", "stream", "version", "name")
         }
         assert "is in the tree of" in done(tmp_path, "check-proof", "proof", "entry", "--key", site / "second.pub")
-        for number, why in ((57, "the entry says position 58"), (len(lines) - 1, "and is no entry")):
-            (tmp_path / "other").write_text(lines[number])
-            assert why in refused(tmp_path, "check-proof", "proof", "other", "--key", site / "signer.pub")
-        (tmp_path / "forged").write_text(lines[56].replace('"version":', '"version":1'))
-        assert "does not fit its leaf" in refused(
-            tmp_path, "check-proof", "proof", "forged", "--key", site / "signer.pub"
-        )
+        (tmp_path / "last").write_text(lines[-1])
+        assert "and is no entry" in refused(tmp_path, "check-proof", "proof", "last", "--key", site / "signer.pub")
+
+    def test_what_a_proof_does_not_show_is_a_finding_and_no_unusable_input(self, site: Path, tmp_path: Path) -> None:
+        (tmp_path / "proof").write_text(done(site, "prove", LOG, 57))
+        lines = (site / "log.jsonl").read_text().splitlines(keepends=True)
         done(tmp_path, "keygen", "stranger")
-        assert "by none of the keys" in refused(tmp_path, "check-proof", "proof", "entry", "--key", "stranger.pub")
+        for line, key, why in (
+            (lines[57], site / "signer.pub", "the entry says position 58"),
+            (lines[56].replace('"version":', '"version":1'), site / "signer.pub", "does not fit its leaf"),
+            (lines[56].replace('"recorded_at":"20', '"recorded_at":"21'), site / "signer.pub", "it was altered"),
+            (lines[56], "stranger.pub", "by none of the keys"),
+        ):
+            (tmp_path / "entry").write_text(line)
+            finished = run(tmp_path, "check-proof", "proof", "entry", "--key", key)
+            assert (finished.returncode, finished.stderr) == (1, "")
+            assert finished.stdout.startswith("Not shown: ")
+            assert why in finished.stdout
+            answered = run(tmp_path, "check-proof", "proof", "entry", "--key", key, "--json")
+            told = json.loads(answered.stdout)
+            assert (answered.returncode, told["shown"], why in told["why"]) == (1, False, True)
 
 
 class TestVerify:

@@ -209,3 +209,18 @@ def test_everything_else_is_no_request(given: str) -> None:
 def test_a_note_without_signatures_can_be_written_but_not_read() -> None:
     with pytest.raises(NoteMalformed):
         parse_note(str(Note("text\n", ())).encode())
+
+
+@pytest.mark.parametrize("separator", [*"\x85\u2028\u2029"])
+def test_a_line_of_a_note_ends_at_a_newline_and_nowhere_else(separator: str) -> None:
+    whole = f"o\n1\n{HASH}\n"
+    assert parse_checkpoint(whole).size == 1
+    for at, _ in enumerate(whole):
+        if whole[at] == "\n":
+            with pytest.raises(NoteMalformed):
+                parse_checkpoint(f"{whole[:at]}{separator}{whole[at + 1 :]}")
+    note = parse_note(f"text{separator}more\n\n\u2014 k AAAAAAA=\n".encode())
+    assert (note.text, len(note.signatures)) == (f"text{separator}more\n", 1)
+    for wrong in (f"\u2014 k{separator}x AAAAAAA=", f"\u2014 k AAAAAAA={separator}\u2014 x AAAAAAA="):
+        with pytest.raises(NoteMalformed):
+            parse_note(f"text\n\n{wrong}\n".encode())

@@ -3,16 +3,22 @@
 import sqlite3
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import attrs
 
 from trialdomain.audit.commands_check import CommandsCheck
 from trialdomain.audit.defect import Defect, Defects, What, of_row, shown
 from trialdomain.audit.entries_check import EntriesCheck
+from trialdomain.audit.heads_check import KeptHead
 from trialdomain.audit.leaves import Leaves
 from trialdomain.audit.notes import Held, read_held
-from trialdomain.errors import LogUnusable
+from trialdomain.audit.readable import MOST_READ, OF_REGISTRATION, all_readable, registered
+from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.storage.codec import LARGEST_STATE
+from trialdomain.storage.heads import BEGUN
 from trialdomain.storage.sqlite_file import file_uri, has_wal
 from trialdomain.tree.note import MOST_BYTES, NoteMalformed
 
@@ -20,6 +26,7 @@ _PAGE = 1 << 9
 _LONGEST = 1 << 15
 """Bytes of a value that is read with others of a page."""
 _MOST_NAMED = 1_000
+_MOST_NOTES = 20_000
 
 # A trial's code may be no Unicode here: it is given as bytes.
 _ELSEWHERE = """
@@ -33,20 +40,26 @@ FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER 
 """
 """Without a look at how long the values are: it is for SQLite to stop at one above the limit of the connection."""
 _GUARDED = """
-SELECT rowid, position, CASE WHEN length(CAST(state AS BLOB)) <= 65536 THEN state END,
-    CASE WHEN length(CAST(leaf AS BLOB)) <= 32 THEN leaf END,
+SELECT rowid, position,
+    CASE WHEN typeof(state) = 'blob' THEN CASE WHEN length(state) <= 65536 THEN state END
+        WHEN length(CAST(state AS BLOB)) <= 65536 THEN state END,
+    CASE WHEN typeof(leaf) = 'blob' THEN CASE WHEN length(leaf) <= 32 THEN leaf END
+        WHEN length(CAST(leaf AS BLOB)) <= 32 THEN leaf END,
     CASE WHEN length(CAST(stream AS BLOB)) <= 600 THEN stream END,
     CASE WHEN length(CAST(name AS BLOB)) <= 100 THEN name END, version
 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
 LIMIT -1 OFFSET ?
 """
-"""States above 64 KiB are read one by one, and those that no fact can have are not."""
+"""States above 64 KiB are read one by one, and those that no fact can have are not: of a blob, SQLite tells the length
+without reading it."""
 _ROW = """
 SELECT position, CASE WHEN length(CAST(stream AS BLOB)) <= 4096 THEN stream END, version,
     CASE WHEN length(CAST(name AS BLOB)) <= 4096 THEN name END,
-    CASE WHEN length(CAST(state AS BLOB)) <= ? THEN state END,
-    CASE WHEN length(CAST(leaf AS BLOB)) <= 64 THEN leaf END
-FROM entries NOT INDEXED WHERE rowid = ?
+    CASE WHEN typeof(state) = 'blob' THEN CASE WHEN length(state) <= ?1 THEN state END
+        WHEN length(CAST(state AS BLOB)) <= ?1 THEN state END,
+    CASE WHEN typeof(leaf) = 'blob' THEN CASE WHEN length(leaf) <= 64 THEN leaf END
+        WHEN length(CAST(leaf AS BLOB)) <= 64 THEN leaf END
+FROM entries NOT INDEXED WHERE rowid = ?2
 """
 _NUMBERS = "SELECT rowid FROM entries NOT INDEXED WHERE trial = CAST(? AS TEXT)"
 _STREAMS = """
@@ -64,13 +77,21 @@ _NOTES = """
 SELECT size, CASE WHEN length(CAST(note AS BLOB)) <= ? THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
 ORDER BY size DESC LIMIT {most}
 """
+_HEAD = "SELECT 1 FROM heads WHERE trial = CAST(? AS TEXT) LIMIT 1"
+_BEGUN = f"SELECT 1 FROM commands WHERE trial = CAST(? AS TEXT) AND command = CAST('{BEGUN}' AS TEXT)"  # noqa: S608 - ours
+_LAST = "SELECT max(position) FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT)"
+_OF_REGISTRATION = f"""
+SELECT position, version, name, state FROM entries INDEXED BY entries_by_stream
+WHERE stream = CAST(? AS TEXT) AND name IN ({", ".join(f"CAST('{name}' AS TEXT)" for name in OF_REGISTRATION)})
+    AND length(CAST(state AS BLOB)) <= ?
+ORDER BY version LIMIT {_MOST_NOTES}
+"""  # noqa: S608 - both names are ours
 _NO_ENTRY_HAS = (TypeError, ValueError, LookupError, AttributeError)
 """What values raise that a table of ours would never have taken, or that stand for a large state."""
 _FIRST_AND_LAST = """
 SELECT (SELECT min(rowid) FROM entries NOT INDEXED), (SELECT max(rowid) FROM entries NOT INDEXED)
 """
 """Each by itself: asked for both at once, SQLite looks at every row."""
-_MOST_NOTES = 20_000
 _NEXT_TRIAL = """
 SELECT trial, typeof(trial) = CAST('text' AS TEXT), length(CAST(trial AS BLOB)) <= 200 FROM {table}
 WHERE trial {beyond} CAST(? AS TEXT) ORDER BY trial LIMIT 1
@@ -126,9 +147,8 @@ class Database:
         """Say how many entries there are."""
         return int(self._connection.execute("SELECT count(*) FROM entries").fetchone()[0])
 
-    def held(self, trial: bytes) -> list[Held]:
-        """Give the notes that are kept with a trial, the newest first."""
-        held = []
+    def held(self, trial: bytes) -> Iterator[Held]:
+        """Yield the notes that are kept with a trial, one at a time: first its checkpoints, the newest first."""
         for table in sorted(self.readable & _KEPT.keys()):
             query = _NOTES.format(table=table, most=_MOST_NOTES)
             for number, (size, note) in enumerate(self._connection.execute(query, [MOST_BYTES, trial]), start=1):
@@ -145,8 +165,29 @@ class Database:
                     named = f"{one.checkpoint.origin[:70]} with {one.checkpoint.size} entries"
                     self._unfit_note(trial, f"{where} is a note of {named}")
                     continue
-                held.append(one)
-        return held
+                yield one
+
+    def head(self, trial: bytes) -> KeptHead:
+        """Say what there is of signed heads."""
+        readable, ask = self.readable, self._connection.execute
+        return KeptHead(
+            there="heads" in readable and ask(_HEAD, [trial]).fetchone() is not None,
+            begun=ask(_BEGUN, [trial]).fetchone() is not None if "commands" in readable else None,
+            newest=partial(self.newest, trial),
+        )
+
+    def check_registered(self, trial: bytes) -> None:
+        """Say so where no entry registers a trial that has entries: then nothing can be asked about it."""
+        if not {"entries_by_stream", "entries_by_position"} <= set(self.readable):
+            return
+        rows = self._connection.execute(_OF_REGISTRATION, [trial, LARGEST_STATE])
+        try:
+            ours = ((position, version, name.decode(), state) for position, version, name, state in rows)
+            why = None if registered(trial.decode(), ours) else "no entry registers the trial, or it was withdrawn"
+        except (LogCorrupt, *_NO_ENTRY_HAS) as error:
+            why = f"what registers the trial cannot be read: {error}"
+        if why is not None:
+            self._defects.add(Defect(what=What.UNREADABLE, why=why, trial=shown(trial)))
 
     def check_entries(self, trial: bytes, check: EntriesCheck) -> Iterator[int]:
         """Read the entries of a trial into its check; yield how many, page by page."""
@@ -154,7 +195,7 @@ class Database:
             yield from self._unordered(trial, check)
             return
         commands = CommandsCheck(self._connection, trial, self._defects) if "commands" in self.readable else None
-        right = Leaves(check.trial)
+        right = _Right(Leaves(check.trial), self._read_from(trial))
         whole = yield from self._plain(trial, check, right, commands)
         if not whole:
             yield from self._guarded(trial, check, right, commands)
@@ -164,14 +205,19 @@ class Database:
         if "entries_by_stream" in self.readable:
             self._check_versions(trial, check)
 
+    def _read_from(self, trial: bytes) -> int:
+        """Give the position from which on entries are read whole: a log of a million would take half as long again."""
+        last = self._connection.execute(_LAST, [trial]).fetchone()[0]
+        return last - MOST_READ if isinstance(last, int) else 0
+
     def _plain(
-        self, trial: bytes, check: EntriesCheck, right: Leaves, commands: CommandsCheck | None
+        self, trial: bytes, check: EntriesCheck, right: "_Right", commands: CommandsCheck | None
     ) -> Generator[int, None, bool]:
         """Read entries up to the first page in which anything is wrong, or long; say whether there was none."""
         cursor = self._connection.execute(_PLAIN, [trial])
         while page := self._short(cursor):
             positions, states, *others = zip(*page, strict=True)
-            if not _taken(check, right, positions, states, *others):
+            if not right.taken(check, positions, states, *others):
                 return False
             if commands is not None:
                 commands.page(positions, states, ())
@@ -189,13 +235,13 @@ class Database:
             self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, usual)
 
     def _guarded(
-        self, trial: bytes, check: EntriesCheck, right: Leaves, commands: CommandsCheck | None
+        self, trial: bytes, check: EntriesCheck, right: "_Right", commands: CommandsCheck | None
     ) -> Iterator[int]:
         """Read the entries from the next one on, whatever they are."""
         cursor = self._connection.execute(_GUARDED, [trial, check.size])
         while page := cursor.fetchmany(_PAGE):
             numbers, positions, states, *others = zip(*page, strict=True)
-            whole = _taken(check, right, positions, states, *others)
+            whole = right.taken(check, positions, states, *others)
             named: Collection[object] = () if whole else self._one_by_one(numbers, check)
             if commands is not None:
                 commands.page(positions, states, named)
@@ -261,19 +307,29 @@ class Database:
         self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why, trial=shown(trial)))
 
 
-def _taken(check: EntriesCheck, right: Leaves, positions: Column, states: Column, *others: Column) -> bool:
-    """Take a page of entries at once; False, and nothing taken, where anything is wrong with one of them."""
-    leaves, streams, names, versions = others
-    if set(map(type, versions)) != {int}:
-        return False
-    try:
-        computed = right.of(streams, versions, names, states)
-    except _NO_ENTRY_HAS:
-        return False
-    if tuple(computed) != leaves or not check.follows(positions):
-        return False
-    check.take(computed)
-    return True
+@attrs.frozen
+class _Right:
+    """What entries must be, so that a page of them is taken at once."""
+
+    leaves: Leaves
+    read_from: int
+    """The position from which on states are read whole."""
+
+    def taken(self, check: EntriesCheck, positions: Column, states: Column, *others: Column) -> bool:
+        """Take a page of entries; False, and nothing taken, where anything is wrong with one of them."""
+        leaves, streams, names, versions = others
+        if set(map(type, versions)) != {int}:
+            return False
+        try:
+            computed = self.leaves.of(streams, versions, names, states)
+        except _NO_ENTRY_HAS:
+            return False
+        if tuple(computed) != leaves or not check.follows(positions):
+            return False
+        if positions[-1] >= self.read_from and not all_readable(names, states):
+            return False
+        check.take(computed)
+        return True
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from trialdomain.audit.defect import Defect, Defects, What, shown
+from trialdomain.audit.readable import out_of_place, unreadable
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
 
@@ -27,6 +28,7 @@ class EntriesCheck:
         sizes: the sizes of trees whose roots will be asked for.
         defects: takes what is wrong.
         canonical: gives the canonical form of a state, for a file that others may have written anew.
+        read: whether an entry that comes by itself is read whole; of a file, whoever brings it back does that.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class EntriesCheck:
         defects: Defects,
         *,
         canonical: Callable[[bytes], bytes | None] = lambda _: None,
+        read: bool = False,
     ) -> None:
         self.trial, self.size = trial, 0
         """How many positions there are, also missing ones."""
@@ -47,12 +50,16 @@ class EntriesCheck:
         """Stream and version, as they stand there, of entries that do not fit their leaves: not to be believed."""
         self.displaced: set[int] = set()
         """The positions of entries that stand elsewhere."""
-        self._defects, self._canonical = defects, canonical
+        self._defects, self._canonical, self._read = defects, canonical, read
         self._wanted = sorted(set(sizes), reverse=True)
         self._stored, self._computed = Frontier(), Frontier()
         self._same = True
         self.gaps = 0
         """How many positions are missing, besides those that are listed one by one."""
+        self._own = False
+        """Whether any entry of the trial itself has come; one of another may stand under a name that is no trial."""
+        self._many_missing: list[tuple[int, int]] = []
+        """Gaps that are not listed one by one, the first and last position of each, until an entry of its own comes."""
         self._missing_positions: list[int] = []
         self._missing_versions: list[tuple[str, int, int]] = []
         self._keep_roots()
@@ -63,6 +70,7 @@ class EntriesCheck:
 
     def take(self, leaves: Sequence[bytes]) -> None:
         """Take the next entries, whose places and leaves are right."""
+        self._take_for_its_own()
         self._extend(leaves, leaves)
 
     def one(self, row: Row, *, following: int | None = None) -> bool:
@@ -94,6 +102,8 @@ class EntriesCheck:
         self._place(position, following, where)
         if not is_of(self.trial, stream):
             self._add(What.MISPLACED, f"the entry is of another trial than {self.trial}", **where)
+        else:
+            self._take_for_its_own()
         right, unfit = _leaf(stream, version, name, state), len(self.unfit)
         if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES or not any(leaf):
             self._add(What.NO_LEAF, "the entry has no leaf: it was inserted by other means", **where)
@@ -107,6 +117,8 @@ class EntriesCheck:
             else:
                 self._add(What.ALTERED, "the entry does not fit its leaf", **where)
                 self.unfit.add((stream, version))
+        elif is_of(self.trial, stream):
+            self._look(stream.decode(), name.decode(), state, where)
         self._extend([leaf], [right])
         return len(self.unfit) == unfit
 
@@ -136,6 +148,8 @@ class EntriesCheck:
 
         Where no position is, versions that nobody has are those of entries that were altered, and are named as such.
         """
+        if not self._own:
+            return  # what is filed under a name that is no trial is named, and nothing is missing of it
         if not self._missing_positions and len(self._missing_versions) <= len(self.unfit) + len(self.displaced):
             return
         for position, stream, version in _paired(self._missing_positions, self._missing_versions):
@@ -167,6 +181,15 @@ class EntriesCheck:
             return "the leaves are those that were signed, and entries under them were changed"
         return "the entries are those that were signed, and leaves beside them were changed"
 
+    def _look(self, stream: str, name: str, state: bytes, where: dict[str, object]) -> None:
+        """Look at what fits its leaf, and may all the same be nothing that a trial has."""
+        wrong = out_of_place(stream, name)
+        if wrong is None and self._read and (cannot := unreadable(name, state)) is not None:
+            wrong = What.UNREADABLE, f"the entry fits its leaf, and cannot be read: {cannot}"
+        if wrong is not None:
+            what, why = wrong
+            self._add(what, why, **where)
+
     def _place(self, position: int, following: int | None, where: dict[str, object]) -> None:
         expected = self.size + 1
         if position == expected:
@@ -193,7 +216,17 @@ class EntriesCheck:
             self._missing_positions += (one for one in range(first, after) if one not in self.displaced)
         else:
             self.gaps += after - first
-            self._add(What.MISSING, f"positions {first} to {after - 1} are missing", position=first)
+            if len(self._many_missing) < _MOST_GAPS:
+                self._many_missing.append((first, after - 1))
+            if self._own:
+                self._take_for_its_own()
+
+    def _take_for_its_own(self) -> None:
+        """Know that the trial is one, and say what is missing of it so far."""
+        self._own = True
+        for first, last in self._many_missing:
+            self._add(What.MISSING, f"positions {first} to {last} are missing", position=first)
+        self._many_missing.clear()
 
     def _extend(self, stored: Sequence[bytes], computed: Sequence[bytes]) -> None:
         """Let the trees grow, and stop at each size whose root is asked for."""

@@ -34,6 +34,8 @@ from trialdomain.tree.note import (
 _SECRET = "PRIVATE+KEY"  # noqa: S105 - the words before a private key, as C2SP has them, and no key
 _KEY_BYTES = 32
 _TIME_BYTES = 8
+_BLANK = " \t\r\n"
+"""What may stand around a key: ``strip()`` alone takes every space of Unicode, and ``splitlines()`` splits at more."""
 _LATEST = 253402300799
 """The last second of the year 9999: a later one is no time."""
 
@@ -90,7 +92,7 @@ class VerifierKey:
         Raises:
             KeyMalformed: it is none.
         """
-        name, kind, public, key_id = _parts("verifier key", text.strip())
+        name, kind, public, key_id = _parts("verifier key", text.strip(_BLANK))
         key = cls(name, kind, public)
         if key.id.hex() != key_id:
             raise KeyMalformed(f"the key {name[:70]!r} has the id {key.id.hex()}, and {key_id[:8]!r} is given")
@@ -168,7 +170,7 @@ class SigningKey:
         Raises:
             KeyMalformed: it is none.
         """
-        plain = text.strip()
+        plain = text.strip(_BLANK)
         if not plain.startswith(f"{_SECRET}+"):
             raise KeyMalformed(f"a private key begins with {_SECRET}: make one with 'trialdomain keygen'")
         name, kind, seed, key_id = _parts("private key", plain.removeprefix(f"{_SECRET}+"))
@@ -217,13 +219,20 @@ def signers(note: Note, keys: Iterable[VerifierKey]) -> tuple[Signed, ...]:
     return found
 
 
+def writers(keys: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]:
+    """Give those of some keys that can sign a head: a cosigner signs none."""
+    return tuple(key for key in keys if key.kind is KeyKind.LOG)
+
+
 def read_keys(path: Path) -> list[VerifierKey]:
     """Read the public keys of a file, one a line; empty lines and lines that begin with # are passed over.
+
+    A line ends at a newline and nowhere else, as for ``grep`` and ``wc``: what they show in a comment stands in it.
 
     Raises:
         KeyMalformed: the file cannot be read, holds no key, or a line is none.
     """
-    lines = [line.strip() for line in _read(path).splitlines()]
+    lines = [line.strip(_BLANK) for line in _read(path).split("\n")]
     keys = []
     for number, line in enumerate(lines, start=1):
         if line and not line.startswith("#"):

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from trialdomain.audit.entries_check import is_of
+from trialdomain.audit.readable import belongs
 from trialdomain.tree.leaf import BEFORE_STATE, after_topic, in_stream, of_topic
 
 K = TypeVar("K")
@@ -17,7 +18,8 @@ class Leaves:
     """What the leaves of a trial are hashed of, each stream, stored name and version written once.
 
     Args:
-        trial: its code; entries of another have no leaf here.
+        trial: its code; entries of another have no leaf here, nor have those in a stream, or of a stored name, that no
+            entry of this one has.
     """
 
     def __init__(self, trial: str) -> None:
@@ -29,6 +31,7 @@ class Leaves:
         self._streams = _Written(of_stream)
         self._topics = _Written[bytes](lambda topic: of_topic(topic.decode()))
         self._versions = _Written(after_topic)
+        self._places: set[tuple[bytes, bytes]] = set()
 
     def of(
         self, streams: Sequence[bytes], versions: Iterable[int], names: Sequence[bytes], states: Sequence[bytes]
@@ -36,10 +39,11 @@ class Leaves:
         """Hash entries, given by their columns.
 
         Raises:
-            LookupError: an entry is of another trial.
+            LookupError: an entry is of another trial, or of a stream or a stored name that no entry of this one has.
             TypeError: a value is of a kind that no entry has.
             ValueError: a stream or name is no Unicode.
         """
+        self._check_places({*zip(streams, names, strict=True)})
         of_streams, of_topics, of_versions = self._streams, self._topics, self._versions
         before, sha, in_hex, joined = BEFORE_STATE, sha256, hexlify, b"".join
         return [
@@ -48,6 +52,17 @@ class Leaves:
             ).digest()
             for stream, version, name, state in zip(streams, versions, names, states, strict=True)
         ]
+
+    def _check_places(self, places: set[tuple[bytes, bytes]]) -> None:
+        """Refuse a stream that no trial has, and a stored name that nobody knows or that the stream does not take."""
+        new = places - self._places
+        for place in new:
+            stream, name = place
+            if not belongs(stream.decode(), name.decode()):
+                raise KeyError(place)
+        if len(self._places) + len(new) > _MOST_KEPT:
+            self._places.clear()
+        self._places |= new
 
 
 class _Written(dict[K, bytes]):

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import attrs
 
 from trialdomain.audit.keys import Signed, VerifierKey, signers
-from trialdomain.exchange.lines import read_entry
+from trialdomain.exchange.lines import Last, LineUnreadable, parse, read_entry
+from trialdomain.storage.stored import StoredEntry
 from trialdomain.tree.checkpoint import Checkpoint, origin_of, parse_checkpoint, parse_proof
 from trialdomain.tree.proofs import ProofInvalid, root_of_inclusion
 
@@ -33,13 +34,13 @@ def check_inclusion(line: bytes, proof: bytes, keys: Iterable[VerifierKey]) -> S
         keys: of whom one must have signed the checkpoint.
 
     Raises:
-        ProofInvalid: the entry is not in that tree, or not at that position.
+        ProofInvalid: the entry is not in that tree, or not at that position, or was altered.
         SignatureMissing: nobody trusted has signed the checkpoint, or a signature is wrong.
-        NoteMalformed: the proof is none.
+        NoteMalformed: the proof is none, or ends with something else than a checkpoint.
         LogCorrupt: the line is no entry.
     """
-    entry, leaf = read_entry(line)
     read = parse_proof(proof)
+    entry, leaf = _read(line)
     signed = signers(read.checkpoint, keys)
     checkpoint = parse_checkpoint(read.checkpoint.text)
     if checkpoint.origin != origin_of(entry.trial):
@@ -62,3 +63,13 @@ def check_inclusion(line: bytes, proof: bytes, keys: Iterable[VerifierKey]) -> S
         checkpoint=checkpoint,
         signed=signed,
     )
+
+
+def _read(line: bytes) -> tuple[StoredEntry, bytes]:
+    """Read the entry, and its leaf; one that does not fit its leaf shows nothing, and is no unusable line."""
+    if isinstance(parse(line), Last):
+        return read_entry(line)  # which refuses it
+    try:
+        return read_entry(line)
+    except LineUnreadable as error:
+        raise ProofInvalid(str(error)) from None

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trialdomain.audit.keys import KeyKind, SigningKey, VerifierKey, signers
+from trialdomain.audit.keys import KeyKind, SigningKey, VerifierKey, signers, writers
 from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
 from trialdomain.storage.sqlite_file import file_uri, is_database, sentences
-from trialdomain.tree.checkpoint import Checkpoint, SigningRequest, origin_of, parse_checkpoint
+from trialdomain.tree.checkpoint import Checkpoint, Head, SigningRequest, is_head, parse_checkpoint, parse_head
 from trialdomain.tree.merkle import EMPTY_ROOT
-from trialdomain.tree.note import Note, parse_note
+from trialdomain.tree.note import Note, NoteMalformed, parse_note
 from trialdomain.tree.proofs import ProofInvalid, check_consistency
 
 _APPLICATION_ID = 0x74726473
@@ -64,11 +64,21 @@ class TreeSigner:
         """Sign a tree head; what was signed is on the disk before the signature is given.
 
         Raises:
-            SigningRefused: the tree does not extend the one that was signed last, or the proof begins at another.
+            SigningRefused: the tree does not extend the one that was signed last, or the proof begins at another; or
+                the text is that of a writer's head, or would be read as another checkpoint.
             SignatureMissing: a cosigner is sent what no trusted key has signed.
             LogUnusable: the file that remembers is none of a signer's, or cannot be written.
         """
         checkpoint, note = request.checkpoint, request.note or Note(request.checkpoint.text, ())
+        if is_head(checkpoint.text):
+            raise SigningRefused(
+                f"{checkpoint.origin[:90]} is the head of a writer, which signs it with every append: whoever signs "
+                f"checkpoints signs none; ask with 'trialdomain checkpoint LOG --request'"
+            )
+        if not _says_itself(checkpoint):
+            raise SigningRefused(
+                f"{checkpoint.origin[:90]!r} cannot be the name of a log: its checkpoint would read as another one's"
+            )
         if note.text != checkpoint.text:
             raise SigningRefused("the note that was signed is of another tree than the one that is to be signed")
         if self.key.kind is KeyKind.COSIGNER and not self._trusted:
@@ -116,6 +126,14 @@ class TreeSigner:
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
 
 
+def _says_itself(checkpoint: Checkpoint) -> bool:
+    """Say whether whoever reads the text of a checkpoint finds that one: a name with a newline in it says another."""
+    try:
+        return parse_checkpoint(checkpoint.text) == checkpoint
+    except NoteMalformed:
+        return False
+
+
 def _last(connection: sqlite3.Connection, origin: str) -> Checkpoint | None:
     row = connection.execute(
         "SELECT note FROM signed WHERE origin = ? ORDER BY size DESC LIMIT 1", (origin,)
@@ -158,21 +176,35 @@ class HeadKey:
     def __init__(self, key: SigningKey, *, trusted: Sequence[VerifierKey] = ()) -> None:
         if key.kind is not KeyKind.LOG:
             raise SigningRefused(f"{key.name} is the key of a cosigner: heads are signed with the key of a log")
-        self._key, self._trusted = key, (key.verifier, *trusted)
+        self._key, self._trusted = key, writers((key.verifier, *trusted))
 
     def sign(self, trial: str, size: int, root: bytes) -> str:
-        """Sign the head of a trial's tree, as a note."""
-        text = Checkpoint(origin_of(trial), size, root).text
+        """Sign the head of a trial's tree, as a note.
+
+        Raises:
+            SigningRefused: the name of the trial is none, and would be read as something else.
+        """
+        text = Head(trial, size, root).text
+        if "\n" in trial:  # then it would be read as the head of another
+            raise SigningRefused(f"{trial[:70]!r} cannot be the name of a trial: no head of it is signed")
         return str(Note(text, (self._key.sign(text, at=_NEVER),)))
 
     def signed(self, note: str, trial: str, size: int, root: bytes) -> bool:
         """Say whether a note is this head, signed by this key or another writer's."""
+        return self._read(note) == Head(trial, size, root)
+
+    def size_of(self, note: str, trial: str) -> int | None:
+        """Give how many entries the head of a trial has that this note is; None where no writer has signed it."""
+        head = self._read(note)
+        return head.size if head is not None and head.trial == trial else None
+
+    def _read(self, note: str) -> Head | None:
         try:
             read = parse_note(note.encode(errors="replace"))
             signers(read, self._trusted)
+            return parse_head(read.text)
         except InputInvalid:
-            return False
-        return read.text == Checkpoint(origin_of(trial), size, root).text
+            return None
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

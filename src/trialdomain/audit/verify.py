@@ -5,8 +5,7 @@ this cannot show stands in ``docs/explanation/tamper-evidence.md``.
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import attrs
@@ -17,8 +16,9 @@ from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.expected_schema import FoundSchema
 from trialdomain.audit.exported import Exported
+from trialdomain.audit.heads_check import HeadsCheck, KeptHead
 from trialdomain.audit.keys import VerifierKey
-from trialdomain.audit.notes import Compared, Held, Tree, compare, read_held
+from trialdomain.audit.notes import Compared, Judged, Tree, compare, judge, read_held
 from trialdomain.audit.structure import checked_meanwhile
 from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.bundle import Manifest
@@ -41,6 +41,8 @@ class VerifiedTrial:
     """The notes that the log was held against."""
     uncovered: int
     """How many of the newest entries are under no note that was believed."""
+    notices: tuple[str, ...] = ()
+    """What is to be known of its head, and is nothing wrong for all that can be told: it is not believed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +66,7 @@ class Verified:
 
 
 class TrialAbsent(InputInvalid):
-    """A log has nothing of the trial that was named."""
+    """A log has nothing of the trial that was named, or of any."""
 
     code = "trial-absent"
 
@@ -91,10 +93,10 @@ def verify(
     Raises:
         LogUnusable: the file cannot be read, or is something else.
         NoteMalformed: a checkpoint is none.
-        TrialAbsent: nothing of the trial that was named is in it.
+        TrialAbsent: nothing of the trial that was named is in it; or nothing of any, and nothing else is wrong.
     """
     path = Path(log)
-    outside = [read_held(where, given, outside=True) for where, given in checkpoints]
+    outside = [judge(read_held(where, given, outside=True), keys) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
     database = is_database(path)  # asked first: nothing but SQLite may open what another program may have open
     if not database and is_bundle(path):
@@ -130,7 +132,7 @@ class _Run:
 
     def __init__(
         self,
-        outside: Sequence[Held],
+        outside: Sequence[Judged],
         keys: Sequence[VerifierKey] | None,
         trial: str | None,
         *,
@@ -171,12 +173,7 @@ class _Run:
         with checked_meanwhile(path, tables=tables) as structure:
             for trial, code in trials:
                 if self._only in {None, trial}:
-                    kept = database.held(code)
-                    check = EntriesCheck(trial, self._sizes(trial, kept), self._defects)
-                    for number in database.check_entries(code, check):
-                        self._count(number, total)
-                    check.end()
-                    self._compare(check, kept, partial(database.newest, code))
+                    self._trial(trial, code, database, total)
             for defect in structure.result():
                 if not self._defects.knows(defect):
                     self._defects.add(defect)
@@ -190,6 +187,23 @@ class _Run:
             for defect in database.misfiled(entries=self._read != total):
                 self._defects.add(defect)
         self._absent([trial for trial, _ in trials])
+        if not trials and not self._defects.total:
+            raise TrialAbsent(
+                f"{path} holds no trial: nothing was recorded in it, or everything was removed; name another log, or a "
+                f"checkpoint that was kept elsewhere"
+            )
+
+    def _trial(self, trial: str, code: bytes, database: Database, total: int) -> None:
+        """Verify one trial of a database; ``total`` is how many entries all of them have."""
+        before = self._defects.total
+        kept = [judge(one, self._keys) for one in database.held(code)]
+        check = EntriesCheck(trial, self._sizes(trial, kept), self._defects, read=True)
+        for number in database.check_entries(code, check):
+            self._count(number, total)
+        check.end()
+        self._compare(check, kept, database.head(code))
+        if check.size and self._defects.total == before:  # else it is known that something is wrong with it
+            database.check_registered(code)
 
     def bundled(self, folder: Path) -> None:
         """Verify an audit bundle."""
@@ -201,7 +215,7 @@ class _Run:
         self._bundle = manifest = bundle.manifest
         bundle.files()
         bundle.entries(lambda number: self._count(number, manifest.entries))
-        held = bundle.held()
+        held = [judge(one, self._keys) for one in bundle.held()]
         if manifest.participants is None and bundle.events.is_file():
             self.exported(bundle.events, held)
         else:
@@ -213,7 +227,7 @@ class _Run:
                 why = f"the manifest says {named}, and these are others"
                 self._defects.add(Defect(what=What.BUNDLE, why=why, trial=one.trial))
 
-    def exported(self, path: Path, held: Sequence[Held] = ()) -> None:
+    def exported(self, path: Path, held: Sequence[Judged] = ()) -> None:
         """Verify an exported file; ``held`` are the notes that came with it."""
         exported = Exported(path, self._defects)
         trials = []
@@ -241,22 +255,21 @@ class _Run:
             bundle=self._bundle,
         )
 
-    def _sizes(self, trial: str, kept: Sequence[Held]) -> list[int]:
-        return [one.checkpoint.size for one in (*kept, *self._of(trial))]
+    def _sizes(self, trial: str, kept: Sequence[Judged]) -> list[int]:
+        return [one.size for one in (*kept, *self._of(trial))]
 
-    def _of(self, trial: str) -> list[Held]:
+    def _of(self, trial: str) -> list[Judged]:
         """Give the notes about a trial that were kept elsewhere."""
-        return [one for one in self._outside if one.checkpoint.trial == trial]
+        return [one for one in self._outside if one.trial == trial]
 
-    def _compare(
-        self, check: Tree, kept: Sequence[Held], newest: Callable[..., Iterable[tuple[int, str, int]]] | None
-    ) -> None:
-        compared = tuple(compare([*kept, *self._of(check.trial)], check, self._keys, self._defects))
+    def _compare(self, check: Tree, kept: Sequence[Judged], head: KeptHead | None) -> None:
+        compared = tuple(compare([*kept, *self._of(check.trial)], check, self._defects))
         believed = [one for one in compared if one.fits and (one.signed or self._keys is None)]
-        if self._keys is not None and not any(one.signed for one in compared):
+        if self._keys is not None and check.size and not any(one.signed for one in compared):
             why = "no note about the log is signed by a key that was given"
             self._defects.add(Defect(what=What.BAD_SIGNATURE, why=why, trial=check.trial))
         covered = max((one.size for one in believed), default=0)
+        heads = HeadsCheck(check, head, compared, self._defects, keys_given=self._keys is not None)
         self._trials.append(
             VerifiedTrial(
                 trial=check.trial,
@@ -264,30 +277,9 @@ class _Run:
                 root=check.root(),
                 compared=compared,
                 uncovered=max(0, check.size - covered),
+                notices=tuple(heads.run(required=self._heads_required)),
             )
         )
-        heads = [one for one in compared if one.head]
-        if heads or self._heads_required:
-            signed = max((one.size for one in heads if one.signed or self._keys is None), default=0)
-            self._unsigned(check, signed, newest)
-
-    def _unsigned(self, check: Tree, signed: int, newest: Callable[..., Iterable[tuple[int, str, int]]] | None) -> None:
-        if signed >= check.size:
-            return
-        if newest is None:
-            why = f"the {check.size - signed} newest entries are under no signed head: an export has none"
-            self._defects.add(Defect(what=What.UNSIGNED, why=why, trial=check.trial))
-            return
-        named = 0
-        for position, stream, version in newest(after=signed):
-            named += 1
-            why = "the entry is under no signed head: it was appended without the writer's key"
-            self._defects.add(
-                Defect(
-                    what=What.UNSIGNED, why=why, trial=check.trial, position=position, stream=stream, version=version
-                )
-            )
-        self._defects.add_unnamed(check.size - signed - named)
 
     def _absent(self, trials: Sequence[str]) -> None:
         """Say of which trials there are notes, and nothing else."""
@@ -295,7 +287,7 @@ class _Run:
             known = ", ".join(trials[:20]) or "none"
             raise TrialAbsent(f"the log has nothing of trial {self._only[:70]!r}: it has {known}")
         for one in self._outside:
-            trial, origin = one.checkpoint.trial, one.checkpoint.origin
+            trial, origin = one.trial, one.origin
             if self._only is not None and trial != self._only:
                 why = f"{one.where} is a checkpoint of {origin}, and trial {self._only} is verified"
                 self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why))

@@ -4,7 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from trialdomain.audit.keys import KeyKind, SigningKey, read_keys, read_signing_key, write_keys
+from trialdomain.audit.keys import (
+    KeyKind,
+    SignatureMissing,
+    SigningKey,
+    read_keys,
+    read_signing_key,
+    write_keys,
+)
 from trialdomain.audit.proving import check_inclusion
 from trialdomain.audit.signing import TreeSigner
 from trialdomain.audit.trees import TrialTree
@@ -18,8 +25,10 @@ from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
 from trialdomain.tree.checkpoint import as_base64, parse_checkpoint, parse_request
 from trialdomain.tree.note import MOST_BYTES, parse_note
-from trialdomain.tree.proofs import LARGEST_SIZE
+from trialdomain.tree.proofs import LARGEST_SIZE, ProofInvalid
+from trialdomain.values.cell import visible
 
+_FINDINGS = 1
 _LONGEST_ENTRY = 8 * 1024 * 1024
 
 
@@ -112,7 +121,8 @@ def add_check_proof(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "check-proof",
         help="check such a proof, without the log",
-        description="Check that one exported entry is in a tree that was signed, with the public key alone.",
+        description="Check that one exported entry is in a tree that was signed, with the public key alone. Exit "
+        "status 1 when that is not shown: the entry was altered, or nobody who is trusted has signed.",
     )
     parser.add_argument("proof", metavar="PROOF", type=Path, help="from 'trialdomain prove'")
     parser.add_argument("entry", metavar="ENTRY", type=Path, help="a file with the entry's line of an export")
@@ -201,9 +211,14 @@ def _prove(arguments: argparse.Namespace) -> int:
 
 def _check_proof(arguments: argparse.Namespace) -> int:
     proof, line = read_file(arguments.proof, most=MOST_BYTES), read_file(arguments.entry, most=_LONGEST_ENTRY)
-    shown = check_inclusion(line, proof, read_keys(arguments.key))
+    try:
+        shown = check_inclusion(line, proof, read_keys(arguments.key))
+    except (ProofInvalid, SignatureMissing) as error:
+        print(json.dumps({"shown": False, "why": str(error)}) if arguments.json else visible(f"Not shown: {error}"))
+        return _FINDINGS
     if arguments.json:
         answer = {
+            "shown": True,
             "trial": shown.trial,
             "position": shown.position,
             "stream": shown.stream,

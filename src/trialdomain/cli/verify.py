@@ -97,6 +97,7 @@ def _answer(log: Path, found: Verified) -> dict[str, Json]:
                 "root": as_base64(one.root),
                 "uncovered": one.uncovered,
                 "checkpoints": [_compared(note) for note in one.compared],
+                "notices": list(one.notices),
             }
             for one in found.trials
         ],
@@ -146,7 +147,10 @@ def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
         yield from bundle_lines(found.bundle)
     for one in found.trials:
         yield f"Trial {one.trial}: {one.size} entries, root {as_base64(one.root)}"
-        yield from (f"  {_held_against(note, checked=found.signatures_checked)}" for note in one.compared)
+        for note in one.compared:
+            if not (note.head and one.notices):  # which say it of the head
+                yield f"  {_held_against(note, checked=found.signatures_checked)}"
+        yield from (f"  {notice}" for notice in one.notices)
         yield f"  {_covered(one)}"
     if not found.signatures_checked:
         yield "Signatures were not checked: name the public keys that you trust with --key"

@@ -1,7 +1,9 @@
-"""Checkpoints, proofs and requests as text: C2SP tlog-checkpoint, tlog-proof and the request of tlog-witness.
+"""Checkpoints, heads, proofs and requests as text: C2SP tlog-checkpoint, tlog-proof and the request of tlog-witness.
 
-A checkpoint names a log, the size of its tree and the root. A proof shows that one entry is in that tree. A request
-asks whoever signed an older checkpoint to sign a newer one, and shows that the newer tree extends the older.
+A checkpoint names a log, the size of its tree and the root. A head says the same of the log as its writer left it,
+under a name that no checkpoint has: a signature under the one is none under the other (docs/adr/0014). A proof shows
+that one entry is in the tree of a checkpoint. A request asks whoever signed an older checkpoint to sign a newer one,
+and shows that the newer tree extends the older.
 """
 
 from base64 import b64encode
@@ -15,6 +17,8 @@ from trialdomain.tree.proofs import MOST_HASHES
 
 ORIGIN = "trialdomain/"
 """Before the trial's code: what the log of a trial is called in a checkpoint."""
+HEAD_ORIGIN = "trialdomain-head/"
+"""Before the trial's code in a head: what stands under it is no checkpoint, for whoever reads notes of C2SP too."""
 _PROOF = "c2sp.org/tlog-proof@v1"
 _LONGEST_ORIGIN = 255
 
@@ -46,6 +50,31 @@ class Checkpoint:
         return self.origin.removeprefix(ORIGIN) if self.origin.startswith(ORIGIN) else None
 
 
+@attrs.frozen
+class Head:
+    """The head of a trial's tree as its writer signs it with every append; it is no checkpoint.
+
+    >>> print(Head("T1", 0, bytes(32)).text, end="")
+    trialdomain-head/T1
+    0
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+    """
+
+    trial: str
+    size: int
+    root: bytes
+
+    @property
+    def origin(self) -> str:
+        """What the heads of the trial's log are called."""
+        return f"{HEAD_ORIGIN}{self.trial}"
+
+    @property
+    def text(self) -> str:
+        """What is signed."""
+        return f"{self.origin}\n{self.size}\n{as_base64(self.root)}\n"
+
+
 def origin_of(trial: str) -> str:
     """Name the log of a trial, as its checkpoints do.
 
@@ -59,8 +88,13 @@ def parse_checkpoint(text: str) -> Checkpoint:
     """Read the text of a checkpoint.
 
     Raises:
-        NoteMalformed: it is not one.
+        NoteMalformed: it is not one, but the head of a writer, or something else.
     """
+    if is_head(text):
+        raise NoteMalformed(
+            f"it is a head that a writer signs with every append, {text.partition(chr(10))[0][:90]!r}, and no "
+            f"checkpoint: name a note that 'trialdomain checkpoint' has made"
+        )
     lines = text.split("\n")
     if len(lines) < 4 or lines[-1]:  # noqa: PLR2004 - three lines, and nothing after the last newline
         raise NoteMalformed("a checkpoint has at least three lines: the log, the size of its tree, the root")
@@ -68,6 +102,27 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if not origin or len(origin) > _LONGEST_ORIGIN or not all(extensions):
         raise NoteMalformed("a checkpoint begins with the name of its log, and has no empty line")
     return Checkpoint(origin, whole_number("the size of the tree", size), _hash(root), tuple(extensions))
+
+
+def is_head(text: str) -> bool:
+    """Say whether a text claims to be the head of a writer, whatever else stands in it."""
+    return text.startswith(HEAD_ORIGIN)
+
+
+def parse_head(text: str) -> Head:
+    """Read the text of a head: as :attr:`Head.text` writes it, and in no other spelling.
+
+    Raises:
+        NoteMalformed: it is not one, but a checkpoint, or something else.
+    """
+    origin, *lines = text.split("\n")
+    if not is_head(text):
+        raise NoteMalformed(
+            f"it is a checkpoint of {origin[:90]!r}, and no head of a writer, which begins with {HEAD_ORIGIN}"
+        )
+    if len(lines) != 3 or lines[-1]:  # noqa: PLR2004 - the size, the root, and nothing after the last newline
+        raise NoteMalformed("a head has three lines: whose it is, the size of the tree, the root")
+    return Head(origin.removeprefix(HEAD_ORIGIN), whole_number("the size of the tree", lines[0]), _hash(lines[1]))
 
 
 @attrs.frozen
