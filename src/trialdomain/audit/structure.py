@@ -12,6 +12,7 @@ from pathlib import Path
 
 from trialdomain.audit.database import opened
 from trialdomain.audit.defect import Defect, What, of_row, shown
+from trialdomain.storage.codec import LARGEST_STATE
 
 _FOREIGN = """
 SELECT trial, position, stream, version FROM entries NOT INDEXED
@@ -27,6 +28,8 @@ _NAMING = (
     (_OF_ANOTHER_TYPE, What.ALTERED, "the entry has a value of another type than its column"),
 )
 """Asked only where SQLite finds something: which entries it is."""
+_LONGEST_ROW = LARGEST_STATE + (1 << 16)
+"""Bytes."""
 _SEQUENCE = "SELECT name, seq FROM sqlite_sequence LIMIT 2"
 _HIGHEST = "SELECT 'entries', max(rowid) FROM entries"
 
@@ -46,11 +49,17 @@ def checked_meanwhile(path: Path, *, tables: Collection[str] | None) -> Iterator
 def _check(path: Path, tables: Collection[str] | None) -> list[Defect]:
     found: list[Defect] = []
     with opened(path) as connection:
+        # SQLite would take a row as a whole into memory to check its types.
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_ROW)
         for asked in ("1000",) if tables is None else sorted(tables):
-            for (said,) in connection.execute(f"PRAGMA integrity_check({asked})"):
-                if said != b"ok":
-                    why = f"SQLite finds the file at odds with itself: {shown(said)}"
-                    found.append(Defect(what=What.STRUCTURE, why=why))
+            try:
+                for (said,) in connection.execute(f"PRAGMA integrity_check({asked})"):
+                    if said != b"ok":
+                        why = f"SQLite finds the file at odds with itself: {shown(said)}"
+                        found.append(Defect(what=What.STRUCTURE, why=why))
+            except sqlite3.DataError:
+                why = "a row is longer than any entry's: types and indexes were not checked from there on"
+                found.append(Defect(what=What.STRUCTURE, why=why))
         if tables is not None and not {"entries", "sqlite_sequence"} <= set(tables):
             return found
         for query, what, why in _NAMING if found else ():

@@ -17,6 +17,7 @@ from weakref import ReferenceType, ref
 
 from trialdomain.errors import LogUnusable
 
+_CLOSED = "the log is closed: open it again"
 _LOOK_AGAIN_SECONDS = 0.05
 """How long a thread waits before it looks whether a visit before it was abandoned."""
 
@@ -99,29 +100,40 @@ class Gate:
         """Take a visit in; see :meth:`Visit.__enter__`."""
         if alone:
             self._wait_for_turn(visit)
-        while self._paused:  # this process is being copied
-            sleep(_LOOK_AGAIN_SECONDS / 10)
+        # Inside first, and then a look at what closing and pausing say: they say so first, and then look who is inside.
         self._inside[id(visit)] = ref(visit)
-        self._refuse_when_closed()  # asked last: whoever closes looks at who is inside after saying so
+        while self._paused:
+            self._inside.pop(id(visit), None)
+            sleep(_LOOK_AGAIN_SECONDS / 10)
+            self._inside[id(visit)] = ref(visit)
+        if self._closed:
+            raise StoreClosed(_CLOSED)
 
     def leave(self, visit: Visit) -> None:
         """Let a visit go; one that has left already stays so."""
         self._inside.pop(id(visit), None)
-        with suppress(ValueError):
-            self._turns.remove(ref(visit))
-        with suppress(IndexError, RuntimeError):  # nobody waits, or it was told already
-            first = self._turns[0]()
-            if first is not None and first.ready is not None:
-                first.ready.release()
+        turns = self._turns
+        try:
+            turns.remove(ref(visit))
+        except ValueError:
+            return  # it was not alone
+        if turns:
+            with suppress(IndexError, RuntimeError):  # another one told it already
+                first = turns[0]()
+                if first is not None and first.ready is not None:
+                    first.ready.release()
 
     def _wait_for_turn(self, visit: Visit) -> None:
-        for turn in tuple(self._turns):  # of this thread: it was interrupted while it left
-            own = turn()
-            if own is not None and own.thread is visit.thread:
-                self.leave(own)
-        self._turns.append(ref(visit))
+        turns = self._turns
+        if turns:
+            for turn in tuple(turns):  # of this thread: it was interrupted while it left
+                own = turn()
+                if own is not None and own.thread == visit.thread:
+                    self.leave(own)
+        turns.append(ref(visit))
         while self._first_turn(visit) is not visit:
-            self._refuse_when_closed()
+            if self._closed:
+                raise StoreClosed(_CLOSED)
             if visit.ready is None:
                 ready = allocate_lock()
                 ready.acquire()
@@ -132,12 +144,14 @@ class Gate:
     def _first_turn(self, asking: Visit) -> Visit | None:
         """Give the visit whose turn it is, and forget those before it that were abandoned."""
         while self._turns:
-            with suppress(IndexError, ValueError):  # another thread was faster
+            try:
                 turn = self._turns[0]
                 visit = turn()
                 if visit is asking or (visit is not None and _is_running(visit.thread)):
                     return visit
                 self._turns.remove(turn)
+            except (IndexError, ValueError):  # another thread was faster
+                continue
         return None
 
     def _wait_for_others(self, seconds: float | None) -> bool:
@@ -154,10 +168,6 @@ class Gate:
         """Give the visits that are inside: those whose blocks and threads are there."""
         visits = [visit() for visit in tuple(self._inside.values())]
         return [visit for visit in visits if visit is not None and _is_running(visit.thread)]
-
-    def _refuse_when_closed(self) -> None:
-        if self._closed:
-            raise StoreClosed("the log is closed: open it again")
 
 
 def _is_running(thread: int) -> bool:
