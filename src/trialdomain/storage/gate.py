@@ -31,10 +31,10 @@ class StoreClosed(LogUnusable):
 class Visit:
     """One stay inside a gate, from the start of a ``with`` block to its end."""
 
-    __slots__ = ("__weakref__", "_alone", "_gate", "ready", "thread")
+    __slots__ = ("__weakref__", "_gate", "alone", "ready", "thread")
 
     def __init__(self, gate: "Gate", *, alone: bool) -> None:
-        self._gate, self._alone = gate, alone
+        self._gate, self.alone = gate, alone
         self.thread = get_ident()
         self.ready: LockType | None = None
         """Released when it may be this visit's turn; made only by a visit that waits."""
@@ -46,7 +46,7 @@ class Visit:
             StoreClosed: the store is closed, or is about to be.
         """
         try:
-            self._gate.enter(self, alone=self._alone)
+            self._gate.enter(self)
         except BaseException:
             self._gate.leave(self)
             raise
@@ -96,9 +96,9 @@ class Gate:
         """Let visits in again."""
         self._paused = False
 
-    def enter(self, visit: Visit, *, alone: bool) -> None:
+    def enter(self, visit: Visit) -> None:
         """Take a visit in; see :meth:`Visit.__enter__`."""
-        if alone:
+        if visit.alone:
             self._wait_for_turn(visit)
         # Inside first, and then a look at what closing and pausing say: they say so first, and then look who is inside.
         self._inside[id(visit)] = ref(visit)
@@ -112,11 +112,11 @@ class Gate:
     def leave(self, visit: Visit) -> None:
         """Let a visit go; one that has left already stays so."""
         self._inside.pop(id(visit), None)
+        if not visit.alone:
+            return
         turns = self._turns
-        try:
+        with suppress(ValueError):  # it has left before
             turns.remove(ref(visit))
-        except ValueError:
-            return  # it was not alone
         if turns:
             with suppress(IndexError, RuntimeError):  # another one told it already
                 first = turns[0]()
