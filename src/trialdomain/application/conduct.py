@@ -1,6 +1,6 @@
 """How every use case runs: decide on what is known now, and append it if nothing that the decision read has moved.
 
-Commands are serializable: each is recorded as if it had been the only one at its position (docs/adr/0014). A decision
+Commands are serializable: each is recorded as if it had been the only one at its position (docs/adr/0015). A decision
 is first taken without the write lock, which holds nobody up. Its read set, every stream that it read, is compared under
 that lock; when one has moved, the decision is taken again, and the last time under the lock itself, so that no command
 starves.
