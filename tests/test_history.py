@@ -9,6 +9,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from repeating import times
 from site_desk import DAY0, REASON, Site, day
 
 from trialdomain import History, LogUnusable, decide, parse_outcomes, read_log, situation_of
@@ -46,7 +47,7 @@ def sequences(draw: st.DrawFn) -> str:
     return " ".join(f"{level}{draw(st.text('NNNTPX', min_size=1, max_size=7))}" for level in range(1, top + 1))
 
 
-@settings(max_examples=150)
+@settings(max_examples=times(1_500, least=150))
 @given(sequences())
 def test_a_history_decides_as_its_outcomes_in_notation(outcomes: str) -> None:
     history, on = history_of(outcomes)

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
+from repeating import times
 from site_desk import OPEN, REASON, Site, refused
 
 from strangers import holds
@@ -557,7 +558,7 @@ def test_a_zip_file_from_a_stranger(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.shows("K-22")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=times(600, least=60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_bytes_from_strangers(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "strangers-bundle"

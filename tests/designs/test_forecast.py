@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from repeating import times
 
 from trialdomain import Action, Forecast, decide, parse_outcomes, situation_of
 
@@ -93,7 +94,7 @@ def sequences(draw: st.DrawFn) -> tuple[str, int]:
     return " ".join(groups), levels
 
 
-@settings(max_examples=60)
+@settings(max_examples=times(600, least=60))
 @given(sequences())
 def test_it_agrees_with_a_search_over_texts(drawn: tuple[str, int]) -> None:
     outcomes, levels = drawn

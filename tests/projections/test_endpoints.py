@@ -12,6 +12,7 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from repeating import times
 
 from trialdomain import BloodProduct, BodySite, Draft, History, OutcomeId, Status, Value, endpoint_rules
 from trialdomain.events.participant import LabRecorded, ParticipantFact, VitalSignRecorded
@@ -26,7 +27,7 @@ from trialdomain.values.ids import participant_stream, trial_stream
 CUT_OFF = T0 + timedelta(days=70)
 TERMS = ("Sepsis", "Epistaxis", "Febrile neutropenia", "Lung infection", "Nausea")
 DAYS = st.integers(-9, 52)
-FEW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=times(500, least=50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import pytest
 from eventsourcing.persistence import StoredEvent
+from repeating import times
 
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.storage.sqlite import SQLiteRecorder
@@ -238,9 +239,10 @@ class TestNew:
 
 
 class TestSeveralProcesses:
+    @pytest.mark.soak
     def test_they_may_open_a_new_file_at_the_same_moment(self, tmp_path: Path, start: Start) -> None:
         processes = [start("open-and-append") for _ in range(3)]
-        for number in range(20):
+        for number in range(times(200, least=20)):
             path = tmp_path / f"{number}.db"
             assert all_at_once(processes, path) == ["appended"] * 3
             assert positions(path) == [1, 2, 3]
