@@ -199,7 +199,7 @@ class Conduct:
         request, stream = denied.request, access_stream(self.trial)
         why = f"{request}: {denied.why}"
         fact = make(AccessRefused, use_case=request.use_case.value, role=request.role, why=why)
-        command = Command(id=self.new_id(), request=fingerprint("refuse", self.user.id, fact))
+        command = Command(id=check_id("command", self.new_id()), request=fingerprint("refuse", self.user.id, fact))
 
         def record() -> None:
             view = self._view_now()

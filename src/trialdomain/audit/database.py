@@ -25,6 +25,8 @@ from trialdomain.tree.note import MOST_BYTES, NoteMalformed
 _PAGE = 1 << 9
 _LONGEST = 1 << 15
 """Bytes of a value that is read with others of a page."""
+LONGEST_ROW = LARGEST_STATE + (1 << 16)
+"""Bytes: SQLite stops at a longer one before it takes the memory for it."""
 _MOST_NAMED = 1_000
 _MOST_NOTES = 20_000
 
@@ -60,6 +62,12 @@ SELECT position, CASE WHEN length(CAST(stream AS BLOB)) <= 4096 THEN stream END,
     CASE WHEN typeof(leaf) = 'blob' THEN CASE WHEN length(leaf) <= 64 THEN leaf END
         WHEN length(CAST(leaf AS BLOB)) <= 64 THEN leaf END
 FROM entries NOT INDEXED WHERE rowid = ?2
+"""
+_PLACE = "SELECT position, NULL, version, NULL, NULL, NULL FROM entries NOT INDEXED WHERE rowid = ?"
+"""Of a row that is longer than any entry's."""
+_REST = """
+SELECT rowid FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
+LIMIT -1 OFFSET ?
 """
 _NUMBERS = "SELECT rowid FROM entries NOT INDEXED WHERE trial = CAST(? AS TEXT)"
 _STREAMS = """
@@ -239,13 +247,26 @@ class Database:
     ) -> Iterator[int]:
         """Read the entries from the next one on, whatever they are."""
         cursor = self._connection.execute(_GUARDED, [trial, check.size])
-        while page := cursor.fetchmany(_PAGE):
+        while True:
+            try:
+                page = cursor.fetchmany(_PAGE)
+            except sqlite3.DataError:  # a row is longer than any entry's, and is not read
+                yield from self._by_number(trial, check)
+                return
+            if not page:
+                return
             numbers, positions, states, *others = zip(*page, strict=True)
             whole = right.taken(check, positions, states, *others)
             named: Collection[object] = () if whole else self._one_by_one(numbers, check)
             if commands is not None:
                 commands.page(positions, states, named)
             yield len(page)
+
+    def _by_number(self, trial: bytes, check: EntriesCheck) -> Iterator[int]:
+        """Read the entries from the next one on, each by itself."""
+        for (number,) in self._connection.execute(_REST, [trial, check.size]).fetchall():
+            self._one_by_one([number], check)
+            yield 1
 
     def _check_order(self, trial: bytes) -> None:
         """Say so where the row numbers are not in the order of the positions: those who follow a log go by them."""
@@ -275,7 +296,10 @@ class Database:
         """Look at the rows of a page in which something is wrong; give the positions of those that were named."""
         named = set()
         for number in numbers:
-            row = self._connection.execute(_ROW, [LARGEST_STATE, number]).fetchone()
+            try:
+                row = self._connection.execute(_ROW, [LARGEST_STATE, number]).fetchone()
+            except sqlite3.DataError:
+                row = self._connection.execute(_PLACE, [number]).fetchone()
             if row is not None and not check.one(row):
                 named.add(row[0])
         return named
@@ -348,6 +372,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(file_uri(path, **way), uri=True, isolation_level=None, timeout=30)
         try:
             connection.text_factory = bytes  # a text may be no Unicode here
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_ROW)
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA writable_schema = ON")  # a schema that SQLite cannot read whole is read in part

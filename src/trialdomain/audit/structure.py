@@ -7,12 +7,11 @@ lock does not hold up: types, constraints, and whether every index leads to what
 import sqlite3
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trialdomain.audit.database import opened
 from trialdomain.audit.defect import Defect, What, of_row, shown
-from trialdomain.storage.codec import LARGEST_STATE
 
 _FOREIGN = """
 SELECT trial, position, stream, version FROM entries NOT INDEXED
@@ -28,8 +27,6 @@ _NAMING = (
     (_OF_ANOTHER_TYPE, What.ALTERED, "the entry has a value of another type than its column"),
 )
 """Asked only where SQLite finds something: which entries it is."""
-_LONGEST_ROW = LARGEST_STATE + (1 << 16)
-"""Bytes."""
 _SEQUENCE = "SELECT name, seq FROM sqlite_sequence LIMIT 2"
 _HIGHEST = "SELECT 'entries', max(rowid) FROM entries"
 
@@ -49,8 +46,6 @@ def checked_meanwhile(path: Path, *, tables: Collection[str] | None) -> Iterator
 def _check(path: Path, tables: Collection[str] | None) -> list[Defect]:
     found: list[Defect] = []
     with opened(path) as connection:
-        # SQLite would take a row as a whole into memory to check its types.
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_ROW)
         for asked in ("1000",) if tables is None else sorted(tables):
             try:
                 for (said,) in connection.execute(f"PRAGMA integrity_check({asked})"):
@@ -62,11 +57,12 @@ def _check(path: Path, tables: Collection[str] | None) -> list[Defect]:
                 found.append(Defect(what=What.STRUCTURE, why=why))
         if tables is not None and not {"entries", "sqlite_sequence"} <= set(tables):
             return found
-        for query, what, why in _NAMING if found else ():
-            found += [
-                of_row(what, why.format(shown(trial)), (position, stream, version), trial=shown(trial))
-                for trial, position, stream, version in connection.execute(query)
-            ]
+        with suppress(sqlite3.DataError):  # which row that is, the reading of the entries says
+            for query, what, why in _NAMING if found else ():
+                found += [
+                    of_row(what, why.format(shown(trial)), (position, stream, version), trial=shown(trial))
+                    for trial, position, stream, version in connection.execute(query)
+                ]
         found += (Defect(what=What.STRUCTURE, why=why) for why in _numbers(connection))
     return found
 
