@@ -13,9 +13,11 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import BinaryIO
 
 import attrs
 
+from trialdomain.audit.bundle_manifest import stated
 from trialdomain.audit.findings.run import Findings, findings, findings_json
 from trialdomain.audit.keys import VerifierKey, signers
 from trialdomain.audit.trees import TrialTree
@@ -170,6 +172,7 @@ def write_bundle(
     if keys:
         (folder / KEYS).write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
     (folder / README).write_text(_readme(trial, head, handover, signed=note is not None), encoding="utf-8")
+    follows = stated(history)
     manifest = Manifest(
         format=FORMAT,
         trial=trial,
@@ -177,15 +180,16 @@ def write_bundle(
         root=proofs.root.hex(),
         participants=list(participants) or None,
         entries=len(positions),
-        on=found.on.isoformat(),
-        zone=str(history.zone),
-        protocol=history.casebook(on=found.on).protocol.version,
-        software=__version__,
+        on=follows.on,
+        zone=follows.zone,
+        protocol=follows.protocol,
+        software=follows.software,
+        written_with=__version__,
         at=handover.at.isoformat(),
         why=handover.why,
         by=handover.by,
         recorded=handover.recorded,
-        files={file.name: described(file) for file in sorted(folder.iterdir())},
+        files={file.name: _described(file) for file in sorted(folder.iterdir())},
     )
     (folder / MANIFEST).write_bytes(write_manifest(manifest))
     return manifest
@@ -220,13 +224,17 @@ def _write_json(file: Path, told: object) -> None:
         opened.write("\n")
 
 
-def described(path: Path) -> BundleFile:
+def _described(path: Path) -> BundleFile:
+    with path.open("rb") as file:
+        return described(file)
+
+
+def described(file: BinaryIO) -> BundleFile:
     """Say of a file what a manifest says of it."""
     digest, size = sha256(), 0
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
+    while block := file.read(_BLOCK):
+        digest.update(block)
+        size += len(block)
     return BundleFile(bytes=size, sha256=digest.hexdigest())
 
 

@@ -1,35 +1,60 @@
-"""Checking an audit bundle: its files against the manifest, each entry against the tree, the tree against the notes."""
+"""Checking an audit bundle: its files against the manifest, its entries against the tree, the manifest against both."""
 
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import zip_longest
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import BinaryIO
 
 import attrs
 
-from trialdomain.audit.bundle import CHECKPOINT, EVENTS, PROOFS, described
+from trialdomain.audit.bundle import CHECKPOINT, EVENTS, PROOFS
+from trialdomain.audit.bundle_entries import BundleEntries
+from trialdomain.audit.bundle_files import MemberUnreadable, Unpacked
+from trialdomain.audit.bundle_lines import ends_a_trial, first_entries, is_packed, last_entry, stored_entries
+from trialdomain.audit.bundle_manifest import against_entries, against_last, contradictions, in_other_form, quoted
 from trialdomain.audit.defect import Defect, Defects, What, shown
+from trialdomain.audit.entries_check import EntriesCheck
+from trialdomain.audit.exported import Exported
+from trialdomain.audit.keys import SignatureMissing, VerifierKey, signers
 from trialdomain.audit.notes import Held
-from trialdomain.errors import InputInvalid, LogUnusable
-from trialdomain.exchange.bundle import LARGEST_MANIFEST, MANIFEST, BundleMalformed, Manifest, read_manifest, read_proof
-from trialdomain.exchange.files import read_file
-from trialdomain.exchange.lines import LONGEST_LINE, LineUnreadable, read_entry
+from trialdomain.audit.pairs import TreeHead
+from trialdomain.errors import LogUnusable
+from trialdomain.exchange.bundle import (
+    LARGEST_MANIFEST,
+    MANIFEST,
+    BundleFile,
+    BundleMalformed,
+    FormUnknown,
+    KeyTwice,
+    Manifest,
+    read_manifest,
+)
+from trialdomain.exchange.lines import Line, read_hash
 from trialdomain.storage.plain_files import refuse_database
-from trialdomain.storage.stored import StoredEntry
-from trialdomain.tree.checkpoint import Checkpoint, origin_of, parse_checkpoint
+from trialdomain.tree.checkpoint import Checkpoint, parse_checkpoint
 from trialdomain.tree.note import MOST_BYTES, Note, NoteMalformed, parse_note
-from trialdomain.tree.proofs import ProofInvalid, root_of_inclusion
-from trialdomain.values.ids import participant_stream
+from trialdomain.tree.proofs import LARGEST_SIZE
+from trialdomain.values.ids import kind_of, trial_of
 
-_LONGEST_PROOF = 8_192
-_BLOCK = 1 << 20
-_MOST_FILES = 100
-_MOST_TIMES = 200
-"""A bundle of ours is packed to a tenth of its size or so."""
+_NOTE = f"the bundle's {CHECKPOINT}"
+_NEEDED = (EVENTS, PROOFS, CHECKPOINT)
+_FIRST = 20
+"""Entries by which it is told whose a bundle is, and whether it has the whole log."""
+_SPOIL = frozenset(
+    {
+        What.ALTERED,
+        What.NO_LEAF,
+        What.MISSING,
+        What.REORDERED,
+        What.MISPLACED,
+        What.TRUNCATED,
+        What.REWRITTEN,
+        What.MALFORMED,
+        What.DAMAGED,
+    }
+)
+"""What may be wrong with entries, after which nothing that follows from them is compared."""
 
 
 def is_bundle(path: Path) -> bool:
@@ -46,90 +71,27 @@ def is_bundle(path: Path) -> bool:
         return False
 
 
-@contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
-    """Give a bundle as a folder.
-
-    Raises:
-        LogUnusable: the file is damaged, or holds more than its manifest says.
-    """
-    if path.is_dir():
-        yield path
-        return
-    with TemporaryDirectory(prefix="trialdomain-") as name:
-        folder = Path(name)
-        try:
-            with zipfile.ZipFile(path) as packed:
-                _unpack(packed, folder, most=_MOST_TIMES * path.stat().st_size)
-        except (
-            OSError,
-            ValueError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
-            raise LogUnusable(f"{path} cannot be unpacked: {error}; ask for the bundle again") from None
-        yield folder
-
-
-def _unpack(packed: zipfile.ZipFile, folder: Path, *, most: int) -> None:
-    """Write each file beside the others, whatever folder it names, and no more of it than its manifest says.
-
-    Raises:
-        ValueError: they have more bytes than such a file can hold of ours.
-    """
-    with packed.open(MANIFEST) as file:
-        (folder / MANIFEST).write_bytes(file.read(LARGEST_MANIFEST + 1))
-    try:
-        files = read_manifest(read_file(folder / MANIFEST, most=LARGEST_MANIFEST)).files
-    except InputInvalid:
-        return  # which is said where the folder is checked
-    names = packed.namelist()[:_MOST_FILES]
-    names.remove(MANIFEST)  # once: what has its name too is not the one that was read
-    for name in names:
-        place = folder / Path(name).name
-        if Path(name).name != name or place.exists():
-            place.with_name(f"{place.name[:100]}, a second time or in a folder").touch()  # which no manifest names
-            continue
-        with packed.open(name) as file, place.open("xb") as written:
-            left = files[name].bytes + 1 if name in files else 1
-            while left > 0 and (block := file.read(min(_BLOCK, left))):
-                written.write(block)
-                left, most = left - len(block), most - len(block)
-                if most < 0:
-                    raise ValueError(f"it holds more than {_MOST_TIMES} times its own size, and is none of ours")
-
-
 @attrs.frozen
 class BundleTree:
-    """The tree to which every entry of a bundle was shown to belong, as far as its manifest says so."""
+    """The tree to which the entries of a filtered bundle were shown to belong."""
 
-    manifest: Manifest
-
-    @property
-    def trial(self) -> str:
-        """Whose it is."""
-        return self.manifest.trial
+    trial: str
+    head: TreeHead
+    first_gap: int | None = None
+    """No entry of a bundle stands for those that are not in it."""
 
     @property
     def size(self) -> int:
         """How many entries it has."""
-        return self.manifest.size
-
-    @property
-    def first_gap(self) -> int | None:
-        """No entry of a bundle stands for those that are not in it."""
-        return None
+        return self.head.size
 
     def root(self) -> bytes:
         """Give its root."""
-        return bytes.fromhex(self.manifest.root)
+        return self.head.root
 
     def fits(self, root: bytes, size: int) -> bool:
         """Say whether it is the tree of a root and a size."""
-        return (root.hex(), size) == (self.manifest.root, self.manifest.size)
+        return TreeHead(size, root) == self.head
 
     def but(self, root: bytes, size: int) -> str:  # noqa: ARG002 - as of any tree
         """Say nothing: an entry that does not fit its proof is named as such."""
@@ -139,158 +101,286 @@ class BundleTree:
 class BundleCheck:
     """One bundle.
 
-    Args:
-        folder: unpacked.
-        defects: takes what is wrong.
+    Which tree it has is said by the manifest, by the checkpoint, by the entries of a whole bundle, and by the way from
+    each entry along its proof. Where they differ, the tree to which most entries lead is taken for it, and what says
+    otherwise is named: so one thing that was changed accuses no other.
 
-    Raises:
-        BundleMalformed: its manifest is none.
+    Args:
+        bundle: its files.
+        defects: takes what is wrong.
+        keys: who is trusted to sign; None where nobody was named.
     """
 
-    def __init__(self, folder: Path, defects: Defects) -> None:
-        self._folder, self._defects = folder, defects
-        self.manifest = read_manifest(read_file(folder / MANIFEST, most=LARGEST_MANIFEST))
-        try:
-            self._root = bytes.fromhex(self.manifest.root)
-        except ValueError:
-            raise BundleMalformed(f"{MANIFEST} names no root: {self.manifest.root[:70]!r}") from None
+    def __init__(self, bundle: Unpacked, defects: Defects, keys: Sequence[VerifierKey] | None) -> None:
+        self._bundle, self._defects, self._keys = bundle, defects, keys
+        self._unreadable: set[str] = set()
+        self._too_large: list[str] = []
+        self._exported: Exported | None = None
+        self._checked = False
+        """Whether its entries were held against a tree."""
+        self.trial: str | None = None
+        """Whose it is."""
+        self.known_form = True
+        """Whether it is of a form that can be read."""
+        self.manifest: Manifest | None = None
+        """None where it cannot be read at all."""
+        self.manifest = self._read_manifest()
+        self._claimed = None if self.manifest is None else _head(self.manifest.size, read_hash(self.manifest.root))
+        self._note, self._checkpoint = None, None
+        if not self.known_form:
+            return
+        self._files()
+        self._note, self._checkpoint = self._read_checkpoint()
+        first = self._first_entries()
+        self.trial = self._whose(first)
+        self.whole = self._is_whole(first)
+        """Whether it has the whole log."""
 
     @property
-    def events(self) -> Path:
-        """The entries."""
-        return self._folder / EVENTS
+    def readable(self) -> bool:
+        """Whether there are entries that can be read."""
+        return self.known_form and EVENTS not in self._unreadable
 
-    def files(self) -> None:
-        """Compare every file with what the manifest says of it."""
-        named = self.manifest.files
-        there = {path.name: path for path in sorted(self._folder.iterdir()) if path.name != MANIFEST}
-        for name in (EVENTS, PROOFS, CHECKPOINT):
-            if name not in named:
-                self._add(What.BUNDLE, f"{MANIFEST} names no {name}")
-        for name in sorted({*named, *there}):
-            if name not in there:
-                self._add(What.BUNDLE, f"{shown(name)} is missing")
-            elif name not in named:
-                self._add(What.BUNDLE, f"{shown(name)} is not in the manifest: it was added")
-            elif not there[name].is_file() or there[name].is_symlink():
-                self._add(What.BUNDLE, f"{shown(name)} is no file")
-            elif described(there[name]) != named[name]:
-                self._add(What.BUNDLE, f"{shown(name)} is not what the manifest says of it: it was changed")
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes of trees whose roots have to be known."""
+        heads = (self._claimed, self._signed)
+        return [head.size for head in heads if head is not None]
 
-    def held(self) -> list[Held]:
-        """Give the checkpoint of the bundle, signed or not."""
-        where = f"the bundle's {CHECKPOINT}"
-        try:
-            text = read_file(self._folder / CHECKPOINT, most=MOST_BYTES)
-            note = parse_note(text) if b"\n\n" in text else Note(text.decode(), ())
-            checkpoint = parse_checkpoint(note.text)
-        except (NoteMalformed, UnicodeDecodeError, InputInvalid) as error:
-            self._add(What.BAD_CHECKPOINT, f"{where} is none: {error}")
+    def exported(self) -> Exported:
+        """Give the entries of a whole bundle as those of an exported file."""
+        path = self._bundle.members[EVENTS].path
+        self._exported = Exported(self._bundle.place if path is None else path, self._defects, member=EVENTS)
+        return self._exported
+
+    def of_whole(self, check: EntriesCheck) -> list[Held]:
+        """Hold all else against the entries of a whole bundle, once they were read; give the notes about them."""
+        if check.trial != self.trial:
+            self._add(What.BUNDLE, f"{EVENTS} has entries of trial {shown(check.trial)} as well", trial=check.trial)
             return []
-        expected = Checkpoint(origin_of(self.manifest.trial), self.manifest.size, self._root)
-        if checkpoint != attrs.evolve(expected, extensions=checkpoint.extensions):
-            self._add(What.BAD_CHECKPOINT, f"{where} is of another tree than the manifest")
-            return []
-        return [Held(where=where, checkpoint=checkpoint, note=note, outside=False)]
+        self._checked = True
+        head = self._entries(check.trial).whole(check)
+        right = (
+            head is not None
+            and check.first_gap is None
+            and head in {TreeHead(check.size, root) for root in (check.root(), check.computed_root)}
+        )
+        self._compare_claim(head)
+        self._judge_end(check, head if right else None)
+        if self._spoiled():
+            return self._held(head, check)
+        if not right:
+            why = "the entries do not have the root of the bundle: they were changed together with their leaves"
+            self._add(What.REWRITTEN, why)
+        elif self.manifest is not None:
+            entries = partial(stored_entries, self._bundle, check.trial)
+            for why in against_entries(self.manifest, entries, check.trial, check.size):
+                self._add(What.BUNDLE, why)
+        return self._held(head, check)
 
-    def entries(self, count: Callable[[int], None]) -> None:
-        """Show that each entry is in the tree of the manifest, by its proof, and whose it is."""
-        manifest, entries = self.manifest, 0
-        filtered = None if manifest.participants is None else _Filtered(manifest, self._defects)
-        lines = self._lines(EVENTS, LONGEST_LINE)
-        for number, (line, proof) in enumerate(zip_longest(lines, self._lines(PROOFS, _LONGEST_PROOF)), start=1):
-            if proof is None and filtered is None and number == manifest.size + 1:
-                break  # the last line of an export: size and root
-            if line is None:
-                self._add(What.BUNDLE, f"there are more proofs than entries from line {number} on", line=number)
-                break
-            entries += 1
-            entry = self._proven(line, proof, number)
-            if filtered is not None:
-                filtered.take(entry, number)
-            count(1)
-        if entries != manifest.entries:
-            self._add(What.MISSING, f"the manifest says {manifest.entries} entries, and {entries} are there")
-        if filtered is not None:
-            filtered.end()
+    def of_some(self, count: Callable[[int], None]) -> tuple[BundleTree, list[Held]] | None:
+        """Check the entries of a filtered bundle; give their tree and the notes about it, where it is known."""
+        manifest, trial = self.manifest, self.trial
+        if trial is None:
+            self._add(What.BUNDLE, f"{EVENTS} has no entry, and nothing tells whose it is")
+            return None
+        self._checked = True
+        participants = None if manifest is None else manifest.participants
+        said = None if manifest is None else manifest.entries
+        head = self._entries(trial).filtered(participants, said, count)
+        if head is None:
+            return None
+        self._compare_claim(head)
+        last = None if self._spoiled() else last_entry(self._bundle, trial)
+        if manifest is not None and last is not None:
+            for why in against_last(manifest, last):
+                self._add(What.BUNDLE, why)
+        return BundleTree(trial, head), self._held(head, None)
 
-    def _proven(self, line: bytes, proof: bytes | None, number: int) -> StoredEntry | None:
-        """Give an entry that is in the tree; None for one that is not, which is said."""
-        try:
-            entry, leaf = read_entry(line)
-            position, hashes = (entry.position, None) if proof is None else read_proof(proof)
-            if hashes is None:
-                why = f"position {position} has no proof"
-            elif position != entry.position:
-                why = f"the proof is of position {position}, and the entry says {entry.position}"
-            elif root_of_inclusion(leaf, position - 1, self.manifest.size, hashes) != self._root:
-                why = f"position {position} is not in the tree of the manifest: it was altered, or its proof was"
-            else:
-                return entry
-        except (LineUnreadable, BundleMalformed, ProofInvalid) as error:
-            why = str(error)
-        self._add(What.ALTERED, why, line=number)
-        return None
-
-    def _lines(self, name: str, longest: int) -> Iterator[bytes]:
-        try:
-            with (self._folder / name).open("rb") as file:
-                yield from _bounded(file, longest)
-        except OSError as error:
-            self._add(What.BUNDLE, f"{name} cannot be read: {error.strerror}")
-
-    def _add(self, what: What, why: str, **where: object) -> None:
-        self._defects.add(Defect(what=what, why=why, trial=self.manifest.trial, **where))  # type: ignore[arg-type]  # as named
-
-
-class _Filtered:
-    """The entries of some participants so far, in the order of their positions and versions."""
-
-    def __init__(self, manifest: Manifest, defects: Defects) -> None:
-        self._trial, self._defects = manifest.trial, defects
-        self._streams = {participant_stream(manifest.trial, one) for one in manifest.participants or ()}
-        self._versions: dict[str, int] = {}
-        self._position = self._unknown = 0
-
-    def take(self, entry: StoredEntry | None, line: int) -> None:
-        """Take the next entry; None for one that is not to be believed, and may be of anybody."""
-        if entry is None:
-            self._unknown += 1
-            return
-        stream, version = str(entry.originator_id), entry.originator_version
-        due = self._versions.get(stream, 0) + 1
-        if stream not in self._streams:
-            self._add(What.MISPLACED, "the entry is of nobody to whom the bundle is filtered", entry, line)
-        elif entry.position <= self._position:
-            self._add(What.REORDERED, f"position {entry.position} comes after {self._position}", entry, line)
-        elif not due <= version <= due + self._unknown:
-            self._add(What.MISSING, f"version {due} of the stream is missing", entry, line)
-        self._position = max(self._position, entry.position)
-        self._versions[stream] = max(version, due - 1)
+    def _entries(self, trial: str) -> BundleEntries:
+        proofs = PROOFS not in self._unreadable
+        return BundleEntries(self._bundle, self._defects, trial, self._heads(), proofs=proofs)
 
     def end(self) -> None:
-        """Say of whom nothing is there; it may be what is not to be believed."""
-        absent = () if self._unknown else sorted(self._streams - self._versions.keys())
-        for stream in absent:
-            why = "nothing of the participant is there"
-            self._defects.add(Defect(what=What.MISSING, why=why, trial=self._trial, stream=stream))
+        """Say what was not read.
 
-    def _add(self, what: What, why: str, entry: StoredEntry, line: int) -> None:
-        self._defects.add(
-            Defect(
-                what=what,
-                why=why,
-                trial=self._trial,
-                position=entry.position,
-                stream=str(entry.originator_id),
-                version=entry.originator_version,
-                line=line,
+        Raises:
+            LogUnusable: nothing else is wrong.
+        """
+        if not self._checked and self._claimed is not None and self._signed not in {None, self._claimed}:
+            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of another tree than the manifest")
+        if self._too_large and not self._defects.total:
+            raise LogUnusable(
+                f"{self._bundle.place} cannot be unpacked: {self._too_large[0]}; ask for the bundle again"
             )
-        )
+        for why in self._too_large:
+            self._add(What.BUNDLE, why)
 
+    # What its files are.
 
-def _bounded(file: BinaryIO, longest: int) -> Iterator[bytes]:
-    while line := file.readline(longest + 1):
-        yield line
-        if len(line) > longest:
+    def _read_manifest(self) -> Manifest | None:
+        try:
+            manifest = read_manifest(self._bundle.read(MANIFEST, most=LARGEST_MANIFEST))
+        except KeyTwice as error:
+            self._add(What.BUNDLE, str(error))
+            manifest = error.manifest
+        except (BundleMalformed, MemberUnreadable) as error:
+            self._add(What.BUNDLE, str(error))
+            self.known_form = not isinstance(error, FormUnknown)
+            return None
+        for why in contradictions(manifest):
+            self._add(What.BUNDLE, why)
+        for why in in_other_form(manifest):
+            self._add(What.REFORMATTED, why)
+        return manifest
+
+    def _files(self) -> None:
+        """Compare every file with what the manifest says of it."""
+        for why in self._bundle.wrong:
+            self._add(What.BUNDLE, why)
+        named = {} if self.manifest is None else self.manifest.files
+        members = self._bundle.members
+        for name in sorted({*named, *members, *_NEEDED} - {MANIFEST}):
+            member = members.get(name)
+            if self.manifest is not None and name not in named:
+                added = f"{shown(name)} is not in the manifest: it was added"
+                self._add(What.BUNDLE, f"{MANIFEST} names no {name}" if name in _NEEDED else added)
+            if member is None:
+                self._cannot_read(name, f"{shown(name)} is missing")
+            elif member.too_large and name not in _NEEDED:
+                self._too_large.append(f"{shown(name)} {member.why}")
+            elif member.path is None and (name in named or name in _NEEDED):
+                self._cannot_read(name, f"{shown(name)} {member.why}")
+            elif name in named:
+                self._compare_file(name, named[name])
+        for name in (EVENTS, PROOFS):
+            if name not in self._unreadable and is_packed(self._bundle, name):
+                self._cannot_read(name, f"{name} is compressed, and is not read: no file of a bundle is")
+
+    def _compare_file(self, name: str, said: BundleFile) -> None:
+        try:
+            found = self._bundle.described(name, said)
+        except MemberUnreadable as error:
+            self._cannot_read(name, str(error))
             return
+        if (found.bytes, bytes.fromhex(found.sha256)) != (said.bytes, read_hash(said.sha256)):
+            self._add(What.BUNDLE, f"{shown(name)} is not what the manifest says of it: it was changed")
+
+    def _cannot_read(self, name: str, why: str) -> None:
+        self._unreadable.add(name)
+        self._add(What.BUNDLE, why)
+
+    def _read_checkpoint(self) -> tuple[Note | None, Checkpoint | None]:
+        """Read the checkpoint, signed or not."""
+        if CHECKPOINT in self._unreadable:
+            return None, None
+        try:
+            text = self._bundle.read(CHECKPOINT, most=MOST_BYTES)
+            note = parse_note(text) if b"\n\n" in text else Note(text.decode(), ())
+            return note, parse_checkpoint(note.text)
+        except (NoteMalformed, UnicodeDecodeError, MemberUnreadable) as error:
+            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is none: {error}")
+            return None, None
+
+    # What they say.
+
+    def _first_entries(self) -> list[Line]:
+        try:
+            return first_entries(self._bundle, _FIRST) if EVENTS not in self._unreadable else []
+        except MemberUnreadable as error:
+            self._cannot_read(EVENTS, str(error))
+            return []
+
+    def _whose(self, first: Sequence[Line]) -> str | None:
+        """Tell by the entries whose the bundle is; where there is none, by the manifest, or the checkpoint."""
+        said = None if self.manifest is None else self.manifest.trial
+        if not first:
+            return said or (None if self._checkpoint is None else self._checkpoint.trial)
+        [(found, _)] = Counter(trial_of(one.stream) for one in first).most_common(1)
+        if said is not None and found != said:
+            why = f"{MANIFEST} says trial {quoted(said)}, and the entries are of trial {quoted(found)}"
+            self._add(What.BUNDLE, why)
+        return found
+
+    def _is_whole(self, first: Sequence[Line]) -> bool:
+        """Tell whether it has the whole log; where the manifest says otherwise than the entries, they count."""
+        says = self.manifest is None or self.manifest.participants is None
+        if not first:
+            return says
+        ends = ends_a_trial(self._bundle)
+        some = not ends and all(kind_of(one.stream) == "participant" for one in first)
+        everything = ends and first[0].position == 1 and kind_of(first[0].stream) != "participant"
+        if self.manifest is None:
+            return not some
+        if says and some:
+            self._add(What.BUNDLE, f"{MANIFEST} says that the log is whole, and {EVENTS} has some participants alone")
+        if not says and everything:
+            self._add(What.BUNDLE, f"{MANIFEST} names participants, and {EVENTS} has the whole log")
+        return not some if says else everything
+
+    @property
+    def _signed(self) -> TreeHead | None:
+        """The tree of the checkpoint."""
+        found = self._checkpoint
+        return None if found is None else _head(found.size, found.root)
+
+    def _heads(self) -> list[TreeHead]:
+        """The trees that the bundle names, that of the checkpoint first, if it is one of this log."""
+        of_this = self._checkpoint is not None and self._checkpoint.trial == self.trial
+        return [head for head in (self._signed if of_this else None, self._claimed) if head is not None]
+
+    def _compare_claim(self, head: TreeHead | None) -> None:
+        if head is not None and self._claimed not in {None, head}:
+            claimed = f"{MANIFEST} says {quoted(self._claimed.size)} entries with the root {self._claimed.root.hex()}"
+            self._add(What.BUNDLE, f"{claimed}, and the bundle is of {head.size} with the root {head.root.hex()}")
+
+    def _judge_end(self, check: EntriesCheck, head: TreeHead | None) -> None:
+        """Judge the last line of the entries: by them, where they are those of the tree."""
+        end = None if self._exported is None else self._exported.end
+        if head is None:
+            if self._exported is not None:
+                self._exported.judge_end(check)
+        elif end is None:
+            self._add(What.BUNDLE, f"the last line of {EVENTS}, with the trial's size and root, is missing")
+        elif (end.trial, end.size, end.root) != (check.trial, head.size, head.root):
+            what = (
+                f"{quoted(end.size)} entries of trial {quoted(end.trial)} with the root {end.root.hex() or 'of none'}"
+            )
+            self._add(What.BUNDLE, f"the last line of {EVENTS} says {what}: it was changed", line=end.line)
+
+    def _held(self, head: TreeHead | None, check: EntriesCheck | None) -> list[Held]:
+        """Give the checkpoint of the bundle to be compared with its entries, where it is about them."""
+        note, checkpoint = self._note, self._checkpoint
+        if note is None or checkpoint is None:
+            return []
+        if checkpoint.trial != self.trial:
+            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of {quoted(checkpoint.origin)}, and not of the bundle's log")
+            return []
+        held = [Held(where=_NOTE, checkpoint=checkpoint, note=note, outside=False)]
+        if self._signed == head:
+            return held
+        if check is not None and check.fits(checkpoint.root, checkpoint.size):
+            self._add(What.BUNDLE, f"{_NOTE} is of {checkpoint.size} entries alone: it is an older one")
+            return held
+        if check is not None and self._trusts(note):
+            return held
+        self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of another tree than the entries")
+        return []
+
+    def _trusts(self, note: Note) -> bool:
+        try:
+            return bool(signers(note, self._keys or ()))
+        except SignatureMissing:
+            return False
+
+    def _spoiled(self) -> bool:
+        return any(one.what in _SPOIL for one in self._defects.listed)
+
+    def _add(self, what: What, why: str, *, trial: str | None = None, line: int | None = None) -> None:
+        whose = self.trial or (None if self.manifest is None else self.manifest.trial)
+        self._defects.add(Defect(what=what, why=why, trial=trial or whose, line=line))
+
+
+def _head(size: int, root: bytes | None) -> TreeHead | None:
+    """Give the head of a tree; None for what no tree has."""
+    return TreeHead(size, root) if root is not None and 0 < size <= LARGEST_SIZE else None

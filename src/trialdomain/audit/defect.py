@@ -25,7 +25,7 @@ class What(Enum):
     """What is wrong."""
 
     ALTERED = "altered"
-    """An entry does not fit its leaf: its state, kind, stream or version was changed."""
+    """An entry does not fit its leaf, or a tree that has it: its state, kind, stream or version was changed."""
     NO_LEAF = "no-leaf"
     """An entry has no leaf, or something else in its place: it was not recorded by this software."""
     MISSING = "missing"
@@ -39,7 +39,7 @@ class What(Enum):
     TRUNCATED = "truncated"
     """A checkpoint, or what else is kept, knows of more entries: the newest are gone, or it was put there."""
     REWRITTEN = "rewritten"
-    """The entries are not those of which a checkpoint has the root, though each fits its leaf.
+    """The entries are not those of which a checkpoint, or the end of an export, has the root; each fits its leaf.
 
     Said of a checkpoint that a trusted key has signed, or that was kept elsewhere; of any other, the note is named.
     """
@@ -58,9 +58,9 @@ class What(Enum):
     DAMAGED = "damaged"
     """The file cannot be read on."""
     REFORMATTED = "reformatted"
-    """The state of a line was written in another form; what it says is unchanged."""
+    """A line, or a hash, was written in another form; what it says is unchanged."""
     BUNDLE = "bundle"
-    """A file of a bundle is not what its manifest says of it."""
+    """A bundle's manifest, a proof, or a file as such is not what it should be: the entries are not accused."""
     MALFORMED = "malformed"
     """A line is no exported entry."""
 

@@ -8,7 +8,8 @@ import gzip
 import re
 import zlib
 from binascii import unhexlify
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from io import BufferedIOBase
 from pathlib import Path
@@ -19,6 +20,7 @@ import attrs
 from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck, is_of
 from trialdomain.audit.lines_check import FoundLine, LinesCheck, ReadEntry
+from trialdomain.audit.order import WINDOW, in_order
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange.lines import GZIP_HEADER, LONGEST_LINE, Last, LineUnreadable, parse, read_hash
 from trialdomain.storage.plain_files import open_plain
@@ -30,6 +32,9 @@ _AS_WRITTEN = re.compile(
 )
 """A line as this software writes it, of a stream and a name that need no escape in JSON."""
 _BLOCK = 1 << 19
+_HALF = 0.5
+_FIRST = 5
+"""Entries by which it is told whose they are."""
 _MOST_MALFORMED = 10_000
 """Lines that are no exported entries, after which a file is not read on: a few bytes of gzip hold millions of them."""
 
@@ -73,7 +78,8 @@ class Exported:
         self._line = self._malformed = 0
         self._broken = False
         """Whether the compressed file broke off: what came before is judged all the same."""
-        self._again: _Block | None = None
+        self._ahead: deque[_Block] = deque()
+        """Blocks that were looked at, and are to be read again."""
         self.end: End | None = None
         """The last line of the trial that was checked last; None where it is missing."""
 
@@ -88,12 +94,13 @@ class Exported:
             with ExitStack() as stack:
                 self._blocks = self._read(self._opened(stack))
                 while (block := self._next()) is not None:
-                    self._again, trial = block, _trial_of(block)
                     if isinstance(block, End):
-                        self._again = None
+                        trial = block.trial
                         why = f"trial {trial[:70]} ends here, and has no entry before it"
                         self._add(What.MALFORMED, why, trial, line=block.line)
                         continue
+                    trial = self._trial_from(block)
+                    self._ahead.appendleft(block)
                     if trial in seen:
                         self._add(What.MALFORMED, f"trial {trial} begins a second time", trial, line=block.line)
                         self._pass_over_entries(trial)
@@ -122,55 +129,91 @@ class Exported:
         end: End | None = None
         while end is None and (block := self._next()) is not None:
             if check.size and _begins_another(block, check.trial):
-                self._again = block  # though this one has not ended
+                self._ahead.appendleft(block)  # though this one has not ended
                 break
             match block:
                 case End():
                     end = block
-                case ReadEntry():
-                    known.one(block, following=self._following())
-                    yield 1
-                case _ if known.many(block.found):
+                case _Lines() if known.many(block.found):
                     yield len(block.found)
                 case _:
                     yield self._one_by_one(block, known, check)
+        while check.size + 1 in check.displaced and (end is None or check.size < end.size):
+            check.size += 1  # it stands elsewhere, and nothing is gone from the end
         check.end()
         self.end = end
         if self._member is None:
-            self._compare(check, end)
+            self.judge_end(check)
 
     def _pass_over_entries(self, trial: str) -> None:
         """Read on to the end of what stands under a trial's name, and judge none of it."""
         while (block := self._next()) is not None and not isinstance(block, End):
             if _begins_another(block, trial):
-                self._again = block
+                self._ahead.appendleft(block)
                 return
 
-    def _following(self) -> int | None:
-        """Look ahead at the position of the next entry; None at the end of a trial."""
-        self._again = self._next()
-        if self._again is None or isinstance(self._again, End):
-            return None
-        return self._again.position if isinstance(self._again, ReadEntry) else int(self._again.found[0][0])
+    def _trial_from(self, block: _Lines | ReadEntry) -> str:
+        """Tell by the first few lines whose entries begin here: a single one may be what was changed."""
+        blocks: list[_Block] = [block]
+        while len(found := _streams(blocks)) < _FIRST and (more := self._next()) is not None:
+            blocks.append(more)
+            if isinstance(more, End) or _first_position(more) == 1:
+                break
+        self._ahead.extendleft(reversed(blocks[1:]))
+        trials = [stream.partition(b"/")[0] for stream in found]
+        return shown(max(trials, key=trials.count))
 
-    def _one_by_one(self, block: _Lines, known: LinesCheck, check: EntriesCheck) -> int:
-        """Look at the lines of a block in which something is wrong; say how many there were."""
-        found = block.found
+    def _one_by_one(self, block: _Lines | ReadEntry, known: LinesCheck, check: EntriesCheck) -> int:
+        """Look at the lines of a block in which something may be wrong; say how many there were."""
+        if isinstance(block, ReadEntry):
+            due = block.position == check.size + 1
+            known.one(
+                block, next_due=None if due else _next_due([block.position, *self._coming(check.trial)], check.size)[0]
+            )
+            return 1
+        found, next_due = block.found, deque[float | None]()
         for number, (position, stream, version, name, leaf, state) in enumerate(found):
             rest = _Lines(found[number:], block.line + number)
             if number and check.size and _begins_another(rest, check.trial):
-                self._again = rest
+                self._ahead.appendleft(rest)
                 return number
-            following = int(found[number + 1][0]) if number + 1 < len(found) else self._following()
+            if not next_due:
+                positions = _positions(rest, check.trial)
+                coming = self._coming(check.trial) if len(positions) == len(rest.found) else []
+                next_due.extend(_next_due([*positions, *coming], check.size)[: len(positions)])
             entry = ReadEntry(int(position), stream, int(version), name, state, unhexlify(leaf), rest.line)
-            known.one(entry, following=following)
+            known.one(entry, next_due=next_due.popleft())
         return len(found)
 
-    def _compare(self, check: EntriesCheck, end: End | None) -> None:
-        """Compare the entries of a trial with its last line, of which nothing else is known."""
+    def _coming(self, trial: str) -> list[float]:
+        """Look ahead at the positions of the next lines; the end of a trial lies between its last and the one after."""
+        found: list[float] = []
+        at = size = 0
+        while len(found) < WINDOW and size < _BLOCK:
+            if at == len(self._ahead):
+                more = next(self._blocks, None)
+                if more is None:
+                    break
+                self._ahead.append(more)
+            block = self._ahead[at]
+            at += 1
+            if isinstance(block, End):
+                return [*found, block.size + _HALF]
+            if _begins_another(block, trial):
+                break
+            positions = _positions(block, trial)
+            found += positions
+            size += len(block.state) if isinstance(block, ReadEntry) else _BLOCK
+            if isinstance(block, _Lines) and len(positions) < len(block.found):
+                break
+        return found
+
+    def judge_end(self, check: EntriesCheck) -> None:
+        """Compare the entries of the trial that was checked last with its last line, where nothing else tells."""
+        end = self.end
         if end is None:
             why = "the line with the trial's size and root is missing: the file was cut off"
-            last = self._line if self._again is None else self._again.line - 1
+            last = self._ahead[0].line - 1 if self._ahead else self._line
             self._add(What.TRUNCATED, why, check.trial, line=last)
         elif end.trial != check.trial:
             why = f"the entries of {check.trial} end with the last line of {end.trial[:70]}"
@@ -187,8 +230,7 @@ class Exported:
             self._add(What.REWRITTEN, why, check.trial, line=end.line)
 
     def _next(self) -> _Block | None:
-        again, self._again = self._again, None
-        return next(self._blocks, None) if again is None else again
+        return self._ahead.popleft() if self._ahead else next(self._blocks, None)
 
     def _opened(self, stack: ExitStack) -> BufferedIOBase:
         plain = stack.enter_context(open_plain(self._path))
@@ -306,11 +348,46 @@ def _begins_another(block: _Block, trial: str) -> bool:
     return int(position) == 1 and not is_of(trial, stream)
 
 
-def _trial_of(block: _Block) -> str:
-    if isinstance(block, End):
-        return block.trial
-    stream = block.stream if isinstance(block, ReadEntry) else block.found[0][1]
-    return shown(stream.partition(b"/")[0])
+def _streams(blocks: Iterable[_Block]) -> list[bytes]:
+    """Give the streams of the first few entries, as far as no other trial begins."""
+    found: list[bytes] = []
+    for block in blocks:
+        if isinstance(block, ReadEntry):
+            places = [(block.position, block.stream)]
+        else:
+            places = [] if isinstance(block, End) else [(int(one[0]), one[1]) for one in block.found[:_FIRST]]
+        for position, stream in places:
+            if found and position == 1:
+                return found
+            found.append(stream)
+    return found[:_FIRST]
+
+
+def _positions(block: _Lines | ReadEntry, trial: str) -> list[int]:
+    """Give the positions of lines, up to one with which another trial begins."""
+    if isinstance(block, ReadEntry):
+        return [block.position]
+    found = [int(line[0]) for line in block.found]
+    ones = (at for at, position in enumerate(found) if at and position == 1)
+    return found[: next((at for at in ones if not is_of(trial, block.found[at][1])), None)]
+
+
+def _next_due(positions: Sequence[float], after: int) -> list[float | None]:
+    """Give for each line that stands out of order the position of the next one that does not; None for that itself."""
+    kept = in_order(positions, after=after)
+    found: list[float | None] = []
+    coming = 0.0
+    for number in range(len(positions) - 1, -1, -1):
+        if number in kept:
+            coming = positions[number]
+            found.append(None)
+        else:
+            found.append(coming)
+    return found[::-1]
+
+
+def _first_position(block: _Lines | ReadEntry) -> int:
+    return block.position if isinstance(block, ReadEntry) else int(block.found[0][0])
 
 
 def _split(text: bytes) -> list[bytes]:

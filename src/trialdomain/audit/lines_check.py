@@ -57,9 +57,16 @@ class LinesCheck:
         self._check.take(computed)
         return True
 
-    def one(self, entry: ReadEntry, *, following: int | None = None) -> None:
-        """Take one line of which anything may be wrong; ``following`` is the position of the line after it."""
+    def one(self, entry: ReadEntry, *, next_due: float | None = None) -> None:
+        """Take one line of which anything may be wrong.
+
+        Args:
+            entry: the line.
+            next_due: where it stands out of the order of positions, that of the next line which does not, or 0 where
+                none comes; None where it stands in order.
+        """
         stream, expected = entry.stream, self._versions[entry.stream] + 1
+        following = None if next_due is None else self._following(entry.position, next_due)
         row = (entry.position, stream, entry.version, entry.name, entry.state, entry.leaf)
         displaced = len(self._check.displaced)
         fits = self._check.one(row, following=following)
@@ -76,6 +83,13 @@ class LinesCheck:
             self._check.version_out_of_place(stream, entry.version, due=expected, position=entry.position)
             if entry.version > expected:  # it stands where another should
                 self._versions[stream] = expected
+
+    def _following(self, position: int, next_due: float) -> int | None:
+        """Say which position follows a line out of order, as far as it tells whether the line takes another's place."""
+        due = self._check.size + 1
+        if next_due > due:
+            return due + 1  # the one whose place it takes does not come here any more
+        return None if 0 < position < due else due  # it was moved to here, or copied: back, or forward
 
     def _reformatted(self, entry: ReadEntry) -> None:
         self._defects.add(

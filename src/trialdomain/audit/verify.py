@@ -10,7 +10,8 @@ from pathlib import Path
 
 import attrs
 
-from trialdomain.audit.bundle_check import BundleCheck, BundleTree, is_bundle, unpacked
+from trialdomain.audit.bundle_check import BundleCheck, is_bundle
+from trialdomain.audit.bundle_files import MemberUnreadable, Unpacked, unpacked
 from trialdomain.audit.database import Database, opened
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
@@ -100,8 +101,8 @@ def verify(
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
     database = is_database(path)  # asked first: nothing but SQLite may open what another program may have open
     if not database and is_bundle(path):
-        with unpacked(path) as folder, cycles_left_alone():
-            run.bundled(folder)
+        with unpacked(path) as bundle, cycles_left_alone():
+            run.bundled(bundle)
         return run.result()
     if path.exists() and not path.is_file():
         raise LogUnusable(
@@ -205,40 +206,52 @@ class _Run:
         if check.size and self._defects.total == before:  # else it is known that something is wrong with it
             database.check_registered(code)
 
-    def bundled(self, folder: Path) -> None:
+    def bundled(self, bundle: Unpacked) -> None:
         """Verify an audit bundle."""
         try:
-            bundle = BundleCheck(folder, self._defects)
-        except InputInvalid as error:
-            self._defects.add(Defect(what=What.BUNDLE, why=str(error)))
-            return
-        self._bundle = manifest = bundle.manifest
-        bundle.files()
-        bundle.entries(lambda number: self._count(number, manifest.entries))
-        held = [judge(one, self._keys) for one in bundle.held()]
-        if manifest.participants is None and bundle.events.is_file():
-            self.exported(bundle.events, held)
-        else:
-            self._compare(BundleTree(manifest), held, None)
-            self._absent([manifest.trial])
-        for one in self._trials:
-            if one.trial != manifest.trial or not BundleTree(manifest).fits(one.root, one.size):
-                named = f"{manifest.size} entries of trial {shown(manifest.trial)} with the root {manifest.root[:70]}"
-                why = f"the manifest says {named}, and these are others"
-                self._defects.add(Defect(what=What.BUNDLE, why=why, trial=one.trial))
+            check = BundleCheck(bundle, self._defects, self._keys)
+            self._bundle = check.manifest
+            if check.readable and check.whole:
+                self.exported(bundle.place, check)
+            else:
+                if check.readable:
+                    self._filtered(check)
+                if check.trial is not None:
+                    self._absent([check.trial])
+            check.end()
+        except MemberUnreadable as error:  # though it could be, a moment before
+            self._defects.add(Defect(what=What.DAMAGED, why=str(error)))
 
-    def exported(self, path: Path, held: Sequence[Judged] = ()) -> None:
-        """Verify an exported file; ``held`` are the notes that came with it."""
-        exported = Exported(path, self._defects)
+    def _filtered(self, check: BundleCheck) -> None:
+        """Verify a bundle that is filtered to some participants: of its tree no older one can be told."""
+        total = 0 if check.manifest is None else check.manifest.entries
+        found = check.of_some(lambda number: self._count(number, total))
+        if found is None:
+            return
+        tree, held = found
+        older = [one for one in self._of(tree.trial) if one.size < tree.size]
+        self._outside = [one for one in self._outside if one not in older]
+        self._compare(tree, [judge(one, self._keys) for one in held], None)
+        incomparable = compare(older, attrs.evolve(tree, first_gap=1), self._defects)
+        last = self._trials[-1]
+        self._trials[-1] = attrs.evolve(last, compared=(*last.compared, *incomparable))
+
+    def exported(self, path: Path, bundle: BundleCheck | None = None) -> None:
+        """Verify an exported file, or that of a whole bundle, which has more to say of it."""
+        exported = Exported(path, self._defects) if bundle is None else bundle.exported()
         trials = []
         for trial in exported.trials():
             trials.append(trial)
             defects = self._defects if self._only in {None, trial} else Defects()
-            check = EntriesCheck(trial, self._sizes(trial, held), defects, canonical=canonical)
+            sizes = [*self._sizes(trial, ()), *([] if bundle is None else bundle.sizes)]
+            check = EntriesCheck(trial, sizes, defects, canonical=canonical)
             for number in exported.check_entries(check, defects):
                 self._count(number, self._read + number)
             if self._only in {None, trial}:
-                self._compare(check, held, None)
+                held = [] if bundle is None else bundle.of_whole(check)
+                self._compare(check, [judge(one, self._keys) for one in held], None)
+        if not trials and bundle is not None and bundle.trial is not None:
+            trials.append(bundle.trial)  # of which there should be entries: that there is none is said
         self._absent(trials)
 
     def damaged(self, why: str) -> None:

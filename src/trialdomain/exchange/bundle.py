@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from trialdomain.errors import InputInvalid
+from trialdomain.exchange.lines import once_each
 from trialdomain.tree.merkle import HASH_BYTES
 from trialdomain.tree.proofs import MOST_HASHES
 
@@ -19,6 +20,25 @@ class BundleMalformed(InputInvalid):
     """A manifest, or a line of proofs, is none."""
 
     code = "bundle-malformed"
+
+
+class FormUnknown(BundleMalformed):
+    """A manifest is of a form that this version does not know."""
+
+    def __init__(self, *, form: str) -> None:
+        super().__init__(
+            f"{MANIFEST} is of the form {form[:40]!r}, and {FORMAT!r} can be read: ask the one that wrote it"
+        )
+        self.form = form
+
+
+class KeyTwice(BundleMalformed):
+    """In a manifest a key stands twice: programs differ in which of both they take."""
+
+    def __init__(self, *, why: str, manifest: "Manifest") -> None:
+        super().__init__(f"{MANIFEST} can be read in two ways: {why}")
+        self.why, self.manifest = why, manifest
+        """What is said by those that stand last."""
 
 
 class Exporter(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -52,13 +72,15 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     entries: int
     """How many of the entries are in it."""
     on: str
-    """The day for which findings were judged."""
+    """The day for which findings were judged: the site's day of the last entry that says something of the trial."""
     zone: str
     """The site's, in which ``changes.csv`` has local times."""
     protocol: str
-    """The version of the protocol that was in force."""
-    software: str
-    """The version of trialdomain that has written it."""
+    """The version of the protocol that was in force on that day."""
+    software: str | None
+    """The version of trialdomain that recorded the last entry, as the log says; None where it does not."""
+    written_with: str | None = None
+    """The version of trialdomain that has written the bundle, which the log says after it alone, or never."""
     at: str
     """When, in UTC."""
     why: str | None
@@ -70,6 +92,10 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     """Every other file, by its name."""
 
 
+class _Form(msgspec.Struct, frozen=True):
+    format: str
+
+
 class ProofLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The proof that one entry is in the tree, RFC 6962 section 2.1.1: the sibling of every node on its way up."""
 
@@ -79,6 +105,7 @@ class ProofLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 _MANIFEST = msgspec.json.Decoder(Manifest)
+_FORM = msgspec.json.Decoder(_Form)
 _PROOF = msgspec.json.Decoder(ProofLine)
 
 
@@ -97,14 +124,21 @@ def read_manifest(given: bytes) -> Manifest:
     """Read a manifest.
 
     Raises:
-        BundleMalformed: it is none, or of a newer form.
+        FormUnknown: it is of a newer form.
+        KeyTwice: a key stands in it twice, at whatever depth.
+        BundleMalformed: it is none.
     """
     try:
+        form = _FORM.decode(given).format
+        if form != FORMAT:
+            raise FormUnknown(form=form)
         found = _MANIFEST.decode(given)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BundleMalformed(f"{MANIFEST} is none of a bundle: {str(error)[:200]}") from None
-    if found.format != FORMAT:
-        raise BundleMalformed(f"{MANIFEST} is of the form {found.format[:40]!r}, and {FORMAT!r} can be read")
+    try:
+        once_each(given)
+    except (ValueError, RecursionError) as error:
+        raise KeyTwice(why=str(error)[:200], manifest=found) from None
     return found
 
 
@@ -122,8 +156,12 @@ def read_proof(line: bytes) -> tuple[int, list[bytes]]:
     try:
         read = _PROOF.decode(line)
         hashes = [b64decode(one, validate=True) for one in read.hashes]
+        if line != write_proof(read.position, hashes):
+            once_each(line)  # in our own form, no key stands twice
+            if read.hashes != [b64encode(one).decode() for one in hashes]:
+                raise ValueError("a hash in it is not written as base64 has it")  # noqa: TRY301 - as others
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BundleMalformed(f"the line is no proof: {str(error)[:200]}") from None
     if len(hashes) > MOST_HASHES or any(len(one) != HASH_BYTES for one in hashes):
-        raise BundleMalformed(f"a proof has at most {MOST_HASHES} hashes of {HASH_BYTES} bytes")
+        raise BundleMalformed(f"the line is no proof: one has at most {MOST_HASHES} hashes of {HASH_BYTES} bytes")
     return read.position, hashes

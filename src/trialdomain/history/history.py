@@ -35,7 +35,7 @@ from trialdomain.reports.summaries import Outcomes, summarize
 from trialdomain.values.calendar import as_day, site_day
 from trialdomain.values.ids import trial_stream
 
-_SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported, AccessRefused)
+SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported, AccessRefused)
 """Facts that say nothing of the trial itself."""
 
 
@@ -270,7 +270,7 @@ class History:
 
     def last_day(self) -> date:
         """Give the site's day of the last entry that says more than who acted, with which software, or exported."""
-        said = (entry for entry in self._latest_first() if not isinstance(entry.fact, _SAYS_NOTHING))
+        said = (entry for entry in self._latest_first() if not isinstance(entry.fact, SAYS_NOTHING))
         last = next(said, None)
         if last is None:
             raise LogCorrupt(f"nothing is recorded of trial {self.trial} but who acted: verify the log")
