@@ -39,6 +39,8 @@ _PLAIN = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NOFO
 class MemberUnreadable(InputInvalid):
     """A file of a bundle cannot be read; the sentence names it as the bundle does."""
 
+    code = "member-unreadable"
+
 
 @attrs.frozen
 class Member:

@@ -60,6 +60,8 @@ def stated(history: History) -> Stated:
 class NotComparable(LogCorrupt):
     """What follows from the entries of a bundle cannot be told."""
 
+    code = "not-comparable"
+
 
 def _followed(read: Callable[[], Iterable[StoredEntry]], trial: str, size: int) -> tuple[Stated, datetime]:
     """Give what a manifest has to say of the entries of a whole bundle, and when the last of them was recorded.

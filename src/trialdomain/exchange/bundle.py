@@ -25,6 +25,8 @@ class BundleMalformed(InputInvalid):
 class FormUnknown(BundleMalformed):
     """A manifest is of a form that this version does not know."""
 
+    code = "form-unknown"
+
     def __init__(self, *, form: str) -> None:
         super().__init__(
             f"{MANIFEST} is of the form {form[:40]!r}, and {FORMAT!r} can be read: ask the one that wrote it"
@@ -34,6 +36,8 @@ class FormUnknown(BundleMalformed):
 
 class KeyTwice(BundleMalformed):
     """In a manifest a key stands twice: programs differ in which of both they take."""
+
+    code = "key-twice"
 
     def __init__(self, *, why: str, manifest: "Manifest") -> None:
         super().__init__(f"{MANIFEST} can be read in two ways: {why}")
