@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from trialdomain.errors import InputInvalid
 from trialdomain.values.calendar import check_year
+from trialdomain.values.text import short
 
 Clock: TypeAlias = Callable[[], datetime]
 
@@ -17,7 +18,7 @@ class ClockUnusable(InputInvalid):
 
     def __init__(self, *, given: object) -> None:
         super().__init__(
-            f"the clock gives {str(given)[:40]!r}, which has no offset and so is no moment: nothing was recorded; "
+            f"the clock gives {short(given)!r}, which has no offset and so is no moment: nothing was recorded; "
             f"give a clock such as lambda: datetime.now(UTC)"
         )
         self.given = given

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
 from functools import cache
+from math import isfinite
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import attrs
@@ -38,11 +40,25 @@ def make(kind: type[F], /, **given: object) -> F:
         FactMalformed: the fact's own validation refuses it, or a value is of the wrong kind.
     """
     try:
-        return made_of(kind, {name: _coerced(kind, name, value) for name, value in given.items()})
+        values = {name: _coerced(kind, name, value) for name, value in given.items()}
+        _refuse_unwritable(values)
+        return made_of(kind, values)
     except FactUnstorable as error:
         raise FactMalformed(kind=kind.__name__, why=error.why) from None
     except ValueError as error:
         raise FactMalformed(kind=kind.__name__, why=str(error)[:400]) from None
+
+
+def _refuse_unwritable(values: Mapping[str, object]) -> None:
+    """Refuse what JSON would write as something else: bytes as a text, and a number that is none as nothing.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for name, value in values.items():
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, bytes | bytearray | memoryview) or (isinstance(one, float) and not isfinite(one)):
+                raise ValueError(f"{name} is {_a(one)}, which it cannot hold: give a text or a number")
 
 
 def free_text(what: str, text: str | None) -> FreeText | None:
@@ -85,7 +101,17 @@ def _coerced(kind: type, name: str, value: object) -> object:
         return as_decimal(value)
     if isinstance(value, str) and _metadata(kind, name).get(UCUM):
         return ucum(value)
+    if isinstance(value, str):
+        return _word(wanted, value)
+    if name == "seriousness":
+        return criteria(value)
     return members(value) if tuple in wanted else value
+
+
+def _word(wanted: tuple[Any, ...], value: str) -> object:
+    """Give the member of an enumeration that a word names; other texts stay what they are."""
+    kinds = (kind for kind in wanted if isinstance(kind, type) and issubclass(kind, Enum))
+    return next((one for kind in kinds for one in kind if one.value == value), value)
 
 
 def members(given: object) -> object:
@@ -99,7 +125,9 @@ def members(given: object) -> object:
     """
     if isinstance(given, AbstractSet):
         return in_order(given)
-    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping) else given
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray | memoryview | Mapping | type):
+        return tuple(given)
+    return given
 
 
 def parts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:

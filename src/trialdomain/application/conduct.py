@@ -25,7 +25,7 @@ from trialdomain.events.trial import TrialRegistered, UserRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import StoredEvent, entry_of, stored_of
 from trialdomain.storage.request import fingerprint
-from trialdomain.storage.sqlite import Command, SQLiteRecorder, StreamMoved
+from trialdomain.storage.sqlite import Appended, Command, SQLiteRecorder, StreamMoved
 from trialdomain.values.calendar import site_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import access_stream, check_id, trial_stream
@@ -96,8 +96,8 @@ class _Denied:
 class _Attempt(Protocol):
     """One attempt of a use case; ``locked`` says whether it is made under the write lock."""
 
-    def __call__(self, view: View, *, locked: bool) -> Sequence[int] | _Denied:
-        """Give the positions of what was recorded, or why it is not allowed."""
+    def __call__(self, view: View, *, locked: bool) -> Appended | _Denied:
+        """Give what was recorded, or why it is not allowed."""
 
 
 @attrs.frozen
@@ -143,17 +143,19 @@ class Conduct:
             request=fingerprint(use_case.value, self.user.id, request),
         )
 
-        def attempt(view: View, *, locked: bool) -> Sequence[int] | _Denied:
+        def attempt(view: View, *, locked: bool) -> Appended | _Denied:
             for needed in (use_case, *also(view)):
                 denied = self._denied(view, view.trial.protocol or registering, needed, about)
                 if denied is not None:
                     return denied
+            if locked and self.recorder.head(self.trial) != view.position:
+                view = self._view_now()  # whoever was asked has recorded something
             done = self.recorder.recorded_before(self.trial, command)
             if done is not None:
-                return done.positions
+                return done
             drafts = decide(view)
             if not drafts and not repeatable:
-                return range(0)
+                return Appended(positions=range(0))
             return self._append(view, drafts, command, locked=locked)
 
         outcome = self._attempted(attempt)
@@ -163,7 +165,7 @@ class Conduct:
             raise NotPermitted(request=outcome.request, why=outcome.why)
         return self._entries(outcome)
 
-    def _attempted(self, attempt: _Attempt) -> Sequence[int] | _Denied:
+    def _attempted(self, attempt: _Attempt) -> Appended | _Denied:
         """Attempt something on what is known now, again where that has moved, and in the end under the write lock."""
         for number in range(_ATTEMPTS):
             if number:
@@ -210,8 +212,8 @@ class Conduct:
 
     def _append(
         self, view: View, drafts: Drafts, command: Command, *, locked: bool, introduced: bool = True
-    ) -> Sequence[int]:
-        """Seal and append what was decided on a view; give the positions.
+    ) -> Appended:
+        """Seal and append what was decided on a view.
 
         The time is told under the write lock, and never before the last entry's: so times never fall along a log, and
         what was known at a past moment never changes.
@@ -240,7 +242,7 @@ class Conduct:
                 return sealed
             return self._sealed(view, whole, command, recorded_at, checked=True)
 
-        return self.recorder.append(self.trial, seal, read=view.read, command=command, whole=view.whole).positions
+        return self.recorder.append(self.trial, seal, read=view.read, command=command, whole=view.whole, within=locked)
 
     def _with_introduction(self, view: View, drafts: Drafts) -> Drafts:
         """Put before drafts who acts, with which software, where that is new; but the registration comes first."""
@@ -276,10 +278,11 @@ class Conduct:
             source=draft.source,
         )
 
-    def _entries(self, positions: Sequence[int]) -> Sequence[Entry]:
-        if not positions:
-            return []
-        first, last = positions[0], positions[-1]
+    def _entries(self, appended: Appended) -> Sequence[Entry]:
+        """Give the entries of a command; those of one that was recorded before are read."""
+        if not appended.positions or not appended.repeated:
+            return [entry_of(stored) for stored in appended.entries]
+        first, last = appended.positions[0], appended.positions[-1]
         return [entry_of(stored) for stored in self.recorder.in_log_order(self.trial, after=first - 1, until=last)]
 
     def today(self, view: View) -> date:

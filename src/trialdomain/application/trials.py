@@ -19,6 +19,8 @@ from trialdomain.errors import InputInvalid
 from trialdomain.history import History, KnownAt, history_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.values.ids import check_id
+from trialdomain.values.text import short
 
 
 class AddressUnknown(InputInvalid):
@@ -42,6 +44,9 @@ class Trials:
         new_id: Callable[[], str] = _new_id,
         permit: Permit | None = None,
     ) -> None:
+        for what, given in (("clock", clock), ("new_id", new_id), ("permit", permit)):
+            if not callable(given) and not (given is None and what == "permit"):
+                raise InputInvalid(f"{what} is {short(given)!r}, and cannot be called: give a function")
         self._recorder, self._clock, self._new_id, self._permit = recorder, clock, new_id, permit
 
     @classmethod
@@ -96,7 +101,7 @@ class Trials:
         Raises:
             TrialUnknown: the log has no such trial.
         """
-        if self._recorder.head(trial) == 0:
+        if self._recorder.head(check_id("trial", trial)) == 0:
             raise TrialUnknown(trial=trial)
         return TrialHandle(trial, self._recorder, self._clock, self._new_id, self._permit)
 
@@ -128,7 +133,7 @@ class TrialHandle:
             FactMalformed: the user's id is no code, a name is blank, or the role is none.
         """
         if not isinstance(user, User):
-            raise InputInvalid(f"{str(user)[:40]!r} is no user: give a User with id, name, role and organization")
+            raise InputInvalid(f"{short(user)!r} is no user: give a User with id, name, role and organization")
         user.introduced()
         return Desk(Conduct(self.trial, user, self._recorder, self._clock, self._new_id, self._permit))
 

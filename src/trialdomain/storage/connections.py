@@ -71,6 +71,8 @@ class Connections:
         """In a folder that cannot be written: what the file must still look like after each reading."""
         self._writer_thread: int | None = None
         """The thread that writes at this moment."""
+        self._begun_at = 0
+        """How many rows the connection had changed when that thread took the write lock."""
         self._place: Place | None = None
         check_sqlite()
         with sentences(path):
@@ -85,8 +87,13 @@ class Connections:
                 self.close()
                 raise
 
-    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, work: Callable[[sqlite3.Connection], T], *, within: bool = False) -> T:
         """Do some work on the connection that writes, alone, in one transaction, all or nothing.
+
+        Args:
+            work: what to do.
+            within: where this thread writes already, make it a part of that, which may still come to nothing. Otherwise
+                it is recorded by itself: a clock or a hook, called under the write lock, records something of its own.
 
         Raises:
             LogMoved: the file is not where it was opened.
@@ -96,7 +103,7 @@ class Connections:
         if self._readonly:
             raise LogUnusable(f"{self._path} was opened for reading alone: open it for writing")
         if self._writes_here():
-            return self._within(work)
+            return self._within(work) if within else self._apart(work)
         with self._gate.alone(), sentences(self._path):
             try:
                 return self._in_transaction(work)
@@ -217,15 +224,30 @@ class Connections:
     def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         self._roll_back()  # what an exception between two lines has left
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            self._check_place()
-            self._writer_thread = get_ident()
+            self._take_lock()
             done = work(self._writer)
+            if not self._writer.in_transaction:
+                raise StoreFailed(f"{self._path}: the write lock was lost: nothing was recorded; try again")
             self._writer.execute("COMMIT")
             return done
         finally:
             self._writer_thread = None
             self._roll_back()
+
+    def _take_lock(self) -> None:
+        self._writer.execute("BEGIN IMMEDIATE")
+        self._check_place()
+        self._writer_thread, self._begun_at = get_ident(), self._writer.total_changes
+
+    def _apart(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do some work in a transaction of its own, in the middle of one of this thread that has changed nothing."""
+        if self._writer.total_changes != self._begun_at:
+            return self._within(work)
+        self._writer.execute("COMMIT")
+        try:
+            return self._in_transaction(work)
+        finally:
+            self._take_lock()  # others may have come in between: whoever goes on compares all that was read
 
     def _within(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do some work within the transaction of this thread, all or nothing by itself."""

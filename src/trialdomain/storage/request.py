@@ -5,7 +5,7 @@ is the order of a set. What has no content of its own, such as an iterator, is r
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal
@@ -47,8 +47,15 @@ def fingerprint(*request: object) -> bytes:
     return sha256(text.encode("ascii")).digest()
 
 
-def in_order(values: AbstractSet[object]) -> tuple[object, ...]:
-    """Put a set into the order of what its members say, which is the same in every process.
+def _of_field(value: object, deepest: int) -> _Content:
+    """Say what a field says; of several values in one, the order says nothing, in any fact."""
+    if type(value) is tuple:
+        return sorted((_content(one, deepest) for one in value), key=json.dumps)
+    return _content(value, deepest)
+
+
+def in_order(values: Iterable[object]) -> tuple[object, ...]:
+    """Put values into the order of what they say, which is the same in every process.
 
     Raises:
         RequestUnreadable: a member has no content.
@@ -66,7 +73,7 @@ def _content(value: object, deepest: int) -> _Content:
     if kind is tuple or kind is list:
         return [_content(one, deepest - 1) for one in value]  # type: ignore[attr-defined]  # a sequence
     if attrs.has(kind):
-        return [kind.__name__, *(_content(getattr(value, name), deepest - 1) for name in _fields(kind))]
+        return [kind.__name__, *(_of_field(getattr(value, name), deepest - 1) for name in _fields(kind))]
     return _of_other(value, deepest - 1)
 
 
@@ -77,7 +84,7 @@ def _of_other(value: object, deepest: int) -> _Content:
         case bool() | int() | str():  # of a class of somebody else's
             return _content(value.conjugate() if isinstance(value, int) else str.__str__(value), deepest)
         case Decimal():
-            return ["number", str(value.normalize()) if value.is_finite() else str(value)]
+            return ["number", _plainest(value)]
         case ClinicalTime():
             return value.text
         case datetime() | date():
@@ -94,6 +101,16 @@ def _of_other(value: object, deepest: int) -> _Content:
             return [_content(one, deepest) for one in value]
         case _:
             raise RequestUnreadable(kind=type(value).__name__)
+
+
+def _plainest(value: Decimal) -> str:
+    """Write a number without the zeros at its end, whatever the caller's decimal context is."""
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        return str(value)
+    significant = "".join(map(str, digits)).lstrip("0")
+    shorter = significant.rstrip("0")
+    return f"{'-' * sign}{shorter}E{exponent + len(significant) - len(shorter)}" if shorter else "0"
 
 
 @lru_cache(maxsize=256)

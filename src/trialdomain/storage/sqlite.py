@@ -24,7 +24,7 @@ from typing_extensions import override
 from trialdomain.errors import LogCorrupt, TrialError
 from trialdomain.storage.connections import MEMORY, Connections
 from trialdomain.storage.heads import HeadSigner, SignedHeads
-from trialdomain.storage.sqlite_file import AppendRefused
+from trialdomain.storage.sqlite_file import AppendRefused, StoreFailed
 from trialdomain.storage.stored import (
     UNKNOWN_REQUEST,
     Appended,
@@ -158,6 +158,7 @@ class SQLiteRecorder(ApplicationRecorder):
         read: Mapping[str, int],
         command: Command,
         whole: WholeLog | None = None,
+        within: bool = False,
     ) -> Appended:
         """Append the entries of one command, all or none, if nothing that it read has moved.
 
@@ -168,6 +169,7 @@ class SQLiteRecorder(ApplicationRecorder):
             read: by stream, the version at which the decision read it; 0 for a stream that did not exist.
             command: the command, which is recorded with them, also when it records nothing else.
             whole: where the decision read every stream, up to where, and without which kinds of entries.
+            within: whether this is the append for which :meth:`alone` was called.
 
         Raises:
             StreamMoved: a stream is no longer at the version that was read.
@@ -186,14 +188,16 @@ class SQLiteRecorder(ApplicationRecorder):
                 for event in sealed:
                     _check_place(event, trial)
             except TrialError as error:
-                return error  # so that what was recorded on the way stays
+                return error
+            if not connection.in_transaction:
+                raise StoreFailed("the write lock was lost: nothing was recorded; try again")
             inserted = self._insert(connection, sealed)
             positions = inserted.positions(trial)
             inserted.remember(connection, trial, [(command, positions)])
             inserted.check_kept(connection)
-            return Appended(positions=positions, notifications=inserted.notifications)
+            return Appended(positions=positions, notifications=inserted.notifications, entries=inserted.entries(trial))
 
-        appended = self._connections.write(work)
+        appended = self._connections.write(work, within=within)
         self._notify()
         if isinstance(appended, TrialError):
             raise appended
@@ -536,6 +540,10 @@ class _Inserted:
         """Give the positions of a trial's rows."""
         rows = self.rows.get(trial, ())
         return range(rows[0][1], rows[-1][1] + 1) if rows else range(0)
+
+    def entries(self, trial: str) -> tuple[StoredEntry, ...]:
+        """Give what was inserted as it stands in the log."""
+        return tuple(_entry(row[:-1]) for row in self.rows.get(trial, ()))
 
     def remember(self, connection: sqlite3.Connection, trial: str, commands: Sequence[tuple[Command, range]]) -> None:
         """Remember commands with the positions of what they recorded."""

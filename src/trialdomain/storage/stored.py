@@ -119,5 +119,7 @@ class Appended:
     positions: range
     """Of the entries, in their trial."""
     notifications: Sequence[int] = ()
+    entries: "Sequence[StoredEntry]" = attrs.field(default=(), eq=False)
+    """As they stand in the log, where they were appended now."""
     repeated: bool = False
     """Whether the command had been recorded before, so that nothing was appended now."""

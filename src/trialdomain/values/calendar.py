@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from trialdomain.errors import InputInvalid
+from trialdomain.values.text import short
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 """The years of every date and time: a trial has no others, and from each of them every window can be computed."""
@@ -42,7 +43,7 @@ class DayInvalid(InputInvalid):
     code = "day-invalid"
 
     def __init__(self, *, given: object) -> None:
-        super().__init__(f"{str(given)[:40]!r} is no calendar day: give a date, or a text such as '2026-03-02'")
+        super().__init__(f"{short(given)!r} is no calendar day: give a date, or a text such as '2026-03-02'")
         self.given = given
 
 
@@ -52,7 +53,7 @@ class YearInvalid(InputInvalid, ValueError):
     code = "year-invalid"
 
     def __init__(self, *, given: object) -> None:
-        super().__init__(f"{str(given)[:40]} lies outside the years {FIRST_YEAR} to {LAST_YEAR}: correct the year")
+        super().__init__(f"{short(given)} lies outside the years {FIRST_YEAR} to {LAST_YEAR}: correct the year")
         self.given = given
 
 

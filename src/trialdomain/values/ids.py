@@ -3,6 +3,7 @@
 import re
 
 from trialdomain.errors import InputInvalid
+from trialdomain.values.text import short
 
 _CODE = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ID = re.compile(_CODE)
@@ -18,7 +19,7 @@ class CodeInvalid(InputInvalid, ValueError):
 
     def __init__(self, *, what: str, given: object) -> None:
         super().__init__(
-            f"{str(given)[:70]!r} is no {what} code: "
+            f"{short(given, 70)!r} is no {what} code: "
             f"use up to 64 letters, digits, dots, dashes and underscores, no names"
         )
         self.what, self.given = what, given

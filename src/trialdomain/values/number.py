@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from trialdomain.values.text import short
+
 _MOST_DIGITS = 15
 _LARGEST_EXPONENT = 30
 Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Decimal], None]
@@ -63,7 +65,7 @@ def as_decimal(value: Decimal | int | str) -> Decimal:
     try:
         return Decimal(given)
     except InvalidOperation:
-        raise ValueError(f"{str(given)[:40]!r} is no number") from None
+        raise ValueError(f"{short(given)!r} is no number") from None
 
 
 def decimal_number(*, least: int | None = None, most: int | None = None) -> Validator:

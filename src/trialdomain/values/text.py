@@ -11,6 +11,19 @@ _SHORT = 64
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
+def short(given: object, most: int = 40) -> str:
+    r"""Write down whatever a caller gave, for a sentence: its first characters, on one line.
+
+    >>> short(["a", 1]), short("a\nb")
+    ("['a', 1]", 'a b')
+    """
+    try:
+        text = str(given)[:most]
+    except Exception:  # noqa: BLE001 - of a number of 5,000 digits, or of what holds itself, Python makes no text
+        text = f"a {type(given).__name__}"
+    return " ".join(text.split()) if not text.isprintable() else text
+
+
 def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
     """Accept text that is not blank and has no control character but newline and tab.
 

@@ -13,8 +13,10 @@ from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Entry
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.storage.request import in_order
 from trialdomain.values.ids import check_id, participant_stream
 from trialdomain.values.reason import check_reason
+from trialdomain.values.text import short
 from trialdomain.values.use_case import UseCase
 
 F = TypeVar("F", bound=ParticipantFact)
@@ -50,7 +52,7 @@ class Acts:
             accepted = [done for fact in facts for done in act(participant, view.localized(fact), deviation)]
             return self._of(subject, accepted, view, deviation=deviation)
 
-        return self._conduct.run(use_case, (subject, facts, deviation), decide, command_id, about=subject)
+        return self._conduct.run(use_case, (subject, in_order(facts), deviation), decide, command_id, about=subject)
 
     def _of(
         self, subject: str, facts: Sequence[ParticipantFact], view: View, *, deviation: str | None = None
@@ -85,7 +87,7 @@ class LevelUnknown(InputInvalid):
     code = "level-unknown"
 
     def __init__(self, *, level: object, levels: int) -> None:
-        super().__init__(f"there is no dose level {str(level)[:40]}: the protocol has {levels}; correct the level")
+        super().__init__(f"there is no dose level {short(level)}: the protocol has {levels}; correct the level")
         self.level, self.levels = level, levels
 
 

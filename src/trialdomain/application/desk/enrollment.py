@@ -7,7 +7,7 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.access import check_table
-from trialdomain.application.coercion import expect, make
+from trialdomain.application.coercion import expect, make, restated
 from trialdomain.application.conduct import Conduct
 from trialdomain.application.desk.acts import Acts, check_deviation, check_level
 from trialdomain.application.questions import (
@@ -83,7 +83,11 @@ class Enrollment(Acts):
             return self._of(subject, view.participant(subject).consented(view.localized(fact)), view)
 
         return self._conduct.run(
-            UseCase.CONSENT, (subject, str(signed_on), form_version, signer, age), decide, command_id, about=subject
+            UseCase.CONSENT,
+            (subject, restated(Consented, {"signed_on": signed_on, "signer": signer}), form_version, age),
+            decide,
+            command_id,
+            about=subject,
         )
 
     def screen(
@@ -192,7 +196,11 @@ class Enrollment(Acts):
             return drafts + settle(view, drafts, about={subject}, on=today)
 
         return self._conduct.run(
-            UseCase.ENROLL, (subject, str(on), level, deviation), decide, command_id, about=subject
+            UseCase.ENROLL,
+            (subject, restated(Enrolled, {"on": on}), level, deviation),
+            decide,
+            command_id,
+            about=subject,
         )
 
     def reassign(
@@ -228,7 +236,8 @@ class Enrollment(Acts):
             drafts = self._only_of(subject, facts, view)
             return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
-        return self._conduct.run(UseCase.REASSIGN, (subject, to_level, str(on), why), decide, command_id, about=subject)
+        request = (subject, to_level, restated(LevelReassigned, {"on": on}), why)
+        return self._conduct.run(UseCase.REASSIGN, request, decide, command_id, about=subject)
 
 
 def register_trial(

@@ -77,8 +77,8 @@ class Exporting(Acts):
             folder: list[Path] = []
 
             def decide(view: View) -> Drafts:
-                chosen = check_participants(history_of(conduct.recorder, conduct.trial), named)
-                head = head_of(tree, note, trusted, size=view.position)
+                chosen = check_participants(history_of(conduct.recorder, conduct.trial, known_at=view.position), named)
+                head = head_of(tree, note, trusted, size=view.name_position())
                 fact = make(TrialExported, what=_what(head, chosen), why=why, root=head.root.hex())
                 if not folder:  # the place is taken once, however often it has to be decided anew
                     folder.append(stack.enter_context(bundle_at(place)))

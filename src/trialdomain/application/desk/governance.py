@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from trialdomain.application.access import check_table
-from trialdomain.application.coercion import expect, make
+from trialdomain.application.coercion import expect, make, restated
 from trialdomain.application.conduct import refuse_future, refuse_future_day
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.desk.escalation import basis_of
@@ -145,7 +145,13 @@ class Governance(Acts):
         def declare(state: Escalation, view: View) -> MtdNotEstablished:
             return make(MtdNotEstablished, why=why, candidate=candidate, note=note, basis=basis_of(view, state, day))
 
-        return self._conclude(UseCase.DECLARE_NO_MTD, (why, day, candidate, note), declare, day, command_id)
+        return self._conclude(
+            UseCase.DECLARE_NO_MTD,
+            (restated(MtdNotEstablished, {"why": why}), day, candidate, note),
+            declare,
+            day,
+            command_id,
+        )
 
     def _conclude(
         self,

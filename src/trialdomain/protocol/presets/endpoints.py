@@ -15,6 +15,7 @@ from trialdomain.protocol.endpoint_rules import (
     RecoveryAnchor,
 )
 from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.values.text import short
 
 
 @attrs.frozen
@@ -130,7 +131,7 @@ def preset_of(name: str, given: object) -> Preset | str:
     if variants is None:
         return f"there is no preset {name!r}: there are {', '.join(PRESETS)}"
     found = next((preset for variant, preset in variants.items() if _same(variant, str(given).strip())), None)
-    return found or f"{name} has no variant {str(given)[:40]!r}: there are {', '.join(variants)}"
+    return found or f"{name} has no variant {short(given)!r}: there are {', '.join(variants)}"
 
 
 def _same(variant: str, given: str) -> bool:
