@@ -33,6 +33,13 @@ def _new_id() -> str:
     return str(uuid4())
 
 
+def _check_callable(**given: object) -> None:
+    """Refuse what cannot be called, before a file is opened."""
+    for what, one in given.items():
+        if not callable(one):
+            raise InputInvalid(f"{what} is {short(one)!r}, and cannot be called: give a function")
+
+
 class Trials:
     """A log that trials are recorded in."""
 
@@ -44,9 +51,7 @@ class Trials:
         new_id: Callable[[], str] = _new_id,
         permit: Permit | None = None,
     ) -> None:
-        for what, given in (("clock", clock), ("new_id", new_id), ("permit", permit)):
-            if not callable(given) and not (given is None and what == "permit"):
-                raise InputInvalid(f"{what} is {short(given)!r}, and cannot be called: give a function")
+        _check_callable(clock=clock, new_id=new_id, **({} if permit is None else {"permit": permit}))
         self._recorder, self._clock, self._new_id, self._permit = recorder, clock, new_id, permit
 
     @classmethod
@@ -73,6 +78,7 @@ class Trials:
         Raises:
             LogUnusable: the file is something else, or from a newer version; it is not touched.
         """
+        _check_callable(clock=clock, new_id=new_id, **({} if permit is None else {"permit": permit}))
         if isinstance(address, Path):
             return cls(SQLiteRecorder(address, signer=heads), clock=clock, new_id=new_id, permit=permit)
         scheme, _, path = str(address).partition(":")

@@ -68,7 +68,10 @@ class HeadKeyMissing(LogUnusable):
     code = "head-key-missing"
 
     def __init__(self, *, trial: str) -> None:
-        super().__init__(f"the heads of trial {trial} are signed: open the log with the key that signs them")
+        super().__init__(
+            f"the heads of trial {trial} are signed: open the log with the key that signs them; where nobody ever "
+            f"signed them, verify the log, export it, and restore that"
+        )
         self.trial = trial
 
 
