@@ -7,8 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, Inexact, localcontext
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -30,9 +31,11 @@ from trialdomain import (
 )
 from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.desk import Desk
-from trialdomain.events.participant import AdverseEventReported
+from trialdomain.events.participant import AdverseEventReported, Signer
 from trialdomain.storage.request import RequestUnreadable, fingerprint
 from trialdomain.storage.stored import CommandReused
+from trialdomain.values.clinical_time import When
+from trialdomain.values.toxicity import Outcome
 
 RESULTS = [lab("ANC", value, "10^9/L", collected_at=day(1)) for value in ("0.4", "0.2", "0.9")]
 
@@ -371,3 +374,87 @@ def test_a_study_of_facts_of_another_kind_is_refused(site: Site, tmp_path: Path)
     for given in (RESULTS[0], "ANC", [RESULTS[0], "ANC"], 5, None, {"a": RESULTS[0]}, [1]):
         with pytest.raises(FactMalformed, match="laboratory results cannot be recorded"):
             site.desk.record_labs("S001", given)  # type: ignore[arg-type]  # what it is about
+
+
+class TestSpellings:
+    """The same request in other words: each pair is one request, under one command id."""
+
+    def test_days_and_times_as_texts_or_objects(self, site: Site) -> None:
+        at, text = datetime(2026, 3, 1, 9, 30, tzinfo=UTC), "2026-03-01T09:30:00+00:00"
+        pairs: tuple[tuple[When, When], ...] = ((at, text), (date(2026, 3, 1), "2026-03-01"))
+        signers: tuple[Any, Any] = ("participant", Signer.PARTICIPANT)
+        for when in pairs:
+            name = f"N{type(when[0]).__name__}"
+            entries = [
+                site.desk.consent(name, signed_on=one, form_version="1", signer=signer, command_id=f"c-{name}")
+                for one, signer in zip(when, signers, strict=True)
+            ]
+            assert entries[0] == entries[1] != []
+            site.desk.screen(name, on=date(2026, 3, 1), command_id=f"s-{name}")
+            enrolled = [site.desk.enroll(name, on=one, command_id=f"e-{name}") for one in when]
+            assert enrolled[0] == enrolled[1] != []
+
+    def test_words_and_orders_of_a_correction(self, site: Site) -> None:
+        (event, *_) = site.desk.report_adverse_event("S001", event="AE1", term="Fever", grade=3, onset=day(0))
+        both = [Seriousness.DISABILITY, Seriousness.HOSPITALIZATION]
+        first = site.desk.correct(
+            event, outcome=Outcome.RECOVERED, seriousness=both, serious=True, reason=REASON, command_id="c1"
+        )
+        again = site.desk.correct(
+            event, outcome="recovered", seriousness=set(both), serious=True, reason=REASON, command_id="c1"
+        )
+        assert again == first != []
+
+    def test_orders_of_what_has_none(self, site: Site) -> None:
+        for given in (["a", "b"], {"a", "b"}, ("b", "a"), iter(["b", "a"])):
+            entries = site.desk.give_chemotherapy(
+                "S001", regimen="R", agents=given, started_on=site.today, command_id="c1"
+            )
+            assert len(entries) == 1
+        one = site.desk.record_labs("S001", RESULTS[:0], command_id="c2")
+        assert one == []
+
+    def test_numbers_under_any_decimal_context(self, site: Site) -> None:
+        site.on(2)
+        with localcontext(prec=3) as context:
+            context.traps[Inexact] = True
+            first = site.desk.record_labs("S001", [lab("ANC", "1.2341", "10^9/L", collected_at=day(1))], command_id="c")
+        again = site.desk.record_labs("S001", [lab("ANC", "1.23410", "10^9/L", collected_at=day(1))], command_id="c")
+        assert again == first != []
+        other = [lab("ANC", "1.2309", "10^9/L", collected_at=day(1))]
+        with localcontext(prec=3), pytest.raises(CommandReused):
+            site.desk.record_labs("S001", other, command_id="c")
+        assert fingerprint(Decimal("-0")) == fingerprint(Decimal("0.00"))
+
+
+@pytest.mark.parametrize("given", [b"filgrastim", bytearray(b"x"), memoryview(b"x"), float("nan"), Signer])
+def test_what_json_would_write_as_something_else_is_refused(site: Site, given: object) -> None:
+    before = site.trial.history().position
+    acts: list[Callable[[], object]] = [
+        lambda: site.desk.give_medication("S001", agent=given, route="oral", started_on=site.today),  # type: ignore[arg-type]  # what it is about
+        lambda: site.desk.give_chemotherapy("S001", regimen="R", agents=[given], started_on=site.today),  # type: ignore[list-item]  # what it is about
+        lambda: site.desk.give_chemotherapy("S001", regimen="R", agents=given, started_on=site.today),  # type: ignore[arg-type]  # what it is about
+        lambda: site.desk.consent("S009", signed_on=site.today, form_version="1", age=given),  # type: ignore[arg-type]  # what it is about
+    ]
+    for act in acts:
+        with pytest.raises(InputInvalid):
+            act()
+    assert site.trial.history().position == before
+
+
+@pytest.mark.parametrize("given", [pytest.param(10**5000, id="digits"), None, object(), "\ud800", "a\nb", []])
+def test_whatever_is_named_is_refused_in_one_line(site: Site, given: object) -> None:
+    acts: list[Callable[[], object]] = [
+        lambda: site.trials.trial(given),  # type: ignore[arg-type]  # what it is about
+        lambda: site.desk.record_relapse(given, on=day(0)),  # type: ignore[arg-type]  # what it is about
+        lambda: site.desk.record_relapse("S001", on=day(0), command_id=given if given is not None else 0),  # type: ignore[arg-type]  # what it is about
+        lambda: site.desk.enroll("S001", on=day(0), level=given if given is not None else 0),  # type: ignore[arg-type]  # what it is about
+        lambda: site.desk.decide_escalation(on=given),  # type: ignore[arg-type]  # what it is about
+    ]
+    for act in acts:
+        with pytest.raises(InputInvalid) as caught:
+            act()
+        assert "\n" not in str(caught.value)
+    for name in ("clock", "new_id", "permit"):
+        with pytest.raises(InputInvalid, match=f"{name} is '1', and cannot be called"):
+            Trials.open("memory:", **{name: 1})  # type: ignore[arg-type]  # what it is about

@@ -19,8 +19,10 @@ from site_desk import DAY0, INVESTIGATOR, OPEN, REASON, Site, day
 from trialdomain import Dose, DoseLevel, TrialError, TrialProtocol, Trials, lab, read_log
 from trialdomain.aggregates.cohort import NoFreeSlot
 from trialdomain.application.clock import ClockUnusable
+from trialdomain.application.desk import Desk
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.storage.gate import StoreClosed
 from trialdomain.values.calendar import YearInvalid
 from trialdomain.values.decision import Action
 
@@ -315,6 +317,73 @@ class TestNobodyStarves:
                 thread.join()
         assert min(counts) > median(counts) / 2
         assert trial.trial == OPEN.trial
+
+
+class TestHooks:
+    """A clock or a hook that records something itself: that stays, whatever comes of the rest."""
+
+    @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, OSError, ValueError])
+    @pytest.mark.parametrize("where", ["file", "memory"])
+    def test_what_was_acknowledged_under_the_lock_stays(
+        self, tmp_path: Path, failure: type[BaseException], where: str
+    ) -> None:
+        path, looks = tmp_path / "log.db", 0
+        with Trials.open(path if where == "file" else "memory:") as trials:
+            trial = trials.register(OPEN, by=INVESTIGATOR)
+            other = trial.acting(INVESTIGATOR)
+
+            def clock() -> datetime:
+                nonlocal looks
+                looks += 1
+                if looks == 2:  # under the write lock
+                    other.consent("HOOK", signed_on=day(0), form_version="1")
+                    raise failure
+                return datetime.now(UTC)
+
+            desk = Trials(trials._recorder, clock=clock).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
+            with pytest.raises(failure):
+                desk.consent("LOST", signed_on=day(0), form_version="1")
+            other.consent("NEXT", signed_on=day(0), form_version="1")
+            subjects = {e.stream.rpartition("/")[2] for e in trial.history().entries() if "/participant/" in e.stream}
+            assert subjects == {"HOOK", "NEXT"}
+
+    def test_a_permit_that_records_in_the_stream_that_is_decided_on(self) -> None:
+        asked = 0
+
+        def permit(_: object) -> None:
+            nonlocal asked
+            asked += 1
+            other.report_adverse_event("A", event=f"AE{asked}", term="Fever", grade=1, onset=day(0))
+
+        with Trials.open("memory:") as trials:
+            other = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+            other.consent("A", signed_on=day(0), form_version="1")
+            desk = Trials(trials._recorder, permit=permit).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
+            assert desk.record_relapse("A", on=day(0))
+
+    def test_a_log_that_is_closed_right_after_a_command_keeps_nobody_from_hearing_of_it(self, tmp_path: Path) -> None:
+        for number in range(20):
+            heard: list[str] = []
+            trials = Trials.open(tmp_path / f"{number}.db")
+            desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+
+            def record(desk: Desk = desk, heard: list[str] = heard) -> None:
+                try:
+                    for one in range(1_000):
+                        desk.consent(f"S{one}", signed_on=day(0), form_version="1")
+                        heard.append(f"S{one}")
+                except StoreClosed:
+                    pass
+
+            thread = Thread(target=record)
+            thread.start()
+            while len(heard) < 3:
+                pass
+            trials.close()
+            thread.join()
+            with read_log(tmp_path / f"{number}.db") as log:
+                streams = {entry.stream for entry in log[OPEN.trial].history().entries()}
+            assert {f"{OPEN.trial}/participant/{one}" for one in heard} == {s for s in streams if "/participant/" in s}
 
 
 class TestSlots:

@@ -15,6 +15,7 @@ import trialdomain
 from trialdomain import AccessRequest, ClinicalTime, Decision, Meta, Recorded, Role, UseCase
 from trialdomain.events.participant import Died
 from trialdomain.events.trial import RecruitmentSuspended, TrialClosed
+from trialdomain.exchange.bundle import BundleFile, Exporter, Manifest
 from trialdomain.values.screening import CriterionAssessment, CriterionStatus
 from trialdomain.values.text import FreeText
 
@@ -30,6 +31,25 @@ _EXAMPLES: Mapping[object, Sequence[object]] = {
     ClinicalTime: (_DAY, ClinicalTime("2026"), ClinicalTime("2026-03-02T10:15+08:00")),
     CriterionAssessment: (CriterionAssessment(criterion="I7a", status=CriterionStatus.UNMET, why="90 % is too low"),),
     Decision: (Decision.escalate(to=2), Decision.none_tolerated()),
+    Manifest: (
+        Manifest(
+            format="trialdomain-bundle/1",
+            trial="T1",
+            size=9,
+            root="0" * 64,
+            participants=None,
+            entries=9,
+            on="2026-03-02",
+            zone="UTC",
+            protocol="1",
+            software="0.1.0",
+            at="2026-03-02T08:30:00Z",
+            why="an inspection",
+            by=Exporter(user="u1", name="N", role="monitor", organization="O"),
+            recorded=10,
+            files={"events.jsonl": BundleFile(bytes=10, sha256="0" * 64)},
+        ),
+    ),
     Path: (Path("log.jsonl"),),
     RecruitmentSuspended: (RecruitmentSuspended(on=_DAY, why=_WHY, infusion=True),),
     Recorded: (Recorded(trial="T1", position=9, stream="T1/participant/S", version=4, meta=_META, fact=Died(on=_DAY)),),

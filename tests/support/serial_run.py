@@ -57,7 +57,9 @@ class Before:
         read: Mapping[str, int],
         command: Command,
         whole: WholeLog | None = None,
+        within: bool = False,
     ) -> Appended:
+        assert not within
         assert read is not None
         assert command is not None
         assert whole is None or whole.position == self._position

@@ -66,8 +66,10 @@ def in_order(values: Iterable[object]) -> tuple[object, ...]:
 def _content(value: object, deepest: int) -> _Content:
     """Say what a value is and what it says, in lists and texts."""
     kind = type(value)
-    if value is None or kind is str or kind is bool or kind is int:
-        return value  # type: ignore[return-value]  # one of these four
+    if value is None or kind is str or kind is bool:
+        return value  # type: ignore[return-value]  # one of these three
+    if kind is int:
+        return ["int", hex(value)]  # type: ignore[arg-type]  # as said; of any size
     if not deepest:
         raise RequestUnreadable(kind=kind.__name__)
     if kind is tuple or kind is list:
