@@ -408,6 +408,17 @@ class TestTheManifest:
         # 06:00 UTC on day 30, the last on which anything was recorded of the trial, is 14:00 in Shanghai.
         assert (manifest["on"], manifest["zone"]) == ("2026-04-01", "Asia/Shanghai")
 
+    def test_also_of_a_tree_that_ends_inside_a_command(self, tmp_path: Path) -> None:
+        site = Site(address=f"sqlite:///{tmp_path / 'log.db'}")
+        site.treat("S001")
+        site.on(3).toxicity("S001")
+        last = site.trial.tree.size
+        for size in range(last - 8, last + 1):
+            place = tmp_path / str(size)
+            note = note_at(site, size)
+            site.desk.export(place, why="inspection 12", note=note, keys=[KEY.verifier])
+            assert (checked(place).defects, checked(place).trials[0].size) == ((), size)
+
     @pytest.mark.parametrize(
         ("field", "value"),
         [

@@ -16,9 +16,9 @@ from trialdomain.audit.bundle_manifest import against_entries, against_last, con
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.exported import Exported
+from trialdomain.audit.found import TreeHead
 from trialdomain.audit.keys import SignatureMissing, VerifierKey, signers
 from trialdomain.audit.notes import Held
-from trialdomain.audit.pairs import TreeHead
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange.bundle import (
     LARGEST_MANIFEST,

@@ -13,7 +13,9 @@ from trialdomain.audit.bundle_lines import found_entry, proof_lines, read_lines,
 from trialdomain.audit.bundle_streams import Streams
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
-from trialdomain.audit.pairs import Broken, FoundEntry, FoundProof, Left, Pairing, TreeHead
+from trialdomain.audit.found import Broken, FoundEntry, FoundProof, TreeHead
+from trialdomain.audit.pairs import Pairing
+from trialdomain.audit.settling import Left
 from trialdomain.exchange.bundle import MANIFEST
 from trialdomain.exchange.lines import Last, Line, LineUnreadable, other_form, read_hash
 

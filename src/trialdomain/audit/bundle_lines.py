@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from trialdomain.audit.bundle import EVENTS, PROOFS
 from trialdomain.audit.bundle_files import Unpacked
-from trialdomain.audit.pairs import Broken, FoundEntry, FoundProof
+from trialdomain.audit.found import Broken, FoundEntry, FoundProof
 from trialdomain.exchange.bundle import BundleMalformed, read_proof
 from trialdomain.exchange.lines import (
     GZIP_HEADER,

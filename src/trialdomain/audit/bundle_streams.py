@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import attrs
 
-from trialdomain.audit.pairs import FoundEntry, FoundProof
+from trialdomain.audit.found import FoundEntry, FoundProof
 from trialdomain.values.ids import kind_of, participant_stream, trial_of
 
 _MOST_GAPS = 1_000

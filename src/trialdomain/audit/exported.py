@@ -9,18 +9,26 @@ import re
 import zlib
 from binascii import unhexlify
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from io import BufferedIOBase
 from pathlib import Path
-from typing import TypeAlias
 
-import attrs
-
+from trialdomain.audit.blocks import (
+    FIRST,
+    Block,
+    End,
+    Lines,
+    begins_another,
+    first_position,
+    first_streams,
+    next_due_of,
+    positions_of,
+)
 from trialdomain.audit.defect import MOST_SHOWN, Defect, Defects, What, shown
-from trialdomain.audit.entries_check import EntriesCheck, is_of
+from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.lines_check import FoundLine, LinesCheck, ReadEntry
-from trialdomain.audit.order import WINDOW, in_order
+from trialdomain.audit.order import WINDOW
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange.lines import GZIP_HEADER, LONGEST_LINE, Last, LineUnreadable, parse, read_hash
 from trialdomain.storage.plain_files import open_plain
@@ -33,34 +41,9 @@ _AS_WRITTEN = re.compile(
 """A line as this software writes it, of a stream and a name that need no escape in JSON."""
 _BLOCK = 1 << 19
 _HALF = 0.5
-_FIRST = 5
-"""Entries by which it is told whose they are."""
+"""The end of a trial stands between its last position and the one after."""
 _MOST_MALFORMED = 10_000
 """Lines that are no exported entries, after which a file is not read on: a few bytes of gzip hold millions of them."""
-
-
-@attrs.frozen
-class End:
-    """The last line of a trial."""
-
-    trial: str
-    size: int
-    root: bytes
-    """Nothing, where it is no hash."""
-    line: int
-
-
-@attrs.frozen
-class _Lines:
-    """Lines as they were written."""
-
-    found: list[FoundLine]
-    line: int
-    """Of the first of them."""
-
-
-_Block: TypeAlias = _Lines | ReadEntry | End
-"""Many lines as they were written; or one, in another form or the last of its trial."""
 
 
 class Exported:
@@ -78,7 +61,7 @@ class Exported:
         self._line = self._malformed = 0
         self._broken = False
         """Whether the compressed file broke off: what came before is judged all the same."""
-        self._ahead: deque[_Block] = deque()
+        self._ahead: deque[Block] = deque()
         """Blocks that were looked at, and are to be read again."""
         self.end: End | None = None
         """The last line of the trial that was checked last; None where it is missing."""
@@ -128,13 +111,13 @@ class Exported:
         known = LinesCheck(check, defects)
         end: End | None = None
         while end is None and (block := self._next()) is not None:
-            if check.size and _begins_another(block, check.trial):
+            if check.size and begins_another(block, check.trial):
                 self._ahead.appendleft(block)  # though this one has not ended
                 break
             match block:
                 case End():
                     end = block
-                case _Lines() if known.many(block.found):
+                case Lines() if known.many(block.found):
                     yield len(block.found)
                 case _:
                     yield self._one_by_one(block, known, check)
@@ -148,41 +131,41 @@ class Exported:
     def _pass_over_entries(self, trial: str) -> None:
         """Read on to the end of what stands under a trial's name, and judge none of it."""
         while (block := self._next()) is not None and not isinstance(block, End):
-            if _begins_another(block, trial):
+            if begins_another(block, trial):
                 self._ahead.appendleft(block)
                 return
 
-    def _trial_from(self, block: _Lines | ReadEntry) -> str:
+    def _trial_from(self, block: Lines | ReadEntry) -> str:
         """Tell by the first few lines whose entries begin here: a single one may be what was changed."""
-        blocks: list[_Block] = [block]
-        while len(found := _streams(blocks)) < _FIRST and (more := self._next()) is not None:
+        blocks: list[Block] = [block]
+        while len(found := first_streams(blocks)) < FIRST and (more := self._next()) is not None:
             blocks.append(more)
-            if isinstance(more, End) or _first_position(more) == 1:
+            if isinstance(more, End) or first_position(more) == 1:
                 break
         self._ahead.extendleft(reversed(blocks[1:]))
         trials = [stream.partition(b"/")[0] for stream in found]
         return shown(max(trials, key=trials.count))
 
-    def _one_by_one(self, block: _Lines | ReadEntry, known: LinesCheck, check: EntriesCheck) -> int:
+    def _one_by_one(self, block: Lines | ReadEntry, known: LinesCheck, check: EntriesCheck) -> int:
         """Look at the lines of a block in which something may be wrong; say how many there were."""
         if isinstance(block, ReadEntry):
-            due = block.position == check.size + 1
-            known.one(
-                block, next_due=None if due else _next_due([block.position, *self._coming(check.trial)], check.size)[0]
-            )
+            next_due = None
+            if block.position != check.size + 1:
+                next_due = next_due_of([block.position, *self._coming(check.trial)], check.size)[0]
+            known.one(block, next_due=next_due)
             return 1
-        found, next_due = block.found, deque[float | None]()
+        found, due = block.found, deque[float | None]()
         for number, (position, stream, version, name, leaf, state) in enumerate(found):
-            rest = _Lines(found[number:], block.line + number)
-            if number and check.size and _begins_another(rest, check.trial):
+            rest = Lines(found[number:], block.line + number)
+            if number and check.size and begins_another(rest, check.trial):
                 self._ahead.appendleft(rest)
                 return number
-            if not next_due:
-                positions = _positions(rest, check.trial)
+            if not due:
+                positions = positions_of(rest, check.trial)
                 coming = self._coming(check.trial) if len(positions) == len(rest.found) else []
-                next_due.extend(_next_due([*positions, *coming], check.size)[: len(positions)])
+                due.extend(next_due_of([*positions, *coming], check.size)[: len(positions)])
             entry = ReadEntry(int(position), stream, int(version), name, state, unhexlify(leaf), rest.line)
-            known.one(entry, next_due=next_due.popleft())
+            known.one(entry, next_due=due.popleft())
         return len(found)
 
     def _coming(self, trial: str) -> list[float]:
@@ -199,12 +182,12 @@ class Exported:
             at += 1
             if isinstance(block, End):
                 return [*found, block.size + _HALF]
-            if _begins_another(block, trial):
+            if begins_another(block, trial):
                 break
-            positions = _positions(block, trial)
+            positions = positions_of(block, trial)
             found += positions
             size += len(block.state) if isinstance(block, ReadEntry) else _BLOCK
-            if isinstance(block, _Lines) and len(positions) < len(block.found):
+            if isinstance(block, Lines) and len(positions) < len(block.found):
                 break
         return found
 
@@ -229,7 +212,7 @@ class Exported:
             )
             self._add(What.REWRITTEN, why, check.trial, line=end.line)
 
-    def _next(self) -> _Block | None:
+    def _next(self) -> Block | None:
         return self._ahead.popleft() if self._ahead else next(self._blocks, None)
 
     def _opened(self, stack: ExitStack) -> BufferedIOBase:
@@ -238,7 +221,7 @@ class Exported:
             return plain
         return stack.enter_context(gzip.open(plain))
 
-    def _read(self, file: BufferedIOBase) -> Iterator[_Block]:
+    def _read(self, file: BufferedIOBase) -> Iterator[Block]:
         """Yield blocks of whole lines."""
         rest = b""
         while True:
@@ -283,7 +266,7 @@ class Exported:
             self._add(What.DAMAGED, f"the compressed file ends or breaks here: {error}")
         return b""
 
-    def _lines(self, text: bytes) -> Iterator[_Block]:
+    def _lines(self, text: bytes) -> Iterator[Block]:
         """Take lines together, if each is as it was written; else one by one."""
         found = _AS_WRITTEN.findall(text)
         if len(found) == text.count(b"\n") and text.endswith(b"\n"):
@@ -306,10 +289,10 @@ class Exported:
         if together:
             yield self._together(together)
 
-    def _together(self, found: list[FoundLine]) -> _Lines:
+    def _together(self, found: list[FoundLine]) -> Lines:
         first = self._line + 1
         self._line += len(found)
-        return _Lines(found, first)
+        return Lines(found, first)
 
     def _otherwise(self, line: bytes) -> ReadEntry | End | None:
         """Read a line that was written in another form, or is the last one of its trial."""
@@ -338,56 +321,6 @@ class Exported:
         self._malformed += what is What.MALFORMED
         line = self._line if line is None else line
         self._defects.add(Defect(what=what, why=why, trial=trial, line=line))
-
-
-def _begins_another(block: _Block, trial: str) -> bool:
-    """Say whether a block begins with the first entry of another trial."""
-    if isinstance(block, End):
-        return False
-    position, stream = (block.position, block.stream) if isinstance(block, ReadEntry) else block.found[0][:2]
-    return int(position) == 1 and not is_of(trial, stream)
-
-
-def _streams(blocks: Iterable[_Block]) -> list[bytes]:
-    """Give the streams of the first few entries, as far as no other trial begins."""
-    found: list[bytes] = []
-    for block in blocks:
-        if isinstance(block, ReadEntry):
-            places = [(block.position, block.stream)]
-        else:
-            places = [] if isinstance(block, End) else [(int(one[0]), one[1]) for one in block.found[:_FIRST]]
-        for position, stream in places:
-            if found and position == 1:
-                return found
-            found.append(stream)
-    return found[:_FIRST]
-
-
-def _positions(block: _Lines | ReadEntry, trial: str) -> list[int]:
-    """Give the positions of lines, up to one with which another trial begins."""
-    if isinstance(block, ReadEntry):
-        return [block.position]
-    found = [int(line[0]) for line in block.found]
-    ones = (at for at, position in enumerate(found) if at and position == 1)
-    return found[: next((at for at in ones if not is_of(trial, block.found[at][1])), None)]
-
-
-def _next_due(positions: Sequence[float], after: int) -> list[float | None]:
-    """Give for each line that stands out of order the position of the next one that does not; None for that itself."""
-    kept = in_order(positions, after=after)
-    found: list[float | None] = []
-    coming = 0.0
-    for number in range(len(positions) - 1, -1, -1):
-        if number in kept:
-            coming = positions[number]
-            found.append(None)
-        else:
-            found.append(coming)
-    return found[::-1]
-
-
-def _first_position(block: _Lines | ReadEntry) -> int:
-    return block.position if isinstance(block, ReadEntry) else int(block.found[0][0])
 
 
 def _split(text: bytes) -> list[bytes]:
