@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_IFMT, S_IFREG, S_ISREG
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import attrs
@@ -18,6 +17,7 @@ from trialdomain.audit.bundle import CHECKPOINT, EVENTS, PROOFS, described
 from trialdomain.audit.defect import shown
 from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.bundle import LARGEST_MANIFEST, MANIFEST, BundleFile, KeyTwice, read_manifest
+from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.plain_files import DatabaseNotRead, refuse_database
 
 _BLOCK = 1 << 20
@@ -130,10 +130,10 @@ def unpacked(path: Path) -> Iterator[Unpacked]:
     if path.is_dir():
         yield _of_folder(path)
         return
-    with TemporaryDirectory(prefix="trialdomain-") as name:
+    with OwnFolder() as folder:
         try:
             with zipfile.ZipFile(path) as packed:
-                found = _Unpacking(path, packed, Path(name)).run()
+                found = _Unpacking(path, packed, folder.path).run()
         except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
             raise LogUnusable(f"{path} cannot be unpacked: {_said(error)}; ask for the bundle again") from None
         yield found
