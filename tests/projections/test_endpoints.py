@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from repeating import times
 
 from trialdomain import BloodProduct, BodySite, Draft, History, OutcomeId, Status, Value, endpoint_rules
-from trialdomain.events.participant import LabRecorded, ParticipantFact, VitalSignRecorded
+from trialdomain.events.participant import Died, LabRecorded, ParticipantFact, VitalSignRecorded
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.protocol.outcomes import OUTCOMES, SECONDARY
 from trialdomain.reports.outcomes_json import outcomes_json
@@ -137,6 +137,26 @@ class TestWhatChangesNothing:
 
 
 class TestEvidence:
+    @pytest.mark.parametrize("prevalent", ["include", "exclude"])
+    @pytest.mark.parametrize("died", [False, True])
+    def test_what_was_under_way_before_rests_on_what_carries_it_into_the_observation(
+        self, prevalent: str, *, died: bool
+    ) -> None:
+        rules = endpoint_rules(
+            platelets=50, anc_anchor="first-below", fn="ctcae", death="competing", prevalent=prevalent
+        )
+        patient = Patient(rules, infusion=0).counts("ANC", dict.fromkeys(range(-8, 50, 3), "0.1"))
+        patient.temperature(-1, "38.4", "08:00").temperature(0, "38.0" if died else "38.4", "08:00")
+        if died:
+            patient.died(1)
+        value = all_values(patient)["S1"]
+        carried = [at for at, fact in enumerate(patient.facts, start=2) if isinstance(fact, VitalSignRecorded | Died)]
+        assert len(carried) == 2 + died
+        assert value.status is (Status.OBSERVED if prevalent == "include" else Status.PREVALENT)
+        assert set(carried) <= set(value.evidence)
+        again = patient.history([patient.facts[position - 2] for position in value.evidence]).endpoints(on=CUT_OFF)
+        assert (again.value("S1", "S001").status, again.value("S1", "S001").value) == (value.status, value.value)
+
     @FEW
     @given(patients())
     def test_a_value_follows_from_its_evidence_alone(self, patient: Patient) -> None:

@@ -104,8 +104,7 @@ def _counted(of: Observed, story: _Story) -> tuple[list[Illness], list[Illness]]
 def _none(of: Observed, outcome: OutcomeId, story: _Story, before: Sequence[Illness]) -> Value | None:
     """Say why there is no value, where nothing counts and that is not simply a no."""
     if before:
-        evidence = before[0].onset_evidence
-        return of.value(outcome, Status.PREVALENT, evidence=evidence, examined=story.examined)
+        return of.value(outcome, Status.PREVALENT, evidence=_reached_by(of, before[0]), examined=story.examined)
     if story.unseen is not None:
         return of.absence(outcome, Status.NOT_OBSERVED, because=story.unseen, examined=story.examined)
     return None
@@ -123,10 +122,15 @@ def _incidence(of: Observed, outcome: OutcomeId, story: _Story) -> Value:
         Status.OBSERVED,
         value=True,
         on=first.first,
-        evidence=first.onset_evidence,
+        evidence=_reached_by(of, first) if first.prevalent else first.onset_evidence,
         flags=[Flag.IMPUTED_DATE if first.imputed else None, Flag.PREVALENT if before else None],
         examined=story.examined,
     )
+
+
+def _reached_by(of: Observed, illness: Illness) -> Sequence[int]:
+    """Give what shows that an illness lasted into the observation, which the onset of one from before does not."""
+    return (*(of.ended_by if illness.ongoing else ()), *illness.evidence)
 
 
 def _duration(of: Observed, outcome: OutcomeId, story: _Story) -> Value:
