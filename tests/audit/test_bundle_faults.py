@@ -379,6 +379,14 @@ class TestTheLastLine:
         [defect] = checked(edited(whole, EVENTS, lambda given: given[:-1])).defects
         assert (defect.what, defect.position) == (What.BUNDLE, None)
 
+    def test_entries_that_are_gone_from_the_end_with_their_proofs_are_named(self, whole: Path) -> None:
+        last = places(whole)[-1][0]
+        edited(whole, PROOFS, lambda given: given[:-2])
+        named = found(checked(edited(whole, EVENTS, lambda given: [*given[:-3], given[-1]])))
+        assert [one for one in named if one[0] is not What.TRUNCATED] == [
+            (What.MISSING, position, None, None) for position in (last - 1, last)
+        ]
+
     def test_entries_that_are_gone_with_it_are_gone(self, whole: Path) -> None:
         named = found(checked(edited(whole, EVENTS, lambda given: given[:-2])))
         assert {one[0] for one in named} == {What.TRUNCATED, What.MISSING}
@@ -450,6 +458,7 @@ class TestTheManifest:
             ("recorded", 3),
             ("by", None),
             ("by", {"user": "x", "name": "x", "role": "king", "organization": "x"}),
+            ("files", {"manifest.json": {"bytes": 1, "sha256": "00" * 32}}),
         ],
     )
     def test_what_it_says_otherwise_is_its_own_fault(self, whole: Path, field: str, value: object) -> None:

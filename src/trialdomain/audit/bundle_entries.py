@@ -21,6 +21,8 @@ from trialdomain.exchange.lines import Last, Line, LineUnreadable, other_form, r
 
 _FEW = 2
 """Pairs, from which on it is not each of them that is wrong, where none leads to a tree that is known."""
+_MOST_GONE = 1_000
+"""Entries at the end that are named one by one."""
 
 
 @attrs.define
@@ -78,9 +80,11 @@ class BundleEntries:
                 self._of(What.BUNDLE, f"the proof of position {entry.position} was changed", entry)
             else:
                 self._altered(entry)
-        for proof in self._within(head, left.without_entry):
-            if proof.position > check.size:  # of one before, it is said that it is missing
-                self._gone(proof)
+        for _ in self._within(head, left.without_entry):
+            pass  # of an entry that is missing between others, that is said
+        for position in range(check.size + 1, min(head.size, check.size + _MOST_GONE) + 1):
+            self._add(What.MISSING, f"position {position} is missing: the tree has {head.size}", position=position)
+        self._defects.add_unnamed(max(0, head.size - check.size - _MOST_GONE))
         self._tell_proofs(left, pairing, head)
         return head
 

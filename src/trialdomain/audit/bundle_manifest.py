@@ -169,6 +169,8 @@ def contradictions(manifest: Manifest) -> Iterator[str]:
     ):
         if not _is(read, text):
             yield f"{says} {name} {quoted(text)}, which is no {what}"
+    if MANIFEST in manifest.files:
+        yield f"{says} of itself what it cannot know"
     for name, file in manifest.files.items():
         if file.bytes < 0 or read_hash(file.sha256) is None:
             yield f"{says} of {quoted(name)} what cannot be said of a file"
