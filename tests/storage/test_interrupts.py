@@ -2,28 +2,20 @@
 
 import signal
 import sqlite3
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
-from threading import Thread
 from time import monotonic
-from types import FrameType
-from typing import Any
 
 import pytest
+from lines import SOON, at_line, in_time
 from repeating import times
 from site_desk import INVESTIGATOR, OPEN, day
 
-import trialdomain
 from trialdomain import Trials, read_log, verify
 from trialdomain.application.desk import Desk
 
-PACKAGE = Path(trialdomain.__file__).parent
-WATCHED = {str(path) for path in (*PACKAGE.glob("storage/*.py"), PACKAGE / "application" / "conduct.py")}
-SOON = 2.0
-"""Seconds."""
 # An exception may also arrive where Python can only print it: in a generator that is collected, or in a callback of the
 # garbage collector. Then nobody is interrupted, and pytest would fail the test because something was printed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -33,53 +25,13 @@ class Stop(BaseException):
     """What a time limit raises: no error that anybody expects."""
 
 
-class Line:
-    """The line at which to raise, counted from now on."""
-
-    def __init__(self, number: int) -> None:
-        self._left = number
-
-    @property
-    def reached(self) -> bool:
-        return self._left <= 0
-
-    def one_more(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            raise Stop
-
-
-@contextmanager
-def raising_at_line(number: int) -> Iterator[Line]:
-    """Raise at the line with a number, of all that are executed in the files that are watched."""
-    line = Line(number)
-
-    def in_frame(_: FrameType, event: str, __: object) -> Any:  # noqa: ANN401 - as sys.settrace has it
-        if event == "line":
-            line.one_more()
-        return in_frame
-
-    def trace(frame: FrameType, _: str, __: object) -> Any:  # noqa: ANN401 - as sys.settrace has it
-        return in_frame if frame.f_code.co_filename in WATCHED else None
-
-    sys.settrace(trace)
-    try:
-        yield line
-    finally:
-        sys.settrace(None)
+def stop() -> None:
+    raise Stop
 
 
 def record(desk: Desk, command: str) -> int:
     """Record something; the same again gives the same."""
     return desk.consent(command, signed_on=day(0), form_version="1", command_id=command)[-1].position
-
-
-def in_time(act: Callable[[], object]) -> bool:
-    """Do something in another thread, and say whether it came to its end soon."""
-    thread = Thread(target=act, daemon=True)
-    thread.start()
-    thread.join(SOON)
-    return not thread.is_alive()
 
 
 def may_be_written(path: Path) -> bool:
@@ -108,7 +60,7 @@ def test_at_every_line_of_a_command_in_turn(tmp_path: Path, where: str) -> None:
     reached, number = True, 0
     while reached:
         number += 1
-        with suppress(Stop), raising_at_line(number) as line:
+        with suppress(Stop), at_line(number, stop) as line:
             record(desk, f"C{number}")
         reached = line.reached
         assert where == "memory" or may_be_written(path), f"line {number}: others are locked out"
@@ -131,7 +83,7 @@ def test_at_every_line_of_a_reading_in_turn(tmp_path: Path) -> None:
     reached, number = True, 0
     while reached:
         number += 1
-        with suppress(Stop), raising_at_line(number) as line:
+        with suppress(Stop), at_line(number, stop) as line:
             trial.history(known_at=trial.history().position)
         reached = line.reached
         before = trial.history().position
@@ -147,7 +99,7 @@ def test_at_every_line_of_closing_in_turn(tmp_path: Path) -> None:
         number += 1
         path = tmp_path / f"{number}.db"
         trials, _ = begun(f"sqlite:///{path}", 1)
-        with suppress(Stop), raising_at_line(number) as line:
+        with suppress(Stop), at_line(number, stop) as line:
             trials.close()
         reached = line.reached
         assert in_time(trials.close), f"line {number}"
@@ -175,11 +127,8 @@ def test_at_moments_by_chance_as_a_timer_gives_them(tmp_path: Path, seed: int) -
     path, chance = tmp_path / "log.db", Random(seed)  # noqa: S311 - moments, no secret
     rounds = times(4_000)
 
-    def stop(_: int, __: object) -> None:
-        raise Stop
-
     trials, desk = begun(f"sqlite:///{path}", 1)
-    before = signal.signal(signal.SIGALRM, stop)
+    before = signal.signal(signal.SIGALRM, lambda *_: stop())
     interrupts = 0
     try:
         for number in range(rounds):

@@ -334,7 +334,7 @@ def test_what_a_trigger_changes_is_never_acknowledged(path: Path, statement: str
 def self_refused(desk: Desk) -> None:
     with pytest.raises(TrialError, match=r"nothing was recorded; verify the log|tampered with") as caught:
         consent(desk, "S001")
-    assert caught.value.code in {"entries-not-kept", "log-corrupt"}
+    assert caught.value.code == "tables-changed"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Closing a store while others are at work in it: eventsourcing's own recorder crashed the interpreter here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -9,7 +10,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from trialdomain.errors import LogUnusable
-from trialdomain.storage.gate import Gate, StoreClosed
+from trialdomain.storage.gate import Gate, StoreClosed, Visit
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 
 ROUNDS = 40
@@ -94,44 +95,50 @@ class TestClosing:
                 next(subscription)
 
 
+@contextmanager
+def inside(visit: Visit) -> Iterator[None]:
+    with visit.stay, visit:
+        yield
+
+
 def enter_again_and_again(gate: Gate) -> None:
     while True:
-        with gate.together():
+        with inside(gate.together()):
             pass
 
 
 class TestGate:
     def test_readers_are_inside_together_and_beside_a_writer(self) -> None:
         gate = Gate()
-        with gate.together(), gate.together(), gate.alone():
+        with inside(gate.together()), inside(gate.together()), inside(gate.alone()):
             pass
         assert gate.close()
 
     def test_writers_take_turns(self) -> None:
         gate = Gate()
-        inside: list[str] = []
+        came: list[str] = []
 
         def write() -> None:
-            with gate.alone():
-                inside.append("second")
+            with inside(gate.alone()):
+                came.append("second")
 
-        with gate.alone():
+        with inside(gate.alone()):
             second = Thread(target=write)
             second.start()
             second.join(0.05)
-            inside.append("first")
+            came.append("first")
         second.join()
-        assert inside == ["first", "second"]
+        assert came == ["first", "second"]
 
     def test_a_writer_who_waits_is_turned_away_when_it_closes(self) -> None:
         gate = Gate()
 
         def write() -> None:
-            with gate.alone():
+            with inside(gate.alone()):
                 pass
 
         with ThreadPoolExecutor(2) as pool:
-            with gate.alone():
+            with inside(gate.alone()):
                 waiting = pool.submit(write)
                 closing = pool.submit(gate.close)
                 with pytest.raises(StoreClosed):
@@ -142,6 +149,6 @@ class TestGate:
     def test_whoever_fails_inside_has_left_as_well(self) -> None:
         gate = Gate()
         for way in (gate.together, gate.alone):
-            with pytest.raises(ZeroDivisionError), way():
+            with pytest.raises(ZeroDivisionError), inside(way()):
                 raise ZeroDivisionError
         assert gate.close()

@@ -18,8 +18,9 @@ from trialdomain.audit.notes import Held, read_held
 from trialdomain.audit.readable import MOST_READ, OF_REGISTRATION, all_readable, registered
 from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.storage.codec import LARGEST_STATE
+from trialdomain.storage.forks import brief
 from trialdomain.storage.heads import BEGUN
-from trialdomain.storage.sqlite_file import file_uri, has_wal
+from trialdomain.storage.sqlite_file import file_uri, has_wal, refuse_unsafe_reading
 from trialdomain.tree.note import MOST_BYTES, NoteMalformed
 
 _PAGE = 1 << 9
@@ -361,12 +362,21 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a SQLite file for reading, with plain ``sqlite3``, and in one transaction: others may append meanwhile.
 
     Raises:
+        LogUnusable: what it has open elsewhere, or another name of it, keeps SQLite from reading all of it.
         sqlite3.Error: it cannot be opened.
     """
     for what in ("wal", "shm", "journal"):
         beside = path.with_name(f"{path.name}-{what}")
         if beside.exists() and not beside.is_file():
             raise LogUnusable(f"{beside} is a folder or a device, and SQLite would wait for it: remove it")
+    refuse_unsafe_reading(path)
+    visit = brief()
+    with visit.stay, visit, _connected(path) as connection:
+        yield connection
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[sqlite3.Connection]:
     ways = [{"mode": "ro"}] if has_wal(path) else [{"mode": "rw"}, {"mode": "ro", "immutable": "1"}]
     for number, way in enumerate(ways, start=1):
         connection = sqlite3.connect(file_uri(path, **way), uri=True, isolation_level=None, timeout=30)

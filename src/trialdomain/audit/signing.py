@@ -12,6 +12,7 @@ from pathlib import Path
 
 from trialdomain.audit.keys import KeyKind, SigningKey, VerifierKey, signers, writers
 from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
+from trialdomain.storage.forks import brief, refuse_unsafe
 from trialdomain.storage.sqlite_file import file_uri, is_database, sentences
 from trialdomain.tree.checkpoint import Checkpoint, Head, SigningRequest, is_head, parse_checkpoint, parse_head
 from trialdomain.tree.merkle import EMPTY_ROOT
@@ -102,16 +103,22 @@ class TreeSigner:
         """Open the file in one transaction that keeps every other signer out."""
         if self._path.exists() and not (self._path.is_file() and (is_database(self._path) or not self._size())):
             raise LogUnusable(f"{self._path} is no file of a signer: it was left as it is; name another")
-        with sentences(self._path):
-            connection = sqlite3.connect(file_uri(self._path), uri=True, isolation_level=None)
-            try:
-                connection.execute("PRAGMA synchronous = EXTRA")  # the folder too, once the journal is gone
-                connection.execute("BEGIN EXCLUSIVE")
-                self._set_up(connection)
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                connection.close()  # which rolls back what was not committed
+        visit = brief()
+        with visit.stay, visit, sentences(self._path), self._connected() as connection:
+            yield connection
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        refuse_unsafe(self._path)
+        connection = sqlite3.connect(file_uri(self._path), uri=True, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = EXTRA")  # the folder too, once the journal is gone
+            connection.execute("BEGIN EXCLUSIVE")
+            self._set_up(connection)
+            yield connection
+            connection.execute("COMMIT")
+        finally:
+            connection.close()  # which rolls back what was not committed
 
     def _size(self) -> int:
         return self._path.stat().st_size

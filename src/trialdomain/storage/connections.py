@@ -5,15 +5,15 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import get_ident
 from typing import TypeVar
 from warnings import warn
 
 from trialdomain.errors import LogUnusable
 from trialdomain.storage.codec import LARGEST_STATE
-from trialdomain.storage.forks import abandon, leave_open, refuse_abandoned, watch
-from trialdomain.storage.gate import Gate
-from trialdomain.storage.place import Identity, Place
+from trialdomain.storage.forks import brief, leave_open, watch
+from trialdomain.storage.gate import Gate, Visit
+from trialdomain.storage.place import Identity, Place, refuse_two_names
+from trialdomain.storage.shape import check_nothing_interferes
 from trialdomain.storage.sqlite_file import (
     StoreFailed,
     check_file,
@@ -22,6 +22,7 @@ from trialdomain.storage.sqlite_file import (
     code_of,
     file_uri,
     has_wal,
+    refuse_unsafe_reading,
     sentences,
     set_up,
 )
@@ -69,46 +70,47 @@ class Connections:
         """How a reader opens the file."""
         self._unchanged: tuple[int, ...] | None = None
         """In a folder that cannot be written: what the file must still look like after each reading."""
-        self._writer_thread: int | None = None
-        """The thread that writes at this moment."""
-        self._begun_at = 0
-        """How many rows the connection had changed when that thread took the write lock."""
+        self._begun: Visit | None = None
+        """The visit whose transaction is open on the connection that writes; that of any other was left behind."""
+        self._may_wait = False
+        """Whether what that transaction rests on is looked at again, so that others may come in between until then."""
+        self._checked_schema: int | None = None
+        """The version of the schema of which is known that nothing in it interferes with what is recorded."""
         self._place: Place | None = None
         check_sqlite()
-        with sentences(path):
-            if self._file is not None:
-                check_file(self._file, readonly=readonly)
-                refuse_abandoned(self._file)
-            watch(self)
-            try:
-                self._writer = self._first(self._file)
-                self._place = None if self._file is None else Place(self._file)
-            except BaseException:
-                self.close()
-                raise
+        visit = brief()
+        with visit.stay, visit, sentences(path):
+            self._open(self._file)
 
-    def write(self, work: Callable[[sqlite3.Connection], T], *, within: bool = False) -> T:
+    def write(self, work: Callable[[sqlite3.Connection], T], *, within: bool = False, may_wait: bool = False) -> T:
         """Do some work on the connection that writes, alone, in one transaction, all or nothing.
+
+        A clock, a hook or a signal handler of this thread may want to record something of its own meanwhile.
 
         Args:
             work: what to do.
-            within: where this thread writes already, make it a part of that, which may still come to nothing. Otherwise
-                it is recorded by itself: a clock or a hook, called under the write lock, records something of its own.
+            within: where this thread writes already, make it a part of that, which may still come to nothing.
+            may_wait: whether others may come in between until ``work`` calls :meth:`decided`.
 
         Raises:
             LogMoved: the file is not where it was opened.
             LogOfAnotherProcess: it was opened before this process was forked.
+            TablesChanged: something in the database interferes with what is recorded.
+            StoreFailed: SQLite could not do it, or this thread is in the middle of something else.
         """
         self._refuse_elsewhere()
         if self._readonly:
             raise LogUnusable(f"{self._path} was opened for reading alone: open it for writing")
-        if self._writes_here():
-            return self._within(work) if within else self._apart(work)
-        with self._gate.alone(), sentences(self._path):
-            try:
-                return self._in_transaction(work)
-            finally:
-                self._roll_back()
+        own = self._gate.own()
+        if own is not None:
+            return self._meanwhile(own, work, within=within, may_wait=may_wait)
+        visit = self._gate.alone()
+        with visit.stay, visit, sentences(self._path):
+            return self._in_transaction(visit, work, may_wait=may_wait)
+
+    def decided(self) -> None:
+        """Say that what is read from now on has to stay so until the transaction has ended."""
+        self._may_wait = False
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do some work on a connection that reads, while others read and one writes.
@@ -120,23 +122,14 @@ class Connections:
             LogOfAnotherProcess: it was opened before this process was forked.
         """
         self._refuse_elsewhere()
-        if self._writes_here():
+        own = self._gate.own()
+        if own is not None and self._has_begun(own):
             return work(self._writer)
         if self._file is None:  # a second connection would be a second, empty database
-            with self._gate.alone(), sentences(self._path):
-                self._roll_back()
-                return work(self._writer)
-        with self._gate.together(), sentences(self._path):
-            connection = self._idle_reader(self._file)
-            try:
-                done = work(connection)
-            except BaseException:
-                self._drop(connection)  # its statement may still hold on to what was so when it began
-                raise
-            self._idle.append(connection)
-            if self._unchanged is not None and self._unchanged != _looks(self._file):
-                raise StoreFailed(f"{self._path} was changed while it was read: open it again")
-            return done
+            return self._read_memory(own, work)
+        visit = self._gate.together()
+        with visit.stay, visit, sentences(self._path):
+            return self._read_file(self._file, work)
 
     def wait_for_writers(self) -> None:
         """Wait until whoever is recording something at this moment, in any process, has done so.
@@ -144,25 +137,16 @@ class Connections:
         Who may not write the file cannot wait for others, and does not.
         """
         self._refuse_elsewhere()
-        if self._writes_here() or self._unchanged is not None:
+        own = self._gate.own()
+        if (own is not None and self._has_begun(own)) or self._unchanged is not None:
             return
         if self._file is None or not self._readonly:
             self.write(lambda _: None)
             return
-        with self._gate.together(), sentences(self._path):
-            try:
-                connection = self._connect(file_uri(self._file, mode="rw"))
-            except sqlite3.OperationalError as error:
-                if code_of(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
-                    return
-                raise
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if code_of(error) != sqlite3.SQLITE_READONLY:
-                    raise
-            finally:
-                self._drop(connection)
+        visit = self._gate.together()
+        with visit.stay, visit, sentences(self._path):
+            self._check_place()
+            self._wait_for_writers(self._file)
 
     def close(self) -> None:
         """Wait for whoever reads or writes at this moment, and close the file; a second call does nothing.
@@ -176,18 +160,19 @@ class Connections:
     def __del__(self) -> None:
         """Close what nobody has closed, and say so as Python does of any file."""
         if getattr(self, "_every", None) and self._process == os.getpid():
-            warn(f"unclosed log {self._path}", ResourceWarning, stacklevel=2, source=self)
-            self._let_go()
+            try:
+                self._let_go()
+            finally:  # a warning may be an error
+                warn(f"unclosed log {self._path}", ResourceWarning, stacklevel=2, source=self)
 
     def leave_if_moved(self) -> None:
         """Leave everything open for good, where closing would touch what belongs to other programs by now."""
         if self._every and self._place is not None and not self._place.may_be_closed:
-            leave_open(self._every, self._place.file)
+            self.leave_open()
 
     def _let_go(self) -> None:
         self.leave_if_moved()
-        while self._every:
-            self._every.pop().close()
+        self.let_go()
 
     # While this process is being copied, nobody is inside.
 
@@ -204,9 +189,23 @@ class Connections:
         """Which files are open here."""
         return set() if self._place is None else self._place.identities
 
-    def abandon(self, *, quiet: bool) -> None:
-        """Let go of what the parent process has open, in its child; see :func:`trialdomain.storage.forks.abandon`."""
-        abandon(self._every, self.identities, None if self._place is None else self._place.file, quiet=quiet)
+    def let_go(self) -> None:
+        """Close everything, whatever it is open for."""
+        while self._every:
+            self._every.pop().close()
+
+    def leave_open(self) -> None:
+        """Leave everything open for good; see :func:`trialdomain.storage.forks.leave_open`."""
+        leave_open(self._every, None if self._place is None else self._place.file)
+
+    def refuse_beside(self, file: Identity) -> None:
+        """Refuse to open the file of this log a second time, where it is not as it was opened.
+
+        Raises:
+            LogMoved: it is not. A second connection would make a new write-ahead log, and closing could save nothing.
+        """
+        if self._every and self._place is not None and self._place.file == file:
+            self._check_place()
 
     # How it does that.
 
@@ -214,40 +213,109 @@ class Connections:
         if self._process != os.getpid():
             raise LogOfAnotherProcess(path=self._path)
 
-    def _writes_here(self) -> bool:
-        return self._writer_thread == get_ident() and self._writer.in_transaction
+    def _has_begun(self, visit: Visit) -> bool:
+        """Say whether a transaction of that visit is open."""
+        return self._begun is visit and self._writer.in_transaction
 
     def _check_place(self) -> None:
         if self._place is not None and self._unchanged is None:
             self._place.check()
 
-    def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _in_transaction(self, visit: Visit, work: Callable[[sqlite3.Connection], T], *, may_wait: bool) -> T:
+        self._begun = None
         self._roll_back()  # what an exception between two lines has left
         try:
-            self._take_lock()
+            self._take_lock(visit)
+            self._may_wait = may_wait
             done = work(self._writer)
             if not self._writer.in_transaction:
                 raise StoreFailed(f"{self._path}: the write lock was lost: nothing was recorded; try again")
             self._writer.execute("COMMIT")
             return done
         finally:
-            self._writer_thread = None
+            self._begun = None
             self._roll_back()
 
-    def _take_lock(self) -> None:
+    def _take_lock(self, visit: Visit) -> None:
+        # Whose it is stands there first: a signal handler that records something may come right after BEGIN.
+        self._begun, self._may_wait = visit, False
         self._writer.execute("BEGIN IMMEDIATE")
         self._check_place()
-        self._writer_thread, self._begun_at = get_ident(), self._writer.total_changes
+        if self._file is not None:
+            self._check_schema(self._file)
 
-    def _apart(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do some work in a transaction of its own, in the middle of one of this thread that has changed nothing."""
-        if self._writer.total_changes != self._begun_at:
-            return self._within(work)
-        self._writer.execute("COMMIT")
+    def _check_schema(self, file: Path) -> None:
+        """Look at the tables, and what is set off by writing them, once for each version of the schema."""
+        version = int(self._writer.execute("PRAGMA schema_version").fetchone()[0])
+        if version == self._checked_schema:
+            return
+        connection = self._reader(file)  # which sees the same schema, for nobody else can change it now
         try:
-            return self._in_transaction(work)
+            connection.text_factory = bytes  # a program's operands are no text
+            check_nothing_interferes(connection, self._path)
         finally:
-            self._take_lock()  # others may have come in between: whoever goes on compares all that was read
+            self._drop(connection)
+        self._checked_schema = version
+
+    def _meanwhile(self, own: Visit, work: Callable[[sqlite3.Connection], T], *, within: bool, may_wait: bool) -> T:
+        """Do some work for a thread that writes, or waits to, already."""
+        self._gate.enter(own)  # where its turn has not come yet
+        if not self._has_begun(own):
+            with sentences(self._path):
+                return self._in_transaction(own, work, may_wait=may_wait)
+        if within:
+            return self._within(work)
+        if not self._may_wait:
+            raise StoreFailed(
+                f"{self._path}: this thread is in the middle of recording something else, which may still fail: "
+                f"nothing was recorded; record it after that"
+            )
+        self._writer.execute("COMMIT")  # of what has changed nothing
+        try:
+            return self._in_transaction(own, work, may_wait=may_wait)
+        finally:
+            self._take_lock(own)
+            self._may_wait = True  # for whoever goes on looks again at all that was read
+
+    # Within "with visit.stay" there is never a "try" of its own: CPython does not leave the block where an exception is
+    # raised at the line of that word itself, as a debugger may do.
+
+    def _read_file(self, file: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._idle_reader(file)
+        try:
+            done = work(connection)
+        except BaseException:
+            self._drop(connection)  # its statement may still hold on to what was so when it began
+            raise
+        self._idle.append(connection)
+        if self._unchanged is not None and self._unchanged != _looks(file):
+            raise StoreFailed(f"{self._path} was changed while it was read: open it again")
+        return done
+
+    def _read_memory(self, own: Visit | None, work: Callable[[sqlite3.Connection], T]) -> T:
+        if own is not None:
+            self._gate.enter(own)
+            self._roll_back()
+            return work(self._writer)
+        visit = self._gate.alone()
+        with visit.stay, visit, sentences(self._path):
+            self._roll_back()
+            return work(self._writer)
+
+    def _wait_for_writers(self, file: Path) -> None:
+        try:
+            connection = self._connect(file_uri(file, mode="rw"))
+        except sqlite3.OperationalError as error:
+            if code_of(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+                return
+            raise
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if code_of(error) != sqlite3.SQLITE_READONLY:
+                raise
+        finally:
+            self._drop(connection)
 
     def _within(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do some work within the transaction of this thread, all or nothing by itself."""
@@ -263,8 +331,9 @@ class Connections:
         return done
 
     def _roll_back(self) -> None:
-        if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK")
+        with suppress(sqlite3.ProgrammingError):  # closed meanwhile, by a signal handler: there is nothing left of it
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
 
     def _idle_reader(self, file: Path) -> sqlite3.Connection:
         if self._idle or file.exists():  # else SQLite says why it cannot be opened
@@ -278,6 +347,27 @@ class Connections:
         connection.close()
         with suppress(ValueError):
             self._every.remove(connection)
+
+    def _open(self, file: Path | None) -> None:
+        try:
+            if file is None:
+                self._writer = self._first(None)
+            else:
+                self._open_file(file)
+        except BaseException:
+            self.close()
+            raise
+        watch(self)
+
+    def _open_file(self, file: Path) -> None:
+        refuse_unsafe_reading(file)
+        check_file(file, readonly=self._readonly)
+        if not self._readonly:
+            refuse_two_names(file)
+        place = Place(file)
+        self._writer = self._first(file)
+        place.settle()
+        self._place = place
 
     def _first(self, file: Path | None) -> sqlite3.Connection:
         if file is not None and self._readonly:

@@ -4,7 +4,8 @@ SQLite forbids to carry a connection across a fork, even to close it there. The 
 copy believes to hold, and closing may move an old write-ahead log into a file that others have written since. A log
 that the child opens by itself would share the copy's belief. So the child first makes SQLite let go of every copy
 without a trace: it points the copied descriptors to the null device, on which SQLite can lock and write nothing, and
-closes them.
+closes them. Where something stays open all the same, because it is not ours or because a thread was in the middle of
+using it, the child may not open that file again.
 """
 
 import atexit
@@ -13,10 +14,13 @@ import sqlite3
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
+from time import monotonic
 from typing import Protocol
 from weakref import WeakSet
 
 from trialdomain.errors import LogUnusable
+from trialdomain.storage.gate import Gate, Visit
 from trialdomain.storage.place import Identity, identity
 
 _PATIENCE_SECONDS = 1.0
@@ -24,7 +28,7 @@ _PATIENCE_SECONDS = 1.0
 
 
 class Forked(Protocol):
-    """What is asked of an open log around a fork."""
+    """What is asked of an open log around a fork, and when its file is opened once more."""
 
     def pause(self, seconds: float) -> bool:
         """Let nobody in, until ``resume``; say whether nobody is, within some seconds."""
@@ -34,12 +38,25 @@ class Forked(Protocol):
         """Go on, in the process that has the log."""
         ...
 
-    def abandon(self, *, quiet: bool) -> None:
-        """Let go of what the parent has open, in the child; ``quiet`` says that no thread was using it."""
+    @property
+    def identities(self) -> set[Identity]:
+        """Which files it may have open."""
+        ...
+
+    def let_go(self) -> None:
+        """Close what the parent has open, in the child, where its files are the null device by now."""
+        ...
+
+    def leave_open(self) -> None:
+        """Leave connections open for good that must not be closed."""
         ...
 
     def leave_if_moved(self) -> None:
-        """Leave connections open for good that must not be closed."""
+        """Leave them open where closing would touch what belongs to other programs by now."""
+        ...
+
+    def refuse_beside(self, file: Identity) -> None:
+        """Refuse to open a file a second time that this log has open, and that is not where it was."""
         ...
 
 
@@ -57,8 +74,13 @@ class LogAbandoned(LogUnusable):
 
 
 _open: "WeakSet[Forked]" = WeakSet()
-_quiet: list[tuple[Forked, bool]] = []
+_brief = Gate()
+"""Whoever opens a file, looks at it, and closes it again."""
+_quiet: "dict[int, list[Forked]]" = {}
+"""By thread that forks: the logs that no thread was using."""
 _abandoned: set[Identity] = set()
+_inherited: dict[int, tuple[Identity, Identity]] = {}
+"""By descriptor that was open when this process was forked: which file it was then, and which it is now."""
 _never_closed: list[sqlite3.Connection] = []
 
 
@@ -67,14 +89,28 @@ def watch(log: Forked) -> None:
     _open.add(log)
 
 
-def refuse_abandoned(path: Path) -> None:
-    """Refuse a file that SQLite believes to have open in this process.
+def brief() -> Visit:
+    """Give the visit in which to open a file, look at it and close it again: a fork waits for its end for a moment.
+
+    It may be long all the same. Then the child cannot open the file.
+    """
+    return _brief.together()
+
+
+def refuse_unsafe(path: Path) -> None:
+    """Refuse a file that SQLite believes to have open in this process, and has not.
 
     Raises:
         LogAbandoned: it is one.
+        LogMoved: a log that is open here lost what stood beside it; closing that log saves it.
     """
-    if _abandoned and identity(str(path)) in _abandoned:
+    file = identity(str(path))
+    if file is None:
+        return
+    if file in _abandoned or any(file == was and _is(descriptor, now) for descriptor, (was, now) in _inherited.items()):
         raise LogAbandoned(path=str(path))
+    for log in tuple(_open):
+        log.refuse_beside(file)
 
 
 def leave_open(connections: list[sqlite3.Connection], file: Identity | None) -> None:
@@ -89,47 +125,89 @@ def leave_open(connections: list[sqlite3.Connection], file: Identity | None) -> 
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
-def abandon(
-    connections: list[sqlite3.Connection], files: Collection[Identity], file: Identity | None, *, quiet: bool
-) -> None:
-    """Make SQLite forget connections that the parent process has, in its child.
-
-    Args:
-        connections: of one log.
-        files: the files that they may have open.
-        file: the log.
-        quiet: whether no thread was using them when the process was forked: otherwise even closing could hang.
-    """
-    if not quiet:
-        leave_open(connections, file)
-        return
-    nowhere = os.open(os.devnull, os.O_RDONLY)
-    try:
-        for descriptor in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
-            with suppress(OSError):  # of the listing itself, which is closed by now
-                status = os.fstat(descriptor)
-                if (status.st_dev, status.st_ino) in files:
-                    os.dup2(nowhere, descriptor, inheritable=False)
-    finally:
-        os.close(nowhere)
-    while connections:
-        connections.pop().close()
+# What the interpreter does around a fork. An exception in one of these is printed, and the fork goes on: so each takes
+# for granted only what was written down before, and what was not counts as in use.
 
 
 def _before() -> None:
-    _quiet[:] = [(log, log.pause(_PATIENCE_SECONDS)) for log in tuple(_open)]
+    thread, until = get_ident(), monotonic() + _PATIENCE_SECONDS
+    quiet = _quiet[thread] = []
+    _brief.pause(_PATIENCE_SECONDS)
+    quiet.extend(log for log in tuple(_open) if log.pause(max(0.0, until - monotonic())))
 
 
 def _in_parent() -> None:
-    while _quiet:
-        _quiet.pop()[0].resume()
+    try:
+        _resume()
+    finally:
+        _resume()
+
+
+def _resume() -> None:
+    _quiet.pop(get_ident(), None)
+    _brief.resume()
+    for log in tuple(_open):
+        log.resume()
 
 
 def _in_child() -> None:
-    while _quiet:
-        log, quiet = _quiet.pop()
-        log.abandon(quiet=quiet)
+    global _brief  # noqa: PLW0603 - the threads that were in the old one are gone, and never leave it
+    quiet = _quiet.pop(get_ident(), [])
+    _quiet.clear()
+    _brief = Gate()
+    _inherit()
+    for log in tuple(_open):
+        if log not in quiet:
+            log.leave_open()  # even closing could hang
+    _let_go(quiet)
     _open.clear()
+
+
+def _inherit() -> None:
+    """Write down what is open here, and of what an earlier fork has left, what it was before that."""
+    before = dict(_inherited)
+    _inherited.clear()
+    for descriptor, file in _descriptors().items():
+        was, now = before.get(descriptor, (file, file))
+        _inherited[descriptor] = was if now == file else file, file
+
+
+def _let_go(quiet: Collection[Forked]) -> None:
+    """Make SQLite forget what the parent has open, and remember what it cannot forget."""
+    files = set().union(*(log.identities for log in quiet))
+    if files:
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        try:
+            null = _descriptors()[nowhere]
+            for descriptor, (file, _) in tuple(_inherited.items()):
+                if file in files:
+                    os.dup2(nowhere, descriptor, inheritable=False)
+                    _inherited[descriptor] = file, null
+        finally:
+            os.close(nowhere)
+    for log in quiet:
+        log.let_go()
+    for descriptor, (_, now) in tuple(_inherited.items()):
+        if not _is(descriptor, now):
+            del _inherited[descriptor]
+
+
+def _descriptors() -> dict[int, Identity]:
+    """Say which files are open in this process."""
+    found = {}
+    for entry in tuple(Path("/dev/fd").iterdir()):
+        with suppress(OSError):  # of the listing itself, which is closed by now
+            status = os.fstat(int(entry.name))
+            found[int(entry.name)] = status.st_dev, status.st_ino
+    return found
+
+
+def _is(descriptor: int, file: Identity) -> bool:
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == file
 
 
 def _at_exit() -> None:

@@ -1,9 +1,10 @@
 """Who may be inside a store at the same time, and when it may close.
 
 An exception may arrive between any two lines: a signal handler raises ``KeyboardInterrupt`` or a time limit. So no
-counter says who is inside, and nothing that is written in Python itself, such as an ``Event``, is shared. Each visit is
-an object that the caller's block holds, and the gate holds it weakly: a visit whose block is gone, or whose thread has
-ended, has left, whether or not it could say so.
+counter says who is inside, and nothing that is written in Python itself, such as an ``Event``, is shared. Whoever comes
+in holds a lock of the interpreter's own for as long as its block lasts: ``with visit.stay, visit:``. The interpreter
+releases that lock without a line of Python, whatever was raised, and whoever keeps the exception. A visit whose lock is
+free, or whose thread has ended, has left, whether or not it could say so.
 """
 
 import sys
@@ -13,13 +14,14 @@ from contextlib import suppress
 from threading import Lock, get_ident
 from time import monotonic, sleep
 from types import TracebackType
-from weakref import ReferenceType, ref
 
 from trialdomain.errors import LogUnusable
 
 _CLOSED = "the log is closed: open it again"
 _LOOK_AGAIN_SECONDS = 0.05
 """How long a thread waits before it looks whether a visit before it was abandoned."""
+_LONGEST_PAUSE_SECONDS = 10.0
+"""After this a pause is over, even if whoever asked for it was interrupted before they could say so."""
 
 
 class StoreClosed(LogUnusable):
@@ -29,15 +31,23 @@ class StoreClosed(LogUnusable):
 
 
 class Visit:
-    """One stay inside a gate, from the start of a ``with`` block to its end."""
+    """One stay inside a gate, from the start of a ``with`` block to its end: ``with visit.stay, visit:``."""
 
-    __slots__ = ("__weakref__", "_gate", "alone", "ready", "thread")
+    __slots__ = ("_gate", "alone", "ready", "stay", "thread")
 
     def __init__(self, gate: "Gate", *, alone: bool) -> None:
         self._gate, self.alone = gate, alone
         self.thread = get_ident()
+        self.stay = allocate_lock()
+        """Held by the block for as long as it lasts."""
         self.ready: LockType | None = None
         """Released when it may be this visit's turn; made only by a visit that waits."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the block has not come to its end, nor its thread."""
+        # An exception in Thread.is_alive itself marks a running thread as ended; this is one call without lines.
+        return self.stay.locked() and self.thread in sys._current_frames()  # noqa: SLF001 - documented
 
     def __enter__(self) -> None:
         """Come in; wait for the turn, where one has to be alone.
@@ -60,10 +70,12 @@ class Gate:
     """Lets many read or one write, writers in the order in which they came; closes when nobody is inside."""
 
     def __init__(self) -> None:
-        self._inside: dict[int, ReferenceType[Visit]] = {}
-        self._turns: deque[ReferenceType[Visit]] = deque()
+        self._inside: set[Visit] = set()
+        self._turns: deque[Visit] = deque()
         """The visits that want to be alone, in the order in which they came; the first one is."""
-        self._closed = self._paused = False
+        self._closed = False
+        self._paused: dict[int, float] = {}
+        """By thread that asked for a pause: until when."""
         self._closing = Lock()
 
     # Each step on the fields above is one operation of a built-in type, and may come twice. So whatever happens between
@@ -77,6 +89,15 @@ class Gate:
         """Be the only one who writes."""
         return Visit(self, alone=True)
 
+    def own(self) -> Visit | None:
+        """Give the visit by which this thread writes, or waits to, already: a hook or a signal handler is asking."""
+        if self._turns:
+            thread = get_ident()
+            for visit in tuple(self._turns):
+                if visit.thread == thread and visit.stay.locked():
+                    return visit
+        return None
+
     def close(self) -> bool:
         """Close, once no other thread is inside; say whether it was open.
 
@@ -88,50 +109,47 @@ class Gate:
         return was_open
 
     def pause(self, seconds: float) -> bool:
-        """Let nobody in until :meth:`resume`; say whether everybody left within some seconds, this thread included."""
-        self._paused = True
-        return self._wait_for_others(seconds) and not any(self._present())
+        """Let nobody else in until :meth:`resume`; say whether everybody left within some seconds, this thread too."""
+        self._paused[get_ident()] = monotonic() + _LONGEST_PAUSE_SECONDS
+        return self._wait_for_others(seconds) and not self._present()
 
     def resume(self) -> None:
-        """Let visits in again."""
-        self._paused = False
+        """Let visits in again, as far as this thread is concerned."""
+        self._paused.pop(get_ident(), None)
 
     def enter(self, visit: Visit) -> None:
-        """Take a visit in; see :meth:`Visit.__enter__`."""
+        """Take a visit in; see :meth:`Visit.__enter__`. One that is in already stays so."""
         if visit.alone:
             self._wait_for_turn(visit)
         # Inside first, and then a look at what closing and pausing say: they say so first, and then look who is inside.
-        self._inside[id(visit)] = ref(visit)
-        while self._paused:
-            self._inside.pop(id(visit), None)
+        self._inside.add(visit)
+        while self._paused and self._is_paused(visit.thread):
+            self._inside.discard(visit)
             sleep(_LOOK_AGAIN_SECONDS / 10)
-            self._inside[id(visit)] = ref(visit)
+            self._inside.add(visit)
         if self._closed:
             raise StoreClosed(_CLOSED)
 
     def leave(self, visit: Visit) -> None:
         """Let a visit go; one that has left already stays so."""
-        self._inside.pop(id(visit), None)
+        self._inside.discard(visit)
         if not visit.alone:
             return
         turns = self._turns
         with suppress(ValueError):  # it has left before
-            turns.remove(ref(visit))
+            turns.remove(visit)
         if turns:
             with suppress(IndexError, RuntimeError):  # another one told it already
-                first = turns[0]()
-                if first is not None and first.ready is not None:
-                    first.ready.release()
+                ready = turns[0].ready
+                if ready is not None:
+                    ready.release()
+
+    def _is_paused(self, thread: int) -> bool:
+        now = monotonic()
+        return any(until > now and asked_by != thread for asked_by, until in tuple(self._paused.items()))
 
     def _wait_for_turn(self, visit: Visit) -> None:
-        turns = self._turns
-        if turns:
-            for turn in tuple(turns):  # of this thread: it was interrupted while it left
-                own = turn()
-                if own is not None and own.thread == visit.thread:
-                    self.leave(own)
-        turns.append(ref(visit))
-        while self._first_turn(visit) is not visit:
+        while not self._is_first(visit):
             if self._closed:
                 raise StoreClosed(_CLOSED)
             if visit.ready is None:
@@ -141,18 +159,18 @@ class Gate:
             else:
                 visit.ready.acquire(timeout=_LOOK_AGAIN_SECONDS)
 
-    def _first_turn(self, asking: Visit) -> Visit | None:
-        """Give the visit whose turn it is, and forget those before it that were abandoned."""
-        while self._turns:
-            try:
-                turn = self._turns[0]
-                visit = turn()
-                if visit is asking or (visit is not None and _is_running(visit.thread)):
-                    return visit
-                self._turns.remove(turn)
-            except (IndexError, ValueError):  # another thread was faster
-                continue
-        return None
+    def _is_first(self, visit: Visit) -> bool:
+        """Line a visit up, say whether it is its turn, and forget those before it that were abandoned."""
+        if visit not in self._turns:
+            self._turns.append(visit)
+        while True:
+            with suppress(IndexError, ValueError):  # another thread was faster
+                first = self._turns[0]
+                if first is visit:
+                    return True
+                if first.lasts:
+                    return False
+                self._turns.remove(first)
 
     def _wait_for_others(self, seconds: float | None) -> bool:
         until = None if seconds is None else monotonic() + seconds
@@ -165,11 +183,8 @@ class Gate:
         return True
 
     def _present(self) -> list[Visit]:
-        """Give the visits that are inside: those whose blocks and threads are there."""
-        visits = [visit() for visit in tuple(self._inside.values())]
-        return [visit for visit in visits if visit is not None and _is_running(visit.thread)]
-
-
-def _is_running(thread: int) -> bool:
-    """Say whether a thread has not ended; an exception in ``Thread.is_alive`` itself marks a running one as ended."""
-    return thread in sys._current_frames()  # noqa: SLF001 - documented, and one call without lines of its own
+        """Give the visits that are inside, and forget those that were abandoned."""
+        visits = self._inside.copy()
+        present = [visit for visit in visits if visit.lasts]
+        self._inside.difference_update(visit for visit in visits if visit not in present)
+        return present

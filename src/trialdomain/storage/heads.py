@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Protocol, TypeAlias
 
 from trialdomain.errors import LogCorrupt, LogUnusable
+from trialdomain.storage.stored import EntriesNotKept
 from trialdomain.tree.checkpoint import is_head
 from trialdomain.tree.merkle import Frontier
 
@@ -153,6 +154,8 @@ class SignedHeads:
             connection.execute(_UPSERT, (trial, frontier.size, note))
         else:
             _put_in_place(connection, trial, frontier.size, note)
+        if _head(connection, trial) != (frontier.size, note):
+            raise EntriesNotKept(trial=trial, what=f"the head of {frontier.size} entries")
         self._known[trial] = note, frontier  # believed only as long as the same note stands in the table
         return note
 
@@ -180,6 +183,8 @@ def _remember(connection: sqlite3.Connection, trial: str) -> None:
     if not _begun(connection, trial):
         row = (trial, BEGUN, sha256(BEGUN.encode()).digest())
         connection.execute("INSERT INTO commands VALUES (?, ?, ?, 1, 0)", row)  # from 1 to 0 is no position
+        if not _begun(connection, trial):
+            raise EntriesNotKept(trial=trial, what=f"command {BEGUN}")
 
 
 def _put_in_place(connection: sqlite3.Connection, trial: str, size: int, note: str) -> None:

@@ -1,22 +1,27 @@
-"""Where an open log lies: the file that was opened is still the one at its path, and so is its write-ahead log.
+"""Where an open log lies: the file that was opened is still the one at its path, and so is what SQLite keeps beside it.
 
 SQLite goes on in a file that was removed, renamed or replaced, and what it commits there nobody finds again. It also
 goes on when the process has lost its locks: POSIX drops them when any part of the process opens and closes the file by
 other means. Then another program takes itself for the last one, and removes the write-ahead log that is still in use.
+Where the shared memory is removed, the next program makes its own, and two of them write over each other's entries.
 """
 
 import os
 from pathlib import Path
+from stat import S_ISREG
+from time import monotonic, sleep
 from typing import TypeAlias
 
 from trialdomain.errors import LogUnusable
 
 Identity: TypeAlias = tuple[int, int]
 """The device and the number of a file: what stays when its name changes, and changes when its name stays."""
+_NEW_LOG_SECONDS = 1.0
+"""How long a log that was just written may have two names: the one that it was written under, and its own."""
 
 
 class LogMoved(LogUnusable):
-    """The file of an open log, or its write-ahead log, is not at its path any more."""
+    """The file of an open log, or what SQLite keeps beside it, is not at its path any more."""
 
     code = "log-moved"
 
@@ -25,17 +30,45 @@ class LogMoved(LogUnusable):
         self.path, self.why = path, why
 
 
+class LogHasTwoNames(LogUnusable):
+    """The file of a log has a second name, a hard link, under which it would be another log."""
+
+    code = "log-has-two-names"
+
+    def __init__(self, *, path: str, names: int) -> None:
+        super().__init__(
+            f"{path} is one of {names} names of the same file (hard links), and what is recorded under another of them "
+            f"is not found under this one: remove the other names, or open a copy"
+        )
+        self.path, self.names = path, names
+
+
 class Place:
-    """Remembers which files were opened, and compares; two system calls.
+    """Remembers which files were opened, and compares; three system calls.
+
+    It is made before the log is opened, and settled right after it was.
 
     Args:
-        file: the log; it has been opened.
+        file: the log, which may not exist yet.
     """
 
     def __init__(self, file: Path) -> None:
         real = os.path.realpath(file)  # SQLite puts what it needs beside where a link leads
         self._path, self._wal, self._shm = str(file), f"{real}-wal", f"{real}-shm"
-        self._opened, self._opened_wal, self._opened_shm = map(identity, (self._path, self._wal, self._shm))
+        self._opened = identity(self._path)
+        self._opened_wal: Identity | None = None
+        self._opened_shm: Identity | None = None
+
+    def settle(self) -> None:
+        """Remember what stands there, now that SQLite has opened it.
+
+        Raises:
+            LogMoved: the file was removed, or replaced, while it was opened.
+        """
+        found, self._opened_wal, self._opened_shm = map(identity, (self._path, self._wal, self._shm))
+        if found is None or self._opened not in {None, found}:
+            raise LogMoved(path=self._path, why="the file was removed, renamed or replaced while it was opened")
+        self._opened = found
 
     def check(self) -> None:
         """Refuse a log that is not where it was opened.
@@ -45,7 +78,7 @@ class Place:
         """
         if identity(self._path) != self._opened:
             raise LogMoved(path=self._path, why="the file that was opened was removed, renamed or replaced")
-        wal = identity(self._wal)
+        wal, shm = identity(self._wal), identity(self._shm)
         if wal != self._opened_wal:
             if self._opened_wal is not None:
                 raise LogMoved(
@@ -54,19 +87,25 @@ class Place:
                     "process lost its locks (it copied or hashed the file while it had it open)",
                 )
             self._opened_wal = wal
+        if shm != self._opened_shm:
+            if self._opened_shm is not None:
+                raise LogMoved(path=self._path, why="the shared memory beside it (-shm) was removed or replaced")
+            self._opened_shm = shm
 
     @property
     def may_be_closed(self) -> bool:
         """Whether SQLite may close the log as usual: move its write-ahead log into the file, and remove it.
 
-        SQLite itself leaves a file alone that was removed, renamed or replaced. Where the write-ahead log alone is
-        gone, and no other program has been here, closing saves what stands in it. Where there is another one, or other
-        shared memory, the file belongs to other programs by now.
+        SQLite itself leaves a file alone that was removed, renamed or replaced. Where only one of the two files beside
+        it is gone, somebody removed it, and no other program has been here: closing saves what is in the write-ahead
+        log. Where both are gone, or another one stands there, the file belongs to other programs by now.
         """
         if identity(self._path) != self._opened or self._opened_wal is None:
             return True
-        wal = identity(self._wal)
-        return wal == self._opened_wal or (wal is None and identity(self._shm) == self._opened_shm)
+        wal, shm = identity(self._wal), identity(self._shm)
+        if wal == self._opened_wal:
+            return shm in {self._opened_shm, None}
+        return wal is None and shm == self._opened_shm
 
     @property
     def file(self) -> Identity | None:
@@ -80,10 +119,35 @@ class Place:
         return {one for one in (*opened, *map(identity, (self._path, self._wal, self._shm))) if one is not None}
 
 
+def refuse_two_names(path: Path, *, patience: float = _NEW_LOG_SECONDS) -> None:
+    """Refuse a file with hard links, beside each of which SQLite would keep a write-ahead log of its own.
+
+    Args:
+        path: the file, which need not exist.
+        patience: seconds for which a second name may be there, since a new log is given its own name as a link.
+
+    Raises:
+        LogHasTwoNames: it has more names than one.
+    """
+    until = monotonic() + patience
+    while (names := _names(path)) > 1:
+        if monotonic() > until:
+            raise LogHasTwoNames(path=str(path), names=names)
+        sleep(0.01)
+
+
+def _names(path: Path) -> int:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return 0
+    return status.st_nlink if S_ISREG(status.st_mode) else 0
+
+
 def identity(path: str) -> Identity | None:
     """Say which file stands at a path; None where none is seen."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - twice an append, and half the time of a Path's
+        status = os.stat(path)  # noqa: PTH116 - three times an append, and half the time of a Path's
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino

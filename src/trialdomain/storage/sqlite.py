@@ -7,6 +7,7 @@ acknowledged.
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import Any, TypeAlias, TypeVar
@@ -184,6 +185,7 @@ class SQLiteRecorder(ApplicationRecorder):
                 return done
             try:
                 sealed = events() if callable(events) else events
+                self._connections.decided()
                 _refuse_moved(connection, trial, read, whole)  # after a clock, or a hook, that records something itself
                 for event in sealed:
                     _check_place(event, trial)
@@ -197,7 +199,7 @@ class SQLiteRecorder(ApplicationRecorder):
             inserted.check_kept(connection)
             return Appended(positions=positions, notifications=inserted.notifications, entries=inserted.entries(trial))
 
-        appended = self._connections.write(work, within=within)
+        appended = self._connections.write(work, within=within, may_wait=True)
         self._notify()
         if isinstance(appended, TrialError):
             raise appended
@@ -215,7 +217,7 @@ class SQLiteRecorder(ApplicationRecorder):
             except TrialError as error:
                 return error
 
-        done = self._connections.write(until_error)
+        done = self._connections.write(until_error, may_wait=True)
         if isinstance(done, TrialError):
             raise done
         return done
@@ -268,7 +270,12 @@ class SQLiteRecorder(ApplicationRecorder):
         What was asked for is not known, so that none of them is ever taken for a repetition.
         """
         rows = ((trial, command, UNKNOWN_REQUEST, first, last) for command, first, last in commands)
-        self._connections.write(lambda connection: connection.executemany(_INSERT_COMMAND, rows))
+
+        def work(connection: sqlite3.Connection) -> None:
+            while some := list(islice(rows, _PAGE)):
+                _check_taken(connection.executemany(_INSERT_COMMAND, some), len(some))
+
+        self._connections.write(work)
 
     def trials(self) -> list[str]:
         """Name the trials in this log."""

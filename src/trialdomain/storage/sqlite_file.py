@@ -10,6 +10,8 @@ from time import monotonic, sleep
 from eventsourcing.persistence import IntegrityError, OperationalError
 
 from trialdomain.errors import Conflict, LogUnusable
+from trialdomain.storage.forks import brief, refuse_unsafe
+from trialdomain.storage.place import refuse_two_names
 from trialdomain.storage.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 from trialdomain.values.filename import why_unusable
 
@@ -54,7 +56,7 @@ def has_wal(path: Path) -> bool:
     """Say whether a write-ahead log stands beside a file: somebody has it open, or was killed who had."""
     try:
         return _beside(path, "wal").stat().st_size > 0
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -73,6 +75,19 @@ def is_database(path: Path) -> bool:
     except sqlite3.DatabaseError as error:
         return code_of(error) not in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN}
     return True
+
+
+def refuse_unsafe_reading(path: Path) -> None:
+    """Refuse a file of which SQLite could not read here what it should, before it is opened for reading.
+
+    Raises:
+        LogAbandoned: SQLite cannot forget what it had open here.
+        LogMoved: the log is open here, and is not where it was.
+        LogHasTwoNames: it has hard links, and its write-ahead log may stand beside another one.
+    """
+    refuse_unsafe(path)
+    if not has_wal(path):
+        refuse_two_names(path)
 
 
 def check_sqlite() -> None:
@@ -227,7 +242,12 @@ def _look(path: Path) -> tuple[int, int]:
 
 
 def _header(path: Path, **options: str) -> tuple[int, int]:
-    with closing(sqlite3.connect(file_uri(path, mode="ro", **options), uri=True)) as connection:
+    visit = brief()
+    with (
+        visit.stay,
+        visit,
+        closing(sqlite3.connect(file_uri(path, mode="ro", **options), uri=True)) as connection,
+    ):
         return _application(connection), int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 

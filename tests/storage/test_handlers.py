@@ -1,0 +1,114 @@
+"""A signal handler that uses the same log, at every line of a command: what it acknowledges is recorded."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from lines import at_line, in_time
+from site_desk import INVESTIGATOR, OPEN, day
+
+from trialdomain import LogUnusable, TrialError, Trials, read_log, verify
+from trialdomain.application.desk import Desk
+from trialdomain.storage.sqlite_file import StoreFailed
+
+
+def consent(desk: Desk, subject: str) -> None:
+    desk.consent(subject, signed_on=day(0), form_version="1")
+
+
+def subjects(path: Path) -> set[str]:
+    with read_log(path) as log:
+        streams = {entry.stream for entry in log[OPEN.trial].history().entries()}
+    return {stream.rpartition("/")[2] for stream in streams if "/participant/" in stream}
+
+
+def test_whatever_it_records_is_there_or_was_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    acknowledged, refused = set(), 0
+    with Trials.open(path) as trials:
+        desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+        number, reached = 0, True
+        while reached:
+            number += 1
+
+            def act(subject: str = f"H{number}") -> None:
+                nonlocal refused
+                try:
+                    consent(desk, subject)
+                    acknowledged.add(subject)
+                except StoreFailed as error:
+                    assert "in the middle of recording something else" in str(error)  # noqa: PT017 - in a handler
+                    refused += 1
+
+            with at_line(number, act) as line:
+                consent(desk, f"C{number}")
+            acknowledged.add(f"C{number}")
+            reached = line.reached
+    assert number > 100
+    assert refused < number / 2
+    assert subjects(path) == acknowledged
+    assert verify(path).ok
+
+
+def test_what_it_reads_is_there_too(tmp_path: Path) -> None:
+    with Trials.open(tmp_path / "log.db") as trials:
+        trial = trials.register(OPEN, by=INVESTIGATOR)
+        desk = trial.acting(INVESTIGATOR)
+        number, reached = 0, True
+        while reached:
+            number += 1
+            found: list[int] = []
+            before = trial.history().position
+            with at_line(number, lambda found=found: found.append(trial.history().position)) as line:  # type: ignore[misc]  # called at once
+                consent(desk, f"C{number}")
+            reached = line.reached
+            assert not reached or found[0] in {before, before + 1}
+        assert number > 100
+
+
+@pytest.mark.parametrize("where", ["file", "memory"])
+def test_one_that_closes_the_log_and_ends_the_program_does_so(tmp_path: Path, where: str) -> None:
+    number, ended = 0, True
+    while ended:
+        number += 1
+        path = tmp_path / f"{number}.db"
+        trials = Trials.open(path if where == "file" else "memory:")
+        desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+
+        def act(trials: Trials = trials) -> None:
+            trials.close()
+            raise SystemExit
+
+        ended = False
+        with at_line(number, act) as line:
+            try:
+                consent(desk, "S001")
+            except SystemExit:
+                ended = True
+            except TrialError as error:
+                pytest.fail(f"line {number}: {error} took the place of the end")
+        assert ended or not line.reached
+        assert in_time(trials.close), f"line {number}"
+        if where == "file" and not number % 20:
+            with Trials.open(path) as again:
+                with suppress(TrialError):  # recorded before
+                    consent(again.trial(OPEN.trial).acting(INVESTIGATOR), "S001")
+                assert again.trial(OPEN.trial).history().position
+    assert number > 100
+
+
+def test_one_that_closes_the_log_and_goes_on_leaves_a_command_that_is_refused_or_recorded(tmp_path: Path) -> None:
+    number, reached = 0, True
+    while reached:
+        number += 1
+        path = tmp_path / f"{number}.db"
+        trials = Trials.open(path)
+        desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+        recorded = False
+        with at_line(number, trials.close) as line, suppress(LogUnusable):
+            consent(desk, "S001")
+            recorded = True
+        reached = line.reached
+        trials.close()
+        assert subjects(path) >= ({"S001"} if recorded else set()), f"line {number}"
+    assert number > 100

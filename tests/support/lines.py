@@ -1,0 +1,60 @@
+"""Something that happens between any two lines of this library's writing and reading, as a signal handler may."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from types import FrameType
+from typing import Any
+
+import trialdomain
+
+PACKAGE = Path(trialdomain.__file__).parent
+WATCHED = {str(path) for path in (*PACKAGE.glob("storage/*.py"), PACKAGE / "application" / "conduct.py")}
+SOON = 2.0
+"""Seconds."""
+
+
+class Line:
+    """The line at which to act, counted from now on."""
+
+    def __init__(self, number: int, act: Callable[[], object]) -> None:
+        self._left, self._act = number, act
+
+    @property
+    def reached(self) -> bool:
+        return self._left <= 0
+
+    def one_more(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._act()
+
+
+@contextmanager
+def at_line(number: int, act: Callable[[], object]) -> Iterator[Line]:
+    """Do something at the line with a number, of all that are executed in the files that are watched."""
+    line = Line(number, act)
+
+    def in_frame(_: FrameType, event: str, __: object) -> Any:  # noqa: ANN401 - as sys.settrace has it
+        if event == "line":
+            line.one_more()
+        return in_frame
+
+    def trace(frame: FrameType, _: str, __: object) -> Any:  # noqa: ANN401 - as sys.settrace has it
+        return in_frame if frame.f_code.co_filename in WATCHED else None
+
+    sys.settrace(trace)
+    try:
+        yield line
+    finally:
+        sys.settrace(None)
+
+
+def in_time(act: Callable[[], object]) -> bool:
+    """Do something in another thread, and say whether it came to its end soon."""
+    thread = Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(SOON)
+    return not thread.is_alive()
