@@ -7,7 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from other_programs import consent
+from site_desk import INVESTIGATOR, OPEN
 
+from trialdomain import Trials
+from trialdomain.application.desk import Desk
 from trialdomain.storage.sqlite import SQLiteRecorder
 
 PROGRAMS = Path(__file__).with_name("programs.py")
@@ -49,3 +53,15 @@ def start() -> Iterator[Callable[[str], Callable[[Path], str]]]:
             return ask
 
         yield start_one
+
+
+@pytest.fixture
+def trials(path: Path) -> Iterator[Trials]:
+    with Trials.open(path) as trials:
+        consent(trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR), "S001")
+        yield trials
+
+
+@pytest.fixture
+def desk(trials: Trials) -> Desk:
+    return trials.trial(OPEN.trial).acting(INVESTIGATOR)

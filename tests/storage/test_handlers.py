@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 from lines import at_line, in_time
+from repeating import times
 from site_desk import INVESTIGATOR, OPEN, day
 
 from trialdomain import LogUnusable, TrialError, Trials, read_log, verify
 from trialdomain.application.desk import Desk
 from trialdomain.storage.sqlite_file import StoreFailed
+
+STEP = 100 // times(100, least=12)
+"""Every so many lines, in a log that is made anew for each."""
 
 
 def consent(desk: Desk, subject: str) -> None:
@@ -67,10 +71,11 @@ def test_what_it_reads_is_there_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["file", "memory"])
+@pytest.mark.soak
 def test_one_that_closes_the_log_and_ends_the_program_does_so(tmp_path: Path, where: str) -> None:
-    number, ended = 0, True
+    number, ended = 1 - STEP, True
     while ended:
-        number += 1
+        number += STEP
         path = tmp_path / f"{number}.db"
         trials = Trials.open(path if where == "file" else "memory:")
         desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
@@ -89,7 +94,7 @@ def test_one_that_closes_the_log_and_ends_the_program_does_so(tmp_path: Path, wh
                 pytest.fail(f"line {number}: {error} took the place of the end")
         assert ended or not line.reached
         assert in_time(trials.close), f"line {number}"
-        if where == "file" and not number % 20:
+        if where == "file":
             with Trials.open(path) as again:
                 with suppress(TrialError):  # recorded before
                     consent(again.trial(OPEN.trial).acting(INVESTIGATOR), "S001")
@@ -97,10 +102,11 @@ def test_one_that_closes_the_log_and_ends_the_program_does_so(tmp_path: Path, wh
     assert number > 100
 
 
+@pytest.mark.soak
 def test_one_that_closes_the_log_and_goes_on_leaves_a_command_that_is_refused_or_recorded(tmp_path: Path) -> None:
-    number, reached = 0, True
+    number, reached = 1 - STEP, True
     while reached:
-        number += 1
+        number += STEP
         path = tmp_path / f"{number}.db"
         trials = Trials.open(path)
         desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)

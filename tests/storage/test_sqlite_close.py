@@ -152,3 +152,28 @@ class TestGate:
             with pytest.raises(ZeroDivisionError), inside(way()):
                 raise ZeroDivisionError
         assert gate.close()
+
+    @pytest.mark.parametrize("way", [Gate.together, Gate.alone])
+    def test_whoever_was_interrupted_while_leaving_has_left(
+        self, monkeypatch: pytest.MonkeyPatch, way: Callable[[Gate], Visit]
+    ) -> None:
+        gate, kept = Gate(), []
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Gate, "leave", interrupted)
+            try:
+                with inside(way(gate)):
+                    pass
+            except KeyboardInterrupt as interrupt:
+                kept.append(interrupt)  # with every frame that it came through
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(enter_once, gate).result(timeout=2)
+            assert pool.submit(gate.close).result(timeout=2)
+
+
+def enter_once(gate: Gate) -> None:
+    with inside(gate.alone()):
+        pass

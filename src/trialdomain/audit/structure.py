@@ -6,9 +6,10 @@ lock does not hold up: types, constraints, and whether every index leads to what
 
 import sqlite3
 from collections.abc import Collection, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 from trialdomain.audit.database import opened
 from trialdomain.audit.defect import Defect, What, of_row, shown
@@ -39,8 +40,21 @@ def checked_meanwhile(path: Path, *, tables: Collection[str] | None) -> Iterator
         path: the file.
         tables: those that are ours; None where all of the schema is. Nothing that others made is run.
     """
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(_check, path, tables)
+    structure: Future[list[Defect]] = Future()
+    # A thread of its own, and no pool: a fork waits for us, and from its first moment on nobody can submit to a pool.
+    thread = Thread(target=_checked, args=(structure, path, tables))
+    thread.start()
+    try:
+        yield structure
+    finally:
+        thread.join()
+
+
+def _checked(structure: "Future[list[Defect]]", path: Path, tables: Collection[str] | None) -> None:
+    try:
+        structure.set_result(_check(path, tables))
+    except BaseException as error:  # noqa: BLE001 - whoever asks for the result is told
+        structure.set_exception(error)
 
 
 def _check(path: Path, tables: Collection[str] | None) -> list[Defect]:

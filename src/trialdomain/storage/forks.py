@@ -74,7 +74,7 @@ class LogAbandoned(LogUnusable):
 
 
 _open: "WeakSet[Forked]" = WeakSet()
-_brief = Gate()
+_brief = Gate(helped=True)
 """Whoever opens a file, looks at it, and closes it again."""
 _quiet: "dict[int, list[Forked]]" = {}
 """By thread that forks: the logs that no thread was using."""
@@ -154,7 +154,7 @@ def _in_child() -> None:
     global _brief  # noqa: PLW0603 - the threads that were in the old one are gone, and never leave it
     quiet = _quiet.pop(get_ident(), [])
     _quiet.clear()
-    _brief = Gate()
+    _brief = Gate(helped=True)
     _inherit()
     for log in tuple(_open):
         if log not in quiet:

@@ -33,13 +33,14 @@ class StoreClosed(LogUnusable):
 class Visit:
     """One stay inside a gate, from the start of a ``with`` block to its end: ``with visit.stay, visit:``."""
 
-    __slots__ = ("_gate", "alone", "ready", "stay", "thread")
+    __slots__ = ("_gate", "admitted", "alone", "ready", "stay", "thread")
 
     def __init__(self, gate: "Gate", *, alone: bool) -> None:
         self._gate, self.alone = gate, alone
         self.thread = get_ident()
         self.stay = allocate_lock()
         """Held by the block for as long as it lasts."""
+        self.admitted = False
         self.ready: LockType | None = None
         """Released when it may be this visit's turn; made only by a visit that waits."""
 
@@ -67,9 +68,14 @@ class Visit:
 
 
 class Gate:
-    """Lets many read or one write, writers in the order in which they came; closes when nobody is inside."""
+    """Lets many read or one write, writers in the order in which they came; closes when nobody is inside.
 
-    def __init__(self) -> None:
+    Args:
+        helped: whether whoever is inside may wait for another thread to come in: a pause then lets those in.
+    """
+
+    def __init__(self, *, helped: bool = False) -> None:
+        self._helped = helped
         self._inside: set[Visit] = set()
         self._turns: deque[Visit] = deque()
         """The visits that want to be alone, in the order in which they came; the first one is."""
@@ -123,10 +129,11 @@ class Gate:
             self._wait_for_turn(visit)
         # Inside first, and then a look at what closing and pausing say: they say so first, and then look who is inside.
         self._inside.add(visit)
-        while self._paused and self._is_paused(visit.thread):
+        while self._paused and self._is_kept_out(visit):
             self._inside.discard(visit)
             sleep(_LOOK_AGAIN_SECONDS / 10)
             self._inside.add(visit)
+        visit.admitted = True
         if self._closed:
             raise StoreClosed(_CLOSED)
 
@@ -144,9 +151,15 @@ class Gate:
                 if ready is not None:
                     ready.release()
 
-    def _is_paused(self, thread: int) -> bool:
-        now = monotonic()
-        return any(until > now and asked_by != thread for asked_by, until in tuple(self._paused.items()))
+    def _is_kept_out(self, visit: Visit) -> bool:
+        """Say whether a pause keeps a visit out; not where somebody is waited for who may wait for the visit."""
+        now, thread = monotonic(), visit.thread
+        if not any(until > now and asked_by != thread for asked_by, until in tuple(self._paused.items())):
+            return False
+        return not any(
+            other.admitted and other is not visit and (self._helped or other.thread == thread)
+            for other in self._present()
+        )
 
     def _wait_for_turn(self, visit: Visit) -> None:
         while not self._is_first(visit):
