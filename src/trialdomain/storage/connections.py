@@ -331,9 +331,11 @@ class Connections:
         return done
 
     def _roll_back(self) -> None:
-        with suppress(sqlite3.ProgrammingError):  # closed meanwhile, by a signal handler: there is nothing left of it
+        try:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
+        except sqlite3.ProgrammingError:  # closed meanwhile, by a signal handler: there is nothing left of it
+            return
 
     def _idle_reader(self, file: Path) -> sqlite3.Connection:
         if self._idle or file.exists():  # else SQLite says why it cannot be opened

@@ -85,7 +85,7 @@ class SQLiteRecorder(ApplicationRecorder):
         """Append events of one trial or of several, all or none."""
 
         def work(connection: sqlite3.Connection) -> list[int]:
-            inserted = self._insert(connection, stored_events)
+            inserted = self._insert(connection, stored_events, {})
             inserted.check_kept(connection)
             return inserted.notifications
 
@@ -186,14 +186,15 @@ class SQLiteRecorder(ApplicationRecorder):
             try:
                 sealed = events() if callable(events) else events
                 self._connections.decided()
-                _refuse_moved(connection, trial, read, whole)  # after a clock, or a hook, that records something itself
+                # After a clock, or a hook, that records something itself.
+                head = _refuse_moved(connection, trial, read, whole)
                 for event in sealed:
                     _check_place(event, trial)
             except TrialError as error:
                 return error
             if not connection.in_transaction:
                 raise StoreFailed("the write lock was lost: nothing was recorded; try again")
-            inserted = self._insert(connection, sealed)
+            inserted = self._insert(connection, sealed, {trial: head})
             positions = inserted.positions(trial)
             inserted.remember(connection, trial, [(command, positions)])
             inserted.check_kept(connection)
@@ -379,10 +380,11 @@ class SQLiteRecorder(ApplicationRecorder):
 
     # How it does that.
 
-    def _insert(self, connection: sqlite3.Connection, events: Sequence[StoredEvent]) -> "_Inserted":
-        """Append events as they come."""
+    def _insert(
+        self, connection: sqlite3.Connection, events: Sequence[StoredEvent], heads: dict[str, int]
+    ) -> "_Inserted":
+        """Append events as they come; ``heads`` holds the last positions that are known."""
         inserted = _Inserted(connection.total_changes)
-        heads: dict[str, int] = {}
         for event in events:
             trial = trial_of(str(event.originator_id))
             if trial not in heads:
@@ -489,7 +491,15 @@ def _version(connection: sqlite3.Connection, stream: str) -> int:
 
 
 def _number(connection: sqlite3.Connection, query: str, value: str) -> int:
-    found = connection.execute(query, (value,)).fetchone()[0]
+    return _counted(connection.execute(query, (value,)).fetchone()[0])
+
+
+def _counted(found: object) -> int:
+    """Give a position or a version as it stands in its table.
+
+    Raises:
+        LogCorrupt: it is no number.
+    """
     if not isinstance(found, int):
         raise LogCorrupt(f"{str(found)[:70]!r} stands where a position or a version should: verify the log")
     return found
@@ -595,22 +605,39 @@ def _check_kept(connection: sqlite3.Connection, trial: str, rows: Sequence[_Inse
         raise EntriesNotKept(trial=trial, what=f"position {missing[1]}")
 
 
-def _refuse_moved(connection: sqlite3.Connection, trial: str, read: Mapping[str, int], whole: WholeLog | None) -> None:
-    """Refuse an append whose decision rests on what is not so any more.
+def _refuse_moved(connection: sqlite3.Connection, trial: str, read: Mapping[str, int], whole: WholeLog | None) -> int:
+    """Refuse an append whose decision rests on what is not so any more; give the last position of its trial.
 
     Raises:
         StreamMoved: something that it read has been appended to.
     """
-    for stream, version in read.items():
-        found = _version(connection, stream)
+    head, versions = _ends(connection, trial, tuple(read))
+    for (stream, version), found in zip(read.items(), versions, strict=True):
         if found != version:
             raise StreamMoved(stream=stream, read=version, found=found)
     if whole is None:
-        return
+        return head
     query = f"{_SINCE} AND name NOT IN ({','.join('?' * len(whole.passed_over))}) ORDER BY position LIMIT 1"
     moved = connection.execute(query, (trial, whole.position, *whole.passed_over)).fetchone()
     if moved is not None:
         raise StreamMoved(stream=str(moved[0]), read=moved[1] - 1, found=moved[1])
+    return head
+
+
+def _ends(connection: sqlite3.Connection, trial: str, streams: Sequence[str]) -> tuple[int, list[int]]:
+    """Give the last position of a trial and the last version of each of some streams, 0 where there is none."""
+    head, versions = 0, []
+    for first in range(0, max(1, len(streams)), _FEW):
+        some = streams[first : first + _FEW]
+        head, *found = map(
+            _counted, connection.execute(_LAST_POSITION + _LAST_VERSION * len(some), (trial, *some)).fetchone()
+        )
+        versions += found
+    return head, versions
+
+
+_LAST_POSITION = "SELECT coalesce((SELECT max(position) FROM entries WHERE trial = ?), 0)"
+_LAST_VERSION = ", coalesce((SELECT max(version) FROM entries WHERE stream = ?), 0)"
 
 
 def _check_place(event: StoredEvent, trial: str) -> None:
