@@ -97,6 +97,11 @@ class TestEverything:
         for name, future in [(name, pool.submit(echo, value)) for name, value in handed_out.items()]:
             assert_same(handed_out[name], future.result(), name)
 
+    def test_nor_does_it_matter_how_a_process_is_started(self, handed_out: dict[str, object]) -> None:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as pool:
+            for name, future in [(name, pool.submit(echo, value)) for name, value in handed_out.items()]:
+                assert_same(handed_out[name], future.result(), name)
+
 
 class TestClinicalTime:
     @pytest.mark.parametrize("text", ["2026", "2026-03", "2026-03-02", "2026-03-02T10:15", "2026-03-02T10:15:30+08:00"])

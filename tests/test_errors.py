@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -77,6 +78,12 @@ class TestCodes:
 
     def test_no_two_classes_have_the_same(self) -> None:
         assert [code for code, times in Counter(kind.code for kind in OURS).items() if times > 1] == []
+
+    def test_those_that_there_were_are_there_still(self) -> None:
+        """A code is what programs know an error by: lines may be added to the file, and none ever changes."""
+        known = (Path(__file__).parent / "error_codes.txt").read_text().split()
+        assert len(known) == len(set(known)) >= AT_LEAST
+        assert sorted(set(known) - {kind.code for kind in OURS}) == []
 
     def test_every_public_class_of_an_error_is_a_trial_error(self) -> None:
         apart = [kind.__name__ for kind in ALL if not issubclass(kind, TrialError)]

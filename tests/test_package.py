@@ -1,5 +1,6 @@
 """The package as it is installed: typed, versioned, and light to import."""
 
+import ast
 import doctest
 import json
 import re
@@ -28,6 +29,27 @@ def test_the_public_names_exist_and_have_their_types() -> None:
     assert [name for name in names if not hasattr(trialdomain, name)] == []
     stub = files("trialdomain").joinpath("__init__.pyi").read_text()
     assert sorted(re.findall(r" as (\w+)$", stub, re.MULTILINE)) == names
+    listed: list[str] = ast.literal_eval(stub[stub.index("[\n", stub.index("\n__all__ = ")) :])
+    assert sorted(listed) == trialdomain.__all__
+
+
+def test_everything_that_is_public_is_imported_at_once_but_the_version() -> None:
+    mine: dict[str, object] = {"__version__": "of my own"}
+    exec("from trialdomain import *", mine)  # noqa: S102 - as a program has it in its first line
+    names = set(dir(trialdomain)) - {"__version__"}
+    assert set(trialdomain.__all__) == names == {name for name in mine if not name.startswith("__")}
+    assert [name for name in names if mine[name] is not getattr(trialdomain, name)] == []
+    assert mine["__version__"] == "of my own"
+
+
+@pytest.mark.processes
+def test_whoever_checks_types_sees_the_same_names(tmp_path: Path) -> None:
+    lines = [f"reveal_type({name})" for name in trialdomain.__all__]
+    (tmp_path / "program.py").write_text("\n".join(["from trialdomain import *", *lines]))
+    check = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "program.py"]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, check=False, text=True)
+    assert done.stdout.count("Revealed type is") == len(lines)
+    assert re.findall(r"error: .*", done.stdout) == []
 
 
 def test_a_name_that_is_not_public_is_an_attribute_error() -> None:

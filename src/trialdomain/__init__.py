@@ -63,6 +63,9 @@ _HOMES = {
     "version": ("__version__",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME_OF.keys() - {"__version__"})  # noqa: PLE0605 - the table above is the one place of the names
+"""What ``from trialdomain import *`` gives: every public name but the version, which would take the place of one's own.
+"""
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from site_desk import OPEN, Site, day, refused
 
-from trialdomain import Dose, DoseLevel, Outcome
+from trialdomain import Dose, DoseLevel, Outcome, WithdrawalScope
 from trialdomain.aggregates.infusions import DoseNotOfLevel, StaggerNotKept
 from trialdomain.aggregates.trial import RecruitmentIsFull, RecruitmentIsSuspended
 from trialdomain.application.desk.enrollment import LevelNotNamed
@@ -111,6 +111,29 @@ def test_dlts_are_counted_and_close_no_level() -> None:
         (0, 1),
     ]
     assert not [e for e in site.trial.history().entries() if type(e.fact).__name__ == "EnrollmentStopped"]
+    site.check()
+
+
+def test_slots_that_nobody_counted_are_settled_by_the_amendment_that_brings_a_rule() -> None:
+    site = Site(NEITHER)
+    for subject in ("S001", "S002", "S003"):
+        enrolled(site, subject, 1)
+    enrolled(site, "S004", 2)
+    site.desk.infuse("S001", level=1, started_at=site.today)
+    site.on(2).desk.withdraw("S002", on=day(2), scope=WithdrawalScope.FOLLOW_UP)
+    site.desk.record_death("S003", on=day(2))
+    site.desk.reassign("S004", to_level=1, on=day(2), why="supply of level 1")
+    position = site.trial.history().position
+    site.desk.amend(attrs.evolve(OPEN, version="2"), effective_on=day(2), summary="a design")
+    settled = [e for e in site.trial.history().entries() if "/cohort/" in e.stream and e.position > position]
+    assert [(e.stream[-1], type(e.fact).__name__, getattr(e.fact, "subject", None)) for e in settled] == [
+        ("1", "MemberInfused", "S001"),
+        ("1", "SlotReleased", "S001"),
+        ("1", "SlotReleased", "S002"),
+        ("1", "SlotReleased", "S003"),
+        ("1", "SlotFilled", "S004"),
+        ("2", "SlotReleased", "S004"),
+    ]
     site.check()
 
 

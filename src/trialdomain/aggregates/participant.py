@@ -44,6 +44,7 @@ from trialdomain.rules.eligibility import assess, contradictions, unmet
 from trialdomain.rules.known_facts import known_of
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.screening import CriterionAssessment, Gate
+from trialdomain.values.text import short
 from trialdomain.values.toxicity import FATAL_GRADE, Outcome
 
 
@@ -75,7 +76,7 @@ class GradeNotInTerm(CommandRefused):
     code = "grade-not-in-term"
 
     def __init__(self, *, event: str, why: str) -> None:
-        super().__init__(f"event {event}: {why}; correct the grade, or the term of the report")
+        super().__init__(f"event {short(event)}: {why}; correct the grade, or the term of the report")
         self.event, self.why = event, why
 
 
@@ -85,7 +86,8 @@ class EndBeforeOnset(CommandRefused):
     code = "end-before-onset"
 
     def __init__(self, *, event: str, ended: ClinicalTime, onset: ClinicalTime) -> None:
-        super().__init__(f"event {event} ended on {ended}, before its onset on {onset}: correct one of the dates")
+        named = short(event)
+        super().__init__(f"event {named} ended on {ended}, before its onset on {onset}: correct one of the dates")
         self.event, self.ended, self.onset = event, ended, onset
 
 
@@ -191,7 +193,8 @@ class EventKnown(CommandRefused):
     code = "event-known"
 
     def __init__(self, *, subject: str, event: str) -> None:
-        super().__init__(f"{subject} has an adverse event {event} already: follow it up, correct it, or use a new id")
+        named = short(event)
+        super().__init__(f"{subject} has an adverse event {named} already: follow it up, correct it, or use a new id")
         self.subject, self.event = subject, event
 
 
@@ -201,7 +204,7 @@ class EventUnknown(CommandRefused):
     code = "event-unknown"
 
     def __init__(self, *, subject: str, event: str) -> None:
-        super().__init__(f"{subject} has no adverse event {event}: report it first, or correct the id")
+        super().__init__(f"{subject} has no adverse event {short(event)}: report it first, or correct the id")
         self.subject, self.event = subject, event
 
 

@@ -27,6 +27,10 @@ from trialdomain.events.trial import (
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Mtd
+from trialdomain.values.text import short
+
+_MOST_OF_A_REASON = 200
+"""Characters of somebody's words in a sentence."""
 
 
 class TrialUnknown(CommandRefused):
@@ -45,9 +49,8 @@ class RecruitmentIsSuspended(CommandRefused):
     code = "recruitment-is-suspended"
 
     def __init__(self, *, suspension: RecruitmentSuspended, act: str) -> None:
-        super().__init__(
-            f"{act} is suspended since {suspension.on} ({suspension.why.plain}): resume it once people have decided"
-        )
+        why = short(suspension.why.plain, _MOST_OF_A_REASON)
+        super().__init__(f"{act} is suspended since {suspension.on} ({why}): resume it once people have decided")
         self.suspension, self.act = suspension, act
 
 
@@ -57,7 +60,8 @@ class TrialIsClosed(CommandRefused):
     code = "trial-is-closed"
 
     def __init__(self, *, closing: TrialClosed) -> None:
-        super().__init__(f"recruitment was closed on {closing.on} ({closing.why.plain}): nobody is enrolled any more")
+        why = short(closing.why.plain, _MOST_OF_A_REASON)
+        super().__init__(f"recruitment was closed on {closing.on} ({why}): nobody is enrolled any more")
         self.closing = closing
 
 

@@ -26,6 +26,7 @@ from trialdomain.events.trial import (
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.cell import visible
+from trialdomain.values.plain import is_a, plain
 from trialdomain.values.role import Role
 from trialdomain.values.use_case import UseCase
 
@@ -129,7 +130,7 @@ def against(request: AccessRequest, protocol: TrialProtocol, permit: Permit | No
     if permit is None or (refused := permit(request)) is None:
         return None
     said: object = refused  # a hook that answers yes or no has not said why
-    return visible(said if isinstance(said, str) else "").strip()[:_MOST_OF_A_REASON] or "the service refuses it"
+    return visible(plain(said) if is_a(said, str) else "").strip()[:_MOST_OF_A_REASON] or "the service refuses it"
 
 
 def _granted(request: AccessRequest, protocol: TrialProtocol) -> bool:

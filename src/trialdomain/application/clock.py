@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from trialdomain.errors import InputInvalid
 from trialdomain.values.calendar import check_year
+from trialdomain.values.plain import TimeUnusable, plain_moment
 from trialdomain.values.text import short
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -16,12 +17,12 @@ class ClockUnusable(InputInvalid):
 
     code = "clock-unusable"
 
-    def __init__(self, *, given: object) -> None:
+    def __init__(self, *, given: object, why: str = "which has no offset and so is no moment") -> None:
         super().__init__(
-            f"the clock gives {short(given)!r}, which has no offset and so is no moment: nothing was recorded; "
+            f"the clock gives {short(given)!r}, {why}: nothing was recorded; "
             f"give a clock such as lambda: datetime.now(UTC)"
         )
-        self.given = given
+        self.given, self.why = given, why
 
 
 def utc_now() -> datetime:
@@ -32,17 +33,18 @@ def utc_now() -> datetime:
 def told(clock: Clock) -> datetime:
     """Ask a clock; give the moment in UTC, as it is recorded.
 
+    Its zone is asked once, and what is given on is a plain time: a zone, or a class of somebody else's, cannot answer
+    otherwise when the time is written.
+
     Raises:
         ClockUnusable: it gives no time with an offset. A naive time is not taken for local time: where the process runs
             in another zone than whoever wrote the clock had in mind, entries would be hours, or a day, out.
         YearInvalid: the moment lies in a year that no trial has.
     """
     given: object = clock()
-    if not isinstance(given, datetime) or given.utcoffset() is None:
-        raise ClockUnusable(given=given)
     try:
-        moment = given.astimezone(UTC)
-    except OverflowError:
-        raise ClockUnusable(given=given) from None
+        moment = plain_moment(given).astimezone(UTC)
+    except TimeUnusable as error:
+        raise ClockUnusable(given=given, why=error.why) from None
     check_year(given, moment.year)
     return moment

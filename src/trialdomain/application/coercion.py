@@ -2,25 +2,33 @@
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from itertools import islice
 from math import isfinite
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import attrs
 
 from trialdomain.errors import InputInvalid
+from trialdomain.events.trial import TrialRegistered
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.codec import FactUnstorable, made_of
 from trialdomain.storage.request import in_order
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.number import as_decimal
-from trialdomain.values.text import FreeText
+from trialdomain.values.plain import is_a, plain
+from trialdomain.values.text import FreeText, short
 from trialdomain.values.toxicity import Seriousness
 from trialdomain.values.unit import UCUM, ucum
 
 F = TypeVar("F")
+_MOST_OF_A_REASON = 400
+"""Characters of what a validation says."""
+_MOST_VALUES = 1_000_000
+"""In one command: whatever gives more gives them without end."""
 
 
 class FactMalformed(InputInvalid):
@@ -29,7 +37,7 @@ class FactMalformed(InputInvalid):
     code = "fact-malformed"
 
     def __init__(self, *, kind: str, why: str) -> None:
-        super().__init__(f"{kind} cannot be recorded: {why}")
+        super().__init__(f"{kind} cannot be recorded: {short(why, _MOST_OF_A_REASON)}")
         self.kind, self.why = kind, why
 
 
@@ -42,11 +50,23 @@ def make(kind: type[F], /, **given: object) -> F:
     try:
         values = {name: _coerced(kind, name, value) for name, value in given.items()}
         _refuse_unwritable(values)
+        return _made(kind, values)
+    except ValueError as error:
+        raise FactMalformed(kind=kind.__name__, why=str(error)) from None
+
+
+def _made(kind: type[F], values: Mapping[str, object]) -> F:
+    """Make a fact, or a part of one, of values of the right kinds.
+
+    Raises:
+        FactMalformed: one of them is refused, or cannot be read.
+    """
+    try:
         return made_of(kind, values)
     except FactUnstorable as error:
         raise FactMalformed(kind=kind.__name__, why=error.why) from None
-    except ValueError as error:
-        raise FactMalformed(kind=kind.__name__, why=str(error)[:400]) from None
+    except Exception as error:  # what the classes of others raise when they are read is not known
+        raise FactMalformed(kind=kind.__name__, why=unreadable(error)) from error
 
 
 def _refuse_unwritable(values: Mapping[str, object]) -> None:
@@ -70,8 +90,8 @@ def free_text(what: str, text: str | None) -> FreeText | None:
     if text is None:
         return None
     try:
-        return made_of(FreeText, {"plain": text})
-    except FactUnstorable as error:
+        return _made(FreeText, {"plain": plain(text)})
+    except FactMalformed as error:
         raise FactMalformed(kind=what, why=error.why) from None
 
 
@@ -85,23 +105,23 @@ def remake(fact: F, changes: Mapping[str, object]) -> F:
     names = [field.name for field in attrs.fields(kind)]  # type: ignore[arg-type]  # every fact is an attrs class
     for name in changes:
         if name not in names:
-            raise FactMalformed(kind=kind.__name__, why=f"it has no field {name!r}, but {', '.join(names)}")
+            raise FactMalformed(kind=kind.__name__, why=f"it has no field {short(name)!r}, but {', '.join(names)}")
     return make(kind, **({name: getattr(fact, name) for name in names} | dict(changes)))
 
 
 def _coerced(kind: type, name: str, value: object) -> object:
-    wanted = _types(kind).get(name, ())
-    if ClinicalTime in wanted and isinstance(value, str | date | datetime):
+    wanted, value = _types(kind).get(name, ()), plain(value)
+    if ClinicalTime in wanted and (is_a(value, str) or is_a(value, date)):
         return ClinicalTime.of(value)
-    if FreeText in wanted and isinstance(value, str):
+    if FreeText in wanted and is_a(value, str):
         return {"plain": value}
-    if Decimal in wanted and isinstance(value, float):
-        raise ValueError(f"{name} {value} is a binary float: write a decimal, such as '{value}'")
-    if Decimal in wanted and isinstance(value, int | str) and not isinstance(value, bool):
+    if Decimal in wanted and is_a(value, float):
+        raise ValueError(f"{name} {float(value)} is a binary float: write a decimal, such as '{float(value)}'")
+    if Decimal in wanted and (is_a(value, int) or is_a(value, str)) and not isinstance(value, bool):
         return as_decimal(value)
-    if isinstance(value, str) and _metadata(kind, name).get(UCUM):
+    if is_a(value, str) and _metadata(kind, name).get(UCUM):
         return ucum(value)
-    if isinstance(value, str):
+    if is_a(value, str):
         return _word(wanted, value)
     if name == "seriousness":
         return criteria(value)
@@ -122,11 +142,15 @@ def members(given: object) -> object:
 
     Raises:
         RequestUnreadable: a member of a set has no content to order it by.
+        FactMalformed: there is no end of it.
     """
     if isinstance(given, AbstractSet):
-        return in_order(given)
+        return tuple(map(plain, in_order(given)))
     if isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray | memoryview | Mapping | type):
-        return tuple(given)
+        found = tuple(map(plain, islice(given, _MOST_VALUES + 1)))
+        if len(found) > _MOST_VALUES:
+            raise FactMalformed(kind="a list", why=f"it has more than {_MOST_VALUES} values, or no end: give fewer")
+        return found
     return given
 
 
@@ -136,23 +160,47 @@ def parts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
     Raises:
         FactMalformed: it is no collection, or a value is of another kind.
     """
+    found: list[F] = []
+    for number, one in enumerate(_list_of(what, given), start=1):
+        if not is_a(one, kind):
+            raise FactMalformed(kind=what, why=f"number {number} is {_a(one)}, and no {kind.__name__}")
+        found.append(one)
+    return tuple(found)
+
+
+def facts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
+    """Take several facts that a caller has made, as they would be read back.
+
+    Raises:
+        FactMalformed: it is no collection, or one of them is of another kind, or cannot be so.
+    """
+    names = [field.name for field in attrs.fields(kind)]  # type: ignore[arg-type]  # every fact is an attrs class
+    return tuple(make(kind, **{name: getattr(one, name) for name in names}) for one in parts(what, given, kind))
+
+
+def _list_of(what: str, given: object) -> tuple[object, ...]:
     found = members(given)
     if not isinstance(found, tuple):
         raise FactMalformed(kind=what, why=f"a list of them was expected, and {_a(given)} was given")
-    for number, one in enumerate(found, start=1):
-        if not isinstance(one, kind):
-            raise FactMalformed(kind=what, why=f"number {number} is {_a(one)}, and no {kind.__name__}")
     return found
 
 
-def criteria(given: object) -> object:
-    """Put the criteria of seriousness into their own order, each once: whatever they come in, they are a set."""
-    found = members(given)
-    if not isinstance(found, tuple):
-        return found
-    ranks = [word for one in Seriousness for word in (one, one.value)]
-    unlike = [one for number, one in enumerate(found) if one not in found[:number]]
-    return tuple(sorted(unlike, key=lambda one: ranks.index(one) if one in ranks else len(ranks)))
+def criteria(given: object) -> tuple[object, ...] | None:
+    """Put the criteria of seriousness into their own order, each once: whatever they come in, they are a set.
+
+    Raises:
+        FactMalformed: they are no list, or one of them is neither a criterion nor its word.
+    """
+    if given is None:
+        return None
+    ranks = {word: rank for rank, one in enumerate(Seriousness) for word in (one, one.value)}
+    found = _list_of("criteria of seriousness", given)
+    for number, one in enumerate(found, start=1):
+        if not (is_a(one, Seriousness) or is_a(one, str)) or one not in ranks:
+            known = ", ".join(criterion.value for criterion in Seriousness)
+            why = f"number {number}, {short(one)!r}, is none of {known}"
+            raise FactMalformed(kind="criteria of seriousness", why=why)
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: ranks[one]))  # type: ignore[index]  # as was just seen
 
 
 def restated(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
@@ -164,7 +212,7 @@ def restated(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
     try:
         return {name: _coerced(kind, name, value) for name, value in changes.items()}
     except ValueError as error:
-        raise FactMalformed(kind=kind.__name__, why=str(error)[:400]) from None
+        raise FactMalformed(kind=kind.__name__, why=str(error)) from None
 
 
 def expect(what: str, given: object, kind: type[F]) -> F:
@@ -173,9 +221,35 @@ def expect(what: str, given: object, kind: type[F]) -> F:
     Raises:
         FactMalformed: it is of another.
     """
-    if not isinstance(given, kind):
+    given = plain(given)
+    if not is_a(given, kind):
         raise FactMalformed(kind=what, why=f"a {kind.__name__} was expected, and {_a(given)} was given")
     return given
+
+
+def check_callable(**given: object) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        InputInvalid: one of them cannot be.
+    """
+    for what, one in given.items():
+        if not callable(one):
+            raise InputInvalid(f"{what} is {short(one)!r}, and cannot be called: give a function")
+
+
+def checked_protocol(what: str, given: object) -> TrialProtocol:
+    """Take a protocol as it would be read back: with every type and rule checked, also those of what is in it.
+
+    Raises:
+        FactMalformed: it is none, or holds what none can hold.
+    """
+    return make(TrialRegistered, protocol=expect(what, given, TrialProtocol)).protocol
+
+
+def unreadable(error: Exception) -> str:
+    """Say that a value raised an error of its own."""
+    return f"a value in it cannot be read ({type(error).__name__}): give values of the library's own classes"
 
 
 def _a(value: object) -> str:

@@ -16,9 +16,9 @@ import attrs
 
 from trialdomain.application.access import AccessRequest, NotPermitted, Permit, against
 from trialdomain.application.clock import Clock, told
-from trialdomain.application.coercion import make
+from trialdomain.application.coercion import FactMalformed, make, unreadable
 from trialdomain.application.view import Drafts, View, drafts_in
-from trialdomain.errors import CommandRefused, Conflict
+from trialdomain.errors import CommandRefused, Conflict, InputInvalid, TrialError
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.recorded import Draft, Entry, Fact, Meta
 from trialdomain.events.trial import TrialRegistered, UserRegistered
@@ -29,7 +29,9 @@ from trialdomain.storage.sqlite import Appended, Command, SQLiteRecorder, Stream
 from trialdomain.values.calendar import site_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import access_stream, check_id, trial_stream
+from trialdomain.values.plain import is_a
 from trialdomain.values.role import Role
+from trialdomain.values.text import short
 from trialdomain.values.use_case import UseCase
 from trialdomain.version import __version__
 
@@ -78,8 +80,15 @@ class User:
 
 
 def _plainly(user: User) -> User:
-    """Ask a user once who that is, so that what is asked for and what is recorded are of the same person."""
-    fact = user.introduced()
+    """Ask a user once who that is, so that what is asked for and what is recorded are of the same person.
+
+    Raises:
+        InputInvalid: it is no user.
+        FactMalformed: the user's id is no code, a name is blank, or the role is none.
+    """
+    if not is_a(user, User):
+        raise InputInvalid(f"{short(user)!r} is no user: give a User with id, name, role and organization")
+    fact = User.introduced(user)
     return User(id=fact.user, name=fact.name, role=fact.role, organization=fact.organization)
 
 
@@ -140,7 +149,7 @@ class Conduct:
         repeatable = command_id is not None
         command = Command(
             id=check_id("command", self.new_id() if command_id is None else command_id),
-            request=fingerprint(use_case.value, self.user.id, request),
+            request=_known_by(use_case.value, self.user.id, request),
         )
 
         def attempt(view: View, *, locked: bool) -> Appended | _Denied:
@@ -298,6 +307,21 @@ class Conduct:
             moments = (told(self.clock), view.last_recorded())
             view.moment = max(moment for moment in moments if moment is not None)
         return view.moment
+
+
+def _known_by(*request: object) -> bytes:
+    """Hash what was asked.
+
+    Raises:
+        RequestUnreadable: a value has no content that would be the same the next time.
+        FactMalformed: a value cannot be read.
+    """
+    try:
+        return fingerprint(*request)
+    except TrialError:
+        raise
+    except Exception as error:
+        raise FactMalformed(kind="a request", why=unreadable(error)) from error
 
 
 def _refuse_another_day(view: View, decided_at: datetime, recorded_at: datetime) -> None:

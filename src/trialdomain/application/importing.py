@@ -9,6 +9,7 @@ import attrs
 from trialdomain.application.access import Permit
 from trialdomain.application.batch import Batch, Happened
 from trialdomain.application.clock import Clock, utc_now
+from trialdomain.application.coercion import check_callable, checked_protocol, expect
 from trialdomain.application.conduct import InTheFuture, User, refuse_future
 from trialdomain.application.new_log import folder_beside, give_name, refuse_existing
 from trialdomain.errors import InputInvalid
@@ -18,6 +19,7 @@ from trialdomain.exchange.sdtm.study import RowRead, Study
 from trialdomain.exchange.sdtm.unrecorded import Unrecorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.filename import as_path
 from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.role import Role
 
@@ -100,10 +102,17 @@ def import_sdtm(
         NotPermitted: the user may not import a trial.
         LogUnusable: the log exists, or cannot be made.
     """
-    target = Path(log)
+    target, source = as_path("the log", log), as_path("the study", folder)
+    check_callable(clock=clock, progress=progress)
+    if permit is not None:
+        check_callable(permit=permit)
+    if protocol is not None:
+        protocol = checked_protocol("an import", protocol)
+    if zone is not None:
+        zone = expect("an import's zone", zone, str)
     listing = target.parent / f"{target.name}.unrecorded.csv"
     refuse_existing(target, beside=[listing])
-    with folder_beside(target) as beside, Study(Path(folder), progress=progress) as study:
+    with folder_beside(target) as beside, Study(source, progress=progress) as study:
         made = beside / "log"
         with Unrecorded(beside / "unrecorded.csv") as unrecorded:
             importer = _Importer(study, _fitting(study, protocol, zone), made, by=by, clock=clock, permit=permit)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import attrs
 
+from trialdomain.application.coercion import check_callable
 from trialdomain.application.new_log import new_log
 from trialdomain.audit.trees import TrialTree
 from trialdomain.exchange.jsonl import read_jsonl
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.filename import as_named_path, as_path
 from trialdomain.values.progress import Progress, unheard
 
 
@@ -40,10 +42,12 @@ def restore(file: str | Path, log: str | Path, *, progress: Progress = unheard) 
         LineCorrupt: the file was changed, or reformatted, since it was exported; it names the line and which of both.
         LogUnusable: the file cannot be read, or the log exists, or cannot be made.
     """
-    with new_log(Path(log)) as path:
+    check_callable(progress=progress)
+    exported = as_named_path("the export", file)
+    with new_log(as_path("the log", log)) as path:
         recorder = SQLiteRecorder(path)
         try:
-            read_jsonl(Path(file), recorder, progress=progress)
+            read_jsonl(exported, recorder, progress=progress)
             restored = []
             for trial in recorder.trials():
                 recorder.remember_commands(trial, _commands(recorder, trial))

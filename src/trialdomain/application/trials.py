@@ -10,7 +10,7 @@ import attrs
 from trialdomain.aggregates.trial import TrialUnknown
 from trialdomain.application.access import Permit
 from trialdomain.application.clock import Clock, utc_now
-from trialdomain.application.coercion import expect
+from trialdomain.application.coercion import check_callable, checked_protocol
 from trialdomain.application.conduct import Conduct, User
 from trialdomain.application.desk import Desk
 from trialdomain.audit.signing import HeadKey
@@ -19,7 +19,9 @@ from trialdomain.errors import InputInvalid
 from trialdomain.history import History, KnownAt, history_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.values.filename import as_path
 from trialdomain.values.ids import check_id
+from trialdomain.values.plain import is_a, plain
 from trialdomain.values.text import short
 
 
@@ -33,11 +35,29 @@ def _new_id() -> str:
     return str(uuid4())
 
 
-def _check_callable(**given: object) -> None:
+def _check_parts(clock: Clock, new_id: Callable[[], str], permit: Permit | None) -> None:
     """Refuse what cannot be called, before a file is opened."""
-    for what, one in given.items():
-        if not callable(one):
-            raise InputInvalid(f"{what} is {short(one)!r}, and cannot be called: give a function")
+    check_callable(clock=clock, new_id=new_id)
+    if permit is not None:
+        check_callable(permit=permit)
+
+
+def _place(address: str | Path) -> str | Path:
+    """Say where a log is: a path, or in memory.
+
+    Raises:
+        AddressUnknown: it is named in another way.
+    """
+    if is_a(address, Path):
+        return as_path("the address of a log", address)
+    given: object = plain(address)
+    named = given if is_a(given, str) else ""
+    scheme, _, path = named.partition(":///")
+    if named == "memory:":
+        return MEMORY
+    if scheme == "sqlite" and path not in {"", MEMORY}:
+        return as_path("the address of a log", path)
+    raise AddressUnknown(f"{short(given)!r} is no address of a log: write sqlite:///FILE or memory:")
 
 
 class Trials:
@@ -51,7 +71,9 @@ class Trials:
         new_id: Callable[[], str] = _new_id,
         permit: Permit | None = None,
     ) -> None:
-        _check_callable(clock=clock, new_id=new_id, **({} if permit is None else {"permit": permit}))
+        _check_parts(clock, new_id, permit)
+        if not is_a(recorder, SQLiteRecorder):
+            raise InputInvalid(f"{short(recorder)!r} is no store of a log: use Trials.open")
         self._recorder, self._clock, self._new_id, self._permit = recorder, clock, new_id, permit
 
     @classmethod
@@ -78,17 +100,10 @@ class Trials:
         Raises:
             LogUnusable: the file is something else, or from a newer version; it is not touched.
         """
-        _check_callable(clock=clock, new_id=new_id, **({} if permit is None else {"permit": permit}))
-        if isinstance(address, Path):
-            return cls(SQLiteRecorder(address, signer=heads), clock=clock, new_id=new_id, permit=permit)
-        scheme, _, path = str(address).partition(":")
-        if address == "memory:":
-            return cls(SQLiteRecorder(MEMORY, signer=heads), clock=clock, new_id=new_id, permit=permit)
-        if scheme == "sqlite" and path.startswith("///") and path not in {"///", f"///{MEMORY}"}:
-            return cls(
-                SQLiteRecorder(path.removeprefix("///"), signer=heads), clock=clock, new_id=new_id, permit=permit
-            )
-        raise AddressUnknown(f"{address!r} is no address of a log: write sqlite:///FILE or memory:")
+        _check_parts(clock, new_id, permit)
+        if heads is not None and not is_a(heads, HeadKey):
+            raise InputInvalid(f"heads is {short(heads)!r}, and signs no head: give a HeadKey")
+        return cls(SQLiteRecorder(_place(address), signer=heads), clock=clock, new_id=new_id, permit=permit)
 
     def register(self, protocol: TrialProtocol, *, by: User, command_id: str | None = None) -> "TrialHandle":
         """Begin to record a trial; level 1 opens with the slots of one cohort.
@@ -96,8 +111,8 @@ class Trials:
         Raises:
             TrialAlreadyRegistered: the log has the trial already.
         """
-        trial = expect("a registration", protocol, TrialProtocol).trial
-        handle = TrialHandle(trial, self._recorder, self._clock, self._new_id, self._permit)
+        protocol = checked_protocol("a registration", protocol)
+        handle = TrialHandle(protocol.trial, self._recorder, self._clock, self._new_id, self._permit)
         handle.acting(by).register(protocol, command_id=command_id)
         return handle
 
@@ -107,7 +122,8 @@ class Trials:
         Raises:
             TrialUnknown: the log has no such trial.
         """
-        if self._recorder.head(check_id("trial", trial)) == 0:
+        trial = check_id("trial", trial)
+        if self._recorder.head(trial) == 0:
             raise TrialUnknown(trial=trial)
         return TrialHandle(trial, self._recorder, self._clock, self._new_id, self._permit)
 
@@ -138,9 +154,6 @@ class TrialHandle:
         Raises:
             FactMalformed: the user's id is no code, a name is blank, or the role is none.
         """
-        if not isinstance(user, User):
-            raise InputInvalid(f"{short(user)!r} is no user: give a User with id, name, role and organization")
-        user.introduced()
         return Desk(Conduct(self.trial, user, self._recorder, self._clock, self._new_id, self._permit))
 
     @property

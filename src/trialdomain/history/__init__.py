@@ -3,8 +3,9 @@
 from trialdomain.history.answers import Answers, answers_json
 from trialdomain.history.difference import Diff, ValueChange
 from trialdomain.history.explaining import QuestionInvalid, outcome_of
-from trialdomain.history.history import History, MomentInvalid
-from trialdomain.history.log import KnownAt, Log, LoggedTrial, history_of, read_log
+from trialdomain.history.history import History
+from trialdomain.history.log import Log, LoggedTrial, history_of, read_log
+from trialdomain.history.moments import KnownAt, MomentInvalid
 
 __all__ = [
     "Answers",

@@ -23,6 +23,8 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.explanation import Explanation, cite
 from trialdomain.reports.summaries import DoseSummary, Outcomes
 from trialdomain.values.ids import subject_of
+from trialdomain.values.plain import is_a, plain
+from trialdomain.values.text import short
 
 _LEAVING = (Withdrew, LostToFollowUp, CompletedFollowUp)
 
@@ -41,11 +43,12 @@ def outcome_of(given: OutcomeId | str) -> OutcomeId:
     """
     if isinstance(given, OutcomeId):
         return given
+    name: object = plain(given)  # whatever a caller gave
     try:
-        return OutcomeId(given.strip().upper())
+        return OutcomeId(name.strip().upper() if is_a(name, str) else None)
     except ValueError:
         known = ", ".join(outcome.value for outcome in OutcomeId)
-        raise QuestionInvalid(f"there is no outcome {given[:40]!r}: ask for one of {known}") from None
+        raise QuestionInvalid(f"there is no outcome {short(given)!r}: ask for one of {known}") from None
 
 
 def _some(values: Sequence[Value]) -> str:
@@ -84,7 +87,7 @@ def explain(
         raise QuestionInvalid(f"nobody has a {asked.value} of their own: {why}; leave the participant out")
     if subject is not None and value is None:
         raise QuestionInvalid(
-            f"there is no {asked.value} of {subject[:40]!r} at position {known_at}: ask for that of {_some(values)}"
+            f"there is no {asked.value} of {short(subject)!r} at position {known_at}: ask for that of {_some(values)}"
         )
     summary = outcomes.summaries[asked]
     overall = summary.overall.evidence if isinstance(summary.overall, DoseSummary) else ()

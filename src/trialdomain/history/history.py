@@ -7,15 +7,17 @@ from typing import Any, Protocol
 
 import attrs
 
-from trialdomain.errors import InputInvalid, LogCorrupt
+from trialdomain.errors import LogCorrupt
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.numbered import numbered
 from trialdomain.events.recorded import Draft, Entry, Fact
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
 from trialdomain.history.answers import Answers
+from trialdomain.history.asked import asked_drafts, asked_kind, asked_part, asked_progress, asked_text
 from trialdomain.history.collector import cycles_left_alone
 from trialdomain.history.difference import Diff, changed_values
-from trialdomain.history.explaining import QuestionInvalid, explain
+from trialdomain.history.explaining import QuestionInvalid, explain, outcome_of
+from trialdomain.history.moments import MomentInvalid
 from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
 from trialdomain.projections.decisions import DecisionAudit, audit_decisions, versions_recorded
 from trialdomain.projections.dlt_counts import DltCounts, count, dlt_counts, members_of, seat_of
@@ -34,6 +36,8 @@ from trialdomain.reports.explanation import Explanation
 from trialdomain.reports.summaries import Outcomes, summarize
 from trialdomain.values.calendar import as_day, site_day
 from trialdomain.values.ids import trial_stream
+from trialdomain.values.plain import plain
+from trialdomain.values.text import is_storable, short
 
 SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported, AccessRefused)
 """Facts that say nothing of the trial itself."""
@@ -44,12 +48,6 @@ class ReadStreams(Protocol):
 
     def __call__(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
         """Leave out kinds of facts, unread."""
-
-
-class MomentInvalid(InputInvalid):
-    """A question was asked about a moment that the log cannot answer."""
-
-    code = "moment-invalid"
 
 
 @attrs.frozen
@@ -78,7 +76,7 @@ class History:
         Raises:
             MomentInvalid: no fact registers a trial.
         """
-        entries = numbered(drafts)
+        entries = numbered(asked_drafts(drafts))
         registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
         if registered is None:
             raise MomentInvalid("no fact registers a trial: begin with one that does")
@@ -91,8 +89,13 @@ class History:
         return self._streams()
 
     def entries_of(self, stream: str) -> Iterator[Entry]:
-        """Yield the entries of one stream; nothing where there is none."""
-        yield from self._stream(stream)
+        """Yield the entries of one stream; nothing where there is none.
+
+        Raises:
+            QuestionInvalid: what is given is no text.
+        """
+        named = asked_kind("the stream", plain(stream), str)
+        return iter(self._stream(named) if is_storable(named) else ())
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry that was known, the trial's own stream first, then stream by stream."""
@@ -116,6 +119,10 @@ class History:
         Raises:
             QuestionInvalid: nothing was recorded of the subject.
         """
+        asked_progress(progress)
+        return self._trail(asked_text("the subject", subject), asked_part(asked), progress)
+
+    def _trail(self, subject: str | None, asked: Asked, progress: Callable[[int], object]) -> Iterator[TrailEntry]:
         people = People(self._stream(trial_stream(self.trial)))
         streams = self._streams() if subject is None else [("", self._entries_of(subject))]
         for _, entries in streams:
@@ -126,11 +133,11 @@ class History:
     def _entries_of(self, subject: str) -> list[Entry]:
         streams = [f"{self.trial}/participant/{subject}", f"{self.trial}/{subject}"]
         for stream in [*streams, *([self.trial] if subject == "trial" else [])]:
-            if entries := list(self._stream(stream)):
+            if entries := list(self.entries_of(stream)):
                 return entries
         raise QuestionInvalid(
-            f"nothing was recorded of {subject[:40]!r} at position {self.position}: name a participant, 'cohort/1' or "
-            f"another level, 'trial' or 'access'"
+            f"nothing was recorded of {short(subject)!r} at position {self.position}: name a participant, "
+            f"'cohort/1' or another level, 'trial' or 'access'"
         )
 
     def diff(self, later: "History", *, on: date | str | None = None) -> Diff:
@@ -144,6 +151,7 @@ class History:
         Raises:
             MomentInvalid: the second look is earlier, or at another trial; or the day lies after one of the moments.
         """
+        asked_kind("the later look", later, History)
         if self.trial != later.trial or self.position > later.position:
             raise MomentInvalid(
                 f"position {self.position} of {self.trial} and {later.position} of {later.trial}: "
@@ -184,6 +192,10 @@ class History:
         Args:
             progress: told how many decisions were looked at, and how many there are.
         """
+        asked_progress(progress)
+        return self._decisions(progress)
+
+    def _decisions(self, progress: Callable[[int, int], None]) -> Iterator[DecisionAudit]:
         versions = versions_recorded(self._stream(trial_stream(self.trial)))
         return audit_decisions(self._streams, versions, zone=self.zone, progress=progress)
 
@@ -231,8 +243,9 @@ class History:
         Raises:
             QuestionInvalid: there is no such outcome, or nobody of that code.
         """
+        wanted, whom = outcome_of(outcome), asked_text("the subject", subject)
         outcomes = self.endpoints(on=on, rules=rules)
-        return explain(self._streams, outcomes, outcome, subject, known_at=self.position, on=as_day(on))
+        return explain(self._streams, outcomes, wanted, whom, known_at=self.position, on=as_day(on))
 
     def answers(
         self, *, on: date | str, rules: EndpointRules | None = None, progress: Callable[[int], None] = lambda _: None
@@ -245,7 +258,9 @@ class History:
             progress: told the number of entries of each participant that was read.
         """
         day, book = as_day(on), self.casebook(on=on)
+        asked_progress(progress)
         if rules is not None:
+            asked_kind("the rules of the outcomes", rules, EndpointRules)
             book = attrs.evolve(book, protocol=attrs.evolve(book.protocol, endpoints=rules))
         seats, dispositions, exposures, values = [], [], [], []
         with cycles_left_alone():

@@ -4,7 +4,7 @@ import copyreg
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import NoReturn, Self, TypeAlias
+from typing import NoReturn, Self
 
 import attrs
 from typing_extensions import override
@@ -13,16 +13,17 @@ from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.events.recorded import Entry, Fact
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.jsonl import is_packed, read_jsonl
-from trialdomain.history.history import History, MomentInvalid
+from trialdomain.history.history import History
+from trialdomain.history.moments import KnownAt, MomentInvalid, as_known_at
 from trialdomain.projections.casebook import Streams
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
-from trialdomain.values.calendar import check_year, site_day
-from trialdomain.values.filename import why_unusable
+from trialdomain.values.calendar import site_day
+from trialdomain.values.filename import as_path, why_unusable
+from trialdomain.values.text import short
 
-KnownAt: TypeAlias = int | datetime
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
 """Bytes of an exported file beyond which it is spooled into a file of its own."""
 
@@ -53,8 +54,9 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
         MomentInvalid: the trial was not registered then, or the moment is none that the log has.
         YearInvalid: the moment lies in a year that no trial has.
     """
+    known_at = None if known_at is None else as_known_at(known_at)
     head = recorder.head(trial)
-    if isinstance(known_at, datetime) and known_at.tzinfo is not None and not _is_past(recorder, trial, head, known_at):
+    if isinstance(known_at, datetime) and not _is_past(recorder, trial, head, known_at):
         recorder.wait_for_writers()  # what is being recorded now may have been told an earlier time
         head = recorder.head(trial)
     position, moment = (head, None) if known_at is None else _cut(recorder, trial, head, known_at)
@@ -102,16 +104,13 @@ copyreg.pickle(SQLiteRecorder, _stays)
 def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> tuple[int, datetime]:
     """Find the last position that was known at a moment, and when the moment was; a command is known whole or not."""
     if isinstance(known_at, datetime):
-        if known_at.tzinfo is None:
-            raise MomentInvalid(f"{known_at} has no offset: say which zone, as in 2026-03-02T10:15+08:00")
-        check_year(known_at, known_at.year)
         position = _last_recorded(recorder, trial, head, known_at)
-    elif not _is_number(known_at):
-        raise MomentInvalid(f"{str(known_at)[:40]!r} is no moment: give a position, or a time with its offset")
     elif 1 <= known_at <= head:
         position = known_at
     else:
-        raise MomentInvalid(f"position {known_at} is not in the log of trial {trial}: it has positions 1 to {head}")
+        raise MomentInvalid(
+            f"position {short(known_at)} is not in the log of trial {trial}: it has positions 1 to {head}"
+        )
     moment = known_at if isinstance(known_at, datetime) else None
     for entry in map(entry_of, recorder.in_log_order(trial, after=position - 1, until=position)):
         part, whole = entry.meta.part, entry.meta.part == entry.meta.parts
@@ -139,10 +138,6 @@ def _last_recorded(recorder: SQLiteRecorder, trial: str, head: int, moment: date
             raise LogCorrupt(f"position {middle} of trial {trial} is missing: verify the log")
         known, later = (middle, later) if entry.meta.recorded_at <= moment else (known, middle)
     return known
-
-
-def _is_number(given: object) -> bool:
-    return isinstance(given, int) and not isinstance(given, bool)
 
 
 def _zone(recorder: SQLiteRecorder, trial: str) -> tzinfo:
@@ -198,7 +193,7 @@ def read_log(path: str | Path) -> Log:
         LogUnusable: the file is neither.
         LogCorrupt: the file was exported, and changed since.
     """
-    path = Path(path)
+    path = as_path("the log", path)
     try:
         size = path.stat().st_size
     except OSError as error:

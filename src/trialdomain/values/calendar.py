@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from trialdomain.errors import InputInvalid
+from trialdomain.values.plain import is_a, plain
 from trialdomain.values.text import short
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
@@ -79,10 +80,10 @@ def as_day(given: object) -> date:
         DayInvalid: it is a time, or no day.
         YearInvalid: it lies in a year that no trial has.
     """
-    day = given
-    if not isinstance(day, date) or isinstance(day, datetime):
+    day: object = None if is_a(given, datetime) else plain(given)
+    if not is_a(day, date):
         try:
-            day = date.fromisoformat(given if isinstance(given, str) else "")
+            day = date.fromisoformat(day if is_a(day, str) else "")
         except ValueError:
             raise DayInvalid(given=given) from None
     check_year(day, day.year)

@@ -13,6 +13,7 @@ from typing import NoReturn, Self, TypeAlias
 from typing_extensions import override
 
 from trialdomain.values.calendar import YearInvalid, check_year
+from trialdomain.values.plain import is_a, plain, plain_time
 
 _GRAMMAR = re.compile(
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
@@ -42,8 +43,11 @@ class ClinicalTime:
     """The moment, when the text has a time; without an offset where the site's zone was not known."""
 
     def __init__(self, text: str) -> None:
-        first, last, at = _read(text)
-        _set(self, "text", text)
+        given = plain(text)
+        if not is_a(given, str):
+            raise ValueError(f"a value of type {type(text).__name__} is no clinical time: give a text, or a date")
+        first, last, at = _read(given)
+        _set(self, "text", given)
         _set(self, "first", first)
         _set(self, "last", last)
         _set(self, "at", at)
@@ -51,17 +55,15 @@ class ClinicalTime:
     @classmethod
     def of(cls, when: "When") -> "ClinicalTime":
         """Take what a caller has at hand: a date, an aware time, or a text as precise as it is known."""
-        match when:
-            case ClinicalTime():
-                return when
-            case datetime():
-                if when.tzinfo is None or when.microsecond:
-                    raise ValueError(f"{when} must have an offset, and no fraction of a second")
-                return cls(when.isoformat())
-            case date():
-                return cls(when.isoformat())
-            case _:
-                return cls(when)
+        if is_a(when, ClinicalTime):
+            return when
+        if is_a(when, datetime):
+            time = plain_time(when)
+            if time.tzinfo is None or time.microsecond:
+                raise ValueError(f"{time} must have an offset, and no fraction of a second")
+            return cls(time.isoformat())
+        given = plain(when)
+        return cls(given.isoformat() if is_a(given, date) else given)  # type: ignore[arg-type]  # or is refused
 
     def in_zone(self, zone: tzinfo) -> "ClinicalTime":
         """Say the same moment in the words of a zone; what has no offset stays as it is.

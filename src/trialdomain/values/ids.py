@@ -3,6 +3,7 @@
 import re
 
 from trialdomain.errors import InputInvalid
+from trialdomain.values.plain import is_a, plain
 from trialdomain.values.text import short
 
 _CODE = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -31,10 +32,10 @@ def check_id(what: str, given: str) -> str:
     Raises:
         CodeInvalid: anything else; a name, say, does not belong into a log.
     """
-    text: object = given  # whatever a caller gave
-    if not isinstance(text, str) or _ID.fullmatch(text) is None:
+    text: object = plain(given)  # whatever a caller gave
+    if not is_a(text, str) or _ID.fullmatch(text) is None:
         raise CodeInvalid(what=what, given=given)
-    return given
+    return text
 
 
 def trial_stream(trial: str) -> str:

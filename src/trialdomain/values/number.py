@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from trialdomain.values.plain import is_a, plain
 from trialdomain.values.text import short
 
 _MOST_DIGITS = 15
@@ -59,9 +60,9 @@ def as_decimal(value: Decimal | int | str) -> Decimal:
     >>> as_decimal("0.40")
     Decimal('0.40')
     """
-    given: object = value  # whatever a caller gave; what is no number is left for the validator to refuse
-    if not isinstance(given, int | str) or isinstance(given, bool):
-        return value  # type: ignore[return-value]  # as said
+    given: object = plain(value)  # whatever a caller gave; what is no number is left for the validator to refuse
+    if not (is_a(given, int) or is_a(given, str)) or isinstance(given, bool):
+        return given  # type: ignore[return-value]  # as said
     try:
         return Decimal(given)
     except InvalidOperation:
@@ -92,6 +93,16 @@ def decimal_number(*, least: int | None = None, most: int | None = None) -> Vali
             raise ValueError(f"{attribute.name} must be at least {least}, got {value}")
         if most is not None and value > most:
             raise ValueError(f"{attribute.name} must be at most {most}, got {value}")
+
+    return check
+
+
+def whole_number(*, least: int) -> "Callable[[object, attrs.Attribute[int], int], None]":
+    """Accept a whole number that is not too small."""
+
+    def check(_: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+        if type(value) is not int or value < least:
+            raise ValueError(f"'{attribute.name}' must be >= {least}: {short(value)}")
 
     return check
 

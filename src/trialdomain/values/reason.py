@@ -4,6 +4,8 @@ import re
 import unicodedata
 
 from trialdomain.errors import InputInvalid
+from trialdomain.values.plain import is_a, plain
+from trialdomain.values.text import short
 
 _FILLER = frozenset(
     re.findall(
@@ -23,9 +25,9 @@ class ReasonMissing(InputInvalid):
 
     code = "reason-missing"
 
-    def __init__(self, *, given: str) -> None:
+    def __init__(self, *, given: object) -> None:
         super().__init__(
-            f"the reason {given[:40]!r} says nothing: say what was wrong and how it is known, "
+            f"the reason {short(given)!r} says nothing: say what was wrong and how it is known, "
             f"such as 'transcription: laboratory slip 88'"
         )
         self.given = given
@@ -40,8 +42,9 @@ def check_reason(given: str) -> str:
     >>> check_reason("transcription: laboratory slip 88")
     'transcription: laboratory slip 88'
     """
-    if not isinstance(given, str):
-        raise ReasonMissing(given=str(given))
+    given = plain(given)
+    if not is_a(given, str):
+        raise ReasonMissing(given=given)
     shown = unicodedata.normalize("NFKC", given)
     visible = "".join(c for c in shown if unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
     words = re.findall(r"\w+", visible.casefold())

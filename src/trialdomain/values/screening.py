@@ -8,7 +8,7 @@ from attrs.converters import optional
 
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.number import as_decimal, optional_number
-from trialdomain.values.text import FreeText, optional_text, plain_text
+from trialdomain.values.text import FreeText, optional_text, plain_text, short
 from trialdomain.values.unit import optional_unit
 
 
@@ -51,7 +51,7 @@ class Finding:
     def __attrs_post_init__(self) -> None:
         """Refuse a finding that says nothing, or several things."""
         if sum(value is not None for value in (self.yes, self.words, self.number, self.date)) != 1:
-            raise ValueError(f"finding {self.name} must have exactly one of yes, words, number and date")
+            raise ValueError(f"finding {short(self.name)} must have exactly one of yes, words, number and date")
 
 
 @attrs.frozen(kw_only=True)

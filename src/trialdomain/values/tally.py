@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 import attrs
-from attrs.validators import ge
+
+from trialdomain.values.number import whole_number
 
 
 def _at_most_evaluable(tally: "Tally", _: "attrs.Attribute[int]", dlts: int) -> None:
@@ -22,16 +23,16 @@ class Tally:
     4
     """
 
-    level: int = attrs.field(validator=ge(1))
-    enrolled: int = attrs.field(default=0, validator=ge(0))
+    level: int = attrs.field(validator=whole_number(least=1))
+    enrolled: int = attrs.field(default=0, validator=whole_number(least=0))
     """Holding a slot, and not infused yet."""
-    evaluable: int = attrs.field(default=0, validator=ge(0))
-    dlts: int = attrs.field(default=0, validator=[ge(0), _at_most_evaluable])
-    pending: int = attrs.field(default=0, validator=ge(0))
+    evaluable: int = attrs.field(default=0, validator=whole_number(least=0))
+    dlts: int = attrs.field(default=0, validator=[whole_number(least=0), _at_most_evaluable])
+    pending: int = attrs.field(default=0, validator=whole_number(least=0))
     """Infused, without a DLT, and the observation window not over or not assessed."""
-    not_evaluable: int = attrs.field(default=0, validator=ge(0))
+    not_evaluable: int = attrs.field(default=0, validator=whole_number(least=0))
     """Infused, and released to be replaced."""
-    most_held: int = attrs.field(default=0, validator=ge(0))
+    most_held: int = attrs.field(default=0, validator=whole_number(least=0))
     """The most who ever held a slot here at the same time: more than a cohort means that it was expanded."""
 
     @property

@@ -8,20 +8,28 @@ import attrs
 _MOST_CHARACTERS = 10_000
 _SHORT = 64
 """Characters: a code or a name, and no free text."""
+_HALVES = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def short(given: object, most: int = 40) -> str:
-    r"""Write down whatever a caller gave, for a sentence: its first characters, on one line.
+    r"""Write down whatever a caller gave, for a sentence: its first characters, on one line, all of them printable.
 
-    >>> short(["a", 1]), short("a\nb")
-    ("['a', 1]", 'a b')
+    >>> short(["a", 1]), short("a\nb"), short("\ud800")
+    ("['a', 1]", 'a b', '\\ud800')
     """
     try:
-        text = str(given)[:most]
+        text = str.__str__(str(given))[:most]  # of a class derived from str, its characters
     except Exception:  # noqa: BLE001 - of a number of 5,000 digits, or of what holds itself, Python makes no text
-        text = f"a {type(given).__name__}"
-    return " ".join(text.split()) if not text.isprintable() else text
+        text = f"a {type(given).__name__}"[:most]
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split()))[:most]
+
+
+def is_storable(text: str) -> bool:
+    """Say whether a text is one of Unicode, and not what was left of one that could not be read."""
+    return text.isascii() or _HALVES.search(text) is None
 
 
 def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
@@ -30,6 +38,9 @@ def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None
     Raises:
         ValueError: anything else.
     """
+    given: object = value
+    if type(given) is not str:
+        raise ValueError(f"{attribute.name} must be a text, got a value of type {type(given).__name__}")
     if not is_plain(value):
         if not value.strip() or len(value) > _MOST_CHARACTERS:
             raise ValueError(f"{attribute.name} must be a text of 1 to {_MOST_CHARACTERS} characters, and not blank")
@@ -38,7 +49,7 @@ def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None
 
 def optional_text(fact: object, attribute: "attrs.Attribute[str]", value: str | None) -> None:
     """Accept such a text, or none."""
-    if value is not None and not is_plain(value):
+    if value is not None and (type(value) is not str or not is_plain(value)):
         plain_text(fact, attribute, value)
 
 

@@ -9,6 +9,8 @@ from functools import cache
 
 import attrs
 
+from trialdomain.values.text import short
+
 UCUM = "ucum"
 """Marks, in the metadata of a field, that it holds a unit: common spellings of it are accepted from callers."""
 
@@ -106,19 +108,19 @@ def ucum(spelling: str) -> str:
 
 def known_unit(_: object, attribute: "attrs.Attribute[str]", code: str) -> None:
     """Accept the UCUM code of a known unit."""
-    if code not in _TABLE:
-        raise ValueError(f"{attribute.name} {code[:40]!r} is not the UCUM code of a known unit")
+    if type(code) is not str or code not in _TABLE:
+        raise ValueError(f"{attribute.name} {short(code)!r} is not the UCUM code of a known unit")
 
 
 def is_known(code: str | None) -> bool:
     """Say whether this is the UCUM code of a known unit, or none."""
-    return code is None or code in _TABLE
+    return code is None or (type(code) is str and code in _TABLE)
 
 
 def optional_unit(fact: object, attribute: "attrs.Attribute[str]", code: str | None) -> None:
     """Accept such a code, or none."""
-    if code is not None and code not in _TABLE:
-        known_unit(fact, attribute, code)
+    if not is_known(code):
+        known_unit(fact, attribute, code)  # type: ignore[arg-type]  # none was accepted above
 
 
 def alike(code: str, other: str) -> bool:

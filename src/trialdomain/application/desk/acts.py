@@ -15,6 +15,7 @@ from trialdomain.events.recorded import Entry
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.request import in_order
 from trialdomain.values.ids import check_id, participant_stream
+from trialdomain.values.plain import plain
 from trialdomain.values.reason import check_reason
 from trialdomain.values.text import short
 from trialdomain.values.use_case import UseCase
@@ -44,8 +45,7 @@ class Acts:
         command_id: str | None,
     ) -> Sequence[Entry]:
         """Record facts of a participant in one commit, and what the cohorts learn from them."""
-        check_deviation(deviation)
-        check_id("subject", subject)
+        deviation, subject = check_deviation(deviation), check_id("subject", subject)
 
         def decide(view: View) -> Drafts:
             participant = view.participant(subject)
@@ -70,15 +70,16 @@ class Acts:
         return drafts_in(participant_stream(self._conduct.trial, subject), facts, deviation=deviation)
 
 
-def check_level(protocol: TrialProtocol, level: int) -> None:
-    """Refuse a dose level that the protocol does not have.
+def check_level(protocol: TrialProtocol, level: int) -> int:
+    """Take a dose level that the protocol has.
 
     Raises:
         LevelUnknown: there is no such level.
     """
-    given: object = level  # whatever a caller gave
+    given: object = plain(level)  # whatever a caller gave
     if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= len(protocol.levels):
         raise LevelUnknown(level=given, levels=len(protocol.levels))
+    return given
 
 
 class LevelUnknown(InputInvalid):

@@ -9,8 +9,14 @@ from trialdomain.application.desk.acts import Acts
 from trialdomain.application.view import Drafts, View
 from trialdomain.errors import InputInvalid
 from trialdomain.events.recorded import Entry, Recorded
-from trialdomain.values.ids import LONGEST_STREAM, subject_of, trial_of
+from trialdomain.events.registry import NAMES
+from trialdomain.values.ids import LONGEST_STREAM, kind_of, subject_of, trial_of
+from trialdomain.values.plain import is_a, plain
+from trialdomain.values.reason import check_reason
 from trialdomain.values.use_case import UseCase
+
+_MOST_ENTRIES = 2**63
+"""Of a log: SQLite counts no further."""
 
 
 class Changes(Acts):
@@ -26,7 +32,7 @@ class Changes(Acts):
             ReasonMissing: the reason says nothing.
             FactMalformed: the restated fact cannot be so.
         """
-        _one_entry(entry)
+        entry, reason = _one_entry(entry), check_reason(reason)
         changes = restated(type(entry.fact), changes)
 
         def decide(view: View) -> Drafts:
@@ -60,7 +66,7 @@ class Changes(Acts):
             EntryNotCurrent: the entry was corrected or voided before.
             ReasonMissing: the reason says nothing.
         """
-        _one_entry(entry)
+        entry, reason = _one_entry(entry), check_reason(reason)
 
         def decide(view: View) -> Drafts:
             return void(view, entry, reason=reason, on=self._conduct.today(view))
@@ -79,9 +85,21 @@ class Changes(Acts):
         return subject_of(entry.stream) if trial_of(entry.stream) == self._conduct.trial else None
 
 
-def _one_entry(given: object) -> None:
-    """Refuse what is no entry: every command returns several."""
-    if not isinstance(given, Recorded):
+def _one_entry(given: object) -> Entry:
+    """Take an entry, whatever its class makes of it; every command returns several.
+
+    Raises:
+        InputInvalid: it is none, or none that a log can have.
+    """
+    if not is_a(given, Recorded):
         raise InputInvalid(f"a {type(given).__name__} is no entry: give one of those that a command returned")
-    if not given.stream.isprintable() or len(given.stream) > LONGEST_STREAM:
+    trial, stream = plain(given.trial), plain(given.stream)
+    if not is_a(stream, str) or kind_of(stream) is None or not is_a(trial, str) or len(trial) > LONGEST_STREAM:
         raise InputInvalid("the entry is of no stream that a log has: give one of those that a command returned")
+    position, version = plain(given.position), plain(given.version)
+    placed = all(is_a(number, int) and 0 < number < _MOST_ENTRIES for number in (position, version))
+    if not placed or type(given.fact) not in NAMES:
+        raise InputInvalid("the entry has no place, or no fact, that a log has: give one that a command returned")
+    return Recorded(
+        trial=trial, position=position, stream=stream, version=version, meta=given.envelope, fact=given.fact
+    )

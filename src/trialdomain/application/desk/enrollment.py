@@ -7,7 +7,7 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.access import check_table
-from trialdomain.application.coercion import expect, make, restated
+from trialdomain.application.coercion import checked_protocol, make, restated
 from trialdomain.application.conduct import Conduct
 from trialdomain.application.desk.acts import Acts, check_deviation, check_level
 from trialdomain.application.questions import (
@@ -32,6 +32,7 @@ from trialdomain.events.recorded import Entry
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical_time import When
 from trialdomain.values.ids import check_id, cohort_stream, trial_stream
+from trialdomain.values.plain import plain
 from trialdomain.values.screening import Attestation, Finding, Gate
 from trialdomain.values.use_case import UseCase
 
@@ -69,22 +70,18 @@ class Enrollment(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record that informed consent was signed; ``age`` is in completed years."""
-        check_id("subject", subject)
+        subject = check_id("subject", subject)
+        given = restated(
+            Consented, {"signed_on": signed_on, "signer": signer, "form_version": form_version, "age": age}
+        )
 
         def decide(view: View) -> Drafts:
-            fact = make(
-                Consented,
-                signed_on=signed_on,
-                signer=signer,
-                form_version=form_version,
-                protocol_version=view.protocol.version,
-                age=age,
-            )
+            fact = make(Consented, **given, protocol_version=view.protocol.version)
             return self._of(subject, view.participant(subject).consented(view.localized(fact)), view)
 
         return self._conduct.run(
             UseCase.CONSENT,
-            (subject, restated(Consented, {"signed_on": signed_on, "signer": signer}), form_version, age),
+            (subject, {name: given[name] for name in ("signed_on", "signer")}, given["form_version"], given["age"]),
             decide,
             command_id,
             about=subject,
@@ -163,7 +160,8 @@ class Enrollment(Acts):
             LevelNotOpen: the level in turn waits for the decision that opens it.
             RecruitmentIsSuspended: recruitment is suspended.
         """
-        check_id("subject", subject)
+        subject, level, deviation = check_id("subject", subject), plain(level), check_deviation(deviation)
+        given = restated(Enrolled, {"on": on})
 
         def decide(view: View) -> Drafts:
             participant, cohorts, today = view.participant(subject), view.cohorts(), self._conduct.today(view)
@@ -173,10 +171,9 @@ class Enrollment(Acts):
                 raise LevelNotNamed(trial=view.id)
             in_turn = participant.assigned_level or (state.level_in_turn if state else None) or 1
             chosen = in_turn if level is None else level
-            check_level(view.protocol, chosen)
-            cohort = cohorts[chosen]
+            cohort = cohorts[check_level(view.protocol, chosen)]
             facts = participant.enroll(
-                view.localized(make(Enrolled, on=on, level=chosen)),
+                view.localized(make(Enrolled, **given, level=chosen)),
                 also=chain(
                     view.trial.against_enrollment(),
                     against_recruitment(view, on=today),
@@ -184,7 +181,7 @@ class Enrollment(Acts):
                     cohort.against_filling() if design else (),
                     against_slots(state, cohort) if state else (),
                 ),
-                deviation=check_deviation(deviation),
+                deviation=deviation,
             )
             if not facts:
                 return []
@@ -197,7 +194,7 @@ class Enrollment(Acts):
 
         return self._conduct.run(
             UseCase.ENROLL,
-            (subject, restated(Enrolled, {"on": on}), level, deviation),
+            (subject, given, level, deviation),
             decide,
             command_id,
             about=subject,
@@ -213,13 +210,14 @@ class Enrollment(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Send somebody who is not infused yet to the level in turn, where it has a free slot."""
-        check_id("subject", subject)
+        subject, to_level = check_id("subject", subject), plain(to_level)
+        given = restated(LevelReassigned, {"on": on, "why": why})
 
         def decide(view: View) -> Drafts:
             check_level(view.protocol, to_level)
             participant, cohort = view.participant(subject), view.cohorts()[to_level]
             assigned = participant.assigned_level or 0
-            fact = make(LevelReassigned, on=on, from_level=max(1, assigned), to_level=to_level, why=why)
+            fact = make(LevelReassigned, **given, from_level=max(1, assigned), to_level=to_level)
             facts = participant.reassign(view.localized(fact))
             if not facts:
                 return []
@@ -236,7 +234,7 @@ class Enrollment(Acts):
             drafts = self._only_of(subject, facts, view)
             return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
-        request = (subject, to_level, restated(LevelReassigned, {"on": on}), why)
+        request = (subject, to_level, {"on": given["on"]}, plain(why))
         return self._conduct.run(UseCase.REASSIGN, request, decide, command_id, about=subject)
 
 
@@ -244,7 +242,8 @@ def register_trial(
     conduct: Conduct, protocol: TrialProtocol, *, use_case: UseCase, command_id: str | None
 ) -> Sequence[Entry]:
     """Begin to record a trial, as its registration or as its import."""
-    check_table(expect("a registration", protocol, TrialProtocol))
+    protocol = checked_protocol("a registration", protocol)
+    check_table(protocol)
 
     def decide(view: View) -> Drafts:
         level = protocol.levels[0]

@@ -22,6 +22,7 @@ from trialdomain.values.calendar import as_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Action, Decision
 from trialdomain.values.ids import cohort_stream, trial_stream
+from trialdomain.values.plain import plain
 from trialdomain.values.reason import check_reason
 from trialdomain.values.text import FreeText
 from trialdomain.values.use_case import UseCase
@@ -51,7 +52,7 @@ class Escalating(Acts):
             LessCautious: the rule does not allow as much.
             RationaleMissing: the two differ, and nothing says why.
         """
-        day = as_day(on)
+        day, rationale = as_day(on), plain(rationale)
         if decided is not None:
             expect("an escalation decision", decided, Decision)
         if decided is not None and decided.action in _TREATS and decided.level is None:

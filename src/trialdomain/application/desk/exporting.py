@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from trialdomain.application.coercion import expect, make, parts
+from trialdomain.application.coercion import check_callable, expect, make, parts
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.audit.bundle import Handover, bundle_at, check_participants, head_of, write_bundle
@@ -19,7 +19,9 @@ from trialdomain.exchange.bundle import Exporter, Manifest
 from trialdomain.history.log import history_of
 from trialdomain.tree.checkpoint import Checkpoint
 from trialdomain.tree.note import Note
+from trialdomain.values.filename import as_named_path
 from trialdomain.values.ids import trial_stream
+from trialdomain.values.plain import plain
 from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.use_case import UseCase
 
@@ -64,8 +66,12 @@ class Exporting(Acts):
             SigningRefused: the log does not extend what the signer has signed before.
             LogCorrupt: an entry does not fit its leaf, or is missing.
         """
+        folder_or_zip = as_named_path("the place of a bundle", place)
+        check_callable(progress=progress)
         if signer is not None and note is not None:
             raise InputInvalid("a signer and a note were both given: a bundle has one checkpoint, choose")
+        if signer is not None:
+            expect("a signer", signer, TreeSigner)
         named, trusted = parts("participants", participants, str), parts("keys", keys, VerifierKey)
         if note is not None:
             expect("a note", note, Note)
@@ -81,11 +87,11 @@ class Exporting(Acts):
                 head = head_of(tree, note, trusted, size=view.name_position())
                 fact = make(TrialExported, what=_what(head, chosen), why=why, root=head.root.hex())
                 if not folder:  # the place is taken once, however often it has to be decided anew
-                    folder.append(stack.enter_context(bundle_at(place)))
+                    folder.append(stack.enter_context(bundle_at(folder_or_zip)))
                 handed[:] = [_Handed(chosen, head, fact)]
                 return drafts_in(trial_stream(conduct.trial), [fact])
 
-            recorded = conduct.run(UseCase.EXPORT, (str(place), why, named), decide, None)[-1]
+            recorded = conduct.run(UseCase.EXPORT, (str(folder_or_zip), plain(why), named), decide, None)[-1]
             [export] = handed
             if signer is not None:
                 note, trusted = tree.signed_by(signer, size=export.head.size), (signer.key.verifier,)

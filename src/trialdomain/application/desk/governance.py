@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from trialdomain.application.access import check_table
-from trialdomain.application.coercion import expect, make, restated
+from trialdomain.application.coercion import checked_protocol, make, restated
 from trialdomain.application.conduct import refuse_future, refuse_future_day
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.desk.escalation import basis_of
@@ -28,6 +28,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.calendar import as_day
 from trialdomain.values.clinical_time import When
 from trialdomain.values.ids import cohort_stream, trial_stream
+from trialdomain.values.plain import plain
 from trialdomain.values.use_case import UseCase
 
 
@@ -84,7 +85,8 @@ class Governance(Acts):
         Raises:
             AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels.
         """
-        check_table(expect("an amendment", protocol, TrialProtocol))
+        protocol = checked_protocol("an amendment", protocol)
+        check_table(protocol)
         fact = make(
             ProtocolAmended,
             protocol=protocol,
@@ -118,7 +120,7 @@ class Governance(Acts):
         Raises:
             MtdNotGiven: the design gives another one, or none.
         """
-        day = as_day(on)
+        day, level = as_day(on), plain(level)
 
         def declare(state: Escalation, view: View) -> MtdDeclared:
             bounded = bool(state.decision.mtd.bounded_above)
@@ -140,14 +142,15 @@ class Governance(Acts):
         Raises:
             MtdNotGiven: the design gives one, or has not found that no level is tolerated.
         """
-        day = as_day(on)
+        day, given = as_day(on), restated(MtdNotEstablished, {"why": why})
+        candidate, note = plain(candidate), plain(note)
 
         def declare(state: Escalation, view: View) -> MtdNotEstablished:
-            return make(MtdNotEstablished, why=why, candidate=candidate, note=note, basis=basis_of(view, state, day))
+            return make(MtdNotEstablished, **given, candidate=candidate, note=note, basis=basis_of(view, state, day))
 
         return self._conclude(
             UseCase.DECLARE_NO_MTD,
-            (restated(MtdNotEstablished, {"why": why}), day, candidate, note),
+            (given, day, candidate, note),
             declare,
             day,
             command_id,

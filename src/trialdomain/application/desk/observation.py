@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from trialdomain.aggregates.participant import Participant
-from trialdomain.application.coercion import make, parts
+from trialdomain.application.coercion import facts, make
 from trialdomain.application.desk.acts import Acts
 from trialdomain.events.participant import (
     AntiInfectiveGiven,
@@ -35,7 +35,7 @@ class Observation(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record laboratory results, all in one commit; ``lab(...)`` makes one."""
-        results = parts("laboratory results", results, LabRecorded)
+        results = facts("laboratory results", results, LabRecorded)
         return self._record(
             UseCase.RECORD_LABS, subject, results, Participant.observe, deviation=deviation, command_id=command_id
         )
@@ -49,7 +49,7 @@ class Observation(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record vital signs, all in one commit; ``vital_sign(...)`` makes one."""
-        signs = parts("vital signs", signs, VitalSignRecorded)
+        signs = facts("vital signs", signs, VitalSignRecorded)
         return self._record(
             UseCase.RECORD_VITAL_SIGNS, subject, signs, Participant.observe, deviation=deviation, command_id=command_id
         )

@@ -111,10 +111,10 @@ class Treatment(Acts):
             route=route,
             lot=lot,
         )
-        check_id("subject", subject)
+        subject, deviation = check_id("subject", subject), check_deviation(deviation)
 
         def decide(view: View) -> Drafts:
-            check_level(view.protocol, level)
+            check_level(view.protocol, fact.level)
             design = view.protocol.design is not None
             today = self._conduct.today(view)
             state = escalation_state(view, on=today) if design else None
@@ -126,7 +126,7 @@ class Treatment(Acts):
                     against_infusion_at(view, state, subject, given) if state else (),
                     against_dose(view, given, on=today),
                 ),
-                deviation=check_deviation(deviation),
+                deviation=deviation,
             )
             drafts = self._only_of(subject, facts, view, deviation=deviation)
             return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
