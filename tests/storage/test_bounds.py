@@ -1,5 +1,7 @@
 """A database with a computed column, or a huge value, takes no more memory than a log does."""
 
+import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -9,12 +11,18 @@ from pathlib import Path
 
 import pytest
 from site_desk import INVESTIGATOR, OPEN, day
+from tampering import appended, state_of, tampered
 
-from trialdomain import Trials
+from trialdomain import Trials, read_log, verify
+from trialdomain.audit.defect import What
+from trialdomain.storage.bounds import TooMuchToRead
 from trialdomain.storage.schema import SCHEMA
 
 MOST_KILOBYTES = 300_000
 """Of memory, for each command."""
+MOST_SAID = 4_000
+"""Characters that are said about it."""
+SUPPORT = Path(__file__).parents[1] / "support"
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not say it there"),
@@ -120,6 +128,216 @@ def test_no_command_takes_more_memory_than_a_log_does(tmp_path: Path, attack: st
         assert most < MOST_KILOBYTES, (command, most)
         assert status in {0, 1, 2}, (command, done.stderr)
         assert "Traceback" not in done.stderr
+
+
+MEASURED_EACH = """
+import io, json, sys, traceback
+from contextlib import redirect_stdout, redirect_stderr
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from site_desk import INVESTIGATOR, OPEN, day
+from trialdomain import HeadKey, SigningKey, Trials, TrialError
+from trialdomain.__main__ import main
+from trialdomain.storage.sqlite import SQLiteRecorder
+
+log = Path(sys.argv[2])
+
+def consent(heads=None):
+    with Trials.open(log, heads=heads) as trials:
+        if heads is not None:
+            trials.trial(OPEN.trial).begin_signed_heads()
+        desk = trials.trial(OPEN.trial).acting(INVESTIGATOR)
+        desk.consent("S002", signed_on=day(0), form_version="1", command_id="c4" if heads is None else "c5")
+
+def casebook():
+    with Trials.open(log) as trials:
+        trials.trial(OPEN.trial).acting(INVESTIGATOR).decide_escalation(on=day(0))
+
+def followed():
+    recorder, last = SQLiteRecorder(log, readonly=True), 0
+    try:
+        for _ in recorder.trials():
+            while found := recorder.select_notifications(last, 500, inclusive_of_start=False):
+                last = found[-1].id
+            recorder.select_events(OPEN.trial + "/participant/S001")
+    finally:
+        recorder.close()
+
+works = [(name, lambda given=given: main(given)) for name, given in json.loads(sys.argv[3]).items()]
+works += [("consent", consent), ("casebook", casebook), ("followed", followed)]
+works += [("heads", lambda: consent(HeadKey(SigningKey.generate("site.example/writer"))))]
+for name, work in works:
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is measured anew
+    said = ""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as errors:
+        try:
+            work()
+        except TrialError as error:
+            said = str(error)
+        except Exception as error:
+            said = "Traceback " + repr(error)[:300]
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(json.dumps([name, int(lines["VmHWM"].split()[0]), (errors.getvalue() + said)[:100_000]]), flush=True)
+"""
+MEGABYTES = f"printf('%.*c', {4_000_000}, 'x')"
+PERSON = f"{OPEN.trial}/participant/S001"
+
+
+def rows_of(attacker: sqlite3.Connection, **changed: str) -> None:
+    """Append 90 rows; ``?1`` is the number of each."""
+    values = {
+        "trial": f"'{OPEN.trial}'",
+        "position": "100 + ?1",
+        "stream": f"'{OPEN.trial}/participant/X' || ?1",
+        "version": "1",
+        "name": "'participant.relapsed.v1'",
+        "state": "x'7b7d'",
+        "leaf": "zeroblob(32)",
+    } | changed
+    attacker.execute("PRAGMA ignore_check_constraints = ON")
+    query = f"INSERT INTO entries ({', '.join(values)}) VALUES ({', '.join(values.values())})"
+    attacker.execute("BEGIN")
+    attacker.executemany(query, [(number,) for number in range(90)])
+    attacker.execute("COMMIT")
+
+
+def beside(table: str, values: str) -> Callable[[sqlite3.Connection], None]:
+    """Add 90 rows to a table beside the entries; ``?1`` is the number of each."""
+
+    def change(attacker: sqlite3.Connection) -> None:
+        query = f"INSERT INTO {table} VALUES ({values})"
+        attacker.execute("BEGIN")
+        attacker.executemany(query, [(number,) for number in range(90)])
+        attacker.execute("COMMIT")
+
+    return change
+
+
+def that_can_be_read(stream: str) -> Callable[[sqlite3.Connection], None]:
+    """Append large entries that say what an entry can say, with leaves that fit."""
+
+    def change(attacker: sqlite3.Connection) -> None:
+        agents = [f"{number:04}{'x' * 9_000}" for number in range(400)]
+        state = state_of({"agents": agents, "regimen": "R", "started_on": "2026-03-02"}, command="forged")
+        attacker.execute("BEGIN")
+        for number in range(90):
+            name = "participant.chemotherapy-given.v1"
+            appended(attacker, stream.format(number), name, state, command=f"forged-{number}")
+        attacker.execute("COMMIT")
+
+    return change
+
+
+LARGE = {
+    "streams": lambda attacker: rows_of(attacker, stream=f"'{OPEN.trial}/participant/X' || ?1 || {MEGABYTES}"),
+    "names": lambda attacker: rows_of(attacker, name=MEGABYTES),
+    "leaves": lambda attacker: rows_of(attacker, leaf="zeroblob(4000000)"),
+    "trials": lambda attacker: rows_of(attacker, trial=f"?1 || {MEGABYTES}"),
+    "states of one participant": lambda attacker: rows_of(
+        attacker, stream=f"'{PERSON}'", version="10 + ?1", state="zeroblob(4000000)"
+    ),
+    "names of one participant's": lambda attacker: rows_of(
+        attacker, stream=f"'{PERSON}'", version="10 + ?1", name=MEGABYTES
+    ),
+    "entries of one participant that can be read": that_can_be_read(PERSON),
+    "entries of many participants that can be read": that_can_be_read(f"{OPEN.trial}/participant/Y{{}}"),
+    "states of the trial": lambda attacker: rows_of(
+        attacker, stream=f"'{OPEN.trial}'", version="10 + ?1", state="zeroblob(4000000)"
+    ),
+    "all at once": lambda attacker: rows_of(
+        attacker,
+        stream=f"'{OPEN.trial}/participant/X' || ?1 || {MEGABYTES}",
+        name=MEGABYTES,
+        state="zeroblob(4000000)",
+        leaf="zeroblob(4000000)",
+    ),
+    "commands": beside("commands", f"'{OPEN.trial}', ?1 || {MEGABYTES}, zeroblob(32), 1, 1"),
+    "requests": beside("commands", f"'{OPEN.trial}', 'c' || ?1, zeroblob(4000000), 1, 1"),
+    "trials of commands": beside("commands", f"?1 || {MEGABYTES}, 'c', zeroblob(32), 1, 1"),
+    "notes": beside("checkpoints", f"'{OPEN.trial}', 2, ?1 || {MEGABYTES}"),
+    "trials of heads": beside("heads", f"?1 || {MEGABYTES}, 2, 'x'"),
+}
+
+
+@pytest.mark.parametrize("column", LARGE)
+def test_nor_where_many_values_are_as_long_as_an_entry_may_be(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "log.db"
+    with Trials.open(path) as trials:
+        trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR).consent("S001", signed_on=day(0), form_version="1")
+    rewritten(path, LARGE[column])
+    given = {
+        name: [{"LOG": str(path), "OUT": str(tmp_path / name)}.get(one, one) for one in command]
+        for name, command in COMMANDS.items()
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED_EACH, str(SUPPORT), str(path), json.dumps(given)],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+            check=False,
+        )
+    finally:
+        for file in tmp_path.iterdir():
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == len(COMMANDS) + 4, done.stderr[-2_000:]
+    for name, most, said in found:
+        assert most < MOST_KILOBYTES, (name, most)
+        assert "Traceback" not in said, (name, said)
+        assert len(said) < MOST_SAID, (name, said[:MOST_SAID])
+
+
+SCHEMAS = {
+    "views": lambda attacker: with_views(attacker, 120, f"SELECT '{'x' * 4_000_000}'"),
+    "views of many parts": lambda attacker: with_views(attacker, 5, f"SELECT 1 IN ({'1,' * 1_900_000}1)"),
+    "names of views": lambda attacker: with_views(attacker, 120, "SELECT 1", name="x" * 4_000_000),
+}
+
+
+def with_views(attacker: sqlite3.Connection, number: int, query: str, *, name: str = "v") -> None:
+    for one in range(number):
+        attacker.execute(f'CREATE VIEW "{name}{one}" AS {query}')
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_schema_takes_no_more_memory_either_and_every_entry_is_verified(tmp_path: Path, schema: str) -> None:
+    path = tmp_path / "log.db"
+    with Trials.open(path) as trials:
+        trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR).consent("S001", signed_on=day(0), form_version="1")
+    with closing(sqlite3.connect(path, isolation_level=None)) as attacker:
+        SCHEMAS[schema](attacker)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, "verify", str(path), "--json"],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+    finally:
+        path.unlink()
+    status, most = map(int, done.stderr.splitlines()[-1].split())
+    assert (status, most < MOST_KILOBYTES) == (1, True), (most, done.stderr)
+    told = json.loads(done.stdout)
+    assert {one["what"] for one in told["defects"]} == {"schema"}
+    assert [one["size"] for one in told["trials"]] == [5]
+
+
+def test_a_trial_that_nobody_reads_for_its_large_entries_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with Trials.open(path) as trials:
+        trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR).consent("S001", signed_on=day(0), form_version="1")
+    with tampered(path) as connection:
+        agents = [f"{number:04}{'x' * 9_000}" for number in range(400)]
+        for number in range(10):
+            state = state_of({"agents": agents, "regimen": "R", "started_on": "2026-03-02"}, command=f"forged-{number}")
+            appended(connection, PERSON, "participant.chemotherapy-given.v1", state, command=f"forged-{number}")
+    with read_log(path) as log, pytest.raises(TooMuchToRead):
+        log[OPEN.trial].history().answers(on=day(0))
+    [defect] = verify(path).defects
+    assert (defect.what, defect.position) == (What.UNREADABLE, None)
+    assert "large entries" in defect.why
 
 
 def test_a_log_of_any_size_that_entries_have_is_opened(tmp_path: Path) -> None:

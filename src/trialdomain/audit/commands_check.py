@@ -15,7 +15,8 @@ from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.storage.heads import BEGUN
 
 _COMMANDS = """
-SELECT CASE WHEN length(command) <= 200 THEN '"command":"' || command || '"' END, first, last FROM commands
+SELECT CASE WHEN length(command) <= 200 THEN '"command":"' || command || '"' END,
+    CASE WHEN typeof(first) = 'integer' THEN first END, CASE WHEN typeof(last) = 'integer' THEN last END FROM commands
 WHERE trial = CAST(? AS TEXT) AND (first IS NOT NULL OR last IS NOT NULL) AND command != CAST(? AS TEXT)
 ORDER BY first
 """

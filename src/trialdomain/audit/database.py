@@ -17,6 +17,7 @@ from trialdomain.audit.leaves import Leaves
 from trialdomain.audit.notes import Held, read_held
 from trialdomain.audit.readable import MOST_READ, OF_REGISTRATION, all_readable, registered
 from trialdomain.errors import LogCorrupt, LogUnusable
+from trialdomain.storage.bounds import LONGEST_SQL, LONGEST_VALUE, Budget, counted
 from trialdomain.storage.codec import LARGEST_STATE
 from trialdomain.storage.forks import brief
 from trialdomain.storage.heads import BEGUN
@@ -26,8 +27,6 @@ from trialdomain.tree.note import MOST_BYTES, NoteMalformed
 _PAGE = 1 << 9
 _LONGEST = 1 << 15
 """Bytes of a value that is read with others of a page."""
-LONGEST_ROW = LARGEST_STATE + (1 << 16)
-"""Bytes: SQLite stops at a longer one before it takes the memory for it."""
 _MOST_NAMED = 1_000
 _MOST_NOTES = 20_000
 
@@ -56,7 +55,9 @@ LIMIT -1 OFFSET ?
 """States above 64 KiB are read one by one, and those that no fact can have are not: of a blob, SQLite tells the length
 without reading it."""
 _ROW = """
-SELECT position, CASE WHEN length(CAST(stream AS BLOB)) <= 4096 THEN stream END, version,
+SELECT CASE WHEN typeof(position) = 'integer' THEN position END,
+    CASE WHEN length(CAST(stream AS BLOB)) <= 4096 THEN stream END,
+    CASE WHEN typeof(version) = 'integer' THEN version END,
     CASE WHEN length(CAST(name AS BLOB)) <= 4096 THEN name END,
     CASE WHEN typeof(state) = 'blob' THEN CASE WHEN length(state) <= ?1 THEN state END
         WHEN length(CAST(state AS BLOB)) <= ?1 THEN state END,
@@ -64,7 +65,10 @@ SELECT position, CASE WHEN length(CAST(stream AS BLOB)) <= 4096 THEN stream END,
         WHEN length(CAST(leaf AS BLOB)) <= 64 THEN leaf END
 FROM entries NOT INDEXED WHERE rowid = ?2
 """
-_PLACE = "SELECT position, NULL, version, NULL, NULL, NULL FROM entries NOT INDEXED WHERE rowid = ?"
+_PLACE = """
+SELECT CASE WHEN typeof(position) = 'integer' THEN position END, NULL,
+    CASE WHEN typeof(version) = 'integer' THEN version END, NULL, NULL, NULL FROM entries NOT INDEXED WHERE rowid = ?
+"""
 """Of a row that is longer than any entry's."""
 _REST = """
 SELECT rowid FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
@@ -73,9 +77,10 @@ LIMIT -1 OFFSET ?
 _NUMBERS = "SELECT rowid FROM entries NOT INDEXED WHERE trial = CAST(? AS TEXT)"
 _STREAMS = """
 SELECT stream FROM entries INDEXED BY entries_by_stream WHERE stream BETWEEN CAST(? AS TEXT) AND CAST(? AS TEXT)
+    AND length(CAST(stream AS BLOB)) <= 4096
 GROUP BY stream HAVING min(version) IS NOT 1 OR max(version) IS NOT count(*)
 """
-"""Streams whose versions do not go from 1 on without a gap."""
+"""Streams whose versions do not go from 1 on without a gap; one with a name that no trial has is named as such."""
 _VERSIONS = """
 SELECT version, position FROM entries INDEXED BY entries_by_stream WHERE stream = CAST(? AS TEXT) ORDER BY version
 """
@@ -190,8 +195,11 @@ class Database:
         if not {"entries_by_stream", "entries_by_position"} <= set(self.readable):
             return
         rows = self._connection.execute(_OF_REGISTRATION, [trial, LARGEST_STATE])
+        budget = Budget.of_entries(shown(trial))
         try:
-            ours = ((position, version, name.decode(), state) for position, version, name, state in rows)
+            ours = (
+                (position, version, name.decode(), state) for position, version, name, state in counted(rows, budget)
+            )
             why = None if registered(trial.decode(), ours) else "no entry registers the trial, or it was withdrawn"
         except (LogCorrupt, *_NO_ENTRY_HAS) as error:
             why = f"what registers the trial cannot be read: {error}"
@@ -353,7 +361,7 @@ class _Right:
             return False
         if positions[-1] >= self.read_from and not all_readable(names, states):
             return False
-        check.take(computed)
+        check.take(computed, states)
         return True
 
 
@@ -382,7 +390,8 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(file_uri(path, **way), uri=True, isolation_level=None, timeout=30)
         try:
             connection.text_factory = bytes  # a text may be no Unicode here
-            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_ROW)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA writable_schema = ON")  # a schema that SQLite cannot read whole is read in part

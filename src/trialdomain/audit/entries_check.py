@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.readable import out_of_place, unreadable
+from trialdomain.storage.bounds import MOST_LONG, SHORT_VALUE
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
 
@@ -56,6 +57,8 @@ class EntriesCheck:
         self._same = True
         self.gaps = 0
         """How many positions are missing, besides those that are listed one by one."""
+        self._long = 0
+        """Bytes that the states have which are not read at once with many others."""
         self._own = False
         """Whether any entry of the trial itself has come; one of another may stand under a name that is no trial."""
         self._many_missing: list[tuple[int, int]] = []
@@ -68,9 +71,10 @@ class EntriesCheck:
         """Say whether positions are the next ones."""
         return tuple(positions) == tuple(range(self.size + 1, self.size + 1 + len(positions)))
 
-    def take(self, leaves: Sequence[bytes]) -> None:
+    def take(self, leaves: Sequence[bytes], states: Sequence[bytes]) -> None:
         """Take the next entries, whose places and leaves are right."""
         self._take_for_its_own()
+        self._count_long(states)
         self._extend(leaves, leaves)
 
     def one(self, row: Row, *, following: int | None = None) -> bool:
@@ -95,11 +99,12 @@ class EntriesCheck:
             and isinstance(name, bytes)
             and isinstance(state, bytes)
         ):
-            self._add(What.ALTERED, "the entry has values of kinds that no entry has", **where)
+            self._add(What.ALTERED, "the entry has values of kinds, or of a length, that no entry has", **where)
             self.unfit.add((stream, version))
             self._extend([_NO_HASH], [_NO_HASH])
             return False
         self._place(position, following, where)
+        self._count_long([state])
         if not is_of(self.trial, stream):
             self._add(What.MISPLACED, f"the entry is of another trial than {self.trial}", **where)
         else:
@@ -148,6 +153,12 @@ class EntriesCheck:
 
         Where no position is, versions that nobody has are those of entries that were altered, and are named as such.
         """
+        if self._long > MOST_LONG:
+            why = (
+                f"the entries of more than {SHORT_VALUE >> 10} kB each have {self._long >> 20} MB together, and nobody "
+                f"reads a trial with more than {MOST_LONG >> 20}: large entries were put there"
+            )
+            self._add(What.UNREADABLE, why)
         if not self._own:
             return  # what is filed under a name that is no trial is named, and nothing is missing of it
         if not self._missing_positions and len(self._missing_versions) <= len(self.unfit) + len(self.displaced):
@@ -220,6 +231,10 @@ class EntriesCheck:
                 self._many_missing.append((first, after - 1))
             if self._own:
                 self._take_for_its_own()
+
+    def _count_long(self, states: Sequence[bytes]) -> None:
+        if max(map(len, states)) > SHORT_VALUE:
+            self._long += sum(size for size in map(len, states) if size > SHORT_VALUE)
 
     def _take_for_its_own(self) -> None:
         """Know that the trial is one, and say what is missing of it so far."""

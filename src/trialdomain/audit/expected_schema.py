@@ -8,7 +8,14 @@ from contextlib import closing
 from trialdomain.audit.defect import Defect, What
 from trialdomain.storage.schema import SCHEMA
 
-_OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+_OBJECTS = """
+SELECT CASE WHEN length(type) <= 300 THEN type ELSE substr(type, 1, 300) END,
+    CASE WHEN length(name) <= 300 THEN name ELSE substr(name, 1, 300) END,
+    CASE WHEN length(tbl_name) <= 300 THEN tbl_name ELSE substr(tbl_name, 1, 300) END,
+    CASE WHEN length(sql) <= 4096 THEN sql ELSE substr(sql, 1, 4096) END FROM sqlite_master
+"""
+"""No more of it than is longer than anything of ours, which is all that is compared."""
+_LONGEST = 4096
 _COLUMNS = "SELECT name, hidden FROM pragma_table_xinfo(CAST(? AS TEXT))"
 _PLAIN_TABLE = re.compile(r"\s*CREATE\s+TABLE\s", re.IGNORECASE)
 _COMPARED_OTHERWISE = re.compile(r"COLLATE", re.IGNORECASE)
@@ -81,7 +88,7 @@ def _objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
     for row in connection.execute(_OBJECTS):
         kind, name, table, sql = map(_text, row)
         told = sql if _belongs(kind, name, table, sql) else f"{sql} (of {table})"
-        objects[kind, name] = told if (kind, name) not in objects else f"{objects[kind, name]}; {told}"
+        objects[kind, name] = told if (kind, name) not in objects else f"{objects[kind, name][:_LONGEST]}; and another"
     return {one: sql for one, sql in objects.items() if not _is_index_of_key(*one, sql)}
 
 

@@ -54,7 +54,7 @@ class LinesCheck:
         right = hexlify(b"".join(computed)) == b"".join(leaves) and self._check.follows(list(map(int, positions)))
         if not right or not self._versions.follow(streams, numbers):
             return False
-        self._check.take(computed)
+        self._check.take(computed, states)
         return True
 
     def one(self, entry: ReadEntry, *, next_due: float | None = None) -> None:

@@ -8,14 +8,15 @@ place of the head, a writer without a key knows that it must not go on (docs/adr
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Protocol, TypeAlias
 
 from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.storage.stored import EntriesNotKept
 from trialdomain.tree.checkpoint import is_head
-from trialdomain.tree.merkle import Frontier
+from trialdomain.tree.merkle import HASH_BYTES, Frontier
+from trialdomain.values.text import short
 
 BEGUN = "heads begun"
 """The id of the command by which the heads of a trial were begun; it has a space, so that nobody else's can be it."""
@@ -200,6 +201,16 @@ def _put_in_place(connection: sqlite3.Connection, trial: str, size: int, note: s
         connection.execute("PRAGMA recursive_triggers = ON")
 
 
-def _leaves(connection: sqlite3.Connection, trial: str, *, until: int = 2**63 - 1) -> Iterable[bytes]:
-    query = "SELECT leaf FROM entries WHERE trial = ? AND position <= ? ORDER BY position"
-    return (leaf for (leaf,) in connection.execute(query, (trial, until)))
+def _leaves(connection: sqlite3.Connection, trial: str, *, until: int = 2**63 - 1) -> Iterator[bytes]:
+    """Yield the leaves of a trial.
+
+    Raises:
+        LogCorrupt: something else stands in the place of one.
+    """
+    query = "SELECT position, leaf FROM entries WHERE trial = ? AND position <= ? ORDER BY position"
+    for position, leaf in connection.execute(query, (trial, until)):
+        if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES:
+            raise LogCorrupt(
+                f"position {short(position)} of trial {trial} has no leaf, and is not signed: verify the log"
+            )
+        yield leaf

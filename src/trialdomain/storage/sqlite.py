@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeGuard, TypeVar
 from uuid import UUID
 
 import attrs
@@ -23,6 +23,7 @@ from eventsourcing.persistence import (
 from typing_extensions import override
 
 from trialdomain.errors import LogCorrupt, TrialError
+from trialdomain.storage.bounds import Budget, FoundRow, page, whole
 from trialdomain.storage.connections import MEMORY, Connections
 from trialdomain.storage.heads import HeadSigner, SignedHeads
 from trialdomain.storage.sqlite_file import AppendRefused, StoreFailed
@@ -40,7 +41,8 @@ from trialdomain.storage.stored import (
     WholeLog,
 )
 from trialdomain.tree.leaf import leaf_hash
-from trialdomain.values.ids import trial_of
+from trialdomain.values.ids import LONGEST_STREAM, trial_of
+from trialdomain.values.text import short
 
 __all__ = [
     "MEMORY",
@@ -56,7 +58,6 @@ __all__ = [
 
 T = TypeVar("T")
 _PAGE = 2_000
-_PAGE_BYTES = 16 * 1024 * 1024
 _FEW = 20
 _POLL_SECONDS = 0.2
 
@@ -103,7 +104,11 @@ class SQLiteRecorder(ApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEntry]:
-        """Read one stream."""
+        """Read one stream.
+
+        Raises:
+            LogCorrupt: it has more in long values than any trial.
+        """
         query = "SELECT trial, position, stream, version, name, state FROM entries WHERE stream = ?"
         values: list[object] = [str(originator_id)]
         for condition, value in (("version > ?", gt), ("version <= ?", lte)):
@@ -114,7 +119,7 @@ class SQLiteRecorder(ApplicationRecorder):
         if limit is not None:
             query += " LIMIT ?"
             values.append(limit)
-        return [_entry(row) for row in self._read(query, values)]
+        return [_entry(row) for row in self._whole(query, values, Budget.of_entries(str(originator_id)))]
 
     @override
     def select_notifications(
@@ -126,7 +131,10 @@ class SQLiteRecorder(ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
-        """Read across all streams in the order of recording; ids are the store's own, not positions."""
+        """Read across all streams in the order of recording; ids are the store's own, not positions.
+
+        Of large entries, fewer are given than the limit.
+        """
         query = "SELECT stream, version, name, state, rowid, trial, position FROM entries WHERE rowid >= ?"
         values: list[object] = [(start or 0) + (not inclusive_of_start)]
         if stop is not None:
@@ -135,13 +143,14 @@ class SQLiteRecorder(ApplicationRecorder):
         if topics:
             query += f" AND name IN ({','.join('?' * len(topics))})"
             values.extend(topics)
-        rows = self._read(f"{query} ORDER BY rowid LIMIT ?", [*values, limit])
+        rows = self._page(f"{query} ORDER BY rowid LIMIT ?", [*values, limit])
         return [PlacedNotification(*row) for row in rows]
 
     @override
     def max_notification_id(self) -> int | None:
         """Give the id of the last entry recorded; None when there is none."""
-        highest: int | None = self._read("SELECT max(rowid) FROM entries", [])[0][0]
+        row = self._first("SELECT max(rowid) FROM entries")
+        highest: int | None = None if row is None else row[0]
         return highest
 
     @override
@@ -279,12 +288,15 @@ class SQLiteRecorder(ApplicationRecorder):
         self._connections.write(work)
 
     def trials(self) -> list[str]:
-        """Name the trials in this log."""
+        """Name the trials in this log.
+
+        Raises:
+            LogCorrupt: something else stands where the name of one should.
+        """
+        query = "SELECT trial FROM entries WHERE trial > ? ORDER BY trial LIMIT 1"
         found: list[str] = []
-        while rows := self._read(
-            "SELECT trial FROM entries WHERE trial > ? ORDER BY trial LIMIT 1", [(found or [""])[-1]]
-        ):
-            found.append(_name(rows[0][0]))
+        while row := self._first(query, (found or [""])[-1]):
+            found.append(_name(row[0]))
         return found
 
     def head(self, trial: str) -> int:
@@ -320,31 +332,36 @@ class SQLiteRecorder(ApplicationRecorder):
             until = rows[-1][1] - 1
 
     def stream_rows(self, stream: str, *, until: int) -> list[Row]:
-        """Read one stream up to a position of its trial."""
-        return self._read(
-            "SELECT position, version, name, state FROM entries WHERE stream = ? AND +position <= ? ORDER BY version",
-            [stream, until],
-        )
+        """Read one stream up to a position of its trial.
+
+        Raises:
+            LogCorrupt: it has more in long values than any trial.
+        """
+        return self._whole(_STREAM, [stream, until], Budget.of_entries(stream))
 
     def streams(self, trial: str, *, until: int, leave_out: Collection[str] = ()) -> Iterator[tuple[str, list[Row]]]:
         """Yield the trial's own stream, then every stream under it, each with its rows up to a position.
 
         Those that are left out are not read at all.
+
+        Raises:
+            LogCorrupt: they have more in long values than any trial; or a stream has no name.
         """
+        budget = Budget.of_entries(trial)
         beyond = f"{trial}0"  # 0 comes right after /
         stream: str | None = trial
         while stream is not None:
-            if stream not in leave_out and (rows := self.stream_rows(stream, until=until)):
+            if stream not in leave_out and (rows := self._whole(_STREAM, [stream, until], budget)):
                 yield stream, rows
             after = f"{trial}/" if stream == trial else f"{stream}\x00"
             query = "SELECT min(stream) FROM entries WHERE stream >= ? AND stream < ?"
-            found = self._read(query, [after, beyond])[0][0]
-            stream = None if found is None else _name(found)
+            found = self._first(query, after, beyond)
+            stream = None if found is None or found[0] is None else _name(found[0])
 
     def leaves(self, trial: str, *, until: int) -> Iterator[bytes]:
         """Yield the leaf hashes of a trial by position."""
         after = 0
-        while rows := self._read(
+        while rows := self._page(
             "SELECT position, leaf FROM entries WHERE trial = ? AND position > ? AND position <= ?"
             " ORDER BY position LIMIT ?",
             [trial, after, until, _PAGE],
@@ -363,8 +380,16 @@ class SQLiteRecorder(ApplicationRecorder):
         self._connections.write(work)
 
     def checkpoints(self, trial: str) -> list[tuple[int, str]]:
-        """Give the signed heads that are kept of a trial, each with its size, the newest last."""
-        return [(size, note) for size, note in self._read(_CHECKPOINTS, [trial])]
+        """Give the signed heads that are kept of a trial, each with its size, the newest last.
+
+        Raises:
+            LogCorrupt: something else stands there, or more than any trial has.
+        """
+        rows = self._whole(_CHECKPOINTS, [trial], Budget(f"the checkpoints of {trial}", counts_short=True))
+        for size, note in rows:
+            if not (_is_number(size) and isinstance(note, str)):
+                raise LogCorrupt(f"a checkpoint that is kept of trial {trial} has no size, or no text: verify the log")
+        return rows
 
     def begin_signing(self, trial: str) -> str:
         """Sign the head of a trial's tree as it is, and go on from there.
@@ -399,22 +424,22 @@ class SQLiteRecorder(ApplicationRecorder):
             self._heads.appended(connection, trial, [row[-1] for row in rows])
         return inserted
 
-    def _read(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        return self._connections.read(lambda connection: connection.execute(query, values).fetchall())
+    def _first(self, query: str, *values: object) -> FoundRow | None:
+        """Read the first row; None where there is none."""
 
-    def _page(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        """Read rows until there are no more, or until they have taken so much memory that the rest can wait."""
-
-        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            rows, size = [], 0
-            for row in connection.execute(query, values):
-                rows.append(row)
-                size += len(row[-1]) if isinstance(row[-1], bytes | str) else 0
-                if size > _PAGE_BYTES:
-                    break
-            return rows
+        def work(connection: sqlite3.Connection) -> FoundRow | None:
+            row: FoundRow | None = connection.execute(query, values).fetchone()
+            return row
 
         return self._connections.read(work)
+
+    def _page(self, query: str, values: Sequence[object]) -> list[FoundRow]:
+        """Read rows until there are no more, or until they have taken so much memory that the rest can wait."""
+        return self._connections.read(lambda connection: page(connection, query, values))
+
+    def _whole(self, query: str, values: Sequence[object], budget: Budget) -> list[FoundRow]:
+        """Read all rows, or refuse them where they take too much."""
+        return self._connections.read(lambda connection: whole(connection, query, values, budget))
 
     def listen(self, event: Event) -> None:
         """Set an event whenever this process has appended something."""
@@ -460,8 +485,16 @@ def _entry(row: tuple[Any, ...]) -> StoredEntry:
         LogCorrupt: a value is of a kind that its column does not have.
     """
     trial, position, stream, version, name, state = row
-    if list(map(type, row)) != _KINDS:
-        raise LogCorrupt(f"position {position} of trial {trial} has values of kinds that no entry has: verify the log")
+    if (
+        list(map(type, row)) != _KINDS
+        or not (0 < position <= _LARGEST_NUMBER and 0 <= version <= _LARGEST_NUMBER)
+        or len(stream) > LONGEST_STREAM
+        or len(name) > LONGEST_STREAM
+    ):
+        raise LogCorrupt(
+            f"position {short(position)} of trial {short(trial, 70)} has values of kinds, of a length or of a size "
+            f"that no entry has: verify the log"
+        )
     return StoredEntry(
         trial=trial, position=position, originator_id=stream, originator_version=version, topic=name, state=state
     )
@@ -475,10 +508,10 @@ def _name(found: object) -> str:
     """Give the name of a trial or a stream as it stands in its table.
 
     Raises:
-        LogCorrupt: it is no text.
+        LogCorrupt: it is no text, or a longer one than any name.
     """
-    if not isinstance(found, str):
-        raise LogCorrupt(f"{str(found)[:70]!r} stands where the name of a trial or a stream should: verify the log")
+    if not isinstance(found, str) or len(found) > LONGEST_STREAM:
+        raise LogCorrupt(f"{short(found, 70)!r} stands where the name of a trial or a stream should: verify the log")
     return found
 
 
@@ -498,13 +531,21 @@ def _counted(found: object) -> int:
     """Give a position or a version as it stands in its table.
 
     Raises:
-        LogCorrupt: it is no number.
+        LogCorrupt: it is no number that one can be.
     """
-    if not isinstance(found, int):
-        raise LogCorrupt(f"{str(found)[:70]!r} stands where a position or a version should: verify the log")
+    if not _is_number(found):
+        raise LogCorrupt(f"{short(found, 70)!r} stands where a position or a version should: verify the log")
     return found
 
 
+def _is_number(found: object) -> TypeGuard[int]:
+    """Say whether a value is a position, a version, or a size; whoever changed a table may have put anything there."""
+    return isinstance(found, int) and 0 <= found <= _LARGEST_NUMBER
+
+
+_LARGEST_NUMBER = 2**53 - 1
+"""The largest that an exported line can have; beyond, one more may be no number of SQLite's."""
+_STREAM = "SELECT position, version, name, state FROM entries WHERE stream = ? AND +position <= ? ORDER BY version"
 _SINCE = "SELECT stream, version FROM entries WHERE trial = ? AND position > ?"
 _InsertedRow: TypeAlias = tuple[str, int, str, int, str, bytes, bytes]
 _INSERT = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -649,14 +690,27 @@ def _check_place(event: StoredEvent, trial: str) -> None:
 
 
 def _recorded_before(connection: sqlite3.Connection, trial: str, command: Command) -> Appended | None:
+    """Give the result of a command that was recorded before; None when it was not.
+
+    Raises:
+        CommandReused: its id was used for another request.
+        LogCorrupt: what stands in its row is no command of this log.
+    """
     row = connection.execute(
         "SELECT request, first, last FROM commands WHERE trial = ? AND command = ?", (trial, command.id)
     ).fetchone()
     if row is None:
         return None
     request, first, last = row
+    recorded = _is_number(first) and _is_number(last) and 1 <= first <= last <= _head(connection, trial)
+    nothing = first is None and last is None
+    if not isinstance(request, bytes) or not (recorded or (nothing and request != UNKNOWN_REQUEST)):
+        raise LogCorrupt(
+            f"the row of command {command.id} in the commands of trial {trial} says what no command of this log has "
+            f"recorded, positions {short(first)} to {short(last)}: verify the log"
+        )
     if request == UNKNOWN_REQUEST:
         raise CommandRestored(command=command.id, first=first, last=last)
     if request != command.request:
         raise CommandReused(command=command.id)
-    return Appended(positions=range(0) if first is None else range(first, last + 1), repeated=True)
+    return Appended(positions=range(first, last + 1) if recorded else range(0), repeated=True)
