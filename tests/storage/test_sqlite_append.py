@@ -60,6 +60,12 @@ class TestPositions:
             ("T2", 2),
         ]
 
+    def test_a_limit_that_an_interrupted_reading_has_left_keeps_no_entry_out(self, log: SQLiteRecorder) -> None:
+        writer = log._connections._writer  # noqa: SLF001 - what an exception at one line of a reading leaves behind
+        writer.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000)
+        event = StoredEvent("T1", 1, "fact.v1", b"x" * 8_000)
+        assert log.append("T1", [event], read={"T1": 0}, command=command("c1")).positions == range(1, 2)
+
     def test_an_append_says_which_positions_it_got(self, log: SQLiteRecorder) -> None:
         log.insert_events(events("T2", 1, 2, 3))
         log.insert_events(events("T1", 1))

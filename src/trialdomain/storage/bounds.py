@@ -8,6 +8,7 @@ Short rows are not counted; there are as many of them as the log has entries.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from sys import getsizeof
 from typing import Any, TypeAlias
 
@@ -101,7 +102,8 @@ def _short(connection: sqlite3.Connection, query: str, values: Sequence[object])
     except sqlite3.DataError:
         return None
     finally:
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+        with suppress(sqlite3.ProgrammingError):  # closed meanwhile, by a signal handler
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
 
 
 def _some(rows: Iterator[FoundRow]) -> Iterator[FoundRow]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from warnings import warn
 
 from trialdomain.errors import LogUnusable
-from trialdomain.storage.codec import LARGEST_STATE
+from trialdomain.storage.bounds import LONGEST_VALUE
 from trialdomain.storage.forks import brief, leave_open, watch
 from trialdomain.storage.gate import Gate, Visit
 from trialdomain.storage.place import Identity, Place, refuse_two_names
@@ -31,8 +31,6 @@ T = TypeVar("T")
 MEMORY = ":memory:"
 _BUSY_SECONDS = 30.0
 _PRAGMAS = ("synchronous = FULL", "recursive_triggers = ON", "trusted_schema = OFF")
-_LONGEST_VALUE = LARGEST_STATE + (1 << 16)
-"""Bytes of a row: SQLite stops at a longer value before it takes the memory for it, computed or stored."""
 
 
 class LogOfAnotherProcess(LogUnusable):
@@ -223,8 +221,10 @@ class Connections:
 
     def _in_transaction(self, visit: Visit, work: Callable[[sqlite3.Connection], T], *, may_wait: bool) -> T:
         self._begun = None
-        self._roll_back()  # what an exception between two lines has left
         try:
+            # An exception between two lines may have left a transaction, or the limit with which short rows are read.
+            self._roll_back()
+            self._writer.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             self._take_lock(visit)
             self._may_wait = may_wait
             done = work(self._writer)
@@ -408,7 +408,7 @@ class Connections:
             uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
         )
         self._every.append(connection)  # from here on it is closed with the others
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
         try:
             for pragma in (*_PRAGMAS, *pragmas):
                 connection.execute(f"PRAGMA {pragma}")
