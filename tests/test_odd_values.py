@@ -6,21 +6,35 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
+import attrs
 import pytest
 from attrs import evolve
 from odd_values import HOOKS, ITERATED, ODD, PATHS, OddError
 from site_desk import INVESTIGATOR, OPEN, REASON, Site, day
 
 import trialdomain
-from trialdomain import Attribution, Finding, TrialError, Trials, lab, nct06245746, read_log, vital_sign
+from trialdomain import (
+    Attribution,
+    Decision,
+    Dose,
+    EndpointRules,
+    Finding,
+    TrialError,
+    Trials,
+    lab,
+    nct06245746,
+    read_log,
+    vital_sign,
+)
 from trialdomain.application.desk import Desk
 from trialdomain.events.participant import VitalSign
 from trialdomain.history import History
 from trialdomain.projections.trail import Asked
 from trialdomain.values.toxicity import Agent, Assessor, Relatedness
 
+T = TypeVar("T")
 LONGEST = 700
 """Characters of a sentence: a validation may list what there is."""
 SECONDS = 10
@@ -164,6 +178,39 @@ def test_so_does_one_that_takes_values_which_a_caller_has_made(command: str) -> 
             before = site.trial.history().position
             refused = tried(ways[command], field, name)
             assert site.trial.history().position == before or not refused
+
+
+def with_an_odd_field(value: T) -> Iterator[tuple[str, str, T]]:
+    """Give copies of a value, each with one field that its class would have refused."""
+    names = [field.name for field in attrs.fields(type(value))]  # type: ignore[arg-type]  # of an attrs class
+    for field in names:
+        for name, odd in odd_for(field):
+            copied = object.__new__(type(value))
+            for other in names:
+                object.__setattr__(copied, other, getattr(value, other))
+            object.__setattr__(copied, field, odd)
+            yield field, name, copied
+
+
+def test_a_value_that_was_made_past_its_class_is_refused_as_well() -> None:
+    site = Site()
+    entry = site.treat("S001")
+    history = site.trial.history()
+    decision, rationale = Decision.escalate(to=2), "the committee wants more"
+    ways: list[tuple[object, Callable[[Any], object]]] = [
+        (nct06245746(), lambda one: site.trials.register(one, by=INVESTIGATOR)),
+        (nct06245746(), lambda one: site.desk.amend(one, effective_on=day(0), summary="x")),
+        (decision, lambda one: site.desk.decide_escalation(on=day(0), decided=one, rationale=rationale)),
+        (Dose(amount=1, unit="mg"), lambda one: site.desk.infuse("S001", level=1, started_at=day(0), dose=one)),
+        (entry, lambda one: site.desk.correct(one, reason=REASON, fraction="0.5")),
+        (INVESTIGATOR, site.trial.acting),
+        (EndpointRules(), lambda one: history.endpoints(on=day(0), rules=one)),
+    ]
+    for value, way in ways:
+        for field, name, odd in with_an_odd_field(value):
+            before = site.trial.history().position
+            refused = tried(partial(way, odd), field, name)
+            assert site.trial.history().position == before or not refused, f"{field}={name} was refused and recorded"
 
 
 def test_a_history_answers_it_or_says_why_not() -> None:

@@ -213,11 +213,13 @@ class Trial:
         if why := against_taking_the_place(old, new):
             raise AmendmentUnusable(why=why)
         if new.version in self.versions:
-            raise AmendmentUnusable(why=f"version {new.version} was in force before; give it a version of its own")
+            raise AmendmentUnusable(
+                why=f"version {short(new.version)} was in force before; give it a version of its own"
+            )
         if fact.effective_on < self.effective_on:
             raise AmendmentUnusable(why=f"it takes effect on {fact.effective_on}, the last one on {self.effective_on}")
         if any(not 1 <= level <= len(new.levels) for level in fact.reopens):
-            raise AmendmentUnusable(why=f"it reopens levels {list(fact.reopens)}, and has {len(new.levels)}")
+            raise AmendmentUnusable(why=f"it reopens levels {short(list(fact.reopens), 80)}, and has {len(new.levels)}")
         return [fact]
 
     def conclude(self, fact: MtdDeclared | MtdNotEstablished, *, mtd: Mtd, trial: str) -> Sequence[TrialFact]:

@@ -28,6 +28,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.cell import visible
 from trialdomain.values.plain import is_a, plain
 from trialdomain.values.role import Role
+from trialdomain.values.text import short
 from trialdomain.values.use_case import UseCase
 
 _MOST_OF_A_REASON, _MOST_OF_A_NAME = 2_000, 200
@@ -124,7 +125,7 @@ def against(request: AccessRequest, protocol: TrialProtocol, permit: Permit | No
     """Say why somebody may not use a use case; None where they may."""
     if protocol.roles and not _granted(request, protocol):
         return (
-            f"protocol version {protocol.version} does not grant it to the role {request.role.value}; "
+            f"protocol version {short(protocol.version)} does not grant it to the role {request.role.value}; "
             "ask somebody who has it, or amend the protocol's roles"
         )
     if permit is None or (refused := permit(request)) is None:

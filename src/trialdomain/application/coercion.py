@@ -13,8 +13,6 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import attrs
 
 from trialdomain.errors import InputInvalid
-from trialdomain.events.trial import TrialRegistered
-from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.codec import FactUnstorable, made_of
 from trialdomain.storage.request import in_order
 from trialdomain.values.clinical_time import ClinicalTime
@@ -174,8 +172,7 @@ def facts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
     Raises:
         FactMalformed: it is no collection, or one of them is of another kind, or cannot be so.
     """
-    names = [field.name for field in attrs.fields(kind)]  # type: ignore[arg-type]  # every fact is an attrs class
-    return tuple(make(kind, **{name: getattr(one, name) for name in names}) for one in parts(what, given, kind))
+    return tuple(again(what, one, kind) for one in parts(what, given, kind))
 
 
 def _list_of(what: str, given: object) -> tuple[object, ...]:
@@ -227,6 +224,16 @@ def expect(what: str, given: object, kind: type[F]) -> F:
     return given
 
 
+def again(what: str, given: object, kind: type[F]) -> F:
+    """Take a fact, or another value, that a caller has made, as it would be read back: a field may hold anything.
+
+    Raises:
+        FactMalformed: it is of another kind, or cannot be so.
+    """
+    one, fields = expect(what, given, kind), attrs.fields(kind)  # type: ignore[arg-type]  # every fact is an attrs class
+    return make(kind, **{field.name: getattr(one, field.name) for field in fields})
+
+
 def check_callable(**given: object) -> None:
     """Refuse what cannot be called.
 
@@ -236,15 +243,6 @@ def check_callable(**given: object) -> None:
     for what, one in given.items():
         if not callable(one):
             raise InputInvalid(f"{what} is {short(one)!r}, and cannot be called: give a function")
-
-
-def checked_protocol(what: str, given: object) -> TrialProtocol:
-    """Take a protocol as it would be read back: with every type and rule checked, also those of what is in it.
-
-    Raises:
-        FactMalformed: it is none, or holds what none can hold.
-    """
-    return make(TrialRegistered, protocol=expect(what, given, TrialProtocol)).protocol
 
 
 def unreadable(error: Exception) -> str:

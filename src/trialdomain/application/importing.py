@@ -9,7 +9,7 @@ import attrs
 from trialdomain.application.access import Permit
 from trialdomain.application.batch import Batch, Happened
 from trialdomain.application.clock import Clock, utc_now
-from trialdomain.application.coercion import check_callable, checked_protocol, expect
+from trialdomain.application.coercion import again, check_callable, expect
 from trialdomain.application.conduct import InTheFuture, User, refuse_future
 from trialdomain.application.new_log import folder_beside, give_name, refuse_existing
 from trialdomain.errors import InputInvalid
@@ -107,7 +107,7 @@ def import_sdtm(
     if permit is not None:
         check_callable(permit=permit)
     if protocol is not None:
-        protocol = checked_protocol("an import", protocol)
+        protocol = again("an import", protocol, TrialProtocol)
     if zone is not None:
         zone = expect("an import's zone", zone, str)
     listing = target.parent / f"{target.name}.unrecorded.csv"

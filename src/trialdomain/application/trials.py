@@ -10,7 +10,7 @@ import attrs
 from trialdomain.aggregates.trial import TrialUnknown
 from trialdomain.application.access import Permit
 from trialdomain.application.clock import Clock, utc_now
-from trialdomain.application.coercion import check_callable, checked_protocol
+from trialdomain.application.coercion import again, check_callable
 from trialdomain.application.conduct import Conduct, User
 from trialdomain.application.desk import Desk
 from trialdomain.audit.signing import HeadKey
@@ -111,7 +111,7 @@ class Trials:
         Raises:
             TrialAlreadyRegistered: the log has the trial already.
         """
-        protocol = checked_protocol("a registration", protocol)
+        protocol = again("a registration", protocol, TrialProtocol)
         handle = TrialHandle(protocol.trial, self._recorder, self._clock, self._new_id, self._permit)
         handle.acting(by).register(protocol, command_id=command_id)
         return handle

@@ -13,7 +13,7 @@ from trialdomain.events.numbered import numbered
 from trialdomain.events.recorded import Draft, Entry, Fact
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
 from trialdomain.history.answers import Answers
-from trialdomain.history.asked import asked_drafts, asked_kind, asked_part, asked_progress, asked_text
+from trialdomain.history.asked import asked_drafts, asked_kind, asked_part, asked_progress, asked_rules, asked_text
 from trialdomain.history.collector import cycles_left_alone
 from trialdomain.history.difference import Diff, changed_values
 from trialdomain.history.explaining import QuestionInvalid, explain, outcome_of
@@ -260,8 +260,7 @@ class History:
         day, book = as_day(on), self.casebook(on=on)
         asked_progress(progress)
         if rules is not None:
-            asked_kind("the rules of the outcomes", rules, EndpointRules)
-            book = attrs.evolve(book, protocol=attrs.evolve(book.protocol, endpoints=rules))
+            book = attrs.evolve(book, protocol=attrs.evolve(book.protocol, endpoints=asked_rules(rules)))
         seats, dispositions, exposures, values = [], [], [], []
         with cycles_left_alone():
             for case in book.cases:

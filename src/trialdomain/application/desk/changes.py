@@ -10,7 +10,7 @@ from trialdomain.application.view import Drafts, View
 from trialdomain.errors import InputInvalid
 from trialdomain.events.recorded import Entry, Recorded
 from trialdomain.events.registry import NAMES
-from trialdomain.values.ids import LONGEST_STREAM, kind_of, subject_of, trial_of
+from trialdomain.values.ids import kind_of, subject_of, trial_of
 from trialdomain.values.plain import is_a, plain
 from trialdomain.values.reason import check_reason
 from trialdomain.values.use_case import UseCase
@@ -94,7 +94,7 @@ def _one_entry(given: object) -> Entry:
     if not is_a(given, Recorded):
         raise InputInvalid(f"a {type(given).__name__} is no entry: give one of those that a command returned")
     trial, stream = plain(given.trial), plain(given.stream)
-    if not is_a(stream, str) or kind_of(stream) is None or not is_a(trial, str) or len(trial) > LONGEST_STREAM:
+    if not is_a(stream, str) or kind_of(stream) is None or not is_a(trial, str) or kind_of(trial) != "trial":
         raise InputInvalid("the entry is of no stream that a log has: give one of those that a command returned")
     position, version = plain(given.position), plain(given.version)
     placed = all(is_a(number, int) and 0 < number < _MOST_ENTRIES for number in (position, version))

@@ -7,7 +7,7 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.application.access import check_table
-from trialdomain.application.coercion import checked_protocol, make, restated
+from trialdomain.application.coercion import again, make, restated
 from trialdomain.application.conduct import Conduct
 from trialdomain.application.desk.acts import Acts, check_deviation, check_level
 from trialdomain.application.questions import (
@@ -242,7 +242,7 @@ def register_trial(
     conduct: Conduct, protocol: TrialProtocol, *, use_case: UseCase, command_id: str | None
 ) -> Sequence[Entry]:
     """Begin to record a trial, as its registration or as its import."""
-    protocol = checked_protocol("a registration", protocol)
+    protocol = again("a registration", protocol, TrialProtocol)
     check_table(protocol)
 
     def decide(view: View) -> Drafts:

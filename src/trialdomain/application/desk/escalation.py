@@ -5,7 +5,7 @@ from datetime import date
 
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
-from trialdomain.application.coercion import expect, free_text
+from trialdomain.application.coercion import again, free_text
 from trialdomain.application.conduct import refuse_future_day
 from trialdomain.application.desk.acts import Acts, LevelUnknown
 from trialdomain.application.questions import DesignAbsent, escalation_state
@@ -54,7 +54,7 @@ class Escalating(Acts):
         """
         day, rationale = as_day(on), plain(rationale)
         if decided is not None:
-            expect("an escalation decision", decided, Decision)
+            decided = again("an escalation decision", decided, Decision)
         if decided is not None and decided.action in _TREATS and decided.level is None:
             raise DecisionIncomplete(decided=decided)
 

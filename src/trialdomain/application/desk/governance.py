@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from trialdomain.application.access import check_table
-from trialdomain.application.coercion import checked_protocol, make, restated
+from trialdomain.application.coercion import again, make, restated
 from trialdomain.application.conduct import refuse_future, refuse_future_day
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.desk.escalation import basis_of
@@ -85,7 +85,7 @@ class Governance(Acts):
         Raises:
             AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels.
         """
-        protocol = checked_protocol("an amendment", protocol)
+        protocol = again("an amendment", protocol, TrialProtocol)
         check_table(protocol)
         fact = make(
             ProtocolAmended,
