@@ -12,6 +12,7 @@ import attrs
 import pytest
 from attrs import evolve
 from odd_values import HOOKS, ITERATED, ODD, PATHS, OddError
+from repeating import some
 from site_desk import INVESTIGATOR, OPEN, REASON, Site, day
 
 import trialdomain
@@ -35,6 +36,7 @@ from trialdomain.projections.trail import Asked
 from trialdomain.values.toxicity import Agent, Assessor, Relatedness
 
 T = TypeVar("T")
+pytestmark = pytest.mark.soak
 LONGEST = 700
 """Characters of a sentence: a validation may list what there is."""
 SECONDS = 10
@@ -77,8 +79,9 @@ def tried(act: Callable[[], object], argument: str, name: str, *, allowed: type[
     return refused
 
 
-def odd_for(argument: str) -> Iterator[tuple[str, object]]:
-    for name, make in ODD.items():
+def odd_for(argument: str, *, to: str = "") -> Iterator[tuple[str, object]]:
+    """Give what is tried for an argument, in part, and other values for each call."""
+    for name, make in some(tuple(ODD.items()), of=f"{to} {argument}", least=15):
         value = make()
         if argument not in HOOKS or not callable(value):  # what a hook raises itself is what its caller has to know
             yield name, value
@@ -123,7 +126,7 @@ def test_a_command_takes_it_or_records_nothing(command: str, tmp_path: Path, mon
     known: dict[str, object] = {}
     for argument, parameter in parameters(getattr(Desk, command)).items():
         named = "grade" if parameter.kind is parameter.VAR_KEYWORD else argument
-        for name, value in odd_for(argument):
+        for name, value in odd_for(argument, to=command):
             if site is None:
                 site = Site()
                 site.treat("S001")
@@ -223,7 +226,7 @@ def test_a_history_answers_it_or_says_why_not() -> None:
     for method in methods:
         ask = getattr(history, method)
         for argument in parameters(ask):
-            for name, value in odd_for(argument):
+            for name, value in odd_for(argument, to=method):
                 tried(partial(ask, **(needed(ask, known) | {argument: value})), argument, f"{name}")
     for argument in parameters(Asked):
         for name, value in odd_for(argument):
@@ -296,7 +299,7 @@ def test_every_public_function_and_value_takes_it_or_says_why_not(
     }
     allowed = ValueError if isinstance(call, type) else TrialError  # what a value refuses is one, as with every class
     for argument in parameters(call):
-        for name, value in odd_for(argument):
+        for name, value in odd_for(argument, to=public):
             tried(partial(call, **(needed(call, known) | {argument: value})), argument, name, allowed=allowed)
 
 

@@ -5,6 +5,11 @@ its full number, ``times(200)``, and may name the fewest that are of use, ``time
 ``soak``, which hypothesis's own tests need not be.
 """
 
+from collections.abc import Sequence
+from typing import TypeVar
+from zlib import crc32
+
+T = TypeVar("T")
 DEFAULT = 5
 """Per cent in ``make test``."""
 _per_cent = DEFAULT
@@ -19,3 +24,16 @@ def use(per_cent: int) -> None:
 def times(full: int, *, least: int = 1) -> int:
     """Give how often to repeat what is repeated that often in full; above 100 per cent it is more than that."""
     return max(least, full * _per_cent // 100)
+
+
+def some(things: Sequence[T], *, of: str, least: int) -> list[T]:
+    """Give those of some things that are tried, spread over all of them, and others for each name.
+
+    Args:
+        things: what is tried in full.
+        of: for what they are tried.
+        least: the fewest that are of use.
+    """
+    number = min(len(things), max(least, len(things) * _per_cent // 100))
+    first = crc32(of.encode())
+    return [things[(first + index * len(things) // number) % len(things)] for index in range(number)]
