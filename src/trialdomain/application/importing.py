@@ -18,6 +18,7 @@ from trialdomain.exchange.sdtm.study import RowRead, Study
 from trialdomain.exchange.sdtm.unrecorded import Unrecorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.filename import named
 from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.role import Role
 
@@ -100,10 +101,10 @@ def import_sdtm(
         NotPermitted: the user may not import a trial.
         LogUnusable: the log exists, or cannot be made.
     """
-    target = Path(log)
+    target, source = named(log), named(folder)
     listing = target.parent / f"{target.name}.unrecorded.csv"
     refuse_existing(target, beside=[listing])
-    with folder_beside(target) as beside, Study(Path(folder), progress=progress) as study:
+    with folder_beside(target) as beside, Study(source, progress=progress) as study:
         made = beside / "log"
         with Unrecorded(beside / "unrecorded.csv") as unrecorded:
             importer = _Importer(study, _fitting(study, protocol, zone), made, by=by, clock=clock, permit=permit)

@@ -25,7 +25,7 @@ def refuse_existing(target: Path, *, beside: Sequence[Path] = ()) -> None:
     journals = [target.with_name(f"{target.name}-{what}") for what in ("wal", "shm", "journal")]
     for path in (target, *beside, *journals):  # SQLite would take a journal that is left over for the log's own
         if os.path.lexists(path):
-            raise LogUnusable(f"{path} exists already: it was left as it is; remove it, or choose another name")
+            raise LogUnusable(f"{path} exists already: it was left as it is; move it elsewhere, or choose another name")
 
 
 @contextmanager

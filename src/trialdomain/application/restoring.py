@@ -11,6 +11,7 @@ from trialdomain.audit.trees import TrialTree
 from trialdomain.exchange.jsonl import read_jsonl
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.values.filename import named
 from trialdomain.values.progress import Progress, unheard
 
 
@@ -40,10 +41,11 @@ def restore(file: str | Path, log: str | Path, *, progress: Progress = unheard) 
         LineCorrupt: the file was changed, or reformatted, since it was exported; it names the line and which of both.
         LogUnusable: the file cannot be read, or the log exists, or cannot be made.
     """
-    with new_log(Path(log)) as path:
+    source = named(file)
+    with new_log(named(log)) as path:
         recorder = SQLiteRecorder(path)
         try:
-            read_jsonl(Path(file), recorder, progress=progress)
+            read_jsonl(source, recorder, progress=progress)
             restored = []
             for trial in recorder.trials():
                 recorder.remember_commands(trial, _commands(recorder, trial))

@@ -22,6 +22,7 @@ from trialdomain.storage.codec import LARGEST_STATE
 from trialdomain.storage.heads import BEGUN
 from trialdomain.storage.sqlite_file import file_uri, has_wal
 from trialdomain.tree.note import MOST_BYTES, NoteMalformed
+from trialdomain.values.filename import is_no_file
 
 _PAGE = 1 << 9
 _LONGEST = 1 << 15
@@ -371,10 +372,14 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         sqlite3.Error: it cannot be opened.
     """
+    real = path.resolve()  # where a link leads, for that is where SQLite looks for them
     for what in ("wal", "shm", "journal"):
-        beside = path.with_name(f"{path.name}-{what}")
-        if beside.exists() and not beside.is_file():
-            raise LogUnusable(f"{beside} is a folder or a device, and SQLite would wait for it: remove it")
+        beside = real.with_name(f"{real.name}-{what}")
+        if is_no_file(beside):
+            raise LogUnusable(
+                f"{beside} is a folder, a pipe or a device, and SQLite would wait for it: move it elsewhere; a regular "
+                f"file of that name has entries of the log, and stays"
+            )
     ways = [{"mode": "ro"}] if has_wal(path) else [{"mode": "rw"}, {"mode": "ro", "immutable": "1"}]
     for number, way in enumerate(ways, start=1):
         connection = sqlite3.connect(file_uri(path, **way), uri=True, isolation_level=None, timeout=30)

@@ -1,4 +1,49 @@
-"""Why a path cannot be a file's, in words that are the same on every version of Python."""
+"""What is to be known of a path that a caller names: whether a file can have it, and what stands there."""
+
+import errno
+import os
+from pathlib import Path
+from stat import S_ISREG
+
+from trialdomain.errors import InputInvalid, LogUnusable
+
+_NO_NAME = {errno.ENAMETOOLONG, errno.ELOOP}
+"""What the operating system says of a name that no file can have, or that leads round in a circle."""
+
+
+class NameUnusable(InputInvalid, LogUnusable):
+    """No file can have the name that was given, or links lead from it to itself."""
+
+    code = "name-unusable"
+
+    def __init__(self, *, path: str, why: str) -> None:
+        super().__init__(f"{path[:200]!r} cannot be read or made: {why}; choose another name")
+        self.path, self.why = path, why
+
+
+def named(given: "str | os.PathLike[str]") -> Path:
+    """Take a path from a caller, whatever stands there: every path from outside comes through here.
+
+    Raises:
+        NameUnusable: no file can have such a name.
+    """
+    path = Path(given)
+    try:
+        path.stat()
+    except ValueError as error:
+        raise NameUnusable(path=str(path), why=why_unusable(error)) from None
+    except OSError as error:
+        if error.errno in _NO_NAME:
+            raise NameUnusable(path=str(path), why=why_unusable(error)) from None
+    return path  # what else there may be to say of it, whoever opens it says
+
+
+def is_no_file(path: Path) -> bool:
+    """Say whether a folder, a pipe or a device stands there, by one look: at a second, it may be gone."""
+    try:
+        return not S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def why_unusable(error: OSError | ValueError) -> str:
