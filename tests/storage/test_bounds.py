@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from site_desk import INVESTIGATOR, OPEN, day
-from tampering import appended, state_of, tampered
+from tampering import appended, loosened, state_of, tampered
 
 from trialdomain import Trials, read_log, verify
 from trialdomain.audit.defect import What
@@ -213,6 +213,16 @@ def beside(table: str, values: str) -> Callable[[sqlite3.Connection], None]:
     return change
 
 
+def untyped(attacker: sqlite3.Connection, table: str, *values: str) -> None:
+    """Add rows with values that no column takes: to the entries, with a column and its value; to others, whole rows."""
+    loosened(attacker)
+    if table == "entries":
+        column, value = values
+        rows_of(attacker, **{column: value})
+    else:
+        beside(table, *values)(attacker)
+
+
 def that_can_be_read(stream: str) -> Callable[[sqlite3.Connection], None]:
     """Append large entries that say what an entry can say, with leaves that fit."""
 
@@ -255,6 +265,12 @@ LARGE = {
     "requests": beside("commands", f"'{OPEN.trial}', 'c' || ?1, zeroblob(4000000), 1, 1"),
     "trials of commands": beside("commands", f"?1 || {MEGABYTES}, 'c', zeroblob(32), 1, 1"),
     "notes": beside("checkpoints", f"'{OPEN.trial}', 2, ?1 || {MEGABYTES}"),
+    "versions": lambda attacker: untyped(attacker, "entries", "version", f"?1 || {MEGABYTES}"),
+    "positions": lambda attacker: untyped(attacker, "entries", "position", f"?1 || {MEGABYTES}"),
+    "positions of commands": lambda attacker: untyped(
+        attacker, "commands", f"'{OPEN.trial}', 'c' || ?1, zeroblob(32), {MEGABYTES}, {MEGABYTES}"
+    ),
+    "sizes of notes": lambda attacker: untyped(attacker, "checkpoints", f"'{OPEN.trial}', ?1 || {MEGABYTES}, 'x'"),
     "trials of heads": beside("heads", f"?1 || {MEGABYTES}, 2, 'x'"),
 }
 

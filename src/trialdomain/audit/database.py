@@ -42,13 +42,13 @@ FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER 
 """
 """Without a look at how long the values are: it is for SQLite to stop at one above the limit of the connection."""
 _GUARDED = """
-SELECT rowid, position,
+SELECT rowid, CASE WHEN typeof(position) = 'integer' THEN position END,
     CASE WHEN typeof(state) = 'blob' THEN CASE WHEN length(state) <= 65536 THEN state END
         WHEN length(CAST(state AS BLOB)) <= 65536 THEN state END,
     CASE WHEN typeof(leaf) = 'blob' THEN CASE WHEN length(leaf) <= 32 THEN leaf END
         WHEN length(CAST(leaf AS BLOB)) <= 32 THEN leaf END,
     CASE WHEN length(CAST(stream AS BLOB)) <= 600 THEN stream END,
-    CASE WHEN length(CAST(name AS BLOB)) <= 100 THEN name END, version
+    CASE WHEN length(CAST(name AS BLOB)) <= 100 THEN name END, CASE WHEN typeof(version) = 'integer' THEN version END
 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
 LIMIT -1 OFFSET ?
 """
@@ -88,7 +88,8 @@ _NEWEST = """
 SELECT position, stream, version FROM entries WHERE trial = CAST(? AS TEXT) AND position > ? ORDER BY position LIMIT ?
 """
 _NOTES = """
-SELECT size, CASE WHEN length(CAST(note AS BLOB)) <= ? THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
+SELECT CASE WHEN typeof(size) = 'integer' THEN size END,
+    CASE WHEN length(CAST(note AS BLOB)) <= ? THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
 ORDER BY size DESC LIMIT {most}
 """
 _HEAD = "SELECT 1 FROM heads WHERE trial = CAST(? AS TEXT) LIMIT 1"
