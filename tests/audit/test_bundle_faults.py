@@ -569,6 +569,15 @@ class TestTheManifest:
         result = said(bundle, root=manifest["root"].upper(), files=files)
         assert {(one.what, one.position) for one in result.defects} == {(What.REFORMATTED, None)}
 
+    @pytest.mark.parametrize("participants", [["S001"], ["S009"], ["S001", "S009"]])
+    def test_other_participants_accuse_no_entry_of_those_who_are_there(
+        self, one: Path, participants: list[str]
+    ) -> None:
+        [defect] = said(one, participants=participants).defects
+        assert (defect.what, defect.position) == (What.BUNDLE, None)
+        assert defect.why.startswith(f"manifest.json names {', '.join(participants)}, of whom nothing is there")
+        assert "and not S002, whose entries are" in defect.why
+
     def test_what_nothing_binds_is_listed(self, whole: Path) -> None:
         by = {"user": "x", "name": "X", "role": "sponsor", "organization": "Y"}
         later = {"at": "2027-01-01T00:00:00+00:00", "recorded": 10**6, "why": "another", "written_with": "7"}
