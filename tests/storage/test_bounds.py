@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from site_desk import INVESTIGATOR, OPEN, day
 from tampering import appended, loosened, state_of, tampered
 
 from trialdomain import Trials, read_log, verify
+from trialdomain.__main__ import main
 from trialdomain.audit.defect import What
 from trialdomain.storage.bounds import TooMuchToRead
 from trialdomain.storage.schema import SCHEMA
@@ -302,6 +304,42 @@ def test_nor_where_many_values_are_as_long_as_an_entry_may_be(tmp_path: Path, co
         assert most < MOST_KILOBYTES, (name, most)
         assert "Traceback" not in said, (name, said)
         assert len(said) < MOST_SAID, (name, said[:MOST_SAID])
+
+
+def test_nor_do_an_export_and_a_bundle_of_such_entries(tmp_path: Path) -> None:
+    path, bundle, lines = tmp_path / "log.db", tmp_path / "bundle", tmp_path / "events.jsonl"
+    with Trials.open(path) as trials:
+        desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+        desk.consent("S001", signed_on=day(0), form_version="1")
+        desk.export(bundle, why="an inspection at the site")
+    rewritten(path, that_can_be_read(PERSON))
+    try:
+        assert main(["export", str(path), str(lines)]) == 0
+        shutil.copy(lines, bundle / "events.jsonl")
+        found = sha256(lines.read_bytes()).hexdigest()
+        manifest = json.loads((bundle / "manifest.json").read_bytes())
+        manifest["files"]["events.jsonl"] = {"bytes": lines.stat().st_size, "sha256": found}
+        (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+        for command in (
+            ["verify", lines],
+            ["replay", lines],
+            ["restore", lines, tmp_path / "new.db"],
+            ["verify", bundle],
+        ):
+            done = subprocess.run(
+                [sys.executable, "-c", MEASURED, *map(str, command)],
+                capture_output=True,
+                encoding="utf-8",
+                timeout=120,
+                check=False,
+            )
+            status, most = map(int, done.stderr.splitlines()[-1].split())
+            assert (status in {1, 2}, most < MOST_KILOBYTES) == (True, True), (command, most, done.stderr)
+            assert "Traceback" not in done.stderr
+    finally:
+        shutil.rmtree(bundle)
+        for file in tmp_path.iterdir():
+            file.unlink()
 
 
 SCHEMAS = {
