@@ -101,7 +101,7 @@ def import_sdtm(
         NotPermitted: the user may not import a trial.
         LogUnusable: the log exists, or cannot be made.
     """
-    target, source = named(log), named(folder)
+    target, source = Path(log), named(folder)
     listing = target.parent / f"{target.name}.unrecorded.csv"
     refuse_existing(target, beside=[listing])
     with folder_beside(target) as beside, Study(source, progress=progress) as study:

@@ -9,6 +9,7 @@ from pathlib import Path
 from trialdomain.errors import LogUnusable
 from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite import MEMORY
+from trialdomain.values.filename import named
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """What file systems say that have no links."""
@@ -22,6 +23,7 @@ def refuse_existing(target: Path, *, beside: Sequence[Path] = ()) -> None:
     """
     if not target.name or "\0" in str(target) or target.name == MEMORY:
         raise LogUnusable(f"{str(target)!r} cannot be a log: name a file")
+    named(target)
     journals = [target.with_name(f"{target.name}-{what}") for what in ("wal", "shm", "journal")]
     for path in (target, *beside, *journals):  # SQLite would take a journal that is left over for the log's own
         if os.path.lexists(path):

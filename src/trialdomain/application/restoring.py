@@ -42,7 +42,7 @@ def restore(file: str | Path, log: str | Path, *, progress: Progress = unheard) 
         LogUnusable: the file cannot be read, or the log exists, or cannot be made.
     """
     source = named(file)
-    with new_log(named(log)) as path:
+    with new_log(Path(log)) as path:
         recorder = SQLiteRecorder(path)
         try:
             read_jsonl(source, recorder, progress=progress)
