@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import pytest
 from site_desk import REASON, Site
 
-from trialdomain import LogUnusable, Role, SigningKey, TreeSigner, User, Verified, verify
+from trialdomain import LogUnusable, Role, SigningKey, TreeSigner, User, Verified, VerifierKey, verify
 from trialdomain.__main__ import main
 from trialdomain.audit.defect import What
 from trialdomain.audit.order import in_order
@@ -54,6 +54,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, participants in zip(BUNDLES, ((), ("S002",), ("S001", "S003")), strict=True):
         monitor.export(folder / name, why="inspection 12", participants=participants, signer=signer)
     (folder / "older.txt").write_text(str(note_at(site, 5)), "utf-8")
+    site.on(31).treat("S004")
+    (folder / "later.txt").write_text(str(note_at(site, site.trial.tree.size)), "utf-8")
     site.trials.close()
     return folder
 
@@ -348,6 +350,18 @@ class TestOneEntry:
         named = found(checked(edited(whole, EVENTS, change)))
         assert {one[1] for one in named} == {1}
 
+    @pytest.mark.parametrize("stream", ["T9/participant/S001", "T9", "", "x" * 290])
+    @pytest.mark.parametrize("number", [0, 6])
+    def test_one_whose_stream_was_changed_to_that_of_another_trial_is_named_once(
+        self, whole: Path, number: int, stream: str
+    ) -> None:
+        position, _, version = places(whole)[number]
+        edited(whole, EVENTS, rewritten(number, lambda line: line | {"stream": stream}))
+        named = found(checked(whole))
+        assert named == [(What.ALTERED, position, stream, version)]
+        shutil.copy(whole / EVENTS, whole.parent / "export.jsonl")
+        assert found(verify(whole.parent / "export.jsonl")) == named
+
     def test_one_that_is_too_many_or_left_out_may_be_the_number_that_was_changed(self, one: Path) -> None:
         number = len(places(one))
         for said in (number - 1, number + 1):
@@ -555,6 +569,15 @@ class TestTheManifest:
         result = said(bundle, root=manifest["root"].upper(), files=files)
         assert {(one.what, one.position) for one in result.defects} == {(What.REFORMATTED, None)}
 
+    @pytest.mark.parametrize("participants", [["S001"], ["S009"], ["S001", "S009"]])
+    def test_other_participants_accuse_no_entry_of_those_who_are_there(
+        self, one: Path, participants: list[str]
+    ) -> None:
+        [defect] = said(one, participants=participants).defects
+        assert (defect.what, defect.position) == (What.BUNDLE, None)
+        assert defect.why.startswith(f"manifest.json names {', '.join(participants)}, of whom nothing is there")
+        assert "and not S002, whose entries are" in defect.why
+
     def test_what_nothing_binds_is_listed(self, whole: Path) -> None:
         by = {"user": "x", "name": "X", "role": "sponsor", "organization": "Y"}
         later = {"at": "2027-01-01T00:00:00+00:00", "recorded": 10**6, "why": "another", "written_with": "7"}
@@ -569,6 +592,34 @@ class TestTheManifest:
         assert result.ok
         fits = {one.where: one.fits for one in result.trials[0].compared}
         assert fits["older"] is (True if bundle.name == "whole" else None)
+
+    @pytest.mark.parametrize("keys", [[KEY.verifier], None], ids=["key", "no key"])
+    def test_a_later_checkpoint_from_elsewhere_says_nothing_of_what_was_handed_out_before_it(
+        self, bundle: Path, made: Path, keys: list[VerifierKey] | None
+    ) -> None:
+        later = (made / "later.txt").read_bytes()
+        result = verify(bundle, checkpoints=[("later", later)], keys=keys)
+        assert result.ok
+        assert {one.where: one.fits for one in result.trials[0].compared}["later"] is None
+        [notice] = [one for one in result.trials[0].notices if "later" in one]
+        assert "what was recorded since is not in it" in notice
+
+    def test_one_that_nobody_has_signed_is_named_all_the_same(self, bundle: Path, made: Path) -> None:
+        later = (made / "later.txt").read_text("utf-8")
+        text = later.partition("\n\n")[0] + "\n"
+        strange = str(
+            Note(text, (SigningKey.generate("else.example").sign(text, at=datetime(2026, 1, 1, tzinfo=UTC)),))
+        )
+        [defect] = verify(bundle, checkpoints=[("later", strange.encode())], keys=[KEY.verifier]).defects
+        assert defect.what is What.BAD_SIGNATURE
+
+    def test_entries_that_were_cut_off_are_missing_whatever_a_later_checkpoint_says(
+        self, whole: Path, made: Path
+    ) -> None:
+        edited(whole, EVENTS, lambda there: there[:-4])
+        later = (made / "later.txt").read_bytes()
+        whats = {one.what for one in checked(whole, checkpoints=[("later", later)]).defects}
+        assert whats & {What.MISSING, What.TRUNCATED}
 
     def test_an_older_checkpoint_in_the_place_of_its_own(self, bundle: Path, made: Path) -> None:
         shutil.copy(made / "older.txt", bundle / "checkpoint.txt")

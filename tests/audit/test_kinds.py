@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from site_desk import INVESTIGATOR, OPEN, day
+from tampering import loosened
 
 from trialdomain import HeadKey, SigningKey, Trials, read_log, verify
 from trialdomain.__main__ import main as command_line
@@ -55,18 +56,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing(sqlite3.connect(path, isolation_level=None)) as attacker:
         for (name,) in attacker.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             attacker.execute(f"DROP TRIGGER {name}")
-        attacker.execute("PRAGMA writable_schema = ON")
-        attacker.execute("UPDATE sqlite_master SET sql = replace(sql, ' STRICT', '') WHERE type = 'table'")
-        attacker.execute("UPDATE sqlite_master SET sql = replace(sql, '), WITHOUT', ') WITHOUT') WHERE type = 'table'")
-        attacker.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table'")
-        for kind in ("TEXT", "BLOB", "INTEGER"):
-            query = f"UPDATE sqlite_master SET sql = replace(sql, ' {kind},', ' ANYTHING_BLOB,') WHERE type = 'table'"
-            attacker.execute(query)
-            query = f"UPDATE sqlite_master SET sql = replace(sql, ' {kind} CHECK', ' ANYTHING_BLOB CHECK')"
-            attacker.execute(f"{query} WHERE type = 'table'")
-            query = f"UPDATE sqlite_master SET sql = replace(sql, ' {kind}\n', ' ANYTHING_BLOB\n') WHERE type = 'table'"
-            attacker.execute(query)
-        attacker.execute("PRAGMA writable_schema = RESET")
+        loosened(attacker)
     return path
 
 

@@ -25,6 +25,18 @@ def tampered(path: Path) -> Iterator[sqlite3.Connection]:
         connection.commit()
 
 
+def loosened(connection: sqlite3.Connection) -> None:
+    """Let the tables take values of every kind, as they stand: past the types of their columns, and NULL as well."""
+    connection.execute("PRAGMA writable_schema = ON")
+    query = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE type = 'table'"
+    for old, new in ((" STRICT", ""), ("), WITHOUT", ") WITHOUT"), (" NOT NULL", "")):
+        connection.execute(query, (old, new))
+    for kind in ("TEXT", "BLOB", "INTEGER"):
+        for end in (",", " CHECK", "\n"):
+            connection.execute(query, (f" {kind}{end}", f" ANYTHING_BLOB{end}"))
+    connection.execute("PRAGMA writable_schema = RESET")
+
+
 def state_of(fact: object, *, command: str, part: int = 1, parts: int = 1) -> bytes:
     """Write a state as an entry of ours has it."""
     meta = {

@@ -19,7 +19,7 @@ from trialdomain.exchange.sdtm.study import RowRead, Study
 from trialdomain.exchange.sdtm.unrecorded import Unrecorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.sqlite import SQLiteRecorder
-from trialdomain.values.filename import as_path
+from trialdomain.values.filename import as_path, named
 from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.role import Role
 
@@ -102,7 +102,7 @@ def import_sdtm(
         NotPermitted: the user may not import a trial.
         LogUnusable: the log exists, or cannot be made.
     """
-    target, source = as_path("the log", log), as_path("the study", folder)
+    target, source = as_path("the log", log), named(folder, what="the study")
     check_callable(clock=clock, progress=progress)
     if permit is not None:
         check_callable(permit=permit)

@@ -9,7 +9,7 @@ from pathlib import Path
 from trialdomain.errors import LogUnusable
 from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite import MEMORY
-from trialdomain.values.filename import is_nameable
+from trialdomain.values.filename import named
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """What file systems say that have no links."""
@@ -21,12 +21,13 @@ def refuse_existing(target: Path, *, beside: Sequence[Path] = ()) -> None:
     Raises:
         LogUnusable: it is no name of a file, or a file has it, or one that stands beside the log.
     """
-    if not target.name or not is_nameable(target) or target.name == MEMORY:
+    if not target.name or target.name == MEMORY:
         raise LogUnusable(f"{str(target)!r} cannot be a log: name a file")
+    named(target)
     journals = [target.with_name(f"{target.name}-{what}") for what in ("wal", "shm", "journal")]
     for path in (target, *beside, *journals):  # SQLite would take a journal that is left over for the log's own
         if os.path.lexists(path):
-            raise LogUnusable(f"{path} exists already: it was left as it is; remove it, or choose another name")
+            raise LogUnusable(f"{path} exists already: it was left as it is; move it elsewhere, or choose another name")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from trialdomain.audit.trees import TrialTree
 from trialdomain.exchange.jsonl import read_jsonl
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite import SQLiteRecorder
-from trialdomain.values.filename import as_named_path, as_path
+from trialdomain.values.filename import as_path, named
 from trialdomain.values.progress import Progress, unheard
 
 
@@ -43,7 +43,7 @@ def restore(file: str | Path, log: str | Path, *, progress: Progress = unheard) 
         LogUnusable: the file cannot be read, or the log exists, or cannot be made.
     """
     check_callable(progress=progress)
-    exported = as_named_path("the export", file)
+    exported = named(file, what="the export")
     with new_log(as_path("the log", log)) as path:
         recorder = SQLiteRecorder(path)
         try:

@@ -35,6 +35,7 @@ from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.tree.checkpoint import Checkpoint, origin_of
 from trialdomain.tree.note import Note
 from trialdomain.tree.proofs import InclusionProofs
+from trialdomain.values.filename import named
 from trialdomain.values.ids import participant_stream
 from trialdomain.values.progress import Progress, counted, unheard
 from trialdomain.version import __version__
@@ -104,7 +105,7 @@ def bundle_at(place: str | Path) -> Iterator[Path]:
     Raises:
         BundleExists: the place is taken, or cannot be written.
     """
-    place = Path(place)
+    place = named(place)
     if place.exists() or place.is_symlink():
         raise BundleExists(f"{place} exists already: choose another name")
     try:

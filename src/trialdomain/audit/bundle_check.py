@@ -1,10 +1,8 @@
 """Checking an audit bundle: its files against the manifest, its entries against the tree, the manifest against both."""
 
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import attrs
 
@@ -31,7 +29,6 @@ from trialdomain.exchange.bundle import (
     read_manifest,
 )
 from trialdomain.exchange.lines import Line, read_hash
-from trialdomain.storage.plain_files import refuse_database
 from trialdomain.tree.checkpoint import Checkpoint, parse_checkpoint
 from trialdomain.tree.note import MOST_BYTES, Note, NoteMalformed, parse_note
 from trialdomain.tree.proofs import LARGEST_SIZE
@@ -55,20 +52,6 @@ _SPOIL = frozenset(
     }
 )
 """What may be wrong with entries, after which nothing that follows from them is compared."""
-
-
-def is_bundle(path: Path) -> bool:
-    """Say whether a path is a bundle: a folder with a manifest, or a zip file with one."""
-    if path.is_dir():
-        return (path / MANIFEST).is_file()
-    try:
-        refuse_database(path)
-        if not zipfile.is_zipfile(path):
-            return False
-        with zipfile.ZipFile(path) as packed:
-            return MANIFEST in packed.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
-        return False
 
 
 @attrs.frozen

@@ -18,9 +18,12 @@ from trialdomain.audit.pairs import Pairing
 from trialdomain.audit.settling import Left
 from trialdomain.exchange.bundle import MANIFEST
 from trialdomain.exchange.lines import Last, Line, LineUnreadable, other_form, read_hash
+from trialdomain.values.ids import subject_of
 
 _FEW = 2
 """Pairs, from which on it is not each of them that is wrong, where none leads to a tree that is known."""
+_MOST_LISTED = 5
+"""Participants that are named in one sentence."""
 _MOST_GONE = 1_000
 """Entries at the end that are named one by one."""
 
@@ -33,6 +36,10 @@ class _Found:
     """Entries by the manifest; None where it cannot be read."""
     strangers: int = 0
     """Entries of others than those to whom it is filtered."""
+    strange: list[FoundEntry] = attrs.field(factory=list)
+    """The first of them."""
+    exchanged: bool = False
+    """Whether they are there instead of somebody of whom nothing is."""
     twice: int = 0
     missing: int = 0
 
@@ -106,6 +113,7 @@ class BundleEntries:
                 why = f"version {entry.version} of its stream stands where {due} is due"
                 self._of(What.REORDERED, why, entry)
             count(1)
+        self._tell_strangers(streams, found)
         led_to = _most_led_to(pairing, self._heads)
         head = led_to or next(iter(self._heads), None)
         elsewhere = led_to is None and pairing.number >= _FEW and bool(self._heads)
@@ -140,7 +148,8 @@ class BundleEntries:
                 self._judge(read, entry)
                 if entry.fits and not streams.has(entry.stream):
                     found.strangers += 1
-                    self._of(What.MISPLACED, "the entry is of nobody to whom the bundle is filtered", entry)
+                    if len(found.strange) < _MOST_GONE:
+                        found.strange.append(entry)
             yield entry
 
     def _judge(self, read: Line, entry: FoundEntry) -> None:
@@ -163,6 +172,22 @@ class BundleEntries:
             return pairing.proofs.number > 0
         self._add(What.BUNDLE, f"{PROOFS} has no proof: that the entries are in the tree is not shown")
         return False
+
+    def _tell_strangers(self, streams: Streams, found: _Found) -> None:
+        """Name the entries of others, or the manifest where it names somebody else in their place."""
+        absent = streams.absent()
+        if absent and found.strange:
+            found.exchanged = True
+            there = sorted({entry.stream for entry in found.strange})
+            why = (
+                f"{MANIFEST} names {_listed(absent)}, of whom nothing is there, and not {_listed(there)}, whose "
+                f"entries are: it was changed, or the entries were exchanged"
+            )
+            self._add(What.BUNDLE, why)
+            return
+        for entry in found.strange:
+            self._of(What.MISPLACED, "the entry is of nobody to whom the bundle is filtered", entry)
+        self._defects.add_unnamed(found.strangers - len(found.strange))
 
     def _tell_entries(self, left: Left, pairing: Pairing, streams: Streams, found: _Found) -> None:
         """Name the entries of a filtered bundle that stand out of their place, or are not in the tree."""
@@ -188,7 +213,7 @@ class BundleEntries:
 
     def _tell_missing(self, left: Left, pairing: Pairing, streams: Streams, found: _Found) -> None:
         """Name the entries that a filtered bundle should have, and the proofs that are of no entry."""
-        for stream in streams.absent():
+        for stream in () if found.exchanged else streams.absent():
             self._add(What.MISSING, "nothing of the participant is there", stream=shown(stream))
         if not pairing.entries.number:
             return  # and of nobody else either
@@ -294,6 +319,12 @@ class BundleEntries:
         self._defects.add(
             Defect(what=what, why=why, trial=self._trial, position=position, stream=stream, version=version, line=line)
         )
+
+
+def _listed(streams: Sequence[str]) -> str:
+    """Name the subjects of some streams, and no more of them than a sentence needs."""
+    more = f" and {len(streams) - _MOST_LISTED} more" if len(streams) > _MOST_LISTED else ""
+    return ", ".join(shown(subject_of(one) or one) for one in streams[:_MOST_LISTED]) + more
 
 
 def _most_led_to(pairing: Pairing, heads: Sequence[TreeHead]) -> TreeHead | None:

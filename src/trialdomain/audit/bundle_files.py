@@ -32,8 +32,10 @@ _UNIX_MODE = 16
 _NO_FILE = "is no file"
 _OURS = {EVENTS, PROOFS, CHECKPOINT}
 """What is looked at whatever the manifest says: how much it says of them may be what was changed."""
-_PLAIN = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK"))
-"""How a file is opened: where the system can, without following a link and without waiting."""
+_PLAIN = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK"))
+"""How a file is opened: where the system can, without waiting."""
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""And without following a link."""
 
 
 class MemberUnreadable(InputInvalid):
@@ -101,19 +103,23 @@ class Unpacked:
             return described(file) if size == said.bytes else BundleFile(bytes=size, sha256="")
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading, if it is a regular one; nothing else is opened, and no link is followed.
+def open_regular(path: Path, *, linked: bool = False) -> BinaryIO:
+    """Open a file for reading, if it is a regular one; nothing else is opened.
+
+    Args:
+        path: the file.
+        linked: follow a link, where it is a path that the caller has named, and not one from a stranger.
 
     Raises:
         OSError: it is something else, or cannot be read.
     """
-    if not S_ISREG(path.lstat().st_mode):
+    if not S_ISREG((path.stat() if linked else path.lstat()).st_mode):
         raise OSError(_NO_FILE)
     try:
         refuse_database(path)
     except DatabaseNotRead as error:
         raise OSError(f"it is {error.what}") from None
-    file = os.fdopen(os.open(path, _PLAIN), "rb")
+    file = os.fdopen(os.open(path, _PLAIN if linked else _PLAIN | _NO_LINK), "rb")
     if not S_ISREG(os.fstat(file.fileno()).st_mode):  # it was exchanged between the two calls
         file.close()
         raise OSError(_NO_FILE)
@@ -132,11 +138,25 @@ def unpacked(path: Path) -> Iterator[Unpacked]:
         return
     with OwnFolder() as folder:
         try:
-            with zipfile.ZipFile(path) as packed:
+            with open_regular(path, linked=True) as file, zipfile.ZipFile(file) as packed:
                 found = _Unpacking(path, packed, folder.path).run()
         except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
             raise LogUnusable(f"{path} cannot be unpacked: {_said(error)}; ask for the bundle again") from None
         yield found
+
+
+def is_bundle(path: Path) -> bool:
+    """Say whether a path is a bundle: a folder with a manifest, or a zip file with one."""
+    if path.is_dir():
+        return (path / MANIFEST).is_file()
+    try:
+        with open_regular(path, linked=True) as file:
+            if not zipfile.is_zipfile(file):
+                return False
+            with zipfile.ZipFile(file) as packed:
+                return MANIFEST in packed.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return False
 
 
 def _of_folder(path: Path) -> Unpacked:

@@ -18,7 +18,7 @@ _COMMANDS = """
 SELECT CASE WHEN length(command) <= 200 THEN '"command":"' || command || '"' END,
     CASE WHEN typeof(first) = 'integer' THEN first END, CASE WHEN typeof(last) = 'integer' THEN last END FROM commands
 WHERE trial = CAST(? AS TEXT) AND (first IS NOT NULL OR last IS NOT NULL) AND command != CAST(? AS TEXT)
-ORDER BY first
+ORDER BY 2
 """
 _ONE = "SELECT first, last FROM commands WHERE trial = CAST(? AS TEXT) AND command = CAST(? AS TEXT)"
 _BEFORE = b'"command":"'

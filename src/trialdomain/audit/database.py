@@ -23,6 +23,7 @@ from trialdomain.storage.forks import brief
 from trialdomain.storage.heads import BEGUN
 from trialdomain.storage.sqlite_file import file_uri, has_wal, refuse_unsafe_reading
 from trialdomain.tree.note import MOST_BYTES, NoteMalformed
+from trialdomain.values.filename import is_no_file
 
 _PAGE = 1 << 9
 _LONGEST = 1 << 15
@@ -42,13 +43,13 @@ FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER 
 """
 """Without a look at how long the values are: it is for SQLite to stop at one above the limit of the connection."""
 _GUARDED = """
-SELECT rowid, position,
+SELECT rowid, CASE WHEN typeof(position) = 'integer' THEN position END,
     CASE WHEN typeof(state) = 'blob' THEN CASE WHEN length(state) <= 65536 THEN state END
         WHEN length(CAST(state AS BLOB)) <= 65536 THEN state END,
     CASE WHEN typeof(leaf) = 'blob' THEN CASE WHEN length(leaf) <= 32 THEN leaf END
         WHEN length(CAST(leaf AS BLOB)) <= 32 THEN leaf END,
     CASE WHEN length(CAST(stream AS BLOB)) <= 600 THEN stream END,
-    CASE WHEN length(CAST(name AS BLOB)) <= 100 THEN name END, version
+    CASE WHEN length(CAST(name AS BLOB)) <= 100 THEN name END, CASE WHEN typeof(version) = 'integer' THEN version END
 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
 LIMIT -1 OFFSET ?
 """
@@ -88,7 +89,8 @@ _NEWEST = """
 SELECT position, stream, version FROM entries WHERE trial = CAST(? AS TEXT) AND position > ? ORDER BY position LIMIT ?
 """
 _NOTES = """
-SELECT size, CASE WHEN length(CAST(note AS BLOB)) <= ? THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
+SELECT CASE WHEN typeof(size) = 'integer' THEN size END,
+    CASE WHEN length(CAST(note AS BLOB)) <= ? THEN note END FROM {table} WHERE trial = CAST(? AS TEXT)
 ORDER BY size DESC LIMIT {most}
 """
 _HEAD = "SELECT 1 FROM heads WHERE trial = CAST(? AS TEXT) LIMIT 1"
@@ -373,10 +375,14 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         LogUnusable: what it has open elsewhere, or another name of it, keeps SQLite from reading all of it.
         sqlite3.Error: it cannot be opened.
     """
+    real = path.resolve()  # where a link leads, for that is where SQLite looks for them
     for what in ("wal", "shm", "journal"):
-        beside = path.with_name(f"{path.name}-{what}")
-        if beside.exists() and not beside.is_file():
-            raise LogUnusable(f"{beside} is a folder or a device, and SQLite would wait for it: remove it")
+        beside = real.with_name(f"{real.name}-{what}")
+        if is_no_file(beside):
+            raise LogUnusable(
+                f"{beside} is a folder, a pipe or a device, and SQLite would wait for it: move it elsewhere; a regular "
+                f"file of that name has entries of the log, and stays"
+            )
     refuse_unsafe_reading(path)
     visit = brief()
     with visit.stay, visit, _connected(path) as connection:

@@ -105,13 +105,13 @@ class EntriesCheck:
             return False
         self._place(position, following, where)
         self._count_long([state])
-        if not is_of(self.trial, stream):
-            self._add(What.MISPLACED, f"the entry is of another trial than {self.trial}", **where)
-        else:
+        own = is_of(self.trial, stream)
+        if own:
             self._take_for_its_own()
+        elsewhere = "" if own else f", and its stream is of another trial than {self.trial}"
         right, unfit = _leaf(stream, version, name, state), len(self.unfit)
         if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES or not any(leaf):
-            self._add(What.NO_LEAF, "the entry has no leaf: it was inserted by other means", **where)
+            self._add(What.NO_LEAF, f"the entry has no leaf: it was inserted by other means{elsewhere}", **where)
             self.unfit.add((stream, version))
             leaf = _NO_HASH
         elif leaf != right:
@@ -120,12 +120,15 @@ class EntriesCheck:
                 right = leaf
                 self._add(What.REFORMATTED, "the state was written in another form; what it says is unchanged", **where)
             else:
-                self._add(What.ALTERED, "the entry does not fit its leaf", **where)
+                self._add(What.ALTERED, f"the entry does not fit its leaf{elsewhere}", **where)
                 self.unfit.add((stream, version))
-        elif is_of(self.trial, stream):
+        elif own:
             self._look(stream.decode(), name.decode(), state, where)
+        fits = len(self.unfit) == unfit
+        if fits and not own:
+            self._add(What.MISPLACED, f"the entry is of another trial than {self.trial}", **where)
         self._extend([leaf], [right])
-        return len(self.unfit) == unfit
+        return fits
 
     @property
     def missing(self) -> int:

@@ -30,6 +30,7 @@ from trialdomain.tree.note import (
     check_name,
     from_base64,
 )
+from trialdomain.values.filename import named
 
 _SECRET = "PRIVATE+KEY"  # noqa: S105 - the words before a private key, as C2SP has them, and no key
 _KEY_BYTES = 32
@@ -265,6 +266,7 @@ def write_keys(key: SigningKey, secret: Path, public: Path) -> None:
     Raises:
         LogUnusable: a file is there already, or cannot be made.
     """
+    secret, public = named(secret), named(public)
     for path, text, mode in ((secret, key.secret, 0o600), (public, str(key.verifier), 0o644)):
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:

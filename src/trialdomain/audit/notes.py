@@ -134,7 +134,7 @@ def judge(one: Held, keys: Sequence[VerifierKey] | None) -> Judged:
     )
 
 
-def compare(judged: Iterable[Judged], check: Tree, defects: Defects) -> Iterator[Compared]:
+def compare(judged: Iterable[Judged], check: Tree, defects: Defects, *, comparable: bool = True) -> Iterator[Compared]:
     """Compare a log with the notes about it.
 
     What is kept with the log and signed by keys that were not given is compared all the same, and covers nothing; where
@@ -144,13 +144,14 @@ def compare(judged: Iterable[Judged], check: Tree, defects: Defects) -> Iterator
         judged: the notes.
         check: the entries, all of them.
         defects: takes what is wrong.
+        comparable: whether it can be told of other trees than the present one, as it cannot of a bundle's.
     """
     for one in judged:
         if one.wrong is not None:
             defects.add(_defect(check, one, What.BAD_SIGNATURE, one.wrong))
             yield _compared(one, fits=None)
             continue
-        fits = _fits(one, check, defects)
+        fits = _fits(one, check, defects) if comparable else None
         yield _compared(one, fits=fits, but=check.but(one.root, one.size) if fits else "")
 
 

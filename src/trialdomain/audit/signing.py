@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 
 from trialdomain.audit.keys import KeyKind, SigningKey, VerifierKey, signers, writers
 from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
@@ -18,6 +19,7 @@ from trialdomain.tree.checkpoint import Checkpoint, Head, SigningRequest, is_hea
 from trialdomain.tree.merkle import EMPTY_ROOT
 from trialdomain.tree.note import Note, NoteMalformed, parse_note
 from trialdomain.tree.proofs import ProofInvalid, check_consistency
+from trialdomain.values.filename import named
 
 _APPLICATION_ID = 0x74726473
 """``trds`` in ASCII, in the header of every signer's file."""
@@ -50,7 +52,7 @@ class TreeSigner:
         trusted: Sequence[VerifierKey] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.key, self._path, self._trusted, self._clock = key, signed, tuple(trusted), clock
+        self.key, self._path, self._trusted, self._clock = key, named(signed), tuple(trusted), clock
 
     def last(self, origin: str) -> Checkpoint | None:
         """Give the checkpoint of a log that was signed last; None before the first.
@@ -101,7 +103,7 @@ class TreeSigner:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """Open the file in one transaction that keeps every other signer out."""
-        if self._path.exists() and not (self._path.is_file() and (is_database(self._path) or not self._size())):
+        if not self._may_be_ours():
             raise LogUnusable(f"{self._path} is no file of a signer: it was left as it is; name another")
         visit = brief()
         with visit.stay, visit, sentences(self._path), self._connected() as connection:
@@ -120,8 +122,15 @@ class TreeSigner:
         finally:
             connection.close()  # which rolls back what was not committed
 
-    def _size(self) -> int:
-        return self._path.stat().st_size
+    def _may_be_ours(self) -> bool:
+        """Say whether the file is SQLite's, or is to be made."""
+        try:
+            looked = self._path.stat()
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise LogUnusable(f"{self._path} cannot be read: {error.strerror}; allow it, or name another") from None
+        return S_ISREG(looked.st_mode) and (not looked.st_size or is_database(self._path))
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         application = connection.execute("PRAGMA application_id").fetchone()[0]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import attrs
 
-from trialdomain.audit.bundle_check import BundleCheck, is_bundle
-from trialdomain.audit.bundle_files import MemberUnreadable, Unpacked, unpacked
+from trialdomain.audit.bundle_check import BundleCheck
+from trialdomain.audit.bundle_files import MemberUnreadable, Unpacked, is_bundle, unpacked
 from trialdomain.audit.database import Database, opened
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
@@ -19,13 +19,14 @@ from trialdomain.audit.expected_schema import FoundSchema
 from trialdomain.audit.exported import Exported
 from trialdomain.audit.heads_check import HeadsCheck, KeptHead
 from trialdomain.audit.keys import VerifierKey
-from trialdomain.audit.notes import Compared, Judged, Tree, compare, judge, read_held
+from trialdomain.audit.notes import Compared, Held, Judged, Tree, compare, judge, read_held
 from trialdomain.audit.structure import checked_meanwhile
 from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.bundle import Manifest
 from trialdomain.exchange.lines import canonical
 from trialdomain.history.collector import cycles_left_alone
 from trialdomain.storage.sqlite_file import check_file, is_database
+from trialdomain.values.filename import is_no_file, named
 from trialdomain.values.progress import Progress, unheard
 
 
@@ -43,7 +44,7 @@ class VerifiedTrial:
     uncovered: int
     """How many of the newest entries are under no note that was believed."""
     notices: tuple[str, ...] = ()
-    """What is to be known of its head, and is nothing wrong for all that can be told: it is not believed."""
+    """What is to be known, and is nothing wrong for all that can be told: a head that is not believed, a later note."""
 
 
 @attrs.frozen(kw_only=True)
@@ -96,7 +97,7 @@ def verify(
         NoteMalformed: a checkpoint is none.
         TrialAbsent: nothing of the trial that was named is in it; or nothing of any, and nothing else is wrong.
     """
-    path = Path(log)
+    path = named(log)
     outside = [judge(read_held(where, given, outside=True), keys) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
     database = is_database(path)  # asked first: nothing but SQLite may open what another program may have open
@@ -104,7 +105,7 @@ def verify(
         with unpacked(path) as bundle, cycles_left_alone():
             run.bundled(bundle)
         return run.result()
-    if path.exists() and not path.is_file():
+    if is_no_file(path):
         raise LogUnusable(
             f"{path} is a folder or a device: name a SQLite file, an exported JSONL file, or an audit bundle"
         )
@@ -229,12 +230,26 @@ class _Run:
         if found is None:
             return
         tree, held = found
-        older = [one for one in self._of(tree.trial) if one.size < tree.size]
-        self._outside = [one for one in self._outside if one not in older]
+        others = [one for one in self._of(tree.trial) if one.size != tree.size]
+        self._compare_bundle(tree, held, others)
+
+    def _compare_bundle(self, tree: Tree, held: Sequence[Held], incomparable: Sequence[Judged]) -> None:
+        """Compare a bundle with its own note, and with those of the others that can be compared with it.
+
+        A bundle is of the first entries of its log, and has no proof about another tree: that a later one has more is
+        no fault.
+        """
+        self._outside = [one for one in self._outside if one not in incomparable]
         self._compare(tree, [judge(one, self._keys) for one in held], None)
-        incomparable = compare(older, attrs.evolve(tree, first_gap=1), self._defects)
+        compared = compare(incomparable, tree, self._defects, comparable=False)
+        later = (one for one in incomparable if one.size > tree.size and one.wrong is None)
+        notices = (
+            f"{one.where} is of {one.size} entries, and the bundle of the first {tree.size}: they cannot be compared, "
+            f"and what was recorded since is not in it"
+            for one in later
+        )
         last = self._trials[-1]
-        self._trials[-1] = attrs.evolve(last, compared=(*last.compared, *incomparable))
+        self._trials[-1] = attrs.evolve(last, compared=(*last.compared, *compared), notices=(*last.notices, *notices))
 
     def exported(self, path: Path, bundle: BundleCheck | None = None) -> None:
         """Verify an exported file, or that of a whole bundle, which has more to say of it."""
@@ -247,9 +262,13 @@ class _Run:
             check = EntriesCheck(trial, sizes, defects, canonical=canonical)
             for number in exported.check_entries(check, defects):
                 self._count(number, self._read + number)
-            if self._only in {None, trial}:
-                held = [] if bundle is None else bundle.of_whole(check)
-                self._compare(check, [judge(one, self._keys) for one in held], None)
+            if self._only not in {None, trial}:
+                continue
+            if bundle is None:
+                self._compare(check, [], None)
+            else:
+                held, end = bundle.of_whole(check), max([check.size, *bundle.sizes])
+                self._compare_bundle(check, held, [one for one in self._of(trial) if one.size > end])
         if not trials and bundle is not None and bundle.trial is not None:
             trials.append(bundle.trial)  # of which there should be entries: that there is none is said
         self._absent(trials)

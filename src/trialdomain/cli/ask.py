@@ -19,6 +19,7 @@ from trialdomain.reports.outcomes import (
 )
 from trialdomain.reports.outcomes_json import outcomes_json
 from trialdomain.reports.review import review_json, review_lines, review_tables
+from trialdomain.values.filename import named
 from trialdomain.values.progress import counted
 
 
@@ -33,7 +34,7 @@ def add_endpoints(commands: "argparse._SubParsersAction[Parser]") -> None:
     add_moment(parser)
     add_variants(parser)
     parser.add_argument("--outcome", metavar="ID", help="show one outcome of everybody, such as S9")
-    parser.add_argument("--csv", metavar="DIR", type=Path, help="write tables for R or SAS into a new folder")
+    parser.add_argument("--csv", metavar="DIR", type=named, help="write tables for R or SAS into a new folder")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_endpoints)
 

@@ -5,13 +5,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from pathlib import Path
 
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
+from trialdomain.values.filename import named
 
 
 class TrialNotNamed(InputInvalid):
@@ -22,7 +22,7 @@ class TrialNotNamed(InputInvalid):
 
 def add_log(parser: argparse.ArgumentParser) -> None:
     """Add which log, and which of its trials."""
-    parser.add_argument("log", metavar="LOG", type=Path, help="a SQLite file, or an exported JSONL file")
+    parser.add_argument("log", metavar="LOG", type=named, help="a SQLite file, or an exported JSONL file")
     parser.add_argument("--trial", metavar="ID", help="which trial, where the log holds more than one")
 
 

@@ -19,6 +19,7 @@ from trialdomain.history import History
 from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.reports.decisions import changing_table, decision_audit_json, decision_audit_lines
 from trialdomain.reports.table import Table
+from trialdomain.values.filename import named
 from trialdomain.values.progress import counted
 
 _FINDINGS = 1
@@ -49,7 +50,7 @@ def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--checks",
         metavar="FILE",
-        type=Path,
+        type=named,
         action="append",
         default=[],
         help="a Python file with a list CHECKS of checks of your own, which is run",

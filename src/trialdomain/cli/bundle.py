@@ -25,6 +25,7 @@ from trialdomain.history import History, Log, read_log
 from trialdomain.projections.people import People
 from trialdomain.storage.sqlite_file import is_database
 from trialdomain.tree.note import MOST_BYTES, Note, parse_note
+from trialdomain.values.filename import named
 from trialdomain.values.ids import trial_stream
 from trialdomain.values.progress import Progress
 from trialdomain.values.role import Role
@@ -40,7 +41,7 @@ def add_bundle(commands: "argparse._SubParsersAction[Parser]") -> None:
         "or a file that cannot be written, nothing is recorded, and the bundle says so.",
     )
     add_log(parser)
-    parser.add_argument("place", metavar="BUNDLE", type=Path, help="a folder to make, or a file that ends in .zip")
+    parser.add_argument("place", metavar="BUNDLE", type=named, help="a folder to make, or a file that ends in .zip")
     parser.add_argument("--why", metavar="WORDS", help="for whom and what for")
     parser.add_argument("--user", metavar="ID", help="who exports; somebody whom the trial knows, or with what follows")
     parser.add_argument("--name", metavar="NAME", help="the user's name, where the trial does not know them yet")
@@ -57,15 +58,15 @@ def add_bundle(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="the entries of this participant alone; may be repeated",
     )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--key", metavar="FILE", type=Path, help="sign the tree of the bundle with this private key")
+    how.add_argument("--key", metavar="FILE", type=named, help="sign the tree of the bundle with this private key")
     how.add_argument(
-        "--checkpoint", metavar="NOTE", type=Path, help="end where this signed checkpoint does; needs --trusted"
+        "--checkpoint", metavar="NOTE", type=named, help="end where this signed checkpoint does; needs --trusted"
     )
-    parser.add_argument("--trusted", metavar="FILE", type=Path, help="public keys, one of which has signed it")
+    parser.add_argument("--trusted", metavar="FILE", type=named, help="public keys, one of which has signed it")
     parser.add_argument(
-        "--signed", metavar="FILE", type=Path, help="where the signer remembers what it signed; by default KEY.signed"
+        "--signed", metavar="FILE", type=named, help="where the signer remembers what it signed; by default KEY.signed"
     )
-    parser.add_argument("--head-key", metavar="FILE", type=Path, help="the writer's key, of a log of signed heads")
+    parser.add_argument("--head-key", metavar="FILE", type=named, help="the writer's key, of a log of signed heads")
     parser.add_argument("--json", action="store_true", help="answer with the manifest")
     parser.set_defaults(run=_run)
 

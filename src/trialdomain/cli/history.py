@@ -15,6 +15,7 @@ from trialdomain.projections.trail import Asked
 from trialdomain.reports.trail import trail_json, trail_table, write_trail
 from trialdomain.tree.proofs import LARGEST_SIZE
 from trialdomain.values.calendar import as_day
+from trialdomain.values.filename import named
 from trialdomain.values.ids import access_stream, trial_stream
 from trialdomain.values.progress import counted
 
@@ -48,7 +49,7 @@ def add_history(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="recorded then, both inclusive: days at the site, or times with their offset",
     )
     parser.add_argument("--why", metavar="WORDS", help="where these words stand in the reason")
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="write a row for each field into a new file")
+    parser.add_argument("--csv", metavar="FILE", type=named, help="write a row for each field into a new file")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 

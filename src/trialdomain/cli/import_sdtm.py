@@ -3,7 +3,6 @@
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from trialdomain.application.importing import Imported, import_sdtm
 from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
@@ -11,6 +10,7 @@ from trialdomain.cli.parser import Parser
 from trialdomain.exchange.toml import read_protocol
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
+from trialdomain.values.filename import named
 
 _FINDINGS = 1
 
@@ -23,10 +23,10 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Bring a study in SDTM files (dm, ds, ex, ae, lb, vs as CSV) into a new log. Rows that have no "
         "fact are listed in LOG.unrecorded.csv, each with its reason; the exit status is then 1.",
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="the folder with dm.csv, ds.csv, ...")
-    parser.add_argument("log", metavar="LOG", type=Path, help="the SQLite file to make; it must not exist")
+    parser.add_argument("folder", metavar="DIR", type=named, help="the folder with dm.csv, ds.csv, ...")
+    parser.add_argument("log", metavar="LOG", type=named, help="the SQLite file to make; it must not exist")
     parser.add_argument(
-        "--protocol", metavar="FILE", type=Path, help="the protocol, in TOML; by default it is derived from the arms"
+        "--protocol", metavar="FILE", type=named, help="the protocol, in TOML; by default it is derived from the arms"
     )
     parser.add_argument(
         "--zone", metavar="ZONE", help="the site's zone, such as America/New_York; by default it is unknown"

@@ -14,6 +14,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import Answers, History, Log, answers_json, read_log
 from trialdomain.reports.json import Json
+from trialdomain.values.filename import named
 from trialdomain.values.progress import Progress, counted
 
 
@@ -36,7 +37,7 @@ def add_export(commands: "argparse._SubParsersAction[Parser]") -> None:
         "export", help="write a log as JSON lines", description="Write one trial of a log as JSON lines, for others."
     )
     add_log(parser)
-    parser.add_argument("file", metavar="FILE", type=Path, help="the file to write; it must not exist")
+    parser.add_argument("file", metavar="FILE", type=named, help="the file to write; it must not exist")
     parser.set_defaults(run=_export)
 
 

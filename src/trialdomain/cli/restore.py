@@ -2,12 +2,12 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from trialdomain.application.restoring import restore
 from trialdomain.cli.output import progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.tree.checkpoint import as_base64
+from trialdomain.values.filename import named
 
 
 def add_restore(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -17,8 +17,8 @@ def add_restore(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="bring an exported log back",
         description="Bring an exported JSONL file, plain or gzip, into a new log: the same entries, the same root.",
     )
-    parser.add_argument("file", metavar="FILE", type=Path, help="the exported file")
-    parser.add_argument("log", metavar="LOG", type=Path, help="the SQLite file to make; it must not exist")
+    parser.add_argument("file", metavar="FILE", type=named, help="the exported file")
+    parser.add_argument("log", metavar="LOG", type=named, help="the SQLite file to make; it must not exist")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 

@@ -27,6 +27,7 @@ from trialdomain.tree.checkpoint import as_base64, parse_checkpoint, parse_reque
 from trialdomain.tree.note import MOST_BYTES, parse_note
 from trialdomain.tree.proofs import LARGEST_SIZE, ProofInvalid
 from trialdomain.values.cell import visible
+from trialdomain.values.filename import named
 
 _FINDINGS = 1
 _LONGEST_ENTRY = 8 * 1024 * 1024
@@ -40,7 +41,7 @@ def add_keygen(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Make an Ed25519 key: FILE.key, which is private and stays with whoever signs, and FILE.pub, which "
         "whoever verifies is given.",
     )
-    parser.add_argument("file", metavar="FILE", type=Path, help="the files to make, without .key and .pub")
+    parser.add_argument("file", metavar="FILE", type=named, help="the files to make, without .key and .pub")
     parser.add_argument("--name", metavar="NAME", help="what signatures call the key, such as site-1.example/signer")
     parser.add_argument(
         "--cosigner",
@@ -60,11 +61,11 @@ def add_checkpoint(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     add_log(parser)
     how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--key", metavar="FILE", type=Path, help="sign with this private key")
+    how.add_argument("--key", metavar="FILE", type=named, help="sign with this private key")
     how.add_argument("--request", action="store_true", help="print what 'trialdomain sign' asks for, elsewhere")
-    how.add_argument("--keep", metavar="NOTE", type=Path, help="keep a signed note with the log; needs --trusted")
+    how.add_argument("--keep", metavar="NOTE", type=named, help="keep a signed note with the log; needs --trusted")
     parser.add_argument(
-        "--signed", metavar="FILE", type=Path, help="where the signer remembers what it signed; by default KEY.signed"
+        "--signed", metavar="FILE", type=named, help="where the signer remembers what it signed; by default KEY.signed"
     )
     parser.add_argument(
         "--from",
@@ -73,11 +74,11 @@ def add_checkpoint(commands: "argparse._SubParsersAction[Parser]") -> None:
         type=whole_number(least=0, most=LARGEST_SIZE),
         help="with --request: how many entries the tree had that was signed last; by default that of the newest note",
     )
-    parser.add_argument("--note", metavar="NOTE", type=Path, help="with --request: a signed note, to be cosigned")
+    parser.add_argument("--note", metavar="NOTE", type=named, help="with --request: a signed note, to be cosigned")
     parser.add_argument(
-        "--trusted", metavar="FILE", type=Path, help="with --keep: public keys, one of which has signed"
+        "--trusted", metavar="FILE", type=named, help="with --keep: public keys, one of which has signed"
     )
-    parser.add_argument("--out", metavar="FILE", type=Path, help="write into a new file instead of printing")
+    parser.add_argument("--out", metavar="FILE", type=named, help="write into a new file instead of printing")
     parser.set_defaults(run=_checkpoint)
 
 
@@ -88,15 +89,18 @@ def add_sign(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="sign a request, away from the log",
         description="Sign the tree head of a request, if it extends what this key signed before; print the note.",
     )
-    parser.add_argument("request", metavar="REQUEST", type=Path, help="from 'trialdomain checkpoint LOG --request'")
-    parser.add_argument("--key", metavar="FILE", type=Path, required=True, help="the private key")
+    parser.add_argument("request", metavar="REQUEST", type=named, help="from 'trialdomain checkpoint LOG --request'")
+    parser.add_argument("--key", metavar="FILE", type=named, required=True, help="the private key")
     parser.add_argument(
-        "--signed", metavar="FILE", type=Path, help="where the signer remembers what it signed; by default KEY.signed"
+        "--signed", metavar="FILE", type=named, help="where the signer remembers what it signed; by default KEY.signed"
     )
     parser.add_argument(
-        "--trusted", metavar="FILE", type=Path, help="public keys of which one must have signed already: for a cosigner"
+        "--trusted",
+        metavar="FILE",
+        type=named,
+        help="public keys of which one must have signed already: for a cosigner",
     )
-    parser.add_argument("--out", metavar="FILE", type=Path, help="write into a new file instead of printing")
+    parser.add_argument("--out", metavar="FILE", type=named, help="write into a new file instead of printing")
     parser.set_defaults(run=_sign)
 
 
@@ -111,8 +115,8 @@ def add_prove(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "position", metavar="POSITION", type=whole_number(least=1, most=LARGEST_SIZE), help="of the entry, from 1"
     )
-    parser.add_argument("--checkpoint", metavar="NOTE", type=Path, help="the note; by default the newest with the log")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="write into a new file instead of printing")
+    parser.add_argument("--checkpoint", metavar="NOTE", type=named, help="the note; by default the newest with the log")
+    parser.add_argument("--out", metavar="FILE", type=named, help="write into a new file instead of printing")
     parser.set_defaults(run=_prove)
 
 
@@ -124,9 +128,9 @@ def add_check_proof(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Check that one exported entry is in a tree that was signed, with the public key alone. Exit "
         "status 1 when that is not shown: the entry was altered, or nobody who is trusted has signed.",
     )
-    parser.add_argument("proof", metavar="PROOF", type=Path, help="from 'trialdomain prove'")
-    parser.add_argument("entry", metavar="ENTRY", type=Path, help="a file with the entry's line of an export")
-    parser.add_argument("--key", metavar="FILE", type=Path, required=True, help="public keys, one of which has signed")
+    parser.add_argument("proof", metavar="PROOF", type=named, help="from 'trialdomain prove'")
+    parser.add_argument("entry", metavar="ENTRY", type=named, help="a file with the entry's line of an export")
+    parser.add_argument("--key", metavar="FILE", type=named, required=True, help="public keys, one of which has signed")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_check_proof)
 

@@ -3,12 +3,12 @@
 import argparse
 import json
 import time
-from pathlib import Path
 
 from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.reports.table import Table
 from trialdomain.simulate.trials import IN_BULK, MOST_PARTICIPANTS, simulate
+from trialdomain.values.filename import named
 
 _MOST_SEEDS, _MOST_TRIALS, _MOST_PARTICIPANTS = 2**31, 9_999, 999_999
 
@@ -21,7 +21,7 @@ def add_simulate(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Write made-up trials under the protocol of NCT06245746 into a new log, day by day through the "
         "public API. With --bulk they have no escalation design, any number of participants, and come much faster.",
     )
-    parser.add_argument("out", metavar="OUT", type=Path, help="the SQLite file to make; it must not exist")
+    parser.add_argument("out", metavar="OUT", type=named, help="the SQLite file to make; it must not exist")
     parser.add_argument(
         "--seed", metavar="N", type=whole_number(least=0, most=_MOST_SEEDS), default=1, help="of the first trial"
     )

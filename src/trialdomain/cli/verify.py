@@ -19,6 +19,7 @@ from trialdomain.reports.table import Table
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.note import MOST_BYTES
 from trialdomain.values.cell import visible
+from trialdomain.values.filename import named
 
 _FINDINGS = 1
 
@@ -37,7 +38,7 @@ def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--checkpoint",
         dest="checkpoints",
         metavar="FILE",
-        type=Path,
+        type=named,
         action="append",
         default=[],
         help="a note that was kept elsewhere; may be repeated",
@@ -46,7 +47,7 @@ def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--key",
         dest="keys",
         metavar="FILE",
-        type=Path,
+        type=named,
         action="append",
         default=[],
         help="public keys that are trusted, one a line; then a note must be signed by one of them; may be repeated",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from trialdomain.errors import InputInvalid
 from trialdomain.storage.plain_files import open_plain
-from trialdomain.values.filename import why_unusable
+from trialdomain.values.filename import is_no_file, named
 
 
 def read_file(path: Path, *, most: int) -> bytes:
@@ -13,15 +13,13 @@ def read_file(path: Path, *, most: int) -> bytes:
     Raises:
         InputInvalid: it cannot be read, or is longer.
     """
+    if is_no_file(named(path)):
+        raise InputInvalid(f"{path} is a folder or a device: name a file")
     try:
-        if path.exists() and not path.is_file():
-            raise InputInvalid(f"{path} is a folder or a device: name a file")
         with open_plain(path) as file:
             found = file.read(most + 1)
     except OSError as error:
         raise InputInvalid(f"{path} cannot be read: {error.strerror}; check the name") from None
-    except ValueError as error:  # a name that no file can have
-        raise InputInvalid(f"{str(path)!r} cannot be read: {why_unusable(error)}") from None
     if len(found) > most:
         raise InputInvalid(f"{path} has more than {most} bytes, and cannot be what is asked for")
     return found
@@ -34,9 +32,7 @@ def write_text(path: Path, text: str) -> None:
         InputInvalid: it does, or cannot be made.
     """
     try:
-        with path.open("xb") as file:
+        with named(path).open("xb") as file:
             file.write(text.encode())
     except OSError as error:
         raise InputInvalid(f"{path} cannot be written: {error.strerror}; free the place, or name another") from None
-    except ValueError as error:
-        raise InputInvalid(f"{str(path)!r} cannot be written: {why_unusable(error)}") from None

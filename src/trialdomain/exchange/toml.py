@@ -20,7 +20,10 @@ from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
 from trialdomain.storage.plain_files import open_plain
+from trialdomain.values.filename import is_no_file, named
 
+_MOST_BYTES = 1 << 24
+"""Of a protocol: one of ours has 30 kB."""
 _NONE = "none"
 """How a file says that a parameter with a default is not to be set: TOML has no null."""
 
@@ -33,8 +36,14 @@ def read_protocol(path: str | Path) -> TrialProtocol:
         LogUnusable: the file cannot be read.
     """
     try:
-        with open_plain(Path(path)) as file:
-            text = file.read().decode()
+        found = named(path)
+        if is_no_file(found):
+            raise LogUnusable(f"{path} is a folder, a pipe or a device: name the file with the protocol")
+        with open_plain(found) as file:
+            read = file.read(_MOST_BYTES + 1)
+        if len(read) > _MOST_BYTES:
+            raise LogUnusable(f"{path} has more than {_MOST_BYTES} bytes, and cannot be a protocol: name another file")
+        text = read.decode()
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

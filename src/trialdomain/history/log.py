@@ -4,6 +4,7 @@ import copyreg
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from stat import S_ISREG
 from typing import NoReturn, Self
 
 import attrs
@@ -21,7 +22,7 @@ from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
 from trialdomain.values.calendar import site_day
-from trialdomain.values.filename import as_path, why_unusable
+from trialdomain.values.filename import named
 from trialdomain.values.text import short
 
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
@@ -193,17 +194,15 @@ def read_log(path: str | Path) -> Log:
         LogUnusable: the file is neither.
         LogCorrupt: the file was exported, and changed since.
     """
-    path = as_path("the log", path)
+    path = named(path, what="the log")
     try:
-        size = path.stat().st_size
+        looked = path.stat()
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a name that no file can have
-        raise LogUnusable(f"{str(path)!r} cannot be read: {why_unusable(error)}") from None
     if is_database(path):
         return Log(SQLiteRecorder(path, readonly=True))
     # Of a pipe and of a compressed file, the size says nothing of what comes out.
-    small = path.is_file() and size <= _LARGEST_IN_MEMORY and not is_packed(path)
+    small = S_ISREG(looked.st_mode) and looked.st_size <= _LARGEST_IN_MEMORY and not is_packed(path)
     folder = None if small else OwnFolder()
     log = Log(SQLiteRecorder(MEMORY if folder is None else folder.path / "log.db"), folder)
     try:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from trialdomain.errors import LogCorrupt
+from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.storage.codec import LARGEST_STATE
 from trialdomain.values.text import short
 
@@ -42,6 +42,40 @@ class TooMuchToRead(LogCorrupt):
             f"verify the log"
         )
         self.what = what
+
+
+class TooMuchToRecord(LogUnusable):
+    """What is to be recorded would make a trial longer than what is read of one."""
+
+    code = "too-much-to-record"
+
+    def __init__(self, *, trial: str) -> None:
+        super().__init__(
+            f"the entries of trial {trial} that have more than {SHORT_VALUE >> 10} kB each would have more than "
+            f"{MOST_LONG >> 20} MB together, and could not be read again; nothing was recorded; keep long documents "
+            f"elsewhere, and record their names"
+        )
+        self.trial = trial
+
+
+def refuse_too_much(connection: sqlite3.Connection, trial: str, rows: Iterable[FoundRow]) -> None:
+    """Refuse to record what would never be read again.
+
+    Args:
+        connection: in the middle of the transaction.
+        trial: whose entries they are.
+        rows: what was inserted, with the state before the last column.
+
+    Raises:
+        TooMuchToRecord: the long entries of the trial are more than is kept of them.
+    """
+    if any(len(row[-2]) > SHORT_VALUE for row in rows):
+        (long,) = connection.execute(_LONG, (trial, SHORT_VALUE)).fetchone()
+        if long > MOST_LONG:
+            raise TooMuchToRecord(trial=trial)
+
+
+_LONG = "SELECT coalesce(sum(length(state)), 0) FROM entries WHERE trial = ? AND length(state) > ?"
 
 
 @attrs.define

@@ -9,7 +9,7 @@ from typing import TypeVar
 from warnings import warn
 
 from trialdomain.errors import LogUnusable
-from trialdomain.storage.bounds import LONGEST_VALUE
+from trialdomain.storage.bounds import LONGEST_SQL, LONGEST_VALUE
 from trialdomain.storage.forks import brief, leave_open, watch
 from trialdomain.storage.gate import Gate, Visit
 from trialdomain.storage.place import Identity, Place, refuse_two_names
@@ -409,6 +409,7 @@ class Connections:
         )
         self._every.append(connection)  # from here on it is closed with the others
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)  # of a schema as well
         try:
             for pragma in (*_PRAGMAS, *pragmas):
                 connection.execute(f"PRAGMA {pragma}")

@@ -16,6 +16,7 @@ from trialdomain.storage.codec import FactUnstorable, StateMalformed, encode, on
 from trialdomain.storage.stored import PlacedNotification, Row, StoredEntry
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.ids import kind_of, trial_of
+from trialdomain.values.text import short
 
 __all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "entries_of", "entry_of", "stored_of"]
 
@@ -26,7 +27,9 @@ class EntryMalformed(LogCorrupt):
     code = "entry-malformed"
 
     def __init__(self, *, trial: str, position: int, stream: str, version: int, why: str) -> None:
-        super().__init__(f"position {position} of trial {trial} (stream {stream}, version {version}): {why}")
+        super().__init__(
+            f"position {short(position)} of trial {trial} (stream {stream}, version {short(version)}): {why}"
+        )
         self.trial, self.position, self.stream, self.version, self.why = trial, position, stream, version, why
 
 
@@ -37,8 +40,8 @@ class StreamUnknown(LogCorrupt):
 
     def __init__(self, *, position: int, stream: str) -> None:
         super().__init__(
-            f"position {position} stands in {stream[:70]!r}, which is no stream of a trial: neither its own, nor a "
-            f"cohort's or a participant's; verify the log"
+            f"position {short(position)} stands in {stream[:70]!r}, which is no stream of a trial: neither its own, "
+            f"nor a cohort's or a participant's; verify the log"
         )
         self.position, self.stream = position, stream
 

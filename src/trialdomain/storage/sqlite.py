@@ -23,7 +23,7 @@ from eventsourcing.persistence import (
 from typing_extensions import override
 
 from trialdomain.errors import LogCorrupt, TrialError
-from trialdomain.storage.bounds import Budget, FoundRow, page, whole
+from trialdomain.storage.bounds import Budget, FoundRow, page, refuse_too_much, whole
 from trialdomain.storage.connections import MEMORY, Connections
 from trialdomain.storage.heads import HeadSigner, SignedHeads
 from trialdomain.storage.sqlite_file import AppendRefused, StoreFailed
@@ -260,6 +260,7 @@ class SQLiteRecorder(ApplicationRecorder):
             rows = [_row(event, trial, at) for at, event in enumerate(every, start=head + 1)]
             _check_taken(connection.executemany(_INSERT, rows), len(rows))
             inserted.rows[trial] = rows
+            refuse_too_much(connection, trial, rows)
             if rows:
                 self._heads.appended(connection, trial, [row[-1] for row in rows])
             inserted.remember(connection, trial, remembered)
@@ -421,6 +422,7 @@ class SQLiteRecorder(ApplicationRecorder):
             inserted.notifications.append(int(cursor.lastrowid or 0))
             inserted.rows.setdefault(trial, []).append(row)
         for trial, rows in inserted.rows.items():
+            refuse_too_much(connection, trial, rows)
             self._heads.appended(connection, trial, [row[-1] for row in rows])
         return inserted
 

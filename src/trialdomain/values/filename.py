@@ -1,12 +1,16 @@
-"""What is the path of a file, and why one cannot be, in words that are the same on every version of Python."""
+"""What is to be known of a path that a caller names: what it is, whether a file can have it, and what stands there."""
 
+import errno
 import os
 from pathlib import Path, PurePath
+from stat import S_ISREG
 
-from trialdomain.errors import InputInvalid
+from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.values.plain import is_a, plain
 from trialdomain.values.text import short
 
+_NO_NAME = {errno.ENAMETOOLONG, errno.ELOOP}
+"""What the operating system says of a name that no file can have, or that leads round in a circle."""
 _LONGEST = 4_096
 """Characters: no system opens a longer one."""
 
@@ -21,6 +25,16 @@ class PathInvalid(InputInvalid):
             f"{what} is {short(given)!r}, a value of type {type(given).__name__}: give a path, as a text or a Path"
         )
         self.what, self.given = what, given
+
+
+class NameUnusable(InputInvalid, LogUnusable):
+    """No file can have the name that was given, or links lead from it to itself."""
+
+    code = "name-unusable"
+
+    def __init__(self, *, path: str, why: str) -> None:
+        super().__init__(f"{path[:200]!r} cannot be read or made: {why}; choose another name")
+        self.path, self.why = path, why
 
 
 def as_path(what: str, given: object) -> Path:
@@ -38,23 +52,33 @@ def as_path(what: str, given: object) -> Path:
     return path
 
 
-def as_named_path(what: str, given: object) -> Path:
-    """Take the path of a file, and refuse what no file can be called.
+def named(given: "str | os.PathLike[str]", *, what: str = "the file") -> Path:
+    """Take a path from a caller, whatever stands there: every path from outside comes through here.
+
+    Args:
+        given: the path.
+        what: what to call it in an error.
 
     Raises:
-        PathInvalid: it is none, or no file can have it.
+        PathInvalid: it is no path.
+        NameUnusable: no file can have such a name.
     """
     path = as_path(what, given)
-    if not is_nameable(path):
-        raise PathInvalid(what=what, given=given)
-    return path
-
-
-def is_nameable(path: Path) -> bool:
-    """Say whether a file can be called so: in characters that the system has, and none of them NUL."""
     try:
-        return b"\0" not in os.fsencode(path)
-    except UnicodeError:
+        path.stat()
+    except ValueError as error:
+        raise NameUnusable(path=str(path), why=why_unusable(error)) from None
+    except OSError as error:
+        if error.errno in _NO_NAME:
+            raise NameUnusable(path=str(path), why=why_unusable(error)) from None
+    return path  # what else there may be to say of it, whoever opens it says
+
+
+def is_no_file(path: Path) -> bool:
+    """Say whether a folder, a pipe or a device stands there, by one look: at a second, it may be gone."""
+    try:
+        return not S_ISREG(path.stat().st_mode)
+    except OSError:
         return False
 
 

@@ -19,7 +19,7 @@ from trialdomain.exchange.bundle import Exporter, Manifest
 from trialdomain.history.log import history_of
 from trialdomain.tree.checkpoint import Checkpoint
 from trialdomain.tree.note import Note
-from trialdomain.values.filename import as_named_path
+from trialdomain.values.filename import named
 from trialdomain.values.ids import trial_stream
 from trialdomain.values.plain import plain
 from trialdomain.values.progress import Progress, unheard
@@ -66,13 +66,13 @@ class Exporting(Acts):
             SigningRefused: the log does not extend what the signer has signed before.
             LogCorrupt: an entry does not fit its leaf, or is missing.
         """
-        folder_or_zip = as_named_path("the place of a bundle", place)
+        folder_or_zip = named(place, what="the place of a bundle")
         check_callable(progress=progress)
         if signer is not None and note is not None:
             raise InputInvalid("a signer and a note were both given: a bundle has one checkpoint, choose")
         if signer is not None:
             expect("a signer", signer, TreeSigner)
-        named, trusted = parts("participants", participants, str), parts("keys", keys, VerifierKey)
+        asked_for, trusted = parts("participants", participants, str), parts("keys", keys, VerifierKey)
         if note is not None:
             expect("a note", note, Note)
         make(TrialExported, what="audit bundle", why=why, root="0" * 64)  # or is malformed, whatever the log has
@@ -83,7 +83,9 @@ class Exporting(Acts):
             folder: list[Path] = []
 
             def decide(view: View) -> Drafts:
-                chosen = check_participants(history_of(conduct.recorder, conduct.trial, known_at=view.position), named)
+                chosen = check_participants(
+                    history_of(conduct.recorder, conduct.trial, known_at=view.position), asked_for
+                )
                 head = head_of(tree, note, trusted, size=view.name_position())
                 fact = make(TrialExported, what=_what(head, chosen), why=why, root=head.root.hex())
                 if not folder:  # the place is taken once, however often it has to be decided anew
@@ -91,7 +93,7 @@ class Exporting(Acts):
                 handed[:] = [_Handed(chosen, head, fact)]
                 return drafts_in(trial_stream(conduct.trial), [fact])
 
-            recorded = conduct.run(UseCase.EXPORT, (str(folder_or_zip), plain(why), named), decide, None)[-1]
+            recorded = conduct.run(UseCase.EXPORT, (str(folder_or_zip), plain(why), asked_for), decide, None)[-1]
             [export] = handed
             if signer is not None:
                 note, trusted = tree.signed_by(signer, size=export.head.size), (signer.key.verifier,)

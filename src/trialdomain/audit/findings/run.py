@@ -47,6 +47,7 @@ from trialdomain.projections.dlt_counts import Seat, count
 from trialdomain.reports.json import Json
 from trialdomain.storage.plain_files import refuse_database
 from trialdomain.values.calendar import as_day
+from trialdomain.values.filename import named
 from trialdomain.values.ids import subject_of, trial_stream
 
 CHECKS: tuple[type[Check], ...] = (
@@ -286,7 +287,7 @@ def read_checks(path: str | Path) -> tuple[type[Check], ...]:
     Raises:
         CheckUnusable: the file is none, fails, or names no checks.
     """
-    path = Path(path)
+    path = named(path)
     refuse_database(path)
     spec = importlib.util.spec_from_file_location(f"trialdomain_checks_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
