@@ -11,7 +11,7 @@ from types import FrameType
 import pytest
 from site_desk import OPEN, Site
 
-from trialdomain import SigningKey, TreeSigner, read_keys, read_signing_key, verify
+from trialdomain import SigningKey, TreeSigner, Trials, read_keys, read_log, read_signing_key, verify
 from trialdomain.audit.findings.run import read_checks
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.exchange.toml import read_protocol
@@ -78,9 +78,11 @@ def test_one_beside_a_log_is_named_and_nobody_is_told_to_remove_a_real_one(
     named = log.with_name("link.db") if linked else log
     if linked:
         named.symlink_to(log)
-    with pytest.raises(LogUnusable, match=rf"log.db-{what} is a folder, a pipe or a device") as refused:
-        verify(named)
-    assert "remove" not in str(refused.value)
+    uses: tuple[Callable[[Path], object], ...] = (verify, read_log, Trials.open)
+    for use in uses:
+        with pytest.raises(LogUnusable, match=rf"log.db-{what} is a folder, a pipe or a device") as refused:
+            use(named)
+        assert "remove" not in str(refused.value)
 
 
 def test_a_write_ahead_log_that_is_gone_at_a_second_look_is_nothing_wrong(

@@ -21,7 +21,7 @@ def refuse_existing(target: Path, *, beside: Sequence[Path] = ()) -> None:
     Raises:
         LogUnusable: it is no name of a file, or a file has it, or one that stands beside the log.
     """
-    if not target.name or target.name == MEMORY:
+    if not target.name or "\0" in str(target) or target.name == MEMORY:
         raise LogUnusable(f"{str(target)!r} cannot be a log: name a file")
     named(target)
     journals = [target.with_name(f"{target.name}-{what}") for what in ("wal", "shm", "journal")]

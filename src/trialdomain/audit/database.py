@@ -16,14 +16,13 @@ from trialdomain.audit.heads_check import KeptHead
 from trialdomain.audit.leaves import Leaves
 from trialdomain.audit.notes import Held, read_held
 from trialdomain.audit.readable import MOST_READ, OF_REGISTRATION, all_readable, registered
-from trialdomain.errors import LogCorrupt, LogUnusable
+from trialdomain.errors import LogCorrupt
 from trialdomain.storage.bounds import LONGEST_SQL, LONGEST_VALUE, Budget, counted
 from trialdomain.storage.codec import LARGEST_STATE
 from trialdomain.storage.forks import brief
 from trialdomain.storage.heads import BEGUN
 from trialdomain.storage.sqlite_file import file_uri, has_wal, refuse_unsafe_reading
 from trialdomain.tree.note import MOST_BYTES, NoteMalformed
-from trialdomain.values.filename import is_no_file
 
 _PAGE = 1 << 9
 _LONGEST = 1 << 15
@@ -375,14 +374,6 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         LogUnusable: what it has open elsewhere, or another name of it, keeps SQLite from reading all of it.
         sqlite3.Error: it cannot be opened.
     """
-    real = path.resolve()  # where a link leads, for that is where SQLite looks for them
-    for what in ("wal", "shm", "journal"):
-        beside = real.with_name(f"{real.name}-{what}")
-        if is_no_file(beside):
-            raise LogUnusable(
-                f"{beside} is a folder, a pipe or a device, and SQLite would wait for it: move it elsewhere; a regular "
-                f"file of that name has entries of the log, and stays"
-            )
     refuse_unsafe_reading(path)
     visit = brief()
     with visit.stay, visit, _connected(path) as connection:

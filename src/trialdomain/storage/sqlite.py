@@ -186,6 +186,7 @@ class SQLiteRecorder(ApplicationRecorder):
             CommandReused: the command's id was used for another request.
             AppendRefused: an entry is not of this trial, or not the next one of its stream.
             EntriesNotKept: something in the database changed or removed what was inserted.
+            TooMuchToRecord: the trial would have more in long entries than is ever read again.
         """
 
         def work(connection: sqlite3.Connection) -> Appended | TrialError:
@@ -204,6 +205,7 @@ class SQLiteRecorder(ApplicationRecorder):
             if not connection.in_transaction:
                 raise StoreFailed("the write lock was lost: nothing was recorded; try again")
             inserted = self._insert(connection, sealed, {trial: head})
+            refuse_too_much(connection, trial, inserted.rows.get(trial, ()))
             positions = inserted.positions(trial)
             inserted.remember(connection, trial, [(command, positions)])
             inserted.check_kept(connection)
@@ -260,7 +262,6 @@ class SQLiteRecorder(ApplicationRecorder):
             rows = [_row(event, trial, at) for at, event in enumerate(every, start=head + 1)]
             _check_taken(connection.executemany(_INSERT, rows), len(rows))
             inserted.rows[trial] = rows
-            refuse_too_much(connection, trial, rows)
             if rows:
                 self._heads.appended(connection, trial, [row[-1] for row in rows])
             inserted.remember(connection, trial, remembered)
@@ -422,7 +423,6 @@ class SQLiteRecorder(ApplicationRecorder):
             inserted.notifications.append(int(cursor.lastrowid or 0))
             inserted.rows.setdefault(trial, []).append(row)
         for trial, rows in inserted.rows.items():
-            refuse_too_much(connection, trial, rows)
             self._heads.appended(connection, trial, [row[-1] for row in rows])
         return inserted
 

@@ -1,5 +1,6 @@
 """What makes a SQLite file a log, and what SQLite's errors mean to whoever uses one."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +14,7 @@ from trialdomain.errors import Conflict, LogUnusable
 from trialdomain.storage.forks import brief, refuse_unsafe
 from trialdomain.storage.place import refuse_two_names
 from trialdomain.storage.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
-from trialdomain.values.filename import why_unusable
+from trialdomain.values.filename import is_no_file, why_unusable
 
 _OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
@@ -55,7 +56,7 @@ def file_uri(path: Path, **options: str) -> str:
 def has_wal(path: Path) -> bool:
     """Say whether a write-ahead log stands beside a file: somebody has it open, or was killed who had."""
     try:
-        return _beside(path, "wal").stat().st_size > 0
+        return beside(path, "wal").stat().st_size > 0
     except (OSError, ValueError):
         return False
 
@@ -84,7 +85,16 @@ def refuse_unsafe_reading(path: Path) -> None:
         LogAbandoned: SQLite cannot forget what it had open here.
         LogMoved: the log is open here, and is not where it was.
         LogHasTwoNames: it has hard links, and its write-ahead log may stand beside another one.
+        LogUnusable: no file can have the name; or what SQLite keeps beside it is none, and would be waited for.
     """
+    _size(path)
+    for what in ("wal", "shm", "journal"):
+        there = beside(path, what)
+        if is_no_file(there):
+            raise LogUnusable(
+                f"{there} is a folder, a pipe or a device, and SQLite would wait for it: move it elsewhere; a regular "
+                f"file of that name has entries of the log, and stays"
+            )
     refuse_unsafe(path)
     if not has_wal(path):
         refuse_two_names(path)
@@ -223,9 +233,9 @@ def _size(path: Path) -> int | None:
     return status.st_size
 
 
-def _beside(path: Path, what: str) -> Path:
-    real = path.resolve()  # where a link leads, for that is where SQLite puts it
-    return real.with_name(f"{real.name}-{what}")
+def beside(path: Path, what: str) -> Path:
+    """Name a file that SQLite keeps beside another, such as its ``wal``: beside where a link leads."""
+    return Path(f"{os.path.realpath(path)}-{what}")  # which, unlike resolve, takes a circle of links as it is
 
 
 def _look(path: Path) -> tuple[int, int]:
@@ -238,7 +248,7 @@ def _look(path: Path) -> tuple[int, int]:
     # The file alone looks incomplete while its first tables are written, and when a process was killed while it moved
     # its write-ahead log into it. With a journal beside it, look again with locks, and wait; without, it is complete
     # by now, or damaged.
-    return _header(path) if has_wal(path) or _beside(path, "journal").exists() else _header(path, immutable="1")
+    return _header(path) if has_wal(path) or beside(path, "journal").exists() else _header(path, immutable="1")
 
 
 def _header(path: Path, **options: str) -> tuple[int, int]:
