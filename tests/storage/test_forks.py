@@ -1,5 +1,6 @@
 """A process that was forked while a log was open: two histories are never made, and nobody waits for ever."""
 
+import errno
 import os
 import signal
 import sqlite3
@@ -224,6 +225,34 @@ class TestForks:
         assert ends == [0] * 10
         consent(desk, "S002")
         assert subjects(path) == {"S001", "S002", *(f"C{number}" for number in range(10))}
+
+    def test_a_child_that_could_not_write_down_what_was_open_opens_no_log(
+        self, path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def none_left() -> dict[int, tuple[int, int]]:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(forks, "_descriptors", none_left)
+
+        def child() -> None:
+            for use in (verify, Trials.open, read_log):
+                with pytest.raises(LogAbandoned):
+                    use(path)
+
+        assert self.in_child(child) == 0
+        consent(desk, "S002")
+        assert subjects(path) == {"S001", "S002"}
+
+    def test_a_child_that_opens_no_log_closes_nothing(self, desk: Desk, tmp_path: Path) -> None:
+        consent(desk, "S002")
+
+        def child() -> None:
+            assert len(forks._to_close) >= 2  # noqa: SLF001 - to close them may wait for what a thread had locked
+            forks._to_close[0].execute("SELECT 1")  # noqa: SLF001 - which a closed one refuses
+            with Trials.open(tmp_path / "other.db"):
+                assert not forks._to_close  # noqa: SLF001 - see above
+
+        assert self.in_child(child) == 0
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python can only print it there
     def test_an_interrupt_at_any_line_around_a_fork_keeps_nobody_waiting(

@@ -3,13 +3,15 @@
 from contextlib import suppress
 from pathlib import Path
 
+import attrs
 import pytest
 from lines import at_line, in_time
 from repeating import times
 from site_desk import INVESTIGATOR, OPEN, day
 
-from trialdomain import LogUnusable, TrialError, Trials, read_log, verify
+from trialdomain import LogUnusable, NotPermitted, TrialError, Trials, read_log, verify
 from trialdomain.application.desk import Desk
+from trialdomain.events.access import AccessRefused
 from trialdomain.storage.sqlite_file import StoreFailed
 
 STEP = 100 // times(100, least=12)
@@ -52,6 +54,32 @@ def test_whatever_it_records_is_there_or_was_refused(tmp_path: Path) -> None:
     assert refused < number / 2
     assert subjects(path) == acknowledged
     assert verify(path).ok
+
+
+@pytest.mark.soak
+def test_whatever_it_records_while_a_command_is_refused_hides_no_refusal(tmp_path: Path) -> None:
+    number, reached = 1 - STEP, True
+    while reached:
+        number += STEP
+        path = tmp_path / f"{number}.db"
+        acknowledged: set[str] = set()
+        permit = lambda asked: None if asked.user == INVESTIGATOR.id else "not today"  # noqa: E731 - asked by name
+        with Trials.open(path, permit=permit) as trials:
+            trial = trials.register(OPEN, by=INVESTIGATOR)
+            desk, other = trial.acting(INVESTIGATOR), trial.acting(attrs.evolve(INVESTIGATOR, id="somebody-else"))
+
+            def act(desk: Desk = desk, acknowledged: set[str] = acknowledged) -> None:
+                with suppress(StoreFailed):
+                    consent(desk, "HANDLER")
+                    acknowledged.add("HANDLER")
+
+            with at_line(number, act) as line, pytest.raises(NotPermitted):
+                consent(other, "REFUSED")
+            reached = line.reached
+            refused = [one for one in trial.history().entries() if isinstance(one.fact, AccessRefused)]
+        assert len(refused) == 1, f"line {number}"
+        assert subjects(path) == acknowledged, f"line {number}"
+    assert number > 100
 
 
 def test_what_it_reads_is_there_too(tmp_path: Path) -> None:

@@ -5,17 +5,21 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from other_programs import ANOTHER, another_program_reads, another_program_records, consent, subjects
 from site_desk import INVESTIGATOR, OPEN
 
-from trialdomain import LogUnusable, Trials, read_log, verify
+from trialdomain import LogUnusable, TrialError, Trials, read_log, verify
 from trialdomain.application.desk import Desk
+from trialdomain.storage.gate import StoreClosed
 from trialdomain.storage.place import LogHasTwoNames, LogMoved, Place
 
 TRIAL = OPEN.trial
@@ -102,6 +106,60 @@ class TestThePlaceIsChecked:
         trials.close()
         assert subjects(beside) == {"S001"}
 
+    def test_older_copies_were_written_over_it(self, desk: Desk, trials: Trials, beside: Path) -> None:
+        whole = [beside.with_name(f"log.db{what}") for what in ("", "-wal", "-shm")]
+        for file in whole:  # by another program: to open it here would lose the locks as well
+            subprocess.run(["cp", file, file.with_name(f"{file.name}.old")], check=True)
+        consent(desk, "S002")
+        for file in whole:
+            subprocess.run(["cp", file.with_name(f"{file.name}.old"), file], check=True)
+        with pytest.raises(TrialError):
+            consent(desk, "LOST")
+        trials.close()
+        assert another_program_reads(beside) == {"S001"}
+
+    def test_it_was_removed_while_a_clock_was_asked(self, path: Path) -> None:
+        asked = 0
+
+        def clock() -> datetime:
+            nonlocal asked
+            asked += 1
+            if asked == 20:
+                path.rename(path.with_name("moved.db"))
+            return datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+        with Trials.open(path, clock=clock) as trials:
+            desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+            acknowledged = set()
+            while asked < 20:
+                try:
+                    subject = f"S{asked}"
+                    consent(desk, subject)
+                    acknowledged.add(subject)
+                except LogMoved:
+                    break
+            assert asked == 20
+            with pytest.raises(LogMoved):
+                consent(desk, "LOST")
+        path.with_name("moved.db").rename(path)
+        assert subjects(path) == acknowledged
+
+    @pytest.mark.parametrize("emptied", [False, True])
+    def test_one_that_was_moved_from_its_write_ahead_log_is_not_made_anew(
+        self, desk: Desk, trials: Trials, beside: Path, *, emptied: bool
+    ) -> None:
+        moved = beside.with_name("moved.db")
+        beside.rename(moved)
+        if emptied:
+            beside.touch()
+        with pytest.raises(LogUnusable, match="its newest entries are in"):
+            Trials.open(beside)
+        with pytest.raises(LogMoved):
+            consent(desk, "LOST")
+        moved.replace(beside)
+        trials.close()
+        assert another_program_reads(beside) == {"S001"}
+
     def test_where_nothing_was_moved_nothing_is_refused(self, desk: Desk, beside: Path) -> None:
         another_program_records(beside, "S002")
         with closing(sqlite3.connect(beside)) as plain:
@@ -167,6 +225,21 @@ class TestOpening:
         remove.start()
         assert subjects(path) == {"S001"}
         remove.join()
+
+
+def test_closing_does_not_wait_as_long_as_a_thread_waits_for_another_program(path: Path, trials: Trials) -> None:
+    desk = trials.trial(TRIAL).acting(INVESTIGATOR)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(consent, desk, "S002")
+            sleep(0.3)
+            began = monotonic()
+            trials.close()
+            assert monotonic() - began < 2
+            assert isinstance(waiting.exception(), StoreClosed)
+        other.execute("ROLLBACK")
+    assert subjects(path) == {"S001"}
 
 
 def test_a_log_that_nobody_closed_is_closed_even_where_warnings_are_errors(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Tables that somebody else has changed, and triggers of somebody else's: nothing is acknowledged and lost."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from other_programs import consent, subjects
 from site_desk import INVESTIGATOR, OPEN
 
-from trialdomain import HeadKey, SigningKey, TrialError, Trials
+from trialdomain import HeadKey, LogUnusable, SigningKey, TrialError, Trials, read_log
 from trialdomain.application.desk import Desk
 from trialdomain.storage.shape import TABLES, TablesChanged
 
@@ -150,7 +151,7 @@ def test_a_trigger_that_writes_what_was_recorded_before_is_found_first(
     }
     change(path, *by[through])
     before = rows(path)
-    with pytest.raises(TablesChanged, match=r"a trigger writes the table \w+ when entries is written"):
+    with pytest.raises(TablesChanged, match=r"a trigger writes \w+ when the table entries is written"):
         consent(desk, "S002")
     assert rows(path) == before
 
@@ -176,6 +177,8 @@ def test_once_the_trigger_is_gone_everything_is_recorded_again(path: Path, desk:
         "BEFORE INSERT ON heads BEGIN SELECT RAISE(IGNORE); END",
         "BEFORE UPDATE ON heads BEGIN SELECT RAISE(IGNORE); END",
         "AFTER UPDATE ON heads BEGIN UPDATE heads SET note = 'x'; END",
+        "AFTER UPDATE OF note ON heads BEGIN DELETE FROM entries WHERE position = 2; END",
+        "AFTER UPDATE OF size ON heads BEGIN DELETE FROM entries WHERE position = 2; END",
         "AFTER INSERT ON heads BEGIN DELETE FROM heads; END",
     ],
 )
@@ -196,3 +199,56 @@ def test_a_head_that_is_not_kept_is_not_acknowledged(path: Path, trigger: str) -
             with pytest.raises(TrialError):
                 consent(desk, "S001")
             assert rows(path) == before
+
+
+@pytest.mark.parametrize("body", ["INSERT INTO gone VALUES (1)", "SELECT nobody_knows(NEW.position)"])
+def test_a_trigger_that_cannot_run_damages_no_log(path: Path, desk: Desk, body: str) -> None:
+    change(path, "CREATE TABLE gone (a)", f"CREATE TRIGGER z AFTER INSERT ON entries BEGIN {body}; END")
+    with closing(sqlite3.connect(path, isolation_level=None)) as somebody:
+        somebody.execute("PRAGMA legacy_alter_table = ON")
+        somebody.execute("DROP TABLE gone")
+    with pytest.raises(TablesChanged, match="sets off what SQLite cannot run"):
+        consent(desk, "S002")
+
+
+def test_an_index_that_sqlite_does_not_trust_damages_no_log(path: Path, desk: Desk) -> None:
+    change(path, "CREATE INDEX u ON entries (json_extract(state, '$.fact'))")
+    with pytest.raises(LogUnusable, match="somebody has added that to the database"):
+        consent(desk, "S002")
+
+
+def test_a_trigger_that_writes_a_virtual_table_may_write_any(path: Path, desk: Desk) -> None:
+    try:
+        change(path, "CREATE VIRTUAL TABLE f USING rtree(id, a, b)")
+    except sqlite3.OperationalError:
+        pytest.skip("this SQLite has no rtree")
+    change(path, "CREATE TRIGGER z AFTER INSERT ON entries BEGIN INSERT INTO f VALUES (1, 1, 1); END")
+    with pytest.raises(TrialError):
+        consent(desk, "S002")
+    assert subjects(path) == {"S001"}
+
+
+@pytest.mark.parametrize("name", ["Entries", "COMMANDS"])
+def test_a_view_in_the_place_of_a_table_is_found_whatever_its_letters(path: Path, trials: Trials, name: str) -> None:
+    trials.close()
+    endless = "WITH RECURSIVE n (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n) SELECT a FROM n"
+    change(path, f"DROP TABLE {name}", f"CREATE VIEW {name} AS {endless}")
+    uses: tuple[Callable[[Path], object], ...] = (read_log, Trials.open)
+    for use in uses:
+        with pytest.raises(LogUnusable, match="the tables of the log are none"):
+            use(path)
+
+
+def test_a_table_that_shares_the_pages_of_an_index_is_found(path: Path, desk: Desk) -> None:
+    change(
+        path,
+        "CREATE TABLE own (trial, position, number, PRIMARY KEY (trial, position, number)) WITHOUT ROWID",
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'entries_by_position')"
+        " WHERE name = 'own'",
+        "PRAGMA writable_schema = RESET",
+        "CREATE TRIGGER z AFTER INSERT ON entries BEGIN DELETE FROM own WHERE position = 2; END",
+    )
+    with pytest.raises(TrialError):
+        consent(desk, "S002")
+    assert subjects(path) == {"S001"}

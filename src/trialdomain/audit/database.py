@@ -367,15 +367,19 @@ class _Right:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def opened(path: Path, *, helps: int | None = None) -> Iterator[sqlite3.Connection]:
     """Open a SQLite file for reading, with plain ``sqlite3``, and in one transaction: others may append meanwhile.
+
+    Args:
+        path: the file.
+        helps: the thread that has it open as well, and waits for what comes of this.
 
     Raises:
         LogUnusable: what it has open elsewhere, or another name of it, keeps SQLite from reading all of it.
         sqlite3.Error: it cannot be opened.
     """
     refuse_unsafe_reading(path)
-    visit = brief()
+    visit = brief(helps=helps)
     with visit.stay, visit, _connected(path) as connection:
         yield connection
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Thread, get_ident
 
 from trialdomain.audit.database import opened
 from trialdomain.audit.defect import Defect, What, of_row, shown
@@ -42,7 +42,7 @@ def checked_meanwhile(path: Path, *, tables: Collection[str] | None) -> Iterator
     """
     structure: Future[list[Defect]] = Future()
     # A thread of its own, and no pool: a fork waits for us, and from its first moment on nobody can submit to a pool.
-    thread = Thread(target=_checked, args=(structure, path, tables))
+    thread = Thread(target=_checked, args=(structure, path, tables, get_ident()))
     thread.start()
     try:
         yield structure
@@ -50,16 +50,16 @@ def checked_meanwhile(path: Path, *, tables: Collection[str] | None) -> Iterator
         thread.join()
 
 
-def _checked(structure: "Future[list[Defect]]", path: Path, tables: Collection[str] | None) -> None:
+def _checked(structure: "Future[list[Defect]]", path: Path, tables: Collection[str] | None, helped: int) -> None:
     try:
-        structure.set_result(_check(path, tables))
+        structure.set_result(_check(path, tables, helped))
     except BaseException as error:  # noqa: BLE001 - whoever asks for the result is told
         structure.set_exception(error)
 
 
-def _check(path: Path, tables: Collection[str] | None) -> list[Defect]:
+def _check(path: Path, tables: Collection[str] | None, helped: int) -> list[Defect]:
     found: list[Defect] = []
-    with opened(path) as connection:
+    with opened(path, helps=helped) as connection:
         for asked in ("1000",) if tables is None else sorted(tables):
             try:
                 for (said,) in connection.execute(f"PRAGMA integrity_check({asked})"):

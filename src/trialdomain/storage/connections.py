@@ -5,13 +5,14 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 from warnings import warn
 
 from trialdomain.errors import LogUnusable
 from trialdomain.storage.bounds import LONGEST_SQL, LONGEST_VALUE
 from trialdomain.storage.forks import brief, leave_open, watch
-from trialdomain.storage.gate import Gate, Visit
+from trialdomain.storage.gate import Gate, StoreClosed, Visit
 from trialdomain.storage.place import Identity, Place, refuse_two_names
 from trialdomain.storage.shape import check_nothing_interferes
 from trialdomain.storage.sqlite_file import (
@@ -30,6 +31,8 @@ from trialdomain.storage.sqlite_file import (
 T = TypeVar("T")
 MEMORY = ":memory:"
 _BUSY_SECONDS = 30.0
+_ASK_AGAIN_MILLISECONDS = 500
+"""How long SQLite waits for the write lock before it is looked whether the log was closed meanwhile."""
 _PRAGMAS = ("synchronous = FULL", "recursive_triggers = ON", "trusted_schema = OFF")
 
 
@@ -70,6 +73,8 @@ class Connections:
         """In a folder that cannot be written: what the file must still look like after each reading."""
         self._begun: Visit | None = None
         """The visit whose transaction is open on the connection that writes; that of any other was left behind."""
+        self._is_part = self._has_savepoint = False
+        """Whether what is done now is a part of that transaction, which may come to nothing by itself."""
         self._may_wait = False
         """Whether what that transaction rests on is looked at again, so that others may come in between until then."""
         self._checked_schema: int | None = None
@@ -79,6 +84,11 @@ class Connections:
         visit = brief()
         with visit.stay, visit, sentences(path):
             self._open(self._file)
+
+    @property
+    def path(self) -> str:
+        """What was opened."""
+        return self._path
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, within: bool = False, may_wait: bool = False) -> T:
         """Do some work on the connection that writes, alone, in one transaction, all or nothing.
@@ -107,8 +117,17 @@ class Connections:
             return self._in_transaction(visit, work, may_wait=may_wait)
 
     def decided(self) -> None:
-        """Say that what is read from now on has to stay so until the transaction has ended."""
+        """Say that what is read from now on has to stay so until the transaction has ended.
+
+        Raises:
+            LogMoved: the file is not where it was opened, or was not when it was asked for the last time.
+        """
         self._may_wait = False
+        if self._writer.in_transaction:
+            self._check_place()
+            if self._is_part:
+                self._writer.execute("SAVEPOINT part")
+                self._has_savepoint = True
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do some work on a connection that reads, while others read and one writes.
@@ -170,7 +189,8 @@ class Connections:
 
     def _let_go(self) -> None:
         self.leave_if_moved()
-        self.let_go()
+        while self._every:
+            self._every.pop().close()
 
     # While this process is being copied, nobody is inside.
 
@@ -187,14 +207,20 @@ class Connections:
         """Which files are open here."""
         return set() if self._place is None else self._place.identities
 
-    def let_go(self) -> None:
-        """Close everything, whatever it is open for."""
-        while self._every:
-            self._every.pop().close()
+    def hand_over(self) -> list[sqlite3.Connection]:
+        """Give the connections of the parent to whoever keeps them, in its child."""
+        connections = self._every.copy()
+        self._every.clear()
+        return connections
+
+    @property
+    def file(self) -> Identity | None:
+        """Which file is open here."""
+        return None if self._place is None else self._place.file
 
     def leave_open(self) -> None:
         """Leave everything open for good; see :func:`trialdomain.storage.forks.leave_open`."""
-        leave_open(self._every, None if self._place is None else self._place.file)
+        leave_open(self._every, self.file)
 
     def refuse_beside(self, file: Identity) -> None:
         """Refuse to open the file of this log a second time, where it is not as it was opened.
@@ -217,32 +243,50 @@ class Connections:
 
     def _check_place(self) -> None:
         if self._place is not None and self._unchanged is None:
+            if not self._every:
+                raise StoreClosed
             self._place.check()
 
     def _in_transaction(self, visit: Visit, work: Callable[[sqlite3.Connection], T], *, may_wait: bool) -> T:
-        self._begun = None
+        outer, self._begun = self._begun, None
         try:
             # An exception between two lines may have left a transaction, or the limit with which short rows are read.
             self._roll_back()
             self._writer.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
-            self._take_lock(visit)
-            self._may_wait = may_wait
+            self._take_lock(visit, may_wait=may_wait)
             done = work(self._writer)
             if not self._writer.in_transaction:
                 raise StoreFailed(f"{self._path}: the write lock was lost: nothing was recorded; try again")
+            if self._may_wait:
+                self.decided()
             self._writer.execute("COMMIT")
             return done
         finally:
-            self._begun = None
+            self._begun = outer if outer is visit else None  # whoever was interrupted goes on, and takes the lock
             self._roll_back()
 
-    def _take_lock(self, visit: Visit) -> None:
+    def _take_lock(self, visit: Visit, *, may_wait: bool) -> None:
         # Whose it is stands there first: a signal handler that records something may come right after BEGIN.
-        self._begun, self._may_wait = visit, False
-        self._writer.execute("BEGIN IMMEDIATE")
-        self._check_place()
+        self._begun, self._is_part, self._may_wait = visit, False, may_wait
+        self._begin()
+        if not may_wait:
+            self._check_place()
         if self._file is not None:
             self._check_schema(self._file)
+
+    def _begin(self) -> None:
+        """Take the write lock; wait for others, but not longer than until this log is closed."""
+        until = monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if code_of(error) != sqlite3.SQLITE_BUSY or monotonic() > until:
+                    raise
+                if self._gate.is_closed:
+                    raise StoreClosed from None
+            else:
+                return
 
     def _check_schema(self, file: Path) -> None:
         """Look at the tables, and what is set off by writing them, once for each version of the schema."""
@@ -260,22 +304,28 @@ class Connections:
     def _meanwhile(self, own: Visit, work: Callable[[sqlite3.Connection], T], *, within: bool, may_wait: bool) -> T:
         """Do some work for a thread that writes, or waits to, already."""
         self._gate.enter(own)  # where its turn has not come yet
-        if not self._has_begun(own):
-            with sentences(self._path):
+        with sentences(self._path):
+            if not self._has_begun(own):
                 return self._in_transaction(own, work, may_wait=may_wait)
-        if within:
-            return self._within(work)
+            if within:
+                return self._as_part(work)
+            return self._before(own, work, may_wait=may_wait)
+
+    def _before(self, own: Visit, work: Callable[[sqlite3.Connection], T], *, may_wait: bool) -> T:
+        """Do some work in a transaction before the one that this thread has begun, and that has changed nothing."""
         if not self._may_wait:
             raise StoreFailed(
                 f"{self._path}: this thread is in the middle of recording something else, which may still fail: "
                 f"nothing was recorded; record it after that"
             )
-        self._writer.execute("COMMIT")  # of what has changed nothing
+        is_part = self._is_part
+        self._writer.execute("COMMIT")
         try:
             return self._in_transaction(own, work, may_wait=may_wait)
         finally:
-            self._take_lock(own)
-            self._may_wait = True  # for whoever goes on looks again at all that was read
+            with suppress(sqlite3.Error, LogUnusable):  # whoever goes on finds that it has no lock
+                self._take_lock(own, may_wait=True)  # for whoever goes on looks again at all that was read
+                self._is_part = is_part
 
     # Within "with visit.stay" there is never a "try" of its own: CPython does not leave the block where an exception is
     # raised at the line of that word itself, as a debugger may do.
@@ -317,17 +367,20 @@ class Connections:
         finally:
             self._drop(connection)
 
-    def _within(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do some work within the transaction of this thread, all or nothing by itself."""
-        self._writer.execute("SAVEPOINT within")
+    def _as_part(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do some work within the transaction of this thread, all or nothing by itself, once it has decided."""
+        self._is_part, self._has_savepoint = True, False
         try:
             done = work(self._writer)
         except BaseException:
-            if self._writer.in_transaction:  # else SQLite has rolled all of it back
-                self._writer.execute("ROLLBACK TO within")
-                self._writer.execute("RELEASE within")
+            if self._has_savepoint and self._writer.in_transaction:  # else SQLite has rolled all of it back
+                self._writer.execute("ROLLBACK TO part")
+                self._writer.execute("RELEASE part")
             raise
-        self._writer.execute("RELEASE within")
+        finally:
+            self._is_part = False
+        if self._has_savepoint and self._writer.in_transaction:
+            self._writer.execute("RELEASE part")
         return done
 
     def _roll_back(self) -> None:
@@ -376,6 +429,7 @@ class Connections:
             return self._first_reader(file)
         connection = self._connect(MEMORY if file is None else file_uri(file, mode="rwc"))
         set_up(connection, self._path, journal="memory" if file is None else "wal", patience=_BUSY_SECONDS)
+        connection.execute(f"PRAGMA busy_timeout = {_ASK_AGAIN_MILLISECONDS}")
         return connection
 
     def _first_reader(self, file: Path) -> sqlite3.Connection:

@@ -43,12 +43,13 @@ class Forked(Protocol):
         """Which files it may have open."""
         ...
 
-    def let_go(self) -> None:
-        """Close what the parent has open, in the child, where its files are the null device by now."""
+    @property
+    def file(self) -> Identity | None:
+        """Which file it is."""
         ...
 
-    def leave_open(self) -> None:
-        """Leave connections open for good that must not be closed."""
+    def hand_over(self) -> list[sqlite3.Connection]:
+        """Give the connections that the parent has, in the child, and forget them."""
         ...
 
     def leave_if_moved(self) -> None:
@@ -74,14 +75,18 @@ class LogAbandoned(LogUnusable):
 
 
 _open: "WeakSet[Forked]" = WeakSet()
-_brief = Gate(helped=True)
+_brief = Gate()
 """Whoever opens a file, looks at it, and closes it again."""
 _quiet: "dict[int, list[Forked]]" = {}
 """By thread that forks: the logs that no thread was using."""
 _abandoned: set[Identity] = set()
 _inherited: dict[int, tuple[Identity, Identity]] = {}
 """By descriptor that was open when this process was forked: which file it was then, and which it is now."""
-_never_closed: list[sqlite3.Connection] = []
+_known_in = os.getpid()
+"""The process of which all that it has inherited is known."""
+_to_close: list[sqlite3.Connection] = []
+"""Copies that lead to the null device by now. To close them takes locks of SQLite's own, which a thread of the parent
+may have held. So nobody closes them who does not open a log, which takes the same locks."""
 
 
 def watch(log: Forked) -> None:
@@ -89,12 +94,15 @@ def watch(log: Forked) -> None:
     _open.add(log)
 
 
-def brief() -> Visit:
+def brief(*, helps: int | None = None) -> Visit:
     """Give the visit in which to open a file, look at it and close it again: a fork waits for its end for a moment.
 
     It may be long all the same. Then the child cannot open the file.
+
+    Args:
+        helps: the thread that is in the middle of such a visit, and waits for this one.
     """
-    return _brief.together()
+    return _brief.together(helps=helps)
 
 
 def refuse_unsafe(path: Path) -> None:
@@ -104,6 +112,10 @@ def refuse_unsafe(path: Path) -> None:
         LogAbandoned: it is one.
         LogMoved: a log that is open here lost what stood beside it; closing that log saves it.
     """
+    if os.getpid() != _known_in:  # what was open when it was forked could not be written down
+        raise LogAbandoned(path=str(path))
+    while _to_close:
+        _to_close.pop().close()
     file = identity(str(path))
     if file is None:
         return
@@ -115,14 +127,17 @@ def refuse_unsafe(path: Path) -> None:
 
 def leave_open(connections: list[sqlite3.Connection], file: Identity | None) -> None:
     """Never close some connections, not even when the process ends, and let nobody open their file here again."""
-    import ctypes  # noqa: PLC0415 - a slow import, for what hardly ever happens
-
     if file is not None:
         _abandoned.add(file)
     while connections:
-        connection = connections.pop()
-        _never_closed.append(connection)
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+        keep(connections.pop())
+
+
+def keep(connection: sqlite3.Connection) -> None:
+    """Keep a connection from being closed when the last reference to it is gone, or the process ends."""
+    import ctypes  # noqa: PLC0415 - a slow import, for what hardly ever happens
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 # What the interpreter does around a fork. An exception in one of these is printed, and the fork goes on: so each takes
@@ -130,6 +145,9 @@ def leave_open(connections: list[sqlite3.Connection], file: Identity | None) -> 
 
 
 def _before() -> None:
+    if _open:
+        import ctypes  # noqa: F401, PLC0415 - for the child, which may have no descriptor left to import it with
+
     thread, until = get_ident(), monotonic() + _PATIENCE_SECONDS
     quiet = _quiet[thread] = []
     _brief.pause(_PATIENCE_SECONDS)
@@ -151,16 +169,22 @@ def _resume() -> None:
 
 
 def _in_child() -> None:
-    global _brief  # noqa: PLW0603 - the threads that were in the old one are gone, and never leave it
+    global _brief, _known_in  # noqa: PLW0603 - the threads that were in the old one are gone, and never leave it
     quiet = _quiet.pop(get_ident(), [])
     _quiet.clear()
-    _brief = Gate(helped=True)
+    _brief = Gate()
+    logs = tuple(_open)
+    copies = {log: log.hand_over() for log in logs}
+    for connections in copies.values():
+        for connection in connections:
+            keep(connection)
     _inherit()
-    for log in tuple(_open):
-        if log not in quiet:
-            log.leave_open()  # even closing could hang
-    _let_go(quiet)
+    _abandoned.update(log.file for log in logs if log not in quiet and log.file is not None)  # even closing could hang
+    _point_nowhere(set().union(*(log.identities for log in quiet)))
+    for log in quiet:
+        _to_close.extend(copies.get(log, ()))
     _open.clear()
+    _known_in = os.getpid()
 
 
 def _inherit() -> None:
@@ -172,24 +196,19 @@ def _inherit() -> None:
         _inherited[descriptor] = was if now == file else file, file
 
 
-def _let_go(quiet: Collection[Forked]) -> None:
-    """Make SQLite forget what the parent has open, and remember what it cannot forget."""
-    files = set().union(*(log.identities for log in quiet))
-    if files:
-        nowhere = os.open(os.devnull, os.O_RDONLY)
-        try:
-            null = _descriptors()[nowhere]
-            for descriptor, (file, _) in tuple(_inherited.items()):
-                if file in files:
-                    os.dup2(nowhere, descriptor, inheritable=False)
-                    _inherited[descriptor] = file, null
-        finally:
-            os.close(nowhere)
-    for log in quiet:
-        log.let_go()
-    for descriptor, (_, now) in tuple(_inherited.items()):
-        if not _is(descriptor, now):
-            del _inherited[descriptor]
+def _point_nowhere(files: Collection[Identity]) -> None:
+    """Point what is open of some files to the null device."""
+    if not files:
+        return
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    try:
+        null = _descriptors()[nowhere]
+        for descriptor, (file, _) in tuple(_inherited.items()):
+            if file in files:
+                os.dup2(nowhere, descriptor, inheritable=False)
+                _inherited[descriptor] = file, null
+    finally:
+        os.close(nowhere)
 
 
 def _descriptors() -> dict[int, Identity]:

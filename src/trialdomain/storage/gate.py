@@ -17,7 +17,6 @@ from types import TracebackType
 
 from trialdomain.errors import LogUnusable
 
-_CLOSED = "the log is closed: open it again"
 _LOOK_AGAIN_SECONDS = 0.05
 """How long a thread waits before it looks whether a visit before it was abandoned."""
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -29,14 +28,17 @@ class StoreClosed(LogUnusable):
 
     code = "store-closed"
 
+    def __init__(self) -> None:
+        super().__init__("the log is closed: open it again")
+
 
 class Visit:
     """One stay inside a gate, from the start of a ``with`` block to its end: ``with visit.stay, visit:``."""
 
-    __slots__ = ("_gate", "admitted", "alone", "ready", "stay", "thread")
+    __slots__ = ("_gate", "admitted", "alone", "helps", "ready", "stay", "thread")
 
-    def __init__(self, gate: "Gate", *, alone: bool) -> None:
-        self._gate, self.alone = gate, alone
+    def __init__(self, gate: "Gate", *, alone: bool, helps: int | None = None) -> None:
+        self._gate, self.alone, self.helps = gate, alone, helps
         self.thread = get_ident()
         self.stay = allocate_lock()
         """Held by the block for as long as it lasts."""
@@ -68,14 +70,9 @@ class Visit:
 
 
 class Gate:
-    """Lets many read or one write, writers in the order in which they came; closes when nobody is inside.
+    """Lets many read or one write, writers in the order in which they came; closes when nobody is inside."""
 
-    Args:
-        helped: whether whoever is inside may wait for another thread to come in: a pause then lets those in.
-    """
-
-    def __init__(self, *, helped: bool = False) -> None:
-        self._helped = helped
+    def __init__(self) -> None:
         self._inside: set[Visit] = set()
         self._turns: deque[Visit] = deque()
         """The visits that want to be alone, in the order in which they came; the first one is."""
@@ -87,13 +84,18 @@ class Gate:
     # Each step on the fields above is one operation of a built-in type, and may come twice. So whatever happens between
     # two of them, what is left is a visit that is still inside, and that stops counting when its block is gone.
 
-    def together(self) -> Visit:
-        """Be inside with others, and with at most one who writes."""
-        return Visit(self, alone=False)
+    def together(self, *, helps: int | None = None) -> Visit:
+        """Be inside with others, and with at most one who writes; perhaps for a thread that is inside and waits."""
+        return Visit(self, alone=False, helps=helps)
 
     def alone(self) -> Visit:
         """Be the only one who writes."""
         return Visit(self, alone=True)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody may come in any more."""
+        return self._closed
 
     def own(self) -> Visit | None:
         """Give the visit by which this thread writes, or waits to, already: a hook or a signal handler is asking."""
@@ -135,7 +137,7 @@ class Gate:
             self._inside.add(visit)
         visit.admitted = True
         if self._closed:
-            raise StoreClosed(_CLOSED)
+            raise StoreClosed
 
     def leave(self, visit: Visit) -> None:
         """Let a visit go; one that has left already stays so."""
@@ -157,14 +159,13 @@ class Gate:
         if not any(until > now and asked_by != thread for asked_by, until in tuple(self._paused.items())):
             return False
         return not any(
-            other.admitted and other is not visit and (self._helped or other.thread == thread)
-            for other in self._present()
+            other.admitted and other is not visit and other.thread in {thread, visit.helps} for other in self._present()
         )
 
     def _wait_for_turn(self, visit: Visit) -> None:
         while not self._is_first(visit):
             if self._closed:
-                raise StoreClosed(_CLOSED)
+                raise StoreClosed
             if visit.ready is None:
                 ready = allocate_lock()
                 ready.acquire()

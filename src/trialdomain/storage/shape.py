@@ -6,28 +6,32 @@ for in the schema, once for each version of it, before anything is recorded.
 """
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from functools import cache
+
+import attrs
 
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.schema import SCHEMA
 
 TABLES = ("entries", "commands", "checkpoints", "heads")
-_OF_THE_LOG = f"FROM sqlite_master WHERE type = 'table' AND name IN ({','.join('?' * len(TABLES))})"
-_MADE = f"SELECT name, sql {_OF_THE_LOG}"
-_ROOTS = f"SELECT rootpage, name {_OF_THE_LOG}"
+_NAMED = f"({','.join('?' * len(TABLES))})"
+_MADE = f"SELECT lower(name), sql FROM sqlite_master WHERE type = 'table' AND lower(name) IN {_NAMED}"  # noqa: S608 - question marks
+_ROOTS = f"SELECT rootpage, name FROM sqlite_master WHERE rootpage > 0 AND lower(tbl_name) IN {_NAMED}"  # noqa: S608 - question marks
+_ENTRY = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (1, 2, 3, 4, 5, 6, 7)"
+_HEAD = "INSERT INTO heads (trial, size, note) VALUES (1, 2, 3)"
 _WRITES = {
-    "entries": (
-        "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (1, 2, 3, 4, 5, 6, 7)",
-    ),
+    "entries": (_ENTRY,),
     "commands": ("INSERT INTO commands VALUES (1, 2, 3, 4, 5)",),
     "checkpoints": ("INSERT OR IGNORE INTO checkpoints VALUES (1, 2, 3)",),
     "heads": (
-        "INSERT INTO heads VALUES (1, 2, 3) ON CONFLICT (trial) DO UPDATE SET size = excluded.size",
-        "INSERT OR REPLACE INTO heads VALUES (1, 2, 3)",
+        f"{_HEAD} ON CONFLICT (trial) DO UPDATE SET size = excluded.size, note = excluded.note",
+        _HEAD.replace("INSERT", "INSERT OR REPLACE"),
     ),
 }
-"""What this library does to its tables. Each is explained and never run, so that its values do not matter."""
+"""What this library does to its tables, column for column: a trigger may be set off by one of them. Each is explained
+and never run, so that its values do not matter."""
 
 
 class TablesChanged(LogCorrupt):
@@ -55,40 +59,64 @@ def check_nothing_interferes(connection: sqlite3.Connection, path: str) -> None:
     Raises:
         TablesChanged: a table is another one, or a trigger writes one of them.
     """
-    expected = _made()
-    found = _tables(connection)
+    made, found = _made(), _tables(connection)
     for table in TABLES:
-        if found.get(table) != expected[table]:
+        if found.get(table) != made.tables[table]:
             raise TablesChanged(path=path, why=f"the table {table} was made anew or altered")
-    tables = {root: name.decode() for root, name in connection.execute(_ROOTS, TABLES)}
+    pages = _pages(connection)
     for table, writes in _WRITES.items():
         for write in writes:
-            written = _written(connection, write, tables)
-            written.remove(table)
-            for other in written:
-                raise TablesChanged(path=path, why=f"a trigger writes the table {other} when {table} is written")
+            try:
+                written = _written(connection, write, pages)
+            except sqlite3.OperationalError as error:
+                why = f"writing the table {table} sets off what SQLite cannot run ({error})"
+                raise TablesChanged(path=path, why=why) from None
+            for other in written - made.written[write]:
+                raise TablesChanged(path=path, why=f"a trigger writes {other} when the table {table} is written")
 
 
-def _written(connection: sqlite3.Connection, statement: str, tables: dict[int, str]) -> list[str]:
-    """Name the tables that a statement writes, once for each part of its program that does.
+@attrs.frozen
+class _Made:
+    """What a new log has."""
+
+    tables: dict[str, bytes]
+    """By name, as SQL."""
+    written: dict[str, "Counter[str]"]
+    """By statement: the tables and indexes that it writes."""
+
+
+def _written(connection: sqlite3.Connection, statement: str, pages: dict[int, str]) -> "Counter[str]":
+    """Count the tables and indexes that a statement writes, for each part of its program that does.
 
     SQLite compiles into a statement all the triggers that it can set off, and those that they set off. It says which
-    table each part opens for writing, or clears, by the table's first page.
+    table or index each part opens for writing, or clears, by its first page. What a virtual table writes, it does not
+    say.
     """
-    written = []
+    written: Counter[str] = Counter()
     for _, operation, first, second, *_ in connection.execute(f"EXPLAIN {statement}"):
+        if operation == b"VUpdate":
+            written["a virtual table, which may write any other,"] += 1
         page = {b"OpenWrite": second, b"Clear": first}.get(operation)
-        if page in tables:
-            written.append(tables[page])
+        if page in pages:
+            written[pages[page]] += 1
     return written
 
 
+def _pages(connection: sqlite3.Connection) -> dict[int, str]:
+    """Say of which table or index of the log a first page is."""
+    known = _made().tables.keys() | {name for written in _made().written.values() for name in written}
+    found = ((page, name.decode(errors="replace")) for page, name in connection.execute(_ROOTS, TABLES))
+    return {page: name for page, name in found if name in known}
+
+
 @cache
-def _made() -> dict[str, bytes]:
+def _made() -> _Made:
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(SCHEMA)
         ours.text_factory = bytes
-        return _tables(ours)
+        pages = {page: name.decode() for page, name in ours.execute(_ROOTS, TABLES)}
+        written = {write: _written(ours, write, pages) for writes in _WRITES.values() for write in writes}
+        return _Made(_tables(ours), written)
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, bytes]:

@@ -26,6 +26,7 @@ from trialdomain.errors import LogCorrupt, TrialError
 from trialdomain.storage.bounds import Budget, FoundRow, page, refuse_too_much, whole
 from trialdomain.storage.connections import MEMORY, Connections
 from trialdomain.storage.heads import HeadSigner, SignedHeads
+from trialdomain.storage.place import LogMoved
 from trialdomain.storage.sqlite_file import AppendRefused, StoreFailed
 from trialdomain.storage.stored import (
     UNKNOWN_REQUEST,
@@ -78,6 +79,8 @@ class SQLiteRecorder(ApplicationRecorder):
         self._connections = Connections(str(path), readonly=readonly)
         self._heads = SignedHeads(signer)
         self._listeners: set[Event] = set()
+        self._recorded: dict[str, int] = {}
+        """By trial: the last position that this process has recorded, as far as it is known."""
 
     # What eventsourcing asks of a recorder.
 
@@ -198,6 +201,7 @@ class SQLiteRecorder(ApplicationRecorder):
                 self._connections.decided()
                 # After a clock, or a hook, that records something itself.
                 head = _refuse_moved(connection, trial, read, whole)
+                self._refuse_older(trial, head)
                 for event in sealed:
                     _check_place(event, trial)
             except TrialError as error:
@@ -215,6 +219,8 @@ class SQLiteRecorder(ApplicationRecorder):
         self._notify()
         if isinstance(appended, TrialError):
             raise appended
+        if appended.positions and not within:
+            self._recorded[trial] = appended.positions[-1]
         return appended
 
     def alone(self, work: Callable[[], T]) -> T:
@@ -406,6 +412,17 @@ class SQLiteRecorder(ApplicationRecorder):
         self._connections.close()
 
     # How it does that.
+
+    def _refuse_older(self, trial: str, head: int) -> None:
+        """Refuse a log that ends before what was recorded through this object: an older copy was written over it.
+
+        Raises:
+            LogMoved: it does.
+        """
+        recorded = self._recorded.get(trial, 0)
+        if head < recorded:
+            why = f"trial {trial} ends at {head}, and {recorded} was recorded here: an older copy was written over it"
+            raise LogMoved(path=self._connections.path, why=why)
 
     def _insert(
         self, connection: sqlite3.Connection, events: Sequence[StoredEvent], heads: dict[str, int]

@@ -109,6 +109,11 @@ def check_sqlite() -> None:
 def check_file(path: Path, *, readonly: bool) -> None:
     """Refuse a file that is no log of ours, before anything could write to it."""
     size = _size(path)
+    if not size and has_wal(path):  # which SQLite would remove, for it is of no database
+        raise LogUnusable(
+            f"there is no log at {path}, but its newest entries are in {beside(path, 'wal')}: the log was moved, "
+            f"removed or emptied; put it back beside them"
+        )
     if size is None:
         if readonly:
             raise LogUnusable(f"there is no log at {path}: check the name")
@@ -140,7 +145,7 @@ def check_tables(connection: sqlite3.Connection) -> None:
             end, or to take memory without end.
     """
     kinds = connection.execute(
-        "SELECT type FROM sqlite_master WHERE name IN ('entries', 'commands', 'checkpoints', 'heads')"
+        "SELECT type FROM sqlite_master WHERE lower(name) IN ('entries', 'commands', 'checkpoints', 'heads')"
     )
     if any(kind != "table" for (kind,) in kinds):
         raise LogUnusable("the tables of the log are none: somebody put something else in their place; verify the log")
@@ -199,6 +204,11 @@ def sentences(path: str | Path) -> Iterator[None]:
     except UnicodeDecodeError:  # of what SQLite says about a schema that is no text
         raise LogUnusable(f"{path} is damaged: its schema is no text; restore it from an export") from None
     except sqlite3.Error as error:
+        if "malformed database schema" in str(error) or "unsafe use of" in str(error):
+            raise LogUnusable(
+                f"{path}: {error}: somebody has added that to the database, and a log has nothing of the kind; nothing "
+                f"was recorded; remove it"
+            ) from error
         what_next = _NEXT.get(code_of(error)) or _next_after_misuse(error)
         if what_next is None:
             raise LogUnusable(f"{path} is damaged: {error}: nothing was recorded; restore it from an export") from error
