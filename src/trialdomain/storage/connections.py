@@ -16,6 +16,7 @@ from trialdomain.storage.gate import Gate, StoreClosed, Visit
 from trialdomain.storage.place import Identity, Place, refuse_two_names
 from trialdomain.storage.shape import check_nothing_interferes
 from trialdomain.storage.sqlite_file import (
+    SQLITE_ERRORS,
     StoreFailed,
     check_file,
     check_sqlite,
@@ -23,6 +24,7 @@ from trialdomain.storage.sqlite_file import (
     code_of,
     file_uri,
     has_wal,
+    in_a_sentence,
     refuse_unsafe_reading,
     sentences,
     set_up,
@@ -113,8 +115,11 @@ class Connections:
         if own is not None:
             return self._meanwhile(own, work, within=within, may_wait=may_wait)
         visit = self._gate.alone()
-        with visit.stay, visit, sentences(self._path):
-            return self._in_transaction(visit, work, may_wait=may_wait)
+        try:
+            with visit.stay, visit:
+                return self._in_transaction(visit, work, may_wait=may_wait)
+        except SQLITE_ERRORS as error:  # as with sentences, at half of what that takes
+            raise in_a_sentence(error, self._path) from error
 
     def decided(self) -> None:
         """Say that what is read from now on has to stay so until the transaction has ended.

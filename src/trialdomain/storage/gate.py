@@ -145,8 +145,11 @@ class Gate:
         if not visit.alone:
             return
         turns = self._turns
-        with suppress(ValueError):  # it has left before
-            turns.remove(visit)
+        if turns and turns[0] is visit:  # and stays so, for as long as its block lasts
+            turns.popleft()
+        else:
+            with suppress(ValueError):  # it has left before
+                turns.remove(visit)
         if turns:
             with suppress(IndexError, RuntimeError):  # another one told it already
                 ready = turns[0].ready
@@ -163,6 +166,10 @@ class Gate:
         )
 
     def _wait_for_turn(self, visit: Visit) -> None:
+        if not self._turns:
+            self._turns.append(visit)
+            if self._turns[0] is visit:
+                return
         while not self._is_first(visit):
             if self._closed:
                 raise StoreClosed

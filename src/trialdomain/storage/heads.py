@@ -85,15 +85,23 @@ class SignedHeads:
         self._known: dict[str, tuple[str, Frontier]] = {}
         """By trial: the last note that this process has written or checked, and the tree under it."""
 
-    def appended(self, connection: sqlite3.Connection, trial: str, leaves: Sequence[bytes]) -> None:
+    def appended(
+        self, connection: sqlite3.Connection, trial: str, leaves: Sequence[bytes], *, begun: bool | None = None
+    ) -> None:
         """Sign the head after some leaves, which stand in the table already; in the same transaction.
+
+        Args:
+            connection: in the middle of it.
+            trial: whose leaves they are.
+            leaves: of the entries that were just appended.
+            begun: whether heads of the trial were begun, where that is known.
 
         Raises:
             HeadKeyMissing: heads are signed, and there is no key.
             HeadNotSigned: entries before these are under no signed head.
         """
         if self._signer is None:
-            if _begun(connection, trial):
+            if _begun(connection, trial) if begun is None else begun:
                 raise HeadKeyMissing(trial=trial)
             return  # what stands in the place of a head that was never begun is somebody else's, and hinders nobody
         row = _head(connection, trial)

@@ -76,9 +76,11 @@ class Place:
         Raises:
             LogMoved: it is not.
         """
-        if identity(self._path) != self._opened:
+        file, wal, shm = identity(self._path), identity(self._wal), identity(self._shm)
+        if (file, wal, shm) == (self._opened, self._opened_wal, self._opened_shm):
+            return
+        if file != self._opened:
             raise LogMoved(path=self._path, why="the file that was opened was removed, renamed or replaced")
-        wal, shm = identity(self._wal), identity(self._shm)
         if wal != self._opened_wal:
             if self._opened_wal is not None:
                 raise LogMoved(

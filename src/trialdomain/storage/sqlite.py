@@ -25,7 +25,7 @@ from typing_extensions import override
 from trialdomain.errors import LogCorrupt, TrialError
 from trialdomain.storage.bounds import Budget, FoundRow, page, refuse_too_much, whole
 from trialdomain.storage.connections import MEMORY, Connections
-from trialdomain.storage.heads import HeadSigner, SignedHeads
+from trialdomain.storage.heads import BEGUN, HeadSigner, SignedHeads
 from trialdomain.storage.place import LogMoved
 from trialdomain.storage.sqlite_file import AppendRefused, StoreFailed
 from trialdomain.storage.stored import (
@@ -200,7 +200,7 @@ class SQLiteRecorder(ApplicationRecorder):
                 sealed = events() if callable(events) else events
                 self._connections.decided()
                 # After a clock, or a hook, that records something itself.
-                head = _refuse_moved(connection, trial, read, whole)
+                head, begun = _refuse_moved(connection, trial, read, whole)
                 self._refuse_older(trial, head)
                 for event in sealed:
                     _check_place(event, trial)
@@ -208,12 +208,15 @@ class SQLiteRecorder(ApplicationRecorder):
                 return error
             if not connection.in_transaction:
                 raise StoreFailed("the write lock was lost: nothing was recorded; try again")
-            inserted = self._insert(connection, sealed, {trial: head})
-            refuse_too_much(connection, trial, inserted.rows.get(trial, ()))
+            inserted = self._insert(connection, sealed, {trial: head}, begun=begun)
+            rows = inserted.rows.get(trial, ())
+            refuse_too_much(connection, trial, rows)
             positions = inserted.positions(trial)
             inserted.remember(connection, trial, [(command, positions)])
             inserted.check_kept(connection)
-            return Appended(positions=positions, notifications=inserted.notifications, entries=inserted.entries(trial))
+            return Appended(
+                positions=positions, notifications=inserted.notifications, rows=inserted.rows.get(trial, ())
+            )
 
         appended = self._connections.write(work, within=within, may_wait=True)
         self._notify()
@@ -425,9 +428,21 @@ class SQLiteRecorder(ApplicationRecorder):
             raise LogMoved(path=self._connections.path, why=why)
 
     def _insert(
-        self, connection: sqlite3.Connection, events: Sequence[StoredEvent], heads: dict[str, int]
+        self,
+        connection: sqlite3.Connection,
+        events: Sequence[StoredEvent],
+        heads: dict[str, int],
+        *,
+        begun: bool | None = None,
     ) -> "_Inserted":
-        """Append events as they come; ``heads`` holds the last positions that are known."""
+        """Append events as they come.
+
+        Args:
+            connection: in the middle of the transaction.
+            events: the events, of one trial or of several.
+            heads: the last positions that are known, by trial.
+            begun: whether signed heads of the one trial were begun, where that is known.
+        """
         inserted = _Inserted(connection.total_changes)
         for event in events:
             trial = trial_of(str(event.originator_id))
@@ -440,7 +455,7 @@ class SQLiteRecorder(ApplicationRecorder):
             inserted.notifications.append(int(cursor.lastrowid or 0))
             inserted.rows.setdefault(trial, []).append(row)
         for trial, rows in inserted.rows.items():
-            self._heads.appended(connection, trial, [row[-1] for row in rows])
+            self._heads.appended(connection, trial, [row[-1] for row in rows], begun=begun)
         return inserted
 
     def _first(self, query: str, *values: object) -> FoundRow | None:
@@ -618,10 +633,6 @@ class _Inserted:
         rows = self.rows.get(trial, ())
         return range(rows[0][1], rows[-1][1] + 1) if rows else range(0)
 
-    def entries(self, trial: str) -> tuple[StoredEntry, ...]:
-        """Give what was inserted as it stands in the log."""
-        return tuple(_entry(row[:-1]) for row in self.rows.get(trial, ()))
-
     def remember(self, connection: sqlite3.Connection, trial: str, commands: Sequence[tuple[Command, range]]) -> None:
         """Remember commands with the positions of what they recorded."""
         rows = [_command_row(trial, *one) for one in commands]
@@ -665,38 +676,45 @@ def _check_kept(connection: sqlite3.Connection, trial: str, rows: Sequence[_Inse
         raise EntriesNotKept(trial=trial, what=f"position {missing[1]}")
 
 
-def _refuse_moved(connection: sqlite3.Connection, trial: str, read: Mapping[str, int], whole: WholeLog | None) -> int:
-    """Refuse an append whose decision rests on what is not so any more; give the last position of its trial.
+def _refuse_moved(
+    connection: sqlite3.Connection, trial: str, read: Mapping[str, int], whole: WholeLog | None
+) -> tuple[int, bool]:
+    """Refuse an append whose decision rests on what is not so any more.
+
+    Returns:
+        The last position of its trial, and whether signed heads were begun there.
 
     Raises:
         StreamMoved: something that it read has been appended to.
     """
-    head, versions = _ends(connection, trial, tuple(read))
+    head, begun, versions = _ends(connection, trial, tuple(read))
     for (stream, version), found in zip(read.items(), versions, strict=True):
         if found != version:
             raise StreamMoved(stream=stream, read=version, found=found)
-    if whole is None:
-        return head
-    query = f"{_SINCE} AND name NOT IN ({','.join('?' * len(whole.passed_over))}) ORDER BY position LIMIT 1"
-    moved = connection.execute(query, (trial, whole.position, *whole.passed_over)).fetchone()
-    if moved is not None:
-        raise StreamMoved(stream=str(moved[0]), read=moved[1] - 1, found=moved[1])
-    return head
+    if whole is not None:
+        query = f"{_SINCE} AND name NOT IN ({','.join('?' * len(whole.passed_over))}) ORDER BY position LIMIT 1"
+        moved = connection.execute(query, (trial, whole.position, *whole.passed_over)).fetchone()
+        if moved is not None:
+            raise StreamMoved(stream=str(moved[0]), read=moved[1] - 1, found=moved[1])
+    return head, begun
 
 
-def _ends(connection: sqlite3.Connection, trial: str, streams: Sequence[str]) -> tuple[int, list[int]]:
-    """Give the last position of a trial and the last version of each of some streams, 0 where there is none."""
-    head, versions = 0, []
-    for first in range(0, max(1, len(streams)), _FEW):
+def _ends(connection: sqlite3.Connection, trial: str, streams: Sequence[str]) -> tuple[int, bool, list[int]]:
+    """Give the last position of a trial, whether its heads were begun, and the last version of each of some streams."""
+    versions: list[int] = []
+    head, begun = 0, 0
+    for first in range(0, len(streams) or 1, _FEW):
         some = streams[first : first + _FEW]
-        head, *found = map(
-            _counted, connection.execute(_LAST_POSITION + _LAST_VERSION * len(some), (trial, *some)).fetchone()
-        )
-        versions += found
-    return head, versions
+        query = _LAST_POSITION + _LAST_VERSION * len(some)
+        head, begun, *found = connection.execute(query, (trial, trial, BEGUN, *some)).fetchone()
+        versions += map(_counted, found)
+    return _counted(head), bool(begun), versions
 
 
-_LAST_POSITION = "SELECT coalesce((SELECT max(position) FROM entries WHERE trial = ?), 0)"
+_LAST_POSITION = (
+    "SELECT coalesce((SELECT max(position) FROM entries WHERE trial = ?), 0),"
+    " EXISTS (SELECT 1 FROM commands WHERE trial = ? AND command = ?)"
+)
 _LAST_VERSION = ", coalesce((SELECT max(version) FROM entries WHERE stream = ?), 0)"
 
 

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 from eventsourcing.persistence import IntegrityError, OperationalError
 
-from trialdomain.errors import Conflict, LogUnusable
+from trialdomain.errors import Conflict, LogUnusable, TrialError
 from trialdomain.storage.forks import brief, refuse_unsafe
 from trialdomain.storage.place import refuse_two_names
 from trialdomain.storage.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
@@ -197,22 +197,31 @@ def sentences(path: str | Path) -> Iterator[None]:
     """Turn what SQLite raises into what ``eventsourcing`` and this library promise."""
     try:
         yield
-    except sqlite3.IntegrityError as error:
-        raise AppendRefused(
+    except SQLITE_ERRORS as error:
+        raise in_a_sentence(error, path) from error
+
+
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the second one of what it says about a schema that is no text."""
+
+
+def in_a_sentence(error: Exception, path: str | Path) -> TrialError:
+    """Say what an error of SQLite means to whoever uses a log."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return AppendRefused(
             f"{path}: the entries were not appended: {error}; read the streams again, and decide again"
-        ) from error
-    except UnicodeDecodeError:  # of what SQLite says about a schema that is no text
-        raise LogUnusable(f"{path} is damaged: its schema is no text; restore it from an export") from None
-    except sqlite3.Error as error:
-        if "malformed database schema" in str(error) or "unsafe use of" in str(error):
-            raise LogUnusable(
-                f"{path}: {error}: somebody has added that to the database, and a log has nothing of the kind; nothing "
-                f"was recorded; remove it"
-            ) from error
-        what_next = _NEXT.get(code_of(error)) or _next_after_misuse(error)
-        if what_next is None:
-            raise LogUnusable(f"{path} is damaged: {error}: nothing was recorded; restore it from an export") from error
-        raise StoreFailed(f"{path}: {error}: nothing was recorded; {what_next}") from error
+        )
+    if not isinstance(error, sqlite3.Error):
+        return LogUnusable(f"{path} is damaged: its schema is no text; restore it from an export")
+    if "malformed database schema" in str(error) or "unsafe use of" in str(error):
+        return LogUnusable(
+            f"{path}: {error}: somebody has added that to the database, and a log has nothing of the kind; nothing was "
+            f"recorded; remove it"
+        )
+    what_next = _NEXT.get(code_of(error)) or _next_after_misuse(error)
+    if what_next is None:
+        return LogUnusable(f"{path} is damaged: {error}: nothing was recorded; restore it from an export")
+    return StoreFailed(f"{path}: {error}: nothing was recorded; {what_next}")
 
 
 def _next_after_misuse(error: sqlite3.Error) -> str | None:

@@ -119,7 +119,22 @@ class Appended:
     positions: range
     """Of the entries, in their trial."""
     notifications: Sequence[int] = ()
-    entries: "Sequence[StoredEntry]" = attrs.field(default=(), eq=False)
+    rows: "Sequence[tuple[str, int, str, int, str, bytes, bytes]]" = attrs.field(default=(), eq=False)
     """As they stand in the log, where they were appended now."""
     repeated: bool = False
     """Whether the command had been recorded before, so that nothing was appended now."""
+
+    @property
+    def entries(self) -> "Sequence[StoredEntry]":
+        """The entries, where they were appended now."""
+        return [
+            StoredEntry(
+                trial=trial,
+                position=position,
+                originator_id=stream,
+                originator_version=version,
+                topic=name,
+                state=state,
+            )
+            for trial, position, stream, version, name, state, _ in self.rows
+        ]
