@@ -112,7 +112,7 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", some(tuple(ATTACKS), of="attacks", least=3))
 @pytest.mark.soak
 def test_no_command_takes_more_memory_than_a_log_does(tmp_path: Path, attack: str) -> None:
     path = tmp_path / "log.db"
@@ -279,7 +279,7 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("column", some(tuple(LARGE), of="columns", least=4))
+@pytest.mark.parametrize("column", some(tuple(LARGE), of="columns", least=2))
 @pytest.mark.soak
 def test_nor_where_many_values_are_as_long_as_an_entry_may_be(tmp_path: Path, column: str) -> None:
     path = tmp_path / "log.db"
