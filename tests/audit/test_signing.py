@@ -362,7 +362,7 @@ class TestHeads:
         log.append("T1", events("T1", 1), read={}, command=command(1))
         with monkeypatch.context() as patched:
             patched.setattr(
-                "trialdomain.storage.sqlite._INSERT_COMMAND", "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?)"
+                "trialdomain.storage.sqlite.INSERT_COMMAND", "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?)"
             )
             with pytest.raises(TrialError):
                 log.append("T1", events("T1", 2), read={}, command=command(2))

@@ -4,8 +4,8 @@ SQLite forbids to carry a connection across a fork, even to close it there. The 
 copy believes to hold, and closing may move an old write-ahead log into a file that others have written since. A log
 that the child opens by itself would share the copy's belief. So the child first makes SQLite let go of every copy
 without a trace: it points the copied descriptors to the null device, on which SQLite can lock and write nothing, and
-closes them. Where something stays open all the same, because it is not ours or because a thread was in the middle of
-using it, the child may not open that file again.
+closes them before it opens a log. Where something stays open all the same, because it is not ours or because a thread
+was in the middle of using it, the child may not open that file again.
 """
 
 import atexit

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Protocol, TypeAlias
 
 from trialdomain.errors import LogCorrupt, LogUnusable
+from trialdomain.storage.schema import INSERT_COMMAND, PUT_HEAD, REPLACE_HEAD
 from trialdomain.storage.stored import EntriesNotKept
 from trialdomain.tree.checkpoint import is_head
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
@@ -160,7 +161,7 @@ class SignedHeads:
     ) -> str:
         note = signer.sign(trial, frontier.size, frontier.root())
         if row is None or (isinstance(row[0], int) and row[0] <= frontier.size):
-            connection.execute(_UPSERT, (trial, frontier.size, note))
+            connection.execute(PUT_HEAD, (trial, frontier.size, note))
         else:
             _put_in_place(connection, trial, frontier.size, note)
         if _head(connection, trial) != (frontier.size, note):
@@ -171,10 +172,6 @@ class SignedHeads:
 
 _Row: TypeAlias = tuple[object, object]
 """What stands in the place of a head: its size and the note, whatever they are."""
-_UPSERT = (
-    "INSERT INTO heads (trial, size, note) VALUES (?, ?, ?)"
-    " ON CONFLICT (trial) DO UPDATE SET size = excluded.size, note = excluded.note"
-)
 
 
 def _head(connection: sqlite3.Connection, trial: str) -> _Row | None:
@@ -190,8 +187,8 @@ def _begun(connection: sqlite3.Connection, trial: str) -> bool:
 def _remember(connection: sqlite3.Connection, trial: str) -> None:
     """Remember that heads were begun, where it is not: no trigger lets that be taken back."""
     if not _begun(connection, trial):
-        row = (trial, BEGUN, sha256(BEGUN.encode()).digest())
-        connection.execute("INSERT INTO commands VALUES (?, ?, ?, 1, 0)", row)  # from 1 to 0 is no position
+        row = (trial, BEGUN, sha256(BEGUN.encode()).digest(), 1, 0)  # from 1 to 0 is no position
+        connection.execute(INSERT_COMMAND, row)
         if not _begun(connection, trial):
             raise EntriesNotKept(trial=trial, what=f"command {BEGUN}")
 
@@ -204,7 +201,7 @@ def _put_in_place(connection: sqlite3.Connection, trial: str, size: int, note: s
     """
     connection.execute("PRAGMA recursive_triggers = OFF")
     try:
-        connection.execute("INSERT OR REPLACE INTO heads (trial, size, note) VALUES (?, ?, ?)", (trial, size, note))
+        connection.execute(REPLACE_HEAD, (trial, size, note))
     finally:
         connection.execute("PRAGMA recursive_triggers = ON")
 

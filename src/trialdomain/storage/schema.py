@@ -74,3 +74,21 @@ BEGIN SELECT RAISE(ABORT, 'a head never goes back'); END;
 CREATE TRIGGER heads_no_delete BEFORE DELETE ON heads
 BEGIN SELECT RAISE(ABORT, 'heads are never removed'); END;
 """
+
+# All that is written to these tables, each by one statement, which is also what is looked at before a log is written to
+# (storage/shape.py): a trigger may be set off by one column of one of them.
+INSERT_ENTRY = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT_COMMAND = "INSERT INTO commands (trial, command, request, first, last) VALUES (?, ?, ?, ?, ?)"
+INSERT_CHECKPOINT = "INSERT OR IGNORE INTO checkpoints (trial, size, note) VALUES (?, ?, ?)"
+PUT_HEAD = (
+    "INSERT INTO heads (trial, size, note) VALUES (?, ?, ?)"
+    " ON CONFLICT (trial) DO UPDATE SET size = excluded.size, note = excluded.note"
+)
+REPLACE_HEAD = "INSERT OR REPLACE INTO heads (trial, size, note) VALUES (?, ?, ?)"
+WRITES = {
+    "entries": (INSERT_ENTRY,),
+    "commands": (INSERT_COMMAND,),
+    "checkpoints": (INSERT_CHECKPOINT,),
+    "heads": (PUT_HEAD, REPLACE_HEAD),
+}
+"""By table."""

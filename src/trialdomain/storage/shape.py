@@ -13,25 +13,12 @@ from functools import cache
 import attrs
 
 from trialdomain.errors import LogCorrupt
-from trialdomain.storage.schema import SCHEMA
+from trialdomain.storage.schema import SCHEMA, WRITES
 
-TABLES = ("entries", "commands", "checkpoints", "heads")
+TABLES = tuple(WRITES)
 _NAMED = f"({','.join('?' * len(TABLES))})"
 _MADE = f"SELECT lower(name), sql FROM sqlite_master WHERE type = 'table' AND lower(name) IN {_NAMED}"  # noqa: S608 - question marks
 _ROOTS = f"SELECT rootpage, name FROM sqlite_master WHERE rootpage > 0 AND lower(tbl_name) IN {_NAMED}"  # noqa: S608 - question marks
-_ENTRY = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (1, 2, 3, 4, 5, 6, 7)"
-_HEAD = "INSERT INTO heads (trial, size, note) VALUES (1, 2, 3)"
-_WRITES = {
-    "entries": (_ENTRY,),
-    "commands": ("INSERT INTO commands VALUES (1, 2, 3, 4, 5)",),
-    "checkpoints": ("INSERT OR IGNORE INTO checkpoints VALUES (1, 2, 3)",),
-    "heads": (
-        f"{_HEAD} ON CONFLICT (trial) DO UPDATE SET size = excluded.size, note = excluded.note",
-        _HEAD.replace("INSERT", "INSERT OR REPLACE"),
-    ),
-}
-"""What this library does to its tables, column for column: a trigger may be set off by one of them. Each is explained
-and never run, so that its values do not matter."""
 
 
 class TablesChanged(LogCorrupt):
@@ -64,7 +51,7 @@ def check_nothing_interferes(connection: sqlite3.Connection, path: str) -> None:
         if found.get(table) != made.tables[table]:
             raise TablesChanged(path=path, why=f"the table {table} was made anew or altered")
     pages = _pages(connection)
-    for table, writes in _WRITES.items():
+    for table, writes in WRITES.items():
         for write in writes:
             try:
                 written = _written(connection, write, pages)
@@ -93,7 +80,7 @@ def _written(connection: sqlite3.Connection, statement: str, pages: dict[int, st
     say.
     """
     written: Counter[str] = Counter()
-    for _, operation, first, second, *_ in connection.execute(f"EXPLAIN {statement}"):
+    for _, operation, first, second, *_ in connection.execute(f"EXPLAIN {statement}", (None,) * statement.count("?")):
         if operation == b"VUpdate":
             written["a virtual table, which may write any other,"] += 1
         page = {b"OpenWrite": second, b"Clear": first}.get(operation)
@@ -115,7 +102,7 @@ def _made() -> _Made:
         ours.executescript(SCHEMA)
         ours.text_factory = bytes
         pages = {page: name.decode() for page, name in ours.execute(_ROOTS, TABLES)}
-        written = {write: _written(ours, write, pages) for writes in _WRITES.values() for write in writes}
+        written = {write: _written(ours, write, pages) for writes in WRITES.values() for write in writes}
         return _Made(_tables(ours), written)
 
 

@@ -27,6 +27,7 @@ from trialdomain.storage.bounds import Budget, FoundRow, page, refuse_too_much, 
 from trialdomain.storage.connections import MEMORY, Connections
 from trialdomain.storage.heads import BEGUN, HeadSigner, SignedHeads
 from trialdomain.storage.place import LogMoved
+from trialdomain.storage.schema import INSERT_CHECKPOINT, INSERT_COMMAND, INSERT_ENTRY
 from trialdomain.storage.sqlite_file import AppendRefused, StoreFailed
 from trialdomain.storage.stored import (
     UNKNOWN_REQUEST,
@@ -269,7 +270,7 @@ class SQLiteRecorder(ApplicationRecorder):
                 position += len(events)
             every = (event for _, events in commands for event in events)
             rows = [_row(event, trial, at) for at, event in enumerate(every, start=head + 1)]
-            _check_taken(connection.executemany(_INSERT, rows), len(rows))
+            _check_taken(connection.executemany(INSERT_ENTRY, rows), len(rows))
             inserted.rows[trial] = rows
             if rows:
                 self._heads.appended(connection, trial, [row[-1] for row in rows])
@@ -294,7 +295,7 @@ class SQLiteRecorder(ApplicationRecorder):
 
         def work(connection: sqlite3.Connection) -> None:
             while some := list(islice(rows, _PAGE)):
-                _check_taken(connection.executemany(_INSERT_COMMAND, some), len(some))
+                _check_taken(connection.executemany(INSERT_COMMAND, some), len(some))
 
         self._connections.write(work)
 
@@ -384,7 +385,7 @@ class SQLiteRecorder(ApplicationRecorder):
         """Keep a signed head beside the entries; whoever verifies has another copy elsewhere."""
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, ?)", (trial, size, note))
+            connection.execute(INSERT_CHECKPOINT, (trial, size, note))
             if (size, note) not in connection.execute(_CHECKPOINTS, (trial,)):
                 raise EntriesNotKept(trial=trial, what=f"the checkpoint of {size} entries")
 
@@ -450,7 +451,7 @@ class SQLiteRecorder(ApplicationRecorder):
                 heads[trial] = _head(connection, trial)
             heads[trial] += 1
             row = _row(event, trial, heads[trial])
-            cursor = connection.execute(_INSERT, row)
+            cursor = connection.execute(INSERT_ENTRY, row)
             _check_taken(cursor, 1)
             inserted.notifications.append(int(cursor.lastrowid or 0))
             inserted.rows.setdefault(trial, []).append(row)
@@ -582,12 +583,10 @@ _LARGEST_NUMBER = 2**53 - 1
 _STREAM = "SELECT position, version, name, state FROM entries WHERE stream = ? AND +position <= ? ORDER BY version"
 _SINCE = "SELECT stream, version FROM entries WHERE trial = ? AND position > ?"
 _InsertedRow: TypeAlias = tuple[str, int, str, int, str, bytes, bytes]
-_INSERT = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERTED = (
     "SELECT trial, position, stream, version, name, state, leaf FROM entries"
     " WHERE trial = ? AND position >= ? ORDER BY position"
 )
-_INSERT_COMMAND = "INSERT INTO commands VALUES (?, ?, ?, ?, ?)"
 _COMMAND = "SELECT * FROM commands WHERE trial = ? AND command = ?"
 
 
@@ -637,7 +636,7 @@ class _Inserted:
         """Remember commands with the positions of what they recorded."""
         rows = [_command_row(trial, *one) for one in commands]
         for row in rows:
-            _check_taken(connection.execute(_INSERT_COMMAND, row), 1)
+            _check_taken(connection.execute(INSERT_COMMAND, row), 1)
         self.commands += rows
 
     def check_kept(self, connection: sqlite3.Connection) -> None:
