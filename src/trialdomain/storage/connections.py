@@ -79,6 +79,8 @@ class Connections:
         """Whether what is done now is a part of that transaction, which may come to nothing by itself."""
         self._may_wait = False
         """Whether what that transaction rests on is looked at again, so that others may come in between until then."""
+        self._lock = object()
+        """Another one each time that the write lock is taken, and when something is recorded as a part."""
         self._checked_schema: int | None = None
         """The version of the schema of which is known that nothing in it interferes with what is recorded."""
         self._place: Place | None = None
@@ -91,6 +93,11 @@ class Connections:
     def path(self) -> str:
         """What was opened."""
         return self._path
+
+    @property
+    def lock(self) -> object:
+        """Say under which write lock work is done: as long as this is the same, nobody has recorded anything else."""
+        return self._lock
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, within: bool = False, may_wait: bool = False) -> T:
         """Do some work on the connection that writes, alone, in one transaction, all or nothing.
@@ -272,7 +279,7 @@ class Connections:
 
     def _take_lock(self, visit: Visit, *, may_wait: bool) -> None:
         # Whose it is stands there first: a signal handler that records something may come right after BEGIN.
-        self._begun, self._is_part, self._may_wait = visit, False, may_wait
+        self._begun, self._is_part, self._may_wait, self._lock = visit, False, may_wait, object()
         self._begin()
         if not may_wait:
             self._check_place()
@@ -374,7 +381,7 @@ class Connections:
 
     def _as_part(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do some work within the transaction of this thread, all or nothing by itself, once it has decided."""
-        self._is_part, self._has_savepoint = True, False
+        self._is_part, self._has_savepoint, self._lock = True, False, object()
         try:
             done = work(self._writer)
         except BaseException:

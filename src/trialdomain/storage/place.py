@@ -54,7 +54,7 @@ class Place:
 
     def __init__(self, file: Path) -> None:
         real = os.path.realpath(file)  # SQLite puts what it needs beside where a link leads
-        self._path, self._wal, self._shm = str(file), f"{real}-wal", f"{real}-shm"
+        self._paths = self._path, self._wal, self._shm = str(file), f"{real}-wal", f"{real}-shm"
         self._opened = identity(self._path)
         self._opened_wal: Identity | None = None
         self._opened_shm: Identity | None = None
@@ -65,7 +65,7 @@ class Place:
         Raises:
             LogMoved: the file was removed, or replaced, while it was opened.
         """
-        found, self._opened_wal, self._opened_shm = map(identity, (self._path, self._wal, self._shm))
+        found, self._opened_wal, self._opened_shm = map(identity, self._paths)
         if found is None or self._opened not in {None, found}:
             raise LogMoved(path=self._path, why="the file was removed, renamed or replaced while it was opened")
         self._opened = found
@@ -76,7 +76,7 @@ class Place:
         Raises:
             LogMoved: it is not.
         """
-        file, wal, shm = identity(self._path), identity(self._wal), identity(self._shm)
+        file, wal, shm = map(identity, self._paths)
         if (file, wal, shm) == (self._opened, self._opened_wal, self._opened_shm):
             return
         if file != self._opened:
@@ -118,7 +118,7 @@ class Place:
     def identities(self) -> set[Identity]:
         """Which files SQLite may have open for this log."""
         opened = {self._opened, self._opened_wal, self._opened_shm}
-        return {one for one in (*opened, *map(identity, (self._path, self._wal, self._shm))) if one is not None}
+        return {one for one in (*opened, *map(identity, self._paths)) if one is not None}
 
 
 def refuse_two_names(path: Path, *, patience: float = _NEW_LOG_SECONDS) -> None:

@@ -7,6 +7,7 @@ acknowledged.
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -194,30 +195,31 @@ class SQLiteRecorder(ApplicationRecorder):
         """
 
         def work(connection: sqlite3.Connection) -> Appended | TrialError:
-            done = _recorded_before(connection, trial, command)
-            if done is not None:
-                return done
+            lock = self._connections.lock
+            found = _find(connection, trial, command.id, tuple(read))
             try:
+                done = found.done(trial, command)
+                if done is not None:
+                    return done
                 sealed = events() if callable(events) else events
                 self._connections.decided()
-                # After a clock, or a hook, that records something itself.
-                head, begun = _refuse_moved(connection, trial, read, whole)
-                self._refuse_older(trial, head)
+                if self._connections.lock is not lock:  # a clock, or a hook, recorded something itself
+                    found = _find(connection, trial, command.id, tuple(read))
+                _refuse_moved(connection, trial, read, found, whole)
+                self._refuse_older(trial, found.head)
                 for event in sealed:
                     _check_place(event, trial)
             except TrialError as error:
                 return error
             if not connection.in_transaction:
                 raise StoreFailed("the write lock was lost: nothing was recorded; try again")
-            inserted = self._insert(connection, sealed, {trial: head}, begun=begun)
+            inserted = self._insert(connection, sealed, {trial: found.head}, begun=found.begun)
             rows = inserted.rows.get(trial, ())
             refuse_too_much(connection, trial, rows)
             positions = inserted.positions(trial)
             inserted.remember(connection, trial, [(command, positions)])
             inserted.check_kept(connection)
-            return Appended(
-                positions=positions, notifications=inserted.notifications, rows=inserted.rows.get(trial, ())
-            )
+            return Appended(positions=positions, notifications=inserted.notifications, rows=rows)
 
         appended = self._connections.write(work, within=within, may_wait=True)
         self._notify()
@@ -284,7 +286,7 @@ class SQLiteRecorder(ApplicationRecorder):
 
     def recorded_before(self, trial: str, command: Command) -> Appended | None:
         """Give the result of a command that was recorded before; None when it was not."""
-        return self._connections.read(lambda connection: _recorded_before(connection, trial, command))
+        return self._connections.read(lambda connection: _find(connection, trial, command.id).done(trial, command))
 
     def remember_commands(self, trial: str, commands: Iterable[tuple[str, int, int]]) -> None:
         """Remember commands whose entries came from elsewhere: each id with its first and last position.
@@ -675,46 +677,91 @@ def _check_kept(connection: sqlite3.Connection, trial: str, rows: Sequence[_Inse
         raise EntriesNotKept(trial=trial, what=f"position {missing[1]}")
 
 
-def _refuse_moved(
-    connection: sqlite3.Connection, trial: str, read: Mapping[str, int], whole: WholeLog | None
-) -> tuple[int, bool]:
-    """Refuse an append whose decision rests on what is not so any more.
+@attrs.define
+class _Found:
+    """What an append finds: it reads all of it with one question."""
 
-    Returns:
-        The last position of its trial, and whether signed heads were begun there.
+    head: int
+    """The last position of the trial."""
+    begun: bool
+    """Whether signed heads were begun there."""
+    versions: list[int]
+    """The last version of each stream that was asked for."""
+    recorded: tuple[object, object, object] | None
+    """Of the command, where it was recorded before: its request, and its first and last position."""
+
+    def done(self, trial: str, command: Command) -> Appended | None:
+        """Give the result of the command, where it was recorded before.
+
+        Raises:
+            CommandReused: its id was used for another request.
+            LogCorrupt: what stands in its row is no command of this log.
+        """
+        if self.recorded is None:
+            return None
+        request, first, last = self.recorded
+        positions = range(0)
+        if _is_number(first) and _is_number(last) and 1 <= first <= last <= self.head:
+            positions = range(first, last + 1)
+        nothing = first is None and last is None
+        if not isinstance(request, bytes) or not (positions or (nothing and request != UNKNOWN_REQUEST)):
+            raise LogCorrupt(
+                f"the row of command {command.id} in the commands of trial {trial} says what no command of this log "
+                f"has recorded, positions {short(first)} to {short(last)}: verify the log"
+            )
+        if request == UNKNOWN_REQUEST:
+            raise CommandRestored(command=command.id, first=positions[0], last=positions[-1])
+        if request != command.request:
+            raise CommandReused(command=command.id)
+        return Appended(positions=positions, repeated=True)
+
+
+def _find(connection: sqlite3.Connection, trial: str, command: str, streams: Sequence[str] = ()) -> _Found:
+    """Read what an append of a command to a trial has to know, and the last versions of some streams.
+
+    Raises:
+        LogCorrupt: a position or a version is no number that one can be.
+    """
+    some = streams[:_FEW]
+    values = (trial, trial, BEGUN, *some, trial, command)
+    head, begun, *versions, name, request, first, last = connection.execute(_asked_of(len(some)), values).fetchone()
+    for other in streams[_FEW:]:
+        versions.append(_version(connection, other))
+    return _Found(
+        _counted(head), bool(begun), list(map(_counted, versions)), None if name is None else (request, first, last)
+    )
+
+
+@cache
+def _asked_of(streams: int) -> str:
+    """Write the question of :func:`_find`; for one of the few numbers of streams that it is asked of."""
+    versions = ", coalesce((SELECT max(version) FROM entries WHERE stream = ?), 0)" * streams
+    return _FIND.format(versions=versions)
+
+
+_FIND = (
+    "SELECT coalesce((SELECT max(position) FROM entries WHERE trial = ?), 0),"
+    " EXISTS (SELECT 1 FROM commands WHERE trial = ? AND command = ?){versions}, command, request, first, last"
+    " FROM (SELECT 1) LEFT JOIN commands ON trial = ? AND command = ?"
+)
+
+
+def _refuse_moved(
+    connection: sqlite3.Connection, trial: str, read: Mapping[str, int], found: _Found, whole: WholeLog | None
+) -> None:
+    """Refuse an append whose decision rests on what is not so any more.
 
     Raises:
         StreamMoved: something that it read has been appended to.
     """
-    head, begun, versions = _ends(connection, trial, tuple(read))
-    for (stream, version), found in zip(read.items(), versions, strict=True):
-        if found != version:
-            raise StreamMoved(stream=stream, read=version, found=found)
+    for (stream, version), now in zip(read.items(), found.versions, strict=True):
+        if now != version:
+            raise StreamMoved(stream=stream, read=version, found=now)
     if whole is not None:
         query = f"{_SINCE} AND name NOT IN ({','.join('?' * len(whole.passed_over))}) ORDER BY position LIMIT 1"
         moved = connection.execute(query, (trial, whole.position, *whole.passed_over)).fetchone()
         if moved is not None:
             raise StreamMoved(stream=str(moved[0]), read=moved[1] - 1, found=moved[1])
-    return head, begun
-
-
-def _ends(connection: sqlite3.Connection, trial: str, streams: Sequence[str]) -> tuple[int, bool, list[int]]:
-    """Give the last position of a trial, whether its heads were begun, and the last version of each of some streams."""
-    versions: list[int] = []
-    head, begun = 0, 0
-    for first in range(0, len(streams) or 1, _FEW):
-        some = streams[first : first + _FEW]
-        query = _LAST_POSITION + _LAST_VERSION * len(some)
-        head, begun, *found = connection.execute(query, (trial, trial, BEGUN, *some)).fetchone()
-        versions += map(_counted, found)
-    return _counted(head), bool(begun), versions
-
-
-_LAST_POSITION = (
-    "SELECT coalesce((SELECT max(position) FROM entries WHERE trial = ?), 0),"
-    " EXISTS (SELECT 1 FROM commands WHERE trial = ? AND command = ?)"
-)
-_LAST_VERSION = ", coalesce((SELECT max(version) FROM entries WHERE stream = ?), 0)"
 
 
 def _check_place(event: StoredEvent, trial: str) -> None:
@@ -723,30 +770,3 @@ def _check_place(event: StoredEvent, trial: str) -> None:
         raise AppendRefused(f"stream {stream} is not of trial {trial}: append to each trial by itself")
     if version < 1:
         raise AppendRefused(f"stream {stream} cannot have a version {version}: count its entries from 1")
-
-
-def _recorded_before(connection: sqlite3.Connection, trial: str, command: Command) -> Appended | None:
-    """Give the result of a command that was recorded before; None when it was not.
-
-    Raises:
-        CommandReused: its id was used for another request.
-        LogCorrupt: what stands in its row is no command of this log.
-    """
-    row = connection.execute(
-        "SELECT request, first, last FROM commands WHERE trial = ? AND command = ?", (trial, command.id)
-    ).fetchone()
-    if row is None:
-        return None
-    request, first, last = row
-    recorded = _is_number(first) and _is_number(last) and 1 <= first <= last <= _head(connection, trial)
-    nothing = first is None and last is None
-    if not isinstance(request, bytes) or not (recorded or (nothing and request != UNKNOWN_REQUEST)):
-        raise LogCorrupt(
-            f"the row of command {command.id} in the commands of trial {trial} says what no command of this log has "
-            f"recorded, positions {short(first)} to {short(last)}: verify the log"
-        )
-    if request == UNKNOWN_REQUEST:
-        raise CommandRestored(command=command.id, first=first, last=last)
-    if request != command.request:
-        raise CommandReused(command=command.id)
-    return Appended(positions=range(first, last + 1) if recorded else range(0), repeated=True)
