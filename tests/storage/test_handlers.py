@@ -57,6 +57,37 @@ def test_whatever_it_records_is_there_or_was_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+def test_whatever_two_of_them_record_is_there_or_was_refused(tmp_path: Path) -> None:
+    pairs, number, one_reached = 0, 1, True
+    while one_reached:
+        path = tmp_path / f"{number}.db"
+        acknowledged: set[str] = set()
+        one_reached, again, two_reached = False, 1, True
+        with Trials.open(path) as trials:
+            desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+            while two_reached:
+                done = f"C{again}"
+
+                def act(acknowledged: set[str] = acknowledged, desk: Desk = desk) -> None:
+                    subject = f"H{len(acknowledged)}"
+                    with suppress(StoreFailed):
+                        consent(desk, subject)
+                        acknowledged.add(subject)
+
+                with at_line(number, act, again=again) as line:
+                    consent(desk, done)
+                acknowledged.add(done)
+                two_reached = line.reached
+                one_reached |= two_reached
+                pairs += two_reached
+                again += 3 * max(STEP, 3)
+        assert subjects(path) == acknowledged, f"line {number}"
+        assert verify(path).ok
+        number += max(STEP, 3)
+    assert pairs > 50
+
+
+@pytest.mark.soak
 def test_whatever_it_records_while_a_command_is_refused_hides_no_refusal(tmp_path: Path) -> None:
     number, reached = 1 - STEP, True
     while reached:

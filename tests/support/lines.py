@@ -17,25 +17,31 @@ SOON = 2.0
 
 
 class Line:
-    """The line at which to act, counted from now on."""
+    """The line at which to act, counted from now on; and perhaps once more, some lines after it."""
 
-    def __init__(self, number: int, act: Callable[[], object]) -> None:
-        self._left, self._act = number, act
+    def __init__(self, number: int, act: Callable[[], object], again: int = 0) -> None:
+        self._left, self._act, self._again = number, act, again
 
     @property
     def reached(self) -> bool:
-        return self._left <= 0
+        return self._left <= -self._again
 
     def one_more(self) -> None:
         self._left -= 1
-        if self._left == 0:
+        if self._left == 0 or (self._again and self._left == -self._again):
             self._act()
 
 
 @contextmanager
-def at_line(number: int, act: Callable[[], object]) -> Iterator[Line]:
-    """Do something at the line with a number, of all that are executed in the files that are watched."""
-    line = Line(number, act)
+def at_line(number: int, act: Callable[[], object], *, again: int = 0) -> Iterator[Line]:
+    """Do something at the line with a number, of all that are executed in the files that are watched.
+
+    Args:
+        number: of the line, from 1.
+        act: what to do.
+        again: so many lines later, where it is not 0, do it once more.
+    """
+    line = Line(number, act, again)
 
     def in_frame(_: FrameType, event: str, __: object) -> Any:  # noqa: ANN401 - as sys.settrace has it
         if event == "line":
