@@ -149,11 +149,14 @@ class TestFollowUp:
         site.desk.follow_up_adverse_event("S001", event="AE1", on=day(15), grade=4)
         assert site.dlts() == 0
 
-    def test_better_and_then_as_bad_as_before_the_infusion_is_no_worsening(self, site: Site) -> None:
+    def test_better_and_then_as_bad_as_before_the_infusion_is_a_worsening(self, site: Site) -> None:
         site.on(9).toxicity("S001", onset="2026-02-27", grade=3)
         site.desk.follow_up_adverse_event("S001", event="AE1", on=day(2), grade=1)
-        site.desk.follow_up_adverse_event("S001", event="AE1", on=day(6), grade=3)
         assert site.dlts() == 0
+        site.desk.follow_up_adverse_event("S001", event="AE1", on=day(6), grade=3)
+        dlt = site.member("S001").dlt
+        assert dlt
+        assert (dlt.onset.day, dlt.grade) == (day(6), 3)
 
 
 class TestCorrection:

@@ -246,8 +246,8 @@ class TestEvaluability:
         site.on(3).desk.withdraw("S001", on=day(3), scope=WithdrawalScope.TREATMENT)
         assert site.evaluation("S001") is Evaluation.PENDING
 
-    @pytest.mark.parametrize(("last", "evaluation"), [(14, Evaluation.NOT_EVALUABLE), (15, Evaluation.EVALUABLE)])
-    def test_withdrawn_from_follow_up_in_or_after_the_window(
+    @pytest.mark.parametrize(("last", "evaluation"), [(13, Evaluation.NOT_EVALUABLE), (14, Evaluation.EVALUABLE)])
+    def test_withdrawn_from_follow_up_before_or_on_the_last_day_of_the_window(
         self, site: Site, last: int, evaluation: Evaluation
     ) -> None:
         site.treat("S001")

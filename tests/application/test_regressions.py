@@ -359,10 +359,12 @@ class TestDeaths:
         assert site.member("S001").standing.reason is EvaluationReason.RELATEDNESS_NOT_ASSESSED
         site.check()
 
-    def test_a_death_only_known_by_its_year_says_nothing_about_the_window(self, site: Site) -> None:
+    def test_a_death_only_known_by_its_year_leaves_open_whether_the_window_was_seen(self, site: Site) -> None:
         site.treat("S001")
         site.on(15).assess("S001")
-        site.on(300).desk.record_death("S001", on="2026")
+        (death, *_) = site.on(300).desk.record_death("S001", on="2026")
+        assert site.member("S001").standing.reason is EvaluationReason.ENDING_UNCERTAIN
+        site.desk.correct(death, on=day(200), reason=REASON)
         assert site.evaluation("S001") is Evaluation.EVALUABLE
 
 

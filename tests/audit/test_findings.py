@@ -354,6 +354,8 @@ def counting_cytopenias(number: int) -> Site:
     """Nobody is evaluable before day 42 by this rule: who goes up on day 15 goes up early."""
     site = three(attrs.evolve(OPEN, dlt=DltRule(cytopenia=CytopeniaRule(anc_below=Decimal("0.5")))))
     site.on(15).assess("S001", "S002", "S003")
+    for subject in ("S001", "S002", "S003"):
+        site.desk.record_labs(subject, [lab("ANC", "0.5", "10*9/L", collected_at=day(15))])
     site.on(number)
     why = _WHY if number <= 42 else None
     if why is None:
@@ -361,6 +363,34 @@ def counting_cytopenias(number: int) -> Site:
     site.screened("S004")
     site.desk.enroll("S004", on=day(number), level=2, deviation=why)
     site.desk.infuse("S004", level=2, started_at=day(number), deviation=why)
+    return site
+
+
+def low_count_and_nothing_after(*, day_over: bool) -> Site:
+    site = three(attrs.evolve(OPEN, dlt=DltRule(cytopenia=CytopeniaRule(anc_below=Decimal("0.5"), beyond_day=28))))
+    site.on(15).assess("S001", "S002", "S003")
+    for subject, value in (("S001", "0.4"), ("S002", "0.5"), ("S003", "0.5")):
+        site.desk.record_labs(subject, [lab("ANC", value, "10*9/L", collected_at=day(15))])
+    number = 29 if day_over else 28
+    site.on(number).desk.record_labs("S002", [lab("ANC", "0.5", "10*9/L", collected_at=day(number))])
+    return site
+
+
+def withdrew_on(when: str) -> Site:
+    """Of February nobody asks whether the window of March was seen."""
+    site = three()
+    site.on(40).assess("S001", "S002", "S003")
+    site.desk.withdraw("S001", on=when, scope=WithdrawalScope.FOLLOW_UP)
+    return site
+
+
+def onset_corrected(number: int) -> Site:
+    """The event was followed up on day 6."""
+    site = three()
+    report = site.on(20).toxicity("S001", onset=day(5), attributions=judged(Relatedness.UNRELATED))
+    site.desk.follow_up_adverse_event("S001", event="AE1", on=day(6), grade=2)
+    site.desk.correct(report, onset=day(number), reason=REASON)
+    site.assess("S001", "S002", "S003")
     return site
 
 
@@ -612,6 +642,9 @@ CASES: list[tuple[str, Maker, Maker]] = [
     ("suspension", lambda: enrolled_after_closure(4), lambda: enrolled_after_closure(3)),
     ("recruitment", lambda: infused_of_target(2), lambda: infused_of_target(3)),
     ("window", lambda: window_over(assessed=False), lambda: window_over(assessed=True)),
+    ("window", lambda: low_count_and_nothing_after(day_over=True), lambda: low_count_and_nothing_after(day_over=False)),
+    ("window", lambda: withdrew_on("2026-03"), lambda: withdrew_on("2026-02")),
+    ("follow-up-order", lambda: onset_corrected(7), lambda: onset_corrected(6)),
     (
         "window",
         lambda: not_assessed_related(judgement=Relatedness.NOT_ASSESSED),

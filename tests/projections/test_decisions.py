@@ -614,10 +614,11 @@ def recorded_late(site: Site, chance: Random) -> list[int]:
         case 2:
             events = [e for e in entries_of(site, AdverseEventReported, subject) if e.position <= before]
             if events:
+                event = chance.choice(events).fact
                 site.desk.follow_up_adverse_event(
                     subject,
-                    event=chance.choice(events).fact.event,
-                    on=day(chance.randrange(16)),
+                    event=event.event,
+                    on=max(event.onset.first, day(chance.randrange(16))),
                     attributions=chance.choice([RELATED, UNRELATED]),
                 )
         case 3:

@@ -113,11 +113,14 @@ class TestPeriods:
         assert (within(site, 28).serious, within(site, 28).fatal) == (count(0, 0), count(0, 0))
         assert (within(site, 365).serious, within(site, 365).fatal) == (count(1, 1), count(1, 1))
 
-    def test_a_follow_up_may_be_of_an_earlier_day_than_the_report(self, site: Site) -> None:
-        site.on(40).toxicity("S001", onset=day(35), grade=1)
+    def test_a_follow_up_that_a_corrected_onset_has_moved_past_counts_from_the_onset(self, site: Site) -> None:
+        report = site.on(40).toxicity("S001", onset=day(9), grade=1)
         site.desk.follow_up_adverse_event("S001", event="AE1", on=day(10), grade=3)
         assert within(site, 28).any_event == count(1, 1)
-        assert site.dlts() == 1
+        site.desk.correct(report, onset=day(35), reason=REASON)
+        assert within(site, 28).any_event == count(0, 0)
+        assert within(site, 365).any_event == count(1, 1)
+        assert site.dlts() == 0
 
     def test_the_days_are_the_protocols(self) -> None:
         rules = attrs.evolve(OPEN.endpoints, safety_days=(7,))

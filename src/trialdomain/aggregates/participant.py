@@ -91,6 +91,19 @@ class EndBeforeOnset(CommandRefused):
         self.event, self.ended, self.onset = event, ended, onset
 
 
+class FollowUpBeforeOnset(CommandRefused):
+    """A follow-up is dated before its event began."""
+
+    code = "follow-up-before-onset"
+
+    def __init__(self, *, event: str, on: ClinicalTime, onset: ClinicalTime) -> None:
+        super().__init__(
+            f"event {short(event)} began on {onset}, after the follow-up of {on}: correct the onset, or date the "
+            f"follow-up by the day from which it is so"
+        )
+        self.event, self.on, self.onset = event, on, onset
+
+
 class NotEligible(CommandRefused):
     """Somebody does not meet, or has not answered, what is due by now."""
 
@@ -473,6 +486,8 @@ class Participant:
             return []
         if fact.grade is not None:
             self._refuse_grade(report, fact.grade)
+        if fact.on.precedes(report.onset):
+            raise FollowUpBeforeOnset(event=fact.event, on=fact.on, onset=report.onset)
         if fact.ended is not None and fact.ended.precedes(report.onset):
             raise EndBeforeOnset(event=fact.event, ended=fact.ended, onset=report.onset)
         allow([] if _judges_alone(fact) else self._after_death(fact.on), deviation)

@@ -184,6 +184,8 @@ def _checked_event(
     if isinstance(fact, AdverseEventFollowedUp):
         if fact.event not in reported:
             raise FactMalformed(kind="AdverseEventFollowedUp", why=f"there is no adverse event {fact.event}")
+        if getattr(current.fact, "on", None) != fact.on:
+            _check_follow_up(others, fact)
         return fact
     old = current.fact
     if isinstance(old, AdverseEventReported) and fact.event != old.event:
@@ -197,6 +199,16 @@ def _checked_event(
         known = known_term(fact.term, version=fact.ctcae_version)
         return attrs.evolve(fact, ctcae_code=known.code if known else None, unchecked=known is None)
     return fact
+
+
+def _check_follow_up(others: Sequence[Fact], fact: AdverseEventFollowedUp) -> None:
+    """Refuse to date a follow-up before the onset of its event; one that a corrected onset moved past stays."""
+    for report in others:
+        if isinstance(report, AdverseEventReported) and report.event == fact.event and fact.on.precedes(report.onset):
+            raise FactMalformed(
+                kind="AdverseEventFollowedUp",
+                why=f"adverse event {fact.event} began on {report.onset}, after the follow-up of {fact.on}",
+            )
 
 
 def _check_order(facts: Sequence[Fact], event: str) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 from trialdomain.aggregates.cohort import MemberNow
-from trialdomain.application.view import Drafts, View, drafts_in, uncounted
+from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.designs.walk import below_closing
 from trialdomain.events.cohort import DltAttributed, Release
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.trial import RecruitmentSuspended
 from trialdomain.projections.deaths import related_deaths
-from trialdomain.projections.dlt_counts import COUNTED, Member, dlt_counts
+from trialdomain.projections.dlt_counts import Member, counted_by, dlt_counts
 from trialdomain.projections.escalation import final_closings
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical_time import ClinicalTime
@@ -20,8 +20,7 @@ from trialdomain.values.text import FreeText
 
 def may_change_counts(facts: Sequence[ParticipantFact], versions: Iterable[TrialProtocol]) -> bool:
     """Say whether cohorts may have to learn something from facts, so that most observations cost nothing more."""
-    left_out = uncounted(versions)
-    return any(isinstance(fact, COUNTED) and type(fact) not in left_out for fact in facts)
+    return any(isinstance(fact, counted_by(versions)) for fact in facts)
 
 
 def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: date) -> Drafts:

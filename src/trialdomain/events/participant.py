@@ -32,6 +32,8 @@ class WindowResult(Enum):
 
     NO_DLT = "no-dlt"
     DLT = "dlt"
+    NOT_EVALUABLE = "not-evaluable"
+    """Nobody can say any more whether the window was seen to its end."""
 
 
 class ImportedScreening(Enum):
@@ -366,6 +368,13 @@ class DltWindowAssessed:
     result: WindowResult
     missed: FreeText | None = None
     """Visits that were missed."""
+    why: FreeText | None = None
+    """Of one that finds somebody not evaluable: the reason."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse that somebody is not evaluable for no reason."""
+        if self.result is WindowResult.NOT_EVALUABLE and self.why is None:
+            raise ValueError("an assessment that finds somebody not evaluable needs a reason: give why")
 
 
 @attrs.frozen(kw_only=True)

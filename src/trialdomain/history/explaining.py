@@ -10,12 +10,13 @@ from trialdomain.events.participant import (
     Died,
     DltWindowAssessed,
     Infused,
-    LabRecorded,
     LostToFollowUp,
+    Transfused,
     Withdrew,
 )
 from trialdomain.events.recorded import Entry
 from trialdomain.projections.casebook import Streams, case_of
+from trialdomain.projections.dlt_counts import COUNTED_FOR_CYTOPENIAS
 from trialdomain.projections.endpoints.participant import participant_values
 from trialdomain.projections.endpoints.value import Value
 from trialdomain.protocol.outcomes import OUTCOMES, OutcomeId
@@ -134,7 +135,8 @@ def _looked_at(
         words: dict[int, Entry] = {entry.position: entry for event in case.adverse_events for entry in event.entries}
         kinds: tuple[type[Any], ...] = (Infused, Died)
         if outcome is OutcomeId.P2:
-            kinds = (*kinds, DltWindowAssessed, *_LEAVING, *((LabRecorded,) if protocol.counts_cytopenias else ()))
+            counts = (*COUNTED_FOR_CYTOPENIAS, Transfused) if protocol.counts_cytopenias else ()
+            kinds = (*kinds, DltWindowAssessed, *_LEAVING, *counts)
         for kind in kinds:
             words |= {entry.position: entry for entry in case.of(kind)}
         return list(words.values())

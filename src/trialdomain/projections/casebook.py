@@ -34,7 +34,7 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.rules.adverse_event import AdverseEvent
+from trialdomain.rules.adverse_event import AdverseEvent, Graded, told_together, worse_by_row
 from trialdomain.rules.evaluability import LastSeen
 from trialdomain.rules.observation import EndedBy
 from trialdomain.values.clinical_time import ClinicalTime
@@ -115,9 +115,21 @@ class Case:
 
     @cached_property
     def adverse_events(self) -> list[AdverseEvent]:
-        """Every reported event with its follow-ups."""
+        """Every report with its follow-ups; another system may tell one event in several."""
         follow_ups = self.of(AdverseEventFollowedUp)
-        return [AdverseEvent.of(report, follow_ups, self.death) for report in self.of(AdverseEventReported)]
+        return [AdverseEvent.of(report, follow_ups, self.deaths) for report in self.of(AdverseEventReported)]
+
+    @cached_property
+    def joined_events(self) -> list[AdverseEvent]:
+        """Every event, with all that tells it."""
+        return told_together(self.adverse_events)
+
+    @cached_property
+    def worse_since_infusion(self) -> Mapping[str, Sequence[Graded]]:
+        """By the id of each report: what began, or became worse, since the infusion; nothing without one."""
+        if self.first_infusion is None:
+            return {event.event: () for event in self.adverse_events}
+        return worse_by_row(self.adverse_events, self.first_infusion.fact.started_at)
 
     @property
     def window_assessments(self) -> list[Recorded[DltWindowAssessed]]:
@@ -135,22 +147,35 @@ class Case:
     @property
     def death(self) -> Recorded[Died] | None:
         """The death, if it is known; of two that other systems gave, the earlier."""
-        return min(self.of(Died), key=lambda entry: (entry.fact.on.last, self.since(entry)), default=None)
+        return next(iter(self.deaths), None)
+
+    @property
+    def deaths(self) -> list[Recorded[Died]]:
+        """Every record of the death, the earliest first: other systems may give several."""
+        return sorted(self.of(Died), key=lambda entry: (entry.fact.on.last, self.since(entry)))
 
     @property
     def left(self) -> LastSeen | None:
-        """When observation ended before its planned end, for any reason but death."""
-        return min((seen for _, seen in self.endings), key=lambda one: (one.on.first, one.position), default=None)
+        """When observation ended, for any reason but death: what is certain comes before what a partial date allows."""
+        return min((seen for _, seen in self.endings), key=lambda one: (one.last, one.position), default=None)
+
+    @property
+    def departures(self) -> list[LastSeen]:
+        """Each entry by which they left before the planned end, with the last day on which they were seen."""
+        return [seen for by, seen in self.endings if by is not EndedBy.COMPLETED]
 
     @property
     def endings(self) -> list[tuple[EndedBy, LastSeen]]:
         """Each entry that ends the observation, for any reason but death, with the last day of it."""
         seen = [
-            (EndedBy.WITHDREW, LastSeen(entry.fact.last_contact or entry.fact.on, entry.position))
+            (EndedBy.WITHDREW, LastSeen(entry.fact.last_contact or entry.fact.on, entry.position, entry.fact.on))
             for entry in self.of(Withdrew)
             if entry.fact.scope in _ENDS_OBSERVATION
         ]
-        seen += [(EndedBy.LOST, LastSeen(entry.fact.last_contact, entry.position)) for entry in self.of(LostToFollowUp)]
+        seen += [
+            (EndedBy.LOST, LastSeen(entry.fact.last_contact, entry.position, entry.fact.on))
+            for entry in self.of(LostToFollowUp)
+        ]
         seen += [(EndedBy.COMPLETED, LastSeen(entry.fact.on, entry.position)) for entry in self.of(CompletedFollowUp)]
         return seen
 

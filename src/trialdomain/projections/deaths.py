@@ -14,9 +14,8 @@ def is_related_death(case: Case, protocol: TrialProtocol) -> bool:
     """Say whether an infused participant died, at any time, of an event related to the infusion."""
     if not case.first_infusion:
         return False
-    rule, death = protocol.dlt or DltRule(), case.death
+    related = (protocol.dlt or DltRule()).related
     return any(
-        (event.fatal or (death is not None and event.event == death.fact.event))
-        and event.judged(Agent.INFUSION).relatedness in rule.related
-        for event in case.adverse_events
+        event.fatal and event.judged(Agent.INFUSION, related=related).relatedness in related
+        for event in case.joined_events
     )

@@ -12,10 +12,10 @@ from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.errors import CommandRefused
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.entries import target_version
-from trialdomain.events.participant import LabRecorded, ParticipantEntryVoided, ParticipantFact
+from trialdomain.events.participant import ParticipantEntryVoided, ParticipantFact
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
-from trialdomain.projections.dlt_counts import COUNTED, Member
+from trialdomain.projections.dlt_counts import Member, counted_by
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.hindsight import NONE, Hindsight, Moment, Positions, Seen
 from trialdomain.projections.smallest_change import Smallest, in_any_set, smallest_change
@@ -142,10 +142,7 @@ class _Found:
 
 
 def _uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
-    counted = {*COUNTED, ParticipantEntryVoided}
-    if not any(protocol.counts_cytopenias for protocol in versions):
-        counted.discard(LabRecorded)
-    return frozenset(get_args(ParticipantFact)) - counted
+    return frozenset(get_args(ParticipantFact)) - {*counted_by(versions), ParticipantEntryVoided}
 
 
 def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[_Found]:

@@ -1,6 +1,6 @@
 """DLT counts: where every participant stands, and the tally of every level."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -11,6 +11,8 @@ from trialdomain.events.membership import Membership, tell
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
     AdverseEventReported,
+    ChemotherapyGiven,
+    ChemotherapyStarted,
     CompletedFollowUp,
     Died,
     DltWindowAssessed,
@@ -19,20 +21,24 @@ from trialdomain.events.participant import (
     LabRecorded,
     LevelReassigned,
     LostToFollowUp,
+    NewTherapyStarted,
+    Relapsed,
+    Transfused,
     Withdrew,
 )
 from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
-from trialdomain.rules.cytopenia import Cytopenia, cytopenias
+from trialdomain.rules.cytopenia import Cytopenia, Lasting, cytopenias
 from trialdomain.rules.dlt import Qualifying, Window, judged_unrelated, qualifying
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, judge_course
+from trialdomain.rules.observation import Beginning, beginnings_of, following_cycles, starts_of
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationReason, Standing
+from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.ids import subject_of
 from trialdomain.values.tally import Tally, most_held
-from trialdomain.values.toxicity import Agent, Relatedness
+from trialdomain.values.toxicity import Agent
 
 COUNTED = (
     AdverseEventFollowedUp,
@@ -42,12 +48,19 @@ COUNTED = (
     DltWindowAssessed,
     Enrolled,
     Infused,
-    LabRecorded,
     LevelReassigned,
     LostToFollowUp,
     Withdrew,
 )
-"""The kinds of facts that can change a count; laboratory results do where the protocol counts cytopenias."""
+"""The kinds of facts that can change a count under any protocol."""
+COUNTED_FOR_CYTOPENIAS = (
+    ChemotherapyGiven,
+    ChemotherapyStarted,
+    LabRecorded,
+    NewTherapyStarted,
+    Relapsed,
+)
+"""Those that do besides where the protocol counts cytopenias: counts, and what ends them."""
 _NO_RULE = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.NO_RULE)
 
 
@@ -85,6 +98,8 @@ class Member:
     """The position of the infusion."""
     evidence: tuple[int, ...]
     """The positions of the entries without which this would differ."""
+    flags: tuple[EvaluationFlag, ...] = ()
+    """What a reader should know of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -106,6 +121,12 @@ class Seat:
     """Before any slot is taken for released."""
     causes: frozenset[EntryRef] = frozenset()
     """The entries of theirs that still stand, and that released a slot."""
+
+
+def counted_by(versions: Iterable[TrialProtocol]) -> tuple[type[Any], ...]:
+    """Name the kinds of facts that can change a count by any of some versions of the protocol."""
+    lasting = any(protocol.counts_cytopenias for protocol in versions)
+    return (*COUNTED, *COUNTED_FOR_CYTOPENIAS) if lasting else COUNTED
 
 
 def dlt_counts(book: Casebook, *, on: date) -> DltCounts:
@@ -165,9 +186,11 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         return _waiting(case)
     protocol = book.in_force_on(infusion.fact.started_at.first)
     events = _qualifying(case, protocol)
-    lasting = _lasting(case, protocol)
-    judgement = _judged(case, events, lasting, protocol, on=on)
-    dlt = min((event for event in events if event.assessed), key=lambda event: event.onset.first, default=None)
+    again = _treated_again(case, protocol)
+    counts = _cytopenias(case, protocol, again)
+    judgement = _judged(case, events, counts, again, protocol, on=on)
+    dlt = min((event for event in events if event.assessed), key=lambda event: event.order, default=None)
+    lasted = next((one for one in counts if one.lasting is Lasting.LASTED), None)
     level = level_received(infusion.fact, protocol)
     standing = judgement.standing
     if level is None and standing.evaluation is not Evaluation.NOT_EVALUABLE:
@@ -176,12 +199,13 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         subject=case.subject,
         level=level,
         standing=standing,
-        dlt=_dlt(dlt) if dlt else _cytopenia(lasting[0]) if lasting else None,
+        dlt=_dlt(dlt) if dlt else _cytopenia(lasted) if lasted else None,
         infused_on=infusion.fact.started_at,
         window_last=Window.of(infusion.fact, protocol.dlt).last if protocol.dlt else None,
         held_from=min(case.since(infusion), case.assignment.since if case.assignment else case.since(infusion)),
         infused_by=case.since(infusion),
         evidence=judgement.evidence,
+        flags=judgement.flags,
     )
 
 
@@ -207,55 +231,90 @@ def _qualifying(case: Case, protocol: TrialProtocol) -> list[Qualifying]:
     first, rule = case.first_infusion, protocol.dlt
     if first is None or rule is None:
         return []
-    judged = (qualifying(event, infusion=first.fact, rule=rule) for event in case.adverse_events)
+    deaths = case.deaths
+    judged = (qualifying(event, infusion=first.fact, rule=rule, deaths=deaths) for event in case.joined_events)
     return [event for event in judged if event]
 
 
-def _lasting(case: Case, protocol: TrialProtocol) -> list[Cytopenia]:
+def _treated_again(case: Case, protocol: TrialProtocol) -> list[Beginning]:
+    """Give what began since the infusion and changes counts: the next cycle, a relapse, a new therapy."""
+    first = case.first_infusion
+    if first is None or not protocol.counts_cytopenias:
+        return []
+    infused = first.fact.started_at.first
+    starts = starts_of(case.of(ChemotherapyStarted), case.of(ChemotherapyGiven))
+    others = beginnings_of(relapses=case.of(Relapsed), therapies=case.of(NewTherapyStarted))
+    cycles = following_cycles(starts, infused, protocol.endpoints)
+    return [one for one in (*cycles, *others) if one.when.last >= infused]
+
+
+def _cytopenias(case: Case, protocol: TrialProtocol, again: Sequence[Beginning]) -> list[Cytopenia]:
     first, rule = case.first_infusion, protocol.dlt
     if first is None or rule is None or rule.cytopenia is None:
         return []
-    return list(cytopenias(case.of(LabRecorded), infusion=first.fact, rule=rule.cytopenia))
+    infused = first.fact.started_at.first
+    return cytopenias(
+        case.of(LabRecorded),
+        infusion=first.fact,
+        rule=rule.cytopenia,
+        endpoints=protocol.endpoints,
+        until=min((one.before(infused).on for one in again), default=None),
+        transfusions=case.of(Transfused),
+    )
 
 
 def _judged(
-    case: Case, events: Sequence[Qualifying], lasting: Sequence[Cytopenia], protocol: TrialProtocol, *, on: date
+    case: Case,
+    events: Sequence[Qualifying],
+    counts: Sequence[Cytopenia],
+    again: Sequence[Beginning],
+    protocol: TrialProtocol,
+    *,
+    on: date,
 ) -> Judgement:
     infusion, rule = case.first_infusion, protocol.dlt
     if infusion is None:
         return Judgement(NOT_INFUSED)
     if rule is None:
         return Judgement(_NO_RULE, (infusion.position,))
+    deaths = case.deaths
     unrelated = [
         position
-        for event in case.adverse_events
-        for position in judged_unrelated(event, infusion=infusion.fact, rule=rule)
+        for event in case.joined_events
+        for position in judged_unrelated(event, infusion=infusion.fact, rule=rule, deaths=deaths)
     ]
+    ended = {seen.position for _, seen in case.endings}
+    ended |= {death.position for death in deaths} | {one.position for one in again}
     course = Course(
         infusion=infusion,
         events=events,
-        cytopenias=lasting,
+        cytopenias=counts,
+        counts_ended=tuple(sorted(ended)),
         assessments=case.window_assessments,
-        death=case.death,
-        unrelated_cause=_unrelated_cause(case, rule),
+        deaths=deaths,
+        explained=_explained(case, rule),
         unrelated=tuple(unrelated),
-        left=case.left,
+        departures=case.departures,
     )
     return judge_course(course, protocol, on=on)
 
 
-def _unrelated_cause(case: Case, rule: DltRule) -> tuple[int, ...]:
-    """Name the fatal event that was judged unrelated, and who judged it; none where there is no such event."""
-    for event in case.adverse_events:
-        judged = event.judged(Agent.INFUSION)
-        if event.fatal and judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED):
+def _explained(case: Case, rule: DltRule) -> tuple[int, ...]:
+    """Name the first fatal event, whenever it began, and who judged it; none where there is no such event."""
+    for event in case.joined_events:
+        if event.fatal:
+            judged = event.judged(Agent.INFUSION, related=rule.related)
             return (event.report.position, *judged.positions)
     return ()
 
 
 def _dlt(event: Qualifying) -> Dlt:
     return Dlt(
-        event=event.event.event, term=event.event.term, grade=event.grade, onset=event.onset, uncertain=event.uncertain
+        event=event.event.event,
+        term=event.event.term,
+        grade=event.graded.grade,
+        onset=event.onset,
+        uncertain=event.uncertain,
     )
 
 

@@ -23,6 +23,7 @@ from trialdomain.values.evaluation import Evaluation, EvaluationReason
 _LABORATORY = "laboratory"
 _HELD = {True: "held", False: "not held"}
 _BY_CALENDAR = {
+    EvaluationReason.CYTOPENIA_NOT_SHOWN,
     EvaluationReason.CYTOPENIA_OPEN,
     EvaluationReason.NOT_ASSESSED,
     EvaluationReason.WINDOW_OPEN,

@@ -3,7 +3,8 @@
 Known today of that day is
 
 - whatever a participant's record says of it: an event that began by then, a death, an assessment, a result, whenever it
-  was recorded; of a follow-up dated later, how it judges relatedness, for that is a judgement on the event itself;
+  was recorded; of a follow-up dated later, how it judges relatedness, for that is a judgement on the event itself, and
+  an end of the event by then;
 - corrections and voids of what was known then;
 - an amendment that took effect before that day.
 
@@ -193,7 +194,7 @@ class Hindsight:
 
     def _seat(self, stream: str, chosen: Positions, of_trial: Positions, *, judging: bool) -> Seat:
         known, on = self._people[stream].with_(chosen), self._moment.on
-        judged = [_judgement(entry) for entry in known.entries if judging and _judges_later(entry, on)]
+        judged = [_judgement(entry, on) for entry in known.entries if judging and _judges_later(entry, on)]
         case = case_of_current(stream, known, on=on, also=judged)
         return seat_of(case, self._book(of_trial).book, on=on)
 
@@ -214,13 +215,23 @@ class Hindsight:
 
 def _judges_later(entry: Recorded[Any], on: date) -> bool:
     fact = entry.fact
-    return isinstance(fact, AdverseEventFollowedUp) and bool(fact.attributions) and fact.on.first > on
+    return isinstance(fact, AdverseEventFollowedUp) and _speaks_of(fact, on) and fact.on.first > on
 
 
-def _judgement(entry: Recorded[AdverseEventFollowedUp]) -> Recorded[AdverseEventFollowedUp]:
-    """Keep of a follow-up how it judges: what else it says is so from its day on."""
+def _speaks_of(fact: AdverseEventFollowedUp, on: date) -> bool:
+    """Say whether a follow-up says something of an event as it was on a day, whatever its own date."""
+    return bool(fact.attributions) or _ended_by(fact, on)
+
+
+def _ended_by(fact: AdverseEventFollowedUp, on: date) -> bool:
+    return fact.ended is not None and fact.ended.last <= on
+
+
+def _judgement(entry: Recorded[AdverseEventFollowedUp], on: date) -> Recorded[AdverseEventFollowedUp]:
+    """Keep of a follow-up how it judges, and an end by a day: what else it says is so from its own day on."""
     fact = entry.fact
-    judged = AdverseEventFollowedUp(event=fact.event, on=fact.on, attributions=fact.attributions)
+    ended = fact.ended if _ended_by(fact, on) else None
+    judged = AdverseEventFollowedUp(event=fact.event, on=fact.on, attributions=fact.attributions, ended=ended)
     return attrs.evolve(entry, fact=judged)
 
 
@@ -278,7 +289,7 @@ def _tells(entry: Recorded[Any], moment: Moment) -> bool:
     fact, on = entry.fact, moment.on
     if subject_of(entry.stream) is None:
         return isinstance(fact, ProtocolAmended) and fact.effective_on < on
-    if isinstance(fact, AdverseEventFollowedUp) and fact.attributions:
+    if isinstance(fact, AdverseEventFollowedUp) and _speaks_of(fact, on):
         return True
     when = happened(fact)
     if when is None or when.first > on:

@@ -2,12 +2,12 @@
 
 Source: the registry's primary outcome asks for adverse and serious adverse events within 28 days and 1 year of the
 infusion; the days are the protocol's ``endpoints.safety_days``. An event counts from the day on which it began, or
-became worse than it was at the infusion; a partial date counts as the earliest day that it allows, not before the
-infusion.
+became worse than its lowest grade since the infusion, as for a DLT; a partial date counts as the earliest day that it
+allows, not before the infusion, and allows none after the end of the event.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import date, timedelta
 from typing import TypeVar
 
@@ -132,7 +132,7 @@ class Event:
 
     event: str
     """Its id."""
-    key: str
+    key: Hashable
     """By which rows of one event are joined."""
     term: str
     since: date | None
@@ -195,24 +195,24 @@ def exposure_of(case: Case, book: Casebook, *, on: date) -> Exposure:
 
 def _observed_until(case: Case, *, on: date) -> date:
     """Find the last day of which anything is known, up to a day; of whom nothing is known since, nobody observed."""
-    ends = [on, *([case.left.on.last] if case.left else []), *([case.death.fact.on.last] if case.death else [])]
+    ends = [on, *([case.left.last] if case.left else []), *([case.death.fact.on.last] if case.death else [])]
     return min(case.last_day, *ends)
 
 
 def _event(event: AdverseEvent, case: Case) -> Event:
     infusion = case.first_infusion
-    worse = [] if infusion is None else list(event.worse_since(infusion.fact.started_at))
-    began = min(worse, key=lambda graded: graded.on.first, default=None)  # a follow-up may be of an earlier day
+    worse = case.worse_since_infusion[event.event]
+    began = min(worse, key=lambda graded: graded.first, default=None)  # a follow-up may be of an earlier day
     first = date.min if infusion is None else infusion.fact.started_at.first
     judged = event.judged(Agent.INFUSION)
     return Event(
         event=event.event,
         evidence=tuple(sorted({event.report.position, *([began.position] if began else [])})),
-        key=event.report.fact.linked_to or f"#{event.event}",
+        key=event.key,
         term=event.term,
-        since=None if began is None else max(began.on.first, first),
+        since=None if began is None else max(began.first, first),
         imputed=began is not None and began.on.day is None,
-        grades=tuple((max(graded.on.first, first), graded.grade, graded.position) for graded in worse),
+        grades=tuple((max(graded.first, first), graded.grade, graded.position) for graded in worse),
         reported_grade=event.highest_grade,
         seriousness_by=event.seriousness_by,
         fatal_by=event.fatal_by,

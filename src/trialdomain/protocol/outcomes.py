@@ -157,7 +157,8 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             sources=(_REGISTRY,),
             choices=(
                 "1 year is 365 days",
-                "an event from before the infusion counts from the day on which it became worse than it was then",
+                "an event from before the infusion counts once it is worse than its lowest grade since then",
+                "a resolved event is at grade 0 from the day after its end",
                 "a partial date counts as the earliest day that it allows, not before the infusion",
             ),
         ),

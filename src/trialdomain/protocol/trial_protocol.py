@@ -103,7 +103,8 @@ class DltRule:
     """Elapsed days from the day of the infusion, which is day 0; both ends belong to the window."""
     related: tuple[Relatedness, ...] = RELATED
     worsening: bool = True
-    """Whether an event that began before the infusion counts from the day on which it worsened (**choice**)."""
+    """Whether an event that began before the infusion counts from the day on which it worsened, or came back
+    (**choice**)."""
     expected_with_chemotherapy: tuple[ExpectedToxicity, ...] = ()
     cytopenia: CytopeniaRule | None = None
 

@@ -53,6 +53,7 @@ def member_json(member: Member) -> dict[str, Json]:
         "dlt": None
         if dlt is None
         else {"event": dlt.event, "term": dlt.term, "grade": dlt.grade, "onset": dlt.onset.text},
+        "flags": [flag.value for flag in member.flags],
         "evidence": list(member.evidence),
     }
 
@@ -60,6 +61,11 @@ def member_json(member: Member) -> dict[str, Json]:
 def _dlt_words(dlt: Dlt) -> str:
     grade = "" if dlt.grade is None else f", grade {dlt.grade}"
     return f"{dlt.term}{grade}, {dlt.onset}"
+
+
+def _standing_words(member: Member) -> str:
+    flags = "".join(f" [{flag.value.replace('-', ' ')}]" for flag in member.flags)
+    return f"{member.standing.evaluation.value}: {member.standing.reason.words}{flags}"
 
 
 def dlt_lines(counts: DltCounts) -> Iterator[str]:
@@ -79,7 +85,7 @@ def members_table(counts: DltCounts) -> Table:
                 str(member.level or "none"),
                 "" if member.infused_on is None else member.infused_on.text,
                 "" if member.window_last is None else member.window_last.isoformat(),
-                f"{member.standing.evaluation.value}: {member.standing.reason.words}",
+                _standing_words(member),
                 "" if member.dlt is None else _dlt_words(member.dlt),
                 ", ".join(map(str, member.evidence)),
             )

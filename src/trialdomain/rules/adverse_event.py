@@ -1,8 +1,11 @@
-"""One adverse event as it is known: its report and what followed, read together."""
+"""One adverse event as it is known: its report and what followed, read together.
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
-from typing import TypeVar
+Rows of another system that tell one event in several lines are read as one event too. How grades are dated, what a
+worsening is and which judgement counts are this library's choices (docs/explanation/dlt-and-corrections.md).
+"""
+
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 
 import attrs
 
@@ -20,8 +23,16 @@ from trialdomain.values.toxicity import (
     Seriousness,
 )
 
-_ORDER = list(Relatedness)  # from least to most related; "not assessed" is outside the order
-T = TypeVar("T")
+CAUTION = (
+    Relatedness.UNRELATED,
+    Relatedness.UNLIKELY,
+    Relatedness.NOT_ASSESSED,
+    Relatedness.POSSIBLY,
+    Relatedness.LIKELY,
+    Relatedness.DEFINITELY,
+)
+"""Of the assessors the later in this order counts: what nobody has judged may still turn out to be related."""
+_DAY = timedelta(days=1)
 
 
 @attrs.frozen
@@ -29,8 +40,55 @@ class Graded:
     """The grade that an event had from a day on, and the entry that says so."""
 
     on: ClinicalTime
+    """As it was written down; the onset where that is later, and the end where that is earlier."""
     grade: int
     position: int
+    ended: ClinicalTime | None = None
+    """When the event ended, where that bounds the days on which it can have come to this grade."""
+    not_before: date = date.min
+    """The first day that the onset allows."""
+
+    @property
+    def first(self) -> date:
+        """The earliest day on which it can have come to this grade."""
+        return max(self.on.first, self.not_before)
+
+    @property
+    def last(self) -> date:
+        """The latest one."""
+        return self.on.last if self.ended is None else min(self.on.last, self.ended.last)
+
+    def precedes(self, moment: ClinicalTime) -> bool:
+        """Say whether it is known to have come to this grade before a moment."""
+        return self.on.precedes(moment) or (self.ended is not None and self.ended.precedes(moment))
+
+
+@attrs.define
+class _Episode:
+    """An event from its onset, or from its return, to its end: what tells of it, in the order of the days."""
+
+    began: ClinicalTime
+    words: list[tuple[ClinicalTime, int, int]] = attrs.Factory(list)
+    """Of each word that has a grade: its date, the grade, the position."""
+    ended: ClinicalTime | None = None
+    """By the last of its words that names an end."""
+
+    def hear(self, on: ClinicalTime, grade: int | None, ended: ClinicalTime | None, position: int) -> None:
+        """Take one more word."""
+        if grade is not None:
+            self.words.append((on, grade, position))
+        if ended is not None and not ended.precedes(self.began):
+            self.ended = ended
+
+    def grades(self, onset: ClinicalTime) -> Iterator[Graded]:
+        """Yield its grades: none before the onset of the event, and none after the end."""
+        end = self.ended
+        for on, grade, position in self.words:
+            dated = onset if on.precedes(onset) else on
+            if end is not None and end.last < dated.first:
+                dated = end
+            bound = None if end is None or end.precedes(dated) else end
+            yield Graded(dated, grade, position, bound, onset.first)
 
 
 @attrs.frozen
@@ -55,15 +113,15 @@ class AdverseEvent:
         cls,
         report: Recorded[AdverseEventReported],
         follow_ups: Sequence[Recorded[AdverseEventFollowedUp]],
-        death: Recorded[Died] | None = None,
+        deaths: Iterable[Recorded[Died]] = (),
     ) -> "AdverseEvent":
-        """Join a report with those follow-ups, and the death, that name it.
+        """Join a report with those follow-ups, and the first death, that name it.
 
         Follow-ups come in the order in which they, or what they correct, were first recorded.
         """
         event = report.fact.event
         of_this = [entry for entry in follow_ups if entry.fact.event == event]
-        caused = death if death is not None and death.fact.event == event else None
+        caused = next((death for death in deaths if death.fact.event == event), None)
         return cls(report, tuple(_by_date(of_this)), caused)
 
     @property
@@ -81,28 +139,58 @@ class AdverseEvent:
         """When it began."""
         return self.report.fact.onset
 
+    @property
+    def key(self) -> Hashable:
+        """By what rows are told to be of one event: the id that another system gave them, and the term.
+
+        Where the id alone agrees they stay apart: in many files it numbers lines.
+        """
+        linked = self.report.fact.linked_to
+        return (self.event,) if linked is None else (linked, self.term.casefold())
+
+    def _episodes(self) -> list[_Episode]:
+        """Tell apart what ended and came back: a grade that is dated after the day of an end is of a new episode."""
+        report = self.report
+        episodes = [_Episode(self.onset)]
+        words: list[tuple[ClinicalTime, int | None, ClinicalTime | None, int]] = [
+            (self.onset, report.fact.grade, report.fact.ended, report.position)
+        ]
+        words += [(entry.fact.on, entry.fact.grade, entry.fact.ended, entry.position) for entry in self.follow_ups]
+        if self.death is not None:
+            words.append((self.death.fact.on, FATAL_GRADE, None, self.death.position))
+        for on, grade, ended, position in words:
+            before = episodes[-1].ended
+            contradicts = ended is not None and ended.precedes(on)
+            if grade is not None and not contradicts and before is not None and on.first > before.last:
+                episodes.append(_Episode(on))
+            episodes[-1].hear(on, grade, ended, position)
+        return episodes
+
     def grades(self) -> list[Graded]:
         """List the grades that it had, each from a day on."""
-        first = Graded(self.onset, self.report.fact.grade, self.report.position)
-        later = [
-            Graded(entry.fact.on, entry.fact.grade, entry.position)
-            for entry in self.follow_ups
-            if entry.fact.grade is not None
-        ]
-        dead = [] if self.death is None else [Graded(self.death.fact.on, FATAL_GRADE, self.death.position)]
-        return [first, *later, *dead]
+        return [graded for episode in self._episodes() for graded in episode.grades(self.onset)]
+
+    def began_before(self, moment: ClinicalTime) -> bool:
+        """Say whether it is known to have begun before a moment."""
+        return self.grades()[0].precedes(moment)
 
     def worse_since(self, start: ClinicalTime) -> Iterator[Graded]:
-        """Yield the grades from a moment on that are higher than the one it had then; all, if it began later.
+        """Yield the grades from a moment on that are higher than the lowest since then.
 
-        What may have begun later counts as having begun later.
+        The grade in force at that moment is one of those it is compared with: 0 before the onset, and from the day
+        after an end. What may have come later counts as having come later, and so does what began on a day that is
+        known only in part.
         """
-        before = 0
-        for graded in self.grades():
-            if graded.on.precedes(start):
-                before = graded.grade
-            elif graded.grade > before:
-                yield graded
+        episodes = [(list(one.grades(self.onset)), one.ended) for one in self._episodes()]
+        lowest = _in_force(episodes, start)
+        for grades, ended in episodes:
+            for place, graded in enumerate(grades):
+                if not graded.precedes(start):
+                    if graded.grade > lowest or place == 0:
+                        yield graded
+                    lowest = min(lowest, graded.grade if place else 0)
+            if ended is not None and ended.last + _DAY > start.first:
+                lowest = 0
 
     @property
     def highest_grade(self) -> int:
@@ -157,28 +245,33 @@ class AdverseEvent:
         graded = any(graded.grade == FATAL_GRADE and graded.on.first <= day for graded in self.grades())
         return graded or next(later, self.report.fact.outcome) is Outcome.FATAL
 
-    def judged(self, agent: Agent) -> Judged:
+    def judged(self, agent: Agent, *, related: Container[Relatedness] = RELATED) -> Judged:
         """Give the judgement that counts: of each assessor the latest, of the assessors the more related.
 
-        "Not assessed" takes back that an event was unrelated, or unlikely to be, and leaves its participant pending. It
-        does not take back more than that, or it would revoke a DLT that nobody judged anew. Of two judgements in one
+        "Not assessed" takes back that an event was unrelated, or unlikely to be, and leaves its participant pending
+        whatever the other assessor says of that kind. It does not take back more than that, or it would revoke a DLT
+        that nobody judged anew. An assessor who said nothing says nothing against the other. Of two judgements in one
         entry by one assessor, the more related counts.
-        """
-        latest = self.latest(agent)
-        assessed = [one for one in latest.values() if one[0] is not Relatedness.NOT_ASSESSED]
-        if not assessed:
-            return Judged(Relatedness.NOT_ASSESSED, tuple(position for _, position in latest.values()))
-        relatedness, position = max(assessed, key=lambda one: _ORDER.index(one[0]))
-        return Judged(relatedness, (position,))
 
-    def latest(self, agent: Agent) -> dict[Assessor, tuple[Relatedness, int]]:
+        Args:
+            agent: what may have caused it.
+            related: what the protocol takes for related (``dlt.related``).
+        """
+        latest = self.latest(agent, related=related)
+        counts = max((one for one, _ in latest.values()), key=CAUTION.index, default=Relatedness.NOT_ASSESSED)
+        says = tuple(position for relatedness, position in latest.values() if relatedness is counts)
+        return Judged(counts, says if counts is Relatedness.NOT_ASSESSED else says[:1])
+
+    def latest(
+        self, agent: Agent, *, related: Container[Relatedness] = RELATED
+    ) -> dict[Assessor, tuple[Relatedness, int]]:
         """Give the judgement of each assessor that stands, with the position of its entry."""
         latest: dict[Assessor, tuple[Relatedness, int]] = {}
         for attribution, position in self._attributions():
             if attribution.agent is agent:
                 before = latest.get(attribution.assessor)
                 said = (attribution.relatedness, position)
-                latest[attribution.assessor] = said if before is None else _latest_of(before, said)
+                latest[attribution.assessor] = said if before is None else _latest_of(before, said, related)
         return latest
 
     @property
@@ -192,12 +285,106 @@ class AdverseEvent:
         return first + [(one, entry.position) for entry in self.follow_ups for one in entry.fact.attributions]
 
 
-def _latest_of(before: tuple[Relatedness, int], said: tuple[Relatedness, int]) -> tuple[Relatedness, int]:
+def told_together(rows: Iterable[AdverseEvent]) -> list[AdverseEvent]:
+    """Join the rows that tell one event: the first line is its report, the others follow it up from their onsets on.
+
+    Of lines that begin on one day the highest grade and the more related judgement count.
+    """
+    by_key: dict[Hashable, list[AdverseEvent]] = {}
+    for row in rows:
+        by_key.setdefault(row.key, []).append(row)
+    return [of_one[0] if len(of_one) == 1 else _joined(of_one) for of_one in by_key.values()]
+
+
+def worse_by_row(rows: Sequence[AdverseEvent], start: ClinicalTime) -> Mapping[str, Sequence[Graded]]:
+    """Give by the id of each row what is worse in it since a moment, judged with the rows of the same event."""
+    by_position = {entry.position: row.event for row in rows for entry in row.entries}
+    found: dict[str, list[Graded]] = {row.event: [] for row in rows}
+    for event in told_together(rows):
+        for graded in event.worse_since(start):
+            found[by_position[graded.position]].append(graded)
+    return found
+
+
+def _joined(rows: Sequence[AdverseEvent]) -> AdverseEvent:
+    by_day: dict[str, list[Recorded[AdverseEventReported]]] = {}
+    for row in sorted(rows, key=lambda row: row.onset.first):
+        by_day.setdefault(row.onset.text, []).append(row.report)
+    (report, *lines), *later = (_of_one_day(reports) for reports in by_day.values())
+    told = [_as_follow_up(line, leads=False) for line in lines]
+    for leading, *others in later:
+        told += [_as_follow_up(leading, leads=True), *(_as_follow_up(line, leads=False) for line in others)]
+    follow_ups = [entry for row in rows for entry in row.follow_ups]
+    death = next((row.death for row in rows if row.death is not None), None)
+    return AdverseEvent(report, tuple(_by_date([*told, *follow_ups])), death)
+
+
+def _of_one_day(reports: Sequence[Recorded[AdverseEventReported]]) -> list[Recorded[AdverseEventReported]]:
+    """Put the line with the highest grade first, with the end of all; of each assessor the more related is left."""
+    ordered = sorted(reports, key=lambda report: -report.fact.grade)
+    ends = [report.fact.ended for report in ordered]
+    known = [ended for ended in ends if ended is not None]
+    end = max(known, key=lambda ended: ended.last) if len(known) == len(ends) else None
+    said = [(one, report.position) for report in ordered for one in report.fact.attributions]
+    kept: dict[tuple[Agent, Assessor], tuple[Attribution, int]] = {}
+    for one, position in sorted(said, key=lambda pair: CAUTION.index(pair[0].relatedness)):
+        kept[one.agent, one.assessor] = (one, position)
+    found = []
+    for report in ordered:
+        attributions = tuple(one for one, position in kept.values() if position == report.position)
+        ended = end if report is ordered[0] else None
+        fact = attrs.evolve(report.fact, attributions=attributions, ended=ended)
+        found.append(attrs.evolve(report, fact=fact))
+    return found
+
+
+def _as_follow_up(line: Recorded[AdverseEventReported], *, leads: bool) -> Recorded[AdverseEventFollowedUp]:
+    """Read a further line of an event as what it says of it from its onset on.
+
+    Args:
+        line: it.
+        leads: whether its grade and its end are those of the lines of that day.
+    """
+    fact = line.fact
+    said = AdverseEventFollowedUp(
+        event=fact.event,
+        on=fact.onset,
+        grade=fact.grade if leads else None,
+        attributions=fact.attributions,
+        ended=fact.ended if leads else None,
+        outcome=fact.outcome,
+        aware_on=fact.aware_on,
+    )
+    return Recorded(
+        trial=line.trial,
+        position=line.position,
+        stream=line.stream,
+        version=line.version,
+        meta=line.envelope,
+        fact=said,
+    )
+
+
+def _in_force(episodes: Iterable[tuple[Sequence[Graded], ClinicalTime | None]], start: ClinicalTime) -> int:
+    """Give the grade that an event is known to have had at a moment; 0 where none is known."""
+    grade = 0
+    for grades, ended in episodes:
+        for graded in grades:
+            if graded.precedes(start):
+                grade = graded.grade
+        if ended is not None and ended.last + _DAY <= start.first:
+            grade = 0
+    return grade
+
+
+def _latest_of(
+    before: tuple[Relatedness, int], said: tuple[Relatedness, int], related: Container[Relatedness]
+) -> tuple[Relatedness, int]:
     """Give what an assessor says now, who judged before: each with the position of its entry."""
     (old, earlier), (new, later) = before, said
-    if Relatedness.NOT_ASSESSED not in (old, new):
-        return before if earlier == later and _ORDER.index(old) > _ORDER.index(new) else said
-    return before if new is Relatedness.NOT_ASSESSED and old in RELATED else said
+    if earlier == later:
+        return max(before, said, key=lambda one: CAUTION.index(one[0]))
+    return before if new is Relatedness.NOT_ASSESSED and old in related else said
 
 
 def _by_date(entries: Sequence[Recorded[AdverseEventFollowedUp]]) -> list[Recorded[AdverseEventFollowedUp]]:

@@ -1,33 +1,53 @@
 """Whether a cytopenia lasts beyond its day, so that it is dose-limiting (a parameter of the protocol; default none).
 
-It lasts when the latest count on or before the day is below the threshold, and the first count after it is still below
-(**choice**: the registry has no such rule). Its onset is the date of that first count after the day.
+The registry (NCT06245746) has no such rule: every sentence is a **choice**. Each of the two analytes is judged by
+itself, by the lowest value of a day, in 10*9/L, from the infusion to the day before the next cycle of chemotherapy, a
+relapse or a new therapy:
+
+- it lasts where the last count up to the day is low or missing, and the first one after the day is low;
+- it does not where the last count up to the day, or the first one after it, is at or above the threshold;
+- anything else shows nothing: a missing count is never a good one.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from enum import Enum
 
 import attrs
 
-from trialdomain.events.participant import Infused, LabRecorded
+from trialdomain.events.participant import BloodProduct, Infused, Transfused
 from trialdomain.events.recorded import Recorded
+from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.trial_protocol import CytopeniaRule
-from trialdomain.rules.counts import is_below
-from trialdomain.values.analyte import CODES, Count
+from trialdomain.rules.counts import Day, Lab, read_counts
+from trialdomain.values.analyte import Count
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.unit import scale
+from trialdomain.values.evaluation import EvaluationFlag
 
-_UNIT = "10*9/L"
+
+class Lasting(Enum):
+    """What the counts say of one analyte."""
+
+    LASTED = "lasted"
+    NOT = "not"
+    NOT_SHOWN = "not-shown"
 
 
 @attrs.frozen(kw_only=True)
 class Cytopenia:
-    """A cytopenia that lasted, and the two counts that show it."""
+    """What the counts of one analyte say, and which of them say so."""
 
     analyte: str
-    onset: ClinicalTime
-    entries: tuple[Recorded[LabRecorded], Recorded[LabRecorded]]
+    lasting: Lasting
+    entries: tuple[Lab, ...]
+    """In the order of their days: the last one up to the day, and the first one after it, where they decide."""
+    flags: tuple[EvaluationFlag, ...] = ()
+
+    @property
+    def onset(self) -> ClinicalTime:
+        """Of one that lasted: the date of the first count after the day."""
+        return self.entries[-1].fact.collected_at
 
 
 def last_day(infusion: Infused, rule: CytopeniaRule) -> date:
@@ -35,32 +55,61 @@ def last_day(infusion: Infused, rule: CytopeniaRule) -> date:
     return infusion.started_at.first + timedelta(days=rule.beyond_day)
 
 
-def cytopenias(labs: Sequence[Recorded[LabRecorded]], *, infusion: Infused, rule: CytopeniaRule) -> Iterator[Cytopenia]:
-    """Yield the neutropenia and the thrombocytopenia that lasted, if any did."""
-    for analyte, count, threshold in (
-        ("ANC", Count.NEUTROPHILS, rule.anc_below),
-        ("PLT", Count.PLATELETS, rule.platelets_below),
+def cytopenias(
+    labs: Sequence[Lab],
+    *,
+    infusion: Infused,
+    rule: CytopeniaRule,
+    endpoints: EndpointRules,
+    until: date | None = None,
+    transfusions: Sequence[Recorded[Transfused]] = (),
+) -> list[Cytopenia]:
+    """Judge each analyte for which the protocol has a threshold.
+
+    Args:
+        labs: the current results of one participant, in any order.
+        infusion: the first one.
+        rule: the thresholds, in 10*9/L, and the day.
+        endpoints: the protocol's definitions for counts: ``max_gap_days`` and the days free of transfusions.
+        until: the last day of which counts are used: the one before the next cycle, relapse or new therapy, if any.
+        transfusions: of any product.
+    """
+    start = infusion.started_at
+    since = [lab for lab in labs if not lab.fact.collected_at.precedes(start)]
+    read = read_counts(since, first=start.first, last=until or date.max, rules=endpoints)
+    platelets = [one.fact.on for one in transfusions if one.fact.product is BloodProduct.PLATELETS]
+    found = []
+    for analyte, count, threshold, given in (
+        ("ANC", Count.NEUTROPHILS, rule.anc_below, []),
+        ("PLT", Count.PLATELETS, rule.platelets_below, platelets),
     ):
         if threshold is not None:
-            counts = [lab for lab in labs if CODES.get(lab.fact.analyte) is count]
-            yield from _lasting(analyte, threshold, counts, infusion, last_day(infusion, rule))
+            days = [day for day in read[count].days if day.derived is None]
+            judged = _judged(analyte, days, threshold, last_day(infusion, rule), endpoints)
+            reach = timedelta(days=endpoints.platelets.transfusion_free_days)
+            found.append(attrs.evolve(judged, flags=(*judged.flags, *_transfused(judged, given, reach))))
+    return found
 
 
-def _lasting(
-    analyte: str, threshold: Decimal, counts: Sequence[Recorded[LabRecorded]], infusion: Infused, day: date
-) -> Iterator[Cytopenia]:
-    start = infusion.started_at.first
-    dated = sorted(
-        (entry for entry in counts if entry.fact.collected_at.day and entry.fact.collected_at.first >= start),
-        key=lambda entry: (entry.fact.collected_at.first, entry.position),
-    )
-    before = [entry for entry in dated if entry.fact.collected_at.first <= day]
-    after = [entry for entry in dated if entry.fact.collected_at.first > day]
-    if before and after and _below(before[-1].fact, threshold) and _below(after[0].fact, threshold):
-        yield Cytopenia(analyte=analyte, onset=after[0].fact.collected_at, entries=(before[-1], after[0]))
+def _judged(analyte: str, days: Sequence[Day], threshold: Decimal, limit: date, endpoints: EndpointRules) -> Cytopenia:
+    before = next((day for day in reversed(days) if day.on <= limit), None)
+    after = next((day for day in days if day.on > limit), None)
+    if before is not None and (enough := before.reaches(threshold)) is not None:
+        return Cytopenia(analyte=analyte, lasting=Lasting.NOT, entries=(enough,))
+    if after is not None and (enough := after.reaches(threshold)) is not None:
+        late = (after.on - limit).days > endpoints.max_gap_days
+        flags = (EvaluationFlag.LATE_COUNT,) if late else ()
+        return Cytopenia(analyte=analyte, lasting=Lasting.NOT, entries=(enough,), flags=flags)
+    shown = () if before is None else (before.below(threshold) or before.entry,)
+    if after is not None and (low := after.below(threshold)) is not None:
+        return Cytopenia(analyte=analyte, lasting=Lasting.LASTED, entries=(*shown, low))
+    unclear = () if after is None else (after.entry,)
+    return Cytopenia(analyte=analyte, lasting=Lasting.NOT_SHOWN, entries=(*shown, *unclear))
 
 
-def _below(lab: LabRecorded, threshold: Decimal) -> bool:
-    """Say whether a count is known to be below; one without a unit, or bounded from below alone, is not."""
-    factor = None if lab.unit is None else scale(lab.unit, to=_UNIT)
-    return factor is not None and is_below(lab.value * factor, lab.comparator, threshold) is True
+def _transfused(found: Cytopenia, given: Sequence[ClinicalTime], reach: timedelta) -> Iterator[EvaluationFlag]:
+    """Yield the flag where platelets that were given may have raised a count that says there was none."""
+    if found.lasting is Lasting.NOT:
+        counted = found.entries[-1].fact.collected_at.first
+        if any(when.first <= counted and counted - when.last <= reach for when in given):
+            yield EvaluationFlag.TRANSFUSED

@@ -1,18 +1,21 @@
 """Whether an adverse event is dose-limiting, and from when.
 
 Source: NCT06245746, primary outcome DLT: an adverse event possibly, likely or definitely related to the infusion, from
-the day of the infusion to 14 days after it. How grades, worsening and partial dates are read is this library's choice.
+the day of the infusion to 14 days after it. How grades, worsening, partial dates and deaths are read is this library's
+choice.
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import attrs
 
-from trialdomain.events.participant import Infused
+from trialdomain.events.participant import Died, Infused
+from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DltRule
 from trialdomain.rules.adverse_event import AdverseEvent, Graded
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.toxicity import Agent, Relatedness
+from trialdomain.values.toxicity import FATAL_GRADE, Agent, Relatedness
 
 
 @attrs.frozen
@@ -30,9 +33,12 @@ class Window:
         first = infusion.started_at.first
         return cls(first, first + timedelta(days=rule.window_days), infusion.started_at)
 
-    def allows(self, when: ClinicalTime) -> bool:
-        """Say whether any day that a date allows lies in the window; a time before the infusion does not."""
-        return not when.precedes(self.opened_at) and when.first <= self.last and when.last >= self.first
+    def allows(self, graded: Graded) -> bool:
+        """Say whether an event can have come to a grade on any day of the window; a time before the infusion is none.
+
+        The days that a partial date allows end with the end of the event.
+        """
+        return not graded.precedes(self.opened_at) and graded.first <= self.last and graded.last >= self.first
 
 
 @attrs.frozen(kw_only=True)
@@ -40,13 +46,21 @@ class Qualifying:
     """An event that counts, or would count once its relatedness is assessed."""
 
     event: AdverseEvent
-    onset: ClinicalTime
-    """The first date in the window on which its grade qualifies."""
-    grade: int
-    """The grade that it had then."""
+    graded: Graded
+    """The first grade in the window that qualifies; or the death, where that is why it counts."""
     relatedness: Relatedness
     evidence: tuple[int, ...]
     """The positions of the report, of what gave it that grade, and of what judged it."""
+
+    @property
+    def onset(self) -> ClinicalTime:
+        """The first date in the window on which its grade qualifies."""
+        return self.graded.on
+
+    @property
+    def order(self) -> tuple[date, int]:
+        """By what the first of several is found: the earliest day that the onset allows, then the order of reports."""
+        return self.graded.first, self.event.report.position
 
     @property
     def uncertain(self) -> bool:
@@ -59,41 +73,55 @@ class Qualifying:
         return self.relatedness is not Relatedness.NOT_ASSESSED
 
 
-def judged_unrelated(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> tuple[int, ...]:
+def judged_unrelated(
+    event: AdverseEvent, *, infusion: Infused, rule: DltRule, deaths: Sequence[Recorded[Died]] = ()
+) -> tuple[int, ...]:
     """Name the entries without which an event would be a DLT: those that judged it unrelated."""
-    judged = event.judged(Agent.INFUSION)
+    judged = event.judged(Agent.INFUSION, related=rule.related)
     if judged.relatedness in (*rule.related, Relatedness.NOT_ASSESSED):
         return ()
-    return judged.positions if _onset(event, Window.of(infusion, rule), rule) else ()
+    return judged.positions if _onset(event, Window.of(infusion, rule), rule, deaths) else ()
 
 
-def qualifying(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Qualifying | None:
-    """Judge one event; None when it is no DLT, whatever its relatedness turns out to be."""
-    judged = event.judged(Agent.INFUSION)
+def qualifying(
+    event: AdverseEvent, *, infusion: Infused, rule: DltRule, deaths: Sequence[Recorded[Died]] = ()
+) -> Qualifying | None:
+    """Judge one event; None when it is no DLT, whatever its relatedness turns out to be.
+
+    Args:
+        event: with all rows that tell it.
+        infusion: the first one.
+        rule: the protocol's.
+        deaths: of the participant: one on a day of the window that the event explains counts, whenever it began.
+    """
+    judged = event.judged(Agent.INFUSION, related=rule.related)
     if judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED):
         return None
-    onset = _onset(event, Window.of(infusion, rule), rule)
-    if onset is None:
+    graded = _onset(event, Window.of(infusion, rule), rule, deaths)
+    if graded is None:
         return None
     return Qualifying(
         event=event,
-        onset=onset.on,
-        grade=onset.grade,
+        graded=graded,
         relatedness=judged.relatedness,
-        evidence=tuple(sorted({event.report.position, onset.position, *judged.positions})),
+        evidence=tuple(sorted({event.report.position, graded.position, *judged.positions})),
     )
 
 
-def delayed(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Graded | None:
+def delayed(
+    event: AdverseEvent, *, infusion: Infused, rule: DltRule, deaths: Sequence[Recorded[Died]] = ()
+) -> Graded | None:
     """Find the first grade after the window that would have qualified within it, of an event that is no DLT."""
-    judged = event.judged(Agent.INFUSION)
+    judged = event.judged(Agent.INFUSION, related=rule.related)
     window = Window.of(infusion, rule)
-    if not rule.worsening and event.onset.precedes(window.opened_at):
+    if not rule.worsening and event.began_before(window.opened_at):
         return None
-    if judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED) or _onset(event, window, rule) is not None:
+    if judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED):
+        return None
+    if _onset(event, window, rule, deaths) is not None:
         return None
     worse = event.worse_since(window.opened_at)
-    return next((g for g in worse if _counts(event.term, g.grade, rule) and g.on.first > window.last), None)
+    return next((g for g in worse if _counts(event.term, g.grade, rule) and g.first > window.last), None)
 
 
 def _counts(term: str, grade: int, rule: DltRule) -> bool:
@@ -102,12 +130,17 @@ def _counts(term: str, grade: int, rule: DltRule) -> bool:
     return grade >= rule.min_grade and grade > expected.get(term.casefold(), 0)
 
 
-def _onset(event: AdverseEvent, window: Window, rule: DltRule) -> Graded | None:
-    """Find the first date in the window on which the grade qualifies.
+def _onset(event: AdverseEvent, window: Window, rule: DltRule, deaths: Sequence[Recorded[Died]]) -> Graded | None:
+    """Find the first date in the window on which the grade qualifies; else the death in it that the event explains.
 
-    An event that began before the infusion counts from the day on which it became worse than it was at the infusion.
+    An event that began before the infusion counts from the day on which it became worse than its lowest grade since.
     """
-    if not rule.worsening and event.onset.precedes(window.opened_at):
+    if rule.worsening or not event.began_before(window.opened_at):
+        worse = event.worse_since(window.opened_at)
+        found = [g for g in worse if _counts(event.term, g.grade, rule) and window.allows(g)]
+        if found:
+            return min(found, key=lambda graded: graded.first)
+    if not event.fatal or not _counts(event.term, FATAL_GRADE, rule):
         return None
-    worse = event.worse_since(window.opened_at)
-    return next((g for g in worse if _counts(event.term, g.grade, rule) and window.allows(g.on)), None)
+    died = (Graded(death.fact.on, FATAL_GRADE, death.position, not_before=event.onset.first) for death in deaths)
+    return next((graded for graded in died if window.allows(graded)), None)

@@ -1,28 +1,31 @@
 """Whether a participant counts for the decision: evaluable, pending, or not evaluable.
 
-The registry says "evaluable" and leaves it undefined; the definition is a choice, and a parameter of the protocol.
+The registry (NCT06245746) says "evaluable" and leaves it undefined; the definition is a **choice**, and a parameter of
+the protocol. The lines below are the table of docs/explanation/dlt-and-corrections.md, in the same order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import cached_property
 
 import attrs
 
 from trialdomain.events.participant import Died, DltWindowAssessed, Infused, WindowResult
 from trialdomain.events.recorded import Recorded
-from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.rules.cytopenia import Cytopenia, last_day
+from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
+from trialdomain.rules.cytopenia import Cytopenia, Lasting, last_day
 from trialdomain.rules.dlt import Qualifying, Window
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
+from trialdomain.values.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
 
 
 @attrs.frozen
 class Judgement:
-    """A standing, and the positions of the entries without which it would differ."""
+    """A standing, the positions of the entries without which it would differ, and what a reader should know of it."""
 
     standing: Standing
     evidence: tuple[int, ...] = ()
+    flags: tuple[EvaluationFlag, ...] = ()
 
 
 @attrs.frozen
@@ -31,6 +34,14 @@ class LastSeen:
 
     on: ClinicalTime
     position: int
+    known_on: ClinicalTime | None = None
+    """When they withdrew or were given up as lost: a last contact that is known only in part was not after it."""
+
+    @property
+    def last(self) -> date:
+        """The latest day that it allows."""
+        known = self.known_on
+        return min(self.on.last, known.last) if known is not None and known.last >= self.on.first else self.on.last
 
 
 @attrs.frozen(kw_only=True)
@@ -42,58 +53,198 @@ class Course:
     events: Sequence[Qualifying]
     """The adverse events that qualify, or would once their relatedness is assessed."""
     cytopenias: Sequence[Cytopenia] = ()
-    """Those that lasted beyond their day."""
+    """What the counts say of each analyte for which the protocol has a threshold."""
+    counts_ended: tuple[int, ...] = ()
+    """The positions of what lets no further count come: they left, died, or were treated anew."""
     assessments: Sequence[Recorded[DltWindowAssessed]] = ()
-    death: Recorded[Died] | None = None
-    unrelated_cause: tuple[int, ...] = ()
-    """The positions of the adverse event behind the death, where it was judged unrelated."""
+    deaths: Sequence[Recorded[Died]] = ()
+    explained: tuple[int, ...] = ()
+    """The positions of the adverse events behind a death, and of what judged them."""
     unrelated: tuple[int, ...] = ()
     """The positions of the judgements without which an event would be a DLT."""
-    left: LastSeen | None = None
-    """When they withdrew from follow-up, or were last seen."""
+    departures: Sequence[LastSeen] = ()
+    """When they withdrew from follow-up or were last seen, each entry by itself; who completed the follow-up did not
+    leave."""
+
+
+@attrs.frozen(slots=False)
+class _Asked:
+    """One course on one day, with what its lines ask for; each answer is the positions of the entries behind it."""
+
+    course: Course
+    protocol: TrialProtocol
+    rule: DltRule
+    on: date
+
+    @cached_property
+    def last(self) -> date:
+        """The last day of the window."""
+        return Window.of(self.course.infusion.fact, self.rule).last
+
+    @cached_property
+    def dlt(self) -> tuple[int, ...]:
+        """The event, or the counts, that are the first DLT."""
+        dlts = sorted((event for event in self.course.events if event.assessed), key=lambda event: event.order)
+        lasted = [one for one in self.course.cytopenias if one.lasting is Lasting.LASTED]
+        return dlts[0].evidence if dlts else tuple(entry.position for one in lasted[:1] for entry in one.entries)
+
+    @cached_property
+    def unassessed(self) -> tuple[int, ...]:
+        """Events that would qualify, and that nobody has judged."""
+        return tuple(position for event in self.course.events for position in event.evidence)
+
+    @cached_property
+    def died(self) -> tuple[int, ...]:
+        """A death that is known to have come in the window."""
+        return tuple(death.position for death in self.course.deaths if death.fact.on.last <= self.last)[:1]
+
+    @cached_property
+    def left(self) -> tuple[int, ...]:
+        """What says for certain that they were not seen on the last day of the window."""
+        return tuple(seen.position for seen in self.course.departures if seen.last < self.last)[:1]
+
+    @cached_property
+    def uncertain(self) -> tuple[int, ...]:
+        """What leaves open whether they were seen on the last day of the window, or died in it."""
+        left = [one.position for one in self.course.departures if one.on.first < self.last <= one.last]
+        died = [one.position for one in self.course.deaths if one.fact.on.first <= self.last < one.fact.on.last]
+        return (*left, *died)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the whole infusion was given."""
+        return self.course.infusion.fact.fraction >= self.protocol.evaluable.min_fraction
+
+    @cached_property
+    def latest(self) -> Recorded[DltWindowAssessed] | None:
+        """The assessment of the latest day, and of one day the one recorded last."""
+        ordered = sorted(self.course.assessments, key=lambda entry: entry.fact.on.first)
+        return ordered[-1] if ordered else None
+
+    def latest_found(self, result: WindowResult) -> tuple[int, ...]:
+        """The latest assessment, where this is its result."""
+        return (self.latest.position,) if self.latest is not None and self.latest.fact.result is result else ()
+
+    @cached_property
+    def covering(self) -> tuple[int, ...]:
+        """An assessment that covers the last day of the window and found no DLT, unless a later one takes it back."""
+        if self.latest_found(WindowResult.NOT_EVALUABLE):
+            return ()
+        return tuple(
+            entry.position
+            for entry in self.course.assessments
+            if entry.fact.on.first >= self.last and entry.fact.result is WindowResult.NO_DLT
+        )[:1]
+
+    @cached_property
+    def counts_open(self) -> bool:
+        """Whether the day beyond which a cytopenia must not last is not over."""
+        cytopenia = self.rule.cytopenia
+        return cytopenia is not None and self.on <= last_day(self.course.infusion.fact, cytopenia)
+
+    @cached_property
+    def counts_show(self) -> tuple[int, ...]:
+        """The counts that say that no cytopenia lasted."""
+        return tuple(entry.position for one in self.course.cytopenias for entry in one.entries)
+
+    @cached_property
+    def not_shown(self) -> bool:
+        """Whether the counts of any analyte leave open whether a cytopenia lasted."""
+        return any(one.lasting is Lasting.NOT_SHOWN for one in self.course.cytopenias)
+
+
+_Fits = Callable[[_Asked], tuple[int, ...] | None]
+
+
+def _when(holds: object, *positions: int) -> tuple[int, ...] | None:
+    """Give what a line rests on beside the infusion, where it fits; None where it does not."""
+    return positions if holds else None
+
+
+@attrs.frozen
+class Line:
+    """One line of the table: where it fits, and no line before it does, it is the answer."""
+
+    evaluation: Evaluation
+    reason: EvaluationReason
+    fits: _Fits
+
+
+LINES = (
+    Line(Evaluation.EVALUABLE, EvaluationReason.DLT, lambda a: _when(a.dlt, *a.dlt)),
+    Line(Evaluation.PENDING, EvaluationReason.RELATEDNESS_NOT_ASSESSED, lambda a: _when(a.unassessed, *a.unassessed)),
+    Line(
+        Evaluation.PENDING,
+        EvaluationReason.DEATH_NOT_EXPLAINED,
+        lambda a: _when(a.died and not a.course.explained, *a.died),
+    ),
+    Line(Evaluation.NOT_EVALUABLE, EvaluationReason.INCOMPLETE_INFUSION, lambda a: _when(not a.whole)),
+    Line(
+        Evaluation.NOT_EVALUABLE,
+        EvaluationReason.LEFT,
+        lambda a: _when(a.died or a.left, *(a.died or a.left), *(a.course.explained if a.died else ())),
+    ),
+    Line(
+        Evaluation.NOT_EVALUABLE,
+        EvaluationReason.ASSESSED_NOT_EVALUABLE,
+        lambda a: _when(
+            a.uncertain and a.latest_found(WindowResult.NOT_EVALUABLE),
+            *a.uncertain,
+            *a.latest_found(WindowResult.NOT_EVALUABLE),
+        ),
+    ),
+    Line(
+        Evaluation.NOT_EVALUABLE,
+        EvaluationReason.CYTOPENIA_NOT_SHOWN,
+        lambda a: _when(a.not_shown and a.course.counts_ended, *a.course.counts_ended, *a.counts_show),
+    ),
+    Line(Evaluation.PENDING, EvaluationReason.ENDING_UNCERTAIN, lambda a: _when(a.uncertain, *a.uncertain)),
+    Line(Evaluation.PENDING, EvaluationReason.CYTOPENIA_OPEN, lambda a: _when(a.counts_open)),
+    Line(Evaluation.PENDING, EvaluationReason.CYTOPENIA_NOT_SHOWN, lambda a: _when(a.not_shown, *a.counts_show)),
+    Line(
+        Evaluation.PENDING,
+        EvaluationReason.DLT_NOT_EXPLAINED,
+        lambda a: _when(a.latest_found(WindowResult.DLT), *a.latest_found(WindowResult.DLT)),
+    ),
+    Line(
+        Evaluation.EVALUABLE,
+        EvaluationReason.WINDOW_ASSESSED,
+        lambda a: _when(a.covering, *a.covering, *a.counts_show),
+    ),
+    Line(Evaluation.PENDING, EvaluationReason.WINDOW_OPEN, lambda a: _when(a.on <= a.last)),
+    Line(Evaluation.PENDING, EvaluationReason.NOT_ASSESSED, lambda a: _when(a.protocol.evaluable.requires_assessment)),
+    Line(Evaluation.EVALUABLE, EvaluationReason.WINDOW_OVER, lambda a: _when(a.on > a.last, *a.counts_show)),
+)
+"""The first line that fits is the answer."""
 
 
 def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgement:
-    """Say where an infused participant stands on a calendar day at the site; the first line that fits is the answer."""
-    rule, infusion, death, left = protocol.dlt, course.infusion, course.death, course.left
+    """Say where an infused participant stands on a calendar day at the site."""
+    rule, infusion = protocol.dlt, course.infusion
     if rule is None:
-        return Judgement(_standing(Evaluation.PENDING, EvaluationReason.WINDOW_OPEN), (infusion.position,))
-    last = Window.of(infusion.fact, rule).last
-    dlts = sorted((event for event in course.events if event.assessed), key=lambda event: event.onset.first)
-    latest = sorted(course.assessments, key=lambda entry: entry.fact.on.first)[-1:]
-    found = [entry.position for entry in latest if entry.fact.result is WindowResult.DLT]
-    covering = [
-        entry.position
-        for entry in course.assessments
-        if entry.fact.on.first >= last and entry.fact.result is WindowResult.NO_DLT
-    ]
-    died = [death.position] if death and death.fact.on.last <= last else []
-    explained = course.unrelated_cause
-    gone = [left.position] if left and left.on.last <= last else []
-    whole = infusion.fact.fraction >= protocol.evaluable.min_fraction
-    unassessed = [position for event in course.events for position in event.evidence]
-    lasting = [entry.position for one in course.cytopenias[:1] for entry in one.entries]
-    counts_open = rule.cytopenia is not None and on <= last_day(infusion.fact, rule.cytopenia)
-    over = on > last
-    lines = (
-        (dlts, Evaluation.EVALUABLE, EvaluationReason.DLT, dlts[0].evidence if dlts else ()),
-        (lasting, Evaluation.EVALUABLE, EvaluationReason.DLT, lasting),
-        (unassessed, Evaluation.PENDING, EvaluationReason.RELATEDNESS_NOT_ASSESSED, unassessed),
-        (died and not explained, Evaluation.PENDING, EvaluationReason.DEATH_NOT_EXPLAINED, died),
-        (not whole, Evaluation.NOT_EVALUABLE, EvaluationReason.INCOMPLETE_INFUSION, ()),
-        (died, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, (*died, *explained)),
-        (gone, Evaluation.NOT_EVALUABLE, EvaluationReason.LEFT, gone),
-        (counts_open, Evaluation.PENDING, EvaluationReason.CYTOPENIA_OPEN, ()),
-        (found, Evaluation.PENDING, EvaluationReason.DLT_NOT_EXPLAINED, found),
-        (covering, Evaluation.EVALUABLE, EvaluationReason.WINDOW_ASSESSED, covering[:1]),
-        (not over, Evaluation.PENDING, EvaluationReason.WINDOW_OPEN, ()),
-        (protocol.evaluable.requires_assessment, Evaluation.PENDING, EvaluationReason.NOT_ASSESSED, ()),
-        (True, Evaluation.EVALUABLE, EvaluationReason.WINDOW_OVER, ()),
+        return Judgement(
+            Standing(evaluation=Evaluation.PENDING, reason=EvaluationReason.WINDOW_OPEN), (infusion.position,)
+        )
+    asked = _Asked(course, protocol, rule, on)
+    line, rests_on = next((line, found) for line in LINES if (found := line.fits(asked)) is not None)
+    judged = () if line.reason is EvaluationReason.DLT else course.unrelated
+    return Judgement(
+        Standing(evaluation=line.evaluation, reason=line.reason),
+        tuple(sorted({infusion.position, *rests_on, *judged})),
+        _flags(course, line.reason),
     )
-    evaluation, reason, rests_on = next(line[1:] for line in lines if line[0])
-    judged = () if reason is EvaluationReason.DLT else course.unrelated
-    return Judgement(_standing(evaluation, reason), tuple(sorted({infusion.position, *rests_on, *judged})))
 
 
-def _standing(evaluation: Evaluation, reason: EvaluationReason) -> Standing:
-    return Standing(evaluation=evaluation, reason=reason)
+def _flags(course: Course, reason: EvaluationReason) -> tuple[EvaluationFlag, ...]:
+    """Say what a reader should know: of the first DLT its date, of an evaluable course without one its counts."""
+    match reason:
+        case EvaluationReason.DLT:
+            dlts = sorted((event for event in course.events if event.assessed), key=lambda event: event.order)
+            return (EvaluationFlag.PARTIAL_ONSET,) if dlts and dlts[0].uncertain else ()
+        case EvaluationReason.ENDING_UNCERTAIN | EvaluationReason.ASSESSED_NOT_EVALUABLE:
+            return (EvaluationFlag.PARTIAL_ENDING,)
+        case EvaluationReason.WINDOW_ASSESSED | EvaluationReason.WINDOW_OVER:
+            found = {flag for one in course.cytopenias for flag in one.flags}
+            return tuple(flag for flag in EvaluationFlag if flag in found)
+        case _:
+            return ()

@@ -168,15 +168,13 @@ def observe(
             return Outside.NOT_INFUSED
         return Outside.LEFT_BEFORE if left else Outside.NOTHING_BEGUN
     infused = infusion.fact.started_at.first
-    before = [start for start in starts if start.on.first <= infused]
-    anchor = before[-1] if before else next(iter(starts), None)
+    anchor = _anchor(starts, infused)
     if anchor is None and not by_infusion:
         return Outside.NO_CHEMOTHERAPY
     start = infused if by_infusion or anchor is None else anchor.on.first
     opened = {infusion.position, *(() if anchor is None else (anchor.position,))}
     window_last = start + timedelta(days=rules.window_days)
-    cycle = start if anchor is None else max(start, anchor.on.first)
-    following = [Beginning(one.on, EndedBy.NEXT_CYCLE, one.position) for one in starts if one.on.first > cycle]
+    following = following_cycles(starts, infused, rules)
     stops = [attrs.evolve(one, on=min(one.on, on)) for one in endings]
     stops += [one.before(start) for one in (*beginnings, *following) if one.when.last >= start]
     stops.append(Ending(on, EndedBy.CUT_OFF))
@@ -190,9 +188,29 @@ def observe(
         ended_position=first.position,
         confirmed_until=min(_earliest(stops).on, window_last + timedelta(days=extra)),
         opened_by=tuple(sorted(opened)),
-        infusion_first=not by_infusion and not before,
+        infusion_first=not by_infusion and anchor is not None and anchor.on.first > infused,
         imputed=first.imputed or (not by_infusion and anchor is not None and anchor.on.day is None),
     )
+
+
+def following_cycles(starts: Sequence[_Start], infused: date, rules: EndpointRules) -> list[Beginning]:
+    """List the cycles of chemotherapy after the one that the infusion belongs to.
+
+    Args:
+        starts: of chemotherapy, in the order of their days.
+        infused: the day of the infusion.
+        rules: the protocol's: by the infusion as the anchor, a cycle that begins after it is a following one.
+    """
+    anchor = _anchor(starts, infused)
+    by_infusion = rules.anchor is Anchor.INFUSION
+    day = infused if anchor is None else max(infused, anchor.on.first) if by_infusion else anchor.on.first
+    return [Beginning(one.on, EndedBy.NEXT_CYCLE, one.position) for one in starts if one.on.first > day]
+
+
+def _anchor(starts: Sequence[_Start], infused: date) -> _Start | None:
+    """Give the last start of chemotherapy up to the infusion; else the first after it."""
+    before = [start for start in starts if start.on.first <= infused]
+    return before[-1] if before else next(iter(starts), None)
 
 
 def endings_of(
@@ -204,7 +222,7 @@ def endings_of(
     if death is not None:
         yield Ending(death.fact.on.last, EndedBy.DEATH, death.position, death.fact.on.day is None)
     for by, seen in left:
-        yield Ending(seen.on.last, by, seen.position, seen.on.day is None)
+        yield Ending(seen.last, by, seen.position, seen.on.day is None)
 
 
 def beginnings_of(

@@ -66,6 +66,7 @@ def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[Any]:
             onset = ClinicalTime.of(day + timedelta(days=min(2, window)))
             yield AdverseEventReported(event="AE1", term="Fever", grade=3, onset=onset, attributions=(_RELATED,))
         case Outcome.NOT_EVALUABLE:
-            yield Withdrew(on=ClinicalTime.of(day + timedelta(days=min(3, window))), scope=WithdrawalScope.FOLLOW_UP)
+            last = ClinicalTime.of(day + timedelta(days=min(3, window - 1)))  # the last day of the window was not seen
+            yield Withdrew(on=last, scope=WithdrawalScope.FOLLOW_UP)
         case Outcome.PENDING:
             pass

@@ -36,12 +36,15 @@ class EvaluationReason(Enum):
     WINDOW_ASSESSED = "window-assessed"
     WINDOW_OVER = "window-over"
     CYTOPENIA_OPEN = "cytopenia-open"
+    CYTOPENIA_NOT_SHOWN = "cytopenia-not-shown"
     WINDOW_OPEN = "window-open"
     NOT_ASSESSED = "not-assessed"
     RELATEDNESS_NOT_ASSESSED = "relatedness-not-assessed"
     DEATH_NOT_EXPLAINED = "death-not-explained"
     DLT_NOT_EXPLAINED = "dlt-not-explained"
     LEFT = "left"
+    ENDING_UNCERTAIN = "ending-uncertain"
+    ASSESSED_NOT_EVALUABLE = "assessed-not-evaluable"
     INCOMPLETE_INFUSION = "incomplete-infusion"
     NO_LEVEL = "no-level"
     NO_RULE = "no-rule"
@@ -58,16 +61,32 @@ _WORDS = {
     EvaluationReason.WINDOW_ASSESSED: "whole infusion, and the window assessed",
     EvaluationReason.WINDOW_OVER: "whole infusion, and the window over",
     EvaluationReason.CYTOPENIA_OPEN: "a cytopenia may still last beyond its day",
+    EvaluationReason.CYTOPENIA_NOT_SHOWN: "no count shows whether a cytopenia lasted beyond its day",
     EvaluationReason.WINDOW_OPEN: "the window is not over",
     EvaluationReason.NOT_ASSESSED: "the window is over and not assessed",
     EvaluationReason.RELATEDNESS_NOT_ASSESSED: "an event in the window has no relatedness yet",
     EvaluationReason.DEATH_NOT_EXPLAINED: "died in the window of something no adverse event explains",
     EvaluationReason.DLT_NOT_EXPLAINED: "an assessment found a DLT that no adverse event explains",
-    EvaluationReason.LEFT: "left, was last seen, or died unrelated in the window",
+    EvaluationReason.LEFT: "left or was last seen before the last day of the window, or died unrelated in it",
+    EvaluationReason.ENDING_UNCERTAIN: "a partial date leaves open whether the last day of the window was seen",
+    EvaluationReason.ASSESSED_NOT_EVALUABLE: "assessed as not evaluable, for nobody knows the day on which they left",
     EvaluationReason.INCOMPLETE_INFUSION: "an incomplete infusion",
     EvaluationReason.NO_LEVEL: "an amount that belongs to no dose level",
     EvaluationReason.NO_RULE: "the protocol had no DLT rule at the infusion",
 }
+
+
+class EvaluationFlag(Enum):
+    """What a reader should know of where somebody stands; the value is what reports print."""
+
+    PARTIAL_ONSET = "partial-onset"
+    """A DLT counts by a date that is known only in part, until it is completed."""
+    PARTIAL_ENDING = "partial-ending"
+    """When they left or died is known only in part, and leaves open whether the last day of the window was seen."""
+    LATE_COUNT = "late-count"
+    """The first count that shows that a cytopenia did not last came more than ``max_gap_days`` after its day."""
+    TRANSFUSED = "transfused"
+    """Platelets were given shortly before the count that shows that a thrombocytopenia did not last."""
 
 
 @attrs.frozen(kw_only=True)

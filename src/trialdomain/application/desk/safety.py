@@ -107,7 +107,9 @@ class Safety(Acts):
 
         Raises:
             EventUnknown: the participant has no event of that id.
-            FactMalformed: a grade that the term does not have.
+            FollowUpBeforeOnset: its date lies before the onset of the event.
+            EndBeforeOnset: it ends the event before its onset.
+            GradeNotInTerm: a grade that the term does not have.
         """
         chosen = criteria(serious)
         fact = make(
@@ -138,11 +140,26 @@ class Safety(Acts):
         on: When,
         result: WindowResult = WindowResult.NO_DLT,
         missed: str | None = None,
+        why: str | None = None,
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record that the observation window was assessed, up to and on a day; ``missed`` names visits that were."""
-        fact = make(DltWindowAssessed, on=on, by=self._conduct.user.id, result=result, missed=missed)
+        """Record that the observation window was assessed, up to and on a day.
+
+        Args:
+            subject: the participant's code.
+            on: the last day that the assessment covers.
+            result: what it found. Not evaluable decides where a partial date of leaving, or of the death, leaves open
+                whether the last day of the window was seen; elsewhere the participant stays pending.
+            missed: visits that were missed.
+            why: the reason, which a result of not evaluable needs.
+            deviation: why it is recorded against a rule of conduct, where that has happened.
+            command_id: an id by which a repeated request is recognised.
+
+        Raises:
+            FactMalformed: not evaluable, and no reason.
+        """
+        fact = make(DltWindowAssessed, on=on, by=self._conduct.user.id, result=result, missed=missed, why=why)
         return self._record(
             UseCase.ASSESS_DLT_WINDOW, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )

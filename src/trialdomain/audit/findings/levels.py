@@ -9,7 +9,22 @@ from typing_extensions import override
 
 from trialdomain.aggregates.infusions import against_stagger
 from trialdomain.audit.findings.check import Audited, AuditedCase, AuditFinding, Check, Severity
-from trialdomain.events.participant import DltWindowAssessed, Infused, WindowResult
+from trialdomain.events.happened import happened
+from trialdomain.events.participant import (
+    ChemotherapyGiven,
+    ChemotherapyStarted,
+    CompletedFollowUp,
+    Died,
+    DltWindowAssessed,
+    Infused,
+    LabRecorded,
+    LostToFollowUp,
+    NewTherapyStarted,
+    ParticipantFact,
+    Relapsed,
+    WindowResult,
+    Withdrew,
+)
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case
 from trialdomain.projections.dlt_counts import DltCounts, Member
@@ -88,14 +103,27 @@ def _known_on(member: Member, case: Case, protocol: TrialProtocol) -> date | Non
         over.append(last + timedelta(days=1))
     if rule.cytopenia is not None:
         counted = last_day(infusion.fact, rule.cytopenia) + timedelta(days=1)
-        over = [max(day, counted) for day in over]
+        looked = [lab.fact.collected_at.first for lab in case.of(LabRecorded) if lab.position in member.evidence]
+        over = [max(day, counted, *looked) for day in over]
+    if member.standing.evaluation is Evaluation.PENDING and member.standing.reason in _COUNTS_MISSING:
+        over = []
     known = [*over, *([member.dlt.onset.first] if member.dlt else [])]
     if member.standing.evaluation is Evaluation.NOT_EVALUABLE:
-        left = [case.left.on.first] if case.left else []
-        dead = [case.death.fact.on.first] if case.death else []
-        gone = [*left, *dead] if member.standing.reason is EvaluationReason.LEFT else []
-        known += [min(gone, default=infusion.fact.started_at.first)]
+        said = [entry for kind in _SAYS_NOT_EVALUABLE.get(member.standing.reason, ()) for entry in case.of(kind)]
+        days = [when.first for entry in said if entry.position in member.evidence and (when := happened(entry.fact))]
+        known.append(min(days, default=infusion.fact.started_at.first))
     return min(known, default=None)
+
+
+_COUNTS_MISSING = {EvaluationReason.CYTOPENIA_NOT_SHOWN, EvaluationReason.CYTOPENIA_OPEN}
+_TREATED_AGAIN = (ChemotherapyGiven, ChemotherapyStarted, NewTherapyStarted, Relapsed)
+_LEAVING = (Died, Withdrew, LostToFollowUp, CompletedFollowUp)
+_SAYS_NOT_EVALUABLE: dict[EvaluationReason, tuple[type[ParticipantFact], ...]] = {
+    EvaluationReason.LEFT: _LEAVING,
+    EvaluationReason.ASSESSED_NOT_EVALUABLE: (DltWindowAssessed,),
+    EvaluationReason.CYTOPENIA_NOT_SHOWN: (*_LEAVING, *_TREATED_AGAIN),
+}
+"""The kinds of entries from whose days on somebody is not evaluable; of any other reason, the infusion's."""
 
 
 class StaggerKept(Check):
@@ -145,7 +173,7 @@ class WindowOpen(Check):
         member = case.member
         if member is None or member.window_last is None or member.window_last >= self.audited.on:
             return
-        if member.standing.reason in _WAITS_FOR_A_WORD:
+        if member.standing.evaluation is Evaluation.PENDING and member.standing.reason in _WAITS_FOR_A_WORD:
             yield self.found(
                 f"the window of {member.subject} ended on {member.window_last}: {member.standing.reason.words}",
                 evidence=member.evidence,
@@ -154,6 +182,8 @@ class WindowOpen(Check):
 
 
 _WAITS_FOR_A_WORD = {
+    EvaluationReason.CYTOPENIA_NOT_SHOWN,
+    EvaluationReason.ENDING_UNCERTAIN,
     EvaluationReason.NOT_ASSESSED,
     EvaluationReason.RELATEDNESS_NOT_ASSESSED,
     EvaluationReason.DEATH_NOT_EXPLAINED,

@@ -68,6 +68,21 @@ class SeriousWithoutCriterion(_OfEvent):
         return "serious, and no criterion says why" if event.serious and not event.seriousness else None
 
 
+class FollowedUpBeforeOnset(_OfEvent):
+    """A follow-up is dated before its event began: a corrected onset has moved past it, and it counts from there."""
+
+    id = "follow-up-order"
+    title = "a follow-up before the onset of its event"
+    requirement = "consistent source data (ICH E6(R3) 4.2.2)"
+
+    @override
+    def _wrong(self, event: AdverseEvent) -> str | None:
+        early = [str(entry.fact.on) for entry in event.follow_ups if entry.fact.on.precedes(event.onset)]
+        if not early:
+            return None
+        return f"began on {event.onset}, followed up before that, on {', '.join(early)}: correct one of the dates"
+
+
 class EndedNotRecovered(_OfEvent):
     """An event has ended, and its participant has not recovered from it."""
 

@@ -13,7 +13,7 @@ from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.outcomes import OutcomeId
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.decision import Mtd
-from trialdomain.values.evaluation import Evaluation
+from trialdomain.values.evaluation import Evaluation, EvaluationFlag
 from trialdomain.values.tally import Tally
 
 
@@ -118,6 +118,14 @@ def _adverse_events(one: Exposure, rules: EndpointRules) -> Value:
     )
 
 
+_FLAGS = {
+    EvaluationFlag.PARTIAL_ONSET: Flag.IMPUTED_DATE,
+    EvaluationFlag.PARTIAL_ENDING: Flag.PARTIAL_ENDING,
+    EvaluationFlag.LATE_COUNT: Flag.LATE_COUNT,
+    EvaluationFlag.TRANSFUSED: Flag.TRANSFUSED,
+}
+
+
 def _dlt(subject: str, member: Member | None) -> Value:
     """Say whether somebody had a DLT, of those evaluable."""
     if member is None or member.infused_on is None:
@@ -141,7 +149,7 @@ def _dlt(subject: str, member: Member | None) -> Value:
         on=None if dlt is None else max(dlt.onset.first, member.infused_on.first),
         first=member.infused_on.first,
         last=member.window_last,
-        flags=(Flag.IMPUTED_DATE,) if dlt is not None and dlt.uncertain else (),
+        flags=tuple(_FLAGS[flag] for flag in member.flags),
         details=details,
         evidence=member.evidence,
     )

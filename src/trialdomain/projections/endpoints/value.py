@@ -56,6 +56,12 @@ class Flag(Enum):
     """Given in the window: it confounds the recovery of platelets."""
     NOT_CLASSIFIED = "not-classified"
     """An anti-infective without an ATC code was not counted."""
+    PARTIAL_ENDING = "partial-ending"
+    """A partial date leaves open whether the last day of the window was seen."""
+    LATE_COUNT = "late-count"
+    """The first count after the day of a cytopenia came late."""
+    TRANSFUSED = "transfused"
+    """Platelets were given shortly before the count that says that a thrombocytopenia did not last."""
     NOT_DERIVED = "not-derived"
     """Temperatures, or low neutrophil counts, were not recorded closely enough: reported events alone speak."""
 

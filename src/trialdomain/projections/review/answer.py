@@ -22,6 +22,8 @@ class Open(Enum):
     WINDOW = "window-not-assessed"
     DEATH = "death-not-explained"
     DLT = "dlt-not-explained"
+    ENDING = "ending-uncertain"
+    CYTOPENIA = "cytopenia-not-shown"
     AWARENESS = "awareness-not-recorded"
 
 

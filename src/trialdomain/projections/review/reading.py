@@ -26,13 +26,15 @@ from trialdomain.rules.dlt import delayed
 from trialdomain.rules.expedited import FIRST_REPORT, REPORT, Suspected, is_serious, suspected
 from trialdomain.rules.observation import starts_of
 from trialdomain.values.calendar import site_day
-from trialdomain.values.evaluation import NOT_INFUSED, EvaluationReason
+from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationReason
 from trialdomain.values.toxicity import RELATED, Agent, Relatedness, Seriousness
 
 _OPEN_REASONS = {
     EvaluationReason.NOT_ASSESSED: Open.WINDOW,
     EvaluationReason.DEATH_NOT_EXPLAINED: Open.DEATH,
     EvaluationReason.DLT_NOT_EXPLAINED: Open.DLT,
+    EvaluationReason.ENDING_UNCERTAIN: Open.ENDING,
+    EvaluationReason.CYTOPENIA_NOT_SHOWN: Open.CYTOPENIA,
 }
 
 
@@ -100,17 +102,13 @@ def _left_before(case: Case) -> Member | None:
 
 def _events(case: Case) -> list[AdverseEvent]:
     """Give the events that began, or became worse, since the infusion."""
-    infusion = case.first_infusion
-    if infusion is None:
-        return []
-    return [event for event in case.adverse_events if any(event.worse_since(infusion.fact.started_at))]
+    return [event for event in case.adverse_events if case.worse_since_infusion[event.event]]
 
 
 def _grade_since(event: AdverseEvent, case: Case) -> int:
     """Give the highest grade since the infusion."""
-    infusion = case.first_infusion
-    worse = [] if infusion is None else [graded.grade for graded in event.worse_since(infusion.fact.started_at)]
-    return max(worse, default=event.highest_grade)
+    worse = case.worse_since_infusion[event.event]
+    return max((graded.grade for graded in worse), default=event.highest_grade)
 
 
 def _reviewed(case: Case, member: Member, *, on: date) -> Reviewed:
@@ -161,7 +159,7 @@ def _assessed_by(case: Case, member: Member) -> tuple[str, ...]:
 
 
 def _event(case: Case, dlt: Dlt) -> AdverseEvent | None:
-    return next((event for event in case.adverse_events if event.event == dlt.event), None)
+    return next((event for event in case.joined_events if event.event == dlt.event), None)
 
 
 def _judgements(event: AdverseEvent | None) -> Iterator[Judgement]:
@@ -229,8 +227,8 @@ def _late(case: Case, member: Member, book: Casebook) -> Iterator[Delayed]:
     if infusion is None:
         return
     rule = book.in_force_on(infusion.fact.started_at.first).dlt
-    for event in case.adverse_events if rule is not None else ():
-        graded = None if rule is None else delayed(event, infusion=infusion.fact, rule=rule)
+    for event in case.joined_events if rule is not None else ():
+        graded = None if rule is None else delayed(event, infusion=infusion.fact, rule=rule, deaths=case.deaths)
         if graded is not None:
             yield Delayed(
                 subject=case.subject,
@@ -239,7 +237,7 @@ def _late(case: Case, member: Member, book: Casebook) -> Iterator[Delayed]:
                 term=event.term,
                 grade=graded.grade,
                 on=graded.on,
-                day=(graded.on.first - infusion.fact.started_at.first).days,
+                day=(graded.first - infusion.fact.started_at.first).days,
                 relatedness=event.judged(Agent.INFUSION).relatedness,
                 positions=tuple(sorted({event.report.position, graded.position})),
             )
@@ -265,5 +263,5 @@ def _missing(case: Case, member: Member, reactions: Sequence[Suspected]) -> Iter
             if not aware.recorded:
                 yield about(Open.AWARENESS, event, aware.position)
     reason = _OPEN_REASONS.get(member.standing.reason)
-    if reason is not None:
+    if reason is not None and member.standing.evaluation is Evaluation.PENDING:
         yield about(reason, position=member.infused_by)
