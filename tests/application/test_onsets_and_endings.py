@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from decimal import Decimal
+from random import Random
 
 import attrs
 import pytest
@@ -15,15 +17,18 @@ from trialdomain import (
     History,
     Outcome,
     Relatedness,
+    TrialError,
     TrialProtocol,
     WithdrawalScope,
     findings,
+    lab,
 )
 from trialdomain.aggregates.participant import FollowUpBeforeOnset
 from trialdomain.application.coercion import FactMalformed
 from trialdomain.events.participant import AdverseEventReported, Enrolled, Infused, WindowResult
 from trialdomain.events.trial import TrialRegistered
-from trialdomain.protocol.trial_protocol import EvaluableRule, ExpectedToxicity
+from trialdomain.protocol.trial_protocol import CytopeniaRule, EvaluableRule, ExpectedToxicity
+from trialdomain.values.clinical_time import When
 from trialdomain.values.decision import Action
 from trialdomain.values.evaluation import Evaluation, EvaluationFlag, EvaluationReason
 
@@ -406,3 +411,58 @@ def test_an_event_of_the_infusion_day_counts_unless_its_time_is_before(site: Sit
     site.toxicity("S001", onset=f"{day(10)}T{onset}+08:00")
     assert (site.dlts(), site.trial.history().endpoints(on=site.today).value("P1", "S001").value) == (counts, counts)
     assert day(10) > DAY0
+
+
+CYTOPENIA = CytopeniaRule(anc_below=Decimal("0.5"), beyond_day=20)
+
+
+def something(site: Site, chance: Random, number: int) -> object:
+    """Record one thing, of a day that is known, or known in part."""
+    desk, then = site.desk, day(chance.randrange(number))
+    when: When = chance.choice([then.isoformat(), then.isoformat(), "2026-03", "2026"])
+    words = chance.choice([LIKELY, UNRELATED, NOT_ASSESSED, ()])
+    grade = chance.randint(1, 4)
+    ended = chance.choice([None, None, day(chance.randrange(number)), "2026-03"])
+    result = chance.choice(list(WindowResult))
+    acts: list[Callable[[], object]] = [
+        lambda: site.toxicity("S001", f"E{number}", onset=when, grade=grade, attributions=words),
+        lambda: desk.follow_up_adverse_event(
+            "S001", event=f"E{chance.randrange(number)}", on=when, grade=grade, attributions=words, ended=ended
+        ),
+        lambda: desk.follow_up_adverse_event("S001", event=f"E{chance.randrange(number)}", on=then, ended=ended),
+        lambda: desk.record_labs(
+            "S001", [lab("ANC", chance.choice(["0.1", "4"]), "10*9/L", collected_at=day(chance.randrange(number)))]
+        ),
+        lambda: desk.assess_dlt_window("S001", on=then, result=result, why="nobody knows"),
+        lambda: desk.withdraw("S001", on=when, scope=FOLLOW_UP),
+        lambda: desk.lose_to_follow_up("S001", on=day(number), last_contact=when),
+        lambda: desk.complete_follow_up("S001", on=then),
+        lambda: desk.record_death("S001", on=when, event=chance.choice([None, f"E{chance.randrange(number)}"])),
+        lambda: desk.record_relapse("S001", on=then),
+        lambda: desk.start_chemotherapy("S001", on=then, regimen="FLAG", cycle=number),
+    ]
+    stream = f"{site.trial.trial}/participant/S001"
+    entries = [entry for entry in site.trial.history().entries() if entry.stream == stream]
+    later = entries[4:]  # not the consent, the screening, the enrollment and the infusion
+    acts += [lambda: desk.void(chance.choice(later), reason=REASON)] * (2 if later else 0)
+    return chance.choice(acts)()
+
+
+@pytest.mark.parametrize("cytopenia", [None, CYTOPENIA])
+@pytest.mark.parametrize("seed", range(5))
+def test_cohorts_and_participants_agree_whatever_is_recorded(seed: int, cytopenia: CytopeniaRule | None) -> None:
+    chance = Random(seed)  # noqa: S311 - a test, no secret
+    site = Site(attrs.evolve(OPEN, dlt=DltRule(cytopenia=cytopenia, min_grade=chance.choice([1, 3]))))
+    site.treat("S001", "S002")
+    recorded = 0
+    for number in range(1, 40):
+        site.on(number)
+        try:
+            something(site, chance, number)
+            recorded += 1
+        except TrialError:
+            continue  # what cannot be so was refused: nothing was recorded
+        site.check()
+        assert site.trial.history().dlt_counts(on=site.today).tallies[0].dlts == (site.member("S001").dlt is not None)
+    assert recorded > 5
+    assert "double-entry" not in [one.check for one in findings(site.trial.history(), on=site.today).found]
