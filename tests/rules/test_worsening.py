@@ -156,6 +156,13 @@ def test_of_lines_of_one_day_the_highest_grade_the_last_end_and_the_more_related
     assert event.judged(Agent.INFUSION).relatedness is Relatedness.LIKELY
 
 
+def test_rows_that_begin_on_one_day_are_counted_from_that_day_each_with_its_grade() -> None:
+    rows = as_rows([Told(2, 1), Told(2, 3), Told(-5, 2)])
+    found = worse_by_row(rows, INFUSED.started_at)
+    told = {row: [((g.first - DAY0).days, g.grade) for g in worse] for row, worse in found.items()}
+    assert told == {"1": [(2, 1)], "2": [(2, 3)], "3": []}
+
+
 def test_rows_of_one_id_and_of_different_terms_stay_apart() -> None:
     rows = as_rows([Told(-5, 3), Told(2, 1)])
     nausea = attrs.evolve(rows[1].report, fact=attrs.evolve(rows[1].report.fact, term="Nausea"))

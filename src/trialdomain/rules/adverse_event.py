@@ -297,12 +297,26 @@ def told_together(rows: Iterable[AdverseEvent]) -> list[AdverseEvent]:
 
 
 def worse_by_row(rows: Sequence[AdverseEvent], start: ClinicalTime) -> Mapping[str, Sequence[Graded]]:
-    """Give by the id of each row what is worse in it since a moment, judged with the rows of the same event."""
-    by_position = {entry.position: row.event for row in rows for entry in row.entries}
+    """Give by the id of each row what is worse in it since a moment, judged with the rows of the same event.
+
+    Of rows that begin on one day only the one with the highest grade dates the event; the others began with it.
+    """
+    by_position = {entry.position: row for row in rows for entry in row.entries}
+    together: dict[tuple[Hashable, str], list[AdverseEvent]] = {}
+    for row in rows:
+        together.setdefault((row.key, row.onset.text), []).append(row)
     found: dict[str, list[Graded]] = {row.event: [] for row in rows}
     for event in told_together(rows):
         for graded in event.worse_since(start):
-            found[by_position[graded.position]].append(graded)
+            row = by_position[graded.position]
+            found[row.event].append(graded)
+            if graded.position == row.report.position:
+                for other in together[row.key, row.onset.text]:
+                    report = other.report
+                    if other is not row:
+                        found[other.event].append(
+                            attrs.evolve(graded, grade=report.fact.grade, position=report.position)
+                        )
     return found
 
 
