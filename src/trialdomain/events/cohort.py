@@ -1,6 +1,5 @@
 """Facts about one dose level: its slots, the DLTs attributed to it, and what was decided about it."""
 
-from enum import Enum
 from typing import TypeAlias
 
 import attrs
@@ -12,9 +11,10 @@ from trialdomain.values.decision import Decision
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
 from trialdomain.values.text import FreeText, optional_text, plain_text
+from trialdomain.values.word import Word
 
 
-class Release(Enum):
+class Release(Word):
     """Why a slot was given back."""
 
     NOT_EVALUABLE = "not-evaluable"
@@ -24,7 +24,7 @@ class Release(Enum):
     LEVEL_CLOSED = "level-closed"
 
 
-class Stop(Enum):
+class Stop(Word):
     """What stopped enrollment at a level."""
 
     SECOND_DLT = "second-dlt"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from enum import Enum
 from typing import Any, TypeAlias
 
 import attrs
@@ -16,32 +15,33 @@ from trialdomain.values.screening import Attestation, CriterionAssessment, Findi
 from trialdomain.values.text import FreeText, is_plain, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
 from trialdomain.values.unit import UCUM, alike, is_known, known_unit, optional_unit
+from trialdomain.values.word import Word
 
 _GRADE = [instance_of(int), in_(GRADES)]
 
 
-class Signer(Enum):
+class Signer(Word):
     """Who signed a consent."""
 
     PARTICIPANT = "participant"
     GUARDIAN = "legal-guardian"
 
 
-class WindowResult(Enum):
+class WindowResult(Word):
     """What the assessment of an observation window found."""
 
     NO_DLT = "no-dlt"
     DLT = "dlt"
 
 
-class ImportedScreening(Enum):
+class ImportedScreening(Word):
     """What another system says became of a screening, where it gives no answers to the criteria."""
 
     ENROLLED = "enrolled"
     SCREEN_FAILURE = "screen-failure"
 
 
-class Comparator(Enum):
+class Comparator(Word):
     """How a laboratory result such as "< 5" bounds the value."""
 
     BELOW = "<"
@@ -50,7 +50,7 @@ class Comparator(Enum):
     AT_LEAST = ">="
 
 
-class VitalSign(Enum):
+class VitalSign(Word):
     """What was measured."""
 
     TEMPERATURE = "temperature"
@@ -75,7 +75,7 @@ _MEASURED_IN = {
 }
 
 
-class BodySite(Enum):
+class BodySite(Word):
     """Where a temperature was measured."""
 
     ORAL = "oral"
@@ -85,7 +85,7 @@ class BodySite(Enum):
     FOREHEAD = "forehead"
 
 
-class BloodProduct(Enum):
+class BloodProduct(Word):
     """What was transfused."""
 
     RED_CELLS = "red-cells"
@@ -94,7 +94,7 @@ class BloodProduct(Enum):
     OTHER = "other"
 
 
-class Intent(Enum):
+class Intent(Word):
     """What an anti-infective was given for."""
 
     TREATMENT = "treatment"
@@ -102,7 +102,7 @@ class Intent(Enum):
     UNKNOWN = "unknown"
 
 
-class MedicationClass(Enum):
+class MedicationClass(Word):
     """What a concomitant medication is, as far as the protocol asks."""
 
     G_CSF = "g-csf"
@@ -112,7 +112,7 @@ class MedicationClass(Enum):
     OTHER = "other"
 
 
-class WithdrawalScope(Enum):
+class WithdrawalScope(Word):
     """What a participant withdrew from; only the last two end observation."""
 
     TREATMENT = "treatment"

@@ -1,7 +1,6 @@
 """Facts about the trial as a whole."""
 
 from datetime import date
-from enum import Enum
 from typing import TypeAlias
 
 import attrs
@@ -14,6 +13,7 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id
 from trialdomain.values.role import Role
 from trialdomain.values.text import FreeText, plain_text
+from trialdomain.values.word import Word
 
 
 def _user_code(_: object, __: object, user: str) -> None:
@@ -90,7 +90,7 @@ class MtdDeclared:
     basis: Basis
 
 
-class NotEstablished(Enum):
+class NotEstablished(Word):
     """Why there is no maximum tolerated dose."""
 
     NONE_TOLERATED = "none-tolerated"

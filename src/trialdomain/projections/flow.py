@@ -6,7 +6,6 @@ observation; it stands beside what ended the observation.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from enum import Enum
 
 import attrs
 
@@ -28,9 +27,10 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.eligibility import unmet
 from trialdomain.values.screening import CriterionStatus
+from trialdomain.values.word import Word
 
 
-class Status(Enum):
+class Status(Word):
     """How far a person came, or what ended the observation."""
 
     SCREENED = "screened"

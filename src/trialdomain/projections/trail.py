@@ -5,7 +5,6 @@ Old and new values are computed from the two entries, and never taken from whoev
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import attrs
@@ -16,9 +15,10 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import UserRegistered
 from trialdomain.projections.people import People
+from trialdomain.values.word import Word
 
 
-class Act(Enum):
+class Act(Word):
     """What an entry did."""
 
     RECORDED = "recorded"

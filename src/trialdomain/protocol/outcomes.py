@@ -5,15 +5,15 @@ and every number in them is a parameter of the protocol.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 
 import attrs
 
 from trialdomain.protocol import meanings
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.word import Word
 
 
-class OutcomeId(Enum):
+class OutcomeId(Word):
     """The number of an outcome: P for primary, S for secondary, in the order of the registry."""
 
     P1 = "P1"
@@ -34,7 +34,7 @@ class OutcomeId(Enum):
     S13 = "S13"
 
 
-class Kind(Enum):
+class Kind(Word):
     """What kind of number an outcome is, and so how it is summarized."""
 
     INCIDENCE = "incidence"

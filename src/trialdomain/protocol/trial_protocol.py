@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from decimal import Decimal
-from enum import Enum
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -20,19 +19,20 @@ from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.number import is_bounded
 from trialdomain.values.role import Role
 from trialdomain.values.toxicity import GRADES, RELATED, Relatedness
+from trialdomain.values.word import Word
 
 MOST_LEVELS = 20
 """A ladder longer than this is refused: no published one comes near it."""
 
 
-class Design(Enum):
+class Design(Word):
     """An escalation design, with its version: a decision stays comparable after the design is revised."""
 
     THREE_PLUS_THREE = "3+3/1"
     """3+3 in which 6 must be evaluable before a dose may be the MTD."""
 
 
-class TallyBy(Enum):
+class TallyBy(Word):
     """Which dose level an infused participant is counted at."""
 
     RECEIVED = "received"

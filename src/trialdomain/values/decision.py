@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import date
-from enum import Enum
 
 import attrs
 
+from trialdomain.values.word import Word
 
-class Action(Enum):
+
+class Action(Word):
     """What to do next."""
 
     ENROLL = "enroll"
@@ -18,7 +19,7 @@ class Action(Enum):
     STOP = "stop"
 
 
-class MtdStatus(Enum):
+class MtdStatus(Word):
     """How far the search for the maximum tolerated dose has come."""
 
     OPEN = "open"
@@ -27,7 +28,7 @@ class MtdStatus(Enum):
     NOT_ESTABLISHED = "not-established"
 
 
-class Code(Enum):
+class Code(Word):
     """The line of the design that gave the answer."""
 
     COHORT_INCOMPLETE = "cohort-incomplete"

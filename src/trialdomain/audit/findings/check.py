@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from enum import Enum
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -31,9 +30,10 @@ from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.projections.dlt_counts import DltCounts, Member, Seat, seat_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.word import Word
 
 
-class Severity(Enum):
+class Severity(Word):
     """How grave a finding is, in the words of inspectors (EMA, grading of GCP inspection findings); and a note."""
 
     CRITICAL = "critical"

@@ -1,7 +1,6 @@
 """What a safety review says: the classes that it is made of."""
 
 from datetime import date
-from enum import Enum
 
 import attrs
 
@@ -12,9 +11,10 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
 from trialdomain.values.toxicity import Assessor, Outcome, Relatedness, Seriousness
+from trialdomain.values.word import Word
 
 
-class Open(Enum):
+class Open(Word):
     """What nobody has judged yet."""
 
     RELATEDNESS = "relatedness-not-assessed"
