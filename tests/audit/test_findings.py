@@ -160,7 +160,8 @@ def infused_with(amount: str) -> Site:
 
 
 def infused_twice(administrations: int) -> Site:
-    site = Site(attrs.evolve(OPEN, administrations=administrations))
+    design = OPEN.design if administrations == 1 else None
+    site = Site(attrs.evolve(OPEN, administrations=administrations, design=design, levels=OPEN.levels[:1]))
     site.treat("S001")
     site.on(1).desk.infuse("S001", level=1, started_at=day(1), deviation=None if administrations > 1 else _WHY)
     return site

@@ -196,7 +196,7 @@ class TrialProtocol:
     """In infused participants; beyond it, enrollment is refused."""
     open_levels_max: int = 1
     administrations: int | None = 1
-    """How often one participant is infused; None where the protocol does not say."""
+    """How often one participant is infused; None where the protocol does not say. With a design it is 1."""
     dose_tolerance: Decimal = Decimal("0.10")
     """How far, as a fraction, an amount may be off a level's dose and still belong to it (**choice**)."""
     tally_by: TallyBy = TallyBy.RECEIVED
@@ -246,9 +246,10 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
     )
     yield from _dose_faults(protocol)
     yield unless(_known_zone(protocol.zone), f"zone {protocol.zone!r} is not in the IANA time zone database")
-    for name, least in (("target_recruitment", 1), ("max_infused", 1), ("administrations", 1)):
+    for name, least in (("target_recruitment", 1), ("max_infused", 1)):
         value = getattr(protocol, name)
         yield None if value is None else at_least(name, value, least)
+    yield _administrations_fault(protocol)
     yield unless(protocol.open_levels_max == 1, "open_levels_max must be 1: 3+3 treats at one level at a time")
     yield at_least("screening_validity_days", protocol.screening_validity_days, 0)
     share = protocol.dose_tolerance
@@ -261,6 +262,22 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         )
     for criterion, count in Counter(criterion.id for criterion in protocol.criteria).items():
         yield unless(count == 1, f"criterion {criterion} stands {count} times")
+
+
+def _administrations_fault(protocol: TrialProtocol) -> str | None:
+    """Name a number of administrations that is none, or that no design here can follow.
+
+    The design's rules are for a first infusion: stagger, level in turn, slot and window would apply to each one.
+    """
+    number = protocol.administrations
+    if number is not None and (fault := at_least("administrations", number, 1)):
+        return fault
+    return unless(
+        protocol.design is None or number == 1,
+        f"administrations must be 1 where there is a design, got {'none' if number is None else number}: its rules for "
+        f"a first infusion (stagger, level in turn, slot, window) would be applied to each one; leave out the design, "
+        f"or infuse once",
+    )
 
 
 def _dose_faults(protocol: TrialProtocol) -> Iterator[str | None]:
