@@ -27,6 +27,7 @@ from trialdomain.audit.findings.conduct import (
     Twice,
 )
 from trialdomain.audit.findings.counts import DecisionOvertaken, DecisionUnfounded, DoubleEntry
+from trialdomain.audit.findings.doses import DoseRedefined
 from trialdomain.audit.findings.halts import RecruitmentExceeded, WhileHalted
 from trialdomain.audit.findings.levels import EscalatedEarly, StaggerKept, WindowOpen
 from trialdomain.audit.findings.protocol import Silence
@@ -58,6 +59,7 @@ CHECKS: tuple[type[Check], ...] = (
     CriteriaUndocumented,
     BeforeEnrollment,
     OutsideLevel,
+    DoseRedefined,
     Twice,
     AfterLeaving,
     ObservedAfterDeath,
