@@ -93,10 +93,10 @@ def delayed(event: AdverseEvent, *, infusion: Infused, rule: DltRule) -> Graded 
     if judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED) or _onset(event, window, rule) is not None:
         return None
     worse = event.worse_since(window.opened_at)
-    return next((g for g in worse if _counts(event.term, g.grade, rule) and g.on.first > window.last), None)
+    return next((g for g in worse if can_limit(event.term, g.grade, rule) and g.on.first > window.last), None)
 
 
-def _counts(term: str, grade: int, rule: DltRule) -> bool:
+def can_limit(term: str, grade: int, rule: DltRule) -> bool:
     """Say whether a grade of a term can be dose-limiting: high enough, and not as chemotherapy causes it."""
     expected = {one.term.casefold(): one.up_to_grade for one in rule.expected_with_chemotherapy}
     return grade >= rule.min_grade and grade > expected.get(term.casefold(), 0)
@@ -110,4 +110,4 @@ def _onset(event: AdverseEvent, window: Window, rule: DltRule) -> Graded | None:
     if not rule.worsening and event.onset.precedes(window.opened_at):
         return None
     worse = event.worse_since(window.opened_at)
-    return next((g for g in worse if _counts(event.term, g.grade, rule) and window.allows(g.on)), None)
+    return next((g for g in worse if can_limit(event.term, g.grade, rule) and window.allows(g.on)), None)
