@@ -28,6 +28,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_kept import against_redefining
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Mtd
+from trialdomain.values.in_short import in_short
 from trialdomain.values.text import short
 
 _MOST_OF_A_REASON = 200
@@ -123,6 +124,8 @@ class TrialAlreadyRegistered(CommandRefused):
 @attrs.define
 class Trial:
     """The state of a trial, as its decisions need it."""
+
+    __repr__ = in_short
 
     protocol: TrialProtocol | None = None
     versions: dict[str, TrialProtocol] = attrs.Factory(dict)

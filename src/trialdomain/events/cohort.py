@@ -10,6 +10,7 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Decision
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
+from trialdomain.values.in_short import in_short
 from trialdomain.values.text import FreeText, optional_text, plain_text
 from trialdomain.values.word import Word
 
@@ -122,6 +123,8 @@ class EnrollmentResumed:
 @attrs.frozen(kw_only=True)
 class EscalationDecided:
     """People decided how to go on; the fact stands in the stream of the level that is in turn, or was last."""
+
+    __repr__ = in_short
 
     recommended: Decision
     decided: Decision

@@ -10,6 +10,7 @@ from attrs.validators import and_, ge, in_, instance_of, le, optional
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
 from trialdomain.values.dose import Dose
+from trialdomain.values.in_short import in_short
 from trialdomain.values.number import decimal_number, is_ordinary, optional_number
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.text import FreeText, is_plain, optional_text, plain_text
@@ -151,6 +152,8 @@ class Consented:
 class Screened:
     """The participant was screened: what was found, what was attested, and what that makes of each criterion."""
 
+    __repr__ = in_short
+
     on: ClinicalTime
     findings: tuple[Finding, ...] = ()
     attestations: tuple[Attestation, ...] = ()
@@ -170,6 +173,8 @@ class ScreenFailed:
 @attrs.frozen(kw_only=True)
 class CriteriaAnswered:
     """What a later gate asks was established; it precedes chemotherapy or the infusion."""
+
+    __repr__ = in_short
 
     gate: Gate
     on: ClinicalTime

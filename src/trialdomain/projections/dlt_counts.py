@@ -31,6 +31,7 @@ from trialdomain.rules.evaluability import Course, Judgement, judge_course
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationReason, Standing
 from trialdomain.values.ids import subject_of
+from trialdomain.values.in_short import in_short
 from trialdomain.values.tally import Tally, most_held
 from trialdomain.values.toxicity import Agent, Relatedness
 
@@ -90,6 +91,8 @@ class Member:
 @attrs.frozen(kw_only=True)
 class DltCounts:
     """Every level's tally, and every member behind it."""
+
+    __repr__ = in_short
 
     tallies: tuple[Tally, ...]
     members: tuple[Member, ...]

@@ -15,11 +15,14 @@ from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.decision import Action, Awaited, Because, Code, Decision, Mtd, MtdStatus
 from trialdomain.values.evaluation import Evaluation
+from trialdomain.values.in_short import in_short
 
 
 @attrs.frozen(kw_only=True)
 class Escalation:
     """The answer of the design to the trial as it is known."""
+
+    __repr__ = in_short
 
     protocol: TrialProtocol
     """The version that it was judged by."""

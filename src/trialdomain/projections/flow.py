@@ -26,6 +26,7 @@ from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.eligibility import unmet
+from trialdomain.values.in_short import in_short
 from trialdomain.values.screening import CriterionStatus
 from trialdomain.values.word import Word
 
@@ -89,6 +90,8 @@ class LevelFlow:
 @attrs.frozen(kw_only=True)
 class Flow:
     """Everybody, and what became of them."""
+
+    __repr__ = in_short
 
     people: int
     consented: int

@@ -15,6 +15,7 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import UserRegistered
 from trialdomain.projections.people import People
+from trialdomain.values.in_short import in_short
 from trialdomain.values.word import Word
 
 
@@ -43,6 +44,8 @@ class FieldChange:
 @attrs.frozen(kw_only=True)
 class TrailEntry:
     """One entry, and what it did."""
+
+    __repr__ = in_short
 
     entry: Recorded[Any]
     act: Act

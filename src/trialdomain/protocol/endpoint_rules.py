@@ -9,6 +9,7 @@ from decimal import Decimal
 import attrs
 
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.values.in_short import in_short
 from trialdomain.values.number import is_bounded
 from trialdomain.values.toxicity import GRADES
 from trialdomain.values.word import Word
@@ -153,6 +154,8 @@ class Recovery:
 @attrs.frozen(kw_only=True)
 class EndpointRules:
     """Every number of the 13 secondary outcomes, and the windows of the first primary one."""
+
+    __repr__ = in_short
 
     anchor: Anchor = Anchor.CHEMOTHERAPY
     window_days: int = 42

@@ -10,6 +10,7 @@ import attrs
 
 from trialdomain.protocol import meanings
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.in_short import in_short
 from trialdomain.values.word import Word
 
 
@@ -50,6 +51,8 @@ class Kind(Word):
 @attrs.frozen(kw_only=True)
 class OutcomeDefinition:
     """One outcome: what the registry says, and what is made of it."""
+
+    __repr__ = in_short
 
     id: OutcomeId
     title: str

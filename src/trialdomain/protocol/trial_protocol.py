@@ -16,6 +16,7 @@ from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.dose import Dose
 from trialdomain.values.ids import CodeInvalid, check_id
+from trialdomain.values.in_short import in_short
 from trialdomain.values.number import is_bounded
 from trialdomain.values.role import Role
 from trialdomain.values.toxicity import GRADES, RELATED, Relatedness
@@ -182,6 +183,8 @@ class TrialProtocol:
     Raises:
         ProtocolInvalid: it names every fault at once.
     """
+
+    __repr__ = in_short
 
     trial: str
     title: str

@@ -12,6 +12,7 @@ from trialdomain.events.participant import Infused
 from trialdomain.protocol.trial_protocol import DltRule
 from trialdomain.rules.adverse_event import AdverseEvent, Graded
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.in_short import in_short
 from trialdomain.values.toxicity import Agent, Relatedness
 
 
@@ -38,6 +39,8 @@ class Window:
 @attrs.frozen(kw_only=True)
 class Qualifying:
     """An event that counts, or would count once its relatedness is assessed."""
+
+    __repr__ = in_short
 
     event: AdverseEvent
     onset: ClinicalTime

@@ -15,6 +15,7 @@ from trialdomain.rules.cytopenia import Cytopenia, last_day
 from trialdomain.rules.dlt import Qualifying, Window
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
+from trialdomain.values.in_short import in_short
 
 
 @attrs.frozen
@@ -36,6 +37,8 @@ class LastSeen:
 @attrs.frozen(kw_only=True)
 class Course:
     """What decides whether one participant is evaluable."""
+
+    __repr__ = in_short
 
     infusion: Recorded[Infused]
     """The first one, which opens the window."""

@@ -14,6 +14,7 @@ import attrs
 from trialdomain.protocol.endpoint_rules import EndpointRules, Recovery, RecoveryAnchor
 from trialdomain.rules.counts import Day, Lab
 from trialdomain.rules.observation import Observation
+from trialdomain.values.in_short import in_short
 from trialdomain.values.word import Word
 
 
@@ -72,6 +73,8 @@ class Episode:
 @attrs.frozen(kw_only=True)
 class CountCourse:
     """The course of one count: everything that the outcomes about it ask."""
+
+    __repr__ = in_short
 
     seen: Seen
     gap: tuple[date, date] | None

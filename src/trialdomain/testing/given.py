@@ -11,6 +11,7 @@ from trialdomain.errors import TrialError
 from trialdomain.events.entries import changes
 from trialdomain.events.recorded import Fact, Meta, Recorded
 from trialdomain.storage.codec import decode, encode
+from trialdomain.values.in_short import in_short
 
 
 class Folds(Protocol):
@@ -64,6 +65,8 @@ class Given(Generic[A]):
 @attrs.frozen
 class Taken:
     """A decision that was taken: the facts that it gave, or why it refused."""
+
+    __repr__ = in_short
 
     facts: list[Fact]
     error: Exception | None

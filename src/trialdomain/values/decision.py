@@ -5,6 +5,7 @@ from datetime import date
 
 import attrs
 
+from trialdomain.values.in_short import in_short
 from trialdomain.values.word import Word
 
 
@@ -120,6 +121,8 @@ class Decision:
     >>> Decision.escalate(to=2)
     Decision(action=<Action.ESCALATE: 'escalate'>, level=2, ...)
     """
+
+    __repr__ = in_short
 
     action: Action
     level: int | None = None

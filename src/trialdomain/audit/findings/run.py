@@ -50,6 +50,7 @@ from trialdomain.storage.plain_files import refuse_database
 from trialdomain.values.calendar import as_day
 from trialdomain.values.filename import named
 from trialdomain.values.ids import subject_of, trial_stream
+from trialdomain.values.in_short import in_short
 
 CHECKS: tuple[type[Check], ...] = (
     DoubleEntry,
@@ -95,6 +96,8 @@ class CheckUnusable(InputInvalid):
 @attrs.frozen(kw_only=True)
 class Findings:
     """What was found in a log."""
+
+    __repr__ = in_short
 
     trial: str
     known_at: int
