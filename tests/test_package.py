@@ -2,7 +2,9 @@
 
 import ast
 import doctest
+import inspect
 import json
+import pydoc
 import re
 import subprocess
 import sys
@@ -40,6 +42,38 @@ def test_everything_that_is_public_is_imported_at_once_but_the_version() -> None
     assert set(trialdomain.__all__) == names == {name for name in mine if not name.startswith("__")}
     assert [name for name in names if mine[name] is not getattr(trialdomain, name)] == []
     assert mine["__version__"] == "of my own"
+
+
+def test_help_begins_with_where_to_begin_on_one_screen() -> None:
+    first = pydoc.plain(pydoc.render_doc(trialdomain)).splitlines()[:30]
+    said = set(re.findall(r"[A-Za-z_0-9]+", " ".join(first)))
+    assert {
+        "Trials",
+        "Desk",
+        "History",
+        "decide",
+        "nct06245746",
+        "read_log",
+        "verify",
+        "findings",
+        "TrialError",
+    } <= said
+
+
+def test_what_help_names_is_there() -> None:
+    text = trialdomain.__doc__ or ""
+    named = {name for one in re.findall(r"``([^`]+)``", text) for name in re.findall(r"\b[A-Z][A-Za-z]+\b", one)}
+    assert named - {"NNN", "NNT"} <= set(trialdomain.__all__)
+    assert re.findall(r"``(\w+\(situation.*)``", text) == [
+        'decide(situation_of(parse_outcomes("1NNN 2NNT", levels=3), levels=3))'
+    ]
+
+
+def test_every_public_class_and_function_has_its_help() -> None:
+    public = {name: getattr(trialdomain, name) for name in trialdomain.__all__}
+    asked = {name for name, value in public.items() if inspect.isclass(value) or inspect.isfunction(value)}
+    assert len(asked) > 100
+    assert [name for name in sorted(asked) if not (public[name].__doc__ or "").strip()] == []
 
 
 @pytest.mark.processes

@@ -1,7 +1,19 @@
 """Dose-escalation trials recorded as immutable events, and every answer rebuilt from them.
 
-The public names are imported when they are first used, so that ``import trialdomain`` costs next to nothing; their
-types stand in ``__init__.pyi``.
+Where to begin, and then ``help(trialdomain.Trials)``, for one:
+
+- ``decide(situation_of(parse_outcomes("1NNN 2NNT", levels=3), levels=3))``: the answer of 3+3, without any log.
+- ``Trials.open("sqlite:///trial.db")``: a log; register a protocol, and act at the ``Desk`` of a trial as a ``User``.
+- ``nct06245746()``: the protocol of NCT06245746, a ``TrialProtocol``; ``DltRule`` and ``DoseLevel`` are parts of it.
+- ``History``: a trial as it was known; ask it for ``escalation``, ``dlt_counts``, ``endpoints`` or ``answers``.
+- ``read_log``, ``restore``, ``import_sdtm``: a log, an export, or a study from elsewhere.
+- ``verify``, ``findings``: whether a log was changed, and what an inspector would ask about.
+- ``TrialError``: the base of every error; each has a ``code``.
+- ``Action``, ``Relatedness``, ``Status`` and other closed sets of words: a member equals its word, and prints as it.
+- ``trialdomain.testing``: facts and histories for tests of your own rules.
+
+``from trialdomain import *`` gives every public name; ``dir(trialdomain)`` lists them. They are imported when they are
+first used, so that ``import trialdomain`` costs next to nothing; their types stand in ``__init__.pyi``.
 """
 
 from importlib import import_module

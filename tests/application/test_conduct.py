@@ -550,8 +550,8 @@ class TestOtherParameters:
         site.desk.follow_up_adverse_event("S001", event="AE1", on=day(2), grade=4)
         assert site.dlts() == 0
 
-    def test_administrations_may_be_more_than_one(self) -> None:
-        site = Site(attrs.evolve(OPEN, administrations=None))
+    def test_without_a_design_administrations_may_be_more_than_one(self) -> None:
+        site = Site(attrs.evolve(OPEN, administrations=None, design=None, levels=OPEN.levels[:1]))
         site.treat("S001")
         site.on(3).desk.infuse("S001", level=1, started_at=day(3))
         assert site.member("S001").window_last == day(14)

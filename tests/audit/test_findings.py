@@ -159,8 +159,19 @@ def infused_with(amount: str) -> Site:
     return site
 
 
+def registered_again(amount: str) -> Site:
+    """Correct the amount of level 1, 100 ug, in the registration."""
+    site = infused_with("110")
+    registered = next(e for e in site.trial.history().entries() if isinstance(e.fact, TrialRegistered))
+    doses = [Dose(amount=Decimal(n), unit="ug") for n in (amount, 200, 400)]
+    levels = tuple(DoseLevel(level=at, dose=dose) for at, dose in enumerate(doses, start=1))
+    site.desk.correct(registered, protocol=attrs.evolve(OPEN, levels=levels, title="as signed"), reason=REASON)
+    return site
+
+
 def infused_twice(administrations: int) -> Site:
-    site = Site(attrs.evolve(OPEN, administrations=administrations))
+    design = OPEN.design if administrations == 1 else None
+    site = Site(attrs.evolve(OPEN, administrations=administrations, design=design, levels=OPEN.levels[:1]))
     site.treat("S001")
     site.on(1).desk.infuse("S001", level=1, started_at=day(1), deviation=None if administrations > 1 else _WHY)
     return site
@@ -629,6 +640,7 @@ CASES: list[tuple[str, Maker, Maker]] = [
     ("before-enrollment", lambda: infused_on(2, 1), lambda: infused_on(2, 3)),
     ("level", lambda: infused_at(2), lambda: infused_at(1)),
     ("level", lambda: infused_with("111"), lambda: infused_with("110")),
+    ("dose-redefined", lambda: registered_again("101"), lambda: registered_again("100")),
     ("twice", lambda: infused_twice(1), lambda: infused_twice(2)),
     ("after-leaving", lambda: infused_and_withdrew(6, 5), lambda: infused_and_withdrew(4, 5)),
     ("after-death", lambda: died_and_observed(5, 6), lambda: died_and_observed(5, 5)),

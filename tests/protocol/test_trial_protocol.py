@@ -5,13 +5,16 @@ from pathlib import Path
 
 import attrs
 import pytest
+from catalogue import META
 
 from trialdomain import Dose, DoseLevel, LogUnusable, TrialProtocol, nct06245746
+from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml, read_protocol
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
 from trialdomain.protocol.endpoint_rules import EndpointRules, FebrileNeutropenia, Recovery
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, EvaluableRule, ExpectedToxicity, Stagger
+from trialdomain.storage.codec import StateMalformed, decode, encode
 from trialdomain.values.screening import Gate
 
 
@@ -116,6 +119,43 @@ class TestFaults:
         with pytest.raises(ProtocolInvalid) as refused:
             make()
         assert len(refused.value.faults) == faults
+
+    @pytest.mark.parametrize(("number", "said"), [(2, "2"), (3, "3"), (None, "none")])
+    def test_a_design_with_administrations_other_than_1_is_refused(self, number: int | None, said: str) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            attrs.evolve(nct06245746(), administrations=number)
+        assert refused.value.faults == (
+            (
+                f"administrations must be 1 where there is a design, got {said}: its rules for a first infusion "
+                f"(stagger, level in turn, slot, window) would be applied to each one; leave out the design, or infuse "
+                f"once"
+            ),
+        )
+
+    @pytest.mark.parametrize("number", [0, -1, True])
+    def test_a_number_of_administrations_that_is_none_is_one_fault(self, number: int) -> None:
+        with pytest.raises(ProtocolInvalid, match="administrations must be a whole number of at least 1") as refused:
+            attrs.evolve(nct06245746(), administrations=number)
+        assert len(refused.value.faults) == 1
+
+    @pytest.mark.parametrize("number", [1, 2, 36, None])
+    def test_without_a_design_any_number_of_administrations_is_taken(self, number: int | None) -> None:
+        bare = attrs.evolve(nct06245746(), administrations=number, design=None)
+        assert protocol_from_toml(protocol_to_toml(bare)) == bare
+
+    @pytest.mark.parametrize("line", ["administrations = 2", 'administrations = "none"'])
+    def test_so_it_is_where_a_file_is_read(self, line: str) -> None:
+        text = protocol_to_toml(nct06245746()).replace("administrations = 1", line)
+        assert line in text
+        with pytest.raises(ProtocolInvalid, match="administrations must be 1 where there is a design"):
+            protocol_from_toml(text)
+
+    def test_so_it_is_where_an_entry_is_read(self) -> None:
+        name, state = encode(TrialRegistered(protocol=nct06245746()), META)
+        stored = state.replace(b'"administrations":1', b'"administrations":2')
+        assert stored != state
+        with pytest.raises(StateMalformed, match="administrations must be 1 where there is a design"):
+            decode(name, stored)
 
     @pytest.mark.parametrize(
         ("amounts", "fault"),

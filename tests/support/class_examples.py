@@ -1,7 +1,7 @@
 """Every class of the package that holds values, and an example of each: met in what is handed out, or put together."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, tzinfo
 from enum import Enum
@@ -26,6 +26,7 @@ _PLAIN: Mapping[object, object] = {
     Any: "anything",
     Exception: ValueError("no"),
     Fraction: Fraction(1, 3),
+    Hashable: "anything",
     History: history_of("1NT")[0],
     Path: Path("log.db"),
     ZoneInfo: ZoneInfo("Asia/Shanghai"),

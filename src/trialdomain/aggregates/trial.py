@@ -1,6 +1,6 @@
 """The trial: the protocol in force, and who acts in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from typing import assert_never
 
@@ -25,8 +25,10 @@ from trialdomain.events.trial import (
     UserRegistered,
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.dose_kept import against_redefining
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Mtd
+from trialdomain.values.in_short import in_short
 from trialdomain.values.text import short
 
 _MOST_OF_A_REASON = 200
@@ -123,6 +125,8 @@ class TrialAlreadyRegistered(CommandRefused):
 class Trial:
     """The state of a trial, as its decisions need it."""
 
+    __repr__ = in_short
+
     protocol: TrialProtocol | None = None
     versions: dict[str, TrialProtocol] = attrs.Factory(dict)
     """Every version of the protocol that was ever in force, by its name."""
@@ -205,12 +209,14 @@ class Trial:
             raise TrialIsClosed(closing=self.closing)
         return [fact]
 
-    def amend(self, fact: ProtocolAmended) -> Sequence[TrialFact]:
-        """Bring a new version of the protocol into force."""
+    def amend(self, fact: ProtocolAmended, *, infused: Collection[int]) -> Sequence[TrialFact]:
+        """Bring a new version of the protocol into force; a level in ``infused`` keeps its dose."""
         old, new = self.protocol, fact.protocol
         if old is None:
             raise TrialUnknown(trial=new.trial)
         if why := against_taking_the_place(old, new):
+            raise AmendmentUnusable(why=why)
+        if why := against_redefining(old, new, infused):
             raise AmendmentUnusable(why=why)
         if new.version in self.versions:
             raise AmendmentUnusable(

@@ -12,6 +12,7 @@ from trialdomain.events.participant import Infused
 from trialdomain.projections.dlt_counts import Member, members_of, seat_of
 from trialdomain.projections.escalation import Escalation, escalation
 from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.rules.dose_kept import levels_of
 from trialdomain.values.decision import Action, Code, Decision
 
 
@@ -102,6 +103,13 @@ def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
 def _members(view: View, *, on: date) -> list[Member]:
     book = view.casebook(on=on)
     return members_of([seat_of(case, book, on=on) for case in book.cases], book)
+
+
+def levels_in_use(view: View) -> frozenset[int]:
+    """Name every level at which anybody was infused, whatever the way by which that was recorded."""
+    book = view.casebook(on=date.max)
+    infusions = (entry.fact for case in book.cases for entry in case.of(Infused))
+    return frozenset(level for one in infusions for level in levels_of(one, book.in_force_on(one.started_at.first)))
 
 
 def against_dose(view: View, fact: Infused, *, on: date) -> Iterator[CommandRefused]:

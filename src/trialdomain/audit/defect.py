@@ -1,11 +1,11 @@
 """What ``verify`` finds wrong with a log, and where."""
 
 from collections import Counter
-from enum import Enum
 
 import attrs
 
 from trialdomain.values.ids import LONGEST_STREAM
+from trialdomain.values.word import Word
 
 MOST_SHOWN = LONGEST_STREAM
 """Characters of a name that stands in a log."""
@@ -21,7 +21,7 @@ def shown(value: object) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
-class What(Enum):
+class What(Word):
     """What is wrong."""
 
     ALTERED = "altered"

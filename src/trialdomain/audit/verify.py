@@ -27,6 +27,7 @@ from trialdomain.exchange.lines import canonical
 from trialdomain.history.collector import cycles_left_alone
 from trialdomain.storage.sqlite_file import check_file, is_database
 from trialdomain.values.filename import is_no_file, named
+from trialdomain.values.in_short import in_short
 from trialdomain.values.progress import Progress, unheard
 
 
@@ -50,6 +51,8 @@ class VerifiedTrial:
 @attrs.frozen(kw_only=True)
 class Verified:
     """What a verification came to."""
+
+    __repr__ = in_short
 
     trials: tuple[VerifiedTrial, ...]
     defects: tuple[Defect, ...]

@@ -6,7 +6,6 @@ The notation is the one of the dose-escalation literature and its software, with
 
 import re
 from collections.abc import Iterator
-from enum import Enum
 
 import attrs
 
@@ -14,6 +13,7 @@ from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
 from trialdomain.values.decision import Awaited
 from trialdomain.values.tally import Tally, most_held
+from trialdomain.values.word import Word
 
 _GROUP = re.compile(r"(?P<level>[1-9][0-9]{0,2})(?P<letters>[NTPX]+)", re.ASCII)
 _SHOWN = 20
@@ -31,7 +31,7 @@ class OutcomesMalformed(InputInvalid):
         self.at, self.group, self.why = at, group, why
 
 
-class Outcome(Enum):
+class Outcome(Word):
     """What is known of one treated subject."""
 
     NO_DLT = "N"

@@ -7,6 +7,7 @@ import attrs
 from attrs.validators import ge
 
 from trialdomain.values.decision import Awaited
+from trialdomain.values.in_short import in_short
 from trialdomain.values.tally import Tally
 
 
@@ -32,6 +33,8 @@ class Situation:
     Raises:
         ValueError: a level without its tally, a last level beyond them, or somebody pending who is not named.
     """
+
+    __repr__ = in_short
 
     tallies: tuple[Tally, ...] = attrs.field(validator=_one_tally_per_level)
     """One for every dose level of the protocol, from level 1 upwards."""

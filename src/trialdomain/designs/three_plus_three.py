@@ -10,9 +10,16 @@ from collections.abc import Sequence
 import attrs
 
 from trialdomain.designs.forecast import forecast
+from trialdomain.designs.reasons import (
+    why_established,
+    why_none_tolerated,
+    why_treat,
+    why_wait_for_all,
+    why_wait_for_slots,
+)
 from trialdomain.designs.situation import Situation
-from trialdomain.designs.walk import COHORT, COMPLETE, Step, Verdict, below_closing, next_step
-from trialdomain.values.decision import Action, Awaited, Because, Code, Decision, Mtd, MtdStatus
+from trialdomain.designs.walk import below_closing, next_step
+from trialdomain.values.decision import Action, Decision
 from trialdomain.values.tally import Tally
 
 
@@ -52,81 +59,12 @@ def slots_in_turn(situation: Situation) -> int:
 def _decide(situation: Situation, still_open: Sequence[Tally]) -> Decision:
     step = next_step(still_open, situation.last_level)
     if step is None:
-        return _none_tolerated(situation)
+        return attrs.evolve(Decision.none_tolerated(), because=why_none_tolerated(situation))
     if step.action is Action.STOP:
-        return _established(step.tally, situation)
+        established = Decision.established(step.tally.level, bounded_above=len(still_open) < len(situation.tallies))
+        return attrs.evolve(established, because=why_established(step.tally, situation))
     if step.action is Action.WAIT:
-        return _wait(step, situation.awaited_at(still_open if step.waits_for_all else [step.tally]))
-    return Decision(action=step.action, level=step.tally.level, because=_why_treat(step))
-
-
-def _none_tolerated(situation: Situation) -> Decision:
-    text = f"{_closing(situation, 1)}: no level is left open, none is tolerated"
-    return Decision(
-        action=Action.STOP,
-        mtd=Mtd(status=MtdStatus.NONE_TOLERATED),
-        because=Because(code=Code.NONE_TOLERATED, text=text),
-    )
-
-
-def _established(tally: Tally, situation: Situation) -> Decision:
-    highest = tally.level == len(situation.tallies)
-    why = (
-        "the highest dose level"
-        if highest
-        else f"the highest level not closed ({_closing(situation, tally.level + 1)})"
-    )
-    return Decision(
-        action=Action.STOP,
-        mtd=Mtd.established(tally.level, bounded_above=not highest),
-        because=Because(
-            code=Code.MTD_REACHED, text=f"level {tally.level} is {why}, with {_words(tally)}: it is the MTD"
-        ),
-    )
-
-
-def _wait(step: Step, awaited: tuple[Awaited, ...]) -> Decision:
-    outcomes = "1 outcome is" if len(awaited) == 1 else f"{len(awaited)} outcomes are"
-    enrolled = step.tally.enrolled
-    infusions = f", {enrolled} not infused yet" if enrolled else ""
-    because = (
-        Because(
-            code=Code.OUTCOMES_PENDING,
-            text=f"{outcomes} pending at open levels: escalation and an MTD wait for every one of them",
-        )
-        if step.waits_for_all
-        else Because(
-            code=Code.SLOTS_FULL,
-            text=f"every slot of level {step.tally.level} is taken{infusions}; {outcomes} not known yet: wait for them",
-        )
-    )
-    return Decision(action=Action.WAIT, level=step.tally.level, waiting_for=awaited, because=because)
-
-
-def _why_treat(step: Step) -> Because:
-    level, counts = step.tally.level, _words(step.tally)
-    match step.verdict:
-        case Verdict.RESOLVE_DLT:
-            return Because(code=Code.ONE_DLT, text=f"level {level} has {counts}: it goes on up to {COMPLETE}")
-        case Verdict.CONFIRM:
-            return Because(
-                code=Code.SIX_AT_HIGHEST,
-                text=f"level {level} is the highest that is not closed, with {counts}: "
-                f"{COMPLETE} must be evaluable before it may be the MTD",
-            )
-        case _:
-            return Because(
-                code=Code.COHORT_INCOMPLETE, text=f"level {level} has {counts}: it needs at least {COHORT} evaluable"
-            )
-
-
-def _closing(situation: Situation, level: int) -> str:
-    """Say what closed the lowest closed level, which is the given one."""
-    for closing in situation.final_closings:
-        if closing.level == level:
-            return f"level {level} is closed for good: {closing.cause}"
-    return f"level {level} is closed by {situation.tallies[level - 1].dlts} DLTs"
-
-
-def _words(tally: Tally) -> str:
-    return f"{tally.dlts} DLT{'' if tally.dlts == 1 else 's'} in {tally.evaluable} evaluable"
+        awaited = situation.awaited_at(still_open if step.waits_for_all else [step.tally])
+        because = why_wait_for_all(awaited) if step.waits_for_all else why_wait_for_slots(step, awaited)
+        return attrs.evolve(Decision.wait(level=step.tally.level), waiting_for=awaited, because=because)
+    return Decision(action=step.action, level=step.tally.level, because=why_treat(step, situation, still_open))

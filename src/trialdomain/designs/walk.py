@@ -4,12 +4,12 @@ Numbers of the published design stand here as they are; numbers of a trial come 
 """
 
 from collections.abc import Sequence
-from enum import Enum
 
 import attrs
 
 from trialdomain.values.decision import Action
 from trialdomain.values.tally import Tally
+from trialdomain.values.word import Word
 
 COHORT = 3
 COMPLETE = 6
@@ -17,7 +17,7 @@ COMPLETE = 6
 CLOSING_DLTS = 2
 
 
-class Verdict(Enum):
+class Verdict(Word):
     """What one level that is not closed asks for."""
 
     FILL_COHORT = "fewer than 3 are evaluable"

@@ -7,6 +7,7 @@ from attrs.validators import ge
 
 from trialdomain.protocol.trial_protocol import Design
 from trialdomain.values.calendar import day_of_a_trial
+from trialdomain.values.in_short import in_short
 from trialdomain.values.tally import Tally
 from trialdomain.values.text import plain_text
 
@@ -14,6 +15,8 @@ from trialdomain.values.text import plain_text
 @attrs.frozen(kw_only=True)
 class Basis:
     """What a decision rested on, so that it can be taken again later."""
+
+    __repr__ = in_short
 
     design: Design
     protocol_version: str = attrs.field(validator=plain_text)

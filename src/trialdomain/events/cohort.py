@@ -1,6 +1,5 @@
 """Facts about one dose level: its slots, the DLTs attributed to it, and what was decided about it."""
 
-from enum import Enum
 from typing import TypeAlias
 
 import attrs
@@ -11,10 +10,12 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Decision
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
+from trialdomain.values.in_short import in_short
 from trialdomain.values.text import FreeText, optional_text, plain_text
+from trialdomain.values.word import Word
 
 
-class Release(Enum):
+class Release(Word):
     """Why a slot was given back."""
 
     NOT_EVALUABLE = "not-evaluable"
@@ -24,7 +25,7 @@ class Release(Enum):
     LEVEL_CLOSED = "level-closed"
 
 
-class Stop(Enum):
+class Stop(Word):
     """What stopped enrollment at a level."""
 
     SECOND_DLT = "second-dlt"
@@ -122,6 +123,8 @@ class EnrollmentResumed:
 @attrs.frozen(kw_only=True)
 class EscalationDecided:
     """People decided how to go on; the fact stands in the stream of the level that is in turn, or was last."""
+
+    __repr__ = in_short
 
     recommended: Decision
     decided: Decision

@@ -16,6 +16,7 @@ from trialdomain.events.fields import Plain, plain_fields
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import TrialEntryVoided
+from trialdomain.values.in_short import in_short
 
 F = TypeVar("F")
 VOIDS = (TrialEntryVoided, CohortEntryVoided, ParticipantEntryVoided)
@@ -43,6 +44,8 @@ class EntryNotCurrent(CommandRefused):
 @attrs.frozen
 class Current(Generic[F]):
     """The current entries of a stream, in the order in which they, or what they correct, were first recorded."""
+
+    __repr__ = in_short
 
     entries: Sequence[Recorded[F]]
     _first: Mapping[int, Recorded[F]] = attrs.field(factory=dict)

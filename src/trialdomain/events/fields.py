@@ -46,12 +46,12 @@ def _fields(path: str, value: object) -> Iterator[tuple[str, Plain]]:
 def _plain(value: object) -> Plain | None:
     """Write down a single value; None for what has parts."""
     match value:
+        case Enum():
+            return str(value.value)
         case bool() | int() | str():
             return value
         case Decimal():
             return str(value)
-        case Enum():
-            return str(value.value)
         case ClinicalTime():
             return value.text
         case date():

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from enum import Enum
 from typing import Any, TypeAlias
 
 import attrs
@@ -11,23 +10,25 @@ from attrs.validators import and_, ge, in_, instance_of, le, optional
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
 from trialdomain.values.dose import Dose
+from trialdomain.values.in_short import in_short
 from trialdomain.values.number import decimal_number, is_ordinary, optional_number
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.text import FreeText, is_plain, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
 from trialdomain.values.unit import UCUM, alike, is_known, known_unit, optional_unit
+from trialdomain.values.word import Word
 
 _GRADE = [instance_of(int), in_(GRADES)]
 
 
-class Signer(Enum):
+class Signer(Word):
     """Who signed a consent."""
 
     PARTICIPANT = "participant"
     GUARDIAN = "legal-guardian"
 
 
-class WindowResult(Enum):
+class WindowResult(Word):
     """What the assessment of an observation window found."""
 
     NO_DLT = "no-dlt"
@@ -36,14 +37,14 @@ class WindowResult(Enum):
     """Nobody can say any more whether the window was seen to its end."""
 
 
-class ImportedScreening(Enum):
+class ImportedScreening(Word):
     """What another system says became of a screening, where it gives no answers to the criteria."""
 
     ENROLLED = "enrolled"
     SCREEN_FAILURE = "screen-failure"
 
 
-class Comparator(Enum):
+class Comparator(Word):
     """How a laboratory result such as "< 5" bounds the value."""
 
     BELOW = "<"
@@ -52,7 +53,7 @@ class Comparator(Enum):
     AT_LEAST = ">="
 
 
-class VitalSign(Enum):
+class VitalSign(Word):
     """What was measured."""
 
     TEMPERATURE = "temperature"
@@ -77,7 +78,7 @@ _MEASURED_IN = {
 }
 
 
-class BodySite(Enum):
+class BodySite(Word):
     """Where a temperature was measured."""
 
     ORAL = "oral"
@@ -87,7 +88,7 @@ class BodySite(Enum):
     FOREHEAD = "forehead"
 
 
-class BloodProduct(Enum):
+class BloodProduct(Word):
     """What was transfused."""
 
     RED_CELLS = "red-cells"
@@ -96,7 +97,7 @@ class BloodProduct(Enum):
     OTHER = "other"
 
 
-class Intent(Enum):
+class Intent(Word):
     """What an anti-infective was given for."""
 
     TREATMENT = "treatment"
@@ -104,7 +105,7 @@ class Intent(Enum):
     UNKNOWN = "unknown"
 
 
-class MedicationClass(Enum):
+class MedicationClass(Word):
     """What a concomitant medication is, as far as the protocol asks."""
 
     G_CSF = "g-csf"
@@ -114,7 +115,7 @@ class MedicationClass(Enum):
     OTHER = "other"
 
 
-class WithdrawalScope(Enum):
+class WithdrawalScope(Word):
     """What a participant withdrew from; only the last two end observation."""
 
     TREATMENT = "treatment"
@@ -153,6 +154,8 @@ class Consented:
 class Screened:
     """The participant was screened: what was found, what was attested, and what that makes of each criterion."""
 
+    __repr__ = in_short
+
     on: ClinicalTime
     findings: tuple[Finding, ...] = ()
     attestations: tuple[Attestation, ...] = ()
@@ -172,6 +175,8 @@ class ScreenFailed:
 @attrs.frozen(kw_only=True)
 class CriteriaAnswered:
     """What a later gate asks was established; it precedes chemotherapy or the infusion."""
+
+    __repr__ = in_short
 
     gate: Gate
     on: ClinicalTime

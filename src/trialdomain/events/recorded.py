@@ -9,6 +9,7 @@ from trialdomain.events.access import AccessFact
 from trialdomain.events.cohort import CohortFact
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.trial import TrialFact
+from trialdomain.values.in_short import in_short
 
 Fact: TypeAlias = TrialFact | CohortFact | ParticipantFact | AccessFact
 F_co = TypeVar("F_co", covariant=True)
@@ -113,6 +114,8 @@ class Recorded(Generic[F_co]):
 
     It is an event to the ``eventsourcing`` library as well, whose names for its place it has.
     """
+
+    __repr__ = in_short
 
     trial: str
     position: int

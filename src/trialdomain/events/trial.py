@@ -1,7 +1,6 @@
 """Facts about the trial as a whole."""
 
 from datetime import date
-from enum import Enum
 from typing import TypeAlias
 
 import attrs
@@ -12,8 +11,10 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id
+from trialdomain.values.in_short import in_short
 from trialdomain.values.role import Role
 from trialdomain.values.text import FreeText, plain_text
+from trialdomain.values.word import Word
 
 
 def _user_code(_: object, __: object, user: str) -> None:
@@ -23,6 +24,8 @@ def _user_code(_: object, __: object, user: str) -> None:
 @attrs.frozen(kw_only=True)
 class TrialRegistered:
     """The trial began to be recorded, under this protocol."""
+
+    __repr__ = in_short
 
     protocol: TrialProtocol
 
@@ -47,6 +50,8 @@ class SoftwareChanged:
 @attrs.frozen(kw_only=True)
 class ProtocolAmended:
     """A new version of the protocol came into force."""
+
+    __repr__ = in_short
 
     protocol: TrialProtocol
     effective_on: date = attrs.field(validator=day_of_a_trial)
@@ -90,7 +95,7 @@ class MtdDeclared:
     basis: Basis
 
 
-class NotEstablished(Enum):
+class NotEstablished(Word):
     """Why there is no maximum tolerated dose."""
 
     NONE_TOLERATED = "none-tolerated"

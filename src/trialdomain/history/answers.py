@@ -12,11 +12,14 @@ from trialdomain.reports.json import Json
 from trialdomain.reports.outcomes_json import outcomes_json
 from trialdomain.reports.safety import safety_json
 from trialdomain.reports.summaries import Outcomes
+from trialdomain.values.in_short import in_short
 
 
 @attrs.frozen(kw_only=True)
 class Answers:
     """Every answer about a trial, as it was known at one moment, for one day."""
+
+    __repr__ = in_short
 
     escalation: Escalation | None
     """None where the protocol has no design."""

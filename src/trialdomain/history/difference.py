@@ -8,6 +8,7 @@ import attrs
 from trialdomain.history.answers import Answers, answers_json
 from trialdomain.projections.trail import TrailEntry
 from trialdomain.reports.json import Json
+from trialdomain.values.in_short import in_short
 
 _NOT_VALUES = {"evidence", "examined", "definition", "note"}
 """What an answer rests on is no answer; entries stand in the list of entries."""
@@ -27,6 +28,8 @@ class ValueChange:
 @attrs.frozen(kw_only=True)
 class Diff:
     """What two looks at a trial differ in."""
+
+    __repr__ = in_short
 
     trial: str
     earlier: int

@@ -46,7 +46,7 @@ def outcome_of(given: OutcomeId | str) -> OutcomeId:
         return given
     name: object = plain(given)  # whatever a caller gave
     try:
-        return OutcomeId(name.strip().upper() if is_a(name, str) else None)
+        return OutcomeId(name.strip().upper() if is_a(name, str) else "")
     except ValueError:
         known = ", ".join(outcome.value for outcome in OutcomeId)
         raise QuestionInvalid(f"there is no outcome {short(given)!r}: ask for one of {known}") from None

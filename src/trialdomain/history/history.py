@@ -36,6 +36,7 @@ from trialdomain.reports.explanation import Explanation
 from trialdomain.reports.summaries import Outcomes, summarize
 from trialdomain.values.calendar import as_day, site_day
 from trialdomain.values.ids import trial_stream
+from trialdomain.values.in_short import in_short
 from trialdomain.values.plain import plain
 from trialdomain.values.text import is_storable, short
 
@@ -56,6 +57,8 @@ class History:
 
     ``on`` is the calendar day, at the site, for which windows are judged.
     """
+
+    __repr__ = in_short
 
     trial: str
     position: int

@@ -39,6 +39,7 @@ from trialdomain.rules.evaluability import LastSeen
 from trialdomain.rules.observation import EndedBy
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import level_of, subject_of
+from trialdomain.values.in_short import in_short
 
 F = TypeVar("F")
 Streams: TypeAlias = Iterable[tuple[str, Iterable[Recorded[Any]]]]
@@ -66,6 +67,8 @@ class Assignment:
 @attrs.frozen(eq=False)
 class Case:
     """One participant's current entries, in the order in which they were first recorded."""
+
+    __repr__ = in_short
 
     subject: str
     entries: Sequence[Recorded[ParticipantFact]]
@@ -188,6 +191,8 @@ class Case:
 @attrs.frozen(kw_only=True)
 class Casebook:
     """A trial as it is known: its protocol, its participants, and what the cohorts know."""
+
+    __repr__ = in_short
 
     protocol: TrialProtocol
     """The version in force."""

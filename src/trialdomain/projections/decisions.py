@@ -22,6 +22,7 @@ from trialdomain.projections.smallest_change import Smallest, in_any_set, smalle
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.decision import Action, Decision
 from trialdomain.values.ids import subject_of
+from trialdomain.values.in_short import in_short
 
 Taken: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
 """What people decide about the dose."""
@@ -41,6 +42,8 @@ class BasisDifference:
 @attrs.frozen(kw_only=True)
 class LaterEntry:
     """An entry recorded after a decision that changes the answer."""
+
+    __repr__ = in_short
 
     entry: Recorded[Any]
     alone: bool
@@ -65,6 +68,8 @@ class StandsOtherwise:
 @attrs.frozen(kw_only=True)
 class DecisionAudit:
     """One decision, looked at again."""
+
+    __repr__ = in_short
 
     entry: Recorded[Taken]
     superseded_by: int | None

@@ -37,6 +37,7 @@ from trialdomain.rules.observation import Beginning, beginnings_of, following_cy
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.ids import subject_of
+from trialdomain.values.in_short import in_short
 from trialdomain.values.tally import Tally, most_held
 from trialdomain.values.toxicity import Agent
 
@@ -105,6 +106,8 @@ class Member:
 @attrs.frozen(kw_only=True)
 class DltCounts:
     """Every level's tally, and every member behind it."""
+
+    __repr__ = in_short
 
     tallies: tuple[Tally, ...]
     members: tuple[Member, ...]

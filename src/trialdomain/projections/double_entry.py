@@ -7,7 +7,6 @@ once, is compared with all that was ever recorded, by the check ``double-entry``
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from enum import Enum
 from typing import Any
 
 import attrs
@@ -19,6 +18,7 @@ from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member, dlt_counts
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
+from trialdomain.values.word import Word
 
 _LABORATORY = "laboratory"
 _HELD = {True: "held", False: "not held"}
@@ -31,7 +31,7 @@ _BY_CALENDAR = {
 }
 
 
-class Aspect(Enum):
+class Aspect(Word):
     """What the two sides differ in."""
 
     DLT = "dlt"

@@ -15,11 +15,14 @@ from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.decision import Action, Awaited, Because, Code, Decision, Mtd, MtdStatus
 from trialdomain.values.evaluation import Evaluation
+from trialdomain.values.in_short import in_short
 
 
 @attrs.frozen(kw_only=True)
 class Escalation:
     """The answer of the design to the trial as it is known."""
+
+    __repr__ = in_short
 
     protocol: TrialProtocol
     """The version that it was judged by."""
@@ -101,11 +104,18 @@ def _unnamed(decision: Decision, counts: DltCounts, book: Casebook) -> Decision:
     going_on = decision.action is Action.ESCALATE or decision.mtd.status is MtdStatus.ESTABLISHED
     if not unnamed or not going_on:
         return decision
-    subjects = ", ".join(member.subject for member in unnamed)
     level = decision.level or decision.mtd.level
-    text = f"a DLT at an amount that belongs to no level ({subjects}): escalation waits until a decision names it"
-    because = Because(code=Code.UNASSIGNED_DLT, text=text)
+    what = "escalation" if decision.action is Action.ESCALATE else "the MTD"
+    because = _why_unnamed(what, [member.subject for member in unnamed])
     return attrs.evolve(decision, action=Action.WAIT, level=level, mtd=Mtd(), because=because)
+
+
+def _why_unnamed(what: str, subjects: Sequence[str]) -> Because:
+    dlts, them = ("a DLT at an amount that belongs", "it")
+    if len(subjects) > 1:
+        dlts, them = (f"{len(subjects)} DLTs at amounts that belong", "them")
+    text = f"{dlts} to no level ({', '.join(subjects)}): {what} waits until a decision names {them}"
+    return Because(code=Code.UNASSIGNED_DLT, text=text)
 
 
 def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on: date) -> Decision:

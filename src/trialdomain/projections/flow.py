@@ -6,7 +6,6 @@ observation; it stands beside what ended the observation.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from enum import Enum
 
 import attrs
 
@@ -27,10 +26,12 @@ from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.eligibility import unmet
+from trialdomain.values.in_short import in_short
 from trialdomain.values.screening import CriterionStatus
+from trialdomain.values.word import Word
 
 
-class Status(Enum):
+class Status(Word):
     """How far a person came, or what ended the observation."""
 
     SCREENED = "screened"
@@ -89,6 +90,8 @@ class LevelFlow:
 @attrs.frozen(kw_only=True)
 class Flow:
     """Everybody, and what became of them."""
+
+    __repr__ = in_short
 
     people: int
     consented: int

@@ -29,6 +29,7 @@ from trialdomain.projections.dlt_counts import Seat, count, held_by_record, seat
 from trialdomain.projections.escalation import Escalation, escalation_of
 from trialdomain.protocol.trial_protocol import Stagger
 from trialdomain.values.ids import subject_of
+from trialdomain.values.in_short import in_short
 
 Positions = frozenset[int]
 NONE: Positions = frozenset()
@@ -49,6 +50,8 @@ class Moment:
 @attrs.frozen
 class Seen:
     """What the design answers to some of the entries."""
+
+    __repr__ = in_short
 
     state: Escalation | None
     """None where no design was in force."""

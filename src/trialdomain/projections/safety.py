@@ -17,6 +17,7 @@ from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
 from trialdomain.rules.dose_received import level_received
+from trialdomain.values.in_short import in_short
 from trialdomain.values.toxicity import GRADES, RELATED, Agent, Relatedness
 
 _FROM_LEAST = (
@@ -51,6 +52,8 @@ class TermCount:
 class Incidence:
     """The events of one dose level, or of everybody, within one period."""
 
+    __repr__ = in_short
+
     level: int | None
     """None for everybody, and for those of no level."""
     infused: int
@@ -77,6 +80,8 @@ class Incidence:
 @attrs.frozen(kw_only=True)
 class Period:
     """Everything within some days of the infusion."""
+
+    __repr__ = in_short
 
     days: int | None
     """Elapsed days from the infusion, its own day being 0, both inclusive; None for any time."""
@@ -112,6 +117,8 @@ class Listed:
 @attrs.frozen(kw_only=True)
 class Safety:
     """The safety summary of a trial."""
+
+    __repr__ = in_short
 
     reported: Count
     """Everything that was reported, of whomever and whenever."""

@@ -5,7 +5,6 @@ Old and new values are computed from the two entries, and never taken from whoev
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import attrs
@@ -16,9 +15,11 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import UserRegistered
 from trialdomain.projections.people import People
+from trialdomain.values.in_short import in_short
+from trialdomain.values.word import Word
 
 
-class Act(Enum):
+class Act(Word):
     """What an entry did."""
 
     RECORDED = "recorded"
@@ -43,6 +44,8 @@ class FieldChange:
 @attrs.frozen(kw_only=True)
 class TrailEntry:
     """One entry, and what it did."""
+
+    __repr__ = in_short
 
     entry: Recorded[Any]
     act: Act

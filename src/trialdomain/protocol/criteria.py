@@ -1,7 +1,6 @@
 """Eligibility criteria as data: what each asks, when it is judged, and which recorded facts answer it."""
 
 from decimal import Decimal
-from enum import Enum
 
 import attrs
 
@@ -9,9 +8,10 @@ from trialdomain.protocol.faults import LONGEST_DAYS, refuse, unless
 from trialdomain.values.number import is_bounded
 from trialdomain.values.screening import Gate
 from trialdomain.values.unit import ucum
+from trialdomain.values.word import Word
 
 
-class CriterionKind(Enum):
+class CriterionKind(Word):
     """Which way a criterion reads."""
 
     INCLUSION = "inclusion"
@@ -20,7 +20,7 @@ class CriterionKind(Enum):
     """It must not be so."""
 
 
-class Answer(Enum):
+class Answer(Word):
     """What may answer a criterion."""
 
     FACTS = "facts"
@@ -31,7 +31,7 @@ class Answer(Enum):
     """The facts when they are recorded, somebody's word otherwise."""
 
 
-class Comparison(Enum):
+class Comparison(Word):
     """How a recorded fact is compared; every bound is inclusive."""
 
     AT_LEAST = "at-least"

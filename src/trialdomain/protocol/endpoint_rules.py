@@ -5,30 +5,31 @@ of this library with no published default.
 """
 
 from decimal import Decimal
-from enum import Enum
 
 import attrs
 
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.values.in_short import in_short
 from trialdomain.values.number import is_bounded
 from trialdomain.values.toxicity import GRADES
+from trialdomain.values.word import Word
 
 
-class Anchor(Enum):
+class Anchor(Word):
     """From when efficacy is counted."""
 
     CHEMOTHERAPY = "chemotherapy"
     INFUSION = "infusion"
 
 
-class DeathAs(Enum):
+class DeathAs(Word):
     """What a death does to a time to recovery."""
 
     COMPETING = "competing"
     CENSOR = "censor"
 
 
-class RecoveryAnchor(Enum):
+class RecoveryAnchor(Word):
     """After which value below the threshold recovery is looked for."""
 
     FIRST_BELOW = "first-below"
@@ -36,7 +37,7 @@ class RecoveryAnchor(Enum):
     LAST_BELOW = "last-below"
 
 
-class EventSource(Enum):
+class EventSource(Word):
     """Where febrile neutropenia is taken from."""
 
     EITHER = "either"
@@ -44,7 +45,7 @@ class EventSource(Enum):
     REPORTED = "reported"
 
 
-class IntentCounted(Enum):
+class IntentCounted(Word):
     """Which anti-infective agents count."""
 
     ANY = "any"
@@ -153,6 +154,8 @@ class Recovery:
 @attrs.frozen(kw_only=True)
 class EndpointRules:
     """Every number of the 13 secondary outcomes, and the windows of the first primary one."""
+
+    __repr__ = in_short
 
     anchor: Anchor = Anchor.CHEMOTHERAPY
     window_days: int = 42

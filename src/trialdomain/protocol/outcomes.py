@@ -5,15 +5,16 @@ and every number in them is a parameter of the protocol.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 
 import attrs
 
 from trialdomain.protocol import meanings
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.in_short import in_short
+from trialdomain.values.word import Word
 
 
-class OutcomeId(Enum):
+class OutcomeId(Word):
     """The number of an outcome: P for primary, S for secondary, in the order of the registry."""
 
     P1 = "P1"
@@ -34,7 +35,7 @@ class OutcomeId(Enum):
     S13 = "S13"
 
 
-class Kind(Enum):
+class Kind(Word):
     """What kind of number an outcome is, and so how it is summarized."""
 
     INCIDENCE = "incidence"
@@ -50,6 +51,8 @@ class Kind(Enum):
 @attrs.frozen(kw_only=True)
 class OutcomeDefinition:
     """One outcome: what the registry says, and what is made of it."""
+
+    __repr__ = in_short
 
     id: OutcomeId
     title: str

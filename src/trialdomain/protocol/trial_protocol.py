@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from decimal import Decimal
-from enum import Enum
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -17,22 +16,24 @@ from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.dose import Dose
 from trialdomain.values.ids import CodeInvalid, check_id
+from trialdomain.values.in_short import in_short
 from trialdomain.values.number import is_bounded
 from trialdomain.values.role import Role
 from trialdomain.values.toxicity import GRADES, RELATED, Relatedness
+from trialdomain.values.word import Word
 
 MOST_LEVELS = 20
 """A ladder longer than this is refused: no published one comes near it."""
 
 
-class Design(Enum):
+class Design(Word):
     """An escalation design, with its version: a decision stays comparable after the design is revised."""
 
     THREE_PLUS_THREE = "3+3/1"
     """3+3 in which 6 must be evaluable before a dose may be the MTD."""
 
 
-class TallyBy(Enum):
+class TallyBy(Word):
     """Which dose level an infused participant is counted at."""
 
     RECEIVED = "received"
@@ -184,6 +185,8 @@ class TrialProtocol:
         ProtocolInvalid: it names every fault at once.
     """
 
+    __repr__ = in_short
+
     trial: str
     title: str
     version: str
@@ -197,7 +200,7 @@ class TrialProtocol:
     """In infused participants; beyond it, enrollment is refused."""
     open_levels_max: int = 1
     administrations: int | None = 1
-    """How often one participant is infused; None where the protocol does not say."""
+    """How often one participant is infused; None where the protocol does not say. With a design it is 1."""
     dose_tolerance: Decimal = Decimal("0.10")
     """How far, as a fraction, an amount may be off a level's dose and still belong to it (**choice**)."""
     tally_by: TallyBy = TallyBy.RECEIVED
@@ -247,9 +250,10 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
     )
     yield from _dose_faults(protocol)
     yield unless(_known_zone(protocol.zone), f"zone {protocol.zone!r} is not in the IANA time zone database")
-    for name, least in (("target_recruitment", 1), ("max_infused", 1), ("administrations", 1)):
+    for name, least in (("target_recruitment", 1), ("max_infused", 1)):
         value = getattr(protocol, name)
         yield None if value is None else at_least(name, value, least)
+    yield _administrations_fault(protocol)
     yield unless(protocol.open_levels_max == 1, "open_levels_max must be 1: 3+3 treats at one level at a time")
     yield at_least("screening_validity_days", protocol.screening_validity_days, 0)
     share = protocol.dose_tolerance
@@ -262,6 +266,22 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         )
     for criterion, count in Counter(criterion.id for criterion in protocol.criteria).items():
         yield unless(count == 1, f"criterion {criterion} stands {count} times")
+
+
+def _administrations_fault(protocol: TrialProtocol) -> str | None:
+    """Name a number of administrations that is none, or that no design here can follow.
+
+    The design's rules are for a first infusion: stagger, level in turn, slot and window would apply to each one.
+    """
+    number = protocol.administrations
+    if number is not None and (fault := at_least("administrations", number, 1)):
+        return fault
+    return unless(
+        protocol.design is None or number == 1,
+        f"administrations must be 1 where there is a design, got {'none' if number is None else number}: its rules for "
+        f"a first infusion (stagger, level in turn, slot, window) would be applied to each one; leave out the design, "
+        f"or infuse once",
+    )
 
 
 def _dose_faults(protocol: TrialProtocol) -> Iterator[str | None]:

@@ -18,6 +18,7 @@ from trialdomain.reports.outcomes import participants_table, summary_lines, valu
 from trialdomain.reports.outcomes_json import summary_json, value_json
 from trialdomain.reports.summaries import OutcomeSummary
 from trialdomain.reports.table import Table
+from trialdomain.values.in_short import in_short
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +42,8 @@ class Cited:
 @attrs.frozen(kw_only=True)
 class Explanation:
     """One outcome, of one participant or of the trial, and everything that it follows from."""
+
+    __repr__ = in_short
 
     outcome: OutcomeId
     definition: OutcomeDefinition

@@ -6,12 +6,13 @@ the product-limit sums themselves. Methods: Clopper and Pearson 1934; Kaplan and
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from functools import cache
 from statistics import mean as mean_of
 from statistics import median as median_of
 
 import attrs
+
+from trialdomain.values.word import Word
 
 NO_SCIPY = "exact intervals need SciPy, which is not installed: install trialdomain[stats]"
 LEVEL = 0.95
@@ -76,7 +77,7 @@ class Spread:
         )
 
 
-class Ending(Enum):
+class Ending(Word):
     """How the observation of a time ended."""
 
     EVENT = "event"

@@ -23,6 +23,7 @@ from trialdomain.reports.statistics import (
 )
 from trialdomain.rules.observation import EndedBy
 from trialdomain.values.decision import Mtd
+from trialdomain.values.in_short import in_short
 from trialdomain.values.tally import Tally
 
 
@@ -118,6 +119,8 @@ Summary: TypeAlias = IncidenceSummary | DurationSummary | TimeSummary | DoseSumm
 class OutcomeSummary:
     """One outcome, by dose level and for everybody."""
 
+    __repr__ = in_short
+
     outcome: OutcomeId
     levels: Mapping[int, Summary]
     unassigned: Summary | None
@@ -128,6 +131,8 @@ class OutcomeSummary:
 @attrs.frozen(kw_only=True)
 class Outcomes:
     """Every outcome of a trial: the values of everybody, and their summaries."""
+
+    __repr__ = in_short
 
     endpoints: Endpoints
     summaries: Mapping[OutcomeId, OutcomeSummary]

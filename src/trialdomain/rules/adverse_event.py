@@ -12,6 +12,7 @@ import attrs
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died
 from trialdomain.events.recorded import Recorded
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.in_short import in_short
 from trialdomain.values.toxicity import (
     FATAL_GRADE,
     RELATED,
@@ -102,6 +103,8 @@ class Judged:
 @attrs.frozen
 class AdverseEvent:
     """A current report, with its current follow-ups in the order of their dates, then of their recording."""
+
+    __repr__ = in_short
 
     report: Recorded[AdverseEventReported]
     follow_ups: tuple[Recorded[AdverseEventFollowedUp], ...] = ()

@@ -12,7 +12,6 @@ relapse or a new therapy:
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from enum import Enum
 
 import attrs
 
@@ -24,9 +23,10 @@ from trialdomain.rules.counts import Day, Lab, read_counts
 from trialdomain.values.analyte import Count
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import EvaluationFlag
+from trialdomain.values.word import Word
 
 
-class Lasting(Enum):
+class Lasting(Word):
     """What the counts say of one analyte."""
 
     LASTED = "lasted"

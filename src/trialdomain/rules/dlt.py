@@ -15,6 +15,7 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DltRule
 from trialdomain.rules.adverse_event import AdverseEvent, Graded
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.in_short import in_short
 from trialdomain.values.toxicity import FATAL_GRADE, Agent, Relatedness
 
 
@@ -44,6 +45,8 @@ class Window:
 @attrs.frozen(kw_only=True)
 class Qualifying:
     """An event that counts, or would count once its relatedness is assessed."""
+
+    __repr__ = in_short
 
     event: AdverseEvent
     graded: Graded
@@ -121,10 +124,10 @@ def delayed(
     if _onset(event, window, rule, deaths) is not None:
         return None
     worse = event.worse_since(window.opened_at)
-    return next((g for g in worse if _counts(event.term, g.grade, rule) and g.first > window.last), None)
+    return next((g for g in worse if can_limit(event.term, g.grade, rule) and g.first > window.last), None)
 
 
-def _counts(term: str, grade: int, rule: DltRule) -> bool:
+def can_limit(term: str, grade: int, rule: DltRule) -> bool:
     """Say whether a grade of a term can be dose-limiting: high enough, and not as chemotherapy causes it."""
     expected = {one.term.casefold(): one.up_to_grade for one in rule.expected_with_chemotherapy}
     return grade >= rule.min_grade and grade > expected.get(term.casefold(), 0)
@@ -137,10 +140,10 @@ def _onset(event: AdverseEvent, window: Window, rule: DltRule, deaths: Sequence[
     """
     if rule.worsening or not event.began_before(window.opened_at):
         worse = event.worse_since(window.opened_at)
-        found = [g for g in worse if _counts(event.term, g.grade, rule) and window.allows(g)]
+        found = [g for g in worse if can_limit(event.term, g.grade, rule) and window.allows(g)]
         if found:
             return min(found, key=lambda graded: graded.first)
-    if not event.fatal or not _counts(event.term, FATAL_GRADE, rule):
+    if not event.fatal or not can_limit(event.term, FATAL_GRADE, rule):
         return None
     died = (Graded(death.fact.on, FATAL_GRADE, death.position, not_before=event.onset.first) for death in deaths)
     return next((graded for graded in died if window.allows(graded)), None)

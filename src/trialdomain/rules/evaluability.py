@@ -17,6 +17,7 @@ from trialdomain.rules.cytopenia import Cytopenia, Lasting, last_day
 from trialdomain.rules.dlt import Qualifying, Window
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
+from trialdomain.values.in_short import in_short
 
 
 @attrs.frozen
@@ -47,6 +48,8 @@ class LastSeen:
 @attrs.frozen(kw_only=True)
 class Course:
     """What decides whether one participant is evaluable."""
+
+    __repr__ = in_short
 
     infusion: Recorded[Infused]
     """The first one, which opens the window."""

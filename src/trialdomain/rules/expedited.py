@@ -14,6 +14,7 @@ import attrs
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died
 from trialdomain.events.recorded import Recorded
 from trialdomain.rules.adverse_event import AdverseEvent
+from trialdomain.values.in_short import in_short
 from trialdomain.values.toxicity import RELATED, Agent, Relatedness, Seriousness
 
 FIRST_REPORT = timedelta(days=7)
@@ -37,6 +38,8 @@ class Awareness:
 @attrs.frozen(kw_only=True)
 class Suspected:
     """One suspected serious reaction that is not known to be expected."""
+
+    __repr__ = in_short
 
     event: AdverseEvent
     expected: bool | None

@@ -6,7 +6,6 @@ observation is this library's choice (docs/outcomes/README.md): days are elapsed
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from enum import Enum
 
 import attrs
 
@@ -22,9 +21,10 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.endpoint_rules import Anchor, EndpointRules
 from trialdomain.rules.evaluability import LastSeen
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.word import Word
 
 
-class EndedBy(Enum):
+class EndedBy(Word):
     """Why the observation ended; of two reasons of one day, the one that stands first."""
 
     DEATH = "death"
@@ -41,7 +41,7 @@ class EndedBy(Enum):
 _PRECEDENCE = list(EndedBy)
 
 
-class Outside(Enum):
+class Outside(Word):
     """Why somebody is outside the analysis set, or not in it yet."""
 
     NOTHING_BEGUN = "nothing-begun"

@@ -6,7 +6,6 @@ each at least 7 days after the last transfusion). What counts as consecutive, an
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,9 +14,11 @@ import attrs
 from trialdomain.protocol.endpoint_rules import EndpointRules, Recovery, RecoveryAnchor
 from trialdomain.rules.counts import Day, Lab
 from trialdomain.rules.observation import Observation
+from trialdomain.values.in_short import in_short
+from trialdomain.values.word import Word
 
 
-class Seen(Enum):
+class Seen(Word):
     """How a count was observed from the start to the end of observation, as far as it decides anything."""
 
     WHOLE = "whole"
@@ -72,6 +73,8 @@ class Episode:
 @attrs.frozen(kw_only=True)
 class CountCourse:
     """The course of one count: everything that the outcomes about it ask."""
+
+    __repr__ = in_short
 
     seen: Seen
     gap: tuple[date, date] | None

@@ -1,14 +1,17 @@
 """Given facts, when a decision, then facts. Every fact goes through the codec, so each scenario proves storage too."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
+from typing_extensions import override
 
+from trialdomain.errors import TrialError
 from trialdomain.events.entries import changes
 from trialdomain.events.recorded import Fact, Meta, Recorded
 from trialdomain.storage.codec import decode, encode
+from trialdomain.values.in_short import in_short
 
 
 class Folds(Protocol):
@@ -23,7 +26,19 @@ _META = Meta(recorded_at=datetime(2026, 1, 1, tzinfo=UTC), user="test", command=
 
 
 def given(aggregate: A, *facts: Fact) -> "Given[A]":
-    """Fold facts, after a round trip through the codec, into an aggregate, or anything else with ``apply``."""
+    """Fold facts, after a round trip through the codec, into an aggregate, or anything else with ``apply``.
+
+    Any past is taken, also one that no trial can have, such as two enrollments without a consent: what is given is
+    folded, and no rule is asked.
+
+    Args:
+        aggregate: what folds the facts: a new ``Participant``, ``Cohort`` or ``Trial``, or a class of your own.
+        facts: what has happened, in its order.
+
+    Raises:
+        FactUnstorable, StateMalformed: a fact holds a value that its stored form cannot have.
+    """
+    __tracebackhide__ = True
     for version, fact in enumerate(facts, start=1):
         stored = _through_codec(fact)
         aggregate.apply(
@@ -40,6 +55,7 @@ class Given(Generic[A]):
 
     def when(self, decide: Callable[[A], Sequence[Fact]]) -> "Taken":
         """Take a decision; what it raises is kept for ``refused``."""
+        __tracebackhide__ = True
         try:
             return Taken(list(decide(self.aggregate)), None)
         except Exception as error:  # noqa: BLE001 - ``then`` raises it again, and ``refused`` looks at it
@@ -50,15 +66,21 @@ class Given(Generic[A]):
 class Taken:
     """A decision that was taken: the facts that it gave, or why it refused."""
 
+    __repr__ = in_short
+
     facts: list[Fact]
     error: Exception | None
 
     def then(self, *expected: Fact) -> None:
-        """Hold the facts against those that were expected, field by field.
+        """Hold the facts against those that were expected, field by field; no fact says that nothing is recorded.
 
         Raises:
-            AssertionError: another number of facts, another kind, or another field; it names which.
+            AssertionError: another number of facts, another kind, or other fields; it names every one.
+            TrialError: the decision was refused; it is what was refused.
         """
+        __tracebackhide__ = True
+        if isinstance(self.error, TrialError):  # where in the library it was raised is of no use to whoever reads it
+            raise self.error.with_traceback(None)
         if self.error is not None:
             raise self.error
         found = [_through_codec(fact) for fact in self.facts]
@@ -67,28 +89,50 @@ class Taken:
             raise AssertionError(
                 f"expected the facts {', '.join(kinds[1]) or 'none'}, got {', '.join(kinds[0]) or 'none'}"
             )
-        for number, (fact, wanted) in enumerate(zip(found, expected, strict=True), start=1):
-            for change in changes(wanted, fact):
-                raise AssertionError(
-                    f"fact {number}, {type(fact).__name__}.{change.field}: expected {change.old!r}, got {change.new!r}"
-                )
+        _fail_where(
+            (f"fact {number}, {type(fact).__name__}.{change.field}", change.old, change.new)
+            for number, (fact, wanted) in enumerate(zip(found, expected, strict=True), start=1)
+            for change in changes(wanted, fact)
+        )
 
     def refused(self, kind: type[Exception], **fields: object) -> None:
         """Hold the refusal against the one that was expected, with the fields that are named.
 
         Raises:
-            AssertionError: it was not refused, or for another reason.
+            AssertionError: it was not refused, for another reason, or with other fields; it names every one.
         """
+        __tracebackhide__ = True
         if self.error is None:
             raise AssertionError(f"expected {kind.__name__}, but it was accepted: {self.facts}")
         if not isinstance(self.error, kind):
             found = type(self.error).__name__
             raise AssertionError(f"expected {kind.__name__}, got {found}: {self.error}")  # noqa: TRY004 - a test fails so
-        for name, wanted in fields.items():
-            if getattr(self.error, name) != wanted:
-                raise AssertionError(f"{kind.__name__}.{name}: expected {wanted!r}, got {getattr(self.error, name)!r}")
+        had = {name: getattr(self.error, name, _ABSENT) for name in fields}
+        _fail_where(
+            (f"{kind.__name__}.{name}", wanted, had[name]) for name, wanted in fields.items() if had[name] != wanted
+        )
+
+
+class _Absent:
+    """What stands for a field that an error does not have."""
+
+    @override
+    def __repr__(self) -> str:
+        return "no such field"
+
+
+_ABSENT = _Absent()
+
+
+def _fail_where(differences: Iterable[tuple[str, object, object]]) -> None:
+    """Fail with a line for each difference: where it is, what was expected there, and what was found."""
+    __tracebackhide__ = True
+    lines = [f"{where}: expected {wanted!r}, got {found!r}" for where, wanted, found in differences]
+    if lines:
+        raise AssertionError("\n".join(lines))
 
 
 def _through_codec(fact: Fact) -> Fact:
+    __tracebackhide__ = True
     name, state = encode(fact, _META)
     return decode(name, state, strict=True)[0]

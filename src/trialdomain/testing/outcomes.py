@@ -1,16 +1,23 @@
 """Whole histories from outcomes notation: ``1NNN 2NTP`` as the facts of a trial that came to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
+import attrs
+
 from trialdomain.designs.outcomes import Outcome, Treated, parse_outcomes
+from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import (
     AdverseEventReported,
     Consented,
+    Died,
     DltWindowAssessed,
     Enrolled,
     Infused,
+    LabRecorded,
+    ParticipantFact,
     Screened,
     Signer,
     WindowResult,
@@ -20,53 +27,193 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import Draft
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.history import History
+from trialdomain.projections.dlt_counts import Member
 from trialdomain.protocol.presets.nct06245746 import nct06245746
-from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, TrialProtocol
+from trialdomain.rules.dlt import can_limit
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.ctcae import all_terms
+from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.ids import participant_stream, trial_stream
-from trialdomain.values.toxicity import Agent, Assessor, Attribution, Relatedness
+from trialdomain.values.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Relatedness, Seriousness
+from trialdomain.values.toxicity import Outcome as EventOutcome
 
 FIRST_DAY = date(2026, 3, 2)
-_RELATED = Attribution(agent=Agent.INFUSION, assessor=Assessor.INVESTIGATOR, relatedness=Relatedness.LIKELY)
+_TERM = "Fever"
+_GRADES = (3, 4, 2, 1, FATAL_GRADE)
+"""In the order of choice: a grade 5 is a death, and is taken last."""
+_LETTERS = {
+    Evaluation.EVALUABLE: Outcome.NO_DLT,
+    Evaluation.PENDING: Outcome.PENDING,
+    Evaluation.NOT_EVALUABLE: Outcome.NOT_EVALUABLE,
+}
+
+
+class OutcomesUnreachable(InputInvalid):
+    """A protocol counts the facts of a fixture otherwise than the notation says."""
+
+    code = "outcomes-unreachable"
+
+    def __init__(self, *, letter: str, why: str) -> None:
+        super().__init__(
+            f"no history is built with the outcome {letter}: {why}; record the facts of such a trial by hand"
+        )
+        self.letter, self.why = letter, why
 
 
 def history_of(outcomes: str, *, protocol: TrialProtocol | None = None) -> tuple[History, date]:
-    """Build the history of a trial that came to some outcomes, and the day on which all windows are over.
+    """Build the history of a trial that came to some outcomes, and the day on which all of them are known.
 
-    One subject is infused a day, in the order of the notation. ``N`` is assessed on day 14, ``T`` has a related event
-    on day 2, ``X`` withdraws from follow-up on day 3, and nothing more is known of ``P``.
+    One subject is infused a day, in the order of the notation, from 2 March 2026 on. By the protocol's own rules:
+    ``N`` is assessed at the end of the window, with blood counts that are not low where cytopenias count; ``T`` has an
+    event of a term and a grade that are dose-limiting, related as the rule wants it, on day 2 or the last day of the
+    window; ``X`` withdraws from follow-up on day 3 or the last day; of ``P`` nothing more is known, or, where no
+    assessment is required, an event whose relatedness nobody has assessed.
+
+    The notation is taken as ``decide`` takes it: a level above the protocol's, or one with nobody at the level below,
+    is refused; everything else is built, also what the rule would not have done (``1NTT 2NNN``, or seven at a level).
+    The facts are a past, and no conduct: nobody answers criteria, fills slots or keeps days between infusions, so an
+    audit of the history has findings.
+
+    Args:
+        outcomes: the outcomes, in notation.
+        protocol: the protocol, by default that of NCT06245746.
+
+    Returns:
+        The history, and the first day on which every window, every count and every wait between infusions is over.
+
+    Raises:
+        OutcomesMalformed: the text is no sequence of outcomes of this protocol.
+        OutcomesUnreachable: the protocol has no DLT rule, no event that is dose-limiting by it, or counts a subject
+            otherwise than the notation says.
+
+    >>> history, on = history_of("1NTX")
+    >>> history.dlt_counts(on=on).tallies[0].dlts
+    1
     """
     used = protocol or nct06245746()
     treated = parse_outcomes(outcomes, levels=len(used.levels))
     drafts = [Draft(stream=trial_stream(used.trial), fact=TrialRegistered(protocol=used))]
     history = History.of([*drafts, *outcomes_of(treated, protocol=used)])
-    return history, FIRST_DAY + timedelta(days=len(treated) + (0 if used.dlt is None else used.dlt.window_days) + 1)
+    on = FIRST_DAY + timedelta(days=len(treated) + _days_until_known(used) + 1)
+    _check(history, treated, on=on)
+    return history, on
 
 
 def outcomes_of(treated: tuple[Treated, ...], *, protocol: TrialProtocol) -> Iterator[Draft[Any]]:
-    """Yield the facts of each subject, the first of them from ``FIRST_DAY`` on."""
+    """Yield the facts of each subject, the first of them from 2 March 2026 on; ``history_of`` also checks their counts.
+
+    Raises:
+        OutcomesUnreachable: the protocol has no DLT rule, or no event that is dose-limiting by it where one is needed.
+    """
     for number, one in enumerate(treated):
         day = FIRST_DAY + timedelta(days=number)
         for fact in _facts(one, day, protocol):
-            yield Draft(stream=participant_stream(protocol.trial, f"S{number + 1:03}"), fact=fact)
+            yield Draft(stream=participant_stream(protocol.trial, _subject(number)), fact=fact)
 
 
-def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[Any]:
-    infused = ClinicalTime.of(day)
+def _subject(number: int) -> str:
+    return f"S{number + 1:03}"
+
+
+def _days_until_known(protocol: TrialProtocol) -> int:
+    """Give the days from an infusion after which its outcome is known, and nobody has to wait for it any more."""
+    rule, stagger = protocol.dlt, protocol.stagger
+    if rule is None:
+        return 0
+    counted = 0 if rule.cytopenia is None else rule.cytopenia.beyond_day + 1
+    return max(rule.window_days, counted, stagger.first_to_second_days, stagger.between_days)
+
+
+def _check(history: History, treated: Sequence[Treated], *, on: date) -> None:
+    """Refuse a history whose counts are not those of the notation: a test that rests on it would prove nothing."""
+    if not treated:
+        return
+    members = {member.subject: member for member in history.dlt_counts(on=on).members}
+    for number, one in enumerate(treated):
+        subject = _subject(number)
+        member = members.get(subject)
+        level, letter = (None, None) if member is None else (member.level, _letter(member))
+        if (level, letter) != (one.level, one.outcome):
+            found = "nobody" if member is None else f"{letter} at level {level} ({member.standing.reason.words})"
+            raise OutcomesUnreachable(
+                letter=one.outcome,
+                why=f"the protocol counts {subject}, meant as {one.outcome} at level {one.level}, as {found}",
+            )
+
+
+def _letter(member: Member) -> Outcome | None:
+    if member.dlt is not None:
+        return Outcome.DLT
+    return _LETTERS.get(member.standing.evaluation)
+
+
+def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[ParticipantFact]:
+    rule, infused = protocol.dlt, ClinicalTime.of(day)
+    if rule is None:
+        raise OutcomesUnreachable(letter=one.outcome, why="the protocol has no dlt rule, and so counts nobody")
     yield Consented(signed_on=infused, signer=Signer.PARTICIPANT, form_version="1", protocol_version=protocol.version)
     yield Screened(on=infused)
     yield Enrolled(on=infused, level=one.level)
-    yield Infused(level=one.level, started_at=infused)
-    window = 0 if protocol.dlt is None else protocol.dlt.window_days
+    # Where the window has one day, nobody can leave before its last: then the infusion was not given.
+    given = Decimal(one.outcome is not Outcome.NOT_EVALUABLE or rule.window_days > 0)
+    yield Infused(level=one.level, dose=protocol.level(one.level).dose, started_at=infused, fraction=given)
     match one.outcome:
         case Outcome.NO_DLT:
-            last = ClinicalTime.of(day + timedelta(days=window))
-            yield DltWindowAssessed(on=last, by="test", result=WindowResult.NO_DLT)
+            yield DltWindowAssessed(on=_after(day, rule.window_days), by="test", result=WindowResult.NO_DLT)
+            if rule.cytopenia is not None:
+                yield from _counts_not_low(day, rule.cytopenia)
         case Outcome.DLT:
-            onset = ClinicalTime.of(day + timedelta(days=min(2, window)))
-            yield AdverseEventReported(event="AE1", term="Fever", grade=3, onset=onset, attributions=(_RELATED,))
+            yield from _limiting(day, rule, letter=Outcome.DLT, relatedness=_related(rule))
         case Outcome.NOT_EVALUABLE:
-            last = ClinicalTime.of(day + timedelta(days=min(3, window - 1)))  # the last day of the window was not seen
-            yield Withdrew(on=last, scope=WithdrawalScope.FOLLOW_UP)
+            if rule.window_days > 0:
+                last = _after(day, min(3, rule.window_days - 1))  # the last day of the window was not seen
+                yield Withdrew(on=last, scope=WithdrawalScope.FOLLOW_UP)
         case Outcome.PENDING:
-            pass
+            if not protocol.evaluable.requires_assessment:  # the calendar alone would make them evaluable
+                yield from _limiting(day, rule, letter=Outcome.PENDING, relatedness=Relatedness.NOT_ASSESSED)
+
+
+def _limiting(day: date, rule: DltRule, *, letter: Outcome, relatedness: Relatedness) -> Iterator[ParticipantFact]:
+    """Yield an event that is dose-limiting by a rule where it is related as is said; at grade 5 the death as well."""
+    found = _limiting_grade(rule)
+    if found is None:
+        raise OutcomesUnreachable(
+            letter=letter, why="no term of CTCAE has a grade that is dose-limiting by the dlt rule"
+        )
+    term, grade = found
+    onset, fatal = _after(day, min(2, rule.window_days)), grade == FATAL_GRADE
+    judged = Attribution(agent=Agent.INFUSION, assessor=Assessor.INVESTIGATOR, relatedness=relatedness)
+    event = AdverseEventReported(event="AE1", term=term, grade=grade, onset=onset, attributions=(judged,))
+    if fatal:
+        event = attrs.evolve(event, serious=True, seriousness=(Seriousness.DEATH,), outcome=EventOutcome.FATAL)
+    yield event
+    if fatal:
+        yield Died(on=onset, event=event.event)
+
+
+def _limiting_grade(rule: DltRule) -> tuple[str, int] | None:
+    """Find a term and a grade of it that are dose-limiting by a rule: a fever if one is, a death only where it must."""
+    terms = sorted(all_terms(), key=lambda one: one.term != _TERM)
+    for grades in (_GRADES[:-1], _GRADES[-1:]):
+        for one in terms:
+            for grade in grades:
+                if grade in one.grades and can_limit(one.term, grade, rule):
+                    return one.term, grade
+    return None
+
+
+def _related(rule: DltRule) -> Relatedness:
+    return Relatedness.LIKELY if Relatedness.LIKELY in rule.related else rule.related[0]
+
+
+def _counts_not_low(day: date, rule: CytopeniaRule) -> Iterator[LabRecorded]:
+    """Yield counts at the threshold, which is not below it, on the last day that may be low and on the day after."""
+    for analyte, threshold in (("ANC", rule.anc_below), ("PLT", rule.platelets_below)):
+        for days in (rule.beyond_day, rule.beyond_day + 1):
+            if threshold is not None:
+                yield LabRecorded(analyte=analyte, value=threshold, unit="10*9/L", collected_at=_after(day, days))
+
+
+def _after(day: date, days: int) -> ClinicalTime:
+    return ClinicalTime.of(day + timedelta(days=days))

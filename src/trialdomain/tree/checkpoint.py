@@ -14,6 +14,7 @@ from typing_extensions import override
 from trialdomain.tree.merkle import HASH_BYTES
 from trialdomain.tree.note import Note, NoteMalformed, from_base64, note_text, parse_note, whole_number
 from trialdomain.tree.proofs import MOST_HASHES
+from trialdomain.values.in_short import in_short
 
 ORIGIN = "trialdomain/"
 """Before the trial's code: what the log of a trial is called in a checkpoint."""
@@ -128,6 +129,8 @@ def parse_head(text: str) -> Head:
 @attrs.frozen
 class InclusionProof:
     """That an entry is in the tree of a checkpoint, without the entry itself."""
+
+    __repr__ = in_short
 
     index: int
     """Of the leaf, from 0: one less than the entry's position."""

@@ -1,10 +1,11 @@
 """Which laboratory codes mean the same count: a short code of a hospital, or the one of SDTM (LBTESTCD)."""
 
 from collections.abc import Mapping
-from enum import Enum
+
+from trialdomain.values.word import Word
 
 
-class Count(Enum):
+class Count(Word):
     """A blood count that a rule reads."""
 
     NEUTROPHILS = "neutrophils"

@@ -45,6 +45,11 @@ def term_of(term: str, *, code: str | None = None) -> CtcaeTerm | None:
     return _by_code().get(code or "") or _table().get(term.strip().casefold())
 
 
+def all_terms() -> tuple[CtcaeTerm, ...]:
+    """Give every term of the table, in the order of the table."""
+    return tuple(_table().values())
+
+
 @cache
 def _by_code() -> dict[str, CtcaeTerm]:
     return {one.code: one for one in _table().values()}

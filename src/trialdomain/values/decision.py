@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import date
-from enum import Enum
 
 import attrs
 
+from trialdomain.values.in_short import in_short
+from trialdomain.values.word import Word
 
-class Action(Enum):
+
+class Action(Word):
     """What to do next."""
 
     ENROLL = "enroll"
@@ -18,7 +20,7 @@ class Action(Enum):
     STOP = "stop"
 
 
-class MtdStatus(Enum):
+class MtdStatus(Word):
     """How far the search for the maximum tolerated dose has come."""
 
     OPEN = "open"
@@ -27,15 +29,25 @@ class MtdStatus(Enum):
     NOT_ESTABLISHED = "not-established"
 
 
-class Code(Enum):
-    """The line of the design that gave the answer."""
+class Code(Word):
+    """Why the answer is what it is; each code says one thing.
+
+    A decision that was recorded earlier may give one of the first three as the reason to escalate or to de-escalate:
+    it is read as it was recorded.
+    """
 
     COHORT_INCOMPLETE = "cohort-incomplete"
-    """Fewer than 3 are evaluable."""
+    """Treat on: fewer than 3 are evaluable."""
     ONE_DLT = "one-dlt"
-    """1 DLT among 3 to 5 evaluable: the level takes up to 6."""
+    """Treat on: 1 DLT among 3 to 5 evaluable, so the level takes up to 6."""
     SIX_AT_HIGHEST = "six-at-highest"
-    """The highest level that is not closed needs 6 evaluable before it may be the MTD."""
+    """Treat on: the highest level that is not closed needs 6 evaluable before it may be the MTD."""
+    LEVEL_TOLERATED = "level-tolerated"
+    """Escalate: the level treated last, and every level up to the next one to treat, is tolerated."""
+    LEVEL_CLOSED = "level-closed"
+    """De-escalate: the level treated last is closed."""
+    LOWER_LEVEL_IN_TURN = "lower-level-in-turn"
+    """De-escalate: nothing is closed there, but a level below is not tolerated yet, after a late or revised outcome."""
     SLOTS_FULL = "slots-full"
     """Every slot of the level in turn is taken, and an outcome there is not known yet."""
     OUTCOMES_PENDING = "outcomes-pending"
@@ -109,6 +121,8 @@ class Decision:
     >>> Decision.escalate(to=2)
     Decision(action=<Action.ESCALATE: 'escalate'>, level=2, ...)
     """
+
+    __repr__ = in_short
 
     action: Action
     level: int | None = None

@@ -1,11 +1,11 @@
 """Where one participant stands in the DLT evaluation, and why."""
 
-from enum import Enum
-
 import attrs
 
+from trialdomain.values.word import Word
 
-class Evaluation(Enum):
+
+class Evaluation(Word):
     """Whether a participant counts for the decision."""
 
     NOT_INFUSED = "not-infused"
@@ -28,7 +28,7 @@ class Evaluation(Enum):
                 return True
 
 
-class EvaluationReason(Enum):
+class EvaluationReason(Word):
     """Why a participant is evaluable, pending or not evaluable; ``words`` says it for people."""
 
     NOT_INFUSED = "not-infused"
@@ -76,7 +76,7 @@ _WORDS = {
 }
 
 
-class EvaluationFlag(Enum):
+class EvaluationFlag(Word):
     """What a reader should know of where somebody stands; the value is what reports print."""
 
     PARTIAL_ONSET = "partial-onset"

@@ -11,6 +11,7 @@ from typing import TypeGuard, TypeVar
 
 from trialdomain.errors import InputInvalid
 from trialdomain.values.text import short
+from trialdomain.values.word import Word
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ def is_a(given: object, kind: type[T]) -> TypeGuard[T]:
 
 
 def plain(given: T) -> T:
-    """Give a text, a number, a day or a time as a plain one; anything else as it is.
+    """Give a text, a number, a day or a time as a plain one; anything else, also a word of the library, as it is.
 
     Raises:
         TimeUnusable: a time whose zone gives no offset.
@@ -49,6 +50,8 @@ def plain(given: T) -> T:
 
 
 def _plain(given: object) -> object:
+    if is_a(given, Word):
+        return given
     if is_a(given, str):
         return str.__str__(given)
     if is_a(given, int):

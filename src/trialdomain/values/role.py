@@ -1,9 +1,9 @@
 """What somebody is to a trial."""
 
-from enum import Enum
+from trialdomain.values.word import Word
 
 
-class Role(Enum):
+class Role(Word):
     """What somebody is to the trial."""
 
     INVESTIGATOR = "investigator"

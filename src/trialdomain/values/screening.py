@@ -1,7 +1,6 @@
 """What a screening, or a later gate, has established about a person."""
 
 from decimal import Decimal
-from enum import Enum
 
 import attrs
 from attrs.converters import optional
@@ -10,9 +9,10 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.number import as_decimal, optional_number
 from trialdomain.values.text import FreeText, optional_text, plain_text, short
 from trialdomain.values.unit import optional_unit
+from trialdomain.values.word import Word
 
 
-class Gate(Enum):
+class Gate(Word):
     """When a criterion is judged."""
 
     SCREENING = "screening"
@@ -20,7 +20,7 @@ class Gate(Enum):
     INFUSION = "infusion"
 
 
-class CriterionStatus(Enum):
+class CriterionStatus(Word):
     """What became of one criterion."""
 
     MET = "met"

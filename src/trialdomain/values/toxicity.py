@@ -1,16 +1,15 @@
 """How an adverse event is judged: related to what, by whom, how serious, with which outcome."""
 
-from enum import Enum
-
 import attrs
 
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.word import Word
 
 FATAL_GRADE = 5
 GRADES = range(1, FATAL_GRADE + 1)
 
 
-class Relatedness(Enum):
+class Relatedness(Word):
     """How likely an agent caused the event, from least to most."""
 
     UNRELATED = "unrelated"
@@ -25,7 +24,7 @@ RELATED = (Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY)
 """What counts as related where nothing else is said (registry: possibly, likely or definitely)."""
 
 
-class Agent(Enum):
+class Agent(Word):
     """What an event may be related to."""
 
     INFUSION = "infusion"
@@ -33,7 +32,7 @@ class Agent(Enum):
     DISEASE = "disease"
 
 
-class Assessor(Enum):
+class Assessor(Word):
     """Who judged."""
 
     INVESTIGATOR = "investigator"
@@ -49,7 +48,7 @@ class Attribution:
     relatedness: Relatedness
 
 
-class Seriousness(Enum):
+class Seriousness(Word):
     """A criterion that makes an event serious (ICH E2A; SDTM AESDTH, AESLIFE, AESHOSP, AESDISAB, AESCONG, AESMIE)."""
 
     DEATH = "death"
@@ -60,7 +59,7 @@ class Seriousness(Enum):
     OTHER = "other-medically-important"
 
 
-class Outcome(Enum):
+class Outcome(Word):
     """What became of the event (SDTM AEOUT)."""
 
     RECOVERED = "recovered"

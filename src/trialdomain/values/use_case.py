@@ -1,9 +1,9 @@
 """What somebody can do in a trial, by the names that a protocol's table of roles gives to it."""
 
-from enum import Enum
+from trialdomain.values.word import Word
 
 
-class UseCase(Enum):
+class UseCase(Word):
     """Everything that records: one for each method of a desk, and the import of a whole trial."""
 
     REGISTER = "register"

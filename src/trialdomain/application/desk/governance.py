@@ -8,7 +8,7 @@ from trialdomain.application.coercion import again, make, restated
 from trialdomain.application.conduct import refuse_future, refuse_future_day
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.desk.escalation import basis_of
-from trialdomain.application.questions import escalation_state
+from trialdomain.application.questions import escalation_state, levels_in_use
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.events.cohort import EnrollmentResumed
@@ -83,7 +83,8 @@ class Governance(Acts):
         """Bring a new version of the protocol into force; only an amendment reopens a level that is finally closed.
 
         Raises:
-            AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels.
+            AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels, or would
+                change the dose of a level at which anybody was infused.
         """
         protocol = again("an amendment", protocol, TrialProtocol)
         check_table(protocol)
@@ -98,7 +99,7 @@ class Governance(Acts):
         def decide(view: View) -> Drafts:
             refuse_future_day(fact.effective_on, self._conduct.today(view))
             cohorts = view.cohorts()
-            drafts = drafts_in(trial_stream(view.id), view.trial.amend(fact))
+            drafts = drafts_in(trial_stream(view.id), view.trial.amend(fact, infused=levels_in_use(view)))
             for level in fact.reopens:
                 cohort = cohorts.get(level)
                 if cohort is not None and cohort.stopped is not None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from enum import Enum
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -31,9 +30,11 @@ from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.projections.dlt_counts import DltCounts, Member, Seat, seat_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.in_short import in_short
+from trialdomain.values.word import Word
 
 
-class Severity(Enum):
+class Severity(Word):
     """How grave a finding is, in the words of inspectors (EMA, grading of GCP inspection findings); and a note."""
 
     CRITICAL = "critical"
@@ -80,6 +81,8 @@ class Limits:
 class Audited:
     """The trial that is looked at, as every check is given it."""
 
+    __repr__ = in_short
+
     history: History
     on: date
     """The day for which windows are judged."""
@@ -109,6 +112,8 @@ class Audited:
 @attrs.define(slots=False)  # for its cached properties
 class AuditedCase:
     """One participant, as every check is given them."""
+
+    __repr__ = in_short
 
     case: Case
     audited: Audited

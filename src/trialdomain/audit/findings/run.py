@@ -27,6 +27,7 @@ from trialdomain.audit.findings.conduct import (
     Twice,
 )
 from trialdomain.audit.findings.counts import DecisionOvertaken, DecisionUnfounded, DoubleEntry
+from trialdomain.audit.findings.doses import DoseRedefined
 from trialdomain.audit.findings.halts import RecruitmentExceeded, WhileHalted
 from trialdomain.audit.findings.levels import EscalatedEarly, StaggerKept, WindowOpen
 from trialdomain.audit.findings.protocol import Silence
@@ -50,6 +51,7 @@ from trialdomain.storage.plain_files import refuse_database
 from trialdomain.values.calendar import as_day
 from trialdomain.values.filename import named
 from trialdomain.values.ids import subject_of, trial_stream
+from trialdomain.values.in_short import in_short
 
 CHECKS: tuple[type[Check], ...] = (
     DoubleEntry,
@@ -59,6 +61,7 @@ CHECKS: tuple[type[Check], ...] = (
     CriteriaUndocumented,
     BeforeEnrollment,
     OutsideLevel,
+    DoseRedefined,
     Twice,
     AfterLeaving,
     ObservedAfterDeath,
@@ -95,6 +98,8 @@ class CheckUnusable(InputInvalid):
 @attrs.frozen(kw_only=True)
 class Findings:
     """What was found in a log."""
+
+    __repr__ = in_short
 
     trial: str
     known_at: int

@@ -13,6 +13,7 @@ from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.outcomes import OutcomeId
 from trialdomain.rules.observation import Observation
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.in_short import in_short
 
 Found: TypeAlias = tuple[Value, Sequence[Recorded[Any]]]
 """A value, and every entry that was looked at for it."""
@@ -21,6 +22,8 @@ Found: TypeAlias = tuple[Value, Sequence[Recorded[Any]]]
 @attrs.frozen
 class Observed:
     """What every outcome of one participant starts from."""
+
+    __repr__ = in_short
 
     case: Case
     rules: EndpointRules

@@ -27,6 +27,7 @@ from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.outcomes import SECONDARY, OutcomeId
 from trialdomain.rules.counts import read_counts
 from trialdomain.rules.observation import Observation, Outside, beginnings_of, endings_of, observe, starts_of
+from trialdomain.values.in_short import in_short
 
 _FEVER_LOOKS_BACK = 7
 """Days before the start: whether febrile neutropenia was under way then, and the counts that go with a fever."""
@@ -35,6 +36,8 @@ _FEVER_LOOKS_BACK = 7
 @attrs.frozen(kw_only=True)
 class ParticipantValues:
     """The secondary outcomes of one participant, and what was looked at for them."""
+
+    __repr__ = in_short
 
     values: tuple[Value, ...]
     looked_at: Mapping[OutcomeId, Sequence[Recorded[Any]]]

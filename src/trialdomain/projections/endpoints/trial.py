@@ -14,12 +14,15 @@ from trialdomain.protocol.outcomes import OutcomeId
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.decision import Mtd
 from trialdomain.values.evaluation import Evaluation, EvaluationFlag
+from trialdomain.values.in_short import in_short
 from trialdomain.values.tally import Tally
 
 
 @attrs.frozen(kw_only=True)
 class Endpoints:
     """Every outcome of everybody, as of a day."""
+
+    __repr__ = in_short
 
     protocol: TrialProtocol
     """Whose definitions were used; see ``endpoints`` in it."""

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from enum import Enum
 from typing import TypeAlias
 
 import attrs
 
 from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.values.word import Word
 
 Detail: TypeAlias = bool | int | Decimal | str | date | tuple["Detail", ...] | Mapping[str, "Detail"] | None
 
 
-class Status(Enum):
+class Status(Word):
     """Whether there is a value, and if not, why."""
 
     OBSERVED = "observed"
@@ -31,7 +31,7 @@ class Status(Enum):
     OUTSIDE = "outside-analysis-set"
 
 
-class Flag(Enum):
+class Flag(Word):
     """What a reader should know about a value."""
 
     INFUSION_FIRST = "infusion-first"

@@ -1,7 +1,6 @@
 """What a safety review says: the classes that it is made of."""
 
 from datetime import date
-from enum import Enum
 
 import attrs
 
@@ -11,10 +10,12 @@ from trialdomain.rules.adverse_event import Graded
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
+from trialdomain.values.in_short import in_short
 from trialdomain.values.toxicity import Assessor, Outcome, Relatedness, Seriousness
+from trialdomain.values.word import Word
 
 
-class Open(Enum):
+class Open(Word):
     """What nobody has judged yet."""
 
     RELATEDNESS = "relatedness-not-assessed"
@@ -101,6 +102,8 @@ class Judgement:
 class Narrative:
     """The story of one DLT."""
 
+    __repr__ = in_short
+
     subject: str
     level: int | None
     dose: Dose | None
@@ -163,6 +166,8 @@ class Delayed:
 @attrs.frozen(kw_only=True)
 class Review:
     """The safety review of a trial, as of a day."""
+
+    __repr__ = in_short
 
     on: date
     participants: tuple[Reviewed, ...]

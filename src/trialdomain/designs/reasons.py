@@ -1,0 +1,129 @@
+"""The reason of each answer of 3+3: a code for programs, and a sentence that names what the step rests on.
+
+An escalation rests on the level that is left, a de-escalation on the level that is closed, treating on rests on the
+level treated. Each code says one thing, and each sentence is made here alone.
+"""
+
+from collections.abc import Sequence
+
+from trialdomain.designs.situation import Situation
+from trialdomain.designs.walk import COHORT, COMPLETE, Step, Verdict
+from trialdomain.values.decision import Action, Awaited, Because, Code
+from trialdomain.values.tally import Tally
+
+
+def why_treat(step: Step, situation: Situation, still_open: Sequence[Tally]) -> Because:
+    """Say why the next participant is treated where the walk stops.
+
+    Args:
+        step: where the walk stops.
+        situation: what the design looked at.
+        still_open: the levels that are not closed, from level 1 upwards.
+    """
+    match step.action:
+        case Action.ESCALATE:
+            return _why_escalate(step, still_open[(situation.last_level or 1) - 1 : step.tally.level - 1])
+        case Action.DE_ESCALATE:
+            return _why_de_escalate(step, situation, lowest_closed=len(still_open) + 1)
+        case _:
+            return Because(code=_CODES[step.verdict], text=_asks(step))
+
+
+def why_wait_for_slots(step: Step, awaited: Sequence[Awaited]) -> Because:
+    """Say that every slot of the level in turn is taken, and by whom: not infused yet, or their outcome not known."""
+    waiting = []
+    if step.tally.enrolled:
+        waiting.append(f"{_are(step.tally.enrolled, 'participant')} not infused yet")
+    if awaited:
+        waiting.append(f"{_are(len(awaited), 'outcome')} not known yet")
+    them = "it" if awaited and step.tally.enrolled + len(awaited) == 1 else "them"
+    them = "the infusion" if not awaited and step.tally.enrolled == 1 else them
+    text = f"every slot of level {step.tally.level} is taken; {' and '.join(waiting)}: wait for {them}"
+    return Because(code=Code.SLOTS_FULL, text=text)
+
+
+def why_wait_for_all(awaited: Sequence[Awaited]) -> Because:
+    """Say that escalation and an MTD wait for every outcome pending at an open level."""
+    where, them = ("an open level", "it") if len(awaited) == 1 else ("open levels", "every one of them")
+    return Because(
+        code=Code.OUTCOMES_PENDING,
+        text=f"{_are(len(awaited), 'outcome')} pending at {where}: escalation and an MTD wait for {them}",
+    )
+
+
+def why_established(tally: Tally, situation: Situation) -> Because:
+    """Say why a level is the MTD."""
+    why = (
+        "the highest dose level"
+        if tally.level == len(situation.tallies)
+        else f"the highest level not closed ({_closing(situation, tally.level + 1)})"
+    )
+    text = f"level {tally.level} is {why}, with {_outcomes(tally)}: it is the MTD"
+    return Because(code=Code.MTD_REACHED, text=text)
+
+
+def why_none_tolerated(situation: Situation) -> Because:
+    """Say what closed level 1."""
+    text = f"{_closing(situation, 1)}: no level is left open, none is tolerated"
+    return Because(code=Code.NONE_TOLERATED, text=text)
+
+
+_CODES = {
+    Verdict.FILL_COHORT: Code.COHORT_INCOMPLETE,
+    Verdict.RESOLVE_DLT: Code.ONE_DLT,
+    Verdict.CONFIRM: Code.SIX_AT_HIGHEST,
+}
+_NEEDS = {
+    Verdict.FILL_COHORT: f"it needs at least {COHORT} evaluable",
+    Verdict.RESOLVE_DLT: f"it goes on up to {COMPLETE}",
+    Verdict.CONFIRM: f"{COMPLETE} must be evaluable before it may be the MTD",
+}
+
+
+def _why_escalate(step: Step, left: Sequence[Tally]) -> Because:
+    """Name every level from the one treated last up to the one below the next: each has to be tolerated."""
+    passed = [f"level {tally.level} is tolerated: {_outcomes(tally)}" for tally in left]
+    return Because(code=Code.LEVEL_TOLERATED, text="; ".join([*passed, _comes_to(step)]))
+
+
+def _comes_to(step: Step) -> str:
+    level, tally = step.tally.level, step.tally
+    if tally.treated:
+        return _asks(step)
+    return f"level {level} has {_nobody(tally)}"
+
+
+def _why_de_escalate(step: Step, situation: Situation, *, lowest_closed: int) -> Because:
+    """Name the level that closed where the last one was treated; or the lower one that a late outcome brings back."""
+    if lowest_closed <= (situation.last_level or 0):
+        return Because(code=Code.LEVEL_CLOSED, text=f"{_closing(situation, lowest_closed)}; {_asks(step)}")
+    text = f"level {step.tally.level} is not yet tolerated: {_outcomes(step.tally)}; {_NEEDS[step.verdict]}"
+    return Because(code=Code.LOWER_LEVEL_IN_TURN, text=text)
+
+
+def _asks(step: Step) -> str:
+    """Say how the level in turn stands, and what it asks for."""
+    level, counts, needs = step.tally.level, _outcomes(step.tally), _NEEDS[step.verdict]
+    if step.verdict is Verdict.CONFIRM:
+        return f"level {level} is the highest that is not closed, with {counts}: {needs}"
+    return f"level {level} has {counts if step.tally.treated else _nobody(step.tally)}: {needs}"
+
+
+def _closing(situation: Situation, level: int) -> str:
+    """Say what closed the lowest closed level, which is the given one."""
+    for closing in situation.final_closings:
+        if closing.level == level:
+            return f"level {level} is closed for good: {closing.cause}"
+    return f"level {level} is closed by {situation.tallies[level - 1].dlts} DLTs"
+
+
+def _nobody(tally: Tally) -> str:
+    return "nobody infused yet" if tally.enrolled else "nobody yet"
+
+
+def _outcomes(tally: Tally) -> str:
+    return f"{tally.dlts} DLT{'' if tally.dlts == 1 else 's'} in {tally.evaluable} evaluable"
+
+
+def _are(count: int, what: str) -> str:
+    return f"1 {what} is" if count == 1 else f"{count} {what}s are"
