@@ -280,7 +280,7 @@ class TestDiff:
         recommended = {one.path: (one.old, one.new) for one in found.recommendations}
         assert recommended["escalation.action"] == ("escalate", "expand")
         assert recommended["escalation.level"] == (2, 1)
-        assert recommended["escalation.because.code"] == ("cohort-incomplete", "one-dlt")
+        assert recommended["escalation.because.code"] == ("level-tolerated", "one-dlt")
 
     def test_the_same_moment_has_no_difference_and_the_order_matters(self, site: Site) -> None:
         first, second = site.trial.history(known_at=5), site.trial.history()
