@@ -13,8 +13,8 @@ import attrs
 from trialdomain.events.participant import Infused, LabRecorded
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import CytopeniaRule
-from trialdomain.rules.counts import is_below
-from trialdomain.values.analyte import CODES, Count
+from trialdomain.rules.counts import is_below, read_as
+from trialdomain.values.analyte import Count
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.unit import scale
 
@@ -42,7 +42,7 @@ def cytopenias(labs: Sequence[Recorded[LabRecorded]], *, infusion: Infused, rule
         ("PLT", Count.PLATELETS, rule.platelets_below),
     ):
         if threshold is not None:
-            counts = [lab for lab in labs if CODES.get(lab.fact.analyte) is count]
+            counts = [lab for lab in labs if read_as(lab.fact) is count]
             yield from _lasting(analyte, threshold, counts, infusion, last_day(infusion, rule))
 
 

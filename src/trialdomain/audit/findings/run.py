@@ -30,9 +30,11 @@ from trialdomain.audit.findings.counts import DecisionOvertaken, DecisionUnfound
 from trialdomain.audit.findings.halts import RecruitmentExceeded, WhileHalted
 from trialdomain.audit.findings.levels import EscalatedEarly, StaggerKept, WindowOpen
 from trialdomain.audit.findings.protocol import Silence
+from trialdomain.audit.findings.recorded import ImprobableValue, UncheckedTerm, UnreadResult
 from trialdomain.audit.findings.safety import (
     CriterionNotSerious,
     EndedNotRecovered,
+    EndUnknown,
     FatalNotSerious,
     SeriousWithoutCriterion,
 )
@@ -74,6 +76,10 @@ CHECKS: tuple[type[Check], ...] = (
     FatalNotSerious,
     SeriousWithoutCriterion,
     EndedNotRecovered,
+    EndUnknown,
+    ImprobableValue,
+    UncheckedTerm,
+    UnreadResult,
     ClockJumped,
     RecordedLate,
     ManyChanges,

@@ -23,6 +23,8 @@ class Open(Enum):
     DEATH = "death-not-explained"
     DLT = "dlt-not-explained"
     AWARENESS = "awareness-not-recorded"
+    TERM = "term-not-checked"
+    """The CTCAE table lacks the term: nobody has checked its grade."""
 
 
 @attrs.frozen(kw_only=True)
