@@ -65,6 +65,7 @@ docs: install  ## the pages that are written from the code
 	@$(BIN)/python tests/support/outcome_pages.py
 	@$(BIN)/python tests/support/audit_trail_page.py
 	@$(BIN)/python tests/support/findings_page.py
+	@$(BIN)/python tests/support/results_page.py
 
 format: setup  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .

@@ -285,7 +285,6 @@ class TestFacts:
         [
             ("<0.2", Comparator.BELOW, "0.2"),
             (">= 40", Comparator.AT_LEAST, "40"),
-            ("-3", None, "-3"),
             (".5", None, "0.5"),
         ],
     )
@@ -298,12 +297,34 @@ class TestFacts:
         assert (found.lower_limit, found.upper_limit) == (Decimal("1.0"), Decimal(9))
 
     @pytest.mark.parametrize(
+        "row",
+        [
+            {"LBTESTCD": "ALT", "LBORRESU": "U/L", "LBORRES": "-3"},
+            {"LBTESTCD": "NEUT", "LBORRESU": "10^9/L", "LBORRES": "<-1"},
+            {"LBTESTCD": "NEUT", "LBORRESU": "10^9/L", "LBORRES": "<0"},
+            {"LBTESTCD": "HCT", "LBORRESU": "%", "LBORRES": "101"},
+            {"LBTESTCD": "PH", "LBORRESU": "NO UNITS", "LBORRES": "15"},
+        ],
+    )
+    def test_a_result_that_cannot_be_is_listed_and_keeps_nothing_else_out(
+        self, tmp_path: Path, row: dict[str, str]
+    ) -> None:
+        found = imported(tmp_path, changed("lb", 1, **row))
+        (why,) = (reason for reason in found.reasons if "cannot be" in reason)
+        assert (found.reasons[why], facts(tmp_path, "P-1", LabRecorded)) == (1, [])
+
+    def test_a_difference_may_be_below_zero(self, tmp_path: Path) -> None:
+        imported(tmp_path, changed("lb", 1, LBTESTCD="BASEXCS", LBORRES="-3", LBORNRLO="-2", LBORNRHI="2"))
+        (found,) = facts(tmp_path, "P-1", LabRecorded)
+        assert (found.value, found.lower_limit) == (Decimal(-3), Decimal(-2))
+
+    @pytest.mark.parametrize(
         ("analyte", "spelling", "unit"),
         [
             ("WBC", "THOU/uL", "10*3/uL"),
             ("RBC", "MILL/uL", "10*6/uL"),
             ("K", "mEq/L", "meq/L"),
-            ("HCT", "FRACTION", "1"),
+            ("INR", "FRACTION", "1"),
             ("SPGRAV", "NO UNITS", "1"),
             ("PH", "NO UNITS", "[pH]"),
             ("BASOLE", "%", "%"),

@@ -310,6 +310,20 @@ def event(**changes: object) -> History:
     return rewritten(site, edited(AdverseEventReported, **changes))
 
 
+def measured(analyte: str, value: str, *, specimen: str | None = None) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.desk.record_labs("S001", [lab(analyte, value, "10*9/L", collected_at=site.today, specimen=specimen)])
+    return site
+
+
+def warm(value: str) -> Site:
+    site = Site()
+    site.treat("S001")
+    site.desk.record_vital_signs("S001", [site.temperature(value, site.today)])
+    return site
+
+
 def screened_before_consent(*, voided: bool) -> Site:
     site = Site()
     site.screened("S001")
@@ -682,6 +696,21 @@ CASES: list[tuple[str, Maker, Maker]] = [
         lambda: event(ended=ClinicalTime("2026-03-04"), outcome=Outcome.NOT_RECOVERED),
         lambda: event(ended=ClinicalTime("2026-03-04"), outcome=Outcome.RECOVERED),
     ),
+    (
+        "end-unknown",
+        lambda: event(outcome=Outcome.RECOVERED),
+        lambda: event(outcome=Outcome.RECOVERED, ended=ClinicalTime("2026-03-04")),
+    ),
+    ("unchecked-term", lambda: event(term="Feverr", ctcae_code=None), lambda: event(term="fever")),
+    ("improbable-value", lambda: measured("ANC", "400"), lambda: measured("ANC", "40")),
+    ("improbable-value", lambda: warm("43.5"), lambda: warm("42.5")),
+    ("unread-result", lambda: measured("Neutrophilz", "4"), lambda: measured("Neutrophils", "4")),
+    ("unread-result", lambda: measured("Alanin", "4"), lambda: measured("ALT", "4")),
+    (
+        "unread-result",
+        lambda: measured("ANC", "4", specimen="BLOD"),
+        lambda: measured("ANC", "4", specimen="CEREBROSPINAL FLUID"),
+    ),
     ("clock", lambda: clock_set(timedelta(hours=1)), lambda: clock_set(timedelta(0))),
     ("clock", lambda: clock_forward(365), lambda: clock_forward(20)),
     ("late-entry", lambda: recorded_after(31), lambda: recorded_after(30)),
@@ -710,7 +739,9 @@ class TestChecks:
     ) -> None:
         with simulated(seed).history() as history:
             found = findings(history, now=datetime(2040, 1, 1, tzinfo=UTC))
-        assert {one.check for one in found.found} <= {"silence", "recruitment", "late-entry", "window", "clock"}
+        # Nausea, fatigue and the like are made up as well: terms that the table of this library does not have.
+        usual = {"silence", "recruitment", "late-entry", "window", "clock", "unchecked-term"}
+        assert {one.check for one in found.found} <= usual
 
     def test_every_kind_of_fact_can_be_looked_at(self) -> None:
         """Each example of the catalogue of facts, in a log of its own: checks find something or nothing, and go on."""
@@ -1082,3 +1113,21 @@ def test_a_related_event_is_judged_in_the_window() -> None:
     site.treat("S001")
     site.on(15).toxicity("S001", onset=day(3), attributions=RELATED)
     assert found_in(site, "window") == []
+
+
+class TestWhatNothingReads:
+    def test_42_results_under_a_name_with_a_slip_are_one_finding_with_the_nearest_name(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(50).desk.record_labs(
+            "S001", [lab("Neutrophilz", "1", "10*9/L", collected_at=day(number)) for number in range(42)]
+        )
+        (one,) = [found for found in findings(site.trial.history()).found if found.check == "unread-result"]
+        assert "42 results under 'Neutrophilz'" in one.sentence
+        assert "'Neutrophil'" in one.sentence
+        assert (len(one.evidence), one.subject, one.severity) == (42, "S001", Severity.MINOR)
+
+    def test_a_term_with_a_slip_names_the_nearest(self) -> None:
+        (one,) = found_in(event(term="Feverr", ctcae_code=None), "unchecked-term")
+        assert "the nearest: Fever" in one.sentence
+        assert one.severity is Severity.MINOR

@@ -56,6 +56,7 @@ _EXAMPLES: Mapping[object, Sequence[object]] = {
     TrialClosed: (TrialClosed(on=_DAY, why=_WHY),),
     bool: (True, False),
     date: (date(2026, 3, 2),),
+    datetime: (datetime(2026, 3, 2, 8, 30, tzinfo=UTC),),
     int: (1, 3),
     object: ("2.3.2026", 20260302, None, date(2026, 3, 2)),
     str: ("one", "a sentence; with 'quotes', line\nends, and Unicode: 試驗"),

@@ -14,7 +14,7 @@ BY_HAND = "\n## Example\n"
 """From here on a page is written by hand."""
 _INSTEAD = {
     Kind.INCIDENCE: ("prevalent", "not-observed", "outside-analysis-set"),
-    Kind.DURATION: ("no-episode", "prevalent", "not-observed", "outside-analysis-set"),
+    Kind.DURATION: ("no-episode", "end-unknown", "prevalent", "not-observed", "outside-analysis-set"),
     Kind.TIME: ("not-at-risk", "censored", "died", "not-observed", "outside-analysis-set"),
     Kind.DOSE: (),
 }

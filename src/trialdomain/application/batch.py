@@ -7,7 +7,7 @@ decision. Memory follows one participant, and what waits for one transaction.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -108,6 +108,11 @@ class Batch:
                 self._cohorts[level].apply(entry)
         self._appended = self.position
         self._book = read_casebook(lambda: by_stream(entries), on=self.today)
+
+    @property
+    def moment(self) -> datetime:
+        """The time at which the last entries are recorded."""
+        return self._recorded_at
 
     def add(self, subject: str, commands: Sequence[Happened]) -> None:
         """Record everything about one participant, once; it is in the log after ``finish`` at the latest."""

@@ -7,7 +7,7 @@ starves.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from random import uniform
 from time import sleep
 from typing import Protocol
@@ -37,6 +37,8 @@ from trialdomain.version import __version__
 
 _ATTEMPTS = 4
 """How often a decision is taken without the write lock, before it is taken under it."""
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""How far ahead of this clock a time may be."""
 _PAUSE_SECONDS = 0.01
 """The longest pause before a decision is taken again, by chance, so that those who met do not meet again."""
 
@@ -56,9 +58,10 @@ class InTheFuture(CommandRefused):
 
     code = "in-the-future"
 
-    def __init__(self, *, when: ClinicalTime, today: date) -> None:
-        super().__init__(f"{when} lies in the future: it is {today} at the site; correct the date")
-        self.when, self.today = when, today
+    def __init__(self, *, when: ClinicalTime, today: date, moment: datetime | None = None) -> None:
+        now, what = (today, "date") if moment is None else (f"{moment:%Y-%m-%dT%H:%M%z}", "time")
+        super().__init__(f"{when} lies in the future: it is {now} at the site; correct the {what}")
+        self.when, self.today, self.moment = when, today, moment
 
 
 @attrs.frozen(kw_only=True)
@@ -298,6 +301,14 @@ class Conduct:
         """Give the calendar day at the site, on which the decision is taken."""
         return site_day(self._moment(view), view.protocol.site_zone)
 
+    def refuse_future(self, view: View, fact: object) -> None:
+        """Refuse a fact with a date or a time that has not come yet.
+
+        Raises:
+            InTheFuture: it lies after the site's day, or more than an hour ahead of the clock.
+        """
+        refuse_future(fact, self.today(view), self._moment(view).astimezone(view.protocol.site_zone))
+
     def _moment(self, view: View) -> datetime:
         """Give the time at which a decision is taken: one for all of it, and never before the last entry.
 
@@ -349,12 +360,23 @@ def refuse_future_day(when: date | ClinicalTime, today: date) -> None:
         raise InTheFuture(when=told, today=today)
 
 
-def refuse_future(fact: object, today: date) -> None:
-    """Refuse a fact with a date, of its own or of a part of it, that has not come yet."""
+def refuse_future(fact: object, today: date, moment: datetime) -> None:
+    """Refuse a fact with a date or a time, of its own or of a part of it, that has not come yet.
+
+    Args:
+        fact: what is to be recorded.
+        today: the site's day.
+        moment: the time at which it is recorded; a time may be an hour ahead of it, for clocks differ.
+
+    Raises:
+        InTheFuture: there is one.
+    """
     for field in attrs.fields(type(fact)):  # type: ignore[arg-type]  # every fact, and every part, is an attrs class
         value = getattr(fact, field.name)
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, ClinicalTime):
                 refuse_future_day(part, today)
+                if part.at is not None and part.at.tzinfo is not None and part.at > moment + _CLOCKS_DIFFER:
+                    raise InTheFuture(when=part, today=today, moment=moment)
             elif attrs.has(type(part)):
-                refuse_future(part, today)
+                refuse_future(part, today, moment)

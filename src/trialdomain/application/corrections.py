@@ -60,7 +60,7 @@ def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: 
     """
     check_reason(reason)
     current = _current(view, entry, act="corrected")
-    fact = view.localized(remake(current.fact, changes))
+    fact = remake(current.fact, {name: view.localized(value) for name, value in changes.items()})
     _check_levels(view, fact)
     if fact == current.fact:
         return []

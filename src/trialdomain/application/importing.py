@@ -203,7 +203,7 @@ class _Importer:
     def _happened(self, one: RowRead, fact: ParticipantFact) -> Happened:
         """Make a command of a row, named after it."""
         try:
-            refuse_future(fact, self._batch.today)
+            refuse_future(fact, self._batch.today, self._batch.moment)
         except InTheFuture as error:
             raise one.row.malformed(str(error)) from None
         source = Source(system=SYSTEM, record=one.row.record)

@@ -17,11 +17,23 @@ def lab(
     lower_limit: Decimal | int | str | None = None,
     upper_limit: Decimal | int | str | None = None,
     laboratory: str | None = None,
+    specimen: str | None = None,
 ) -> LabRecorded:
     """Make a laboratory result; the unit in UCUM or a common spelling of it.
 
+    Args:
+        analyte: a usual name, a short code, SDTM's LBTESTCD or a LOINC code of the test.
+        value: the result; of one such as "< 5" the 5.
+        unit: None where the laboratory gave none; the result then counts for nothing.
+        collected_at: when the specimen was taken.
+        comparator: how the result bounds the value.
+        lower_limit: of the reference range.
+        upper_limit: of the reference range.
+        laboratory: which one.
+        specimen: None for blood, serum or plasma; else in the words of SDTM's LBSPEC, such as ``URINE``.
+
     Raises:
-        FactMalformed: an unknown unit, or a value that is no number.
+        FactMalformed: an unknown unit, a value that is no number, or one that cannot be.
 
     >>> lab("ANC", "0.4", "10^9/L", collected_at="2026-03-10").unit
     '10*9/L'
@@ -36,6 +48,7 @@ def lab(
         lower_limit=lower_limit,
         upper_limit=upper_limit,
         laboratory=laboratory,
+        specimen=specimen,
     )
 
 
@@ -51,7 +64,7 @@ def vital_sign(
     """Make a vital sign; the unit in UCUM or a common spelling of it.
 
     Raises:
-        FactMalformed: an unknown unit, or a value that is no number.
+        FactMalformed: an unknown unit, a value that is no number, or one that cannot be.
     """
     return make(
         VitalSignRecorded, sign=sign, value=value, unit=unit, measured_at=measured_at, site=site, room_air=room_air

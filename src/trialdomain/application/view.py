@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, TypeAlias, TypeVar
 
-import attrs
-
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.aggregates.trial import Trial, TrialUnknown
+from trialdomain.application.site_time import placed
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.entries import current_entries
 from trialdomain.events.happened import happened
@@ -20,7 +19,6 @@ from trialdomain.projections.casebook import Casebook, read_casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.sqlite import Row, SQLiteRecorder, WholeLog
-from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import access_stream, cohort_stream, participant_stream, trial_stream
 
 Drafts: TypeAlias = list[Draft[Fact]]
@@ -34,12 +32,6 @@ def drafts_in(
 
 
 F = TypeVar("F")
-
-
-def _times(fact: object) -> list[tuple[str, ClinicalTime]]:
-    fields = attrs.fields(type(fact))  # type: ignore[arg-type]  # every fact is an attrs class
-    values = ((field.name, getattr(fact, field.name)) for field in fields)
-    return [(name, value) for name, value in values if isinstance(value, ClinicalTime)]
 
 
 def uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[ParticipantFact]]:
@@ -174,12 +166,12 @@ class View:
         return self._read_before[leave_out]
 
     def localized(self, fact: F) -> F:
-        """Put every time with an offset into the site's zone, so that its day is the site's day."""
-        if self.protocol.zone is None:
-            return fact
-        zone = self.protocol.site_zone
-        changed = {name: local for name, value in _times(fact) if (local := value.in_zone(zone)) is not value}
-        return attrs.evolve(fact, **changed) if changed else fact  # type: ignore[misc]  # every fact is an attrs class
+        """Put every time in a fact, or in what it holds, to the site's offset.
+
+        Raises:
+            OffsetMissing: a time without an offset, of which nothing says which moment it is.
+        """
+        return placed(fact, self.protocol)
 
     def last_recorded(self) -> datetime | None:
         """Give the time of the last entry that was read."""

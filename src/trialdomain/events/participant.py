@@ -12,10 +12,11 @@ from trialdomain.values.ctcae import CTCAE_5, known_term
 from trialdomain.values.dose import Dose
 from trialdomain.values.in_short import in_short
 from trialdomain.values.number import decimal_number, is_ordinary, optional_number
+from trialdomain.values.ranges import BOUNDED_ABOVE, check_result, check_vital_sign
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.text import FreeText, is_plain, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
-from trialdomain.values.unit import UCUM, alike, is_known, known_unit, optional_unit
+from trialdomain.values.unit import UCUM, is_known, known_unit, optional_unit
 from trialdomain.values.word import Word
 
 _GRADE = [instance_of(int), in_(GRADES)]
@@ -64,18 +65,6 @@ class VitalSign(Word):
     DIASTOLIC_PRESSURE = "diastolic-pressure"
     BODY_WEIGHT = "body-weight"
     BODY_HEIGHT = "body-height"
-
-
-_MEASURED_IN = {
-    VitalSign.TEMPERATURE: "Cel",
-    VitalSign.OXYGEN_SATURATION: "%",
-    VitalSign.HEART_RATE: "/min",
-    VitalSign.RESPIRATORY_RATE: "/min",
-    VitalSign.SYSTOLIC_PRESSURE: "mm[Hg]",
-    VitalSign.DIASTOLIC_PRESSURE: "mm[Hg]",
-    VitalSign.BODY_WEIGHT: "kg",
-    VitalSign.BODY_HEIGHT: "cm",
-}
 
 
 class BodySite(Word):
@@ -241,9 +230,11 @@ class Infused:
     lot: str | None = attrs.field(default=None, validator=optional_text)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a start that names no day: the observation window starts on the day of the infusion."""
+        """Refuse a body weight that cannot be, and a start that names no day: the window starts on that day."""
         if self.started_at.day is None:
             raise ValueError(f"started_at {self.started_at} is no day, and the window starts on the day")
+        if self.body_weight_kg is not None:
+            check_vital_sign(VitalSign.BODY_WEIGHT.value, self.body_weight_kg, "kg")
 
 
 @attrs.frozen(kw_only=True)
@@ -251,7 +242,7 @@ class LabRecorded:
     """A laboratory result, as the laboratory gave it."""
 
     analyte: str
-    """A short code such as ``ANC``, ``PLT`` or ``HGB`` (SDTM LBTESTCD where there is one)."""
+    """A usual name, a short code, SDTM's LBTESTCD or a LOINC code: ``Neutrophils``, ``ANC``, ``NEUT``, ``751-8``."""
     value: Decimal
     comparator: Comparator | None = None
     unit: str | None = attrs.field(default=None, metadata={UCUM: True})
@@ -260,9 +251,15 @@ class LabRecorded:
     lower_limit: Decimal | None = None
     upper_limit: Decimal | None = None
     laboratory: str | None = None
+    specimen: str | None = None
+    """In the words of SDTM's LBSPEC; None stands for blood, serum or plasma. Outcomes read no other specimen."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what no laboratory gives: at a glance, for most of a log are results; else field by field."""
+        """Refuse what no laboratory gives: at a glance, for most of a log are results; else field by field.
+
+        Raises:
+            ValueImpossible: a result outside what can be; see :mod:`trialdomain.values.ranges`.
+        """
         lower, upper, laboratory = self.lower_limit, self.upper_limit, self.laboratory
         if not (
             is_plain(self.analyte)
@@ -271,11 +268,20 @@ class LabRecorded:
             and (upper is None or is_ordinary(upper))
             and is_known(self.unit)
             and (laboratory is None or is_plain(laboratory))
+            and (self.specimen is None or is_plain(self.specimen))
         ):
             for field in attrs.fields(LabRecorded):
                 check = _LAB_CHECKS.get(field.name)
                 if check is not None:
                     check(self, field, getattr(self, field.name))
+        if not (
+            self.value > 0
+            and self.unit not in BOUNDED_ABOVE
+            and (lower is None or lower >= 0)
+            and (upper is None or upper >= 0)
+        ):
+            bound = None if self.comparator is None else self.comparator.value
+            check_result(self.analyte, self.unit, self.value, comparator=bound, limits=(lower, upper))
 
 
 _LAB_CHECKS: Mapping[str, Callable[[object, "attrs.Attribute[Any]", Any], None]] = {
@@ -285,6 +291,7 @@ _LAB_CHECKS: Mapping[str, Callable[[object, "attrs.Attribute[Any]", Any], None]]
     "lower_limit": optional_number(),
     "upper_limit": optional_number(),
     "laboratory": optional_text,
+    "specimen": optional_text,
 }
 
 
@@ -302,11 +309,8 @@ class VitalSignRecorded:
     """Of an oxygen saturation: without additional oxygen."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a unit that measures something else."""
-        if not alike(self.unit, _MEASURED_IN[self.sign]):
-            raise ValueError(
-                f"unit {self.unit} measures no {self.sign.value}: expected one like {_MEASURED_IN[self.sign]}"
-            )
+        """Refuse a unit that measures something else, and a value that cannot be."""
+        check_vital_sign(self.sign.value, self.value, self.unit)
 
 
 @attrs.frozen(kw_only=True)

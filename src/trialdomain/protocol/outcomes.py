@@ -98,9 +98,11 @@ _OBSERVED = (
 _COUNTED = (
     "the daily value is the lowest of the day; nothing is imputed; consecutive means measured values on different days",
     'a result such as "< 5" decides where its bound does; a result without a unit is not used, and listed',
+    "blood, serum and plasma count; a result of another specimen counts for nothing",
 )
 _REPORTED = (
     "episodes are whole days, both ends inclusive, clipped to the observation, and united where they overlap",
+    "an episode that is recovered and has no end date has no duration: it is counted beside",
     "an episode under way at the start is prevalent: it counts for nothing; whoever has only such ones is out of n/N",
 )
 _CTCAE = "CTCAE v5.0 (NCI, 27 November 2017)"
@@ -211,7 +213,13 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             parameters=(*_FRAME, *_FEVER, "endpoints.febrile_neutropenia.afebrile_hours"),
             presets=("fn", "fn_source"),
             sources=(_CTCAE,),
-            choices=(*_OBSERVED, *_PAIRING, "when an episode is over; no reading is no fever"),
+            choices=(
+                *_OBSERVED,
+                *_PAIRING,
+                "when an episode is over: a count is taken by its time, and one without a time is the end of its day",
+                "48 hours without any temperature end an episode, flagged",
+                "an episode that is recovered and has no end date has no duration: it is counted beside",
+            ),
         ),
         OutcomeDefinition(
             id=OutcomeId.S3,

@@ -4,7 +4,7 @@ Where the registry entry (NCT06245746) is silent, the default is a choice of thi
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.in_short import in_short
 from trialdomain.values.number import is_bounded
 from trialdomain.values.role import Role
+from trialdomain.values.text import folded
 from trialdomain.values.toxicity import GRADES, RELATED, Relatedness
 from trialdomain.values.word import Word
 
@@ -117,8 +118,25 @@ class DltRule:
                 at_least("dlt.window_days", self.window_days, 0),
                 unless(bool(self.related), "dlt.related names no relatedness"),
                 unless(Relatedness.NOT_ASSESSED not in self.related, "dlt.related cannot name not-assessed"),
+                *_contradictory(self.expected_with_chemotherapy),
             )
         )
+
+    def expected_up_to(self, term: str) -> int:
+        """Give the grade up to which a term never counts, whatever its capitals and blanks; 0 where every grade may."""
+        named = folded(term)
+        return next((one.up_to_grade for one in self.expected_with_chemotherapy if folded(one.term) == named), 0)
+
+
+def _contradictory(expected: Sequence[ExpectedToxicity]) -> Iterator[str]:
+    """Name each term that stands twice with different grades: nothing says which of them counts."""
+    grades: dict[str, set[int]] = {}
+    for one in expected:
+        grades.setdefault(folded(one.term), set()).add(one.up_to_grade)
+    for term, found in grades.items():
+        if len(found) > 1:
+            said = " and ".join(map(str, sorted(found)))
+            yield f"dlt.expected_with_chemotherapy names {term!r} up to grade {said}: name it once"
 
 
 @attrs.frozen(kw_only=True)

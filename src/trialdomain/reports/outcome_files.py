@@ -76,6 +76,8 @@ _OF_PARTICIPANTS = {
     "examined": ("integer", "", "how many entries were looked at"),
     "evidence": ("text", "", "the positions of the entries that it rests on; separated by blanks"),
 }
+_SHOWN = (Status.END_UNKNOWN, Status.NOT_AT_RISK, Status.PREVALENT, Status.NOT_OBSERVED, Status.OUTSIDE)
+"""Of whom there is no value, by why."""
 _OF_SUMMARIES = {
     **_COMMON,
     "group": ("text", "level; unassigned; overall", "whom it is about"),
@@ -105,7 +107,7 @@ _OF_SUMMARIES = {
     "mtd_status": ("text", "", "P3: open, established, none-tolerated or not-established"),
     **{
         status.value.replace("-", "_"): ("integer", "", f"how many participants have the status {status.value}")
-        for status in (Status.NOT_AT_RISK, Status.PREVALENT, Status.NOT_OBSERVED, Status.OUTSIDE)
+        for status in _SHOWN
     },
     "ended_early": ("integer", "", "whose observation ended before the window did"),
 }
@@ -288,8 +290,7 @@ def _spread(spread: Spread) -> _Row:
 
 
 def _counted(counted: Counted) -> _Row:
-    shown = (Status.NOT_AT_RISK, Status.PREVALENT, Status.NOT_OBSERVED, Status.OUTSIDE)
-    numbers: _Row = {status.value.replace("-", "_"): counted.statuses.get(status, 0) for status in shown}
+    numbers: _Row = {status.value.replace("-", "_"): counted.statuses.get(status, 0) for status in _SHOWN}
     return numbers | {"ended_early": counted.ended_early}
 
 

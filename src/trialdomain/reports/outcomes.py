@@ -95,6 +95,7 @@ def _rows(summary: OutcomeSummary) -> Iterator[tuple[str, ...]]:
 
 _WHY = {
     Status.NOT_AT_RISK: "never below, not at risk",
+    Status.END_UNKNOWN: "end unknown",
     Status.PREVALENT: "so before the start",
     Status.NOT_OBSERVED: "not observed",
 }
@@ -211,6 +212,14 @@ _FLAGS = {
 }
 
 
+_ABSENT = {
+    Status.NO_EPISODE: "no episode",
+    Status.NOT_AT_RISK: "not at risk: never below",
+    Status.END_UNKNOWN: "recovered, end unknown",
+    Status.PREVALENT: "so before the start",
+}
+
+
 def value_words(value: Value) -> str:
     """Say a value, or why there is none."""
     because = "" if value.because is None else f" ({value.because.replace('-', ' ')})"
@@ -219,20 +228,16 @@ def value_words(value: Value) -> str:
             if isinstance(value.value, bool):
                 return "yes" if value.value else "no"
             return f"{value.value} days"
-        case Status.NO_EPISODE:
-            return "no episode"
-        case Status.NOT_AT_RISK:
-            return "not at risk: never below"
         case Status.CENSORED:
             return f"not by day {value.days}{because}"
         case Status.DIED:
             return f"died on day {value.days}"
-        case Status.PREVALENT:
-            return "so before the start"
         case Status.NOT_OBSERVED:
             return f"not observed{because}"
         case Status.OUTSIDE:
             return f"outside the analysis set{because}"
+        case _:
+            return _ABSENT[value.status]
 
 
 def _shown(day: date | None) -> str:

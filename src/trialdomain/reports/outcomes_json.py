@@ -98,6 +98,7 @@ def summary_json(summary: Summary) -> dict[str, Json]:
                 "of": summary.of,
                 "mean_over_all": _rounded(summary.mean_over_all),
                 "ongoing": summary.ongoing,
+                "end_unknown": summary.end_unknown,
                 **_counted_json(summary),
             }
         case TimeSummary():

@@ -26,6 +26,7 @@ _OPEN = {
     Open.DEATH: "a death that no adverse event explains",
     Open.DLT: "a DLT found at the assessment that no adverse event explains",
     Open.AWARENESS: "when the sponsor became aware of a serious reaction",
+    Open.TERM: "the grade: the CTCAE table lacks the term",
 }
 
 

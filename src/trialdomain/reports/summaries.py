@@ -81,6 +81,8 @@ class DurationSummary:
     mean_over_all: float | None
     """With 0 for those without an episode."""
     ongoing: int
+    end_unknown: int
+    """Those with an episode that is recovered, and nobody recorded when: they stand in no number above."""
     counted: Counted
 
 
@@ -249,6 +251,7 @@ def _duration(_: OutcomeId, values: Sequence[Value], __: EndpointRules) -> Durat
         of=len(lasted) + none,
         mean_over_all=sum(lasted) / (len(lasted) + none) if lasted or none else None,
         ongoing=sum(Flag.ONGOING in value.flags for value in values),
+        end_unknown=sum(value.status is Status.END_UNKNOWN for value in values),
         counted=_counted(values),
     )
 

@@ -228,6 +228,16 @@ class AdverseEvent:
         return next((e.fact.outcome for e in reversed(self.follow_ups) if e.fact.outcome), self.report.fact.outcome)
 
     @property
+    def recovered(self) -> bool:
+        """Whether its participant has recovered from it, by the latest word on it."""
+        return self.outcome in {Outcome.RECOVERED, Outcome.RECOVERED_WITH_SEQUELAE}
+
+    @property
+    def outcome_by(self) -> Recorded[AdverseEventFollowedUp] | None:
+        """The follow-up that says what became of it; None where the report does."""
+        return next((entry for entry in reversed(self.follow_ups) if entry.fact.outcome), None)
+
+    @property
     def ended(self) -> ClinicalTime | None:
         """When it ended, by the latest word on it."""
         return next((e.fact.ended for e in reversed(self.follow_ups) if e.fact.ended), self.report.fact.ended)

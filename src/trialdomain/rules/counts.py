@@ -14,7 +14,7 @@ import attrs
 from trialdomain.events.participant import Comparator, LabRecorded
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.endpoint_rules import EndpointRules
-from trialdomain.values.analyte import CODES, UNITS, Count
+from trialdomain.values.analyte import UNITS, Count, count_of, is_blood
 from trialdomain.values.unit import scale
 
 Lab: TypeAlias = Recorded[LabRecorded]
@@ -39,6 +39,11 @@ def is_below(value: Decimal, comparator: Comparator | None, threshold: Decimal) 
             return True if value < threshold else None
         case Comparator.ABOVE | Comparator.AT_LEAST:
             return False if value >= threshold else None
+
+
+def read_as(lab: LabRecorded) -> Count | None:
+    """Say which count a result is of: by its name, in blood, serum or plasma; another specimen counts for nothing."""
+    return count_of(lab.analyte) if is_blood(lab.specimen) else None
 
 
 class Day(NamedTuple):
@@ -74,6 +79,11 @@ class Day(NamedTuple):
         return self.judged(threshold)[1]
 
     @property
+    def positions(self) -> tuple[int, ...]:
+        """The positions of its lowest plain value and of every bound."""
+        return tuple(sorted({self.entry.position, *(entry.position for _, _, entry in self.bounds)}))
+
+    @property
     def order(self) -> Decimal:
         """By what the lowest day is found: the lowest value, or bound."""
         numbers = [bound for _, bound, _ in self.bounds]
@@ -105,7 +115,7 @@ class _Gathered:
     unused: list[int] = attrs.Factory(list)
 
     @property
-    def shelves(self) -> "tuple[_Gathered, Callable[[Lab], None], _Conversions, dict[date, tuple[Decimal, Lab]]]":
+    def shelves(self) -> "_Shelves":
         """What the loop over all results needs at hand."""
         return self, self.examined.append, self.conversions, self.lowest
 
@@ -113,6 +123,9 @@ class _Gathered:
         lowest, bounds = self.lowest, self.bounds
         days = [_day(day, lowest.get(day), bounds.get(day, ())) for day in sorted({*lowest, *bounds})]
         return Series(days, self.examined, self.unused)
+
+
+_Shelves: TypeAlias = "tuple[_Gathered, Callable[[Lab], None], _Conversions, dict[date, tuple[Decimal, Lab]]]"
 
 
 class _Conversions(dict[str | None, "_Conversion | None"]):
@@ -127,6 +140,19 @@ class _Conversions(dict[str | None, "_Conversion | None"]):
         return found
 
 
+class _ByName(dict[str, "_Shelves | None"]):
+    """The shelves of each name of a test, found when a name first comes."""
+
+    def __init__(self, gathered: Mapping[Count, _Gathered]) -> None:
+        super().__init__()
+        self._gathered = gathered
+
+    def __missing__(self, name: str) -> "_Shelves | None":
+        count = count_of(name)
+        found = self[name] = None if count is None else self._gathered[count].shelves
+        return found
+
+
 def read_counts(labs: Iterable[Lab], *, first: date, last: date, rules: EndpointRules) -> Mapping[Count, Series]:
     """Sort the results of one participant into counts and days.
 
@@ -137,11 +163,11 @@ def read_counts(labs: Iterable[Lab], *, first: date, last: date, rules: Endpoint
         rules: name the threshold of hemoglobin in mmol/L.
     """
     gathered = {count: _Gathered(_Conversions(count, rules)) for count in Count}
-    by_code = {code: gathered[count].shelves for code, count in CODES.items()}
+    by_name = _ByName(gathered)
     for entry in labs:  # most of what a trial records comes through here: the loop does the common case by itself
         fact = entry.fact
-        shelves = by_code.get(fact.analyte)
-        if shelves is None:
+        shelves = by_name[fact.analyte]
+        if shelves is None or not (fact.specimen is None or is_blood(fact.specimen)):
             continue
         when = fact.collected_at
         day = when.first
@@ -177,7 +203,7 @@ def usable(count: Count, entries: Iterable[Lab], rules: EndpointRules) -> Iterat
     for entry in entries:
         fact = entry.fact
         conversion = conversions[fact.unit]
-        if conversion is not None and CODES.get(fact.analyte) is count and fact.collected_at.day is not None:
+        if conversion is not None and read_as(fact) is count and fact.collected_at.day is not None:
             yield fact.value * conversion[0] / conversion[1], entry
 
 

@@ -129,8 +129,7 @@ def delayed(
 
 def can_limit(term: str, grade: int, rule: DltRule) -> bool:
     """Say whether a grade of a term can be dose-limiting: high enough, and not as chemotherapy causes it."""
-    expected = {one.term.casefold(): one.up_to_grade for one in rule.expected_with_chemotherapy}
-    return grade >= rule.min_grade and grade > expected.get(term.casefold(), 0)
+    return grade >= rule.min_grade and grade > rule.expected_up_to(term)
 
 
 def _onset(event: AdverseEvent, window: Window, rule: DltRule, deaths: Sequence[Recorded[Died]]) -> Graded | None:

@@ -11,6 +11,7 @@ import attrs
 
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.analyte import finding_name
 from trialdomain.values.calendar import months_before
 from trialdomain.values.screening import Attestation, CriterionAssessment, CriterionStatus, Finding, Gate
 from trialdomain.values.unit import convert
@@ -23,7 +24,7 @@ class Known:
     """What is known of a person when criteria are judged."""
 
     findings: Mapping[str, Finding]
-    """By name: the latest of each."""
+    """By the word that criteria compare it by: the latest of each."""
     attestations: Mapping[str, Attestation]
     """By criterion: the latest of each."""
     on: date
@@ -33,7 +34,7 @@ class Known:
     def of(cls, findings: Sequence[Finding], attestations: Sequence[Attestation], *, on: date) -> "Known":
         """Take what was recorded, in the order of its recording: of two answers the later counts."""
         return cls(
-            findings={finding.name: finding for finding in findings},
+            findings={finding_name(finding.name): finding for finding in findings},
             attestations={attestation.criterion: attestation for attestation in attestations},
             on=on,
         )
@@ -122,7 +123,7 @@ class _Result:
 
 
 def _tested(test: FactTest, criterion: Criterion, known: Known, validity: int) -> _Result:
-    finding = known.findings.get(test.finding)
+    finding = known.findings.get(finding_name(test.finding))
     if finding is None:
         return _Result(None, f"{test.finding} is not recorded")
     if criterion.expires and (finding.on is None or (known.on - finding.on.first).days > validity):

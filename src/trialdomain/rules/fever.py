@@ -6,7 +6,7 @@ episode is over, is a choice.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import islice, pairwise
@@ -17,7 +17,7 @@ import attrs
 from trialdomain.events.participant import BodySite, VitalSign, VitalSignRecorded
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.endpoint_rules import EndpointRules, FebrileNeutropenia
-from trialdomain.rules.counts import Lab, Series, is_below, usable
+from trialdomain.rules.counts import Series, is_below, usable
 from trialdomain.rules.illness import Illness
 from trialdomain.rules.observation import Observation
 from trialdomain.values.analyte import Count
@@ -53,6 +53,8 @@ class _Febrile:
     reading: Temperature
     positions: tuple[int, ...]
     """Of the readings that make it a fever, and of the count."""
+    derived: bool
+    """Whether leukocytes stood in for that count."""
 
 
 @attrs.frozen
@@ -64,6 +66,13 @@ class _Counted:
     size: Decimal
     """Of two equally near, the lower counts."""
     position: int
+    derived: bool = False
+    """Whether leukocytes stood in for neutrophils."""
+
+    @property
+    def order(self) -> tuple[date, datetime, int]:
+        """By when it was taken; one without a time was taken at the end of its day."""
+        return self.when.first, _instant(self.when), self.position
 
 
 def temperatures(signs: Sequence[Sign], *, first: date, last: date, rule: FebrileNeutropenia) -> list[Temperature]:
@@ -113,14 +122,15 @@ def derived(
     febrile = list(_febrile(readings, rule))
     if not febrile:
         return []
-    counts = _Counts(_counted(neutrophils, rule, rules), rule)
+    counted = _counted(neutrophils, rule, rules)
+    counts = _Counts(counted, rule)
     paired = (
-        _Febrile(reading, tuple(sorted({*positions, count.position})))
+        _Febrile(reading, tuple(sorted({*positions, count.position})), count.derived)
         for reading, positions in febrile
         if (count := counts.paired(reading)) is not None and count.below
     )
-    risen = [_Risen(day.on, entry) for day in neutrophils.days if (entry := day.reaches(rule.anc_below)) is not None]
-    fever = _Fever([reading for reading in readings if reading.warm], risen, rule, frame)
+    risen = sorted((count for count in counted if not count.below), key=lambda one: one.order)
+    fever = _Fever(readings, risen, rule, frame)
     return [fever.illness(episode) for episode in fever.episodes(list(paired))]
 
 
@@ -174,7 +184,8 @@ def _counted(neutrophils: Series, rule: FebrileNeutropenia, rules: EndpointRules
             found.append(_Counted(entry.fact.collected_at, below, value, entry.position))
     for value, entry in usable(Count.LEUKOCYTES, neutrophils.examined, rules):
         if entry.fact.collected_at.first not in days and is_below(value, entry.fact.comparator, rule.anc_below):
-            found.append(_Counted(entry.fact.collected_at, True, value, entry.position))  # noqa: FBT003 - it is below
+            when = entry.fact.collected_at
+            found.append(_Counted(when, below=True, size=value, position=entry.position, derived=True))
     return found
 
 
@@ -217,23 +228,36 @@ def _surely_between(one: Temperature, other: Temperature) -> timedelta:
     return max(other.on - one.on - _DAY, timedelta(0)) if between is None else between
 
 
-@attrs.frozen
-class _Risen:
-    """A day on which neutrophils were at the threshold or above it."""
+def _instant(when: ClinicalTime) -> datetime:
+    """Order moments of one site; without a time it is the end of the day, and without an offset as it stands."""
+    if when.at is None:
+        return datetime.combine(when.last + _DAY, time(), tzinfo=UTC)
+    return when.at.astimezone(UTC) if when.at.tzinfo else when.at.replace(tzinfo=UTC)
 
-    on: date
-    entry: Lab
+
+def _precedes(reading: Temperature, up: _Counted) -> bool:
+    """Say whether a count was taken after a reading, as far as their times tell; else by their days.
+
+    A count without a time is the end of its day, which no reading of the day comes after.
+    """
+    between = up.when.after(reading.when)
+    if between is not None:
+        return between > timedelta(0)
+    if up.when.at is None and reading.when.at is not None:
+        return reading.on <= up.when.first
+    return reading.on < up.when.first
 
 
 class _Fever:
-    """The warm readings of one participant, and what ends an episode."""
+    """The readings of one participant, and what ends an episode."""
 
     def __init__(
-        self, warm: Sequence[Temperature], risen: Sequence[_Risen], rule: FebrileNeutropenia, frame: Observation
+        self, readings: Sequence[Temperature], risen: Sequence[_Counted], rule: FebrileNeutropenia, frame: Observation
     ) -> None:
-        self._warm, self._risen, self._frame = warm, risen, frame
+        self._readings, self._risen, self._frame = readings, risen, frame
+        self._warm = [reading for reading in readings if reading.warm]
         self._afebrile = _hours(rule.afebrile_hours)
-        self._place = {reading.entry.position: place for place, reading in enumerate(warm)}
+        self._place = {reading.entry.position: place for place, reading in enumerate(self._warm)}
 
     def episodes(self, febrile: Sequence[_Febrile]) -> Iterator[list[_Febrile]]:
         """Put febrile readings together until two days without fever, or neutrophils at the threshold, lie between."""
@@ -241,13 +265,28 @@ class _Fever:
         for one in febrile:
             if episode:
                 start, last = episode[0].reading, episode[-1].reading
-                risen = any(start.on < up.on <= one.reading.on for up in self._risen)
-                if risen or self._cooled(last, one.reading):
+                if self._over_by(start, one.reading) or self._cooled(last, one.reading):
                     yield episode
                     episode = []
             episode.append(one)
         if episode:
             yield episode
+
+    def _over_by(self, start: Temperature, other: Temperature) -> bool:
+        """Say whether neutrophils were back before a later reading: the day before they were is the last one.
+
+        Where they were back on the first day, which an episode always has, the times of that day decide.
+        """
+        up = self._first_up(start)
+        if up is None:
+            return False
+        if up.when.first > start.on:
+            return other.on >= up.when.first
+        return other.on > start.on or not _precedes(other, up)
+
+    def _first_up(self, start: Temperature) -> _Counted | None:
+        """Find the first count at the threshold or above it after a reading."""
+        return next((one for one in self._risen if _precedes(start, one)), None)
 
     def _between(self, one: Temperature, other: Temperature) -> Sequence[Temperature]:
         return self._warm[self._place[one.entry.position] : self._place[other.entry.position] + 1]
@@ -268,30 +307,41 @@ class _Fever:
     def illness(self, episode: Sequence[_Febrile]) -> Illness:
         """Give an episode its end: before two days without fever, or before neutrophils are back, if that is sooner."""
         first, last = episode[0].reading, episode[-1].reading
-        up = next((one for one in self._risen if first.on < one.on <= self._frame.end), None)
+        up = self._first_up(first)
+        if up is not None and up.when.first > self._frame.end:
+            up = None
         warm_since = self._until_cooled(last)
         over = self._cool_by(warm_since[-1]) if up is None else self._cool_before(warm_since[-1], up)
         risen = up if up is not None and not over else None
-        ongoing = up is None and not over
         end = last.on if over else self._frame.end
-        began = episode[0].positions
         held = [one.entry.position for one in (*self._between(first, last), *warm_since)]
         return Illness(
             first=first.on,
-            last=end if risen is None else risen.on - _DAY,
+            last=end if risen is None else max(first.on, risen.when.first - _DAY),
             prevalent=first.on < self._frame.start,
-            ongoing=ongoing,
+            ongoing=up is None and not over,
             imputed=False,
-            onset_evidence=began,
+            from_leukocytes=any(one.derived for one in episode),
+            unmeasured=over and not self._measured_since(warm_since[-1]),
+            onset_evidence=episode[0].positions,
             evidence=tuple(
                 sorted(
                     {
                         *held,
                         *(at for one in episode for at in one.positions),
-                        *([] if risen is None else [risen.entry.position]),
+                        *([] if risen is None else [risen.position]),
                     }
                 )
             ),
+        )
+
+    def _measured_since(self, reading: Temperature) -> bool:
+        """Say whether any temperature was measured in the hours after a reading that end an episode."""
+        return any(
+            other is not reading
+            and not other.when.precedes(reading.when)
+            and _surely_between(reading, other) <= self._afebrile
+            for other in self._readings
         )
 
     def _cool_by(self, reading: Temperature) -> bool:
@@ -301,7 +351,13 @@ class _Fever:
         midnight = datetime.combine(self._frame.end + _DAY, time(), tzinfo=reading.when.at.tzinfo)
         return midnight - reading.when.at >= self._afebrile
 
-    def _cool_before(self, reading: Temperature, up: _Risen) -> bool:
-        """Say whether the time without fever had passed before neutrophils were back; by days, if one has no time."""
-        between = up.entry.fact.collected_at.after(reading.when)
-        return (up.on - reading.on if between is None else between) >= self._afebrile
+    def _cool_before(self, reading: Temperature, up: _Counted) -> bool:
+        """Say whether the time without fever had passed before neutrophils were back.
+
+        A reading without a time is compared by days. A count without a time is the end of its day.
+        """
+        if up.when.at is None and reading.when.at is not None:
+            midnight = datetime.combine(up.when.first + _DAY, time(), tzinfo=reading.when.at.tzinfo)
+            return midnight - reading.when.at >= self._afebrile
+        between = up.when.after(reading.when)
+        return (up.when.first - reading.on if between is None else between) >= self._afebrile

@@ -22,6 +22,12 @@ class Illness:
     """Whether it was under way when the observation ended."""
     imputed: bool
     """Whether the day of a partial date was completed for this."""
+    end_unknown: bool = False
+    """Whether it is recovered, and nobody recorded when: it then has no duration, and ``last`` is its first day."""
+    from_leukocytes: bool = False
+    """Whether leukocytes stood in for neutrophils."""
+    unmeasured: bool = False
+    """Whether it was over because nobody measured a temperature any more."""
     onset_evidence: tuple[int, ...]
     """The positions of the entries without which it would not have begun when it did."""
     evidence: tuple[int, ...]
@@ -48,20 +54,25 @@ def reported(
         unsure = event.onset.day is None or first < frame.start  # then it also rests on when it ended
         high = [graded for graded in event.grades() if graded.grade >= min_grade and graded.on.first <= frame.end]
         ended = event.ended
-        if not high or first > frame.end or (ended is not None and ended.last < frame.start):
+        unknown = ended is None and event.recovered
+        said = event.outcome_by if unknown else None
+        until = ended if said is None else said.fact.on
+        ended_by = event.ended_by if said is None else (said.position,)
+        if not high or first > frame.end or (until is not None and until.last < frame.start):
             continue
-        goes_on = ended is None or ended.last > frame.end
+        goes_on = not unknown and (ended is None or ended.last > frame.end)
         since = max(first, frame.start)
         yield Illness(
             first=since,
-            last=frame.end if ended is None else max(since, min(ended.last, frame.end)),  # other systems err
+            last=since if unknown else frame.end if ended is None else max(since, min(ended.last, frame.end)),
             prevalent=first < frame.start,
             ongoing=goes_on,
+            end_unknown=unknown,
             imputed=event.onset.day is None or (ended is not None and ended.day is None),
             onset_evidence=(
-                began := tuple(sorted({event.report.position, high[0].position, *(event.ended_by if unsure else ())}))
+                began := tuple(sorted({event.report.position, high[0].position, *(ended_by if unsure else ())}))
             ),
-            evidence=tuple(sorted({*began, *event.ended_by})),
+            evidence=tuple(sorted({*began, *ended_by})),
         )
 
 
@@ -82,6 +93,9 @@ def _join(one: Illness, other: Illness) -> Illness:
         last=max(one.last, other.last),
         prevalent=one.prevalent or other.prevalent,
         ongoing=one.ongoing or other.ongoing,
+        end_unknown=(one.end_unknown or other.end_unknown) and not (one.ongoing or other.ongoing),
+        from_leukocytes=one.from_leukocytes or other.from_leukocytes,
+        unmeasured=(one if one.last >= other.last else other).unmeasured,
         imputed=one.imputed or other.imputed,
         onset_evidence=one.onset_evidence,
         evidence=tuple(sorted({*one.evidence, *other.evidence})),

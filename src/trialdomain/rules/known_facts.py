@@ -6,18 +6,22 @@ from decimal import Decimal
 from typing import TypeGuard
 
 from trialdomain.events.participant import (
-    ChemotherapyGiven,
     ChemotherapyStarted,
     ConcomitantMedicationGiven,
     Consented,
     CriteriaAnswered,
+    Infused,
     MedicationClass,
     ParticipantFact,
     Screened,
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.eligibility import Known
+from trialdomain.rules.observation import cycle_of, starts_among
+from trialdomain.values.analyte import finding_name
 from trialdomain.values.screening import Attestation, Finding, Gate
+
+_ECOG = "ecog"
 
 
 def known_of(facts: Sequence[ParticipantFact], protocol: TrialProtocol, *, gate: Gate, on: date) -> Known:
@@ -36,7 +40,12 @@ def known_of(facts: Sequence[ParticipantFact], protocol: TrialProtocol, *, gate:
             findings += fact.findings
             attestations += fact.attestations
     # What the record itself says stands over what was typed for a criterion.
-    findings = [*_performance(facts, findings), *_age(facts), *_consent(facts), *_cell_division(facts, protocol, on=on)]
+    findings = [
+        *_performance(facts, findings, on=on),
+        *_age(facts),
+        *_consent(facts),
+        *_cell_division(facts, protocol, on=on),
+    ]
     return Known.of(findings, attestations, on=on)
 
 
@@ -46,19 +55,22 @@ def _age(facts: Sequence[ParticipantFact]) -> Iterator[Finding]:
             yield Finding(name="age", number=Decimal(fact.age))
 
 
-def _performance(facts: Sequence[ParticipantFact], findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield every finding; of the performance status, those up to the start of chemotherapy, the latest last."""
-    started = [fact.on for fact in facts if isinstance(fact, ChemotherapyStarted)]
-    started += [fact.started_on for fact in facts if isinstance(fact, ChemotherapyGiven)]
-    first = min((when.first for when in started), default=None)
-    ecog = [finding for finding in findings if finding.name == "ecog"]
+def _performance(facts: Sequence[ParticipantFact], findings: Sequence[Finding], *, on: date) -> Iterator[Finding]:
+    """Yield every finding; of the performance status, those up to the start of the infusion's cycle, the latest last.
+
+    The cycle is the one that t0 of the outcomes names. An answer that is given later counts as of the day on which the
+    performance status was assessed.
+    """
+    infused = min((fact.started_at.first for fact in facts if isinstance(fact, Infused)), default=on)
+    cycle = cycle_of(starts_among(facts), infused)
+    ecog = [finding for finding in findings if finding_name(finding.name) == _ECOG]
     ecog += [
-        Finding(name="ecog", number=Decimal(fact.ecog), on=fact.on)
+        Finding(name=_ECOG, number=Decimal(fact.ecog), on=fact.on)
         for fact in facts
         if isinstance(fact, ChemotherapyStarted) and fact.ecog is not None
     ]
-    yield from (finding for finding in findings if finding.name != "ecog")
-    in_time = [one for one in ecog if first is None or one.on is None or one.on.first <= first]
+    yield from (finding for finding in findings if finding_name(finding.name) != _ECOG)
+    in_time = [one for one in ecog if cycle is None or one.on is None or one.on.first <= cycle.on.first]
     yield from sorted(in_time, key=lambda finding: finding.on.first if finding.on else date.min)
 
 

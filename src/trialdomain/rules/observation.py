@@ -15,6 +15,7 @@ from trialdomain.events.participant import (
     Died,
     Infused,
     NewTherapyStarted,
+    ParticipantFact,
     Relapsed,
 )
 from trialdomain.events.recorded import Recorded
@@ -127,14 +128,44 @@ def starts_of(
 
     Every recorded start is one. A cycle of which only the giving was recorded began when its first part did.
     """
-    starts = [_Start(entry.fact.on, entry.position) for entry in started]
-    named = {entry.fact.cycle for entry in started}
+    return _in_order(
+        [(entry.fact, entry.position) for entry in started], [(entry.fact, entry.position) for entry in given]
+    )
+
+
+def starts_among(facts: Sequence[ParticipantFact]) -> list[_Start]:
+    """List the starts of chemotherapy among the facts of a participant, as :func:`starts_of` does.
+
+    Args:
+        facts: in the order of their recording, which takes the place of positions.
+    """
+    numbered = list(enumerate(facts))
+    return _in_order(
+        [(fact, number) for number, fact in numbered if isinstance(fact, ChemotherapyStarted)],
+        [(fact, number) for number, fact in numbered if isinstance(fact, ChemotherapyGiven)],
+    )
+
+
+def _in_order(
+    started: Sequence[tuple[ChemotherapyStarted, int]], given: Sequence[tuple[ChemotherapyGiven, int]]
+) -> list[_Start]:
+    starts = [_Start(fact.on, position) for fact, position in started]
+    named = {fact.cycle for fact, _ in started}
     first_of: dict[int, _Start] = {}
-    for entry in given:
-        if entry.fact.cycle not in named:
-            one = _Start(entry.fact.started_on, entry.position)
-            first_of[entry.fact.cycle] = min(first_of.get(entry.fact.cycle, one), one, key=_day_of)
+    for fact, position in given:
+        if fact.cycle not in named:
+            one = _Start(fact.started_on, position)
+            first_of[fact.cycle] = min(first_of.get(fact.cycle, one), one, key=_day_of)
     return sorted([*starts, *first_of.values()], key=_day_of)
+
+
+def cycle_of(starts: Sequence[_Start], infused: date) -> _Start | None:
+    """Give the start of the cycle that an infusion belongs to: the last on or before its day, else the first after it.
+
+    It is t0 of the outcomes, and the day by which the performance status is judged. None without chemotherapy.
+    """
+    before = [start for start in starts if start.on.first <= infused]
+    return before[-1] if before else next(iter(starts), None)
 
 
 def _day_of(start: _Start) -> tuple[date, int]:
@@ -168,7 +199,7 @@ def observe(
             return Outside.NOT_INFUSED
         return Outside.LEFT_BEFORE if left else Outside.NOTHING_BEGUN
     infused = infusion.fact.started_at.first
-    anchor = _anchor(starts, infused)
+    anchor = cycle_of(starts, infused)
     if anchor is None and not by_infusion:
         return Outside.NO_CHEMOTHERAPY
     start = infused if by_infusion or anchor is None else anchor.on.first
@@ -201,16 +232,10 @@ def following_cycles(starts: Sequence[_Start], infused: date, rules: EndpointRul
         infused: the day of the infusion.
         rules: the protocol's: by the infusion as the anchor, a cycle that begins after it is a following one.
     """
-    anchor = _anchor(starts, infused)
+    anchor = cycle_of(starts, infused)
     by_infusion = rules.anchor is Anchor.INFUSION
     day = infused if anchor is None else max(infused, anchor.on.first) if by_infusion else anchor.on.first
     return [Beginning(one.on, EndedBy.NEXT_CYCLE, one.position) for one in starts if one.on.first > day]
-
-
-def _anchor(starts: Sequence[_Start], infused: date) -> _Start | None:
-    """Give the last start of chemotherapy up to the infusion; else the first after it."""
-    before = [start for start in starts if start.on.first <= infused]
-    return before[-1] if before else next(iter(starts), None)
 
 
 def endings_of(

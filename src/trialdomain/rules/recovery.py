@@ -56,6 +56,8 @@ class Episode:
     """The values that show the recovery; empty while it goes on."""
     held_back: tuple[int, ...] = ()
     """The positions of the transfusions without which values before the run would have counted."""
+    undecided: tuple[int, ...] = ()
+    """The positions of results whose bound leaves open whether they count, and that so ended a run."""
     unconfirmed: bool = False
     """Whether a run towards recovery was under way when the observation ended."""
 
@@ -93,6 +95,8 @@ class CountCourse:
     """Until when it is known that there was no recovery, where there was none."""
     unconfirmed: bool
     """Whether a run towards recovery was under way when the observation ended."""
+    undecided: tuple[int, ...]
+    """The positions of results before the recovery whose bound leaves open whether they count, and that ended a run."""
     fell_again: Step | None
     """The first value below the threshold after recovery."""
     episodes: tuple[Episode, ...]
@@ -117,6 +121,14 @@ class _Shown(NamedTuple):
     def measured(self) -> Lab | None:
         """The result that tells on which side of the threshold the count was."""
         return self.below or self.not_below
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether leukocytes alone were measured, and not low: that is no value of neutrophils.
+
+        A value whose bound leaves it open is one: it was measured, and not shown to have recovered.
+        """
+        return self.day.derived is not None and self.too_low is None
 
     def step(self) -> Step | None:
         """Give the severe value."""
@@ -150,11 +162,14 @@ class _Read:
         """Find the first run towards recovery that is complete, after a day; or say how far it had come."""
         run: list[Step] = []
         held: set[int] = set()
+        undecided: set[int] = set()
         last = before = anchor.on  # the last day that shows anything, and the last one before the run
         for day in self.days:
             on, entry = day.on, day.enough
-            if on <= anchor.on or (entry is None and day.too_low is None):
+            if on <= anchor.on or day.says_nothing:
                 continue
+            if run and entry is None and day.too_low is None:
+                undecided.update(day.day.positions)
             near = self.held_back_on(on) if entry is not None and self.given else []
             if entry is None or near:
                 held.update(near)
@@ -169,10 +184,23 @@ class _Read:
                 break
             if len(run) == self.rule.consecutive:
                 ended = run[0].on - timedelta(days=1)
-                return Episode(first=anchor, last=ended, run=tuple(run), held_back=tuple(sorted(held)))
+                return Episode(
+                    first=anchor,
+                    last=ended,
+                    run=tuple(run),
+                    held_back=tuple(sorted(held)),
+                    undecided=tuple(sorted(undecided)),
+                )
         under_way = bool(run) and run[0].on <= self.frame.end
         known = max(before, self.frame.start) if under_way else self.frame.end
-        return Episode(first=anchor, last=known, run=(), held_back=tuple(sorted(held)), unconfirmed=under_way)
+        return Episode(
+            first=anchor,
+            last=known,
+            run=(),
+            held_back=tuple(sorted(held)),
+            undecided=tuple(sorted(undecided)),
+            unconfirmed=under_way,
+        )
 
     def _given_within(self, first: date, last: date) -> bool:
         free = self.rule.transfusion_free_days
@@ -211,6 +239,7 @@ def course_of(
         recovered=recovered,
         censored_on=frame.end if found is None else found.last,
         unconfirmed=found is not None and found.unconfirmed,
+        undecided=() if found is None else found.undecided,
         fell_again=None if recovered is None else next((one for one in below if one.on > recovered.run[0].on), None),
         episodes=tuple(_episodes(below, read, found)),
     )

@@ -4,12 +4,17 @@ Source: Common Terminology Criteria for Adverse Events v5.0, NCI, 27 November 20
 accepted with any grade from 1 to 5, and marked as unchecked.
 """
 
-from functools import cache
+from difflib import get_close_matches
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import attrs
 
+from trialdomain.values.text import folded
+
 CTCAE_5 = "5.0"
+_NEAR = 0.75
+"""How much two terms must have in common (difflib): a letter or two of a short one may differ."""
 
 
 @attrs.frozen
@@ -33,7 +38,7 @@ def known_term(term: str, *, version: str = CTCAE_5) -> CtcaeTerm | None:
     >>> sorted(known_term("febrile neutropenia").grades)
     [3, 4, 5]
     """
-    return _table().get(term.strip().casefold()) if version == CTCAE_5 else None
+    return _table().get(folded(term)) if version == CTCAE_5 else None
 
 
 def term_of(term: str, *, code: str | None = None) -> CtcaeTerm | None:
@@ -42,7 +47,18 @@ def term_of(term: str, *, code: str | None = None) -> CtcaeTerm | None:
     >>> term_of("sepsis").infection, term_of("Nosebleed", code="10015090").term
     (True, 'Epistaxis')
     """
-    return _by_code().get(code or "") or _table().get(term.strip().casefold())
+    return _by_code().get(code or "") or _table().get(folded(term))
+
+
+@lru_cache(maxsize=1_024)
+def nearest_terms(term: str) -> tuple[str, ...]:
+    """Give up to three terms of the table that are written most like one that it lacks.
+
+    >>> nearest_terms("Feverr")
+    ('Fever',)
+    """
+    found = get_close_matches(folded(term), _table(), n=3, cutoff=_NEAR)
+    return tuple(_table()[key].term for key in found)
 
 
 def all_terms() -> tuple[CtcaeTerm, ...]:
@@ -60,6 +76,6 @@ def _table() -> dict[str, CtcaeTerm]:
     text = files("trialdomain.values").joinpath("ctcae_5_0.tsv").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
     return {
-        term.casefold(): CtcaeTerm(term, code, organ, frozenset(map(int, grades)), "b" in groups, "i" in groups)
+        folded(term): CtcaeTerm(term, code, organ, frozenset(map(int, grades)), "b" in groups, "i" in groups)
         for term, code, organ, grades, groups in rows
     }

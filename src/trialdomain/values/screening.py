@@ -7,6 +7,7 @@ from attrs.converters import optional
 
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.number import as_decimal, optional_number
+from trialdomain.values.ranges import check_answer
 from trialdomain.values.text import FreeText, optional_text, plain_text, short
 from trialdomain.values.unit import optional_unit
 from trialdomain.values.word import Word
@@ -41,7 +42,9 @@ class Finding:
         default=None, converter=optional(as_decimal), validator=optional_number(least=0)
     )
     unit: str | None = attrs.field(default=None, validator=optional_unit)
-    upper_limit: Decimal | None = attrs.field(default=None, converter=optional(as_decimal), validator=optional_number())
+    upper_limit: Decimal | None = attrs.field(
+        default=None, converter=optional(as_decimal), validator=optional_number(least=0)
+    )
     """The laboratory's upper limit of normal, where the criterion compares with it."""
     date: ClinicalTime | None = None
     """The date that is the fact itself, such as the last therapy's."""
@@ -49,9 +52,11 @@ class Finding:
     """When it was observed."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a finding that says nothing, or several things."""
+        """Refuse a finding that says nothing, or several things, and a number that cannot be."""
         if sum(value is not None for value in (self.yes, self.words, self.number, self.date)) != 1:
             raise ValueError(f"finding {short(self.name)} must have exactly one of yes, words, number and date")
+        if self.number is not None:
+            check_answer(self.name, self.number, self.unit)
 
 
 @attrs.frozen(kw_only=True)

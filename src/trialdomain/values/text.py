@@ -32,6 +32,15 @@ def is_storable(text: str) -> bool:
     return text.isascii() or _HALVES.search(text) is None
 
 
+def folded(text: str) -> str:
+    """Give what words are compared by: without regard to capitals, and to blanks around and between them.
+
+    >>> folded(" Febrile  neutropenia")
+    'febrile neutropenia'
+    """
+    return " ".join(text.split()).casefold()
+
+
 def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
     """Accept text that is not blank and has no control character but newline and tab.
 

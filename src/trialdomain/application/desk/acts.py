@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import attrs
 
 from trialdomain.aggregates.participant import Participant
-from trialdomain.application.conduct import Conduct, User, refuse_future
+from trialdomain.application.conduct import Conduct, User
 from trialdomain.application.settlement import may_change_counts, settle
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.errors import InputInvalid
@@ -64,9 +64,8 @@ class Acts:
         return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
 
     def _only_of(self, subject: str, facts: Sequence[Any], view: View, *, deviation: str | None = None) -> Drafts:
-        today = self._conduct.today(view)
         for fact in facts:
-            refuse_future(fact, today)
+            self._conduct.refuse_future(view, fact)
         return drafts_in(participant_stream(self._conduct.trial, subject), facts, deviation=deviation)
 
 

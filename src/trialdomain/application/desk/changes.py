@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from trialdomain.application.coercion import restated
-from trialdomain.application.conduct import refuse_future
 from trialdomain.application.corrections import correct, needed_for, void
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.view import Drafts, View
@@ -39,7 +38,7 @@ class Changes(Acts):
             today = self._conduct.today(view)
             drafts = correct(view, entry, changes, reason=reason, on=today)
             for draft in drafts[:1]:
-                refuse_future(draft.fact, today)
+                self._conduct.refuse_future(view, draft.fact)
             return drafts
 
         return self._conduct.run(

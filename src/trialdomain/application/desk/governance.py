@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from typing import TypeVar
 
 from trialdomain.application.access import check_table
 from trialdomain.application.coercion import again, make, restated
-from trialdomain.application.conduct import refuse_future, refuse_future_day
+from trialdomain.application.conduct import refuse_future_day
 from trialdomain.application.desk.acts import Acts
 from trialdomain.application.desk.escalation import basis_of
 from trialdomain.application.questions import escalation_state, levels_in_use
@@ -31,6 +32,8 @@ from trialdomain.values.ids import cohort_stream, trial_stream
 from trialdomain.values.plain import plain
 from trialdomain.values.use_case import UseCase
 
+T = TypeVar("T", bound=TrialFact)
+
 
 class Governance(Acts):
     """The trial as a whole."""
@@ -45,7 +48,9 @@ class Governance(Acts):
     ) -> Sequence[Entry]:
         """Let nobody be enrolled until people decide; with ``infusion``, let nobody be infused either."""
         fact = make(RecruitmentSuspended, on=on, why=why, infusion=infusion)
-        return self._of_trial(UseCase.SUSPEND_RECRUITMENT, fact, lambda view: view.trial.suspend(fact), command_id)
+        return self._of_trial(
+            UseCase.SUSPEND_RECRUITMENT, fact, lambda view, placed: view.trial.suspend(placed), command_id
+        )
 
     def resume_recruitment(
         self,
@@ -57,7 +62,10 @@ class Governance(Acts):
         """Let enrollment, and infusion, go on."""
         fact = make(RecruitmentResumed, on=on, why=why)
         return self._of_trial(
-            UseCase.RESUME_RECRUITMENT, fact, lambda view: view.trial.resume(fact, trial=view.id), command_id
+            UseCase.RESUME_RECRUITMENT,
+            fact,
+            lambda view, placed: view.trial.resume(placed, trial=view.id),
+            command_id,
         )
 
     def close(
@@ -69,7 +77,7 @@ class Governance(Acts):
     ) -> Sequence[Entry]:
         """End recruitment; observation goes on."""
         fact = make(TrialClosed, on=on, why=why)
-        return self._of_trial(UseCase.CLOSE, fact, lambda view: view.trial.close(fact), command_id)
+        return self._of_trial(UseCase.CLOSE, fact, lambda view, placed: view.trial.close(placed), command_id)
 
     def amend(
         self,
@@ -178,10 +186,11 @@ class Governance(Acts):
         return self._conduct.run(use_case, request, decide, command_id)
 
     def _of_trial(
-        self, use_case: UseCase, fact: TrialFact, act: Callable[[View], Sequence[TrialFact]], command_id: str | None
+        self, use_case: UseCase, fact: T, act: Callable[[View, T], Sequence[TrialFact]], command_id: str | None
     ) -> Sequence[Entry]:
         def decide(view: View) -> Drafts:
-            refuse_future(fact, self._conduct.today(view))
-            return drafts_in(trial_stream(view.id), act(view))
+            placed = view.localized(fact)
+            self._conduct.refuse_future(view, placed)
+            return drafts_in(trial_stream(view.id), act(view, placed))
 
         return self._conduct.run(use_case, fact, decide, command_id)

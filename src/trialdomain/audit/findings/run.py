@@ -31,9 +31,11 @@ from trialdomain.audit.findings.doses import DoseRedefined
 from trialdomain.audit.findings.halts import RecruitmentExceeded, WhileHalted
 from trialdomain.audit.findings.levels import EscalatedEarly, StaggerKept, WindowOpen
 from trialdomain.audit.findings.protocol import Silence
+from trialdomain.audit.findings.recorded import ImprobableValue, UncheckedTerm, UnreadResult
 from trialdomain.audit.findings.safety import (
     CriterionNotSerious,
     EndedNotRecovered,
+    EndUnknown,
     FatalNotSerious,
     FollowedUpBeforeOnset,
     SeriousWithoutCriterion,
@@ -79,6 +81,10 @@ CHECKS: tuple[type[Check], ...] = (
     SeriousWithoutCriterion,
     EndedNotRecovered,
     FollowedUpBeforeOnset,
+    EndUnknown,
+    ImprobableValue,
+    UncheckedTerm,
+    UnreadResult,
     ClockJumped,
     RecordedLate,
     ManyChanges,

@@ -83,6 +83,19 @@ class FollowedUpBeforeOnset(_OfEvent):
         return f"began on {event.onset}, followed up before that, on {', '.join(early)}: correct one of the dates"
 
 
+class EndUnknown(_OfEvent):
+    """An event is recovered, and nobody recorded when it ended: it has no duration."""
+
+    id = "end-unknown"
+    title = "recovered, and no end date"
+    severity = Severity.MINOR
+    requirement = "complete source data (ICH E6(R3) 4.2.2)"
+
+    @override
+    def _wrong(self, event: AdverseEvent) -> str | None:
+        return "recovered, and its end is not recorded" if event.recovered and event.ended is None else None
+
+
 class EndedNotRecovered(_OfEvent):
     """An event has ended, and its participant has not recovered from it."""
 

@@ -16,6 +16,7 @@ from trialdomain.protocol.trial_protocol import DoseLevel, TallyBy, TrialProtoco
 from trialdomain.values.dose import Dose
 from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.ranges import ValueImpossible
 
 __all__ = ["RowMalformed", "RowRead", "Study", "StudyUnusable"]
 
@@ -202,7 +203,7 @@ def _dose(row: Row) -> Dose | None:
 def _read(row: Row, person: Person) -> RowRead:
     try:
         return RowRead(row=row, fact=fact_of(row, person))
-    except NotRecorded as reason:
+    except (NotRecorded, ValueImpossible) as reason:
         return RowRead(row=row, reason=str(reason))
     except (ValueError, ArithmeticError) as error:
         raise row.malformed(str(error)) from None

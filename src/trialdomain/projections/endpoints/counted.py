@@ -114,7 +114,7 @@ def _recovery(told: _Told, outcome: OutcomeId) -> Value:
         days=max(of.frame.day(last), 0),
         on=last,
         episodes=_episodes(course),
-        evidence=[course.anchor.entry.position],
+        evidence=[course.anchor.entry.position, *course.undecided],
         flags=[*_marks(told, outcome), Flag.UNCONFIRMED if course.unconfirmed else None],
         examined=told.examined,
         details={**told.details, **_beside(course)},
@@ -133,7 +133,12 @@ def _recovered(told: _Told, outcome: OutcomeId) -> Value:
         days=of.frame.day(first),
         on=first,
         episodes=_episodes(course),
-        evidence=[anchor.entry.position, *recovered.held_back, *(step.entry.position for step in recovered.run)],
+        evidence=[
+            anchor.entry.position,
+            *recovered.held_back,
+            *recovered.undecided,
+            *(step.entry.position for step in recovered.run),
+        ],
         flags=[*_marks(told, outcome), Flag.FELL_AGAIN if fell is not None else None],
         examined=told.examined,
         details={
@@ -153,6 +158,7 @@ def _marks(told: _Told, outcome: OutcomeId) -> list[Flag | None]:
         confounder if kind is not None and told.of.was_given(kind) else None,
         Flag.PREVALENT if course.baseline is not None else None,
         Flag.FROM_LEUKOCYTES if course.anchor is not None and course.anchor.derived else None,
+        Flag.UNDECIDED if course.undecided else None,
     ]
 
 

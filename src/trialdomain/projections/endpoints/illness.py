@@ -123,7 +123,7 @@ def _incidence(of: Observed, outcome: OutcomeId, story: _Story) -> Value:
         value=True,
         on=first.first,
         evidence=_reached_by(of, first) if first.prevalent else first.onset_evidence,
-        flags=[Flag.IMPUTED_DATE if first.imputed else None, Flag.PREVALENT if before else None],
+        flags=[*_marks([first]), Flag.PREVALENT if before else None],
         examined=story.examined,
     )
 
@@ -133,6 +133,13 @@ def _reached_by(of: Observed, illness: Illness) -> Sequence[int]:
     return (*(of.ended_by if illness.ongoing else ()), *illness.evidence)
 
 
+def _marks(episodes: Sequence[Illness]) -> list[Flag | None]:
+    return [
+        Flag.IMPUTED_DATE if any(one.imputed for one in episodes) else None,
+        Flag.FROM_LEUKOCYTES if any(one.from_leukocytes for one in episodes) else None,
+    ]
+
+
 def _duration(of: Observed, outcome: OutcomeId, story: _Story) -> Value:
     """Add up the days of what began in the observation."""
     counted, before = _counted(of, story)
@@ -140,6 +147,11 @@ def _duration(of: Observed, outcome: OutcomeId, story: _Story) -> Value:
         absent = of.absence(outcome, Status.NO_EPISODE, flags=[story.doubt], examined=story.examined)
         return _none(of, outcome, story, before) or absent
     lasted = united(counted)
+    if any(one.end_unknown for one in lasted):
+        evidence = [position for one in lasted for position in one.evidence]
+        begun = lasted[0].first
+        flags = [*_marks(lasted), Flag.PREVALENT if before else None]
+        return of.value(outcome, Status.END_UNKNOWN, on=begun, evidence=evidence, flags=flags, examined=story.examined)
     ongoing = any(one.ongoing for one in lasted)
     return of.value(
         outcome,
@@ -149,8 +161,9 @@ def _duration(of: Observed, outcome: OutcomeId, story: _Story) -> Value:
         episodes=tuple(Episode(first=one.first, last=one.last, ongoing=one.ongoing) for one in lasted),
         evidence=[*(of.ended_by if ongoing else ()), *(position for one in lasted for position in one.evidence)],
         flags=[
-            Flag.IMPUTED_DATE if any(one.imputed for one in lasted) else None,
+            *_marks(lasted),
             Flag.ONGOING if ongoing else None,
+            Flag.NO_TEMPERATURE if any(one.unmeasured for one in lasted) else None,
             Flag.PREVALENT if before else None,
         ],
         examined=story.examined,

@@ -26,6 +26,8 @@ class Open(Word):
     ENDING = "ending-uncertain"
     CYTOPENIA = "cytopenia-not-shown"
     AWARENESS = "awareness-not-recorded"
+    TERM = "term-not-checked"
+    """The CTCAE table lacks the term: nobody has checked its grade."""
 
 
 @attrs.frozen(kw_only=True)

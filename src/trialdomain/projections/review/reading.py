@@ -26,6 +26,7 @@ from trialdomain.rules.dlt import delayed
 from trialdomain.rules.expedited import FIRST_REPORT, REPORT, Suspected, is_serious, suspected
 from trialdomain.rules.observation import starts_of
 from trialdomain.values.calendar import site_day
+from trialdomain.values.ctcae import term_of
 from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationReason
 from trialdomain.values.toxicity import RELATED, Agent, Relatedness, Seriousness
 
@@ -256,6 +257,8 @@ def _missing(case: Case, member: Member, reactions: Sequence[Suspected]) -> Iter
         unjudged = event.judged(Agent.INFUSION).relatedness is Relatedness.NOT_ASSESSED
         if unjudged:
             yield about(Open.RELATEDNESS, event, where)
+        if term_of(event.term, code=event.report.fact.ctcae_code) is None:
+            yield about(Open.TERM, event, where)
         reaction = by_event.get(event.event)
         if is_serious(event) and (unjudged or reaction is not None) and event.report.fact.expected is None:
             yield about(Open.EXPECTEDNESS, event, where)

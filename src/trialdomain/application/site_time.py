@@ -1,0 +1,74 @@
+"""Times at the site: every clinical time that a desk takes has the site's offset before it is recorded.
+
+A time that is given with an offset is put into the site's zone, so that its day is the site's day. One without an
+offset is the site's own, and gets the offset that the site's clocks had then.
+"""
+
+from datetime import UTC, datetime, tzinfo
+from enum import Enum
+from typing import Any, TypeVar
+
+import attrs
+
+from trialdomain.errors import InputInvalid
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical_time import ClinicalTime
+
+F = TypeVar("F")
+
+
+class OffsetMissing(InputInvalid):
+    """A time has no offset, and nothing says which moment it is."""
+
+    code = "offset-missing"
+
+    def __init__(self, *, when: ClinicalTime, why: str) -> None:
+        super().__init__(f"{when} has no offset, and {why}: give the time with its offset, such as {when}+08:00")
+        self.when, self.why = when, why
+
+
+def placed(given: F, protocol: TrialProtocol) -> F:
+    """Put every time in a fact, in a part of one, or in several values, to the site's offset.
+
+    Args:
+        given: a fact, or anything that a fact holds.
+        protocol: names the site's zone.
+
+    Raises:
+        OffsetMissing: a time without an offset, where the zone is not known, or its clocks skip or repeat that hour.
+    """
+    return _placed(given, protocol)  # type: ignore[no-any-return]  # of the same kind
+
+
+def _placed(given: Any, protocol: TrialProtocol) -> Any:  # noqa: ANN401 - whatever a fact holds
+    if isinstance(given, ClinicalTime):
+        return _at_site(given, protocol)
+    if isinstance(given, tuple):
+        parts = tuple(_placed(part, protocol) for part in given)
+        return given if all(new is old for new, old in zip(parts, given, strict=True)) else parts
+    if isinstance(given, Enum) or not attrs.has(type(given)) or isinstance(given, TrialProtocol):
+        return given
+    names = [field.name for field in attrs.fields(type(given))]
+    values = {name: getattr(given, name) for name in names}
+    changed = {name: new for name, old in values.items() if (new := _placed(old, protocol)) is not old}
+    return attrs.evolve(given, **changed) if changed else given
+
+
+def _at_site(when: ClinicalTime, protocol: TrialProtocol) -> ClinicalTime:
+    if when.at is None:
+        return when
+    if when.at.tzinfo is not None:
+        return when if protocol.zone is None else when.in_zone(protocol.site_zone)
+    if protocol.zone is None:
+        raise OffsetMissing(when=when, why="the protocol does not name the zone of the site")
+    zone = protocol.site_zone
+    if (shown := _times_shown(when.at, zone)) != 1:
+        how = "skip that hour" if shown == 0 else "show that hour twice"
+        raise OffsetMissing(when=when, why=f"the clocks of {protocol.zone} {how}")
+    return when.at_site(zone)
+
+
+def _times_shown(local: datetime, zone: tzinfo) -> int:
+    """Count how often the clocks of a zone show a local time: 0 where they skip it, 2 where they repeat it."""
+    moments = {local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return sum(moment.astimezone(zone).replace(tzinfo=None) == local for moment in moments)
