@@ -47,6 +47,8 @@ class Happened:
     command: str
     facts: Sequence[ParticipantFact]
     source: Source | None = None
+    findings: Sequence[str] = ()
+    """What contradicts it where it comes from: the entry of the last fact says so, as a deviation."""
 
 
 class BatchSpoiled(Conflict):
@@ -136,10 +138,12 @@ class Batch:
             recorded: list[Recorded[Any]] = []
             for fact in one.facts:
                 entry = self._placed(stream, fact, one, part=len(recorded) + 1)
+                if one.findings and len(recorded) == len(one.facts) - 1:
+                    entry = _deviating(entry, f"as {self._how}: {'; '.join(one.findings)}")
                 if type(fact) not in PASSED_OVER or participant.died_on is not None:
                     deviation = self._deviation(participant, fact)
                     if deviation is not None:
-                        entry = attrs.evolve(entry, meta=attrs.evolve(entry.meta, deviation=deviation))
+                        entry = _deviating(entry, deviation)
                     participant.apply(entry)
                 recorded.append(entry)
                 if type(fact) not in self._uncounted:
@@ -237,3 +241,9 @@ class Batch:
             meta=meta,
             fact=fact,
         )
+
+
+def _deviating(entry: Recorded[Any], deviation: str) -> Recorded[Any]:
+    """Say of an entry that it deviates; what was said before stays."""
+    said = deviation if entry.meta.deviation is None else f"{entry.meta.deviation}; {deviation}"
+    return attrs.evolve(entry, meta=attrs.evolve(entry.meta, deviation=said))

@@ -253,6 +253,8 @@ class LabRecorded:
     lower_limit: Decimal | None = None
     upper_limit: Decimal | None = None
     laboratory: str | None = None
+    specimen: str | None = None
+    """In the words of SDTM's LBSPEC; None stands for blood, serum or plasma. Outcomes read no other specimen."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse what no laboratory gives: at a glance, for most of a log are results; else field by field."""
@@ -264,6 +266,7 @@ class LabRecorded:
             and (upper is None or is_ordinary(upper))
             and is_known(self.unit)
             and (laboratory is None or is_plain(laboratory))
+            and (self.specimen is None or is_plain(self.specimen))
         ):
             for field in attrs.fields(LabRecorded):
                 check = _LAB_CHECKS.get(field.name)
@@ -278,6 +281,7 @@ _LAB_CHECKS: Mapping[str, Callable[[object, "attrs.Attribute[Any]", Any], None]]
     "lower_limit": optional_number(),
     "upper_limit": optional_number(),
     "laboratory": optional_text,
+    "specimen": optional_text,
 }
 
 
@@ -317,9 +321,10 @@ class AdverseEventReported:
     grade_mapped: bool = False
     """Whether the grade was mapped from severity in words; it is then exempt from the grades that a term has."""
     attributions: tuple[Attribution, ...] = ()
-    serious: bool = False
+    serious: bool | None = False
+    """None where another system does not say: that is never "not serious"."""
     seriousness: tuple[Seriousness, ...] = ()
-    """The criteria that make it serious."""
+    """The criteria that make it serious; another system may name none."""
     expected: bool | None = None
     onset: ClinicalTime
     ended: ClinicalTime | None = attrs.field(default=None, validator=_not_before("onset"))
@@ -330,10 +335,8 @@ class AdverseEventReported:
     """The id by which another system joins several rows to one event."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a grade that the term does not have, and a serious event without a criterion."""
+        """Refuse a grade that the term does not have."""
         check_grade(self.term, self.grade, version=self.ctcae_version, mapped=self.grade_mapped)
-        if self.serious and not self.seriousness and not self.grade_mapped:  # another system's word is taken as given
-            raise ValueError(f"adverse event {self.event} is serious, but no criterion says why")
 
 
 @attrs.frozen(kw_only=True)
@@ -350,11 +353,6 @@ class AdverseEventFollowedUp:
     ended: ClinicalTime | None = None
     outcome: Outcome | None = None
     aware_on: ClinicalTime | None = None
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse a serious event without a criterion."""
-        if self.serious and not self.seriousness:
-            raise ValueError(f"adverse event {self.event} became serious, but no criterion says why")
 
 
 @attrs.frozen(kw_only=True)

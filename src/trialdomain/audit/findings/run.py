@@ -34,6 +34,7 @@ from trialdomain.audit.findings.safety import (
     CriterionNotSerious,
     EndedNotRecovered,
     FatalNotSerious,
+    RecoveredWithoutEnd,
     SeriousWithoutCriterion,
 )
 from trialdomain.audit.findings.slots import ClosedLevel, SlotsExceeded
@@ -74,6 +75,7 @@ CHECKS: tuple[type[Check], ...] = (
     FatalNotSerious,
     SeriousWithoutCriterion,
     EndedNotRecovered,
+    RecoveredWithoutEnd,
     ClockJumped,
     RecordedLate,
     ManyChanges,

@@ -39,7 +39,8 @@ class CriterionNotSerious(_OfEvent):
     def _wrong(self, event: AdverseEvent) -> str | None:
         if event.serious or not event.seriousness:
             return None
-        return f"{', '.join(one.value for one in event.seriousness)}, and not serious"
+        said = "not serious" if event.serious is False else "nobody said whether it is serious"
+        return f"{', '.join(one.value for one in event.seriousness)}, and {said}"
 
 
 class FatalNotSerious(_OfEvent):
@@ -52,7 +53,7 @@ class FatalNotSerious(_OfEvent):
 
     @override
     def _wrong(self, event: AdverseEvent) -> str | None:
-        return "fatal, and not serious" if event.fatal and not event.serious else None
+        return "fatal, and not serious" if event.fatal and event.serious is False else None
 
 
 class SeriousWithoutCriterion(_OfEvent):
@@ -66,6 +67,20 @@ class SeriousWithoutCriterion(_OfEvent):
     @override
     def _wrong(self, event: AdverseEvent) -> str | None:
         return "serious, and no criterion says why" if event.serious and not event.seriousness else None
+
+
+class RecoveredWithoutEnd(_OfEvent):
+    """A participant has recovered from an event, and nobody recorded when."""
+
+    id = "recovered-without-end"
+    title = "recovered, and no date of the end"
+    severity = Severity.MINOR
+    requirement = "complete source data (ICH E6(R3) 4.2.2)"
+
+    @override
+    def _wrong(self, event: AdverseEvent) -> str | None:
+        recovered = event.outcome in {Outcome.RECOVERED, Outcome.RECOVERED_WITH_SEQUELAE}
+        return "recovered, and nobody recorded when it ended" if recovered and event.ended is None else None
 
 
 class EndedNotRecovered(_OfEvent):

@@ -258,6 +258,8 @@ def _missing(case: Case, member: Member, reactions: Sequence[Suspected]) -> Iter
         unjudged = event.judged(Agent.INFUSION).relatedness is Relatedness.NOT_ASSESSED
         if unjudged:
             yield about(Open.RELATEDNESS, event, where)
+        if event.serious is None:
+            yield about(Open.SERIOUSNESS, event, where)
         reaction = by_event.get(event.event)
         if is_serious(event) and (unjudged or reaction is not None) and event.report.fact.expected is None:
             yield about(Open.EXPECTEDNESS, event, where)
