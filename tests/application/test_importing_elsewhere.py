@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,9 @@ from trialdomain.exchange.sdtm.staging import StudyUnusable
 from trialdomain.exchange.sdtm.terms import TermsInvalid
 from trialdomain.projections.flow import Status
 from trialdomain.projections.review.answer import Open
+from trialdomain.protocol.outcomes import OutcomeId
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+from trialdomain.reports.summaries import IncidenceSummary
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.dose import Dose
 from trialdomain.values.toxicity import Relatedness
@@ -433,6 +435,8 @@ class TestEnrollment:
     def test_a_single_arm_randomizes_nobody(self, tmp_path: Path) -> None:
         done = brought(tmp_path, single_arm())
         assert (done.read, done.recorded, done.listed) == (4, 4, 0)
+        marked = [type(entry.fact) for entry in entries(tmp_path) if "assumed" in (entry.meta.deviation or "")]
+        assert marked == [Enrolled, Enrolled]
         (enrolled,) = facts(tmp_path, "S-1", Enrolled)
         assert (enrolled.on.text, enrolled.level) == ("2024-01-10", 1)
         (given,) = facts(tmp_path, "S-1", Infused)
@@ -706,9 +710,12 @@ class TestSeriousness:
             history = log["STUDY1"].history()
             open_ones = [one.what for one in history.review(on=DAY).not_assessed if one.subject == "P-1"]
             listed_ones = [one.serious for one in history.safety(on=DAY).events]
+            outcomes = history.endpoints(on=DAY)
+            details = outcomes.value(OutcomeId.P1, "P-1").details
             told_of = [one.check for one in findings(history).found]
         assert (Open.SERIOUSNESS in open_ones) is (serious is None)
         assert listed_ones == [serious]
+        assert [one["serious"] for one in details.values() if isinstance(one, Mapping)] == [serious, serious]
         assert "fatal-not-serious" not in told_of
 
     def test_a_criterion_of_an_event_of_which_nobody_said_is_a_finding(self, tmp_path: Path) -> None:
@@ -718,6 +725,14 @@ class TestSeriousness:
         assert [one.sentence for one in found] == [
             "event 1 of P-1, HEADACHE: hospitalization, and nobody said whether it is serious"
         ]
+
+    def test_who_is_not_known_to_have_had_a_serious_event_is_in_no_share(self, tmp_path: Path) -> None:
+        brought(tmp_path, with_lines({"AESER": ""}))
+        with read_log(tmp_path / "log.db") as log:
+            summary = log["STUDY1"].history().endpoints(on=DAY).summary(OutcomeId.P1).overall
+        assert isinstance(summary, IncidenceSummary)
+        assert (summary.parts["any_within_28_days"].n, summary.parts["any_within_28_days"].of) == (1, 3)
+        assert (summary.parts["serious_within_28_days"].n, summary.parts["serious_within_28_days"].of) == (0, 2)
 
     def test_a_later_line_may_say_it(self, tmp_path: Path) -> None:
         lines = ({"AESPID": "E1", "AESER": ""}, {"AESPID": "E1", "AESTDTC": "2013-03-06", "AESER": "N"})

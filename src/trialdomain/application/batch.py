@@ -47,8 +47,8 @@ class Happened:
     command: str
     facts: Sequence[ParticipantFact]
     source: Source | None = None
-    findings: Sequence[str] = ()
-    """What contradicts it where it comes from: the entry of the last fact says so, as a deviation."""
+    findings: Sequence[tuple[int, str]] = ()
+    """What contradicts a fact, by its place from 0, where it comes from: its entry says so, as a deviation."""
 
 
 class BatchSpoiled(Conflict):
@@ -138,8 +138,9 @@ class Batch:
             recorded: list[Recorded[Any]] = []
             for fact in one.facts:
                 entry = self._placed(stream, fact, one, part=len(recorded) + 1)
-                if one.findings and len(recorded) == len(one.facts) - 1:
-                    entry = _deviating(entry, f"as {self._how}: {'; '.join(one.findings)}")
+                said = [sentence for place, sentence in one.findings if place == len(recorded)]
+                if said:
+                    entry = _deviating(entry, f"as {self._how}: {'; '.join(said)}")
                 if type(fact) not in PASSED_OVER or participant.died_on is not None:
                     deviation = self._deviation(participant, fact)
                     if deviation is not None:

@@ -284,7 +284,7 @@ class _Told:
                 column, word = one.word
                 self.words.setdefault(column, Counter())[word] += 1
             self._remark(one, one.remarks, self.remarks)
-            self._remark(one, one.findings, self.findings)
+            self._remark(one, [found.sentence for found in one.findings], self.findings)
 
     def _remark(self, one: RowRead, said: Sequence[str], counted: Counter[str]) -> None:
         for text in dict.fromkeys(said):
@@ -295,4 +295,6 @@ class _Told:
 def _happened(one: RowRead) -> Happened:
     """Make a command of a row, named after it."""
     source = Source(system=SYSTEM, record=one.row.record)
-    return Happened(command=one.row.record, facts=one.facts, source=source, findings=tuple(dict.fromkeys(one.findings)))
+    places = {type(fact): place for place, fact in enumerate(one.facts)}
+    said = dict.fromkeys((0 if found.of is None else places.get(found.of, 0), found.sentence) for found in one.findings)
+    return Happened(command=one.row.record, facts=one.facts, source=source, findings=tuple(said))

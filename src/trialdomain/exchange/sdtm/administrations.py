@@ -82,4 +82,4 @@ def assume_enrollment(first: Cells) -> None:
         if isinstance(fact, Infused):
             on = ClinicalTime(fact.started_at.first.isoformat())
             first.read.facts = (Enrolled(on=on, level=fact.level), *first.read.facts)
-    first.read.findings.append(_ASSUMED)
+    first.read.find(_ASSUMED)

@@ -28,7 +28,6 @@ from trialdomain.values.toxicity import (
 
 _SEVERE = 3
 """The highest grade that a word of AESEV has: it does not contradict a higher one."""
-_YES = {"Y": True, "N": False, "U": None, "NA": None, "": None}
 _CRITERIA = {
     "AESDTH": Seriousness.DEATH,
     "AESLIFE": Seriousness.LIFE_THREATENING,
@@ -82,7 +81,7 @@ def read_line(cells: Cells) -> EventLine:
         raise Malformed("AEDECOD must be a text, and not blank: nobody knows which event it was")
     terms = cells.setting.terms
     outcome = cells.word("AEOUT", terms.outcome)
-    criteria = {criterion: None for column, criterion in _CRITERIA.items() if cells.word(column, _YES)}
+    criteria = {criterion: None for column, criterion in _CRITERIA.items() if cells.flag(column)}
     onset, ended = cells.dated("AESTDTC"), cells.date("AEENDTC")
     if ended is not None and ended.precedes(onset):
         raise Malformed(f"AEENDTC {ended} lies before onset {onset} (AESTDTC)")
@@ -97,7 +96,7 @@ def read_line(cells: Cells) -> EventLine:
         grade=grade,
         mapped=mapped,
         related=cells.word("AEREL", terms.relatedness, what="relatedness"),
-        serious=cells.word("AESER", _YES),
+        serious=cells.flag("AESER"),
         criteria=tuple(criteria),
         outcome=outcome,
     )
@@ -120,17 +119,17 @@ def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
     if cells["AESEV"] or graded is None:
         severity = _severity(cells, needed=graded is None and not fatal)
     if graded is not None and severity is not None and severity != graded and not graded >= severity == _SEVERE:
-        cells.read.findings.append(f"AETOXGR is {graded}, and AESEV is {cells['AESEV'][:40]}")
+        cells.read.find(f"AETOXGR is {graded}, and AESEV is {cells['AESEV'][:40]}")
     if fatal:
         if graded not in {None, FATAL_GRADE}:
-            cells.read.findings.append(f"AETOXGR is {graded}, and the event is fatal")
+            cells.read.find(f"AETOXGR is {graded}, and the event is fatal")
         return FATAL_GRADE, graded != FATAL_GRADE or not _has(cells["AEDECOD"], FATAL_GRADE)
     if graded is None:
         if severity is None:
             raise NotRecorded("it has no severity (AESEV), so it has no grade")
         return severity, True
     if not _has(cells["AEDECOD"], graded):
-        cells.read.findings.append(f"{cells['AEDECOD'][:80]} has no grade {graded} in CTCAE {CTCAE_5}")
+        cells.read.find(f"{cells['AEDECOD'][:80]} has no grade {graded} in CTCAE {CTCAE_5}")
         return graded, True
     return graded, False
 
@@ -148,7 +147,7 @@ def _graded(cells: Cells) -> int | None:
     if given not in _NO_GRADE:
         if not cells["AESEV"]:
             raise Malformed(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade from 1 to 5")
-        cells.read.findings.append(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade: AESEV is taken")
+        cells.read.find(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade: AESEV is taken")
     return None
 
 

@@ -35,6 +35,8 @@ _YEARS: Mapping[str, Fraction] = {
     "HOURS": Fraction(4, 1461 * 24),
 }
 """How many years one of each is (CDISC codelist AGEU); a year has 365.25 days."""
+_YES = {"Y": True, "N": False, "U": None, "NA": None, "": None}
+"""Answers (CDISC codelist NY): what is unknown is never a no."""
 _OLDEST = 150
 """Years: nobody has been older."""
 
@@ -68,8 +70,16 @@ class Cells:
         """Say what was left out, converted or assumed."""
         self.read.remarks.append(text)
 
+    def flag(self, column: str) -> bool | None:
+        """Read a yes or a no; None where nobody said.
+
+        Raises:
+            Malformed: it is neither.
+        """
+        return self._meaning(column, _YES, word=None)
+
     def word(self, column: str, known: Mapping[str, T], *, what: str = "") -> T:
-        """Give the meaning of a word.
+        """Give the meaning of a word that terms may explain.
 
         Args:
             column: where it stands.
@@ -80,12 +90,14 @@ class Cells:
             NotRecorded: it has none; it breaks the standard where that has a list.
         """
         given = self[column]
-        try:
+        if what and key_of(given) not in known:
+            raise NotRecorded(f"the {what} {given[:40]!r} ({column}) is not known", word=(column, given))
+        return self._meaning(column, known, word=(column, given))
+
+    def _meaning(self, column: str, known: Mapping[str, T], *, word: tuple[str, str] | None) -> T:
+        given = self[column]
+        if key_of(given) in known:
             return known[key_of(given)]
-        except KeyError:
-            word = (column, given)
-        if what:
-            raise NotRecorded(f"the {what} {given[:40]!r} ({column}) is not known", word=word)
         words = ", ".join(one or "blank" for one in known)
         raise Malformed(f"{column} is {given[:40]!r}, but only {words} are known", word=word)
 
@@ -195,7 +207,7 @@ class Cells:
         try:
             return ucum(self[column])
         except ValueError:
-            raise NotRecorded(f"the unit {self[column][:40]!r} is not known", word=(column, self[column])) from None
+            raise NotRecorded(f"the unit {self[column][:40]!r} is not known") from None
 
     def age(self) -> int | None:
         """Read the age in completed years; one that is none is left out, with a remark."""

@@ -43,7 +43,7 @@ def record_death(rows: Sequence[Cells]) -> None:
     told = _told(own, fatal, disposed)
     if not told:
         if disposed or key_of(own["DTHFL"]) == "Y":
-            (disposed or [own])[0].read.findings.append("a death is told of, and no row has a date of it")
+            (disposed or [own])[0].read.find("a death is told of, and no row has a date of it")
         return
     told.sort(key=lambda one: (_ORDER.index(one.cells.row.domain), int(one.cells.row.sequence or 0)))
     on = min((one.on for one in told), key=lambda on: (on.day is None, on.first))
@@ -52,16 +52,16 @@ def record_death(rows: Sequence[Cells]) -> None:
     read.facts = (*read.facts, Died(on=on, event=_event(with_it.cells)))
     if any(one.on.precedes(other.on) for one in told for other in told):
         dates = ", ".join(one.shown for one in told)
-        read.findings.append(f"the dates of the death differ: {dates}; {on} is recorded")
+        read.find(f"the dates of the death differ: {dates}; {on} is recorded", of=Died)
     if "DTHFL" in own.row.cells and key_of(own["DTHFL"]) != "Y":
-        read.findings.append(f"DTHFL is {own['DTHFL'][:20]!r}, and {with_it.cells.row.record} tells of a death")
+        read.find(f"DTHFL is {own['DTHFL'][:20]!r}, and {with_it.cells.row.record} tells of a death", of=Died)
     for one in disposed:
         if one is not with_it.cells and not one.read.reason:
             one.remark(f"the death is recorded with {with_it.cells.row.record}")
     for cells in rows:
         for fact in cells.read.facts:
             if isinstance(fact, CompletedFollowUp) and (fatal or on.precedes(fact.on)):
-                cells.read.findings.append(f"completed on {fact.on}, and died on {on}")
+                cells.read.find(f"completed on {fact.on}, and died on {on}", of=CompletedFollowUp)
 
 
 def _told(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list[_Told]:
@@ -72,7 +72,7 @@ def _told(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list
         return told
     begun = [_Told(cells=cells, on=on) for cells in fatal if (on := _date(cells, "AESTDTC")) is not None][:1]
     for one in begun:
-        one.cells.read.findings.append("the event is fatal, and no row has a date of the death: its start is taken")
+        one.cells.read.find("the event is fatal, and no row has a date of the death: its start is taken", of=Died)
     return begun
 
 

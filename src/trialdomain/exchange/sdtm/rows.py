@@ -61,6 +61,15 @@ class Row:
         return RowMalformed(file=self.file, line=self.line, why=why)
 
 
+@attrs.frozen(kw_only=True)
+class Found:
+    """What contradicts a fact in the study itself, or had to be assumed: its entry says so, and an audit finds it."""
+
+    sentence: str
+    of: type[ParticipantFact] | None
+    """Which of the row's facts it is about; None for the first."""
+
+
 @attrs.define(kw_only=True)
 class RowRead:
     """One row and what becomes of it: facts, or the reason why there is none.
@@ -78,8 +87,12 @@ class RowRead:
     """The column and the word for which it is listed, where that is a word that is not known."""
     remarks: list[str] = attrs.Factory(list)
     """What of it was left out, converted or assumed."""
-    findings: list[str] = attrs.Factory(list)
-    """What contradicts it in the study itself: the entry says so, and an audit finds it."""
+    findings: list[Found] = attrs.Factory(list)
+    """What contradicts it in the study itself, or had to be assumed."""
+
+    def find(self, sentence: str, *, of: type[ParticipantFact] | None = None) -> None:
+        """Say what contradicts the row, or one of its facts."""
+        self.findings.append(Found(sentence=sentence, of=of))
 
     def leave_out(self, why: NotRecorded) -> None:
         """List the row."""
