@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 from sdtm_files import Rows, changed, columns, event, lab, row, study, with_row, write
+from transport_files import transport
 
 from trialdomain import DltRule, Imported, Terms, findings, import_sdtm, nct06245746, read_log
 from trialdomain.application.importing import ProtocolUnfit
@@ -131,6 +132,21 @@ class TestFiles:
             head, *rest = list(csv.reader(path.read_text().splitlines()))
             made = {"datasetJSONVersion": "1.1.0", "columns": [{"name": name} for name in head], "rows": rest}
             path.with_suffix(".json").write_text(json.dumps(made))
+            path.unlink()
+        done = import_sdtm(folder, tmp_path / "log.db")
+        assert [entry.fact for entry in entries(tmp_path) if "/participant/" in entry.stream] == as_csv
+        assert listed(done) == [("LB/P-2/2", "the result 'N' is no number")]
+
+    def test_the_same_study_as_transport_files(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "study", study())
+        import_sdtm(folder, tmp_path / "log.db")
+        as_csv = [entry.fact for entry in entries(tmp_path) if "/participant/" in entry.stream]
+        (tmp_path / "log.db").rename(tmp_path / "old.db")
+        (tmp_path / "log.db.unrecorded.csv").unlink()
+        for path in list(folder.iterdir()):
+            head, *rest = list(csv.reader(path.read_text().splitlines()))
+            rows = b"".join(cell.encode().ljust(40) for cells in rest for cell in cells)
+            path.with_suffix(".xpt").write_bytes(transport([(name, 2, 40) for name in head], rows))
             path.unlink()
         done = import_sdtm(folder, tmp_path / "log.db")
         assert [entry.fact for entry in entries(tmp_path) if "/participant/" in entry.stream] == as_csv
