@@ -392,6 +392,22 @@ class TestDeaths:
         assert died_of(tmp_path) == [("2024-01-20", "1")]
         assert facts(tmp_path, "S-1", AdverseEventReported)[0].grade == 5
 
+    def test_of_the_lines_of_a_fatal_event_the_last_tells_when(self, tmp_path: Path) -> None:
+        rows = self.rows(ae={**self.FATAL, "AESPID": "E1", "AEENDTC": "2024-01-17"})
+        rows["ae"].append(event("S-1", 2, **{**self.FATAL, "AESPID": "E1", "AESTDTC": "2024-01-17"}))
+        done = brought(tmp_path, rows)
+        assert died_of(tmp_path) == [("2024-01-20", "1")]
+        assert not [one for one in done.findings if "differ" in one]
+
+    def test_a_fatal_event_needs_no_grade_that_can_be_read(self, tmp_path: Path) -> None:
+        brought(tmp_path, columns(self.rows(ae={**self.FATAL, "AESEV": ""}), "ae", AETOXGR=("severe",)))
+        assert facts(tmp_path, "S-1", AdverseEventReported)[0].grade == 5
+
+    def test_a_word_for_a_fatal_severity(self, tmp_path: Path) -> None:
+        rows = self.rows(ae={"AESEV": "Lethal", "AESTDTC": "2024-01-15", "AEENDTC": "2024-01-16"})
+        brought(tmp_path, rows, terms='[severity]\n"LETHAL" = 5')
+        assert died_of(tmp_path) == [("2024-01-16", "1")]
+
     def test_grade_5_alone(self, tmp_path: Path) -> None:
         rows = columns(self.rows(ae={"AESEV": "", "AESTDTC": "2024-01-15"}), "ae", AETOXGR=("5",))
         brought(tmp_path, rows)

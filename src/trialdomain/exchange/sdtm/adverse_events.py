@@ -61,11 +61,6 @@ class EventLine:
     outcome: Outcome | None
 
     @property
-    def fatal(self) -> bool:
-        """Whether it led to death."""
-        return self.grade == FATAL_GRADE
-
-    @property
     def day(self) -> tuple[object, object]:
         """The days that its onset allows: lines of one day have them in common."""
         return self.onset.first, self.onset.last
@@ -104,9 +99,32 @@ def read_line(cells: Cells) -> EventLine:
 
 def is_fatal(cells: Cells) -> bool:
     """Say whether a line tells of a death, also where no fact can hold the line."""
-    outcome = cells.setting.terms.outcome.get(key_of(cells["AEOUT"]))
-    graded = as_number(key_of(cells["AETOXGR"]).removeprefix("GRADE").strip())
-    return outcome is Outcome.FATAL or key_of(cells["AESDTH"]) == "Y" or graded == FATAL_GRADE
+    terms = cells.setting.terms
+    if terms.outcome.get(key_of(cells["AEOUT"])) is Outcome.FATAL or key_of(cells["AESDTH"]) == "Y":
+        return True
+    graded = _toxicity(cells)
+    return (terms.severity.get(key_of(cells["AESEV"])) if graded is None else graded) == FATAL_GRADE
+
+
+def last_fatal(rows: Sequence[Cells]) -> list[Cells]:
+    """Give the fatal lines; of several of one event the last, for those before it ended when it began."""
+    last: dict[tuple[str, str], Cells] = {}
+    for cells in sorted(rows, key=lambda cells: (cells["AESTDTC"], int(cells.row.sequence))):
+        if is_fatal(cells):
+            last[_joined_by(cells)] = cells
+    return list(last.values())
+
+
+def _joined_by(cells: Cells) -> tuple[str, str]:
+    """Give what a line has in common with others of its event: the id and the term; its number where it has no id."""
+    named = cells[cells.setting.event_id]
+    return (named, key_of(cells["AEDECOD"])) if named else ("", cells.row.sequence)
+
+
+def _toxicity(cells: Cells) -> int | None:
+    """Read the toxicity grade (AETOXGR), with the word before it or without; None for what is none."""
+    number = as_number(key_of(cells["AETOXGR"]).removeprefix("GRADE").strip())
+    return int(number) if number is not None and number in GRADES else None
 
 
 def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
@@ -115,7 +133,7 @@ def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
     Raises:
         NotRecorded: there is none.
     """
-    graded, severity = _graded(cells), None
+    graded, severity = _graded(cells, fatal=fatal), None
     if cells["AESEV"] or graded is None:
         severity = _severity(cells, needed=graded is None and not fatal)
     if graded is not None and severity is not None and severity != graded and not graded >= severity == _SEVERE:
@@ -134,21 +152,18 @@ def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
     return graded, False
 
 
-def _graded(cells: Cells) -> int | None:
-    """Read the toxicity grade (AETOXGR); None where there is none.
+def _graded(cells: Cells, *, fatal: bool) -> int | None:
+    """Give the toxicity grade; None where there is none, and something stands in for it.
 
     Raises:
         Malformed: it is none, and nothing stands in for it.
     """
-    given = key_of(cells["AETOXGR"])
-    number = as_number(given.removeprefix("GRADE").strip())
-    if number is not None and number in GRADES:
-        return int(number)
-    if given not in _NO_GRADE:
-        if not cells["AESEV"]:
+    graded = _toxicity(cells)
+    if graded is None and key_of(cells["AETOXGR"]) not in _NO_GRADE:
+        if not cells["AESEV"] and not fatal:
             raise Malformed(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade from 1 to 5")
-        cells.read.find(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade: AESEV is taken")
-    return None
+        cells.read.find(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade, and is left out")
+    return graded
 
 
 def _severity(cells: Cells, *, needed: bool) -> int | None:
@@ -179,8 +194,7 @@ def events_of(lines: Sequence[EventLine]) -> list[list[EventLine]]:
     """
     joined: dict[tuple[str, str], list[EventLine]] = {}
     for line in sorted(lines, key=lambda line: (line.onset.first, _moment(line), _number(line))):
-        key = (line.joined_by, key_of(line.term)) if line.joined_by else ("", line.cells.row.sequence)
-        joined.setdefault(key, []).append(line)
+        joined.setdefault(_joined_by(line.cells), []).append(line)
     events = [event for of_key in joined.values() for event in _episodes(of_key)]
     return sorted(events, key=lambda event: min(map(_number, event)))
 

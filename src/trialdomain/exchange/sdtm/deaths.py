@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, CompletedFollowUp, Died
-from trialdomain.exchange.sdtm.adverse_events import is_fatal
+from trialdomain.exchange.sdtm.adverse_events import last_fatal
 from trialdomain.exchange.sdtm.cells import Cells
 from trialdomain.exchange.sdtm.columns import AE, DM, DS
 from trialdomain.exchange.sdtm.rows import NotRecorded
@@ -38,7 +38,7 @@ def record_death(rows: Sequence[Cells]) -> None:
         rows: every row of the subject that can tell of a death or of a completion; facts are added to theirs.
     """
     own = next(cells for cells in rows if cells.row.domain is DM)
-    fatal = [cells for cells in rows if cells.row.domain is AE and is_fatal(cells)]
+    fatal = last_fatal([cells for cells in rows if cells.row.domain is AE])
     disposed = [cells for cells in rows if _is_death(cells)]
     told = _told(own, fatal, disposed)
     if not told:
