@@ -157,6 +157,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             sources=(_REGISTRY,),
             choices=(
                 "1 year is 365 days",
+                "whoever had no serious event, and one of which nobody said whether it was, is in no share of those",
                 "an event from before the infusion counts from the day on which it became worse than it was then",
                 "a partial date counts as the earliest day that it allows, not before the infusion",
             ),
