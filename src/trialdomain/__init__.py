@@ -52,6 +52,7 @@ _HOMES = {
     ),
     "events.recorded": ("Draft", "Entry", "Meta", "Recorded", "Source"),
     "exchange.bundle": ("Manifest",),
+    "exchange.sdtm.terms": ("Terms",),
     "history": ("Answers", "History", "read_log"),
     "projections.decisions": ("DecisionAudit",),
     "projections.endpoints.value": ("Flag", "Status", "Value"),

@@ -63,6 +63,7 @@ from trialdomain.events.recorded import Meta as Meta
 from trialdomain.events.recorded import Recorded as Recorded
 from trialdomain.events.recorded import Source as Source
 from trialdomain.exchange.bundle import Manifest as Manifest
+from trialdomain.exchange.sdtm.terms import Terms as Terms
 from trialdomain.history import Answers as Answers
 from trialdomain.history import History as History
 from trialdomain.history import read_log as read_log
@@ -183,6 +184,7 @@ __all__ = [
     "Source",
     "Status",
     "Tally",
+    "Terms",
     "TreeSigner",
     "TrialError",
     "TrialHandle",

@@ -84,3 +84,11 @@ def with_row(domain: str, more: Mapping[str, str]) -> Rows:
     rows = study()
     rows[domain].append(dict(more))
     return rows
+
+
+def columns(rows: Rows, domain: str, **by_row: tuple[str, ...]) -> Rows:
+    """Give a study with further columns in one file: for each the cells from the first row on, then blanks."""
+    for column, cells in by_row.items():
+        for number, one in enumerate(rows[domain]):
+            one[column] = cells[number] if number < len(cells) else ""
+    return rows

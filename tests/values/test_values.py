@@ -124,6 +124,49 @@ class TestUnits:
     def test_common_spellings(self, spelling: str, code: str) -> None:
         assert ucum(spelling) == code
 
+    @pytest.mark.parametrize(
+        ("spelling", "code"),
+        [
+            *((spelling, "10*3/uL") for spelling in ("K/mcL", "k/uL", "K/\u00b5L", "10^3/\u00b5L", "10^3/\u03bcL")),
+            *((spelling, "10*3/uL") for spelling in ("x10^3/uL", "X10E3/uL", "10**3/uL", "10e3/ul", "thou/uL")),
+            *((spelling, "10*3/uL") for spelling in ("10^3/mm3", "10^3/mm^3", "THOUSAND/uL", "x 10^3 / uL", "K/cumm")),
+            *((spelling, "10*9/L") for spelling in ("10**9/L", "X10E9/L", "x10^9/l", "10 ^9/L", "10^9 cells/L")),
+            *((spelling, "10*12/L") for spelling in ("10**12/L", "10E12/L", "x10^12/L")),
+            *((spelling, "/uL") for spelling in ("/\u00b5L", "cells/mcL", "CELLS/uL", "cells/uL")),
+            *((spelling, "/mm3") for spelling in ("cells/mm3", "/mm3")),
+            ("10*6/uL", "10*6/uL"),
+            ("Million/uL", "10*6/uL"),
+            ("g/dl", "g/dL"),
+            ("mg/dl", "mg/dL"),
+            ("U/l", "U/L"),
+            ("iu/l", "[iU]/L"),
+            ("umol/l", "umol/L"),
+            ("mcmol/L", "umol/L"),
+            ("\u03bcmol/l", "umol/L"),
+            ("mmol/l", "mmol/L"),
+            ("degC", "Cel"),
+            ("BEATS/MIN", "/min"),
+            ("Beats/min", "/min"),
+            ("mmhg", "mm[Hg]"),
+            ("ml", "mL"),
+        ],
+    )
+    def test_spellings_that_mean_one_unit(self, spelling: str, code: str) -> None:
+        if code == "/mm3":
+            assert convert(Decimal(1), spelling, to="/uL") == 1  # a cubic millimeter is a microliter
+        else:
+            assert ucum(spelling) == code
+
+    @pytest.mark.parametrize(
+        "spelling", ["MMOL/L", "MG/DL", "mMol/L", "MEQ/L", "PG", "Mg", "ML", "UMOL/L/L", "Pmol/L", "x" * 5000]
+    )
+    def test_where_a_prefix_is_at_stake_case_matters(self, spelling: str) -> None:
+        with pytest.raises(ValueError, match="is not known"):
+            ucum(spelling)
+
+    def test_grams_and_giga_stay_apart(self) -> None:
+        assert (ucum("g/L"), ucum("G/L")) == ("g/L", "10*9/L")
+
     @pytest.mark.parametrize("spelling", ["", "furlong", "10*9", "G/DL"])
     def test_an_unknown_unit_is_refused(self, spelling: str) -> None:
         with pytest.raises(ValueError, match="is not known: write it in UCUM"):

@@ -47,6 +47,8 @@ class Happened:
     command: str
     facts: Sequence[ParticipantFact]
     source: Source | None = None
+    findings: Sequence[tuple[int, str]] = ()
+    """What contradicts a fact, by its place from 0, where it comes from: its entry says so, as a deviation."""
 
 
 class BatchSpoiled(Conflict):
@@ -141,10 +143,13 @@ class Batch:
             recorded: list[Recorded[Any]] = []
             for fact in one.facts:
                 entry = self._placed(stream, fact, one, part=len(recorded) + 1)
+                said = [sentence for place, sentence in one.findings if place == len(recorded)]
+                if said:
+                    entry = _deviating(entry, f"as {self._how}: {'; '.join(said)}")
                 if type(fact) not in PASSED_OVER or participant.died_on is not None:
                     deviation = self._deviation(participant, fact)
                     if deviation is not None:
-                        entry = attrs.evolve(entry, meta=attrs.evolve(entry.meta, deviation=deviation))
+                        entry = _deviating(entry, deviation)
                     participant.apply(entry)
                 recorded.append(entry)
                 if type(fact) not in self._uncounted:
@@ -242,3 +247,9 @@ class Batch:
             meta=meta,
             fact=fact,
         )
+
+
+def _deviating(entry: Recorded[Any], deviation: str) -> Recorded[Any]:
+    """Say of an entry that it deviates; what was said before stays."""
+    said = deviation if entry.meta.deviation is None else f"{entry.meta.deviation}; {deviation}"
+    return attrs.evolve(entry, meta=attrs.evolve(entry.meta, deviation=said))

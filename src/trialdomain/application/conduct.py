@@ -7,7 +7,7 @@ starves.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from random import uniform
 from time import sleep
 from typing import Protocol
@@ -37,7 +37,6 @@ from trialdomain.version import __version__
 
 _ATTEMPTS = 4
 """How often a decision is taken without the write lock, before it is taken under it."""
-_CLOCKS_DIFFER = timedelta(hours=1)
 """How far ahead of this clock a time may be."""
 _PAUSE_SECONDS = 0.01
 """The longest pause before a decision is taken again, by chance, so that those who met do not meet again."""
@@ -376,7 +375,7 @@ def refuse_future(fact: object, today: date, moment: datetime) -> None:
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, ClinicalTime):
                 refuse_future_day(part, today)
-                if part.at is not None and part.at.tzinfo is not None and part.at > moment + _CLOCKS_DIFFER:
+                if part.lies_ahead(moment):
                     raise InTheFuture(when=part, today=today, moment=moment)
             elif attrs.has(type(part)):
                 refuse_future(part, today, moment)

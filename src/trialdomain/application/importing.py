@@ -1,7 +1,8 @@
 """Bringing in a trial that was recorded elsewhere: each row is one command, named after it, with the row as source."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
@@ -10,13 +11,13 @@ from trialdomain.application.access import Permit
 from trialdomain.application.batch import Batch, Happened
 from trialdomain.application.clock import Clock, utc_now
 from trialdomain.application.coercion import again, check_callable, expect
-from trialdomain.application.conduct import InTheFuture, User, refuse_future
+from trialdomain.application.conduct import User
 from trialdomain.application.new_log import folder_beside, give_name, refuse_existing
 from trialdomain.errors import InputInvalid
-from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Source
-from trialdomain.exchange.sdtm.study import RowRead, Study
-from trialdomain.exchange.sdtm.unrecorded import Unrecorded
+from trialdomain.exchange.sdtm.listing import Listing
+from trialdomain.exchange.sdtm.study import EVENT_ID, RowRead, Study
+from trialdomain.exchange.sdtm.terms import Terms
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.values.filename import as_path, named
@@ -53,6 +54,18 @@ class Imported:
     """Where the rows that were not recorded are listed; None where there are none."""
     reasons: Mapping[str, int]
     """Why rows were not recorded, each with the number of rows."""
+    words: Mapping[str, Mapping[str, int]]
+    """By column: the words that have no meaning, each with the number of rows that are listed for it."""
+    absent: tuple[str, ...]
+    """What the study does not have, and what is not known without it, in sentences."""
+    arms: Mapping[str, int]
+    """The dose level of each arm."""
+    remarks: Mapping[str, int]
+    """What of rows was left out, converted or assumed, each with the number of rows."""
+    findings: Mapping[str, int]
+    """What the study contradicts itself in, each with the number of rows; the entries say so as well."""
+    remarked: Path | None
+    """Where the rows with a remark or a finding are listed; None where there are none."""
     deviations: Mapping[str, int]
     """The rules of conduct that entries break, by the name of the rule's error, each with the number of entries."""
 
@@ -78,6 +91,9 @@ def import_sdtm(
     *,
     protocol: TrialProtocol | None = None,
     zone: str | None = None,
+    terms: Terms | str | None = None,
+    event_id: str = EVENT_ID,
+    strict: bool = False,
     by: User = IMPORTER,
     clock: Clock = utc_now,
     permit: Permit | None = None,
@@ -86,18 +102,23 @@ def import_sdtm(
     """Import a study in SDTM files into a new log; it is there whole, or not at all.
 
     Args:
-        folder: holds ``dm.csv``, ``ds.csv``, ``ex.csv``, ``ae.csv``, ``lb.csv`` and ``vs.csv``.
-        log: the file to make. What is not recorded is listed beside it, in ``LOG.unrecorded.csv``.
+        folder: holds dm, and as many as there are of ds, ex, ae, lb and vs, each as CSV, Dataset-JSON or XPT.
+        log: the file to make. What is not recorded is listed beside it, in ``LOG.unrecorded.csv``, and what was left
+            out, converted, assumed or found to contradict itself in ``LOG.remarks.csv``.
         protocol: the trial's; by default one that is derived from the arms, without criteria, DLT rule and design.
         zone: the IANA zone of the site, where the protocol does not name it; without one, times count as they stand.
+        terms: what a sponsor's own words mean, as ``Terms`` or as the text of a TOML file.
+        event_id: the column of ae that joins the lines of one adverse event.
+        strict: whether to refuse the first row that breaks the standard, where it would be listed otherwise.
         by: who imports.
         clock: gives the time that entries are recorded at.
         permit: how the embedding service decides who may import; None where the protocol's table alone does.
         progress: told what is being done, how much of it is done, and how much there is.
 
     Raises:
-        StudyUnusable: a file or a column is missing, or the arms have no order.
-        RowMalformed: a row cannot be; it is named by file and line.
+        StudyUnusable: the study as a whole cannot be read: there is no dm, or no column of the subject.
+        RowMalformed: a row is of another study, or no text; or it breaks the standard, and the import is strict.
+        TermsInvalid: the terms cannot be understood.
         ProtocolUnfit: the protocol does not fit the study.
         NotPermitted: the user may not import a trial.
         LogUnusable: the log exists, or cannot be made.
@@ -110,21 +131,48 @@ def import_sdtm(
         protocol = again("an import", protocol, TrialProtocol)
     if zone is not None:
         zone = expect("an import's zone", zone, str)
-    listing = target.parent / f"{target.name}.unrecorded.csv"
-    refuse_existing(target, beside=[listing])
-    with folder_beside(target) as beside, Study(source, progress=progress) as study:
+    event_id, strict = expect("an import's event_id", event_id, str), expect("an import's strict", strict, bool)
+    meant = None if terms is None else _meant(terms)
+    lists = [target.parent / f"{target.name}.{name}.csv" for name in ("unrecorded", "remarks")]
+    refuse_existing(target, beside=lists)
+    with ExitStack() as stack:
+        beside = stack.enter_context(folder_beside(target))
+        study = stack.enter_context(Study(source, terms=meant, event_id=event_id, strict=strict, progress=progress))
         made = beside / "log"
-        with Unrecorded(beside / "unrecorded.csv") as unrecorded:
-            importer = _Importer(study, _fitting(study, protocol, zone), made, by=by, clock=clock, permit=permit)
-            imported = importer.run(unrecorded, progress)
-        if unrecorded.rows:
-            give_name(unrecorded.path, listing)
+        with (
+            Listing(beside / "unrecorded.csv", why="reason") as unrecorded,
+            Listing(beside / "remarks.csv", why="remark") as remarked,
+        ):
+            importer = _Importer(
+                study,
+                _fitting(study, protocol, zone),
+                made,
+                given=protocol is not None,
+                by=by,
+                clock=clock,
+                permit=permit,
+            )
+            imported = importer.run(unrecorded, remarked, progress)
+        given: list[Path] = []
         try:
+            for listing, path in zip((unrecorded, remarked), lists, strict=True):
+                if listing.rows:
+                    give_name(listing.path, path)
+                    given.append(path)
             give_name(made, target)
         except BaseException:
-            listing.unlink(missing_ok=True)
+            for path in given:
+                path.unlink(missing_ok=True)
             raise
-    return attrs.evolve(imported, log=target, unrecorded=listing if imported.listed else None)
+    of_rows, of_remarks = ((path if path in given else None) for path in lists)
+    return attrs.evolve(imported, log=target, unrecorded=of_rows, remarked=of_remarks)
+
+
+def _meant(terms: Terms | str) -> Terms:
+    """Take terms, or read them from the text of a file."""
+    if isinstance(terms, Terms):
+        return again("an import", terms, Terms)
+    return Terms.from_toml(expect("an import's terms", terms, str))
 
 
 class ProtocolUnfit(InputInvalid):
@@ -136,7 +184,8 @@ class ProtocolUnfit(InputInvalid):
 def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> TrialProtocol:
     if protocol is None:
         return study.protocol(zone=zone)
-    if len(protocol.levels) < len(study.arms):
+    needed = max(study.levels(protocol).values(), default=0)
+    if len(protocol.levels) < needed:
         raise ProtocolUnfit(
             f"the study has {len(study.arms)} arms, and the protocol {len(protocol.levels)} dose levels: "
             f"give one with a level for each arm"
@@ -152,9 +201,17 @@ class _Importer:
     """One import on its way into a log that nobody else has."""
 
     def __init__(
-        self, study: Study, protocol: TrialProtocol, log: Path, *, by: User, clock: Clock, permit: Permit | None
+        self,
+        study: Study,
+        protocol: TrialProtocol,
+        log: Path,
+        *,
+        given: bool,
+        by: User,
+        clock: Clock,
+        permit: Permit | None,
     ) -> None:
-        self._study, self._protocol = study, protocol
+        self._study, self._protocol, self._given = study, protocol, given
         self._recorder = SQLiteRecorder(log)
         try:
             self._batch = Batch(self._recorder, protocol, by=by, clock=clock, how="imported", permit=permit)
@@ -162,22 +219,18 @@ class _Importer:
             self._recorder.close()
             raise
 
-    def run(self, unrecorded: Unrecorded, progress: Progress) -> Imported:
+    def run(self, unrecorded: Listing, remarked: Listing, progress: Progress) -> Imported:
         """Record every subject, and say what became of every row."""
-        recorded: Counter[str] = Counter()
-        reasons: Counter[str] = Counter()
-        done, total = 0, sum(self._study.counts.values())
+        told = _Told(unrecorded, remarked)
+        total = sum(self._study.counts.values())
+        levels = self._study.levels(self._protocol if self._given else None)
         try:
-            for subject, rows in self._study.subjects(zone=self._protocol.zone):
-                self._batch.add(subject, [self._happened(one, one.fact) for one in rows if one.fact is not None])
-                for one in rows:
-                    if one.fact is None:
-                        reasons[one.reason] += 1
-                        unrecorded.add(one.row, one.reason)
-                    else:
-                        recorded[one.row.domain.file] += 1
-                done += len(rows)
-                progress("recording", done, total)
+            told.tell(self._study.unfit())
+            zone, now = self._protocol.zone, self._batch.moment.astimezone(self._protocol.site_zone)
+            for subject, rows in self._study.subjects(zone=zone, now=now, levels=levels):
+                self._batch.add(subject, [_happened(one) for one in rows if one.facts])
+                told.tell(rows)
+                progress("recording", told.rows, total)
             self._batch.finish()
         finally:
             self._recorder.close()
@@ -189,22 +242,60 @@ class _Importer:
                 FileImported(
                     file=file,
                     read=read,
-                    recorded=recorded[file],
-                    listed=read - recorded[file],
+                    recorded=read - told.listed[file],
+                    listed=told.listed[file],
                     columns_without_field=self._study.columns_without_field[file],
                 )
                 for file, read in self._study.counts.items()
             ),
             unrecorded=None,
-            reasons=dict(reasons.most_common()),
+            reasons=dict(told.reasons.most_common()),
+            words={column: dict(words.most_common()) for column, words in told.words.items()},
+            absent=tuple(self._study.absent),
+            arms={arm.shown: levels[arm.name] for arm in self._study.arms},
+            remarks=dict(told.remarks.most_common()),
+            findings=dict(told.findings.most_common()),
+            remarked=None,
             deviations=dict(self._batch.deviations.most_common()),
         )
 
-    def _happened(self, one: RowRead, fact: ParticipantFact) -> Happened:
-        """Make a command of a row, named after it."""
-        try:
-            refuse_future(fact, self._batch.today, self._batch.moment)
-        except InTheFuture as error:
-            raise one.row.malformed(str(error)) from None
-        source = Source(system=SYSTEM, record=one.row.record)
-        return Happened(command=one.row.record, facts=[fact], source=source)
+
+class _Told:
+    """What is said of rows: counted, and listed."""
+
+    def __init__(self, unrecorded: Listing, remarked: Listing) -> None:
+        self._unrecorded, self._remarked = unrecorded, remarked
+        self.rows = 0
+        self.listed: Counter[str] = Counter()
+        """By file: the rows that are not recorded."""
+        self.reasons: Counter[str] = Counter()
+        self.words: dict[str, Counter[str]] = {}
+        self.remarks: Counter[str] = Counter()
+        self.findings: Counter[str] = Counter()
+
+    def tell(self, rows: Iterable[RowRead]) -> None:
+        """Count rows, and list what is to be said of them."""
+        for one in rows:
+            self.rows += 1
+            if one.reason:
+                self.listed[one.row.file] += 1
+                self.reasons[one.reason] += 1
+                self._unrecorded.add(one.row, one.reason)
+            if one.word is not None:
+                column, word = one.word
+                self.words.setdefault(column, Counter())[word] += 1
+            self._remark(one, one.remarks, self.remarks)
+            self._remark(one, [found.sentence for found in one.findings], self.findings)
+
+    def _remark(self, one: RowRead, said: Sequence[str], counted: Counter[str]) -> None:
+        for text in dict.fromkeys(said):
+            counted[text] += 1
+            self._remarked.add(one.row, text)
+
+
+def _happened(one: RowRead) -> Happened:
+    """Make a command of a row, named after it."""
+    source = Source(system=SYSTEM, record=one.row.record)
+    places = {type(fact): place for place, fact in enumerate(one.facts)}
+    said = dict.fromkeys((0 if found.of is None else places.get(found.of, 0), found.sentence) for found in one.findings)
+    return Happened(command=one.row.record, facts=one.facts, source=source, findings=tuple(said))

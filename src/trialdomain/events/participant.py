@@ -328,9 +328,10 @@ class AdverseEventReported:
     grade_mapped: bool = False
     """Whether the grade was mapped from severity in words; it is then exempt from the grades that a term has."""
     attributions: tuple[Attribution, ...] = ()
-    serious: bool = False
+    serious: bool | None = False
+    """None where another system does not say: that is never "not serious"."""
     seriousness: tuple[Seriousness, ...] = ()
-    """The criteria that make it serious."""
+    """The criteria that make it serious; another system may name none."""
     expected: bool | None = None
     onset: ClinicalTime
     ended: ClinicalTime | None = attrs.field(default=None, validator=_not_before("onset"))
@@ -341,10 +342,8 @@ class AdverseEventReported:
     """The id by which another system joins several rows to one event."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a grade that the term does not have, and a serious event without a criterion."""
+        """Refuse a grade that the term does not have."""
         check_grade(self.term, self.grade, version=self.ctcae_version, mapped=self.grade_mapped)
-        if self.serious and not self.seriousness and not self.grade_mapped:  # another system's word is taken as given
-            raise ValueError(f"adverse event {self.event} is serious, but no criterion says why")
 
 
 @attrs.frozen(kw_only=True)
@@ -361,11 +360,6 @@ class AdverseEventFollowedUp:
     ended: ClinicalTime | None = None
     outcome: Outcome | None = None
     aware_on: ClinicalTime | None = None
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse a serious event without a criterion."""
-        if self.serious and not self.seriousness:
-            raise ValueError(f"adverse event {self.event} became serious, but no criterion says why")
 
 
 @attrs.frozen(kw_only=True)

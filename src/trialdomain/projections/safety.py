@@ -106,7 +106,8 @@ class Listed:
     """That day, in elapsed days from the infusion."""
     highest_grade: int
     """Since the infusion, or at all where that did not precede it."""
-    serious: bool
+    serious: bool | None
+    """None where nobody said."""
     fatal: bool
     relatedness: Relatedness
     """To the infusion."""
@@ -149,8 +150,8 @@ class Event:
     """From each day on, since the infusion: the grade, and the position of the entry that gives it."""
     reported_grade: int
     """The highest at all."""
-    seriousness_by: Callable[[date], tuple[bool, int]]
-    """Whether it was serious by a day, and the position of the entry that says so."""
+    seriousness_by: Callable[[date], tuple[bool | None, int]]
+    """Whether it was serious by a day, None where nobody said, and the position of the entry that says so."""
     fatal_by: Callable[[date], bool]
     relatedness: Relatedness
     judged_by: tuple[int, ...]
@@ -158,8 +159,8 @@ class Event:
     evidence: tuple[int, ...]
     """The positions of its report, and of what gave it the grade from which it counts."""
 
-    def serious_by(self, day: date) -> bool:
-        """Say whether it was serious, by the latest word up to a day."""
+    def serious_by(self, day: date) -> bool | None:
+        """Say whether it was serious, by the latest word up to a day; None where nobody said."""
         return self.seriousness_by(day)[0]
 
     def grade(self, until: date) -> int:
@@ -287,7 +288,7 @@ def _incidence(level: int | None, infused: Sequence[Exposure], days: int | None,
         completed=None if days is None else sum(one.observed_until >= end for one, end in ends),
         any_event=matching(lambda *_: True),
         distinct_events=sum(len({event.key for event in events}) for _, _, events in within),
-        serious=matching(lambda event, end: event.serious_by(end)),
+        serious=matching(lambda event, end: event.serious_by(end) is True),
         related=matching(lambda event, _: event.relatedness in RELATED),
         fatal=matching(lambda event, end: event.fatal_by(end)),
         grades=_by(GRADES, [[event.grade(end) for event in events] for _, end, events in within]),

@@ -162,6 +162,7 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             sources=(_REGISTRY,),
             choices=(
                 "1 year is 365 days",
+                "whoever had no serious event, and one of which nobody said whether it was, is in no share of those",
                 "an event from before the infusion counts once it is worse than its lowest grade since then",
                 "a resolved event is at grade 0 from the day after its end",
                 "a partial date counts as the earliest day that it allows, not before the infusion",

@@ -59,7 +59,7 @@ def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
         case AdverseEventReported():
             end = "" if fact.ended is None else f", ended {fact.ended}"
             judged = _attributed(fact.attributions)
-            serious = ", serious" if fact.serious else ""
+            serious = ", serious" if fact.serious else ", seriousness unknown" if fact.serious is None else ""
             return f"{fact.term} (event {fact.event}), grade {fact.grade}, onset {fact.onset}{end}{serious}{judged}"
         case AdverseEventFollowedUp():
             grade = "" if fact.grade is None else f", grade {fact.grade}"

@@ -67,7 +67,7 @@ _OF_PARTICIPANTS = {
         for when, which in (("early", "first"), ("late", "last"))
         for name, kind, values, meaning in (
             ("any", "integer", "1 yes; 0 no", "whether there was an adverse event"),
-            ("serious", "integer", "1 yes; 0 no", "whether there was a serious one"),
+            ("serious", "integer", "1 yes; 0 no; empty where nobody said", "whether there was a serious one"),
             ("events", "integer", "", "how many adverse events"),
             ("serious_events", "integer", "", "how many serious ones"),
             ("completed", "integer", "1 yes; 0 no", "whether the observation lasted to the end"),

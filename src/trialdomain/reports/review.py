@@ -21,6 +21,7 @@ from trialdomain.values.toxicity import Relatedness, Seriousness
 
 _OPEN = {
     Open.RELATEDNESS: "relatedness to the infusion",
+    Open.SERIOUSNESS: "whether an event is serious",
     Open.EXPECTEDNESS: "whether a serious event was expected",
     Open.WINDOW: "the observation window, which is over",
     Open.DEATH: "a death that no adverse event explains",

@@ -37,9 +37,9 @@ class Share:
     """None of nobody, or where SciPy is not installed."""
 
     @classmethod
-    def count(cls, values: Iterable[bool]) -> "Share":
-        """Count who had something."""
-        found = list(values)
+    def count(cls, values: Iterable[bool | None]) -> "Share":
+        """Count who had something, of those of whom it is known."""
+        found = [value for value in values if value is not None]
         return cls(n=sum(found), of=len(found), interval=exact_interval(sum(found), len(found)))
 
     @property
@@ -217,7 +217,7 @@ def _detail(*path: str) -> Callable[[Value], Any]:
     return read
 
 
-def _parts(outcome: OutcomeId, rules: EndpointRules) -> Iterator[tuple[str, Callable[[Value], bool]]]:
+def _parts(outcome: OutcomeId, rules: EndpointRules) -> Iterator[tuple[str, Callable[[Value], bool | None]]]:
     match outcome:
         case OutcomeId.S6:
             yield from ((name, _detail(name)) for name in ("red_cells", "platelets"))

@@ -201,16 +201,19 @@ class AdverseEvent:
         return max(graded.grade for graded in self.grades())
 
     @property
-    def serious(self) -> bool:
-        """Whether it is serious, by the latest word on it."""
+    def serious(self) -> bool | None:
+        """Whether it is serious, by the latest word on it; None where nobody said."""
         return self.serious_by(date.max)
 
-    def serious_by(self, day: date) -> bool:
-        """Say whether it was serious, by the latest word up to a day."""
+    def serious_by(self, day: date) -> bool | None:
+        """Say whether it was serious, by the latest word up to a day; None where nobody said."""
         return self.seriousness_by(day)[0]
 
-    def seriousness_by(self, day: date) -> tuple[bool, int]:
-        """Say whether it was serious, by the latest word up to a day, and the position of the entry that says so."""
+    def seriousness_by(self, day: date) -> tuple[bool | None, int]:
+        """Say whether it was serious, by the latest word up to a day, and the position of the entry that says so.
+
+        Where nobody said, it is None, and the position is the report's.
+        """
         for entry in reversed(self.follow_ups):
             if entry.fact.serious is not None and entry.fact.on.first <= day:
                 return entry.fact.serious, entry.position
@@ -219,7 +222,8 @@ class AdverseEvent:
     @property
     def seriousness(self) -> tuple[Seriousness, ...]:
         """The criteria, by the latest word on them."""
-        later = (e.fact.seriousness for e in reversed(self.follow_ups) if e.fact.serious is not None)
+        said = (e.fact for e in reversed(self.follow_ups))
+        later = (fact.seriousness for fact in said if fact.serious is not None or fact.seriousness)
         return next(later, self.report.fact.seriousness)
 
     @property

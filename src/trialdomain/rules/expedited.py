@@ -53,7 +53,7 @@ class Suspected:
 
 def is_serious(event: AdverseEvent) -> bool:
     """Say whether it is serious: as was said of it, or because it led to death."""
-    return event.serious or event.fatal
+    return bool(event.serious) or event.fatal
 
 
 def suspected(event: AdverseEvent, *, recorded_on: Callable[[Recorded[Any]], date]) -> Suspected | None:

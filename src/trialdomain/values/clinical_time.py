@@ -19,6 +19,7 @@ _GRAMMAR = re.compile(
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
     r"(?P<time>T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
 )
+_CLOCKS_DIFFER = timedelta(hours=1)
 
 
 class ClinicalTime:
@@ -120,6 +121,16 @@ class ClinicalTime:
         """
         between = other.after(self)
         return self.last < other.first if between is None else between > timedelta(0)
+
+    def lies_ahead(self, now: datetime) -> bool:
+        """Say whether this has not come yet: by its first day, or by its time, an hour ahead of the clock or more.
+
+        Args:
+            now: the time at the site, in its zone; clocks differ by less than an hour.
+        """
+        if self.first > now.date():
+            return True
+        return self.at is not None and self.at.tzinfo is not None and self.at > now + _CLOCKS_DIFFER
 
     @override
     def __setattr__(self, name: str, value: object) -> NoReturn:

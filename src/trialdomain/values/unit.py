@@ -3,9 +3,11 @@
 Source: the Unified Code for Units of Measure; SDTM's and the laboratories' spellings as they occur in practice.
 """
 
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 import attrs
 
@@ -64,13 +66,16 @@ _SPELLINGS = {
     "10^3/uL": "10*3/uL",
     "K/uL": "10*3/uL",
     "THOU/uL": "10*3/uL",
+    "thousand/uL": "10*3/uL",
     "10^6/L": "10*6/L",
     "10^12/L": "10*12/L",
     "T/L": "10*12/L",
     "TI/L": "10*12/L",
     "10^6/uL": "10*6/uL",
     "MILL/uL": "10*6/uL",
+    "million/uL": "10*6/uL",
     "cells/uL": "/uL",
+    "cell/uL": "/uL",
     "1/uL": "/uL",
     "mEq/L": "meq/L",
     "IU/L": "[iU]/L",
@@ -82,28 +87,90 @@ _SPELLINGS = {
     "NO UNITS": "1",
     "C": "Cel",
     "\u00b0C": "Cel",
+    "degC": "Cel",
     "F": "[degF]",
     "\u00b0F": "[degF]",
+    "degF": "[degF]",
     "mmHg": "mm[Hg]",
     "beats/min": "/min",
     "breaths/min": "/min",
     "pH": "[pH]",
+    "PH": "[pH]",
 }
+_LONGEST_SPELLING = 100
+"""Characters: no unit has more."""
+
+
+_WORDS = ("beats", "breaths", "cells", "fraction", "million", "mill", "min", "no units", "thousand", "thou")
+"""What begins with no prefix, in whatever case it is written."""
+_AT_STAKE = "mpgtezyMPGTEZY"
+"""Letters of which both cases have a meaning at the start of a unit: milli and mega, gram and giga, ..."""
+_SAME = (
+    (re.compile("[\u00b5\u03bc]"), "u"),
+    (re.compile(r"\bmc(?=L\b|g\b|mol\b)"), "u"),
+    (re.compile(r"mm\^?3\b|\bcumm\b"), "uL"),
+    (re.compile(r"^[xX]\s*(?=10)"), ""),
+    (re.compile(r"^10\s*(?:\*\*|\^|[eE]|\*)\s*(?=[0-9])"), "10*"),
+    (re.compile(r"^10E?(?=(?:3|6|9|12)/)"), "10*"),
+    (re.compile(r"(?<=[0-9])\s+(?=[A-Za-z])"), ""),
+    (re.compile(r"\s*/\s*"), "/"),
+    (re.compile(r"(?i)(?<=[0-9])cells?(?=/)"), ""),
+)
+"""What is written in several ways and means one thing: a microliter is a cubic millimeter, ..."""
 
 
 def ucum(spelling: str) -> str:
     """Give the UCUM code of a unit that is spelled in a common way.
 
+    The case of letters does not matter where no prefix is at stake: ``g/dl`` is ``g/dL``, but ``MMOL/L`` may be mega.
+
     Raises:
         ValueError: the unit is not known.
 
-    >>> ucum("10^9/L"), ucum("Cel")
-    ('10*9/L', 'Cel')
+    >>> ucum("10^9/L"), ucum("X10E3/mcL"), ucum("Cel")
+    ('10*9/L', '10*3/uL', 'Cel')
     """
-    code = _SPELLINGS.get(spelling.strip(), spelling.strip())
-    if code not in _TABLE:
+    code = _code(spelling.strip()) if len(spelling) <= _LONGEST_SPELLING else None
+    if code is None:
         raise ValueError(f"unit {spelling[:40]!r} is not known: write it in UCUM, such as 10*9/L, g/L, U/L or Cel")
     return code
+
+
+@lru_cache(maxsize=1_024)
+def _code(spelling: str) -> str | None:
+    if spelling in _TABLE:
+        return spelling
+    if spelling in _SPELLINGS:
+        return _SPELLINGS[spelling]
+    simple = spelling
+    for pattern, instead in _SAME:
+        simple = pattern.sub(instead, simple)
+    codes = {code for known, code in _BY_FOLDED.get(simple.casefold(), ()) if _alike_but_for_case(simple, known)}
+    return codes.pop() if len(codes) == 1 else None
+
+
+def _alike_but_for_case(given: str, known: str) -> bool:
+    """Say whether two spellings mean one thing, which differ in nothing but the case of letters."""
+    parts = zip(given.split("/"), known.split("/"), strict=True)
+    return all(
+        one == other
+        or one.casefold() in _WORDS
+        or (
+            (one[:1] == other[:1] or one[:1] not in _AT_STAKE)
+            and not any(a != b and a in _AT_STAKE for a, b in zip(one[1:-1], other[1:-1], strict=True))
+        )
+        for one, other in parts
+    )
+
+
+def _by_folded() -> Mapping[str, Sequence[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for known, code in [*((code, code) for code in _TABLE), *_SPELLINGS.items()]:
+        found.setdefault(known.casefold(), []).append((known, code))
+    return found
+
+
+_BY_FOLDED = _by_folded()
 
 
 def known_unit(_: object, attribute: "attrs.Attribute[str]", code: str) -> None:

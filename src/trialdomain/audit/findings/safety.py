@@ -39,7 +39,8 @@ class CriterionNotSerious(_OfEvent):
     def _wrong(self, event: AdverseEvent) -> str | None:
         if event.serious or not event.seriousness:
             return None
-        return f"{', '.join(one.value for one in event.seriousness)}, and not serious"
+        said = "not serious" if event.serious is False else "nobody said whether it is serious"
+        return f"{', '.join(one.value for one in event.seriousness)}, and {said}"
 
 
 class FatalNotSerious(_OfEvent):
@@ -52,7 +53,7 @@ class FatalNotSerious(_OfEvent):
 
     @override
     def _wrong(self, event: AdverseEvent) -> str | None:
-        return "fatal, and not serious" if event.fatal and not event.serious else None
+        return "fatal, and not serious" if event.fatal and event.serious is False else None
 
 
 class SeriousWithoutCriterion(_OfEvent):

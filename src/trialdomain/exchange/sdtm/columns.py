@@ -1,57 +1,157 @@
-"""Which files a study has, which columns they must have, and which of them have a field."""
+"""Which files a study has, which columns they have, and what is not known where one is absent.
+
+Source: CDISC SDTMIG 3.4; only the subject has to be there, since without it no row belongs to anybody.
+"""
+
+from collections.abc import Mapping
 
 import attrs
 
+SUBJECT = "USUBJID"
+"""The one column that every file must have."""
+_KEYS = {"STUDYID": "the study that the rows are of", "DOMAIN": ""}
 
-@attrs.frozen(kw_only=True)
+
+@attrs.frozen(kw_only=True, eq=False)
 class Domain:
     """One file, named as SDTM names it."""
 
     code: str
     sequence: str | None
     """The column that numbers its rows within a subject."""
-    required: tuple[str, ...]
-    """The columns that it must have."""
-    used: tuple[str, ...] = ()
-    """Further columns that have a field."""
+    unknown_without: str
+    """What is not known where the file is absent."""
+    columns: Mapping[str, str]
+    """Each column that has a field, with what is not known where it is absent; empty where nothing is to be said."""
+    strict: tuple[str, ...]
+    """The columns that a strict import asks for."""
+    instead: Mapping[str, tuple[str, ...]] = attrs.Factory(dict[str, tuple[str, ...]])
+    """Columns that say what another one would."""
 
     @property
-    def file(self) -> str:
-        """The name of the file."""
-        return f"{self.code.lower()}.csv"
+    def name(self) -> str:
+        """Its name in small letters, as its file is named."""
+        return self.code.lower()
+
+    def absent(self, columns: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Name the columns that a file does not have, each with what is then not known."""
+        return [
+            (column, unknown)
+            for column, unknown in self.columns.items()
+            if unknown and column not in columns and not {*self.instead.get(column, ())} & {*columns}
+        ]
+
+    def without_field(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Name the columns of a file that no field takes."""
+        return tuple(name for name in columns if name != SUBJECT and name not in self.columns)
 
 
-_KEYS = ("STUDYID", "DOMAIN", "USUBJID")
-
-DM = Domain(code="DM", sequence=None, required=(*_KEYS, "ARM", "DMDTC"), used=("AGE", "AGEU", "RFPENDTC"))
+DM = Domain(
+    code="DM",
+    sequence=None,
+    unknown_without="",
+    columns=_KEYS
+    | {
+        "ARM": "the arms, and so the dose levels",
+        "ARMCD": "",
+        "ACTARM": "",
+        "ACTARMCD": "",
+        "ARMNRS": "",
+        "DMDTC": "the days of screening",
+        "AGE": "the ages",
+        "AGEU": "",
+        "RFICDTC": "the days of consent",
+        "RFPENDTC": "",
+        "DTHFL": "",
+        "DTHDTC": "",
+    },
+    strict=("STUDYID", "DOMAIN", SUBJECT, "ARM", "DMDTC"),
+    instead={"ARM": ("ARMCD", "ACTARM", "ACTARMCD")},
+)
 DS = Domain(
-    code="DS", sequence="DSSEQ", required=(*_KEYS, "DSSEQ", "DSDECOD", "DSSTDTC"), used=("DSTERM", "DSCAT", "EPOCH")
+    code="DS",
+    sequence="DSSEQ",
+    unknown_without="enrollments, departures and completions",
+    columns=_KEYS
+    | {
+        "DSSEQ": "the numbers of the rows, for which the lines stand",
+        "DSDECOD": "the dispositions",
+        "DSSTDTC": "the days of disposition",
+        "DSTERM": "",
+        "DSCAT": "",
+        "DSSCAT": "",
+        "EPOCH": "",
+    },
+    strict=("STUDYID", "DOMAIN", SUBJECT, "DSSEQ", "DSDECOD", "DSSTDTC"),
 )
 EX = Domain(
-    code="EX", sequence="EXSEQ", required=(*_KEYS, "EXSEQ", "EXDOSE", "EXDOSU", "EXSTDTC"), used=("EXENDTC", "EXROUTE")
+    code="EX",
+    sequence="EXSEQ",
+    unknown_without="the administrations",
+    columns=_KEYS
+    | {
+        "EXSEQ": "the numbers of the rows, for which the lines stand",
+        "EXDOSE": "the amounts",
+        "EXDOSU": "the units of the amounts",
+        "EXSTDTC": "the days of administration",
+        "EXENDTC": "the ends of administrations",
+        "EXROUTE": "the routes",
+    },
+    strict=("STUDYID", "DOMAIN", SUBJECT, "EXSEQ", "EXDOSE", "EXDOSU", "EXSTDTC"),
 )
 AE = Domain(
     code="AE",
     sequence="AESEQ",
-    required=(*_KEYS, "AESEQ", "AEDECOD", "AESEV", "AESER", "AEREL", "AESTDTC"),
-    used=(
-        *("AESPID", "AEOUT", "AEENDTC"),
-        *("AESCAN", "AESCONG", "AESDISAB", "AESDTH", "AESHOSP", "AESLIFE", "AESOD", "AESMIE"),
-    ),
+    unknown_without="the adverse events",
+    columns=_KEYS
+    | {
+        "AESEQ": "the numbers of the rows, for which the lines stand",
+        "AEDECOD": "the terms of the events",
+        "AETOXGR": "",
+        "AESEV": "the grades of the events",
+        "AESER": "the seriousness of the events",
+        "AEREL": "the relatedness of the events",
+        "AESTDTC": "the days on which events began",
+        "AEENDTC": "the days on which events ended",
+        "AEOUT": "the outcomes of the events",
+        "AESPID": "",
+        **dict.fromkeys(("AESCAN", "AESCONG", "AESDISAB", "AESDTH", "AESHOSP", "AESLIFE", "AESOD", "AESMIE"), ""),
+    },
+    strict=("STUDYID", "DOMAIN", SUBJECT, "AESEQ", "AEDECOD", "AESEV", "AESER", "AEREL", "AESTDTC"),
+    instead={"AESEV": ("AETOXGR",)},
 )
 LB = Domain(
     code="LB",
     sequence="LBSEQ",
-    required=(*_KEYS, "LBSEQ", "LBTESTCD", "LBORRES", "LBORRESU", "LBDTC"),
-    used=("LBORNRLO", "LBORNRHI", "LBNAM"),
+    unknown_without="the laboratory results",
+    columns=_KEYS
+    | {
+        "LBSEQ": "the numbers of the rows, for which the lines stand",
+        "LBTESTCD": "the tests",
+        "LBORRES": "the results",
+        "LBORRESU": "the units of the results, which then count for nothing",
+        "LBDTC": "the days of the samples",
+        "LBORNRLO": "",
+        "LBORNRHI": "",
+        "LBSPEC": "",
+        "LBNAM": "",
+    },
+    strict=("STUDYID", "DOMAIN", SUBJECT, "LBSEQ", "LBTESTCD", "LBORRES", "LBORRESU", "LBDTC"),
 )
 VS = Domain(
-    code="VS", sequence="VSSEQ", required=(*_KEYS, "VSSEQ", "VSTESTCD", "VSORRES", "VSORRESU", "VSDTC"), used=("VSLOC",)
+    code="VS",
+    sequence="VSSEQ",
+    unknown_without="the vital signs",
+    columns=_KEYS
+    | {
+        "VSSEQ": "the numbers of the rows, for which the lines stand",
+        "VSTESTCD": "the tests",
+        "VSORRES": "the results",
+        "VSORRESU": "the units of the results",
+        "VSDTC": "the days of the measurements",
+        "VSLOC": "",
+    },
+    strict=("STUDYID", "DOMAIN", SUBJECT, "VSSEQ", "VSTESTCD", "VSORRES", "VSORRESU", "VSDTC"),
 )
 DOMAINS = (DM, DS, EX, AE, LB, VS)
 """In the order in which the rows of a subject are recorded."""
-
-
-def without_field(domain: Domain, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Name the columns of a file that no field takes."""
-    return tuple(name for name in columns if name not in (*domain.required, *domain.used))

@@ -1,76 +1,52 @@
 """The files of a study, checked row by row and put in the order of their subjects.
 
 Files come in any order of subjects, and are larger than memory should be. Their rows are staged in a temporary
-database of SQLite's own, so that reading them subject by subject needs the memory of one subject.
+database of SQLite's own, so that reading them subject by subject needs the memory of one subject. A row that cannot be
+staged is kept beside the others with the reason; a strict import refuses it.
 """
 
-import csv
 import json
-import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from io import TextIOWrapper
 from pathlib import Path
 from stat import S_ISREG
-from typing import Self, TextIO
+from typing import Self
 
 import attrs
 
-from trialdomain.errors import InputInvalid, LogUnusable
-from trialdomain.exchange.sdtm.columns import DOMAINS, Domain
-from trialdomain.storage.plain_files import open_plain
+from trialdomain.errors import LogUnusable
+from trialdomain.exchange.sdtm.columns import DM, DOMAINS, SUBJECT, Domain
+from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, escaped
+from trialdomain.exchange.sdtm.tables import FORMATS, Line, RowMalformed, StudyUnusable, Table, open_table
 from trialdomain.values.filename import why_unusable
 from trialdomain.values.progress import Progress
 
-_NO_TEXT = re.compile(r"[\ud800-\udfff]")
-"""What bytes that are no UTF-8 are read as."""
-_LONGEST_LINE = 1024 * 1024
+__all__ = ["RowMalformed", "Staging", "StudyUnusable"]
+
 _BATCH = 5_000
 _BATCH_CHARACTERS = 4 * 1024 * 1024
-
-
-class RowMalformed(InputInvalid):
-    """A row of a study cannot be: it breaks the standard, or contradicts another row."""
-
-    code = "row-malformed"
-
-    def __init__(self, *, file: str, line: int, why: str) -> None:
-        super().__init__(f"{file}, line {line}: {why}: nothing was imported; correct the file, and import again")
-        self.file, self.line, self.why = file, line, why
-
-
-class StudyUnusable(InputInvalid):
-    """A folder does not hold a study: a file or a column is missing."""
-
-    code = "study-unusable"
+_LONGEST_SEQUENCE = 9
+"""Digits: SDTM's are shorter."""
+_SELECT = "SELECT domain, line, subject, sequence, cells FROM rows"
+_TWICE = (
+    "SELECT rowid, domain, line, subject, sequence, cells FROM rows"
+    " WHERE rowid NOT IN (SELECT min(rowid) FROM rows GROUP BY subject, domain, sequence) ORDER BY domain, line"
+)
+_STRANGE = (
+    "SELECT rowid, domain, line, subject, sequence, cells FROM rows"
+    " WHERE subject NOT IN (SELECT subject FROM rows WHERE domain = 0) ORDER BY domain, line"
+)
 
 
 @attrs.frozen(kw_only=True)
-class Row:
-    """One row of one file."""
+class _File:
+    """One file of the study."""
 
     domain: Domain
-    line: int
-    """Its first line in the file, from 1."""
-    subject: str
-    sequence: str
-    """Its number among the rows of this subject; empty for the row of the subject itself."""
-    cells: Mapping[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        """Give a cell; empty where the file has no such column."""
-        return self.cells.get(column, "")
-
-    @property
-    def record(self) -> str:
-        """Its name: the domain, the subject and the number."""
-        return "/".join(part for part in (self.domain.code, self.subject, self.sequence) if part)
-
-    def malformed(self, why: str) -> RowMalformed:
-        """Refuse it."""
-        return RowMalformed(file=self.domain.file, line=self.line, why=why)
+    path: Path
+    size: int
 
 
 class Staging:
@@ -78,25 +54,33 @@ class Staging:
 
     Args:
         folder: holds the files.
+        strict: whether to refuse the first row that breaks the standard, and a study that lacks a file or a column.
         progress: told how many bytes have been read.
 
     Raises:
-        StudyUnusable: a file or a column is missing.
-        RowMalformed: a row has too few or too many cells, no subject, no number, or those of another row.
+        StudyUnusable: the study as a whole cannot be read.
+        RowMalformed: a row cannot be, and the import is strict.
     """
 
-    def __init__(self, folder: Path, *, progress: Progress) -> None:
+    def __init__(self, folder: Path, *, strict: bool, progress: Progress) -> None:
         self.study = ""
+        self.strict = strict
+        self.files = _files(folder, strict=strict)
+        """By domain: what the file is named."""
         self.columns: dict[str, tuple[str, ...]] = {}
-        """By file: the columns that it has."""
+        """By domain: the columns that its file has, in capitals."""
         self.counts: Counter[str] = Counter()
-        """By file: the rows that it has."""
+        """By domain: the rows that its file has."""
         self._rows = sqlite3.connect("", isolation_level=None)  # a file that SQLite makes, and removes in the end
         try:
             self._rows.execute(
                 "CREATE TABLE rows (domain INTEGER, line INTEGER, subject TEXT, sequence TEXT, cells TEXT)"
             )
-            self._read(folder, progress)
+            self._rows.execute(
+                "CREATE TABLE unfit (domain INTEGER, line INTEGER, subject TEXT, sequence TEXT, cells TEXT, why TEXT)"
+            )
+            self._rows.execute("CREATE TABLE set_apart (number INTEGER PRIMARY KEY)")
+            self._read(progress)
             self._check()
         except sqlite3.Error as error:
             self._rows.close()
@@ -120,109 +104,187 @@ class Staging:
     def rows(self, subject: str) -> list[Row]:
         """Give the rows of a subject, file by file."""
         found = self._rows.execute(
-            "SELECT domain, line, subject, sequence, cells FROM rows WHERE subject = ?"
-            " ORDER BY domain, CAST(sequence AS INTEGER)",  # whatever the order of the file
+            f"{_SELECT} WHERE subject = ? ORDER BY domain, CAST(sequence AS INTEGER)",  # whatever the order of the file
             [subject],
         )
         return [self._row(*values) for values in found.fetchall()]
 
     def of_kind(self, domain: Domain) -> Iterator[Row]:
         """Yield the rows of one file, subject by subject."""
-        query = "SELECT domain, line, subject, sequence, cells FROM rows WHERE domain = ? ORDER BY subject, line"
+        query = f"{_SELECT} WHERE domain = ? ORDER BY subject, line"
         with closing(self._rows.execute(query, [DOMAINS.index(domain)])) as found:
             for values in found:
                 yield self._row(*values)
 
+    def unfit(self) -> Iterator[tuple[Row, str]]:
+        """Yield the rows that were not staged, each with the reason."""
+        query = "SELECT domain, line, subject, sequence, cells, why FROM unfit ORDER BY domain, line"
+        with closing(self._rows.execute(query)) as found:
+            for *values, why in found:
+                yield self._row(*values), why
+
     def _row(self, domain: int, line: int, subject: str, sequence: str, cells: str) -> Row:
         kind = DOMAINS[domain]
-        named = dict(zip(self.columns[kind.file], json.loads(cells), strict=True))
-        return Row(domain=kind, line=line, subject=subject, sequence=sequence, cells=named)
+        named = _named(self.columns[kind.code], json.loads(cells))
+        return Row(
+            domain=kind,
+            file=self.files[kind.code].path.name,
+            line=line,
+            subject=subject,
+            sequence=sequence,
+            cells=named,
+        )
 
-    def _read(self, folder: Path, progress: Progress) -> None:
-        total = sum(_size(folder / domain.file) for domain in DOMAINS)
+    def _read(self, progress: Progress) -> None:
+        total = sum(file.size for file in self.files.values())
         done = 0
         self._rows.execute("BEGIN")
-        for number, domain in enumerate(DOMAINS):
-            path = folder / domain.file
-            try:
-                with TextIOWrapper(
-                    open_plain(path), encoding="utf-8-sig", errors="surrogateescape", newline=""
-                ) as file:
-                    batch: list[tuple[object, ...]] = []
-                    characters = 0
-                    for row in self._checked(domain, file):
-                        cells = _kept(row)
-                        characters += len(cells)
-                        batch.append((number, row.line, row.subject, row.sequence, cells))
-                        if len(batch) == _BATCH or characters > _BATCH_CHARACTERS:
-                            self._stage(batch)
-                            progress("reading", done + file.tell(), total)
-                            batch, characters = [], 0
-                    self._stage(batch)
-            except OSError as error:
-                raise LogUnusable(f"{path} cannot be read: {error.strerror}; check the disk") from None
-            done += _size(path)
+        for file in self.files.values():
+            with open_table(file.path) as (table, opened):
+                self.columns[file.domain.code] = _columns(file, table, strict=self.strict)
+                batch: list[tuple[object, ...]] = []
+                characters = 0
+                for line in table.lines():
+                    staged = self._staged(file, line)
+                    characters += len(staged[-2])
+                    batch.append(staged)
+                    if len(batch) == _BATCH or characters > _BATCH_CHARACTERS:
+                        self._stage(batch)
+                        progress("reading", done + min(opened.tell(), file.size), total)
+                        batch, characters = [], 0
+                self._stage(batch)
+            done += file.size
             progress("reading", done, total)
         self._rows.execute("COMMIT")
 
-    def _stage(self, batch: list[tuple[object, ...]]) -> None:
-        self._rows.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", batch)
+    def _stage(self, batch: Sequence[tuple[object, ...]]) -> None:
+        self._rows.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", [one[:-1] for one in batch if not one[-1]])
+        self._rows.executemany("INSERT INTO unfit VALUES (?, ?, ?, ?, ?, ?)", [one for one in batch if one[-1]])
 
-    def _checked(self, domain: Domain, file: TextIO) -> Iterator[Row]:
-        records = _records(domain, file)
-        _, header = next(records, (1, []))
-        self.columns[domain.file] = columns = tuple(header)
-        missing = [name for name in domain.required if name not in columns]
-        if missing:
-            raise StudyUnusable(f"{domain.file} has no column {', '.join(missing)}: export it with all columns")
-        for name, count in Counter(columns).items():
-            if count > 1:
-                raise RowMalformed(file=domain.file, line=1, why=f"column {name!r} stands {count} times")
-        for line, cells in records:
-            if len(cells) != len(columns):
-                why = f"it has {len(cells)} cells under {len(columns)} columns"
-                raise RowMalformed(file=domain.file, line=line, why=why)
-            named = dict(zip(columns, cells, strict=True))
-            row = Row(domain=domain, line=line, subject=named["USUBJID"], sequence="", cells=named)
-            self.study = self.study or row["STUDYID"]
-            if not self.study:
-                raise row.malformed("STUDYID is blank: it names the study")
-            for column, expected in (("STUDYID", self.study), ("DOMAIN", domain.code)):
-                if row[column] != expected:
-                    raise row.malformed(f"{column} is {row[column][:40]!r}, but {expected[:40]!r} was expected")
-            self.counts[domain.file] += 1
-            yield attrs.evolve(row, sequence=_sequence(row))
+    def _staged(self, file: _File, line: Line) -> tuple[int, int, str, str, str, str]:
+        """Give a row as it is staged, and why it cannot be; empty where it can."""
+        domain = file.domain
+        self.counts[domain.code] += 1
+        row = Row(
+            domain=domain,
+            file=file.path.name,
+            line=line.number,
+            subject="",
+            sequence="",
+            cells=_named(self.columns[domain.code], line.cells),
+        )
+        why = ""
+        try:
+            if line.why:
+                raise Malformed(line.why)
+            self._check_keys(row)
+            row = attrs.evolve(row, subject=escaped(row[SUBJECT]))
+            row = attrs.evolve(row, sequence=_sequence(row, self.columns[domain.code]))
+        except NotRecorded as reason:
+            why = str(reason)
+            if self.strict:
+                raise row.malformed(why) from None
+        cells = json.dumps(list(line.cells), ensure_ascii=False)
+        return DOMAINS.index(domain), line.number, row.subject, row.sequence, cells, why
+
+    def _check_keys(self, row: Row) -> None:
+        """Refuse a row of another study, and one of another domain.
+
+        Raises:
+            RowMalformed: it is of another study.
+            Malformed: it names no study, or another domain.
+        """
+        columns = self.columns[row.domain.code]
+        if "STUDYID" in columns:
+            study = row["STUDYID"]
+            if not study:
+                raise Malformed("STUDYID is blank: it names the study")
+            self.study = self.study or study
+            if study != self.study:
+                raise row.malformed(f"STUDYID is {study[:40]!r}, but {self.study[:40]!r} was expected")
+        if "DOMAIN" in columns and row["DOMAIN"].upper() != row.domain.code:
+            raise Malformed(f"DOMAIN is {row['DOMAIN'][:40]!r}, but {row.domain.code!r} was expected")
 
     def _check(self) -> None:
-        """Refuse a record that stands twice, and a subject that no row introduces."""
-        if not self.counts[DOMAINS[0].file]:
-            raise StudyUnusable(f"{DOMAINS[0].file} has no row: there is nobody to import")
+        """Set apart a record that stands twice, and a subject that no row introduces."""
+        if not self.counts[DM.code]:
+            raise StudyUnusable(f"{self.files[DM.code].path.name} has no row: there is nobody to import")
         self._rows.execute("CREATE INDEX by_record ON rows (subject, domain, sequence)")
-        twice = self._rows.execute(
-            "SELECT domain, max(line), subject, sequence, cells FROM rows"
-            " GROUP BY subject, domain, sequence HAVING count(*) > 1 ORDER BY domain, line LIMIT 1"
-        ).fetchone()
-        if twice is not None:
-            row = self._row(*twice)
-            raise row.malformed(f"record {row.record} stands in an earlier line as well")
-        strange = self._rows.execute(
-            "SELECT domain, line, subject, sequence, cells FROM rows WHERE subject NOT IN"
-            " (SELECT subject FROM rows WHERE domain = 0) ORDER BY domain, line LIMIT 1"
-        ).fetchone()
-        if strange is not None:
-            row = self._row(*strange)
-            raise row.malformed(f"subject {row.subject[:70]!r} has no row in {DOMAINS[0].file}")
+        self._set_apart(
+            _TWICE,
+            lambda row: f"record {row.record} stands in an earlier line as well",
+        )
+        self._set_apart(
+            _STRANGE,
+            lambda row: f"subject {row[SUBJECT][:70]!r} has no row in {self.files[DM.code].path.name}",
+        )
+        if self._rows.execute("SELECT 1 FROM rows WHERE domain = 0 LIMIT 1").fetchone() is None:
+            row, why = next(self.unfit())
+            raise StudyUnusable(f"{row.file} has no row that can be read: line {row.line}: {why}")
+
+    def _set_apart(self, query: str, why: Callable[[Row], str]) -> None:
+        with closing(self._rows.execute(query)) as found:
+            for number, *values in found:
+                row = self._row(*values)
+                if self.strict:
+                    raise row.malformed(why(row))
+                self._rows.execute("INSERT INTO unfit VALUES (?, ?, ?, ?, ?, ?)", [*values, why(row)])
+                self._rows.execute("INSERT INTO set_apart VALUES (?)", [number])
+        self._rows.execute("DELETE FROM rows WHERE rowid IN (SELECT number FROM set_apart)")
+        self._rows.execute("DELETE FROM set_apart")
 
 
-def _kept(row: Row) -> str:
-    return json.dumps(list(row.cells.values()), ensure_ascii=False)
+def _named(columns: Sequence[str], cells: Sequence[str]) -> Mapping[str, str]:
+    """Put cells under their columns; where they are too many or too few, under numbers."""
+    if len(cells) == len(columns):
+        return dict(zip(columns, cells, strict=True))
+    return {str(number): cell for number, cell in enumerate(cells, start=1)}
+
+
+def _columns(file: _File, table: Table, *, strict: bool) -> tuple[str, ...]:
+    """Give the columns of a file in capitals.
+
+    Raises:
+        StudyUnusable: the subject's is missing, or one stands twice.
+    """
+    columns = tuple(name.strip().upper() for name in table.columns)
+    needed = file.domain.strict if strict else (SUBJECT,)
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise StudyUnusable(f"{file.path.name} has no column {', '.join(missing)}: export it with all columns")
+    for name, count in Counter(columns).items():
+        if count > 1:
+            raise RowMalformed(file=file.path.name, line=1, why=f"column {name!r} stands {count} times")
+    return columns
+
+
+def _files(folder: Path, *, strict: bool) -> dict[str, _File]:
+    """Find the file of each domain, whatever the case of its name.
+
+    Raises:
+        StudyUnusable: there is none for dm, two for one domain, or one that is no file.
+    """
+    try:
+        found = sorted(folder.iterdir())
+    except OSError as error:
+        raise StudyUnusable(f"{str(folder)!r} cannot be read: {why_unusable(error)}") from None
+    files = {}
+    for domain in DOMAINS:
+        paths = [path for path in found if path.stem.lower() == domain.name and path.suffix.lower() in FORMATS]
+        if len(paths) > 1:
+            names = ", ".join(path.name for path in paths)
+            raise StudyUnusable(f"{folder} has {domain.name} more than once: {names}; leave one of them")
+        if paths:
+            files[domain.code] = _File(domain=domain, path=paths[0], size=_size(paths[0]))
+        elif strict or domain is DM:
+            ends = ", ".join(FORMATS)
+            raise StudyUnusable(f"there is no {folder / domain.name}.csv: a study has dm, as one of {ends}")
+    return files
 
 
 def _size(path: Path) -> int:
     try:
         status = path.stat()
-    except FileNotFoundError:
-        raise StudyUnusable(f"there is no {path}: a study has the files {', '.join(d.file for d in DOMAINS)}") from None
     except (OSError, ValueError) as error:
         raise StudyUnusable(f"{str(path)!r} cannot be read: {why_unusable(error)}") from None
     if not S_ISREG(status.st_mode):
@@ -230,36 +292,18 @@ def _size(path: Path) -> int:
     return status.st_size
 
 
-def _sequence(row: Row) -> str:
-    """Read the number of a row, as a whole number however it was written."""
+def _sequence(row: Row, columns: Sequence[str]) -> str:
+    """Read the number of a row, as a whole number however it was written; its line where there is no such column.
+
+    Raises:
+        Malformed: it is none.
+    """
     column = row.domain.sequence
     if column is None:
         return ""
+    if column not in columns:
+        return str(row.line)
     whole, _, fraction = row[column].partition(".")
-    if not (whole.isascii() and whole.isdigit() and len(whole) <= 9) or fraction.strip("0"):  # noqa: PLR2004 - SDTM's are shorter
-        raise row.malformed(f"{column} is {row[column][:40]!r}, which is no whole number")
+    if not (whole.isascii() and whole.isdigit() and len(whole) <= _LONGEST_SEQUENCE) or fraction.strip("0"):
+        raise Malformed(f"{column} is {row[column][:40]!r}, which is no whole number")
     return str(int(whole))
-
-
-def _records(domain: Domain, file: TextIO) -> Iterator[tuple[int, list[str]]]:
-    """Yield every record with its first line; a cell in quotes may go over several lines."""
-    reader = csv.reader(_lines(domain, file), strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            if cells:
-                yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise RowMalformed(file=domain.file, line=line, why=f"it is no CSV: {error}") from None
-
-
-def _lines(domain: Domain, file: TextIO) -> Iterator[str]:
-    number = 0
-    while line := file.readline(_LONGEST_LINE + 1):
-        number += 1
-        if len(line) > _LONGEST_LINE:
-            raise RowMalformed(file=domain.file, line=number, why=f"it is longer than {_LONGEST_LINE} characters")
-        if _NO_TEXT.search(line):
-            raise RowMalformed(file=domain.file, line=number, why="it is no text in UTF-8")
-        yield line

@@ -1,54 +1,63 @@
 """A study in SDTM files: its arms, the protocol that they amount to, and the facts of each subject."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
-import attrs
-
-from trialdomain.events.participant import ImportedScreening, ParticipantFact
-from trialdomain.exchange.sdtm.columns import DM, DOMAINS, DS, EX, without_field
-from trialdomain.exchange.sdtm.mapping import NotRecorded, Person, dose_of, fact_of
-from trialdomain.exchange.sdtm.staging import Row, RowMalformed, Staging, StudyUnusable
+from trialdomain.exchange.sdtm.arms import dose_levels, levels_of, planned_arms
+from trialdomain.exchange.sdtm.cells import Setting
+from trialdomain.exchange.sdtm.columns import AE, DOMAINS, DS, EX
+from trialdomain.exchange.sdtm.disposition import ended_early
+from trialdomain.exchange.sdtm.rows import Row, RowRead
+from trialdomain.exchange.sdtm.staging import RowMalformed, Staging, StudyUnusable
+from trialdomain.exchange.sdtm.subject import read_subject
+from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.protocol.endpoint_rules import Anchor, EndpointRules
-from trialdomain.protocol.trial_protocol import DoseLevel, TallyBy, TrialProtocol
-from trialdomain.values.dose import Dose
+from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
 from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.progress import Progress, unheard
-from trialdomain.values.ranges import ValueImpossible
 
 __all__ = ["RowMalformed", "RowRead", "Study", "StudyUnusable"]
 
-_RANDOMIZED = "RANDOMIZED"
-_SCREEN_FAILURE = "SCREEN FAILURE"
-
-
-@attrs.frozen(kw_only=True)
-class RowRead:
-    """One row and what becomes of it: a fact, or the reason why there is none."""
-
-    row: Row
-    fact: ParticipantFact | None = None
-    reason: str = ""
+EVENT_ID = "AESPID"
+"""The column that joins the lines of one adverse event, where nobody names another."""
 
 
 class Study:
     """A folder of SDTM files, read subject by subject; close it, or use it in a ``with`` statement.
 
     Args:
-        folder: holds ``dm.csv``, ``ds.csv``, ``ex.csv``, ``ae.csv``, ``lb.csv`` and ``vs.csv``.
+        folder: holds dm, and as many as there are of ds, ex, ae, lb and vs: ``.csv``, ``.json``, ``.ndjson`` or
+            ``.xpt``, in any case.
+        terms: what a sponsor's own words mean.
+        event_id: the column that joins the lines of one adverse event.
+        strict: whether to refuse the first row that breaks the standard.
         progress: told how much of the files has been read.
 
     Raises:
-        StudyUnusable: a file or a column is missing, or the arms cannot be put in order.
-        RowMalformed: a row cannot be; it is named by file and line.
+        StudyUnusable: the study as a whole cannot be read.
+        RowMalformed: a row cannot be, and the import is strict; or it is of another study, or no text.
     """
 
-    def __init__(self, folder: Path, *, progress: Progress = unheard) -> None:
-        self._staging = Staging(folder, progress=progress)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        terms: Terms | None = None,
+        event_id: str = EVENT_ID,
+        strict: bool = False,
+        progress: Progress = unheard,
+    ) -> None:
+        self.terms = terms or Terms()
+        self._event_id, self._strict = key_of(event_id), strict
+        self._staging = Staging(folder, strict=strict, progress=progress)
         try:
-            self.arms = _arms(self._staging)
+            self.arms = planned_arms(self._staging)
+            self._check_event_id()
         except BaseException:
             self.close()
             raise
@@ -63,26 +72,59 @@ class Study:
         """Remove what was staged."""
         self._staging.__exit__()
 
+    def _check_event_id(self) -> None:
+        if self._event_id != EVENT_ID and self._event_id not in self._staging.columns.get(AE.code, ()):
+            raise StudyUnusable(
+                f"ae has no column {self._event_id[:40]}: name the one that joins the lines of an event"
+            )
+
     @property
     def name(self) -> str:
-        """The study, as its rows name it."""
+        """The study, as its rows name it; empty where they do not."""
         return self._staging.study
 
     @property
     def counts(self) -> Mapping[str, int]:
         """The rows of each file."""
-        return {domain.file: self._staging.counts[domain.file] for domain in DOMAINS}
+        return {file.path.name: self._staging.counts[code] for code, file in self._staging.files.items()}
 
     @property
     def columns_without_field(self) -> Mapping[str, tuple[str, ...]]:
         """By file: the columns that no fact takes."""
-        return {domain.file: without_field(domain, self._staging.columns[domain.file]) for domain in DOMAINS}
+        return {
+            file.path.name: tuple(
+                name for name in file.domain.without_field(self._staging.columns[code]) if name != self._event_id
+            )
+            for code, file in self._staging.files.items()
+        }
+
+    @property
+    def absent(self) -> Sequence[str]:
+        """What is not there and what is not known without it, a sentence for each file and each column."""
+        said = [
+            f"There is no {domain.name}: not known are {domain.unknown_without}"
+            for domain in DOMAINS
+            if domain.code not in self._staging.files
+        ]
+        for code, file in self._staging.files.items():
+            for column, unknown in file.domain.absent(self._staging.columns[code]):
+                said.append(f"{file.path.name} has no column {column}: not known are {unknown}")
+        return said
+
+    def levels(self, protocol: TrialProtocol | None = None) -> Mapping[str, int]:
+        """Give each arm, in capitals, its dose level: under a protocol, by its doses where the arms have them.
+
+        Raises:
+            StudyUnusable: the terms give some arms a level and others none.
+        """
+        return levels_of(self.arms, self.terms, protocol)
 
     def protocol(self, *, zone: str | None = None) -> TrialProtocol:
         """Derive a protocol from the arms: no criteria, no DLT rule and no design, for the files have none.
 
         Raises:
-            ProtocolInvalid: the study's name is no code, or the zone is unknown.
+            StudyUnusable: the study's name is no code.
+            ProtocolInvalid: the zone is unknown.
         """
         try:
             check_id("trial", self.name)
@@ -92,7 +134,7 @@ class Study:
             trial=self.name,
             title=f"{self.name}, imported from SDTM",
             version="SDTM",
-            levels=tuple(DoseLevel(level=arm.level, dose=arm.dose) for arm in self.arms.values()),
+            levels=dose_levels(self.arms, self.levels()),
             zone=zone,
             design=None,
             administrations=self._most_administrations(),
@@ -102,108 +144,41 @@ class Study:
         )
 
     def _most_administrations(self) -> int | None:
-        most = count = 0
-        subject = None
-        for row in self._staging.of_kind(EX):
-            count = count + 1 if row.subject == subject else 1
-            subject = row.subject
-            most = max(most, count)
-        return most or None
+        of_subject = groupby(self._staging.of_kind(EX), key=attrgetter("subject"))
+        return max((len({row["EXSTDTC"][:10] for row in rows}) for _, rows in of_subject), default=None)
 
-    def subjects(self, *, zone: str | None) -> Iterator[tuple[str, Sequence[RowRead]]]:
+    def subjects(
+        self, *, zone: str | None, now: datetime, levels: Mapping[str, int]
+    ) -> Iterator[tuple[str, Sequence[RowRead]]]:
         """Yield each subject with their rows, in the order of the files.
 
         Args:
             zone: the site's; a time without an offset gets the one of this zone. None leaves times as they stand.
+            now: the time at the site, in its zone; nothing has happened after it.
+            levels: the dose level of each arm.
 
         Raises:
-            RowMalformed: a row cannot be.
+            RowMalformed: a row breaks the standard, and the import is strict.
         """
-        place = ZoneInfo(zone) if zone else None
-        for subject in self._staging.subjects():
-            rows = self._staging.rows(subject)
-            person = self._person(rows, place)
-            yield subject, [_read(row, person) for row in rows]
-
-    def _person(self, rows: Sequence[Row], zone: ZoneInfo | None) -> Person:
-        own = rows[0]
-        try:
-            check_id("subject", own.subject)
-        except CodeInvalid as error:
-            raise own.malformed(str(error)) from None
-        decodes = {row["DSDECOD"] for row in rows if row.domain is DS}
-        if _RANDOMIZED in decodes:
-            level, became = self.arms[own["ARM"]].level, ImportedScreening.ENROLLED
-            return Person(level=level, became=became, last_contact=own["RFPENDTC"], zone=zone)
-        failed = _SCREEN_FAILURE in {*decodes, own["ARM"].upper()}
-        became_of = ImportedScreening.SCREEN_FAILURE if failed else None
-        return Person(level=None, became=became_of, last_contact=own["RFPENDTC"], zone=zone)
-
-
-@attrs.frozen(kw_only=True)
-class Arm:
-    """A planned arm as a dose level."""
-
-    level: int
-    dose: Dose
-
-
-def _arms(staging: Staging) -> dict[str, Arm]:
-    """Put the planned arms in the order of their doses; an arm's dose is the highest that anybody of it received."""
-    planned = _planned(staging)
-    doses = _highest_doses(staging, planned)
-    untreated = sorted(set(planned.values()) - set(doses))
-    if untreated:
-        raise StudyUnusable(
-            f"nobody of arm {', '.join(untreated)} received a dose, so it has no place among the levels"
+        setting = Setting(
+            terms=self.terms,
+            zone=ZoneInfo(zone) if zone else None,
+            now=now,
+            strict=self._strict,
+            event_id=self._event_id,
         )
-    if len({dose.amount for dose in doses.values()}) < len(doses):
-        raise StudyUnusable(f"arms {', '.join(sorted(doses))} have one dose in common, so the levels have no order")
-    if not doses:
-        raise StudyUnusable(f"{DS.file} randomizes nobody: without arms there are no dose levels")
-    ordered = sorted(doses.items(), key=lambda one: one[1].amount)
-    return {arm: Arm(level=level, dose=dose) for level, (arm, dose) in enumerate(ordered, start=1)}
+        early = ended_early((list(rows) for _, rows in self._dispositions()), self.terms)
+        for subject in self._staging.subjects():
+            reads = read_subject(self._staging.rows(subject), setting, levels=levels, ended_early=early)
+            refused = next((read for read in reads if read.malformed), None) if self._strict else None
+            if refused is not None:
+                raise refused.row.malformed(refused.reason)
+            yield subject, reads
 
+    def _dispositions(self) -> Iterator[tuple[str, Iterator[Row]]]:
+        return groupby(self._staging.of_kind(DS), key=attrgetter("subject"))
 
-def _planned(staging: Staging) -> dict[str, str]:
-    """Give the planned arm of everybody who was randomized."""
-    randomized = {row.subject for row in staging.of_kind(DS) if row["DSDECOD"] == _RANDOMIZED}
-    planned = {}
-    for row in staging.of_kind(DM):
-        if row.subject in randomized:
-            if not row["ARM"]:
-                raise row.malformed("ARM is blank, but the subject was randomized")
-            planned[row.subject] = row["ARM"]
-    return planned
-
-
-def _highest_doses(staging: Staging, planned: Mapping[str, str]) -> dict[str, Dose]:
-    doses: dict[str, Dose] = {}
-    for row in staging.of_kind(EX):
-        arm, given = planned.get(row.subject), _dose(row)
-        if arm is None:
-            raise row.malformed("a dose was given to a subject who was not randomized: there is no arm to count it at")
-        if given is None:
-            continue
-        known = doses.setdefault(arm, given)
-        if given.unit != known.unit:
-            raise row.malformed(f"arm {arm[:40]!r} received doses in {known.unit} and in {given.unit}")
-        if given.amount > known.amount:
-            doses[arm] = given
-    return doses
-
-
-def _dose(row: Row) -> Dose | None:
-    try:
-        return dose_of(row)
-    except ValueError as error:
-        raise row.malformed(f"it has no dose: {error}") from None
-
-
-def _read(row: Row, person: Person) -> RowRead:
-    try:
-        return RowRead(row=row, fact=fact_of(row, person))
-    except (NotRecorded, ValueImpossible) as reason:
-        return RowRead(row=row, reason=str(reason))
-    except (ValueError, ArithmeticError) as error:
-        raise row.malformed(str(error)) from None
+    def unfit(self) -> Iterator[RowRead]:
+        """Yield the rows that belong to no subject, or stand twice, or are none, each with the reason."""
+        for row, why in self._staging.unfit():
+            yield RowRead(row=row, reason=why, malformed=True)

@@ -95,7 +95,7 @@ def _adverse_events(one: Exposure, rules: EndpointRules) -> Value:
         serious = [event for event in within if event.serious_by(end)]
         details[f"days_{number}"] = {
             "any": bool(within),
-            "serious": bool(serious),
+            "serious": bool(serious) or (None if any(event.serious_by(end) is None for event in within) else False),
             "events": len(within),
             "serious_events": len(serious),
             "completed": one.observed_until >= end,

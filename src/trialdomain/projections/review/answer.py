@@ -19,6 +19,7 @@ class Open(Word):
     """What nobody has judged yet."""
 
     RELATEDNESS = "relatedness-not-assessed"
+    SERIOUSNESS = "seriousness-not-stated"
     EXPECTEDNESS = "expectedness-not-assessed"
     WINDOW = "window-not-assessed"
     DEATH = "death-not-explained"

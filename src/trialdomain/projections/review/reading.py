@@ -259,6 +259,8 @@ def _missing(case: Case, member: Member, reactions: Sequence[Suspected]) -> Iter
             yield about(Open.RELATEDNESS, event, where)
         if term_of(event.term, code=event.report.fact.ctcae_code) is None:
             yield about(Open.TERM, event, where)
+        if event.serious is None:
+            yield about(Open.SERIOUSNESS, event, where)
         reaction = by_event.get(event.event)
         if is_serious(event) and (unjudged or reaction is not None) and event.report.fact.expected is None:
             yield about(Open.EXPECTEDNESS, event, where)

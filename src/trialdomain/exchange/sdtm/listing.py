@@ -1,23 +1,21 @@
-"""The list of rows that were not recorded, as CSV: where each stands, why, and the row itself."""
+"""A list of rows as CSV, such as those that were not recorded: where each stands, why, and the row itself."""
 
 import csv
 import io
 from pathlib import Path
 from typing import Self
 
-from trialdomain.exchange.sdtm.staging import Row
-
-_COLUMNS = ("file", "line", "record", "reason", "row")
+from trialdomain.exchange.sdtm.rows import Row
 
 
-class Unrecorded:
+class Listing:
     """A list on its way into a file; use it in a ``with`` statement."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, why: str) -> None:
         self.path, self.rows = path, 0
         self._file = path.open("x", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(_COLUMNS)
+        self._writer.writerow(("file", "line", "record", why, "row"))
 
     def __enter__(self) -> Self:
         return self
@@ -28,7 +26,7 @@ class Unrecorded:
     def add(self, row: Row, reason: str) -> None:
         """List a row."""
         self.rows += 1
-        self._writer.writerow((row.domain.file, row.line, row.record, reason, _as_csv(row)))
+        self._writer.writerow((row.file, row.line, row.record, reason, _as_csv(row)))
 
 
 def _as_csv(row: Row) -> str:

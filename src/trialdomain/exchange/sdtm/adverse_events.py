@@ -1,0 +1,323 @@
+"""The lines of ae: which of them are one event, and the report and the follow-ups that they amount to.
+
+Source: CDISC SDTMIG 6.2.1: a change of an event's grade may be a line of its own, joined to the others by an id
+(AESPID, or the column that the sponsor uses). In many files that id numbers lines, so the term has to agree as well.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, check_grade
+from trialdomain.exchange.sdtm.cells import Cells, as_number
+from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded
+from trialdomain.exchange.sdtm.terms import key_of
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.ctcae import CTCAE_5, known_term
+from trialdomain.values.toxicity import (
+    FATAL_GRADE,
+    GRADES,
+    Agent,
+    Assessor,
+    Attribution,
+    Outcome,
+    Relatedness,
+    Seriousness,
+)
+
+_SEVERE = 3
+"""The highest grade that a word of AESEV has: it does not contradict a higher one."""
+_CRITERIA = {
+    "AESDTH": Seriousness.DEATH,
+    "AESLIFE": Seriousness.LIFE_THREATENING,
+    "AESHOSP": Seriousness.HOSPITALIZATION,
+    "AESDISAB": Seriousness.DISABILITY,
+    "AESCONG": Seriousness.CONGENITAL_ANOMALY,
+    "AESCAN": Seriousness.OTHER,
+    "AESOD": Seriousness.OTHER,
+    "AESMIE": Seriousness.OTHER,
+}
+_NO_GRADE = {"", "NA", "N/A", "UNK", "UNKNOWN", "NOT APPLICABLE", "."}
+"""How files say that nobody gave a grade."""
+_FROM_LEAST = list(Relatedness)
+
+
+@attrs.define(kw_only=True)
+class EventLine:
+    """One line, as it is read."""
+
+    cells: Cells
+    term: str
+    joined_by: str
+    """What joins it to other lines; empty where nothing does."""
+    onset: ClinicalTime
+    ended: ClinicalTime | None
+    grade: int
+    mapped: bool
+    related: Relatedness | None
+    serious: bool | None
+    criteria: tuple[Seriousness, ...]
+    outcome: Outcome | None
+
+    @property
+    def day(self) -> tuple[object, object]:
+        """The days that its onset allows: lines of one day have them in common."""
+        return self.onset.first, self.onset.last
+
+
+def read_line(cells: Cells) -> EventLine:
+    """Read one line.
+
+    Raises:
+        NotRecorded: no fact can hold it.
+    """
+    if not cells["AEDECOD"]:
+        raise Malformed("AEDECOD must be a text, and not blank: nobody knows which event it was")
+    terms = cells.setting.terms
+    outcome = cells.word("AEOUT", terms.outcome)
+    criteria = {criterion: None for column, criterion in _CRITERIA.items() if cells.flag(column)}
+    onset, ended = cells.dated("AESTDTC"), cells.date("AEENDTC")
+    if ended is not None and ended.precedes(onset):
+        raise Malformed(f"AEENDTC {ended} lies before onset {onset} (AESTDTC)")
+    fatal = Seriousness.DEATH in criteria or outcome is Outcome.FATAL
+    grade, mapped = _grade(cells, fatal=fatal)
+    return EventLine(
+        cells=cells,
+        term=cells["AEDECOD"],
+        joined_by=cells[cells.setting.event_id],
+        onset=onset,
+        ended=ended,
+        grade=grade,
+        mapped=mapped,
+        related=cells.word("AEREL", terms.relatedness, what="relatedness"),
+        serious=cells.flag("AESER"),
+        criteria=tuple(criteria),
+        outcome=outcome,
+    )
+
+
+def is_fatal(cells: Cells) -> bool:
+    """Say whether a line tells of a death, also where no fact can hold the line."""
+    terms = cells.setting.terms
+    if terms.outcome.get(key_of(cells["AEOUT"])) is Outcome.FATAL or key_of(cells["AESDTH"]) == "Y":
+        return True
+    graded = _toxicity(cells)
+    return (terms.severity.get(key_of(cells["AESEV"])) if graded is None else graded) == FATAL_GRADE
+
+
+def last_fatal(rows: Sequence[Cells]) -> list[Cells]:
+    """Give the fatal lines; of several of one event the last, for those before it ended when it began."""
+    last: dict[tuple[str, str], Cells] = {}
+    for cells in sorted(rows, key=lambda cells: (cells["AESTDTC"], int(cells.row.sequence))):
+        if is_fatal(cells):
+            last[_joined_by(cells)] = cells
+    return list(last.values())
+
+
+def _joined_by(cells: Cells) -> tuple[str, str]:
+    """Give what a line has in common with others of its event: the id and the term; its number where it has no id."""
+    named = cells[cells.setting.event_id]
+    return (named, key_of(cells["AEDECOD"])) if named else ("", cells.row.sequence)
+
+
+def _toxicity(cells: Cells) -> int | None:
+    """Read the toxicity grade (AETOXGR), with the word before it or without; None for what is none."""
+    number = as_number(key_of(cells["AETOXGR"]).removeprefix("GRADE").strip())
+    return int(number) if number is not None and number in GRADES else None
+
+
+def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
+    """Give the grade, and whether it was mapped: AETOXGR before AESEV, and a fatal event before both.
+
+    Raises:
+        NotRecorded: there is none.
+    """
+    graded, severity = _graded(cells, fatal=fatal), None
+    if cells["AESEV"] or graded is None:
+        severity = _severity(cells, needed=graded is None and not fatal)
+    if graded is not None and severity is not None and severity != graded and not graded >= severity == _SEVERE:
+        cells.read.find(f"AETOXGR is {graded}, and AESEV is {cells['AESEV'][:40]}")
+    if fatal:
+        if graded not in {None, FATAL_GRADE}:
+            cells.read.find(f"AETOXGR is {graded}, and the event is fatal")
+        return FATAL_GRADE, graded != FATAL_GRADE or not _has(cells["AEDECOD"], FATAL_GRADE)
+    if graded is None:
+        if severity is None:
+            raise NotRecorded("it has no severity (AESEV), so it has no grade")
+        return severity, True
+    if not _has(cells["AEDECOD"], graded):
+        cells.read.find(f"{cells['AEDECOD'][:80]} has no grade {graded} in CTCAE {CTCAE_5}")
+        return graded, True
+    return graded, False
+
+
+def _graded(cells: Cells, *, fatal: bool) -> int | None:
+    """Give the toxicity grade; None where there is none, and something stands in for it.
+
+    Raises:
+        Malformed: it is none, and nothing stands in for it.
+    """
+    graded = _toxicity(cells)
+    if graded is None and key_of(cells["AETOXGR"]) not in _NO_GRADE:
+        if not cells["AESEV"] and not fatal:
+            raise Malformed(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade from 1 to 5")
+        cells.read.find(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade, and is left out")
+    return graded
+
+
+def _severity(cells: Cells, *, needed: bool) -> int | None:
+    """Read the severity (AESEV); None where it is blank, or where another grade counts and it has no meaning."""
+    if not cells["AESEV"]:
+        return None
+    try:
+        return cells.word("AESEV", cells.setting.terms.severity)
+    except NotRecorded:
+        if needed:
+            raise
+        cells.remark("the severity is no word that is known, and the grade is taken (AESEV)")
+        return None
+
+
+def _has(term: str, grade: int) -> bool:
+    try:
+        check_grade(term, grade, version=CTCAE_5)
+    except ValueError:
+        return False
+    return True
+
+
+def events_of(lines: Sequence[EventLine]) -> list[list[EventLine]]:
+    """Join the lines of each event of one subject, each in the order of its onset, then of its number.
+
+    A line that starts after the end of those before it is a new event.
+    """
+    joined: dict[tuple[str, str], list[EventLine]] = {}
+    for line in sorted(lines, key=lambda line: (line.onset.first, _moment(line), _number(line))):
+        joined.setdefault(_joined_by(line.cells), []).append(line)
+    events = [event for of_key in joined.values() for event in _episodes(of_key)]
+    return sorted(events, key=lambda event: min(map(_number, event)))
+
+
+def _number(line: EventLine) -> int:
+    return int(line.cells.row.sequence)
+
+
+def _moment(line: EventLine) -> str:
+    """Order lines of one day by their time, where they have one."""
+    return "" if line.onset.at is None else line.onset.at.isoformat()
+
+
+def _episodes(lines: Sequence[EventLine]) -> list[list[EventLine]]:
+    """Part the lines of one id and one term where one starts after the end of those before it."""
+    episodes: list[list[EventLine]] = []
+    for line in lines:
+        ended = _end(episodes[-1]) if episodes else None
+        if not episodes or (ended is not None and ended.precedes(line.onset)):
+            episodes.append([])
+        episodes[-1].append(line)
+    return episodes
+
+
+def _end(event: Sequence[EventLine]) -> ClinicalTime | None:
+    """Give the end of an event: the latest one; None while a line of its last day has none.
+
+    An earlier line without an end went over into the next one.
+    """
+    last = [line for line in event if line.day == event[-1].day]
+    if any(line.ended is None for line in last):
+        return None
+    latest: ClinicalTime | None = None
+    for line in event:
+        if line.ended is not None and (latest is None or latest.last < line.ended.last or latest.precedes(line.ended)):
+            latest = line.ended
+    return latest
+
+
+def record(events: Sequence[Sequence[EventLine]]) -> None:
+    """Give the lines of each event their facts: the first a report, the others follow-ups."""
+    ids = Counter(event[0].joined_by for event in events)
+    for event in events:
+        named = event[0].joined_by
+        _record(event, linked_to=named if named and ids[named] == 1 else None)
+
+
+def _record(event: Sequence[EventLine], *, linked_to: str | None) -> None:
+    first = event[0]
+    name, ended, known = first.cells.row.sequence, _end(event), _serious(_of_day(event, first))
+    criteria = _criteria(_of_day(event, first))
+    for line in event:
+        of_day = _of_day(event, line)
+        highest, related = max(of_day, key=lambda one: one.grade), _more_related(of_day)
+        if highest.grade != line.grade or related is not line.related:
+            line.cells.remark("the lines of one day give it the highest grade and the more related judgement")
+        attributions = _attributions(related)
+        until = ended if line is event[-1] else None
+        if line is first:
+            line.cells.read.facts = (
+                AdverseEventReported(
+                    event=name,
+                    term=line.term,
+                    unchecked=known_term(line.term) is None,
+                    grade=highest.grade,
+                    grade_mapped=highest.mapped,
+                    attributions=attributions,
+                    serious=known,
+                    seriousness=criteria,
+                    onset=line.onset,
+                    ended=until,
+                    outcome=line.outcome,
+                    linked_to=linked_to,
+                ),
+            )
+            continue
+        so_far = known, criteria
+        known = _still_serious(known=known, said=_serious(of_day))
+        criteria = tuple(dict.fromkeys((*criteria, *_criteria(of_day))))
+        news = (known, criteria) != so_far
+        line.cells.read.facts = (
+            AdverseEventFollowedUp(
+                event=name,
+                on=line.onset,
+                grade=highest.grade,
+                attributions=attributions,
+                serious=known if news else None,
+                seriousness=criteria if news else (),
+                ended=until,
+                outcome=line.outcome,
+            ),
+        )
+
+
+def _of_day(event: Sequence[EventLine], line: EventLine) -> list[EventLine]:
+    return [one for one in event if one.day == line.day]
+
+
+def _still_serious(*, known: bool | None, said: bool | None) -> bool | None:
+    """Join what was known of the seriousness and what a later line says; a serious event stays so (ICH E2A, II.B)."""
+    if known or said is None:
+        return known
+    return said
+
+
+def _attributions(related: Relatedness | None) -> tuple[Attribution, ...]:
+    if related is None:
+        return ()
+    return (Attribution(agent=Agent.INFUSION, assessor=Assessor.INVESTIGATOR, relatedness=related),)
+
+
+def _more_related(lines: Iterable[EventLine]) -> Relatedness | None:
+    """Give the more related judgement; one that nobody made is none, and one that was taken back counts least."""
+    judged = [line.related for line in lines if line.related is not None]
+    assessed = [one for one in judged if one is not Relatedness.NOT_ASSESSED]
+    return max(assessed or judged, key=_FROM_LEAST.index, default=None)
+
+
+def _serious(lines: Iterable[EventLine]) -> bool | None:
+    """Say whether lines are serious: yes if one is; unknown where nobody said."""
+    said = [line.serious for line in lines if line.serious is not None]
+    return any(said) if said else None
+
+
+def _criteria(lines: Iterable[EventLine]) -> tuple[Seriousness, ...]:
+    return tuple(dict.fromkeys(criterion for line in lines for criterion in line.criteria))

@@ -1,0 +1,190 @@
+"""The planned arms of a study as dose levels.
+
+An arm's dose is the most that anybody of it received on one day. Arms come in the order of their doses; those with one
+dose in common, and those in which nobody was dosed yet, in the order of their codes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+import attrs
+
+from trialdomain.exchange.sdtm.cells import as_number
+from trialdomain.exchange.sdtm.columns import DM, EX
+from trialdomain.exchange.sdtm.rows import Row
+from trialdomain.exchange.sdtm.staging import Staging, StudyUnusable
+from trialdomain.exchange.sdtm.terms import Terms, key_of
+from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+from trialdomain.values.dose import Dose
+from trialdomain.values.unit import alike, convert, ucum
+
+_NO_ARM = {"", "SCREEN FAILURE", "SCRNFAIL", "NOT ASSIGNED", "NOTASSGN", "NOT TREATED", "NOTTRT", "UNPLANNED TREATMENT"}
+"""What stands in the place of an arm where there is none (CDISC SDTMIG 5.2)."""
+
+
+@attrs.frozen(kw_only=True)
+class Arm:
+    """A planned arm."""
+
+    name: str
+    """In capitals, as words are compared."""
+    shown: str
+    """As it is written."""
+    code: str
+    dose: Dose | None
+    """None where nobody of it was dosed, or with amounts that cannot be compared."""
+
+
+def arm_of(row: Row) -> str:
+    """Name the planned arm of a subject, else the actual one, in capitals; empty where there is none.
+
+    Args:
+        row: the subject's own.
+    """
+    return next((key_of(row[name]) for name in _NAMES if key_of(row[name]) not in _NO_ARM), "")
+
+
+_NAMES = ("ARM", "ARMCD", "ACTARM", "ACTARMCD")
+
+
+def planned_arms(staging: Staging) -> tuple[Arm, ...]:
+    """List the planned arms in the order of their doses, then of their codes; those without a dose last."""
+    of_subject: dict[str, str] = {}
+    shown: dict[str, tuple[str, str]] = {}
+    for row in staging.of_kind(DM):
+        arm = arm_of(row)
+        if arm:
+            of_subject[row.subject] = arm
+            named = next(name for name in _NAMES if key_of(row[name]) == arm)
+            code = row["ACTARMCD" if named.startswith("ACT") else "ARMCD"]
+            shown.setdefault(arm, (row[named], code or row[named]))
+    doses = _highest(staging.of_kind(EX), of_subject)
+    arms = [
+        Arm(name=name, shown=written, code=code, dose=_in_unit(doses.get(name), doses))
+        for name, (written, code) in shown.items()
+    ]
+    return tuple(sorted(arms, key=_place))
+
+
+def _place(arm: Arm) -> tuple[bool, Decimal, str]:
+    return arm.dose is None, Decimal(0) if arm.dose is None else arm.dose.amount, key_of(arm.code)
+
+
+def _highest(rows: Iterable[Row], of_subject: Mapping[str, str]) -> dict[str, Dose]:
+    """Give, for each arm, the most that anybody received on one day."""
+    doses: dict[str, Dose] = {}
+    of_day: dict[str, Dose | None] = {}
+    subject = ""
+    for row in rows:
+        if row.subject != subject:
+            subject, of_day = row.subject, {}
+        given, arm = _given(row), of_subject.get(row.subject)
+        if given is None or arm is None:
+            continue
+        day = row["EXSTDTC"][:10]
+        given = added(of_day.get(day), given) if day in of_day else given
+        of_day[day] = given
+        known = doses.get(arm)
+        if given is not None and (known is None or _exceeds(given, known)):
+            doses[arm] = given
+    return doses
+
+
+def _given(row: Row) -> Dose | None:
+    amount = as_number(row["EXDOSE"])
+    try:
+        return None if amount is None else Dose(amount=amount, unit=row["EXDOSU"])
+    except ValueError:
+        return None
+
+
+def added(one: Dose | None, other: Dose | None) -> Dose | None:
+    """Add two amounts, in the unit of the first; None where one is not known, or their units cannot be compared."""
+    if one is None or other is None:
+        return None
+    amount = _amount_in(other, one.unit)
+    return None if amount is None else Dose(amount=one.amount + amount, unit=one.unit)
+
+
+def _exceeds(one: Dose, other: Dose) -> bool:
+    amount = _amount_in(one, other.unit)
+    return amount is not None and amount > other.amount
+
+
+def _amount_in(dose: Dose, unit: str) -> Decimal | None:
+    """Give an amount in another unit; None where it cannot be converted exactly enough to be stored."""
+    if key_of(dose.unit) == key_of(unit):
+        return dose.amount
+    try:
+        have, want = ucum(dose.unit), ucum(unit)
+    except ValueError:
+        return None
+    if not alike(have, want):
+        return None
+    exact = convert(dose.amount, have, to=want)
+    amount = Decimal(exact.numerator) / Decimal(exact.denominator)
+    return as_number(format(amount, "f"))
+
+
+def _in_unit(dose: Dose | None, doses: Mapping[str, Dose]) -> Dose | None:
+    """Put a dose into the unit of the first arm; None where it cannot be."""
+    if dose is None:
+        return None
+    unit = next(iter(doses.values())).unit
+    amount = _amount_in(dose, unit)
+    return None if amount is None else Dose(amount=amount, unit=unit)
+
+
+def levels_of(arms: Sequence[Arm], terms: Terms, protocol: TrialProtocol | None) -> dict[str, int]:
+    """Give each arm its dose level: as the terms say, else by the doses of the protocol, else by their order.
+
+    Raises:
+        StudyUnusable: the terms name some arms and not others.
+    """
+    if terms.arms:
+        unnamed = [arm.shown for arm in arms if arm.name not in terms.arms]
+        if unnamed:
+            raise StudyUnusable(f"the terms give arm {unnamed[0][:40]!r} no dose level: name every arm under [arms]")
+        return {arm.name: terms.arms[arm.name] for arm in arms}
+    if protocol is not None:
+        matched = {arm.name: _level(arm, protocol) for arm in arms}
+        by_dose = {name: level for name, level in matched.items() if level is not None}
+        if len(by_dose) == len(arms):
+            return by_dose
+    return {arm.name: level for level, arm in enumerate(arms, start=1)}
+
+
+def _level(arm: Arm, protocol: TrialProtocol) -> int | None:
+    """Find the level of a protocol whose dose an arm has."""
+    for level in protocol.levels:
+        if arm.dose is not None and level.dose is not None:
+            amount = _amount_in(arm.dose, level.dose.unit)
+            if amount == level.dose.amount:
+                return level.level
+    return None
+
+
+def dose_levels(arms: Sequence[Arm], levels: Mapping[str, int]) -> tuple[DoseLevel, ...]:
+    """Describe the dose levels that the arms amount to; amounts only where every level has one, and they rise.
+
+    Raises:
+        StudyUnusable: the levels have a gap.
+    """
+    numbers = sorted({*levels.values()}) or [1]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise StudyUnusable(f"the terms name the levels {numbers}: number them from 1 without a gap under [arms]")
+    doses = [
+        max(
+            (arm.dose for arm in arms if levels[arm.name] == number and arm.dose is not None), key=_amount, default=None
+        )
+        for number in numbers
+    ]
+    amounts = [dose.amount for dose in doses if dose is not None]
+    known = len(amounts) == len(numbers) and amounts == sorted(set(amounts))
+    return tuple(
+        DoseLevel(level=number, dose=dose if known else None) for number, dose in zip(numbers, doses, strict=True)
+    )
+
+
+def _amount(dose: Dose) -> Decimal:
+    return dose.amount

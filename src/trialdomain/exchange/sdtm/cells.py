@@ -1,0 +1,248 @@
+"""The cells of a row, read as dates, numbers and words; what was left out of them is remarked."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, RowRead
+from trialdomain.exchange.sdtm.terms import Terms, key_of
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.unit import ucum
+
+T = TypeVar("T")
+
+_OTHER_DATES = re.compile(r"[0-9T:Z+-]+/[0-9T:Z+-]+|[0-9-]*--[0-9T:-]*|[0-9-]+T(?:[0-9]{2}|-:[0-9:-]+)")
+"""Dates that SDTM allows and a clinical time cannot hold: intervals, parts left out in between, an hour alone."""
+_FRACTION = re.compile(r"(?P<second>.*T[0-9]{2}:[0-9]{2}:[0-9]{2})\.(?P<fraction>[0-9]+)(?P<offset>.*)")
+"""A time with a fraction of its second (SDTMIG 4.4.1)."""
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?"
+_WHOLE = re.compile(_NUMBER)
+_RESULT = re.compile(rf"(?P<comparator>[<>]=?)?\s*(?P<number>{_NUMBER})")
+_MOST_CHARACTERS = 16
+"""Of a number: 15 digits and a point."""
+_YEARS: Mapping[str, Fraction] = {
+    "YEARS": Fraction(1),
+    "MONTHS": Fraction(1, 12),
+    "WEEKS": Fraction(7 * 4, 1461),
+    "DAYS": Fraction(4, 1461),
+    "HOURS": Fraction(4, 1461 * 24),
+}
+"""How many years one of each is (CDISC codelist AGEU); a year has 365.25 days."""
+_YES = {"Y": True, "N": False, "U": None, "NA": None, "": None}
+"""Answers (CDISC codelist NY): what is unknown is never a no."""
+_OLDEST = 150
+"""Years: nobody has been older."""
+
+
+@attrs.frozen(kw_only=True)
+class Setting:
+    """What the rows of a study are read with."""
+
+    terms: Terms
+    zone: ZoneInfo | None
+    """The site's, by which a time without an offset gets one."""
+    now: datetime
+    """At the site, in its zone: nothing has happened after it."""
+    strict: bool = False
+    """Whether what breaks the standard is refused, and not left out."""
+    event_id: str = "AESPID"
+    """The column that joins the lines of one adverse event."""
+
+
+class Cells:
+    """The cells of one row, and what is remarked of them."""
+
+    def __init__(self, read: RowRead, setting: Setting) -> None:
+        self.read, self.row, self.setting = read, read.row, setting
+
+    def __getitem__(self, column: str) -> str:
+        """Give a cell as text."""
+        return self.row[column]
+
+    def remark(self, text: str) -> None:
+        """Say what was left out, converted or assumed."""
+        self.read.remarks.append(text)
+
+    def flag(self, column: str) -> bool | None:
+        """Read a yes or a no; None where nobody said.
+
+        Raises:
+            Malformed: it is neither.
+        """
+        return self._meaning(column, _YES, word=None)
+
+    def word(self, column: str, known: Mapping[str, T], *, what: str = "") -> T:
+        """Give the meaning of a word that terms may explain.
+
+        Args:
+            column: where it stands.
+            known: the meanings, by the words in capitals.
+            what: what to call it, where the standard leaves its words to the sponsor.
+
+        Raises:
+            NotRecorded: it has none; it breaks the standard where that has a list.
+        """
+        given = self[column]
+        if what and key_of(given) not in known:
+            raise NotRecorded(f"the {what} {given[:40]!r} ({column}) is not known", word=(column, given))
+        return self._meaning(column, known, word=(column, given))
+
+    def _meaning(self, column: str, known: Mapping[str, T], *, word: tuple[str, str] | None) -> T:
+        given = self[column]
+        if key_of(given) in known:
+            return known[key_of(given)]
+        words = ", ".join(one or "blank" for one in known)
+        raise Malformed(f"{column} is {given[:40]!r}, but only {words} are known", word=word)
+
+    def dated(self, column: str) -> ClinicalTime:
+        """Read a date that has to be there.
+
+        Raises:
+            NotRecorded: it is not there, or a clinical time cannot hold it.
+        """
+        if not self[column]:
+            raise NotRecorded(f"it has no date ({column})")
+        return self._time(column, self[column])
+
+    def date(self, column: str) -> ClinicalTime | None:
+        """Read a date that may be absent.
+
+        Raises:
+            NotRecorded: it is there, and a clinical time cannot hold it.
+        """
+        return self._time(column, self[column]) if self[column] else None
+
+    def date_if_any(self, column: str) -> ClinicalTime | None:
+        """Read a date whose row says something without it: one that is none is left out, with a remark."""
+        try:
+            return self.date(column)
+        except NotRecorded as reason:
+            if self.setting.strict and reason.malformed:
+                raise self.row.malformed(str(reason)) from None
+            self.remark(f"{column} is left out: {reason}")
+            return None
+
+    def _time(self, column: str, text: str) -> ClinicalTime:
+        if _OTHER_DATES.fullmatch(text):
+            raise NotRecorded(f"its date {text[:40]!r} ({column}) leaves out what lies between, or is an interval")
+        try:
+            when = ClinicalTime(self._whole_seconds(column, text))
+            local = self._local(column, when)
+        except ValueError as error:
+            raise Malformed(f"{column}: {error}") from None
+        if local.lies_ahead(self.setting.now):
+            raise Malformed(
+                f"{column}: {local} lies in the future: it is {self.setting.now:%Y-%m-%dT%H:%M} at the site"
+            )
+        return local
+
+    def _whole_seconds(self, column: str, text: str) -> str:
+        found = _FRACTION.fullmatch(text)
+        if found is None:
+            return text
+        if found["fraction"].strip("0"):
+            self.remark(f"the fraction of a second is left out ({column})")
+        return found["second"] + found["offset"]
+
+    def _local(self, column: str, when: ClinicalTime) -> ClinicalTime:
+        """Put a time into the site's zone, or give it the offset that it had there.
+
+        Raises:
+            NotRecorded: the clocks of the zone never showed it.
+        """
+        zone, at = self.setting.zone, when.at
+        if zone is None or at is None:
+            return when
+        if at.tzinfo is None:
+            first, second = _readings(at, zone)
+            if not first:
+                raise NotRecorded(f"the time {when} ({column}) was skipped by the clocks of {zone.key}")
+            if second:
+                self.remark(f"the clocks of {zone.key} showed the time twice ({column}): the first is taken")
+        return when.at_site(zone).in_zone(zone)
+
+    def number(self, column: str) -> Decimal:
+        """Read a number.
+
+        Raises:
+            Malformed: it is none.
+        """
+        found = as_number(self[column])
+        if found is None:
+            raise Malformed(f"{column} is {self[column][:40]!r}, which is no number")
+        return found
+
+    def result(self, column: str) -> tuple[str | None, Decimal]:
+        """Read a result: a number, which may have a comparator before it.
+
+        Raises:
+            NotRecorded: it is none.
+        """
+        found = _RESULT.fullmatch(self[column])
+        number = None if found is None else as_number(found["number"])
+        if found is None or number is None:
+            raise NotRecorded(f"the result {self[column][:40]!r} is no number")
+        return found["comparator"], number
+
+    def limit(self, column: str) -> Decimal | None:
+        """Read a reference limit; one that is no number is left out, with a remark."""
+        found = as_number(self[column])
+        if found is None and self[column]:
+            self.remark(f"the reference limit {self[column][:40]!r} ({column}) is no number, and is left out")
+        return found
+
+    def unit(self, column: str) -> str | None:
+        """Read a unit.
+
+        Raises:
+            NotRecorded: it is not known.
+        """
+        if not self[column]:
+            return None
+        try:
+            return ucum(self[column])
+        except ValueError:
+            raise NotRecorded(f"the unit {self[column][:40]!r} is not known") from None
+
+    def age(self) -> int | None:
+        """Read the age in completed years; one that is none is left out, with a remark."""
+        if not self["AGE"]:
+            return None
+        number, unit = as_number(self["AGE"]), _YEARS.get(key_of(self["AGEU"]) or "YEARS")
+        if number is None or unit is None or not 0 <= Fraction(number) * unit < _OLDEST + 1:
+            if self.setting.strict:
+                self.number("AGE")
+                raise Malformed(f"AGEU is {self['AGEU'][:40]!r}: an age is taken in {', '.join(_YEARS)}")
+            self.remark(f"the age {self['AGE'][:20]!r} {self['AGEU'][:20]!r} (AGE, AGEU) is none, and is left out")
+            return None
+        years = floor(Fraction(number) * unit)
+        if years != number or unit != 1:
+            self.remark("the age is converted to completed years (AGE, AGEU)")
+        return years
+
+
+def _readings(at: datetime, zone: ZoneInfo) -> tuple[bool, bool]:
+    """Say whether the clocks of a zone ever showed a time, and whether they showed it twice."""
+    moments = [at.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+    shown = [moment.astimezone(zone).replace(tzinfo=None, fold=0) == at for moment in moments]
+    return shown[0], shown[1] and moments[0] != moments[1]
+
+
+def as_number(text: str) -> Decimal | None:
+    """Read a number, with an exponent or without; None for what is none, or has more than 15 digits.
+
+    >>> as_number("1e+08"), as_number("1.5E3"), as_number("much")
+    (Decimal('100000000'), Decimal('1500'), None)
+    """
+    if len(text) > 2 * _MOST_CHARACTERS or _WHOLE.fullmatch(text) is None:
+        return None
+    number = format(Decimal(text), "f")
+    number = number.rstrip(".") if "e" in text.lower() else number
+    return Decimal(number) if len(number.lstrip("-")) <= _MOST_CHARACTERS else None

@@ -1,0 +1,96 @@
+"""The death of somebody, wherever the study tells of it: recorded once, with its earliest full date.
+
+Source: CDISC SDTMIG: DTHFL and DTHDTC of dm; AEOUT, AESDTH and the end of a fatal event; the disposition of ds.
+"""
+
+from collections.abc import Sequence
+
+import attrs
+
+from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, CompletedFollowUp, Died
+from trialdomain.exchange.sdtm.adverse_events import last_fatal
+from trialdomain.exchange.sdtm.cells import Cells
+from trialdomain.exchange.sdtm.columns import AE, DM, DS
+from trialdomain.exchange.sdtm.rows import NotRecorded
+from trialdomain.exchange.sdtm.terms import Disposition, key_of
+from trialdomain.values.clinical_time import ClinicalTime
+
+_ORDER = (DS, DM, AE)
+"""Whose row the death is recorded with."""
+
+
+@attrs.frozen(kw_only=True)
+class _Told:
+    """A row that tells of the death."""
+
+    cells: Cells
+    on: ClinicalTime
+
+    @property
+    def shown(self) -> str:
+        return f"{self.on} ({self.cells.row.record})"
+
+
+def record_death(rows: Sequence[Cells]) -> None:
+    """Record the death of one subject, if there was one, and say what contradicts it.
+
+    Args:
+        rows: every row of the subject that can tell of a death or of a completion; facts are added to theirs.
+    """
+    own = next(cells for cells in rows if cells.row.domain is DM)
+    fatal = last_fatal([cells for cells in rows if cells.row.domain is AE])
+    disposed = [cells for cells in rows if _is_death(cells)]
+    told = _told(own, fatal, disposed)
+    if not told:
+        if disposed or key_of(own["DTHFL"]) == "Y":
+            (disposed or [own])[0].read.find("a death is told of, and no row has a date of it")
+        return
+    told.sort(key=lambda one: (_ORDER.index(one.cells.row.domain), int(one.cells.row.sequence or 0)))
+    on = min((one.on for one in told), key=lambda on: (on.day is None, on.first))
+    with_it = told[0]
+    read = with_it.cells.read
+    read.facts = (*read.facts, Died(on=on, event=_event(with_it.cells)))
+    if any(one.on.precedes(other.on) for one in told for other in told):
+        dates = ", ".join(one.shown for one in told)
+        read.find(f"the dates of the death differ: {dates}; {on} is recorded", of=Died)
+    if "DTHFL" in own.row.cells and key_of(own["DTHFL"]) != "Y":
+        read.find(f"DTHFL is {own['DTHFL'][:20]!r}, and {with_it.cells.row.record} tells of a death", of=Died)
+    for one in disposed:
+        if one is not with_it.cells and not one.read.reason:
+            one.remark(f"the death is recorded with {with_it.cells.row.record}")
+    for cells in rows:
+        for fact in cells.read.facts:
+            if isinstance(fact, CompletedFollowUp) and (fatal or on.precedes(fact.on)):
+                cells.read.find(f"completed on {fact.on}, and died on {on}", of=CompletedFollowUp)
+
+
+def _told(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list[_Told]:
+    """List the rows that give a date of the death; without any, the start of a fatal event stands for it."""
+    dated = [(cells, "DSSTDTC") for cells in disposed] + [(own, "DTHDTC")] + [(cells, "AEENDTC") for cells in fatal]
+    told = [_Told(cells=cells, on=on) for cells, column in dated if (on := _date(cells, column)) is not None]
+    if told:
+        return told
+    begun = [_Told(cells=cells, on=on) for cells in fatal if (on := _date(cells, "AESTDTC")) is not None][:1]
+    for one in begun:
+        one.cells.read.find("the event is fatal, and no row has a date of the death: its start is taken", of=Died)
+    return begun
+
+
+def _date(cells: Cells, column: str) -> ClinicalTime | None:
+    try:
+        return cells.date(column)
+    except NotRecorded as reason:
+        if cells.row.domain is DM:
+            cells.remark(f"{column} is left out: {reason}")
+        return None
+
+
+def _is_death(cells: Cells) -> bool:
+    terms = cells.setting.terms
+    return cells.row.domain is DS and terms.disposition.get(key_of(cells["DSDECOD"])) is Disposition.DIED
+
+
+def _event(cells: Cells) -> str | None:
+    """Name the event behind a death that its own line tells of."""
+    told = AdverseEventReported | AdverseEventFollowedUp
+    return next((fact.event for fact in cells.read.facts if isinstance(fact, told)), None)

@@ -1,0 +1,138 @@
+"""What became of somebody: enrolled, failed the screening, left the treatment, left the study, or completed it.
+
+Source: CDISC SDTMIG 6.2.3: a row of ds is about what DSSCAT names, else about its EPOCH. Only the end of study
+participation, or of the last epoch, ends observation; the end of a treatment ends treatment alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+import attrs
+
+from trialdomain.events.participant import (
+    CompletedFollowUp,
+    LostToFollowUp,
+    ParticipantFact,
+    ScreenFailed,
+    WithdrawalScope,
+    Withdrew,
+)
+from trialdomain.exchange.sdtm.cells import Cells
+from trialdomain.exchange.sdtm.rows import NotRecorded, Row
+from trialdomain.exchange.sdtm.terms import Disposition, Terms, key_of
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.text import FreeText
+
+_CATEGORIES = {"PROTOCOL MILESTONE", "DISPOSITION EVENT", ""}
+_TREATMENT = ("TREATMENT", "EXPOSURE", "DOSING", "STUDY DRUG", "THERAPY", "INDUCTION", "CONSOLIDATION", "MAINTENANCE")
+_STUDY = ("PARTICIPATION", "STUDY", "TRIAL")
+_LATER = ("FOLLOW-UP", "FOLLOW UP", "FOLLOWUP", "OBSERVATION")
+
+
+class About(Enum):
+    """What a row of ds is about."""
+
+    NOT_SAID = "not-said"
+    SCREENING = "screening"
+    TREATMENT = "treatment"
+    EPOCH = "epoch"
+    """Another epoch than the last."""
+    STUDY = "study"
+    """Study participation, or the last epoch."""
+
+
+def about(row: Row, *, ended_early: frozenset[str]) -> About:
+    """Say what a row is about: by DSSCAT, else by its EPOCH.
+
+    Args:
+        row: of ds.
+        ended_early: the epochs, in capitals, that another one follows.
+    """
+    said, by_epoch = key_of(row["DSSCAT"]), key_of(row["EPOCH"])
+    text = said or by_epoch
+    if not text:
+        return About.NOT_SAID
+    if "SCREEN" in text:
+        return About.SCREENING
+    if any(word in text for word in _LATER):
+        return About.EPOCH if not said and text in ended_early else About.STUDY
+    if any(word in text for word in _TREATMENT):
+        return About.TREATMENT
+    if said and any(word in text for word in _STUDY):
+        return About.STUDY
+    return About.EPOCH
+
+
+def ended_early(subjects: Iterable[Sequence[Row]], terms: Terms) -> frozenset[str]:
+    """Name the epochs after whose end somebody's row tells of the end of another one.
+
+    Args:
+        subjects: the rows of ds of each subject.
+        terms: what words mean.
+    """
+    found: set[str] = set()
+    for rows in subjects:
+        ends = [
+            (row["DSSTDTC"], key_of(row["EPOCH"]))
+            for row in rows
+            if row["EPOCH"] and not row["DSSCAT"] and terms.disposition.get(key_of(row["DSDECOD"])) in _ENDS
+        ]
+        found |= {epoch for on, epoch in ends if any(later > on and other != epoch for later, other in ends)}
+    return frozenset(found)
+
+
+_ENDS = (Disposition.COMPLETED, Disposition.WITHDREW, Disposition.LOST)
+
+
+@attrs.frozen(kw_only=True)
+class Person:
+    """What the dispositions of one subject are read with."""
+
+    ended_early: frozenset[str]
+    """The epochs that another one follows."""
+    last_contact: ClinicalTime | None
+    """When participation ended, as the subject's own row has it (RFPENDTC)."""
+    consent: str
+    """The record that has the day of the consent; empty where none has it."""
+
+
+def disposed(cells: Cells, what: Disposition, person: Person) -> ParticipantFact:
+    """Give the fact of a row that is neither an enrollment nor a death.
+
+    Raises:
+        NotRecorded: there is none.
+    """
+    decode, term = cells["DSDECOD"], cells["DSTERM"]
+    shown = f"{decode[:40]!r} in {cells['DSSCAT'][:40] or cells['EPOCH'][:40] or cells['DSCAT'][:40]!r}"
+    scope = about(cells.row, ended_early=person.ended_early)
+    if key_of(cells["DSCAT"]) not in _CATEGORIES:
+        raise NotRecorded(f"there is no fact for {decode[:40]!r} in {cells['DSCAT'][:40]!r}")
+    on = cells.dated("DSSTDTC")
+    why = FreeText.of(decode if term in {"", decode} else f"{decode}: {term}")
+    match what, scope:
+        case Disposition.CONSENTED, _:
+            raise NotRecorded(_no_consent(person))
+        case Disposition.SCREEN_FAILED, _:
+            return ScreenFailed(on=on, why=why)
+        case (Disposition.COMPLETED, About.STUDY | About.NOT_SAID):
+            return CompletedFollowUp(on=on)
+        case (Disposition.LOST, About.STUDY | About.NOT_SAID):
+            return LostToFollowUp(on=on, last_contact=_last_contact(on, person))
+        case Disposition.WITHDREW, About.STUDY:
+            return Withdrew(on=on, scope=WithdrawalScope.FOLLOW_UP, why=why)
+        case (Disposition.WITHDREW | Disposition.LOST, _):
+            return Withdrew(on=on, scope=WithdrawalScope.TREATMENT, why=why)
+        case _:
+            raise NotRecorded(f"there is no fact for {shown}")
+
+
+def _no_consent(person: Person) -> str:
+    if person.consent:
+        return f"the consent is recorded with {person.consent}"
+    return "a consent needs the versions of its form and of the protocol, and SDTM has neither"
+
+
+def _last_contact(on: ClinicalTime, person: Person) -> ClinicalTime:
+    """Take the end of participation, which SDTM defines as the last known contact; else the day of the loss."""
+    last = person.last_contact
+    return on if last is None or on.precedes(last) else last

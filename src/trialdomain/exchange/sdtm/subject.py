@@ -1,0 +1,154 @@
+"""The rows of one subject, read together: which of them become which facts, and why others do not."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from trialdomain.events.participant import Consented, Enrolled, ImportedScreening, ParticipantFact
+from trialdomain.exchange.sdtm.administrations import assume_enrollment, record_administrations
+from trialdomain.exchange.sdtm.adverse_events import EventLine, events_of, read_line, record
+from trialdomain.exchange.sdtm.arms import arm_of
+from trialdomain.exchange.sdtm.cells import Cells, Setting
+from trialdomain.exchange.sdtm.columns import AE, DM, DS, EX, LB, VS, Domain
+from trialdomain.exchange.sdtm.deaths import record_death
+from trialdomain.exchange.sdtm.disposition import Person, disposed
+from trialdomain.exchange.sdtm.mapping import consent, laboratory, screening, vital_sign
+from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead, unescaped
+from trialdomain.exchange.sdtm.terms import Disposition, key_of
+
+_FAILED = {"SCREEN FAILURE", "SCRNFAIL"}
+_RANDOMIZED = "RANDOMIZED"
+"""Of several rows of an enrollment the one that counts, for it gives the arm."""
+
+
+def read_subject(
+    rows: Sequence[Row], setting: Setting, *, levels: Mapping[str, int], ended_early: frozenset[str]
+) -> list[RowRead]:
+    """Read the rows of one subject, in the order in which they are recorded.
+
+    Args:
+        rows: file by file; the first is the subject's own.
+        setting: what rows are read with.
+        levels: the dose level of each arm.
+        ended_early: the epochs that another one follows.
+    """
+    cells = [Cells(RowRead(row=row), setting) for row in rows]
+    of: dict[Domain, list[Cells]] = {domain: [] for domain in (DM, DS, EX, AE, LB, VS)}
+    for one in cells:
+        of[one.row.domain].append(one)
+    (own,) = of[DM]
+    level = levels.get(arm_of(own.row))
+    given = record_administrations(of[EX], level)
+    enrolled = _enrollment(of[DS], level)
+    if enrolled is None and given:
+        assume_enrollment(given[0])
+    _read_own(own, _became(own, of[DS], enrolled=enrolled is not None or bool(given)))
+    person = _person(own, ended_early)
+    for one in of[DS]:
+        if one is not enrolled:
+            _give(one, lambda cells: _disposition(cells, person, enrolled))
+    events = _read_events(of[AE])
+    for one in of[LB]:
+        _give(one, laboratory)
+    for one in of[VS]:
+        _give(one, vital_sign)
+    record_death([own, *of[DS], *of[AE]])
+    administered = [*given, *(one for one in of[EX] if one not in given)]
+    recorded = [line.cells for event in events for line in event]
+    reported = [*recorded, *(one for one in of[AE] if one not in recorded)]
+    return [one.read for one in (own, *of[DS], *administered, *reported, *of[LB], *of[VS])]
+
+
+def _give(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None:
+    """Give a row its fact; list it where there is none."""
+    if cells.read.reason:
+        return
+    try:
+        fact = make(cells)
+    except NotRecorded as reason:
+        cells.read.leave_out(reason)
+    except (ValueError, ArithmeticError) as error:
+        cells.read.leave_out(Malformed(str(error)))
+    else:
+        cells.read.facts = () if fact is None else (fact,)
+
+
+def _read_own(own: Cells, became: ImportedScreening | None) -> None:
+    """Read the consent and the screening; one that has no day is said of the row, which is listed without any."""
+    if unescaped(own.row.subject) != own.row.subject:
+        own.remark("USUBJID has characters that an id cannot have, and is recorded with their numbers")
+    signed = consent(own)
+    _give(own, lambda cells: screening(cells, became))
+    if signed is not None:
+        own.read.facts = (signed, *own.read.facts)
+        if own.read.reason and not own.read.malformed:
+            own.remark(f"no screening is recorded: {own.read.reason}")
+            own.read.reason = ""
+
+
+def _person(own: Cells, ended_early: frozenset[str]) -> Person:
+    return Person(
+        ended_early=ended_early,
+        last_contact=own.date_if_any("RFPENDTC"),
+        consent=own.row.record if any(isinstance(fact, Consented) for fact in own.read.facts) else "",
+    )
+
+
+def _became(own: Cells, rows: Sequence[Cells], *, enrolled: bool) -> ImportedScreening | None:
+    """Say what the study says became of the screening; None while it says nothing."""
+    if enrolled:
+        return ImportedScreening.ENROLLED
+    failed = any(_meaning(cells) is Disposition.SCREEN_FAILED for cells in rows)
+    failed = failed or any(key_of(own[column]) in _FAILED for column in ("ARM", "ARMCD", "ARMNRS"))
+    return ImportedScreening.SCREEN_FAILURE if failed else None
+
+
+def _meaning(cells: Cells) -> Disposition | None:
+    return cells.setting.terms.disposition.get(key_of(cells["DSDECOD"]))
+
+
+def _enrollment(rows: Sequence[Cells], level: int | None) -> Cells | None:
+    """Give the row of the enrollment its fact: of several the one that randomizes, else the first."""
+    entered = [cells for cells in rows if _meaning(cells) is Disposition.ENROLLED]
+    entered.sort(key=lambda cells: key_of(cells["DSDECOD"]) != _RANDOMIZED)
+    for cells in entered:
+        _give(cells, lambda cells: Enrolled(on=cells.dated("DSSTDTC"), level=_required(level)))
+        if cells.read.facts:
+            return cells
+    return None
+
+
+def _required(level: int | None) -> int:
+    if level is None:
+        raise Malformed("the subject has no arm, so there is no dose level")
+    return level
+
+
+def _disposition(cells: Cells, person: Person, enrolled: Cells | None) -> ParticipantFact | None:
+    """Give the fact of a row of ds that is not the enrollment; none for what another row's fact tells."""
+    what = _meaning(cells)
+    if what is None:
+        given = cells["DSDECOD"]
+        if cells["DSCAT"] and key_of(cells["DSCAT"]) != "DISPOSITION EVENT":
+            raise NotRecorded(f"there is no fact for {given[:40]!r} in {cells['DSCAT'][:40]!r}")
+        raise NotRecorded(f"there is no fact for the disposition {given[:40]!r}", word=("DSDECOD", given))
+    if what is Disposition.DIED:
+        cells.dated("DSSTDTC")  # the death is recorded once everything is read
+        return None
+    if what is Disposition.ENROLLED and enrolled is not None:
+        if cells["DSSTDTC"] != enrolled["DSSTDTC"]:
+            raise NotRecorded(f"the enrollment is recorded with {enrolled.row.record}")
+        cells.remark(f"the enrollment is recorded with {enrolled.row.record}")
+        return None
+    return disposed(cells, what, person)
+
+
+def _read_events(rows: Sequence[Cells]) -> list[list[EventLine]]:
+    """Read the lines of ae, and record the events that they amount to."""
+    lines = []
+    for cells in rows:
+        try:
+            lines.append(read_line(cells))
+        except NotRecorded as reason:
+            cells.read.leave_out(reason)
+    events = events_of(lines)
+    record(events)
+    return events

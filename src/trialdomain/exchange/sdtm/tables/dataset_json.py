@@ -1,0 +1,172 @@
+"""CDISC Dataset-JSON version 1.1, as one object and as lines (NDJSON).
+
+Source: CDISC Dataset-JSON v1.1: ``columns`` names the columns in their order, and each of ``rows`` is a list of as many
+values; numbers are numbers, what is missing is null.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+
+from trialdomain.exchange.sdtm.tables.table import Line, StudyUnusable
+
+_TOKENS = re.compile(rb'(?P<text>"(?:[^"\\]|\\.)*(?:(?P<closed>")|\\?\Z))|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
+"""What structures JSON; a text that goes on in the next part of a file is not closed."""
+_WITHIN_LIST, _WITHIN_ROW = 2, 3
+"""How many brackets are open within the list of the rows, and within a row."""
+_CHUNK = 64 * 1024
+_LARGEST_PART = 16 * 1024 * 1024
+"""Bytes: of what stands around the rows, and of one row."""
+_ROW = msgspec.json.Decoder(Any, float_hook=str)
+
+
+class _Column(msgspec.Struct):
+    """What describes a column; the name is enough."""
+
+    name: str
+
+
+class _Header(msgspec.Struct):
+    """What stands around the rows."""
+
+    columns: list[_Column]
+    version: str = msgspec.field(name="datasetJSONVersion", default="1.1")
+
+
+class DatasetJson:
+    """One object, whose rows are decoded one by one."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+        header = bytearray()
+        for _ in _rows(file, name, header):
+            pass  # the columns may stand after the rows
+        self.columns = _columns(bytes(header), name)
+        file.seek(0)
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the rows."""
+        for number, row in enumerate(_rows(self._file, self._name, bytearray()), start=1):
+            yield _line(number, row, self.columns)
+
+
+class DatasetNdjson:
+    """An object with the columns in the first line, and a row in each line after it."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file = file
+        self.columns = _columns(file.readline(_LARGEST_PART), name)
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the rows."""
+        number = 1
+        while text := self._file.readline(_LARGEST_PART):
+            number += 1
+            if text.strip():
+                yield _line(number, text, self.columns)
+
+
+def _columns(text: bytes, name: str) -> tuple[str, ...]:
+    try:
+        header = msgspec.json.decode(text, type=_Header)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise StudyUnusable(f"{name} is no Dataset-JSON: {error}; export it as Dataset-JSON 1.1") from None
+    if not header.version.startswith("1.1"):
+        raise StudyUnusable(f"{name} is Dataset-JSON {header.version[:20]}: export it as Dataset-JSON 1.1")
+    return tuple(column.name for column in header.columns)
+
+
+def _line(number: int, text: bytes, columns: tuple[str, ...]) -> Line:
+    try:
+        values = _ROW.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        return Line(number, (text[:1000].decode(errors="replace"),), f"it is no JSON: {error}")
+    if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
+        return Line(number, (text[:1000].decode(errors="replace"),), "it is no list of texts and numbers")
+    cells = [_cell(value) for value in values]
+    why = "" if len(cells) == len(columns) else f"it has {len(cells)} cells under {len(columns)} columns"
+    return Line(number, cells, why)
+
+
+def _cell(value: object) -> str:
+    """Give a value as text; a number with a fraction comes as it was written."""
+    if isinstance(value, bool):
+        return "Y" if value else "N"
+    return "" if value is None else str(value)
+
+
+def _rows(file: BinaryIO, name: str, header: bytearray) -> Iterator[bytes]:
+    """Yield the text of every row; what stands around the rows goes into ``header``.
+
+    Raises:
+        StudyUnusable: the file ends before its object does, or one part of it is too large.
+    """
+    scan = _Scan(header)
+    while chunk := file.read(_CHUNK):
+        yield from scan.feed(chunk)
+        if len(header) + len(scan.rest) > _LARGEST_PART:
+            raise StudyUnusable(f"{name} is no Dataset-JSON: a part of it has more than {_LARGEST_PART} bytes")
+    if scan.depth or scan.rest:
+        raise StudyUnusable(f"{name} is cut off: its object does not end; export it again")
+
+
+class _Scan:
+    """Finds the rows in the text of one object by counting brackets, so that memory follows one row."""
+
+    def __init__(self, header: bytearray) -> None:
+        self.depth = 0
+        self.rest = b""
+        """What is not dealt with yet: a row, or a text, that goes on in the next part."""
+        self._header = header
+        self._key = b""
+        """The text that was read last outside of any value: the name of a member."""
+        self._inside = False
+        """Whether this is within the list of the rows."""
+        self._done, self._begin = 0, -1
+        """Up to where the present text was dealt with, and where the present row begins in it."""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Take the next part of the file; yield the rows that end in it."""
+        text, self.rest = self.rest + chunk, b""
+        self._done, self._begin = 0, -1
+        for token in _TOKENS.finditer(text):
+            if token["open"] is not None:
+                yield from self._opened(token, text)
+            elif token["close"] is not None:
+                yield from self._closed(token, text)
+            elif token["closed"] is None:
+                self.rest = text[token.start() :]
+            elif self.depth == 1:
+                self._key = token["text"]
+        if self._begin >= 0:
+            self.rest, self.depth = text[self._begin :], _WITHIN_LIST  # its brackets are counted again
+        elif self._inside:
+            self.rest = text[self._done :]
+        else:
+            self._header += text[self._done : len(text) - len(self.rest)]
+
+    def _opened(self, token: re.Match[bytes], text: bytes) -> Iterator[bytes]:
+        self.depth += 1
+        if self._inside and self.depth == _WITHIN_ROW:
+            yield from _between(text[self._done : token.start()])
+            self._begin = token.start()
+        elif self.depth == _WITHIN_LIST and (self._key, token["open"]) == (b'"rows"', b"["):
+            self._header += text[self._done : token.end()]
+            self._inside, self._done = True, token.end()
+
+    def _closed(self, token: re.Match[bytes], text: bytes) -> Iterator[bytes]:
+        self.depth -= 1
+        if self._inside and self.depth == _WITHIN_LIST:
+            yield text[self._begin : token.end()]
+            self._done, self._begin = token.end(), -1
+        elif self._inside and self.depth < _WITHIN_LIST:
+            yield from _between(text[self._done : token.start()])
+            self._inside, self._done = False, token.start()
+
+
+def _between(text: bytes) -> Iterator[bytes]:
+    """Yield what stands between two rows, which is no list."""
+    if other := text.strip(b", \t\r\n"):
+        yield other

@@ -1,0 +1,36 @@
+"""Which reader reads a file, by the end of its name."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from trialdomain.errors import LogUnusable
+from trialdomain.exchange.sdtm.tables.csv_table import CsvTable
+from trialdomain.exchange.sdtm.tables.dataset_json import DatasetJson, DatasetNdjson
+from trialdomain.exchange.sdtm.tables.table import Table
+from trialdomain.exchange.sdtm.tables.xpt import Xpt
+from trialdomain.storage.plain_files import open_plain
+
+FORMATS: Mapping[str, Callable[[BinaryIO, str], Table]] = {
+    ".csv": CsvTable,
+    ".json": DatasetJson,
+    ".ndjson": DatasetNdjson,
+    ".xpt": Xpt,
+}
+"""By the end of a file's name, in small letters: what reads it, given the open file and its name."""
+
+
+@contextmanager
+def open_table(path: Path) -> Iterator[tuple[Table, BinaryIO]]:
+    """Open a file as a table; also give the file, which tells how far it was read.
+
+    Raises:
+        StudyUnusable: it is no file of its format.
+        LogUnusable: it cannot be read.
+    """
+    try:
+        with open_plain(path) as file:
+            yield FORMATS[path.suffix.lower()](file, path.name), file
+    except OSError as error:
+        raise LogUnusable(f"{path} cannot be read: {error.strerror}; check the disk") from None
