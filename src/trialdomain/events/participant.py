@@ -12,6 +12,7 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
 from trialdomain.values.dose import Dose
 from trialdomain.values.number import decimal_number, is_ordinary, optional_number
+from trialdomain.values.reason import REASON
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.text import FreeText, is_plain, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
@@ -164,7 +165,7 @@ class ScreenFailed:
     """The participant was found not eligible."""
 
     on: ClinicalTime
-    why: FreeText
+    why: FreeText = attrs.field(metadata={REASON: True})
 
 
 @attrs.frozen(kw_only=True)
@@ -192,7 +193,7 @@ class LevelReassigned:
     on: ClinicalTime
     from_level: int = attrs.field(validator=ge(1))
     to_level: int = attrs.field(validator=ge(1))
-    why: FreeText
+    why: FreeText = attrs.field(metadata={REASON: True})
 
 
 @attrs.frozen(kw_only=True)
@@ -424,7 +425,7 @@ class Withdrew:
     on: ClinicalTime
     scope: WithdrawalScope
     last_contact: ClinicalTime | None = None
-    why: FreeText | None = None
+    why: FreeText | None = attrs.field(default=None, metadata={REASON: True})
 
 
 @attrs.frozen(kw_only=True)
