@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from enum import Enum
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
@@ -28,7 +30,7 @@ from outcome_pages import BY_HAND, path_of
 from outcome_pages import page as outcome_page
 
 import trialdomain
-from trialdomain import CHECKS, History, Limits, OutcomeId, TrialProtocol, nct06245746
+from trialdomain import CHECKS, DoseLevel, History, Limits, OutcomeId, TrialProtocol, nct06245746
 from trialdomain.exchange.toml import protocol_from_toml
 from trialdomain.values.analyte import CODES
 
@@ -135,6 +137,38 @@ def test_the_files_of_protocols_that_are_shown_are_protocols() -> None:
     shown = protocol_from_toml(preset)
     assert attrs.evolve(shown, criteria=(), roles=()) == attrs.evolve(nct06245746(), criteria=(), roles=())
     assert all(f"| `{field.name}` |" in text for field in attrs.fields(TrialProtocol))
+
+
+def shown_default(value: object) -> str:
+    """Write a default as a table of parameters does."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case Enum():
+            return str(value.value)
+        case tuple():
+            return ", ".join(map(shown_default, value)) or "empty"
+        case _:
+            return str(value)
+
+
+def test_the_defaults_on_the_page_of_conduct_are_those_of_a_new_protocol() -> None:
+    new = TrialProtocol(trial="T1", title="An example", version="1", levels=(DoseLevel(level=1),))
+    text = (ROOT / "docs" / "explanation" / "conduct.md").read_text("utf-8").partition("\n## The protocol\n")[2]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    assert rows
+    for names, default, *_ in rows:
+        found = [attrgetter(name)(new) for name in re.findall(r"`([\w.]+)`", names)]
+        shown = ", ".join(shown_default(value) if value != () else "empty" for value in found)
+        expected = shown.replace("empty", "none") if "none" in default else shown
+        assert default == expected or default.startswith("["), names
+
+
+def test_a_default_of_the_catalogue_is_what_a_file_of_a_protocol_would_have() -> None:
+    assert re.findall(r"\| `[^`|]*\b[A-Z]\w+\.[A-Z_]+\b[^`|]*` \|", event_page()) == []
+    assert '`["possibly", "likely", "definitely"]`' in event_page()
 
 
 def test_every_limit_of_a_finding_is_listed_with_the_check_that_it_is_of() -> None:

@@ -169,6 +169,16 @@ def test_details_parts_and_totals_are_on_the_page_of_their_outcome(answers: dict
     assert seen
 
 
+def test_every_status_of_a_value_is_on_the_page_of_its_outcome(answers: dict[str, list[Any]]) -> None:
+    [answer] = answers["replay"]
+    for outcome in OutcomeId:
+        text = outcome_pages.path_of(outcome).read_text("utf-8")
+        offered = set(re.findall(r"`([a-z-]+)`", text.partition("Instead of a value")[2].partition("\n")[0]))
+        statuses = {one["status"] for one in answer["endpoints"][outcome.value]["participants"].values()}
+        assert statuses <= offered | {"observed"}, outcome
+        assert ("prevalent" in offered) == (outcome.value in {"S1", "S2", "S3", "S4", "S5", "S8", "S10", "S13"})
+
+
 DAYS = re.compile(r"\d{4}(-\d\d){0,2}(T.*)?")
 
 

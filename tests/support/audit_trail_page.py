@@ -82,7 +82,8 @@ _HEAD = """# The audit trail: requirements, attacks, and the tests that bear the
 trialdomain supports these requirements, with tests; whether a system complies is for whoever runs it to show.
 Procedures, training, identity checks, the keeping of keys and of checkpoints are duties of the organization.
 [What tamper evidence cannot show](../explanation/tamper-evidence.md#what-this-cannot-show) stands on a page of its own.
-Signatures of people on records, and pages in HTML, are not offered yet.
+Signatures of people on records (AT-60 to AT-62, K-26) and pages in HTML are not offered yet. The numbers are those of
+a longer list: what else is missing here are duties of the organization, or of the service around this library.
 """
 
 

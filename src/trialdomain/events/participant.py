@@ -245,7 +245,7 @@ class LabRecorded:
     """A laboratory result, as the laboratory gave it."""
 
     analyte: str
-    """A short code such as ``ANC``, ``PLT`` or ``HGB`` (SDTM LBTESTCD where there is one)."""
+    """A short code: SDTM's LBTESTCD or a hospital's. Counts are under ANC, NEUT, PLT, PLAT, HGB, HB, WBC, LEUK."""
     value: Decimal
     comparator: Comparator | None = None
     unit: str | None = attrs.field(default=None, metadata={UCUM: True})

@@ -117,7 +117,7 @@ class TrialExported:
     what: str = attrs.field(validator=plain_text)
     why: FreeText = attrs.field(metadata={REASON: True})
     root: str = attrs.field(validator=matches_re(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|[0-9a-f]{64}"))
-    """Of the tree that was handed over, in base64 (earlier versions: hex): all of it was recorded before this entry."""
+    """Of the tree that was handed over, all recorded before this entry: base64, or hexadecimal in older entries."""
 
 
 @attrs.frozen(kw_only=True)
