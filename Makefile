@@ -66,6 +66,12 @@ docs: install  ## the pages that are written from the code
 	@$(BIN)/python tests/support/audit_trail_page.py
 	@$(BIN)/python tests/support/findings_page.py
 	@$(BIN)/python tests/support/results_page.py
+	@$(BIN)/python tests/support/names_page.py
+	@$(BIN)/python tests/support/errors_page.py
+	@$(BIN)/python tests/support/criteria_page.py
+	@$(BIN)/python tests/support/protocol_page.py
+	@$(BIN)/python tests/support/history_page.py
+	@$(BIN)/python tests/support/options_page.py
 
 format: setup  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .

@@ -5,7 +5,7 @@ import json
 import shutil
 import sqlite3
 import zipfile
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from contextlib import closing
 from hashlib import sha256
@@ -125,7 +125,7 @@ def test_it_has_the_log_as_it_was_and_says_who_took_it_away(site: Site, tmp_path
     assert (place / "events.jsonl").read_bytes() == plain.getvalue()
     manifest = json.loads((place / "manifest.json").read_bytes())
     assert (manifest["trial"], manifest["size"], manifest["entries"]) == (site.trial.trial, size, size)
-    assert (manifest["root"], manifest["participants"]) == (root.hex(), None)
+    assert (manifest["root"], manifest["participants"]) == (b64encode(root).decode(), None)
     assert manifest["by"] == {"user": "monitor", "name": "Monitor", "role": "monitor", "organization": "Sponsor"}
     assert manifest["files"].keys() == WHOLE - {"manifest.json"}
     for name, said in manifest["files"].items():
@@ -135,7 +135,7 @@ def test_it_has_the_log_as_it_was_and_says_who_took_it_away(site: Site, tmp_path
     entry = next(one for one in site.trial.history().entries() if isinstance(one.fact, TrialExported))
     assert (entry.position, entry.meta.user) == (manifest["recorded"], "monitor")
     fact = export_of(site)
-    assert (fact.root, fact.why.plain) == (root.hex(), "inspection 12")
+    assert (fact.root, fact.why.plain) == (b64encode(root).decode(), "inspection 12")
     assert fact.what == f"audit bundle of positions 1 to {size}"
     told = [(one.who.name, [c.field for c in one.changes]) for one in site.trial.history().trail("trial") if one.who]
     assert ("Monitor", ["what", "why", "root"]) in told

@@ -563,10 +563,17 @@ class TestTheManifest:
         (bundle / EVENTS).write_bytes(b"".join(other_state(4, leaf=False)(lines(bundle, EVENTS))))
         assert found(checked(bundle))[1:] == [(What.ALTERED, *place)]
 
+    def test_the_roots_of_an_earlier_version_which_wrote_them_in_hex_are_read(self, whole: Path) -> None:
+        manifest = manifest_of(whole)
+        in_hex = base64.b64decode(manifest["root"]).hex()
+        number = len(lines(whole, EVENTS))
+        edited(whole, EVENTS, rewritten(number - 1, lambda line: line | {"root": in_hex}))
+        assert checked(fitted(whole, root=in_hex)).ok
+
     def test_hashes_in_capitals_say_the_same(self, bundle: Path) -> None:
         manifest = manifest_of(bundle)
         files = {name: file | {"sha256": file["sha256"].upper()} for name, file in manifest["files"].items()}
-        result = said(bundle, root=manifest["root"].upper(), files=files)
+        result = said(bundle, root=base64.b64decode(manifest["root"]).hex().upper(), files=files)
         assert {(one.what, one.position) for one in result.defects} == {(What.REFORMATTED, None)}
 
     @pytest.mark.parametrize("participants", [["S001"], ["S009"], ["S001", "S009"]])

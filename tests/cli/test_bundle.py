@@ -62,6 +62,7 @@ def test_of_a_file_nothing_is_recorded_and_it_says_so(simulated: Path) -> None:
     assert json.loads((simulated / "of-a-file" / "manifest.json").read_bytes())["recorded"] is None
     assert (simulated / "trial.jsonl").read_bytes() == before
     assert "in which nothing can be recorded" in refused(simulated, "bundle", "trial.jsonl", "x", "--user", "mo")
+    assert "'n/a' says nothing" in refused(simulated, "bundle", "trial.jsonl", "x", "--why", "n/a")
 
 
 def test_of_a_log_that_cannot_be_written_nothing_is_recorded_either(
@@ -75,6 +76,9 @@ def test_of_a_log_that_cannot_be_written_nothing_is_recorded_either(
 def test_what_is_missing_or_wrong_is_one_sentence(simulated: Path) -> None:
     why = ("--user", "investigator", "--why", "inspection 12")
     assert "say who exports and why" in refused(simulated, "bundle", "trial.db", "x")
+    assert "'n/a' says nothing" in refused(
+        simulated, "bundle", "trial.db", "x", "--user", "investigator", "--why", "n/a"
+    )
     assert "knows nobody with the id 'nobody'" in refused(
         simulated, "bundle", "trial.db", "x", "--user", "nobody", "--why", "w"
     )

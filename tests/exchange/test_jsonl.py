@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import tracemalloc
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -75,7 +76,7 @@ def exported(entries: Sequence[tuple[str, int, str, str]]) -> list[bytes]:
         head = {"position": position, "stream": stream, "version": version, "name": name, "leaf": leaves[-1].hex()}
         lines.append(f'{json.dumps(head, separators=(",", ":"))[:-1]},"state":{state}}}\n'.encode())
     trial = entries[0][0].partition("/")[0]
-    last = {"trial": trial, "size": len(leaves), "root": tree(leaves).hex()}
+    last = {"trial": trial, "size": len(leaves), "root": b64encode(tree(leaves)).decode()}
     return [*lines, json.dumps(last, separators=(",", ":")).encode() + b"\n"]
 
 
@@ -433,8 +434,13 @@ OTHER_FORMS: dict[str, tuple[Damage, int, str]] = {
         2,
         STATE,
     ),
-    "the root in capitals": (
-        lambda lines: changed(6, root=json.loads(lines[5])["root"].upper())(lines),
+    "the root between spaces": (
+        lambda lines: changed(6, root=f" {json.loads(lines[5])['root']} ")(lines),
+        6,
+        "its root is written in another form",
+    ),
+    "the root in hex, in capitals": (
+        lambda lines: changed(6, root=b64decode(json.loads(lines[5])["root"]).hex().upper())(lines),
         6,
         "its root is written in another form",
     ),
@@ -543,7 +549,8 @@ class TestPacked:
     def test_one_with_a_flipped_bit_is_refused(self, file: Path) -> None:
         packed = bytearray(gzip.compress(b"".join(exported(T1))))
         for at in range(10, len(packed)):
-            broken = bytes(packed[:at]) + bytes([packed[at] ^ 0x10]) + bytes(packed[at + 1 :])
+            flipped = 0x01 if at == len(packed) - 9 else 0x10  # before checksum and size, high bits may be left over
+            broken = bytes(packed[:at]) + bytes([packed[at] ^ flipped]) + bytes(packed[at + 1 :])
             assert refusal(file, broken).line <= 7
 
     def test_garbage_behind_it_is_refused(self, file: Path) -> None:
@@ -624,3 +631,16 @@ class TestFiles:
         with pytest.raises(LineCorrupt, match="line 1: trial T1 begins a second time"):
             read_jsonl(file, recorder)
         assert recorder.head("T1") == 5
+
+
+def test_an_export_of_an_earlier_version_which_wrote_its_root_in_hex_is_read(tmp_path: Path) -> None:
+    *entries, last = exported(T1)
+    said = json.loads(last)
+    in_hex = json.dumps({**said, "root": b64decode(said["root"]).hex()}, separators=(",", ":")).encode() + b"\n"
+    path = tmp_path / "earlier.jsonl"
+    path.write_bytes(b"".join([*entries, in_hex]))
+    with read_log(path) as log:
+        assert list(log) == ["T1"]
+    [restored] = restore(path, tmp_path / "log.db")
+    assert b64encode(restored.root).decode() == said["root"]
+    assert not any("root" in one.why for one in verify(path).defects)

@@ -18,7 +18,10 @@ REQUIREMENTS = {
     "AT-02": ("who: id, name, role, organization; software named as such", "EMA 6.2.1; FDA 2024 Q12"),
     "AT-03": ("what: subject, entry, field; by field, not by page", "EMA 6.2.1"),
     "AT-04": ("old and new value, computed from the log", "EMA 6.2.1; FDA 2024 Q12"),
-    "AT-05": ("why: a reason on every change; filler is refused", "ICH E6(R3) 4.2.2, 4.2.4"),
+    "AT-05": (
+        "why: a reason on every change; words that say nothing are refused wherever people say why",
+        "ICH E6(R3) 4.2.2, 4.2.4",
+    ),
     "AT-06": ("when: set by the system, in UTC; apart from when it happened", "EMA 4.5, 6.2.1"),
     "AT-07": ("the site's time zone beside UTC", "Part 11 preamble 101"),
     "AT-08": ("earlier values are never obscured", "21 CFR 11.10(e)"),
@@ -79,7 +82,8 @@ _HEAD = """# The audit trail: requirements, attacks, and the tests that bear the
 trialdomain supports these requirements, with tests; whether a system complies is for whoever runs it to show.
 Procedures, training, identity checks, the keeping of keys and of checkpoints are duties of the organization.
 [What tamper evidence cannot show](../explanation/tamper-evidence.md#what-this-cannot-show) stands on a page of its own.
-Signatures of people on records, and pages in HTML, are not offered yet.
+Signatures of people on records (AT-60 to AT-62, K-26) and pages in HTML are not offered yet. The numbers are those of
+a longer list: what else is missing here are duties of the organization, or of the service around this library.
 """
 
 

@@ -50,11 +50,11 @@ def _entry(kind: type[Any], name: str) -> str:
     read = f" Logs with {', '.join(f'`{old}`' for old in older)} are read as this." if older else ""
     golden = json.loads((GOLDEN / f"{name}.json").read_text())["fact"]
     shown = json.dumps(golden, indent=2, ensure_ascii=False)
-    example = "```json\n" + shown + "\n```\n" if len(shown) < _LONGEST_EXAMPLE else "An example is its golden file.\n"
+    example = _PROTOCOL if "protocol" in golden else f"```json\n{shown}\n```\n"
     return f"\n### `{name}`\n\n{_sentence(kind)}{read}\n\n{_table(kind)}\n{example}"
 
 
-_LONGEST_EXAMPLE = 1_500
+_PROTOCOL = "[The protocol file](protocol-file.md) shows a whole protocol.\n"
 
 
 def _sentence(kind: type[Any]) -> str:
@@ -92,7 +92,12 @@ def _default(field: "attrs.Attribute[Any]") -> str:
         return "empty"
     if attrs.has(type(value)) or hasattr(value, "factory"):
         return "its defaults"
-    return f"`{json.dumps(getattr(value, 'value', value), default=str)}`"
+    return f"`{json.dumps(value, default=_plain)}`"
+
+
+def _plain(value: object) -> object:
+    """Give a default as a protocol file would have it: the word of an enumeration, a number as text."""
+    return getattr(value, "value", None) or str(value)
 
 
 def _type(hint: Any) -> str:  # noqa: ANN401 - whatever a field is annotated with

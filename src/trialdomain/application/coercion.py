@@ -18,6 +18,7 @@ from trialdomain.storage.request import in_order
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.number import as_decimal
 from trialdomain.values.plain import is_a, plain
+from trialdomain.values.reason import REASON, check_words
 from trialdomain.values.text import FreeText, short
 from trialdomain.values.toxicity import Seriousness
 from trialdomain.values.unit import UCUM, ucum
@@ -44,7 +45,13 @@ def make(kind: type[F], /, **given: object) -> F:
 
     Raises:
         FactMalformed: the fact's own validation refuses it, or a value is of the wrong kind.
+        ReasonMissing: a field that says why says nothing.
     """
+    _check_reasons(kind, given)
+    return _make(kind, given)
+
+
+def _make(kind: type[F], given: Mapping[str, object]) -> F:
     try:
         values = {name: _coerced(kind, name, value) for name, value in given.items()}
         _refuse_unwritable(values)
@@ -65,6 +72,19 @@ def _made(kind: type[F], values: Mapping[str, object]) -> F:
         raise FactMalformed(kind=kind.__name__, why=error.why) from None
     except Exception as error:  # what the classes of others raise when they are read is not known
         raise FactMalformed(kind=kind.__name__, why=unreadable(error)) from error
+
+
+def _check_reasons(kind: type, given: Mapping[str, object]) -> None:
+    """Refuse blank or filler words where people say why (ICH E6(R3) 4.2.2).
+
+    Raises:
+        ReasonMissing: there are such.
+    """
+    for name, value in given.items():
+        if _metadata(kind, name).get(REASON):
+            words = value.plain if isinstance(value, FreeText) else plain(value)
+            if is_a(words, str):
+                check_words(words)
 
 
 def _refuse_unwritable(values: Mapping[str, object]) -> None:
@@ -98,13 +118,15 @@ def remake(fact: F, changes: Mapping[str, object]) -> F:
 
     Raises:
         FactMalformed: a field that the fact does not have, or a value that its validation refuses.
+        ReasonMissing: a field that says why would say nothing.
     """
     kind = type(fact)
     names = [field.name for field in attrs.fields(kind)]  # type: ignore[arg-type]  # every fact is an attrs class
     for name in changes:
         if name not in names:
             raise FactMalformed(kind=kind.__name__, why=f"it has no field {short(name)!r}, but {', '.join(names)}")
-    return make(kind, **({name: getattr(fact, name) for name in names} | dict(changes)))
+    _check_reasons(kind, changes)  # what is not changed may have come from elsewhere, where nobody was asked
+    return _make(kind, {name: getattr(fact, name) for name in names} | dict(changes))
 
 
 def _coerced(kind: type, name: str, value: object) -> object:
@@ -205,7 +227,9 @@ def restated(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
 
     Raises:
         FactMalformed: a value cannot be read.
+        ReasonMissing: a field that says why would say nothing.
     """
+    _check_reasons(kind, changes)
     try:
         return {name: _coerced(kind, name, value) for name, value in changes.items()}
     except ValueError as error:

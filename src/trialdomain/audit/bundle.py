@@ -32,7 +32,7 @@ from trialdomain.reports.decisions import decision_audit_json
 from trialdomain.reports.trail import write_trail
 from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.sqlite import SQLiteRecorder
-from trialdomain.tree.checkpoint import Checkpoint, origin_of
+from trialdomain.tree.checkpoint import Checkpoint, as_base64, origin_of
 from trialdomain.tree.note import Note
 from trialdomain.tree.proofs import InclusionProofs
 from trialdomain.values.filename import named
@@ -178,7 +178,7 @@ def write_bundle(
         format=FORMAT,
         trial=trial,
         size=size,
-        root=proofs.root.hex(),
+        root=as_base64(proofs.root),
         participants=list(participants) or None,
         entries=len(positions),
         on=follows.on,
@@ -284,6 +284,9 @@ Without trialdomain
               {{"format":"trialdomain-leaf/1","state_sha256":...,"stream":...,"topic":...,"version":...}},
               where state_sha256 is the SHA-256, in hex, of the bytes of "state" as they stand in the line, topic
               is its "name", and stream and version are its own
+    root      RFC 6962, section 2.1, over all leaves in the order of positions; a node is the SHA-256 of a byte 1 and
+              of the two below it. A root is written in base64, in {MANIFEST}, in {CHECKPOINT} and in the last line of
+              {EVENTS}; leaves, and the SHA-256 of files, in hexadecimal
     proof     RFC 9162, section 2.1.3.2: the index of a leaf is its position less one
     signature openssl pkeyutl -verify -pubin -keyform DER -inkey PUBLIC -rawin -in TEXT -sigfile SIGNATURE
               where TEXT is the checkpoint up to the empty line, and SIGNATURE what follows the first four bytes of

@@ -28,8 +28,8 @@ from trialdomain.exchange.bundle import (
     Manifest,
     read_manifest,
 )
-from trialdomain.exchange.lines import Line, read_hash
-from trialdomain.tree.checkpoint import Checkpoint, parse_checkpoint
+from trialdomain.exchange.lines import Line, read_hash, read_root
+from trialdomain.tree.checkpoint import Checkpoint, as_base64, parse_checkpoint
 from trialdomain.tree.note import MOST_BYTES, Note, NoteMalformed, parse_note
 from trialdomain.tree.proofs import LARGEST_SIZE
 from trialdomain.values.ids import kind_of, trial_of
@@ -108,7 +108,7 @@ class BundleCheck:
         self.manifest: Manifest | None = None
         """None where it cannot be read at all."""
         self.manifest = self._read_manifest()
-        self._claimed = None if self.manifest is None else _head(self.manifest.size, read_hash(self.manifest.root))
+        self._claimed = None if self.manifest is None else _head(self.manifest.size, read_root(self.manifest.root))
         self._note, self._checkpoint = None, None
         if not self.known_form:
             return
@@ -314,8 +314,10 @@ class BundleCheck:
 
     def _compare_claim(self, head: TreeHead | None) -> None:
         if head is not None and self._claimed not in {None, head}:
-            claimed = f"{MANIFEST} says {quoted(self._claimed.size)} entries with the root {self._claimed.root.hex()}"
-            self._add(What.BUNDLE, f"{claimed}, and the bundle is of {head.size} with the root {head.root.hex()}")
+            claimed = (
+                f"{MANIFEST} says {quoted(self._claimed.size)} entries with the root {as_base64(self._claimed.root)}"
+            )
+            self._add(What.BUNDLE, f"{claimed}, and the bundle is of {head.size} with the root {as_base64(head.root)}")
 
     def _judge_end(self, check: EntriesCheck, head: TreeHead | None) -> None:
         """Judge the last line of the entries: by them, where they are those of the tree."""
@@ -326,9 +328,8 @@ class BundleCheck:
         elif end is None:
             self._add(What.BUNDLE, f"the last line of {EVENTS}, with the trial's size and root, is missing")
         elif (end.trial, end.size, end.root) != (check.trial, head.size, head.root):
-            what = (
-                f"{quoted(end.size)} entries of trial {quoted(end.trial)} with the root {end.root.hex() or 'of none'}"
-            )
+            root = as_base64(end.root) or "of none"
+            what = f"{quoted(end.size)} entries of trial {quoted(end.trial)} with the root {root}"
             self._add(What.BUNDLE, f"the last line of {EVENTS} says {what}: it was changed", line=end.line)
 
     def _held(self, head: TreeHead | None, check: EntriesCheck | None) -> list[Held]:

@@ -12,7 +12,7 @@ from trialdomain.errors import LogCorrupt, TrialError
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.bundle import MANIFEST, Manifest
-from trialdomain.exchange.lines import read_hash
+from trialdomain.exchange.lines import is_other_form, read_hash, read_root
 from trialdomain.history import History
 from trialdomain.history.history import SAYS_NOTHING
 from trialdomain.projections.people import People
@@ -162,7 +162,7 @@ def contradictions(manifest: Manifest) -> Iterator[str]:
     if not 0 < manifest.size <= LARGEST_SIZE:
         yield f"{says} a tree of {quoted(manifest.size)} entries, which no log has"
     for name, text, read, what in (
-        ("root", manifest.root, read_hash, "hash: one has 64 digits in hex"),
+        ("root", manifest.root, read_root, "root: one has 32 bytes in base64"),
         ("on", manifest.on, date.fromisoformat, "day"),
         ("zone", manifest.zone, ZoneInfo, "zone"),
         ("at", manifest.at, _moment, "time with its offset"),
@@ -208,14 +208,14 @@ def _of_participants(manifest: Manifest, says: str) -> Iterator[str]:
 
 def in_other_form(manifest: Manifest) -> Iterator[str]:
     """Say in sentences which hashes of a manifest are written in another form, and say the same."""
-    hashes = {
-        "its root": manifest.root,
-        **{f"of {quoted(name)}": file.sha256 for name, file in manifest.files.items()},
-    }
-    for name, text in hashes.items():
-        read = read_hash(text)
-        if read is not None and read.hex() != text:
-            yield f"{MANIFEST} writes the hash {name} in another form; what it says is unchanged"
+    written = f"{MANIFEST} writes"
+    root = read_root(manifest.root)
+    if root is not None and is_other_form(manifest.root, root):
+        yield f"{written} its root in another form; what it says is unchanged"
+    for name, file in manifest.files.items():
+        read = read_hash(file.sha256)
+        if read is not None and read.hex() != file.sha256:
+            yield f"{written} the hash of {quoted(name)} in another form; what it says is unchanged"
 
 
 def _moment(text: str) -> datetime:

@@ -30,7 +30,16 @@ from trialdomain.audit.entries_check import EntriesCheck
 from trialdomain.audit.lines_check import FoundLine, LinesCheck, ReadEntry
 from trialdomain.audit.order import WINDOW
 from trialdomain.errors import LogUnusable
-from trialdomain.exchange.lines import GZIP_HEADER, LONGEST_LINE, Last, LineUnreadable, parse, read_hash
+from trialdomain.exchange.lines import (
+    GZIP_HEADER,
+    LONGEST_LINE,
+    Last,
+    LineUnreadable,
+    is_other_form,
+    parse,
+    read_hash,
+    read_root,
+)
 from trialdomain.storage.plain_files import open_plain
 
 _AS_WRITTEN = re.compile(
@@ -311,8 +320,8 @@ class Exported:
         return ReadEntry(one.position, stream, one.version, name, bytes(one.state), leaf, self._line, other)
 
     def _end(self, last: Last) -> End:
-        root = read_hash(last.root) or b""
-        if root and root.hex() != last.root:
+        root = read_root(last.root) or b""
+        if root and is_other_form(last.root, root):
             why = "the root of the last line was written in another form; what it says is unchanged"
             self._add(What.REFORMATTED, why, shown(last.trial))
         return End(last.trial, last.size, root, self._line)

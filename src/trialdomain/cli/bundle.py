@@ -28,6 +28,7 @@ from trialdomain.tree.note import MOST_BYTES, Note, parse_note
 from trialdomain.values.filename import named
 from trialdomain.values.ids import trial_stream
 from trialdomain.values.progress import Progress
+from trialdomain.values.reason import check_reason
 from trialdomain.values.role import Role
 
 
@@ -121,6 +122,8 @@ def _unrecorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
         raise InputInvalid(
             f"{arguments.log} is a file in which nothing can be recorded: leave --user and --head-key, or name the log"
         )
+    if arguments.why is not None:
+        check_reason(arguments.why)
     note, keys = _noted(arguments)
     with read_log(arguments.log) as log:
         return _written(log, arguments, note, keys, progress)

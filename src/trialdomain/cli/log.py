@@ -72,7 +72,7 @@ def _export(arguments: argparse.Namespace) -> int:
     with read_log(arguments.log) as log, progress_bar() as progress:
         trial = chosen_trial(log, arguments.trial).trial
         size = _written(log, trial, file, progress)
-    print(f"{size} entries of trial {trial} are in {file}")
+    print(f"{size} entries of trial {trial} are in {file}; nothing was recorded of the export")
     return 0
 
 

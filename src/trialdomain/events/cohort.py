@@ -11,6 +11,7 @@ from trialdomain.values.decision import Decision
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
 from trialdomain.values.in_short import in_short
+from trialdomain.values.reason import REASON
 from trialdomain.values.text import FreeText, optional_text, plain_text
 from trialdomain.values.word import Word
 
@@ -47,7 +48,7 @@ class CohortExpanded:
     """The level was given more slots; the number is the new total."""
 
     slots: int = attrs.field(validator=ge(1))
-    why: FreeText
+    why: FreeText = attrs.field(metadata={REASON: True})
 
 
 @attrs.frozen(kw_only=True)
@@ -130,7 +131,7 @@ class EscalationDecided:
     decided: Decision
     basis: Basis
     by: str = attrs.field(validator=plain_text)
-    rationale: FreeText | None = None
+    rationale: FreeText | None = attrs.field(default=None, metadata={REASON: True})
     """Why, where the decision is not the recommended one."""
 
 

@@ -13,6 +13,7 @@ from trialdomain.values.dose import Dose
 from trialdomain.values.in_short import in_short
 from trialdomain.values.number import decimal_number, is_ordinary, optional_number
 from trialdomain.values.ranges import BOUNDED_ABOVE, check_result, check_vital_sign
+from trialdomain.values.reason import REASON
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.text import FreeText, is_plain, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
@@ -158,7 +159,7 @@ class ScreenFailed:
     """The participant was found not eligible."""
 
     on: ClinicalTime
-    why: FreeText
+    why: FreeText = attrs.field(metadata={REASON: True})
 
 
 @attrs.frozen(kw_only=True)
@@ -188,7 +189,7 @@ class LevelReassigned:
     on: ClinicalTime
     from_level: int = attrs.field(validator=ge(1))
     to_level: int = attrs.field(validator=ge(1))
-    why: FreeText
+    why: FreeText = attrs.field(metadata={REASON: True})
 
 
 @attrs.frozen(kw_only=True)
@@ -436,7 +437,7 @@ class Withdrew:
     on: ClinicalTime
     scope: WithdrawalScope
     last_contact: ClinicalTime | None = None
-    why: FreeText | None = None
+    why: FreeText | None = attrs.field(default=None, metadata={REASON: True})
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id
 from trialdomain.values.in_short import in_short
+from trialdomain.values.reason import REASON
 from trialdomain.values.role import Role
 from trialdomain.values.text import FreeText, plain_text
 from trialdomain.values.word import Word
@@ -55,7 +56,7 @@ class ProtocolAmended:
 
     protocol: TrialProtocol
     effective_on: date = attrs.field(validator=day_of_a_trial)
-    summary: FreeText
+    summary: FreeText = attrs.field(metadata={REASON: True})
     reopens: tuple[int, ...] = ()
     """Levels that it reopens, final closings among them."""
 
@@ -65,7 +66,7 @@ class RecruitmentSuspended:
     """Nobody is enrolled until people decide; where it says so, nobody is infused either."""
 
     on: ClinicalTime
-    why: FreeText
+    why: FreeText = attrs.field(metadata={REASON: True})
     infusion: bool = False
 
 
@@ -74,7 +75,7 @@ class RecruitmentResumed:
     """Enrollment, and infusion, go on."""
 
     on: ClinicalTime
-    why: FreeText
+    why: FreeText = attrs.field(metadata={REASON: True})
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +83,7 @@ class TrialClosed:
     """Recruitment is over; observation goes on."""
 
     on: ClinicalTime
-    why: FreeText
+    why: FreeText = attrs.field(metadata={REASON: True})
 
 
 @attrs.frozen(kw_only=True)
@@ -119,9 +120,9 @@ class TrialExported:
     """The log, or a part of it, was handed to somebody."""
 
     what: str = attrs.field(validator=plain_text)
-    why: FreeText
-    root: str = attrs.field(validator=matches_re(r"[0-9a-f]{64}"))
-    """Of the tree that was handed over: all of it was recorded before this entry."""
+    why: FreeText = attrs.field(metadata={REASON: True})
+    root: str = attrs.field(validator=matches_re(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|[0-9a-f]{64}"))
+    """Of the tree that was handed over, all recorded before this entry: base64, or hexadecimal in older entries."""
 
 
 @attrs.frozen(kw_only=True)

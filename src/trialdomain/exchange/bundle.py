@@ -70,7 +70,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     size: int
     """How many entries the log had: those of its tree."""
     root: str
-    """Of that tree, in hex."""
+    """Of that tree, in base64; earlier versions wrote it in hex."""
     participants: list[str] | None
     """Those to whom the bundle is filtered; None for a whole log."""
     entries: int

@@ -2,7 +2,7 @@
 
 A line is ``{"position", "stream", "version", "name", "leaf", "state"}``; ``state`` stands byte for byte as it is stored
 and hashed, so that who, when and why are under the hash as well. Nothing outside ``state`` is believed but the position
-and what the leaf binds. The last line of a trial is ``{"trial", "size", "root"}``.
+and what the leaf binds. The last line of a trial is ``{"trial", "size", "root"}``, the root in base64.
 """
 
 import gzip
@@ -20,8 +20,9 @@ from trialdomain.exchange.lines import (
     Last,
     Line,
     fitting,
+    is_other_form,
     parse,
-    read_hash,
+    read_root,
     write_entry,
     write_last,
 )
@@ -29,6 +30,7 @@ from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
+from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.merkle import Frontier
 from trialdomain.values.progress import Progress, unheard
 
@@ -78,7 +80,7 @@ def write_jsonl(
         file.write(write_entry(entry, leaf))
         if not frontier.size % _HEARD_EVERY:
             progress("exporting", frontier.size, size)
-    file.write(write_last(Last(trial=trial, size=size, root=frontier.root().hex())))
+    file.write(write_last(Last(trial=trial, size=size, root=as_base64(frontier.root()))))
     return size
 
 
@@ -191,10 +193,10 @@ class _Section:
                 f"after {self._frontier.size} of trial {self.trial}: entries are missing"
             )
         root = self._frontier.root()
-        if last.root != root.hex():
-            if read_hash(last.root) == root:
-                raise ValueError("the line was reformatted: its root is written in another form, and says the same")
+        if read_root(last.root) != root:
             raise ValueError("the root does not fit the entries: the file was altered")
+        if is_other_form(last.root, root):
+            raise ValueError("the line was reformatted: its root is written in another form, and says the same")
         self._flush()
 
     def _flush(self) -> None:

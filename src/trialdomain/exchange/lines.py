@@ -2,12 +2,14 @@
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 
 import msgspec
 
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.stored import StoredEntry
+from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.ids import trial_of
 
@@ -44,6 +46,7 @@ class Last(msgspec.Struct, forbid_unknown_fields=True):
     trial: str
     size: int
     root: str
+    """In base64; earlier versions wrote it in hex."""
 
 
 class _Either(msgspec.Struct):
@@ -55,6 +58,8 @@ _LINE = msgspec.json.Decoder(Line)
 _LAST = msgspec.json.Decoder(Last)
 _EITHER = msgspec.json.Decoder(_Either)
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
+_ROOT = re.compile(r"[A-Za-z0-9+/]{43}=")
+"""32 bytes in base64."""
 
 
 def parse(line: bytes) -> Line | Last:
@@ -135,6 +140,21 @@ def read_hash(text: str) -> bytes | None:
     """Read a hash in hex, also in capitals or between spaces; None for any other text."""
     plain = text.strip()
     return bytes.fromhex(plain) if _HASH.fullmatch(plain) else None
+
+
+def read_root(text: str) -> bytes | None:
+    """Read the root of a tree: base64, as checkpoints have it, or hex, as earlier versions wrote it; None for others.
+
+    >>> read_root("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=") == read_root("00" * 32) == bytes(32)
+    True
+    """
+    plain = text.strip()
+    return b64decode(plain) if _ROOT.fullmatch(plain) else read_hash(plain)
+
+
+def is_other_form(text: str, root: bytes) -> bool:
+    """Say whether a root is written otherwise than this version, or an earlier one, writes it."""
+    return text not in {as_base64(root), root.hex()}
 
 
 def write_entry(entry: StoredEntry, leaf: bytes) -> bytes:

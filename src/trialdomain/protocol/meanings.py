@@ -36,10 +36,11 @@ def fever(rule: FebrileNeutropenia) -> str:
 def febrile_neutropenia(protocol: TrialProtocol) -> str:
     """S1."""
     rule = protocol.endpoints.febrile_neutropenia
-    day = f"a day of febrile neutropenia is {fever(rule)}"
+    derived = "a day of febrile neutropenia"
     event = f'a reported adverse event "Febrile neutropenia" of grade {rule.reported_min_grade} or more'
-    what = {EventSource.EITHER: f"{event}, or {day}", EventSource.DERIVED: day, EventSource.REPORTED: event}
-    return f"At least one onset {window(protocol.endpoints)}: {what[rule.source]}."
+    what = {EventSource.EITHER: f"{event}, or {derived}", EventSource.DERIVED: derived, EventSource.REPORTED: event}
+    onset = f"At least one onset {window(protocol.endpoints)} of {what[rule.source]}."
+    return onset if rule.source is EventSource.REPORTED else f"{onset} Such a day has {fever(rule)}."
 
 
 def fever_days(protocol: TrialProtocol) -> str:

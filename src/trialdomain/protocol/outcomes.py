@@ -178,7 +178,10 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             meaning=meanings.dlt,
             parameters=("dlt.min_grade", "dlt.window_days", "dlt.related", "dlt.worsening", "evaluable.min_fraction"),
             sources=(_REGISTRY,),
-            choices=("who is evaluable: see dlt-and-corrections.md",),
+            choices=(
+                "evaluable is whoever had a DLT, or the whole infusion and the whole window, assessed",
+                "whoever left in the window without a DLT, or had an amount of no dose level, is not evaluable",
+            ),
         ),
         OutcomeDefinition(
             id=OutcomeId.P3,
@@ -190,7 +193,10 @@ OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {
             meaning=meanings.mtd,
             parameters=("design",),
             sources=(_REGISTRY, "Storer 1989"),
-            choices=("see three-plus-three.md",),
+            choices=(
+                "3 at a level, 6 where one of them has a DLT; two DLTs close a level and all above it",
+                "no MTD is found with fewer than 6 evaluable participants at its level",
+            ),
         ),
         OutcomeDefinition(
             id=OutcomeId.S1,

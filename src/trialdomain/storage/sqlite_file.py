@@ -131,9 +131,13 @@ def check_file(path: Path, *, readonly: bool) -> None:
     if application != APPLICATION_ID:
         raise _not_a_log(path)
     if version != SCHEMA_VERSION:
+        next_step = (
+            "export it with the trialdomain that wrote it, and restore the export here"
+            if version < SCHEMA_VERSION
+            else "use the trialdomain that wrote it, or a newer one"
+        )
         raise LogUnusable(
-            f"{path} has schema version {version}, but this trialdomain knows {SCHEMA_VERSION}: "
-            f"use the trialdomain that wrote it, or a newer one"
+            f"{path} has schema version {version}, but this trialdomain knows {SCHEMA_VERSION}: {next_step}"
         )
 
 

@@ -18,16 +18,18 @@ _FILLER = frozenset(
     )
 )
 _MOST_CHARACTERS = 2_000
+REASON = "reason"
+"""In the metadata of a field: what people write there says why, and is checked where they give it."""
 
 
 class ReasonMissing(InputInvalid):
-    """A change comes without words that say why."""
+    """A change, or an act that needs a reason, comes without words that say why."""
 
     code = "reason-missing"
 
     def __init__(self, *, given: object) -> None:
         super().__init__(
-            f"the reason {short(given)!r} says nothing: say what was wrong and how it is known, "
+            f"the reason {short(given)!r} says nothing: say what was wrong and how it is known, or why it is done, "
             f"such as 'transcription: laboratory slip 88'"
         )
         self.given = given
@@ -42,6 +44,18 @@ def check_reason(given: str) -> str:
     >>> check_reason("transcription: laboratory slip 88")
     'transcription: laboratory slip 88'
     """
+    given = check_words(given)
+    if len(given) > _MOST_CHARACTERS:
+        raise ReasonMissing(given=given)
+    return given
+
+
+def check_words(given: str) -> str:
+    """Accept words of any length that say something.
+
+    Raises:
+        ReasonMissing: they are blank, invisible or filler.
+    """
     given = plain(given)
     if not is_a(given, str):
         raise ReasonMissing(given=given)
@@ -50,6 +64,6 @@ def check_reason(given: str) -> str:
     words = re.findall(r"\w+", visible.casefold())
     letters = sum(c.isalpha() for c in visible)
     storable = not any(unicodedata.category(c) == "Cs" for c in given)
-    if not storable or letters < 3 or len(given) > _MOST_CHARACTERS or all(word in _FILLER for word in words):  # noqa: PLR2004 - a word
+    if not storable or letters < 3 or all(word in _FILLER for word in words):  # noqa: PLR2004 - a word
         raise ReasonMissing(given=given)
     return given

@@ -22,7 +22,6 @@ from trialdomain.values.calendar import as_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Action, Decision
 from trialdomain.values.ids import cohort_stream, trial_stream
-from trialdomain.values.plain import plain
 from trialdomain.values.reason import check_reason
 from trialdomain.values.text import FreeText
 from trialdomain.values.use_case import UseCase
@@ -51,8 +50,9 @@ class Escalating(Acts):
             DecisionIncomplete: it treats, and names no level.
             LessCautious: the rule does not allow as much.
             RationaleMissing: the two differ, and nothing says why.
+            ReasonMissing: the rationale says nothing.
         """
-        day, rationale = as_day(on), plain(rationale)
+        day, rationale = as_day(on), None if rationale is None else check_reason(rationale)
         if decided is not None:
             decided = again("an escalation decision", decided, Decision)
         if decided is not None and decided.action in _TREATS and decided.level is None:
@@ -66,8 +66,6 @@ class Escalating(Acts):
             taken = now.decided
             recommended = state.decision
             chosen = recommended if decided is None else decided
-            if rationale is not None and chosen.bare != recommended.bare:
-                check_reason(rationale)
             cohorts = view.cohorts()
             level = chosen.level or recommended.level or state.situation.last_level or 1
             if level not in cohorts:

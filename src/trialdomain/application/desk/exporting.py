@@ -17,7 +17,8 @@ from trialdomain.errors import InputInvalid
 from trialdomain.events.trial import TrialExported
 from trialdomain.exchange.bundle import Exporter, Manifest
 from trialdomain.history.log import history_of
-from trialdomain.tree.checkpoint import Checkpoint
+from trialdomain.tree.checkpoint import Checkpoint, as_base64
+from trialdomain.tree.merkle import HASH_BYTES
 from trialdomain.tree.note import Note
 from trialdomain.values.filename import named
 from trialdomain.values.ids import trial_stream
@@ -57,7 +58,7 @@ class Exporting(Acts):
             progress: told how far it has come.
 
         Raises:
-            InputInvalid: the request is malformed, whatever is in the log.
+            InputInvalid: the request is malformed, or says in ``why`` nothing, whatever is in the log.
             NotPermitted: the user may not; that is recorded.
             BundleExists: the place is taken, or cannot be written.
             QuestionInvalid: nothing was recorded of one of the participants.
@@ -75,7 +76,8 @@ class Exporting(Acts):
         asked_for, trusted = parts("participants", participants, str), parts("keys", keys, VerifierKey)
         if note is not None:
             expect("a note", note, Note)
-        make(TrialExported, what="audit bundle", why=why, root="0" * 64)  # or is malformed, whatever the log has
+        nothing = as_base64(bytes(HASH_BYTES))
+        make(TrialExported, what="audit bundle", why=why, root=nothing)  # or is malformed, whatever the log has
         conduct = self._conduct
         tree = TrialTree(conduct.recorder, conduct.trial)
         with ExitStack() as stack:
@@ -87,7 +89,7 @@ class Exporting(Acts):
                     history_of(conduct.recorder, conduct.trial, known_at=view.position), asked_for
                 )
                 head = head_of(tree, note, trusted, size=view.name_position())
-                fact = make(TrialExported, what=_what(head, chosen), why=why, root=head.root.hex())
+                fact = make(TrialExported, what=_what(head, chosen), why=why, root=as_base64(head.root))
                 if not folder:  # the place is taken once, however often it has to be decided anew
                     folder.append(stack.enter_context(bundle_at(folder_or_zip)))
                 handed[:] = [_Handed(chosen, head, fact)]

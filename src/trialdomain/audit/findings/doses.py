@@ -46,7 +46,7 @@ class DoseRedefined(Check):
     id = "dose-redefined"
     title = "another dose for a level at which somebody was infused"
     severity = Severity.CRITICAL
-    requirement = "a level keeps its dose: the counts of a level are counts of one dose (docs/explanation/conduct.md)"
+    requirement = "a level keeps its dose: the counts of a level are counts of one dose"
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
