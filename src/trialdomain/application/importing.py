@@ -20,6 +20,7 @@ from trialdomain.exchange.sdtm.unrecorded import Unrecorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.values.filename import as_path, named
+from trialdomain.values.plural import how_many
 from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.role import Role
 
@@ -138,7 +139,8 @@ def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> 
         return study.protocol(zone=zone)
     if len(protocol.levels) < len(study.arms):
         raise ProtocolUnfit(
-            f"the study has {len(study.arms)} arms, and the protocol {len(protocol.levels)} dose levels: "
+            f"the study has {how_many(len(study.arms), 'arm')}, and the protocol "
+            f"{how_many(len(protocol.levels), 'dose level')}: "
             f"give one with a level for each arm"
         )
     if zone is None or zone == protocol.zone:

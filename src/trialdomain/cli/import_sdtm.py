@@ -5,12 +5,14 @@ import json
 from collections.abc import Iterator
 
 from trialdomain.application.importing import Imported, import_sdtm
-from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
+from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.places import new_log
 from trialdomain.exchange.toml import read_protocol
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
 from trialdomain.values.filename import named
+from trialdomain.values.plural import how_many, n_entries, singular_or
 
 _FINDINGS = 1
 
@@ -24,7 +26,7 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
         "fact are listed in LOG.unrecorded.csv, each with its reason; the exit status is then 1.",
     )
     parser.add_argument("folder", metavar="DIR", type=named, help="the folder with dm.csv, ds.csv, ...")
-    parser.add_argument("log", metavar="LOG", type=named, help="the SQLite file to make; it must not exist")
+    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to make; it must not exist")
     parser.add_argument(
         "--protocol", metavar="FILE", type=named, help="the protocol, in TOML; by default it is derived from the arms"
     )
@@ -36,8 +38,6 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if not arguments.json:
-        require_tables()
     protocol = None if arguments.protocol is None else read_protocol(arguments.protocol)
     with progress_bar() as progress:
         imported = import_sdtm(
@@ -82,13 +82,15 @@ def _files(imported: Imported) -> Table:
 
 
 def _lines(imported: Imported) -> Iterator[str]:
-    yield f"{imported.entries} entries are in {imported.log}"
+    are = singular_or(imported.entries, "is", "are")
+    yield f"{n_entries(imported.entries)} {are} in {imported.log}"
     for reason, rows in imported.reasons.items():
-        yield f"Not recorded: {rows} rows, {reason}"
+        yield f"Not recorded: {how_many(rows, 'row')}, {reason}"
     if imported.unrecorded is not None:
         yield f"Those rows are listed in {imported.unrecorded}"
     for file in imported.files:
         if file.columns_without_field:
             yield f"Columns of {file.file} that have no field: {', '.join(file.columns_without_field)}"
     for rule, entries in imported.deviations.items():
-        yield f"Deviations: {entries} entries break a rule of conduct ({rule})"
+        many = how_many(entries, "entry breaks", "entries break")
+        yield f"Deviations: {many} a rule of conduct ({rule})"
