@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from repeating import times
 from site_desk import DAY0, REASON, Site, day
+from typing_extensions import override
 
 from trialdomain import History, LogUnusable, decide, parse_outcomes, read_log, situation_of
 from trialdomain.application.conduct import User
@@ -258,14 +259,21 @@ def test_the_last_day_leaves_out_who_acted_with_which_software() -> None:
     assert site.trial.history().last_day() == day(9)
 
 
+class Still(Site):
+    """A site at which it is as late as it was set to."""
+
+    @override
+    def clock(self) -> datetime:
+        return self.now
+
+
 class TestDays:
     """A day means its end at the site: of the preset, Asia/Shanghai, eight hours before UTC all year round."""
 
     def recorded(self, *moments: datetime) -> tuple[Site, list[int]]:
         """Consent to somebody at each moment, and give the last position that each command recorded."""
-        site, last = Site(), []
-        for number, moment in enumerate(moments):
-            site.now = moment - timedelta(seconds=1)
+        site, last = Still(), []
+        for number, site.now in enumerate(moments):
             site.desk.consent(f"S{number:03}", signed_on=DAY0, form_version="1")
             last.append(site.trial.history().position)
         return site, last
