@@ -90,6 +90,18 @@ def test_what_matters_least_stands_under_its_row() -> None:
     ]
 
 
+def test_a_row_of_which_nothing_stands_beside_has_no_empty_line() -> None:
+    columns = [Column("entry"), Column("field", keep=-1), Column("what")]
+    rows = [("7", "level", "infusion"), ("", "started_at", "")]
+    assert list(draw(columns, rows, title="T", width=20))[3:] == [
+        "    7  infusion",
+        "    field: level",
+        "    field:",
+        "    started_at",
+        "",
+    ]
+
+
 def test_a_later_word_that_is_wider_than_its_column_stands_under_its_row_whole() -> None:
     def rows() -> Iterator[tuple[str, str]]:
         yield from (("S001", "short") for _ in range(100))

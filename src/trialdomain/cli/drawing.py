@@ -88,7 +88,8 @@ class _Layout:
         """Draw a row; under it stands what has no column, or a word that is longer than its column is wide."""
         placed = zip(self.beside, self.widths, strict=True)
         fits = {at: wrapped(row[at], wide) for at, wide in placed if longest_word(row[at]) <= wide}
-        yield from self._lines([fits.get(at, [""]) for at in self.beside])
+        if any(row[at] for at in fits):
+            yield from self._lines([fits.get(at, [""]) for at in self.beside])
         left = [f"{self.columns[at].title}: {row[at].strip()}" for at in range(len(row)) if at not in fits and row[at]]
         if left:
             yield from wrapped(" " * _UNDER + "; ".join(left), self.width)

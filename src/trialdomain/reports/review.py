@@ -201,7 +201,7 @@ def review_tables(review: Review) -> Iterator[Table]:
     yield Table(
         title="Participants: treatment",
         columns=(
-            *("participant", "level", "amount", Column("lot", keep=-1), Column("chemotherapy from", keep=-1)),
+            *("participant", "level", "amount", Column("lot", keep=-2), Column("chemotherapy from", keep=-1)),
             *("infused on", "last contact", "died"),
         ),
         rows=tuple(_treatment_row(one) for one in review.participants),

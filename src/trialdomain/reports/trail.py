@@ -75,8 +75,8 @@ def write_trail(
 
 
 SHOWN = (
-    *(Column("position"), Column("recorded at the site"), Column("by", least=16), Column("entry", least=16)),
-    *(Column("field", least=16), Column("old", least=8), Column("new", least=16), Column("why", least=16, keep=-1)),
+    *(Column("position"), Column("recorded at the site", keep=2), Column("by", least=16), Column("entry", least=16)),
+    *(Column("field", keep=3), Column("old", keep=1), Column("new", keep=3), Column("why", least=16, keep=-1)),
 )
 """The columns of what people are shown, as :func:`trail_rows` gives them."""
 
