@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The demo has an environment of its own, without the tools that only tests need.
+DEMO := $(VENV)-demo
 # Tests run in so many processes; ARGS is for pytest: make test WORKERS=4 ARGS="tests/audit -x".
 WORKERS ?= 2
 ARGS ?=
@@ -9,6 +11,12 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 # What make soak repeats in full, by its marks: one after another, since a race wants the machine for itself.
 SOAK := soak or hypothesis
 LOCK := requirements/dev.txt
+DEMO_LOCK := requirements/demo.txt
+PIP_INSTALL = -m pip install --disable-pip-version-check
+ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "trialdomain needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 2; }
+# Says which package pip is at, and ends as pip does.
+SAY_PACKAGES = awk '/^(Collecting|Processing)/ { n = split($$2, parts, "/"); print "    " parts[n]; fflush() } /^ERROR/ { print } /^ended/ { status = $$2 } END { exit status }'
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.tsv' -o -name '*.json' -o -name '*.toml')
 
 .PHONY: help setup install demo test unit test-all soak check bench docs format lock clean
@@ -18,8 +26,7 @@ help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/locked: $(LOCK)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "trialdomain needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 2; }
+	@$(ENOUGH)
 	@$(PYTHON) -m venv --clear $(VENV)
 	@echo "installing the locked requirements into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
@@ -36,8 +43,21 @@ setup: $(VENV)/locked  ## the locked tools, in .venv
 
 install: $(VENV)/installed  ## the wheel, built and installed in .venv
 
-demo: install  ## a made-up trial, recorded and replayed
-	@$(BIN)/trialdomain demo
+$(DEMO)/installed: $(DEMO_LOCK) $(SOURCES) pyproject.toml README.md LICENSE
+	@$(ENOUGH)
+	@echo "1 of 3: making the environment $(DEMO)"
+	@$(PYTHON) -m venv --clear $(DEMO)
+	@echo "2 of 3: installing the $$(grep -c '^[a-z]' $(DEMO_LOCK)) locked packages that the demo needs"
+	@{ $(DEMO)/bin/python $(PIP_INSTALL) --require-hashes --no-deps -r $(DEMO_LOCK) 2>&1; echo "ended $$?"; } | $(SAY_PACKAGES)
+	@echo "3 of 3: building and installing trialdomain"
+	@$(DEMO)/bin/python $(PIP_INSTALL) --quiet --no-deps --no-index --no-build-isolation .
+	@echo "done: trialdomain is $(DEMO)/bin/trialdomain"
+	@touch $@
+
+demo: $(DEMO)/installed  ## a made-up trial, recorded and replayed, in an environment of its own
+	@echo "simulating, recording, replaying and auditing a trial: some seconds"
+	@echo
+	@$(DEMO)/bin/trialdomain demo
 
 test: install  ## all tests, against the installed wheel
 	@$(PYTEST) $(ARGS)
@@ -80,6 +100,9 @@ format: setup  ## let ruff put the code in order
 lock:  ## resolve the requirements anew (needs uv on the path)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--all-extras --group dev --custom-compile-command 'make lock' --output-file $(LOCK) pyproject.toml
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--extra cli --group demo --constraint $(LOCK) --custom-compile-command 'make lock' --output-file $(DEMO_LOCK) \
+		pyproject.toml
 
 clean:  ## remove all that was made
-	@rm -rf .venv .venv-3.* build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf .venv .venv-demo .venv-3.* build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

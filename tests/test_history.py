@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from repeating import times
 from site_desk import DAY0, REASON, Site, day
+from typing_extensions import override
 
 from trialdomain import History, LogUnusable, decide, parse_outcomes, read_log, situation_of
 from trialdomain.application.conduct import User
@@ -21,6 +22,7 @@ from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import MomentInvalid
 from trialdomain.history.log import history_of as log_history_of
 from trialdomain.projections.double_entry import Aspect
+from trialdomain.projections.trail import Asked
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.testing import history_of
 from trialdomain.values.clinical_time import ClinicalTime
@@ -255,3 +257,53 @@ def test_the_last_day_leaves_out_who_acted_with_which_software() -> None:
     other = site.trial.acting(User(id="other", name="Other", role=Role.COORDINATOR, organization="Site"))
     other.record_relapse("S001", on=day(1))
     assert site.trial.history().last_day() == day(9)
+
+
+class Still(Site):
+    """A site at which it is as late as it was set to."""
+
+    @override
+    def clock(self) -> datetime:
+        return self.now
+
+
+class TestDays:
+    """A day means its end at the site: of the preset, Asia/Shanghai, eight hours before UTC all year round."""
+
+    def recorded(self, *moments: datetime) -> tuple[Site, list[int]]:
+        """Consent to somebody at each moment, and give the last position that each command recorded."""
+        site, last = Still(), []
+        for number, site.now in enumerate(moments):
+            site.desk.consent(f"S{number:03}", signed_on=DAY0, form_version="1")
+            last.append(site.trial.history().position)
+        return site, last
+
+    def test_it_is_known_what_was_recorded_before_midnight_at_the_site(self) -> None:
+        # 2026-03-10 ends there at 16:00 UTC; 15:59:59 belongs to it, and 16:00:00, of the same day in UTC, does not.
+        before, after = datetime(2026, 3, 10, 15, 59, 59, tzinfo=UTC), datetime(2026, 3, 10, 16, tzinfo=UTC)
+        site, (first, second) = self.recorded(before, after)
+        assert site.trial.history(known_at=date(2026, 3, 10)).position == first
+        assert site.trial.history(known_at=date(2026, 3, 11)).position == second
+        assert site.trial.history(known_at=datetime(2026, 3, 10, 23, 59, 59, tzinfo=UTC)).position == second
+
+    def test_windows_can_be_judged_for_that_day_and_no_later(self) -> None:
+        site, _ = self.recorded(datetime(2026, 3, 12, 1, tzinfo=UTC))
+        known = site.trial.history(known_at=date(2026, 3, 11))
+        assert known.dlt_counts(on=date(2026, 3, 11)).members == ()
+        with pytest.raises(MomentInvalid, match="2026-03-12 is after 2026-03-11"):
+            known.dlt_counts(on=date(2026, 3, 12))
+
+    def test_a_trail_is_asked_for_whole_days(self) -> None:
+        moments = [datetime(2026, 3, 9, 16, tzinfo=UTC), datetime(2026, 3, 10, 15, 59, 59, tzinfo=UTC)]
+        site, _ = self.recorded(*moments, datetime(2026, 3, 10, 16, tzinfo=UTC))
+        on_that_day = Asked(since=date(2026, 3, 10), until=date(2026, 3, 10))
+        told = site.trial.history().trail(asked=on_that_day)
+        assert [one.entry.meta.recorded_at for one in told] == moments
+
+    def test_a_day_that_the_log_does_not_have(self) -> None:
+        site = Site()
+        with pytest.raises(MomentInvalid, match="nothing was known of trial NCT06245746 at 2026-03-01"):
+            site.trial.history(known_at=date(2026, 3, 1))
+        with pytest.raises(InputInvalid, match="lies outside the years 1900 to 2199"):
+            site.trial.history(known_at=date(2200, 1, 1))
+        assert site.trial.history(known_at=date(2199, 12, 31)).position == site.trial.history().position

@@ -20,9 +20,11 @@ from trialdomain.cli.sign import add_check_proof, add_checkpoint, add_keygen, ad
 from trialdomain.cli.simulate import add_simulate
 from trialdomain.cli.verify import add_verify
 from trialdomain.errors import TrialError
+from trialdomain.storage.plain_files import refuse_log_as_output
 from trialdomain.values.cell import visible
 from trialdomain.version import __version__
 
+_STANDARD_OUTPUT = 1
 _UNUSABLE_INPUT = 2
 _INTERRUPTED = 130
 
@@ -33,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a name of a file may be no Unicode
     try:
         given = _parser().parse_args(arguments)
+        if hasattr(given, "log"):
+            refuse_log_as_output(_STANDARD_OUTPUT, given.log)
         status: int = given.run(given)
         sys.stdout.flush()
     except TrialError as error:

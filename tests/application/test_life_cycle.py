@@ -1,11 +1,12 @@
 """Rules of conduct guard intentions; each refusal names what, against what, and what next, and records nothing."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from site_desk import DAY0, Site, day, judged, kinds, refused
+from site_desk import DAY0, INVESTIGATOR, OPEN, Site, day, judged, kinds, refused
 
-from trialdomain import Decision, Relatedness, TrialError, Trials
+from trialdomain import Decision, Relatedness, TrialError, Trials, read_log
 from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
 from trialdomain.aggregates.participant import (
     AfterDeath,
@@ -387,9 +388,30 @@ class TestTrials:
         facts = kinds(sorted(site.trial.history().entries(), key=lambda entry: entry.position))
         assert facts[:4] == ["TrialRegistered", "UserRegistered", "SoftwareChanged", "CohortOpened"]
 
-    @pytest.mark.parametrize("address", ["", "trial.db", "mysql://x", "sqlite://", "sqlite:///"])
+    def test_a_text_is_a_path_as_the_command_line_takes_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in ("trial.db", "./other.db", "a:b.db", str(tmp_path / "whole.db")):
+            with Trials.open(name) as trials:
+                trials.register(OPEN, by=INVESTIGATOR)
+            with read_log(name) as log:
+                assert list(log) == [OPEN.trial]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a:b.db", "other.db", "trial.db", "whole.db"]
+
+    def test_memory_is_memory_also_as_sqlite_calls_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in ("memory:", ":memory:"):
+            with Trials.open(name) as trials:
+                trials.register(OPEN, by=INVESTIGATOR)
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        "address",
+        ["", "mysql://x", "sqlite://", "sqlite:///", "sqlite:trial.db", "file:trial.db", "sqlite:///:memory:"],
+    )
     def test_an_address_that_is_none(self, address: str) -> None:
-        with pytest.raises(TrialError, match="is no address of a log: write sqlite:///FILE or memory:"):
+        with pytest.raises(TrialError, match="is no address of a log: write a path, sqlite:///FILE or memory:"):
             Trials.open(address)
 
 

@@ -66,7 +66,7 @@ class TestSigning:
             (["checkpoint", LOG, "--keep", "cosigned"], "--keep needs --trusted"),
             (["checkpoint", LOG, "--keep", "request", "--trusted", "second.pub"], "by none of the keys"),
             (["checkpoint", LOG, "--key", "signer.key", "--signed", LOG], "is no file of a signer"),
-            (["checkpoint", LOG, "--key", "signer.key", "--out", "checkpoint"], "cannot be written: File exists"),
+            (["checkpoint", LOG, "--key", "signer.key", "--out", "checkpoint"], "exists already: choose another name"),
             (["sign", "checkpoint", "--key", "signer.key"], "begins with 'old SIZE'"),
             (["sign", "request", "--key", "second.key"], "say which key that is"),
             (["prove", LOG, "99999999"], "it covers positions 1 to 2051"),
@@ -159,7 +159,7 @@ class TestHistory:
         assert told.startswith(f"{rows} rows in ")
         everything = answer(site, "history", LOG)["entries"]
         assert sum(len(entry["changes"]) for entry in everything) == rows
-        assert "File exists" in refused(site, "history", LOG, "--csv", tmp_path / "changes.csv")
+        assert "exists already" in refused(site, "history", LOG, "--csv", tmp_path / "changes.csv")
 
     @pytest.mark.shows("AT-42")
     def test_between_two_days_at_the_site_both_belong_to_it(self, site: Path) -> None:
@@ -233,7 +233,7 @@ class TestWordsBeside:
     def test_the_table_has_the_id_by_which_entries_are_asked_for(self, site: Path) -> None:
         told = done(site, "history", LOG, "--by", "investigator", "--entry", 12)
         assert "investigator" in told
-        assert "No entry is as asked for." in done(site, "history", LOG, "--field", "nosuch", "--entry", 12)
+        assert "No entries match what you asked for." in done(site, "history", LOG, "--field", "nosuch", "--entry", 12)
 
     def test_a_proof_of_a_position_that_is_not_there(self, site: Path) -> None:
         assert "position 999999 is not under the checkpoint: it covers positions 1 to" in refused(

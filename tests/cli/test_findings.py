@@ -31,7 +31,7 @@ class TestFindings:
         finished = run(late, "audit", LOG)
         assert (finished.returncode, finished.stderr) == (1, "")
         assert "overtaken: a decision whose answer is another today" in finished.stdout
-        assert finished.stdout.rstrip().endswith("6 findings: 1 critical, 5 note")
+        assert finished.stdout.rstrip().endswith("6 findings: 1 critical, 5 notes")
 
     def test_programs_read_every_check_with_its_findings(self, late: Path) -> None:
         finished = run(late, "audit", LOG, "--json")

@@ -100,7 +100,10 @@ def test_an_export_writes_over_nothing(log: Path, exported: Path) -> None:
         (["replay", "nowhere.db"], "nowhere.db cannot be read: No such file or directory"),
         (["replay", "{log}", "--trial", "T9"], "trial T9 is not in it, but NCT06245746"),
         (["replay", "{log}", "--on", "someday"], "expected a day such as 2026-03-02, got 'someday'"),
-        (["replay", "{log}", "--known-at", "soon"], "expected a position or a time such as"),
+        (
+            ["replay", "{log}", "--known-at", "soon"],
+            "expected a position, a day such as 2026-03-02, or a time with its",
+        ),
         (["replay", "{log}", "--known-at", "99999"], "position 99999 is not in the log of trial NCT06245746"),
         (["replay", "{log}", "--known-at", "1", "--on", "2027-01-01"], "nothing was known of trial NCT06245746 at 1"),
         (["export", "{log}", "/nowhere/at/all"], "/nowhere/at/all cannot be written: No such file or directory"),

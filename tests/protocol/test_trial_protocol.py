@@ -29,7 +29,7 @@ class TestThePreset:
         assert {level.dose for level in nct06245746().levels} == {None}
         doses = [Dose(amount=Decimal(n), unit="10*9") for n in (1, 2, 4)]
         assert [level.dose for level in nct06245746(doses=doses).levels] == doses
-        with pytest.raises(ProtocolInvalid, match="has 3 dose levels, but 1 doses were given"):
+        with pytest.raises(ProtocolInvalid, match="has 3 dose levels, but 1 dose was given"):
             nct06245746(doses=doses[:1])
 
     def test_has_9_inclusion_and_25_exclusion_items_in_40_atomic_criteria(self) -> None:

@@ -15,17 +15,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 _FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload(["trialdomain.__main__", "rich.console", "rich.table", "scipy.special"])
+_FORKS.set_forkserver_preload(["trialdomain.__main__", "rich.progress", "scipy.special"])
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
-def run_bytes(folder: Path, *arguments: object, stdin: bytes = b"") -> CompletedProcess[bytes]:
-    """Run a command in a folder, and read what it wrote as bytes."""
+def run_bytes(
+    folder: Path, *arguments: object, stdin: bytes = b"", columns: int | None = None
+) -> CompletedProcess[bytes]:
+    """Run a command in a folder, and read what it wrote as bytes; nobody says how wide a line is, unless you do."""
     given = [str(argument) for argument in arguments]
     with TemporaryDirectory() as name:
         streams = [Path(name, stream) for stream in _STREAMS]
         streams[0].write_bytes(stdin)
-        process = _FORKS.Process(target=_main, args=(folder, given, streams))
+        process = _FORKS.Process(target=_main, args=(folder, given, streams, columns))
         process.start()
         process.join()
         status = process.exitcode
@@ -34,9 +36,12 @@ def run_bytes(folder: Path, *arguments: object, stdin: bytes = b"") -> Completed
         return CompletedProcess(given, status, *(stream.read_bytes() for stream in streams[1:]))
 
 
-def _main(folder: Path, given: Sequence[str], streams: Sequence[Path]) -> None:
+def _main(folder: Path, given: Sequence[str], streams: Sequence[Path], columns: int | None) -> None:
     """Be ``python -m trialdomain`` in a process that was just forked."""
     os.chdir(folder)
+    os.environ.pop("COLUMNS", None)
+    if columns is not None:
+        os.environ["COLUMNS"] = str(columns)
     for number, (stream, flags) in enumerate(zip(streams, (os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT] * 2), strict=True)):
         opened = os.open(stream, flags)
         os.dup2(opened, number)
@@ -48,9 +53,9 @@ def _main(folder: Path, given: Sequence[str], streams: Sequence[Path]) -> None:
     sys.exit(main())
 
 
-def run(folder: Path, *arguments: object) -> CompletedProcess[str]:
+def run(folder: Path, *arguments: object, columns: int | None = None) -> CompletedProcess[str]:
     """Run a command in a folder, and read what it wrote as text."""
-    done = run_bytes(folder, *arguments)
+    done = run_bytes(folder, *arguments, columns=columns)
     return CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

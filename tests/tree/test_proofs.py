@@ -95,9 +95,9 @@ class TestInclusion:
 
     @pytest.mark.parametrize(("index", "size"), [(0, 0), (1, 1), (-1, 1), (5, 4), (0, 2**63), (2**63, 2**63)])
     def test_a_tree_has_no_such_leaf(self, index: int, size: int) -> None:
-        with pytest.raises(ProofInvalid, match=f"a tree of {size} leaves has no leaf {index}"):
+        with pytest.raises(ProofInvalid, match=f"a tree of {size} lea(f|ves) has no leaf {index}"):
             inclusion_proof(LEAVES, index, size)
-        with pytest.raises(ProofInvalid, match=f"a tree of {size} leaves has no leaf {index}"):
+        with pytest.raises(ProofInvalid, match=f"a tree of {size} lea(f|ves) has no leaf {index}"):
             root_of_inclusion(LEAVES[0], index, size, [])
 
     def test_more_hashes_than_any_proof_has(self) -> None:

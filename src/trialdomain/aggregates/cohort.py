@@ -33,6 +33,7 @@ from trialdomain.protocol.trial_protocol import DoseLevel
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Decision
 from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, Standing
+from trialdomain.values.plural import singular_or
 from trialdomain.values.text import FreeText
 
 
@@ -42,9 +43,8 @@ class NoFreeSlot(CommandRefused):
     code = "no-free-slot"
 
     def __init__(self, *, level: int, slots: int) -> None:
-        super().__init__(
-            f"all {slots} slots of level {level} are taken: wait for an outcome, or record the escalation decision"
-        )
+        taken = singular_or(slots, f"the slot of level {level} is", f"all {slots} slots of level {level} are")
+        super().__init__(f"{taken} taken: wait for an outcome, or record the escalation decision")
         self.level, self.slots = level, slots
 
 

@@ -43,6 +43,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.eligibility import assess, contradictions, unmet
 from trialdomain.rules.known_facts import known_of
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.plural import how_many
 from trialdomain.values.screening import CriterionAssessment, Gate
 from trialdomain.values.text import short
 from trialdomain.values.toxicity import FATAL_GRADE, Outcome
@@ -111,7 +112,7 @@ class NotEligible(CommandRefused):
 
     def __init__(self, *, subject: str, reasons: Sequence[CriterionAssessment]) -> None:
         listed = "; ".join(f"{one.criterion} {one.status.value}: {one.why}" for one in reasons)
-        count = "1 criterion that is" if len(reasons) == 1 else f"{len(reasons)} criteria that are"
+        count = how_many(len(reasons), "criterion that is", "criteria that are")
         super().__init__(f"{subject} has {count} not met or not answered: {listed}")
         self.subject, self.reasons = subject, tuple(reasons)
 

@@ -29,6 +29,7 @@ from trialdomain.rules.dose_kept import against_redefining
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Mtd
 from trialdomain.values.in_short import in_short
+from trialdomain.values.plural import how_many
 from trialdomain.values.text import short
 
 _MOST_OF_A_REASON = 200
@@ -87,7 +88,10 @@ class RecruitmentIsFull(CommandRefused):
     code = "recruitment-is-full"
 
     def __init__(self, *, infused: int, most: int) -> None:
-        super().__init__(f"{infused} are infused or enrolled, and the protocol allows {most}: amend it first")
+        super().__init__(
+            f"{how_many(infused, 'participant is', 'participants are')} infused or enrolled, and the protocol "
+            f"allows {most}: amend it first"
+        )
         self.infused, self.most = infused, most
 
 
@@ -241,5 +245,5 @@ def against_taking_the_place(old: TrialProtocol, new: TrialProtocol) -> str | No
     if new.trial != old.trial:
         return f"it is the protocol of {new.trial}"
     if len(new.levels) < len(old.levels):
-        return f"it has {len(new.levels)} dose levels, fewer than {len(old.levels)}"
+        return f"it has {how_many(len(new.levels), 'dose level')}, fewer than {len(old.levels)}"
     return None

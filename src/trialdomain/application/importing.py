@@ -21,6 +21,7 @@ from trialdomain.exchange.sdtm.terms import Terms
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.values.filename import as_path, named
+from trialdomain.values.plural import how_many
 from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.role import Role
 
@@ -187,7 +188,8 @@ def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> 
     needed = max(study.levels(protocol).values(), default=0)
     if len(protocol.levels) < needed:
         raise ProtocolUnfit(
-            f"the study has {len(study.arms)} arms, and the protocol {len(protocol.levels)} dose levels: "
+            f"the study has {how_many(len(study.arms), 'arm')}, and the protocol "
+            f"{how_many(len(protocol.levels), 'dose level')}: "
             f"give one with a level for each arm"
         )
     if zone is None or zone == protocol.zone:

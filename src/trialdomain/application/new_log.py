@@ -1,18 +1,15 @@
 """A new log that is there whole, or not at all."""
 
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from trialdomain.errors import LogUnusable
+from trialdomain.exchange import files
 from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite import MEMORY
 from trialdomain.values.filename import named
-
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-"""What file systems say that have no links."""
 
 
 def refuse_existing(target: Path, *, beside: Sequence[Path] = ()) -> None:
@@ -44,17 +41,7 @@ def folder_beside(target: Path) -> Iterator[Path]:
 def give_name(made: Path, target: Path) -> None:
     """Give a file that is whole its name; unlike a renaming, never over a file that somebody made meanwhile."""
     try:
-        try:
-            os.link(made, target)
-        except OSError as error:
-            if error.errno not in _NO_LINKS or os.path.lexists(target):
-                raise
-            made.rename(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        files.give_name(made, target)
     except OSError as error:
         raise LogUnusable(f"{target} cannot be made: {error.strerror}; check its folder, or name another") from None
 

@@ -1,5 +1,6 @@
 """A log that trials are recorded in, and one trial of it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -24,6 +25,10 @@ from trialdomain.values.ids import check_id
 from trialdomain.values.plain import is_a, plain
 from trialdomain.values.text import short
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(sqlite|file|memory|postgres|postgresql):")
+"""How an address begins: with two slashes after its scheme, or with a scheme that databases have."""
+_FILE = "sqlite:///"
+
 
 class AddressUnknown(InputInvalid):
     """A log was named in a way that this version does not know."""
@@ -45,6 +50,8 @@ def _check_parts(clock: Clock, new_id: Callable[[], str], permit: Permit | None)
 def _place(address: str | Path) -> str | Path:
     """Say where a log is: a path, or in memory.
 
+    A text is a path, as the command line takes it, unless it begins as the address of a database does.
+
     Raises:
         AddressUnknown: it is named in another way.
     """
@@ -52,12 +59,12 @@ def _place(address: str | Path) -> str | Path:
         return as_path("the address of a log", address)
     given: object = plain(address)
     named = given if is_a(given, str) else ""
-    scheme, _, path = named.partition(":///")
-    if named == "memory:":
+    if named in {"memory:", MEMORY}:
         return MEMORY
-    if scheme == "sqlite" and path not in {"", MEMORY}:
-        return as_path("the address of a log", path)
-    raise AddressUnknown(f"{short(given)!r} is no address of a log: write sqlite:///FILE or memory:")
+    path = named.removeprefix(_FILE)
+    if path in {"", MEMORY} or (path == named and _ADDRESS.match(path)):
+        raise AddressUnknown(f"{short(given)!r} is no address of a log: write a path, sqlite:///FILE or memory:")
+    return as_path("the address of a log", path)
 
 
 class Trials:
@@ -86,7 +93,7 @@ class Trials:
         heads: HeadKey | None = None,
         permit: Permit | None = None,
     ) -> "Trials":
-        """Open ``sqlite:///FILE`` or a path, made when it does not exist, or ``memory:``.
+        """Open a path or ``sqlite:///FILE``, made when it does not exist; or ``memory:``, also as ``:memory:``.
 
         Args:
             address: where the log is.
@@ -170,5 +177,5 @@ class TrialHandle:
         return self._recorder.begin_signing(self.trial)
 
     def history(self, *, known_at: KnownAt | None = None) -> History:
-        """Look at the trial as it was known at a position or a time; by default, as it is known now."""
+        """Look at the trial as it was known at a position, a time or a day; by default, as it is known now."""
         return history_of(self._recorder, self.trial, known_at=known_at)

@@ -31,12 +31,14 @@ from trialdomain.history.log import history_of
 from trialdomain.reports.decisions import decision_audit_json
 from trialdomain.reports.trail import write_trail
 from trialdomain.storage.leaves import with_leaves
+from trialdomain.storage.plain_files import refuse_beside
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.tree.checkpoint import Checkpoint, as_base64, origin_of
 from trialdomain.tree.note import Note
 from trialdomain.tree.proofs import InclusionProofs
 from trialdomain.values.filename import named
 from trialdomain.values.ids import participant_stream
+from trialdomain.values.plural import n_entries
 from trialdomain.values.progress import Progress, counted, unheard
 from trialdomain.version import __version__
 
@@ -108,6 +110,7 @@ def bundle_at(place: str | Path) -> Iterator[Path]:
     place = named(place)
     if place.exists() or place.is_symlink():
         raise BundleExists(f"{place} exists already: choose another name")
+    refuse_beside(place)
     try:
         part = Path(mkdtemp(prefix=f".{place.name}.", dir=place.parent))
     except OSError as error:
@@ -265,7 +268,7 @@ def _readme(trial: str, head: Checkpoint, handover: Handover, *, signed: bool) -
         else "Nobody has signed the checkpoint: compare its size and root with what you know from elsewhere.\n"
     )
     return f"""\
-Audit bundle of trial {trial}: its first {head.size} entries{of}
+Audit bundle of trial {trial}: its first {n_entries(head.size)}{of}
 
 {EVENTS:<18}the entries as they are recorded, one a line: this is what counts
 {PROOFS:<18}for each of them, that it is in the tree (RFC 6962)

@@ -33,6 +33,7 @@ from trialdomain.tree.checkpoint import Checkpoint, as_base64, parse_checkpoint
 from trialdomain.tree.note import MOST_BYTES, Note, NoteMalformed, parse_note
 from trialdomain.tree.proofs import LARGEST_SIZE
 from trialdomain.values.ids import kind_of, trial_of
+from trialdomain.values.plural import n_entries
 
 _NOTE = f"the bundle's {CHECKPOINT}"
 _NEEDED = (EVENTS, PROOFS, CHECKPOINT)
@@ -344,7 +345,7 @@ class BundleCheck:
         if self._signed == head:
             return held
         if check is not None and check.fits(checkpoint.root, checkpoint.size):
-            self._add(What.BUNDLE, f"{_NOTE} is of {checkpoint.size} entries alone: it is an older one")
+            self._add(What.BUNDLE, f"{_NOTE} is of {n_entries(checkpoint.size)} alone: it is an older one")
             return held
         if check is not None and self._trusts(note):
             return held

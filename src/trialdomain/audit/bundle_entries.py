@@ -19,6 +19,7 @@ from trialdomain.audit.settling import Left
 from trialdomain.exchange.bundle import MANIFEST
 from trialdomain.exchange.lines import Last, Line, LineUnreadable, other_form, read_hash
 from trialdomain.values.ids import subject_of
+from trialdomain.values.plural import n_entries
 
 _FEW = 2
 """Pairs, from which on it is not each of them that is wrong, where none leads to a tree that is known."""
@@ -124,12 +125,12 @@ class BundleEntries:
         if self._has_proofs(pairing):
             self._tell_proofs(left, pairing, head)
         if elsewhere:
-            why = f"none of the {pairing.number} entries is in the tree of {MANIFEST} or of the checkpoint"
+            why = f"none of {n_entries(pairing.number)} is in the tree of {MANIFEST} or of the checkpoint"
             self._add(What.BUNDLE, f"{why}: they are of another tree, or all of them were changed")
         least = pairing.entries.number - found.twice - found.strangers + found.missing
         most = least + found.strangers + max(0, len(pairing.broken_entries) - found.missing)
         if said is not None and not least <= said <= most and not streams.absent():
-            why = f"{MANIFEST} says {said} entries, and there are {pairing.entries.number}"
+            why = f"{MANIFEST} says {n_entries(said)}, and there are {pairing.entries.number}"
             self._add(What.BUNDLE, f"{why}: some were left out, or added, or the number was changed")
         return None if elsewhere else head
 
@@ -253,7 +254,7 @@ class BundleEntries:
         """Name the proofs that are missing, stand out of their place, or are none, and those of no entry."""
         for entry, line in left.without_proof:
             if head is not None and not 0 < entry.position <= head.size:
-                why = f"position {entry.position} is not in the tree of {head.size} entries"
+                why = f"position {entry.position} is not in the tree of {n_entries(head.size)}"
             elif line is not None:
                 why = f"line {line.line} of {PROOFS}, where the proof of position {entry.position} is due: {line.why}"
             else:

@@ -23,6 +23,7 @@ from trialdomain.storage.forks import brief
 from trialdomain.storage.heads import BEGUN
 from trialdomain.storage.sqlite_file import file_uri, has_wal, refuse_unsafe_reading
 from trialdomain.tree.note import MOST_BYTES, NoteMalformed
+from trialdomain.values.plural import how_many, n_entries, singular_or
 
 _PAGE = 1 << 9
 _LONGEST = 1 << 15
@@ -154,7 +155,9 @@ class Database:
         """Yield what is filed under no name that a trial has; ``entries`` asks for those too, which reads them all."""
         for table in sorted(_BESIDE.keys() & set(self.readable)):
             if many := self._connection.execute(_MISFILED_BESIDE.format(table)).fetchone()[0]:
-                yield Defect(what=_BESIDE[table], why=f"{many} rows of {table} are filed under no name of a trial")
+                rows, are = how_many(many, "row"), singular_or(many, "is", "are")
+                why = f"{rows} of {table} {are} filed under no name of a trial"
+                yield Defect(what=_BESIDE[table], why=why)
         for row in self._connection.execute(_MISFILED) if entries else ():
             yield of_row(What.MISPLACED, "the entry is filed under no name of a trial", row)
 
@@ -177,7 +180,7 @@ class Database:
                     self._unfit_note(trial, str(error))
                     continue
                 if (one.checkpoint.size, one.checkpoint.trial) != (size, shown(trial)):
-                    named = f"{one.checkpoint.origin[:70]} with {one.checkpoint.size} entries"
+                    named = f"{one.checkpoint.origin[:70]} with {n_entries(one.checkpoint.size)}"
                     self._unfit_note(trial, f"{where} is a note of {named}")
                     continue
                 yield one

@@ -41,6 +41,7 @@ from trialdomain.exchange.lines import (
     read_root,
 )
 from trialdomain.storage.plain_files import open_plain
+from trialdomain.values.plural import n_entries
 
 _AS_WRITTEN = re.compile(
     rb'^\{"position":(0|[1-9][0-9]{0,17}),"stream":"([A-Za-z0-9_./-]{1,300})","version":(0|[1-9][0-9]{0,17}),"name":"([A-Za-z0-9_./-]{1,100})",'
@@ -212,7 +213,9 @@ class Exported:
             self._add(What.MALFORMED, why, check.trial, line=end.line)
         elif end.size != check.size:
             more = "the newest are gone" if end.size > check.size else "entries were added"
-            why = f"the last line says {end.size} entries, and there are {check.size}: {more}, or the line was changed"
+            why = (
+                f"the last line says {n_entries(end.size)}, and there are {check.size}: {more}, or the line was changed"
+            )
             what = What.TRUNCATED if end.size > check.size else What.REWRITTEN
             self._add(what, why, check.trial, line=end.line)
         elif check.first_gap is None and end.root not in {check.root(), check.computed_root}:

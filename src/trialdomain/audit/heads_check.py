@@ -10,6 +10,7 @@ import attrs
 
 from trialdomain.audit.defect import Defect, Defects, What
 from trialdomain.audit.notes import Compared, Tree
+from trialdomain.values.plural import how_many
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +95,10 @@ class HeadsCheck:
     def _none(self) -> None:
         """Say that a head was asked for, and none is believed."""
         if self._kept is None:
-            self._add(f"the {self._check.size} newest entries are under no signed head: an export has none")
+            self._add(
+                f"the {how_many(self._check.size, 'newest entry is', 'newest entries are')} under no signed "
+                "head: an export has none"
+            )
         elif self._kept.begun and not self._kept.there:
             self._add(_REMOVED)
         elif self._kept.there or self._kept.begun or self._covered == self._check.size:

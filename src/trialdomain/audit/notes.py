@@ -13,6 +13,7 @@ from trialdomain.audit.defect import Defect, Defects, What
 from trialdomain.audit.keys import SignatureMissing, SignatureWrong, Signed, VerifierKey, signers, writers
 from trialdomain.tree.checkpoint import Checkpoint, Head, parse_checkpoint, parse_head
 from trialdomain.tree.note import Note, NoteMalformed, parse_note
+from trialdomain.values.plural import how_many, n_entries
 
 
 @attrs.frozen(kw_only=True)
@@ -159,14 +160,14 @@ def _fits(one: Judged, check: Tree, defects: Defects) -> bool | None:
     if one.size > check.size:
         gone = "the newest are gone"
         gone = gone if one.vouched else f"{gone}, or the note was put there: {_NOBODY}"
-        why = f"{one.where} is of {one.size} entries, and the log has {check.size}: {gone}"
+        why = f"{one.where} is of {n_entries(one.size)}, and the log has {check.size}: {gone}"
         defects.add(_defect(check, one, What.TRUNCATED, why))
         return False
     if check.first_gap is not None and one.size >= check.first_gap:
         return None
     if check.fits(one.root, one.size):
         return True
-    why = f"the first {one.size} entries do not have the root of {one.where}"
+    why = f"the first {how_many(one.size, 'entry does', 'entries do')} not have the root of {one.where}"
     if one.vouched:
         rewritten = f"{why}: they were rewritten, or put in another order"
         defects.add(_defect(check, one, What.REWRITTEN, rewritten))

@@ -9,6 +9,7 @@ from trialdomain.exchange.lines import Last, LineUnreadable, parse, read_entry
 from trialdomain.storage.stored import StoredEntry
 from trialdomain.tree.checkpoint import Checkpoint, origin_of, parse_checkpoint, parse_proof
 from trialdomain.tree.proofs import ProofInvalid, root_of_inclusion
+from trialdomain.values.plural import n_entries
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +52,7 @@ def check_inclusion(line: bytes, proof: bytes, keys: Iterable[VerifierKey]) -> S
         raise ProofInvalid(f"the entry says position {entry.position}, and the proof is of position {read.index + 1}")
     if root_of_inclusion(leaf, read.index, checkpoint.size, read.hashes) != checkpoint.root:
         raise ProofInvalid(
-            f"position {entry.position} is not in the tree of {checkpoint.size} entries that was signed: "
+            f"position {entry.position} is not in the tree of {n_entries(checkpoint.size)} that was signed: "
             f"it was altered, or the proof is another entry's"
         )
     return Shown(

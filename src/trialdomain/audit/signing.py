@@ -20,6 +20,7 @@ from trialdomain.tree.merkle import EMPTY_ROOT
 from trialdomain.tree.note import Note, NoteMalformed, parse_note
 from trialdomain.tree.proofs import ProofInvalid, check_consistency
 from trialdomain.values.filename import named
+from trialdomain.values.plural import n_entries
 
 _APPLICATION_ID = 0x74726473
 """``trds`` in ASCII, in the header of every signer's file."""
@@ -162,17 +163,19 @@ def _check_extends(request: SigningRequest, last: Checkpoint | None) -> None:
     if last is None:
         if request.old:
             raise SigningRefused(
-                f"the proof begins at {request.old} entries, but nothing of {new.origin} was signed by this key yet: "
+                f"the proof begins at {n_entries(request.old)}, but nothing of {new.origin} was signed by "
+                "this key yet: "
                 f"ask again from 0, or bring back the file that says what it has signed"
             )
         last = Checkpoint(new.origin, 0, EMPTY_ROOT)
     if new.size < last.size:
         raise SigningRefused(
-            f"{new.origin} had {last.size} entries when it was signed last, and has {new.size} now: entries are missing"
+            f"{new.origin} had {n_entries(last.size)} when it was signed last, and has {new.size} now: "
+            "entries are missing"
         )
     if request.old != last.size:
         raise SigningRefused(
-            f"the tree of {new.origin} that was signed last has {last.size} entries, but the proof begins at "
+            f"the tree of {new.origin} that was signed last has {n_entries(last.size)}, but the proof begins at "
             f"{request.old}: ask again from {last.size}"
         )
     try:

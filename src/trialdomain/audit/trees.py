@@ -13,6 +13,7 @@ from trialdomain.tree.checkpoint import Checkpoint, InclusionProof, SigningReque
 from trialdomain.tree.merkle import Frontier
 from trialdomain.tree.note import Note, parse_note
 from trialdomain.tree.proofs import ProofInvalid, consistency_proof, inclusion_proof
+from trialdomain.values.plural import how_many, n_entries
 
 
 class CheckpointUnfit(InputInvalid):
@@ -76,7 +77,7 @@ class TrialTree:
         """
         head = self.head(size) if note is None else self.fitting(note)
         if old > head.size:
-            raise ProofInvalid(f"the log has {head.size} entries, and cannot extend {old}: entries are missing")
+            raise ProofInvalid(f"the log has {n_entries(head.size)}, and cannot extend {old}: entries are missing")
         return SigningRequest(old, tuple(self.consistency(old, head.size)), head, note)
 
     def signed_by(self, signer: TreeSigner, *, size: int | None = None) -> Note:
@@ -112,18 +113,19 @@ class TrialTree:
             )
         if named.size > self.size:
             raise CheckpointUnfit(
-                f"the checkpoint has {named.size} entries, and the log {self.size}: entries are missing"
+                f"the checkpoint has {n_entries(named.size)}, and the log {self.size}: entries are missing"
             )
         if self.head(named.size).root != named.root:
             raise CheckpointUnfit(
-                f"the first {named.size} entries do not have the root of the checkpoint: verify the log"
+                f"the first {how_many(named.size, 'entry does', 'entries do')} not have the root of the "
+                "checkpoint: verify the log"
             )
         return named
 
     def _size(self, size: int | None) -> int:
         present = self.size
         if size is not None and not 0 <= size <= present:
-            raise InputInvalid(f"the log of {self.trial} has {present} entries: it never had a tree of {size}")
+            raise InputInvalid(f"the log of {self.trial} has {n_entries(present)}: it never had a tree of {size}")
         return present if size is None else size
 
     def _leaves(self, size: int) -> Iterable[bytes]:

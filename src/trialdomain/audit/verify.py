@@ -28,6 +28,7 @@ from trialdomain.history.collector import cycles_left_alone
 from trialdomain.storage.sqlite_file import check_file, is_database
 from trialdomain.values.filename import is_no_file, named
 from trialdomain.values.in_short import in_short
+from trialdomain.values.plural import n_entries
 from trialdomain.values.progress import Progress, unheard
 
 
@@ -183,7 +184,7 @@ class _Run:
                 if not self._defects.knows(defect):
                     self._defects.add(defect)
         if self._only is None and self._read != total:
-            why = f"the log has {total} entries, and {self._read} could be read by their trial and position"
+            why = f"the log has {n_entries(total)}, and {self._read} could be read by their trial and position"
             self._defects.add(Defect(what=What.STRUCTURE, why=why))
         gone = any(one.what is What.MISSING for one in self._defects.listed)  # then it is said already
         if not gone and (why_not := database.renumbered()) is not None:
@@ -247,7 +248,8 @@ class _Run:
         compared = compare(incomparable, tree, self._defects, comparable=False)
         later = (one for one in incomparable if one.size > tree.size and one.wrong is None)
         notices = (
-            f"{one.where} is of {one.size} entries, and the bundle of the first {tree.size}: they cannot be compared, "
+            f"{one.where} is of {n_entries(one.size)}, and the bundle of the first {tree.size}: they cannot "
+            "be compared, "
             f"and what was recorded since is not in it"
             for one in later
         )

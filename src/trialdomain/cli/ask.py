@@ -7,6 +7,7 @@ from pathlib import Path
 from trialdomain.cli.asking import add_log, add_moment, add_variants, asked, rules_asked
 from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.places import several_files
 from trialdomain.errors import InputInvalid
 from trialdomain.history import outcome_of
 from trialdomain.reports.explanation import explanation_json, explanation_lines, explanation_tables
@@ -19,7 +20,7 @@ from trialdomain.reports.outcomes import (
 )
 from trialdomain.reports.outcomes_json import outcomes_json
 from trialdomain.reports.review import review_json, review_lines, review_tables
-from trialdomain.values.filename import named
+from trialdomain.values.plural import how_many
 from trialdomain.values.progress import counted
 
 
@@ -34,7 +35,7 @@ def add_endpoints(commands: "argparse._SubParsersAction[Parser]") -> None:
     add_moment(parser)
     add_variants(parser)
     parser.add_argument("--outcome", metavar="ID", help="show one outcome of everybody, such as S9")
-    parser.add_argument("--csv", metavar="DIR", type=named, help="write tables for R or SAS into a new folder")
+    parser.add_argument("--csv", metavar="DIR", type=several_files, help="write tables for R or SAS into a new folder")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_endpoints)
 
@@ -82,13 +83,13 @@ def _endpoints(arguments: argparse.Namespace) -> int:
     heading = {"trial": history.trial, "known_at": history.position, "on": on.isoformat()}
     if folder is not None:
         rows = write_outcomes(outcomes, folder, trial=history.trial, known_at=history.position, on=on)
-        print("\n".join(f"{number} rows in {folder / name}" for name, number in rows.items()))
+        print_lines(f"{how_many(number, 'row')} in {folder / name}" for name, number in rows.items())
     elif arguments.json:
         answer = outcomes_json(outcomes)
         asked_for = answer if one is None else {one.value: answer[one.value]}
         print(json.dumps({**heading, "endpoints": asked_for, "note": outcomes.note}))
     else:
-        print(f"Trial {history.trial}, as known at position {history.position}, data cut-off {on}")
+        print_lines([f"Trial {history.trial}, as known at position {history.position}, data cut-off {on}"])
         print_lines(outcomes_lines(outcomes))
         if one is not None:
             print_lines(summary_lines(outcomes.summary(one)))
@@ -117,7 +118,7 @@ def _review(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"trial": history.trial, "known_at": history.position, **review_json(review)}))
     else:
-        print(f"Trial {history.trial}, as known at position {history.position}")
+        print_lines([f"Trial {history.trial}, as known at position {history.position}"])
         print_lines(review_lines(review))
         for table in review_tables(review):
             print_table(table)

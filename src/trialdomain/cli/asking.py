@@ -13,6 +13,9 @@ from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.values.filename import named
 
+DAY_OR_TIME = "a day such as 2026-03-02, or a time with its offset such as 2026-03-02T10:15+08:00"
+_MOMENT = "a position, a day (its end at the site), or a time with its offset"
+
 
 class TrialNotNamed(InputInvalid):
     """A log holds several trials, or not the one that was named."""
@@ -39,15 +42,13 @@ def add_day(parser: argparse.ArgumentParser) -> None:
 
 def add_two_moments(parser: argparse.ArgumentParser) -> None:
     """Add between which moments."""
-    parser.add_argument("earlier", metavar="EARLIER", type=_moment, help="a position, or a time with its offset")
+    parser.add_argument("earlier", metavar="EARLIER", type=_moment, help=_MOMENT)
     parser.add_argument("later", metavar="LATER", type=_moment, nargs="?", help="the same; left out: now")
 
 
 def add_known_at(parser: argparse.ArgumentParser) -> None:
     """Add as known when."""
-    parser.add_argument(
-        "--known-at", metavar="MOMENT", type=_moment, help="a position, or a time with its offset: what was known then"
-    )
+    parser.add_argument("--known-at", metavar="MOMENT", type=_moment, help=f"{_MOMENT}: what was known then")
 
 
 def add_variants(parser: argparse.ArgumentParser) -> None:
@@ -126,13 +127,24 @@ def _day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"expected a day such as 2026-03-02, got {text[:40]!r}") from None
 
 
-def _moment(text: str) -> KnownAt:
+def day_or_time(text: str) -> date | datetime | None:
+    """Read a day, or a time with its offset; None of anything else."""
     try:
-        return int(text) if text.isdecimal() and len(text) < 16 else datetime.fromisoformat(text)  # noqa: PLR2004 - as JSON's integers
+        if len(text) <= len("2026-03-02"):
+            return date.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected a position or a time such as 2026-03-02T10:15+08:00, got {text[:40]!r}"
-        ) from None
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def _moment(text: str) -> KnownAt:
+    if text.isascii() and text.isdecimal() and len(text) < 16:  # noqa: PLR2004 - as JSON's integers
+        return int(text)
+    found = day_or_time(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected a position, {DAY_OR_TIME}, got {text[:40]!r}")
+    return found
 
 
 def _variant(text: str) -> tuple[str, str]:

@@ -11,15 +11,16 @@ from trialdomain.audit.findings.check import AuditFinding, Check, Severity
 from trialdomain.audit.findings.run import CHECKS, Findings, by_severity, findings, findings_json, read_checks
 from trialdomain.audit.verify import Verified, verify
 from trialdomain.cli.asking import add_log, add_moment, asked_history
-from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
+from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.cli.verify import wrong_words
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History
 from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.reports.decisions import changing_table, decision_audit_json, decision_audit_lines
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Column, Table
 from trialdomain.values.filename import named
+from trialdomain.values.plural import how_many
 from trialdomain.values.progress import counted
 
 _FINDINGS = 1
@@ -34,7 +35,7 @@ def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="look for what an inspector would ask about",
         description="Look for what an inspector would ask about; or, with --decisions, look again at every decision "
         "about the dose: the state as known then, whether the decision follows from it, and whether it would be taken "
-        "today. The exit status is 1 when something is found.",
+        "today. The exit status is 1 when something is found that is worse than a note, or the log was altered.",
     )
     add_log(parser)
     add_moment(parser)
@@ -43,8 +44,8 @@ def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--severity",
         metavar="S",
         choices=[severity.value for severity in Severity],
-        default=Severity.NOTE.value,
-        help="the lowest severity that counts: critical, major, minor or note; by default every one",
+        help="the lowest severity that is shown and counts: critical, major, minor or note; by default all are shown, "
+        "and notes do not count",
     )
     parser.add_argument("--only", metavar="ID", action="append", default=[], help="this check alone; may be repeated")
     parser.add_argument(
@@ -60,24 +61,28 @@ def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    others = (arguments.only, arguments.checks, arguments.on, arguments.severity != Severity.NOTE.value)
+    others = (arguments.only, arguments.checks, arguments.on, arguments.severity)
     if arguments.decisions and any(others):
         raise InputInvalid(
             "--decisions looks at decisions alone, each for its own day: leave --only, --checks, --severity and --on"
         )
-    if not arguments.json:
-        require_tables()
     checks = _chosen([*CHECKS, *(check for file in arguments.checks for check in read_checks(file))], arguments.only)
     verified = _verified(arguments.log)
     with asked_history(arguments) as history:
-        ok = _decisions(history, arguments) if arguments.decisions else _findings(history, checks, arguments)
+        if not verified.ok and not arguments.json:
+            print_lines([_altered(verified), ""])
+        if arguments.decisions:
+            ok = _decisions(history, verified, arguments)
+        else:
+            ok = _findings(history, checks, verified, arguments)
     if not verified.ok:
-        wrong = wrong_words(verified)
-        print(
-            f"trialdomain: {wrong} with the log itself, and this rests on it as it stands: ask 'trialdomain verify'",
-            file=sys.stderr,
-        )
-    return 0 if ok and verified.ok else _FINDINGS
+        print(f"trialdomain: {_altered(verified)}", file=sys.stderr)
+    return 0 if ok else _FINDINGS
+
+
+def _altered(verified: Verified) -> str:
+    wrong = wrong_words(verified)
+    return f"{wrong} with the log itself, and this rests on it as it stands: ask 'trialdomain verify'"
 
 
 def _verified(log: Path) -> Verified:
@@ -94,26 +99,29 @@ def _chosen(checks: Sequence[type[Check]], only: Sequence[str]) -> list[type[Che
     return [check for check in checks if not only or check.id in only]
 
 
-def _findings(history: History, checks: Sequence[type[Check]], arguments: argparse.Namespace) -> bool:
+def _findings(
+    history: History, checks: Sequence[type[Check]], verified: Verified, arguments: argparse.Namespace
+) -> bool:
+    least = Severity(arguments.severity or Severity.NOTE.value)
     with progress_bar() as progress:
         found = findings(
             history,
             on=arguments.on,
             checks=checks,
-            least=Severity(arguments.severity),
+            least=least,
             progress=counted(progress, "replaying", history.position),
         )
+    ok = verified.ok and (not found.found if arguments.severity else found.ok)
     if arguments.json:
-        print(json.dumps(findings_json(found)))
+        print(json.dumps({**findings_json(found), "ok": ok, "defects": verified.total}))
     else:
-        _print_findings(found)
-    return found.ok
+        _print_findings(found, altered=not verified.ok)
+    return ok
 
 
-def _print_findings(found: Findings) -> None:
-    print_lines(
-        [f"Trial {found.trial}, as known at position {found.known_at}, on {found.on}: {len(found.checks)} checks"]
-    )
+def _print_findings(found: Findings, *, altered: bool) -> None:
+    checks = how_many(len(found.checks), "check")
+    print_lines([f"Trial {found.trial}, as known at position {found.known_at}, on {found.on}: {checks}"])
     told = Counter(one.check for one in found.found)
     for check in found.checks:
         alike = [one for one in found.found if one.check == check.id]
@@ -121,15 +129,20 @@ def _print_findings(found: Findings) -> None:
             print_table(_table(check, alike))
             if told[check.id] > _MOST_SHOWN:
                 print_lines([f"  ... and {told[check.id] - _MOST_SHOWN} more: ask for --json", ""])
-    severities = ", ".join(f"{number} {severity.value}" for severity, number in by_severity(found.found))
-    many = "1 finding" if len(found.found) == 1 else f"{len(found.found)} findings"
-    print_lines([f"{many}: {severities}" if found.found else "Nothing was found."])
+    severities = ", ".join(_severity_words(number, severity) for severity, number in by_severity(found.found))
+    many = how_many(len(found.found), "finding")
+    nothing = "The checks found nothing else." if altered else "Nothing was found."
+    print_lines([f"{many}: {severities}" if found.found else nothing])
+
+
+def _severity_words(number: int, severity: Severity) -> str:
+    return how_many(number, "note") if severity is Severity.NOTE else f"{number} {severity.value}"
 
 
 def _table(check: type[Check], found: Sequence[AuditFinding]) -> Table:
     return Table(
         title=f"{check.id}: {check.title} ({check.requirement})",
-        columns=("severity", "subject", "what", "entries"),
+        columns=("severity", "subject", Column("what", least=30, keep=1), Column("entries", least=12, keep=-1)),
         rows=tuple(
             (one.severity.value, one.subject or "", one.sentence, _positions(one.evidence))
             for one in found[:_MOST_SHOWN]
@@ -142,13 +155,14 @@ def _positions(evidence: Sequence[int]) -> str:
     return shown if len(evidence) <= _MOST_SHOWN else f"{shown}, ... ({len(evidence)})"
 
 
-def _decisions(history: History, arguments: argparse.Namespace) -> bool:
+def _decisions(history: History, verified: Verified, arguments: argparse.Namespace) -> bool:
     with progress_bar() as progress:
         audits = list(history.decisions(progress=lambda done, total: progress("decisions", done, total)))
     standing = [audit for audit in audits if audit.superseded_by is None]
-    ok = all(audit.ok for audit in standing)
+    ok = verified.ok and all(audit.ok for audit in standing)
     if arguments.json:
         answer = {"trial": history.trial, "known_at": history.position, "zone": str(history.zone), "ok": ok}
+        answer["defects"] = verified.total
         decisions = [decision_audit_json(audit, history.zone) for audit in audits]
         print(json.dumps({**answer, "decisions": decisions}))
     else:
@@ -157,7 +171,7 @@ def _decisions(history: History, arguments: argparse.Namespace) -> bool:
 
 
 def _print_decisions(audits: Sequence[DecisionAudit], standing: Sequence[DecisionAudit], history: History) -> None:
-    many = "1 decision" if len(audits) == 1 else f"{len(audits)} decisions"
+    many = how_many(len(audits), "decision")
     print_lines([f"Trial {history.trial}, as known at position {history.position}: {many}"])
     for audit in audits:
         print_lines(decision_audit_lines(audit, history.zone))
@@ -169,8 +183,8 @@ def _print_decisions(audits: Sequence[DecisionAudit], standing: Sequence[Decisio
     broken, otherwise = sum(not one.follows for one in standing), sum(bool(one.differences) for one in standing)
     overtaken = sum(not one.same_answer for one in standing)
     told = (
-        f"{broken} do not follow from what was known",
-        f"{otherwise} have another basis than the log",
-        f"{overtaken} rest on an answer that is another today",
+        how_many(broken, "does not follow from what was known", "do not follow from what was known"),
+        how_many(otherwise, "has another basis than the log", "have another basis than the log"),
+        how_many(overtaken, "rests on an answer that is another today", "rest on an answer that is another today"),
     )
-    print_lines([f"Of {len(standing)} that stand, {', '.join(told)}."])
+    print_lines([f"Of {how_many(len(standing), 'that stands', 'that stand')}, {', '.join(told)}."])

@@ -16,6 +16,7 @@ from trialdomain.audit.trees import TrialTree
 from trialdomain.cli.asking import add_log, chosen_trial
 from trialdomain.cli.output import print_lines, progress_bar
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.places import several_files
 from trialdomain.cli.sign import remembered
 from trialdomain.cli.verify import bundle_lines
 from trialdomain.errors import InputInvalid
@@ -42,7 +43,9 @@ def add_bundle(commands: "argparse._SubParsersAction[Parser]") -> None:
         "or a file that cannot be written, nothing is recorded, and the bundle says so.",
     )
     add_log(parser)
-    parser.add_argument("place", metavar="BUNDLE", type=named, help="a folder to make, or a file that ends in .zip")
+    parser.add_argument(
+        "place", metavar="BUNDLE", type=several_files, help="a folder to make, or a file that ends in .zip"
+    )
     parser.add_argument("--why", metavar="WORDS", help="for whom and what for")
     parser.add_argument("--user", metavar="ID", help="who exports; somebody whom the trial knows, or with what follows")
     parser.add_argument("--name", metavar="NAME", help="the user's name, where the trial does not know them yet")

@@ -4,12 +4,13 @@ import argparse
 import json
 
 from trialdomain.cli.asking import add_day, add_log, add_two_moments, as_known, chosen_trial
-from trialdomain.cli.output import print_lines, print_table, require_tables
+from trialdomain.cli.output import print_lines, print_rows, print_table
 from trialdomain.cli.parser import Parser
 from trialdomain.history import Diff, ValueChange, read_log
 from trialdomain.reports.json import Json
-from trialdomain.reports.table import Table
-from trialdomain.reports.trail import trail_json, trail_table
+from trialdomain.reports.table import Column, Table
+from trialdomain.reports.trail import SHOWN, trail_json, trail_rows
+from trialdomain.values.plural import how_many, n_entries
 
 
 def add_diff(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -28,8 +29,6 @@ def add_diff(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if not arguments.json:
-        require_tables()
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial)
         earlier, later = as_known(trial, arguments.earlier), as_known(trial, arguments.later)
@@ -38,16 +37,19 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({**_heading(found), "entries": entries, "changed": [_change(one) for one in found.changed]}))
         return 0
-    print(
-        f"Trial {found.trial}, from position {found.earlier} ({found.on_earlier}) to {found.later} ({found.on_later})"
+    print_lines(
+        [f"Trial {found.trial}, from position {found.earlier} ({found.on_earlier}) to {found.later} ({found.on_later})"]
     )
-    if found.entries:
-        print_table(trail_table(found.entries, zone, title=f"{len(found.entries)} entries were recorded"))
+    number = len(found.entries)
+    if number:
+        title = how_many(number, "entry was recorded", "entries were recorded")
+        print_rows(SHOWN, trail_rows(found.entries, zone), title=title)
     values = [one for one in found.changed if one not in found.recommendations]
     for title, changes in (("Recommendations", found.recommendations), ("Derived values", values)):
         if changes:
             print_table(_table(f"{title} that are others now", changes))
-    print_lines([f"{len(found.entries)} entries, {len(found.changed)} derived values."])
+    derived = how_many(len(found.changed), "derived value")
+    print_lines([f"{n_entries(number)}, {derived}."])
     return 0
 
 
@@ -68,7 +70,7 @@ def _change(one: ValueChange) -> Json:
 
 def _table(title: str, changes: "tuple[ValueChange, ...] | list[ValueChange]") -> Table:
     rows = tuple((one.path, _shown(one.old), _shown(one.new)) for one in changes)
-    return Table(title=title, columns=("what", "before", "now"), rows=rows)
+    return Table(title=title, columns=("what", Column("before", least=12), Column("now", least=12)), rows=rows)
 
 
 def _shown(value: Json) -> str:

@@ -2,21 +2,26 @@
 
 import argparse
 import json
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 
-from trialdomain.cli.asking import add_known_at, add_log, asked_history
-from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
+from trialdomain.cli.asking import DAY_OR_TIME, add_known_at, add_log, asked_history, day_or_time
+from trialdomain.cli.output import print_lines, print_rows, progress_bar, say_written
 from trialdomain.cli.parser import Parser, whole_number
+from trialdomain.cli.places import NEW_FILE
 from trialdomain.errors import InputInvalid
+from trialdomain.exchange.files import writing_text
 from trialdomain.history import History
+from trialdomain.history.moments import as_moment
 from trialdomain.projections.people import People
-from trialdomain.projections.trail import Asked
-from trialdomain.reports.trail import trail_json, trail_table, write_trail
+from trialdomain.projections.trail import Asked, TrailEntry
+from trialdomain.reports.trail import SHOWN, trail_json, trail_rows, write_trail
 from trialdomain.tree.proofs import LARGEST_SIZE
-from trialdomain.values.calendar import as_day
 from trialdomain.values.filename import named
 from trialdomain.values.ids import access_stream, trial_stream
+from trialdomain.values.plural import how_many, n_entries
 from trialdomain.values.progress import counted
 
 
@@ -49,7 +54,7 @@ def add_history(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="recorded then, both inclusive: days at the site, or times with their offset",
     )
     parser.add_argument("--why", metavar="WORDS", help="where these words stand in the reason")
-    parser.add_argument("--csv", metavar="FILE", type=named, help="write a row for each field into a new file")
+    parser.add_argument("--csv", metavar="FILE", type=named, help=f"write a row for each field into {NEW_FILE}")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 
@@ -58,39 +63,58 @@ def _run(arguments: argparse.Namespace) -> int:
     file: Path | None = arguments.csv
     if file is not None and arguments.json:
         raise InputInvalid("--csv and --json were both asked for: choose one")
-    if file is None and not arguments.json:
-        require_tables()
-    with asked_history(arguments) as history, progress_bar() as progress:
-        zone = history.zone
-        asked = _asked(arguments, zone)
+    with asked_history(arguments) as history:
+        asked = _asked(arguments)
         _require_askable(asked, history)
-        trail = history.trail(arguments.subject, asked=asked, progress=counted(progress, "reading", history.position))
-        if file is not None:
-            try:
-                with file.open("x", encoding="utf-8", newline="") as opened:
-                    rows = write_trail(trail, opened, zone)
-            except OSError as error:
-                raise InputInvalid(f"{file} cannot be written: {error.strerror}: name another") from None
-            print(f"{rows} rows in {file}")
+        if file is None and not arguments.json:
+            _show(history, arguments.subject, asked)
             return 0
-        if arguments.json:
-            entries = [trail_json(told, zone) for told in trail]
-            answer = {"trial": history.trial, "known_at": history.position, "subject": arguments.subject}
-            print(json.dumps({**answer, "zone": str(zone), "entries": entries}))
-            return 0
-        told = list(trail)
-        of = "everything" if arguments.subject is None else arguments.subject
-        print(f"Trial {history.trial}, as known at position {history.position}: {of}, in the zone {zone}")
-        if told:
-            print_table(trail_table(told, zone, title=f"{len(told)} entries"))
-        else:
-            print_lines(["No entry is as asked for."])
+        with progress_bar() as progress:
+            heard = counted(progress, "reading", history.position)
+            trail = history.trail(arguments.subject, asked=asked, progress=heard)
+            if file is None:
+                _answer(history, arguments.subject, trail)
+            else:
+                with writing_text(file, log=arguments.log) as opened:
+                    rows = write_trail(trail, opened, history.zone)
+                say_written(f"{how_many(rows, 'row')} in {file}", file)
     return 0
+
+
+def _answer(history: History, subject: str | None, trail: Iterable[TrailEntry]) -> None:
+    entries = [trail_json(told, history.zone) for told in trail]
+    heading = {"trial": history.trial, "known_at": history.position, "subject": subject, "zone": str(history.zone)}
+    print(json.dumps({**heading, "entries": entries}))
+
+
+def _show(history: History, subject: str | None, asked: Asked) -> None:
+    """Show each entry as soon as it is read: a log may be long, and whoever reads may have seen enough."""
+    trail = history.trail(subject, asked=asked)
+    first = next(trail, None)  # nothing is printed about somebody of whom nothing was recorded
+    of = "everything" if subject is None else subject
+    print_lines([f"Trial {history.trial}, as known at position {history.position}: {of}, in the zone {history.zone}"])
+    if first is None:
+        print_lines(["No entries match what you asked for."])
+        return
+    number = 0
+
+    def counting() -> Iterator[TrailEntry]:
+        nonlocal number
+        for number, told in enumerate(chain([first], trail), start=1):  # noqa: B007 - it is told at the end
+            yield told
+
+    print_rows(SHOWN, trail_rows(counting(), history.zone), title="Entries")
+    print_lines([n_entries(number)])
 
 
 def _require_askable(asked: Asked, history: History) -> None:
     """Refuse to look for what the trial cannot have: an answer without entries would read as if nobody had acted."""
-    if asked.since is not None and asked.until is not None and asked.since > asked.until:
+    backwards = (
+        asked.since is not None
+        and asked.until is not None
+        and as_moment(asked.since, history.zone, begins=True) > as_moment(asked.until, history.zone)
+    )
+    if backwards:
         raise InputInvalid("--between: the second is before the first; exchange them")
     if asked.position is not None and asked.position > history.position:
         raise InputInvalid(
@@ -104,41 +128,20 @@ def _require_askable(asked: Asked, history: History) -> None:
             raise InputInvalid(f"--by {asked.by[:40]}: the trial knows no user of that id; there are {known}")
 
 
-def _asked(arguments: argparse.Namespace, zone: tzinfo) -> Asked:
+def _asked(arguments: argparse.Namespace) -> Asked:
     since, until = arguments.between or (None, None)
     return Asked(
         position=arguments.entry,
         field=arguments.field,
         by=arguments.by,
-        since=_begin(since, zone),
-        until=_end(until, zone),
+        since=since,
+        until=until,
         why=arguments.why,
     )
 
 
-def _begin(moment: date | datetime | None, zone: tzinfo) -> datetime | None:
-    if moment is None or isinstance(moment, datetime):
-        return moment
-    return datetime.combine(as_day(moment), time(), tzinfo=zone).astimezone(UTC)
-
-
-def _end(moment: date | datetime | None, zone: tzinfo) -> datetime | None:
-    """Give the last moment of a day, or a moment as it is."""
-    if moment is None or isinstance(moment, datetime):
-        return moment
-    following = datetime.combine(as_day(moment) + timedelta(days=1), time(), tzinfo=zone)
-    return following.astimezone(UTC) - timedelta(microseconds=1)
-
-
 def _moment(text: str) -> date | datetime:
-    try:
-        if len(text) <= len("2026-03-02"):
-            return date.fromisoformat(text)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise argparse.ArgumentTypeError(
-            f"expected a day such as 2026-03-02, or a time such as 2026-03-02T10:15+08:00, got {text[:40]!r}"
-        )
+    found = day_or_time(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected {DAY_OR_TIME}, got {text[:40]!r}")
     return found

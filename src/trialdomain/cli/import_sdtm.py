@@ -5,14 +5,16 @@ import json
 from collections.abc import Iterator
 
 from trialdomain.application.importing import Imported, import_sdtm
-from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
+from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.places import new_log
 from trialdomain.exchange.sdtm.study import EVENT_ID
 from trialdomain.exchange.sdtm.terms import read_terms
 from trialdomain.exchange.toml import read_protocol
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
 from trialdomain.values.filename import named
+from trialdomain.values.plural import how_many, n_entries, singular_or
 
 _FINDINGS = 1
 
@@ -30,7 +32,7 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
         "text.",
     )
     parser.add_argument("folder", metavar="DIR", type=named, help="the folder with dm.csv, ds.csv, ... or dm.xpt, ...")
-    parser.add_argument("log", metavar="LOG", type=named, help="the SQLite file to make; it must not exist")
+    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to make; it must not exist")
     parser.add_argument(
         "--protocol", metavar="FILE", type=named, help="the protocol, in TOML; by default it is derived from the arms"
     )
@@ -41,7 +43,7 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--terms",
         metavar="FILE",
         type=named,
-        help="what the sponsor's own words mean, in TOML (docs/reference/sdtm.md)",
+        help="what the sponsor's own words mean, in TOML",
     )
     parser.add_argument(
         "--event-id",
@@ -59,8 +61,6 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if not arguments.json:
-        require_tables()
     protocol = None if arguments.protocol is None else read_protocol(arguments.protocol)
     with progress_bar() as progress:
         imported = import_sdtm(
@@ -118,12 +118,13 @@ def _files(imported: Imported) -> Table:
 
 
 def _lines(imported: Imported) -> Iterator[str]:
-    yield f"{imported.entries} entries are in {imported.log}"
+    are = singular_or(imported.entries, "is", "are")
+    yield f"{n_entries(imported.entries)} {are} in {imported.log}"
     for arm, level in imported.arms.items():
         yield f"Arm {arm} is level {level}"
     yield from imported.absent
     for reason, rows in imported.reasons.items():
-        yield f"Not recorded: {rows} rows, {reason}"
+        yield f"Not recorded: {how_many(rows, 'row')}, {reason}"
     if imported.unrecorded is not None:
         yield f"Those rows are listed in {imported.unrecorded}"
     yield from _remarks(imported)
@@ -131,7 +132,8 @@ def _lines(imported: Imported) -> Iterator[str]:
         if file.columns_without_field:
             yield f"Columns of {file.file} that have no field: {', '.join(file.columns_without_field)}"
     for rule, entries in imported.deviations.items():
-        yield f"Deviations: {entries} entries break a rule of conduct ({rule})"
+        many = how_many(entries, "entry breaks", "entries break")
+        yield f"Deviations: {many} a rule of conduct ({rule})"
 
 
 def _remarks(imported: Imported) -> Iterator[str]:
@@ -140,8 +142,8 @@ def _remarks(imported: Imported) -> Iterator[str]:
         shown = ", ".join(f"{word!r} ({rows})" for word, rows in words.items())
         yield f"Words of {column} without a meaning: {shown}; say what they mean with --terms"
     for finding, rows in imported.findings.items():
-        yield f"Found: {rows} rows, {finding}"
+        yield f"Found: {how_many(rows, 'row')}, {finding}"
     for remark, rows in imported.remarks.items():
-        yield f"Remarked: {rows} rows, {remark}"
+        yield f"Remarked: {how_many(rows, 'row')}, {remark}"
     if imported.remarked is not None:
         yield f"The rows with a remark or a finding are listed in {imported.remarked}"

@@ -1,13 +1,20 @@
-"""What people read: tables and lines. ``rich`` draws the tables, and is asked for only here."""
+"""What people read: sentences and tables, as wide as the terminal or as ``COLUMNS`` says.
 
+``rich``, which is an extra, draws how far work has come, and is asked for only here.
+"""
+
+import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trialdomain.errors import InputInvalid
-from trialdomain.reports.table import Table
+from trialdomain.cli.drawing import draw
+from trialdomain.cli.wrapping import wrapped
+from trialdomain.exchange.files import is_standard_output
+from trialdomain.reports.table import Column, Table
 from trialdomain.values.cell import visible
 from trialdomain.values.progress import Progress, unheard
 
@@ -15,13 +22,13 @@ if TYPE_CHECKING:
     from rich.progress import TaskID  # an extra, which may not be there
 
 _WIDTH_OF_A_FILE = 140
-"""Columns, where no terminal says how many it has."""
-
-
-class TablesUnavailable(InputInvalid):
-    """Tables are drawn by a library that is not installed."""
-
-    code = "tables-unavailable"
+"""Columns of a table, where neither a terminal nor ``COLUMNS`` says how many there are; a sentence is one line then."""
+_NARROWEST = 40
+"""Columns that are taken for granted, whatever is said."""
+_HANGING = 2
+"""Blanks before what goes on from the line above."""
+_SHOWN_AT_ONCE = 20
+"""Lines of a table that do not wait for more to be written with them."""
 
 
 @contextmanager
@@ -47,41 +54,47 @@ def progress_bar() -> Iterator[Progress]:
         yield show
 
 
-def require_tables() -> None:
-    """Ask for what draws tables before any work is done that they would show.
-
-    Raises:
-        TablesUnavailable: the extra ``cli`` is not installed.
-    """
-    if find_spec("rich") is None:
-        raise TablesUnavailable("tables need the extra 'cli': pip install 'trialdomain[cli]', or ask for --json")
-
-
 def print_table(table: Table) -> None:
-    """Draw a table on standard output.
+    """Draw a table on standard output."""
+    print_rows(table.columns, table.rows, title=table.title, turns=table.turns)
 
-    Raises:
-        TablesUnavailable: the extra ``cli`` is not installed.
-    """
-    require_tables()
-    from rich import box  # noqa: PLC0415 - an extra, imported when used
-    from rich.console import Console  # noqa: PLC0415 - as above
-    from rich.table import Table as Drawn  # noqa: PLC0415 - as above
 
-    drawn = Drawn(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
-    for at, column in enumerate(table.columns):
-        numbers = all(row[at].isdecimal() for row in table.rows)
-        drawn.add_column(column, justify="right" if numbers else "left", overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*map(visible, row))
-    width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
-    try:
-        Console(highlight=False, markup=False, width=width).print(drawn)
-    except SystemExit:  # what it does when nobody reads on
-        raise BrokenPipeError from None
+def print_rows(columns: Sequence[Column], rows: Iterable[tuple[str, ...]], *, title: str, turns: bool = False) -> None:
+    """Draw a table on standard output whose rows are still to come, each when it does."""
+    shown = (tuple(map(_on_one_line, row)) for row in rows)
+    lines = draw(columns, shown, title=_on_one_line(title), width=_width(), turns=turns)
+    for line in islice(lines, _SHOWN_AT_ONCE):
+        print(line)
+    sys.stdout.flush()
+    for line in lines:
+        print(line)
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print sentences, one a line."""
+    """Print sentences, each beginning on a line of its own."""
+    width = _said_width()
     for line in lines:
-        print(visible(line).replace("\n", "\\n"))  # somebody's words begin no line of ours
+        text = _on_one_line(line)
+        shown = wrapped(text, sys.maxsize if width is None else width, hanging=_HANGING)
+        print("\n".join(shown))
+
+
+def say_written(sentence: str, file: Path) -> None:
+    """Say what was written into a file; nothing where it is what was printed."""
+    if not is_standard_output(file):
+        print_lines([sentence])
+
+
+def _on_one_line(text: str) -> str:
+    r"""Show every character of a text, and let somebody's words begin no line of ours."""
+    return visible(text).replace("\n", "\\n").replace("\t", " ")
+
+
+def _width() -> int:
+    return _said_width() or _WIDTH_OF_A_FILE
+
+
+def _said_width() -> int | None:
+    """Give the width that ``COLUMNS`` or a terminal says; None where nobody does."""
+    said = shutil.get_terminal_size((0, 0)).columns
+    return max(_NARROWEST, said) if said else None

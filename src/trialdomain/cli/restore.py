@@ -4,10 +4,12 @@ import argparse
 import json
 
 from trialdomain.application.restoring import restore
-from trialdomain.cli.output import progress_bar
+from trialdomain.cli.output import print_lines, progress_bar
 from trialdomain.cli.parser import Parser
+from trialdomain.cli.places import new_log
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.values.filename import named
+from trialdomain.values.plural import n_entries, singular_or
 
 
 def add_restore(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -18,7 +20,7 @@ def add_restore(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Bring an exported JSONL file, plain or gzip, into a new log: the same entries, the same root.",
     )
     parser.add_argument("file", metavar="FILE", type=named, help="the exported file")
-    parser.add_argument("log", metavar="LOG", type=named, help="the SQLite file to make; it must not exist")
+    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to make; it must not exist")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 
@@ -31,7 +33,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"log": str(arguments.log), "trials": trials}))
         return 0
     for one in restored:
-        print(
-            f"{one.entries} entries of trial {one.trial} are in {arguments.log}, under the root {as_base64(one.root)}"
-        )
+        many, are = n_entries(one.entries), singular_or(one.entries, "is", "are")
+        root = as_base64(one.root)
+        print_lines([f"{many} of trial {one.trial} {are} in {arguments.log}, under the root {root}"])
     return 0

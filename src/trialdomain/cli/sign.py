@@ -16,18 +16,20 @@ from trialdomain.audit.proving import check_inclusion
 from trialdomain.audit.signing import TreeSigner
 from trialdomain.audit.trees import TrialTree
 from trialdomain.cli.asking import add_log, chosen_trial
+from trialdomain.cli.output import print_lines
 from trialdomain.cli.parser import Parser, whole_number
+from trialdomain.cli.places import NEW_FILE, several_files
 from trialdomain.cli.verify import signed_by, signed_json
 from trialdomain.errors import InputInvalid
-from trialdomain.exchange.files import read_file, write_text
+from trialdomain.exchange.files import STANDARD_OUTPUT, read_file, write_text
 from trialdomain.history import read_log
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
 from trialdomain.tree.checkpoint import as_base64, parse_checkpoint, parse_request
 from trialdomain.tree.note import MOST_BYTES, parse_note
 from trialdomain.tree.proofs import LARGEST_SIZE, ProofInvalid
-from trialdomain.values.cell import visible
 from trialdomain.values.filename import named
+from trialdomain.values.plural import n_entries
 
 _FINDINGS = 1
 _LONGEST_ENTRY = 8 * 1024 * 1024
@@ -41,7 +43,7 @@ def add_keygen(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Make an Ed25519 key: FILE.key, which is private and stays with whoever signs, and FILE.pub, which "
         "whoever verifies is given.",
     )
-    parser.add_argument("file", metavar="FILE", type=named, help="the files to make, without .key and .pub")
+    parser.add_argument("file", metavar="FILE", type=several_files, help="the files to make, without .key and .pub")
     parser.add_argument("--name", metavar="NAME", help="what signatures call the key, such as site-1.example/signer")
     parser.add_argument(
         "--cosigner",
@@ -78,7 +80,7 @@ def add_checkpoint(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--trusted", metavar="FILE", type=named, help="with --keep: public keys, one of which has signed"
     )
-    parser.add_argument("--out", metavar="FILE", type=named, help="write into a new file instead of printing")
+    parser.add_argument("--out", metavar="FILE", type=named, help=f"write into {NEW_FILE}")
     parser.set_defaults(run=_checkpoint)
 
 
@@ -100,7 +102,7 @@ def add_sign(commands: "argparse._SubParsersAction[Parser]") -> None:
         type=named,
         help="public keys of which one must have signed already: for a cosigner",
     )
-    parser.add_argument("--out", metavar="FILE", type=named, help="write into a new file instead of printing")
+    parser.add_argument("--out", metavar="FILE", type=named, help=f"write into {NEW_FILE}")
     parser.set_defaults(run=_sign)
 
 
@@ -116,7 +118,7 @@ def add_prove(commands: "argparse._SubParsersAction[Parser]") -> None:
         "position", metavar="POSITION", type=whole_number(least=1, most=LARGEST_SIZE), help="of the entry, from 1"
     )
     parser.add_argument("--checkpoint", metavar="NOTE", type=named, help="the note; by default the newest with the log")
-    parser.add_argument("--out", metavar="FILE", type=named, help="write into a new file instead of printing")
+    parser.add_argument("--out", metavar="FILE", type=named, help=f"write into {NEW_FILE}")
     parser.set_defaults(run=_prove)
 
 
@@ -140,8 +142,12 @@ def _keygen(arguments: argparse.Namespace) -> int:
     key = SigningKey.generate(arguments.name or file.name, KeyKind.COSIGNER if arguments.cosigner else KeyKind.LOG)
     secret, public = (file.with_name(f"{file.name}.{what}") for what in ("key", "pub"))
     write_keys(key, secret, public)
-    print(f"{secret} signs as {key.name}: keep it private, and away from whoever can change the log")
-    print(f"{public} verifies: {key.verifier}")
+    print_lines(
+        [
+            f"{secret} signs as {key.name}: keep it private, and away from whoever can change the log",
+            f"{public} verifies: {key.verifier}",
+        ]
+    )
     return 0
 
 
@@ -155,7 +161,7 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
             note = None if arguments.note is None else parse_note(read_file(arguments.note, most=MOST_BYTES))
             kept = log.recorder.checkpoints(tree.trial)
             old = arguments.old if arguments.old is not None else kept[-1][0] if kept else 0
-            _give(str(tree.request(old=old, note=note)), arguments.out)
+            _give(str(tree.request(old=old, note=note)), arguments)
         return 0
     if arguments.keep is not None:
         return _keep(arguments)
@@ -171,7 +177,7 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
             TrialTree(recorder, trial).keep(note, [key.verifier])
         finally:
             recorder.close()
-    _give(str(note), arguments.out)
+    _give(str(note), arguments)
     return 0
 
 
@@ -188,7 +194,8 @@ def _keep(arguments: argparse.Namespace) -> int:
         signed = TrialTree(recorder, trial).keep(note, keys)
     finally:
         recorder.close()
-    print(f"{arguments.log} keeps the checkpoint of {parse_checkpoint(note.text).size} entries, {signed_by(signed)}")
+    many = n_entries(parse_checkpoint(note.text).size)
+    print_lines([f"{arguments.log} keeps the checkpoint of {many}, {signed_by(signed)}"])
     return 0
 
 
@@ -196,7 +203,7 @@ def _sign(arguments: argparse.Namespace) -> int:
     request = parse_request(read_file(arguments.request, most=MOST_BYTES))
     trusted = [] if arguments.trusted is None else read_keys(arguments.trusted)
     signer = TreeSigner(read_signing_key(arguments.key), remembered(arguments), trusted=trusted)
-    _give(str(signer.sign(request)), arguments.out)
+    _give(str(signer.sign(request)), arguments)
     return 0
 
 
@@ -209,7 +216,7 @@ def _prove(arguments: argparse.Namespace) -> int:
             note = parse_note(kept[-1][1].encode())
         else:
             raise InputInvalid("no checkpoint is kept with the log: name one with --checkpoint, or make one")
-        _give(str(tree.inclusion(arguments.position, note)), arguments.out)
+        _give(str(tree.inclusion(arguments.position, note)), arguments)
     return 0
 
 
@@ -218,7 +225,10 @@ def _check_proof(arguments: argparse.Namespace) -> int:
     try:
         shown = check_inclusion(line, proof, read_keys(arguments.key))
     except (ProofInvalid, SignatureMissing) as error:
-        print(json.dumps({"shown": False, "why": str(error)}) if arguments.json else visible(f"Not shown: {error}"))
+        if arguments.json:
+            print(json.dumps({"shown": False, "why": str(error)}))
+        else:
+            print_lines([f"Not shown: {error}"])
         return _FINDINGS
     if arguments.json:
         answer = {
@@ -234,10 +244,10 @@ def _check_proof(arguments: argparse.Namespace) -> int:
         }
         print(json.dumps(answer))
     else:
-        print(
-            f"position {shown.position} of trial {shown.trial} ({shown.stream}, version {shown.version}, {shown.name}) "
-            f"is in the tree of {shown.checkpoint.size} entries, {signed_by(shown.signed)}"
-        )
+        entry = f"{shown.stream}, version {shown.version}, {shown.name}"
+        tree = f"the tree of {n_entries(shown.checkpoint.size)}"
+        said = f"position {shown.position} of trial {shown.trial} ({entry}) is in {tree}, {signed_by(shown.signed)}"
+        print_lines([said])
     return 0
 
 
@@ -248,9 +258,6 @@ def remembered(arguments: argparse.Namespace) -> Path:
     return signed or key.with_name(f"{key.name}.signed")
 
 
-def _give(text: str, out: Path | None) -> None:
+def _give(text: str, arguments: argparse.Namespace) -> None:
     """Print a text as it stands, or write it into a file that does not exist yet."""
-    if out is None:
-        print(text, end="")
-    else:
-        write_text(out, text)
+    write_text(arguments.out or STANDARD_OUTPUT, text, log=getattr(arguments, "log", None))

@@ -4,11 +4,12 @@ import argparse
 import json
 import time
 
-from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
+from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser, whole_number
+from trialdomain.cli.places import new_log
 from trialdomain.reports.table import Table
 from trialdomain.simulate.trials import IN_BULK, MOST_PARTICIPANTS, simulate
-from trialdomain.values.filename import named
+from trialdomain.values.plural import n_entries, singular_or
 
 _MOST_SEEDS, _MOST_TRIALS, _MOST_PARTICIPANTS = 2**31, 9_999, 999_999
 
@@ -21,7 +22,7 @@ def add_simulate(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Write made-up trials under the protocol of NCT06245746 into a new log, day by day through the "
         "public API. With --bulk they have no escalation design, any number of participants, and come much faster.",
     )
-    parser.add_argument("out", metavar="OUT", type=named, help="the SQLite file to make; it must not exist")
+    parser.add_argument("out", metavar="OUT", type=new_log, help="the SQLite file to make; it must not exist")
     parser.add_argument(
         "--seed", metavar="N", type=whole_number(least=0, most=_MOST_SEEDS), default=1, help="of the first trial"
     )
@@ -40,8 +41,6 @@ def add_simulate(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if not arguments.json:
-        require_tables()
     trials: int = arguments.trials
     each: int = arguments.participants or (IN_BULK if arguments.bulk else MOST_PARTICIPANTS)
     start = time.perf_counter()
@@ -62,5 +61,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     rows = tuple((one.trial, str(one.seed), str(one.entries)) for one in written)
     print_table(Table(title="Simulated trials", columns=("trial", "seed", "entries"), rows=rows))
-    print_lines([f"{entries} entries are in {arguments.out}, written in {seconds:.1f} s ({entries / seconds:,.0f}/s)"])
+    written_in = f"written in {seconds:.1f} s ({entries / seconds:,.0f}/s)"
+    are = singular_or(entries, "is", "are")
+    print_lines([f"{n_entries(entries)} {are} in {arguments.out}, {written_in}"])
     return 0

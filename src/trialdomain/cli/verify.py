@@ -10,16 +10,16 @@ from trialdomain.audit.keys import Signed, read_keys
 from trialdomain.audit.notes import Compared
 from trialdomain.audit.verify import Verified, VerifiedTrial, verify
 from trialdomain.cli.asking import add_log
-from trialdomain.cli.output import print_lines, print_table, progress_bar, require_tables
+from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.exchange.bundle import Manifest
 from trialdomain.exchange.files import read_file
 from trialdomain.reports.json import Json
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Column, Table
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.note import MOST_BYTES
-from trialdomain.values.cell import visible
 from trialdomain.values.filename import named
+from trialdomain.values.plural import how_many, n_entries
 
 _FINDINGS = 1
 
@@ -62,8 +62,6 @@ def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if not arguments.json:
-        require_tables()
     files: list[Path] = arguments.checkpoints
     notes = [(str(file), read_file(file, most=MOST_BYTES)) for file in files]
     keys = [key for file in arguments.keys for key in read_keys(file)]
@@ -147,7 +145,7 @@ def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
     if found.bundle is not None:
         yield from bundle_lines(found.bundle)
     for one in found.trials:
-        yield f"Trial {one.trial}: {one.size} entries, root {as_base64(one.root)}"
+        yield f"Trial {one.trial}: {n_entries(one.size)}, root {as_base64(one.root)}"
         for note in one.compared:
             if not (note.head and one.notices):  # which say it of the head
                 yield f"  {_held_against(note, checked=found.signatures_checked)}"
@@ -160,24 +158,25 @@ def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
             "No checkpoint from elsewhere was given: whoever can write to the log could have rewritten it whole, "
             "or cut off its end; name one with --checkpoint"
         )
-    more = "" if found.total == len(found.defects) else f", of which {len(found.defects)} are named"
+    more = "" if found.total == len(found.defects) else f", of which {how_many(len(found.defects), 'is', 'are')} named"
     yield "Nothing is wrong." if found.ok else f"{wrong_words(found)}{more}:"
 
 
 def wrong_words(found: Verified) -> str:
     """Say how much is wrong."""
-    return "1 thing is wrong" if found.total == 1 else f"{found.total} things are wrong"
+    return how_many(found.total, "thing is wrong", "things are wrong")
 
 
 def bundle_lines(manifest: Manifest) -> Iterator[str]:
     """Say what is in a bundle, and who has exported it; a manifest may be anybody's."""
     of = ", ".join(manifest.participants or ())
     filtered = "" if manifest.participants is None else f" of {manifest.size}, those of {of}"
-    yield visible(f"Audit bundle of trial {manifest.trial}: {manifest.entries} entries{filtered}")
+    entries = n_entries(manifest.entries)
+    yield f"Audit bundle of trial {manifest.trial}: {entries}{filtered}"
     by = manifest.by
     who = "" if by is None else f" by {by.name}, {by.role}, {by.organization}"
     why = "" if manifest.why is None else f": {manifest.why}"
-    yield visible(f"  exported {manifest.at}{who}{why}")
+    yield f"  exported {manifest.at}{who}{why}"
     if manifest.recorded is None:
         yield "  nothing was recorded of the export: it was made from a file"
     if manifest.participants is not None:
@@ -211,13 +210,17 @@ def _covered(one: VerifiedTrial) -> str:
         return "no entry is under a checkpoint that fits: something was rewritten, and an older copy shows what"
     if one.uncovered == one.size:
         return "no entry is under a checkpoint: what is changed together with its leaf is not seen"
-    return f"the {one.uncovered} newest entries are under no checkpoint yet"
+    newest = "newest entry is" if one.uncovered == 1 else f"{one.uncovered} newest entries are"
+    return f"the {newest} under no checkpoint yet"
 
 
 def _table(found: Verified) -> Table:
     return Table(
         title="What is wrong",
-        columns=("what", "trial", "position", "stream", "version", "line", "why"),
+        columns=(
+            *("what", Column("trial", keep=-1), "position", Column("stream", keep=-1), Column("version", keep=-1)),
+            *(Column("line", keep=-1), Column("why", least=30, keep=1)),
+        ),
         rows=tuple(
             (
                 one.what.value,

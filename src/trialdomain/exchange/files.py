@@ -1,14 +1,32 @@
-"""Small files: keys, notes, proofs."""
+"""Files from and for others: small ones that are read, and new ones that are written whole or not at all."""
 
+import errno
+import gzip
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
+from secrets import token_hex
+from typing import BinaryIO, TextIO, cast
 
 from trialdomain.errors import InputInvalid
-from trialdomain.storage.plain_files import open_plain
+from trialdomain.exchange.lines import GZIP_HEADER
+from trialdomain.storage.plain_files import open_plain, refuse_beside, refuse_log_as_output
 from trialdomain.values.filename import is_no_file, named
+
+STANDARD_OUTPUT = Path("-")
+"""What stands for it where a file is to be written."""
+_STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTORS = ("/dev/fd/", "/proc/self/fd/")
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What file systems say that have no links."""
 
 
 def read_file(path: Path, *, most: int) -> bytes:
-    """Read a file of a few bytes.
+    """Read a file of a few bytes, plain or gzip.
 
     Raises:
         InputInvalid: it cannot be read, or is longer.
@@ -17,22 +35,132 @@ def read_file(path: Path, *, most: int) -> bytes:
         raise InputInvalid(f"{path} is a folder or a device: name a file")
     try:
         with open_plain(path) as file:
-            found = file.read(most + 1)
+            if file.peek(2)[:2] == GZIP_HEADER:
+                with gzip.GzipFile(fileobj=file) as packed:
+                    found = packed.read(most + 1)
+            else:
+                found = file.read(most + 1)
+    except (EOFError, zlib.error) as error:
+        raise InputInvalid(f"{path} cannot be read: the compressed file breaks off ({error}); get it again") from None
     except OSError as error:
-        raise InputInvalid(f"{path} cannot be read: {error.strerror}; check the name") from None
+        raise InputInvalid(f"{path} cannot be read: {error.strerror or error}; check the name") from None
     if len(found) > most:
         raise InputInvalid(f"{path} has more than {most} bytes, and cannot be what is asked for")
     return found
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file that does not exist yet.
+def write_text(path: Path, text: str, *, log: Path | None = None) -> None:
+    """Write a text as :func:`writing` does.
 
     Raises:
-        InputInvalid: it does, or cannot be made.
+        InputInvalid: the file is there already, or cannot be made.
+    """
+    with writing(path, log=log) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def writing_text(path: Path, *, log: Path | None = None) -> Iterator[TextIO]:
+    """Write a text as :func:`writing` does, line by line, with the ends of lines that it is given."""
+    with writing(path, log=log) as file:
+        text = TextIOWrapper(file, encoding="utf-8", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()  # which writes what is left, and leaves the file open
+
+
+@contextmanager
+def writing(path: Path, *, log: Path | None = None) -> Iterator[BinaryIO]:
+    """Write a new file, which has its name only when it is whole; where that ends in ``.gz``, it is compressed.
+
+    ``-``, ``/dev/stdout`` and the like are written to as they are, and so is a pipe or a device.
+
+    Args:
+        path: where to.
+        log: the log that is read, into which standard output must not lead.
+
+    Raises:
+        InputInvalid: the file is there already, or cannot be made.
+        NameTaken: it would be a part of a log.
+        BrokenPipeError: nobody reads on.
     """
     try:
-        with named(path).open("xb") as file:
-            file.write(text.encode())
+        with _opened(named(path), log) as file:
+            if path.suffix.lower() != ".gz":
+                yield file
+                return
+            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+                yield cast("BinaryIO", packed)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise InputInvalid(f"{path} cannot be written: {error.strerror}; free the place, or name another") from None
+        why = error.strerror or str(error)
+        raise InputInvalid(f"{path} cannot be written: {why}: free the place, or name another") from None
+
+
+@contextmanager
+def _opened(path: Path, log: Path | None) -> Iterator[BinaryIO]:
+    descriptor = _descriptor(path)
+    if descriptor is not None:
+        if log is not None:
+            refuse_log_as_output(descriptor, log)
+        sys.stdout.flush()
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            yield file
+    elif is_no_file(path):
+        with path.open("wb") as file:
+            yield file
+    else:
+        with _new_file(path) as file:
+            yield file
+
+
+def is_standard_output(path: Path) -> bool:
+    """Say whether what is written there is what the command prints."""
+    return _descriptor(path) == _STREAMS["-"]
+
+
+def _descriptor(path: Path) -> int | None:
+    """Say which open file is meant, if one is."""
+    text = str(path)
+    for before in _DESCRIPTORS:
+        number = text.removeprefix(before)
+        if number != text and number.isascii() and number.isdigit() and len(number) < 10:  # noqa: PLR2004 - as many as any system has
+            return int(number)
+    return _STREAMS.get(text)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    if os.path.lexists(path):
+        raise InputInvalid(f"{path} exists already: choose another name")
+    refuse_beside(path)
+    part = path.with_name(f".{token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        give_name(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def give_name(made: Path, target: Path) -> None:
+    """Give a file that is whole its name; unlike a renaming, never over a file that somebody made meanwhile.
+
+    Raises:
+        OSError: the name is taken, or cannot be given.
+    """
+    try:
+        os.link(made, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS or os.path.lexists(target):
+            raise
+        made.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

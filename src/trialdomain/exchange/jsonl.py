@@ -32,6 +32,7 @@ from trialdomain.storage.plain_files import open_plain
 from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.merkle import Frontier
+from trialdomain.values.plural import n_entries
 from trialdomain.values.progress import Progress, unheard
 
 _BATCH = 1_000
@@ -189,7 +190,7 @@ class _Section:
         """Compare with what the last line says, and record the rest."""
         if (last.trial, last.size) != (self.trial, self._frontier.size):
             raise ValueError(
-                f"it ends trial {last.trial[:70]!r} with {last.size} entries, "
+                f"it ends trial {last.trial[:70]!r} with {n_entries(last.size)}, "
                 f"after {self._frontier.size} of trial {self.trial}: entries are missing"
             )
         root = self._frontier.root()

@@ -1,5 +1,6 @@
 """What somebody asks of a history, taken once, as plain values; what no question can have is refused."""
 
+from datetime import tzinfo
 from typing import Any, TypeVar
 
 import attrs
@@ -41,8 +42,8 @@ def asked_number(what: str, given: object) -> int | None:
     return number
 
 
-def asked_part(given: object) -> Asked:
-    """Take the part of an audit trail that is asked for; all of it by default.
+def asked_part(given: object, zone: tzinfo) -> Asked:
+    """Take the part of an audit trail that is asked for; all of it by default. A day is one at the site, as a whole.
 
     Raises:
         QuestionInvalid: it is no part, or of values that none has.
@@ -55,8 +56,8 @@ def asked_part(given: object) -> Asked:
         position=asked_number("the position", one.position),
         field=asked_text("the field", one.field),
         by=asked_text("the user", one.by),
-        since=None if one.since is None else as_moment(one.since),
-        until=None if one.until is None else as_moment(one.until),
+        since=None if one.since is None else as_moment(one.since, zone, begins=True),
+        until=None if one.until is None else as_moment(one.until, zone),
         why=asked_text("the words", one.why),
     )
 

@@ -123,7 +123,7 @@ class History:
             QuestionInvalid: nothing was recorded of the subject.
         """
         asked_progress(progress)
-        return self._trail(asked_text("the subject", subject), asked_part(asked), progress)
+        return self._trail(asked_text("the subject", subject), asked_part(asked, self.zone), progress)
 
     def _trail(self, subject: str | None, asked: Asked, progress: Callable[[int], object]) -> Iterator[TrailEntry]:
         people = People(self._stream(trial_stream(self.trial)))

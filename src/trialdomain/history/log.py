@@ -37,10 +37,10 @@ class LoggedTrial:
     _recorder: SQLiteRecorder
 
     def history(self, *, known_at: KnownAt | None = None) -> History:
-        """Look at the trial as it was known at a position or a time; by default, as it is known now.
+        """Look at the trial as it was known at a position, a time or a day; by default, as it is known now.
 
-        A time means the last position recorded at or before it. A moment inside a command moves back to its start:
-        nobody ever knew half of it.
+        A time means the last position recorded at or before it, and a day its end at the site. A moment inside a
+        command moves back to its start: nobody ever knew half of it.
 
         Raises:
             MomentInvalid: a time without an offset, or a position that the log does not have.
@@ -55,15 +55,16 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
         MomentInvalid: the trial was not registered then, or the moment is none that the log has.
         YearInvalid: the moment lies in a year that no trial has.
     """
-    known_at = None if known_at is None else as_known_at(known_at)
+    zone = _zone(recorder, trial)
+    at = None if known_at is None else as_known_at(known_at, zone)
     head = recorder.head(trial)
-    if isinstance(known_at, datetime) and not _is_past(recorder, trial, head, known_at):
+    if isinstance(at, datetime) and not _is_past(recorder, trial, head, at):
         recorder.wait_for_writers()  # what is being recorded now may have been told an earlier time
         head = recorder.head(trial)
-    position, moment = (head, None) if known_at is None else _cut(recorder, trial, head, known_at)
+    position, moment = (head, None) if at is None else _cut(recorder, trial, head, at)
     if not position:
-        raise MomentInvalid(f"nothing was known of trial {trial} at {known_at}: choose a later moment")
-    zone, read = _zone(recorder, trial), _Reading(recorder, trial, position)
+        raise MomentInvalid(f"nothing was known of trial {trial} at {short(known_at)}: choose a later moment")
+    read = _Reading(recorder, trial, position)
     day = moment and site_day(moment, zone)
     return History(trial, position, read.streams, read.stream, read.latest_first, zone, day)
 
@@ -102,7 +103,7 @@ def _stays(_: SQLiteRecorder) -> NoReturn:
 copyreg.pickle(SQLiteRecorder, _stays)
 
 
-def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: KnownAt) -> tuple[int, datetime]:
+def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: int | datetime) -> tuple[int, datetime]:
     """Find the last position that was known at a moment, and when the moment was; a command is known whole or not."""
     if isinstance(known_at, datetime):
         position = _last_recorded(recorder, trial, head, known_at)

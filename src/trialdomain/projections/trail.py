@@ -4,7 +4,7 @@ Old and new values are computed from the two entries, and never taken from whoev
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import attrs
@@ -111,9 +111,9 @@ class Asked:
     """A path, or the beginning of one: ``attributions`` asks for all that is in them."""
     by: str | None = None
     """A user's id."""
-    since: datetime | None = None
-    until: datetime | None = None
-    """Recorded then, both inclusive."""
+    since: date | None = None
+    until: date | None = None
+    """Recorded then, both inclusive: a time with its offset, or a day at the site, of which ``History`` makes one."""
     why: str | None = None
     """Words that stand in the reason or the deviation, whatever their capitals."""
 
@@ -124,14 +124,20 @@ class Asked:
         return (
             self.position in {None, entry.position}
             and self.by in {None, meta.user}
-            and (self.since is None or meta.recorded_at >= self.since)
-            and (self.until is None or meta.recorded_at <= self.until)
+            and (self.since is None or meta.recorded_at >= _moment(self.since))
+            and (self.until is None or meta.recorded_at <= _moment(self.until))
             and (self.why is None or self.why.casefold() in said)
         )
 
     def fields_of(self, changes: Sequence["FieldChange"]) -> "tuple[FieldChange, ...]":
         """Give those of the changes that are asked for."""
         return tuple(one for one in changes if self.field is None or _is_of(one.field, self.field))
+
+
+def _moment(given: date) -> datetime:
+    if not isinstance(given, datetime):
+        raise TypeError(f"{given} is a day, which is no moment before the zone of its site is known")
+    return given
 
 
 def _is_of(path: str, asked: str) -> bool:

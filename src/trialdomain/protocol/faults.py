@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from trialdomain.errors import InputInvalid
+from trialdomain.values.plural import how_many
 
 
 class ProtocolInvalid(InputInvalid, ValueError):
@@ -13,7 +14,7 @@ class ProtocolInvalid(InputInvalid, ValueError):
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
         count = len(self.faults)
-        super().__init__(f"the protocol has {count} fault{'' if count == 1 else 's'}: {'; '.join(self.faults)}")
+        super().__init__(f"the protocol has {how_many(count, 'fault')}: {'; '.join(self.faults)}")
 
 
 LONGEST_DAYS = 36_500

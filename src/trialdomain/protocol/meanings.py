@@ -13,12 +13,13 @@ from trialdomain.protocol.endpoint_rules import (
     RecoveryAnchor,
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.plural import how_many
 
 
 def window(rules: EndpointRules) -> str:
     """Say from when to when."""
     start = "the start of chemotherapy" if rules.anchor is Anchor.CHEMOTHERAPY else "the infusion"
-    return f"from {start} to {rules.window_days} elapsed days after it"
+    return f"from {start} to {how_many(rules.window_days, 'elapsed day')} after it"
 
 
 def fever(rule: FebrileNeutropenia) -> str:
@@ -27,7 +28,8 @@ def fever(rule: FebrileNeutropenia) -> str:
     return (
         f"a neutrophil count below {rule.anc_below} 10*9/L with one temperature {more} {rule.temperature_above} Cel, "
         f"or with at least 2 timed readings of at least {rule.sustained_from} Cel over {least} "
-        f"{rule.sustained_over_minutes} minutes, at most {rule.sustained_gap_hours} h apart and none lower between; "
+        f"{how_many(rule.sustained_over_minutes, 'minute')}, at most {rule.sustained_gap_hours} h apart and "
+        "none lower between; "
         f"the count is the nearest within {rule.pairing_hours} h, else the latest within {rule.pairing_before_hours} h "
         "before"
     )
@@ -143,7 +145,8 @@ class Recovers:
         rules = protocol.endpoints
         rule: Recovery = getattr(rules, self.field)
         free = (
-            f", each at least {rule.transfusion_free_days} days after the last transfusion of {self.product} and with "
+            f", each at least {how_many(rule.transfusion_free_days, 'day')} after the last transfusion of "
+            f"{self.product} and with "
             "none from the first to the last of them"
             if rule.transfusion_free_days
             else ""
@@ -154,9 +157,10 @@ class Recovers:
         )
         death = "a competing event" if rules.death is DeathAs.COMPETING else "a censoring"
         return (
-            f"Days to the first of {rule.consecutive} consecutive values of {self.what} of at least {rule.target} "
+            f"Days to the first of {how_many(rule.consecutive, 'consecutive value')} of {self.what} of at "
+            f"least {rule.target} "
             f"{self.unit}{in_mmol}{free}, after {after}, {window(rules)}. Consecutive values are at most "
-            f"{rules.max_gap_days} days apart. Death is {death}."
+            f"{how_many(rules.max_gap_days, 'day')} apart. Death is {death}."
         )
 
 
@@ -178,7 +182,7 @@ def dlt(protocol: TrialProtocol) -> str:
     grade = "any grade" if rule.min_grade == 1 else f"grade {rule.min_grade} or more"
     return (
         f"At least one adverse event of {grade} that is {related} related to the infusion, with an onset from the "
-        f"infusion to {rule.window_days} elapsed days after it; of those evaluable."
+        f"infusion to {how_many(rule.window_days, 'elapsed day')} after it; of those evaluable."
     )
 
 

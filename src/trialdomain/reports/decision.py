@@ -64,6 +64,7 @@ def tallies_table(tallies: Sequence[Tally], decision: Decision) -> Table:
             )
             for tally in tallies
         ),
+        turns=True,
     )
 
 

@@ -16,9 +16,10 @@ from trialdomain.reports.decision import decision_json, mtd_words, next_words
 from trialdomain.reports.escalation import member_json, tally_json
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Column, Table
 from trialdomain.values.decision import Decision, MtdStatus
 from trialdomain.values.evaluation import EvaluationReason
+from trialdomain.values.plural import how_many, singular_or
 from trialdomain.values.tally import Tally
 
 _MOST_SHOWN = 5
@@ -171,7 +172,10 @@ def changing_table(audit: DecisionAudit, zone: tzinfo) -> Table:
     """Show every later entry that changes the answer."""
     return Table(
         title=f"Recorded after position {audit.entry.fact.basis.position}, and changing the answer",
-        columns=("position", "recorded at the site", "by", "stream", "what", "why", "alone", "needed"),
+        columns=(
+            *("position", "recorded at the site", "by", Column("stream", keep=-1), Column("what", least=20, keep=1)),
+            *(Column("why", least=16), "alone", "needed"),
+        ),
         rows=tuple(
             (
                 str(one.entry.position),
@@ -238,9 +242,8 @@ def _short(value: object) -> str:
             return ", ".join(map(_short, value)) or "none"
         case Tally():
             counts = f"{value.enrolled} enrolled, {value.pending} pending, {value.not_evaluable} not evaluable"
-            return (
-                f"level {value.level} {value.dlts}/{value.evaluable} ({counts}, {value.most_held} slots held at most)"
-            )
+            held = f"{how_many(value.most_held, 'slot')} held at most"
+            return f"level {value.level} {value.dlts}/{value.evaluable} ({counts}, {held})"
         case Design():
             return value.value
         case _:
@@ -262,9 +265,13 @@ def _bare(state: Escalation | None) -> Decision | None:
 
 def _sets(smallest: Smallest) -> str:
     shown = [
-        ("position " if len(one) == 1 else "positions ") + ", ".join(map(str, sorted(one)))
+        f"{singular_or(len(one), 'position')} " + ", ".join(map(str, sorted(one)))
         for one in smallest.sets[:_MOST_SHOWN]
     ]
-    more = "" if len(smallest.sets) <= _MOST_SHOWN else f", or one of {len(smallest.sets) - _MOST_SHOWN} others"
+    more = (
+        ""
+        if len(smallest.sets) <= _MOST_SHOWN
+        else f", or one of {how_many(len(smallest.sets) - _MOST_SHOWN, 'other')}"
+    )
     caveat = "" if smallest.proven else " (none can be left out; there may be others, or smaller ones)"
     return " or ".join(shown) + more + caveat

@@ -6,7 +6,7 @@ from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.decision import decision_json, decision_lines, tallies_table
 from trialdomain.reports.json import Json
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Column, Table
 from trialdomain.values.tally import Tally
 
 
@@ -78,12 +78,15 @@ def members_table(counts: DltCounts) -> Table:
     """Show where every participant stands."""
     return Table(
         title="Participants",
-        columns=("subject", "level", "infused", "window to", "evaluation", "DLT", "entries"),
+        columns=(
+            *("subject", "level", "infused", "window to", Column("evaluation", least=18), Column("DLT", least=10)),
+            Column("entries", least=8, keep=-1),
+        ),
         rows=tuple(
             (
                 member.subject,
                 str(member.level or "none"),
-                "" if member.infused_on is None else member.infused_on.text,
+                "" if member.infused_on is None else member.infused_on.date_text,
                 "" if member.window_last is None else member.window_last.isoformat(),
                 _standing_words(member),
                 "" if member.dlt is None else _dlt_words(member.dlt),

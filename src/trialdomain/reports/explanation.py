@@ -17,7 +17,7 @@ from trialdomain.reports.json import Json
 from trialdomain.reports.outcomes import participants_table, summary_lines, value_words
 from trialdomain.reports.outcomes_json import summary_json, value_json
 from trialdomain.reports.summaries import OutcomeSummary
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Column, Table
 from trialdomain.values.in_short import in_short
 
 
@@ -214,7 +214,10 @@ def explanation_tables(found: Explanation) -> Iterator[Table]:
 def _entries(title: str, cited: Sequence[Cited]) -> Table:
     return Table(
         title=title,
-        columns=("entry", "stream", "version", "what", "recorded (UTC)", "by", "note"),
+        columns=(
+            *("entry", Column("stream", keep=-2), Column("version", keep=-2), Column("what", least=24, keep=1)),
+            *("recorded (UTC)", Column("by", least=16), Column("note", least=12, keep=-1)),
+        ),
         rows=tuple(
             (
                 str(one.position),

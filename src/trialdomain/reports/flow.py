@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from trialdomain.projections.flow import Disposition, Flow, LevelFlow, Status
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
+from trialdomain.values.plural import how_many
 
 _HEADINGS = {
     Status.ENROLLED: "not infused yet",
@@ -62,10 +63,11 @@ def _disposition_json(one: Disposition) -> Json:
 
 def flow_lines(flow: Flow) -> Iterator[str]:
     """Say how many were screened, and what came of that."""
-    again = "" if flow.screenings == flow.screened else f" in {flow.screenings} screenings"
+    again = "" if flow.screenings == flow.screened else f" in {how_many(flow.screenings, 'screening')}"
     yield (
-        f"Participant flow: {flow.people} people, {flow.consented} with a recorded consent, {flow.screened} screened"
-        f"{again}, {flow.screen_failures} screen failures, {flow.overall.enrolled} enrolled, "
+        f"Participant flow: {how_many(flow.people, 'person', 'people')}, {flow.consented} with a recorded "
+        f"consent, {flow.screened} screened"
+        f"{again}, {how_many(flow.screen_failures, 'screen failure')}, {flow.overall.enrolled} enrolled, "
         f"{flow.overall.infused} infused"
     )
     if flow.waiting:
@@ -82,6 +84,7 @@ def flow_tables(flow: Flow) -> Iterator[Table]:
         title="Participants enrolled",
         columns=("level", "enrolled", "infused", "administrations", *_HEADINGS.values()),
         rows=tuple(_row(name, level) for name, level in named),
+        turns=True,
     )
     if flow.overall.withdrew_from_treatment:
         yield Table(

@@ -18,7 +18,8 @@ from trialdomain.reports.summaries import (
     Summary,
     TimeSummary,
 )
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Column, Table, together
+from trialdomain.values.plural import how_many
 
 
 def outcomes_lines(outcomes: Outcomes) -> Iterator[str]:
@@ -137,8 +138,8 @@ def share_words(share: Share) -> str:
     if share.fraction is None:
         return "0/0"
     interval = share.interval
-    between = "" if interval is None else f" [{100 * interval.lower:.0f}, {100 * interval.upper:.0f}]"
-    return f"{share.n}/{share.of}, {100 * share.fraction:.0f} %{between}"
+    between = "" if interval is None else together(f"[{100 * interval.lower:.0f}, {100 * interval.upper:.0f}]")
+    return f"{share.n}/{share.of}, {together(f'{100 * share.fraction:.0f} %')} {between}".rstrip(" ")
 
 
 def _duration_words(summary: DurationSummary) -> str:
@@ -186,7 +187,11 @@ def participants_table(outcome: OutcomeId, values: Sequence[Value]) -> Table:
     """Show one outcome of everybody."""
     return Table(
         title=f"{outcome.value} {OUTCOMES[outcome].title}",
-        columns=("participant", "level", "value", "on", "observed to", "ended by", "notes", "entries"),
+        columns=(
+            *("participant", "level", Column("value", least=_LEAST), "on"),
+            *(Column("observed to", keep=-1), Column("ended by", keep=-1), Column("notes", least=_LEAST, keep=-1)),
+            Column("entries", least=_LEAST, keep=-2),
+        ),
         rows=tuple(
             (
                 value.subject,
@@ -203,6 +208,8 @@ def participants_table(outcome: OutcomeId, values: Sequence[Value]) -> Table:
     )
 
 
+_LEAST = 14
+"""Characters for a value, for notes and for a list of entries."""
 _FLAGS = {
     Flag.G_CSF: "G-CSF given",
     Flag.TPO_RECEPTOR_AGONIST: "TPO receptor agonist given",
@@ -227,7 +234,7 @@ def value_words(value: Value) -> str:
         case Status.OBSERVED:
             if isinstance(value.value, bool):
                 return "yes" if value.value else "no"
-            return f"{value.value} days"
+            return how_many(int(value.value or 0), "day")
         case Status.CENSORED:
             return f"not by day {value.days}{because}"
         case Status.DIED:

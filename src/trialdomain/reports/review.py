@@ -15,7 +15,7 @@ from trialdomain.projections.review import (
 from trialdomain.reports.escalation import dlt_json
 from trialdomain.reports.json import Json
 from trialdomain.reports.safety import safety_json, safety_tables
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Column, Table
 from trialdomain.values.dose import Dose
 from trialdomain.values.toxicity import Relatedness, Seriousness
 
@@ -202,20 +202,27 @@ def review_tables(review: Review) -> Iterator[Table]:
     """Show everybody, then what is due, what came late, what waits to be judged, and the incidence by period."""
     yield Table(
         title="Participants: treatment",
-        columns=("participant", "level", "amount", "lot", "chemotherapy from", "infused on", "last contact", "died"),
+        columns=(
+            *("participant", "level", "amount", Column("lot", keep=-2), Column("chemotherapy from", keep=-1)),
+            *("infused on", "last contact", "died"),
+        ),
         rows=tuple(_treatment_row(one) for one in review.participants),
     )
     yield Table(
         title="Participants: safety",
-        columns=("participant", "DLT evaluation", "assessed by", "days left", "highest grade", "serious", "deviations"),
+        columns=(
+            *("participant", Column("DLT evaluation", least=18), Column("assessed by", keep=-1), "days left"),
+            *("highest grade", Column("serious", least=12), Column("deviations", least=16, keep=-1)),
+        ),
         rows=tuple(_safety_row(one) for one in review.participants),
     )
     if review.reactions:
         yield Table(
             title="Suspected unexpected serious reactions",
             columns=(
-                *("participant", "event", "grade", "related", "expected", "criteria", "aware", "due in 15 days"),
-                *("aware of danger", "due in 7 days", "complete by"),
+                *("participant", Column("event", least=12), "grade", "related", Column("expected", keep=-1)),
+                *(Column("criteria", least=16, keep=-2), Column("aware", keep=-1), "due in 15 days"),
+                *(Column("aware of danger", keep=-1), "due in 7 days", Column("complete by", keep=-1)),
             ),
             rows=tuple(_reaction_row(one) for one in review.reactions),
         )
@@ -258,8 +265,8 @@ def _treatment_row(one: Reviewed) -> tuple[str, ...]:
         _level(one.level),
         _dose(one.dose),
         one.lot or "",
-        " ".join(str(when) for when in one.chemotherapy),
-        " ".join(str(when.first) for when in one.infusions),
+        " ".join(when.date_text for when in one.chemotherapy),
+        " ".join(when.date_text for when in one.infusions),
         one.last_contact.isoformat(),
         "" if one.death is None else str(one.death),
     )

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from trialdomain.projections.safety import Count, Incidence, Listed, Period, Safety, TermCount
 from trialdomain.reports.json import Json
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Table, together
+from trialdomain.values.plural import how_many, singular_or
 from trialdomain.values.toxicity import GRADES, Relatedness
 
 _MOST_TERMS = 10
@@ -82,20 +83,20 @@ def safety_lines(safety: Safety) -> Iterator[str]:
     )
     for period in safety.periods:
         if period.overall.imputed:
-            where = "at any time" if period.days is None else f"within {period.days} days"
+            where = "at any time" if period.days is None else f"within {how_many(period.days, 'day')}"
             number = period.overall.imputed
-            yield f"Of the events {where}, {number} count by the earliest day that a partial date allows"
+            count = singular_or(number, "counts", "count")
+            yield f"Of the events {where}, {number} {count} by the earliest day that a partial date allows"
 
 
 def _words(count: Count, what: str) -> str:
-    people = "participant" if count.participants == 1 else "participants"
-    return f"{count.events} {what} ({count.participants} {people})"
+    return f"{count.events} {what} ({how_many(count.participants, 'participant')})"
 
 
 def safety_tables(safety: Safety) -> Iterator[Table]:
     """Show incidence by period and level, then the most frequent terms."""
     for period in safety.periods:
-        when = "At any time after" if period.days is None else f"Within {period.days} days of"
+        when = "At any time after" if period.days is None else f"Within {how_many(period.days, 'day')} of"
         yield Table(
             title=f"{when} the infusion: participants (%) with adverse events [events]",
             columns=(
@@ -103,6 +104,7 @@ def safety_tables(safety: Safety) -> Iterator[Table]:
                 *(f"grade {grade}" for grade in GRADES),
             ),
             rows=tuple(_row(name, found) for name, found in _named(period)),
+            turns=True,
         )
     yield _relatedness(safety.periods[0])
     yield _terms(safety.periods[0])
@@ -127,7 +129,8 @@ def _row(name: str, found: Incidence) -> tuple[str, ...]:
 def _cell(count: Count | None, found: Incidence) -> str:
     if count is None or not count.events:
         return "0"
-    return f"{count.participants} ({100 * count.participants / found.infused:.1f}) [{count.events}]"
+    people = together(f"{count.participants} ({100 * count.participants / found.infused:.1f})")
+    return f"{people} [{count.events}]"
 
 
 def _relatedness(period: Period) -> Table:
@@ -141,6 +144,7 @@ def _relatedness(period: Period) -> Table:
             )
             for name, found in _named(period)
         ),
+        turns=True,
     )
 
 

@@ -30,8 +30,9 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, RecruitmentSuspended, TrialClosed
 from trialdomain.reports.decision import next_words
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Column, Table
 from trialdomain.values.ids import level_of, subject_of
+from trialdomain.values.plural import how_many
 
 _RELEASES = {
     Release.NOT_EVALUABLE: "not evaluable: the slot is free again",
@@ -41,12 +42,12 @@ _RELEASES = {
 }
 
 _OBSERVED = {
-    LabRecorded: "laboratory results",
-    VitalSignRecorded: "vital signs",
-    Transfused: "transfusions",
-    AntiInfectiveGiven: "courses of anti-infectives",
-    AdverseEventReported: "adverse events",
-    AdverseEventFollowedUp: "follow-ups of them",
+    LabRecorded: ("laboratory result", None),
+    VitalSignRecorded: ("vital sign", None),
+    Transfused: ("transfusion", None),
+    AntiInfectiveGiven: ("course of anti-infectives", "courses of anti-infectives"),
+    AdverseEventReported: ("adverse event", None),
+    AdverseEventFollowedUp: ("follow-up of them", "follow-ups of them"),
 }
 
 
@@ -57,7 +58,7 @@ def story_table(entries: Iterable[Recorded[Any]]) -> Table:
     told = ((entry, words) for entry in ordered if (words := _words(entry, known)) is not None)
     return Table(
         title="What happened",
-        columns=("recorded (UTC)", "who", "what", "entry"),
+        columns=("recorded (UTC)", "who", Column("what", least=30), Column("entry", keep=-1)),
         rows=tuple(
             (entry.meta.recorded_at.date().isoformat(), _who(entry), words, str(entry.position))
             for entry, words in told
@@ -137,7 +138,7 @@ def _of_trial(entry: Recorded[Any]) -> str | None:
 def observed_line(entries: Iterable[Recorded[Any]]) -> str:
     """Say how much was observed."""
     facts = Counter(type(entry.fact) for entry in entries)
-    named = ", ".join(f"{facts[kind]} {words}" for kind, words in _OBSERVED.items())
+    named = ", ".join(how_many(facts[kind], one, many) for kind, (one, many) in _OBSERVED.items())
     return f"Recorded: {named}."
 
 

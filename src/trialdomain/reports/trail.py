@@ -8,7 +8,7 @@ from typing import IO
 from trialdomain.events.registry import NAMES
 from trialdomain.projections.trail import Act, FieldChange, TrailEntry
 from trialdomain.reports.json import Json
-from trialdomain.reports.table import Table
+from trialdomain.reports.table import Column
 from trialdomain.values.cell import cell
 from trialdomain.values.ids import subject_of
 
@@ -74,13 +74,16 @@ def write_trail(
     return rows
 
 
-def trail_table(trail: Iterable[TrailEntry], zone: tzinfo, *, title: str) -> Table:
-    """Show a trail; a value that was changed or withdrawn is marked with an asterisk."""
-    return Table(
-        title=title,
-        columns=("position", "recorded at the site", "by", "entry", "field", "old", "new", "why"),
-        rows=tuple(row for told in trail for row in _rows(told, zone)),
-    )
+SHOWN = (
+    *(Column("position"), Column("recorded at the site", keep=2), Column("by", least=16), Column("entry", least=16)),
+    *(Column("field", keep=3), Column("old", keep=1), Column("new", keep=3), Column("why", least=16, keep=-1)),
+)
+"""The columns of what people are shown, as :func:`trail_rows` gives them."""
+
+
+def trail_rows(trail: Iterable[TrailEntry], zone: tzinfo) -> Iterator[tuple[str, ...]]:
+    """Show a trail, an entry after the other as they come; an asterisk marks a field that was changed or withdrawn."""
+    return (row for told in trail for row in _rows(told, zone))
 
 
 def _rows(told: TrailEntry, zone: tzinfo) -> Iterator[tuple[str, ...]]:

@@ -13,6 +13,7 @@ from trialdomain.protocol.criteria import Answer, Comparison, Criterion, Criteri
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.analyte import finding_name
 from trialdomain.values.calendar import months_before
+from trialdomain.values.plural import how_many
 from trialdomain.values.screening import Attestation, CriterionAssessment, CriterionStatus, Finding, Gate
 from trialdomain.values.unit import convert
 
@@ -127,7 +128,7 @@ def _tested(test: FactTest, criterion: Criterion, known: Known, validity: int) -
     if finding is None:
         return _Result(None, f"{test.finding} is not recorded")
     if criterion.expires and (finding.on is None or (known.on - finding.on.first).days > validity):
-        return _Result(None, f"{test.finding} is older than {validity} days, or has no date")
+        return _Result(None, f"{test.finding} is older than {how_many(validity, 'day')}, or has no date")
     holds = _COMPARISONS[test.comparison](test, finding, known.on)
     if holds is None:
         return _Result(None, f"{test.finding} is recorded in a form that {test.comparison.value} cannot compare")

@@ -17,6 +17,7 @@ from trialdomain.storage.schema import INSERT_COMMAND, PUT_HEAD, REPLACE_HEAD
 from trialdomain.storage.stored import EntriesNotKept
 from trialdomain.tree.checkpoint import is_head
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
+from trialdomain.values.plural import n_entries
 from trialdomain.values.text import short
 
 BEGUN = "heads begun"
@@ -46,8 +47,8 @@ class HeadNotSigned(LogCorrupt):
 
     def __init__(self, *, trial: str, size: int, why: str = "none is kept") -> None:
         super().__init__(
-            f"no head that this writer's key has signed covers the {size} entries of trial {trial}: {why}; verify the "
-            f"log, then sign its head once with begin_signed_heads"
+            f"no head that this writer's key has signed covers the {n_entries(size)} of trial {trial}: {why}; "
+            f"verify the log, then sign its head once with begin_signed_heads"
         )
         self.trial, self.size, self.why = trial, size, why
 
@@ -59,7 +60,8 @@ class HeadAhead(LogCorrupt):
 
     def __init__(self, *, trial: str, size: int, signed: int) -> None:
         super().__init__(
-            f"the newest head of trial {trial} has {signed} entries, and the log has {size}: entries are gone; restore "
+            f"the newest head of trial {trial} has {n_entries(signed)}, and the log has {size}: entries are "
+            "gone; restore "
             f"the log from a copy that has them"
         )
         self.trial, self.size, self.signed = trial, size, signed
@@ -151,9 +153,9 @@ class SignedHeads:
         elif signed is None:
             why = "the head is signed by no key that this writer goes on from"
         elif signed > size:
-            why = f"the head has {signed} entries, and some of them are gone"
+            why = f"the head has {n_entries(signed)}, and some of them are gone"
         else:
-            why = f"the head ends at {signed} entries, and somebody has appended without the key, or changed them"
+            why = f"the head ends at {n_entries(signed)}, and somebody has appended without the key, or changed them"
         raise HeadNotSigned(trial=trial, size=size, why=why)
 
     def _write(
@@ -165,7 +167,7 @@ class SignedHeads:
         else:
             _put_in_place(connection, trial, frontier.size, note)
         if _head(connection, trial) != (frontier.size, note):
-            raise EntriesNotKept(trial=trial, what=f"the head of {frontier.size} entries")
+            raise EntriesNotKept(trial=trial, what=f"the head of {n_entries(frontier.size)}")
         self._known[trial] = note, frontier  # believed only as long as the same note stands in the table
         return note
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
 from trialdomain.tree.leaf import leaf_hash
+from trialdomain.values.plural import n_entries
 
 
 class LeafDiffers(LogCorrupt):
@@ -37,4 +38,4 @@ def with_leaves(recorder: SQLiteRecorder, trial: str, *, until: int) -> Iterator
             raise LeafDiffers(trial=trial, position=entry.position, stream=stream, version=version)
         yield entry, leaf
     if number != until:
-        raise LogCorrupt(f"trial {trial} has {number} entries up to position {until}: restore it from an export")
+        raise LogCorrupt(f"trial {trial} has {n_entries(number)} up to position {until}: restore it from an export")

@@ -45,6 +45,7 @@ from trialdomain.storage.stored import (
 )
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.ids import LONGEST_STREAM, trial_of
+from trialdomain.values.plural import how_many, n_entries
 from trialdomain.values.text import short
 
 __all__ = [
@@ -389,7 +390,7 @@ class SQLiteRecorder(ApplicationRecorder):
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(INSERT_CHECKPOINT, (trial, size, note))
             if (size, note) not in connection.execute(_CHECKPOINTS, (trial,)):
-                raise EntriesNotKept(trial=trial, what=f"the checkpoint of {size} entries")
+                raise EntriesNotKept(trial=trial, what=f"the checkpoint of {n_entries(size)}")
 
         self._connections.write(work)
 
@@ -615,7 +616,9 @@ def _check_taken(cursor: sqlite3.Cursor, number: int) -> None:
         LogCorrupt: fewer rows were inserted.
     """
     if number and cursor.rowcount != number:
-        raise LogCorrupt(f"the table took {cursor.rowcount} of {number} rows: the log was tampered with; verify it")
+        raise LogCorrupt(
+            f"the table took {cursor.rowcount} of {how_many(number, 'row')}: the log was tampered with; verify it"
+        )
 
 
 @attrs.define

@@ -9,6 +9,7 @@ from itertools import islice
 
 from trialdomain.errors import InputInvalid
 from trialdomain.tree.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, parent
+from trialdomain.values.plural import how_many
 
 LARGEST_SIZE = 2**63 - 1
 MOST_HASHES = 63
@@ -33,7 +34,7 @@ def inclusion_proof(leaves: Iterable[bytes], index: int, size: int) -> list[byte
         ProofInvalid: the tree has no such leaf.
     """
     if not 0 <= index < size <= LARGEST_SIZE:
-        raise ProofInvalid(f"a tree of {size} leaves has no leaf {index}: leaves are counted from 0")
+        raise ProofInvalid(f"a tree of {_leaves(size)} has no leaf {index}: leaves are counted from 0")
     return _roots(leaves, _siblings(index, 0, size))
 
 
@@ -49,7 +50,7 @@ def consistency_proof(leaves: Iterable[bytes], old: int, size: int) -> list[byte
         ProofInvalid: the older tree is the larger one.
     """
     if not 0 <= old <= size <= LARGEST_SIZE:
-        raise ProofInvalid(f"a tree of {size} leaves cannot extend one of {old}")
+        raise ProofInvalid(f"a tree of {_leaves(size)} cannot extend one of {old}")
     return _roots(leaves, _unchanged(old, 0, size, known=True)) if 0 < old < size else []
 
 
@@ -92,7 +93,7 @@ class InclusionProofs:
             ProofInvalid: the tree has no such leaf.
         """
         if not 0 <= index < self.size:
-            raise ProofInvalid(f"a tree of {self.size} leaves has no leaf {index}: leaves are counted from 0")
+            raise ProofInvalid(f"a tree of {_leaves(self.size)} has no leaf {index}: leaves are counted from 0")
         return [self._root(leaves.start, leaves.stop) for leaves in _siblings(index, 0, self.size)]
 
     def _root(self, start: int, end: int) -> bytes:
@@ -117,12 +118,12 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]
         ProofInvalid: the tree has no such leaf, or the proof is not as long as one of it must be.
     """
     if not 0 <= index < size <= LARGEST_SIZE:
-        raise ProofInvalid(f"a tree of {size} leaves has no leaf {index}: leaves are counted from 0")
+        raise ProofInvalid(f"a tree of {_leaves(size)} has no leaf {index}: leaves are counted from 0")
     check_hashes([leaf, *proof])
     ahead, last, node = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
-            raise ProofInvalid(f"the proof has {len(proof)} hashes, more than a tree of {size} leaves is high")
+            raise ProofInvalid(f"the proof has {_hashes(len(proof))}, more than a tree of {_leaves(size)} is high")
         if ahead & 1 or ahead == last:
             node = parent(sibling, node)
             while not ahead & 1 and ahead:
@@ -131,7 +132,7 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]
             node = parent(node, sibling)
         ahead, last = ahead >> 1, last >> 1
     if last:
-        raise ProofInvalid(f"the proof has {len(proof)} hashes, too few for a tree of {size} leaves")
+        raise ProofInvalid(f"the proof has {_hashes(len(proof))}, too few for a tree of {_leaves(size)}")
     return node
 
 
@@ -149,19 +150,19 @@ def check_consistency(old: int, old_root: bytes, size: int, root: bytes, proof: 
         ProofInvalid: it does not, or the proof does not show it.
     """
     if not 0 <= old <= size <= LARGEST_SIZE:
-        raise ProofInvalid(f"a tree of {size} leaves cannot extend one of {old}: entries are missing")
+        raise ProofInvalid(f"a tree of {_leaves(size)} cannot extend one of {old}: entries are missing")
     check_hashes([old_root, root, *proof])
     for leaves, given in ((old, old_root), (size, root)):
         if not leaves and given != EMPTY_ROOT:
             raise ProofInvalid("the root of a tree without leaves is the hash of nothing, and another one is given")
     if old in {0, size}:
         if proof:
-            raise ProofInvalid(f"from {old} to {size} leaves there is nothing to prove, but the proof has hashes")
+            raise ProofInvalid(f"from {old} to {_leaves(size)} there is nothing to prove, but the proof has hashes")
         if old and old_root != root:
-            raise ProofInvalid(f"two trees of {size} leaves have different roots: the log was rewritten, or forked")
+            raise ProofInvalid(f"two trees of {_leaves(size)} have different roots: the log was rewritten, or forked")
         return
     if (old_root, root) != _roots_of_consistency(old, old_root, size, proof):
-        raise ProofInvalid(f"the tree of {size} leaves does not extend the one of {old}: the log was rewritten")
+        raise ProofInvalid(f"the tree of {_leaves(size)} does not extend the one of {old}: the log was rewritten")
 
 
 def _roots_of_consistency(old: int, old_root: bytes, size: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
@@ -172,11 +173,13 @@ def _roots_of_consistency(old: int, old_root: bytes, size: int, proof: Sequence[
         ahead, last = ahead >> 1, last >> 1
     first = next(hashes, None)
     if first is None:
-        raise ProofInvalid(f"the proof from {old} to {size} leaves is empty")
+        raise ProofInvalid(f"the proof from {old} to {_leaves(size)} is empty")
     older = newer = first
     for sibling in hashes:
         if not last:
-            raise ProofInvalid(f"the proof has {len(proof)} hashes, more than from {old} to {size} leaves are needed")
+            raise ProofInvalid(
+                f"the proof has {_hashes(len(proof))}, more than from {old} to {_leaves(size)} are needed"
+            )
         if ahead & 1 or ahead == last:
             older, newer = parent(sibling, older), parent(sibling, newer)
             while not ahead & 1 and ahead:
@@ -185,7 +188,7 @@ def _roots_of_consistency(old: int, old_root: bytes, size: int, proof: Sequence[
             newer = parent(newer, sibling)
         ahead, last = ahead >> 1, last >> 1
     if last:
-        raise ProofInvalid(f"the proof has {len(proof)} hashes, too few from {old} to {size} leaves")
+        raise ProofInvalid(f"the proof has {_hashes(len(proof))}, too few from {old} to {_leaves(size)}")
     return older, newer
 
 
@@ -196,7 +199,7 @@ def check_hashes(hashes: Sequence[bytes]) -> None:
         ProofInvalid: one does not have 32 bytes.
     """
     if len(hashes) > MOST_HASHES + 2:
-        raise ProofInvalid(f"{len(hashes)} hashes are more than any proof has")
+        raise ProofInvalid(f"{how_many(len(hashes), 'hash is', 'hashes are')} more than any proof has")
     for one in hashes:
         if len(one) != HASH_BYTES:
             raise ProofInvalid(f"a hash has {HASH_BYTES} bytes, and one of {len(one)} is given")
@@ -238,10 +241,18 @@ def _roots(leaves: Iterable[bytes], wanted: Sequence[range]) -> list[bytes]:
         _pass_over(coming, one.start - at)
         frontier = Frontier().extend(islice(coming, len(one)))
         if frontier.size != len(one):
-            raise ProofInvalid(f"the tree has {one.start + frontier.size} leaves: the proof needs {one.stop}")
+            raise ProofInvalid(f"the tree has {_leaves(one.start + frontier.size)}: the proof needs {one.stop}")
         found[one], at = frontier.root(), one.stop
     return [found[one] for one in wanted]
 
 
 def _pass_over(coming: Iterator[bytes], number: int) -> None:
     next(islice(coming, number, number), None)
+
+
+def _leaves(number: int) -> str:
+    return how_many(number, "leaf", "leaves")
+
+
+def _hashes(number: int) -> str:
+    return how_many(number, "hash", "hashes")

@@ -98,6 +98,15 @@ class ClinicalTime:
         """The day, when the text has one."""
         return self.first if self.first == self.last else None
 
+    @property
+    def date_text(self) -> str:
+        """As much of the day as is known, without the time of the day.
+
+        >>> ClinicalTime("2026-03-02T10:15+08:00").date_text, ClinicalTime("2026-03").date_text
+        ('2026-03-02', '2026-03')
+        """
+        return self.text.partition("T")[0]
+
     def first_since(self, day: date) -> date:
         """Complete a start: the earliest day that the text allows, but not before another that it covers.
 

@@ -16,6 +16,7 @@ from trialdomain.projections.deaths import is_related_death
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import subject_of
+from trialdomain.values.plural import how_many
 
 
 @attrs.frozen
@@ -134,5 +135,8 @@ class RecruitmentExceeded(Check):
             (protocol.target_recruitment, Severity.MINOR, "has a target of"),
         ):
             if most is not None and len(infused) > most:
-                sentence = f"{len(infused)} were infused, and the protocol {what} {most}"
+                sentence = (
+                    f"{how_many(len(infused), 'participant was', 'participants were')} infused, and the protocol "
+                    f"{what} {most}"
+                )
                 yield self.found(sentence, evidence=infused[most:], severity=severity)

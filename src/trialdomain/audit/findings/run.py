@@ -118,8 +118,8 @@ class Findings:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
-        return not self.found
+        """Whether nothing was found that is worse than a note: of a note, nothing is wrong."""
+        return all(one.severity is Severity.NOTE for one in self.found)
 
     @override
     def __reduce__(self) -> tuple[object, ...]:

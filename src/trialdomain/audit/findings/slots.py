@@ -25,6 +25,7 @@ from trialdomain.events.recorded import Entry, EntryRef, Recorded
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation
+from trialdomain.values.plural import how_many
 
 
 class SlotsExceeded(Check):
@@ -88,7 +89,7 @@ class SlotsExceeded(Check):
             sentence = f"level {cohort.level} was given slots, and no decision gave them"
             yield self.found(sentence, evidence=[entry.position])
         if slots > most:
-            sentence = f"level {cohort.level} was given {slots} slots, and the design gives {most}"
+            sentence = f"level {cohort.level} was given {how_many(slots, 'slot')}, and the design gives {most}"
             yield self.found(sentence, evidence=[entry.position])
 
     def _was_decided(self, cohort: Cohort, entry: Recorded[Any]) -> bool:

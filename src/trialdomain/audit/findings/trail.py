@@ -30,6 +30,7 @@ from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.values.calendar import site_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import subject_of
+from trialdomain.values.plural import how_many, n_entries
 from trialdomain.values.text import FreeText
 
 
@@ -73,7 +74,7 @@ class ClockJumped(Check):
         told, now = sorted(self._told), self.audited.now.timestamp()
         ahead = [(position, at) for position, at, _ in told if at > now]
         if ahead:
-            many = "1 entry was" if len(ahead) == 1 else f"{len(ahead)} entries were"
+            many = how_many(len(ahead), "entry was", "entries were")
             sentence = f"{many} recorded later than now, the last at {_shown(max(at for _, at in ahead))}"
             yield self.found(sentence, evidence=(ahead[0][0], ahead[-1][0]), severity=Severity.MAJOR)
         still: list[int] = []
@@ -95,7 +96,10 @@ class ClockJumped(Check):
             yield self.found(sentence, evidence=(before, position), severity=Severity.MAJOR)
         elif at - since > limits.silent_days * 86_400:
             days = int((at - since) // 86_400)
-            sentence = f"nothing was recorded for {days} days before position {position}, or the clock jumped forward"
+            sentence = (
+                f"nothing was recorded for {how_many(days, 'day')} before position {position}, or the clock "
+                "jumped forward"
+            )
             yield self.found(sentence, evidence=(before, position))
 
     def _stood_still(self, positions: list[int], at: float) -> Iterator[AuditFinding]:
@@ -160,10 +164,11 @@ class RecordedLate(Check):
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
         for subject, late in sorted(self._late.items()):
             most = max(days for _, days in late)
-            entries = "1 entry was" if len(late) == 1 else f"{len(late)} entries were"
+            entries = how_many(len(late), "entry was", "entries were")
             yield self.found(
-                f"{entries} recorded of {subject} more than {self.audited.limits.late_days} days after what they tell, "
-                f"up to {most} days",
+                f"{entries} recorded of {subject} more than {how_many(self.audited.limits.late_days, 'day')} "
+                "after what they tell, "
+                f"up to {how_many(most, 'day')}",
                 evidence=[position for position, _ in late],
                 subject=subject,
             )
@@ -205,7 +210,7 @@ class ManyChanges(Check):
         for user, changes in sorted(self._changes.items()):
             if len(changes) >= limits.changes and len(changes) * 100 >= limits.changes_percent * self._recorded[user]:
                 yield self.found(
-                    f"{len(changes)} of the {self._recorded[user]} entries of user {user} are corrections and voids",
+                    f"{len(changes)} of the {n_entries(self._recorded[user])} of user {user} are corrections and voids",
                     evidence=changes,
                 )
 

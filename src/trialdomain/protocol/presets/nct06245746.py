@@ -12,6 +12,7 @@ from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.roles import USUAL_ROLES
 from trialdomain.protocol.trial_protocol import DoseLevel, Grant, TrialProtocol
 from trialdomain.values.dose import Dose
+from trialdomain.values.plural import how_many
 from trialdomain.values.screening import Gate
 
 _LEVELS = 3
@@ -204,7 +205,9 @@ def nct06245746(
         ProtocolInvalid: a number of doses other than three, or doses that do not rise.
     """
     if doses is not None and len(doses) != _LEVELS:
-        raise ProtocolInvalid([f"NCT06245746 has {_LEVELS} dose levels, but {len(doses)} doses were given"])
+        raise ProtocolInvalid(
+            [f"NCT06245746 has {_LEVELS} dose levels, but {how_many(len(doses), 'dose was', 'doses were')} given"]
+        )
     return TrialProtocol(
         trial="NCT06245746",
         title="UCMSC-Exo for Chemotherapy-induced Myelosuppression in Acute Myeloid Leukemia",

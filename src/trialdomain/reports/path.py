@@ -1,0 +1,55 @@
+"""The path of an escalation as a picture in text: level by cohort, a letter for each participant."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from trialdomain.projections.dlt_counts import Member
+from trialdomain.projections.escalation import Escalation
+from trialdomain.reports.table import Table
+from trialdomain.values.evaluation import Evaluation
+
+_NO_DLT, _DLT = "o", "x"
+_OTHERS = {
+    Evaluation.PENDING: ("?", "pending"),
+    Evaluation.NOT_EVALUABLE: ("-", "not evaluable"),
+    Evaluation.NOT_INFUSED: (".", "not infused yet"),
+}
+
+
+def path_table(state: Escalation) -> Table:
+    """Draw the path: a column for each cohort, and a row for each level, the highest on top.
+
+    A cohort is whoever took a slot of one level between two decisions, with those who replaced somebody.
+    """
+    cohorts = list(_cohorts(state))
+    shown = {_mark(member) for cohort in cohorts for member in cohort}
+    legend = {_NO_DLT: "no DLT", _DLT: "DLT", **dict(_OTHERS.values())}
+    words = ", ".join(f"{mark} {meaning}" for mark, meaning in legend.items() if mark in {_NO_DLT, _DLT} | shown)
+    levels = range(len(state.protocol.levels), 0, -1)
+    return Table(
+        title=f"The path, cohort by cohort ({words})",
+        columns=("cohort", *(str(number) for number in range(1, len(cohorts) + 1))),
+        rows=tuple((f"level {level}", *(_marks(cohort, level) for cohort in cohorts)) for level in levels),
+        turns=True,
+    )
+
+
+def _cohorts(state: Escalation) -> Iterator[Sequence[Member]]:
+    decided = [entry.position for entry in state.decided]
+    members = sorted(state.counts.members, key=lambda member: member.held_from)
+
+    def cohort(member: Member) -> tuple[int, int | None]:
+        return sum(position < member.held_from for position in decided), member.level
+
+    return (list(group) for _, group in groupby(members, cohort))
+
+
+def _marks(cohort: Sequence[Member], level: int) -> str:
+    return "".join(_mark(member) for member in cohort if member.level == level)
+
+
+def _mark(member: Member) -> str:
+    if member.dlt is not None:
+        return _DLT
+    evaluation = member.standing.evaluation
+    return _NO_DLT if evaluation is Evaluation.EVALUABLE else _OTHERS[evaluation][0]
