@@ -24,7 +24,8 @@ def enumerations() -> list[type[Enum]]:
     for module in walk_packages(trialdomain.__path__, "trialdomain."):
         kinds = [kind for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass)]
         found |= {kind for kind in kinds if issubclass(kind, Enum) and kind.__module__.startswith("trialdomain")}
-    return sorted((kind for kind in found if any(isinstance(one.value, str) for one in kind)), key=repr)
+    worded = [kind for kind in found if any(isinstance(one.value, str) for one in kind)]
+    return sorted(worded, key=lambda kind: (kind.__module__, kind.__qualname__))
 
 
 def test_there_are_enumerations_to_look_at() -> None:
