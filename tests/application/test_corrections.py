@@ -101,6 +101,15 @@ def test_a_malformed_correction_is_refused(site: Site, field: str, value: object
         site.desk.correct(event, reason=REASON, command_id=None, **{field: value})
 
 
+def test_an_event_is_not_made_serious_without_a_criterion(site: Site) -> None:
+    (event, *_) = site.desk.report_adverse_event("S001", event="AE1", term="Fever", grade=2, onset=day(1))
+    (follow_up, *_) = site.desk.follow_up_adverse_event("S001", event="AE1", on=day(2), grade=3)
+    for entry in (event, follow_up):
+        with pytest.raises(FactMalformed, match="AE1 is serious, but no criterion says why"):
+            site.desk.correct(entry, serious=True, reason=REASON)
+        assert site.desk.correct(entry, serious=True, seriousness=["hospitalization"], reason=REASON)
+
+
 def test_a_date_in_the_future_is_refused(site: Site) -> None:
     event = site.toxicity("S001")
     with pytest.raises(InTheFuture, match=r"lies in the future: it is 2026-03-11 at the site"):

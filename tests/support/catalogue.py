@@ -288,7 +288,7 @@ _ROWS = [
             event="AE1", on=day("2026-03-02"), grade=4, attributions=(RELATED,), outcome=Outcome.NOT_RECOVERED
         ),
         {"grade": 3},
-        {"grade": 0, "serious": True, "on": None},
+        {"grade": 0, "on": None},
     ),
     Row(
         participant.DltWindowAssessed(

@@ -177,7 +177,11 @@ def _keep_order(view: View, old: Recorded[Fact], new: Fact) -> None:
 def _checked_event(
     view: View, current: Recorded[Fact], fact: AdverseEventReported | AdverseEventFollowedUp
 ) -> AdverseEventReported | AdverseEventFollowedUp:
-    """Keep reports and follow-ups joined by their ids, and a term with its code."""
+    """Keep reports and follow-ups joined by their ids, a term with its code, and what is serious with a criterion."""
+    if _unfounded(fact) and not _unfounded(current.fact):  # an import takes another system's word for it
+        raise FactMalformed(
+            kind=type(fact).__name__, why=f"adverse event {fact.event} is serious, but no criterion says why"
+        )
     others = [e.fact for e in current_entries(view.entries(current.stream)) if e.version != current.version]
     _check_order([*others, fact], fact.event)
     reported = {other.event for other in others if isinstance(other, AdverseEventReported)}
@@ -199,6 +203,15 @@ def _checked_event(
         known = known_term(fact.term, version=fact.ctcae_version)
         return attrs.evolve(fact, ctcae_code=known.code if known else None, unchecked=known is None)
     return fact
+
+
+def _unfounded(fact: Fact) -> bool:
+    """Say whether an event is called serious without a criterion."""
+    return (
+        isinstance(fact, AdverseEventReported | AdverseEventFollowedUp)
+        and fact.serious is True
+        and not fact.seriousness
+    )
 
 
 def _check_follow_up(others: Sequence[Fact], fact: AdverseEventFollowedUp) -> None:
