@@ -26,6 +26,11 @@ def test_the_version_is_the_distributions() -> None:
     assert metadata.version("trialdomain") == trialdomain.__version__
 
 
+def test_the_version_to_cite_is_the_packages() -> None:
+    citation = (Path(__file__).parents[1] / "CITATION.cff").read_text("utf-8")
+    assert re.findall("^version: (.*)$", citation, re.MULTILINE) == [trialdomain.__version__]
+
+
 def test_the_public_names_exist_and_have_their_types() -> None:
     names = dir(trialdomain)
     assert [name for name in names if not hasattr(trialdomain, name)] == []

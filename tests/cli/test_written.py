@@ -158,3 +158,44 @@ def test_a_pipe_that_is_closed_ends_an_export_quietly(site: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert json.loads(ended.stdout)["position"] == 1
     assert os.path.lexists(site / LOG)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("asked", ["--help", "--version", "decide --help", "decide 1NNN --levels 3"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_answer_that_cannot_be_written_is_2_also_of_help(asked: str) -> None:
+    command = f"{sys.executable} -m trialdomain {asked} > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot be written" in done.stderr
+
+
+@pytest.mark.processes
+def test_a_closed_stream_is_no_traceback_and_no_message_stands_in_the_answer(site: Path) -> None:
+    def asked(words: str) -> tuple[int, str, str]:
+        command = f"{sys.executable} -m trialdomain {words}"
+        done = subprocess.run(["bash", "-c", command], cwd=site, capture_output=True, check=False, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    status, shown, said = asked("replay log.db >&-")
+    assert (status, shown, said.count("\n"), "standard output is closed" in said) == (2, "", 1, True)
+    status, shown, said = asked("diff log.db 5 --json 2>&-")  # position 5 stands inside a command, which is said
+    assert (status, said, json.loads(shown)["earlier"]) == (0, "", 4)
+    assert asked("replay nothing.db 2>&-") == (2, "", "")
+    assert asked("decide - --levels 3 <&-") == (0, "", "")
+
+
+@pytest.mark.processes
+def test_an_interruption_while_the_commands_are_imported_is_one_sentence(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'trialdomain.cli.verify':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from trialdomain.__main__ import main\n"
+        "sys.exit(main(['--version']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "trialdomain: interrupted\n")

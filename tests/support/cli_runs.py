@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 _FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload(["trialdomain.__main__", "rich.progress", "scipy.special"])
+_FORKS.set_forkserver_preload(["trialdomain.__main__", "trialdomain.cli.run", "rich.progress", "scipy.special"])
 _STREAMS = ("stdin", "stdout", "stderr")
 
 

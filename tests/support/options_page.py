@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from trialdomain.__main__ import _parser
+from trialdomain.cli.run import _parser
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
 FROM_HERE = "\n## Every option, command by command\n"

@@ -1,6 +1,7 @@
 """Arguments, refused with one sentence."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -23,6 +24,12 @@ class Parser(argparse.ArgumentParser):
         hint = " (names come before options, and an option that may be repeated is named each time)"
         shown = f"{message}{hint}" if message.startswith("unrecognized arguments") else message
         raise UsageInvalid(f"{shown}: see '{self.prog} --help'")
+
+    @override
+    def _print_message(self, message: str, file: object = None) -> None:
+        """Print help or the version on standard output; ``argparse`` would hide that it cannot be written."""
+        del file  # standard output always, for an error is raised
+        sys.stdout.write(message)
 
 
 def whole_number(*, least: int, most: int) -> Callable[[str], int]:
