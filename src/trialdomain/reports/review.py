@@ -26,6 +26,8 @@ _OPEN = {
     Open.WINDOW: "the observation window, which is over",
     Open.DEATH: "a death that no adverse event explains",
     Open.DLT: "a DLT found at the assessment that no adverse event explains",
+    Open.ENDING: "whether the last day of the window was seen: a date is partial",
+    Open.CYTOPENIA: "whether a cytopenia lasted: no count shows it",
     Open.AWARENESS: "when the sponsor became aware of a serious reaction",
     Open.TERM: "the grade: the CTCAE table lacks the term",
 }
