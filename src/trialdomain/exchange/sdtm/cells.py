@@ -50,9 +50,9 @@ class Setting:
     """The site's, by which a time without an offset gets one."""
     now: datetime
     """At the site, in its zone: nothing has happened after it."""
-    strict: bool = False
+    strict: bool
     """Whether what breaks the standard is refused, and not left out."""
-    event_id: str = "AESPID"
+    event_id: str
     """The column that joins the lines of one adverse event."""
 
 
