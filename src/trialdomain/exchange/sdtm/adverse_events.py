@@ -16,6 +16,7 @@ from trialdomain.exchange.sdtm.terms import key_of
 from trialdomain.rules.adverse_event import CAUTION
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
+from trialdomain.values.text import folded
 from trialdomain.values.toxicity import (
     FATAL_GRADE,
     GRADES,
@@ -118,7 +119,7 @@ def last_fatal(rows: Sequence[Cells]) -> list[Cells]:
 def _joined_by(cells: Cells) -> tuple[str, str]:
     """Give what a line has in common with others of its event: the id and the term; its number where it has no id."""
     named = cells[cells.setting.event_id]
-    return (named, key_of(cells["AEDECOD"])) if named else ("", cells.row.sequence)
+    return (named, folded(cells["AEDECOD"])) if named else ("", cells.row.sequence)
 
 
 def _toxicity(cells: Cells) -> int | None:
