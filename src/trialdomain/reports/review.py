@@ -83,7 +83,7 @@ def _criteria(criteria: tuple[Seriousness, ...]) -> list[Json]:
 
 
 def _dose(dose: Dose | None) -> str:
-    return "" if dose is None else f"{dose.amount} {dose.unit}"
+    return "" if dose is None else str(dose)
 
 
 def _narrative_json(one: Narrative) -> Json:
