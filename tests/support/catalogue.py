@@ -281,14 +281,14 @@ _ROWS = [
             aware_on=day("2026-03-02"),
         ),
         {"grade": 2},
-        {"grade": 6, "seriousness": [], "ended": "2026-02", "term": "", "attributions": [{"agent": "infusion"}]},
+        {"grade": 6, "ended": "2026-02", "term": "", "attributions": [{"agent": "infusion"}]},
     ),
     Row(
         participant.AdverseEventFollowedUp(
             event="AE1", on=day("2026-03-02"), grade=4, attributions=(RELATED,), outcome=Outcome.NOT_RECOVERED
         ),
         {"grade": 3},
-        {"grade": 0, "serious": True, "on": None},
+        {"grade": 0, "on": None},
     ),
     Row(
         participant.DltWindowAssessed(
