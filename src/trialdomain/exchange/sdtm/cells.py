@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, RowRead
+from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.values.calendar import times_shown
 from trialdomain.values.clinical_time import ClinicalTime
@@ -56,11 +56,17 @@ class Setting:
     """The column that joins the lines of one adverse event."""
 
 
+@attrs.frozen
 class Cells:
     """The cells of one row, and what is remarked of them."""
 
-    def __init__(self, read: RowRead, setting: Setting) -> None:
-        self.read, self.row, self.setting = read, read.row, setting
+    read: RowRead
+    setting: Setting
+
+    @property
+    def row(self) -> Row:
+        """The row itself."""
+        return self.read.row
 
     def __getitem__(self, column: str) -> str:
         """Give a cell as text."""
