@@ -16,6 +16,7 @@ from trialdomain.exchange.sdtm.terms import key_of
 from trialdomain.rules.adverse_event import CAUTION
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
+from trialdomain.values.in_short import in_short
 from trialdomain.values.text import folded
 from trialdomain.values.toxicity import (
     FATAL_GRADE,
@@ -47,6 +48,8 @@ _NO_GRADE = {"", "NA", "N/A", "UNK", "UNKNOWN", "NOT APPLICABLE", "."}
 @attrs.define(kw_only=True)
 class EventLine:
     """One line, as it is read."""
+
+    __repr__ = in_short
 
     cells: Cells
     term: str

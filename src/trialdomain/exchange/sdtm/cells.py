@@ -15,6 +15,7 @@ from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.values.calendar import times_shown
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.in_short import in_short
 from trialdomain.values.ranges import ANSWERS
 from trialdomain.values.unit import ucum
 
@@ -59,6 +60,8 @@ class Setting:
 @attrs.frozen
 class Cells:
     """The cells of one row, and what is remarked of them."""
+
+    __repr__ = in_short
 
     read: RowRead
     setting: Setting
