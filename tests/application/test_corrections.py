@@ -1,6 +1,7 @@
 """Nothing is edited: corrections restate, voids withdraw, both with a reason."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import pytest
@@ -13,6 +14,7 @@ from trialdomain.events.participant import AdverseEventReported, Consented, Rela
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.reason import ReasonMissing
+from trialdomain.values.toxicity import Seriousness
 
 
 @pytest.fixture
@@ -99,15 +101,6 @@ def test_a_malformed_correction_is_refused(site: Site, field: str, value: object
     event = site.toxicity("S001")
     with pytest.raises(FactMalformed, match=why):
         site.desk.correct(event, reason=REASON, command_id=None, **{field: value})
-
-
-def test_an_event_is_not_made_serious_without_a_criterion(site: Site) -> None:
-    (event, *_) = site.desk.report_adverse_event("S001", event="AE1", term="Fever", grade=2, onset=day(1))
-    (follow_up, *_) = site.desk.follow_up_adverse_event("S001", event="AE1", on=day(2), grade=3)
-    for entry in (event, follow_up):
-        with pytest.raises(FactMalformed, match="AE1 is serious, but no criterion says why"):
-            site.desk.correct(entry, serious=True, reason=REASON)
-        assert site.desk.correct(entry, serious=True, seriousness=["hospitalization"], reason=REASON)
 
 
 def test_a_date_in_the_future_is_refused(site: Site) -> None:
@@ -232,3 +225,20 @@ def test_an_amendment_is_not_corrected_past_another_one() -> None:
     )
     site.desk.correct(third, effective_on=day(3), reason=REASON)
     assert site.trial.history().casebook(on=day(4)).protocol.version == "3"
+
+
+@pytest.mark.parametrize(
+    ("criteria", "changes"),
+    [((), {"serious": True}), ((Seriousness.HOSPITALIZATION,), {"seriousness": ()})],
+)
+def test_a_correction_leaves_no_event_serious_without_a_criterion(
+    site: Site, criteria: tuple[Seriousness, ...], changes: dict[str, Any]
+) -> None:
+    """Serious needs at least one criterion (ICH E2A, II.B), at the desk as in the first report."""
+    report = site.desk.report_adverse_event("S001", event="AE1", term="Fever", grade=2, onset=day(3), serious=criteria)[
+        0
+    ]
+    refused(site, FactMalformed, lambda: site.desk.correct(report, reason=REASON, **changes), "no criterion says why")
+    corrected = site.desk.correct(report, grade=3, reason=REASON)[0].fact
+    assert isinstance(corrected, AdverseEventReported)
+    assert (corrected.grade, corrected.serious, corrected.seriousness) == (3, bool(criteria), criteria)

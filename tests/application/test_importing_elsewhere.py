@@ -724,6 +724,23 @@ class TestLines:
         ]
         assert told(tmp_path)[0].serious
 
+    @pytest.mark.parametrize(
+        ("words", "counts"),
+        [
+            (("NONE", "NOT-ASSESSED"), Relatedness.NOT_ASSESSED),
+            (("NOT-ASSESSED", "REMOTE"), Relatedness.NOT_ASSESSED),
+            (("POSSIBLE", "NOT-ASSESSED"), Relatedness.POSSIBLY),
+            (("", "NONE"), Relatedness.UNRELATED),
+        ],
+    )
+    def test_of_judgements_of_one_day_what_nobody_assessed_is_more_than_unlikely(
+        self, tmp_path: Path, words: tuple[str, str], counts: Relatedness
+    ) -> None:
+        """In the order of the assessors: definitely, likely, possibly, not assessed, unlikely, unrelated."""
+        day = {"AESPID": "E1", "AESTDTC": "2013-03-05"}
+        brought(tmp_path, with_lines(*(day | {"AEREL": word} for word in words)))
+        assert [one.attributions[0].relatedness for one in told(tmp_path)] == [counts, counts]
+
     def test_an_event_that_was_serious_stays_so(self, tmp_path: Path) -> None:
         brought(tmp_path, with_lines(self.FIRST | {"AESER": "Y", "AESHOSP": "Y"}, self.THEN | {"AESER": "N"}))
         assert [one.serious for one in told(tmp_path)] == [True, None]

@@ -313,6 +313,10 @@ class TestAntiInfectives:
         assert Patient().anti_infective(5, 9, route="Topical").value("S12").value is False
         assert Patient().anti_infective(5, 9, route="oral").value("S12").value is True
 
+    def test_a_protocol_may_write_its_local_routes_with_capitals(self) -> None:
+        rules = EndpointRules(local_routes=("Mouth  rinse",))
+        assert Patient(rules).anti_infective(5, 9, route="mouth rinse").value("S12").value is False
+
     def test_any_intent_counts_and_treatment_stands_beside_it(self) -> None:
         patient = Patient().anti_infective(5, 9, intent=Intent.PROPHYLAXIS)
         assert (patient.value("S12").value, patient.value("S12").details["treatment"]) == (True, False)

@@ -19,7 +19,7 @@ from trialdomain.events.participant import Died, DltWindowAssessed, Infused, Win
 from trialdomain.events.recorded import Meta, Recorded
 from trialdomain.protocol.trial_protocol import EvaluableRule
 from trialdomain.rules.evaluability import LINES, Course, LastSeen, judge_course
-from trialdomain.values.evaluation import Evaluation, EvaluationFlag
+from trialdomain.values.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.text import FreeText
 
 DAY0 = date(2026, 3, 2)
@@ -162,4 +162,4 @@ def test_the_table_of_the_page_stands_in_the_order_of_the_code() -> None:
 def test_a_protocol_without_a_rule_judges_nobody() -> None:
     protocol: TrialProtocol = attrs.evolve(OPEN, dlt=None, design=None)
     course = course_of((), None, 14, whole=True, not_evaluable=False)
-    assert judge_course(course, protocol, on=DAY0).standing.evaluation is PENDING
+    assert judge_course(course, protocol, on=DAY0).standing == Standing(evaluation=NOT, reason=EvaluationReason.NO_RULE)

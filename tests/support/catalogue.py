@@ -281,7 +281,7 @@ _ROWS = [
             aware_on=day("2026-03-02"),
         ),
         {"grade": 2},
-        {"grade": 6, "seriousness": [], "ended": "2026-02", "term": "", "attributions": [{"agent": "infusion"}]},
+        {"grade": 6, "ended": "2026-02", "term": "", "attributions": [{"agent": "infusion"}]},
     ),
     Row(
         participant.AdverseEventFollowedUp(

@@ -19,6 +19,10 @@ from handed_out import NOW, parts_of
 
 import trialdomain
 from trialdomain import History
+from trialdomain.exchange.sdtm.cells import Cells, Setting
+from trialdomain.exchange.sdtm.columns import AE
+from trialdomain.exchange.sdtm.rows import Row, RowRead
+from trialdomain.exchange.sdtm.terms import Terms
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.testing import history_of
 
@@ -27,6 +31,10 @@ _PLAIN: Mapping[object, object] = {
     Exception: ValueError("no"),
     Fraction: Fraction(1, 3),
     Hashable: "anything",
+    Cells: Cells(
+        RowRead(row=Row(domain=AE, file="ae.csv", line=2, subject="S001", sequence="1", cells={})),
+        Setting(terms=Terms(), zone=None, now=NOW, strict=False, event_id="AESPID"),
+    ),
     History: history_of("1NT")[0],
     Path: Path("log.db"),
     ZoneInfo: ZoneInfo("Asia/Shanghai"),

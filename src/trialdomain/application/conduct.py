@@ -37,7 +37,6 @@ from trialdomain.version import __version__
 
 _ATTEMPTS = 4
 """How often a decision is taken without the write lock, before it is taken under it."""
-"""How far ahead of this clock a time may be."""
 _PAUSE_SECONDS = 0.01
 """The longest pause before a decision is taken again, by chance, so that those who met do not meet again."""
 
@@ -306,7 +305,7 @@ class Conduct:
         Raises:
             InTheFuture: it lies after the site's day, or more than an hour ahead of the clock.
         """
-        refuse_future(fact, self.today(view), self._moment(view).astimezone(view.protocol.site_zone))
+        _refuse_future(fact, self._moment(view).astimezone(view.protocol.site_zone))
 
     def _moment(self, view: View) -> datetime:
         """Give the time at which a decision is taken: one for all of it, and never before the last entry.
@@ -359,13 +358,12 @@ def refuse_future_day(when: date | ClinicalTime, today: date) -> None:
         raise InTheFuture(when=told, today=today)
 
 
-def refuse_future(fact: object, today: date, moment: datetime) -> None:
+def _refuse_future(fact: object, moment: datetime) -> None:
     """Refuse a fact with a date or a time, of its own or of a part of it, that has not come yet.
 
     Args:
         fact: what is to be recorded.
-        today: the site's day.
-        moment: the time at which it is recorded; a time may be an hour ahead of it, for clocks differ.
+        moment: the time at the site, in its zone; a time may be an hour ahead of it, for clocks differ.
 
     Raises:
         InTheFuture: there is one.
@@ -374,8 +372,8 @@ def refuse_future(fact: object, today: date, moment: datetime) -> None:
         value = getattr(fact, field.name)
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, ClinicalTime):
-                refuse_future_day(part, today)
+                refuse_future_day(part, moment.date())
                 if part.lies_ahead(moment):
-                    raise InTheFuture(when=part, today=today, moment=moment)
+                    raise InTheFuture(when=part, today=moment.date(), moment=moment)
             elif attrs.has(type(part)):
-                refuse_future(part, today, moment)
+                _refuse_future(part, moment)

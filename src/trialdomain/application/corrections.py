@@ -178,12 +178,9 @@ def _checked_event(
     view: View, current: Recorded[Fact], fact: AdverseEventReported | AdverseEventFollowedUp
 ) -> AdverseEventReported | AdverseEventFollowedUp:
     """Keep reports and follow-ups joined by their ids, a term with its code, and what is serious with a criterion."""
-    if _unfounded(fact) and not _unfounded(current.fact):  # an import takes another system's word for it
-        raise FactMalformed(
-            kind=type(fact).__name__, why=f"adverse event {fact.event} is serious, but no criterion says why"
-        )
     others = [e.fact for e in current_entries(view.entries(current.stream)) if e.version != current.version]
     _check_order([*others, fact], fact.event)
+    _check_criteria(current.fact, fact)
     reported = {other.event for other in others if isinstance(other, AdverseEventReported)}
     if isinstance(fact, AdverseEventFollowedUp):
         if fact.event not in reported:
@@ -205,15 +202,6 @@ def _checked_event(
     return fact
 
 
-def _unfounded(fact: Fact) -> bool:
-    """Say whether an event is called serious without a criterion."""
-    return (
-        isinstance(fact, AdverseEventReported | AdverseEventFollowedUp)
-        and fact.serious is True
-        and not fact.seriousness
-    )
-
-
 def _check_follow_up(others: Sequence[Fact], fact: AdverseEventFollowedUp) -> None:
     """Refuse to date a follow-up before the onset of its event; one that a corrected onset moved past stays."""
     for report in others:
@@ -222,6 +210,18 @@ def _check_follow_up(others: Sequence[Fact], fact: AdverseEventFollowedUp) -> No
                 kind="AdverseEventFollowedUp",
                 why=f"adverse event {fact.event} began on {report.onset}, after the follow-up of {fact.on}",
             )
+
+
+def _check_criteria(old: Fact, fact: AdverseEventReported | AdverseEventFollowedUp) -> None:
+    """Refuse to make an event serious, or to leave it so, without a criterion (ICH E2A, II.B).
+
+    What another system gave without one stays as it is while neither is corrected.
+    """
+    said = getattr(old, "serious", None), getattr(old, "seriousness", ())
+    if fact.serious and not fact.seriousness and said != (fact.serious, fact.seriousness):
+        raise FactMalformed(
+            kind=type(fact).__name__, why=f"adverse event {fact.event} is serious, but no criterion says why"
+        )
 
 
 def _check_order(facts: Sequence[Fact], event: str) -> None:

@@ -4,7 +4,6 @@ A time that is given with an offset is put into the site's zone, so that its day
 offset is the site's own, and gets the offset that the site's clocks had then.
 """
 
-from datetime import UTC, datetime, tzinfo
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -12,6 +11,7 @@ import attrs
 
 from trialdomain.errors import InputInvalid
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.calendar import times_shown
 from trialdomain.values.clinical_time import ClinicalTime
 
 F = TypeVar("F")
@@ -62,13 +62,7 @@ def _at_site(when: ClinicalTime, protocol: TrialProtocol) -> ClinicalTime:
     if protocol.zone is None:
         raise OffsetMissing(when=when, why="the protocol does not name the zone of the site")
     zone = protocol.site_zone
-    if (shown := _times_shown(when.at, zone)) != 1:
+    if (shown := times_shown(when.at, zone)) != 1:
         how = "skip that hour" if shown == 0 else "show that hour twice"
         raise OffsetMissing(when=when, why=f"the clocks of {protocol.zone} {how}")
     return when.at_site(zone)
-
-
-def _times_shown(local: datetime, zone: tzinfo) -> int:
-    """Count how often the clocks of a zone show a local time: 0 where they skip it, 2 where they repeat it."""
-    moments = {local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
-    return sum(moment.astimezone(zone).replace(tzinfo=None) == local for moment in moments)

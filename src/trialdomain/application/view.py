@@ -11,11 +11,12 @@ from trialdomain.application.site_time import placed
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.entries import current_entries
 from trialdomain.events.happened import happened
-from trialdomain.events.participant import LabRecorded, ParticipantFact
+from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Recorded
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.projections.casebook import Casebook, read_casebook
+from trialdomain.projections.dlt_counts import counted_by
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.sqlite import Row, SQLiteRecorder, WholeLog
@@ -36,8 +37,7 @@ F = TypeVar("F")
 
 def uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[ParticipantFact]]:
     """Name the kinds that are passed over and change no count by any version of the protocol."""
-    lasting = any(protocol.counts_cytopenias for protocol in versions)
-    return frozenset(PASSED_OVER) - ({LabRecorded} if lasting else set())
+    return frozenset(PASSED_OVER) - set(counted_by(versions))
 
 
 def _new(following: Sequence[Draft[Any]]) -> list[TrialProtocol]:

@@ -163,9 +163,8 @@ def _check_extends(request: SigningRequest, last: Checkpoint | None) -> None:
     if last is None:
         if request.old:
             raise SigningRefused(
-                f"the proof begins at {n_entries(request.old)}, but nothing of {new.origin} was signed by "
-                "this key yet: "
-                f"ask again from 0, or bring back the file that says what it has signed"
+                f"the proof begins at {n_entries(request.old)}, but nothing of {new.origin} was signed by this key "
+                f"yet: ask again from 0, or bring back the file that says what it has signed"
             )
         last = Checkpoint(new.origin, 0, EMPTY_ROOT)
     if new.size < last.size:

@@ -248,9 +248,8 @@ class _Run:
         compared = compare(incomparable, tree, self._defects, comparable=False)
         later = (one for one in incomparable if one.size > tree.size and one.wrong is None)
         notices = (
-            f"{one.where} is of {n_entries(one.size)}, and the bundle of the first {tree.size}: they cannot "
-            "be compared, "
-            f"and what was recorded since is not in it"
+            f"{one.where} is of {n_entries(one.size)}, and the bundle of the first {tree.size}: they cannot be "
+            f"compared, and what was recorded since is not in it"
             for one in later
         )
         last = self._trials[-1]

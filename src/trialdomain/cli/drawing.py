@@ -5,7 +5,7 @@ dose level is turned, if it fits then; else the columns that matter least leave 
 stands under it. Widths follow from the headings and the first rows alone, so that rows are drawn as they come.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, zip_longest
 
 import attrs
@@ -124,6 +124,5 @@ def _grown(needs: Sequence[int], wants: Sequence[int], width: int) -> list[int]:
 
 
 def _is_number(cells: Sequence[str]) -> bool:
-    there: Callable[[str], bool] = bool
-    found = list(filter(there, cells))
+    found = [cell for cell in cells if cell]
     return bool(found) and all(cell.isdecimal() for cell in found)

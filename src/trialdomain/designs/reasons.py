@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.walk import COHORT, COMPLETE, Step, Verdict
 from trialdomain.values.decision import Action, Awaited, Because, Code
+from trialdomain.values.plural import how_many
 from trialdomain.values.tally import Tally
 
 
@@ -33,9 +34,9 @@ def why_wait_for_slots(step: Step, awaited: Sequence[Awaited]) -> Because:
     """Say that every slot of the level in turn is taken, and by whom: not infused yet, or their outcome not known."""
     waiting = []
     if step.tally.enrolled:
-        waiting.append(f"{_are(step.tally.enrolled, 'participant')} not infused yet")
+        waiting.append(f"{how_many(step.tally.enrolled, 'participant is', 'participants are')} not infused yet")
     if awaited:
-        waiting.append(f"{_are(len(awaited), 'outcome')} not known yet")
+        waiting.append(f"{_outcomes_are(awaited)} not known yet")
     them = "it" if awaited and step.tally.enrolled + len(awaited) == 1 else "them"
     them = "the infusion" if not awaited and step.tally.enrolled == 1 else them
     text = f"every slot of level {step.tally.level} is taken; {' and '.join(waiting)}: wait for {them}"
@@ -47,7 +48,7 @@ def why_wait_for_all(awaited: Sequence[Awaited]) -> Because:
     where, them = ("an open level", "it") if len(awaited) == 1 else ("open levels", "every one of them")
     return Because(
         code=Code.OUTCOMES_PENDING,
-        text=f"{_are(len(awaited), 'outcome')} pending at {where}: escalation and an MTD wait for {them}",
+        text=f"{_outcomes_are(awaited)} pending at {where}: escalation and an MTD wait for {them}",
     )
 
 
@@ -122,8 +123,8 @@ def _nobody(tally: Tally) -> str:
 
 
 def _outcomes(tally: Tally) -> str:
-    return f"{tally.dlts} DLT{'' if tally.dlts == 1 else 's'} in {tally.evaluable} evaluable"
+    return f"{how_many(tally.dlts, 'DLT')} in {tally.evaluable} evaluable"
 
 
-def _are(count: int, what: str) -> str:
-    return f"1 {what} is" if count == 1 else f"{count} {what}s are"
+def _outcomes_are(awaited: Sequence[Awaited]) -> str:
+    return how_many(len(awaited), "outcome is", "outcomes are")

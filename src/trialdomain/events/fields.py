@@ -31,7 +31,7 @@ def _fields(path: str, value: object) -> Iterator[tuple[str, Plain]]:
     if plain is not None:
         yield path, plain
     elif isinstance(value, Dose) and path:  # an amount is read with its unit
-        yield path, f"{value.amount} {value.unit}"
+        yield path, str(value)
     elif isinstance(value, tuple):
         for number, one in enumerate(value, start=1):
             yield from _fields(f"{path}[{number}]", one)

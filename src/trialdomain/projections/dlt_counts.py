@@ -29,8 +29,8 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
-from trialdomain.rules.cytopenia import Cytopenia, Lasting, cytopenias
-from trialdomain.rules.dlt import Qualifying, Window, judged_unrelated, qualifying
+from trialdomain.rules.cytopenia import Cytopenia, cytopenias, first_lasted
+from trialdomain.rules.dlt import Qualifying, Window, first_dlt, judged_unrelated, qualifying
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, judge_course
 from trialdomain.rules.observation import Beginning, beginnings_of, following_cycles, starts_of
@@ -62,7 +62,6 @@ COUNTED_FOR_CYTOPENIAS = (
     Relapsed,
 )
 """Those that do besides where the protocol counts cytopenias: counts, and what ends them."""
-_NO_RULE = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.NO_RULE)
 
 
 @attrs.frozen(kw_only=True)
@@ -192,8 +191,7 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
     again = _treated_again(case, protocol)
     counts = _cytopenias(case, protocol, again)
     judgement = _judged(case, events, counts, again, protocol, on=on)
-    dlt = min((event for event in events if event.assessed), key=lambda event: event.order, default=None)
-    lasted = next((one for one in counts if one.lasting is Lasting.LASTED), None)
+    dlt, lasted = first_dlt(events), first_lasted(counts)
     level = level_received(infusion.fact, protocol)
     standing = judgement.standing
     if level is None and standing.evaluation is not Evaluation.NOT_EVALUABLE:
@@ -279,7 +277,7 @@ def _judged(
     if infusion is None:
         return Judgement(NOT_INFUSED)
     if rule is None:
-        return Judgement(_NO_RULE, (infusion.position,))
+        return judge_course(Course(infusion=infusion, events=()), protocol, on=on)
     deaths = case.deaths
     unrelated = [
         position

@@ -146,8 +146,7 @@ class Recovers:
         rule: Recovery = getattr(rules, self.field)
         free = (
             f", each at least {how_many(rule.transfusion_free_days, 'day')} after the last transfusion of "
-            f"{self.product} and with "
-            "none from the first to the last of them"
+            f"{self.product} and with none from the first to the last of them"
             if rule.transfusion_free_days
             else ""
         )
@@ -157,9 +156,8 @@ class Recovers:
         )
         death = "a competing event" if rules.death is DeathAs.COMPETING else "a censoring"
         return (
-            f"Days to the first of {how_many(rule.consecutive, 'consecutive value')} of {self.what} of at "
-            f"least {rule.target} "
-            f"{self.unit}{in_mmol}{free}, after {after}, {window(rules)}. Consecutive values are at most "
+            f"Days to the first of {how_many(rule.consecutive, 'consecutive value')} of {self.what} of at least "
+            f"{rule.target} {self.unit}{in_mmol}{free}, after {after}, {window(rules)}. Consecutive values are at most "
             f"{how_many(rules.max_gap_days, 'day')} apart. Death is {death}."
         )
 

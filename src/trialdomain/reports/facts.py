@@ -54,7 +54,7 @@ def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
         case ChemotherapyStarted():
             return f"chemotherapy started on {fact.on}: {fact.regimen}, cycle {fact.cycle}"
         case Infused():
-            dose = "" if fact.dose is None else f", {fact.dose.amount} {fact.dose.unit}"
+            dose = "" if fact.dose is None else f", {fact.dose}"
             return f"infused at level {fact.level}{dose}, started {fact.started_at}"
         case AdverseEventReported():
             end = "" if fact.ended is None else f", ended {fact.ended}"
@@ -99,7 +99,7 @@ def _fields(fact: Any) -> Iterator[str]:  # noqa: ANN401 - as above
             case FreeText():
                 yield f"{words}: {value.plain}"
             case Dose():
-                yield f"{value.amount} {value.unit}"
+                yield str(value)
             case _ if attrs.has(type(value)):
                 continue
             case _:

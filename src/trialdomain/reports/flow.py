@@ -65,10 +65,9 @@ def flow_lines(flow: Flow) -> Iterator[str]:
     """Say how many were screened, and what came of that."""
     again = "" if flow.screenings == flow.screened else f" in {how_many(flow.screenings, 'screening')}"
     yield (
-        f"Participant flow: {how_many(flow.people, 'person', 'people')}, {flow.consented} with a recorded "
-        f"consent, {flow.screened} screened"
-        f"{again}, {how_many(flow.screen_failures, 'screen failure')}, {flow.overall.enrolled} enrolled, "
-        f"{flow.overall.infused} infused"
+        f"Participant flow: {how_many(flow.people, 'person', 'people')}, {flow.consented} with a recorded consent, "
+        f"{flow.screened} screened{again}, {how_many(flow.screen_failures, 'screen failure')}, "
+        f"{flow.overall.enrolled} enrolled, {flow.overall.infused} infused"
     )
     if flow.waiting:
         yield f"Eligible, and waiting for a slot, in the order of their screening: {', '.join(flow.waiting)}"

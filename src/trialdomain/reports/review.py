@@ -26,6 +26,8 @@ _OPEN = {
     Open.WINDOW: "the observation window, which is over",
     Open.DEATH: "a death that no adverse event explains",
     Open.DLT: "a DLT found at the assessment that no adverse event explains",
+    Open.ENDING: "whether the last day of the window was seen: a date is partial",
+    Open.CYTOPENIA: "whether a cytopenia lasted: no count shows it",
     Open.AWARENESS: "when the sponsor became aware of a serious reaction",
     Open.TERM: "the grade: the CTCAE table lacks the term",
 }
@@ -81,7 +83,7 @@ def _criteria(criteria: tuple[Seriousness, ...]) -> list[Json]:
 
 
 def _dose(dose: Dose | None) -> str:
-    return "" if dose is None else f"{dose.amount} {dose.unit}"
+    return "" if dose is None else str(dose)
 
 
 def _narrative_json(one: Narrative) -> Json:

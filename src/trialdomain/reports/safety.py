@@ -6,6 +6,7 @@ from trialdomain.projections.safety import Count, Incidence, Listed, Period, Saf
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table, together
 from trialdomain.values.plural import how_many, singular_or
+from trialdomain.values.text import folded
 from trialdomain.values.toxicity import GRADES, Relatedness
 
 _MOST_TERMS = 10
@@ -150,7 +151,7 @@ def _relatedness(period: Period) -> Table:
 
 def _terms(period: Period) -> Table:
     shown = period.overall.terms[:_MOST_TERMS]
-    by_level = [{one.term.casefold(): one.count for one in level.terms} for level in period.levels]
+    by_level = [{folded(one.term): one.count for one in level.terms} for level in period.levels]
     left_out = len(period.overall.terms) - len(shown)
     return Table(
         title="Terms, at any time"
@@ -161,7 +162,7 @@ def _terms(period: Period) -> Table:
                 one.term,
                 str(one.highest_grade),
                 *(
-                    _cell(counts.get(one.term.casefold()), level)
+                    _cell(counts.get(folded(one.term)), level)
                     for counts, level in zip(by_level, period.levels, strict=True)
                 ),
                 _cell(one.count, period.overall),

@@ -9,7 +9,7 @@ relapse or a new therapy:
 - anything else shows nothing: a missing count is never a good one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -48,6 +48,11 @@ class Cytopenia:
     def onset(self) -> ClinicalTime:
         """Of one that lasted: the date of the first count after the day."""
         return self.entries[-1].fact.collected_at
+
+
+def first_lasted(found: Iterable[Cytopenia]) -> Cytopenia | None:
+    """Give the cytopenia that counts as a DLT, if one lasted."""
+    return next((one for one in found if one.lasting is Lasting.LASTED), None)
 
 
 def last_day(infusion: Infused, rule: CytopeniaRule) -> date:

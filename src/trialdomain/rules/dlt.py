@@ -5,7 +5,7 @@ the day of the infusion to 14 days after it. How grades, worsening, partial date
 choice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 import attrs
@@ -74,6 +74,11 @@ class Qualifying:
     def assessed(self) -> bool:
         """Whether anybody has judged the relatedness."""
         return self.relatedness is not Relatedness.NOT_ASSESSED
+
+
+def first_dlt(events: Iterable[Qualifying]) -> Qualifying | None:
+    """Give the event that counts of those of one participant: the first that somebody has judged."""
+    return min((event for event in events if event.assessed), key=lambda event: event.order, default=None)
 
 
 def judged_unrelated(

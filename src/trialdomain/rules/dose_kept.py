@@ -56,4 +56,4 @@ def first_given(doses: Iterable[Dose | None]) -> Dose | None:
 
 def dose_words(dose: Dose | None) -> str:
     """Say a dose, or that there is none."""
-    return "without an amount" if dose is None else f"{dose.amount} {dose.unit}"
+    return "without an amount" if dose is None else str(dose)

@@ -15,6 +15,7 @@ from trialdomain.values.analyte import finding_name
 from trialdomain.values.calendar import months_before
 from trialdomain.values.plural import how_many
 from trialdomain.values.screening import Attestation, CriterionAssessment, CriterionStatus, Finding, Gate
+from trialdomain.values.text import folded
 from trialdomain.values.unit import convert
 
 _GATES = list(Gate)
@@ -77,7 +78,7 @@ def _not_due(criterion: Criterion) -> CriterionAssessment:
 def _assessed(criterion: Criterion, known: Known, validity: int) -> CriterionAssessment:
     sex = known.findings.get("sex")
     other = {"F": "m", "M": "f"}.get(criterion.applies_to or "")
-    if other and sex and sex.words and sex.words.strip().casefold() == other:
+    if other and sex and sex.words and folded(sex.words) == other:
         return CriterionAssessment(
             criterion=criterion.id, status=CriterionStatus.MET, why=f"it applies to sex {criterion.applies_to} alone"
         )
@@ -183,7 +184,7 @@ def _at_most_times_upper_limit(test: FactTest, finding: Finding, _: date) -> boo
 def _is(test: FactTest, finding: Finding, _: date) -> bool | None:
     if finding.words is None:
         return None
-    return finding.words.strip().casefold() in {word.casefold() for word in test.words}
+    return folded(finding.words) in set(map(folded, test.words))
 
 
 def _is_so(_: FactTest, finding: Finding, __: date) -> bool | None:

@@ -13,8 +13,8 @@ import attrs
 from trialdomain.events.participant import Died, DltWindowAssessed, Infused, WindowResult
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
-from trialdomain.rules.cytopenia import Cytopenia, Lasting, last_day
-from trialdomain.rules.dlt import Qualifying, Window
+from trialdomain.rules.cytopenia import Cytopenia, Lasting, first_lasted, last_day
+from trialdomain.rules.dlt import Qualifying, Window, first_dlt
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.in_short import in_short
@@ -87,9 +87,10 @@ class _Asked:
     @cached_property
     def dlt(self) -> tuple[int, ...]:
         """The event, or the counts, that are the first DLT."""
-        dlts = sorted((event for event in self.course.events if event.assessed), key=lambda event: event.order)
-        lasted = [one for one in self.course.cytopenias if one.lasting is Lasting.LASTED]
-        return dlts[0].evidence if dlts else tuple(entry.position for one in lasted[:1] for entry in one.entries)
+        dlt, lasted = first_dlt(self.course.events), first_lasted(self.course.cytopenias)
+        if dlt is not None:
+            return dlt.evidence
+        return () if lasted is None else tuple(entry.position for entry in lasted.entries)
 
     @cached_property
     def unassessed(self) -> tuple[int, ...]:
@@ -174,8 +175,8 @@ class Line:
 
 
 LINES = (
-    Line(Evaluation.EVALUABLE, EvaluationReason.DLT, lambda a: _when(a.dlt, *a.dlt)),
-    Line(Evaluation.PENDING, EvaluationReason.RELATEDNESS_NOT_ASSESSED, lambda a: _when(a.unassessed, *a.unassessed)),
+    Line(Evaluation.EVALUABLE, EvaluationReason.DLT, lambda a: a.dlt or None),
+    Line(Evaluation.PENDING, EvaluationReason.RELATEDNESS_NOT_ASSESSED, lambda a: a.unassessed or None),
     Line(
         Evaluation.PENDING,
         EvaluationReason.DEATH_NOT_EXPLAINED,
@@ -201,13 +202,13 @@ LINES = (
         EvaluationReason.CYTOPENIA_NOT_SHOWN,
         lambda a: _when(a.not_shown and a.course.counts_ended, *a.course.counts_ended, *a.counts_show),
     ),
-    Line(Evaluation.PENDING, EvaluationReason.ENDING_UNCERTAIN, lambda a: _when(a.uncertain, *a.uncertain)),
+    Line(Evaluation.PENDING, EvaluationReason.ENDING_UNCERTAIN, lambda a: a.uncertain or None),
     Line(Evaluation.PENDING, EvaluationReason.CYTOPENIA_OPEN, lambda a: _when(a.counts_open)),
     Line(Evaluation.PENDING, EvaluationReason.CYTOPENIA_NOT_SHOWN, lambda a: _when(a.not_shown, *a.counts_show)),
     Line(
         Evaluation.PENDING,
         EvaluationReason.DLT_NOT_EXPLAINED,
-        lambda a: _when(a.latest_found(WindowResult.DLT), *a.latest_found(WindowResult.DLT)),
+        lambda a: a.latest_found(WindowResult.DLT) or None,
     ),
     Line(
         Evaluation.EVALUABLE,
@@ -219,15 +220,14 @@ LINES = (
     Line(Evaluation.EVALUABLE, EvaluationReason.WINDOW_OVER, lambda a: _when(a.on > a.last, *a.counts_show)),
 )
 """The first line that fits is the answer."""
+_NO_RULE = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.NO_RULE)
 
 
 def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgement:
     """Say where an infused participant stands on a calendar day at the site."""
     rule, infusion = protocol.dlt, course.infusion
     if rule is None:
-        return Judgement(
-            Standing(evaluation=Evaluation.PENDING, reason=EvaluationReason.WINDOW_OPEN), (infusion.position,)
-        )
+        return Judgement(_NO_RULE, (infusion.position,))
     asked = _Asked(course, protocol, rule, on)
     line, rests_on = next((line, found) for line in LINES if (found := line.fits(asked)) is not None)
     judged = () if line.reason is EvaluationReason.DLT else course.unrelated
@@ -242,8 +242,8 @@ def _flags(course: Course, reason: EvaluationReason) -> tuple[EvaluationFlag, ..
     """Say what a reader should know: of the first DLT its date, of an evaluable course without one its counts."""
     match reason:
         case EvaluationReason.DLT:
-            dlts = sorted((event for event in course.events if event.assessed), key=lambda event: event.order)
-            return (EvaluationFlag.PARTIAL_ONSET,) if dlts and dlts[0].uncertain else ()
+            dlt = first_dlt(course.events)
+            return (EvaluationFlag.PARTIAL_ONSET,) if dlt is not None and dlt.uncertain else ()
         case EvaluationReason.ENDING_UNCERTAIN | EvaluationReason.ASSESSED_NOT_EVALUABLE:
             return (EvaluationFlag.PARTIAL_ENDING,)
         case EvaluationReason.WINDOW_ASSESSED | EvaluationReason.WINDOW_OVER:

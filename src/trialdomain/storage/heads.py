@@ -60,9 +60,8 @@ class HeadAhead(LogCorrupt):
 
     def __init__(self, *, trial: str, size: int, signed: int) -> None:
         super().__init__(
-            f"the newest head of trial {trial} has {n_entries(signed)}, and the log has {size}: entries are "
-            "gone; restore "
-            f"the log from a copy that has them"
+            f"the newest head of trial {trial} has {n_entries(signed)}, and the log has {size}: entries are gone; "
+            f"restore the log from a copy that has them"
         )
         self.trial, self.size, self.signed = trial, size, signed
 

@@ -1,7 +1,7 @@
 """Calendar arithmetic, and the years in which there is any, in one place."""
 
 from calendar import monthrange
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 import attrs
@@ -36,6 +36,18 @@ def site_day(moment: datetime, zone: tzinfo) -> date:
     """
     day = moment.astimezone(zone).date()
     return min(max(day, date(FIRST_YEAR, 1, 1)), date(LAST_YEAR, 12, 31))
+
+
+def times_shown(local: datetime, zone: tzinfo) -> int:
+    """Count how often the clocks of a zone show a local time: 0 where they skip it, 2 where they repeat it.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> zone = ZoneInfo("Europe/Berlin")
+    >>> times_shown(datetime(2026, 3, 29, 2, 30), zone), times_shown(datetime(2026, 10, 25, 2, 30), zone)
+    (0, 2)
+    """
+    moments = {local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return sum(moment.astimezone(zone).replace(tzinfo=None) == local for moment in moments)
 
 
 class DayInvalid(InputInvalid):

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import attrs
+from typing_extensions import override
 
 from trialdomain.values.number import as_decimal, decimal_number
 from trialdomain.values.text import plain_text
@@ -14,3 +15,8 @@ class Dose:
 
     amount: Decimal = attrs.field(converter=as_decimal, validator=decimal_number(least=0))
     unit: str = attrs.field(validator=plain_text)
+
+    @override
+    def __str__(self) -> str:
+        """Say it in words: ``10 mg``."""
+        return f"{self.amount} {self.unit}"

@@ -2,7 +2,6 @@
 
 import attrs
 
-from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.word import Word
 
 FATAL_GRADE = 5
@@ -68,11 +67,3 @@ class Outcome(Word):
     NOT_RECOVERED = "not-recovered"
     FATAL = "fatal"
     UNKNOWN = "unknown"
-
-
-@attrs.frozen(kw_only=True)
-class GradeOn:
-    """The grade that an event had from a day on."""
-
-    on: ClinicalTime
-    grade: int

@@ -15,6 +15,7 @@ from trialdomain.events.participant import Comparator, LabRecorded, VitalSignRec
 from trialdomain.events.recorded import Recorded
 from trialdomain.values.analyte import count_of, is_blood, is_known, is_known_specimen, nearest
 from trialdomain.values.ctcae import CTCAE_5, nearest_terms, term_of
+from trialdomain.values.plural import how_many
 from trialdomain.values.ranges import VITAL_SIGNS, Range, usual_result
 from trialdomain.values.text import short
 
@@ -107,7 +108,7 @@ class UnreadResult(Check):
             for why in _unread(entry.fact):
                 found[why].append(entry.position)
         for why, positions in found.items():
-            results = "1 result" if len(positions) == 1 else f"{len(positions)} results"
+            results = how_many(len(positions), "result")
             yield self.found(f"{case.case.subject}: {results} {why}", evidence=positions, subject=case.case.subject)
 
 

@@ -166,9 +166,8 @@ class RecordedLate(Check):
             most = max(days for _, days in late)
             entries = how_many(len(late), "entry was", "entries were")
             yield self.found(
-                f"{entries} recorded of {subject} more than {how_many(self.audited.limits.late_days, 'day')} "
-                "after what they tell, "
-                f"up to {how_many(most, 'day')}",
+                f"{entries} recorded of {subject} more than {how_many(self.audited.limits.late_days, 'day')} after "
+                f"what they tell, up to {how_many(most, 'day')}",
                 evidence=[position for position, _ in late],
                 subject=subject,
             )

@@ -13,8 +13,11 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.exchange.sdtm.cells import Cells, as_number
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded
 from trialdomain.exchange.sdtm.terms import key_of
+from trialdomain.rules.adverse_event import CAUTION
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
+from trialdomain.values.in_short import in_short
+from trialdomain.values.text import folded
 from trialdomain.values.toxicity import (
     FATAL_GRADE,
     GRADES,
@@ -40,12 +43,13 @@ _CRITERIA = {
 }
 _NO_GRADE = {"", "NA", "N/A", "UNK", "UNKNOWN", "NOT APPLICABLE", "."}
 """How files say that nobody gave a grade."""
-_FROM_LEAST = list(Relatedness)
 
 
 @attrs.define(kw_only=True)
 class EventLine:
     """One line, as it is read."""
+
+    __repr__ = in_short
 
     cells: Cells
     term: str
@@ -118,7 +122,7 @@ def last_fatal(rows: Sequence[Cells]) -> list[Cells]:
 def _joined_by(cells: Cells) -> tuple[str, str]:
     """Give what a line has in common with others of its event: the id and the term; its number where it has no id."""
     named = cells[cells.setting.event_id]
-    return (named, key_of(cells["AEDECOD"])) if named else ("", cells.row.sequence)
+    return (named, folded(cells["AEDECOD"])) if named else ("", cells.row.sequence)
 
 
 def _toxicity(cells: Cells) -> int | None:
@@ -243,50 +247,46 @@ def record(events: Sequence[Sequence[EventLine]]) -> None:
 
 
 def _record(event: Sequence[EventLine], *, linked_to: str | None) -> None:
-    first = event[0]
-    name, ended, known = first.cells.row.sequence, _end(event), _serious(_of_day(event, first))
-    criteria = _criteria(_of_day(event, first))
+    first, ended = event[0], _end(event)
+    known: bool | None = None
+    criteria: tuple[Seriousness, ...] = ()
     for line in event:
         of_day = _of_day(event, line)
         highest, related = max(of_day, key=lambda one: one.grade), _more_related(of_day)
         if highest.grade != line.grade or related is not line.related:
             line.cells.remark("the lines of one day give it the highest grade and the more related judgement")
-        attributions = _attributions(related)
-        until = ended if line is event[-1] else None
-        if line is first:
-            line.cells.read.facts = (
-                AdverseEventReported(
-                    event=name,
-                    term=line.term,
-                    unchecked=known_term(line.term) is None,
-                    grade=highest.grade,
-                    grade_mapped=highest.mapped,
-                    attributions=attributions,
-                    serious=known,
-                    seriousness=criteria,
-                    onset=line.onset,
-                    ended=until,
-                    outcome=line.outcome,
-                    linked_to=linked_to,
-                ),
-            )
-            continue
         so_far = known, criteria
         known = _still_serious(known=known, said=_serious(of_day))
-        criteria = tuple(dict.fromkeys((*criteria, *_criteria(of_day))))
+        criteria = _criteria(criteria, of_day)
         news = (known, criteria) != so_far
-        line.cells.read.facts = (
-            AdverseEventFollowedUp(
-                event=name,
+        fact: AdverseEventReported | AdverseEventFollowedUp
+        if line is first:
+            fact = AdverseEventReported(
+                event=first.cells.row.sequence,
+                term=line.term,
+                unchecked=known_term(line.term) is None,
+                grade=highest.grade,
+                grade_mapped=highest.mapped,
+                attributions=_attributions(related),
+                serious=known,
+                seriousness=criteria,
+                onset=line.onset,
+                ended=ended if line is event[-1] else None,
+                outcome=line.outcome,
+                linked_to=linked_to,
+            )
+        else:
+            fact = AdverseEventFollowedUp(
+                event=first.cells.row.sequence,
                 on=line.onset,
                 grade=highest.grade,
-                attributions=attributions,
+                attributions=_attributions(related),
                 serious=known if news else None,
                 seriousness=criteria if news else (),
-                ended=until,
+                ended=ended if line is event[-1] else None,
                 outcome=line.outcome,
-            ),
-        )
+            )
+        line.cells.read.facts = (fact,)
 
 
 def _of_day(event: Sequence[EventLine], line: EventLine) -> list[EventLine]:
@@ -307,10 +307,8 @@ def _attributions(related: Relatedness | None) -> tuple[Attribution, ...]:
 
 
 def _more_related(lines: Iterable[EventLine]) -> Relatedness | None:
-    """Give the more related judgement; one that nobody made is none, and one that was taken back counts least."""
-    judged = [line.related for line in lines if line.related is not None]
-    assessed = [one for one in judged if one is not Relatedness.NOT_ASSESSED]
-    return max(assessed or judged, key=_FROM_LEAST.index, default=None)
+    """Give the more related judgement, as of two assessors; a line without one says nothing."""
+    return max((line.related for line in lines if line.related is not None), key=CAUTION.index, default=None)
 
 
 def _serious(lines: Iterable[EventLine]) -> bool | None:
@@ -319,5 +317,6 @@ def _serious(lines: Iterable[EventLine]) -> bool | None:
     return any(said) if said else None
 
 
-def _criteria(lines: Iterable[EventLine]) -> tuple[Seriousness, ...]:
-    return tuple(dict.fromkeys(criterion for line in lines for criterion in line.criteria))
+def _criteria(known: Sequence[Seriousness], lines: Iterable[EventLine]) -> tuple[Seriousness, ...]:
+    """Add what lines name to the criteria that are known."""
+    return tuple(dict.fromkeys((*known, *(criterion for line in lines for criterion in line.criteria))))

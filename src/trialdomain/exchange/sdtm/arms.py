@@ -18,7 +18,9 @@ from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
 from trialdomain.values.dose import Dose
 from trialdomain.values.unit import alike, convert, ucum
 
-_NO_ARM = {"", "SCREEN FAILURE", "SCRNFAIL", "NOT ASSIGNED", "NOTASSGN", "NOT TREATED", "NOTTRT", "UNPLANNED TREATMENT"}
+SCREEN_FAILED = {"SCREEN FAILURE", "SCRNFAIL"}
+"""What stands in the place of an arm where somebody failed the screening."""
+_NO_ARM = {*SCREEN_FAILED, "", "NOT ASSIGNED", "NOTASSGN", "NOT TREATED", "NOTTRT", "UNPLANNED TREATMENT"}
 """What stands in the place of an arm where there is none (CDISC SDTMIG 5.2)."""
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
@@ -11,9 +11,12 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, RowRead
+from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms, key_of
+from trialdomain.values.calendar import times_shown
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.in_short import in_short
+from trialdomain.values.ranges import ANSWERS
 from trialdomain.values.unit import ucum
 
 T = TypeVar("T")
@@ -37,8 +40,6 @@ _YEARS: Mapping[str, Fraction] = {
 """How many years one of each is (CDISC codelist AGEU); a year has 365.25 days."""
 _YES = {"Y": True, "N": False, "U": None, "NA": None, "": None}
 """Answers (CDISC codelist NY): what is unknown is never a no."""
-_OLDEST = 150
-"""Years: nobody has been older."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,17 +51,25 @@ class Setting:
     """The site's, by which a time without an offset gets one."""
     now: datetime
     """At the site, in its zone: nothing has happened after it."""
-    strict: bool = False
+    strict: bool
     """Whether what breaks the standard is refused, and not left out."""
-    event_id: str = "AESPID"
+    event_id: str
     """The column that joins the lines of one adverse event."""
 
 
+@attrs.frozen
 class Cells:
     """The cells of one row, and what is remarked of them."""
 
-    def __init__(self, read: RowRead, setting: Setting) -> None:
-        self.read, self.row, self.setting = read, read.row, setting
+    __repr__ = in_short
+
+    read: RowRead
+    setting: Setting
+
+    @property
+    def row(self) -> Row:
+        """The row itself."""
+        return self.read.row
 
     def __getitem__(self, column: str) -> str:
         """Give a cell as text."""
@@ -161,10 +170,10 @@ class Cells:
         if zone is None or at is None:
             return when
         if at.tzinfo is None:
-            first, second = _readings(at, zone)
-            if not first:
+            shown = times_shown(at, zone)
+            if not shown:
                 raise NotRecorded(f"the time {when} ({column}) was skipped by the clocks of {zone.key}")
-            if second:
+            if shown > 1:
                 self.remark(f"the clocks of {zone.key} showed the time twice ({column}): the first is taken")
         return when.at_site(zone).in_zone(zone)
 
@@ -216,23 +225,16 @@ class Cells:
         if not self["AGE"]:
             return None
         number, unit = as_number(self["AGE"]), _YEARS.get(key_of(self["AGEU"]) or "YEARS")
-        if number is None or unit is None or not 0 <= Fraction(number) * unit < _OLDEST + 1:
+        years = None if number is None or unit is None else floor(Fraction(number) * unit)
+        if years is None or not ANSWERS["age"].holds(Decimal(years), None):
             if self.setting.strict:
                 self.number("AGE")
                 raise Malformed(f"AGEU is {self['AGEU'][:40]!r}: an age is taken in {', '.join(_YEARS)}")
             self.remark(f"the age {self['AGE'][:20]!r} {self['AGEU'][:20]!r} (AGE, AGEU) is none, and is left out")
             return None
-        years = floor(Fraction(number) * unit)
         if years != number or unit != 1:
             self.remark("the age is converted to completed years (AGE, AGEU)")
         return years
-
-
-def _readings(at: datetime, zone: ZoneInfo) -> tuple[bool, bool]:
-    """Say whether the clocks of a zone ever showed a time, and whether they showed it twice."""
-    moments = [at.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-    shown = [moment.astimezone(zone).replace(tzinfo=None, fold=0) == at for moment in moments]
-    return shown[0], shown[1] and moments[0] != moments[1]
 
 
 def as_number(text: str) -> Decimal | None:

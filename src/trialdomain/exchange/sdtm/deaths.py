@@ -11,6 +11,7 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.exchange.sdtm.adverse_events import last_fatal
 from trialdomain.exchange.sdtm.cells import Cells
 from trialdomain.exchange.sdtm.columns import AE, DM, DS
+from trialdomain.exchange.sdtm.disposition import meaning_of
 from trialdomain.exchange.sdtm.rows import NotRecorded
 from trialdomain.exchange.sdtm.terms import Disposition, key_of
 from trialdomain.values.clinical_time import ClinicalTime
@@ -86,8 +87,7 @@ def _date(cells: Cells, column: str) -> ClinicalTime | None:
 
 
 def _is_death(cells: Cells) -> bool:
-    terms = cells.setting.terms
-    return cells.row.domain is DS and terms.disposition.get(key_of(cells["DSDECOD"])) is Disposition.DIED
+    return cells.row.domain is DS and meaning_of(cells.row, cells.setting.terms) is Disposition.DIED
 
 
 def _event(cells: Cells) -> str | None:

@@ -5,7 +5,6 @@ participation, or of the last epoch, ends observation; the end of a treatment en
 """
 
 from collections.abc import Iterable, Sequence
-from enum import Enum
 
 import attrs
 
@@ -22,6 +21,7 @@ from trialdomain.exchange.sdtm.rows import NotRecorded, Row
 from trialdomain.exchange.sdtm.terms import Disposition, Terms, key_of
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.text import FreeText
+from trialdomain.values.word import Word
 
 _CATEGORIES = {"PROTOCOL MILESTONE", "DISPOSITION EVENT", ""}
 _TREATMENT = ("TREATMENT", "EXPOSURE", "DOSING", "STUDY DRUG", "THERAPY", "INDUCTION", "CONSOLIDATION", "MAINTENANCE")
@@ -29,7 +29,7 @@ _STUDY = ("PARTICIPATION", "STUDY", "TRIAL")
 _LATER = ("FOLLOW-UP", "FOLLOW UP", "FOLLOWUP", "OBSERVATION")
 
 
-class About(Enum):
+class About(Word):
     """What a row of ds is about."""
 
     NOT_SAID = "not-said"
@@ -39,6 +39,11 @@ class About(Enum):
     """Another epoch than the last."""
     STUDY = "study"
     """Study participation, or the last epoch."""
+
+
+def meaning_of(row: Row, terms: Terms) -> Disposition | None:
+    """Say what a row of ds says happened; None for a word that is not known."""
+    return terms.disposition.get(key_of(row["DSDECOD"]))
 
 
 def about(row: Row, *, ended_early: frozenset[str]) -> About:
@@ -75,7 +80,7 @@ def ended_early(subjects: Iterable[Sequence[Row]], terms: Terms) -> frozenset[st
         ends = [
             (row["DSSTDTC"], key_of(row["EPOCH"]))
             for row in rows
-            if row["EPOCH"] and not row["DSSCAT"] and terms.disposition.get(key_of(row["DSDECOD"])) in _ENDS
+            if row["EPOCH"] and not row["DSSCAT"] and meaning_of(row, terms) in _ENDS
         ]
         found |= {epoch for on, epoch in ends if any(later > on and other != epoch for later, other in ends)}
     return frozenset(found)

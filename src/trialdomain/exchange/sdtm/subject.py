@@ -5,16 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from trialdomain.events.participant import Consented, Enrolled, ImportedScreening, ParticipantFact
 from trialdomain.exchange.sdtm.administrations import assume_enrollment, record_administrations
 from trialdomain.exchange.sdtm.adverse_events import EventLine, events_of, read_line, record
-from trialdomain.exchange.sdtm.arms import arm_of
+from trialdomain.exchange.sdtm.arms import SCREEN_FAILED, arm_of
 from trialdomain.exchange.sdtm.cells import Cells, Setting
 from trialdomain.exchange.sdtm.columns import AE, DM, DS, EX, LB, VS, Domain
 from trialdomain.exchange.sdtm.deaths import record_death
-from trialdomain.exchange.sdtm.disposition import Person, disposed
+from trialdomain.exchange.sdtm.disposition import Person, disposed, meaning_of
 from trialdomain.exchange.sdtm.mapping import consent, laboratory, screening, vital_sign
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead, unescaped
 from trialdomain.exchange.sdtm.terms import Disposition, key_of
 
-_FAILED = {"SCREEN FAILURE", "SCRNFAIL"}
 _RANDOMIZED = "RANDOMIZED"
 """Of several rows of an enrollment the one that counts, for it gives the arm."""
 
@@ -97,12 +96,12 @@ def _became(own: Cells, rows: Sequence[Cells], *, enrolled: bool) -> ImportedScr
     if enrolled:
         return ImportedScreening.ENROLLED
     failed = any(_meaning(cells) is Disposition.SCREEN_FAILED for cells in rows)
-    failed = failed or any(key_of(own[column]) in _FAILED for column in ("ARM", "ARMCD", "ARMNRS"))
+    failed = failed or any(key_of(own[column]) in SCREEN_FAILED for column in ("ARM", "ARMCD", "ARMNRS"))
     return ImportedScreening.SCREEN_FAILURE if failed else None
 
 
 def _meaning(cells: Cells) -> Disposition | None:
-    return cells.setting.terms.disposition.get(key_of(cells["DSDECOD"]))
+    return meaning_of(cells.row, cells.setting.terms)
 
 
 def _enrollment(rows: Sequence[Cells], level: int | None) -> Cells | None:

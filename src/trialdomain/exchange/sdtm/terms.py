@@ -6,7 +6,6 @@ name one degree of this library's scale are known, and those of CDISCPILOT01. Wo
 
 import tomllib
 from collections.abc import Callable, Mapping
-from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +14,13 @@ import attrs
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.files import read_file
 from trialdomain.values.toxicity import GRADES, Outcome, Relatedness
+from trialdomain.values.word import Word
 
 T = TypeVar("T")
 _MOST_BYTES = 1024 * 1024
 
 
-class Disposition(Enum):
+class Disposition(Word):
     """What a row of ds says happened."""
 
     ENROLLED = "enrolled"
@@ -140,8 +140,8 @@ def _level(given: object) -> int:
     return given
 
 
-def _one_of(kind: type[Enum]) -> str:
-    return "one of " + ", ".join(str(one.value) for one in kind)
+def _one_of(kind: type[Word]) -> str:
+    return "one of " + ", ".join(kind)
 
 
 _MEANINGS: Mapping[str, tuple[Callable[[Any], object], str]] = {

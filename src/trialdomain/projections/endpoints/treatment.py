@@ -12,6 +12,7 @@ from trialdomain.projections.endpoints.observed import Found, Observed, imputed
 from trialdomain.projections.endpoints.value import Detail, Flag, Status
 from trialdomain.protocol.endpoint_rules import IntentCounted
 from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.values.text import folded
 
 
 def transfusions(of: Observed) -> Found:
@@ -71,7 +72,7 @@ def _agents(of: Observed, entries: Given) -> _Agents:
         entry
         for entry in entries
         if of.under_way(entry.fact.started_on, entry.fact.ended_on)
-        and entry.fact.route.strip().casefold() not in rules.local_routes
+        and folded(entry.fact.route) not in set(map(folded, rules.local_routes))
     ]
     counted = [entry for entry in systemic if _is_of(entry.fact.atc_code, rules.anti_infective_classes)]
     uncoded = [entry for entry in systemic if entry.fact.atc_code is None]

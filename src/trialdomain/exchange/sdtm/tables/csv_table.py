@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from io import TextIOWrapper
 from typing import BinaryIO
 
-from trialdomain.exchange.sdtm.tables.table import Line, RowMalformed, StudyUnusable
+from trialdomain.exchange.sdtm.tables.table import Line, RowMalformed, StudyUnusable, counted
 
 _NO_TEXT = re.compile(r"[\ud800-\udfff]")
 """What bytes that are no UTF-8 are read as."""
@@ -31,10 +31,7 @@ class CsvTable:
     def lines(self) -> Iterator[Line]:
         """Yield the rows."""
         for line in self._records():
-            if not line.why and len(line.cells) != len(self.columns):
-                yield Line(line.number, line.cells, _miscounted(line.cells, self.columns))
-            else:
-                yield line
+            yield line if line.why else counted(line.number, line.cells, self.columns)
         self._text.detach()
 
     def _records(self) -> Iterator[Line]:
@@ -53,10 +50,6 @@ class CsvTable:
             else:
                 if cells:
                     yield Line(self._lines.taken[0][0], cells)
-
-
-def _miscounted(cells: object, columns: tuple[str, ...]) -> str:
-    return f"it has {len(cells)} cells under {len(columns)} columns"  # type: ignore[arg-type]  # a sequence
 
 
 class _Lines:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from trialdomain.exchange.sdtm.tables.table import Line, StudyUnusable
+from trialdomain.exchange.sdtm.tables.table import Line, StudyUnusable, counted
 
 _TOKENS = re.compile(rb'(?P<text>"(?:[^"\\]|\\.)*(?:(?P<closed>")|\\?\Z))|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
 """What structures JSON; a text that goes on in the next part of a file is not closed."""
@@ -85,9 +85,7 @@ def _line(number: int, text: bytes, columns: tuple[str, ...]) -> Line:
         return Line(number, (text[:1000].decode(errors="replace"),), f"it is no JSON: {error}")
     if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
         return Line(number, (text[:1000].decode(errors="replace"),), "it is no list of texts and numbers")
-    cells = [_cell(value) for value in values]
-    why = "" if len(cells) == len(columns) else f"it has {len(cells)} cells under {len(columns)} columns"
-    return Line(number, cells, why)
+    return counted(number, [_cell(value) for value in values], columns)
 
 
 def _cell(value: object) -> str:

@@ -35,6 +35,12 @@ class Line:
     """Why it is no row; empty for one that is."""
 
 
+def counted(number: int, cells: Sequence[str], columns: Sequence[str]) -> Line:
+    """Give a line, which is no row where it has more cells than there are columns, or fewer."""
+    fits = len(cells) == len(columns)
+    return Line(number, cells, "" if fits else f"it has {len(cells)} cells under {len(columns)} columns")
+
+
 class Table(Protocol):
     """An open file. Its rows are read once, and never all of them at a time."""
 
