@@ -126,6 +126,11 @@ class TestFebrileNeutropeniaEnds:
         patient = self.febrile().temperature(11, "39", "10:00").counts("ANC", {12: "1.2"})
         assert patient.value("S2").value == 2  # to the day before
 
+    def test_so_it_is_for_a_fever_of_that_day_without_a_time(self) -> None:
+        """Back at the end of day 10, on which it was also low: the fever of day 12, with a low count, is another."""
+        patient = Patient().counts("ANC", {10: "0.2", 12: "0.2"}).counts("ANC", {10: "1.2"})
+        assert patient.temperature(10, "39").temperature(12, "39").value("S2").value == 2
+
     def test_no_temperature_for_48_hours_ends_it_and_is_flagged(self) -> None:
         patient = Patient().counts("ANC", dict.fromkeys(range(43), "0.2")).temperature(10, "39", "09:00")
         assert (patient.value("S2").value, patient.value("S2").flags) == (1, (Flag.NO_TEMPERATURE,))

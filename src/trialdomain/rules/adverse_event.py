@@ -13,6 +13,7 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.events.recorded import Recorded
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.in_short import in_short
+from trialdomain.values.text import folded
 from trialdomain.values.toxicity import (
     FATAL_GRADE,
     RELATED,
@@ -165,10 +166,11 @@ class AdverseEvent:
     def key(self) -> Hashable:
         """By what rows are told to be of one event: the id that another system gave them, and the term.
 
+        Of the term neither capitals nor blanks matter.
         Where the id alone agrees they stay apart: in many files it numbers lines.
         """
         linked = self.report.fact.linked_to
-        return (self.event,) if linked is None else (linked, self.term.casefold())
+        return (self.event,) if linked is None else (linked, folded(self.term))
 
     def _episodes(self) -> list[_Episode]:
         """Tell apart what ended and came back: a grade that is dated after the day of an end is of a new episode."""
