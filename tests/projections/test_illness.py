@@ -313,6 +313,11 @@ class TestAntiInfectives:
         assert Patient().anti_infective(5, 9, route="Topical").value("S12").value is False
         assert Patient().anti_infective(5, 9, route="oral").value("S12").value is True
 
+    @pytest.mark.parametrize("route", ["eye  drops", "Eye Drops "])
+    def test_a_local_route_of_a_protocol_is_compared_whatever_its_capitals_and_blanks(self, route: str) -> None:
+        rules = attrs.evolve(EndpointRules(), local_routes=("Eye drops",))
+        assert Patient(rules).anti_infective(5, 9, route=route).value("S12").value is False
+
     def test_any_intent_counts_and_treatment_stands_beside_it(self) -> None:
         patient = Patient().anti_infective(5, 9, intent=Intent.PROPHYLAXIS)
         assert (patient.value("S12").value, patient.value("S12").details["treatment"]) == (True, False)

@@ -47,8 +47,10 @@ class TestCounting:
         )
         assert [(one.term, one.count, one.highest_grade) for one in found.terms] == [("Fever", count(2, 3), 3)]
 
-    def test_terms_are_one_whatever_their_capitals_and_the_most_frequent_comes_first(self, site: Site) -> None:
-        for subject, event, term in (("S001", "1", "Nausea"), ("S002", "1", "Odd RASH"), ("S003", "1", "odd rash")):
+    def test_terms_are_one_whatever_their_capitals_and_blanks_and_the_most_frequent_comes_first(
+        self, site: Site
+    ) -> None:
+        for subject, event, term in (("S001", "1", "Nausea"), ("S002", "1", "Odd RASH"), ("S003", "1", "odd  rash")):
             site.desk.report_adverse_event(subject, event=event, term=term, grade=1, onset=day(0))
         assert [(one.term, one.count) for one in within(site).terms] == [
             ("Odd RASH", count(2, 2)),

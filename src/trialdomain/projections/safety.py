@@ -18,6 +18,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
 from trialdomain.rules.dose_received import level_received
 from trialdomain.values.in_short import in_short
+from trialdomain.values.text import folded
 from trialdomain.values.toxicity import GRADES, RELATED, Agent, Relatedness
 
 _FROM_LEAST = (
@@ -315,18 +316,18 @@ def _by(keys: Sequence[_K], found: Sequence[Sequence[_K]]) -> tuple[tuple[_K, Co
 
 
 def _terms(found: Sequence[Sequence[tuple[str, int]]]) -> tuple[TermCount, ...]:
-    """Count by term, whatever its capitals; the first spelling stands for all."""
+    """Count by term, whatever its capitals and blanks; the first spelling stands for all."""
     spelled: dict[str, str] = {}
     highest: dict[str, int] = {}
     events: Counter[str] = Counter()
     participants: Counter[str] = Counter()
     for of_one in found:
         for term, grade in of_one:
-            key = term.casefold()
+            key = folded(term)
             spelled.setdefault(key, term)
             highest[key] = max(highest.get(key, 0), grade)
             events[key] += 1
-        participants.update({term.casefold() for term, _ in of_one})
+        participants.update({folded(term) for term, _ in of_one})
     ordered = sorted(spelled, key=lambda key: (-participants[key], -events[key], key))
     return tuple(
         TermCount(

@@ -15,6 +15,7 @@ from trialdomain.values.analyte import finding_name
 from trialdomain.values.calendar import months_before
 from trialdomain.values.plural import how_many
 from trialdomain.values.screening import Attestation, CriterionAssessment, CriterionStatus, Finding, Gate
+from trialdomain.values.text import folded
 from trialdomain.values.unit import convert
 
 _GATES = list(Gate)
@@ -183,7 +184,7 @@ def _at_most_times_upper_limit(test: FactTest, finding: Finding, _: date) -> boo
 def _is(test: FactTest, finding: Finding, _: date) -> bool | None:
     if finding.words is None:
         return None
-    return finding.words.strip().casefold() in {word.casefold() for word in test.words}
+    return folded(finding.words) in {folded(word) for word in test.words}
 
 
 def _is_so(_: FactTest, finding: Finding, __: date) -> bool | None:

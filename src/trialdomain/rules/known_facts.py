@@ -20,6 +20,7 @@ from trialdomain.rules.eligibility import Known
 from trialdomain.rules.observation import cycle_of, starts_among
 from trialdomain.values.analyte import finding_name
 from trialdomain.values.screening import Attestation, Finding, Gate
+from trialdomain.values.text import folded
 
 _ECOG = "ecog"
 
@@ -94,10 +95,10 @@ def _consent(facts: Sequence[ParticipantFact]) -> Iterator[Finding]:
 
 def _cell_division(facts: Sequence[ParticipantFact], protocol: TrialProtocol, *, on: date) -> Iterator[Finding]:
     """Say that an agent that inhibits cell division was given on the day; that none was has to be attested."""
-    excluded = {agent.casefold() for agent in protocol.concurrent_agents_excluded}
+    excluded = {folded(agent) for agent in protocol.concurrent_agents_excluded}
     given = [fact for fact in facts if isinstance(fact, ConcomitantMedicationGiven) and _covers(fact, on)]
     inhibitors = [fact for fact in given if fact.medication_class is MedicationClass.CELL_DIVISION_INHIBITOR]
-    if any(fact.agent.casefold() not in excluded for fact in inhibitors):
+    if any(folded(fact.agent) not in excluded for fact in inhibitors):
         yield Finding(name="cell_division_inhibitor", yes=True)
 
 

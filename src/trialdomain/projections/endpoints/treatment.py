@@ -12,6 +12,7 @@ from trialdomain.projections.endpoints.observed import Found, Observed, imputed
 from trialdomain.projections.endpoints.value import Detail, Flag, Status
 from trialdomain.protocol.endpoint_rules import IntentCounted
 from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.values.text import folded
 
 
 def transfusions(of: Observed) -> Found:
@@ -67,11 +68,11 @@ class _Agents:
 
 def _agents(of: Observed, entries: Given) -> _Agents:
     rules = of.rules
+    local = {folded(route) for route in rules.local_routes}
     systemic = [
         entry
         for entry in entries
-        if of.under_way(entry.fact.started_on, entry.fact.ended_on)
-        and entry.fact.route.strip().casefold() not in rules.local_routes
+        if of.under_way(entry.fact.started_on, entry.fact.ended_on) and folded(entry.fact.route) not in local
     ]
     counted = [entry for entry in systemic if _is_of(entry.fact.atc_code, rules.anti_infective_classes)]
     uncoded = [entry for entry in systemic if entry.fact.atc_code is None]
