@@ -371,6 +371,29 @@ class TestDeaths:
         assert site.member("S001").standing.reason is EvaluationReason.ENDING_UNCERTAIN
         site.check()
 
+    @pytest.mark.parametrize(
+        ("attributions", "on", "reason"),
+        [
+            (LIKELY, 10, "dlt"),
+            (LIKELY, 14, "dlt"),
+            (LIKELY, 15, "not-assessed"),
+            (NOT_ASSESSED, 10, "relatedness-not-assessed"),
+            (UNRELATED, 10, "left"),
+        ],
+    )
+    def test_a_known_day_of_death_counts_though_the_event_was_recorded_as_beginning_later(
+        self, attributions: object, on: int, reason: str
+    ) -> None:
+        """One of the two dates is wrong, and the death in the window counts, whatever the onset of the event."""
+        site = Site()
+        site.treat("S001")
+        site.on(40).toxicity("S001", onset=day(20), attributions=attributions)  # type: ignore[arg-type]  # as above
+        site.desk.record_death("S001", on=day(on), event="AE1")
+        assert why(site) == reason
+        dlt = site.member("S001").dlt
+        assert (None if dlt is None else (dlt.onset.day, dlt.grade)) == ((day(on), 5) if reason == "dlt" else None)
+        site.check()
+
 
 class TestTwoAssessors:
     def told(self, site: Site, *words: tuple[Assessor, Relatedness]) -> str:

@@ -313,9 +313,10 @@ class TestAntiInfectives:
         assert Patient().anti_infective(5, 9, route="Topical").value("S12").value is False
         assert Patient().anti_infective(5, 9, route="oral").value("S12").value is True
 
-    def test_a_protocol_may_write_its_local_routes_with_capitals(self) -> None:
-        rules = EndpointRules(local_routes=("Mouth  rinse",))
-        assert Patient(rules).anti_infective(5, 9, route="mouth rinse").value("S12").value is False
+    @pytest.mark.parametrize("route", ["eye  drops", "Eye Drops "])
+    def test_a_local_route_of_a_protocol_is_compared_whatever_its_capitals_and_blanks(self, route: str) -> None:
+        rules = attrs.evolve(EndpointRules(), local_routes=("Eye drops",))
+        assert Patient(rules).anti_infective(5, 9, route=route).value("S12").value is False
 
     def test_any_intent_counts_and_treatment_stands_beside_it(self) -> None:
         patient = Patient().anti_infective(5, 9, intent=Intent.PROPHYLAXIS)

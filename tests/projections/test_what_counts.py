@@ -126,6 +126,11 @@ class TestFebrileNeutropeniaEnds:
         patient = self.febrile().temperature(11, "39", "10:00").counts("ANC", {12: "1.2"})
         assert patient.value("S2").value == 2  # to the day before
 
+    def test_so_it_is_for_a_fever_of_that_day_without_a_time(self) -> None:
+        """Back at the end of day 10, on which it was also low: the fever of day 12, with a low count, is another."""
+        patient = Patient().counts("ANC", {10: "0.2", 12: "0.2"}).counts("ANC", {10: "1.2"})
+        assert patient.temperature(10, "39").temperature(12, "39").value("S2").value == 2
+
     def test_no_temperature_for_48_hours_ends_it_and_is_flagged(self) -> None:
         patient = Patient().counts("ANC", dict.fromkeys(range(43), "0.2")).temperature(10, "39", "09:00")
         assert (patient.value("S2").value, patient.value("S2").flags) == (1, (Flag.NO_TEMPERATURE,))
@@ -229,3 +234,52 @@ class TestAnEndThatNobodyRecorded:
             outcome=Outcome.RECOVERED,
         )
         assert (patient.value("S1").value, patient.value("S2").status) == (True, Status.END_UNKNOWN)
+
+
+class TestAnEventThatCameBack:
+    """From the day after its end it was over: each time it lasted is an episode of its own."""
+
+    def patient(self, term: str, first: int, last: int | None) -> Patient:
+        ended = None if last is None else at(last)
+        return Patient().add(AdverseEventReported, event="AE1", term=term, grade=3, onset=at(first), ended=ended)
+
+    def again(self, patient: Patient, on: int, ended: int | None = None) -> Patient:
+        return patient.add(
+            AdverseEventFollowedUp, event="AE1", on=at(on), grade=3, ended=None if ended is None else at(ended)
+        )
+
+    @pytest.mark.parametrize(("term", "incidence", "duration"), [("Sepsis", "S4", "S3"), ("Hematuria", "S5", "S13")])
+    def test_the_days_between_are_none_of_it(self, term: str, incidence: str, duration: str) -> None:
+        """Days 2 to 5 are 4, and days 10 to 12 are 3; without a second end days 10 to 42 are 33."""
+        found = self.again(self.patient(term, 2, 5), 10, 12).value(duration)
+        assert (found.value, found.details["longest"], found.flags) == (7, 4, ())
+        found = self.again(self.patient(term, 2, 5), 10).value(duration)
+        assert (found.value, found.flags) == (37, (Flag.ONGOING,))
+        assert self.again(self.patient(term, 2, 5), 10).value(incidence).on == T0 + timedelta(2)
+
+    @pytest.mark.parametrize(("term", "incidence", "duration"), [("Sepsis", "S4", "S3"), ("Hematuria", "S5", "S13")])
+    def test_one_that_was_over_before_the_start_began_anew_when_it_came_back(
+        self, term: str, incidence: str, duration: str
+    ) -> None:
+        patient = self.again(self.patient(term, -10, -5), 10)
+        assert (patient.value(incidence).value, patient.value(incidence).on) == (True, T0 + timedelta(10))
+        assert (patient.value(duration).value, patient.value(duration).flags) == (33, (Flag.ONGOING,))
+        assert self.again(self.patient(term, -10, -5), 10, 12).value(duration).value == 3
+
+    def test_what_had_ended_it_before_is_part_of_the_evidence(self) -> None:
+        """The trial's registration is 1; consent, enrollment, chemotherapy, infusion and the report are 2 to 6."""
+        patient = self.patient("Sepsis", -10, None).add(AdverseEventFollowedUp, event="AE1", on=at(-5), ended=at(-5))
+        assert {6, 7, 8} <= set(self.again(patient, 10, 12).value("S3").evidence)
+
+    def test_a_follow_up_without_a_grade_or_of_the_day_of_the_end_is_no_return(self) -> None:
+        patient = self.patient("Sepsis", 2, 5).add(AdverseEventFollowedUp, event="AE1", on=at(8))
+        assert patient.value("S3").value == 4
+        assert self.again(self.patient("Sepsis", 2, 5), 5).value("S3").value == 4
+
+    def test_recovered_the_first_time_says_nothing_of_the_second(self) -> None:
+        patient = followed_up(self.patient("Sepsis", 2, 5), 5)
+        assert (self.again(patient, 10).value("S3").value, patient.value("S3").flags) == (37, (Flag.ONGOING,))
+        assert followed_up(patient, 20).value("S3").status is Status.END_UNKNOWN
+
+    def test_of_febrile_neutropenia(self) -> None:
+        assert self.again(self.patient("Febrile neutropenia", 2, 5), 10, 12).value("S2").value == 7

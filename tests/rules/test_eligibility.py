@@ -243,6 +243,18 @@ class TestLaterGates:
         assert status("E15", CONSENT, answered, screened(), gate=Gate.INFUSION) is NOT_ANSWERED
 
 
+def test_blanks_and_capitals_make_no_other_agent_or_word() -> None:
+    assert status("I2", CONSENT, screened(words("classification", "WHO  2022 "))) is CriterionStatus.MET
+    given = ConcomitantMedicationGiven(
+        agent=" Cytarabine ",
+        medication_class=MedicationClass.CELL_DIVISION_INHIBITOR,
+        route="intravenous",
+        started_on=ClinicalTime.of(DAY),
+    )
+    for agent, expected in ((" Cytarabine ", CriterionStatus.NOT_ANSWERED), ("Hydroxyurea", CriterionStatus.UNMET)):
+        assert status("E15", attrs.evolve(given, agent=agent), gate=Gate.INFUSION) is expected
+
+
 def test_contradictory_answers_are_found() -> None:
     facts = screened(attested("I6", answer=True), attested("E8", answer=True))
     known = known_of([CONSENT, facts], PROTOCOL, gate=Gate.SCREENING, on=DAY)

@@ -145,6 +145,13 @@ def test_by_hand(told: list[Told], day: int | None, tell: object) -> None:
     assert (found and (found.graded.first - DAY0).days) == day
 
 
+@pytest.mark.parametrize(("term", "events"), [("FEVER ", 1), ("fever", 1), ("Chills", 2)])
+def test_rows_are_of_one_event_whatever_the_capitals_and_blanks_of_its_term(term: str, events: int) -> None:
+    first, second = as_rows([Told(-5, 3), Told(4, 3)])
+    renamed = attrs.evolve(second.report, fact=attrs.evolve(second.report.fact, term=term))
+    assert len(told_together([first, attrs.evolve(second, report=renamed)])) == events
+
+
 def test_of_lines_of_one_day_the_highest_grade_the_last_end_and_the_more_related_judgement_count() -> None:
     unrelated = (attrs.evolve(LIKELY[0], relatedness=Relatedness.UNRELATED),)
     rows = as_rows([Told(-5, 1), Told(-5, 3, 1), Told(3, 3)])

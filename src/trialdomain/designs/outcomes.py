@@ -16,6 +16,7 @@ from trialdomain.values.tally import Tally, most_held
 from trialdomain.values.word import Word
 
 _GROUP = re.compile(r"(?P<level>[1-9][0-9]{0,2})(?P<letters>[NTPX]+)", re.ASCII)
+_LETTERS = "NTPX"
 _SHOWN = 20
 """How many characters of a bad group an error repeats."""
 
@@ -62,7 +63,7 @@ def parse_outcomes(text: str, *, levels: int) -> tuple[Treated, ...]:
     visited = {one.level for one in treated}
     for level in sorted(visited):
         if level > 1 and level - 1 not in visited:
-            at, group = next((at, group) for at, group in _groups(text) if group.startswith(str(level)))
+            at, group = next((at, group) for at, group in _groups(text) if group.rstrip(_LETTERS) == str(level))
             raise OutcomesMalformed(
                 at=at,
                 group=group,

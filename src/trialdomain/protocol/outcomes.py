@@ -101,6 +101,7 @@ _COUNTED = (
     "blood, serum and plasma count; a result of another specimen counts for nothing",
 )
 _REPORTED = (
+    "an event that ended and came back has an episode for each time, and began anew when it came back",
     "episodes are whole days, both ends inclusive, clipped to the observation, and united where they overlap",
     "an episode that is recovered and has no end date has no duration: it is counted beside",
     "an episode under way at the start is prevalent: it counts for nothing; whoever has only such ones is out of n/N",

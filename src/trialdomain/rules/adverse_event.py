@@ -74,13 +74,15 @@ class _Episode:
     """Of each word that has a grade: its date, the grade, the position."""
     ended: ClinicalTime | None = None
     """By the last of its words that names an end."""
+    ended_by: int | None = None
+    """The position of that word."""
 
     def hear(self, on: ClinicalTime, grade: int | None, ended: ClinicalTime | None, position: int) -> None:
         """Take one more word."""
         if grade is not None:
             self.words.append((on, grade, position))
         if ended is not None and not ended.precedes(self.began):
-            self.ended = ended
+            self.ended, self.ended_by = ended, position
 
     def grades(self, onset: ClinicalTime) -> Iterator[Graded]:
         """Yield its grades: none before the onset of the event, and none after the end."""
@@ -91,6 +93,23 @@ class _Episode:
                 dated = end
             bound = None if end is None or end.precedes(dated) else end
             yield Graded(dated, grade, position, bound, onset.first)
+
+
+@attrs.frozen(kw_only=True)
+class Lasted:
+    """From when to when an event lasted: once, or again each time that it came back."""
+
+    began: ClinicalTime
+    grades: Sequence[Graded]
+    ended: ClinicalTime | None
+    end_unknown: bool = False
+    """Whether its participant has recovered, and nobody recorded when."""
+    known_over: ClinicalTime | None
+    """By when it was over: its end; or, where that is unknown, the date of the follow-up that says so."""
+    ended_by: tuple[int, ...]
+    """The positions of the follow-ups that say so."""
+    returned_by: tuple[int, ...] = ()
+    """Of one that came back: the position of the entry that had ended it before."""
 
 
 @attrs.frozen
@@ -147,6 +166,7 @@ class AdverseEvent:
     def key(self) -> Hashable:
         """By what rows are told to be of one event: the id that another system gave them, and the term.
 
+        Of the term neither capitals nor blanks matter.
         Where the id alone agrees they stay apart: in many files it numbers lines.
         """
         linked = self.report.fact.linked_to
@@ -234,8 +254,12 @@ class AdverseEvent:
 
     @property
     def recovered(self) -> bool:
-        """Whether its participant has recovered from it, by the latest word on it."""
-        return self.outcome in {Outcome.RECOVERED, Outcome.RECOVERED_WITH_SEQUELAE}
+        """Whether its participant has recovered from it, by the latest word on it since it began or came back."""
+        if self.outcome not in {Outcome.RECOVERED, Outcome.RECOVERED_WITH_SEQUELAE}:
+            return False
+        episodes = self._episodes()
+        said = self.outcome_by
+        return len(episodes) == 1 or (said is not None and said.fact.on.first >= episodes[-1].began.first)
 
     @property
     def outcome_by(self) -> Recorded[AdverseEventFollowedUp] | None:
@@ -244,13 +268,48 @@ class AdverseEvent:
 
     @property
     def ended(self) -> ClinicalTime | None:
-        """When it ended, by the latest word on it."""
+        """When it ended, by the latest word on it; None while it goes on, also where it had ended and came back."""
+        episodes = self._episodes()
+        if len(episodes) > 1:
+            return episodes[-1].ended
         return next((e.fact.ended for e in reversed(self.follow_ups) if e.fact.ended), self.report.fact.ended)
 
     @property
     def ended_by(self) -> tuple[int, ...]:
         """The position of the follow-up that ended it, where one did."""
+        episodes = self._episodes()
+        if len(episodes) > 1:
+            last = episodes[-1].ended_by
+            return () if last is None else (last,)
         return next(((e.position,) for e in reversed(self.follow_ups) if e.fact.ended), ())
+
+    def lasted(self) -> Iterator[Lasted]:
+        """Yield from when to when it lasted: once, or again each time that it came back after an end."""
+        *before, last = self._episodes()
+        returned: tuple[int, ...] = ()
+        for one in before:
+            by = () if one.ended_by is None else (one.ended_by,)
+            yield Lasted(
+                began=one.began,
+                grades=tuple(one.grades(self.onset)),
+                ended=one.ended,
+                known_over=one.ended,
+                ended_by=by,
+                returned_by=returned,
+            )
+            returned = by
+        ended, ended_by = self.ended, self.ended_by
+        unknown = ended is None and self.recovered
+        said = self.outcome_by if unknown else None
+        yield Lasted(
+            began=last.began,
+            grades=tuple(last.grades(self.onset)),
+            ended=ended,
+            end_unknown=unknown,
+            known_over=ended if said is None else said.fact.on,
+            ended_by=ended_by if said is None else (said.position,),
+            returned_by=returned,
+        )
 
     @property
     def fatal(self) -> bool:

@@ -149,5 +149,13 @@ def _onset(event: AdverseEvent, window: Window, rule: DltRule, deaths: Sequence[
             return min(found, key=lambda graded: graded.first)
     if not event.fatal or not can_limit(event.term, FATAL_GRADE, rule):
         return None
-    died = (Graded(death.fact.on, FATAL_GRADE, death.position, not_before=event.onset.first) for death in deaths)
-    return next((graded for graded in died if window.allows(graded)), None)
+    return next((graded for death in deaths if window.allows(graded := _by_death(event, death))), None)
+
+
+def _by_death(event: AdverseEvent, death: Recorded[Died]) -> Graded:
+    """Date the death that an event explains: by the date of the death, whatever the onset of the event.
+
+    The onset only narrows a partial date, where the two agree.
+    """
+    agree = event.onset.first <= death.fact.on.last
+    return Graded(death.fact.on, FATAL_GRADE, death.position, not_before=event.onset.first if agree else date.min)

@@ -243,9 +243,7 @@ def _precedes(reading: Temperature, up: _Counted) -> bool:
     between = up.when.after(reading.when)
     if between is not None:
         return between > timedelta(0)
-    if up.when.at is None and reading.when.at is not None:
-        return reading.on <= up.when.first
-    return reading.on < up.when.first
+    return reading.on <= up.when.first if up.when.at is None else reading.on < up.when.first
 
 
 class _Fever:

@@ -5,7 +5,7 @@ from datetime import date
 
 import attrs
 
-from trialdomain.rules.adverse_event import AdverseEvent
+from trialdomain.rules.adverse_event import AdverseEvent, Lasted
 from trialdomain.rules.observation import Observation
 from trialdomain.values.ctcae import CtcaeTerm, term_of
 
@@ -44,36 +44,44 @@ def reported(
 ) -> Iterator[Illness]:
     """Yield the episodes of reported adverse events of some terms, as high as a grade by the end of observation.
 
-    A term is recognized by its CTCAE code or by its name, in whatever version of CTCAE it was reported.
+    An event that ended and came back has an episode for each time. A term is recognized by its CTCAE code or by its
+    name, in whatever version of CTCAE it was reported.
     """
     for event in events:
         term = term_of(event.term, code=event.report.fact.ctcae_code)
         if term is None or not belongs(term):
             continue
-        first = frame.onset(event.onset)
-        unsure = event.onset.day is None or first < frame.start  # then it also rests on when it ended
-        high = [graded for graded in event.grades() if graded.grade >= min_grade and graded.on.first <= frame.end]
-        ended = event.ended
-        unknown = ended is None and event.recovered
-        said = event.outcome_by if unknown else None
-        until = ended if said is None else said.fact.on
-        ended_by = event.ended_by if said is None else (said.position,)
-        if not high or first > frame.end or (until is not None and until.last < frame.start):
-            continue
-        goes_on = not unknown and (ended is None or ended.last > frame.end)
-        since = max(first, frame.start)
-        yield Illness(
-            first=since,
-            last=since if unknown else frame.end if ended is None else max(since, min(ended.last, frame.end)),
-            prevalent=first < frame.start,
-            ongoing=goes_on,
-            end_unknown=unknown,
-            imputed=event.onset.day is None or (ended is not None and ended.day is None),
-            onset_evidence=(
-                began := tuple(sorted({event.report.position, high[0].position, *(ended_by if unsure else ())}))
-            ),
-            evidence=tuple(sorted({*began, *ended_by})),
-        )
+        for lasted in event.lasted():
+            yield from _within(lasted, event.report.position, frame, min_grade)
+
+
+def _within(lasted: Lasted, report: int, frame: Observation, min_grade: int) -> Iterator[Illness]:
+    """Yield what of one event, or of its return, lies in the observation; nothing where it has no part in it.
+
+    Args:
+        lasted: from when to when.
+        report: the position of the report of the event.
+        frame: the days of the observation.
+        min_grade: the grade that it must have reached by their end.
+    """
+    began, ended, over = lasted.began, lasted.ended, lasted.known_over
+    first = frame.onset(began)
+    unsure = began.day is None or first < frame.start  # then it also rests on when it ended
+    high = [graded for graded in lasted.grades if graded.grade >= min_grade and graded.on.first <= frame.end]
+    if not high or first > frame.end or (over is not None and over.last < frame.start):
+        return
+    since = max(first, frame.start)
+    rests_on = {report, high[0].position, *lasted.returned_by, *(lasted.ended_by if unsure else ())}
+    yield Illness(
+        first=since,
+        last=since if lasted.end_unknown else frame.end if ended is None else max(since, min(ended.last, frame.end)),
+        prevalent=first < frame.start,
+        ongoing=not lasted.end_unknown and (ended is None or ended.last > frame.end),
+        end_unknown=lasted.end_unknown,
+        imputed=began.day is None or (ended is not None and ended.day is None),
+        onset_evidence=tuple(sorted(rests_on)),
+        evidence=tuple(sorted({*rests_on, *lasted.ended_by})),
+    )
 
 
 def united(episodes: Iterable[Illness]) -> list[Illness]:

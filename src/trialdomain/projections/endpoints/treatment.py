@@ -68,11 +68,11 @@ class _Agents:
 
 def _agents(of: Observed, entries: Given) -> _Agents:
     rules = of.rules
+    local = {folded(route) for route in rules.local_routes}
     systemic = [
         entry
         for entry in entries
-        if of.under_way(entry.fact.started_on, entry.fact.ended_on)
-        and folded(entry.fact.route) not in set(map(folded, rules.local_routes))
+        if of.under_way(entry.fact.started_on, entry.fact.ended_on) and folded(entry.fact.route) not in local
     ]
     counted = [entry for entry in systemic if _is_of(entry.fact.atc_code, rules.anti_infective_classes)]
     uncoded = [entry for entry in systemic if entry.fact.atc_code is None]
