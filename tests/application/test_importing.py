@@ -460,7 +460,7 @@ class TestProtocol:
         assert imported(tmp_path).deviations == {"ConsentMissing": 6, "DoseNotOfLevel": 1}
 
     def test_one_with_too_few_levels_is_refused(self, tmp_path: Path, with_rule: TrialProtocol) -> None:
-        with pytest.raises(ProtocolUnfit, match="2 arms, and the protocol 1 dose levels"):
+        with pytest.raises(ProtocolUnfit, match="2 arms, and the protocol 1 dose level:"):
             imported(tmp_path, protocol=attrs.evolve(with_rule, levels=with_rule.levels[:1]))
         assert left_nothing(tmp_path)
 
