@@ -27,13 +27,14 @@ from trialdomain.events.participant import (
     LabRecorded,
     LostToFollowUp,
     Screened,
+    ScreenFailed,
     VitalSignRecorded,
     WithdrawalScope,
     Withdrew,
 )
 from trialdomain.events.recorded import Entry
 from trialdomain.exchange.sdtm.rows import escaped, unescaped
-from trialdomain.exchange.sdtm.staging import StudyUnusable
+from trialdomain.exchange.sdtm.staging import RowMalformed, StudyUnusable
 from trialdomain.exchange.sdtm.terms import TermsInvalid
 from trialdomain.projections.flow import Status
 from trialdomain.projections.review.answer import Open
@@ -121,6 +122,33 @@ class TestFiles:
         (folder / "DM.csv").write_text("USUBJID\n")
         with pytest.raises(StudyUnusable, match=r"has dm more than once: DM\.csv, dm\.csv"):
             import_sdtm(folder, tmp_path / "log.db")
+
+    def test_columns_that_are_not_read_may_have_one_name_or_none(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "study", study())
+        for name, ends in (("dm", ",X,X"), ("vs", ",,")):
+            lines = (folder / f"{name}.csv").read_text().splitlines()
+            (folder / f"{name}.csv").write_text("".join(f"{line}{ends}\n" for line in lines))
+        done = import_sdtm(folder, tmp_path / "log.db")
+        assert (done.read, done.recorded, done.listed) == (17, 16, 1)
+        assert [one.columns_without_field for one in done.files if one.file in {"dm.csv", "vs.csv"}] == [
+            ("SEX", "X"),
+            (),
+        ]
+
+    @pytest.mark.parametrize("column", ["AGE", "usubjid"])
+    def test_a_column_that_is_read_and_stands_twice_is_refused(self, tmp_path: Path, column: str) -> None:
+        folder = write(tmp_path / "study", study())
+        lines = (folder / "dm.csv").read_text().splitlines()
+        (folder / "dm.csv").write_text("".join(f"{line},{column}\n" for line in lines))
+        with pytest.raises(RowMalformed, match="stands 2 times"):
+            import_sdtm(folder, tmp_path / "log.db")
+
+    def test_a_column_of_event_ids_that_stands_twice_is_refused(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "study", study())
+        lines = (folder / "ae.csv").read_text().splitlines()
+        (folder / "ae.csv").write_text("".join(f"{line},GROUP,GROUP\n" for line in lines))
+        with pytest.raises(StudyUnusable, match="GROUP 2 times"):
+            import_sdtm(folder, tmp_path / "log.db", event_id="GROUP")
 
     def test_the_same_study_as_dataset_json(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "study", study())
@@ -261,6 +289,7 @@ class TestTerms:
             ('[severity]\n"X" = true', "give a grade from 1 to 5"),
             ('[arms]\n"X" = 0', "give a dose level, from 1"),
             ('[disposition]\n"X" = []', "cannot mean"),
+            ('[severity]\n"Bad" = 1\n"BAD " = 2', "'BAD ' has two meanings: case does not matter"),
         ],
     )
     def test_what_cannot_be_understood_is_refused(self, tmp_path: Path, text: str, why: str) -> None:
@@ -330,12 +359,38 @@ class TestDisposition:
         assert facts(tmp_path, "S-2", CompletedFollowUp) == []
         assert [record for record, _ in listed(done)] == ["DS/S-1/1", "DS/S-2/1"]
 
+    @pytest.mark.parametrize("about", [{}, {"EPOCH": "FOLLOW-UP"}, {"DSSCAT": "STUDY PARTICIPATION"}])
+    @pytest.mark.parametrize(
+        "last",
+        [
+            {"DSDECOD": "COMPLETED", "EPOCH": "FOLLOW-UP"},
+            {"DSDECOD": "COMPLETED"},
+            {"DSDECOD": "LOST TO FOLLOW-UP", "DSSCAT": "STUDY PARTICIPATION"},
+            {"DSDECOD": "WITHDRAWAL BY SUBJECT", "DSSCAT": "STUDY PARTICIPATION"},
+        ],
+    )
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_a_completion_before_the_end_of_the_observation_is_listed(
+        self, tmp_path: Path, about: dict[str, str], last: dict[str, str], *, turned: bool
+    ) -> None:
+        rows = [{"DSDECOD": "COMPLETED", "DSSTDTC": "2024-01-10", **about}, {"DSSTDTC": "2024-06-01", **last}]
+        done = brought(tmp_path, disposed(*(reversed(rows) if turned else rows)))
+        first, second = ("DS/S-1/2", "DS/S-1/1") if turned else ("DS/S-1/1", "DS/S-1/2")
+        assert listed(done) == [(first, f"the observation went on: it ends with {second}")]
+        ended = facts(tmp_path, "S-1", CompletedFollowUp, LostToFollowUp, Withdrew)
+        assert [fact.on.text for fact in ended] == ["2024-06-01"]
+
     @pytest.mark.parametrize(
         ("about", "scope"),
         [
             ({"DSSCAT": "STUDY PARTICIPATION"}, WithdrawalScope.FOLLOW_UP),
             ({"DSSCAT": "End of Study"}, WithdrawalScope.FOLLOW_UP),
             ({"EPOCH": "FOLLOW-UP"}, WithdrawalScope.FOLLOW_UP),
+            ({"EPOCH": "Post-Treatment"}, WithdrawalScope.FOLLOW_UP),
+            ({"EPOCH": "OFF STUDY TREATMENT"}, WithdrawalScope.FOLLOW_UP),
+            ({"EPOCH": "END OF STUDY"}, WithdrawalScope.FOLLOW_UP),
+            ({"EPOCH": "POST-REMISSION THERAPY"}, WithdrawalScope.TREATMENT),
+            ({"EPOCH": "SCREENING"}, WithdrawalScope.TREATMENT),  # of somebody who was enrolled
             ({"DSSCAT": "STUDY TREATMENT"}, WithdrawalScope.TREATMENT),
             ({"EPOCH": "TREATMENT"}, WithdrawalScope.TREATMENT),
             ({}, WithdrawalScope.TREATMENT),
@@ -348,6 +403,23 @@ class TestDisposition:
         brought(tmp_path, disposed({"DSDECOD": word, "DSSTDTC": "2024-01-15", **about}))
         (left,) = facts(tmp_path, "S-1", Withdrew)
         assert (left.scope, left.on.text, left.why.plain) == (scope, "2024-01-15", word)
+
+    @pytest.mark.parametrize("word", ["WITHDRAWAL BY SUBJECT", "Lost to Follow-up", "OTHER"])
+    @pytest.mark.parametrize("about", [{"EPOCH": "Screening"}, {"DSSCAT": "SCREENING"}])
+    def test_who_leaves_in_screening_and_was_not_enrolled_failed_it(
+        self, tmp_path: Path, word: str, about: dict[str, str]
+    ) -> None:
+        rows = disposed({"DSDECOD": word, "DSSTDTC": "2024-01-05", **about})
+        rows["ex"] = rows["ex"][1:]  # S-1 was not dosed
+        brought(tmp_path, rows)
+        assert facts(tmp_path, "S-1", Withdrew) == []
+        assert [fact.on.text for fact in facts(tmp_path, "S-1", ScreenFailed)] == ["2024-01-05"]
+        assert facts(tmp_path, "S-1", Screened)[0].imported is ImportedScreening.SCREEN_FAILURE
+
+    def test_who_failed_the_screening_and_was_dosed_is_a_finding(self, tmp_path: Path) -> None:
+        done = brought(tmp_path, disposed({"DSDECOD": "SCREEN FAILURE", "DSSTDTC": "2024-01-05"}))
+        assert done.findings["failed the screening, and was enrolled"] == 1
+        assert any("failed the screening, and was enrolled" in one for one in deviations(tmp_path))
 
     @pytest.mark.parametrize(("about", "lost"), [("STUDY PARTICIPATION", True), ("STUDY TREATMENT", False)])
     def test_who_is_lost_to_treatment_is_still_followed(self, tmp_path: Path, about: str, *, lost: bool) -> None:
@@ -418,6 +490,11 @@ class TestDeaths:
         done = brought(tmp_path, self.rows(ae={**self.FATAL, "AEREL": "PERHAPS"}))
         assert died_of(tmp_path) == [("2024-01-20", None)]
         assert listed(done) == [("AE/S-1/1", "the relatedness 'PERHAPS' (AEREL) is not known")]
+
+    def test_an_end_before_the_start_of_a_fatal_event_is_no_date_of_the_death(self, tmp_path: Path) -> None:
+        done = brought(tmp_path, self.rows(dm="2024-01-20", ae=self.FATAL | {"AEENDTC": "2024-01-02"}))
+        assert died_of(tmp_path) == [("2024-01-20", None)]
+        assert [record for record, _ in listed(done)] == ["AE/S-1/1"]
 
     @pytest.mark.parametrize(
         ("dates", "recorded", "with_it"),
@@ -591,6 +668,60 @@ class TestArms:
             "Cohort A": 2,
             "Cohort C": 3,
         }
+
+    @pytest.mark.parametrize(
+        ("doses", "amounts", "levels"),
+        [
+            (("20", "", ""), (5, 10, 20), {"Cohort A": 3, "Cohort B": 1, "Cohort C": 2}),  # the free levels, by code
+            (("10", "", "5"), (5, 10, 20), {"Cohort C": 1, "Cohort A": 2, "Cohort B": 3}),
+            (("10", "19", ""), (5, 10, 20), {"Cohort A": 2, "Cohort B": 3, "Cohort C": 1}),  # 19 mg is above 10 mg
+            (("4", "10", ""), (5, 10, 20), {"Cohort A": 1, "Cohort B": 2, "Cohort C": 3}),
+        ],
+    )
+    def test_an_arm_with_a_dose_of_the_protocol_has_its_level_whatever_the_others_have(
+        self, tmp_path: Path, doses: tuple[str, ...], amounts: tuple[int, ...], levels: dict[str, int]
+    ) -> None:
+        assert brought(tmp_path, three_arms(*doses), protocol=self.protocol(*amounts)).arms == levels
+
+    def test_an_arm_for_which_no_level_is_free_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(ProtocolUnfit, match=r"under \[arms\]"):
+            brought(tmp_path, three_arms("5", "10", ""), protocol=self.protocol(5, 10))
+
+    @pytest.mark.parametrize(
+        "cells",
+        [
+            {"ARM": "Unplanned Treatment", "ARMCD": "UNPLAN"},
+            {"ARM": "Screen Failure", "ARMCD": "SF"},
+            {"ARM": "", "ARMCD": "UNPLAN"},
+        ],
+    )
+    def test_what_stands_in_the_place_of_an_arm_is_none(self, tmp_path: Path, cells: dict[str, str]) -> None:
+        rows = three_arms("1", "5", "20")
+        rows["dm"][0] |= cells
+        done = brought(tmp_path, rows)
+        assert done.arms == {"Cohort B": 1, "Cohort C": 2}
+        assert [record for record, _ in listed(done)] == ["EX/S-1/1"]
+
+    def test_amounts_that_cannot_be_added_are_said(self, tmp_path: Path) -> None:
+        rows = three_arms("10", "15", "40")
+        rows["ex"].append(row("ex", "S-1", EXSEQ="2", EXDOSE="1", EXDOSU="mL", EXSTDTC="2024-01-10"))
+        done = brought(tmp_path, rows)
+        assert facts(tmp_path, "S-1", Infused)[0].dose is None
+        assert done.remarks["the amounts of one day cannot be added, and are left out (EXDOSE, EXDOSU)"] == 1
+
+    @pytest.mark.parametrize(
+        ("text", "amount"), [("351.49999999999994", "351.5"), ("0.3333333333333333", "0.33333333333333")]
+    )
+    def test_a_computed_amount_is_rounded(self, tmp_path: Path, text: str, amount: str) -> None:
+        done = brought(tmp_path, three_arms("0.1", text, "400"))
+        assert facts(tmp_path, "S-2", Infused)[0].dose == Dose(amount=Decimal(amount), unit="mg")
+        assert done.arms == {"Cohort A": 1, "Cohort B": 2, "Cohort C": 3}
+        assert done.remarks == {"the amount is rounded to 15 digits (EXDOSE)": 1}
+
+    @pytest.mark.parametrize("text", ["1e-30", "12345678901234567890", "1e99"])
+    def test_an_amount_that_cannot_be_rounded_is_listed(self, tmp_path: Path, text: str) -> None:
+        done = brought(tmp_path, three_arms("1", "5", text))
+        assert listed(done) == [("EX/S-3/1", f"EXDOSE is {text!r}, which is no number")]
 
     def test_a_protocol_with_too_few_levels_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ProtocolUnfit):

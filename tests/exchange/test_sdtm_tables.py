@@ -156,6 +156,23 @@ class TestDatasetJson:
             read(written(tmp_path, "ae.json", text))
         assert why in str(refused.value)
 
+    @pytest.mark.parametrize("name", ["ae.json", "ae.ndjson"])
+    def test_a_byte_order_mark_is_no_part_of_it(self, tmp_path: Path, name: str) -> None:
+        made = dataset(self.ROWS)
+        head = {key: value for key, value in made.items() if key != "rows"}
+        parts = [made] if name == "ae.json" else [head, *self.ROWS]
+        text = "\n".join(map(json.dumps, parts))
+        assert read(written(tmp_path, name, b"\xef\xbb\xbf" + text.encode())) == read(written(tmp_path, name, text))
+
+    @pytest.mark.parametrize("name", ["ae.json", "ae.ndjson"])
+    def test_bytes_that_are_no_text(self, tmp_path: Path, name: str) -> None:
+        made = dataset([["P-1", 1, "caf?"]])
+        head = {key: value for key, value in made.items() if key != "rows"}
+        parts = [made] if name == "ae.json" else [head, ["P-1", 1, "caf?"]]
+        text = "\n".join(map(json.dumps, parts)).encode().replace(b"?", b"\xe9")
+        with pytest.raises(RowMalformed, match=r"line \d: it is no text in UTF-8"):
+            read(written(tmp_path, name, text))
+
     def test_lines(self, tmp_path: Path) -> None:
         head = dataset([])
         del head["rows"]

@@ -129,6 +129,11 @@ class TestUnits:
         [
             *((spelling, "10*3/uL") for spelling in ("K/mcL", "k/uL", "K/\u00b5L", "10^3/\u00b5L", "10^3/\u03bcL")),
             *((spelling, "10*3/uL") for spelling in ("x10^3/uL", "X10E3/uL", "10**3/uL", "10e3/ul", "thou/uL")),
+            *((spelling, "10*9/L") for spelling in ("\u00d710\u2079/L", "10E+9/L", "10^6/mL")),
+            *((spelling, "10*3/uL") for spelling in ("10\u00b3/\u00b5L", "THOU/MM3", "K/MCL", "10^3/mm\u00b3")),
+            *((spelling, "/uL") for spelling in ("CELLS/MCL", "#/uL", "cells/mm\u00b3")),
+            *((spelling, "g/dL") for spelling in ("g%", "gm/dL", "g/100 mL")),
+            *(("CELSIUS", "Cel"), ("Fahrenheit", "[degF]"), ("BPM", "/min")),
             *((spelling, "10*3/uL") for spelling in ("10^3/mm3", "10^3/mm^3", "THOUSAND/uL", "x 10^3 / uL", "K/cumm")),
             *((spelling, "10*9/L") for spelling in ("10**9/L", "X10E9/L", "x10^9/l", "10 ^9/L", "10^9 cells/L")),
             *((spelling, "10*12/L") for spelling in ("10**12/L", "10E12/L", "x10^12/L")),

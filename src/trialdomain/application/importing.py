@@ -190,7 +190,7 @@ def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> 
         raise ProtocolUnfit(
             f"the study has {how_many(len(study.arms), 'arm')}, and the protocol "
             f"{how_many(len(protocol.levels), 'dose level')}: "
-            f"give one with a level for each arm"
+            f"give one with a level for each arm, or name the level of each under [arms] of the terms"
         )
     if zone is None or zone == protocol.zone:
         return protocol

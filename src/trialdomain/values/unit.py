@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, lru_cache
+from unicodedata import normalize
 
 import attrs
 
@@ -67,6 +68,8 @@ _SPELLINGS = {
     "K/uL": "10*3/uL",
     "THOU/uL": "10*3/uL",
     "thousand/uL": "10*3/uL",
+    "10^6/mL": "10*9/L",
+    "10*6/mL": "10*9/L",
     "10^6/L": "10*6/L",
     "10^12/L": "10*12/L",
     "T/L": "10*12/L",
@@ -77,6 +80,11 @@ _SPELLINGS = {
     "cells/uL": "/uL",
     "cell/uL": "/uL",
     "1/uL": "/uL",
+    "#/uL": "/uL",
+    "g%": "g/dL",
+    "gm/dL": "g/dL",
+    "gm/L": "g/L",
+    "g/100mL": "g/dL",
     "mEq/L": "meq/L",
     "IU/L": "[iU]/L",
     "mIU/L": "m[iU]/L",
@@ -88,11 +96,14 @@ _SPELLINGS = {
     "C": "Cel",
     "\u00b0C": "Cel",
     "degC": "Cel",
+    "Celsius": "Cel",
     "F": "[degF]",
     "\u00b0F": "[degF]",
     "degF": "[degF]",
+    "Fahrenheit": "[degF]",
     "mmHg": "mm[Hg]",
     "beats/min": "/min",
+    "bpm": "/min",
     "breaths/min": "/min",
     "pH": "[pH]",
     "PH": "[pH]",
@@ -101,16 +112,31 @@ _LONGEST_SPELLING = 100
 """Characters: no unit has more."""
 
 
-_WORDS = ("beats", "breaths", "cells", "fraction", "million", "mill", "min", "no units", "thousand", "thou")
+_WORDS = (
+    "beats",
+    "bpm",
+    "breaths",
+    "cells",
+    "celsius",
+    "fahrenheit",
+    "fraction",
+    "million",
+    "mill",
+    "min",
+    "no units",
+    "thousand",
+    "thou",
+)
 """What begins with no prefix, in whatever case it is written."""
 _AT_STAKE = "mpgtezyMPGTEZY"
 """Letters of which both cases have a meaning at the start of a unit: milli and mega, gram and giga, ..."""
 _SAME = (
     (re.compile("[\u00b5\u03bc]"), "u"),
-    (re.compile(r"\bmc(?=L\b|g\b|mol\b)"), "u"),
-    (re.compile(r"mm\^?3\b|\bcumm\b"), "uL"),
-    (re.compile(r"^[xX]\s*(?=10)"), ""),
-    (re.compile(r"^10\s*(?:\*\*|\^|[eE]|\*)\s*(?=[0-9])"), "10*"),
+    (re.compile("(?<=10)[\u00b2\u00b3\u00b9\u2070-\u2079]+"), lambda power: f"^{normalize('NFKC', power[0])}"),
+    (re.compile(r"\bmc(?=L\b|g\b|mol\b)|\bMC(?=L\b)"), "u"),
+    (re.compile(r"mm(?:\^?3|\u00b3)(?!\w)|\bcumm\b|\bMM3\b"), "uL"),
+    (re.compile("^[xX\u00d7]\\s*(?=10)"), ""),
+    (re.compile(r"^10\s*(?:\*\*|\^|[eE]\+?|\*)\s*(?=[0-9])"), "10*"),
     (re.compile(r"^10E?(?=(?:3|6|9|12)/)"), "10*"),
     (re.compile(r"(?<=[0-9])\s+(?=[A-Za-z])"), ""),
     (re.compile(r"\s*/\s*"), "/"),

@@ -38,6 +38,8 @@ def record_administrations(rows: Sequence[Cells], level: int | None) -> list[Cel
             continue
         if first.setdefault(day, cells) is not cells:
             cells.remark(f"the rows of one day are one administration, recorded with {first[day].row.record}")
+            if of_day[day].dose is None:
+                cells.remark("the amounts of one day cannot be added, and are left out (EXDOSE, EXDOSU)")
     for day, cells in first.items():
         cells.read.facts = (of_day[day],)
     return [first[day] for day in sorted(first)]

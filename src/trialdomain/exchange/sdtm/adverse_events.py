@@ -5,7 +5,7 @@ Source: CDISC SDTMIG 6.2.1: a change of an event's grade may be a line of its ow
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -247,11 +247,11 @@ def record(events: Sequence[Sequence[EventLine]]) -> None:
 
 
 def _record(event: Sequence[EventLine], *, linked_to: str | None) -> None:
-    first, ended = event[0], _end(event)
+    first, of_days, ended = event[0], _of_days(event), _end(event)
     known: bool | None = None
     criteria: tuple[Seriousness, ...] = ()
     for line in event:
-        of_day = _of_day(event, line)
+        of_day = of_days[line.day]
         highest, related = max(of_day, key=lambda one: one.grade), _more_related(of_day)
         if highest.grade != line.grade or related is not line.related:
             line.cells.remark("the lines of one day give it the highest grade and the more related judgement")
@@ -289,8 +289,11 @@ def _record(event: Sequence[EventLine], *, linked_to: str | None) -> None:
         line.cells.read.facts = (fact,)
 
 
-def _of_day(event: Sequence[EventLine], line: EventLine) -> list[EventLine]:
-    return [one for one in event if one.day == line.day]
+def _of_days(event: Iterable[EventLine]) -> Mapping[tuple[object, object], Sequence[EventLine]]:
+    of_days: dict[tuple[object, object], list[EventLine]] = {}
+    for line in event:
+        of_days.setdefault(line.day, []).append(line)
+    return of_days
 
 
 def _still_serious(*, known: bool | None, said: bool | None) -> bool | None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import attrs
 
-from trialdomain.exchange.sdtm.cells import as_number
+from trialdomain.exchange.sdtm.cells import as_amount, as_number
 from trialdomain.exchange.sdtm.columns import DM, EX
 from trialdomain.exchange.sdtm.rows import Row
 from trialdomain.exchange.sdtm.staging import Staging, StudyUnusable
@@ -20,7 +20,7 @@ from trialdomain.values.unit import alike, convert, ucum
 
 SCREEN_FAILED = {"SCREEN FAILURE", "SCRNFAIL"}
 """What stands in the place of an arm where somebody failed the screening."""
-_NO_ARM = {*SCREEN_FAILED, "", "NOT ASSIGNED", "NOTASSGN", "NOT TREATED", "NOTTRT", "UNPLANNED TREATMENT"}
+_NO_ARM = {*SCREEN_FAILED, "NOT ASSIGNED", "NOTASSGN", "NOT TREATED", "NOTTRT", "UNPLANNED TREATMENT", "UNPLAN"}
 """What stands in the place of an arm where there is none (CDISC SDTMIG 5.2)."""
 
 
@@ -43,10 +43,17 @@ def arm_of(row: Row) -> str:
     Args:
         row: the subject's own.
     """
-    return next((key_of(row[name]) for name in _NAMES if key_of(row[name]) not in _NO_ARM), "")
+    named = _named_in(row)
+    return key_of(row[named]) if named else ""
 
 
-_NAMES = ("ARM", "ARMCD", "ACTARM", "ACTARMCD")
+def _named_in(row: Row) -> str:
+    """Give the column that names the arm; where it says that there is none, its code names none either."""
+    for name, code in (("ARM", "ARMCD"), ("ACTARM", "ACTARMCD")):
+        column = name if row[name] else code
+        if row[column] and key_of(row[column]) not in _NO_ARM:
+            return column
+    return ""
 
 
 def planned_arms(staging: Staging) -> tuple[Arm, ...]:
@@ -57,7 +64,7 @@ def planned_arms(staging: Staging) -> tuple[Arm, ...]:
         arm = arm_of(row)
         if arm:
             of_subject[row.subject] = arm
-            named = next(name for name in _NAMES if key_of(row[name]) == arm)
+            named = _named_in(row)
             code = row["ACTARMCD" if named.startswith("ACT") else "ARMCD"]
             shown.setdefault(arm, (row[named], code or row[named]))
     doses = _highest(staging.of_kind(EX), of_subject)
@@ -93,7 +100,7 @@ def _highest(rows: Iterable[Row], of_subject: Mapping[str, str]) -> dict[str, Do
 
 
 def _given(row: Row) -> Dose | None:
-    amount = as_number(row["EXDOSE"])
+    amount = as_amount(row["EXDOSE"])
     try:
         return None if amount is None else Dose(amount=amount, unit=row["EXDOSU"])
     except ValueError:
@@ -149,11 +156,29 @@ def levels_of(arms: Sequence[Arm], terms: Terms, protocol: TrialProtocol | None)
             raise StudyUnusable(f"the terms give arm {unnamed[0][:40]!r} no dose level: name every arm under [arms]")
         return {arm.name: terms.arms[arm.name] for arm in arms}
     if protocol is not None:
-        matched = {arm.name: _level(arm, protocol) for arm in arms}
-        by_dose = {name: level for name, level in matched.items() if level is not None}
-        if len(by_dose) == len(arms):
-            return by_dose
+        by_dose = {arm.name: level for arm in arms if (level := _level(arm, protocol)) is not None}
+        if by_dose:
+            return _filled(by_dose, arms, protocol)
     return {arm.name: level for level, arm in enumerate(arms, start=1)}
+
+
+def _filled(by_dose: Mapping[str, int], arms: Sequence[Arm], protocol: TrialProtocol) -> dict[str, int]:
+    """Give the arms whose dose no level has the lowest levels that are free, above those of arms with lower doses.
+
+    Where none is free, an arm has one level more than there are, and the protocol does not fit.
+    """
+    free = [level.level for level in protocol.levels if level.level not in by_dose.values()]
+    levels: dict[str, int] = {}
+    above = 0
+    for arm in arms:
+        if arm.dose is None:
+            above = 0  # it may be any, for nobody was dosed in it yet
+        level = by_dose.get(arm.name)
+        if level is None:
+            level = next((one for one in free if one > above), len(protocol.levels) + 1)
+            free = [one for one in free if one != level]
+        levels[arm.name] = above = level
+    return levels
 
 
 def _level(arm: Arm, protocol: TrialProtocol) -> int | None:

@@ -28,8 +28,10 @@ _FRACTION = re.compile(r"(?P<second>.*T[0-9]{2}:[0-9]{2}:[0-9]{2})\.(?P<fraction
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?"
 _WHOLE = re.compile(_NUMBER)
 _RESULT = re.compile(rf"(?P<comparator>[<>]=?)?\s*(?P<number>{_NUMBER})")
-_MOST_CHARACTERS = 16
-"""Of a number: 15 digits and a point."""
+_MOST_DIGITS = 15
+"""Of a number: so many a floating point number keeps."""
+_MOST_CHARACTERS = _MOST_DIGITS + 1
+"""Of a number: its digits and a point."""
 _YEARS: Mapping[str, Fraction] = {
     "YEARS": Fraction(1),
     "MONTHS": Fraction(1, 12),
@@ -177,13 +179,15 @@ class Cells:
                 self.remark(f"the clocks of {zone.key} showed the time twice ({column}): the first is taken")
         return when.at_site(zone).in_zone(zone)
 
-    def number(self, column: str) -> Decimal:
-        """Read a number.
+    def amount(self, column: str) -> Decimal:
+        """Read an amount; one with more than 15 digits is rounded to them, with a remark.
 
         Raises:
-            Malformed: it is none.
+            Malformed: it is no number.
         """
-        found = as_number(self[column])
+        found = as_amount(self[column])
+        if found is not None and as_number(self[column]) is None:
+            self.remark(f"the amount is rounded to {_MOST_DIGITS} digits ({column})")
         if found is None:
             raise Malformed(f"{column} is {self[column][:40]!r}, which is no number")
         return found
@@ -228,7 +232,8 @@ class Cells:
         years = None if number is None or unit is None else floor(Fraction(number) * unit)
         if years is None or not ANSWERS["age"].holds(Decimal(years), None):
             if self.setting.strict:
-                self.number("AGE")
+                if number is None:
+                    raise Malformed(f"AGE is {self['AGE'][:40]!r}, which is no number")
                 raise Malformed(f"AGEU is {self['AGEU'][:40]!r}: an age is taken in {', '.join(_YEARS)}")
             self.remark(f"the age {self['AGE'][:20]!r} {self['AGEU'][:20]!r} (AGE, AGEU) is none, and is left out")
             return None
@@ -248,3 +253,21 @@ def as_number(text: str) -> Decimal | None:
     number = format(Decimal(text), "f")
     number = number.rstrip(".") if "e" in text.lower() else number
     return Decimal(number) if len(number.lstrip("-")) <= _MOST_CHARACTERS else None
+
+
+def as_amount(text: str) -> Decimal | None:
+    """Read a number as `as_number` does; one with more digits, such as a computed dose has, is rounded to 15.
+
+    >>> as_amount("351.49999999999994"), as_amount("0.3333333333333333"), as_amount("much")
+    (Decimal('351.5'), Decimal('0.33333333333333'), None)
+    """
+    found = as_number(text)
+    if found is not None or len(text) > 2 * _MOST_CHARACTERS or _WHOLE.fullmatch(text) is None:
+        return found
+    exact = Decimal(text)
+    places = _MOST_DIGITS - max(exact.adjusted() + 1, 1)
+    if places < 0:
+        return None
+    rounded = exact.quantize(Decimal(1).scaleb(-places))
+    text = format(rounded, "f")
+    return as_number(text.rstrip("0").rstrip(".") if "." in text else text) if rounded else None

@@ -43,7 +43,11 @@ class Domain:
 
     def without_field(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         """Name the columns of a file that no field takes."""
-        return tuple(name for name in columns if name != SUBJECT and name not in self.columns)
+        return tuple(dict.fromkeys(name for name in columns if name and not self.reads(name)))
+
+    def reads(self, column: str) -> bool:
+        """Say whether a column is read."""
+        return column == SUBJECT or column in self.columns
 
 
 DM = Domain(

@@ -67,7 +67,8 @@ def record_death(rows: Sequence[Cells]) -> None:
 
 def _told(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list[_Told]:
     """List the rows that give a date of the death; without any, the start of a fatal event stands for it."""
-    dated = [(cells, "DSSTDTC") for cells in disposed] + [(own, "DTHDTC")] + [(cells, "AEENDTC") for cells in fatal]
+    ended = [cells for cells in fatal if not _ends_before_it_begins(cells)]
+    dated = [(cells, "DSSTDTC") for cells in disposed] + [(own, "DTHDTC")] + [(cells, "AEENDTC") for cells in ended]
     told = [_Told(cells=cells, on=on) for cells, column in dated if (on := _date(cells, column)) is not None]
     if told:
         return told
@@ -75,6 +76,12 @@ def _told(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list
     for one in begun:
         one.cells.read.find("the event is fatal, and no row has a date of the death: its start is taken", of=Died)
     return begun
+
+
+def _ends_before_it_begins(cells: Cells) -> bool:
+    """Say whether the end of an event is none, so that it dates no death."""
+    begun, ended = _date(cells, "AESTDTC"), _date(cells, "AEENDTC")
+    return begun is not None and ended is not None and ended.precedes(begun)
 
 
 def _date(cells: Cells, column: str) -> ClinicalTime | None:

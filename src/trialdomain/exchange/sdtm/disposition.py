@@ -4,7 +4,9 @@ Source: CDISC SDTMIG 6.2.3: a row of ds is about what DSSCAT names, else about i
 participation, or of the last epoch, ends observation; the end of a treatment ends treatment alone.
 """
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 import attrs
 
@@ -26,6 +28,9 @@ from trialdomain.values.word import Word
 _CATEGORIES = {"PROTOCOL MILESTONE", "DISPOSITION EVENT", ""}
 _TREATMENT = ("TREATMENT", "EXPOSURE", "DOSING", "STUDY DRUG", "THERAPY", "INDUCTION", "CONSOLIDATION", "MAINTENANCE")
 _STUDY = ("PARTICIPATION", "STUDY", "TRIAL")
+_END_OF_STUDY = ("END OF STUDY", "END OF TRIAL", "STUDY COMPLETION", "STUDY EXIT", "STUDY TERMINATION")
+"""What an epoch is called that is the end of the study; DSSCAT has no more to say than that it is about the study."""
+_AFTER_TREATMENT = re.compile(r"\b(?:POST|AFTER|OFF)[ -]*(?:STUDY )?(?:TREATMENT|EXPOSURE|DOSING|DRUG|THERAPY)\b")
 _LATER = ("FOLLOW-UP", "FOLLOW UP", "FOLLOWUP", "OBSERVATION")
 
 
@@ -59,11 +64,11 @@ def about(row: Row, *, ended_early: frozenset[str]) -> About:
         return About.NOT_SAID
     if "SCREEN" in text:
         return About.SCREENING
-    if any(word in text for word in _LATER):
+    if any(word in text for word in _LATER) or _AFTER_TREATMENT.search(text):
         return About.EPOCH if not said and text in ended_early else About.STUDY
     if any(word in text for word in _TREATMENT):
         return About.TREATMENT
-    if said and any(word in text for word in _STUDY):
+    if any(word in text for word in (_STUDY if said else _END_OF_STUDY)):
         return About.STUDY
     return About.EPOCH
 
@@ -99,6 +104,7 @@ class Person:
     """When participation ended, as the subject's own row has it (RFPENDTC)."""
     consent: str
     """The record that has the day of the consent; empty where none has it."""
+    enrolled: bool
 
 
 def disposed(cells: Cells, what: Disposition, person: Person) -> ParticipantFact:
@@ -119,6 +125,8 @@ def disposed(cells: Cells, what: Disposition, person: Person) -> ParticipantFact
             raise NotRecorded(_no_consent(person))
         case Disposition.SCREEN_FAILED, _:
             return ScreenFailed(on=on, why=why)
+        case ((Disposition.WITHDREW | Disposition.LOST), About.SCREENING) if not person.enrolled:
+            return ScreenFailed(on=on, why=why)
         case (Disposition.COMPLETED, About.STUDY | About.NOT_SAID):
             return CompletedFollowUp(on=on)
         case (Disposition.LOST, About.STUDY | About.NOT_SAID):
@@ -129,6 +137,26 @@ def disposed(cells: Cells, what: Disposition, person: Person) -> ParticipantFact
             return Withdrew(on=on, scope=WithdrawalScope.TREATMENT, why=why)
         case _:
             raise NotRecorded(f"there is no fact for {shown}")
+
+
+def list_early_ends(rows: Sequence[Cells]) -> None:
+    """List the completions after which the observation went on, for a later row tells of its end.
+
+    Args:
+        rows: of ds, of one subject, with their facts.
+    """
+    ends = [(cells, fact) for cells in rows for fact in cells.read.facts if _ends_observation(fact)]
+    for cells, fact in ends:
+        later = next((other for other, end in ends if fact.on.precedes(end.on)), None)
+        if isinstance(fact, CompletedFollowUp) and later is not None:
+            cells.read.facts = ()
+            cells.read.leave_out(NotRecorded(f"the observation went on: it ends with {later.row.record}"))
+
+
+def _ends_observation(fact: ParticipantFact) -> TypeGuard[CompletedFollowUp | LostToFollowUp | Withdrew]:
+    if isinstance(fact, Withdrew):
+        return fact.scope is WithdrawalScope.FOLLOW_UP
+    return isinstance(fact, CompletedFollowUp | LostToFollowUp)
 
 
 def _no_consent(person: Person) -> str:

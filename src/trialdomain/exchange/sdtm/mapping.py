@@ -79,7 +79,7 @@ def dose(cells: Cells) -> Dose | None:
     """
     if not cells["EXDOSE"]:
         return None
-    return Dose(amount=cells.number("EXDOSE"), unit=cells["EXDOSU"])
+    return Dose(amount=cells.amount("EXDOSE"), unit=cells["EXDOSU"])
 
 
 def laboratory(cells: Cells) -> LabRecorded:

@@ -245,7 +245,8 @@ def _columns(file: _File, table: Table, *, strict: bool) -> tuple[str, ...]:
     """Give the columns of a file in capitals.
 
     Raises:
-        StudyUnusable: the subject's is missing, or one stands twice.
+        StudyUnusable: the subject's is missing.
+        RowMalformed: one that is read stands twice.
     """
     columns = tuple(name.strip().upper() for name in table.columns)
     needed = file.domain.strict if strict else (SUBJECT,)
@@ -253,7 +254,7 @@ def _columns(file: _File, table: Table, *, strict: bool) -> tuple[str, ...]:
     if missing:
         raise StudyUnusable(f"{file.path.name} has no column {', '.join(missing)}: export it with all columns")
     for name, count in Counter(columns).items():
-        if count > 1:
+        if count > 1 and (strict or file.domain.reads(name)):
             raise RowMalformed(file=file.path.name, line=1, why=f"column {name!r} stands {count} times")
     return columns
 

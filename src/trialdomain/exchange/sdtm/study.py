@@ -73,7 +73,10 @@ class Study:
         self._staging.__exit__()
 
     def _check_event_id(self) -> None:
-        if self._event_id != EVENT_ID and self._event_id not in self._staging.columns.get(AE.code, ()):
+        times = self._staging.columns.get(AE.code, ()).count(self._event_id)
+        if times > 1:
+            raise StudyUnusable(f"ae has column {self._event_id[:40]} {times} times: leave the one that joins lines")
+        if not times and self._event_id != EVENT_ID:
             raise StudyUnusable(
                 f"ae has no column {self._event_id[:40]}: name the one that joins the lines of an event"
             )

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from trialdomain.events.participant import Consented, Enrolled, ImportedScreening, ParticipantFact
+from trialdomain.events.participant import Consented, Enrolled, ImportedScreening, ParticipantFact, ScreenFailed
 from trialdomain.exchange.sdtm.administrations import assume_enrollment, record_administrations
 from trialdomain.exchange.sdtm.adverse_events import EventLine, events_of, read_line, record
 from trialdomain.exchange.sdtm.arms import SCREEN_FAILED, arm_of
 from trialdomain.exchange.sdtm.cells import Cells, Setting
 from trialdomain.exchange.sdtm.columns import AE, DM, DS, EX, LB, VS, Domain
 from trialdomain.exchange.sdtm.deaths import record_death
-from trialdomain.exchange.sdtm.disposition import Person, disposed, meaning_of
+from trialdomain.exchange.sdtm.disposition import About, Person, about, disposed, list_early_ends, meaning_of
 from trialdomain.exchange.sdtm.mapping import consent, laboratory, screening, vital_sign
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead, unescaped
 from trialdomain.exchange.sdtm.terms import Disposition, key_of
@@ -39,20 +39,23 @@ def read_subject(
     enrolled = _enrollment(of[DS], level)
     if enrolled is None and given:
         assume_enrollment(given[0])
-    _read_own(own, _became(own, of[DS], enrolled=enrolled is not None or bool(given)))
-    person = _person(own, ended_early)
+    entered = enrolled is not None or bool(given)
+    _read_own(own, _became(own, of[DS], enrolled=entered))
+    person = _person(own, ended_early, enrolled=entered)
     for one in of[DS]:
         if one is not enrolled:
             _give(one, lambda cells: _disposition(cells, person, enrolled))
+        if entered and any(isinstance(fact, ScreenFailed) for fact in one.read.facts):
+            one.read.find("failed the screening, and was enrolled")
+    list_early_ends(of[DS])
     events = _read_events(of[AE])
     for one in of[LB]:
         _give(one, laboratory)
     for one in of[VS]:
         _give(one, vital_sign)
     record_death([own, *of[DS], *of[AE]])
-    administered = [*given, *(one for one in of[EX] if one not in given)]
-    recorded = [line.cells for event in events for line in event]
-    reported = [*recorded, *(one for one in of[AE] if one not in recorded)]
+    administered = list(dict.fromkeys([*given, *of[EX]]))
+    reported = list(dict.fromkeys([*(line.cells for event in events for line in event), *of[AE]]))
     return [one.read for one in (own, *of[DS], *administered, *reported, *of[LB], *of[VS])]
 
 
@@ -83,11 +86,12 @@ def _read_own(own: Cells, became: ImportedScreening | None) -> None:
             own.read.reason = ""
 
 
-def _person(own: Cells, ended_early: frozenset[str]) -> Person:
+def _person(own: Cells, ended_early: frozenset[str], *, enrolled: bool) -> Person:
     return Person(
         ended_early=ended_early,
         last_contact=own.date_if_any("RFPENDTC"),
         consent=own.row.record if any(isinstance(fact, Consented) for fact in own.read.facts) else "",
+        enrolled=enrolled,
     )
 
 
@@ -95,9 +99,14 @@ def _became(own: Cells, rows: Sequence[Cells], *, enrolled: bool) -> ImportedScr
     """Say what the study says became of the screening; None while it says nothing."""
     if enrolled:
         return ImportedScreening.ENROLLED
-    failed = any(_meaning(cells) is Disposition.SCREEN_FAILED for cells in rows)
+    failed = any(_meaning(cells) is Disposition.SCREEN_FAILED or _left_screening(cells) for cells in rows)
     failed = failed or any(key_of(own[column]) in SCREEN_FAILED for column in ("ARM", "ARMCD", "ARMNRS"))
     return ImportedScreening.SCREEN_FAILURE if failed else None
+
+
+def _left_screening(cells: Cells) -> bool:
+    left = _meaning(cells) in {Disposition.WITHDREW, Disposition.LOST}
+    return left and about(cells.row, ended_early=frozenset()) is About.SCREENING
 
 
 def _meaning(cells: Cells) -> Disposition | None:

@@ -117,7 +117,12 @@ class Terms:
 def _table(name: str, words: object) -> dict[str, Any]:
     if not isinstance(words, dict):
         raise TermsInvalid(f'{name} is no table of the terms: write [{name}], and under it "WORD" = meaning')
-    return {key_of(word): _meaning(name, word, given) for word, given in words.items()}
+    meanings: dict[str, Any] = {}
+    for word, given in words.items():
+        meaning = _meaning(name, word, given)
+        if meanings.setdefault(key_of(word), meaning) != meaning:
+            raise TermsInvalid(f"{name}: {word[:40]!r} has two meanings: case does not matter, so keep one of them")
+    return meanings
 
 
 def _meaning(name: str, word: str, given: object) -> object:

@@ -5,12 +5,13 @@ values; numbers are numbers, what is missing is null.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import msgspec
 
-from trialdomain.exchange.sdtm.tables.table import Line, StudyUnusable, counted
+from trialdomain.exchange.sdtm.tables.table import Line, RowMalformed, StudyUnusable, counted
 
 _TOKENS = re.compile(rb'(?P<text>"(?:[^"\\]|\\.)*(?:(?P<closed>")|\\?\Z))|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
 """What structures JSON; a text that goes on in the next part of a file is not closed."""
@@ -49,14 +50,14 @@ class DatasetJson:
     def lines(self) -> Iterator[Line]:
         """Yield the rows."""
         for number, row in enumerate(_rows(self._file, self._name, bytearray()), start=1):
-            yield _line(number, row, self.columns)
+            yield _line(number, row, self.columns, self._name)
 
 
 class DatasetNdjson:
     """An object with the columns in the first line, and a row in each line after it."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
-        self._file = file
+        self._file, self._name = file, name
         self.columns = _columns(file.readline(_LARGEST_PART), name)
 
     def lines(self) -> Iterator[Line]:
@@ -65,12 +66,12 @@ class DatasetNdjson:
         while text := self._file.readline(_LARGEST_PART):
             number += 1
             if text.strip():
-                yield _line(number, text, self.columns)
+                yield _line(number, text, self.columns, self._name)
 
 
 def _columns(text: bytes, name: str) -> tuple[str, ...]:
     try:
-        header = msgspec.json.decode(text, type=_Header)
+        header = msgspec.json.decode(text.removeprefix(BOM_UTF8), type=_Header)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise StudyUnusable(f"{name} is no Dataset-JSON: {error}; export it as Dataset-JSON 1.1") from None
     if not header.version.startswith("1.1"):
@@ -78,9 +79,11 @@ def _columns(text: bytes, name: str) -> tuple[str, ...]:
     return tuple(column.name for column in header.columns)
 
 
-def _line(number: int, text: bytes, columns: tuple[str, ...]) -> Line:
+def _line(number: int, text: bytes, columns: tuple[str, ...], name: str) -> Line:
     try:
         values = _ROW.decode(text)
+    except UnicodeDecodeError:
+        raise RowMalformed(file=name, line=number, why="it is no text in UTF-8") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return Line(number, (text[:1000].decode(errors="replace"),), f"it is no JSON: {error}")
     if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
