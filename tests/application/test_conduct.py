@@ -450,7 +450,7 @@ class TestAmendments:
         [
             ({"version": "registry"}, "version registry was in force before"),
             ({"version": "2", "trial": "T9"}, "it is the protocol of T9"),
-            ({"version": "2", "levels": (DoseLevel(level=1),)}, "it has 1 dose levels, fewer than 3"),
+            ({"version": "2", "levels": (DoseLevel(level=1),)}, "it has 1 dose level, fewer than 3"),
         ],
     )
     def test_what_cannot_follow_is_refused(self, site: Site, change: dict[str, Any], words: str) -> None:

@@ -498,9 +498,9 @@ class TestTables:
         [
             ("UPDATE entries SET rowid = rowid + 1000 WHERE rowid > 20", "removed, or renumbered"),
             ("UPDATE entries SET rowid = -rowid WHERE rowid = 1", "removed, or renumbered"),
-            ("INSERT INTO commands VALUES (printf('%0300d', 0), 'x', zeroblob(32), 1, 5)", "1 rows of commands"),
-            ("INSERT INTO checkpoints VALUES (printf('%0300d', 0), 1, 'junk')", "1 rows of checkpoints"),
-            ("INSERT INTO heads VALUES (printf('%0300d', 0), 1, 'junk')", "1 rows of heads"),
+            ("INSERT INTO commands VALUES (printf('%0300d', 0), 'x', zeroblob(32), 1, 5)", "1 row of commands"),
+            ("INSERT INTO checkpoints VALUES (printf('%0300d', 0), 1, 'junk')", "1 row of checkpoints"),
+            ("INSERT INTO heads VALUES (printf('%0300d', 0), 1, 'junk')", "1 row of heads"),
             ("UPDATE entries SET trial = printf('%0300d', 0) WHERE rowid = 9", "filed under no name of a trial"),
         ],
     )

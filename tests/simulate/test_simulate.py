@@ -153,7 +153,7 @@ class TestCommand:
 
 @pytest.fixture(scope="module")
 def told(shelf: Shelf) -> str:
-    done = first_command(shelf, "trialdomain demo").done
+    done = first_command(shelf, "trialdomain demo --full").done
     assert (done.returncode, done.stderr) == (0, b"")
     return " ".join(done.stdout.decode().split())
 
@@ -174,7 +174,7 @@ class TestDemo:
             "MTD declared: level 2",
             "courses of anti-infectives",
             "transfusions",
-            "replayed from there and from the JSONL export with equal answers",
+            "from SQLite and from the JSONL export, with equal answers",
             "At any time after the infusion: participants (%) with adverse events [events]",
         ],
     )

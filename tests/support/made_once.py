@@ -73,11 +73,10 @@ def simulated_log(shelf: Shelf, seed: int) -> SimulatedLog:
 
 
 def in_shell(folder: Path, command: str) -> "subprocess.CompletedProcess[bytes]":
-    """Run a command as somebody types it, with the installed scripts at hand."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, check=False
-    )
+    """Run a command as somebody types it, with the installed scripts at hand; nobody says how wide a line is."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("COLUMNS", None)  # which pytest-xdist sets
+    return subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, check=False)
 
 
 @attrs.frozen

@@ -29,7 +29,7 @@ from trialdomain.rules.dose_kept import against_redefining
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Mtd
 from trialdomain.values.in_short import in_short
-from trialdomain.values.plural import how_many
+from trialdomain.values.plural import how_many, singular_or
 from trialdomain.values.text import short
 
 _MOST_OF_A_REASON = 200
@@ -89,8 +89,8 @@ class RecruitmentIsFull(CommandRefused):
 
     def __init__(self, *, infused: int, most: int) -> None:
         super().__init__(
-            f"{how_many(infused, 'participant is', 'participants are')} infused or enrolled, and the protocol "
-            f"allows {most}: amend it first"
+            f"{infused} {singular_or(infused, 'is', 'are')} infused or enrolled, and the protocol allows {most}: "
+            f"amend it first"
         )
         self.infused, self.most = infused, most
 

@@ -19,7 +19,7 @@ from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.bundle import LARGEST_MANIFEST, MANIFEST, BundleFile, KeyTwice, read_manifest
 from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.plain_files import DatabaseNotRead, refuse_database
-from trialdomain.values.plural import how_many
+from trialdomain.values.plural import how_many, singular_or
 
 _BLOCK = 1 << 20
 _MOST_NAMED = 100
@@ -198,10 +198,10 @@ class _Unpacking:
         others = sorted(self._infos.keys() - members.keys())
         members |= {name: Member(None, "is left packed") for name in others[:_MOST_NAMED]}
         if len(others) > _MOST_NAMED:
-            self._wrong.append(
-                f"{how_many(len(others) - _MOST_NAMED, 'more file is', 'more files are')} not in the "
-                "manifest: added since"
-            )
+            more = len(others) - _MOST_NAMED
+            they_were = singular_or(more, "it was", "they were")
+            files = how_many(more, "more file is", "more files are")
+            self._wrong.append(f"{files} not in the manifest: {they_were} added")
         return Unpacked(self._path, dict(sorted(members.items())), tuple(self._wrong))
 
     def _chosen(self, name: str, size: int, right: Callable[[Path], bool]) -> Member:

@@ -117,8 +117,8 @@ def _done(shown: _Demonstrated) -> Iterator[str]:
     dlts = how_many(sum(tally.dlts for tally in tallies), "DLT")
     evaluable = sum(tally.evaluable for tally in tallies)
     taken, audited = sum(audit.ok for audit in shown.decisions), len(shown.decisions)
-    yield f"A made-up trial under the protocol of {shown.trial} (seed {shown.seed})."
-    yield "Simulated data: nobody in it is a person."
+    yield f"Simulated data: a made-up trial under the protocol of {shown.trial} (seed {shown.seed})."
+    yield "Nobody in it is a person."
     yield ""
     yield "What was done"
     yield f"  {flow.screened} screened, {failures}, {flow.overall.infused} infused; {dlts} in {evaluable} evaluable"

@@ -21,7 +21,7 @@ from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import NEW_FILE, several_files
 from trialdomain.cli.verify import signed_by, signed_json
 from trialdomain.errors import InputInvalid
-from trialdomain.exchange.files import STANDARD_OUTPUT, read_file, write_text
+from trialdomain.exchange.files import read_file, write_text
 from trialdomain.history import read_log
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
@@ -260,4 +260,7 @@ def remembered(arguments: argparse.Namespace) -> Path:
 
 def _give(text: str, arguments: argparse.Namespace) -> None:
     """Print a text as it stands, or write it into a file that does not exist yet."""
-    write_text(arguments.out or STANDARD_OUTPUT, text, log=getattr(arguments, "log", None))
+    if arguments.out is None:
+        print(text, end="")
+    else:
+        write_text(arguments.out, text, log=getattr(arguments, "log", None))
