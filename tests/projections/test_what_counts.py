@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from trialdomain import Flag, Outcome, Status, lab
-from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported
+from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died
 from trialdomain.reports.summaries import DurationSummary
 from trialdomain.testing.patient import T0, Patient, at
 
@@ -275,6 +275,10 @@ class TestAnEventThatCameBack:
         patient = self.patient("Sepsis", 2, 5).add(AdverseEventFollowedUp, event="AE1", on=at(8))
         assert patient.value("S3").value == 4
         assert self.again(self.patient("Sepsis", 2, 5), 5).value("S3").value == 4
+
+    def test_nor_is_a_death_after_the_end(self) -> None:
+        patient = self.patient("Sepsis", 2, 5).add(Died, on=at(10), event="AE1")
+        assert patient.value("S3").value == 4
 
     def test_recovered_the_first_time_says_nothing_of_the_second(self) -> None:
         patient = followed_up(self.patient("Sepsis", 2, 5), 5)

@@ -268,42 +268,45 @@ class AdverseEvent:
 
     @property
     def ended(self) -> ClinicalTime | None:
-        """When it ended, by the latest word on it; None while it goes on, also where it had ended and came back."""
-        episodes = self._episodes()
-        if len(episodes) > 1:
-            return episodes[-1].ended
+        """When it ended, by the latest word on it."""
         return next((e.fact.ended for e in reversed(self.follow_ups) if e.fact.ended), self.report.fact.ended)
 
     @property
     def ended_by(self) -> tuple[int, ...]:
         """The position of the follow-up that ended it, where one did."""
-        episodes = self._episodes()
-        if len(episodes) > 1:
-            last = episodes[-1].ended_by
-            return () if last is None else (last,)
         return next(((e.position,) for e in reversed(self.follow_ups) if e.fact.ended), ())
 
     def lasted(self) -> Iterator[Lasted]:
-        """Yield from when to when it lasted: once, or again each time that it came back after an end."""
-        *before, last = self._episodes()
+        """Yield from when to when it lasted: once, or again each time that it came back after an end.
+
+        A death after the end is no return: one of the two dates is wrong.
+        """
+        episodes = self._episodes()
+        told = [(one, tuple(one.grades(self.onset))) for one in episodes]
+        if len(told) > 1 and self.death is not None and all(g.position == self.death.position for g in told[-1][1]):
+            (_, died), (last, grades) = told.pop(), told.pop()
+            told.append((last, (*grades, *died)))
         returned: tuple[int, ...] = ()
-        for one in before:
+        for one, grades in told[:-1]:
             by = () if one.ended_by is None else (one.ended_by,)
             yield Lasted(
                 began=one.began,
-                grades=tuple(one.grades(self.onset)),
+                grades=grades,
                 ended=one.ended,
                 known_over=one.ended,
                 ended_by=by,
                 returned_by=returned,
             )
             returned = by
+        last, grades = told[-1]
         ended, ended_by = self.ended, self.ended_by
+        if len(told) > 1:
+            ended, ended_by = last.ended, () if last.ended_by is None else (last.ended_by,)
         unknown = ended is None and self.recovered
         said = self.outcome_by if unknown else None
         yield Lasted(
             began=last.began,
-            grades=tuple(last.grades(self.onset)),
+            grades=grades,
             ended=ended,
             end_unknown=unknown,
             known_over=ended if said is None else said.fact.on,
