@@ -17,7 +17,7 @@ from typing import TypeVar
 import attrs
 import pytest
 from crossing import refuse
-from error_examples import error_classes, examples_of, parameters_of
+from error_examples import RETIRED, error_classes, examples_of, parameters_of
 from typing_extensions import override
 
 from trialdomain import CommandRefused, Conflict, InputInvalid, LogUnusable, TrialError
@@ -32,8 +32,6 @@ E = TypeVar("E", bound=BaseException)
 ALL = error_classes()
 OURS = [kind for kind in ALL if issubclass(kind, TrialError)]
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
-RETIRED = {"tables-unavailable"}
-"""Codes of errors that cannot come up any more; no other error ever has them."""
 AT_LEAST = 99
 """Classes of errors when this test was written: a walk that finds fewer has not looked."""
 

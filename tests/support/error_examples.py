@@ -65,6 +65,10 @@ _EXAMPLES: Mapping[object, Sequence[object]] = {
 """By the type of a parameter: what may be given for it. A type that is missing here is a red light, on purpose."""
 
 
+RETIRED = frozenset({"tables-unavailable"})
+"""Codes of errors that cannot come up any more; no other error ever has them."""
+
+
 def error_classes() -> list[type[BaseException]]:
     """Find every class of an exception that any module of the package defines."""
     for module in walk_packages(trialdomain.__path__, "trialdomain."):

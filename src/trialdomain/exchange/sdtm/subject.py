@@ -54,8 +54,8 @@ def read_subject(
     for one in of[VS]:
         _give(one, vital_sign)
     record_death([own, *of[DS], *of[AE]])
-    administered = list(dict.fromkeys([*given, *of[EX]]))
-    reported = list(dict.fromkeys([*(line.cells for event in events for line in event), *of[AE]]))
+    administered = _each_once([*given, *of[EX]])
+    reported = _each_once([*(line.cells for event in events for line in event), *of[AE]])
     return [one.read for one in (own, *of[DS], *administered, *reported, *of[LB], *of[VS])]
 
 
@@ -111,6 +111,11 @@ def _left_screening(cells: Cells) -> bool:
 
 def _meaning(cells: Cells) -> Disposition | None:
     return meaning_of(cells.row, cells.setting.terms)
+
+
+def _each_once(rows: Sequence[Cells]) -> list[Cells]:
+    """Give each row once, where it stands first."""
+    return list({(one.row.file, one.row.line): one for one in rows}.values())
 
 
 def _enrollment(rows: Sequence[Cells], level: int | None) -> Cells | None:
