@@ -28,6 +28,7 @@ def test_it_is_the_same_text_everywhere(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # sentences are one line each
 
     def run(*words: str) -> str:
         assert main(list(words)) == 0

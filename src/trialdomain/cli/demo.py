@@ -33,7 +33,7 @@ _NEXT = (
     ("trialdomain review trial.db", "what a safety committee reads first"),
     ("trialdomain history trial.db S001", "who recorded and changed what, and why"),
     ("trialdomain audit trial.db", "what an inspector would ask about"),
-    ("the tutorial", "in the repository, under docs: a trial in Python"),
+    ("the tutorial", "in the repository: a trial in Python"),
 )
 
 
