@@ -305,7 +305,7 @@ class Conduct:
         Raises:
             InTheFuture: it lies after the site's day, or more than an hour ahead of the clock.
         """
-        _refuse_future(fact, self._moment(view).astimezone(view.protocol.site_zone))
+        _refuse_future(fact, self._moment(view).astimezone(view.protocol.site_zone), self.today(view))
 
     def _moment(self, view: View) -> datetime:
         """Give the time at which a decision is taken: one for all of it, and never before the last entry.
@@ -358,12 +358,13 @@ def refuse_future_day(when: date | ClinicalTime, today: date) -> None:
         raise InTheFuture(when=told, today=today)
 
 
-def _refuse_future(fact: object, moment: datetime) -> None:
+def _refuse_future(fact: object, moment: datetime, today: date) -> None:
     """Refuse a fact with a date or a time, of its own or of a part of it, that has not come yet.
 
     Args:
         fact: what is to be recorded.
         moment: the time at the site, in its zone; a time may be an hour ahead of it, for clocks differ.
+        today: the day there.
 
     Raises:
         InTheFuture: there is one.
@@ -372,8 +373,8 @@ def _refuse_future(fact: object, moment: datetime) -> None:
         value = getattr(fact, field.name)
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, ClinicalTime):
-                refuse_future_day(part, moment.date())
+                refuse_future_day(part, today)
                 if part.lies_ahead(moment):
-                    raise InTheFuture(when=part, today=moment.date(), moment=moment)
+                    raise InTheFuture(when=part, today=today, moment=moment)
             elif attrs.has(type(part)):
-                _refuse_future(part, moment)
+                _refuse_future(part, moment, today)

@@ -6,13 +6,13 @@ the site. Partial dates are kept as given and never completed; ``first`` and ``l
 
 import re
 from calendar import monthrange
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import NoReturn, Self, TypeAlias
 
 from typing_extensions import override
 
-from trialdomain.values.calendar import YearInvalid, check_year
+from trialdomain.values.calendar import YearInvalid, check_year, site_day
 from trialdomain.values.plain import is_a, plain, plain_time
 
 _GRAMMAR = re.compile(
@@ -137,7 +137,7 @@ class ClinicalTime:
         Args:
             now: the time at the site, in its zone; clocks differ by less than an hour.
         """
-        if self.first > now.date():
+        if self.first > site_day(now, now.tzinfo or UTC):
             return True
         return self.at is not None and self.at.tzinfo is not None and self.at > now + _CLOCKS_DIFFER
 
