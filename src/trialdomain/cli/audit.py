@@ -35,7 +35,8 @@ def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="look for what an inspector would ask about",
         description="Look for what an inspector would ask about; or, with --decisions, look again at every decision "
         "about the dose: the state as known then, whether the decision follows from it, and whether it would be taken "
-        "today. The exit status is 1 when something is found that is worse than a note, or the log was altered.",
+        "today. The exit status is 1 when something is found that is worse than a note, or the log was altered; an "
+        "altered export is not read, and the status is 2.",
     )
     add_log(parser)
     add_moment(parser)
