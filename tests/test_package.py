@@ -12,6 +12,7 @@ from importlib import import_module, metadata
 from importlib.resources import files
 from pathlib import Path
 from pkgutil import walk_packages
+from types import FunctionType
 
 import pytest
 
@@ -47,6 +48,14 @@ def test_everything_that_is_public_is_imported_at_once_but_the_version() -> None
     assert set(trialdomain.__all__) == names == {name for name in mine if not name.startswith("__")}
     assert [name for name in names if mine[name] is not getattr(trialdomain, name)] == []
     assert mine["__version__"] == "of my own"
+
+
+def test_help_can_show_every_public_class() -> None:
+    """From Python 3.13 on, pydoc asks every method for its module, and what attrs makes for slots has none."""
+    classes = [one for name in trialdomain.__all__ if isinstance(one := getattr(trialdomain, name), type)]
+    found = [method for kind in classes for base in kind.__mro__ for method in vars(base).values()]
+    methods = [method for method in found if isinstance(method, FunctionType)]
+    assert [method for method in methods if not getattr(method, "__module__", None)] == []
 
 
 def test_help_begins_with_where_to_begin_on_one_screen() -> None:

@@ -68,7 +68,7 @@ class KeyKind(IntEnum):
     """The same text, with the time at which it was seen."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # for its cached property: help cannot show the one that attrs makes
 class VerifierKey:
     """The public half of a key."""
 
@@ -131,7 +131,7 @@ class Signed:
     at: datetime | None
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # for its cached property: help cannot show the one that attrs makes
 class SigningKey:
     """Both halves of a key: whoever has it can sign.
 

@@ -77,7 +77,7 @@ class Limits:
     """... that are also so many of a hundred of the entries that they recorded."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # for its cached properties: help cannot show those that attrs makes
 class Audited:
     """The trial that is looked at, as every check is given it."""
 
