@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from made_once import Shelf, SimulatedLog, simulated_log
+from made_once import Shelf, SimulatedLog, demonstrated_log, simulated_log
 from open_logs import DATABASES
 from repeating import DEFAULT, times, use
 from site_desk import SITES
@@ -94,6 +94,12 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 def simulated(shelf: Shelf) -> Callable[[int], SimulatedLog]:
     """Give the log of a simulated trial by its seed, for all tests that only read it."""
     return partial(simulated_log, shelf)
+
+
+@pytest.fixture(scope="session")
+def demonstrated(shelf: Shelf) -> SimulatedLog:
+    """The log of the demo, for all tests that have the demo tell of it."""
+    return demonstrated_log(shelf)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import pytest
 from class_examples import Examples, HoldsLogError, value_classes
 from crossing import echo, entries_of, looked_for, refused_there
 from handed_out import KEY, NOW, assert_same, everything
+from made_once import Shelf, simulated_log
+from repeating import some
 from site_desk import Site
 
 from trialdomain import (
@@ -41,17 +43,14 @@ def pickled(protocol: int) -> Callable[[object], object]:
     return lambda value: pickle.loads(pickle.dumps(value, protocol))  # noqa: S301 - our own, of this moment
 
 
-WAYS: dict[str, Callable[[object], object]] = {
-    **{f"pickle {protocol}": pickled(protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)},
-    "copy": copy.copy,
-    "deepcopy": copy.deepcopy,
-}
+PICKLES = {f"pickle {protocol}": pickled(protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)}
+WAYS: dict[str, Callable[[object], object]] = {**PICKLES, "copy": copy.copy, "deepcopy": copy.deepcopy}
 through_a_pickle = pickled(pickle.DEFAULT_PROTOCOL)
 
 
 @pytest.fixture(scope="module")
-def handed_out(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    return everything(tmp_path_factory.mktemp("handed_out"))
+def handed_out(tmp_path_factory: pytest.TempPathFactory, shelf: Shelf) -> dict[str, object]:
+    return everything(tmp_path_factory.mktemp("handed_out"), simulated_log(shelf, 25, participants=8))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +73,8 @@ def site() -> Iterator[Site]:
 
 
 class TestEverything:
-    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize("way", [*some(tuple(PICKLES), of="pickles", least=2), "copy", "deepcopy"])
+    @pytest.mark.soak
     def test_what_is_handed_out_comes_back_as_it_was(self, handed_out: dict[str, object], way: str) -> None:
         for name, value in handed_out.items():
             assert_same(value, WAYS[way](value), name)

@@ -1,4 +1,4 @@
-"""What the library hands out fits a screen where it is printed: 20 lines of 80 columns, for a trial with 12 people."""
+"""What the library hands out fits a screen where it is printed: 20 lines of 80 columns, for a trial with 16 people."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,12 @@ import attrs
 import pytest
 from class_examples import Examples, HoldsLogError, value_classes
 from handed_out import answers_of, everything, parts_of
+from made_once import Shelf, simulated_log
 
 from trialdomain import Answers, Decision, DecisionAudit, Explanation, History, Outcomes, Review, TrialProtocol
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.flow import Flow
 from trialdomain.projections.safety import Safety
-from trialdomain.simulate.trials import simulated_trial
 from trialdomain.testing import history_of
 from trialdomain.values.in_short import MOST, in_short
 
@@ -19,11 +19,11 @@ SCREEN = 20 * 80
 
 
 @pytest.fixture(scope="module")
-def met(tmp_path_factory: pytest.TempPathFactory) -> dict[type, list[object]]:
+def met(tmp_path_factory: pytest.TempPathFactory, shelf: Shelf) -> dict[type, list[object]]:
     """Give every instance of a class of ours, by its class, in all that the library hands out."""
-    handed_out = everything(tmp_path_factory.mktemp("handed_out"))
-    with simulated_trial("memory:", seed=25, participants=12) as done:
-        answers = answers_of(done.trial.history())
+    handed_out = everything(tmp_path_factory.mktemp("handed_out"), simulated_log(shelf, 25, participants=8))
+    with simulated_log(shelf, 25).history() as history:
+        answers = answers_of(history)
     found: dict[type, list[object]] = {}
     for value in within([handed_out, answers]):
         if attrs.has(type(value)) and type(value).__module__.startswith("trialdomain."):

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from made_once import SimulatedLog
+from made_once import SEEDS, SimulatedLog
 from site_desk import OPEN, REASON, RELATED, Site, day
 
 from trialdomain import BloodProduct, Entry, lab
@@ -34,7 +34,8 @@ def whole(stream: str, recorder: SQLiteRecorder, head: int, like: Participant) -
     return participant
 
 
-@pytest.mark.parametrize("seed", [4, 25])
+@pytest.mark.parametrize("seed", [*SEEDS, 25])
+@pytest.mark.soak
 def test_a_participant_is_the_same_with_and_without_results(
     seed: int, simulated: Callable[[int], SimulatedLog]
 ) -> None:

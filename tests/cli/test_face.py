@@ -33,8 +33,10 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestTheDemo:
-    def test_the_readme_begins_with_its_first_screen_of_at_most_30_lines(self, tmp_path: Path) -> None:
-        screen = run(tmp_path, "demo", columns=80).stdout
+    def test_the_readme_begins_with_its_first_screen_of_at_most_30_lines(
+        self, demonstrated: SimulatedLog, tmp_path: Path
+    ) -> None:
+        screen = run(tmp_path, "demo", columns=80, demonstrated=demonstrated).stdout
         shown = re.search(
             r"^```console\n\$ trialdomain demo\n(.*?)^```$", readme := read_me(), re.MULTILINE | re.DOTALL
         )
@@ -44,11 +46,11 @@ class TestTheDemo:
         assert readme[: shown.start()].count("\n") < 15
 
     def test_it_draws_the_path_that_the_json_tells(
-        self, simulated: Callable[[int], SimulatedLog], tmp_path: Path
+        self, simulated: Callable[[int], SimulatedLog], demonstrated: SimulatedLog, tmp_path: Path
     ) -> None:
         # By hand from the decisions of seed 25: 1 (three, one DLT), 1 (three more), 2 (three), 3 (four: one not
         # evaluable, two DLTs), 2 (three more); the MTD is level 2.
-        screen = run(tmp_path, "demo", columns=80).stdout.splitlines()
+        screen = run(tmp_path, "demo", columns=80, demonstrated=demonstrated).stdout.splitlines()
         levels = [line.split()[2:] for line in screen if line.startswith("level ")]
         assert levels == [["-xox"], ["ooo", "ooo"], ["oxo", "ooo"]]
         counts = answer(simulated(25).path.parent, "replay", simulated(25).path)["dlt"]["levels"]
@@ -124,7 +126,7 @@ def alter(one: Path, folder: Path) -> str:
 class TestWithoutTheExtra:
     @pytest.mark.parametrize(
         "command",
-        ["demo", f"replay {LOG}", f"review {LOG}", f"verify {LOG}", f"history {LOG}", "decide 1NNN --levels 3"],
+        [f"replay {LOG}", f"review {LOG}", f"verify {LOG}", f"history {LOG}", "decide 1NNN --levels 3"],
     )
     def test_people_get_the_same_tables(self, one: Path, command: str) -> None:
         program = (

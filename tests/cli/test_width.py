@@ -48,8 +48,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, simulated: Callable[[int], Si
     return folder
 
 
-def printed(site: Path, arguments: tuple[str, ...], columns: int) -> list[str]:
-    finished = run(site, *arguments, columns=columns)
+def printed(
+    site: Path, arguments: tuple[str, ...], columns: int, *, demonstrated: SimulatedLog | None = None
+) -> list[str]:
+    finished = run(site, *arguments, columns=columns, demonstrated=demonstrated)
     assert finished.returncode in {0, 1}, finished.stderr
     return finished.stdout.splitlines()
 
@@ -61,10 +63,12 @@ def words(lines: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_no_line_is_longer_and_every_word_is_whole_and_there(site: Path, arguments: tuple[str, ...]) -> None:
-    wide = words(printed(site, arguments, WIDE))
+def test_no_line_is_longer_and_every_word_is_whole_and_there(
+    site: Path, demonstrated: SimulatedLog, arguments: tuple[str, ...]
+) -> None:
+    wide = words(printed(site, arguments, WIDE, demonstrated=demonstrated))
     for columns in (80, 100, 140):
-        narrow = printed(site, arguments, columns)
+        narrow = printed(site, arguments, columns, demonstrated=demonstrated)
         assert [line for line in narrow if len(line) > columns] == []
         assert wide - WITHOUT_VALUES <= words(narrow) <= wide
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
-from made_once import SimulatedLog
+from made_once import SEEDS, SimulatedLog
 from site_desk import OPEN, REASON, RELATED, Site, day, judged
 
 from trialdomain import Decision, Draft, Relatedness, WithdrawalScope
@@ -157,7 +157,8 @@ class TestThen:
         assert audit.ok
         assert audit.entry.fact.basis.protocol_version == OPEN.version
 
-    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("seed", SEEDS)
+    @pytest.mark.soak
     def test_every_decision_of_a_simulated_trial_follows_from_its_basis(
         self, seed: int, simulated: Callable[[int], SimulatedLog]
     ) -> None:

@@ -112,7 +112,7 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize("attack", some(tuple(ATTACKS), of="attacks", least=3))
+@pytest.mark.parametrize("attack", some(tuple(ATTACKS), of="attacks", least=2))
 @pytest.mark.soak
 def test_no_command_takes_more_memory_than_a_log_does(tmp_path: Path, attack: str) -> None:
     path = tmp_path / "log.db"
@@ -279,7 +279,7 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("column", some(tuple(LARGE), of="columns", least=2))
+@pytest.mark.parametrize("column", some(tuple(LARGE), of="columns", least=1))
 @pytest.mark.soak
 def test_nor_where_many_values_are_as_long_as_an_entry_may_be(tmp_path: Path, column: str) -> None:
     path = tmp_path / "log.db"
@@ -309,6 +309,7 @@ def test_nor_where_many_values_are_as_long_as_an_entry_may_be(tmp_path: Path, co
         assert len(said) < MOST_SAID, (name, said[:MOST_SAID])
 
 
+@pytest.mark.soak
 def test_nor_do_an_export_and_a_bundle_of_such_entries(tmp_path: Path) -> None:
     path, bundle, lines = tmp_path / "log.db", tmp_path / "bundle", tmp_path / "events.jsonl"
     with Trials.open(path) as trials:
@@ -323,12 +324,13 @@ def test_nor_do_an_export_and_a_bundle_of_such_entries(tmp_path: Path) -> None:
         manifest = json.loads((bundle / "manifest.json").read_bytes())
         manifest["files"]["events.jsonl"] = {"bytes": lines.stat().st_size, "sha256": found}
         (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-        for command in (
+        commands = (
             ["verify", lines],
             ["replay", lines],
             ["restore", lines, tmp_path / "new.db"],
             ["verify", bundle],
-        ):
+        )
+        for command in some(commands, of="an export and a bundle", least=1):
             done = subprocess.run(
                 [sys.executable, "-c", MEASURED, *map(str, command)],
                 capture_output=True,
@@ -374,7 +376,7 @@ def test_a_schema_takes_no_more_memory_either_and_every_entry_is_verified(tmp_pa
                 timeout=120,
                 check=False,
             )
-            for command in ("verify", "replay", "audit")
+            for command in ("verify", "replay", *some(("audit",), of="schemas", least=0))
         }
     finally:
         path.unlink()

@@ -14,7 +14,7 @@ from trialdomain.application.desk import Desk
 from trialdomain.events.access import AccessRefused
 from trialdomain.storage.sqlite_file import StoreFailed
 
-STEP = 100 // times(100, least=6)
+STEP = 100 // times(100, least=4)
 """Every so many lines, in a log that is made anew for each."""
 
 

@@ -87,7 +87,8 @@ class InUse:
 
 
 @pytest.fixture
-def in_use(tmp_path: Path) -> Iterator[InUse]:
+def in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InUse]:
+    monkeypatch.setattr("trialdomain.storage.place._NEW_LOG_SECONDS", 0)  # the second name stays
     made = InUse(tmp_path)
     yield made
     made.trials.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from threading import Timer
 from time import monotonic, sleep
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from other_programs import ANOTHER, another_program_reads, another_program_records, consent, subjects
+from repeating import some
 from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import LogUnusable, TrialError, Trials, read_log, verify
@@ -204,7 +206,10 @@ class TestOpening:
             Trials.open(path)
 
     @pytest.mark.parametrize("use", [verify, read_log, Trials.open])
-    def test_one_of_two_names(self, path: Path, trials: Trials, use: Callable[[Path], object]) -> None:
+    def test_one_of_two_names(
+        self, path: Path, trials: Trials, monkeypatch: pytest.MonkeyPatch, use: Callable[[Path], object]
+    ) -> None:
+        monkeypatch.setattr("trialdomain.storage.place._NEW_LOG_SECONDS", 0.05)  # the second name stays
         other = path.with_name("other.db")
         other.hardlink_to(path)
         with pytest.raises(LogHasTwoNames, match="is one of 2 names of the same file"):
@@ -301,8 +306,10 @@ def test_the_shared_memory_was_removed_and_another_program_has_made_its_own(path
     assert another_program_reads(path) == {"BEFORE", "OTHER1", "OTHER2"}
 
 
-@pytest.mark.parametrize("end", ["close", "kill", "leave"])
-@pytest.mark.parametrize("what", ["copy", "hash"])
+@pytest.mark.parametrize(
+    ("what", "end"), some(tuple(product(("copy", "hash"), ("close", "kill", "leave"))), of="locks lost", least=2)
+)
+@pytest.mark.soak
 def test_locks_that_the_callers_own_code_has_lost_lose_no_entry(path: Path, what: str, end: str) -> None:
     done = run(LOCKS_LOST, path, what, ANOTHER, end)
     assert done.returncode == 0, done.stderr

@@ -155,8 +155,17 @@ class TestFailing:
         ],
     )
     def test_a_failure_at_any_step_records_nothing_and_the_store_works_again(
-        self, path: Path, witness: type[Witness], *, at: str, code: int, text: str, next_step: str
+        self,
+        path: Path,
+        witness: type[Witness],
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        at: str,
+        code: int,
+        text: str,
+        next_step: str,
     ) -> None:
+        monkeypatch.setattr("trialdomain.storage.connections._BUSY_SECONDS", 0.05)  # the lock is never given back
         log = SQLiteRecorder(path)
         append(log, 1)
 

@@ -13,6 +13,7 @@ from types import MethodType
 import attrs
 import msgspec
 from catalogue import ROWS
+from made_once import SimulatedLog
 from sdtm_files import study, write
 from site_desk import Site
 
@@ -30,6 +31,7 @@ from trialdomain import (
     Role,
     SigningKey,
     TreeSigner,
+    Trials,
     TrialTree,
     User,
     VitalSign,
@@ -52,7 +54,7 @@ from trialdomain.events.participant import Died
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.protocol.outcomes import OUTCOMES, Kind
 from trialdomain.rules.counts import EMPTY
-from trialdomain.simulate.trials import simulate, simulated_trial
+from trialdomain.simulate.trials import simulate
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.testing import Patient, given, history_of
 from trialdomain.tree.note import parse_note
@@ -94,17 +96,18 @@ def answers_of(history: History) -> dict[str, object]:
     }
 
 
-def everything(folder: Path) -> dict[str, object]:
+def everything(folder: Path, small: SimulatedLog) -> dict[str, object]:
     """Give whatever the library hands out, by what it is; what holds a log apart."""
     found: dict[str, object] = {f"fact {name}": row.example for name, row in ROWS.items()}
     found |= _values()
-    with simulated_trial(f"sqlite:///{folder / 'simulated.db'}", seed=25, participants=8) as done:
-        history = done.trial.history()
+    with Trials.open(small.copied_to(folder / "simulated.db")) as trials:
+        trial = trials.trial(small.trial)
+        history = trial.history()
         found |= answers_of(history)
-        found["diff"] = done.trial.history(known_at=history.position - 30).diff(history)
-        found |= _of_the_tree(done.trial.tree, folder)
-        found["stored"] = list(done.trial.tree.recorder.in_log_order(history.trial))
-        found["notifications"] = list(done.trial.tree.recorder.select_notifications(1, 20))
+        found["diff"] = trial.history(known_at=history.position - 30).diff(history)
+        found |= _of_the_tree(trial.tree, folder)
+        found["stored"] = list(trial.tree.recorder.in_log_order(history.trial))
+        found["notifications"] = list(trial.tree.recorder.select_notifications(1, 20))
     found |= _verified(folder / "simulated.db", folder)
     found |= _at_a_desk(folder)
     (folder / "sdtm").mkdir()

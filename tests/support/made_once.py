@@ -15,12 +15,15 @@ from typing import TypeVar
 
 import attrs
 import pytest
+from repeating import some
 
-from trialdomain import History, read_log
+from trialdomain import History, TrialProtocol, read_log
 from trialdomain.simulate.site import simulated_protocol
-from trialdomain.simulate.trials import simulated_trial
+from trialdomain.simulate.trials import DEMO_SEED, MOST_PARTICIPANTS, simulated_trial
 
 T = TypeVar("T")
+SEEDS = some(range(6), of="simulated trials", least=2)
+"""Of the trials that rules are tried on; a test that goes through them is marked ``soak``."""
 
 
 class Shelf:
@@ -61,15 +64,23 @@ class SimulatedLog:
         return Path(shutil.copy(self.path, path))
 
 
-def simulated_log(shelf: Shelf, seed: int) -> SimulatedLog:
-    """Give the log of a seed."""
+def simulated_log(shelf: Shelf, seed: int, *, participants: int = MOST_PARTICIPANTS) -> SimulatedLog:
+    """Give the log of a seed, as ``trialdomain simulate`` writes it."""
+    return _simulated(shelf, seed, simulated_protocol("SIM-0001"), participants)
 
+
+def demonstrated_log(shelf: Shelf) -> SimulatedLog:
+    """Give the log that ``trialdomain demo`` makes and tells of."""
+    return _simulated(shelf, DEMO_SEED, simulated_protocol(), MOST_PARTICIPANTS)
+
+
+def _simulated(shelf: Shelf, seed: int, protocol: TrialProtocol, participants: int) -> SimulatedLog:
     def make(folder: Path) -> SimulatedLog:
         path = folder / "log.db"
-        with simulated_trial(f"sqlite:///{path}", seed=seed, protocol=simulated_protocol("SIM-0001")) as done:
+        with simulated_trial(f"sqlite:///{path}", seed=seed, protocol=protocol, participants=participants) as done:
             return SimulatedLog(path, done.trial.trial, done.last_day)
 
-    return shelf(f"simulated-{seed}", make)
+    return shelf(f"simulated-{protocol.trial}-{seed}-{participants}", make)
 
 
 def in_shell(folder: Path, command: str) -> "subprocess.CompletedProcess[bytes]":

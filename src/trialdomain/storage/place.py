@@ -121,17 +121,18 @@ class Place:
         return {one for one in (*opened, *map(identity, self._paths)) if one is not None}
 
 
-def refuse_two_names(path: Path, *, patience: float = _NEW_LOG_SECONDS) -> None:
+def refuse_two_names(path: Path) -> None:
     """Refuse a file with hard links, beside each of which SQLite would keep a write-ahead log of its own.
+
+    A second name may be there for a moment: a new log is given its own name as a link.
 
     Args:
         path: the file, which need not exist.
-        patience: seconds for which a second name may be there, since a new log is given its own name as a link.
 
     Raises:
         LogHasTwoNames: it has more names than one.
     """
-    until = monotonic() + patience
+    until = monotonic() + _NEW_LOG_SECONDS
     while (names := _names(path)) > 1:
         if monotonic() > until:
             raise LogHasTwoNames(path=str(path), names=names)
