@@ -76,8 +76,8 @@ def test_an_answer_shows_what_is_asked_for_first() -> None:
 
 def test_a_short_value_is_whole() -> None:
     assert repr(Decision.escalate(to=2)) == (
-        "Decision(action=<Action.ESCALATE: 'escalate'>, level=2, mtd=Mtd(status=<MtdStatus.OPEN: 'open'>, level=None, "
-        "bounded_above=None), closed_levels=(), waiting_for=(), because=None, forecast=None)"
+        "Decision(action=<Action.ESCALATE: 'escalate'>, level=2, slots=None, mtd=Mtd(status=<MtdStatus.OPEN: 'open'>, "
+        "level=None, bounded_above=None), closed_levels=(), waiting_for=(), because=None, forecast=None)"
     )
 
 

@@ -35,12 +35,16 @@ from trialdomain.audit.trees import TrialTree as TrialTree
 from trialdomain.audit.verify import Verified as Verified
 from trialdomain.audit.verify import VerifiedTrial as VerifiedTrial
 from trialdomain.audit.verify import verify as verify
-from trialdomain.designs.outcomes import OutcomesMalformed as OutcomesMalformed
-from trialdomain.designs.outcomes import parse_outcomes as parse_outcomes
-from trialdomain.designs.outcomes import situation_of as situation_of
-from trialdomain.designs.situation import FinalClosing as FinalClosing
+from trialdomain.designs.design import DecisionTable as DecisionTable
+from trialdomain.designs.design import Design as Design
+from trialdomain.designs.design import TableRow as TableRow
+from trialdomain.designs.notation import OutcomesMalformed as OutcomesMalformed
+from trialdomain.designs.notation import parse_outcomes as parse_outcomes
+from trialdomain.designs.notation import situation_of as situation_of
+from trialdomain.designs.registry import DesignUnknown as DesignUnknown
+from trialdomain.designs.registry import decide as decide
+from trialdomain.designs.registry import design_of as design_of
 from trialdomain.designs.situation import Situation as Situation
-from trialdomain.designs.three_plus_three import decide as decide
 from trialdomain.errors import CommandRefused as CommandRefused
 from trialdomain.errors import Conflict as Conflict
 from trialdomain.errors import InputInvalid as InputInvalid
@@ -72,6 +76,8 @@ from trialdomain.projections.endpoints.value import Flag as Flag
 from trialdomain.projections.endpoints.value import Status as Status
 from trialdomain.projections.endpoints.value import Value as Value
 from trialdomain.projections.review import Review as Review
+from trialdomain.protocol.designs import DesignSpec as DesignSpec
+from trialdomain.protocol.designs import ThreePlusThree as ThreePlusThree
 from trialdomain.protocol.endpoint_rules import EndpointRules as EndpointRules
 from trialdomain.protocol.endpoint_rules import FebrileNeutropenia as FebrileNeutropenia
 from trialdomain.protocol.endpoint_rules import Recovery as Recovery
@@ -79,7 +85,6 @@ from trialdomain.protocol.outcomes import OutcomeId as OutcomeId
 from trialdomain.protocol.presets.endpoints import endpoint_rules as endpoint_rules
 from trialdomain.protocol.presets.nct06245746 import nct06245746 as nct06245746
 from trialdomain.protocol.presets.roles import USUAL_ROLES as USUAL_ROLES
-from trialdomain.protocol.trial_protocol import Design as Design
 from trialdomain.protocol.trial_protocol import DltRule as DltRule
 from trialdomain.protocol.trial_protocol import DoseLevel as DoseLevel
 from trialdomain.protocol.trial_protocol import EvaluableRule as EvaluableRule
@@ -90,6 +95,7 @@ from trialdomain.reports.summaries import Outcomes as Outcomes
 from trialdomain.values.clinical_time import ClinicalTime as ClinicalTime
 from trialdomain.values.decision import Action as Action
 from trialdomain.values.decision import Decision as Decision
+from trialdomain.values.decision import FinalClosing as FinalClosing
 from trialdomain.values.decision import Forecast as Forecast
 from trialdomain.values.decision import Mtd as Mtd
 from trialdomain.values.decision import MtdStatus as MtdStatus
@@ -130,8 +136,11 @@ __all__ = [
     "Conflict",
     "Decision",
     "DecisionAudit",
+    "DecisionTable",
     "Defect",
     "Design",
+    "DesignSpec",
+    "DesignUnknown",
     "Desk",
     "DltRule",
     "Dose",
@@ -183,8 +192,10 @@ __all__ = [
     "Situation",
     "Source",
     "Status",
+    "TableRow",
     "Tally",
     "Terms",
+    "ThreePlusThree",
     "TreeSigner",
     "TrialError",
     "TrialHandle",
@@ -202,6 +213,7 @@ __all__ = [
     "WithdrawalScope",
     "check_inclusion",
     "decide",
+    "design_of",
     "endpoint_rules",
     "findings",
     "import_sdtm",

@@ -30,12 +30,13 @@ from trialdomain.aggregates.trial import (
     TrialIsClosed,
 )
 from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn
-from trialdomain.designs.conclusion import MtdNotGiven
 from trialdomain.events.participant import BloodProduct, WithdrawalScope
 from trialdomain.events.trial import NotEstablished
+from trialdomain.limits.conclusion import MtdNotGiven
+from trialdomain.projections.escalation import LimitCode
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import DltRule, DoseLevel, ExpectedToxicity, Stagger, Stopping, TallyBy
-from trialdomain.values.decision import Action, Code
+from trialdomain.values.decision import Action
 from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.reason import ReasonMissing
 from trialdomain.values.screening import CriterionStatus
@@ -392,7 +393,7 @@ class TestStagger:
         state = staggered.on(6).state()
         assert (state.decision.action, state.decision.because and state.decision.because.code) == (
             Action.WAIT,
-            Code.STAGGERED,
+            LimitCode.STAGGERED,
         )
         assert [(one.subject, one.until) for one in state.decision.waiting_for] == [("S001", day(7))]
         refused(
@@ -509,7 +510,7 @@ class TestConclusion:
         ended = NotEstablished.RECRUITMENT_ENDED
         refused(site, MtdNotGiven, lambda: declare(why=ended, on=site.today), "while it goes on")
         site.desk.close(on=site.today, why="nine were recruited")
-        refused(site, MtdNotGiven, lambda: declare(why=ended, on=site.today, candidate=2), "without 6 and 1/6 at most")
+        refused(site, MtdNotGiven, lambda: declare(why=ended, on=site.today, candidate=2), "with 0 DLTs in 0 evaluable")
         (entry,) = declare(why=ended, on=site.today, candidate=1)
         assert entry.fact.candidate == 1  # type: ignore[union-attr]  # a declaration it is
 

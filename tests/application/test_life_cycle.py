@@ -26,8 +26,8 @@ from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.conduct import InTheFuture
 from trialdomain.application.observed import lab
 from trialdomain.application.questions import NobodyInTurn
-from trialdomain.designs.caution import LessCautious, RationaleMissing
 from trialdomain.events.participant import BloodProduct, Intent, MedicationClass, VitalSign, WithdrawalScope
+from trialdomain.limits.caution import LessCautious, RationaleMissing
 from trialdomain.storage.sqlite import CommandReused
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 from trialdomain.values.ids import CodeInvalid

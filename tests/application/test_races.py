@@ -23,7 +23,7 @@ from trialdomain import Decision, TrialError, Trials
 from trialdomain.aggregates.cohort import NoFreeSlot
 from trialdomain.aggregates.trial import RecruitmentIsSuspended
 from trialdomain.application.desk import Desk
-from trialdomain.designs.caution import LessCautious
+from trialdomain.limits.caution import LessCautious
 
 pytestmark = [pytest.mark.soak, pytest.mark.processes]
 ROUNDS = times(200)

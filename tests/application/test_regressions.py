@@ -39,15 +39,16 @@ from trialdomain.application.corrections import EntryOfAnotherTrial
 from trialdomain.application.desk.acts import LevelUnknown
 from trialdomain.application.desk.escalation import DecisionIncomplete, DecisionOutOfOrder
 from trialdomain.application.questions import NobodyInTurn
-from trialdomain.designs.caution import LessCautious
-from trialdomain.designs.conclusion import MtdNotGiven
 from trialdomain.events.cohort import DltAttributed
 from trialdomain.events.participant import Enrolled, WindowResult, WithdrawalScope
 from trialdomain.events.recorded import Draft
 from trialdomain.history import History
+from trialdomain.limits.caution import LessCautious
+from trialdomain.limits.conclusion import MtdNotGiven
+from trialdomain.projections.escalation import LimitCode
 from trialdomain.protocol.trial_protocol import CytopeniaRule, Stagger
 from trialdomain.values.calendar import DayInvalid
-from trialdomain.values.decision import Action, Code
+from trialdomain.values.decision import Action
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 from trialdomain.values.reason import ReasonMissing
 from trialdomain.values.toxicity import Outcome
@@ -257,7 +258,7 @@ def test_escalation_waits_until_a_decision_names_a_dlt_at_an_amount_of_no_level(
     assert [member.subject for member in state.counts.unassigned] == ["S003"]
     assert state.decision.action is Action.WAIT
     assert state.decision.because
-    assert state.decision.because.code is Code.UNASSIGNED_DLT
+    assert state.decision.because.code == LimitCode.UNASSIGNED_DLT
     site.decide()
     assert site.state().decision.bare == Decision.escalate(to=2)
     site.check()

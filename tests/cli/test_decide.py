@@ -18,11 +18,12 @@ def test_json_has_every_field() -> None:
     assert done.returncode == 0
     answer = json.loads(done.stdout)
     because = answer.pop("because")
-    assert because["code"] == "one-dlt"
+    assert because["code"] == "3+3/one-dlt"
     assert because["text"] == "level 2 has 1 DLT in 3 evaluable: it goes on up to 6"
     assert answer == {
         "action": "expand",
         "level": 2,
+        "slots": 6,
         "mtd": None,
         "mtd_status": "open",
         "bounded_above": None,

@@ -11,28 +11,32 @@ import pytest
 from trialdomain import (
     Action,
     Decision,
-    Design,
     FinalClosing,
     Mtd,
     MtdStatus,
     Situation,
     Tally,
+    ThreePlusThree,
     decide,
+    design_of,
     parse_outcomes,
     situation_of,
 )
-from trialdomain.designs.caution import LessCautious, RationaleMissing, against_deciding
-from trialdomain.designs.conclusion import MtdNotGiven, against_conclusion
+from trialdomain.designs.three_plus_three.reasons import Code
 from trialdomain.errors import CommandRefused
 from trialdomain.events.basis import Basis
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, NotEstablished
-from trialdomain.values.decision import Awaited, Because, Code
+from trialdomain.limits.caution import LessCautious, RationaleMissing, against_deciding
+from trialdomain.limits.conclusion import MtdNotGiven, against_conclusion
+from trialdomain.values.decision import Awaited, Because
 
 BASIS = Basis(
-    design=Design.THREE_PLUS_THREE,
+    design="3+3/1",
     protocol_version="1",
     tallies=(Tally(level=1, evaluable=6, dlts=2),),
     last_level=1,
+    final_closings=(),
+    slots=(),
     position=9,
     on=date(2026, 3, 20),
 )
@@ -181,7 +185,7 @@ def test_a_de_escalation_without_a_closing_names_the_lower_level(outcomes: str, 
     ],
 )
 def test_treating_on_names_the_level_treated(outcomes: str, action: str, code: str, text: str) -> None:
-    assert why(outcomes) == (action, Because(code=Code(code), text=text))
+    assert why(outcomes) == (action, Because(code=Code(f"3+3/{code}"), text=text))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,7 @@ def test_treating_on_names_the_level_treated(outcomes: str, action: str, code: s
     ],
 )
 def test_waiting_says_for_how_many_outcomes(outcomes: str, code: str, text: str) -> None:
-    assert why(outcomes) == (Action.WAIT, Because(code=Code(code), text=text))
+    assert why(outcomes) == (Action.WAIT, Because(code=Code(f"3+3/{code}"), text=text))
 
 
 @pytest.mark.parametrize(
@@ -280,7 +284,7 @@ def test_an_escalation_to_people_who_are_enrolled_already_says_so() -> None:
     ],
 )
 def test_stopping_says_what_is_closed_and_what_the_mtd_rests_on(outcomes: str, code: str, text: str) -> None:
-    assert why(outcomes) == (Action.STOP, Because(code=Code(code), text=text))
+    assert why(outcomes) == (Action.STOP, Because(code=Code(f"3+3/{code}"), text=text))
 
 
 class TestAClosingThatPeopleMadeFinal:
@@ -416,7 +420,7 @@ class TestConclusion:
                 not_established(NotEstablished.NONE_TOLERATED, candidate=1),
                 Mtd(status=MtdStatus.NONE_TOLERATED),
                 (
-                    "level 1 as a candidate, without 6 and 1/6 at most, cannot be declared: "
+                    "level 1 as a candidate, with 2 DLTs in 6 evaluable, cannot be declared: "
                     "the answer of the design is none-tolerated"
                 ),
             ),
@@ -425,13 +429,13 @@ class TestConclusion:
     def test_what_the_design_does_not_give(
         self, fact: MtdDeclared | MtdNotEstablished, mtd: Mtd, sentence: str
     ) -> None:
-        found = list(against_conclusion(fact, mtd, recruitment_ended=False))
+        found = list(against_conclusion(fact, mtd, design=design_of(ThreePlusThree()), recruitment_ended=False))
         assert [(type(one), str(one)) for one in found] == [(MtdNotGiven, sentence)]
 
 
 def test_every_code_of_the_pure_rule_stands_in_these_tables_and_has_one_action_or_kind() -> None:
     """An escalation, a de-escalation and treating on share no code: a program can tell them apart by it."""
-    codes: dict[Code, set[Action]] = {}
+    codes: dict[str, set[Action]] = {}
     for outcomes in ("", "1NNN", "1NNT", "1NNTN", "1NNNT 2NNN", "1NNN 2TT", "1NNN 2TT 1NN", "1NNNP", "1PPP", "1TT"):
         action, because = why(outcomes)
         assert because is not None

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialdomain import Action, Decision, FinalClosing, Situation, Tally, decide, parse_outcomes, situation_of
-from trialdomain.values.decision import Awaited, Code
+from trialdomain.designs.three_plus_three.reasons import Code
+from trialdomain.values.decision import Awaited
 
 
 def after(outcomes: str, *, levels: int) -> Decision:
@@ -110,7 +111,7 @@ class TestWaiting:
         decision = after("1NNNNNNP", levels=1)
         assert decision.bare == Decision.wait(level=1)
         assert decision.because
-        assert decision.because.code is Code.OUTCOMES_PENDING
+        assert decision.because.code == Code.OUTCOMES_PENDING
 
     def test_subjects_are_numbered_through_all_groups_of_their_level(self) -> None:
         assert after("1XN 1PP", levels=1).waiting_for == (Awaited(level=1, subject=3), Awaited(level=1, subject=4))

@@ -445,7 +445,8 @@ class TestForged:
 
         def forge(fact: EscalationDecided) -> EscalationDecided:
             basis = attrs.evolve(fact.basis, position=before, tallies=counts)
-            return attrs.evolve(fact, recommended=UP, decided=UP, basis=basis)
+            up = attrs.evolve(UP, slots=3)
+            return attrs.evolve(fact, recommended=up, decided=up, basis=basis)
 
         [audit] = edited(site, EscalationDecided, forge)
         assert [(one.field, one.recorded) for one in audit.differences] == [("position", before)]

@@ -7,9 +7,11 @@ import pytest
 from site_desk import OPEN, REASON, Site, day
 
 from trialdomain import Dose, Draft, History, nct06245746
+from trialdomain.designs.three_plus_three.reasons import Code
 from trialdomain.events.cohort import EscalationDecided
+from trialdomain.projections.escalation import LimitCode
 from trialdomain.protocol.trial_protocol import Stagger
-from trialdomain.values.decision import Action, Awaited, Because, Code, Mtd
+from trialdomain.values.decision import Action, Awaited, Because, Mtd
 
 DOSES = [Dose(amount=Decimal(amount), unit="mg") for amount in (10, 20, 40)]
 
@@ -48,7 +50,7 @@ def amiss(*subjects: str, evaluable: int = 3, levels: int = 3) -> Site:
 def test_escalation_waits_for_a_decision_that_names_dlts_of_no_level(subjects: list[str], text: str) -> None:
     decision = amiss(*subjects).state().decision
     assert (decision.action, decision.level) == (Action.WAIT, 2)
-    assert decision.because == Because(code=Code.UNASSIGNED_DLT, text=text)
+    assert decision.because == Because(code=LimitCode.UNASSIGNED_DLT, text=text)
 
 
 def test_so_does_an_mtd() -> None:
@@ -65,7 +67,7 @@ def test_so_does_an_mtd() -> None:
     decision = site.state().decision
     assert (decision.action, decision.level, decision.mtd) == (Action.WAIT, 1, Mtd())
     assert decision.because == Because(
-        code=Code.UNASSIGNED_DLT,
+        code=LimitCode.UNASSIGNED_DLT,
         text="a DLT at an amount that belongs to no level (S006): the MTD waits until a decision names it",
     )
 
@@ -75,7 +77,7 @@ def test_the_days_between_infusions_name_the_level_and_the_day() -> None:
     site.treat("S001")
     decision = site.on(6).state().decision
     assert decision.because == Because(
-        code=Code.STAGGERED,
+        code=LimitCode.STAGGERED,
         text="the next infusion at level 1 is not before 2026-03-09: wait until then",  # 2 March and 7 days
     )
     assert decision.waiting_for == (Awaited(level=1, subject="S001", until=day(7)),)

@@ -280,7 +280,7 @@ class TestDiff:
         recommended = {one.path: (one.old, one.new) for one in found.recommendations}
         assert recommended["escalation.action"] == ("escalate", "expand")
         assert recommended["escalation.level"] == (2, 1)
-        assert recommended["escalation.because.code"] == ("level-tolerated", "one-dlt")
+        assert recommended["escalation.because.code"] == ("3+3/level-tolerated", "3+3/one-dlt")
 
     def test_the_same_moment_has_no_difference_and_the_order_matters(self, site: Site) -> None:
         first, second = site.trial.history(known_at=5), site.trial.history()
@@ -315,7 +315,7 @@ def test_decisions_are_in_it_with_what_they_rest_on(site: Site) -> None:
     by_kind = {type(one.entry.fact).__name__: one for one in trail}
     said = {kind: {change.field: change.new for change in one.changes} for kind, one in by_kind.items()}
     assert said["DltAttributed"]["event"] == "AE1"
-    assert said["EnrollmentStopped"]["cause"] == "second-dlt"
+    assert said["EnrollmentStopped"]["cause"] == "closed-by-design"
     assert said["EscalationDecided"]["decided.action"] == "stop"
     assert said["EscalationDecided"]["basis.tallies[1].dlts"] == 2
     assert said["RecruitmentSuspended"]["why"] == "the committee meets"

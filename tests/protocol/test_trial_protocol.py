@@ -207,7 +207,7 @@ class TestToml:
             "foo: there is no such parameter",
             "title: is missing",
             "version: Expected `str`, got `int`",
-            "design: Invalid enum value 'CRM'",
+            'design: expected a table [design] with a name, such as name = "three-plus-three", or "none", got str',
             "dlt.related[2]: Invalid enum value 'perhaps'",
             "dlt: dlt.min_grade must be from 1 to 5, got 9",
             "dlt: dlt.window_days must be a whole number of at least 0, and at most 36500, got -1",

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import attrs
 import pytest
 
 from trialdomain import Action, Decision, Forecast, Mtd, MtdStatus, decide, parse_outcomes, situation_of
@@ -13,7 +14,8 @@ from trialdomain.values.decision import Awaited
     ("decision", "words"),
     [
         (Decision.enroll(level=2), "enroll at level 2"),
-        (Decision.expand(level=2), "expand level 2 to 6 slots, and enroll there"),
+        (Decision.expand(level=2), "expand level 2, and enroll there"),
+        (attrs.evolve(Decision.expand(level=2), slots=6), "expand level 2 to 6 slots, and enroll there"),
         (Decision.escalate(to=3), "escalate to level 3"),
         (Decision.de_escalate(to=1), "de-escalate to level 1"),
         (Decision.wait(level=2), "wait; level 2 is in turn"),

@@ -13,15 +13,15 @@ from typing import Any
 import attrs
 import msgspec
 
+from trialdomain.designs.three_plus_three.reasons import Code
 from trialdomain.events import access, cohort, participant, trial
 from trialdomain.events.basis import Basis
 from trialdomain.events.recorded import Fact, Meta
 from trialdomain.events.registry import NAMES
 from trialdomain.protocol.presets.nct06245746 import nct06245746
-from trialdomain.protocol.trial_protocol import Design
 from trialdomain.storage.codec import encode, schema
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.decision import Action, Because, Code, Decision, Forecast
+from trialdomain.values.decision import Action, Because, Decision, FinalClosing, Forecast
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
 from trialdomain.values.role import Role
@@ -55,16 +55,20 @@ def words(text: str) -> FreeText:
 
 
 BASIS = Basis(
-    design=Design.THREE_PLUS_THREE,
+    design="3+3/1",
     protocol_version="registry",
     tallies=(Tally(level=1, evaluable=3, dlts=1, most_held=3), Tally(level=2), Tally(level=3)),
     last_level=1,
+    final_closings=(FinalClosing(level=3, cause="decided on 2026-03-10"),),
+    slots=((3,), (), ()),
     position=35,
     on=date(2026, 3, 19),
 )
 DECISION = Decision(
     action=Action.EXPAND,
     level=1,
+    slots=6,
+    closed_levels=(3,),
     because=Because(code=Code.ONE_DLT, text="level 1 has 1 DLT in 3 evaluable: it goes on up to 6"),
     forecast=Forecast(least={"none": 1, "1": 5, "2": 11, "3": 12}, most=15, exceeds_target=("2", "3")),
 )
@@ -161,9 +165,11 @@ _ROWS = [
         {"standing": None},
     ),
     Row(
-        cohort.EnrollmentStopped(cause=cohort.Stop.SECOND_DLT), {"cause": cohort.Stop.DECISION}, {"cause": "second dlt"}
+        cohort.EnrollmentStopped(cause=cohort.Stop.CLOSED_BY_DESIGN),
+        {"cause": cohort.Stop.DECISION},
+        {"cause": "closed by design"},
     ),
-    Row(cohort.EnrollmentResumed(cause=cohort.Stop.SECOND_DLT), {"cause": cohort.Stop.DECISION}, {"cause": 1}),
+    Row(cohort.EnrollmentResumed(cause=cohort.Stop.CLOSED_BY_DESIGN), {"cause": cohort.Stop.DECISION}, {"cause": 1}),
     Row(
         cohort.EscalationDecided(
             recommended=DECISION, decided=Decision.enroll(level=1), basis=BASIS, by="u1", rationale=words("one by one")

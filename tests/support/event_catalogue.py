@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
 from trialdomain.events.registry import NAMES
+from trialdomain.protocol.designs import DESIGNS, DesignSpec
 from trialdomain.storage.upcasts import UPCASTS
 
 ROOT = Path(__file__).parents[2]
@@ -101,6 +102,10 @@ def _plain(value: object) -> object:
 
 
 def _type(hint: Any) -> str:  # noqa: ANN401 - whatever a field is annotated with
+    if hint is DesignSpec:
+        return " or ".join(_type(kind) for kind in DESIGNS.values())
+    if get_origin(hint) is Literal:
+        return " \\| ".join(f"`{one}`" for one in get_args(hint))
     arguments = [one for one in get_args(hint) if one is not NoneType and one is not Ellipsis]
     if get_origin(hint) is tuple:
         return f"list of {', '.join(_type(one) for one in arguments)}"
@@ -132,7 +137,9 @@ def _reached(kinds: list[type[Any]]) -> Iterator[type[Any]]:
 
 def _leaves(hint: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
     arguments = get_args(hint)
-    if not arguments:
+    if hint is DesignSpec:
+        yield from DESIGNS.values()
+    elif not arguments:
         yield hint
     for one in arguments:
         yield from _leaves(one)

@@ -11,9 +11,11 @@ from typing import Any, get_args, get_type_hints
 
 import attrs
 from event_catalogue import _field_docs, _type
+from names_page import first_sentence
 
 from trialdomain import DltRule, EndpointRules, EvaluableRule, TrialProtocol, nct06245746
 from trialdomain.exchange.toml import protocol_to_toml
+from trialdomain.protocol.designs import DESIGNS
 from trialdomain.protocol.presets.endpoints import PRESETS
 from trialdomain.protocol.trial_protocol import Stagger, Stopping
 
@@ -25,7 +27,7 @@ _TABLES: dict[str, type[Any]] = {
     "stopping": Stopping,
     "endpoints": EndpointRules,
 }
-_NOT_AS_TEXT = {"trial", "title", "levels", "criteria", "roles", *_TABLES}
+_NOT_AS_TEXT = {"trial", "title", "levels", "design", "criteria", "roles", *_TABLES}
 _HEAD = """# The protocol file
 
 A protocol is a TOML file, or a `TrialProtocol` in Python. Both have the same names, and a file gives only what
@@ -104,6 +106,7 @@ def page() -> str:
     """Write the page."""
     preset = nct06245746()
     parts = [_HEAD, "\n## The file itself\n\n", _table(TrialProtocol, preset)]
+    parts += _designs()
     for name, kind in _TABLES.items():
         parts += [f"\n## `[{name}]`\n\n", _table(kind, getattr(preset, name))]
     parts += [*_nested(), "\n## Variants in `[endpoints]`\n\n", _variants(), _preset(preset)]
@@ -153,6 +156,15 @@ def _text(value: object) -> str:
             return str(value)
         case _:
             return "a table"
+
+
+def _designs() -> Iterator[str]:
+    """Yield the table of the design: its name, and then the parameters of that design."""
+    yield "\n## `[design]`\n\n"
+    yield "Its `name` says which design it is, and which further parameters the table has.\n"
+    yield 'A protocol without a design has `design = "none"`.\n'
+    for kind in DESIGNS.values():
+        yield f"\n{first_sentence(kind)}\n\n{_table(kind, None)}"
 
 
 def _nested() -> Iterator[str]:

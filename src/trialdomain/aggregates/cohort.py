@@ -6,8 +6,6 @@ from typing import assert_never
 import attrs
 
 from trialdomain.aggregates.deviation import allow
-from trialdomain.designs.caution import against_deciding
-from trialdomain.designs.walk import COHORT
 from trialdomain.errors import CommandRefused
 from trialdomain.events.basis import Basis
 from trialdomain.events.cohort import (
@@ -29,6 +27,7 @@ from trialdomain.events.cohort import (
 )
 from trialdomain.events.membership import Membership, tell
 from trialdomain.events.recorded import Recorded
+from trialdomain.limits.caution import against_deciding
 from trialdomain.protocol.trial_protocol import DoseLevel
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Decision
@@ -115,9 +114,9 @@ class Cohort:
         """The slots in use."""
         return sum(member.occupies for member in self.members.values())
 
-    def open(self, level: DoseLevel) -> Sequence[CohortFact]:
-        """Open the level with the slots of one cohort."""
-        return [] if self.slots else [CohortOpened(level=level.level, dose=level.dose, slots=COHORT)]
+    def open(self, level: DoseLevel, *, slots: int) -> Sequence[CohortFact]:
+        """Open the level with its first slots."""
+        return [] if self.slots else [CohortOpened(level=level.level, dose=level.dose, slots=slots)]
 
     def expand(self, slots: int, *, why: FreeText) -> Sequence[CohortFact]:
         """Give the level more slots."""
@@ -155,7 +154,6 @@ class Cohort:
         about: Iterable[str],
         gone: Mapping[str, Release],
         closed: bool,
-        final: bool,
     ) -> Sequence[CohortFact]:
         """Record the difference between what the casebook says of participants and what the cohort knows.
 
@@ -163,23 +161,22 @@ class Cohort:
             members: everybody whom the casebook puts at this level.
             about: the participants to look at.
             gone: why those whom it does not put here gave their slots back.
-            closed: whether outcomes close the level now.
-            final: whether people have recorded that it is closed; outcomes then no longer lift it.
+            closed: whether the level is closed now, by outcomes or because people have recorded that it is.
         """
         facts = [
             fact
             for subject in about
             for fact in self._learn(subject, members.get(subject), gone.get(subject, Release.WITHDRAWN))
         ]
-        if (closed or final) and self.stopped is None and (self.slots or self.members or facts):
-            facts.append(EnrollmentStopped(cause=Stop.SECOND_DLT))
+        if closed and self.stopped is None and (self.slots or self.members or facts):
+            facts.append(EnrollmentStopped(cause=Stop.CLOSED_BY_DESIGN))
             facts += [
                 SlotReleased(subject=subject, why=Release.LEVEL_CLOSED)
                 for subject, now in members.items()
                 if not now.infused
             ]
-        elif not closed and not final and self.stopped is Stop.SECOND_DLT:
-            facts.append(EnrollmentResumed(cause=Stop.SECOND_DLT))
+        elif not closed and self.stopped is Stop.CLOSED_BY_DESIGN:
+            facts.append(EnrollmentResumed(cause=Stop.CLOSED_BY_DESIGN))
         return facts
 
     def _learn(self, subject: str, now: MemberNow | None, gone: Release) -> Iterator[CohortFact]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from trialdomain.aggregates.trial import RecruitmentIsFull
-from trialdomain.designs.stagger import held_until
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
+from trialdomain.limits.stagger import held_until
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_of_amount
 

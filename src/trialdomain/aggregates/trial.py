@@ -7,7 +7,7 @@ from typing import assert_never
 import attrs
 
 from trialdomain.aggregates.deviation import allow
-from trialdomain.designs.conclusion import against_conclusion
+from trialdomain.designs.design import Design
 from trialdomain.errors import CommandRefused
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import (
@@ -24,6 +24,7 @@ from trialdomain.events.trial import (
     TrialRegistered,
     UserRegistered,
 )
+from trialdomain.limits.conclusion import against_conclusion
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_kept import against_redefining
 from trialdomain.values.clinical_time import ClinicalTime
@@ -232,11 +233,13 @@ class Trial:
             raise AmendmentUnusable(why=f"it reopens levels {short(list(fact.reopens), 80)}, and has {len(new.levels)}")
         return [fact]
 
-    def conclude(self, fact: MtdDeclared | MtdNotEstablished, *, mtd: Mtd, trial: str) -> Sequence[TrialFact]:
+    def conclude(
+        self, fact: MtdDeclared | MtdNotEstablished, *, mtd: Mtd, design: Design, trial: str
+    ) -> Sequence[TrialFact]:
         """Declare the MTD that the design gives, or that there is none; never one that it does not give."""
         if self.conclusion is not None:
             raise AlreadyConcluded(trial=trial)
-        allow(against_conclusion(fact, mtd, recruitment_ended=self.closing is not None), None)
+        allow(against_conclusion(fact, mtd, design=design, recruitment_ended=self.closing is not None), None)
         return [fact]
 
 

@@ -209,7 +209,6 @@ class Batch:
                 about=[case.subject],
                 gone={case.subject: why_gone(case.subject, levels)},
                 closed=False,
-                final=False,
             )
             for fact in facts:
                 part = len(after) + len(learned) + 1

@@ -6,14 +6,13 @@ from datetime import date
 from trialdomain.aggregates.cohort import Cohort, NoFreeSlot
 from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
 from trialdomain.application.view import View
-from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
 from trialdomain.projections.dlt_counts import Member, members_of, seat_of
-from trialdomain.projections.escalation import Escalation, escalation
+from trialdomain.projections.escalation import Escalation, LimitCode, escalation
 from trialdomain.protocol.trial_protocol import Stagger
 from trialdomain.rules.dose_kept import levels_of
-from trialdomain.values.decision import Action, Code, Decision
+from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Decision
 
 
 class DesignAbsent(CommandRefused):
@@ -87,10 +86,10 @@ def against_slots(state: Escalation, cohort: Cohort) -> Iterator[CommandRefused]
 
     A DLT that was revoked since is why: the level was given 6 slots for it, and 3 are in use.
     """
-    because = state.decision.because
-    full = because is not None and because.code is Code.SLOTS_FULL and state.decision.level == cohort.level
-    if full and state.level_in_turn == cohort.level:
-        yield NoFreeSlot(level=cohort.level, slots=slots_in_turn(state.situation))
+    decision = state.decision
+    full = decision.because is not None and decision.because.reason == SLOTS_FULL and decision.level == cohort.level
+    if full and state.level_in_turn == cohort.level and decision.slots is not None:
+        yield NoFreeSlot(level=cohort.level, slots=decision.slots)
 
 
 def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
@@ -135,8 +134,8 @@ def _waits(state: Escalation) -> bool:
     """Say whether the level in turn waits for outcomes, or for a decision that names a DLT."""
     decision = state.decision
     waits = decision.action is Action.WAIT and state.level_in_turn == decision.level
-    because = decision.because and decision.because.code
-    return waits and because in {Code.OUTCOMES_PENDING, Code.UNASSIGNED_DLT}
+    because = decision.because and decision.because.reason
+    return waits and because in {OUTCOMES_PENDING, LimitCode.UNASSIGNED_DLT}
 
 
 def _not_in_turn(state: Escalation, level: int) -> LevelNotInTurn:

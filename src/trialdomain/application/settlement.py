@@ -5,13 +5,12 @@ from datetime import date
 
 from trialdomain.aggregates.cohort import MemberNow
 from trialdomain.application.view import Drafts, View, drafts_in
-from trialdomain.designs.walk import below_closing
 from trialdomain.events.cohort import DltAttributed, Release
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.trial import RecruitmentSuspended
 from trialdomain.projections.deaths import related_deaths
 from trialdomain.projections.dlt_counts import Member, counted_by, dlt_counts
-from trialdomain.projections.escalation import final_closings
+from trialdomain.projections.escalation import closed_levels
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import cohort_stream, trial_stream
@@ -41,9 +40,7 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
     if book.protocol.dlt is None:
         return _suspended(view, drafts, on=on)
     counts = dlt_counts(book, on=on)
-    design = book.protocol.design is not None  # levels are closed by it, and by nothing else
-    still_open = len(below_closing(counts.tallies)) if design else len(counts.tallies)
-    final = min((closing.level for closing in final_closings(book)), default=len(counts.tallies) + 1)
+    closed = closed_levels(counts, book)
     levels = {member.subject: member.level for member in (*counts.members, *counts.unassigned)}
     settled: Drafts = []
     for level, cohort in view.cohorts(following=drafts).items():
@@ -53,8 +50,7 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
             here,
             about=sorted({*here, *cohort.members} if about is None else {*about, *waiting}),
             gone={subject: why_gone(subject, levels) for subject in cohort.members},
-            closed=level > still_open,
-            final=level >= final,
+            closed=level in closed,
         )
         settled += drafts_in(cohort_stream(view.id, level), facts, caused_by=view.ref(drafts[0]))
     return settled + _suspended(view, drafts, on=on)

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 from trialdomain.cli.output import print_lines, print_table
 from trialdomain.cli.parser import Parser, whole_number
-from trialdomain.designs.outcomes import parse_outcomes, situation_of
+from trialdomain.designs.notation import parse_outcomes, situation_of
+from trialdomain.designs.registry import decide
 from trialdomain.designs.situation import Situation
-from trialdomain.designs.three_plus_three import decide
 from trialdomain.errors import InputInvalid
 from trialdomain.protocol.trial_protocol import MOST_LEVELS
 from trialdomain.reports.decision import decision_json, decision_lines, tallies_table

@@ -4,20 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 import attrs
-from attrs.validators import ge
 
-from trialdomain.values.decision import Awaited
+from trialdomain.values.decision import Awaited, FinalClosing
 from trialdomain.values.in_short import in_short
 from trialdomain.values.tally import Tally
-
-
-@attrs.frozen(kw_only=True)
-class FinalClosing:
-    """A closing that people recorded: it stands, whatever is revised later."""
-
-    level: int = attrs.field(validator=ge(1))
-    """This level is closed, and every level above it."""
-    cause: str
 
 
 def _one_tally_per_level(_: "Situation", __: "attrs.Attribute[tuple[Tally, ...]]", tallies: tuple[Tally, ...]) -> None:
@@ -31,7 +21,7 @@ class Situation:
     """The trial at one moment, as an escalation design sees it.
 
     Raises:
-        ValueError: a level without its tally, a last level beyond them, or somebody pending who is not named.
+        ValueError: a level without its tally, a last level or slots beyond them, or somebody pending who is not named.
     """
 
     __repr__ = in_short
@@ -43,9 +33,17 @@ class Situation:
     awaited: tuple[Awaited, ...] = ()
     """Everybody whose outcome is pending."""
     final_closings: tuple[FinalClosing, ...] = ()
+    slots: tuple[tuple[int, ...], ...] = ()
+    """By level, the numbers of slots that people opened, one after another: (3, 6) is a cohort of 3 and then another.
+
+    Empty where nothing is known of slots, as in the outcomes notation.
+    """
 
     def __attrs_post_init__(self) -> None:
         """Refuse what contradicts the tallies."""
+        if self.slots and len(self.slots) != len(self.tallies):
+            msg = f"slots name {len(self.slots)} levels, but there are {len(self.tallies)} dose levels"
+            raise ValueError(msg)
         if self.last_level is not None and not 1 <= self.last_level <= len(self.tallies):
             msg = f"level {self.last_level} was treated last, but there are {len(self.tallies)} dose levels"
             raise ValueError(msg)

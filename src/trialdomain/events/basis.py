@@ -5,8 +5,8 @@ from datetime import date
 import attrs
 from attrs.validators import ge
 
-from trialdomain.protocol.trial_protocol import Design
 from trialdomain.values.calendar import day_of_a_trial
+from trialdomain.values.decision import FinalClosing
 from trialdomain.values.in_short import in_short
 from trialdomain.values.tally import Tally
 from trialdomain.values.text import plain_text
@@ -18,10 +18,14 @@ class Basis:
 
     __repr__ = in_short
 
-    design: Design
+    design: str = attrs.field(validator=plain_text)
+    """The design and its revision; its parameters stand in the protocol in force."""
     protocol_version: str = attrs.field(validator=plain_text)
     tallies: tuple[Tally, ...]
     last_level: int | None
+    final_closings: tuple[FinalClosing, ...]
+    slots: tuple[tuple[int, ...], ...]
+    """By level, the numbers of slots that had been opened, one after another; the position says up to when."""
     position: int = attrs.field(validator=ge(1))
     """The last position of the trial that had been read."""
     on: date = attrs.field(validator=day_of_a_trial)

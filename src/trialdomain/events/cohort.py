@@ -29,7 +29,8 @@ class Release(Word):
 class Stop(Word):
     """What stopped enrollment at a level."""
 
-    SECOND_DLT = "second-dlt"
+    CLOSED_BY_DESIGN = "closed-by-design"
+    """Outcomes closed it, or a lower level, by the rule of the design."""
     DECISION = "decision"
     SUSPENSION = "suspension"
 

@@ -15,6 +15,7 @@ import msgspec
 import tomli_w
 
 from trialdomain.errors import LogUnusable
+from trialdomain.protocol.designs import DESIGNS, DesignSpec
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
@@ -104,6 +105,8 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
         if value == _NONE:
             return None
         (kind,) = (one for one in get_args(kind) if one is not NoneType)
+    if kind is DesignSpec:
+        return _read_design(value, place, faults)
     if attrs.has(kind):
         return _read_class(kind, value, place, faults, base)
     if get_origin(kind) is tuple:
@@ -122,6 +125,24 @@ def _read_array(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
         faults.append(f"{place}: expected an array, got {type(value).__name__}")
         return ()
     return tuple(_read(kind, inner, f"{place}[{at}]", faults) for at, inner in enumerate(value, start=1))
+
+
+def _read_design(value: Any, place: str, faults: list[str]) -> Any:
+    """Read the parameters of a design: its name says of which."""
+    if not isinstance(value, dict):
+        such = next(iter(DESIGNS))
+        faults.append(
+            f'{place}: expected a table [{place}] with a name, such as name = "{such}", or "{_NONE}", '
+            f"got {type(value).__name__}"
+        )
+        return None
+    name = value.get("name")
+    kind = DESIGNS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        given = "is missing" if name is None else f"is {name!r}"
+        faults.append(f"{_at(place, 'name')}: {given}: name one of {', '.join(DESIGNS)}")
+        return None
+    return _read_class(kind, value, place, faults, None)
 
 
 def _read_class(kind: Any, value: Any, place: str, faults: list[str], base: Any) -> Any:

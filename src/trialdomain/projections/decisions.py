@@ -6,23 +6,23 @@ from typing import Any, TypeAlias, get_args
 
 import attrs
 
-from trialdomain.designs.caution import against_deciding
-from trialdomain.designs.conclusion import against_conclusion
-from trialdomain.designs.three_plus_three import slots_in_turn
 from trialdomain.errors import CommandRefused
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.entries import target_version
 from trialdomain.events.participant import ParticipantEntryVoided, ParticipantFact
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
+from trialdomain.limits.caution import against_deciding
+from trialdomain.limits.conclusion import against_conclusion
 from trialdomain.projections.dlt_counts import Member, counted_by
-from trialdomain.projections.escalation import Escalation
+from trialdomain.projections.escalation import Escalation, slots_given
 from trialdomain.projections.hindsight import NONE, Hindsight, Moment, Positions, Seen
 from trialdomain.projections.smallest_change import Smallest, in_any_set, smallest_change
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.decision import Action, Decision
 from trialdomain.values.ids import subject_of
 from trialdomain.values.in_short import in_short
+from trialdomain.values.plural import how_many
 
 Taken: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
 """What people decide about the dose."""
@@ -254,7 +254,7 @@ def _answers(fact: Taken) -> Callable[[Seen], Hashable]:
         match fact:
             case EscalationDecided():
                 waits = decision.action if decision.action in {Action.WAIT, Action.STOP} else None
-                slots = None if waits else slots_in_turn(seen.state.situation)
+                slots = None if waits else decision.slots
                 return waits, decision.level, slots, decision.mtd, decision.closed_levels
             case MtdDeclared():
                 return decision.mtd
@@ -273,11 +273,15 @@ def _breaches(fact: Taken, seen: Seen) -> Iterator[CommandRefused]:
         decided, levels = fact.decided.level, len(state.protocol.levels)
         if decided is not None and not 1 <= decided <= levels:
             yield CommandRefused(f"level {decided} was decided, and the protocol has levels 1 to {levels}")
+        elif fact.decided.slots is not None and fact.decided.slots != (given := slots_given(fact.decided, state)):
+            told = "none" if given is None else str(given)
+            yield CommandRefused(f"it gives {how_many(fact.decided.slots, 'slot')}, and the design gives {told}")
         explained, last = fact.rationale is not None, state.situation.last_level
         yield from against_deciding(fact.decided, state.decision, last_level=last, explained=explained)
     else:
         judged = attrs.evolve(fact, basis=attrs.evolve(fact.basis, tallies=state.counts.tallies))
-        yield from against_conclusion(judged, state.decision.mtd, recruitment_ended=seen.recruitment_ended)
+        mtd, ended = state.decision.mtd, seen.recruitment_ended
+        yield from against_conclusion(judged, mtd, design=state.design, recruitment_ended=ended)
 
 
 def _differences(entry: Recorded[Taken], state: Escalation | None) -> Iterator[BasisDifference]:
@@ -286,10 +290,12 @@ def _differences(entry: Recorded[Taken], state: Escalation | None) -> Iterator[B
     if state is None:
         return
     recomputed: Mapping[str, object] = {
-        "design": state.protocol.design,
+        "design": state.spec.identity,
         "protocol_version": state.protocol.version,
         "tallies": state.counts.tallies,
         "last_level": state.situation.last_level,
+        "final_closings": state.situation.final_closings,
+        "slots": state.situation.slots,
         "unassigned": state.unassigned,
     }
     for field, value in recomputed.items():
@@ -301,7 +307,7 @@ def _differences(entry: Recorded[Taken], state: Escalation | None) -> Iterator[B
 
 
 def _rule(decision: Decision) -> Hashable:
-    return decision.bare, decision.closed_levels
+    return decision.bare, decision.slots, decision.closed_levels
 
 
 def _target(entry: Recorded[Any], streams: StreamsInMemory) -> Recorded[Any] | None:

@@ -5,17 +5,29 @@ from datetime import date, timedelta
 
 import attrs
 
-from trialdomain.designs.situation import FinalClosing, Situation
-from trialdomain.designs.stagger import held_until
-from trialdomain.designs.three_plus_three import decide
-from trialdomain.events.cohort import EscalationDecided
+from trialdomain.designs.design import Design
+from trialdomain.designs.registry import decide, design_of
+from trialdomain.designs.situation import Situation
+from trialdomain.events.cohort import CohortExpanded, CohortOpened, EscalationDecided
 from trialdomain.events.recorded import Recorded
+from trialdomain.limits.stagger import held_until
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
+from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.decision import Action, Awaited, Because, Code, Decision, Mtd, MtdStatus
+from trialdomain.values.decision import Action, Awaited, Because, Decision, FinalClosing, Mtd, MtdStatus
 from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.in_short import in_short
+from trialdomain.values.word import Word
+
+
+class LimitCode(Word):
+    """Why people wait, although the design would go on."""
+
+    UNASSIGNED_DLT = "unassigned-dlt"
+    """A DLT at an amount that belongs to no level, which no decision has named yet."""
+    STAGGERED = "staggered"
+    """The infusion before was too short a time ago."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +41,8 @@ class Escalation:
     decision: Decision
     counts: DltCounts
     situation: Situation
+    spec: DesignSpec
+    """The design of that version of the protocol."""
     decided: tuple[Recorded[EscalationDecided], ...]
     """What people have decided so far."""
     held: bool
@@ -39,6 +53,11 @@ class Escalation:
     """The first day on which the next participant of the level in turn may be infused, where somebody was before."""
     evidence: tuple[int, ...]
     """The positions of the entries that it rests on."""
+
+    @property
+    def design(self) -> Design:
+        """The design that was asked."""
+        return design_of(self.spec)
 
     @property
     def unassigned(self) -> tuple[str, ...]:
@@ -53,9 +72,35 @@ def escalation(book: Casebook, *, on: date) -> Escalation | None:
 
 def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: bool = True) -> Escalation | None:
     """Ask the protocol's design about counts; None when the protocol has none."""
-    if book.protocol.design is None:
+    spec = book.protocol.design
+    if spec is None:
         return None
-    situation = Situation(
+    situation = situation_of(counts, book)
+    asked = decide(situation, design=spec, target=book.protocol.target_recruitment, forecasting=forecasting)
+    decision = _unnamed(asked, counts, book)
+    last = book.decisions[-1].fact if book.decisions else None
+    cautious = last is not None and last.decided.bare != last.recommended.bare
+    cap = last.decided.level if last is not None and cautious else None
+    in_turn = decision.level if cap is None or decision.level is None else min(cap, decision.level)
+    infused_on = [m.infused_on.first for m in counts.members if m.infused_on and m.level == in_turn]
+    not_before = held_until(infused_on, book.protocol.stagger)
+    return Escalation(
+        protocol=book.protocol,
+        spec=spec,
+        decision=_staggered(decision, counts, not_before if in_turn == decision.level else None, on=on),
+        held=bool(last and cautious and last.decided.action in {Action.WAIT, Action.STOP}),
+        level_in_turn=in_turn,
+        not_before=not_before,
+        counts=counts,
+        situation=situation,
+        decided=tuple(book.decisions),
+        evidence=tuple(sorted(_evidence(counts, book))),
+    )
+
+
+def situation_of(counts: DltCounts, book: Casebook) -> Situation:
+    """Give what a design looks at, from counts and from what people recorded."""
+    return Situation(
         tallies=counts.tallies,
         last_level=_last_level(counts.members),
         awaited=tuple(
@@ -68,27 +113,34 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
             if member.level is not None and member.standing.evaluation is Evaluation.PENDING
         ),
         final_closings=final_closings(book),
+        slots=opened_slots(book),
     )
-    decision = _unnamed(
-        decide(situation, target=book.protocol.target_recruitment, forecasting=forecasting), counts, book
+
+
+def closed_levels(counts: DltCounts, book: Casebook) -> tuple[int, ...]:
+    """Give the levels that take nobody: those that the design closes, and those that people have recorded as closed."""
+    if book.protocol.design is not None:
+        return decide(situation_of(counts, book), design=book.protocol.design, forecasting=False).closed_levels
+    final = min((closing.level for closing in final_closings(book)), default=None)
+    return () if final is None else tuple(range(final, len(book.protocol.levels) + 1))
+
+
+def opened_slots(book: Casebook) -> tuple[tuple[int, ...], ...]:
+    """Give by level the numbers of slots that were opened, one after another."""
+    return tuple(
+        tuple(
+            e.fact.slots for e in book.cohorts.get(one.level, ()) if isinstance(e.fact, CohortOpened | CohortExpanded)
+        )
+        for one in book.protocol.levels
     )
-    last = book.decisions[-1].fact if book.decisions else None
-    cautious = last is not None and last.decided.bare != last.recommended.bare
-    cap = last.decided.level if last is not None and cautious else None
-    in_turn = decision.level if cap is None or decision.level is None else min(cap, decision.level)
-    infused_on = [m.infused_on.first for m in counts.members if m.infused_on and m.level == in_turn]
-    not_before = held_until(infused_on, book.protocol.stagger)
-    return Escalation(
-        protocol=book.protocol,
-        decision=_staggered(decision, counts, not_before if in_turn == decision.level else None, on=on),
-        held=bool(last and cautious and last.decided.action in {Action.WAIT, Action.STOP}),
-        level_in_turn=in_turn,
-        not_before=not_before,
-        counts=counts,
-        situation=situation,
-        decided=tuple(book.decisions),
-        evidence=tuple(sorted(_evidence(counts, book))),
-    )
+
+
+def slots_given(chosen: Decision, state: Escalation) -> int | None:
+    """Say how many may hold a slot at a level that was chosen: as recommended, or as the design has it there."""
+    if chosen.level is None or chosen.action in {Action.WAIT, Action.STOP}:
+        return None
+    same = chosen.bare == state.decision.bare
+    return state.decision.slots if same else state.design.slots_at(chosen.level, state.situation)
 
 
 def _evidence(counts: DltCounts, book: Casebook) -> set[int]:
@@ -115,7 +167,7 @@ def _why_unnamed(what: str, subjects: Sequence[str]) -> Because:
     if len(subjects) > 1:
         dlts, them = (f"{len(subjects)} DLTs at amounts that belong", "them")
     text = f"{dlts} to no level ({', '.join(subjects)}): {what} waits until a decision names {them}"
-    return Because(code=Code.UNASSIGNED_DLT, text=text)
+    return Because(code=LimitCode.UNASSIGNED_DLT, text=text)
 
 
 def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on: date) -> Decision:
@@ -127,7 +179,8 @@ def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on:
     if last is None:
         return decision
     because = Because(
-        code=Code.STAGGERED, text=f"the next infusion at level {decision.level} is not before {until}: wait until then"
+        code=LimitCode.STAGGERED,
+        text=f"the next infusion at level {decision.level} is not before {until}: wait until then",
     )
     awaited = Awaited(level=decision.level, subject=last.subject, until=until)
     return attrs.evolve(decision, action=Action.WAIT, waiting_for=(awaited,), because=because)

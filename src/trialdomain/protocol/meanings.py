@@ -190,5 +190,5 @@ def mtd(protocol: TrialProtocol) -> str:
         return "The protocol has no escalation design."
     return (
         "The highest dose level with a DLT in no more than 1/6 of at least 6 evaluable participants, as 3+3 "
-        f"({protocol.design.value}) finds it."
+        f"({protocol.design.identity}) finds it."
     )

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from trialdomain.protocol.criteria import Criterion
+from trialdomain.protocol.designs import DEFAULT_DESIGN, DesignSpec
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.dose import Dose
@@ -25,13 +26,6 @@ from trialdomain.values.word import Word
 
 MOST_LEVELS = 20
 """A ladder longer than this is refused: no published one comes near it."""
-
-
-class Design(Word):
-    """An escalation design, with its version: a decision stays comparable after the design is revised."""
-
-    THREE_PLUS_THREE = "3+3/1"
-    """3+3 in which 6 must be evaluable before a dose may be the MTD."""
 
 
 class TallyBy(Word):
@@ -211,7 +205,7 @@ class TrialProtocol:
     levels: tuple[DoseLevel, ...]
     zone: str | None = None
     """The site's IANA time zone; None where it is not known, and dates then count as they stand."""
-    design: Design | None = Design.THREE_PLUS_THREE
+    design: DesignSpec | None = DEFAULT_DESIGN
     target_recruitment: int | None = None
     """In infused participants; it warns, and never refuses."""
     max_infused: int | None = None
@@ -272,7 +266,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         value = getattr(protocol, name)
         yield None if value is None else at_least(name, value, least)
     yield _administrations_fault(protocol)
-    yield unless(protocol.open_levels_max == 1, "open_levels_max must be 1: 3+3 treats at one level at a time")
+    yield unless(protocol.open_levels_max == 1, "open_levels_max must be 1: a design treats at one level at a time")
     yield at_least("screening_validity_days", protocol.screening_validity_days, 0)
     share = protocol.dose_tolerance
     yield unless(is_bounded(share) and 0 <= share < 1, f"dose_tolerance must be at least 0 and below 1, got {share}")

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
 from trialdomain.values.decision import Action, Awaited, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.plural import how_many
 from trialdomain.values.tally import Tally
 
 _NEXT = {
     Action.ENROLL: "enroll at level {level}",
-    Action.EXPAND: "expand level {level} to 6 slots, and enroll there",
+    Action.EXPAND: "expand level {level}{slots}, and enroll there",
     Action.ESCALATE: "escalate to level {level}",
     Action.DE_ESCALATE: "de-escalate to level {level}",
     Action.WAIT: "wait; level {level} is in turn",
@@ -28,12 +29,13 @@ def decision_json(decision: Decision) -> dict[str, Json]:
     return {
         "action": decision.action.value,
         "level": decision.level,
+        "slots": decision.slots,
         "mtd": decision.mtd.level,
         "mtd_status": decision.mtd.status.value,
         "bounded_above": decision.mtd.bounded_above,
         "closed_levels": list(decision.closed_levels),
         "waiting_for": [_awaited_json(awaited) for awaited in decision.waiting_for],
-        "because": None if because is None else {"code": because.code.value, "text": because.text},
+        "because": None if because is None else {"code": because.code, "text": because.text},
         "forecast": None if forecast is None else _forecast_json(forecast),
     }
 
@@ -70,7 +72,8 @@ def tallies_table(tallies: Sequence[Tally], decision: Decision) -> Table:
 
 def next_words(decision: Decision) -> str:
     """Say what is done next."""
-    return _NEXT[decision.action].format(level=decision.level)
+    slots = "" if decision.slots is None else f" to {how_many(decision.slots, 'slot')}"
+    return _NEXT[decision.action].format(level=decision.level, slots=slots)
 
 
 def decision_lines(decision: Decision) -> Iterator[str]:

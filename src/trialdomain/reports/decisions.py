@@ -11,13 +11,12 @@ from trialdomain.projections.decisions import BasisDifference, DecisionAudit, La
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.smallest_change import Smallest
-from trialdomain.protocol.trial_protocol import Design
 from trialdomain.reports.decision import decision_json, mtd_words, next_words
 from trialdomain.reports.escalation import member_json, tally_json
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Column, Table
-from trialdomain.values.decision import Decision, MtdStatus
+from trialdomain.values.decision import Decision, FinalClosing, MtdStatus
 from trialdomain.values.evaluation import EvaluationReason
 from trialdomain.values.plural import how_many, singular_or
 from trialdomain.values.tally import Tally
@@ -43,12 +42,14 @@ def decision_audit_json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
         "recommended": decision_json(fact.recommended) if isinstance(fact, EscalationDecided) else None,
         "rationale": _plain(fact),
         "basis": {
-            "design": fact.basis.design.value,
+            "design": fact.basis.design,
             "protocol_version": fact.basis.protocol_version,
             "position": fact.basis.position,
             "on": fact.basis.on.isoformat(),
             "last_level": fact.basis.last_level,
             "unassigned": list(fact.basis.unassigned),
+            "final_closings": _value(fact.basis.final_closings),
+            "slots": _value(fact.basis.slots),
             "tallies": [tally_json(tally) for tally in fact.basis.tallies],
         },
         "then": _state_json(audit.then),
@@ -128,10 +129,12 @@ def _value(value: object) -> Json:
     match value:
         case Decision():
             return decision_json(value)
-        case Design():
-            return value.value
+        case Tally():
+            return tally_json(value)
+        case FinalClosing():
+            return {"level": value.level, "cause": value.cause}
         case tuple():
-            return [tally_json(one) if isinstance(one, Tally) else str(one) for one in value]
+            return [_value(one) for one in value]
         case int() | None:
             return value
         case _:
@@ -244,8 +247,8 @@ def _short(value: object) -> str:
             counts = f"{value.enrolled} enrolled, {value.pending} pending, {value.not_evaluable} not evaluable"
             held = f"{how_many(value.most_held, 'slot')} held at most"
             return f"level {value.level} {value.dlts}/{value.evaluable} ({counts}, {held})"
-        case Design():
-            return value.value
+        case FinalClosing():
+            return f"level {value.level} ({value.cause})"
         case _:
             return str(value)
 

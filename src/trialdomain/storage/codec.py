@@ -18,6 +18,7 @@ from trialdomain.errors import InputInvalid, LogCorrupt
 from trialdomain.events.participant import LabRecorded
 from trialdomain.events.recorded import EntryRef, Envelope, Fact, Meta, Source, opened
 from trialdomain.events.registry import NAMES
+from trialdomain.protocol.designs import DESIGNS, DesignSpec
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.calendar import FIRST_YEAR, LAST_YEAR
 from trialdomain.values.clinical_time import ClinicalTime
@@ -75,7 +76,19 @@ def _encode_other(value: object) -> str:
 def _decode_other(kind: type, value: object) -> object:
     if kind is ClinicalTime and isinstance(value, str):
         return _clinical_time(value)
+    if kind is DesignSpec:
+        return _design(value)
     raise TypeError(f"{kind.__name__} has no stored form")
+
+
+def _design(value: object) -> DesignSpec:
+    """Read the parameters of a design, of which its name says the class: msgspec reads no union of attrs classes."""
+    if isinstance(value, str):
+        raise ValueError(f"the design {value!r} is a text, as unreleased versions wrote it: record the trial anew")  # noqa: TRY004 - the value is stored
+    name = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(name, str) or name not in DESIGNS:
+        raise ValueError(f"a design is one of {', '.join(DESIGNS)}, got {str(name)[:80]!r}")
+    return msgspec.convert(value, DESIGNS[name])
 
 
 _clinical_time = lru_cache(maxsize=4_096)(ClinicalTime)
@@ -235,4 +248,7 @@ def schema(name: str) -> dict[str, Any]:
 def _schema_of_other(kind: type) -> dict[str, Any]:
     if kind is ClinicalTime:
         return {"type": "string", "title": "ClinicalTime", "description": "ISO 8601, from a year to a second"}
+    if kind is DesignSpec:
+        designs = [msgspec.json.schema(design)["$defs"][design.__name__] for design in DESIGNS.values()]
+        return {"title": "DesignSpec", "description": "a design, by its name", "anyOf": designs}
     raise TypeError(f"{kind.__name__} has no stored form")

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from trialdomain.designs.outcomes import Outcome, Treated, parse_outcomes
+from trialdomain.designs.notation import Outcome, Treated, parse_outcomes
 from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import (
     AdverseEventReported,

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from datetime import date
 
 import attrs
+from attrs.validators import optional
 
 from trialdomain.values.in_short import in_short
+from trialdomain.values.number import whole_number
+from trialdomain.values.text import plain_text
 from trialdomain.values.word import Word
 
 
@@ -29,45 +32,24 @@ class MtdStatus(Word):
     NOT_ESTABLISHED = "not-established"
 
 
-class Code(Word):
-    """Why the answer is what it is; each code says one thing.
-
-    A decision that was recorded earlier may give one of the first three as the reason to escalate or to de-escalate:
-    it is read as it was recorded.
-    """
-
-    COHORT_INCOMPLETE = "cohort-incomplete"
-    """Treat on: fewer than 3 are evaluable."""
-    ONE_DLT = "one-dlt"
-    """Treat on: 1 DLT among 3 to 5 evaluable, so the level takes up to 6."""
-    SIX_AT_HIGHEST = "six-at-highest"
-    """Treat on: the highest level that is not closed needs 6 evaluable before it may be the MTD."""
-    LEVEL_TOLERATED = "level-tolerated"
-    """Escalate: the level treated last, and every level up to the next one to treat, is tolerated."""
-    LEVEL_CLOSED = "level-closed"
-    """De-escalate: the level treated last is closed."""
-    LOWER_LEVEL_IN_TURN = "lower-level-in-turn"
-    """De-escalate: nothing is closed there, but a level below is not tolerated yet, after a late or revised outcome."""
-    SLOTS_FULL = "slots-full"
-    """Every slot of the level in turn is taken, and an outcome there is not known yet."""
-    OUTCOMES_PENDING = "outcomes-pending"
-    """Escalation and an MTD wait for every outcome pending at an open level."""
-    UNASSIGNED_DLT = "unassigned-dlt"
-    """A DLT at an amount that belongs to no level, which no decision has named yet."""
-    STAGGERED = "staggered"
-    """The infusion before was too short a time ago."""
-    MTD_REACHED = "mtd-reached"
-    """6 are evaluable at the highest level that is not closed, with at most 1 DLT."""
-    NONE_TOLERATED = "none-tolerated"
-    """No level is left open."""
+SLOTS_FULL = "slots-full"
+"""Of a wait, in every design: every slot of the level in turn is taken, and an outcome there is not known yet."""
+OUTCOMES_PENDING = "outcomes-pending"
+"""Of a wait, in every design: nobody is treated until pending outcomes are known."""
 
 
 @attrs.frozen(kw_only=True)
 class Because:
     """The reason of a decision: a code for programs, a sentence for people."""
 
-    code: Code
+    code: str = attrs.field(converter=str, validator=plain_text)
+    """What a design says has its name before it (``3+3/one-dlt``); what a limit around it says has none."""
     text: str
+
+    @property
+    def reason(self) -> str:
+        """The code without the name of the design."""
+        return self.code.rpartition("/")[2]
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +65,15 @@ class Mtd:
     def established(cls, level: int, *, bounded_above: bool) -> "Mtd":
         """Name the highest dose with DLT in no more than 1/6 of at least 6 evaluable participants."""
         return cls(status=MtdStatus.ESTABLISHED, level=level, bounded_above=bounded_above)
+
+
+@attrs.frozen(kw_only=True)
+class FinalClosing:
+    """A closing that people recorded: it stands, whatever is revised later."""
+
+    level: int = attrs.field(validator=whole_number(least=1))
+    """This level is closed, and every level above it."""
+    cause: str
 
 
 @attrs.frozen(kw_only=True)
@@ -127,6 +118,8 @@ class Decision:
     action: Action
     level: int | None = None
     """The level in turn: the one to treat next, now or when the waiting is over; None once the design stops."""
+    slots: int | None = attrs.field(default=None, validator=optional(whole_number(least=1)))
+    """How many may hold a slot at that level; None where no level is in turn, or where people named none."""
     mtd: Mtd = Mtd()
     closed_levels: tuple[int, ...] = ()
     waiting_for: tuple[Awaited, ...] = ()
@@ -140,7 +133,7 @@ class Decision:
 
     @classmethod
     def expand(cls, *, level: int) -> "Decision":
-        """Give a full cohort three slots more."""
+        """Give a full level more slots."""
         return cls(action=Action.EXPAND, level=level)
 
     @classmethod
@@ -170,5 +163,5 @@ class Decision:
 
     @property
     def bare(self) -> "Decision":
-        """The same decision without closed levels, names, reason and forecast."""
+        """The same decision without slots, closed levels, names, reason and forecast."""
         return Decision(action=self.action, level=self.level, mtd=self.mtd)

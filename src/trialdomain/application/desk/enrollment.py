@@ -18,7 +18,9 @@ from trialdomain.application.questions import (
 )
 from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
+from trialdomain.designs.registry import design_of
 from trialdomain.errors import CommandRefused
+from trialdomain.events.cohort import CohortFact
 from trialdomain.events.participant import (
     Consented,
     CriteriaAnswered,
@@ -247,7 +249,9 @@ def register_trial(
 
     def decide(view: View) -> Drafts:
         level = protocol.levels[0]
-        opened = Cohort(level.level).open(level) if protocol.design else []
+        opened: Sequence[CohortFact] = []
+        if protocol.design is not None:
+            opened = Cohort(level.level).open(level, slots=design_of(protocol.design).opening_slots())
         return drafts_in(trial_stream(view.id), view.trial.register(protocol)) + drafts_in(
             cohort_stream(view.id, level.level), opened
         )

@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from datetime import date
 
+import attrs
+
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
 from trialdomain.application.coercion import again, free_text
 from trialdomain.application.conduct import refuse_future_day
 from trialdomain.application.desk.acts import Acts, LevelUnknown
-from trialdomain.application.questions import DesignAbsent, escalation_state
+from trialdomain.application.questions import escalation_state
 from trialdomain.application.view import Drafts, View, drafts_in
-from trialdomain.designs.caution import against_deciding
-from trialdomain.designs.three_plus_three import slots_in_turn
-from trialdomain.designs.walk import COHORT, COMPLETE
 from trialdomain.errors import CommandRefused, InputInvalid
 from trialdomain.events.basis import Basis
 from trialdomain.events.recorded import Entry, EntryRef
 from trialdomain.events.trial import RecruitmentSuspended
-from trialdomain.projections.escalation import Escalation
+from trialdomain.limits.caution import against_deciding
+from trialdomain.projections.escalation import Escalation, slots_given
 from trialdomain.values.calendar import as_day
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.decision import Action, Decision
@@ -77,7 +77,7 @@ class Escalating(Acts):
                 allow(against_deciding(chosen, now.decision, last_level=last, explained=True), None)
             facts = cohorts[level].decide_escalation(
                 recommended=recommended,
-                decided=chosen,
+                decided=attrs.evolve(chosen, slots=slots_given(chosen, state)),
                 basis=basis_of(view, state, day),
                 by=self._conduct.user.id,
                 rationale=free_text("EscalationDecided", rationale),
@@ -88,9 +88,9 @@ class Escalating(Acts):
                 return drafts + _suspended(view, day, caused_by=cause)
             if chosen.level is None or chosen.action is Action.WAIT:
                 return drafts
-            same = chosen.bare == recommended.bare
-            slots = slots_in_turn(state.situation) if same else _slots_at(state, chosen.level)
-            return drafts + _opened(view, cohorts[chosen.level], slots, caused_by=cause)
+            return drafts + _opened(
+                view, cohorts[chosen.level], state, slots_given(chosen, state) or 0, caused_by=cause
+            )
 
         return self._conduct.run(UseCase.DECIDE_ESCALATION, (day, decided, rationale), decide, command_id)
 
@@ -118,16 +118,12 @@ class DecisionOutOfOrder(CommandRefused):
         self.on, self.last = on, last
 
 
-def _opened(view: View, cohort: Cohort, slots: int, *, caused_by: EntryRef) -> Drafts:
+def _opened(view: View, cohort: Cohort, state: Escalation, slots: int, *, caused_by: EntryRef) -> Drafts:
     """Give a level the slots that were decided."""
-    opened = cohort.open(view.protocol.level(cohort.level))
-    expanded = cohort.expand(slots, why=FreeText.of("escalation decision")) if slots > COHORT else []
+    first = state.design.opening_slots()
+    opened = cohort.open(view.protocol.level(cohort.level), slots=first)
+    expanded = cohort.expand(slots, why=FreeText.of("escalation decision")) if slots > first else []
     return drafts_in(cohort_stream(view.id, cohort.level), [*opened, *expanded], caused_by=caused_by)
-
-
-def _slots_at(state: Escalation, level: int) -> int:
-    """Say how many may hold a slot at a level where people go on although the rule would go further: up to 6."""
-    return COHORT if state.situation.tallies[level - 1].evaluable < COHORT else COMPLETE
 
 
 def _suspended(view: View, on: date, *, caused_by: EntryRef) -> Drafts:
@@ -138,14 +134,13 @@ def _suspended(view: View, on: date, *, caused_by: EntryRef) -> Drafts:
 
 def basis_of(view: View, state: Escalation, on: date) -> Basis:
     """Say what a decision rests on, so that it can be taken again later."""
-    protocol = state.protocol
-    if protocol.design is None:
-        raise DesignAbsent(trial=view.id)
     return Basis(
-        design=protocol.design,
-        protocol_version=protocol.version,
+        design=state.spec.identity,
+        protocol_version=state.protocol.version,
         tallies=state.counts.tallies,
         last_level=state.situation.last_level,
+        final_closings=state.situation.final_closings,
+        slots=state.situation.slots,
         position=view.name_position(),
         on=on,
         unassigned=state.unassigned,

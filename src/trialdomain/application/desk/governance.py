@@ -179,8 +179,8 @@ class Governance(Acts):
             state = escalation_state(view, on=on)
             now = state if on == today else escalation_state(view, on=today)
             fact = declare(state, view)
-            view.trial.conclude(fact, mtd=now.decision.mtd, trial=view.id)
-            facts = view.trial.conclude(fact, mtd=state.decision.mtd, trial=view.id)
+            view.trial.conclude(fact, mtd=now.decision.mtd, design=now.design, trial=view.id)
+            facts = view.trial.conclude(fact, mtd=state.decision.mtd, design=state.design, trial=view.id)
             return drafts_in(trial_stream(view.id), facts)
 
         return self._conduct.run(use_case, request, decide, command_id)

@@ -7,14 +7,13 @@ from typing_extensions import override
 
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.audit.findings.check import Audited, AuditFinding, Check, Severity
-from trialdomain.designs.walk import below_closing
 from trialdomain.events.cohort import CohortOpened, EnrollmentResumed, EnrollmentStopped, MemberInfused
 from trialdomain.events.participant import Infused
 from trialdomain.events.recorded import Entry
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, dlt_counts
 from trialdomain.projections.double_entry import double_entry_of
-from trialdomain.projections.escalation import final_closings
+from trialdomain.projections.escalation import closed_levels
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import subject_of
 
@@ -72,13 +71,12 @@ class DoubleEntry(Check):
                     )
 
     def _closings(self, counts: DltCounts, book: Casebook) -> Iterator[AuditFinding]:
-        still_open = len(below_closing(counts.tallies))
-        final = min((closing.level for closing in final_closings(book)), default=len(counts.tallies) + 1)
+        closings = closed_levels(counts, book)
         for level, entries in sorted(book.cohorts.items()):
             cohort = Cohort(level)
             for entry in entries:
                 cohort.apply(entry)
-            closed = level > still_open or level >= final
+            closed = level in closings
             if closed != (cohort.stopped is not None) and (cohort.slots or cohort.members):
                 says = "open" if cohort.stopped is None else "closed"
                 dlts = ", ".join(f"level {tally.level}: {tally.dlts}/{tally.evaluable}" for tally in counts.tallies)
@@ -97,7 +95,7 @@ class DecisionUnfounded(Check):
     id = "decision"
     title = "a decision that does not follow from its basis"
     severity = Severity.CRITICAL
-    requirement = "decisions follow the design, or are more cautious (3+3; NCT06245746); AT-09 (ICH E6(R3) 4.2.2)"
+    requirement = "decisions follow the design, or are more cautious; AT-09 (ICH E6(R3) 4.2.2)"
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from trialdomain.aggregates.cohort import Cohort, EnrollmentIsStopped
 from trialdomain.audit.findings.check import Audited, AuditFinding, Check, Severity
-from trialdomain.designs.walk import COHORT, COMPLETE
+from trialdomain.designs.registry import design_of
 from trialdomain.events.cohort import (
     CohortExpanded,
     CohortOpened,
@@ -23,6 +23,7 @@ from trialdomain.events.cohort import (
 )
 from trialdomain.events.recorded import Entry, EntryRef, Recorded
 from trialdomain.projections.dlt_counts import DltCounts
+from trialdomain.projections.escalation import slots_given
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.plural import how_many
@@ -33,7 +34,7 @@ class SlotsExceeded(Check):
 
     id = "slots"
     title = "more people than slots"
-    requirement = "3 or 6 slots at a level, opened by a decision (3+3; NCT06245746)"
+    requirement = "slots at a level are opened by a decision, as many as the design gives (3+3: 3 or 6)"
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
@@ -84,13 +85,25 @@ class SlotsExceeded(Check):
                 pass
 
     def _given(self, cohort: Cohort, entry: Recorded[Any], slots: int) -> Iterator[AuditFinding]:
-        most = COHORT if isinstance(entry.fact, CohortOpened) else COMPLETE
+        most = self._most(entry)
         if not self._was_decided(cohort, entry):
             sentence = f"level {cohort.level} was given slots, and no decision gave them"
             yield self.found(sentence, evidence=[entry.position])
-        if slots > most:
+        if most is not None and slots > most:
             sentence = f"level {cohort.level} was given {how_many(slots, 'slot')}, and the design gives {most}"
             yield self.found(sentence, evidence=[entry.position])
+
+    def _most(self, entry: Recorded[Any]) -> int | None:
+        """Say how many slots the design gives there; None where no decision gave them."""
+        design = self.audited.protocol.design
+        if isinstance(entry.fact, CohortOpened) and design is not None:
+            return design_of(design).opening_slots()
+        decided = self._recorded.get(self._causes.get(self.audited.book.places[entry.position]) or EntryRef("", 1))
+        given = (one for one in self.audited.decisions if self.audited.book.places[one.entry.position] == decided)
+        audit = next(given, None)
+        if audit is None or audit.then is None or not isinstance(audit.entry.fact, EscalationDecided):
+            return None
+        return slots_given(audit.entry.fact.decided, audit.then)
 
     def _was_decided(self, cohort: Cohort, entry: Recorded[Any]) -> bool:
         if cohort.level == 1 and isinstance(entry.fact, CohortOpened):
@@ -117,7 +130,7 @@ class ClosedLevel(Check):
     id = "closed-level"
     title = "treated at a level that was closed"
     severity = Severity.CRITICAL
-    requirement = "2 DLTs close a level and all above it (3+3; NCT06245746)"
+    requirement = "nobody is treated at a level that the design closes (3+3: 2 DLTs close it and all above it)"
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:

@@ -1,7 +1,7 @@
 import pytest
 
 from trialdomain import OutcomesMalformed, Situation, Tally, parse_outcomes, situation_of
-from trialdomain.designs.outcomes import Outcome, Treated
+from trialdomain.designs.notation import Outcome, Treated
 
 
 def test_a_group_is_a_level_and_a_letter_for_each_subject() -> None:

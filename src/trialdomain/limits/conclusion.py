@@ -6,11 +6,13 @@ not give, is this library's choice.
 
 from collections.abc import Iterator
 
-from trialdomain.designs.walk import COMPLETE
+from trialdomain.designs.design import Design
 from trialdomain.errors import CommandRefused
 from trialdomain.events.basis import Basis
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, NotEstablished
 from trialdomain.values.decision import Mtd, MtdStatus
+from trialdomain.values.plural import how_many
+from trialdomain.values.tally import Tally
 
 
 class MtdNotGiven(CommandRefused):
@@ -24,13 +26,14 @@ class MtdNotGiven(CommandRefused):
 
 
 def against_conclusion(
-    fact: MtdDeclared | MtdNotEstablished, mtd: Mtd, *, recruitment_ended: bool
+    fact: MtdDeclared | MtdNotEstablished, mtd: Mtd, *, design: Design, recruitment_ended: bool
 ) -> Iterator[CommandRefused]:
     """Yield each rule that a conclusion would break.
 
     Args:
         fact: what people declare.
         mtd: the answer of the design.
+        design: says which levels are candidates.
         recruitment_ended: whether recruitment was closed.
     """
     match fact:
@@ -43,15 +46,25 @@ def against_conclusion(
             yield MtdNotGiven(status=mtd.status, wanted="that no level is tolerated")
         case MtdNotEstablished(why=NotEstablished.RECRUITMENT_ENDED) if not recruitment_ended:
             yield MtdNotGiven(status=mtd.status, wanted="that recruitment has ended, while it goes on,")
-        case MtdNotEstablished(candidate=level) if level is not None and not _is_candidate(level, fact.basis):
-            yield MtdNotGiven(status=mtd.status, wanted=f"level {level} as a candidate, without 6 and 1/6 at most,")
+        case MtdNotEstablished(candidate=level) if level is not None and not _is_candidate(level, fact.basis, design):
+            yield MtdNotGiven(
+                status=mtd.status, wanted=f"level {level} as a candidate, with {_counts(level, fact.basis)},"
+            )
         case MtdNotEstablished() if mtd.status is MtdStatus.ESTABLISHED:
             yield MtdNotGiven(status=mtd.status, wanted="that there is no MTD")
         case _:
             pass
 
 
-def _is_candidate(level: int, basis: Basis) -> bool:
-    """Say whether the registry's words would allow a level: DLT in no more than 1/6 of at least 6 evaluable."""
-    tally = next((tally for tally in basis.tallies if tally.level == level), None)
-    return tally is not None and tally.evaluable >= COMPLETE and tally.dlts * COMPLETE <= tally.evaluable
+def _is_candidate(level: int, basis: Basis, design: Design) -> bool:
+    tally = _tally(level, basis)
+    return tally is not None and design.candidate(tally)
+
+
+def _counts(level: int, basis: Basis) -> str:
+    tally = _tally(level, basis)
+    return "nobody" if tally is None else f"{how_many(tally.dlts, 'DLT')} in {tally.evaluable} evaluable"
+
+
+def _tally(level: int, basis: Basis) -> Tally | None:
+    return next((tally for tally in basis.tallies if tally.level == level), None)

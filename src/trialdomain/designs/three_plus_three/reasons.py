@@ -7,10 +7,39 @@ level treated. Each code says one thing, and each sentence is made here alone.
 from collections.abc import Sequence
 
 from trialdomain.designs.situation import Situation
-from trialdomain.designs.walk import COHORT, COMPLETE, Step, Verdict
-from trialdomain.values.decision import Action, Awaited, Because, Code
+from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE, Step, Verdict
+from trialdomain.protocol.designs import ThreePlusThree
+from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Awaited, Because
 from trialdomain.values.plural import how_many
 from trialdomain.values.tally import Tally
+from trialdomain.values.word import Word
+
+_NAME = ThreePlusThree.known_as
+
+
+class Code(Word):
+    """Why the answer of 3+3 is what it is; each code says one thing."""
+
+    COHORT_INCOMPLETE = f"{_NAME}/cohort-incomplete"
+    """Treat on: fewer than 3 are evaluable."""
+    ONE_DLT = f"{_NAME}/one-dlt"
+    """Treat on: 1 DLT among 3 to 5 evaluable, so the level takes up to 6."""
+    SIX_AT_HIGHEST = f"{_NAME}/six-at-highest"
+    """Treat on: the highest level that is not closed needs 6 evaluable before it may be the MTD."""
+    LEVEL_TOLERATED = f"{_NAME}/level-tolerated"
+    """Escalate: the level treated last, and every level up to the next one to treat, is tolerated."""
+    LEVEL_CLOSED = f"{_NAME}/level-closed"
+    """De-escalate: the level treated last is closed."""
+    LOWER_LEVEL_IN_TURN = f"{_NAME}/lower-level-in-turn"
+    """De-escalate: nothing is closed there, but a level below is not tolerated yet, after a late or revised outcome."""
+    SLOTS_FULL = f"{_NAME}/{SLOTS_FULL}"
+    """Every slot of the level in turn is taken, and an outcome there is not known yet."""
+    OUTCOMES_PENDING = f"{_NAME}/{OUTCOMES_PENDING}"
+    """Escalation and an MTD wait for every outcome pending at an open level."""
+    MTD_REACHED = f"{_NAME}/mtd-reached"
+    """6 are evaluable at the highest level that is not closed, with at most 1 DLT."""
+    NONE_TOLERATED = f"{_NAME}/none-tolerated"
+    """No level is left open."""
 
 
 def why_treat(step: Step, situation: Situation, still_open: Sequence[Tally]) -> Because:

@@ -10,7 +10,7 @@ from math import prod
 
 import attrs
 
-from trialdomain.designs.walk import COHORT, COMPLETE, Verdict, below_closing, judge, next_step
+from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE, Verdict, below_closing, judge, next_step
 from trialdomain.values.decision import Action, Forecast
 from trialdomain.values.tally import Tally
 

@@ -1,0 +1,62 @@
+"""Which design a protocol names."""
+
+from functools import lru_cache
+from typing import assert_never
+
+import attrs
+
+from trialdomain.designs.design import Design
+from trialdomain.designs.situation import Situation
+from trialdomain.designs.three_plus_three.design import ThreePlusThreeDesign
+from trialdomain.errors import InputInvalid
+from trialdomain.protocol.designs import DEFAULT_DESIGN, DESIGNS, DesignSpec, ThreePlusThree, is_known
+from trialdomain.values.decision import Decision
+
+
+class DesignUnknown(InputInvalid):
+    """The parameters are not those of a design of this library."""
+
+    code = "design-unknown"
+
+    def __init__(self, *, kind: str) -> None:
+        super().__init__(f"{kind} is no escalation design of this library: use one of {', '.join(DESIGNS)}")
+        self.kind = kind
+
+
+@lru_cache(maxsize=64)
+def design_of(spec: DesignSpec) -> Design:
+    """Give the design of some parameters.
+
+    Raises:
+        DesignUnknown: a class of parameters that this library does not have.
+    """
+    if not is_known(spec):
+        raise DesignUnknown(kind=type(spec).__name__)
+    match spec:
+        case ThreePlusThree():
+            return ThreePlusThreeDesign(spec)
+        case _:
+            assert_never(spec)
+
+
+def decide(
+    situation: Situation,
+    *,
+    design: DesignSpec = DEFAULT_DESIGN,
+    target: int | None = None,
+    forecasting: bool = True,
+) -> Decision:
+    """Answer what to do next, and what the MTD is.
+
+    Pure: the same situation always has the same answer. Whatever happened is answered, also what the rule would not
+    have done: late DLTs, revised outcomes, participants beyond the slots.
+
+    Args:
+        situation: the tallies of every level, who was treated last, who is pending, what is finally closed.
+        design: the design and its parameters; by default 3+3.
+        target: the target recruitment, in infused participants, for the forecast's warning.
+        forecasting: whether to look ahead, which takes far longer than to decide.
+    """
+    asked = design_of(design)
+    decision = asked.decide(situation)
+    return attrs.evolve(decision, forecast=asked.forecast(situation, target=target)) if forecasting else decision

@@ -1,0 +1,115 @@
+"""3+3, in the form in which 6 must be evaluable before a dose may be declared the MTD.
+
+The MTD is the registry's (NCT06245746): the highest dose with DLT in no more than 1/6 of a dose group of at least
+6 evaluable subjects. The walk is the published 3+3 (Storer 1989). With complete cohorts it decides as three published
+packages do; what they leave open (unfinished cohorts, pending outcomes, late DLTs) is answered here as well.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+
+import attrs
+
+from trialdomain.designs.design import DecisionTable, TableRow
+from trialdomain.designs.situation import Situation
+from trialdomain.designs.three_plus_three.forecast import forecast
+from trialdomain.designs.three_plus_three.reasons import (
+    why_established,
+    why_none_tolerated,
+    why_treat,
+    why_wait_for_all,
+    why_wait_for_slots,
+)
+from trialdomain.designs.three_plus_three.walk import (
+    CLOSING_DLTS,
+    COHORT,
+    COMPLETE,
+    Step,
+    Verdict,
+    below_closing,
+    judge,
+    next_step,
+)
+from trialdomain.protocol.designs import ThreePlusThree
+from trialdomain.values.decision import Action, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.tally import Tally
+
+
+@attrs.frozen
+class ThreePlusThreeDesign:
+    """The answers of 3+3."""
+
+    spec: ThreePlusThree
+
+    def decide(self, situation: Situation) -> Decision:
+        """Walk up the open levels to the first that asks for something."""
+        still_open = _still_open(situation)
+        step = next_step(still_open, situation.last_level)
+        closed = tuple(tally.level for tally in situation.tallies[len(still_open) :])
+        return attrs.evolve(
+            _decision(situation, still_open, step),
+            closed_levels=closed,
+            slots=None if step is None or step.action is Action.STOP else step.slots,
+        )
+
+    def opening_slots(self) -> int:
+        """Give a level the slots of one cohort."""
+        return COHORT
+
+    def slots_at(self, level: int, situation: Situation) -> int:
+        """Give 6 where 3 are evaluable, as where the rule expands a level itself."""
+        return COHORT if situation.tallies[level - 1].evaluable < COHORT else COMPLETE
+
+    def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
+        """Give the highest open level, once it has 6 evaluable and no level below it asks for anything."""
+        still_open = below_closing(tallies)[: min(closed) - 1 if closed else None]
+        step = next_step(still_open, None)
+        if step is None:
+            return Mtd(status=MtdStatus.NONE_TOLERATED)
+        if step.verdict is not Verdict.MTD or any(tally.pending for tally in still_open):
+            return Mtd()
+        return Mtd.established(step.tally.level, bounded_above=len(still_open) < len(tallies))
+
+    def candidate(self, tally: Tally) -> bool:
+        """Say whether the registry's words would allow a level: DLT in no more than 1/6 of at least 6 evaluable."""
+        return tally.evaluable >= COMPLETE and tally.dlts * COMPLETE <= tally.evaluable
+
+    def table(self, max_n: int) -> DecisionTable:
+        """Give what the published 3+3 decides at a level that is neither the highest nor below a closed one."""
+        return DecisionTable(rows=tuple(_rows(min(max_n, COMPLETE))))
+
+    def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:
+        """Search for the fewest and the most, through the rule itself."""
+        still_open = _still_open(situation)
+        return forecast(situation.tallies, still_open=still_open, last_level=situation.last_level, target=target)
+
+
+def _still_open(situation: Situation) -> Sequence[Tally]:
+    """Give the levels that are not closed: all below the lowest one with 2 DLTs or a final closing."""
+    final = min((closing.level for closing in situation.final_closings), default=None)
+    return below_closing(situation.tallies)[: None if final is None else final - 1]
+
+
+def _decision(situation: Situation, still_open: Sequence[Tally], step: Step | None) -> Decision:
+    if step is None:
+        return attrs.evolve(Decision.none_tolerated(), because=why_none_tolerated(situation))
+    if step.action is Action.STOP:
+        established = Decision.established(step.tally.level, bounded_above=len(still_open) < len(situation.tallies))
+        return attrs.evolve(established, because=why_established(step.tally, situation))
+    if step.action is Action.WAIT:
+        awaited = situation.awaited_at(still_open if step.waits_for_all else [step.tally])
+        because = why_wait_for_all(awaited) if step.waits_for_all else why_wait_for_slots(step, awaited)
+        return attrs.evolve(Decision.wait(level=step.tally.level), waiting_for=awaited, because=because)
+    return Decision(action=step.action, level=step.tally.level, because=why_treat(step, situation, still_open))
+
+
+def _rows(most: int) -> Iterator[TableRow]:
+    for evaluable in range(1, most + 1):
+        for dlts in range(evaluable + 1):
+            yield TableRow(evaluable=evaluable, dlts=dlts, decision=_word(evaluable, dlts))
+
+
+def _word(evaluable: int, dlts: int) -> str:
+    if dlts >= CLOSING_DLTS:
+        return "close"
+    tolerated = judge(evaluable, dlts, highest=False) is Verdict.TOLERATED
+    return "escalate" if tolerated else "stay"

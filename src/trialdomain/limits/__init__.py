@@ -1,0 +1,1 @@
+"""Limits around every escalation design: what people may decide and conclude, and days between infusions."""
