@@ -58,7 +58,7 @@ _HOMES = {
     "projections.decisions": ("DecisionAudit",),
     "projections.endpoints.value": ("Flag", "Status", "Value"),
     "projections.review": ("Review",),
-    "protocol.designs": ("DesignSpec", "ThreePlusThree"),
+    "protocol.designs": ("DesignSpec", "RollingSix", "StateAnswer", "StateRow", "ThreePlusThree"),
     "protocol.endpoint_rules": ("EndpointRules", "FebrileNeutropenia", "Recovery"),
     "protocol.outcomes": ("OutcomeId",),
     "protocol.presets.endpoints": ("endpoint_rules",),

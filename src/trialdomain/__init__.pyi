@@ -77,6 +77,9 @@ from trialdomain.projections.endpoints.value import Status as Status
 from trialdomain.projections.endpoints.value import Value as Value
 from trialdomain.projections.review import Review as Review
 from trialdomain.protocol.designs import DesignSpec as DesignSpec
+from trialdomain.protocol.designs import RollingSix as RollingSix
+from trialdomain.protocol.designs import StateAnswer as StateAnswer
+from trialdomain.protocol.designs import StateRow as StateRow
 from trialdomain.protocol.designs import ThreePlusThree as ThreePlusThree
 from trialdomain.protocol.endpoint_rules import EndpointRules as EndpointRules
 from trialdomain.protocol.endpoint_rules import FebrileNeutropenia as FebrileNeutropenia
@@ -185,12 +188,15 @@ __all__ = [
     "Restored",
     "Review",
     "Role",
+    "RollingSix",
     "Seriousness",
     "Severity",
     "Signer",
     "SigningKey",
     "Situation",
     "Source",
+    "StateAnswer",
+    "StateRow",
     "Status",
     "TableRow",
     "Tally",

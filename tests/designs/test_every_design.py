@@ -21,6 +21,7 @@ from trialdomain import (
     DesignSpec,
     FinalClosing,
     MtdStatus,
+    RollingSix,
     Situation,
     Tally,
     ThreePlusThree,
@@ -35,7 +36,7 @@ from trialdomain.protocol.designs import DESIGNS, KnownSpec
 from trialdomain.testing import history_of
 from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL
 
-SPECS: tuple[DesignSpec, ...] = (ThreePlusThree(),)
+SPECS: tuple[DesignSpec, ...] = (ThreePlusThree(), RollingSix())
 """One of each design at least, with the parameters of a published trial."""
 TREATS = {Action.ENROLL, Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE}
 SOURCE = Path(trialdomain.__file__).parent
@@ -174,7 +175,7 @@ class TestTable:
             one = Tally(level=1, evaluable=row.evaluable, dlts=row.dlts)
             decision = design_of(spec).decide(Situation(tallies=(one, Tally(level=2)), last_level=1))
             expected = (
-                "close"
+                "eliminate"
                 if 1 in decision.closed_levels
                 else {Action.ESCALATE: "escalate", Action.ENROLL: "stay", Action.EXPAND: "stay"}[decision.action]
             )

@@ -42,6 +42,10 @@ class Design(Protocol):
         """
         ...
 
+    def start_level(self) -> int:
+        """Say at which level the first participant is treated."""
+        ...
+
     def opening_slots(self) -> int:
         """Say how many slots a level has when it opens."""
         ...

@@ -270,6 +270,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
     yield at_least("screening_validity_days", protocol.screening_validity_days, 0)
     share = protocol.dose_tolerance
     yield unless(is_bounded(share) and 0 <= share < 1, f"dose_tolerance must be at least 0 and below 1, got {share}")
+    yield None if protocol.design is None else protocol.design.unfit(len(protocol.levels))
     yield unless(protocol.design is None or protocol.dlt is not None, "a design needs a dlt rule to count by")
     known = {criterion.id for criterion in protocol.criteria}
     for one in protocol.criteria:

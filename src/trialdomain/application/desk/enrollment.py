@@ -20,7 +20,6 @@ from trialdomain.application.settlement import settle
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.designs.registry import design_of
 from trialdomain.errors import CommandRefused
-from trialdomain.events.cohort import CohortFact
 from trialdomain.events.participant import (
     Consented,
     CriteriaAnswered,
@@ -248,12 +247,12 @@ def register_trial(
     check_table(protocol)
 
     def decide(view: View) -> Drafts:
-        level = protocol.levels[0]
-        opened: Sequence[CohortFact] = []
-        if protocol.design is not None:
-            opened = Cohort(level.level).open(level, slots=design_of(protocol.design).opening_slots())
-        return drafts_in(trial_stream(view.id), view.trial.register(protocol)) + drafts_in(
-            cohort_stream(view.id, level.level), opened
-        )
+        registered = drafts_in(trial_stream(view.id), view.trial.register(protocol))
+        if protocol.design is None:
+            return registered
+        design = design_of(protocol.design)
+        level = protocol.level(design.start_level())
+        opened = Cohort(level.level).open(level, slots=design.opening_slots())
+        return registered + drafts_in(cohort_stream(view.id, level.level), opened)
 
     return conduct.run(use_case, protocol, decide, command_id, registering=protocol)

@@ -106,7 +106,9 @@ class SlotsExceeded(Check):
         return slots_given(audit.entry.fact.decided, audit.then)
 
     def _was_decided(self, cohort: Cohort, entry: Recorded[Any]) -> bool:
-        if cohort.level == 1 and isinstance(entry.fact, CohortOpened):
+        design = self.audited.protocol.design
+        first = 1 if design is None else design_of(design).start_level()
+        if cohort.level == first and isinstance(entry.fact, CohortOpened):
             return True  # by the registration
         cause = self._causes.get(self.audited.book.places[entry.position])
         decided = None if cause is None else self._decisions.get(self._recorded.get(cause, 0))

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import attrs
 
+from trialdomain.designs.closing import below_closing, still_open
 from trialdomain.designs.design import DecisionTable, TableRow
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.three_plus_three.forecast import forecast
@@ -20,16 +21,14 @@ from trialdomain.designs.three_plus_three.reasons import (
     why_wait_for_slots,
 )
 from trialdomain.designs.three_plus_three.walk import (
-    CLOSING_DLTS,
     COHORT,
     COMPLETE,
     Step,
     Verdict,
-    below_closing,
     judge,
     next_step,
 )
-from trialdomain.protocol.designs import ThreePlusThree
+from trialdomain.protocol.designs import CLOSING_DLTS, ThreePlusThree
 from trialdomain.values.decision import Action, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.tally import Tally
 
@@ -42,14 +41,18 @@ class ThreePlusThreeDesign:
 
     def decide(self, situation: Situation) -> Decision:
         """Walk up the open levels to the first that asks for something."""
-        still_open = _still_open(situation)
-        step = next_step(still_open, situation.last_level)
-        closed = tuple(tally.level for tally in situation.tallies[len(still_open) :])
+        ladder = still_open(situation)
+        step = next_step(ladder, situation.last_level)
+        closed = tuple(tally.level for tally in situation.tallies[len(ladder) :])
         return attrs.evolve(
-            _decision(situation, still_open, step),
+            _decision(situation, ladder, step),
             closed_levels=closed,
             slots=None if step is None or step.action is Action.STOP else step.slots,
         )
+
+    def start_level(self) -> int:
+        """Begin at the lowest level."""
+        return 1
 
     def opening_slots(self) -> int:
         """Give a level the slots of one cohort."""
@@ -61,13 +64,13 @@ class ThreePlusThreeDesign:
 
     def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
         """Give the highest open level, once it has 6 evaluable and no level below it asks for anything."""
-        still_open = below_closing(tallies)[: min(closed) - 1 if closed else None]
-        step = next_step(still_open, None)
+        ladder = below_closing(tallies, closed)
+        step = next_step(ladder, None)
         if step is None:
             return Mtd(status=MtdStatus.NONE_TOLERATED)
-        if step.verdict is not Verdict.MTD or any(tally.pending for tally in still_open):
+        if step.verdict is not Verdict.MTD or any(tally.pending for tally in ladder):
             return Mtd()
-        return Mtd.established(step.tally.level, bounded_above=len(still_open) < len(tallies))
+        return Mtd.established(step.tally.level, bounded_above=len(ladder) < len(tallies))
 
     def candidate(self, tally: Tally) -> bool:
         """Say whether the registry's words would allow a level: DLT in no more than 1/6 of at least 6 evaluable."""
@@ -79,27 +82,21 @@ class ThreePlusThreeDesign:
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:
         """Search for the fewest and the most, through the rule itself."""
-        still_open = _still_open(situation)
-        return forecast(situation.tallies, still_open=still_open, last_level=situation.last_level, target=target)
+        ladder = still_open(situation)
+        return forecast(situation.tallies, still_open=ladder, last_level=situation.last_level, target=target)
 
 
-def _still_open(situation: Situation) -> Sequence[Tally]:
-    """Give the levels that are not closed: all below the lowest one with 2 DLTs or a final closing."""
-    final = min((closing.level for closing in situation.final_closings), default=None)
-    return below_closing(situation.tallies)[: None if final is None else final - 1]
-
-
-def _decision(situation: Situation, still_open: Sequence[Tally], step: Step | None) -> Decision:
+def _decision(situation: Situation, ladder: Sequence[Tally], step: Step | None) -> Decision:
     if step is None:
         return attrs.evolve(Decision.none_tolerated(), because=why_none_tolerated(situation))
     if step.action is Action.STOP:
-        established = Decision.established(step.tally.level, bounded_above=len(still_open) < len(situation.tallies))
+        established = Decision.established(step.tally.level, bounded_above=len(ladder) < len(situation.tallies))
         return attrs.evolve(established, because=why_established(step.tally, situation))
     if step.action is Action.WAIT:
-        awaited = situation.awaited_at(still_open if step.waits_for_all else [step.tally])
+        awaited = situation.awaited_at(ladder if step.waits_for_all else [step.tally])
         because = why_wait_for_all(awaited) if step.waits_for_all else why_wait_for_slots(step, awaited)
         return attrs.evolve(Decision.wait(level=step.tally.level), waiting_for=awaited, because=because)
-    return Decision(action=step.action, level=step.tally.level, because=why_treat(step, situation, still_open))
+    return Decision(action=step.action, level=step.tally.level, because=why_treat(step, situation, ladder))
 
 
 def _rows(most: int) -> Iterator[TableRow]:
@@ -110,6 +107,6 @@ def _rows(most: int) -> Iterator[TableRow]:
 
 def _word(evaluable: int, dlts: int) -> str:
     if dlts >= CLOSING_DLTS:
-        return "close"
+        return "eliminate"
     tolerated = judge(evaluable, dlts, highest=False) is Verdict.TOLERATED
     return "escalate" if tolerated else "stay"

@@ -10,7 +10,8 @@ from math import prod
 
 import attrs
 
-from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE, Verdict, below_closing, judge, next_step
+from trialdomain.designs.closing import below_closing
+from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE, Verdict, judge, next_step
 from trialdomain.values.decision import Action, Forecast
 from trialdomain.values.tally import Tally
 

@@ -14,7 +14,6 @@ from trialdomain.values.word import Word
 COHORT = 3
 COMPLETE = 6
 """Evaluable subjects that a level needs before it may be the MTD (NCT06245746, primary outcome MTD)."""
-CLOSING_DLTS = 2
 
 
 class Verdict(Word):
@@ -57,12 +56,6 @@ class Step:
     """How many may hold a slot there: 3, or 6."""
     waits_for_all: bool = False
     """Of a wait: for everybody pending at an open level, or only for those at the level in turn."""
-
-
-def below_closing(tallies: Sequence[Tally]) -> Sequence[Tally]:
-    """Give the levels that outcomes leave open: 2 DLTs close a level, whatever its size, and all above it."""
-    closed = next((at for at, tally in enumerate(tallies) if tally.dlts >= CLOSING_DLTS), None)
-    return tallies[:closed]
 
 
 def next_step(still_open: Sequence[Tally], last_level: int | None) -> Step | None:

@@ -1,0 +1,156 @@
+"""Rolling six: participants enter a level one after another, up to 6, before the outcomes of those before are known.
+
+The state of the level treated last decides (``states.py``). What the publications leave open is this library's choice.
+An escalation passes levels whose own state says escalate: after going back to a level below, those above may be done.
+An outcome pending below the level treated last holds the next escalation and an MTD, and no treatment at that level.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import takewhile
+
+import attrs
+
+from trialdomain.designs.closing import below_closing, still_open
+from trialdomain.designs.design import DecisionTable, TableRow
+from trialdomain.designs.rolling_six.reasons import (
+    why_escalate,
+    why_established,
+    why_go_back,
+    why_go_down,
+    why_hold,
+    why_none_tolerated,
+    why_six,
+    why_treat_on,
+    why_wait,
+)
+from trialdomain.designs.rolling_six.states import State, answer_to, by_state, state_of
+from trialdomain.designs.situation import Situation
+from trialdomain.protocol.designs import CLOSING_DLTS, ROLLING_SIX, RollingSix, StateAnswer
+from trialdomain.values.decision import Action, Because, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.tally import Tally
+
+_FEWEST = 3
+"""Evaluable participants that a level needs before the next one is treated (Skolnik 2008)."""
+
+
+@attrs.frozen
+class RollingSixDesign:
+    """The answers of rolling six."""
+
+    spec: RollingSix
+    _differing: Mapping[State, StateAnswer] = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """File the rows of the protocol by their state."""
+        object.__setattr__(self, "_differing", by_state(self.spec.table))
+
+    def decide(self, situation: Situation) -> Decision:
+        """Find the level in turn, and look up its state."""
+        ladder = still_open(situation)
+        closed = tuple(tally.level for tally in situation.tallies[len(ladder) :])
+        return attrs.evolve(self._decided(situation, ladder), closed_levels=closed)
+
+    def start_level(self) -> int:
+        """Give the level of the protocol."""
+        return self.spec.start_level
+
+    def opening_slots(self) -> int:
+        """Give a level all its slots at once."""
+        return ROLLING_SIX
+
+    def slots_at(self, level: int, situation: Situation) -> int:  # noqa: ARG002 - every design is asked the same
+        """Give 6 at every level."""
+        return ROLLING_SIX
+
+    def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
+        """Give the highest open level, once it has 6 evaluable with at most 1 DLT and no level below has too few."""
+        ladder = below_closing(tallies, closed)
+        if not ladder:
+            return Mtd(status=MtdStatus.NONE_TOLERATED)
+        if any(map(_has_too_few, ladder[:-1])) or not self.candidate(ladder[-1]) or any(t.pending for t in ladder):
+            return Mtd()
+        return Mtd.established(ladder[-1].level, bounded_above=len(ladder) < len(tallies))
+
+    def candidate(self, tally: Tally) -> bool:
+        """Say whether 6 are evaluable, and no more than one sixth of them had a DLT."""
+        return tally.evaluable >= ROLLING_SIX and tally.dlts * ROLLING_SIX <= tally.evaluable
+
+    def table(self, max_n: int) -> DecisionTable:
+        """Give what is decided once every outcome at a level is known."""
+        counts = ((n, dlt) for n in range(1, min(max_n, ROLLING_SIX) + 1) for dlt in range(n + 1))
+        return DecisionTable(
+            rows=tuple(TableRow(evaluable=n, dlts=dlt, decision=self._word(n, dlt)) for n, dlt in counts)
+        )
+
+    def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:  # noqa: ARG002 - as above
+        """Give none: participants enter at once, so that no one number is needed."""
+        return None
+
+    def state(self, enrolled: int, dlt: int, pending: int) -> StateAnswer:
+        """Look up one state of a level; more than 6 enrolled are judged as 6."""
+        return answer_to((min(enrolled, ROLLING_SIX), dlt, pending), self._differing)
+
+    def _word(self, evaluable: int, dlts: int) -> str:
+        words = {StateAnswer.ESCALATE: "escalate", StateAnswer.DE_ESCALATE: "eliminate"}
+        return words.get(self.state(evaluable, dlts, 0), "stay")
+
+    def _decided(self, situation: Situation, ladder: Sequence[Tally]) -> Decision:
+        if not ladder:
+            return attrs.evolve(Decision.none_tolerated(), because=why_none_tolerated(situation))
+        last = situation.last_level
+        if last is None:
+            first = ladder[min(self.spec.start_level, len(ladder)) - 1]
+            return self._treat(situation, first, why_treat_on(first))
+        few = next((tally for tally in ladder[: last - 1] if _has_too_few(tally)), None)
+        if few is not None:
+            return self._treat(situation, few, why_go_back(few))
+        if last > len(ladder):
+            return self._at_highest(situation, ladder, why_go_down(situation, len(ladder) + 1, ladder[-1]))
+        return self._going_on(situation, ladder, ladder[last - 1 :])
+
+    def _going_on(self, situation: Situation, ladder: Sequence[Tally], from_last: Sequence[Tally]) -> Decision:
+        """Go up from the level treated last to the first whose state does not say escalate, or to the highest."""
+        passed = list(takewhile(self._is_left, from_last[:-1]))
+        tally = from_last[len(passed)]
+        if passed:
+            pending_below = situation.awaited_at(ladder[: passed[0].level - 1])
+            if pending_below:
+                waiting = attrs.evolve(Decision.wait(level=tally.level), waiting_for=pending_below, slots=ROLLING_SIX)
+                return attrs.evolve(waiting, because=why_wait(pending_below, "the next escalation"))
+        because = why_escalate(passed, tally) if passed else None
+        if tally is ladder[-1]:
+            return self._at_highest(situation, ladder, because)
+        return self._treat(situation, tally, because or why_treat_on(tally))
+
+    def _is_left(self, tally: Tally) -> bool:
+        return answer_to(state_of(tally), self._differing) is StateAnswer.ESCALATE
+
+    def _at_highest(self, situation: Situation, ladder: Sequence[Tally], because: Because | None) -> Decision:
+        """Treat the highest open level up to 6; it is the MTD with 6 evaluable, once nothing is pending."""
+        highest = ladder[-1]
+        if highest.evaluable < ROLLING_SIX:
+            return self._treat(situation, highest, because or why_six(highest))
+        awaited = situation.awaited_at(ladder)
+        if awaited:
+            waiting = attrs.evolve(Decision.wait(level=highest.level), waiting_for=awaited, slots=ROLLING_SIX)
+            return attrs.evolve(waiting, because=why_wait(awaited, "an MTD"))
+        established = Decision.established(highest.level, bounded_above=len(ladder) < len(situation.tallies))
+        return attrs.evolve(established, because=why_established(highest, situation))
+
+    def _treat(self, situation: Situation, tally: Tally, because: Because) -> Decision:
+        """Treat at a level while it has a free slot and its state does not say hold."""
+        held = answer_to(state_of(tally), self._differing) is StateAnswer.HOLD
+        if held or tally.occupied >= ROLLING_SIX:
+            awaited = situation.awaited_at([tally])
+            waiting = attrs.evolve(Decision.wait(level=tally.level), waiting_for=awaited, slots=ROLLING_SIX)
+            return attrs.evolve(waiting, because=why_hold(tally, awaited))
+        last = situation.last_level or tally.level
+        action = Action.ENROLL
+        if tally.level != last:
+            action = Action.ESCALATE if tally.level > last else Action.DE_ESCALATE
+        return Decision(action=action, level=tally.level, slots=ROLLING_SIX, because=because)
+
+
+def _has_too_few(tally: Tally) -> bool:
+    """Say whether somebody was treated at a level that is open, and fewer than 3 are evaluable there."""
+    return bool(tally.treated) and tally.evaluable < _FEWEST and tally.dlts < CLOSING_DLTS
