@@ -37,7 +37,6 @@ from trialdomain.audit.verify import VerifiedTrial as VerifiedTrial
 from trialdomain.audit.verify import verify as verify
 from trialdomain.designs.design import DecisionTable as DecisionTable
 from trialdomain.designs.design import Design as Design
-from trialdomain.designs.design import TableRow as TableRow
 from trialdomain.designs.notation import OutcomesMalformed as OutcomesMalformed
 from trialdomain.designs.notation import parse_outcomes as parse_outcomes
 from trialdomain.designs.notation import situation_of as situation_of
@@ -80,6 +79,9 @@ from trialdomain.protocol.designs import DesignSpec as DesignSpec
 from trialdomain.protocol.designs import RollingSix as RollingSix
 from trialdomain.protocol.designs import StateAnswer as StateAnswer
 from trialdomain.protocol.designs import StateRow as StateRow
+from trialdomain.protocol.designs import TableDesign as TableDesign
+from trialdomain.protocol.designs import TableRow as TableRow
+from trialdomain.protocol.designs import TableWord as TableWord
 from trialdomain.protocol.designs import ThreePlusThree as ThreePlusThree
 from trialdomain.protocol.endpoint_rules import EndpointRules as EndpointRules
 from trialdomain.protocol.endpoint_rules import FebrileNeutropenia as FebrileNeutropenia
@@ -198,7 +200,9 @@ __all__ = [
     "StateAnswer",
     "StateRow",
     "Status",
+    "TableDesign",
     "TableRow",
+    "TableWord",
     "Tally",
     "Terms",
     "ThreePlusThree",

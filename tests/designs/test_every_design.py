@@ -6,6 +6,7 @@ Source: the properties that a phase I design must have so that a log, an audit a
 import ast
 import copy
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from published_tables import boin
 
 import trialdomain
 from trialdomain import (
@@ -23,6 +25,7 @@ from trialdomain import (
     MtdStatus,
     RollingSix,
     Situation,
+    TableDesign,
     Tally,
     ThreePlusThree,
     TrialProtocol,
@@ -36,7 +39,11 @@ from trialdomain.protocol.designs import DESIGNS, KnownSpec
 from trialdomain.testing import history_of
 from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL
 
-SPECS: tuple[DesignSpec, ...] = (ThreePlusThree(), RollingSix())
+SPECS: tuple[DesignSpec, ...] = (
+    ThreePlusThree(),
+    RollingSix(),
+    TableDesign(rows=boin(0.3, range(3, 31, 3)), target=Decimal("0.3")),
+)
 """One of each design at least, with the parameters of a published trial."""
 TREATS = {Action.ENROLL, Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE}
 SOURCE = Path(trialdomain.__file__).parent
@@ -166,20 +173,18 @@ class TestMtd:
 
 @each_design
 class TestTable:
-    def test_it_says_what_is_decided_at_a_level_with_one_above_it(self, spec: DesignSpec) -> None:
+    def test_it_says_what_is_decided_at_a_level_between_two(self, spec: DesignSpec) -> None:
         table = design_of(spec).table(6)
         if table is None:
             return
-        assert len({(row.evaluable, row.dlts) for row in table.rows}) == len(table.rows) >= 20
+        assert len({(row.n, row.dlt) for row in table.rows}) == len(table.rows) >= 11
+        words = {Action.ENROLL: "stay", Action.EXPAND: "stay"}
         for row in table.rows:
-            one = Tally(level=1, evaluable=row.evaluable, dlts=row.dlts)
-            decision = design_of(spec).decide(Situation(tallies=(one, Tally(level=2)), last_level=1))
-            expected = (
-                "eliminate"
-                if 1 in decision.closed_levels
-                else {Action.ESCALATE: "escalate", Action.ENROLL: "stay", Action.EXPAND: "stay"}[decision.action]
-            )
-            assert row.decision == expected, row
+            below, above = Tally(level=1, evaluable=3), Tally(level=3)
+            here = Tally(level=2, evaluable=row.n, dlts=row.dlt)
+            decision = design_of(spec).decide(Situation(tallies=(below, here, above), last_level=2))
+            eliminated = 2 in decision.closed_levels
+            assert row.decision == ("eliminate" if eliminated else words.get(decision.action, decision.action)), row
 
 
 @each_design

@@ -6,18 +6,9 @@ from typing import Protocol
 import attrs
 
 from trialdomain.designs.situation import Situation
-from trialdomain.protocol.designs import DesignSpec
+from trialdomain.protocol.designs import DesignSpec, TableRow
 from trialdomain.values.decision import Decision, Forecast, Mtd
 from trialdomain.values.tally import Tally
-
-
-@attrs.frozen(kw_only=True)
-class TableRow:
-    """What a design decides at a level after so many evaluable participants, of whom so many had a DLT."""
-
-    evaluable: int
-    dlts: int
-    decision: str
 
 
 @attrs.frozen(kw_only=True)

@@ -5,12 +5,21 @@ from typing import assert_never
 
 import attrs
 
+from trialdomain.designs.by_table.design import ByTable
 from trialdomain.designs.design import Design
 from trialdomain.designs.rolling_six.design import RollingSixDesign
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.three_plus_three.design import ThreePlusThreeDesign
 from trialdomain.errors import InputInvalid
-from trialdomain.protocol.designs import DEFAULT_DESIGN, DESIGNS, DesignSpec, RollingSix, ThreePlusThree, is_known
+from trialdomain.protocol.designs import (
+    DEFAULT_DESIGN,
+    DESIGNS,
+    DesignSpec,
+    RollingSix,
+    TableDesign,
+    ThreePlusThree,
+    is_known,
+)
 from trialdomain.values.decision import Decision
 
 
@@ -38,6 +47,8 @@ def design_of(spec: DesignSpec) -> Design:
             return ThreePlusThreeDesign(spec)
         case RollingSix():
             return RollingSixDesign(spec)
+        case TableDesign():
+            return ByTable(spec)
         case _:
             assert_never(spec)
 

@@ -4,13 +4,17 @@ What a design decides stands in ``trialdomain.designs``; here is what is stored,
 ``[design]``, its ``name``, and its parameters.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
 from typing import ClassVar, Literal, TypeAlias
 
 import attrs
 from typing_extensions import TypeIs, override
 
 from trialdomain.protocol.faults import at_least, refuse, unless
-from trialdomain.values.number import whole_number
+from trialdomain.values.number import is_bounded, whole_number
 from trialdomain.values.word import Word
 
 
@@ -112,14 +116,118 @@ def _state_fault(row: StateRow) -> str | None:
     return None
 
 
+class TableWord(Word):
+    """What a decision table says of a level, from the boldest to the most cautious."""
+
+    ESCALATE = "escalate"
+    STAY = "stay"
+    DE_ESCALATE = "de-escalate"
+    ELIMINATE = "eliminate"
+    """Go down, and treat nobody at this level, or above it, any more."""
+
+
+@attrs.frozen(kw_only=True)
+class TableRow:
+    """What is decided at a level after so many evaluable participants, of whom so many had a DLT."""
+
+    n: int = attrs.field(validator=whole_number(least=1))
+    """Evaluable participants at the level."""
+    dlt: int = attrs.field(validator=whole_number(least=0))
+    decision: TableWord
+
+
+@attrs.frozen(kw_only=True)
+class TableDesign(DesignSpec):
+    """A decision table that the protocol prints: its rows are read at complete cohorts."""
+
+    known_as = "table"
+    revision = 1
+
+    name: Literal["table"] = "table"
+    rows: tuple[TableRow, ...]
+    """For each number of evaluable participants, one row for each number of DLTs."""
+    cohort_size: int = 3
+    start_level: int = 1
+    max_n: int | None = None
+    """Evaluable participants in all, after which the trial stops; None sets no limit."""
+    n_earlystop: int | None = None
+    """Evaluable participants at a level, at which the trial stops where the table says stay; None is the most that the
+    table has."""
+    target: Decimal | None = None
+    """The rate of DLTs that the MTD is to have, for its selection at the end; None leaves that to people."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a table that is not whole, or bolder with more DLTs."""
+        refuse(
+            (
+                at_least("design.cohort_size", self.cohort_size, 1),
+                at_least("design.start_level", self.start_level, 1),
+                None if self.max_n is None else at_least("design.max_n", self.max_n, 1),
+                None if self.n_earlystop is None else at_least("design.n_earlystop", self.n_earlystop, 1),
+                _target_fault(self.target),
+                *_row_faults(self.rows, self.cohort_size),
+            )
+        )
+
+    @override
+    def unfit(self, levels: int) -> str | None:
+        """Say that the trial would begin above its highest level."""
+        return _start_fault(self.start_level, levels)
+
+
+def _target_fault(target: Decimal | None) -> str | None:
+    fits = target is None or (is_bounded(target) and 0 < target < 1)
+    return unless(fits, f"design.target must be between 0 and 1, got {target}")
+
+
+def _row_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
+    by_n: dict[int, dict[int, TableWord]] = {}
+    for row in rows:
+        of_n = by_n.setdefault(row.n, {})
+        if row.dlt in of_n:
+            yield f"design.rows has {row.dlt} DLT in {row.n} twice"
+        of_n[row.dlt] = row.decision
+    most = max(by_n, default=0)
+    if not by_n:
+        yield "design.rows is empty: give a row for each number of evaluable participants and of DLTs"
+        return
+    expected = range(1, most + 1) if 1 in by_n or cohort_size == 1 else range(cohort_size, most + 1, cohort_size)
+    for n in sorted({*expected, *by_n}):
+        if n not in expected:
+            yield f"design.rows has {n} evaluable, which is no whole number of cohorts of {cohort_size}"
+        missing = [str(dlt) for dlt in range(n + 1) if dlt not in by_n.get(n, {})]
+        if missing:
+            yield f"design.rows has no row for {', '.join(missing)} DLT in {n} evaluable"
+        if any(dlt > n for dlt in by_n.get(n, {})):
+            yield f"design.rows has more DLTs than evaluable participants in a row for {n}"
+    yield from _bolder(by_n)
+
+
+def _bolder(by_n: Mapping[int, Mapping[int, TableWord]]) -> Iterator[str]:
+    """Name where more DLTs have the bolder answer: at one number of participants, or at a higher rate of another."""
+    order = list(TableWord)
+    for n, words in sorted(by_n.items()):
+        for (fewer, one), (more, other) in pairwise(sorted(words.items())):
+            if order.index(other) < order.index(one):
+                yield f"design.rows says {other.value} at {more}/{n}, and {one.value} at {fewer}/{n}"
+    rates = [(Fraction(dlt, n), dlt, n, word) for n, words in by_n.items() for dlt, word in words.items()]
+    highest = max((rate for rate in rates if rate[3] is TableWord.ESCALATE), default=None)
+    lowest = min((r for r in rates if r[3] in {TableWord.DE_ESCALATE, TableWord.ELIMINATE}), default=None)
+    if highest and lowest and highest[0] > lowest[0]:
+        yield (
+            f"design.rows escalates at {highest[1]}/{highest[2]}, a higher rate than {lowest[1]}/{lowest[2]}, "
+            f"at which it says {lowest[3].value}"
+        )
+
+
 ROLLING_SIX = 6
 """The most who hold a slot at a level at once (Skolnik 2008)."""
 CLOSING_DLTS = 2
 """DLTs that close a level, whatever its size (Storer 1989; Skolnik 2008)."""
-KnownSpec: TypeAlias = ThreePlusThree | RollingSix
+KnownSpec: TypeAlias = ThreePlusThree | RollingSix | TableDesign
 """Every design that there is: one that is added here and not in ``design_of`` is an error of the type checker."""
 DESIGNS: dict[str, type[KnownSpec]] = {
-    str(attrs.fields_dict(kind)["name"].default): kind for kind in (ThreePlusThree, RollingSix)
+    str(attrs.fields_dict(kind)["name"].default): kind for kind in (ThreePlusThree, RollingSix, TableDesign)
 }
 """By name: the class of its parameters."""
 DEFAULT_DESIGN: DesignSpec = ThreePlusThree()

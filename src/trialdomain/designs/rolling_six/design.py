@@ -11,7 +11,7 @@ from itertools import takewhile
 import attrs
 
 from trialdomain.designs.closing import below_closing, still_open
-from trialdomain.designs.design import DecisionTable, TableRow
+from trialdomain.designs.design import DecisionTable
 from trialdomain.designs.rolling_six.reasons import (
     why_escalate,
     why_established,
@@ -25,7 +25,7 @@ from trialdomain.designs.rolling_six.reasons import (
 )
 from trialdomain.designs.rolling_six.states import State, answer_to, by_state, state_of
 from trialdomain.designs.situation import Situation
-from trialdomain.protocol.designs import CLOSING_DLTS, ROLLING_SIX, RollingSix, StateAnswer
+from trialdomain.protocol.designs import CLOSING_DLTS, ROLLING_SIX, RollingSix, StateAnswer, TableRow, TableWord
 from trialdomain.values.decision import Action, Because, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.tally import Tally
 
@@ -78,9 +78,7 @@ class RollingSixDesign:
     def table(self, max_n: int) -> DecisionTable:
         """Give what is decided once every outcome at a level is known."""
         counts = ((n, dlt) for n in range(1, min(max_n, ROLLING_SIX) + 1) for dlt in range(n + 1))
-        return DecisionTable(
-            rows=tuple(TableRow(evaluable=n, dlts=dlt, decision=self._word(n, dlt)) for n, dlt in counts)
-        )
+        return DecisionTable(rows=tuple(TableRow(n=n, dlt=dlt, decision=self._word(n, dlt)) for n, dlt in counts))
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:  # noqa: ARG002 - as above
         """Give none: participants enter at once, so that no one number is needed."""
@@ -90,9 +88,9 @@ class RollingSixDesign:
         """Look up one state of a level; more than 6 enrolled are judged as 6."""
         return answer_to((min(enrolled, ROLLING_SIX), dlt, pending), self._differing)
 
-    def _word(self, evaluable: int, dlts: int) -> str:
-        words = {StateAnswer.ESCALATE: "escalate", StateAnswer.DE_ESCALATE: "eliminate"}
-        return words.get(self.state(evaluable, dlts, 0), "stay")
+    def _word(self, evaluable: int, dlts: int) -> TableWord:
+        words = {StateAnswer.ESCALATE: TableWord.ESCALATE, StateAnswer.DE_ESCALATE: TableWord.ELIMINATE}
+        return words.get(self.state(evaluable, dlts, 0), TableWord.STAY)
 
     def _decided(self, situation: Situation, ladder: Sequence[Tally]) -> Decision:
         if not ladder:

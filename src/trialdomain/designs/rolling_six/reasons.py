@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from trialdomain.designs.situation import Situation
+from trialdomain.designs.wording import closed_by, dlts_of
 from trialdomain.protocol.designs import ROLLING_SIX, RollingSix
 from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL, Awaited, Because
 from trialdomain.values.plural import how_many, singular_or
@@ -38,21 +39,21 @@ def why_treat_on(tally: Tally) -> Because:
 
 def why_six(tally: Tally) -> Because:
     """Say that the highest open level needs more evaluable participants."""
-    text = f"level {tally.level} is the highest that is not closed, with {_evaluable(tally)}"
+    text = f"level {tally.level} is the highest that is not closed, with {dlts_of(tally)}"
     needs = f"{ROLLING_SIX} must be evaluable before it may be the MTD"
     return Because(code=Code.SIX_AT_HIGHEST, text=f"{text}: {needs}")
 
 
 def why_escalate(left: Sequence[Tally], to: Tally) -> Because:
     """Say which levels are tolerated up to the next one to treat."""
-    passed = [f"level {tally.level} is tolerated: {_evaluable(tally)}" for tally in left]
-    comes = f"level {to.level} has {_evaluable(to)}" if to.treated else f"level {to.level} has nobody yet"
+    passed = [f"level {tally.level} is tolerated: {dlts_of(tally)}" for tally in left]
+    comes = f"level {to.level} has {dlts_of(to)}" if to.treated else f"level {to.level} has nobody yet"
     return Because(code=Code.LEVEL_TOLERATED, text="; ".join([*passed, comes]))
 
 
 def why_go_down(situation: Situation, closed: int, to: Tally) -> Because:
     """Say what closed the level treated last, and where it goes on."""
-    text = f"{_closing(situation, closed)}; level {to.level} is the highest that is not closed, with {_evaluable(to)}"
+    text = f"{closed_by(situation, closed)}; level {to.level} is the highest that is not closed, with {dlts_of(to)}"
     return Because(code=Code.LEVEL_CLOSED, text=text)
 
 
@@ -81,27 +82,18 @@ def why_wait(awaited: Sequence[Awaited], what: str) -> Because:
 def why_established(tally: Tally, situation: Situation) -> Because:
     """Say why a level is the MTD."""
     highest = tally.level == len(situation.tallies)
-    above = "" if highest else _closing(situation, tally.level + 1)
+    above = "" if highest else closed_by(situation, tally.level + 1)
     why = "the highest dose level" if highest else f"the highest level not closed ({above})"
-    return Because(code=Code.MTD_REACHED, text=f"level {tally.level} is {why}, with {_evaluable(tally)}: it is the MTD")
+    return Because(code=Code.MTD_REACHED, text=f"level {tally.level} is {why}, with {dlts_of(tally)}: it is the MTD")
 
 
 def why_none_tolerated(situation: Situation) -> Because:
     """Say what closed level 1."""
-    return Because(code=Code.NONE_TOLERATED, text=f"{_closing(situation, 1)}: no level is left open, none is tolerated")
-
-
-def _closing(situation: Situation, level: int) -> str:
-    for closing in situation.final_closings:
-        if closing.level == level:
-            return f"level {level} is closed for good: {closing.cause}"
-    return f"level {level} is closed by {situation.tallies[level - 1].dlts} DLTs"
-
-
-def _evaluable(tally: Tally) -> str:
-    return f"{how_many(tally.dlts, 'DLT')} in {tally.evaluable} evaluable"
+    return Because(
+        code=Code.NONE_TOLERATED, text=f"{closed_by(situation, 1)}: no level is left open, none is tolerated"
+    )
 
 
 def _counts(tally: Tally) -> str:
     unknown = tally.pending + tally.enrolled
-    return f"level {tally.level} has {_evaluable(tally)}" + (f", and {unknown} not known yet" if unknown else "")
+    return f"level {tally.level} has {dlts_of(tally)}" + (f", and {unknown} not known yet" if unknown else "")

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 import attrs
 
 from trialdomain.designs.closing import below_closing, still_open
-from trialdomain.designs.design import DecisionTable, TableRow
+from trialdomain.designs.design import DecisionTable
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.three_plus_three.forecast import forecast
 from trialdomain.designs.three_plus_three.reasons import (
@@ -28,7 +28,7 @@ from trialdomain.designs.three_plus_three.walk import (
     judge,
     next_step,
 )
-from trialdomain.protocol.designs import CLOSING_DLTS, ThreePlusThree
+from trialdomain.protocol.designs import CLOSING_DLTS, TableRow, TableWord, ThreePlusThree
 from trialdomain.values.decision import Action, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.tally import Tally
 
@@ -102,11 +102,11 @@ def _decision(situation: Situation, ladder: Sequence[Tally], step: Step | None) 
 def _rows(most: int) -> Iterator[TableRow]:
     for evaluable in range(1, most + 1):
         for dlts in range(evaluable + 1):
-            yield TableRow(evaluable=evaluable, dlts=dlts, decision=_word(evaluable, dlts))
+            yield TableRow(n=evaluable, dlt=dlts, decision=_word(evaluable, dlts))
 
 
-def _word(evaluable: int, dlts: int) -> str:
+def _word(evaluable: int, dlts: int) -> TableWord:
     if dlts >= CLOSING_DLTS:
-        return "eliminate"
+        return TableWord.ELIMINATE
     tolerated = judge(evaluable, dlts, highest=False) is Verdict.TOLERATED
-    return "escalate" if tolerated else "stay"
+    return TableWord.ESCALATE if tolerated else TableWord.STAY

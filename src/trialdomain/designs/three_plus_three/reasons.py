@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE, Step, Verdict
+from trialdomain.designs.wording import closed_by, dlts_of
 from trialdomain.protocol.designs import ThreePlusThree
 from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Awaited, Because
 from trialdomain.values.plural import how_many
@@ -86,15 +87,15 @@ def why_established(tally: Tally, situation: Situation) -> Because:
     why = (
         "the highest dose level"
         if tally.level == len(situation.tallies)
-        else f"the highest level not closed ({_closing(situation, tally.level + 1)})"
+        else f"the highest level not closed ({closed_by(situation, tally.level + 1)})"
     )
-    text = f"level {tally.level} is {why}, with {_outcomes(tally)}: it is the MTD"
+    text = f"level {tally.level} is {why}, with {dlts_of(tally)}: it is the MTD"
     return Because(code=Code.MTD_REACHED, text=text)
 
 
 def why_none_tolerated(situation: Situation) -> Because:
     """Say what closed level 1."""
-    text = f"{_closing(situation, 1)}: no level is left open, none is tolerated"
+    text = f"{closed_by(situation, 1)}: no level is left open, none is tolerated"
     return Because(code=Code.NONE_TOLERATED, text=text)
 
 
@@ -112,7 +113,7 @@ _NEEDS = {
 
 def _why_escalate(step: Step, left: Sequence[Tally]) -> Because:
     """Name every level from the one treated last up to the one below the next: each has to be tolerated."""
-    passed = [f"level {tally.level} is tolerated: {_outcomes(tally)}" for tally in left]
+    passed = [f"level {tally.level} is tolerated: {dlts_of(tally)}" for tally in left]
     return Because(code=Code.LEVEL_TOLERATED, text="; ".join([*passed, _comes_to(step)]))
 
 
@@ -126,33 +127,21 @@ def _comes_to(step: Step) -> str:
 def _why_de_escalate(step: Step, situation: Situation, *, lowest_closed: int) -> Because:
     """Name the level that closed where the last one was treated; or the lower one that a late outcome brings back."""
     if lowest_closed <= (situation.last_level or 0):
-        return Because(code=Code.LEVEL_CLOSED, text=f"{_closing(situation, lowest_closed)}; {_asks(step)}")
-    text = f"level {step.tally.level} is not yet tolerated: {_outcomes(step.tally)}; {_NEEDS[step.verdict]}"
+        return Because(code=Code.LEVEL_CLOSED, text=f"{closed_by(situation, lowest_closed)}; {_asks(step)}")
+    text = f"level {step.tally.level} is not yet tolerated: {dlts_of(step.tally)}; {_NEEDS[step.verdict]}"
     return Because(code=Code.LOWER_LEVEL_IN_TURN, text=text)
 
 
 def _asks(step: Step) -> str:
     """Say how the level in turn stands, and what it asks for."""
-    level, counts, needs = step.tally.level, _outcomes(step.tally), _NEEDS[step.verdict]
+    level, counts, needs = step.tally.level, dlts_of(step.tally), _NEEDS[step.verdict]
     if step.verdict is Verdict.CONFIRM:
         return f"level {level} is the highest that is not closed, with {counts}: {needs}"
     return f"level {level} has {counts if step.tally.treated else _nobody(step.tally)}: {needs}"
 
 
-def _closing(situation: Situation, level: int) -> str:
-    """Say what closed the lowest closed level, which is the given one."""
-    for closing in situation.final_closings:
-        if closing.level == level:
-            return f"level {level} is closed for good: {closing.cause}"
-    return f"level {level} is closed by {situation.tallies[level - 1].dlts} DLTs"
-
-
 def _nobody(tally: Tally) -> str:
     return "nobody infused yet" if tally.enrolled else "nobody yet"
-
-
-def _outcomes(tally: Tally) -> str:
-    return f"{how_many(tally.dlts, 'DLT')} in {tally.evaluable} evaluable"
 
 
 def _outcomes_are(awaited: Sequence[Awaited]) -> str:

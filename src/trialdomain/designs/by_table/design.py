@@ -1,0 +1,122 @@
+"""A decision table as the protocol prints it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
+
+import attrs
+
+from trialdomain.designs.by_table.reasons import why, why_ended, why_none, why_wait_for_outcomes, why_wait_for_slots
+from trialdomain.designs.by_table.walk import Answer, Rules, Why, answer_to, capacity, certainly_closed, completions
+from trialdomain.designs.design import DecisionTable
+from trialdomain.designs.selection import isotonic, nearest
+from trialdomain.designs.situation import Situation
+from trialdomain.protocol.designs import TableDesign, TableWord
+from trialdomain.values.decision import Action, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.tally import Tally
+
+
+@attrs.frozen
+class ByTable:
+    """The answers of a decision table."""
+
+    spec: TableDesign
+    _words: Mapping[tuple[int, int], TableWord] = attrs.field(init=False, eq=False, repr=False)
+    _rules: Rules = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """File the rows by their counts."""
+        words = {(row.n, row.dlt): row.decision for row in self.spec.rows}
+        most = max(n for n, _ in words)
+        rules = Rules(
+            word=lambda n, dlt: words.get((n, dlt)),
+            most=most,
+            cohort_size=self.spec.cohort_size,
+            start_level=self.spec.start_level,
+            max_n=self.spec.max_n,
+            n_earlystop=most if self.spec.n_earlystop is None else self.spec.n_earlystop,
+        )
+        object.__setattr__(self, "_words", words)
+        object.__setattr__(self, "_rules", rules)
+
+    def decide(self, situation: Situation) -> Decision:
+        """Answer where every completion of the pending outcomes has the same answer; else wait."""
+        name = self.spec.known_as
+        answers = {answer.essence: answer for answer in self._answers(situation)}
+        answer = next(iter(answers.values()))
+        unknown = any(tally.pending for tally in situation.tallies if tally.level not in answer.closed)
+        if len(answers) > 1 or (answer.why is Why.ENDED and unknown):
+            return self._wait(situation)
+        if answer.why is Why.NONE:
+            return attrs.evolve(
+                Decision.none_tolerated(), closed_levels=answer.closed, because=why_none(situation, name)
+            )
+        if answer.why is Why.ENDED:
+            mtd = self.select(situation.tallies, answer.closed)
+            because = why_ended(situation, mtd, name)
+            return Decision(action=Action.STOP, mtd=mtd, closed_levels=answer.closed, because=because)
+        if answer.action is Action.WAIT:
+            there = situation.tallies[(answer.level or 1) - 1]
+            because = why_wait_for_slots(there, name)
+        else:
+            because = why(answer, situation, name)
+        return Decision(
+            action=answer.action, level=answer.level, slots=answer.slots, closed_levels=answer.closed, because=because
+        )
+
+    def start_level(self) -> int:
+        """Give the level of the protocol."""
+        return self.spec.start_level
+
+    def opening_slots(self) -> int:
+        """Give a level one cohort."""
+        return self.spec.cohort_size
+
+    def slots_at(self, level: int, situation: Situation) -> int:
+        """Give the cohort that is not full, or another."""
+        size, occupied = self.spec.cohort_size, situation.tallies[level - 1].occupied
+        whole = -(-occupied // size) * size
+        return whole if whole > occupied else occupied + size
+
+    def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
+        """Give the level whose estimated rate is nearest to the target; without a target none is established."""
+        eliminated = [tally.level for tally in tallies if self._word(tally) is TableWord.ELIMINATE]
+        lowest = min((*closed, *eliminated), default=len(tallies) + 1)
+        if lowest == 1:
+            return Mtd(status=MtdStatus.NONE_TOLERATED)
+        if self.spec.target is None:
+            return Mtd(status=MtdStatus.NOT_ESTABLISHED)
+        level = nearest(isotonic(tallies[: lowest - 1]), Fraction(self.spec.target))
+        return Mtd() if level is None else Mtd.established(level, bounded_above=lowest <= len(tallies))
+
+    def candidate(self, tally: Tally) -> bool:
+        """Say whether somebody was treated there, and the table would not go down."""
+        return bool(tally.evaluable) and self._word(tally) in {TableWord.ESCALATE, TableWord.STAY}
+
+    def table(self, max_n: int) -> DecisionTable:
+        """Give the rows of the protocol."""
+        return DecisionTable(rows=tuple(row for row in self.spec.rows if row.n <= max_n))
+
+    def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:  # noqa: ARG002 - every design is asked the same
+        """Give none: a level may be treated again and again."""
+        return None
+
+    def _word(self, tally: Tally) -> TableWord | None:
+        return self._words.get((tally.evaluable, tally.dlts))
+
+    def _answers(self, situation: Situation) -> list[Answer]:
+        return [answer_to(situation, tallies, self._rules) for tallies in completions(situation, self._rules)]
+
+    def _wait(self, situation: Situation) -> Decision:
+        """Wait; the level in turn as things stand is the one treated last, or the highest open one below it."""
+        lowest = certainly_closed(situation, self._rules)
+        ladder = situation.tallies[: lowest - 1] or situation.tallies[:1]
+        level = min(situation.last_level or self.spec.start_level, len(ladder))
+        awaited = situation.awaited_at(ladder)
+        return Decision(
+            action=Action.WAIT,
+            level=level,
+            slots=capacity(situation.tallies[level - 1], situation, situation.tallies, self._rules),
+            closed_levels=tuple(range(lowest, len(situation.tallies) + 1)),
+            waiting_for=awaited,
+            because=why_wait_for_outcomes(awaited, self.spec.known_as),
+        )

@@ -1,0 +1,88 @@
+"""The reason of each answer of a decision table: a code for programs, and a sentence that names what it rests on."""
+
+from collections.abc import Sequence
+
+from trialdomain.designs.by_table.walk import Answer, Why
+from trialdomain.designs.situation import Situation
+from trialdomain.designs.wording import closed_by, dlts_of
+from trialdomain.protocol.designs import TableWord
+from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Awaited, Because, Mtd, MtdStatus
+from trialdomain.values.plural import how_many, singular_or
+from trialdomain.values.tally import Tally
+
+
+def why(answer: Answer, situation: Situation, name: str) -> Because:
+    """Say why the next participant is treated there.
+
+    Args:
+        answer: where, and on what it rests.
+        situation: what the design looked at.
+        name: how the literature calls the design.
+    """
+    last = situation.last_level or answer.level or 1
+    treated, there = situation.tallies[last - 1], situation.tallies[(answer.level or last) - 1]
+    match answer.why:
+        case Why.FILL:
+            text = f"level {there.level} has {dlts_of(there)}: its cohort is filled up to {answer.slots}"
+            return Because(code=f"{name}/cohort-incomplete", text=text)
+        case Why.CLOSED:
+            lowest = min(answer.closed, default=last)
+            text = f"{_eliminated(situation, lowest)}; level {there.level} is the highest that is not"
+            return Because(code=f"{name}/level-closed", text=text)
+        case _:
+            said = "nothing" if answer.word is None else answer.word.value
+            text = f"level {last} has {dlts_of(treated)}: the table says {said}{_edge(answer, situation)}"
+            return Because(code=f"{name}/{_code(answer)}", text=text)
+
+
+def _code(answer: Answer) -> str:
+    return {Action.ESCALATE: "escalate", Action.DE_ESCALATE: "de-escalate"}.get(answer.action, "stay")
+
+
+def _edge(answer: Answer, situation: Situation) -> str:
+    """Say why the answer is to stay where the table says otherwise: there is no level to go to."""
+    if answer.level != situation.last_level:
+        return ""
+    if answer.word is TableWord.DE_ESCALATE:
+        return ", and it is the lowest level"
+    if answer.word is TableWord.ESCALATE:
+        above = (answer.level or 0) + 1
+        return f", and level {above} is closed" if above in answer.closed else ", and it is the highest level"
+    return ""
+
+
+def why_none(situation: Situation, name: str) -> Because:
+    """Say what eliminated level 1."""
+    text = f"{_eliminated(situation, 1)}: no level is left open, none is tolerated"
+    return Because(code=f"{name}/none-tolerated", text=text)
+
+
+def why_ended(situation: Situation, mtd: Mtd, name: str) -> Because:
+    """Say that a level, or the trial, has its number, and what is selected."""
+    last = situation.tallies[(situation.last_level or 1) - 1]
+    selected = {
+        MtdStatus.ESTABLISHED: f"level {mtd.level} is selected as the MTD",
+        MtdStatus.NONE_TOLERATED: "no level is tolerated",
+    }.get(mtd.status, "the table names no MTD: people choose")
+    text = f"level {last.level} has {dlts_of(last)}, and the number of participants is reached: {selected}"
+    return Because(code=f"{name}/number-reached", text=text)
+
+
+def why_wait_for_outcomes(awaited: Sequence[Awaited], name: str) -> Because:
+    """Say that the answer hangs on pending outcomes."""
+    pending = how_many(len(awaited), "outcome is", "outcomes are")
+    text = f"{pending} pending, and the answer hangs on {singular_or(len(awaited), 'it', 'them')}"
+    return Because(code=f"{name}/{OUTCOMES_PENDING}", text=text)
+
+
+def why_wait_for_slots(tally: Tally, name: str) -> Because:
+    """Say that somebody of the cohort is not infused yet."""
+    not_infused = how_many(tally.enrolled, "participant is", "participants are")
+    text = f"every slot of level {tally.level} is taken; {not_infused} not infused yet: wait for them"
+    return Because(code=f"{name}/{SLOTS_FULL}", text=text)
+
+
+def _eliminated(situation: Situation, level: int) -> str:
+    if any(closing.level == level for closing in situation.final_closings):
+        return closed_by(situation, level)
+    return f"level {level} has {dlts_of(situation.tallies[level - 1])}: the table eliminates it"

@@ -1,0 +1,170 @@
+"""Where a decision table sends the next cohort, once every outcome that counts is known or cannot change the answer.
+
+A cohort is the slots that one decision gives; it is complete when each has an outcome, and whoever is not evaluable is
+replaced. The table is read at the level treated last, and only at a complete cohort; a level is eliminated as soon as
+every completion of its cohort eliminates it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import attrs
+
+from trialdomain.designs.situation import Situation
+from trialdomain.protocol.designs import TableWord
+from trialdomain.values.decision import Action
+from trialdomain.values.tally import Tally
+from trialdomain.values.word import Word
+
+
+class Why(Word):
+    """What an answer rests on."""
+
+    FILL = "cohort-incomplete"
+    TABLE = "table"
+    CLOSED = "level-closed"
+    NOT_INFUSED = "not-infused"
+    ENDED = "number-reached"
+    NONE = "none-tolerated"
+
+
+@attrs.frozen
+class Answer:
+    """What to do where every outcome is known."""
+
+    action: Action
+    level: int | None
+    slots: int | None
+    closed: tuple[int, ...]
+    why: Why
+    word: TableWord | None = None
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """What has to be the same in every completion, for it to be given before outcomes are known."""
+        return self.action, self.level, self.closed
+
+
+@attrs.frozen
+class Rules:
+    """A table, and the numbers around it."""
+
+    word: Callable[[int, int], TableWord | None]
+    """What the table says of evaluable participants and DLTs; None where it has no such row."""
+    most: int
+    """The most evaluable participants at a level that the table has."""
+    cohort_size: int
+    start_level: int
+    max_n: int | None
+    n_earlystop: int
+
+
+def completions(situation: Situation, rules: Rules) -> Iterator[tuple[Tally, ...]]:
+    """Yield the tallies for every outcome of those pending at levels that are not eliminated whatever comes."""
+    certain = certainly_closed(situation, rules)
+    ways = [range(tally.pending + 1) if tally.level < certain else (0,) for tally in situation.tallies]
+    for dlts in product(*ways):
+        yield tuple(_known(tally, more) for tally, more in zip(situation.tallies, dlts, strict=True))
+
+
+def certainly_closed(situation: Situation, rules: Rules) -> int:
+    """Give the lowest level that is closed whatever the pending outcomes are; one above the highest where none is."""
+    return lowest_closed(situation, tuple(_known(tally, 0) for tally in situation.tallies), rules)
+
+
+def answer_to(situation: Situation, tallies: Sequence[Tally], rules: Rules) -> Answer:
+    """Answer where every outcome is known."""
+    lowest = lowest_closed(situation, tallies, rules)
+    closed = tuple(range(lowest, len(tallies) + 1))
+    ladder, last = tallies[: lowest - 1], situation.last_level
+    if not ladder:
+        return Answer(Action.STOP, None, None, closed, Why.NONE)
+    step = _Step(situation, tallies, rules, closed)
+    if last is None:
+        return step.treat(ladder[min(rules.start_level, len(ladder)) - 1], Why.FILL)
+    if last > len(ladder):
+        return step.treat(ladder[-1], Why.CLOSED)
+    here = ladder[last - 1]
+    if here.occupied < step.capacity(here) or here.enrolled:
+        return step.treat(here, Why.FILL)
+    if rules.max_n is not None and sum(tally.evaluable for tally in tallies) >= rules.max_n:
+        return step.ended()
+    word = rules.word(here.evaluable, here.dlts)
+    if word is TableWord.ESCALATE and here is not ladder[-1]:
+        return step.treat(ladder[last], Why.TABLE, word)
+    if word is TableWord.DE_ESCALATE and last > 1:
+        return step.treat(ladder[last - 2], Why.TABLE, word)
+    if here.evaluable >= rules.n_earlystop:
+        return step.ended()
+    return step.treat(here, Why.TABLE, word)
+
+
+def lowest_closed(situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:
+    """Give the lowest level that is eliminated or closed for good; one above the highest where none is."""
+    final = (closing.level for closing in situation.final_closings)
+    eliminated = (tally.level for tally in tallies if _eliminated(tally, situation, tallies, rules))
+    return min((*final, *eliminated), default=len(tallies) + 1)
+
+
+def _eliminated(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> bool:
+    """Say whether the table eliminates a level, if nobody there whose outcome is open has a DLT."""
+    in_turn = tally.level == situation.last_level
+    n = capacity(tally, situation, tallies, rules) if in_turn or tally.enrolled else tally.evaluable
+    word = rules.word(n, tally.dlts)
+    if word is None and n < rules.most:  # a table of whole cohorts, and somebody left the count
+        word = rules.word(-(-n // rules.cohort_size) * rules.cohort_size, tally.dlts)
+    return word is TableWord.ELIMINATE
+
+
+def capacity(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:
+    """Say how many slots a level has: as people opened them, or as whole cohorts hold whoever has one."""
+    whole = max(1, -(-tally.occupied // rules.cohort_size)) * rules.cohort_size
+    opened = situation.slots[tally.level - 1] if situation.slots else ()
+    slots = max(whole, *opened[-1:]) if opened else whole
+    return min(slots, tally.occupied + _left(tallies, rules, slots))
+
+
+def _left(tallies: Sequence[Tally], rules: Rules, at_most: int) -> int:
+    """Say how many more the trial takes."""
+    if rules.max_n is None:
+        return at_most
+    return max(0, rules.max_n - sum(tally.occupied for tally in tallies))
+
+
+@attrs.frozen
+class _Step:
+    situation: Situation
+    tallies: Sequence[Tally]
+    rules: Rules
+    closed: tuple[int, ...]
+
+    def capacity(self, tally: Tally) -> int:
+        return capacity(tally, self.situation, self.tallies, self.rules)
+
+    def ended(self) -> Answer:
+        return Answer(Action.STOP, None, None, self.closed, Why.ENDED)
+
+    def treat(self, tally: Tally, why: Why, word: TableWord | None = None) -> Answer:
+        """Fill the cohort of a level, or give it another."""
+        slots = self.capacity(tally)
+        full = tally.occupied >= slots
+        if full and tally.enrolled:
+            return Answer(Action.WAIT, tally.level, slots, self.closed, Why.NOT_INFUSED)
+        if full:
+            more = _left(self.tallies, self.rules, self.rules.cohort_size)
+            if not more or tally.evaluable >= self.rules.most:
+                return self.ended()
+            slots = tally.occupied + min(self.rules.cohort_size, more)
+        return Answer(self._towards(tally, full=full), tally.level, slots, self.closed, why, word)
+
+    def _towards(self, tally: Tally, *, full: bool) -> Action:
+        last = self.situation.last_level or tally.level
+        if tally.level > last:
+            return Action.ESCALATE
+        if tally.level < last:
+            return Action.DE_ESCALATE
+        return Action.EXPAND if full else Action.ENROLL
+
+
+def _known(tally: Tally, dlts: int) -> Tally:
+    return attrs.evolve(tally, evaluable=tally.evaluable + tally.pending, dlts=tally.dlts + dlts, pending=0)

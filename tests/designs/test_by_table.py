@@ -1,0 +1,235 @@
+"""A decision table: whole trials of published interval designs given as their own tables, pending outcomes, edges."""
+
+import json
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from published_tables import boin, i3_plus_3
+
+from trialdomain import (
+    Action,
+    Decision,
+    FinalClosing,
+    Mtd,
+    MtdStatus,
+    Situation,
+    TableDesign,
+    TableRow,
+    TableWord,
+    Tally,
+    decide,
+    design_of,
+    nct06245746,
+    parse_outcomes,
+    situation_of,
+)
+from trialdomain.designs.selection import isotonic, nearest
+from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.testing import history_of
+
+COHORTS = range(3, 31, 3)
+BOIN = TableDesign(rows=boin(0.3, COHORTS), target=Decimal("0.3"))
+UP, STAY, DOWN, OUT = TableWord
+
+
+def after(outcomes: str, *, levels: int = 3, design: TableDesign = BOIN) -> Decision:
+    return decide(situation_of(parse_outcomes(outcomes, levels=levels), levels=levels), design=design)
+
+
+def cases(shared: Path, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((shared / "escalation" / "designs.json").read_text("utf-8"))[name]["cases"]
+    return found
+
+
+def test_the_table_of_boin_is_the_one_that_its_software_prints() -> None:
+    # Printed for a target of 0.30: escalate if DLTs <= 0, 1, 2, 2, 3; de-escalate if >= 2, 3, 4, 5, 6;
+    # eliminate if >= 3, 4, 5, 7, 8, at 3, 6, 9, 12 and 15 evaluable.
+    printed = {3: (0, 2, 3), 6: (1, 3, 4), 9: (2, 4, 5), 12: (2, 5, 7), 15: (3, 6, 8)}
+    for row in BOIN.rows:
+        if row.n in printed:
+            most_up, fewest_down, fewest_out = printed[row.n]
+            expected = OUT if row.dlt >= fewest_out else DOWN if row.dlt >= fewest_down else STAY
+            assert row.decision is (UP if row.dlt <= most_up else expected), row
+
+
+@pytest.mark.parametrize("design", ["boin", "i3+3"])
+def test_published_walks(design: str, shared: Path) -> None:
+    make = {"boin": boin, "i3+3": i3_plus_3}[design]
+    tried = 0
+    for case in cases(shared, "walks"):
+        if case["design"] != design:
+            continue
+        tried += 1
+        table = TableDesign(rows=make(case["target"], COHORTS), target=Decimal(str(case["target"])))
+        found = after(case["outcomes"], levels=case["levels"], design=table)
+        action = "stay" if found.action is Action.EXPAND else found.action.value
+        eliminated = min(found.closed_levels, default=None)
+        assert (action, found.level, eliminated) == (case["action"], case["next_level"], case["eliminated_from"]), case
+    assert tried >= 8
+
+
+def test_published_selections(shared: Path) -> None:
+    for case in cases(shared, "boin_selection"):
+        tallies = [
+            Tally(level=at, evaluable=n, dlts=t)
+            for at, (n, t) in enumerate(zip(case["n"], case["dlt"], strict=True), start=1)
+        ]
+        for level, estimate in case["expected_isotonic"].items():
+            assert float(isotonic(tallies)[int(level)]) == pytest.approx(estimate, abs=1e-9)
+        if case["extrasafe"] or case["bound_mtd"]:
+            continue
+        kept = tallies[: (case["eliminated_from"] or len(tallies) + 1) - 1]
+        assert nearest(isotonic(kept), Fraction(str(case["target"]))) == case["expected_mtd"], case["id"]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "decision", "slots", "code"),
+    [
+        ("", Decision.enroll(level=1), 3, "cohort-incomplete"),
+        ("1NN", Decision.enroll(level=1), 3, "cohort-incomplete"),
+        ("1NNX", Decision.enroll(level=1), 3, "cohort-incomplete"),  # whoever is not evaluable is replaced
+        ("1NNN", Decision.escalate(to=2), 3, "escalate"),
+        ("1NNN 2P", Decision.enroll(level=2), 3, "cohort-incomplete"),
+        ("1NNT", Decision.expand(level=1), 6, "stay"),
+        ("1NNTN", Decision.enroll(level=1), 6, "cohort-incomplete"),
+        ("1NNN 2NTT", Decision.de_escalate(to=1), 6, "de-escalate"),
+        ("1NTT", Decision.expand(level=1), 6, "stay"),  # the lowest level
+        ("1NNN 2NNN 3NNN", Decision.expand(level=3), 6, "stay"),  # the highest
+        ("1TTT", Decision.none_tolerated(), None, "none-tolerated"),
+        ("1NNN 2TTT", Decision.de_escalate(to=1), 6, "level-closed"),
+        # one pending: with N it escalates, with T it stays
+        ("1NNP", Decision.wait(level=1), 3, "outcomes-pending"),
+        # 2 of 6 stay; 3 of 6 go down, and level 1 is the lowest: the answer is the same, and nobody waits for the last
+        ("1NNT 1NTP", Decision.expand(level=1), 9, "stay"),
+        # at 3 of 3 the level would be eliminated: nobody is infused until the third is known
+        ("1TTP", Decision.wait(level=1), 3, "outcomes-pending"),
+        # 4 of 6 eliminate: with T T T in 4, and one slot free, a pending T would make it certain
+        ("1NTT 1TP", Decision.wait(level=1), 6, "outcomes-pending"),
+        ("1NTT 1TT", Decision.none_tolerated(), None, "none-tolerated"),  # 4 of 5: every completion eliminates
+        # nothing that is pending at a level below changes what is done at level 2
+        ("1NNN 1NNP 2NNN", Decision.escalate(to=3), 3, "escalate"),
+    ],
+)
+def test_the_walk(outcomes: str, decision: Decision, slots: int | None, code: str) -> None:
+    found = after(outcomes)
+    assert (found.bare, found.slots) == (decision, slots)
+    assert found.because is not None
+    assert found.because.code == f"table/{code}"
+
+
+def test_reasons_are_sentences() -> None:
+    def said(outcomes: str, levels: int = 3) -> str:
+        because = after(outcomes, levels=levels).because
+        return "" if because is None else because.text
+
+    assert said("1NNT") == "level 1 has 1 DLT in 3 evaluable: the table says stay"
+    assert said("1NTT") == "level 1 has 2 DLTs in 3 evaluable: the table says de-escalate, and it is the lowest level"
+    assert said("1NNN", 1) == "level 1 has 0 DLTs in 3 evaluable: the table says escalate, and it is the highest level"
+    assert said("1NNN 2TTT 1NNN") == "level 1 has 0 DLTs in 6 evaluable: the table says escalate, and level 2 is closed"
+    assert said("1NNN 2TTT") == (
+        "level 2 has 3 DLTs in 3 evaluable: the table eliminates it; level 1 is the highest that is not"
+    )
+    assert said("1NN") == "level 1 has 0 DLTs in 2 evaluable: its cohort is filled up to 3"
+    assert said("1NNP") == "1 outcome is pending, and the answer hangs on it"
+    assert said("1TTT") == (
+        "level 1 has 3 DLTs in 3 evaluable: the table eliminates it: no level is left open, none is tolerated"
+    )
+
+
+def test_a_cohort_is_full_when_people_have_opened_more() -> None:
+    """People stayed at level 1 where the table escalates: their second cohort is filled before it is read again."""
+    tallies = (Tally(level=1, evaluable=3), Tally(level=2))
+    opened = Situation(tallies=tallies, last_level=1, slots=((3, 6), ()))
+    assert decide(opened, design=BOIN).bare == Decision.enroll(level=1)
+    assert decide(attrs.evolve(opened, slots=((3,), ())), design=BOIN).bare == Decision.escalate(to=2)
+
+
+def test_somebody_who_is_not_infused_yet_is_waited_for() -> None:
+    tallies = (Tally(level=1, evaluable=2, enrolled=1), Tally(level=2))
+    found = decide(Situation(tallies=tallies, last_level=1), design=BOIN)
+    assert found.because is not None
+    assert (found.action, found.because.code) == (Action.WAIT, "table/slots-full")
+
+
+def test_a_recorded_elimination_stands() -> None:
+    closing = FinalClosing(level=2, cause="decided on 2026-03-10")
+    tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=6, dlts=1))
+    found = decide(Situation(tallies=tallies, last_level=2, final_closings=(closing,)), design=BOIN)
+    assert (found.bare, found.closed_levels) == (Decision.de_escalate(to=1), (2,))
+
+
+class TestTheEnd:
+    def test_a_level_that_has_its_number_ends_the_trial_where_the_table_says_stay(self) -> None:
+        early = attrs.evolve(BOIN, n_earlystop=6)
+        # 2 of 6 stay: the estimates are 0.05/3.1 = 0.016 and 2.05/6.1 = 0.336; 0.336 is nearer to 0.30.
+        found = after("1NNN 2NNT 2NNT", levels=2, design=early)
+        assert found.bare == Decision.established(2, bounded_above=False)
+        assert found.because is not None
+        assert found.because.text == (
+            "level 2 has 2 DLTs in 6 evaluable, and the number of participants is reached: "
+            "level 2 is selected as the MTD"
+        )
+        assert after("1NNN 2NNT 2NNP", levels=2, design=early).action is Action.WAIT  # an MTD waits for all
+
+    def test_the_last_cohort_is_cut_to_fit(self) -> None:
+        cut = attrs.evolve(BOIN, max_n=5)
+        assert after("1NNT", design=cut).slots == 5
+        assert after("1NNT 1NN", design=cut).action is Action.STOP
+
+    def test_without_a_target_people_choose(self) -> None:
+        nobodys = attrs.evolve(BOIN, n_earlystop=3, target=None)
+        found = after("1NNT", design=nobodys)
+        assert (found.action, found.mtd.status) == (Action.STOP, MtdStatus.NOT_ESTABLISHED)
+        assert design_of(nobodys).candidate(Tally(level=1, evaluable=3, dlts=1))
+        assert not design_of(nobodys).candidate(Tally(level=1, evaluable=3, dlts=2))
+
+    def test_a_table_ends_where_it_has_no_more_rows(self) -> None:
+        short = TableDesign(rows=boin(0.3, range(3, 7, 3)), target=Decimal("0.3"))
+        assert after("1NNT 1NNT", design=short).bare == Decision.established(1, bounded_above=False)
+
+    def test_nothing_is_selected_where_level_1_is_eliminated(self) -> None:
+        assert design_of(BOIN).select([Tally(level=1, evaluable=3, dlts=3)], ()) == Mtd(status=MtdStatus.NONE_TOLERATED)
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("rows", "fault"),
+        [
+            ((), "design.rows is empty"),
+            (((3, 0, UP), (3, 1, STAY), (3, 3, OUT)), "has no row for 2 DLT in 3 evaluable"),
+            (((3, 0, UP), (3, 1, DOWN), (3, 2, STAY), (3, 3, OUT)), "says stay at 2/3, and de-escalate at 1/3"),
+            (
+                ((1, 0, UP), (1, 1, DOWN), (3, 0, UP), (3, 1, STAY), (3, 2, DOWN), (3, 3, OUT)),
+                "no row for 0, 1, 2 DLT in 2",
+            ),
+            (((4, 0, UP), (4, 1, UP), (4, 2, UP), (4, 3, UP), (4, 4, UP)), "no whole number of cohorts of 3"),
+            (((3, 0, UP), (3, 1, UP), (3, 2, DOWN), (3, 3, DOWN), (3, 0, UP)), "has 0 DLT in 3 twice"),
+            (
+                (
+                    *((3, dlt, UP if dlt < 2 else DOWN) for dlt in range(4)),
+                    *((6, dlt, DOWN if dlt else UP) for dlt in range(7)),
+                ),
+                "escalates at 1/3, a higher rate than 1/6, at which it says de-escalate",
+            ),
+        ],
+    )
+    def test_a_table_that_is_not_whole_or_is_bolder_with_more_dlts(
+        self, rows: tuple[tuple[int, int, TableWord], ...], fault: str
+    ) -> None:
+        with pytest.raises(ProtocolInvalid, match=fault):
+            TableDesign(rows=tuple(TableRow(n=n, dlt=dlt, decision=word) for n, dlt, word in rows))
+
+    def test_a_target_that_is_no_rate(self) -> None:
+        with pytest.raises(ProtocolInvalid, match="target must be between 0 and 1, got 30"):
+            attrs.evolve(BOIN, target=Decimal(30))
+
+
+def test_a_log_under_a_table() -> None:
+    history, on = history_of("1NNN 2NNT 2NNN", protocol=attrs.evolve(nct06245746(), design=BOIN))
+    state = history.escalation(on=on)
+    assert state is not None
+    assert (state.decision.action, state.decision.level, state.decision.slots) == (Action.ESCALATE, 3, 3)
