@@ -38,6 +38,9 @@ SECTIONS = {
     "bundle": ("bundle`",),
     "import-sdtm": ("import-sdtm`",),
     "decide": ("decide`",),
+    "design table": ("design`",),
+    "design mtd": ("design`",),
+    "design state": ("design`",),
 }
 
 
@@ -79,6 +82,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, simulated: Callable[[int], 
     (place / "altered-entry.json").write_bytes(altered)
     (place / "altered.jsonl").write_bytes(b"".join([*lines[:2], altered, *lines[3:]]))
     write(place / "sdtm", study())
+    (place / "r6.toml").write_text('levels = 1\ndesign = {name = "rolling-six"}\n')
     return place
 
 
@@ -100,6 +104,9 @@ ASKED: dict[str, tuple[str, ...]] = {
     "restore": ("restore log.jsonl restored.db",),
     "import-sdtm": ("import-sdtm sdtm imported.db",),
     "decide": ("decide 1NNP --levels 3 --target 9",),
+    "design table": ("design table r6.toml",),
+    "design mtd": ("design mtd r6.toml --tallies 0/6",),
+    "design state": ("design state r6.toml --enrolled 3 --dlt 0 --pending 1",),
 }
 
 

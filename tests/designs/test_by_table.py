@@ -191,6 +191,11 @@ class TestTheEnd:
         short = TableDesign(rows=boin(0.3, range(3, 7, 3)), target=Decimal("0.3"))
         assert after("1NNT 1NNT", design=short).bare == Decision.established(1, bounded_above=False)
 
+    def test_more_participants_than_it_has_are_read_as_its_most_with_all_their_dlts(self) -> None:
+        three = TableDesign(rows=boin(0.3, range(3, 4)))
+        assert after("1NTTT", design=three).bare == Decision.none_tolerated()
+        assert after("1NNTT", design=three).level == 1
+
     def test_nothing_is_selected_where_level_1_is_eliminated(self) -> None:
         assert design_of(BOIN).select([Tally(level=1, evaluable=3, dlts=3)], ()) == Mtd(status=MtdStatus.NONE_TOLERATED)
 

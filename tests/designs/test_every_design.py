@@ -5,6 +5,7 @@ Source: the properties that a phase I design must have so that a log, an audit a
 
 import ast
 import copy
+import pickle
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import get_args
 
 import attrs
 import pytest
+from catalogue import META
 from hypothesis import given
 from hypothesis import strategies as st
 from published_tables import boin
@@ -35,7 +37,10 @@ from trialdomain import (
     situation_of,
 )
 from trialdomain.designs.registry import DesignUnknown
+from trialdomain.events.trial import TrialRegistered
+from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.protocol.designs import DESIGNS, KnownSpec
+from trialdomain.storage.codec import decode, encode
 from trialdomain.testing import history_of
 from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL
 
@@ -198,6 +203,15 @@ def test_a_log_has_the_answer_of_its_tallies(spec: DesignSpec, text: str) -> Non
     assert asked.bare == state.decision.bare
     assert asked.closed_levels == state.decision.closed_levels
     assert asked.bare == design_of(spec).decide(situation((text, len(protocol.levels)))).bare
+
+
+@each_design
+def test_its_parameters_come_back_from_a_log_and_from_a_file(spec: DesignSpec) -> None:
+    protocol = attrs.evolve(nct06245746(), design=spec)
+    name, state = encode(TrialRegistered(protocol=protocol), META)
+    assert decode(name, state, strict=True)[0] == TrialRegistered(protocol=protocol)
+    assert protocol_from_toml(protocol_to_toml(protocol)) == protocol
+    assert pickle.loads(pickle.dumps(design_of(spec))) == design_of(spec)  # noqa: S301 - our own, of this moment
 
 
 @each_design

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -18,7 +18,16 @@ import msgspec
 from handed_out import NOW, parts_of
 
 import trialdomain
-from trialdomain import History
+from trialdomain import (
+    DesignSpec,
+    History,
+    StateAnswer,
+    StateRow,
+    TableDesign,
+    TableRow,
+    TableWord,
+    ThreePlusThree,
+)
 from trialdomain.exchange.sdtm.cells import Cells, Setting
 from trialdomain.exchange.sdtm.columns import AE
 from trialdomain.exchange.sdtm.rows import Row, RowRead
@@ -26,6 +35,8 @@ from trialdomain.exchange.sdtm.terms import Terms
 from trialdomain.storage.sqlite import SQLiteRecorder
 from trialdomain.testing import history_of
 
+_STATE = StateRow(enrolled=4, dlt=0, pending=1, answer=StateAnswer.ESCALATE)
+_ROWS = tuple(TableRow(n=1, dlt=dlt, decision=word) for dlt, word in ((0, TableWord.STAY), (1, TableWord.ELIMINATE)))
 _PLAIN: Mapping[object, object] = {
     Any: "anything",
     Exception: ValueError("no"),
@@ -35,7 +46,11 @@ _PLAIN: Mapping[object, object] = {
         RowRead(row=Row(domain=AE, file="ae.csv", line=2, subject="S001", sequence="1", cells={})),
         Setting(terms=Terms(), zone=None, now=NOW, strict=False, event_id="AESPID"),
     ),
+    DesignSpec: ThreePlusThree(),
     History: history_of("1NT")[0],
+    TableDesign: TableDesign(
+        rows=(TableRow(n=1, dlt=0, decision=TableWord.STAY), TableRow(n=1, dlt=1, decision=TableWord.ELIMINATE))
+    ),
     Path: Path("log.db"),
     ZoneInfo: ZoneInfo("Asia/Shanghai"),
     bool: True,
@@ -98,6 +113,8 @@ class Examples:
         raise LookupError(f"there is no example of {wanted}: add one to the table in class_examples.py")
 
     def _generic(self, origin: object, inner: tuple[object, ...]) -> object:
+        if origin is Literal:
+            return inner[0]
         if origin in (Union, UnionType):
             return self.of(inner[0])
         if origin is tuple:

@@ -26,8 +26,17 @@ def page() -> str:
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     """Give the parser of each command."""
-    subparsers = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001 - argparse has no other way to ask
-    return {name: parser for action in subparsers for name, parser in action.choices.items()}
+    return dict(_commands(_parser(), ()))
+
+
+def _commands(parser: argparse.ArgumentParser, name: tuple[str, ...]) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield the parser of each command, and of each question that a command has."""
+    subparsers = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001 - argparse has no other way to ask
+    if not subparsers:
+        yield " ".join(name), parser
+    for action in subparsers:
+        for word, inner in action.choices.items():
+            yield from _commands(inner, (*name, word))
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

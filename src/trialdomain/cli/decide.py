@@ -1,4 +1,4 @@
-"""``trialdomain decide``: what 3+3 answers to a sequence of outcomes."""
+"""``trialdomain decide``: what a design answers to a sequence of outcomes."""
 
 import argparse
 import json
@@ -6,15 +6,21 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import attrs
+
 from trialdomain.cli.output import print_lines, print_table
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.designs.notation import parse_outcomes, situation_of
-from trialdomain.designs.registry import decide
+from trialdomain.designs.registry import decide, design_of
 from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
+from trialdomain.exchange.toml import read_design
+from trialdomain.protocol.designs import DEFAULT_DESIGN, DesignSpec
 from trialdomain.protocol.trial_protocol import MOST_LEVELS
 from trialdomain.reports.decision import decision_json, decision_lines, tallies_table
 from trialdomain.reports.json import Json
+from trialdomain.values.decision import Decision
+from trialdomain.values.filename import named
 
 _LONGEST_LINE = 65_536
 _MOST_PARTICIPANTS = 9_999
@@ -24,14 +30,18 @@ def add_decide(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "decide",
-        help="what 3+3 answers to a sequence of outcomes",
+        help="what 3+3, or another design, answers to a sequence of outcomes",
         description="Say what to do next, what the MTD is and what is still needed, after a sequence of outcomes.",
         epilog="OUTCOMES is a level and then one letter for each subject, group by group, in the order of treatment: "
         "N no DLT, T DLT, P pending, X not evaluable. '1NNN 2NNT' is three subjects at level 1 and three at level 2.",
     )
     parser.add_argument("outcomes", metavar="OUTCOMES", help="such as '1NNN 2NNT'; '-' reads one sequence per line")
-    parser.add_argument(
-        "--levels", required=True, metavar="N", type=whole_number(least=1, most=MOST_LEVELS), help="dose levels"
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument(
+        "--levels", metavar="N", type=whole_number(least=1, most=MOST_LEVELS), help="dose levels, for 3+3"
+    )
+    asked.add_argument(
+        "--design", metavar="FILE", type=named, help="a TOML file with levels = 5 and [design], or a whole protocol"
     )
     parser.add_argument(
         "--target",
@@ -43,13 +53,33 @@ def add_decide(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.set_defaults(run=_run)
 
 
+@attrs.frozen
+class _Asked:
+    """Which design is asked, and what is said of the trial."""
+
+    spec: DesignSpec
+    levels: int
+    start_level: int | None
+    target: int | None
+
+    def answer(self, text: str) -> tuple[Situation, Decision]:
+        outcomes = parse_outcomes(text, levels=self.levels, start_level=self.start_level)
+        situation = situation_of(outcomes, levels=self.levels)
+        return situation, decide(situation, design=self.spec, target=self.target)
+
+
+def _asked(arguments: argparse.Namespace) -> _Asked:
+    if arguments.design is None:
+        return _Asked(DEFAULT_DESIGN, arguments.levels, None, arguments.target)
+    file = read_design(arguments.design)
+    return _Asked(file.spec, file.levels, design_of(file.spec).start_level(), arguments.target)
+
+
 def _run(arguments: argparse.Namespace) -> int:
-    levels: int = arguments.levels
-    target: int | None = arguments.target
+    asked = _asked(arguments)
     if arguments.outcomes == "-":
-        return _answer_lines(sys.stdin.buffer, levels=levels, target=target)
-    situation = _situation(arguments.outcomes, levels=levels)
-    decision = decide(situation, target=target)
+        return _answer_lines(sys.stdin.buffer, asked)
+    situation, decision = asked.answer(arguments.outcomes)
     if arguments.json:
         print(json.dumps(decision_json(decision)))
     else:
@@ -58,16 +88,13 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _situation(text: str, *, levels: int) -> Situation:
-    return situation_of(parse_outcomes(text, levels=levels), levels=levels)
-
-
-def _answer_lines(stream: BinaryIO, *, levels: int, target: int | None) -> int:
+def _answer_lines(stream: BinaryIO, asked: _Asked) -> int:
     status = 0
     for line in _lines(stream):
         answer: dict[str, Json]
         try:
-            answer = decision_json(decide(_situation(_text(line), levels=levels), target=target))
+            _, decision = asked.answer(_text(line))
+            answer = decision_json(decision)
         except InputInvalid as error:
             answer, status = {"error": str(error)}, 2
         print(json.dumps(answer), flush=True)

@@ -12,6 +12,7 @@ from trialdomain.cli.audit import add_audit
 from trialdomain.cli.bundle import add_bundle
 from trialdomain.cli.decide import add_decide
 from trialdomain.cli.demo import add_demo
+from trialdomain.cli.design import add_design
 from trialdomain.cli.diff import add_diff
 from trialdomain.cli.history import add_history
 from trialdomain.cli.import_sdtm import add_import_sdtm
@@ -82,11 +83,13 @@ def _parser() -> Parser:
     parser = Parser(prog="trialdomain", description="Dose-escalation trials as events, and every answer about them.")
     parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    asking = (add_replay, add_endpoints, add_explain, add_review, add_decide, add_history, add_diff, add_audit)
+    asking = (add_replay, add_endpoints, add_explain, add_review, add_history, add_diff, add_audit)
     signing = (add_keygen, add_checkpoint, add_sign, add_prove, add_check_proof)
     for add in (
         add_demo,
         add_simulate,
+        add_decide,
+        add_design,
         *asking,
         add_export,
         add_bundle,

@@ -49,8 +49,14 @@ class Treated:
     outcome: Outcome
 
 
-def parse_outcomes(text: str, *, levels: int) -> tuple[Treated, ...]:
+def parse_outcomes(text: str, *, levels: int, start_level: int | None = None) -> tuple[Treated, ...]:
     """Read a sequence of outcomes; the empty text is the empty sequence.
+
+    Args:
+        text: the sequence.
+        levels: how many dose levels there are.
+        start_level: where the first group has to be; then each group is at most one level above the highest before it.
+            None takes groups in any order, as a count of people by level.
 
     Raises:
         OutcomesMalformed: a group that is not a level and letters, a level above the protocol's, or a level with
@@ -60,6 +66,9 @@ def parse_outcomes(text: str, *, levels: int) -> tuple[Treated, ...]:
     [(1, 'N'), (1, 'T')]
     """
     treated = tuple(_read(text, levels=levels))
+    if start_level is not None:
+        _check_order(text, start_level)
+        return treated
     visited = {one.level for one in treated}
     for level in sorted(visited):
         if level > 1 and level - 1 not in visited:
@@ -70,6 +79,20 @@ def parse_outcomes(text: str, *, levels: int) -> tuple[Treated, ...]:
                 why=f"level {level} was treated, but nobody at level {level - 1}: add that level's outcomes",
             )
     return treated
+
+
+def _check_order(text: str, start_level: int) -> None:
+    """Refuse a sequence that begins at another level, or skips one that nobody was treated at."""
+    highest = start_level - 1
+    for at, group in _groups(text):
+        level = int(group.rstrip(_LETTERS))
+        if at == 1 and level != start_level:
+            raise OutcomesMalformed(at=at, group=group, why=f"the design begins at level {start_level}: begin there")
+        if level > highest + 1:
+            raise OutcomesMalformed(
+                at=at, group=group, why=f"level {level} is more than one above level {highest}, the highest before it"
+            )
+        highest = max(highest, level)
 
 
 def _groups(text: str) -> Iterator[tuple[int, str]]:

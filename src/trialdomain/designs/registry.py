@@ -16,6 +16,7 @@ from trialdomain.protocol.designs import (
     DESIGNS,
     DesignSpec,
     RollingSix,
+    StateAnswer,
     TableDesign,
     ThreePlusThree,
     is_known,
@@ -51,6 +52,31 @@ def design_of(spec: DesignSpec) -> Design:
             return ByTable(spec)
         case _:
             assert_never(spec)
+
+
+def state_answer(spec: DesignSpec, *, enrolled: int, dlt: int, pending: int) -> StateAnswer | None:
+    """Look up one state of a level in the table of a rolling six; None for a design without such a table.
+
+    Raises:
+        StateImpossible: those with DLT and pending are more than those enrolled.
+    """
+    if not isinstance(spec, RollingSix):
+        return None
+    if dlt + pending > enrolled:
+        raise StateImpossible(enrolled=enrolled, dlt=dlt, pending=pending)
+    return RollingSixDesign(spec).state(enrolled, dlt, pending)
+
+
+class StateImpossible(InputInvalid):
+    """Counts are no state of a level."""
+
+    code = "state-impossible"
+
+    def __init__(self, *, enrolled: int, dlt: int, pending: int) -> None:
+        super().__init__(
+            f"{enrolled} enrolled cannot have {dlt} with DLT and {pending} pending among them: correct the counts"
+        )
+        self.enrolled, self.dlt, self.pending = enrolled, dlt, pending
 
 
 def decide(

@@ -14,12 +14,13 @@ import attrs
 import msgspec
 import tomli_w
 
-from trialdomain.errors import LogUnusable
-from trialdomain.protocol.designs import DESIGNS, DesignSpec
+from trialdomain.errors import LogUnusable, TrialError
+from trialdomain.exchange.decision_table import rows_from_csv
+from trialdomain.protocol.designs import DESIGNS, DesignSpec, TableRow
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
-from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+from trialdomain.protocol.trial_protocol import MOST_LEVELS, DoseLevel, TrialProtocol
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.filename import is_no_file, named
 
@@ -36,6 +37,10 @@ def read_protocol(path: str | Path) -> TrialProtocol:
         ProtocolInvalid: it names every fault at once.
         LogUnusable: the file cannot be read.
     """
+    return protocol_from_toml(_text_of(path), folder=Path(path).parent)
+
+
+def _text_of(path: str | Path) -> str:
     try:
         found = named(path)
         if is_no_file(found):
@@ -44,29 +49,115 @@ def read_protocol(path: str | Path) -> TrialProtocol:
             read = file.read(_MOST_BYTES + 1)
         if len(read) > _MOST_BYTES:
             raise LogUnusable(f"{path} has more than {_MOST_BYTES} bytes, and cannot be a protocol: name another file")
-        text = read.decode()
+        text = read.decode("utf-8-sig")
     except OSError as error:
         raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise LogUnusable(f"{path} is not UTF-8 at byte {error.start + 1}: write the protocol as TOML") from None
-    return protocol_from_toml(text)
+    return text
 
 
-def protocol_from_toml(text: str) -> TrialProtocol:
+def protocol_from_toml(text: str, *, folder: Path | None = None) -> TrialProtocol:
     """Read a protocol from TOML.
+
+    Args:
+        text: the protocol.
+        folder: where the files are that it names; by default the current one.
 
     Raises:
         ProtocolInvalid: it names every fault at once.
     """
+    return _protocol(_table(text), folder)
+
+
+@attrs.frozen
+class DesignFile:
+    """A design, and for how many dose levels it is asked."""
+
+    spec: DesignSpec
+    levels: int
+    protocol: TrialProtocol | None
+    """The protocol, where the file is a whole one."""
+
+
+def read_design(path: str | Path) -> DesignFile:
+    """Read a design from a TOML file: ``levels = 5`` and ``[design]``, or a whole protocol.
+
+    Raises:
+        ProtocolInvalid: it names every fault at once, or has no design.
+        LogUnusable: the file cannot be read.
+    """
+    table, folder = _table(_text_of(path)), Path(path).parent
+    levels = table.get("levels")
+    if isinstance(levels, list):
+        protocol = _protocol(table, folder)
+        if protocol.design is None:
+            raise ProtocolInvalid(["design: the protocol has none: name one in [design]"])
+        return DesignFile(protocol.design, len(protocol.levels), protocol)
+    faults = [f"{name}: there is no such parameter beside levels and [design]" for name in table.keys() - _OF_A_DESIGN]
+    if not isinstance(levels, int) or isinstance(levels, bool) or not 1 <= levels <= MOST_LEVELS:
+        faults.append(f"levels: expected a whole number from 1 to {MOST_LEVELS}, or the levels of a protocol")
+    before, given = len(faults), _with_rows(table.get("design"), folder, faults)
+    spec = _read_design(given, "design", faults) if len(faults) == before else None
+    if isinstance(spec, DesignSpec) and isinstance(levels, int) and (unfit := spec.unfit(levels)):
+        faults.append(unfit)
+    if faults or not isinstance(spec, DesignSpec) or not isinstance(levels, int):
+        raise ProtocolInvalid(faults)
+    return DesignFile(spec, levels, None)
+
+
+_OF_A_DESIGN = {"levels", "design"}
+
+
+def _table(text: str) -> dict[str, Any]:
     try:
-        table = tomllib.loads(text, parse_float=Decimal)
+        return tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         raise ProtocolInvalid([f"it is no TOML: {error}"]) from None
+
+
+def _protocol(table: dict[str, Any], folder: Path | None) -> TrialProtocol:
     faults: list[str] = []
+    if "design" in table:
+        design = _with_rows(table["design"], folder, faults)
+        table = {name: value for name, value in table.items() if name != "design" or design is not None}
+        table |= {} if design is None else {"design": design}
     protocol = _read(TrialProtocol, table, "", faults)
     if faults or not isinstance(protocol, TrialProtocol):
         raise ProtocolInvalid(faults)
     return protocol
+
+
+def _with_rows(design: Any, folder: Path | None, faults: list[str]) -> Any:
+    """Read the rows of a decision table from the file that the design names, or as short lists.
+
+    The rows, and not the name of the file, are what a protocol holds.
+    """
+    if not isinstance(design, dict) or design.get("name") != _BY_TABLE:
+        return design
+    found = {name: value for name, value in design.items() if name != "file"}
+    if "file" in design:
+        if "rows" in design:
+            faults.append("design: rows and file are both given: choose one")
+        try:
+            text = _text_of((folder or Path()) / str(design["file"]))
+            found["rows"] = rows_from_csv(text)
+        except TrialError as error:
+            faults.append(f"design.file: {error}")
+            return None
+    rows = found.get("rows")
+    if isinstance(rows, list):
+        found["rows"] = [_as_table(row) for row in rows]
+    return found
+
+
+def _as_table(row: Any) -> Any:
+    """Give a row that stands as ``[3, 0, "escalate"]`` the names of its values."""
+    names = ("n", "dlt", "decision")
+    return dict(zip(names, row, strict=True)) if isinstance(row, list) and len(row) == len(names) else row
+
+
+_BY_TABLE = "table"
 
 
 def protocol_to_toml(protocol: TrialProtocol) -> str:
@@ -76,6 +167,8 @@ def protocol_to_toml(protocol: TrialProtocol) -> str:
 
 
 def _written(value: Any) -> Any:
+    if isinstance(value, TableRow):
+        return [value.n, value.dlt, value.decision.value]
     if attrs.has(type(value)):
         fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
         unset = {field.name for field in attrs.fields(type(value)) if field.default is None}

@@ -102,10 +102,7 @@ def mtd_words(mtd: Mtd) -> str:
 
 
 def _forecast_lines(forecast: Forecast | None) -> Iterator[str]:
-    if forecast is None:
-        yield "Still needed: too many outcomes are pending to say"
-        return
-    if not forecast.most:
+    if forecast is None or not forecast.most:
         return
     possible = {outcome: need for outcome, need in forecast.least.items() if need is not None}
     needs = ", ".join(f"{need} for {_outcome_words(outcome)}" for outcome, need in possible.items())

@@ -54,7 +54,12 @@ _Act: TypeAlias = Callable[[], object]
 def simulated_protocol(trial: str | None = None) -> TrialProtocol:
     """Give NCT06245746, perhaps under another code, with a title that says that it is simulated."""
     real = nct06245746()
-    return attrs.evolve(real, trial=trial or real.trial, title=f"Simulated: {real.title}")
+    return simulated_under(real)(trial or real.trial)
+
+
+def simulated_under(protocol: TrialProtocol) -> Callable[[str], TrialProtocol]:
+    """Give a protocol under the codes of simulated trials, with a title that says that they are simulated."""
+    return lambda trial: attrs.evolve(protocol, trial=trial, title=f"Simulated: {protocol.title}")
 
 
 class SimulatedClock:
@@ -158,7 +163,7 @@ class Site:
         if not state.decided:
             return True
         last = state.decided[-1].fact
-        return last.decided.bare != state.decision.bare
+        return (last.decided.bare, last.decided.slots) != (state.decision.bare, state.decision.slots)
 
     def _conclude(self, state: Escalation) -> None:
         mtd = state.decision.mtd
@@ -166,7 +171,9 @@ class Site:
         if mtd.status is MtdStatus.ESTABLISHED and mtd.level is not None:
             self.desk.declare_mtd(level=mtd.level, on=self.today)
         else:
-            self.desk.declare_no_mtd(why=NotEstablished.NONE_TOLERATED, on=self.today)
+            none = mtd.status is MtdStatus.NONE_TOLERATED
+            why = NotEstablished.NONE_TOLERATED if none else NotEstablished.RECRUITMENT_ENDED
+            self.desk.declare_no_mtd(why=why, on=self.today)
         self._stopped = True
 
     def _give_up(self) -> None:

@@ -78,6 +78,7 @@ def simulate(
     trials: int = 1,
     participants: int | None = None,
     bulk: bool = False,
+    protocol_of: Callable[[str], TrialProtocol] = simulated_protocol,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Written]:
     """Write made-up trials into a new log; it is there whole, or not at all.
@@ -88,6 +89,7 @@ def simulate(
         trials: how many.
         participants: how many are enrolled in each, at most; in bulk, exactly.
         bulk: without decisions, and much faster.
+        protocol_of: gives the protocol of a trial by its code; by default NCT06245746, and in bulk always.
         progress: told the number of people so far.
 
     Raises:
@@ -107,7 +109,7 @@ def simulate(
                 entries = _in_bulk(path, trial=code, seed=one, participants=people, progress=count)
             else:
                 people = MOST_PARTICIPANTS if participants is None else participants
-                protocol = simulated_protocol(code)
+                protocol = protocol_of(code)
                 with simulated_trial(
                     f"sqlite:///{path}", seed=one, protocol=protocol, participants=people, progress=count
                 ) as done:

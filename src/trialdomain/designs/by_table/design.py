@@ -1,6 +1,6 @@
 """A decision table as the protocol prints it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 import attrs
@@ -20,7 +20,6 @@ class ByTable:
     """The answers of a decision table."""
 
     spec: TableDesign
-    _words: Mapping[tuple[int, int], TableWord] = attrs.field(init=False, eq=False, repr=False)
     _rules: Rules = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -28,14 +27,13 @@ class ByTable:
         words = {(row.n, row.dlt): row.decision for row in self.spec.rows}
         most = max(n for n, _ in words)
         rules = Rules(
-            word=lambda n, dlt: words.get((n, dlt)),
+            words=words,
             most=most,
             cohort_size=self.spec.cohort_size,
             start_level=self.spec.start_level,
             max_n=self.spec.max_n,
             n_earlystop=most if self.spec.n_earlystop is None else self.spec.n_earlystop,
         )
-        object.__setattr__(self, "_words", words)
         object.__setattr__(self, "_rules", rules)
 
     def decide(self, situation: Situation) -> Decision:
@@ -101,7 +99,7 @@ class ByTable:
         return None
 
     def _word(self, tally: Tally) -> TableWord | None:
-        return self._words.get((tally.evaluable, tally.dlts))
+        return self._rules.word(tally.evaluable, tally.dlts)
 
     def _answers(self, situation: Situation) -> list[Answer]:
         return [answer_to(situation, tallies, self._rules) for tallies in completions(situation, self._rules)]

@@ -5,7 +5,7 @@ replaced. The table is read at the level treated last, and only at a complete co
 every completion of its cohort eliminates it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 import attrs
@@ -49,14 +49,22 @@ class Answer:
 class Rules:
     """A table, and the numbers around it."""
 
-    word: Callable[[int, int], TableWord | None]
-    """What the table says of evaluable participants and DLTs; None where it has no such row."""
+    words: Mapping[tuple[int, int], TableWord]
+    """The rows, by evaluable participants and DLTs."""
     most: int
     """The most evaluable participants at a level that the table has."""
     cohort_size: int
     start_level: int
     max_n: int | None
     n_earlystop: int
+
+    def word(self, n: int, dlt: int) -> TableWord | None:
+        """Look up a row; None where the table has none for these counts.
+
+        More participants than the table has are read as its most, with all their DLTs: the more cautious answer.
+        """
+        known = min(n, self.most)
+        return self.words.get((known, min(dlt, known)))
 
 
 def completions(situation: Situation, rules: Rules) -> Iterator[tuple[Tally, ...]]:

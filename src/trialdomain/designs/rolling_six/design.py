@@ -121,7 +121,8 @@ class RollingSixDesign:
         return self._treat(situation, tally, because or why_treat_on(tally))
 
     def _is_left(self, tally: Tally) -> bool:
-        return answer_to(state_of(tally), self._differing) is StateAnswer.ESCALATE
+        """Say whether a level is done: so its state says, and nobody who holds a slot there is still to be infused."""
+        return not tally.enrolled and answer_to(state_of(tally), self._differing) is StateAnswer.ESCALATE
 
     def _at_highest(self, situation: Situation, ladder: Sequence[Tally], because: Because | None) -> Decision:
         """Treat the highest open level up to 6; it is the MTD with 6 evaluable, once nothing is pending."""

@@ -1,0 +1,53 @@
+"""A decision table as CSV: ``n,dlt,decision``, one row for each count, as ``design table --csv`` writes it."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from io import StringIO
+
+from trialdomain.errors import InputInvalid
+from trialdomain.protocol.designs import TableRow, TableWord
+
+_HEADER = ["n", "dlt", "decision"]
+
+
+class TableUnreadable(InputInvalid):
+    """A file is no decision table."""
+
+    code = "table-unreadable"
+
+    def __init__(self, *, line: int, why: str) -> None:
+        super().__init__(f"line {line} of the decision table: {why}")
+        self.line, self.why = line, why
+
+
+def rows_to_csv(rows: Iterable[TableRow]) -> str:
+    """Write rows, with the header."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_HEADER)
+    writer.writerows((row.n, row.dlt, row.decision.value) for row in rows)
+    return text.getvalue()
+
+
+def rows_from_csv(text: str) -> list[Mapping[str, object]]:
+    """Read rows as a protocol file would have them, for their values to be checked there.
+
+    Raises:
+        TableUnreadable: another header, or a row with other than two whole numbers and a word of the table.
+    """
+    lines = csv.reader(StringIO(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")))
+    header = [cell.strip().lower() for cell in next(lines, [])]
+    if header != _HEADER:
+        raise TableUnreadable(line=1, why=f"expected the header {','.join(_HEADER)}, got {','.join(header)[:80]!r}")
+    rows: list[Mapping[str, object]] = []
+    for cells in lines:
+        if not any(cell.strip() for cell in cells):
+            continue
+        found = [cell.strip() for cell in cells]
+        whole = len(found) == len(_HEADER) and all(cell.isascii() and cell.isdigit() for cell in found[:2])
+        if not whole or found[2] not in set(TableWord):
+            words = ", ".join(TableWord)
+            why = f"expected two whole numbers and one of {words}, got {','.join(found)[:80]!r}"
+            raise TableUnreadable(line=lines.line_num, why=why)
+        rows.append({"n": int(found[0]), "dlt": int(found[1]), "decision": found[2]})
+    return rows

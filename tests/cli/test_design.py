@@ -1,0 +1,173 @@
+"""``design``, ``decide --design`` and ``simulate --design``: a design in a file, asked on paper and in a log."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_runs import answer, done, refused, run, run_bytes
+
+ROLLING_SIX = 'levels = 4\n[design]\nname = "rolling-six"\n'
+BY_TABLE = """
+levels = 3
+[design]
+name = "table"
+target = 0.3
+n_earlystop = 9
+rows = [[3, 0, "escalate"], [3, 1, "stay"], [3, 2, "de-escalate"], [3, 3, "eliminate"]]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "r6.toml").write_text(ROLLING_SIX)
+    (tmp_path / "table.toml").write_text(BY_TABLE)
+    (tmp_path / "3+3.toml").write_text('levels = 3\ndesign = {name = "three-plus-three"}\n')
+    return tmp_path
+
+
+class TestTable:
+    def test_a_table_comes_back_as_csv(self, folder: Path) -> None:
+        done(folder, "design", "table", "table.toml", "--csv", "t.csv")
+        text = (folder / "t.csv").read_text()
+        assert text.splitlines() == ["n,dlt,decision", "3,0,escalate", "3,1,stay", "3,2,de-escalate", "3,3,eliminate"]
+        (folder / "again.toml").write_text('levels = 3\n[design]\nname = "table"\nfile = "t.csv"\n')
+        assert done(folder, "design", "table", "again.toml", "--csv", "-") == text
+
+    def test_that_of_3_plus_3_is_the_published_one(self, folder: Path) -> None:
+        # Storer 1989: 0 of 3 up, 1 of 3 three more, 2 close; with 6, at most 1 goes up.
+        rows = answer(folder, "design", "table", "3+3.toml", "--max-n", 6)["rows"]
+        found = {(row["n"], row["dlt"]): row["decision"] for row in rows}
+        assert [found[3, dlt] for dlt in range(4)] == ["escalate", "stay", "eliminate", "eliminate"]
+        assert [found[6, dlt] for dlt in range(3)] == ["escalate", "escalate", "eliminate"]
+
+    def test_people_get_a_grid(self, folder: Path) -> None:
+        lines = done(folder, "design", "table", "table.toml").splitlines()
+        assert lines[0] == "What the design table decides, by evaluable participants and DLTs at the level"
+        assert lines[3].split() == ["3", "escalate", "stay", "de-escalate", "eliminate"]
+
+
+class TestMtd:
+    def test_the_level_nearest_to_the_target(self, folder: Path) -> None:
+        # By hand: (0 + 0.05)/3.1 = 0.016129..., (1 + 0.05)/3.1 = 0.338709...; 0.34 is nearer to 0.30.
+        found = answer(folder, "design", "mtd", "table.toml", "--tallies", "0/3 1/3 0/0")
+        assert found == {"mtd": 2, "mtd_status": "established", "estimates": [0.016129032258, 0.338709677419, None]}
+
+    def test_of_3_plus_3(self, folder: Path) -> None:
+        assert done(folder, "design", "mtd", "3+3.toml", "--tallies", "0/3 1/6 2/3") == (
+            "MTD: level 2; a closed level lies above it\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("tallies", "sentence"),
+        [
+            ("3/1 0/3 0/0", "tally 1, '3/1': more DLTs than evaluable; the order is DLT/evaluable"),
+            ("0/3 1/3", "2 tallies for 3 levels: give one for each, 0/0 where nobody was treated"),
+            ("0/3 x 0/0", "tally 2, 'x': expected DLT/evaluable, such as 1/6"),
+        ],
+    )
+    def test_what_is_no_row_of_tallies(self, folder: Path, tallies: str, sentence: str) -> None:
+        assert sentence in refused(folder, "design", "mtd", "table.toml", "--tallies", tallies)
+
+
+class TestState:
+    def test_a_state_of_rolling_six(self, folder: Path) -> None:
+        state = ("design", "state", "r6.toml", "--enrolled", 6, "--dlt", 0, "--pending", 1)
+        assert answer(folder, *state) == {"answer": "escalate"}
+        assert done(folder, *state) == "escalate\n"
+
+    def test_another_design_has_none(self, folder: Path) -> None:
+        told = refused(folder, "design", "state", "3+3.toml", "--enrolled", 3, "--dlt", 0, "--pending", 0)
+        assert "the design 3+3 has no table of states" in told
+
+    def test_a_state_that_cannot_be(self, folder: Path) -> None:
+        told = refused(folder, "design", "state", "r6.toml", "--enrolled", 2, "--dlt", 2, "--pending", 1)
+        assert "2 enrolled cannot have 2 with DLT and 1 pending among them" in told
+
+
+class TestDecide:
+    def test_a_design_of_a_file_is_asked(self, folder: Path) -> None:
+        assert answer(folder, "decide", "1NNNNNP", "--design", "r6.toml")["action"] == "escalate"
+        assert answer(folder, "decide", "1NNNNNP", "--levels", 4)["action"] == "wait"  # of 3+3
+        found = answer(folder, "decide", "1NTTT", "--design", "table.toml")
+        assert (found["level"], found["mtd_status"], found["closed_levels"]) == (None, "none-tolerated", [1, 2, 3])
+
+    def test_one_sequence_a_line(self, folder: Path) -> None:
+        finished = run_bytes(folder, "decide", "-", "--design", "r6.toml", stdin=b"1NNN\n1NNN 3N\n2NNN\n")
+        first, second, third = (json.loads(line) for line in finished.stdout.splitlines())
+        assert (finished.returncode, first["action"]) == (2, "escalate")
+        assert "level 3 is more than one above level 1" in second["error"]
+        assert "the design begins at level 1" in third["error"]
+
+    def test_levels_are_of_the_file(self, folder: Path) -> None:
+        assert "not allowed with argument" in refused(folder, "decide", "1N", "--design", "r6.toml", "--levels", 2)
+
+    def test_a_whole_protocol_will_do(self, folder: Path) -> None:
+        (folder / "protocol.toml").write_text(
+            'trial = "T1"\ntitle = "T"\nversion = "1"\nlevels = [{level = 1}, {level = 2}]\n'
+            '[design]\nname = "rolling-six"\nstart_level = 2\n'
+        )
+        assert answer(folder, "decide", "", "--design", "protocol.toml")["level"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            'levels = 3\n[design]\nname = "crm"\n',
+            "design.name: is 'crm': name one of three-plus-three, ",
+        ),
+        ("levels = 3\n", "design: expected a table [design] with a name"),
+        ('levels = 3\nseed = 1\n[design]\nname = "rolling-six"\n', "seed: there is no such parameter beside levels"),
+        ('levels = 0\n[design]\nname = "rolling-six"\n', "levels: expected a whole number from 1 to 20"),
+        ('levels = 2\n[design]\nname = "rolling-six"\nstart_level = 3\n', "start_level is 3, and there are 2 levels"),
+        ('levels = 2\n[design]\nname = "rolling-six"\nsize = 3\n', "design.size: there is no such parameter"),
+        ('levels = 2\n[design]\nname = "table"\nfile = "no.csv"\n', "design.file: "),
+        (
+            'levels = 2\n[design]\nname = "table"\nrows = [[3, 0, "up"]]\n',
+            "rows[1].decision: Invalid enum value 'up'",
+        ),
+        (
+            'levels = 2\n[design]\nname = "table"\nrows = [[3, 0, "stay"]]\n',
+            "has no row for 1, 2, 3 DLT in 3",
+        ),
+        (
+            'trial = "T1"\ntitle = "T"\nversion = "1"\ndesign = "none"\nlevels = [{level = 1}]\n',
+            "design: the protocol has none",
+        ),
+    ],
+)
+def test_a_file_that_is_no_design_is_refused_in_a_sentence(folder: Path, text: str, fault: str) -> None:
+    (folder / "wrong.toml").write_text(text)
+    assert fault in refused(folder, "design", "table", "wrong.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("n,dlt\n3,0\n", "line 1 of the decision table: expected the header n,dlt,decision, got 'n,dlt'"),
+        ("n,dlt,decision\n3,0,escalate\n3,x,stay\n", "line 3 of the decision table: expected two whole numbers"),
+        ("n,dlt,decision\n3,0,up\n", "one of escalate, stay, de-escalate, eliminate, got '3,0,up'"),
+    ],
+)
+def test_a_csv_that_is_no_table_is_refused_in_a_sentence(folder: Path, text: str, fault: str) -> None:
+    (folder / "t.csv").write_text(text)
+    (folder / "wrong.toml").write_text('levels = 3\n[design]\nname = "table"\nfile = "t.csv"\n')
+    assert fault in refused(folder, "design", "table", "wrong.toml")
+
+
+@pytest.mark.parametrize("file", ["r6.toml", "table.toml"])
+def test_a_simulated_trial_under_a_design_keeps_every_rule(folder: Path, file: str) -> None:
+    done(folder, "simulate", "log.db", "--design", file, "--seed", 3, "--participants", 9)
+    decisions = answer(folder, "audit", "log.db", "--decisions")
+    assert decisions["decisions"]
+    assert decisions["ok"]
+    found = json.loads(run(folder, "audit", "log.db", "--json").stdout)["findings"]  # minor ones end with status 1
+    usual = {"silence", "recruitment", "late-entry", "window", "clock", "unchecked-term"}
+    assert {one["check"] for one in found} <= usual
+    known_as = "rolling-six" if file == "r6.toml" else "table"
+    assert {one["basis"]["design"] for one in decisions["decisions"]} == {f"{known_as}/1"}
+    assert run(folder, "verify", "log.db").returncode == 0
+
+
+def test_in_bulk_nothing_is_decided(folder: Path) -> None:
+    assert "in bulk nothing is decided" in refused(folder, "simulate", "log.db", "--bulk", "--design", "r6.toml")
