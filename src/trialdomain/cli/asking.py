@@ -5,13 +5,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
 
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
+from trialdomain.history.moments import day_or_time
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.values.filename import named
+from trialdomain.values.text import short
 
 DAY_OR_TIME = "a day such as 2026-03-02, or a time with its offset such as 2026-03-02T10:15+08:00"
 _MOMENT = "a position, a day (its end at the site), or a time with its offset"
@@ -76,7 +79,7 @@ def asked_history(arguments: argparse.Namespace) -> Iterator[History]:
     """Open the log, and give the trial as it was known."""
     known_at: KnownAt | None = arguments.known_at
     with read_log(arguments.log) as log:
-        yield as_known(chosen_trial(log, arguments.trial), known_at)
+        yield as_known(chosen_trial(log, arguments.trial, path=arguments.log), known_at)
 
 
 def as_known(trial: LoggedTrial, known_at: KnownAt | None) -> History:
@@ -101,8 +104,13 @@ def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> En
         raise InputInvalid("; ".join(error.faults)) from None
 
 
-def chosen_trial(log: Log, named: str | None) -> LoggedTrial:
+def chosen_trial(log: Log, named: str | None, *, path: Path) -> LoggedTrial:
     """Find the trial that was named, or the only one.
+
+    Args:
+        log: the open log.
+        named: the trial; None for the only one.
+        path: what the log was opened by, for the sentence of a refusal.
 
     Raises:
         TrialNotNamed: the log holds several, or not the one that was named.
@@ -113,11 +121,12 @@ def chosen_trial(log: Log, named: str | None) -> LoggedTrial:
     if named in trials:
         return log[named]
     if not trials:
-        raise TrialNotNamed("the log holds no trial")
+        raise TrialNotNamed(f"{path} is a log, and holds no trial yet: register one in it, or name another log")
     shown = ", ".join(trials[:20]) + (", ..." if len(trials) > 20 else "")  # noqa: PLR2004 - enough for one line
-    raise TrialNotNamed(
-        f"the log holds {shown}: name one with --trial" if named is None else f"trial {named} is not in it, but {shown}"
-    )
+    if named is None:
+        raise TrialNotNamed(f"{path} holds {shown}: name one with --trial")
+    what_next = f"leave --trial out, or name {shown}" if len(trials) == 1 else f"name one of {shown}"
+    raise TrialNotNamed(f"--trial {short(named)}: {path} has no such trial; {what_next}")
 
 
 def _day(text: str) -> date:
@@ -127,21 +136,16 @@ def _day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"expected a day such as 2026-03-02, got {text[:40]!r}") from None
 
 
-def day_or_time(text: str) -> date | datetime | None:
+def moment_given(text: str) -> date | datetime | None:
     """Read a day, or a time with its offset; None of anything else."""
-    try:
-        if len(text) <= len("2026-03-02"):
-            return date.fromisoformat(text)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
+    found = day_or_time(text)
+    return None if isinstance(found, datetime) and found.tzinfo is None else found
 
 
 def _moment(text: str) -> KnownAt:
     if text.isascii() and text.isdecimal() and len(text) < 16:  # noqa: PLR2004 - as JSON's integers
         return int(text)
-    found = day_or_time(text)
+    found = moment_given(text)
     if found is None:
         raise argparse.ArgumentTypeError(f"expected a position, {DAY_OR_TIME}, got {text[:40]!r}")
     return found

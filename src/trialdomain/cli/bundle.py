@@ -102,7 +102,7 @@ def _recorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
     note, keys = _noted(arguments)
     heads = None if arguments.head_key is None else HeadKey(read_signing_key(arguments.head_key))
     with read_log(arguments.log) as log:
-        trial = chosen_trial(log, arguments.trial)
+        trial = chosen_trial(log, arguments.trial, path=arguments.log)
         user = _user(arguments, trial.history())
     with Trials.open(arguments.log, heads=heads) as trials:
         return (
@@ -135,7 +135,7 @@ def _unrecorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
 def _written(
     log: Log, arguments: argparse.Namespace, note: Note | None, keys: Sequence[VerifierKey], progress: Progress
 ) -> Manifest:
-    chosen = chosen_trial(log, arguments.trial)
+    chosen = chosen_trial(log, arguments.trial, path=arguments.log)
     tree, signer = TrialTree(log.recorder, chosen.trial), _signer(arguments)
     participants = check_participants(chosen.history(), arguments.participants)
     size = head_of(tree, note, keys).size

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
 
-from trialdomain.cli.asking import DAY_OR_TIME, add_known_at, add_log, asked_history, day_or_time
+from trialdomain.cli.asking import DAY_OR_TIME, add_known_at, add_log, asked_history, moment_given
 from trialdomain.cli.output import print_lines, print_rows, progress_bar, say_written
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import NEW_FILE
@@ -141,7 +141,7 @@ def _asked(arguments: argparse.Namespace) -> Asked:
 
 
 def _moment(text: str) -> date | datetime:
-    found = day_or_time(text)
+    found = moment_given(text)
     if found is None:
         raise argparse.ArgumentTypeError(f"expected {DAY_OR_TIME}, got {text[:40]!r}")
     return found

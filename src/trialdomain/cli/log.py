@@ -69,7 +69,7 @@ def _print(history: History, answers: Answers, on: date) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
     with read_log(arguments.log) as log, progress_bar() as progress:
-        trial = chosen_trial(log, arguments.trial).trial
+        trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
         with writing(file, log=arguments.log) as opened:
             size = write_jsonl(log.recorder, trial, opened, progress=progress)
     are = singular_or(size, "is", "are")
