@@ -17,7 +17,7 @@ LOG = "log.db"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One participant, infused on day 0 at 06:00 UTC, 14:00 in Shanghai; the clock goes on a second each time it is read."""
+    """One participant, infused on day 0 at 06:00 UTC, 14:00 in Shanghai, by a clock that goes on."""
     folder = tmp_path_factory.mktemp("mistakes")
     site = Site(address=f"sqlite:///{folder / LOG}")
     site.treat("S001")
@@ -66,7 +66,7 @@ class TestMomentsAsText:
 class TestWhatIsNoLog:
     @pytest.fixture(params=["table.csv", "sheet.xlsx", "empty.jsonl", "other.json", "notes.txt.gz"])
     def other(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-        path = tmp_path / request.param
+        path = tmp_path / str(request.param)
         match path.suffix:
             case ".csv":
                 path.write_text("subject,test,result\nS001,ANC,0.4\n")
@@ -84,7 +84,7 @@ class TestWhatIsNoLog:
     @pytest.mark.parametrize("command", ["replay", "history", "endpoints"])
     def test_it_is_called_no_log_and_not_a_damaged_one(self, other: Path, command: str) -> None:
         sentence = refused(other.parent, command, other.name)
-        assert f"{other.name}, line 1: this is no log of trialdomain" in sentence
+        assert f"{other.name}, line 1: this is no log of ours" in sentence
         assert "name a SQLite file, or an exported JSONL file" in sentence
         assert "export the log again" not in sentence
 

@@ -4,7 +4,7 @@ from datetime import date
 from typing import TypeAlias
 
 import attrs
-from attrs.validators import ge, matches_re, optional
+from attrs.validators import matches_re, optional
 
 from trialdomain.events.basis import Basis
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -12,6 +12,7 @@ from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id
 from trialdomain.values.in_short import in_short
+from trialdomain.values.number import whole_number
 from trialdomain.values.reason import REASON
 from trialdomain.values.role import Role
 from trialdomain.values.text import FreeText, plain_text
@@ -90,7 +91,7 @@ class TrialClosed:
 class MtdDeclared:
     """People declared the maximum tolerated dose that the design gives."""
 
-    level: int = attrs.field(validator=ge(1))
+    level: int = attrs.field(validator=whole_number(least=1))
     bounded_above: bool
     """Whether a closed level lies above it."""
     basis: Basis
@@ -110,7 +111,7 @@ class MtdNotEstablished:
 
     why: NotEstablished
     basis: Basis
-    candidate: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    candidate: int | None = attrs.field(default=None, validator=optional(whole_number(least=1)))
     """A level that the registry's words would allow, such as one with 1/6 when recruitment ends with 0/3 above it."""
     note: FreeText | None = None
 
@@ -129,7 +130,7 @@ class TrialExported:
 class TrialEntryVoided:
     """An entry of this stream was made in error."""
 
-    version: int = attrs.field(validator=ge(1))
+    version: int = attrs.field(validator=whole_number(least=1))
 
 
 TrialFact: TypeAlias = (
