@@ -136,3 +136,74 @@ class TestTrialsThatAreMissing:
         assert refused(folder, "replay", LOG, "--trial", "FOO") == (
             "trialdomain: --trial FOO: log.db has no such trial; leave --trial out, or name NCT06245746\n"
         )
+
+
+class TestWordsThatNoCommandKnows:
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (
+                ["decide", "1NNN", "2NNT", "--levels", "3"],
+                "too many (put quotes around the sequence, as in '1NNN 2NNT'): see 'trialdomain decide --help'\n",
+            ),
+            (
+                ["replay", LOG, "--know-at", "3"],
+                "there is no option --know-at; did you mean --known-at? See 'trialdomain replay --help'\n",
+            ),
+            (["audit", LOG, "--decision=yes"], "argument --decisions: ignored explicit argument 'yes'"),
+            (["history", LOG, "--zzz"], "there is no option --zzz: see 'trialdomain history --help'\n"),
+            (["repaly", LOG], "; did you mean replay? See 'trialdomain --help'\n"),
+            (["bundle", LOG, "x", "--role", "moniter"], "; did you mean monitor? See 'trialdomain bundle --help'\n"),
+        ],
+        ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+    )
+    def test_the_nearest_is_named_with_the_help_of_that_command(
+        self, folder: Path, words: list[str], sentence: str
+    ) -> None:
+        assert sentence in refused(folder, *words)
+
+
+class TestWhoHandsOut:
+    def test_the_example_of_a_reason_is_one_of_handing_out(self, folder: Path) -> None:
+        sentence = refused(folder, "bundle", LOG, "x", "--why", "x", "--user", "investigator")
+        assert "the reason 'x' says nothing: say why it is done, such as 'inspection of " in sentence
+        assert "laboratory" not in sentence
+
+    def test_the_users_whom_the_trial_knows_are_named(self, folder: Path) -> None:
+        sentence = refused(folder, "bundle", LOG, "x", "--why", "inspection of May", "--user", "nobody")
+        assert "nobody with the id 'nobody': there are investigator; name one of them, or give --name" in sentence
+
+
+class TestDaysWithoutAFact:
+    """All was recorded from day 0, the day of the consent, to day 3."""
+
+    @pytest.mark.parametrize("command", [["replay"], ["review"], ["endpoints"], ["explain", "S1"]], ids=" ".join)
+    def test_a_day_before_the_first_fact_or_after_the_last_entry_is_said(
+        self, folder: Path, command: list[str]
+    ) -> None:
+        asked = [command[0], LOG, *command[1:], "--on"]
+        assert f"2020-01-01 lies before the first fact, of {day(0)}: nothing had" in done(folder, *asked, "2020-01-01")
+        assert f"2030-01-01 lies after the last entry, of {day(3)}: nothing was" in done(folder, *asked, "2030-01-01")
+        for known in (day(0), day(3)):
+            assert " lies " not in done(folder, *asked, known)
+
+    def test_facts_from_before_the_log_was_begun_count(self, tmp_path: Path) -> None:
+        """Recorded late: the log begins on day 40, and the consent is of day 0."""
+        site = Site(address=f"sqlite:///{tmp_path / LOG}")
+        site.on(40).desk.consent("S001", signed_on=day(0), form_version="1")
+        site.trials.close()
+        assert " lies " not in done(tmp_path, "replay", LOG, "--on", day(0))
+        assert "lies before the first fact" in done(tmp_path, "replay", LOG, "--on", day(-1))
+
+
+class TestFieldsThatNoEntryHas:
+    def test_the_nearest_is_named(self, folder: Path) -> None:
+        shown = done(folder, "history", LOG, "--field", "grad")
+        said = "No entry has a field 'grad'; the nearest is grade.\n"
+        assert shown.endswith(f"{said}No entries match what you asked for.\n")
+
+    @pytest.mark.parametrize("field", ["grade", "attributions", "attributions[1]", "attributions[1].relatedness"])
+    def test_nothing_is_said_of_one_that_other_entries_have(self, folder: Path, field: str) -> None:
+        shown = done(folder, "history", LOG, "--field", field, "--entry", 1)
+        assert "has a field" not in shown
+        assert shown.endswith("No entries match what you asked for.\n")

@@ -82,10 +82,10 @@ def _check_reasons(kind: type, given: Mapping[str, object]) -> None:
         ReasonMissing: there are such.
     """
     for name, value in given.items():
-        if _metadata(kind, name).get(REASON):
+        if example := _metadata(kind, name).get(REASON):
             words = value.plain if isinstance(value, FreeText) else plain(value)
             if is_a(words, str):
-                check_words(words)
+                check_words(words, such_as=str(example))
 
 
 def _refuse_unwritable(values: Mapping[str, object]) -> None:

@@ -2,18 +2,21 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
 from trialdomain.errors import InputInvalid
+from trialdomain.events.happened import happened
 from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
 from trialdomain.history.moments import day_or_time
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
+from trialdomain.values.calendar import site_day
 from trialdomain.values.filename import named
+from trialdomain.values.ids import subject_of, trial_stream
 from trialdomain.values.text import short
 
 DAY_OR_TIME = "a day such as 2026-03-02, or a time with its offset such as 2026-03-02T10:15+08:00"
@@ -72,6 +75,22 @@ def asked(arguments: argparse.Namespace) -> Iterator[tuple[History, date]]:
     """Open the log, and give the trial as it was known, and the day: by default that of the last entry."""
     with asked_history(arguments) as history:
         yield history, arguments.on or history.last_day()
+
+
+def day_lines(history: History, arguments: argparse.Namespace) -> Iterator[str]:
+    """Say so where the day that was asked for lies before the first fact, or after the last entry."""
+    on: date | None = arguments.on
+    if on is None:
+        return
+    registered = next(iter(history.entries_of(trial_stream(history.trial))), None)
+    last = history.last_day()
+    if on > last:
+        yield f"{on} lies after the last entry, of {last}: nothing was recorded since"
+    elif registered is not None and on < site_day(registered.meta.recorded_at, history.zone):
+        facts = (entry.fact for entry in history.entries() if subject_of(entry.stream) is not None)
+        first = min((when.first for fact in facts if (when := happened(fact)) is not None), default=None)
+        if first is not None and on < first:
+            yield f"{on} lies before the first fact, of {first}: nothing had happened yet"
 
 
 @contextmanager
@@ -134,6 +153,12 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a day such as 2026-03-02, got {text[:40]!r}") from None
+
+
+def listed_ids(ids: Collection[str]) -> str:
+    """List the users whom a trial knows, as many as a sentence takes."""
+    shown = sorted(ids)
+    return ", ".join(shown[:20]) + (", ..." if len(shown) > 20 else "")  # noqa: PLR2004 - enough for one line
 
 
 def moment_given(text: str) -> date | datetime | None:

@@ -48,7 +48,7 @@ class CohortExpanded:
     """The level was given more slots; the number is the new total."""
 
     slots: int = attrs.field(validator=whole_number(least=1))
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "the safety committee asked for it on 2026-05-04"})
 
 
 @attrs.frozen(kw_only=True)
@@ -131,7 +131,7 @@ class EscalationDecided:
     decided: Decision
     basis: Basis
     by: str = attrs.field(validator=plain_text)
-    rationale: FreeText | None = attrs.field(default=None, metadata={REASON: True})
+    rationale: FreeText | None = attrs.field(default=None, metadata={REASON: "three more are asked for at level 1"})
     """Why, where the decision is not the recommended one."""
 
 

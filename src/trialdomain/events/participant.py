@@ -159,7 +159,7 @@ class ScreenFailed:
     """The participant was found not eligible."""
 
     on: ClinicalTime
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "ejection fraction 40 %"})
 
 
 @attrs.frozen(kw_only=True)
@@ -189,7 +189,7 @@ class LevelReassigned:
     on: ClinicalTime
     from_level: int = attrs.field(validator=whole_number(least=1))
     to_level: int = attrs.field(validator=whole_number(least=1))
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "level 2 was closed before the infusion"})
 
 
 @attrs.frozen(kw_only=True)
@@ -437,7 +437,7 @@ class Withdrew:
     on: ClinicalTime
     scope: WithdrawalScope
     last_contact: ClinicalTime | None = None
-    why: FreeText | None = attrs.field(default=None, metadata={REASON: True})
+    why: FreeText | None = attrs.field(default=None, metadata={REASON: "moved away, and nobody knows on which day"})
 
 
 @attrs.frozen(kw_only=True)

@@ -13,7 +13,7 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id
 from trialdomain.values.in_short import in_short
 from trialdomain.values.number import whole_number
-from trialdomain.values.reason import REASON
+from trialdomain.values.reason import HANDED_OUT, REASON
 from trialdomain.values.role import Role
 from trialdomain.values.text import FreeText, plain_text
 from trialdomain.values.word import Word
@@ -57,7 +57,7 @@ class ProtocolAmended:
 
     protocol: TrialProtocol
     effective_on: date = attrs.field(validator=day_of_a_trial)
-    summary: FreeText = attrs.field(metadata={REASON: True})
+    summary: FreeText = attrs.field(metadata={REASON: "version 2.0: a longer window of 28 days"})
     reopens: tuple[int, ...] = ()
     """Levels that it reopens, final closings among them."""
 
@@ -67,7 +67,7 @@ class RecruitmentSuspended:
     """Nobody is enrolled until people decide; where it says so, nobody is infused either."""
 
     on: ClinicalTime
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "two deaths are under review"})
     infusion: bool = False
 
 
@@ -76,7 +76,7 @@ class RecruitmentResumed:
     """Enrollment, and infusion, go on."""
 
     on: ClinicalTime
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "the review of 2026-05-04 found no relation"})
 
 
 @attrs.frozen(kw_only=True)
@@ -84,7 +84,7 @@ class TrialClosed:
     """Recruitment is over; observation goes on."""
 
     on: ClinicalTime
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "the MTD was declared, and follow-up is complete"})
 
 
 @attrs.frozen(kw_only=True)
@@ -121,7 +121,7 @@ class TrialExported:
     """The log, or a part of it, was handed to somebody."""
 
     what: str = attrs.field(validator=plain_text)
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: HANDED_OUT})
     root: str = attrs.field(validator=matches_re(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|[0-9a-f]{64}"))
     """Of the tree that was handed over, all recorded before this entry: base64, or hexadecimal in older entries."""
 
