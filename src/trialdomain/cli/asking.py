@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from typing import cast
 
 from trialdomain.errors import InputInvalid
 from trialdomain.events.happened import happened
+from trialdomain.events.participant import ParticipantFact
 from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
 from trialdomain.history.moments import day_or_time
 from trialdomain.protocol.endpoint_rules import EndpointRules
@@ -87,7 +89,9 @@ def day_lines(history: History, arguments: argparse.Namespace) -> Iterator[str]:
     if on > last:
         yield f"{on} lies after the last entry, of {last}: nothing was recorded since"
     elif registered is not None and on < site_day(registered.meta.recorded_at, history.zone):
-        facts = (entry.fact for entry in history.entries() if subject_of(entry.stream) is not None)
+        facts = (
+            cast("ParticipantFact", entry.fact) for entry in history.entries() if subject_of(entry.stream) is not None
+        )
         first = min((when.first for fact in facts if (when := happened(fact)) is not None), default=None)
         if first is not None and on < first:
             yield f"{on} lies before the first fact, of {first}: nothing had happened yet"
