@@ -30,7 +30,7 @@ _OPEN = {
     Open.ENDING: "whether the last day of the window was seen: a date is partial",
     Open.CYTOPENIA: "whether a cytopenia lasted: no count shows it",
     Open.AWARENESS: "when the sponsor became aware of a serious reaction",
-    Open.TERM: "the grade: the CTCAE table lacks the term",
+    Open.TERM: "the grade: this library's part of CTCAE lacks the term",
 }
 
 

@@ -29,7 +29,7 @@ class Open(Word):
     CYTOPENIA = "cytopenia-not-shown"
     AWARENESS = "awareness-not-recorded"
     TERM = "term-not-checked"
-    """The CTCAE table lacks the term: nobody has checked its grade."""
+    """This library's part of CTCAE lacks the term: nobody has checked its grade."""
 
 
 @attrs.frozen(kw_only=True)
