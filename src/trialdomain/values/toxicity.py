@@ -53,11 +53,7 @@ def _relatedness(given: Relatedness | str) -> Relatedness:
 
 @attrs.frozen(kw_only=True)
 class Attribution:
-    """One assessor's judgement of one agent; a word of each may be given as its text.
-
-    Raises:
-        WordUnknown: one of them is no such word.
-    """
+    """One assessor's judgement of one agent."""
 
     agent: Agent = attrs.field(converter=_agent)
     assessor: Assessor = attrs.field(converter=_assessor)
