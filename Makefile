@@ -27,12 +27,14 @@ help:  ## what can be made
 
 $(VENV)/locked: $(LOCK)
 	@$(ENOUGH)
+	@echo "making the environment $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@echo "installing the locked requirements into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
+	@echo "installing the $$(grep -c '^[a-z]' $(LOCK)) locked packages that the tests and tools need"
+	@{ $(BIN)/python $(PIP_INSTALL) --require-hashes --no-deps -r $(LOCK) 2>&1; echo "ended $$?"; } | $(SAY_PACKAGES)
 	@touch $@
 
 $(VENV)/installed: $(VENV)/locked $(SOURCES) pyproject.toml README.md LICENSE
+	@echo "building and installing trialdomain into $(VENV)"
 	@rm -rf $(VENV)/dist
 	@$(BIN)/python -m build --wheel --no-isolation --outdir $(VENV)/dist . > $(VENV)/build.log 2>&1 \
 		|| { cat $(VENV)/build.log >&2; exit 1; }
@@ -42,6 +44,7 @@ $(VENV)/installed: $(VENV)/locked $(SOURCES) pyproject.toml README.md LICENSE
 setup: $(VENV)/locked  ## the locked tools, in .venv
 
 install: $(VENV)/installed  ## the wheel, built and installed in .venv
+	@echo "trialdomain is $(BIN)/trialdomain"
 
 $(DEMO)/installed: $(DEMO_LOCK) $(SOURCES) pyproject.toml README.md LICENSE
 	@$(ENOUGH)
@@ -51,24 +54,25 @@ $(DEMO)/installed: $(DEMO_LOCK) $(SOURCES) pyproject.toml README.md LICENSE
 	@{ $(DEMO)/bin/python $(PIP_INSTALL) --require-hashes --no-deps -r $(DEMO_LOCK) 2>&1; echo "ended $$?"; } | $(SAY_PACKAGES)
 	@echo "3 of 3: building and installing trialdomain"
 	@$(DEMO)/bin/python $(PIP_INSTALL) --quiet --no-deps --no-index --no-build-isolation .
-	@echo "done: trialdomain is $(DEMO)/bin/trialdomain"
 	@touch $@
 
 demo: $(DEMO)/installed  ## a made-up trial, recorded and replayed, in an environment of its own
 	@echo "simulating, recording, replaying and auditing a trial: some seconds"
 	@echo
 	@$(DEMO)/bin/trialdomain demo
+	@echo
+	@echo "trialdomain is $(DEMO)/bin/trialdomain"
 
-test: install  ## all tests, against the installed wheel
+test: $(VENV)/installed  ## all tests, against the installed wheel
 	@$(PYTEST) $(ARGS)
 
-unit: install  ## the tests that start no processes: quicker, and what a newer Python is tried with
+unit: $(VENV)/installed  ## the tests that start no processes: quicker, and what a newer Python is tried with
 	@$(PYTEST) -m "not processes" $(ARGS)
 
 test-all:  ## all tests on every Python from 3.11 to 3.14 that is found, by name or under pyenv
 	@.ci/test-all
 
-soak: install  ## every test that repeats itself, in full: kills, races, properties
+soak: $(VENV)/installed  ## every test that repeats itself, in full: kills, races, properties
 	@$(BIN)/python -m pytest -m "$(SOAK)" --rounds 100 $(ARGS)
 
 check: setup  ## style, types and the import contract
@@ -77,10 +81,10 @@ check: setup  ## style, types and the import contract
 	@$(BIN)/mypy
 	@PYTHONPATH=src $(BIN)/lint-imports
 
-bench: install  ## speeds, as ratios against named peers in one run
+bench: $(VENV)/installed  ## speeds, as ratios against named peers in one run
 	@$(BIN)/python benchmarks/bench.py
 
-docs: install  ## the pages that are written from the code
+docs: $(VENV)/installed  ## the pages that are written from the code
 	@$(BIN)/python tests/support/event_catalogue.py
 	@$(BIN)/python tests/support/outcome_pages.py
 	@$(BIN)/python tests/support/audit_trail_page.py

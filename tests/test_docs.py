@@ -301,3 +301,21 @@ def test_every_page_is_in_the_index() -> None:
 def test_every_decision_stands_under_its_own_number() -> None:
     numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "adr").glob("*.md"))]
     assert numbers == [f"{number:04}" for number in range(len(numbers))]
+
+
+def test_no_page_records_into_the_log_of_another() -> None:
+    """Whoever follows several pages in one directory would be refused: a trial is registered once in a log."""
+    names: dict[str, Path] = {}
+    for page in PAGES:
+        for name in set(re.findall(r"Trials\.open\(\"([^\"]+)\"", page.read_text())) - {"memory:"}:
+            assert not name.startswith("sqlite:"), f"{page.name}: write the address as the other pages do"
+            if page.name != "desk.md":  # which shows a call, and is no program
+                assert names.setdefault(name, page) == page, f"{name} is recorded into by {page.name} as well"
+
+
+def test_a_page_that_makes_a_log_says_so_where_it_starts_anew() -> None:
+    for page in PAGES:
+        for found in BLOCK.finditer(page.read_text()):
+            if re.match(r"\$ trialdomain (simulate|import-sdtm) ", found["text"]):
+                before = " ".join(page.read_text()[: found.start()].split())
+                assert before.endswith("In a new directory:"), f"{page.name}:{line_of(page, found)}"

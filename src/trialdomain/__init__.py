@@ -3,7 +3,7 @@
 Where to begin, and then ``help(trialdomain.Trials)``, for one:
 
 - ``decide(situation_of(parse_outcomes("1NNN 2NNT", levels=3), levels=3))``: the answer of 3+3, without any log.
-- ``Trials.open("sqlite:///trial.db")``: a log; register a protocol, and act at the ``Desk`` of a trial as a ``User``.
+- ``Trials.open("trial.db")``: a log; register a protocol, and act at the ``Desk`` of a trial as a ``User``.
 - ``nct06245746()``: the protocol of NCT06245746, a ``TrialProtocol``; ``DltRule`` and ``DoseLevel`` are parts of it.
 - ``History``: a trial as it was known; ask it for ``escalation``, ``dlt_counts``, ``endpoints`` or ``answers``.
 - ``read_log``, ``restore``, ``import_sdtm``: a log, an export, or a study from elsewhere.

@@ -88,6 +88,10 @@ class TestEligibility:
             strict.desk.enroll("S001", on=DAY0)
         assert len(error.value.reasons) == 36  # all but I3 and E22, which the consent answers, and I5 and E15, not due
         assert {reason.status for reason in error.value.reasons} == {CriterionStatus.NOT_ANSWERED}
+        sentence = str(error.value)
+        assert sentence.startswith("S001 has 36 criteria that are not met or not answered: I1 not-answered: ")
+        assert sentence.count("not-answered: ") == 5
+        assert sentence.endswith("; and 31 more, in reasons")  # 36 - 5
 
     @pytest.mark.parametrize("without", ["lvef", "E5", "I9", "sex"])
     def test_a_missing_answer_is_never_a_met_one(self, strict: Site, without: str) -> None:
@@ -123,11 +127,11 @@ class TestEligibility:
         self.screen(strict)
         strict.desk.enroll("S001", on=DAY0)
         infuse = lambda: strict.desk.infuse("S001", level=1, started_at=DAY0)  # noqa: E731 - said three times below
-        refused(strict, NotEligible, infuse, "E15 not-answered")
+        refused(strict, NotEligible, infuse, "E15 not-answered.*; no chemotherapy is recorded yet$")
         answers = [Attestation(criterion="E15", answer=False)]
         strict.desk.answer_criteria("S001", gate=Gate.INFUSION, on=DAY0, attestations=answers)
         strict.desk.start_chemotherapy("S001", on=DAY0, regimen="HiDAC", ecog=3)
-        refused(strict, NotEligible, infuse, "I5 unmet: ecog is 3")
+        refused(strict, NotEligible, infuse, r"I5 unmet: ecog is 3: at-most 2$")
         assert kinds(strict.desk.infuse("S001", level=1, started_at=DAY0, deviation=WHY))[0] == "Infused"
 
     def test_before_chemotherapy_its_criteria_are_not_due(self, strict: Site) -> None:

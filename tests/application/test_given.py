@@ -9,19 +9,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, Inexact, localcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 from attrs import evolve
-from site_desk import INVESTIGATOR, OPEN, REASON, RELATED, Site, day
+from site_desk import DAY0, INVESTIGATOR, OPEN, REASON, RELATED, Site, day
 from typing_extensions import override
 
 from trialdomain import (
+    Agent,
+    Assessor,
+    Attribution,
     Dose,
     Finding,
     InputInvalid,
     LabRecorded,
+    Relatedness,
     Seriousness,
     TrialError,
     Trials,
@@ -34,9 +38,11 @@ from trialdomain.application.desk import Desk
 from trialdomain.events.participant import AdverseEventReported, Signer
 from trialdomain.storage.request import RequestUnreadable, fingerprint
 from trialdomain.storage.stored import CommandReused
+from trialdomain.values.chosen import WordUnknown
 from trialdomain.values.clinical_time import When
 from trialdomain.values.toxicity import Outcome
 
+NOTHING: Any = None
 RESULTS = [lab("ANC", value, "10^9/L", collected_at=day(1)) for value in ("0.4", "0.2", "0.9")]
 
 
@@ -458,3 +464,101 @@ def test_whatever_is_named_is_refused_in_one_line(site: Site, given: object) -> 
     for name in ("clock", "new_id", "permit"):
         with pytest.raises(InputInvalid, match=f"{name} is '1', and cannot be called"):
             Trials.open("memory:", **{name: 1})  # type: ignore[arg-type]  # what it is about
+
+
+class TestWhatAFieldMustBe:
+    """One plain sentence: which field, what it must be, what was given; of an enumeration all its words."""
+
+    SENTENCES: ClassVar = {
+        "a text for a number": (
+            lambda desk: desk.consent("S9", signed_on=DAY0, form_version="1", age="42"),
+            "Consented cannot be recorded: age must be a whole number or None, got the text '42'",
+        ),
+        "a number for a day": (
+            lambda desk: desk.consent("S9", signed_on=20260302, form_version="1"),
+            (
+                "Consented cannot be recorded: signed_on must be a day or a time such as '2026-03-02', "
+                "got the number 20260302"
+            ),
+        ),
+        "a day written otherwise": (
+            lambda desk: desk.consent("S9", signed_on="02.03.2026", form_version="1"),
+            (
+                "Consented cannot be recorded: signed_on: '02.03.2026' is no clinical time: write 2026, 2026-03, "
+                "2026-03-02, or 2026-03-02T10:15+08:00"
+            ),
+        ),
+        "a number that is too small": (
+            lambda desk: desk.infuse("S001", level=0, started_at=DAY0),
+            "Infused cannot be recorded: level must be a whole number of at least 1, got 0",
+        ),
+        "a grade that CTCAE has not": (
+            lambda desk: desk.report_adverse_event("S001", event="A", term="Fever", grade=6, onset=DAY0),
+            "AdverseEventReported cannot be recorded: grade must be a whole number from 1 to 5, got 6",
+        ),
+        "a performance status that ECOG has not": (
+            lambda desk: desk.start_chemotherapy("S001", on=DAY0, regimen="x", ecog=6),
+            "ChemotherapyStarted cannot be recorded: ecog must be a whole number from 0 to 5, got 6",
+        ),
+        "a word of no enumeration": (
+            lambda desk: desk.answer_criteria("S001", gate="nogate", on=DAY0),
+            (
+                "CriteriaAnswered cannot be recorded: gate must be one of screening, chemotherapy, infusion, "
+                "got the text 'nogate'"
+            ),
+        ),
+        "a word with a slip": (
+            lambda desk: desk.answer_criteria("S001", gate="Infusio", on=DAY0),
+            (
+                "CriteriaAnswered cannot be recorded: gate must be one of screening, chemotherapy, infusion, "
+                "got the text 'Infusio'; the nearest is infusion"
+            ),
+        ),
+        "a value for a part": (
+            lambda desk: desk.infuse("S001", level=1, started_at=DAY0, dose="5"),
+            "Infused cannot be recorded: dose must be a Dose or None, got the text '5'",
+        ),
+    }
+
+    @pytest.mark.parametrize(("act", "sentence"), SENTENCES.values(), ids=SENTENCES.keys())
+    def test_the_sentence_names_the_field_and_both(self, act: Callable[[Any], object], sentence: str) -> None:
+        with pytest.raises(FactMalformed) as refused:
+            act(Site().desk)
+        assert str(refused.value) == sentence
+
+    @pytest.mark.parametrize(
+        ("make", "sentence"),
+        [
+            (
+                lambda: User(id="li", name="Li Na", role="boss", organization="Site 1"),
+                (
+                    "role must be one of investigator, coordinator, data-manager, monitor, safety-committee, sponsor, "
+                    "software, got the text 'boss'"
+                ),
+            ),
+            (
+                lambda: Attribution(agent="drug", assessor="sponsor", relatedness="likely"),
+                "agent must be one of infusion, chemotherapy, disease, got the text 'drug'",
+            ),
+            (
+                lambda: Attribution(agent="infusion", assessor="sponsor", relatedness="maybe"),
+                (
+                    "relatedness must be one of unrelated, unlikely, possibly, likely, definitely, not-assessed, "
+                    "got the text 'maybe'"
+                ),
+            ),
+            (
+                lambda: Attribution(agent="infusion", assessor=NOTHING, relatedness="likely"),
+                "assessor must be one of investigator, sponsor, got None",
+            ),
+        ],
+    )
+    def test_a_word_that_is_none_is_refused_where_it_is_given(self, make: Callable[[], object], sentence: str) -> None:
+        with pytest.raises(WordUnknown) as refused:
+            make()
+        assert str(refused.value) == sentence
+
+    def test_a_word_may_be_given_as_its_text(self) -> None:
+        given = Attribution(agent="infusion", assessor="sponsor", relatedness="likely")
+        assert given == Attribution(agent=Agent.INFUSION, assessor=Assessor.SPONSOR, relatedness=Relatedness.LIKELY)
+        assert type(given.agent) is Agent

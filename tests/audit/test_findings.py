@@ -57,11 +57,19 @@ from trialdomain.events.cohort import (
     SlotFilled,
     SlotReleased,
 )
-from trialdomain.events.participant import AdverseEventReported, Consented, Died, Infused, LostToFollowUp
+from trialdomain.events.participant import (
+    AdverseEventReported,
+    Consented,
+    Died,
+    Infused,
+    LostToFollowUp,
+    WindowResult,
+)
 from trialdomain.events.trial import RecruitmentResumed, RecruitmentSuspended, TrialRegistered
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, ExpectedToxicity, Stagger, TrialProtocol
+from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.text import FreeText
 
 _STREAMS = {
@@ -1136,3 +1144,64 @@ class TestWhatNothingReads:
         (one,) = found_in(event(term="Feverr", ctcae_code=None), "unchecked-term")
         assert "the nearest: Fever" in one.sentence
         assert one.severity is Severity.MINOR
+
+
+class TestAnAssessmentThatDoesNotCount:
+    """The window of an infusion on day 0 ends on day 14, and an assessment must cover that day."""
+
+    @staticmethod
+    def found(site: Site) -> str:
+        site.on(20).screened("S002")
+        (one,) = found_in(site, "window")
+        member = site.member("S001")
+        assert member.standing.evaluation is Evaluation.PENDING
+        assert member.aside is not None
+        assert member.aside.position in one.evidence
+        return one.sentence
+
+    @pytest.mark.parametrize("number", [1, 13])
+    def test_one_before_the_last_day_is_named_with_its_day(self, number: int) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(number).assess("S001")
+        assert self.found(site) == (
+            f"the window of S001 ended on {day(14)}: the window is over and not assessed; "
+            f"the assessment of {day(number)} does not cover {day(14)}, the last day of the window"
+        )
+
+    def test_one_of_a_month_may_have_come_before_it(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(16).desk.assess_dlt_window("S001", on="2026-03")
+        assert "the assessment of 2026-03 is not known to cover 2026-03-16" in self.found(site)
+
+    def test_while_the_window_is_open_it_is_named_as_well(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(5).assess("S001")
+        assert site.member("S001").why == (
+            f"the window is not over; the assessment of {day(5)} does not cover {day(14)}, the last day of the window"
+        )
+
+    def test_one_that_covers_the_last_day_counts_and_nothing_is_said(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(5).assess("S001")
+        site.on(14).assess("S001")
+        site.on(20).screened("S002")
+        member = site.member("S001")
+        assert (member.standing.evaluation, member.aside) == (Evaluation.EVALUABLE, None)
+        assert found_in(site, "window") == []
+
+    def test_without_one_nothing_is_named(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(20).screened("S002")
+        (one,) = found_in(site, "window")
+        assert one.sentence == f"the window of S001 ended on {day(14)}: the window is over and not assessed"
+
+    def test_not_evaluable_without_a_departure_is_named(self) -> None:
+        site = Site()
+        site.treat("S001")
+        site.on(15).desk.assess_dlt_window("S001", on=day(15), result=WindowResult.NOT_EVALUABLE, why="moved away")
+        assert f"the assessment of {day(15)} says not evaluable" in self.found(site)

@@ -1,6 +1,7 @@
 """The command as a person or a program meets it: a process with text in and text out."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +137,18 @@ def test_a_reader_who_leaves_early_hears_no_complaint() -> None:
         process.stdin.close()
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "statuses"),
+    [
+        ("", ["open", "not reached", "not reached"]),  # level 1 is in turn from the start
+        ("1NNN", ["open", "not reached", "not reached"]),  # level 2 opens by the decision that comes next
+        ("1NNN 2N", ["open", "open", "not reached"]),
+        ("1NNN 2TT", ["open", "closed", "closed"]),  # two DLTs close a level, and those above it
+    ],
+)
+def test_a_level_where_nobody_was_is_not_reached(outcomes: str, statuses: list[str]) -> None:
+    text = run("decide", outcomes, "--levels", "3").stdout.decode()
+    rows = [re.split(r" {2,}", line.strip()) for line in text.splitlines() if re.match(r" *[123] ", line)]
+    assert [row[-1] for row in rows] == statuses

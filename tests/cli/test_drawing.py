@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from itertools import count, islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trialdomain.cli.drawing import draw
+from trialdomain.cli.output import print_table
 from trialdomain.cli.wrapping import room, wrapped
-from trialdomain.reports.table import Column, together
+from trialdomain.reports.table import Column, Table, together
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=14)
 TEXTS = st.lists(WORDS, max_size=6).map(" ".join)
@@ -131,4 +133,25 @@ def test_a_word_that_is_longer_than_a_line_is_whole() -> None:
         "the root is",
         "RqC2QWMMyVyLhBbwZqaB4idg087idtk",
         "of it",
+    ]
+
+
+def test_what_follows_a_word_that_is_too_long_stands_after_it() -> None:
+    """The widths follow from the first 100 rows: in row 101 the field has no room, and its value comes after it."""
+    rows = [("1", "grade", "3")] * 100 + [("101", "attributions.relatedness", "possibly")]
+    columns = [Column("position"), Column("field"), Column("new", least=8)]
+    lines = list(draw(columns, rows, title="Title", width=60))
+    assert lines[-3:] == ["     101", "    field: attributions.relatedness; new: possibly", ""]
+
+
+def test_a_column_in_which_no_row_says_anything_is_not_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(Table(title="Title", columns=("who", "amount", "lot"), rows=(("S001", "", "7"), ("S002", " ", ""))))
+    print_table(Table(title="Nobody", columns=("who", "amount"), rows=()))
+    assert [line.split() for line in capsys.readouterr().out.splitlines() if "-" not in line and line] == [
+        ["Title"],
+        ["who", "lot"],
+        ["S001", "7"],
+        ["S002"],
+        ["Nobody"],
+        ["who", "amount"],
     ]

@@ -98,7 +98,7 @@ def test_an_export_writes_over_nothing(log: Path, exported: Path) -> None:
     ("arguments", "sentence"),
     [
         (["replay", "nowhere.db"], "nowhere.db cannot be read: No such file or directory"),
-        (["replay", "{log}", "--trial", "T9"], "trial T9 is not in it, but NCT06245746"),
+        (["replay", "{log}", "--trial", "T9"], "has no such trial; leave --trial out, or name NCT06245746"),
         (["replay", "{log}", "--on", "someday"], "expected a day such as 2026-03-02, got 'someday'"),
         (
             ["replay", "{log}", "--known-at", "soon"],

@@ -13,6 +13,7 @@ import pytest
 from trialdomain import BloodProduct, EndpointRules, Flag, MedicationClass, Recovery, Status, endpoint_rules, lab
 from trialdomain.events.participant import Transfused
 from trialdomain.protocol.endpoint_rules import RecoveryAnchor
+from trialdomain.reports.outcomes import value_words
 from trialdomain.testing.patient import T0, Patient, at
 
 CIBMTR = ["10", "35", "30", "25", "10", "15", "19", "23", "25", "40", "50"]
@@ -181,6 +182,30 @@ class TestWhoIsAtRisk:
         for outcome in ("S7", "S8", "S9", "S10", "S11"):
             found = Patient().value(outcome)
             assert (found.status, found.value, found.because) == (Status.NOT_OBSERVED, None, "no-measurement")
+
+    def test_whoever_was_below_is_at_risk_and_the_words_name_the_last_result(self) -> None:
+        """Below on days 8 and 10, and never measured again: at risk, censored on day 42, the last result 32 days ago.
+
+        Somebody never below, as little measured, is not observed: nothing shows that they were at risk.
+        """
+        below = Patient().counts("ANC", {8: "0.4", 10: "0.1"}).value("S7", on=60)
+        never = Patient().counts("ANC", {10: "1.8"}).value("S7", on=60)
+        assert (below.status, below.days, below.because) == (Status.CENSORED, 42, "window")
+        assert below.unmeasured_since == T0 + timedelta(days=10)
+        assert value_words(below) == f"not by day 42 (window); last result on {T0 + timedelta(days=10)}"
+        assert (never.status, never.because, value_words(never)) == (
+            Status.NOT_OBSERVED,
+            "gap",
+            "not observed (gap)",
+        )
+
+    @pytest.mark.parametrize(("last", "named"), [(35, False), (34, True)])
+    def test_the_last_result_is_named_where_it_is_longer_ago_than_results_may_lie_apart(
+        self, last: int, *, named: bool
+    ) -> None:
+        """42 - 35 = 7 days are allowed, 42 - 34 = 8 are not."""
+        found = Patient().counts("ANC", days_below(0, last, "0.1", until=last)).value("S7", on=60)
+        assert (found.days, found.unmeasured_since is not None) == (42, named)
 
     def test_one_value_below_is_enough_whatever_the_gaps(self) -> None:
         found = Patient().counts("PLT", {20: "49.9"}).value("S8")

@@ -207,6 +207,7 @@ def moved_value(value: Value, days: int) -> Value:
     return attrs.evolve(
         value,
         on=moved(value.on),
+        unmeasured_since=moved(value.unmeasured_since),
         first=moved(value.first),
         last=moved(value.last),
         episodes=tuple(attrs.evolve(one, first=moved(one.first), last=moved(one.last)) for one in value.episodes),

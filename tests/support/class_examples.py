@@ -21,6 +21,7 @@ import trialdomain
 from trialdomain import (
     DesignSpec,
     History,
+    RollingSix,
     StateAnswer,
     StateRow,
     TableDesign,
@@ -48,9 +49,9 @@ _PLAIN: Mapping[object, object] = {
     ),
     DesignSpec: ThreePlusThree(),
     History: history_of("1NT")[0],
-    TableDesign: TableDesign(
-        rows=(TableRow(n=1, dlt=0, decision=TableWord.STAY), TableRow(n=1, dlt=1, decision=TableWord.ELIMINATE))
-    ),
+    RollingSix: RollingSix(table=(_STATE,)),
+    StateRow: _STATE,
+    TableDesign: TableDesign(rows=_ROWS),
     Path: Path("log.db"),
     ZoneInfo: ZoneInfo("Asia/Shanghai"),
     bool: True,

@@ -151,7 +151,7 @@ ODD: Mapping[str, Callable[[], object]] = {
     "odd list": lambda: OddList([1]),
     "odd object": OddObject,
     "odd user": lambda: OddUser(id="u1", name="N", role=INVESTIGATOR.role, organization="O"),
-    "user of nothing": lambda: User(id=None, name=1, role="x", organization=[]),  # type: ignore[arg-type]  # what is tried
+    "user of nothing": lambda: User(id=None, name=1, role="sponsor", organization=[]),  # type: ignore[arg-type]  # what is tried
     "entry of another trial": _entry,
     "entry of nothing": lambda: evolve(_entry(), stream=None, version=None, trial=None),  # type: ignore[arg-type]  # what is tried
     "entry without a fact": lambda: evolve(_entry(), fact=object()),  # type: ignore[arg-type]  # what is tried

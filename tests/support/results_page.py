@@ -67,9 +67,10 @@ leukocytes, ...) is above 100 %. Only differences, such as a base excess, may be
 
 ## Terms of adverse events
 
-A term is compared with the CTCAE v5.0 table of this library, whatever its capitals and blanks. A term outside the table
-is recorded with any grade from 1 to 5, and marked `unchecked`. It is the finding `unchecked-term`, which gives the
-nearest terms, and stands in the safety review under what is not assessed. It belongs to no group of an outcome.
+A term is compared with the part of CTCAE v5.0 that this library has, whatever its capitals and blanks. A term outside
+that part, which CTCAE itself may well have (`Nausea` is one), is recorded with any grade from 1 to 5, and marked
+`unchecked`. It is the finding `unchecked-term`, which gives the nearest terms, and stands in the safety review under
+what is not assessed. It belongs to no group of an outcome.
 """
 
 

@@ -105,16 +105,23 @@ class FollowUpBeforeOnset(CommandRefused):
         self.event, self.on, self.onset = event, on, onset
 
 
+_CRITERIA_LISTED = 5
+"""Criteria that a refusal names in its sentence; it has all of them beside it."""
+
+
 class NotEligible(CommandRefused):
     """Somebody does not meet, or has not answered, what is due by now."""
 
     code = "not-eligible"
 
-    def __init__(self, *, subject: str, reasons: Sequence[CriterionAssessment]) -> None:
-        listed = "; ".join(f"{one.criterion} {one.status.value}: {one.why}" for one in reasons)
+    def __init__(self, *, subject: str, reasons: Sequence[CriterionAssessment], no_chemotherapy: bool = False) -> None:
+        listed = "; ".join(f"{one.criterion} {one.status.value}: {one.why}" for one in reasons[:_CRITERIA_LISTED])
+        left = len(reasons) - _CRITERIA_LISTED
+        more = f"; and {left} more, in reasons" if left > 0 else ""
         count = how_many(len(reasons), "criterion that is", "criteria that are")
-        super().__init__(f"{subject} has {count} not met or not answered: {listed}")
-        self.subject, self.reasons = subject, tuple(reasons)
+        also = "; no chemotherapy is recorded yet" if no_chemotherapy else ""
+        super().__init__(f"{subject} has {count} not met or not answered: {listed}{more}{also}")
+        self.subject, self.reasons, self.no_chemotherapy = subject, tuple(reasons), no_chemotherapy
 
 
 class AnswersContradict(CommandRefused):
@@ -462,7 +469,8 @@ class Participant:
             assessment = assess(known, self.protocol, gate=gate)
             reasons += unmet([one for one in assessment if one.criterion in of_gate])
         if reasons:
-            yield NotEligible(subject=self.subject, reasons=reasons)
+            infused_first = Gate.INFUSION in gates and Gate.CHEMOTHERAPY not in gates
+            yield NotEligible(subject=self.subject, reasons=reasons, no_chemotherapy=infused_first)
 
     def report_adverse_event(
         self, fact: AdverseEventReported, deviation: str | None = None

@@ -15,6 +15,7 @@ import attrs
 from trialdomain.errors import InputInvalid
 from trialdomain.storage.codec import FactUnstorable, made_of
 from trialdomain.storage.request import in_order
+from trialdomain.values.chosen import must_be
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.number import as_decimal
 from trialdomain.values.plain import is_a, plain
@@ -53,7 +54,7 @@ def make(kind: type[F], /, **given: object) -> F:
 
 def _make(kind: type[F], given: Mapping[str, object]) -> F:
     try:
-        values = {name: _coerced(kind, name, value) for name, value in given.items()}
+        values = _all_coerced(kind, given)
         _refuse_unwritable(values)
         return _made(kind, values)
     except ValueError as error:
@@ -81,10 +82,10 @@ def _check_reasons(kind: type, given: Mapping[str, object]) -> None:
         ReasonMissing: there are such.
     """
     for name, value in given.items():
-        if _metadata(kind, name).get(REASON):
+        if example := _metadata(kind, name).get(REASON):
             words = value.plain if isinstance(value, FreeText) else plain(value)
             if is_a(words, str):
-                check_words(words)
+                check_words(words, such_as=str(example))
 
 
 def _refuse_unwritable(values: Mapping[str, object]) -> None:
@@ -127,6 +128,22 @@ def remake(fact: F, changes: Mapping[str, object]) -> F:
             raise FactMalformed(kind=kind.__name__, why=f"it has no field {short(name)!r}, but {', '.join(names)}")
     _check_reasons(kind, changes)  # what is not changed may have come from elsewhere, where nobody was asked
     return _make(kind, {name: getattr(fact, name) for name in names} | dict(changes))
+
+
+def _all_coerced(kind: type, given: Mapping[str, object]) -> dict[str, object]:
+    """Make each value what its field carries.
+
+    Raises:
+        ValueError: one of them cannot be; it names the field.
+    """
+    values = {}
+    for name, value in given.items():
+        try:
+            values[name] = _coerced(kind, name, value)
+        except ValueError as error:
+            why = str(error)
+            raise ValueError(why if why.startswith(name) else f"{name}: {why}") from None
+    return values
 
 
 def _coerced(kind: type, name: str, value: object) -> object:
@@ -231,7 +248,7 @@ def restated(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
     """
     _check_reasons(kind, changes)
     try:
-        return {name: _coerced(kind, name, value) for name, value in changes.items()}
+        return _all_coerced(kind, changes)
     except ValueError as error:
         raise FactMalformed(kind=kind.__name__, why=str(error)) from None
 
@@ -244,7 +261,7 @@ def expect(what: str, given: object, kind: type[F]) -> F:
     """
     given = plain(given)
     if not is_a(given, kind):
-        raise FactMalformed(kind=what, why=f"a {kind.__name__} was expected, and {_a(given)} was given")
+        raise FactMalformed(kind=what, why=f"{must_be(kind)} was expected, and {_a(given)} was given")
     return given
 
 

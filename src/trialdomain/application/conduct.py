@@ -27,6 +27,7 @@ from trialdomain.storage.mapper import StoredEvent, entry_of, stored_of
 from trialdomain.storage.request import fingerprint
 from trialdomain.storage.sqlite import Appended, Command, SQLiteRecorder, StreamMoved
 from trialdomain.values.calendar import site_day
+from trialdomain.values.chosen import word_of
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import access_stream, check_id, trial_stream
 from trialdomain.values.plain import is_a
@@ -62,13 +63,21 @@ class InTheFuture(CommandRefused):
         self.when, self.today, self.moment = when, today, moment
 
 
+def _role(given: Role | str) -> Role:
+    return word_of("role", Role, given)
+
+
 @attrs.frozen(kw_only=True)
 class User:
-    """Somebody who acts in a trial."""
+    """Somebody who acts in a trial; the role may be given as its text.
+
+    Raises:
+        WordUnknown: the role is none.
+    """
 
     id: str
     name: str
-    role: Role
+    role: Role = attrs.field(converter=_role)
     organization: str
 
     def introduced(self) -> UserRegistered:

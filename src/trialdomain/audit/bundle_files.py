@@ -19,6 +19,7 @@ from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.bundle import LARGEST_MANIFEST, MANIFEST, BundleFile, KeyTwice, read_manifest
 from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.plain_files import DatabaseNotRead, refuse_database
+from trialdomain.values.filename import unread
 from trialdomain.values.plural import how_many, singular_or
 
 _BLOCK = 1 << 20
@@ -165,7 +166,7 @@ def _of_folder(path: Path) -> Unpacked:
         there = sorted(path.iterdir())
         members = {one.name: Member(one) if S_ISREG(one.lstat().st_mode) else Member(None, _NO_FILE) for one in there}
     except OSError as error:
-        raise LogUnusable(f"{path} cannot be read: {error.strerror}; allow reading the folder") from None
+        raise LogUnusable(unread(path, error)) from None
     return Unpacked(path, members)
 
 

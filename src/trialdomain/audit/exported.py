@@ -41,6 +41,7 @@ from trialdomain.exchange.lines import (
     read_root,
 )
 from trialdomain.storage.plain_files import open_plain
+from trialdomain.values.filename import next_after
 from trialdomain.values.plural import n_entries
 
 _AS_WRITTEN = re.compile(
@@ -101,7 +102,7 @@ class Exported:
                     seen.add(trial)
                     yield trial
         except OSError as error:
-            self._unusable(f"cannot be read: {error.strerror or error}", "check the disk")
+            self._unusable(f"cannot be read: {error.strerror or error}", next_after(error))
         if not seen:
             self._unusable("is no log", "name a SQLite file, or an exported JSONL file")
 

@@ -254,8 +254,9 @@ def read_signing_key(path: Path) -> SigningKey:
     Raises:
         KeyMalformed: the file cannot be read, or holds none.
     """
+    text = _read(path)
     try:
-        return SigningKey.parse(_read(path))
+        return SigningKey.parse(text)
     except KeyMalformed as error:
         raise KeyMalformed(f"{path}: {error}") from None
 

@@ -19,7 +19,7 @@ from trialdomain.tree.checkpoint import Checkpoint, Head, SigningRequest, is_hea
 from trialdomain.tree.merkle import EMPTY_ROOT
 from trialdomain.tree.note import Note, NoteMalformed, parse_note
 from trialdomain.tree.proofs import ProofInvalid, check_consistency
-from trialdomain.values.filename import named
+from trialdomain.values.filename import named, unread
 from trialdomain.values.plural import n_entries
 
 _APPLICATION_ID = 0x74726473
@@ -130,7 +130,7 @@ class TreeSigner:
         except FileNotFoundError:
             return True
         except OSError as error:
-            raise LogUnusable(f"{self._path} cannot be read: {error.strerror}; allow it, or name another") from None
+            raise LogUnusable(unread(self._path, error)) from None
         return S_ISREG(looked.st_mode) and (not looked.st_size or is_database(self._path))
 
     def _set_up(self, connection: sqlite3.Connection) -> None:

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from trialdomain.cli.asking import add_log, add_moment, add_variants, asked, rules_asked
+from trialdomain.cli.asking import add_log, add_moment, add_variants, asked, day_lines, rules_asked
 from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.cli.places import several_files
@@ -77,7 +77,7 @@ def _endpoints(arguments: argparse.Namespace) -> int:
     if one is not None and folder is not None:
         raise InputInvalid("--csv writes every outcome: leave --outcome out")
     with asked(arguments) as (history, on), progress_bar() as progress:
-        rules = rules_asked(arguments, history, on)
+        rules, said = rules_asked(arguments, history, on), list(day_lines(history, arguments))
         answers = history.answers(on=on, rules=rules, progress=counted(progress, "replaying", history.position))
     outcomes = answers.endpoints
     heading = {"trial": history.trial, "known_at": history.position, "on": on.isoformat()}
@@ -89,7 +89,7 @@ def _endpoints(arguments: argparse.Namespace) -> int:
         asked_for = answer if one is None else {one.value: answer[one.value]}
         print(json.dumps({**heading, "endpoints": asked_for, "note": outcomes.note}))
     else:
-        print_lines([f"Trial {history.trial}, as known at position {history.position}, data cut-off {on}"])
+        print_lines([f"Trial {history.trial}, as known at position {history.position}, data cut-off {on}", *said])
         print_lines(outcomes_lines(outcomes))
         if one is not None:
             print_lines(summary_lines(outcomes.summary(one)))
@@ -103,10 +103,11 @@ def _explain(arguments: argparse.Namespace) -> int:
     with asked(arguments) as (history, on):
         rules = rules_asked(arguments, history, on)
         found = history.explain(arguments.outcome, arguments.subject, on=on, rules=rules)
+        said = list(day_lines(history, arguments))
     if arguments.json:
         print(json.dumps(explanation_json(found)))
     else:
-        print_lines(explanation_lines(found))
+        print_lines([*said, *explanation_lines(found)])
         for table in explanation_tables(found):
             print_table(table)
     return 0
@@ -114,11 +115,11 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _review(arguments: argparse.Namespace) -> int:
     with asked(arguments) as (history, on):
-        review = history.review(on=on)
+        review, said = history.review(on=on), list(day_lines(history, arguments))
     if arguments.json:
         print(json.dumps({"trial": history.trial, "known_at": history.position, **review_json(review)}))
     else:
-        print_lines([f"Trial {history.trial}, as known at position {history.position}"])
+        print_lines([f"Trial {history.trial}, as known at position {history.position}", *said])
         print_lines(review_lines(review))
         for table in review_tables(review):
             print_table(table)

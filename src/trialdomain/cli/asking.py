@@ -2,16 +2,24 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
+from typing import cast
 
 from trialdomain.errors import InputInvalid
+from trialdomain.events.happened import happened
+from trialdomain.events.participant import ParticipantFact
 from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
+from trialdomain.history.moments import day_or_time
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
+from trialdomain.values.calendar import site_day
 from trialdomain.values.filename import named
+from trialdomain.values.ids import subject_of, trial_stream
+from trialdomain.values.text import short
 
 DAY_OR_TIME = "a day such as 2026-03-02, or a time with its offset such as 2026-03-02T10:15+08:00"
 _MOMENT = "a position, a day (its end at the site), or a time with its offset"
@@ -71,12 +79,30 @@ def asked(arguments: argparse.Namespace) -> Iterator[tuple[History, date]]:
         yield history, arguments.on or history.last_day()
 
 
+def day_lines(history: History, arguments: argparse.Namespace) -> Iterator[str]:
+    """Say so where the day that was asked for lies before the first fact, or after the last entry."""
+    on: date | None = arguments.on
+    if on is None:
+        return
+    registered = next(iter(history.entries_of(trial_stream(history.trial))), None)
+    last = history.last_day()
+    if on > last:
+        yield f"{on} lies after the last entry, of {last}: nothing was recorded since"
+    elif registered is not None and on < site_day(registered.meta.recorded_at, history.zone):
+        facts = (
+            cast("ParticipantFact", entry.fact) for entry in history.entries() if subject_of(entry.stream) is not None
+        )
+        first = min((when.first for fact in facts if (when := happened(fact)) is not None), default=None)
+        if first is not None and on < first:
+            yield f"{on} lies before the first fact, of {first}: nothing had happened yet"
+
+
 @contextmanager
 def asked_history(arguments: argparse.Namespace) -> Iterator[History]:
     """Open the log, and give the trial as it was known."""
     known_at: KnownAt | None = arguments.known_at
     with read_log(arguments.log) as log:
-        yield as_known(chosen_trial(log, arguments.trial), known_at)
+        yield as_known(chosen_trial(log, arguments.trial, path=arguments.log), known_at)
 
 
 def as_known(trial: LoggedTrial, known_at: KnownAt | None) -> History:
@@ -101,8 +127,13 @@ def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> En
         raise InputInvalid("; ".join(error.faults)) from None
 
 
-def chosen_trial(log: Log, named: str | None) -> LoggedTrial:
+def chosen_trial(log: Log, named: str | None, *, path: Path) -> LoggedTrial:
     """Find the trial that was named, or the only one.
+
+    Args:
+        log: the open log.
+        named: the trial; None for the only one.
+        path: what the log was opened by, for the sentence of a refusal.
 
     Raises:
         TrialNotNamed: the log holds several, or not the one that was named.
@@ -113,11 +144,12 @@ def chosen_trial(log: Log, named: str | None) -> LoggedTrial:
     if named in trials:
         return log[named]
     if not trials:
-        raise TrialNotNamed("the log holds no trial")
+        raise TrialNotNamed(f"{path} is a log, and holds no trial yet: register one in it, or name another log")
     shown = ", ".join(trials[:20]) + (", ..." if len(trials) > 20 else "")  # noqa: PLR2004 - enough for one line
-    raise TrialNotNamed(
-        f"the log holds {shown}: name one with --trial" if named is None else f"trial {named} is not in it, but {shown}"
-    )
+    if named is None:
+        raise TrialNotNamed(f"{path} holds {shown}: name one with --trial")
+    what_next = f"leave --trial out, or name {shown}" if len(trials) == 1 else f"name one of {shown}"
+    raise TrialNotNamed(f"--trial {short(named)}: {path} has no such trial; {what_next}")
 
 
 def _day(text: str) -> date:
@@ -127,21 +159,22 @@ def _day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"expected a day such as 2026-03-02, got {text[:40]!r}") from None
 
 
-def day_or_time(text: str) -> date | datetime | None:
+def listed_ids(ids: Collection[str]) -> str:
+    """List the users whom a trial knows, as many as a sentence takes."""
+    shown = sorted(ids)
+    return ", ".join(shown[:20]) + (", ..." if len(shown) > 20 else "")  # noqa: PLR2004 - enough for one line
+
+
+def moment_given(text: str) -> date | datetime | None:
     """Read a day, or a time with its offset; None of anything else."""
-    try:
-        if len(text) <= len("2026-03-02"):
-            return date.fromisoformat(text)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
+    found = day_or_time(text)
+    return None if isinstance(found, datetime) and found.tzinfo is None else found
 
 
 def _moment(text: str) -> KnownAt:
     if text.isascii() and text.isdecimal() and len(text) < 16:  # noqa: PLR2004 - as JSON's integers
         return int(text)
-    found = day_or_time(text)
+    found = moment_given(text)
     if found is None:
         raise argparse.ArgumentTypeError(f"expected a position, {DAY_OR_TIME}, got {text[:40]!r}")
     return found

@@ -13,7 +13,7 @@ from trialdomain.audit.bundle import Handover, bundle_at, check_participants, he
 from trialdomain.audit.keys import VerifierKey, read_keys, read_signing_key
 from trialdomain.audit.signing import HeadKey, TreeSigner
 from trialdomain.audit.trees import TrialTree
-from trialdomain.cli.asking import add_log, chosen_trial
+from trialdomain.cli.asking import add_log, chosen_trial, listed_ids
 from trialdomain.cli.output import print_lines, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.cli.places import several_files
@@ -29,7 +29,7 @@ from trialdomain.tree.note import MOST_BYTES, Note, parse_note
 from trialdomain.values.filename import named
 from trialdomain.values.ids import trial_stream
 from trialdomain.values.progress import Progress
-from trialdomain.values.reason import check_reason
+from trialdomain.values.reason import HANDED_OUT, check_reason
 from trialdomain.values.role import Role
 
 
@@ -102,7 +102,7 @@ def _recorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
     note, keys = _noted(arguments)
     heads = None if arguments.head_key is None else HeadKey(read_signing_key(arguments.head_key))
     with read_log(arguments.log) as log:
-        trial = chosen_trial(log, arguments.trial)
+        trial = chosen_trial(log, arguments.trial, path=arguments.log)
         user = _user(arguments, trial.history())
     with Trials.open(arguments.log, heads=heads) as trials:
         return (
@@ -126,7 +126,7 @@ def _unrecorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
             f"{arguments.log} is a file in which nothing can be recorded: leave --user and --head-key, or name the log"
         )
     if arguments.why is not None:
-        check_reason(arguments.why)
+        check_reason(arguments.why, such_as=HANDED_OUT)
     note, keys = _noted(arguments)
     with read_log(arguments.log) as log:
         return _written(log, arguments, note, keys, progress)
@@ -135,7 +135,7 @@ def _unrecorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
 def _written(
     log: Log, arguments: argparse.Namespace, note: Note | None, keys: Sequence[VerifierKey], progress: Progress
 ) -> Manifest:
-    chosen = chosen_trial(log, arguments.trial)
+    chosen = chosen_trial(log, arguments.trial, path=arguments.log)
     tree, signer = TrialTree(log.recorder, chosen.trial), _signer(arguments)
     participants = check_participants(chosen.history(), arguments.participants)
     size = head_of(tree, note, keys).size
@@ -162,10 +162,12 @@ def _signer(arguments: argparse.Namespace) -> TreeSigner | None:
 def _user(arguments: argparse.Namespace, history: History) -> User:
     """Find the user whom the trial knows, as what it knows them now; else take what was given."""
     given = (arguments.name, arguments.role, arguments.organization)
-    known = People(history.entries_of(trial_stream(history.trial))).known(arguments.user, at=history.position)
+    people = People(history.entries_of(trial_stream(history.trial)))
+    known = people.known(arguments.user, at=history.position)
     if known is None and None in given:
         raise InputInvalid(
-            f"the trial knows nobody with the id {arguments.user[:40]!r}: give --name, --role and --organization too"
+            f"the trial knows nobody with the id {arguments.user[:40]!r}: there are {listed_ids(people.ids)}; name one "
+            f"of them, or give --name, --role and --organization too"
         )
     if known is None:
         return User(

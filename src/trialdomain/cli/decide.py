@@ -35,6 +35,7 @@ def add_decide(commands: "argparse._SubParsersAction[Parser]") -> None:
         epilog="OUTCOMES is a level and then one letter for each subject, group by group, in the order of treatment: "
         "N no DLT, T DLT, P pending, X not evaluable. '1NNN 2NNT' is three subjects at level 1 and three at level 2.",
     )
+    parser.too_many = "put quotes around the sequence, as in '1NNN 2NNT'"
     parser.add_argument("outcomes", metavar="OUTCOMES", help="such as '1NNN 2NNT'; '-' reads one sequence per line")
     asked = parser.add_mutually_exclusive_group(required=True)
     asked.add_argument(

@@ -15,6 +15,7 @@ from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.errors import LogCorrupt
 from trialdomain.events.recorded import Recorded
+from trialdomain.events.trial import MtdDeclared, MtdNotEstablished
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import Answers, read_log
 from trialdomain.projections.decisions import DecisionAudit
@@ -28,11 +29,11 @@ from trialdomain.values.plural import how_many, n_entries, singular_or
 _MOST_SEEDS = 2**31
 _NEXT = (
     ("trialdomain demo --full", "the whole story, and every answer"),
-    ("trialdomain simulate trial.db", "such a trial in a log of your own; then:"),
-    ("trialdomain replay trial.db", "every answer, rebuilt from the log"),
-    ("trialdomain review trial.db", "what a safety committee reads first"),
-    ("trialdomain history trial.db S001", "who recorded and changed what, and why"),
-    ("trialdomain audit trial.db", "what an inspector would ask about"),
+    ("trialdomain simulate sim.db", "such a trial in a log of your own; then:"),
+    ("trialdomain replay sim.db", "every answer, rebuilt from the log"),
+    ("trialdomain review sim.db", "what a safety committee reads first"),
+    ("trialdomain history sim.db S001", "who recorded and changed what, and why"),
+    ("trialdomain audit sim.db", "what an inspector would ask about"),
     ("the tutorial", "in the repository: a trial in Python"),
 )
 
@@ -123,8 +124,10 @@ def _done(shown: _Demonstrated) -> Iterator[str]:
     yield "What was done"
     yield f"  {flow.screened} screened, {failures}, {flow.overall.infused} infused; {dlts} in {evaluable} evaluable"
     yield f"  Recorded: {n_entries(len(shown.entries))} through the public API, in SQLite"
-    yield f"  Replayed: from SQLite and from the JSONL export, with equal answers ({shown.on})"
+    yield f"  Replayed: from SQLite and JSONL, with equal answers for the day {shown.on}"
     yield "  Verified: nothing is wrong with the log"
     follow = singular_or(taken, "follows", "follow")
-    yield f"  Audited: {taken} of {how_many(audited, 'decision')} {follow} from what was known then"
+    declared = any(isinstance(entry.fact, MtdDeclared | MtdNotEstablished) for entry in shown.entries)
+    which = " (the last is of the MTD)" if declared else ""
+    yield f"  Audited: {taken} of {how_many(audited, 'decision')}{which} {follow} from what was known"
     yield ""

@@ -30,7 +30,7 @@ def add_diff(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     with read_log(arguments.log) as log:
-        trial = chosen_trial(log, arguments.trial)
+        trial = chosen_trial(log, arguments.trial, path=arguments.log)
         earlier, later = as_known(trial, arguments.earlier), as_known(trial, arguments.later)
         found, zone = earlier.diff(later, on=arguments.on), later.zone
         entries = [trail_json(told, zone) for told in found.entries]

@@ -85,9 +85,16 @@ class _Layout:
         yield (" " * _GAP).join("-" * wide for wide in self.widths)
 
     def row(self, row: _Row) -> Iterator[str]:
-        """Draw a row; under it stands what has no column, or a word that is longer than its column is wide."""
-        placed = zip(self.beside, self.widths, strict=True)
-        fits = {at: wrapped(row[at], wide) for at, wide in placed if longest_word(row[at]) <= wide}
+        """Draw a row; under it stands what has no column, or a word that is longer than its column is wide.
+
+        What follows such a word stands under the row as well, in the order of the columns: a value never comes before
+        the name of what it is of.
+        """
+        fits: dict[int, Sequence[str]] = {}
+        for at, wide in zip(self.beside, self.widths, strict=True):
+            if longest_word(row[at]) > wide:
+                break
+            fits[at] = wrapped(row[at], wide)
         if any(row[at] for at in fits):
             yield from self._lines([fits.get(at, [""]) for at in self.beside])
         left = [f"{self.columns[at].title}: {row[at].strip()}" for at in range(len(row)) if at not in fits and row[at]]

@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
-from trialdomain.cli.asking import DAY_OR_TIME, add_known_at, add_log, asked_history, day_or_time
+from trialdomain.cli.asking import DAY_OR_TIME, add_known_at, add_log, asked_history, listed_ids, moment_given
 from trialdomain.cli.output import print_lines, print_rows, progress_bar, say_written
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import NEW_FILE
@@ -23,6 +25,9 @@ from trialdomain.values.filename import named
 from trialdomain.values.ids import access_stream, trial_stream
 from trialdomain.values.plural import how_many, n_entries
 from trialdomain.values.progress import counted
+
+_NUMBER = re.compile(r"\[\d+\]")
+"""Which one of several, in the path of a field."""
 
 
 def add_history(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -94,6 +99,7 @@ def _show(history: History, subject: str | None, asked: Asked) -> None:
     of = "everything" if subject is None else subject
     print_lines([f"Trial {history.trial}, as known at position {history.position}: {of}, in the zone {history.zone}"])
     if first is None:
+        print_lines(_no_such_field(history, subject, asked))
         print_lines(["No entries match what you asked for."])
         return
     number = 0
@@ -105,6 +111,19 @@ def _show(history: History, subject: str | None, asked: Asked) -> None:
 
     print_rows(SHOWN, trail_rows(counting(), history.zone), title="Entries")
     print_lines([n_entries(number)])
+
+
+def _no_such_field(history: History, subject: str | None, asked: Asked) -> Iterator[str]:
+    """Say so where no entry that was looked at has a field of that name, and name the nearest that one has."""
+    if asked.field is None:
+        return
+    paths = {one.field for told in history.trail(subject) for one in told.changes}
+    fields = {_NUMBER.sub("", path) for path in paths} | paths
+    wanted = _NUMBER.sub("", asked.field)
+    if any(path == wanted or path.startswith(f"{wanted}.") for path in fields):
+        return
+    near = get_close_matches(wanted, sorted({_NUMBER.sub("", path) for path in paths}), 1)
+    yield f"No entry has a field {asked.field[:40]!r}" + (f"; the nearest is {near[0]}." if near else ".")
 
 
 def _require_askable(asked: Asked, history: History) -> None:
@@ -124,7 +143,7 @@ def _require_askable(asked: Asked, history: History) -> None:
         people = People(history.entries_of(trial_stream(history.trial)))
         refused = {entry.envelope.user for entry in history.entries_of(access_stream(history.trial))}
         if asked.by not in people.ids | refused:
-            known = ", ".join(sorted(people.ids | refused)[:20])
+            known = listed_ids(people.ids | refused)
             raise InputInvalid(f"--by {asked.by[:40]}: the trial knows no user of that id; there are {known}")
 
 
@@ -141,7 +160,7 @@ def _asked(arguments: argparse.Namespace) -> Asked:
 
 
 def _moment(text: str) -> date | datetime:
-    found = day_or_time(text)
+    found = moment_given(text)
     if found is None:
         raise argparse.ArgumentTypeError(f"expected {DAY_OR_TIME}, got {text[:40]!r}")
     return found

@@ -2,11 +2,12 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from trialdomain.cli.answers import print_answers
-from trialdomain.cli.asking import add_log, add_moment, asked, chosen_trial
+from trialdomain.cli.asking import add_log, add_moment, asked, chosen_trial, day_lines
 from trialdomain.cli.output import print_lines, progress_bar, say_written
 from trialdomain.cli.parser import Parser
 from trialdomain.cli.places import NEW_FILE
@@ -44,11 +45,12 @@ def add_export(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _replay(arguments: argparse.Namespace) -> int:
     with asked(arguments) as (history, on), progress_bar() as progress:
+        said = list(day_lines(history, arguments))
         answers = history.answers(on=on, progress=counted(progress, "replaying", history.position))
     if arguments.json:
         print(json.dumps(_answer(history, answers, on)))
     else:
-        _print(history, answers, on)
+        _print(history, answers, on, said)
     return 0
 
 
@@ -61,15 +63,15 @@ def _answer(history: History, answers: Answers, on: date) -> dict[str, Json]:
     }
 
 
-def _print(history: History, answers: Answers, on: date) -> None:
-    print_lines([f"Trial {history.trial}, as known at position {history.position}, windows judged for {on}"])
+def _print(history: History, answers: Answers, on: date, said: Sequence[str]) -> None:
+    print_lines([f"Trial {history.trial}, as known at position {history.position}, windows judged for {on}", *said])
     print_answers(answers)
 
 
 def _export(arguments: argparse.Namespace) -> int:
     file: Path = arguments.file
     with read_log(arguments.log) as log, progress_bar() as progress:
-        trial = chosen_trial(log, arguments.trial).trial
+        trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
         with writing(file, log=arguments.log) as opened:
             size = write_jsonl(log.recorder, trial, opened, progress=progress)
     are = singular_or(size, "is", "are")

@@ -55,8 +55,11 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def print_table(table: Table) -> None:
-    """Draw a table on standard output."""
-    print_rows(table.columns, table.rows, title=table.title, turns=table.turns)
+    """Draw a table on standard output, without the columns in which no row says anything."""
+    rows = table.rows
+    said = [at for at in range(len(table.columns)) if not at or not rows or any(row[at].strip() for row in rows)]
+    columns = [table.columns[at] for at in said]
+    print_rows(columns, (tuple(row[at] for at in said) for row in rows), title=table.title, turns=table.turns)
 
 
 def print_rows(columns: Sequence[Column], rows: Iterable[tuple[str, ...]], *, title: str, turns: bool = False) -> None:

@@ -73,10 +73,14 @@ def _open_what_is_closed() -> None:
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the arguments; help and the version are answers too, and fail where they cannot be written."""
     try:
-        return _parser().parse_args(arguments)
+        found, unknown = _parser().parse_known_args(arguments)
     except SystemExit:
         sys.stdout.flush()
         raise
+    if unknown:
+        command: Parser = found.parser
+        command.refuse(unknown)
+    return found
 
 
 def _parser() -> Parser:
@@ -99,4 +103,6 @@ def _parser() -> Parser:
         *signing,
     ):
         add(commands)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser

@@ -157,7 +157,7 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
             raise InputInvalid(f"--{'from' if given == 'old' else given} is of use with --{needs} alone: leave it out")
     if arguments.request:
         with read_log(arguments.log) as log:
-            tree = TrialTree(log.recorder, chosen_trial(log, arguments.trial).trial)
+            tree = TrialTree(log.recorder, chosen_trial(log, arguments.trial, path=arguments.log).trial)
             note = None if arguments.note is None else parse_note(read_file(arguments.note, most=MOST_BYTES))
             kept = log.recorder.checkpoints(tree.trial)
             old = arguments.old if arguments.old is not None else kept[-1][0] if kept else 0
@@ -169,7 +169,7 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
     if key.kind is KeyKind.COSIGNER:
         raise InputInvalid("a cosigner signs what a log's key has signed: use --request --note, and 'trialdomain sign'")
     with read_log(arguments.log) as log:
-        trial = chosen_trial(log, arguments.trial).trial
+        trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
         note = TrialTree(log.recorder, trial).signed_by(TreeSigner(key, remembered(arguments)))
     if is_database(arguments.log):
         recorder = SQLiteRecorder(arguments.log)
@@ -188,7 +188,7 @@ def _keep(arguments: argparse.Namespace) -> int:
         raise InputInvalid(f"{arguments.log} is no SQLite file, and keeps no notes: keep the note beside it")
     note, keys = parse_note(read_file(arguments.keep, most=MOST_BYTES)), read_keys(arguments.trusted)
     with read_log(arguments.log) as log:
-        trial = chosen_trial(log, arguments.trial).trial
+        trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
     recorder = SQLiteRecorder(arguments.log)
     try:
         signed = TrialTree(recorder, trial).keep(note, keys)
@@ -209,7 +209,7 @@ def _sign(arguments: argparse.Namespace) -> int:
 
 def _prove(arguments: argparse.Namespace) -> int:
     with read_log(arguments.log) as log:
-        tree = TrialTree(log.recorder, chosen_trial(log, arguments.trial).trial)
+        tree = TrialTree(log.recorder, chosen_trial(log, arguments.trial, path=arguments.log).trial)
         if arguments.checkpoint is not None:
             note = parse_note(read_file(arguments.checkpoint, most=MOST_BYTES))
         elif kept := log.recorder.checkpoints(tree.trial):

@@ -209,7 +209,10 @@ def _covered(one: VerifiedTrial) -> str:
     if one.uncovered == one.size and any(note.fits is False for note in one.compared):
         return "no entry is under a checkpoint that fits: something was rewritten, and an older copy shows what"
     if one.uncovered == one.size:
-        return "no entry is under a checkpoint: what is changed together with its leaf is not seen"
+        return (
+            "no entry is under a checkpoint (a signed copy of the root): whoever changes an entry and its hash is "
+            "not found out; make one with 'trialdomain checkpoint', and keep it elsewhere"
+        )
     newest = "newest entry is" if one.uncovered == 1 else f"{one.uncovered} newest entries are"
     return f"the {newest} under no checkpoint yet"
 

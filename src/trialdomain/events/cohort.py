@@ -3,7 +3,6 @@
 from typing import TypeAlias
 
 import attrs
-from attrs.validators import ge
 
 from trialdomain.events.basis import Basis
 from trialdomain.values.clinical_time import ClinicalTime
@@ -11,6 +10,7 @@ from trialdomain.values.decision import Decision
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
 from trialdomain.values.in_short import in_short
+from trialdomain.values.number import whole_number
 from trialdomain.values.reason import REASON
 from trialdomain.values.text import FreeText, optional_text, plain_text
 from trialdomain.values.word import Word
@@ -39,17 +39,17 @@ class Stop(Word):
 class CohortOpened:
     """A dose level takes participants, so many at first."""
 
-    level: int = attrs.field(validator=ge(1))
+    level: int = attrs.field(validator=whole_number(least=1))
     dose: Dose | None
-    slots: int = attrs.field(validator=ge(1))
+    slots: int = attrs.field(validator=whole_number(least=1))
 
 
 @attrs.frozen(kw_only=True)
 class CohortExpanded:
     """The level was given more slots; the number is the new total."""
 
-    slots: int = attrs.field(validator=ge(1))
-    why: FreeText = attrs.field(metadata={REASON: True})
+    slots: int = attrs.field(validator=whole_number(least=1))
+    why: FreeText = attrs.field(metadata={REASON: "the safety committee asked for it on 2026-05-04"})
 
 
 @attrs.frozen(kw_only=True)
@@ -132,7 +132,7 @@ class EscalationDecided:
     decided: Decision
     basis: Basis
     by: str = attrs.field(validator=plain_text)
-    rationale: FreeText | None = attrs.field(default=None, metadata={REASON: True})
+    rationale: FreeText | None = attrs.field(default=None, metadata={REASON: "three more are asked for at level 1"})
     """Why, where the decision is not the recommended one."""
 
 
@@ -140,7 +140,7 @@ class EscalationDecided:
 class CohortEntryVoided:
     """An entry of this stream was made in error."""
 
-    version: int = attrs.field(validator=ge(1))
+    version: int = attrs.field(validator=whole_number(least=1))
 
 
 CohortFact: TypeAlias = (

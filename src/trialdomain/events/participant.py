@@ -5,13 +5,13 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 import attrs
-from attrs.validators import and_, ge, in_, instance_of, le, optional
+from attrs.validators import optional
 
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import CTCAE_5, known_term
 from trialdomain.values.dose import Dose
 from trialdomain.values.in_short import in_short
-from trialdomain.values.number import decimal_number, is_ordinary, optional_number
+from trialdomain.values.number import decimal_number, is_ordinary, optional_number, whole_number
 from trialdomain.values.ranges import BOUNDED_ABOVE, check_result, check_vital_sign
 from trialdomain.values.reason import REASON
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
@@ -20,7 +20,7 @@ from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousnes
 from trialdomain.values.unit import UCUM, is_known, known_unit, optional_unit
 from trialdomain.values.word import Word
 
-_GRADE = [instance_of(int), in_(GRADES)]
+_GRADE = whole_number(least=GRADES[0], most=GRADES[-1])
 
 
 class Signer(Word):
@@ -136,7 +136,7 @@ class Consented:
     signer: Signer
     form_version: str = attrs.field(validator=plain_text)
     protocol_version: str = attrs.field(validator=plain_text)
-    age: int | None = attrs.field(default=None, validator=optional(and_(ge(0), le(_OLDEST))))
+    age: int | None = attrs.field(default=None, validator=optional(whole_number(least=0, most=_OLDEST)))
     """In completed years at consent, up to 150; a date of birth does not enter a log."""
 
 
@@ -159,7 +159,7 @@ class ScreenFailed:
     """The participant was found not eligible."""
 
     on: ClinicalTime
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "ejection fraction 40 %"})
 
 
 @attrs.frozen(kw_only=True)
@@ -179,7 +179,7 @@ class Enrolled:
     """The participant entered the trial, at this dose level."""
 
     on: ClinicalTime
-    level: int = attrs.field(validator=ge(1))
+    level: int = attrs.field(validator=whole_number(least=1))
 
 
 @attrs.frozen(kw_only=True)
@@ -187,9 +187,9 @@ class LevelReassigned:
     """The participant, not infused yet, goes to another dose level."""
 
     on: ClinicalTime
-    from_level: int = attrs.field(validator=ge(1))
-    to_level: int = attrs.field(validator=ge(1))
-    why: FreeText = attrs.field(metadata={REASON: True})
+    from_level: int = attrs.field(validator=whole_number(least=1))
+    to_level: int = attrs.field(validator=whole_number(least=1))
+    why: FreeText = attrs.field(metadata={REASON: "level 2 was closed before the infusion"})
 
 
 @attrs.frozen(kw_only=True)
@@ -198,8 +198,8 @@ class ChemotherapyStarted:
 
     on: ClinicalTime
     regimen: str = attrs.field(validator=plain_text)
-    cycle: int = attrs.field(default=1, validator=ge(1))
-    ecog: int | None = attrs.field(default=None, validator=optional(in_(range(6))))
+    cycle: int = attrs.field(default=1, validator=whole_number(least=1))
+    ecog: int | None = attrs.field(default=None, validator=optional(whole_number(least=0, most=5)))
     """ECOG performance status on that day."""
 
 
@@ -208,7 +208,7 @@ class ChemotherapyGiven:
     """A cycle of chemotherapy was given."""
 
     regimen: str = attrs.field(validator=plain_text)
-    cycle: int = attrs.field(default=1, validator=ge(1))
+    cycle: int = attrs.field(default=1, validator=whole_number(least=1))
     agents: tuple[str, ...]
     started_on: ClinicalTime
     ended_on: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_on"))
@@ -218,7 +218,7 @@ class ChemotherapyGiven:
 class Infused:
     """The participant received one administration of the study drug."""
 
-    level: int = attrs.field(validator=ge(1))
+    level: int = attrs.field(validator=whole_number(least=1))
     """The dose level that was meant."""
     dose: Dose | None = None
     """The amount that was given, when it is known."""
@@ -437,7 +437,7 @@ class Withdrew:
     on: ClinicalTime
     scope: WithdrawalScope
     last_contact: ClinicalTime | None = None
-    why: FreeText | None = attrs.field(default=None, metadata={REASON: True})
+    why: FreeText | None = attrs.field(default=None, metadata={REASON: "moved away, and nobody knows on which day"})
 
 
 @attrs.frozen(kw_only=True)
@@ -473,7 +473,7 @@ class CompletedFollowUp:
 class ParticipantEntryVoided:
     """An entry of this stream was made in error."""
 
-    version: int = attrs.field(validator=ge(1))
+    version: int = attrs.field(validator=whole_number(least=1))
 
 
 def check_grade(term: str, grade: int, *, version: str, mapped: bool = False) -> None:

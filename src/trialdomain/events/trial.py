@@ -4,7 +4,7 @@ from datetime import date
 from typing import TypeAlias
 
 import attrs
-from attrs.validators import ge, matches_re, optional
+from attrs.validators import matches_re, optional
 
 from trialdomain.events.basis import Basis
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -12,7 +12,8 @@ from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import check_id
 from trialdomain.values.in_short import in_short
-from trialdomain.values.reason import REASON
+from trialdomain.values.number import whole_number
+from trialdomain.values.reason import HANDED_OUT, REASON
 from trialdomain.values.role import Role
 from trialdomain.values.text import FreeText, plain_text
 from trialdomain.values.word import Word
@@ -56,7 +57,7 @@ class ProtocolAmended:
 
     protocol: TrialProtocol
     effective_on: date = attrs.field(validator=day_of_a_trial)
-    summary: FreeText = attrs.field(metadata={REASON: True})
+    summary: FreeText = attrs.field(metadata={REASON: "version 2.0: a longer window of 28 days"})
     reopens: tuple[int, ...] = ()
     """Levels that it reopens, final closings among them."""
 
@@ -66,7 +67,7 @@ class RecruitmentSuspended:
     """Nobody is enrolled until people decide; where it says so, nobody is infused either."""
 
     on: ClinicalTime
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "two deaths are under review"})
     infusion: bool = False
 
 
@@ -75,7 +76,7 @@ class RecruitmentResumed:
     """Enrollment, and infusion, go on."""
 
     on: ClinicalTime
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "the review of 2026-05-04 found no relation"})
 
 
 @attrs.frozen(kw_only=True)
@@ -83,14 +84,14 @@ class TrialClosed:
     """Recruitment is over; observation goes on."""
 
     on: ClinicalTime
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: "the MTD was declared, and follow-up is complete"})
 
 
 @attrs.frozen(kw_only=True)
 class MtdDeclared:
     """People declared the maximum tolerated dose that the design gives."""
 
-    level: int = attrs.field(validator=ge(1))
+    level: int = attrs.field(validator=whole_number(least=1))
     bounded_above: bool
     """Whether a closed level lies above it."""
     basis: Basis
@@ -110,7 +111,7 @@ class MtdNotEstablished:
 
     why: NotEstablished
     basis: Basis
-    candidate: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    candidate: int | None = attrs.field(default=None, validator=optional(whole_number(least=1)))
     """A level that the registry's words would allow, such as one with 1/6 when recruitment ends with 0/3 above it."""
     note: FreeText | None = None
 
@@ -120,7 +121,7 @@ class TrialExported:
     """The log, or a part of it, was handed to somebody."""
 
     what: str = attrs.field(validator=plain_text)
-    why: FreeText = attrs.field(metadata={REASON: True})
+    why: FreeText = attrs.field(metadata={REASON: HANDED_OUT})
     root: str = attrs.field(validator=matches_re(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|[0-9a-f]{64}"))
     """Of the tree that was handed over, all recorded before this entry: base64, or hexadecimal in older entries."""
 
@@ -129,7 +130,7 @@ class TrialExported:
 class TrialEntryVoided:
     """An entry of this stream was made in error."""
 
-    version: int = attrs.field(validator=ge(1))
+    version: int = attrs.field(validator=whole_number(least=1))
 
 
 TrialFact: TypeAlias = (

@@ -15,7 +15,7 @@ from typing import BinaryIO, TextIO, cast
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.lines import GZIP_HEADER
 from trialdomain.storage.plain_files import open_plain, refuse_beside, refuse_log_as_output
-from trialdomain.values.filename import is_no_file, named
+from trialdomain.values.filename import is_no_file, named, unread
 
 STANDARD_OUTPUT = Path("-")
 """What stands for it where a file is to be written."""
@@ -43,7 +43,7 @@ def read_file(path: Path, *, most: int) -> bytes:
     except (EOFError, zlib.error) as error:
         raise InputInvalid(f"{path} cannot be read: the compressed file breaks off ({error}); get it again") from None
     except OSError as error:
-        raise InputInvalid(f"{path} cannot be read: {error.strerror or error}; check the name") from None
+        raise InputInvalid(unread(path, error)) from None
     if len(found) > most:
         raise InputInvalid(f"{path} has more than {most} bytes, and cannot be what is asked for")
     return found

@@ -10,8 +10,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from typing_extensions import override
 
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable
 from trialdomain.exchange.lines import (
@@ -32,11 +35,16 @@ from trialdomain.storage.plain_files import open_plain
 from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.merkle import Frontier
+from trialdomain.values.filename import unread
 from trialdomain.values.plural import n_entries
 from trialdomain.values.progress import Progress, unheard
 
 _BATCH = 1_000
 _HEARD_EVERY = 1_000
+_KEYS = (b'"position"', b'"stream"', b'"leaf"', b'"state"', b'"size"', b'"root"')
+"""Keys of the lines of an export, by two of which a damaged one is known."""
+_LOOKED_AT = 20
+"""Lines from which it is known."""
 _BATCH_BYTES = 8 * 1024 * 1024
 """Of the states of a batch: a line may hold millions, and few bytes of gzip a thousand such lines."""
 
@@ -47,8 +55,21 @@ class LineCorrupt(LogCorrupt):
     code = "line-corrupt"
 
     def __init__(self, *, path: Path, line: int, why: str) -> None:
-        super().__init__(f"{path}, line {line}: {why}; export the log again")
+        super().__init__(self._sentence(path, line, why))
         self.path, self.line, self.why = path, line, why
+
+    def _sentence(self, path: Path, line: int, why: str) -> str:
+        return f"{path}, line {line}: {why}; export the log again"
+
+
+class NotALog(LineCorrupt):
+    """A file is no exported log at all: it is empty, or its lines are none of an export."""
+
+    code = "not-a-log"
+
+    @override
+    def _sentence(self, path: Path, line: int, why: str) -> str:
+        return f"{path}, line {line}: this is no log of ours ({why}): name a SQLite file, or an exported JSONL file"
 
 
 class _Readable(Protocol):
@@ -126,7 +147,7 @@ def _opening(path: Path) -> Iterator[BufferedReader]:
         with open_plain(path) as plain:
             yield plain
     except OSError as error:
-        raise LogUnusable(f"{path} cannot be read: {error.strerror or error}; check the name and the disk") from None
+        raise LogUnusable(unread(path, error)) from None
 
 
 def _begins_packed(plain: BufferedReader) -> bool:
@@ -136,7 +157,8 @@ def _begins_packed(plain: BufferedReader) -> bool:
 def _read(path: Path, file: _Readable, recorder: SQLiteRecorder, heard: Callable[[], None]) -> None:
     section: _Section | None = None
     number = 0
-    for number, line in enumerate(_lines(path, file), start=1):
+    lines = _lines(path, file)
+    for number, line in enumerate(lines, start=1):
         try:
             read = parse(line)
             if isinstance(read, Last):
@@ -149,11 +171,17 @@ def _read(path: Path, file: _Readable, recorder: SQLiteRecorder, heard: Callable
             if not number % _HEARD_EVERY:
                 heard()
         except (LogCorrupt, ValueError) as error:
-            raise LineCorrupt(path=path, line=number, why=str(error)[:400]) from None
+            kind = LineCorrupt if number > 1 or _is_exported(chain([line], lines)) else NotALog
+            raise kind(path=path, line=number, why=str(error)[:400]) from None
     if section is not None:
         raise LineCorrupt(path=path, line=number, why="the file ends before the trial's size and root: it was cut off")
     if not number:
-        raise LineCorrupt(path=path, line=1, why="the file is empty")
+        raise NotALog(path=path, line=1, why="the file is empty")
+
+
+def _is_exported(lines: Iterator[bytes]) -> bool:
+    """Say whether any of the first lines of a file has keys of an export: then the file was one, and was changed."""
+    return any(sum(key in line for key in _KEYS) > 1 for line in islice(lines, _LOOKED_AT))
 
 
 class _Section:

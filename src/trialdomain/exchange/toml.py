@@ -22,7 +22,7 @@ from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import MOST_LEVELS, DoseLevel, TrialProtocol
 from trialdomain.storage.plain_files import open_plain
-from trialdomain.values.filename import is_no_file, named
+from trialdomain.values.filename import is_no_file, named, unread
 
 _MOST_BYTES = 1 << 24
 """Of a protocol: one of ours has 30 kB."""
@@ -51,7 +51,7 @@ def _text_of(path: str | Path) -> str:
             raise LogUnusable(f"{path} has more than {_MOST_BYTES} bytes, and cannot be a protocol: name another file")
         text = read.decode("utf-8-sig")
     except OSError as error:
-        raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
+        raise LogUnusable(unread(path, error)) from None
     except UnicodeDecodeError as error:
         raise LogUnusable(f"{path} is not UTF-8 at byte {error.start + 1}: write the protocol as TOML") from None
     return text

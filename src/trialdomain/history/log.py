@@ -22,7 +22,7 @@ from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
 from trialdomain.storage.sqlite_file import is_database
 from trialdomain.values.calendar import site_day
-from trialdomain.values.filename import named
+from trialdomain.values.filename import named, unread
 from trialdomain.values.text import short
 
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
@@ -63,7 +63,9 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
         head = recorder.head(trial)
     position, moment = (head, None) if at is None else _cut(recorder, trial, head, at)
     if not position:
-        raise MomentInvalid(f"nothing was known of trial {trial} at {short(known_at)}: choose a later moment")
+        raise MomentInvalid(
+            f"nothing was known of trial {trial} at {short(known_at)}: {_first_known(recorder, trial, zone)}"
+        )
     read = _Reading(recorder, trial, position)
     day = moment and site_day(moment, zone)
     return History(trial, position, read.streams, read.stream, read.latest_first, zone, day)
@@ -122,6 +124,18 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: int | dateti
             )
         return position if whole else position - part, moment or entry.meta.recorded_at
     return 0, known_at if isinstance(known_at, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def _first_known(recorder: SQLiteRecorder, trial: str, zone: tzinfo) -> str:
+    """Say when something was first known: at the position that ends the first command, and when it was recorded."""
+    first = next(map(entry_of, recorder.in_log_order(trial, until=1)), None)
+    if first is None:
+        return "nothing is recorded of it yet"
+    when = first.meta.recorded_at.astimezone(zone)
+    return (
+        f"its first command ends at position {first.meta.parts}, and was recorded at {when.isoformat()}; "
+        f"give that position, that time, or {when.date()} or a later day"
+    )
 
 
 def _is_past(recorder: SQLiteRecorder, trial: str, head: int, moment: datetime) -> bool:
@@ -199,7 +213,7 @@ def read_log(path: str | Path) -> Log:
     try:
         looked = path.stat()
     except OSError as error:
-        raise LogUnusable(f"{path} cannot be read: {error.strerror}") from None
+        raise LogUnusable(unread(path, error)) from None
     if is_database(path):
         return Log(SQLiteRecorder(path, readonly=True))
     # Of a pipe and of a compressed file, the size says nothing of what comes out.

@@ -8,8 +8,8 @@ from trialdomain.values.calendar import as_day, check_year
 from trialdomain.values.plain import TimeUnusable, is_a, plain, plain_moment, plain_time
 from trialdomain.values.text import short
 
-KnownAt: TypeAlias = int | datetime | date
-"""A position, a time with its offset, or a day: then its end at the site."""
+KnownAt: TypeAlias = int | datetime | date | str
+"""A position, a time with its offset, or a day: then its end at the site; of a time and a day also the text."""
 
 
 class MomentInvalid(InputInvalid):
@@ -29,7 +29,7 @@ def as_known_at(given: object, zone: tzinfo) -> int | datetime:
 
 
 def as_moment(given: object, zone: tzinfo, *, begins: bool = False) -> datetime:
-    """Take a time with its offset, or a day at the site, as a plain time.
+    """Take a time with its offset, or a day at the site, or the text of either, as a plain time.
 
     Args:
         given: the time, or the day.
@@ -40,10 +40,15 @@ def as_moment(given: object, zone: tzinfo, *, begins: bool = False) -> datetime:
         MomentInvalid: it is neither.
         YearInvalid: it lies in a year that no trial has.
     """
+    if is_a(given, str):
+        given = day_or_time(plain(given)) or given
     if is_a(given, date) and not is_a(given, datetime):
         return (_begin if begins else _end)(as_day(given), zone)
     if not is_a(given, datetime):
-        raise MomentInvalid(f"{short(given)!r} is no moment: give a position, a day, or a time with its offset")
+        raise MomentInvalid(
+            f"{short(given)!r} is no moment: give a position, a day such as 2026-03-02, or a time with its offset such "
+            f"as 2026-03-02T10:15+08:00"
+        )
     try:
         moment = plain_time(given)
         if moment.tzinfo is None:
@@ -53,6 +58,16 @@ def as_moment(given: object, zone: tzinfo, *, begins: bool = False) -> datetime:
         raise MomentInvalid(f"{short(given)!r} is a time {error.why}: correct it") from None
     check_year(moment, moment.year)
     return moment
+
+
+def day_or_time(text: str) -> date | datetime | None:
+    """Read the text of a day, or of a time; None of anything else."""
+    try:
+        if len(text) <= len("2026-03-02"):
+            return date.fromisoformat(text)
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _begin(day: date, zone: tzinfo) -> datetime:

@@ -32,7 +32,7 @@ from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, cytopenias, first_lasted
 from trialdomain.rules.dlt import Qualifying, Window, first_dlt, judged_unrelated, qualifying
 from trialdomain.rules.dose_received import level_received
-from trialdomain.rules.evaluability import Course, Judgement, judge_course
+from trialdomain.rules.evaluability import Course, Judgement, SetAside, judge_course, why_words
 from trialdomain.rules.observation import Beginning, beginnings_of, following_cycles, starts_of
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationFlag, EvaluationReason, Standing
@@ -100,6 +100,13 @@ class Member:
     """The positions of the entries without which this would differ."""
     flags: tuple[EvaluationFlag, ...] = ()
     """What a reader should know of it."""
+    aside: SetAside | None = None
+    """An assessment of the window that does not count."""
+
+    @property
+    def why(self) -> str:
+        """Why they stand where they do, in words."""
+        return why_words(self.standing, self.aside)
 
 
 @attrs.frozen(kw_only=True)
@@ -207,6 +214,7 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         infused_by=case.since(infusion),
         evidence=judgement.evidence,
         flags=judgement.flags,
+        aside=judgement.aside if standing == judgement.standing else None,
     )
 
 

@@ -145,7 +145,10 @@ _RECOVERED = (
     "the first value of the run lies in the window; the others may follow it, up to the longest gap after the window",
     "whoever was severe before the start alone is at risk, and recovers from then",
     "a run that is under way at the end is no recovery: the time is censored on the last date before it",
-    "without a gap longer than allowed, never below is not at risk; otherwise it is not observed",
+    "never below: not at risk, if the count was measured from start to end without a gap longer than allowed",
+    "never below, and with a longer gap: not observed",
+    "once below: at risk, whatever gap follows; without a recovery the time is censored when the observation ends",
+    "where the last result is longer before that end than allowed, the answer names its day",
 )
 
 OUTCOMES: Mapping[OutcomeId, OutcomeDefinition] = {

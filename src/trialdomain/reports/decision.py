@@ -62,12 +62,20 @@ def tallies_table(tallies: Sequence[Tally], decision: Decision) -> Table:
             (
                 *map(str, (tally.level, tally.treated, tally.evaluable, tally.dlts, tally.pending)),
                 str(tally.not_evaluable),
-                "closed" if tally.level in decision.closed_levels else "open",
+                _status(tally, decision),
             )
             for tally in tallies
         ),
         turns=True,
     )
+
+
+def _status(tally: Tally, decision: Decision) -> str:
+    """Say whether a level is closed, open, or was not reached: nobody is or was there, and it is not in turn."""
+    if tally.level in decision.closed_levels:
+        return "closed"
+    in_turn = decision.level == tally.level and decision.action is not Action.ESCALATE
+    return "open" if tally.treated or tally.enrolled or tally.most_held or in_turn else "not reached"
 
 
 def next_words(decision: Decision) -> str:

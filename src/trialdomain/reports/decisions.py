@@ -259,7 +259,7 @@ def _member_words(member: Member | None) -> str:
     level = "no level" if member.level is None else f"level {member.level}"
     dlt = ", with DLT" if member.dlt is not None and member.standing.reason is not EvaluationReason.DLT else ""
     evaluation = member.standing.evaluation.value.replace("-", " ")
-    return f"{evaluation} at {level} ({member.standing.reason.words}){dlt}"
+    return f"{evaluation} at {level} ({member.why}){dlt}"
 
 
 def _bare(state: Escalation | None) -> Decision | None:

@@ -65,7 +65,7 @@ def _dlt_words(dlt: Dlt) -> str:
 
 def _standing_words(member: Member) -> str:
     flags = "".join(f" [{flag.value.replace('-', ' ')}]" for flag in member.flags)
-    return f"{member.standing.evaluation.value}: {member.standing.reason.words}{flags}"
+    return f"{member.standing.evaluation.value}: {member.why}{flags}"
 
 
 def dlt_lines(counts: DltCounts) -> Iterator[str]:

@@ -236,7 +236,8 @@ def value_words(value: Value) -> str:
                 return "yes" if value.value else "no"
             return how_many(int(value.value or 0), "day")
         case Status.CENSORED:
-            return f"not by day {value.days}{because}"
+            seen = "" if value.unmeasured_since is None else f"; last result on {value.unmeasured_since}"
+            return f"not by day {value.days}{because}{seen}"
         case Status.DIED:
             return f"died on day {value.days}"
         case Status.NOT_OBSERVED:

@@ -16,6 +16,7 @@ from trialdomain.reports.escalation import dlt_json
 from trialdomain.reports.json import Json
 from trialdomain.reports.safety import safety_json, safety_tables
 from trialdomain.reports.table import Column, Table
+from trialdomain.rules.evaluability import why_words
 from trialdomain.values.dose import Dose
 from trialdomain.values.toxicity import Relatedness, Seriousness
 
@@ -29,7 +30,7 @@ _OPEN = {
     Open.ENDING: "whether the last day of the window was seen: a date is partial",
     Open.CYTOPENIA: "whether a cytopenia lasted: no count shows it",
     Open.AWARENESS: "when the sponsor became aware of a serious reaction",
-    Open.TERM: "the grade: the CTCAE table lacks the term",
+    Open.TERM: "the grade: this library's part of CTCAE lacks the term",
 }
 
 
@@ -277,7 +278,7 @@ def _treatment_row(one: Reviewed) -> tuple[str, ...]:
 def _safety_row(one: Reviewed) -> tuple[str, ...]:
     return (
         one.subject,
-        "DLT: " + one.dlt.term if one.dlt is not None else one.standing.reason.words,
+        "DLT: " + one.dlt.term if one.dlt is not None else why_words(one.standing, one.aside),
         ", ".join(one.assessed_by),
         "" if one.days_left is None else str(one.days_left),
         "" if one.highest_grade is None else str(one.highest_grade),

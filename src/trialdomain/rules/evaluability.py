@@ -21,12 +21,38 @@ from trialdomain.values.in_short import in_short
 
 
 @attrs.frozen
+class SetAside:
+    """An assessment of the window that was recorded, and does not make its participant evaluable."""
+
+    on: ClinicalTime
+    result: WindowResult
+    position: int
+    last: date
+    """The last day of the window, which it has to cover."""
+
+    @property
+    def words(self) -> str:
+        """Say of which day it is, and why it does not count."""
+        if self.result is WindowResult.NOT_EVALUABLE:
+            return f"the assessment of {self.on} says not evaluable, and no entry says that they left before its end"
+        covers = "is not known to cover" if self.on.last >= self.last else "does not cover"
+        return f"the assessment of {self.on} {covers} {self.last}, the last day of the window"
+
+
+def why_words(standing: Standing, aside: SetAside | None) -> str:
+    """Say why somebody stands where they do, and which assessment does not count."""
+    return standing.reason.words if aside is None else f"{standing.reason.words}; {aside.words}"
+
+
+@attrs.frozen
 class Judgement:
     """A standing, the positions of the entries without which it would differ, and what a reader should know of it."""
 
     standing: Standing
     evidence: tuple[int, ...] = ()
     flags: tuple[EvaluationFlag, ...] = ()
+    aside: SetAside | None = None
+    """Of somebody whose window is open or not assessed: the latest assessment, which does not count."""
 
 
 @attrs.frozen
@@ -140,6 +166,14 @@ class _Asked:
             if entry.fact.on.first >= self.last and entry.fact.result is WindowResult.NO_DLT
         )[:1]
 
+    @property
+    def aside(self) -> SetAside | None:
+        """The latest assessment, of somebody whom no assessment makes evaluable."""
+        if self.latest is None:
+            return None
+        fact = self.latest.fact
+        return SetAside(fact.on, fact.result, self.latest.position, self.last)
+
     @cached_property
     def counts_open(self) -> bool:
         """Whether the day beyond which a cytopenia must not last is not over."""
@@ -220,6 +254,7 @@ LINES = (
     Line(Evaluation.EVALUABLE, EvaluationReason.WINDOW_OVER, lambda a: _when(a.on > a.last, *a.counts_show)),
 )
 """The first line that fits is the answer."""
+_WITHOUT_ASSESSMENT = {EvaluationReason.WINDOW_OPEN, EvaluationReason.NOT_ASSESSED}
 _NO_RULE = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.NO_RULE)
 
 
@@ -235,6 +270,7 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
         Standing(evaluation=line.evaluation, reason=line.reason),
         tuple(sorted({infusion.position, *rests_on, *judged})),
         _flags(course, line.reason),
+        asked.aside if line.reason in _WITHOUT_ASSESSMENT else None,
     )
 
 

@@ -83,6 +83,8 @@ class CountCourse:
     """The first two days further apart than allowed: measured ones, or an end of the observation."""
     around_gap: tuple[int, ...]
     """The positions of the results at its ends."""
+    last_measured: date | None
+    """The last day of the observation with a result."""
     baseline: Step | None
     """The last value before the start, where it was severe already."""
     first_below: Step | None
@@ -224,6 +226,7 @@ def course_of(
     within = [day for day in since if day.on <= frame.end]
     below = [step for day in within if (step := day.step()) is not None]
     seen, gap, around = _seen([(day.on, lab.position) for day in within if (lab := day.measured)], frame, rules)
+    measured = [day.on for day in within if day.measured]
     baseline = _baseline(shown[: len(shown) - len(since)], frame, rules)
     read = _Read(since, given, rule, rules.max_gap_days, frame)
     anchor = _anchor(below, within, rule) or baseline
@@ -233,6 +236,7 @@ def course_of(
         seen=seen,
         gap=gap,
         around_gap=around,
+        last_measured=measured[-1] if measured else None,
         baseline=baseline,
         first_below=below[0] if below else None,
         anchor=anchor,

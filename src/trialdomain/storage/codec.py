@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any, Generic, TypeVar
+from types import NoneType
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -21,6 +22,7 @@ from trialdomain.events.registry import NAMES
 from trialdomain.protocol.designs import DESIGNS, DesignSpec
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.calendar import FIRST_YEAR, LAST_YEAR
+from trialdomain.values.chosen import wrong_kind
 from trialdomain.values.clinical_time import ClinicalTime
 
 T = TypeVar("T")
@@ -154,16 +156,42 @@ def made_of(kind: type[F], values: Mapping[str, object]) -> F:
     try:
         made: F = msgspec.json.decode(_ENCODER.encode(dict(values)), type=kind, dec_hook=_decode_other)
     except (msgspec.MsgspecError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise FactUnstorable(kind=kind.__name__, why=_said(error)) from None
+        raise FactUnstorable(kind=kind.__name__, why=_said(error, kind, values)) from None
     return made
 
 
-def _said(error: Exception) -> str:
-    """Give the sentence of an error: a validator of attrs puts more than that into its own."""
+_AT = re.compile(r"(?P<why>.*) - at `\$\.?(?P<path>[^`]*)`", re.DOTALL)
+_STEP = re.compile(r"\.?(\w+)|\[(\d+)\]")
+_OF_A_KIND = ("Expected `", "Invalid enum value")
+
+
+def _said(error: Exception, kind: type, values: Mapping[str, object]) -> str:
+    """Say what was wrong, in plain words: which field, what it must be, and what was given."""
     cause = error.__cause__
     if cause is not None and len(cause.args) > 1 and isinstance(cause.args[0], str):
-        return cause.args[0]
-    return str(error).removesuffix(" - at `$`") or type(error).__name__
+        return cause.args[0]  # a validator of attrs puts more than its sentence into an error
+    at = _AT.fullmatch(str(error))
+    if at is None:
+        return str(error) or type(error).__name__
+    why, path = at["why"], at["path"]
+    if path and (why.startswith(_OF_A_KIND) or why.endswith("has no stored form")):
+        try:
+            return wrong_kind(path, *_at(kind, values, path))
+        except Exception:  # noqa: BLE001 - what the classes of others raise when they are read is not known
+            return f"{path}: {why}"
+    return f"{path}: {why}" if path else why
+
+
+def _at(kind: Any, given: Any, path: str) -> tuple[Any, Any]:
+    """Find the type of a field, and what was given for it, along a path such as ``attributions[0].relatedness``."""
+    for name, number in _STEP.findall(path):
+        inner = [one for one in (get_args(kind) or (kind,)) if one not in {NoneType, Ellipsis}]
+        if number:
+            kind, given = inner[0], given[int(number)]
+        else:
+            kind = get_type_hints(inner[0])[name]
+            given = given[name] if isinstance(given, Mapping) else getattr(given, name)
+    return kind, given
 
 
 def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta]:

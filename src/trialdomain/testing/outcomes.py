@@ -135,7 +135,7 @@ def _check(history: History, treated: Sequence[Treated], *, on: date) -> None:
         member = members.get(subject)
         level, letter = (None, None) if member is None else (member.level, _letter(member))
         if (level, letter) != (one.level, one.outcome):
-            found = "nobody" if member is None else f"{letter} at level {level} ({member.standing.reason.words})"
+            found = "nobody" if member is None else f"{letter} at level {level} ({member.why})"
             raise OutcomesUnreachable(
                 letter=one.outcome,
                 why=f"the protocol counts {subject}, meant as {one.outcome} at level {one.level}, as {found}",

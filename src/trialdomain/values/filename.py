@@ -11,6 +11,15 @@ from trialdomain.values.text import short
 
 _NO_NAME = {errno.ENAMETOOLONG, errno.ELOOP}
 """What the operating system says of a name that no file can have, or that leads round in a circle."""
+_NEXT = {
+    errno.ENOENT: "check the name",
+    errno.ENOTDIR: "check the name",
+    errno.EACCES: "allow reading it, or name another",
+    errno.EPERM: "allow reading it, or name another",
+    errno.EISDIR: "name a file",
+    errno.EIO: "check the disk",
+}
+"""What to do next, by what the operating system says of a file that cannot be read."""
 _LONGEST = 4_096
 """Characters: no system opens a longer one."""
 
@@ -80,6 +89,20 @@ def is_no_file(path: Path) -> bool:
         return not S_ISREG(path.stat().st_mode)
     except OSError:
         return False
+
+
+def unread(path: "str | os.PathLike[str]", error: OSError) -> str:
+    """Say that a file cannot be read, why, and what to do next.
+
+    >>> unread("trial.db", FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    'trial.db cannot be read: No such file or directory; check the name'
+    """
+    return f"{path} cannot be read: {error.strerror or error}; {next_after(error)}"
+
+
+def next_after(error: OSError) -> str:
+    """Say what to do about a file that cannot be read."""
+    return _NEXT.get(error.errno or 0, "check the name and the disk")
 
 
 def why_unusable(error: OSError | ValueError) -> str:

@@ -97,12 +97,18 @@ def decimal_number(*, least: int | None = None, most: int | None = None) -> Vali
     return check
 
 
-def whole_number(*, least: int) -> "Callable[[object, attrs.Attribute[int], int], None]":
-    """Accept a whole number that is not too small."""
+def whole_number(*, least: int, most: int | None = None) -> "Callable[[object, attrs.Attribute[Any], int], None]":
+    """Accept a whole number within bounds, both inclusive.
 
-    def check(_: object, attribute: "attrs.Attribute[int]", value: int) -> None:
-        if type(value) is not int or value < least:
-            raise ValueError(f"'{attribute.name}' must be >= {least}: {short(value)}")
+    Args:
+        least: the smallest value that is accepted.
+        most: the largest value that is accepted; None accepts any.
+    """
+    within = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def check(_: object, attribute: "attrs.Attribute[Any]", value: int) -> None:
+        if type(value) is not int or value < least or (most is not None and value > most):
+            raise ValueError(f"{attribute.name} must be a whole number {within}, got {short(value)}")
 
     return check
 

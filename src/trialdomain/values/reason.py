@@ -19,7 +19,10 @@ _FILLER = frozenset(
 )
 _MOST_CHARACTERS = 2_000
 REASON = "reason"
-"""In the metadata of a field: what people write there says why, and is checked where they give it."""
+"""In the metadata of a field: what people write there says why, and is checked where they give it; its value is an
+example of such words."""
+HANDED_OUT = "inspection of 2026-05-04 by the agency"
+"""An example of why a log is handed out."""
 
 
 class ReasonMissing(InputInvalid):
@@ -27,16 +30,22 @@ class ReasonMissing(InputInvalid):
 
     code = "reason-missing"
 
-    def __init__(self, *, given: object) -> None:
-        super().__init__(
-            f"the reason {short(given)!r} says nothing: say what was wrong and how it is known, or why it is done, "
-            f"such as 'transcription: laboratory slip 88'"
+    def __init__(self, *, given: object, such_as: str | None = None) -> None:
+        say = (
+            "say what was wrong and how it is known, or why it is done, such as 'transcription: laboratory slip 88'"
+            if such_as is None
+            else f"say why it is done, such as '{such_as}'"
         )
-        self.given = given
+        super().__init__(f"the reason {short(given)!r} says nothing: {say}")
+        self.given, self.such_as = given, such_as
 
 
-def check_reason(given: str) -> str:
+def check_reason(given: str, *, such_as: str | None = None) -> str:
     """Accept a reason that says something; blank, invisible or filler words are refused.
+
+    Args:
+        given: the reason.
+        such_as: an example for the sentence of a refusal; by default, one of a correction.
 
     Raises:
         ReasonMissing: it says nothing (21 CFR 11.10(e); ICH E6(R3) 4.2.2).
@@ -44,26 +53,26 @@ def check_reason(given: str) -> str:
     >>> check_reason("transcription: laboratory slip 88")
     'transcription: laboratory slip 88'
     """
-    given = check_words(given)
+    given = check_words(given, such_as=such_as)
     if len(given) > _MOST_CHARACTERS:
-        raise ReasonMissing(given=given)
+        raise ReasonMissing(given=given, such_as=such_as)
     return given
 
 
-def check_words(given: str) -> str:
-    """Accept words of any length that say something.
+def check_words(given: str, *, such_as: str | None = None) -> str:
+    """Accept words of any length that say something; ``such_as`` is as above.
 
     Raises:
         ReasonMissing: they are blank, invisible or filler.
     """
     given = plain(given)
     if not is_a(given, str):
-        raise ReasonMissing(given=given)
+        raise ReasonMissing(given=given, such_as=such_as)
     shown = unicodedata.normalize("NFKC", given)
     visible = "".join(c for c in shown if unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
     words = re.findall(r"\w+", visible.casefold())
     letters = sum(c.isalpha() for c in visible)
     storable = not any(unicodedata.category(c) == "Cs" for c in given)
     if not storable or letters < 3 or all(word in _FILLER for word in words):  # noqa: PLR2004 - a word
-        raise ReasonMissing(given=given)
+        raise ReasonMissing(given=given, such_as=such_as)
     return given

@@ -2,6 +2,7 @@
 
 import attrs
 
+from trialdomain.values.chosen import word_of
 from trialdomain.values.word import Word
 
 FATAL_GRADE = 5
@@ -38,13 +39,25 @@ class Assessor(Word):
     SPONSOR = "sponsor"
 
 
+def _agent(given: Agent | str) -> Agent:
+    return word_of("agent", Agent, given)
+
+
+def _assessor(given: Assessor | str) -> Assessor:
+    return word_of("assessor", Assessor, given)
+
+
+def _relatedness(given: Relatedness | str) -> Relatedness:
+    return word_of("relatedness", Relatedness, given)
+
+
 @attrs.frozen(kw_only=True)
 class Attribution:
     """One assessor's judgement of one agent."""
 
-    agent: Agent
-    assessor: Assessor
-    relatedness: Relatedness
+    agent: Agent = attrs.field(converter=_agent)
+    assessor: Assessor = attrs.field(converter=_assessor)
+    relatedness: Relatedness = attrs.field(converter=_relatedness)
 
 
 class Seriousness(Word):

@@ -165,7 +165,7 @@ class WindowOpen(Check):
     """The outcome of somebody whose window is over waits for somebody's word."""
 
     id = "window"
-    title = "a window that nobody assessed"
+    title = "a window that is not assessed to its last day"
     requirement = "DLT assessed from the infusion to day 14 (NCT06245746, primary outcome)"
 
     @override
@@ -175,8 +175,8 @@ class WindowOpen(Check):
             return
         if member.standing.evaluation is Evaluation.PENDING and member.standing.reason in _WAITS_FOR_A_WORD:
             yield self.found(
-                f"the window of {member.subject} ended on {member.window_last}: {member.standing.reason.words}",
-                evidence=member.evidence,
+                f"the window of {member.subject} ended on {member.window_last}: {member.why}",
+                evidence=[*member.evidence, *([] if member.aside is None else [member.aside.position])],
                 subject=member.subject,
             )
 

@@ -69,10 +69,10 @@ def _values(entries: Sequence[_Measured]) -> str:
 
 
 class UncheckedTerm(Check):
-    """An adverse event has a term that the CTCAE table lacks, so that its grade could not be checked."""
+    """An adverse event has a term that the library's part of CTCAE lacks, so that its grade could not be checked."""
 
     id = "unchecked-term"
-    title = "a term that the CTCAE table lacks"
+    title = "a term that this library's part of CTCAE lacks"
     severity = Severity.MINOR
     requirement = "adverse events are graded by a term of CTCAE v5.0"
 
@@ -86,8 +86,8 @@ class UncheckedTerm(Check):
             near = nearest_terms(term)
             hint = f"the nearest: {', '.join(near)}" if near else "no term is near"
             yield self.found(
-                f"{case.case.subject}: {short(term, 80)!r} is not in the table of CTCAE {CTCAE_5} terms ({hint}): its "
-                f"grade is not checked, and it belongs to no group of an outcome",
+                f"{case.case.subject}: {short(term, 80)!r} is not in the part of CTCAE {CTCAE_5} that this library has "
+                f"({hint}); CTCAE may have it: its grade is not checked, and it belongs to no group of an outcome",
                 evidence=positions,
                 subject=case.case.subject,
             )

@@ -1,6 +1,7 @@
 """Blood counts: whether one was severe, and when it recovered (S7 to S11)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import attrs
@@ -113,12 +114,20 @@ def _recovery(told: _Told, outcome: OutcomeId) -> Value:
         because=of.frame.ended_by.value,
         days=max(of.frame.day(last), 0),
         on=last,
+        unmeasured_since=None if competing else _unmeasured_since(told),
         episodes=_episodes(course),
         evidence=[course.anchor.entry.position, *course.undecided],
         flags=[*_marks(told, outcome), Flag.UNCONFIRMED if course.unconfirmed else None],
         examined=told.examined,
         details={**told.details, **_beside(course)},
     )
+
+
+def _unmeasured_since(told: _Told) -> date | None:
+    """Give the last day with a result, where the time was censored more days after it than may lie between results."""
+    last = told.course.last_measured
+    gap = 0 if last is None else (told.course.censored_on - last).days
+    return last if gap > told.of.rules.max_gap_days else None
 
 
 def _recovered(told: _Told, outcome: OutcomeId) -> Value:

@@ -103,6 +103,8 @@ class Value:
     """A code for why there is no value: what ended the observation, or what was missing."""
     days: int | None = None
     """Of a time: elapsed days to recovery, to death, or to the last day on which there was none."""
+    unmeasured_since: date | None = None
+    """Of a time that is censored: the last day with a result, where it is longer before ``on`` than allowed."""
     on: date | None = None
     """The day of what happened: an onset, a recovery, a death, a censoring."""
     first: date | None = None

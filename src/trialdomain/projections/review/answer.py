@@ -7,6 +7,7 @@ import attrs
 from trialdomain.projections.dlt_counts import Dlt, DltCounts
 from trialdomain.projections.safety import Safety
 from trialdomain.rules.adverse_event import Graded
+from trialdomain.rules.evaluability import SetAside
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.dose import Dose
 from trialdomain.values.evaluation import Standing
@@ -28,7 +29,7 @@ class Open(Word):
     CYTOPENIA = "cytopenia-not-shown"
     AWARENESS = "awareness-not-recorded"
     TERM = "term-not-checked"
-    """The CTCAE table lacks the term: nobody has checked its grade."""
+    """This library's part of CTCAE lacks the term: nobody has checked its grade."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +77,8 @@ class Reviewed:
     """The starts of chemotherapy."""
     infusions: tuple[ClinicalTime, ...]
     standing: Standing
+    aside: SetAside | None
+    """An assessment of the window that does not count."""
     dlt: Dlt | None
     assessed_by: tuple[str, ...]
     """Of a DLT: the assessors who judged it related. Else: who assessed the window."""

@@ -124,6 +124,7 @@ def _reviewed(case: Case, member: Member, *, on: date) -> Reviewed:
         chemotherapy=tuple(start.on for start in starts_of(case.of(ChemotherapyStarted), case.of(ChemotherapyGiven))),
         infusions=tuple(entry.fact.started_at for entry in case.infusions),
         standing=member.standing,
+        aside=member.aside,
         dlt=member.dlt,
         assessed_by=_assessed_by(case, member),
         window_last=last,

@@ -11,6 +11,7 @@ from trialdomain.exchange.sdtm.tables.dataset_json import DatasetJson, DatasetNd
 from trialdomain.exchange.sdtm.tables.table import Table
 from trialdomain.exchange.sdtm.tables.xpt import Xpt
 from trialdomain.storage.plain_files import open_plain
+from trialdomain.values.filename import unread
 
 FORMATS: Mapping[str, Callable[[BinaryIO, str], Table]] = {
     ".csv": CsvTable,
@@ -33,4 +34,4 @@ def open_table(path: Path) -> Iterator[tuple[Table, BinaryIO]]:
         with open_plain(path) as file:
             yield FORMATS[path.suffix.lower()](file, path.name), file
     except OSError as error:
-        raise LogUnusable(f"{path} cannot be read: {error.strerror}; check the disk") from None
+        raise LogUnusable(unread(path, error)) from None
