@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 import pytest
 from cli_runs import run_bytes
+from repeating import in_full
 from sdtm_files import Rows, changed, event, lab, row, study, with_row, write
 from site_desk import OPEN
 
@@ -952,6 +953,8 @@ class TestRealStudy:
         levels = answers.safety.periods[0].levels
         assert [(level.any_event.participants, level.infused) for level in levels[:2]] == [(65, 86), (77, 84)]
 
+    @pytest.mark.skipif(not in_full(), reason="it imports the study once more: make soak has it")
+    @pytest.mark.soak
     def test_a_rule_gives_dlts_and_no_decision(self, pilot: Path, tmp_path: Path) -> None:
         done = import_sdtm(pilot, tmp_path / "log.db", protocol=nct06245746())
         with read_log(done.log) as log:

@@ -5,9 +5,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
+from repeating import some
 from site_desk import INVESTIGATOR, OPEN, day
 from tampering import loosened
 
@@ -129,8 +131,8 @@ def refused_or_not(ask: Callable[[], object]) -> None:
     assert len(said) < MOST_SAID
 
 
-@pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize("place", PLACES, ids=".".join)
+@pytest.mark.parametrize(("place", "value"), some(tuple(product(PLACES, VALUES)), of="kinds", least=54))
+@pytest.mark.soak
 def test_a_value_of_another_kind_is_refused_in_a_sentence_or_named(
     recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], place: tuple[str, str], value: str
 ) -> None:

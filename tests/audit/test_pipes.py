@@ -108,5 +108,5 @@ def test_a_write_ahead_log_that_is_gone_at_a_second_look_is_nothing_wrong(
 
 def test_a_signer_waits_for_nobody_where_its_file_may_not_be_looked_at(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LogUnusable, match="allow it, or name another"):
+    with pytest.raises(LogUnusable, match="Not a directory; check the name"):
         TreeSigner(KEY, tmp_path / "file" / "signed").last("site.example/log")

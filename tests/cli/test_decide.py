@@ -106,7 +106,7 @@ class TestLines:
             ["decide", "4N", "--levels", "3"],
             "group 1, '4N': level 4 is above the 3 of this protocol: correct the level",
         ),
-        (["decide", "1N"], "the following arguments are required: --levels: see 'trialdomain decide --help'"),
+        (["decide", "1N"], "one of the arguments --levels --design is required: see 'trialdomain decide --help'"),
         (["decide", "1N", "--levels", "0"], "argument --levels: expected a whole number from 1 to 20, got '0'"),
         (["decide", "1N", "--levels", "9" * 5000], "from 1 to 20, got '99999999999999999999...'"),
         ([], "the following arguments are required: COMMAND"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cli_runs import done, run
 from made_once import SimulatedLog
+from repeating import some
 
 LOG, FILE = "log.db", "log.jsonl"
 WIDE = 20_000
@@ -63,11 +64,12 @@ def words(lines: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+@pytest.mark.soak
 def test_no_line_is_longer_and_every_word_is_whole_and_there(
     site: Path, demonstrated: SimulatedLog, arguments: tuple[str, ...]
 ) -> None:
     wide = words(printed(site, arguments, WIDE, demonstrated=demonstrated))
-    for columns in (80, 100, 140):
+    for columns in (80, *some((100, 140), of="widths", least=0)):
         narrow = printed(site, arguments, columns, demonstrated=demonstrated)
         assert [line for line in narrow if len(line) > columns] == []
         assert wide - WITHOUT_VALUES <= words(narrow) <= wide

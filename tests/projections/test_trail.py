@@ -2,13 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
-from made_once import SimulatedLog
+from made_once import Shelf, simulated_log
+from repeating import in_full
 from site_desk import INVESTIGATOR, OPEN, RELATED, Site, judged
 
 from trialdomain import Draft, Entry, Relatedness, Role, User, WithdrawalScope, __version__, nct06245746
@@ -21,6 +21,7 @@ from trialdomain.projections.casebook import by_stream
 from trialdomain.projections.trail import Act, Asked, TrailEntry
 from trialdomain.protocol.made_up import eligible
 from trialdomain.reports.trail import COLUMNS, trail_json, write_trail
+from trialdomain.simulate.trials import MOST_PARTICIPANTS
 from trialdomain.values.cell import cell
 
 MANAGER = User(id="manager", name="Zhou Min", role=Role.DATA_MANAGER, organization="Data Centre")
@@ -195,11 +196,9 @@ class TestAsked:
 
 
 class TestWhole:
-    def test_the_changes_of_a_whole_trial_lead_to_what_is_current(
-        self, simulated: Callable[[int], SimulatedLog]
-    ) -> None:
+    def test_the_changes_of_a_whole_trial_lead_to_what_is_current(self, shelf: Shelf) -> None:
         """Folding every old and new value, field by field, gives the entries that stand."""
-        with simulated(25).history() as history:
+        with simulated_log(shelf, 25, participants=MOST_PARTICIPANTS if in_full() else 8).history() as history:
             changed = [one for one in history.trail() if one.act is not Act.RECORDED]
             assert len(changed) > 0
             for stream, entries in by_stream(history.entries()):

@@ -177,7 +177,7 @@ class TestDemo:
             "MTD declared: level 2",
             "courses of anti-infectives",
             "transfusions",
-            "from SQLite and from the JSONL export, with equal answers",
+            "from SQLite and JSONL, with equal answers for the day",
             "At any time after the infusion: participants (%) with adverse events [events]",
         ],
     )

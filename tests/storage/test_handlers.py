@@ -16,6 +16,8 @@ from trialdomain.storage.sqlite_file import StoreFailed
 
 STEP = 100 // times(100, least=4)
 """Every so many lines, in a log that is made anew for each."""
+EACH = 100 // times(100, least=30)
+"""Every so many lines, in one log."""
 
 
 def consent(desk: Desk, subject: str) -> None:
@@ -28,14 +30,15 @@ def subjects(path: Path) -> set[str]:
     return {stream.rpartition("/")[2] for stream in streams if "/participant/" in stream}
 
 
+@pytest.mark.soak
 def test_whatever_it_records_is_there_or_was_refused(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     acknowledged, refused = set(), 0
     with Trials.open(path) as trials:
         desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
-        number, reached = 0, True
+        number, reached = 1 - EACH, True
         while reached:
-            number += 1
+            number += EACH
 
             def act(subject: str = f"H{number}") -> None:
                 nonlocal refused
@@ -113,13 +116,14 @@ def test_whatever_it_records_while_a_command_is_refused_hides_no_refusal(tmp_pat
     assert number > 100
 
 
+@pytest.mark.soak
 def test_what_it_reads_is_there_too(tmp_path: Path) -> None:
     with Trials.open(tmp_path / "log.db") as trials:
         trial = trials.register(OPEN, by=INVESTIGATOR)
         desk = trial.acting(INVESTIGATOR)
-        number, reached = 0, True
+        number, reached = 1 - EACH, True
         while reached:
-            number += 1
+            number += EACH
             found: list[int] = []
             before = trial.history().position
             with at_line(number, lambda found=found: found.append(trial.history().position)) as line:  # type: ignore[misc]  # called at once

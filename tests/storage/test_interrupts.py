@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 from lines import SOON, at_line, in_time
-from repeating import times
+from repeating import some, times
 from site_desk import INVESTIGATOR, OPEN, day
 
 from trialdomain import Trials, read_log, verify
@@ -53,7 +53,8 @@ def begun(address: str, subjects: int) -> tuple[Trials, Desk]:
     return trials, desk
 
 
-@pytest.mark.parametrize("where", ["file", "memory"])
+@pytest.mark.parametrize("where", ["file", *some(("memory",), of="interrupts", least=0)])
+@pytest.mark.soak
 def test_at_every_line_of_a_command_in_turn(tmp_path: Path, where: str) -> None:
     path = tmp_path / "log.db"
     trials, desk = begun(f"sqlite:///{path}" if where == "file" else "memory:", 1)

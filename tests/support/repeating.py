@@ -26,6 +26,11 @@ def times(full: int, *, least: int = 1) -> int:
     return max(least, full * _per_cent // 100)
 
 
+def in_full() -> bool:
+    """Say whether everything is repeated in full, as ``make soak`` does."""
+    return times(100) >= 100
+
+
 def some(things: Sequence[T], *, of: str, least: int) -> list[T]:
     """Give those of some things that are tried, spread over all of them, and others for each name.
 

@@ -1,10 +1,12 @@
 """What is said of a path that no file can have, by everything that takes one, in the same words on every Python."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import pytest
 from cli_runs import refused
+from repeating import some
 from site_desk import OPEN, Site
 
 from trialdomain import (
@@ -136,8 +138,8 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+@pytest.mark.parametrize(("command", "name"), some(tuple(product(COMMANDS, NAMES.values())), of="names", least=34))
+@pytest.mark.soak
 def test_nor_does_a_command_that_takes_one(site: Site, tmp_path: Path, command: Sequence[str], name: str) -> None:
     paths = {"PATH": tmp_path / name, "LOG": tmp_path / "log.db", "OUT": tmp_path / "out"}
     said = refused(tmp_path, *(str(paths.get(one, one)) for one in command))
