@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from pkgutil import iter_modules
 from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,11 +19,19 @@ from unittest.mock import patch
 
 from made_once import SimulatedLog
 
+import trialdomain.cli
 from trialdomain import Trials
 from trialdomain.simulate.trials import Simulated
 
 _FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload(["trialdomain.__main__", "trialdomain.cli.run", "rich.progress", "scipy.special"])
+_FORKS.set_forkserver_preload(
+    [
+        "trialdomain.__main__",
+        *(module.name for module in iter_modules(trialdomain.cli.__path__, "trialdomain.cli.")),
+        "rich.progress",
+        "scipy.special",
+    ]
+)
 _STREAMS = ("stdin", "stdout", "stderr")
 
 

@@ -14,9 +14,7 @@ from trialdomain.designs.notation import parse_outcomes, situation_of
 from trialdomain.designs.registry import decide, design_of
 from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
-from trialdomain.exchange.toml import read_design
-from trialdomain.protocol.designs import DEFAULT_DESIGN, DesignSpec
-from trialdomain.protocol.trial_protocol import MOST_LEVELS
+from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec
 from trialdomain.reports.decision import decision_json, decision_lines, tallies_table
 from trialdomain.reports.json import Json
 from trialdomain.values.decision import Decision
@@ -72,6 +70,8 @@ class _Asked:
 def _asked(arguments: argparse.Namespace) -> _Asked:
     if arguments.design is None:
         return _Asked(DEFAULT_DESIGN, arguments.levels, None, arguments.target)
+    from trialdomain.exchange.toml import read_design  # noqa: PLC0415 - it takes longer than all the rest
+
     file = read_design(arguments.design)
     return _Asked(file.spec, file.levels, design_of(file.spec).start_level(), arguments.target)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from trialdomain.cli.drawing import draw
 from trialdomain.cli.wrapping import wrapped
-from trialdomain.exchange.files import is_standard_output
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.cell import visible
 from trialdomain.values.progress import Progress, unheard
@@ -84,6 +83,8 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def say_written(sentence: str, file: Path) -> None:
     """Say what was written into a file; nothing where it is what was printed."""
+    from trialdomain.exchange.files import is_standard_output  # noqa: PLC0415 - whoever writes no file does without
+
     if not is_standard_output(file):
         print_lines([sentence])
 

@@ -3,30 +3,40 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 
-from trialdomain.cli.ask import add_endpoints, add_explain, add_review
-from trialdomain.cli.audit import add_audit
-from trialdomain.cli.bundle import add_bundle
-from trialdomain.cli.decide import add_decide
-from trialdomain.cli.demo import add_demo
-from trialdomain.cli.design import add_design
-from trialdomain.cli.diff import add_diff
-from trialdomain.cli.history import add_history
-from trialdomain.cli.import_sdtm import add_import_sdtm
-from trialdomain.cli.log import add_export, add_replay
 from trialdomain.cli.parser import Parser
-from trialdomain.cli.restore import add_restore
-from trialdomain.cli.sign import add_check_proof, add_checkpoint, add_keygen, add_prove, add_sign
-from trialdomain.cli.simulate import add_simulate
-from trialdomain.cli.verify import add_verify
 from trialdomain.errors import TrialError
-from trialdomain.storage.plain_files import refuse_log_as_output
 from trialdomain.values.cell import visible
 from trialdomain.version import __version__
 
+_MODULES: Mapping[str, str] = {
+    "demo": "demo",
+    "simulate": "simulate",
+    "decide": "decide",
+    "design": "design",
+    "replay": "log",
+    "endpoints": "ask",
+    "explain": "ask",
+    "review": "ask",
+    "history": "history",
+    "diff": "diff",
+    "audit": "audit",
+    "export": "log",
+    "bundle": "bundle",
+    "restore": "restore",
+    "import-sdtm": "import_sdtm",
+    "verify": "verify",
+    "keygen": "sign",
+    "checkpoint": "sign",
+    "sign": "sign",
+    "prove": "sign",
+    "check-proof": "sign",
+}
+"""By command: its module. A module is imported for its own commands alone: all of them take ten times as long."""
 _STANDARD_OUTPUT = 1
 _UNUSABLE_INPUT = 2
 
@@ -42,6 +52,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         given = _parsed(arguments)
         if hasattr(given, "log"):
+            from trialdomain.storage.plain_files import refuse_log_as_output  # noqa: PLC0415 - most of its import is SQLite
+
             refuse_log_as_output(_STANDARD_OUTPUT, given.log)
         status: int = given.run(given)
         sys.stdout.flush()
@@ -73,7 +85,8 @@ def _open_what_is_closed() -> None:
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the arguments; help and the version are answers too, and fail where they cannot be written."""
     try:
-        found, unknown = _parser().parse_known_args(arguments)
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        found, unknown = _parser(words[:1]).parse_known_args(words)
     except SystemExit:
         sys.stdout.flush()
         raise
@@ -83,26 +96,15 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return found
 
 
-def _parser() -> Parser:
+def _parser(first: Sequence[str] = ()) -> Parser:
+    """Make the parser: with one command, where the first word is one, else with all of them."""
     parser = Parser(prog="trialdomain", description="Dose-escalation trials as events, and every answer about them.")
     parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    asking = (add_replay, add_endpoints, add_explain, add_review, add_history, add_diff, add_audit)
-    signing = (add_keygen, add_checkpoint, add_sign, add_prove, add_check_proof)
-    for add in (
-        add_demo,
-        add_simulate,
-        add_decide,
-        add_design,
-        *asking,
-        add_export,
-        add_bundle,
-        add_restore,
-        add_import_sdtm,
-        add_verify,
-        *signing,
-    ):
-        add(commands)
+    if first != ["--version"]:
+        for name in _MODULES.keys() & first or _MODULES:
+            module = import_module(f"trialdomain.cli.{_MODULES[name]}")
+            getattr(module, f"add_{name.replace('-', '_')}")(commands)
     for command in commands.choices.values():
         command.set_defaults(parser=command)
     return parser

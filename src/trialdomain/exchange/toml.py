@@ -16,11 +16,11 @@ import tomli_w
 
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.exchange.decision_table import rows_from_csv
-from trialdomain.protocol.designs import DESIGNS, DesignSpec, TableRow
+from trialdomain.protocol.designs import DESIGNS, MOST_LEVELS, DesignSpec, TableRow
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
-from trialdomain.protocol.trial_protocol import MOST_LEVELS, DoseLevel, TrialProtocol
+from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.filename import is_no_file, named, unread
 

@@ -220,6 +220,8 @@ def _bolder(by_n: Mapping[int, Mapping[int, TableWord]]) -> Iterator[str]:
         )
 
 
+MOST_LEVELS = 20
+"""A ladder longer than this is refused: no published one comes near it."""
 ROLLING_SIX = 6
 """The most who hold a slot at a level at once (Skolnik 2008)."""
 CLOSING_DLTS = 2

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from trialdomain.protocol.criteria import Criterion
-from trialdomain.protocol.designs import DEFAULT_DESIGN, DesignSpec
+from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec
 from trialdomain.protocol.endpoint_rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.dose import Dose
@@ -23,9 +23,6 @@ from trialdomain.values.role import Role
 from trialdomain.values.text import folded
 from trialdomain.values.toxicity import GRADES, RELATED, Relatedness
 from trialdomain.values.word import Word
-
-MOST_LEVELS = 20
-"""A ladder longer than this is refused: no published one comes near it."""
 
 
 class TallyBy(Word):
