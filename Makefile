@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 # The demo has an environment of its own, without the tools that only tests need.
 DEMO := $(VENV)-demo
 # Tests run in so many processes; ARGS is for pytest: make test WORKERS=4 ARGS="tests/audit -x".
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS ?=
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# Compiled tests are kept: to compile them anew takes as long as running a thousand of them.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 # What make soak repeats in full, by its marks: one after another, since a race wants the machine for itself.
 SOAK := soak or hypothesis
 LOCK := requirements/dev.txt
@@ -73,7 +74,7 @@ test-all:  ## all tests on every Python from 3.11 to 3.14 that is found, by name
 	@.ci/test-all
 
 soak: $(VENV)/installed  ## every test that repeats itself, in full: kills, races, properties
-	@$(BIN)/python -m pytest -m "$(SOAK)" --rounds 100 $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m "$(SOAK)" --rounds 100 $(ARGS)
 
 check: setup  ## style, types and the import contract
 	@$(BIN)/ruff check .

@@ -81,7 +81,7 @@ def tried(act: Callable[[], object], argument: str, name: str, *, allowed: type[
 
 def odd_for(argument: str, *, to: str = "") -> Iterator[tuple[str, object]]:
     """Give what is tried for an argument, in part, and other values for each call."""
-    for name, make in some(tuple(ODD.items()), of=f"{to} {argument}", least=15):
+    for name, make in some(tuple(ODD.items()), of=f"{to} {argument}", least=8):
         value = make()
         if argument not in HOOKS or not callable(value):  # what a hook raises itself is what its caller has to know
             yield name, value

@@ -195,7 +195,7 @@ def test_an_interruption_while_the_commands_are_imported_is_one_sentence(tmp_pat
         "            raise KeyboardInterrupt\n"
         "sys.meta_path.insert(0, Interrupted())\n"
         "from trialdomain.__main__ import main\n"
-        "sys.exit(main(['--version']))\n"
+        "sys.exit(main(['verify', 'log.db']))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=False, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "trialdomain: interrupted\n")
