@@ -1,14 +1,18 @@
 """A decision table: whole trials of published interval designs given as their own tables, pending outcomes, edges."""
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import attrs
 import pytest
 from published_tables import boin, i3_plus_3
+from repeating import times
 
 from trialdomain import (
     Action,
@@ -155,6 +159,12 @@ def test_somebody_who_is_not_infused_yet_is_waited_for() -> None:
     assert (found.action, found.because.code) == (Action.WAIT, "table/slots-full")
 
 
+def test_the_last_cohort_of_a_trial_is_cut_to_fit_at_any_level() -> None:
+    tallies = (Tally(level=1, evaluable=4), Tally(level=2, evaluable=3))
+    found = decide(Situation(tallies=tallies, last_level=1), design=attrs.evolve(BOIN, max_n=8))
+    assert (found.action, found.level, found.slots) == (Action.ENROLL, 1, 5)  # 8 in all
+
+
 def test_a_recorded_elimination_stands() -> None:
     closing = FinalClosing(level=2, cause="decided on 2026-03-10")
     tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=6, dlts=1))
@@ -238,3 +248,38 @@ def test_a_log_under_a_table() -> None:
     state = history.escalation(on=on)
     assert state is not None
     assert (state.decision.action, state.decision.level, state.decision.slots) == (Action.ESCALATE, 3, 3)
+
+
+@pytest.mark.soak
+def test_fewer_completions_than_all_have_the_same_answers() -> None:
+    """Every way in which the pending outcomes may end is tried here; the design tries some, and answers alike."""
+    random = Random(16)  # noqa: S311 - the same situations each time, no secret
+    waited = 0
+    for _ in range(times(4_000, least=400)):
+        levels = random.randint(1, 3)
+        groups = [f"{level}{''.join(random.choice('NNTP') for _ in range(3))}" for level in range(1, levels + 1)]
+        groups += [f"{random.randint(1, levels)}{''.join(random.choice('NNTP') for _ in range(random.randint(1, 3)))}"]
+        text = " ".join(groups)
+        known = {after(whole, levels=levels) for whole in completed(text)}
+        essence = {(one.action, one.level, one.closed_levels) for one in known}
+        found = after(text, levels=levels)
+        if found.action is Action.WAIT:
+            waited += 1
+            assert len(essence) > 1 or {one.action for one in known} == {Action.STOP}, text
+        else:
+            assert essence == {(found.action, found.level, found.closed_levels)}, text
+    assert waited > 20
+
+
+def completed(text: str) -> Iterator[str]:
+    pending = [at for at, letter in enumerate(text) if letter == "P"]
+    for outcomes in product("NT", repeat=len(pending)):
+        letters = list(text)
+        for at, outcome in zip(pending, outcomes, strict=True):
+            letters[at] = outcome
+        yield "".join(letters)
+
+
+def test_pending_outcomes_at_every_level_take_no_time() -> None:
+    text = " ".join(f"{level}PPPPPP" for level in range(1, 21))
+    assert after(text, levels=20).action is Action.WAIT

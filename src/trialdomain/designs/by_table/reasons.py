@@ -78,7 +78,8 @@ def why_wait_for_outcomes(awaited: Sequence[Awaited], name: str) -> Because:
 def why_wait_for_slots(tally: Tally, name: str) -> Because:
     """Say that somebody of the cohort is not infused yet."""
     not_infused = how_many(tally.enrolled, "participant is", "participants are")
-    text = f"every slot of level {tally.level} is taken; {not_infused} not infused yet: wait for them"
+    them = singular_or(tally.enrolled, "the infusion", "them")
+    text = f"every slot of level {tally.level} is taken; {not_infused} not infused yet: wait for {them}"
     return Because(code=f"{name}/{SLOTS_FULL}", text=text)
 
 

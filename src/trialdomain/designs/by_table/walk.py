@@ -6,7 +6,6 @@ every completion of its cohort eliminates it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 
 import attrs
 
@@ -68,11 +67,24 @@ class Rules:
 
 
 def completions(situation: Situation, rules: Rules) -> Iterator[tuple[Tally, ...]]:
-    """Yield the tallies for every outcome of those pending at levels that are not eliminated whatever comes."""
+    """Yield tallies for the ways in which the outcomes pending at levels that are not eliminated may end.
+
+    Of the level treated last the number of DLTs counts; of another one only whether it is the lowest that is
+    eliminated. So these are enough, and there are not as many as the product of all that are pending.
+    """
     certain = certainly_closed(situation, rules)
-    ways = [range(tally.pending + 1) if tally.level < certain else (0,) for tally in situation.tallies]
-    for dlts in product(*ways):
-        yield tuple(_known(tally, more) for tally, more in zip(situation.tallies, dlts, strict=True))
+    without = [_known(tally, 0) for tally in situation.tallies]
+    others = [t for t in situation.tallies if t.pending and t.level < certain and t.level != situation.last_level]
+    ways = [without, *(_with(without, _known(other, other.pending)) for other in others)]
+    here = next((t for t in situation.tallies if t.level == situation.last_level and t.level < certain), None)
+    for way in ways:
+        for dlts in range((here.pending if here else 0) + 1):
+            yield tuple(way if here is None else _with(way, _known(here, dlts)))
+
+
+def _with(tallies: Sequence[Tally], one: Tally) -> list[Tally]:
+    """Put one level's tally in its place."""
+    return [one if tally.level == one.level else tally for tally in tallies]
 
 
 def certainly_closed(situation: Situation, rules: Rules) -> int:
