@@ -17,6 +17,8 @@ from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.number import is_bounded, whole_number
 from trialdomain.values.word import Word
 
+_SIX = "The highest dose level with a DLT in no more than 1/6 of at least 6 evaluable participants"
+
 
 class DesignSpec:
     """The parameters of an escalation design: the base of one class for each design.
@@ -36,6 +38,11 @@ class DesignSpec:
         """The design and its revision, as the basis of a decision records them (``3+3/1``)."""
         return f"{self.known_as}/{self.revision}"
 
+    @property
+    def mtd_means(self) -> str:
+        """Which level the design calls the MTD, as a sentence without its end."""
+        raise NotImplementedError
+
     def unfit(self, levels: int) -> str | None:  # noqa: ARG002 - a design asks it of its own parameters
         """Say why the parameters cannot be those of a protocol with so many levels; None where they can."""
         return None
@@ -49,6 +56,12 @@ class ThreePlusThree(DesignSpec):
     revision = 1
 
     name: Literal["three-plus-three"] = "three-plus-three"
+
+    @property
+    @override
+    def mtd_means(self) -> str:
+        """Give the registry's words."""
+        return f"{_SIX}, as 3+3 ({self.identity}) finds it"
 
 
 class StateAnswer(Word):
@@ -85,6 +98,12 @@ class RollingSix(DesignSpec):
     start_level: int = 1
     table: tuple[StateRow, ...] = ()
     """Rows in which this protocol differs from the published table (Frankel 2020, Table 2)."""
+
+    @property
+    @override
+    def mtd_means(self) -> str:
+        """Give the same words as for 3+3."""
+        return f"{_SIX}, as rolling six ({self.identity}) finds it"
 
     def __attrs_post_init__(self) -> None:
         """Refuse rows that are none, and a table that would treat on after two DLTs."""
@@ -155,6 +174,17 @@ class TableDesign(DesignSpec):
     table has."""
     target: Decimal | None = None
     """The rate of DLTs that the MTD is to have, for its selection at the end; None leaves that to people."""
+
+    @property
+    @override
+    def mtd_means(self) -> str:
+        """Say by which rate a level is selected."""
+        if self.target is None:
+            return f"No level: the decision table ({self.identity}) has no target rate, and people choose"
+        return (
+            f"The dose level whose estimated rate of DLTs is nearest to {self.target}, among those that were tried and "
+            f"are not eliminated, once the decision table ({self.identity}) has come to its end"
+        )
 
     def __attrs_post_init__(self) -> None:
         """Refuse a table that is not whole, or bolder with more DLTs."""

@@ -188,7 +188,4 @@ def mtd(protocol: TrialProtocol) -> str:
     """P3."""
     if protocol.design is None:
         return "The protocol has no escalation design."
-    return (
-        "The highest dose level with a DLT in no more than 1/6 of at least 6 evaluable participants, as 3+3 "
-        f"({protocol.design.identity}) finds it."
-    )
+    return f"{protocol.design.mtd_means}."
