@@ -122,6 +122,8 @@ class TestDecide:
         ('levels = 2\n[design]\nname = "rolling-six"\nstart_level = 3\n', "start_level is 3, and there are 2 levels"),
         ('levels = 2\n[design]\nname = "rolling-six"\nsize = 3\n', "design.size: there is no such parameter"),
         ('levels = 2\n[design]\nname = "table"\nfile = "no.csv"\n', "design.file: "),
+        ('levels = 2\n[design]\nname = "table"\nfile = 3\n', "design.file: expected the name of a CSV file"),
+        ('levels = 2\n[design]\nname = "table"\nrows = [[3, 0]]\n', "rows[1]: expected [evaluable, DLTs, decision]"),
         (
             'levels = 2\n[design]\nname = "table"\nrows = [[3, 0, "up"]]\n',
             "rows[1].decision: Invalid enum value 'up'",
@@ -146,6 +148,10 @@ def test_a_file_that_is_no_design_is_refused_in_a_sentence(folder: Path, text: s
     [
         ("n,dlt\n3,0\n", "line 1 of the decision table: expected the header n,dlt,decision, got 'n,dlt'"),
         ("n,dlt,decision\n3,0,escalate\n3,x,stay\n", "line 3 of the decision table: expected two whole numbers"),
+        ("n,dlt,decision\r3,0,up\r", "line 2 of the decision table: expected two whole numbers"),
+        (f"n,dlt,decision\n{'9' * 5_000},0,stay\n", "line 2 of the decision table: expected two whole numbers"),
+        (f"n,dlt,decision\n3,0,{'x' * 140_000}\n", "of the decision table: field larger than field limit"),
+        ("n,dlt,decision\n99,0,stay\n", "has 99 evaluable, and a table has at most 60 at a level"),
         ("n,dlt,decision\n3,0,up\n", "one of escalate, stay, de-escalate, eliminate, got '3,0,up'"),
     ],
 )

@@ -31,6 +31,7 @@ from trialdomain import (
     parse_outcomes,
     situation_of,
 )
+from trialdomain.designs.registry import situation_after
 from trialdomain.designs.selection import isotonic, nearest
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.testing import history_of
@@ -159,6 +160,39 @@ def test_somebody_who_is_not_infused_yet_is_waited_for() -> None:
     assert (found.action, found.because.code) == (Action.WAIT, "table/slots-full")
 
 
+class TestElimination:
+    """Of a level where nobody is treated at the moment; at a target of 0.20 BOIN eliminates at 2 of 3."""
+
+    LOW = TableDesign(rows=boin(0.2, range(1, 31)), target=Decimal("0.2"))
+
+    @pytest.mark.parametrize("outcomes", ["1NNN 2TT", "1NNN 2TT 1N", "1NNN 2TT 1NNN", "1NNN 2TTX 1NNN"])
+    def test_it_stands_whoever_is_treated_below(self, outcomes: str) -> None:
+        found = after(outcomes, design=self.LOW)
+        assert found.closed_levels == (2, 3)
+        assert found.level == 1
+
+    def test_an_incomplete_cohort_is_no_reason_whoever_is_treated_last(self) -> None:
+        tallies = (Tally(level=1, evaluable=4), Tally(level=2, evaluable=1, dlts=1), Tally(level=3))
+        for last in (1, 2):
+            assert decide(Situation(tallies=tallies, last_level=last), design=self.LOW).closed_levels == ()
+
+    def test_more_outcomes_do_not_lift_it(self) -> None:
+        treated = parse_outcomes("1NNN 2TTT 2NNN 2NNN", levels=3, start_level=1)
+        found = decide(situation_after(treated, levels=3, design=BOIN), design=BOIN)
+        assert (found.level, found.closed_levels) == (1, (2, 3))
+        assert found.because is not None
+        assert "level 2 is closed for good: eliminated before" in found.because.text
+
+
+def test_a_number_is_not_reached_while_people_are_not_infused() -> None:
+    """Three hold slots at level 2; a late DLT at level 1 makes it stay there, and the trial takes no more than 6."""
+    tallies = (Tally(level=1, evaluable=3, dlts=1), Tally(level=2, enrolled=3))
+    found = decide(Situation(tallies=tallies, last_level=1), design=attrs.evolve(BOIN, max_n=6))
+    assert found.because is not None
+    assert (found.action, found.because.code) == (Action.WAIT, "table/slots-full")
+    assert found.because.text == "every slot of level 1 is taken; 3 participants are not infused yet: wait for them"
+
+
 def test_the_last_cohort_of_a_trial_is_cut_to_fit_at_any_level() -> None:
     tallies = (Tally(level=1, evaluable=4), Tally(level=2, evaluable=3))
     found = decide(Situation(tallies=tallies, last_level=1), design=attrs.evolve(BOIN, max_n=8))
@@ -238,8 +272,16 @@ class TestRefused:
         with pytest.raises(ProtocolInvalid, match=fault):
             TableDesign(rows=tuple(TableRow(n=n, dlt=dlt, decision=word) for n, dlt, word in rows))
 
+    def test_more_participants_than_any_table_has(self) -> None:
+        with pytest.raises(ProtocolInvalid, match="has 99999999 evaluable, and a table has at most 60 at a level"):
+            TableDesign(rows=(TableRow(n=99_999_999, dlt=0, decision=STAY),))
+
+    def test_a_cohort_of_nobody(self) -> None:
+        with pytest.raises(ProtocolInvalid, match="cohort_size must be a whole number of at least 1"):
+            attrs.evolve(BOIN, cohort_size=0)
+
     def test_a_target_that_is_no_rate(self) -> None:
-        with pytest.raises(ProtocolInvalid, match="target must be between 0 and 1, got 30"):
+        with pytest.raises(ProtocolInvalid, match="target must be between 0 and 1 with at most 15 digits, got 30"):
             attrs.evolve(BOIN, target=Decimal(30))
 
 

@@ -5,6 +5,7 @@ enrolled (from, to), evaluable (from, to), DLTs, and the dose level for the next
 """
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import attrs
@@ -116,6 +117,10 @@ def after(outcomes: str, *, levels: int = 3, design: RollingSix | None = None) -
         ("1NNX 2NN", Decision.de_escalate(to=1), "too-few-below"),
         ("1NNX 2NN 1N", Decision.escalate(to=2), "level-tolerated"),
         ("1NNX 2NNN 1N", Decision.escalate(to=3), "level-tolerated"),
+        # ... and over what was done there, but not past an outcome that is pending below it
+        ("1NNXXX 2NNN 1NNNP", Decision.wait(level=3), "outcomes-pending"),
+        # 2 evaluable and 1 pending may still become 3
+        ("1NNP 2N", Decision.enroll(level=2), "treat-on"),
         # a late DLT at a level below closes it, and all above
         ("1NNTT 2NN", Decision.none_tolerated(), "none-tolerated"),
     ],
@@ -170,11 +175,19 @@ def test_the_first_level_is_the_protocols() -> None:
         (StateRow(enrolled=7, dlt=0, pending=0, answer=HOLD), "is no state"),
         (StateRow(enrolled=2, dlt=1, pending=2, answer=HOLD), "is no state"),
         (StateRow(enrolled=3, dlt=2, pending=0, answer=UP), "must be de-escalate: 2 DLTs close a level"),
+        (StateRow(enrolled=3, dlt=1, pending=0, answer=DOWN), "cannot be de-escalate: 2 DLTs close a level"),
+        (StateRow(enrolled=2, dlt=0, pending=0, answer=HOLD), "cannot be hold: nothing would end the wait"),
+        (StateRow(enrolled=6, dlt=1, pending=0, answer=SAME), "cannot be same: every slot is taken"),
+        (StateRow(enrolled=3, dlt=0, pending=0, answer=SAME), None),
+        (
+            StateRow(enrolled=4, dlt=1, pending=1, answer=UP),
+            "escalates at 4 enrolled with 1 DLT and 1 pending",
+        ),
     ],
 )
-def test_a_row_that_cannot_be_is_refused(row: StateRow, fault: str) -> None:
-    with pytest.raises(ProtocolInvalid, match=fault):
-        RollingSix(table=(row,))
+def test_a_row_that_cannot_be_is_refused(row: StateRow, fault: str | None) -> None:
+    with nullcontext() if fault is None else pytest.raises(ProtocolInvalid, match=fault):
+        assert RollingSix(table=(row,)).table == (row,)
 
 
 def test_a_trial_cannot_begin_above_its_levels() -> None:

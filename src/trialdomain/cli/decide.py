@@ -11,7 +11,7 @@ import attrs
 from trialdomain.cli.output import print_lines, print_table
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.designs.notation import parse_outcomes, situation_of
-from trialdomain.designs.registry import decide, design_of
+from trialdomain.designs.registry import decide, design_of, situation_after
 from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
 from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec
@@ -63,7 +63,11 @@ class _Asked:
 
     def answer(self, text: str) -> tuple[Situation, Decision]:
         outcomes = parse_outcomes(text, levels=self.levels, start_level=self.start_level)
-        situation = situation_of(outcomes, levels=self.levels)
+        situation = (
+            situation_of(outcomes, levels=self.levels)
+            if self.start_level is None
+            else situation_after(outcomes, levels=self.levels, design=self.spec)
+        )
         return situation, decide(situation, design=self.spec, target=self.target)
 
 
@@ -115,6 +119,6 @@ def _text(line: bytes) -> str:
     if len(line) > _LONGEST_LINE:
         raise InputInvalid(f"the line is longer than {_LONGEST_LINE} bytes: give one sequence per line")
     try:
-        return line.decode()
+        return line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputInvalid(f"byte {error.start + 1} of the line is not UTF-8: write the sequence in ASCII") from None

@@ -7,6 +7,7 @@ import attrs
 
 from trialdomain.designs.by_table.design import ByTable
 from trialdomain.designs.design import Design
+from trialdomain.designs.notation import Treated, situation_of
 from trialdomain.designs.rolling_six.design import RollingSixDesign
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.three_plus_three.design import ThreePlusThreeDesign
@@ -21,7 +22,7 @@ from trialdomain.protocol.designs import (
     ThreePlusThree,
     is_known,
 )
-from trialdomain.values.decision import Decision
+from trialdomain.values.decision import Decision, FinalClosing
 
 
 class DesignUnknown(InputInvalid):
@@ -77,6 +78,21 @@ class StateImpossible(InputInvalid):
             f"{enrolled} enrolled cannot have {dlt} with DLT and {pending} pending among them: correct the counts"
         )
         self.enrolled, self.dlt, self.pending = enrolled, dlt, pending
+
+
+def situation_after(treated: tuple[Treated, ...], *, levels: int, design: DesignSpec) -> Situation:
+    """Count a sequence of outcomes under a design: what it eliminated on the way stays so, whatever came later.
+
+    Raises:
+        DesignUnknown: a class of parameters that this library does not have.
+    """
+    asked, whole = design_of(design), situation_of(treated, levels=levels)
+    seen = (situation_of(treated[:end], levels=levels) for end in range(1, len(treated) + 1))
+    lowest = min((level for one in seen for level in asked.decide(one).closed_levels), default=None)
+    if lowest is None or lowest in asked.decide(whole).closed_levels:
+        return whole
+    closing = FinalClosing(level=lowest, cause="eliminated before, which more outcomes do not lift")
+    return attrs.evolve(whole, final_closings=(closing,))
 
 
 def decide(

@@ -3,11 +3,14 @@
 import csv
 from collections.abc import Iterable, Mapping
 from io import StringIO
+from typing import Any
 
 from trialdomain.errors import InputInvalid
 from trialdomain.protocol.designs import TableRow, TableWord
 
 _HEADER = ["n", "dlt", "decision"]
+_LONGEST_COUNT = 4
+"""Digits: far more participants than any table has."""
 
 
 class TableUnreadable(InputInvalid):
@@ -35,7 +38,14 @@ def rows_from_csv(text: str) -> list[Mapping[str, object]]:
     Raises:
         TableUnreadable: another header, or a row with other than two whole numbers and a word of the table.
     """
-    lines = csv.reader(StringIO(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")))
+    lines = csv.reader(StringIO(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}"), newline=None))
+    try:
+        return _rows(lines)
+    except csv.Error as error:
+        raise TableUnreadable(line=lines.line_num, why=f"{error}") from None
+
+
+def _rows(lines: Any) -> list[Mapping[str, object]]:
     header = [cell.strip().lower() for cell in next(lines, [])]
     if header != _HEADER:
         raise TableUnreadable(line=1, why=f"expected the header {','.join(_HEADER)}, got {','.join(header)[:80]!r}")
@@ -44,10 +54,14 @@ def rows_from_csv(text: str) -> list[Mapping[str, object]]:
         if not any(cell.strip() for cell in cells):
             continue
         found = [cell.strip() for cell in cells]
-        whole = len(found) == len(_HEADER) and all(cell.isascii() and cell.isdigit() for cell in found[:2])
+        whole = len(found) == len(_HEADER) and all(map(_is_count, found[:2]))
         if not whole or found[2] not in set(TableWord):
             words = ", ".join(TableWord)
             why = f"expected two whole numbers and one of {words}, got {','.join(found)[:80]!r}"
             raise TableUnreadable(line=lines.line_num, why=why)
         rows.append({"n": int(found[0]), "dlt": int(found[1]), "decision": found[2]})
     return rows
+
+
+def _is_count(cell: str) -> bool:
+    return cell.isascii() and cell.isdigit() and len(cell) <= _LONGEST_COUNT

@@ -139,25 +139,33 @@ def _with_rows(design: Any, folder: Path | None, faults: list[str]) -> Any:
     if "file" in design:
         if "rows" in design:
             faults.append("design: rows and file are both given: choose one")
+        if not isinstance(design["file"], str) or not design["file"].strip():
+            faults.append("design.file: expected the name of a CSV file beside this one")
+            return None
         try:
-            text = _text_of((folder or Path()) / str(design["file"]))
+            text = _text_of((folder or Path()) / design["file"])
             found["rows"] = rows_from_csv(text)
         except TrialError as error:
             faults.append(f"design.file: {error}")
             return None
     rows = found.get("rows")
     if isinstance(rows, list):
-        found["rows"] = [_as_table(row) for row in rows]
+        faults += [
+            f'design.rows[{at}]: expected [evaluable, DLTs, decision], such as [3, 0, "escalate"]'
+            for at, row in enumerate(rows, start=1)
+            if isinstance(row, list) and len(row) != len(_ROW)
+        ]
+        found["rows"] = [_as_table(row) for row in rows if not isinstance(row, list) or len(row) == len(_ROW)]
     return found
 
 
 def _as_table(row: Any) -> Any:
     """Give a row that stands as ``[3, 0, "escalate"]`` the names of its values."""
-    names = ("n", "dlt", "decision")
-    return dict(zip(names, row, strict=True)) if isinstance(row, list) and len(row) == len(names) else row
+    return dict(zip(_ROW, row, strict=True)) if isinstance(row, list) else row
 
 
 _BY_TABLE = "table"
+_ROW = ("n", "dlt", "decision")
 
 
 def protocol_to_toml(protocol: TrialProtocol) -> str:

@@ -113,6 +113,7 @@ class RollingSix(DesignSpec):
                 at_least("design.start_level", self.start_level, 1),
                 *(_state_fault(row) for row in self.table),
                 unless(len(set(states)) == len(states), "design.table has two rows for one state"),
+                *_bolder_states(self.table),
             )
         )
 
@@ -130,9 +131,55 @@ def _state_fault(row: StateRow) -> str | None:
     shown = f"design.table: {row.enrolled} enrolled with {row.dlt} DLT and {row.pending} pending"
     if row.enrolled > ROLLING_SIX or row.dlt + row.pending > row.enrolled:
         return f"{shown} is no state: at most {ROLLING_SIX} are enrolled, and DLT and pending are among them"
-    if row.dlt >= CLOSING_DLTS and row.answer is not StateAnswer.DE_ESCALATE:
-        return f"{shown} must be de-escalate: {CLOSING_DLTS} DLTs close a level"
+    closes = row.dlt >= CLOSING_DLTS
+    if closes is not (row.answer is StateAnswer.DE_ESCALATE):
+        return (
+            f"{shown} {'must' if closes else 'cannot'} be de-escalate: {CLOSING_DLTS} DLTs close a level, and no fewer"
+        )
+    if row.answer is StateAnswer.HOLD and not row.pending:
+        return f"{shown} cannot be hold: nothing would end the wait"
+    if row.answer is StateAnswer.SAME and row.enrolled == ROLLING_SIX:
+        return f"{shown} cannot be same: every slot is taken"
     return None
+
+
+def published_state(enrolled: int, dlt: int, pending: int) -> StateAnswer:
+    """Give the published answer of rolling six for one state of a level (Frankel 2020, Table 2).
+
+    >>> published_state(5, 0, 2).value, published_state(6, 0, 1).value, published_state(6, 1, 1).value
+    ('same', 'escalate', 'hold')
+    """
+    evaluable = enrolled - pending
+    all_known = not pending
+    match (dlt, enrolled):
+        case (n, _) if n >= CLOSING_DLTS:
+            return StateAnswer.DE_ESCALATE
+        case (0, 3 | 4 | 5) if all_known:
+            return StateAnswer.ESCALATE
+        case (0, n) if n == ROLLING_SIX and evaluable >= ROLLING_SIX - 1:
+            return StateAnswer.ESCALATE
+        case (1, n) if n == ROLLING_SIX and all_known:
+            return StateAnswer.ESCALATE
+        case (_, n) if n == ROLLING_SIX:
+            return StateAnswer.HOLD
+        case _:
+            return StateAnswer.SAME
+
+
+def _bolder_states(rows: Sequence[StateRow]) -> Iterator[str]:
+    """Name where a DLT more escalates, and one less does not."""
+    own = {(row.enrolled, row.dlt, row.pending): row.answer for row in rows}
+    for row in rows:
+        for fewer, more in ((row.dlt - 1, row.dlt), (row.dlt, row.dlt + 1)):
+            few, many = (row.enrolled, fewer, row.pending), (row.enrolled, more, row.pending)
+            if fewer < 0 or more + row.pending > row.enrolled:
+                continue
+            one, other = (own.get(state, published_state(*state)) for state in (few, many))
+            if other is StateAnswer.ESCALATE and one is not StateAnswer.ESCALATE:
+                yield (
+                    f"design.table escalates at {row.enrolled} enrolled with {more} DLT and {row.pending} pending, "
+                    f"and not with {fewer} DLT"
+                )
 
 
 class TableWord(Word):
@@ -180,7 +227,7 @@ class TableDesign(DesignSpec):
     def mtd_means(self) -> str:
         """Say by which rate a level is selected."""
         if self.target is None:
-            return f"No level: the decision table ({self.identity}) has no target rate, and people choose"
+            return f"No level: the decision table ({self.identity}) has no target rate, and people may name a candidate"
         return (
             f"The dose level whose estimated rate of DLTs is nearest to {self.target}, among those that were tried and "
             f"are not eliminated, once the decision table ({self.identity}) has come to its end"
@@ -207,10 +254,16 @@ class TableDesign(DesignSpec):
 
 def _target_fault(target: Decimal | None) -> str | None:
     fits = target is None or (is_bounded(target) and 0 < target < 1)
-    return unless(fits, f"design.target must be between 0 and 1, got {target}")
+    return unless(fits, f"design.target must be between 0 and 1 with at most 15 digits, got {str(target)[:20]}")
 
 
 def _row_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
+    beyond = next((row for row in rows if row.n > MOST_IN_TABLE), None)
+    if beyond is not None:
+        yield f"design.rows has {beyond.n} evaluable, and a table has at most {MOST_IN_TABLE} at a level"
+        return
+    if cohort_size < 1:
+        return  # which is a fault of its own
     by_n: dict[int, dict[int, TableWord]] = {}
     for row in rows:
         of_n = by_n.setdefault(row.n, {})
@@ -250,6 +303,8 @@ def _bolder(by_n: Mapping[int, Mapping[int, TableWord]]) -> Iterator[str]:
         )
 
 
+MOST_IN_TABLE = 60
+"""Evaluable participants at one level that a decision table has at most."""
 MOST_LEVELS = 20
 """A ladder longer than this is refused: no published one comes near it."""
 ROLLING_SIX = 6

@@ -199,7 +199,8 @@ class Site:
         self._enrolled += 1
         course = draw_course(self.chance, start=self.today, level=level, chances=self.chances)
         self.desk.start_chemotherapy(subject, on=self.today, regimen="high-dose cytarabine", ecog=1)
-        self._later(course.infusion_day, lambda: self._infuse(subject, level, course, attestations))
+        planned = self.today + timedelta(days=course.infusion_day)
+        self._later(course.infusion_day, lambda: self._infuse(subject, level, course, attestations, planned))
         for day, facts in course.observed:
             self._later(day, lambda facts=facts: self._observe(subject, facts))  # type: ignore[misc]  # bound now
 
@@ -211,29 +212,34 @@ class Site:
         low = Decimal(self.chance.randint(25, 39))
         return [attrs.evolve(f, number=low) if f.name == "lvef" else f for f in findings], attestations
 
-    def _infuse(self, subject: str, level: int, course: Course, attestations: Sequence[Attestation]) -> None:
+    def _infuse(
+        self, subject: str, level: int, course: Course, attestations: Sequence[Attestation], planned: date
+    ) -> None:
         self.desk.answer_criteria(subject, gate=Gate.INFUSION, on=self.today, attestations=attestations)
         dose, started = self.protocol.level(level).dose, at_site(self.today, INFUSED_AT)
         try:
             self.desk.infuse(subject, level=level, dose=dose, started_at=started, lot="simulated")
         except (NobodyInTurn, StaggerNotKept):
-            self._later(1, lambda: self._infuse(subject, level, course, attestations))
+            self._later(1, lambda: self._infuse(subject, level, course, attestations, planned))
             return
         except (LevelNotInTurn, SlotNotHeld):
-            self._send_elsewhere(subject, course, attestations)
+            self._send_elsewhere(subject, course, attestations, planned)
             return
         if course.leaves_day is not None:
             self._later(course.leaves_day, lambda: self._leave(subject))
-        elif course.dlt_day is None and self.protocol.dlt is not None:
+            return
+        # An infusion that was put off may come after the event that would have been dose-limiting.
+        limited = course.dlt_day is not None and planned + timedelta(days=course.dlt_day) >= self.today
+        if not limited and self.protocol.dlt is not None:
             self._later(self.protocol.dlt.window_days, lambda: self.desk.assess_dlt_window(subject, on=self.today))
 
-    def _send_elsewhere(self, subject: str, course: Course, attestations: Sequence[Attestation]) -> None:
+    def _send_elsewhere(self, subject: str, course: Course, attestations: Sequence[Attestation], planned: date) -> None:
         """Reassign somebody whose level has closed since, or stop their treatment where no slot is free."""
         in_turn = self._state().level_in_turn
         try:
             if in_turn is not None:
                 self.desk.reassign(subject, to_level=in_turn, on=self.today, why="the dose level closed")
-                self._later(1, lambda: self._infuse(subject, in_turn, course, attestations))
+                self._later(1, lambda: self._infuse(subject, in_turn, course, attestations, planned))
                 return
         except (LevelNotOpen, NoFreeSlot, NobodyInTurn, TrialIsClosed):
             pass  # there is nowhere to go

@@ -120,7 +120,7 @@ class DecisionOutOfOrder(CommandRefused):
 
 def _opened(view: View, cohort: Cohort, state: Escalation, slots: int, *, caused_by: EntryRef) -> Drafts:
     """Give a level the slots that were decided."""
-    first = state.design.opening_slots()
+    first = min(slots, state.design.opening_slots())
     opened = cohort.open(view.protocol.level(cohort.level), slots=first)
     expanded = cohort.expand(slots, why=FreeText.of("escalation decision")) if slots > first else []
     return drafts_in(cohort_stream(view.id, cohort.level), [*opened, *expanded], caused_by=caused_by)

@@ -6,7 +6,16 @@ from fractions import Fraction
 import attrs
 
 from trialdomain.designs.by_table.reasons import why, why_ended, why_none, why_wait_for_outcomes, why_wait_for_slots
-from trialdomain.designs.by_table.walk import Answer, Rules, Why, answer_to, capacity, certainly_closed, completions
+from trialdomain.designs.by_table.walk import (
+    Answer,
+    Rules,
+    Why,
+    answer_to,
+    capacity,
+    certainly_closed,
+    completions,
+    places_left,
+)
 from trialdomain.designs.design import DecisionTable
 from trialdomain.designs.selection import isotonic, nearest
 from trialdomain.designs.situation import Situation
@@ -54,7 +63,7 @@ class ByTable:
             return Decision(action=Action.STOP, mtd=mtd, closed_levels=answer.closed, because=because)
         if answer.action is Action.WAIT:
             there = situation.tallies[(answer.level or 1) - 1]
-            because = why_wait_for_slots(there, name)
+            because = why_wait_for_slots(there, situation, name)
         else:
             because = why(answer, situation, name)
         return Decision(
@@ -71,9 +80,10 @@ class ByTable:
 
     def slots_at(self, level: int, situation: Situation) -> int:
         """Give the cohort that is not full, or another."""
-        size, occupied = self.spec.cohort_size, situation.tallies[level - 1].occupied
-        whole = -(-occupied // size) * size
-        return whole if whole > occupied else occupied + size
+        tally = situation.tallies[level - 1]
+        slots = capacity(tally, situation, situation.tallies, self._rules)
+        more = places_left(situation.tallies, self._rules, self.spec.cohort_size)
+        return slots if slots > tally.occupied else tally.occupied + min(self.spec.cohort_size, more)
 
     def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
         """Give the level whose estimated rate is nearest to the target; without a target none is established."""

@@ -63,7 +63,7 @@ def why_ended(situation: Situation, mtd: Mtd, name: str) -> Because:
     selected = {
         MtdStatus.ESTABLISHED: f"level {mtd.level} is selected as the MTD",
         MtdStatus.NONE_TOLERATED: "no level is tolerated",
-    }.get(mtd.status, "the table names no MTD: people choose")
+    }.get(mtd.status, "the table names no MTD: people may name a candidate")
     text = f"level {last.level} has {dlts_of(last)}, and the number of participants is reached: {selected}"
     return Because(code=f"{name}/number-reached", text=text)
 
@@ -75,10 +75,11 @@ def why_wait_for_outcomes(awaited: Sequence[Awaited], name: str) -> Because:
     return Because(code=f"{name}/{OUTCOMES_PENDING}", text=text)
 
 
-def why_wait_for_slots(tally: Tally, name: str) -> Because:
-    """Say that somebody of the cohort is not infused yet."""
-    not_infused = how_many(tally.enrolled, "participant is", "participants are")
-    them = singular_or(tally.enrolled, "the infusion", "them")
+def why_wait_for_slots(tally: Tally, situation: Situation, name: str) -> Because:
+    """Say that somebody is not infused yet, at the level or, where the trial has its number, elsewhere."""
+    enrolled = tally.enrolled or sum(other.enrolled for other in situation.tallies)
+    not_infused = how_many(enrolled, "participant is", "participants are")
+    them = singular_or(enrolled, "the infusion", "them")
     text = f"every slot of level {tally.level} is taken; {not_infused} not infused yet: wait for {them}"
     return Because(code=f"{name}/{SLOTS_FULL}", text=text)
 

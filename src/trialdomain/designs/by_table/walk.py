@@ -127,13 +127,12 @@ def lowest_closed(situation: Situation, tallies: Sequence[Tally], rules: Rules) 
 
 
 def _eliminated(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> bool:
-    """Say whether the table eliminates a level, if nobody there whose outcome is open has a DLT."""
-    in_turn = tally.level == situation.last_level
-    n = capacity(tally, situation, tallies, rules) if in_turn or tally.enrolled else tally.evaluable
-    word = rules.word(n, tally.dlts)
-    if word is None and n < rules.most:  # a table of whole cohorts, and somebody left the count
-        word = rules.word(-(-n // rules.cohort_size) * rules.cohort_size, tally.dlts)
-    return word is TableWord.ELIMINATE
+    """Say whether the table eliminates a level, if nobody there whose outcome is open has a DLT.
+
+    The cohort counts with its unfilled slots, at every level: whoever is treated elsewhere, or leaves, is no outcome.
+    """
+    n = max(capacity(tally, situation, tallies, rules), rules.cohort_size)
+    return rules.word(n, tally.dlts) is TableWord.ELIMINATE
 
 
 def capacity(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:
@@ -141,10 +140,10 @@ def capacity(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules
     whole = max(1, -(-tally.occupied // rules.cohort_size)) * rules.cohort_size
     opened = situation.slots[tally.level - 1] if situation.slots else ()
     slots = max(whole, *opened[-1:]) if opened else whole
-    return min(slots, tally.occupied + _left(tallies, rules, slots))
+    return min(slots, tally.occupied + places_left(tallies, rules, slots))
 
 
-def _left(tallies: Sequence[Tally], rules: Rules, at_most: int) -> int:
+def places_left(tallies: Sequence[Tally], rules: Rules, at_most: int) -> int:
     """Say how many more the trial takes."""
     if rules.max_n is None:
         return at_most
@@ -171,7 +170,9 @@ class _Step:
         if full and tally.enrolled:
             return Answer(Action.WAIT, tally.level, slots, self.closed, Why.NOT_INFUSED)
         if full:
-            more = _left(self.tallies, self.rules, self.rules.cohort_size)
+            more = places_left(self.tallies, self.rules, self.rules.cohort_size)
+            if not more and any(other.enrolled for other in self.tallies):  # who may still leave without an infusion
+                return Answer(Action.WAIT, tally.level, slots, self.closed, Why.NOT_INFUSED)
             if not more or tally.evaluable >= self.rules.most:
                 return self.ended()
             slots = tally.occupied + min(self.rules.cohort_size, more)

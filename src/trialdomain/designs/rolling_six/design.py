@@ -111,7 +111,7 @@ class RollingSixDesign:
         passed = list(takewhile(self._is_left, from_last[:-1]))
         tally = from_last[len(passed)]
         if passed:
-            pending_below = situation.awaited_at(ladder[: passed[0].level - 1])
+            pending_below = situation.awaited_at(ladder[: passed[-1].level - 1])
             if pending_below:
                 waiting = attrs.evolve(Decision.wait(level=tally.level), waiting_for=pending_below, slots=ROLLING_SIX)
                 return attrs.evolve(waiting, because=why_wait(pending_below, "the next escalation"))
@@ -151,5 +151,5 @@ class RollingSixDesign:
 
 
 def _has_too_few(tally: Tally) -> bool:
-    """Say whether somebody was treated at a level that is open, and fewer than 3 are evaluable there."""
-    return bool(tally.treated) and tally.evaluable < _FEWEST and tally.dlts < CLOSING_DLTS
+    """Say whether people were treated at an open level, and fewer than 3 are evaluable there or may still become so."""
+    return bool(tally.treated) and tally.occupied < _FEWEST and tally.dlts < CLOSING_DLTS
