@@ -779,6 +779,28 @@ class TestChecks:
         [late] = [one for one in found if one.check == "consent"]
         assert "signed on 2026-03-05, after" in late.sentence
 
+    @pytest.mark.parametrize("since", ["stands", "was corrected to wait"])
+    def test_more_slots_than_the_design_gives_are_found_whatever_became_of_the_decision(self, since: str) -> None:
+        """3+3 gives 6 where 1 of 3 had a DLT; 9 were opened for the decision."""
+        site = three()
+        site.on(3).toxicity("S001")
+        site.on(15).assess("S002", "S003")
+        site.decide()
+        if since == "was corrected to wait":
+            decision = next(e for e in site.trial.history().entries() if isinstance(e.fact, EscalationDecided))
+            site.desk.correct(decision, decided=Decision.wait(level=1), rationale="to be safe", reason=REASON)
+        drafts = [
+            Draft(
+                stream=entry.stream,
+                fact=attrs.evolve(entry.fact, slots=9) if isinstance(entry.fact, CohortExpanded) else entry.fact,
+                corrects=entry.meta.corrects,
+                caused_by=entry.meta.caused_by,
+            )
+            for entry in sorted(site.trial.history().entries(), key=lambda e: e.position)
+        ]
+        told = [one.sentence for one in found_in(History.of(drafts), "slots")]
+        assert told == ["level 1 was given 9 slots, and the design gives 6"]
+
     def test_slots_of_a_level_whose_opening_was_corrected_are_still_given_by_the_decision(self) -> None:
         site = decided()
         opened = [e for e in site.trial.history().entries() if isinstance(e.fact, CohortOpened)][-1]

@@ -215,6 +215,11 @@ def test_its_parameters_come_back_from_a_log_and_from_a_file(spec: DesignSpec) -
 
 
 @each_design
+def test_a_design_that_has_no_forecasts_gives_none(spec: DesignSpec) -> None:
+    assert (design_of(spec).forecast(situation(("", 3))) is not None) == design_of(spec).forecasts
+
+
+@each_design
 def test_what_the_mtd_means_is_said_in_its_own_words(spec: DesignSpec) -> None:
     told = history_of("1NNN", protocol=attrs.evolve(nct06245746(), design=spec))[0].explain("P3", on="2026-05-01")
     assert spec.identity in told.meaning

@@ -111,4 +111,12 @@ def test_a_forecast_that_was_too_much_to_make_is_said() -> None:
     assert list(decision_lines(Decision.wait(level=1))) == [
         "Next: wait; level 1 is in turn",
         "MTD: open",
+        "Still needed: too many outcomes are pending to say",
+    ]
+
+
+def test_of_a_design_that_has_none_nothing_is_said() -> None:
+    assert list(decision_lines(Decision.wait(level=1), forecasts=False)) == [
+        "Next: wait; level 1 is in turn",
+        "MTD: open",
     ]

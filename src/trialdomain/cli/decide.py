@@ -89,7 +89,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(json.dumps(decision_json(decision)))
     else:
         print_table(tallies_table(situation.tallies, decision))
-        print_lines(decision_lines(decision))
+        print_lines(decision_lines(decision, forecasts=design_of(asked.spec).forecasts))
     return 0
 
 

@@ -26,6 +26,11 @@ class Design(Protocol):
         """Its parameters."""
         ...
 
+    @property
+    def forecasts(self) -> bool:
+        """Whether it has forecasts; where it has, one that is missing is one that would take too long."""
+        ...
+
     def decide(self, situation: Situation) -> Decision:
         """Answer what to do next, with how many slots, which levels are closed, and what the MTD is.
 

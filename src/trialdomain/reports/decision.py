@@ -84,15 +84,23 @@ def next_words(decision: Decision) -> str:
     return _NEXT[decision.action].format(level=decision.level, slots=slots)
 
 
-def decision_lines(decision: Decision) -> Iterator[str]:
-    """Say a decision in sentences, one a line."""
+def decision_lines(decision: Decision, *, forecasts: bool = True) -> Iterator[str]:
+    """Say a decision in sentences, one a line.
+
+    Args:
+        decision: the decision.
+        forecasts: whether its design has forecasts; then one that is missing is said to be.
+    """
     yield f"Next: {next_words(decision)}"
     if decision.because:
         yield f"Because: {decision.because.text}"
     if decision.waiting_for:
         yield "Waiting for: " + ", ".join(_named(awaited) for awaited in decision.waiting_for)
     yield f"MTD: {mtd_words(decision.mtd)}"
-    yield from _forecast_lines(decision.forecast)
+    if decision.forecast is not None:
+        yield from _forecast_lines(decision.forecast)
+    elif forecasts:
+        yield "Still needed: too many outcomes are pending to say"
 
 
 def _named(awaited: Awaited) -> str:
@@ -109,8 +117,8 @@ def mtd_words(mtd: Mtd) -> str:
     return _MTD[mtd.status]
 
 
-def _forecast_lines(forecast: Forecast | None) -> Iterator[str]:
-    if forecast is None or not forecast.most:
+def _forecast_lines(forecast: Forecast) -> Iterator[str]:
+    if not forecast.most:
         return
     possible = {outcome: need for outcome, need in forecast.least.items() if need is not None}
     needs = ", ".join(f"{need} for {_outcome_words(outcome)}" for outcome, need in possible.items())

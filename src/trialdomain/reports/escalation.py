@@ -108,4 +108,4 @@ def escalation_lines(state: Escalation | None) -> Iterator[str]:
     if state is None:
         yield "no escalation in this protocol"
         return
-    yield from decision_lines(state.decision)
+    yield from decision_lines(state.decision, forecasts=state.design.forecasts)

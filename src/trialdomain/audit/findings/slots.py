@@ -98,20 +98,30 @@ class SlotsExceeded(Check):
         design = self.audited.protocol.design
         if isinstance(entry.fact, CohortOpened) and design is not None:
             return design_of(design).opening_slots()
-        decided = self._recorded.get(self._causes.get(self.audited.book.places[entry.position]) or EntryRef("", 1))
-        given = (one for one in self.audited.decisions if self.audited.book.places[one.entry.position] == decided)
-        audit = next(given, None)
+        at = self._decided_at(entry)
+        audit = next(
+            (one for one in self.audited.decisions if self.audited.book.places[one.entry.position] == at), None
+        )
         if audit is None or audit.then is None or not isinstance(audit.entry.fact, EscalationDecided):
             return None
-        return slots_given(audit.entry.fact.decided, audit.then)
+        decided, state = audit.entry.fact.decided, audit.then
+        given = slots_given(decided, state)
+        if given is not None or decided.level is None:
+            return given
+        return state.design.slots_at(decided.level, state.situation)  # corrected since to one that gives none
+
+    def _decided_at(self, entry: Recorded[Any]) -> int | None:
+        """Find where the decision was first recorded that slots were given for."""
+        cause = self._causes.get(self.audited.book.places[entry.position])
+        return None if cause is None else self._recorded.get(cause)
 
     def _was_decided(self, cohort: Cohort, entry: Recorded[Any]) -> bool:
         design = self.audited.protocol.design
         first = 1 if design is None else design_of(design).start_level()
         if cohort.level == first and isinstance(entry.fact, CohortOpened):
             return True  # by the registration
-        cause = self._causes.get(self.audited.book.places[entry.position])
-        decided = None if cause is None else self._decisions.get(self._recorded.get(cause, 0))
+        at = self._decided_at(entry)
+        decided = None if at is None else self._decisions.get(at)
         return decided is not None and decided.level == cohort.level
 
 

@@ -7,7 +7,6 @@ import attrs
 
 from trialdomain.designs.by_table.reasons import why, why_ended, why_none, why_wait_for_outcomes, why_wait_for_slots
 from trialdomain.designs.by_table.walk import (
-    Answer,
     Rules,
     Why,
     answer_to,
@@ -45,10 +44,16 @@ class ByTable:
         )
         object.__setattr__(self, "_rules", rules)
 
+    @property
+    def forecasts(self) -> bool:
+        """Say that it has none."""
+        return False
+
     def decide(self, situation: Situation) -> Decision:
         """Answer where every completion of the pending outcomes has the same answer; else wait."""
         name = self.spec.known_as
-        answers = {answer.essence: answer for answer in self._answers(situation)}
+        ways = completions(situation, self._rules)
+        answers = {one.essence: one for one in (answer_to(situation, way, self._rules) for way in ways)}
         answer = next(iter(answers.values()))
         unknown = any(tally.pending for tally in situation.tallies if tally.level not in answer.closed)
         if len(answers) > 1 or (answer.why is Why.ENDED and unknown):
@@ -110,9 +115,6 @@ class ByTable:
 
     def _word(self, tally: Tally) -> TableWord | None:
         return self._rules.word(tally.evaluable, tally.dlts)
-
-    def _answers(self, situation: Situation) -> list[Answer]:
-        return [answer_to(situation, tallies, self._rules) for tallies in completions(situation, self._rules)]
 
     def _wait(self, situation: Situation) -> Decision:
         """Wait; the level in turn as things stand is the one treated last, or the highest open one below it."""

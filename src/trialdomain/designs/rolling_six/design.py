@@ -26,7 +26,7 @@ from trialdomain.designs.rolling_six.reasons import (
 from trialdomain.designs.rolling_six.states import State, answer_to, by_state, state_of
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import CLOSING_DLTS, ROLLING_SIX, RollingSix, StateAnswer, TableRow, TableWord
-from trialdomain.values.decision import Action, Because, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.decision import Action, Awaited, Because, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.tally import Tally
 
 _FEWEST = 3
@@ -43,6 +43,11 @@ class RollingSixDesign:
     def __attrs_post_init__(self) -> None:
         """File the rows of the protocol by their state."""
         object.__setattr__(self, "_differing", by_state(self.spec.table))
+
+    @property
+    def forecasts(self) -> bool:
+        """Say that it has none."""
+        return False
 
     def decide(self, situation: Situation) -> Decision:
         """Find the level in turn, and look up its state."""
@@ -113,8 +118,7 @@ class RollingSixDesign:
         if passed:
             pending_below = situation.awaited_at(ladder[: passed[-1].level - 1])
             if pending_below:
-                waiting = attrs.evolve(Decision.wait(level=tally.level), waiting_for=pending_below, slots=ROLLING_SIX)
-                return attrs.evolve(waiting, because=why_wait(pending_below, "the next escalation"))
+                return _wait(tally, pending_below, why_wait(pending_below, "the next escalation"))
         because = why_escalate(passed, tally) if passed else None
         if tally is ladder[-1]:
             return self._at_highest(situation, ladder, because)
@@ -131,8 +135,7 @@ class RollingSixDesign:
             return self._treat(situation, highest, because or why_six(highest))
         awaited = situation.awaited_at(ladder)
         if awaited:
-            waiting = attrs.evolve(Decision.wait(level=highest.level), waiting_for=awaited, slots=ROLLING_SIX)
-            return attrs.evolve(waiting, because=why_wait(awaited, "an MTD"))
+            return _wait(highest, awaited, why_wait(awaited, "an MTD"))
         established = Decision.established(highest.level, bounded_above=len(ladder) < len(situation.tallies))
         return attrs.evolve(established, because=why_established(highest, situation))
 
@@ -141,13 +144,16 @@ class RollingSixDesign:
         held = answer_to(state_of(tally), self._differing) is StateAnswer.HOLD
         if held or tally.occupied >= ROLLING_SIX:
             awaited = situation.awaited_at([tally])
-            waiting = attrs.evolve(Decision.wait(level=tally.level), waiting_for=awaited, slots=ROLLING_SIX)
-            return attrs.evolve(waiting, because=why_hold(tally, awaited))
+            return _wait(tally, awaited, why_hold(tally, awaited))
         last = situation.last_level or tally.level
         action = Action.ENROLL
         if tally.level != last:
             action = Action.ESCALATE if tally.level > last else Action.DE_ESCALATE
         return Decision(action=action, level=tally.level, slots=ROLLING_SIX, because=because)
+
+
+def _wait(tally: Tally, awaited: tuple[Awaited, ...], because: Because) -> Decision:
+    return attrs.evolve(Decision.wait(level=tally.level), slots=ROLLING_SIX, waiting_for=awaited, because=because)
 
 
 def _has_too_few(tally: Tally) -> bool:

@@ -39,6 +39,11 @@ class ThreePlusThreeDesign:
 
     spec: ThreePlusThree
 
+    @property
+    def forecasts(self) -> bool:
+        """Say that it has one."""
+        return True
+
     def decide(self, situation: Situation) -> Decision:
         """Walk up the open levels to the first that asks for something."""
         ladder = still_open(situation)
