@@ -188,11 +188,11 @@ PERSON = f"{OPEN.trial}/participant/S001"
 
 
 def rows_of(attacker: sqlite3.Connection, **changed: str) -> None:
-    """Append 90 rows; ``?1`` is the number of each."""
+    """Append 90 rows; ``:number`` is the number of each."""
     values = {
         "trial": f"'{OPEN.trial}'",
-        "position": "100 + ?1",
-        "stream": f"'{OPEN.trial}/participant/X' || ?1",
+        "position": "100 + :number",
+        "stream": f"'{OPEN.trial}/participant/X' || :number",
         "version": "1",
         "name": "'participant.relapsed.v1'",
         "state": "x'7b7d'",
@@ -201,17 +201,17 @@ def rows_of(attacker: sqlite3.Connection, **changed: str) -> None:
     attacker.execute("PRAGMA ignore_check_constraints = ON")
     query = f"INSERT INTO entries ({', '.join(values)}) VALUES ({', '.join(values.values())})"
     attacker.execute("BEGIN")
-    attacker.executemany(query, [(number,) for number in range(90)])
+    attacker.executemany(query, [{"number": number} for number in range(90)])
     attacker.execute("COMMIT")
 
 
 def beside(table: str, values: str) -> Callable[[sqlite3.Connection], None]:
-    """Add 90 rows to a table beside the entries; ``?1`` is the number of each."""
+    """Add 90 rows to a table beside the entries; ``:number`` is the number of each."""
 
     def change(attacker: sqlite3.Connection) -> None:
         query = f"INSERT INTO {table} VALUES ({values})"
         attacker.execute("BEGIN")
-        attacker.executemany(query, [(number,) for number in range(90)])
+        attacker.executemany(query, [{"number": number} for number in range(90)])
         attacker.execute("COMMIT")
 
     return change
@@ -243,39 +243,39 @@ def that_can_be_read(stream: str) -> Callable[[sqlite3.Connection], None]:
 
 
 LARGE = {
-    "streams": lambda attacker: rows_of(attacker, stream=f"'{OPEN.trial}/participant/X' || ?1 || {MEGABYTES}"),
+    "streams": lambda attacker: rows_of(attacker, stream=f"'{OPEN.trial}/participant/X' || :number || {MEGABYTES}"),
     "names": lambda attacker: rows_of(attacker, name=MEGABYTES),
     "leaves": lambda attacker: rows_of(attacker, leaf="zeroblob(4000000)"),
-    "trials": lambda attacker: rows_of(attacker, trial=f"?1 || {MEGABYTES}"),
+    "trials": lambda attacker: rows_of(attacker, trial=f":number || {MEGABYTES}"),
     "states of one participant": lambda attacker: rows_of(
-        attacker, stream=f"'{PERSON}'", version="10 + ?1", state="zeroblob(4000000)"
+        attacker, stream=f"'{PERSON}'", version="10 + :number", state="zeroblob(4000000)"
     ),
     "names of one participant's": lambda attacker: rows_of(
-        attacker, stream=f"'{PERSON}'", version="10 + ?1", name=MEGABYTES
+        attacker, stream=f"'{PERSON}'", version="10 + :number", name=MEGABYTES
     ),
     "entries of one participant that can be read": that_can_be_read(PERSON),
     "entries of many participants that can be read": that_can_be_read(f"{OPEN.trial}/participant/Y{{}}"),
     "states of the trial": lambda attacker: rows_of(
-        attacker, stream=f"'{OPEN.trial}'", version="10 + ?1", state="zeroblob(4000000)"
+        attacker, stream=f"'{OPEN.trial}'", version="10 + :number", state="zeroblob(4000000)"
     ),
     "all at once": lambda attacker: rows_of(
         attacker,
-        stream=f"'{OPEN.trial}/participant/X' || ?1 || {MEGABYTES}",
+        stream=f"'{OPEN.trial}/participant/X' || :number || {MEGABYTES}",
         name=MEGABYTES,
         state="zeroblob(4000000)",
         leaf="zeroblob(4000000)",
     ),
-    "commands": beside("commands", f"'{OPEN.trial}', ?1 || {MEGABYTES}, zeroblob(32), 1, 1"),
-    "requests": beside("commands", f"'{OPEN.trial}', 'c' || ?1, zeroblob(4000000), 1, 1"),
-    "trials of commands": beside("commands", f"?1 || {MEGABYTES}, 'c', zeroblob(32), 1, 1"),
-    "notes": beside("checkpoints", f"'{OPEN.trial}', 2, ?1 || {MEGABYTES}"),
-    "versions": lambda attacker: untyped(attacker, "entries", "version", f"?1 || {MEGABYTES}"),
-    "positions": lambda attacker: untyped(attacker, "entries", "position", f"?1 || {MEGABYTES}"),
+    "commands": beside("commands", f"'{OPEN.trial}', :number || {MEGABYTES}, zeroblob(32), 1, 1"),
+    "requests": beside("commands", f"'{OPEN.trial}', 'c' || :number, zeroblob(4000000), 1, 1"),
+    "trials of commands": beside("commands", f":number || {MEGABYTES}, 'c', zeroblob(32), 1, 1"),
+    "notes": beside("checkpoints", f"'{OPEN.trial}', 2, :number || {MEGABYTES}"),
+    "versions": lambda attacker: untyped(attacker, "entries", "version", f":number || {MEGABYTES}"),
+    "positions": lambda attacker: untyped(attacker, "entries", "position", f":number || {MEGABYTES}"),
     "positions of commands": lambda attacker: untyped(
-        attacker, "commands", f"'{OPEN.trial}', 'c' || ?1, zeroblob(32), {MEGABYTES}, {MEGABYTES}"
+        attacker, "commands", f"'{OPEN.trial}', 'c' || :number, zeroblob(32), {MEGABYTES}, {MEGABYTES}"
     ),
-    "sizes of notes": lambda attacker: untyped(attacker, "checkpoints", f"'{OPEN.trial}', ?1 || {MEGABYTES}, 'x'"),
-    "trials of heads": beside("heads", f"?1 || {MEGABYTES}, 2, 'x'"),
+    "sizes of notes": lambda attacker: untyped(attacker, "checkpoints", f"'{OPEN.trial}', :number || {MEGABYTES}, 'x'"),
+    "trials of heads": beside("heads", f":number || {MEGABYTES}, 2, 'x'"),
 }
 
 

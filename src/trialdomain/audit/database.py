@@ -60,11 +60,11 @@ SELECT CASE WHEN typeof(position) = 'integer' THEN position END,
     CASE WHEN length(CAST(stream AS BLOB)) <= 4096 THEN stream END,
     CASE WHEN typeof(version) = 'integer' THEN version END,
     CASE WHEN length(CAST(name AS BLOB)) <= 4096 THEN name END,
-    CASE WHEN typeof(state) = 'blob' THEN CASE WHEN length(state) <= ?1 THEN state END
-        WHEN length(CAST(state AS BLOB)) <= ?1 THEN state END,
+    CASE WHEN typeof(state) = 'blob' THEN CASE WHEN length(state) <= :most THEN state END
+        WHEN length(CAST(state AS BLOB)) <= :most THEN state END,
     CASE WHEN typeof(leaf) = 'blob' THEN CASE WHEN length(leaf) <= 64 THEN leaf END
         WHEN length(CAST(leaf AS BLOB)) <= 64 THEN leaf END
-FROM entries NOT INDEXED WHERE rowid = ?2
+FROM entries NOT INDEXED WHERE rowid = :row
 """
 _PLACE = """
 SELECT CASE WHEN typeof(position) = 'integer' THEN position END, NULL,
@@ -310,7 +310,7 @@ class Database:
         named = set()
         for number in numbers:
             try:
-                row = self._connection.execute(_ROW, [LARGEST_STATE, number]).fetchone()
+                row = self._connection.execute(_ROW, {"most": LARGEST_STATE, "row": number}).fetchone()
             except sqlite3.DataError:
                 row = self._connection.execute(_PLACE, [number]).fetchone()
             if row is not None and not check.one(row):
