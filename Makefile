@@ -87,7 +87,7 @@ bench: $(VENV)/installed  ## speeds, as ratios against named peers in one run
 
 docs: $(VENV)/installed  ## the pages that are written from the code
 	@$(BIN)/python tests/support/event_catalogue.py
-	@$(BIN)/python tests/support/outcome_pages.py
+	@$(BIN)/python tests/support/endpoint_pages.py
 	@$(BIN)/python tests/support/audit_trail_page.py
 	@$(BIN)/python tests/support/findings_page.py
 	@$(BIN)/python tests/support/results_page.py

@@ -163,9 +163,9 @@ class Bench:
         """Read everything, and replay it into every projection."""
         head = self.recorder.head(PROTOCOL.trial)
         history = history_of(self.recorder, PROTOCOL.trial)
-        values = [value for of_one in history.endpoints(on=NOW.date()).endpoints.values.values() for value in of_one]
+        values = [value for of_one in history.endpoints(on=NOW.date()).found.values.values() for value in of_one]
         if not any(value.value is True and value.evidence for value in values):
-            raise AssertionError("nobody in this benchmark has an outcome to derive")
+            raise AssertionError("nobody in this benchmark has an endpoint to derive")
         others = len(known) * (EACH + 1)
 
         def plain() -> float:

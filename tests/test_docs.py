@@ -23,15 +23,15 @@ import history_page
 import names_page
 import protocol_page
 import pytest
+from endpoint_pages import BY_HAND, CODES, path_of
+from endpoint_pages import page as endpoint_page
 from error_examples import RETIRED
 from event_catalogue import PAGE
 from event_catalogue import page as event_page
 from made_once import Shelf, SimulatedLog, first_command, in_shell
-from outcome_pages import BY_HAND, path_of
-from outcome_pages import page as outcome_page
 
 import trialdomain
-from trialdomain import CHECKS, DoseLevel, History, Limits, OutcomeId, TrialProtocol, nct06245746
+from trialdomain import CHECKS, DoseLevel, History, Limits, TrialProtocol, nct06245746
 from trialdomain.exchange.toml import protocol_from_toml
 
 pytestmark = pytest.mark.processes
@@ -73,10 +73,10 @@ def test_sessions_print_what_is_shown(page: Path, tmp_path: Path, monkeypatch: p
     assert runner.tries > 0
 
 
-@pytest.mark.parametrize("outcome", OutcomeId)
-def test_the_page_of_an_outcome_is_what_the_code_says_and_has_an_example(outcome: OutcomeId) -> None:
-    text = path_of(outcome).read_text()
-    assert text == outcome_page(outcome), "run 'make docs'"
+@pytest.mark.parametrize("code", CODES)
+def test_the_page_of_an_endpoint_is_what_the_code_says_and_has_an_example(code: str) -> None:
+    text = path_of(code).read_text()
+    assert text == endpoint_page(code), "run 'make docs'"
     assert "```pycon" in text.partition(BY_HAND)[2]
 
 
@@ -133,9 +133,13 @@ def test_every_criterion_and_every_finding_that_one_reads_is_listed() -> None:
 
 def test_the_files_of_protocols_that_are_shown_are_protocols() -> None:
     text = protocol_page.page()
-    [preset] = (found["text"] for found in BLOCK.finditer(text) if found["language"] == "toml")
-    shown = protocol_from_toml(preset)
-    assert attrs.evolve(shown, criteria=(), roles=()) == attrs.evolve(nct06245746(), criteria=(), roles=())
+    [changes, preset] = (found["text"] for found in BLOCK.finditer(text) if found["language"] == "toml")
+    shown, whole = protocol_from_toml(preset), nct06245746()
+    endpoints = attrs.evolve(whole.endpoints, derived=whole.endpoints.derived[:2])
+    assert attrs.evolve(shown, criteria=(), roles=()) == attrs.evolve(whole, criteria=(), roles=(), endpoints=endpoints)
+    changed = protocol_from_toml(f'trial = "T"\ntitle = "t"\nversion = "1"\nlevels = [{{level = 1}}]\n{changes}')
+    standard = [one.id for one in whole.endpoints.derived if one.id != "S5"]
+    assert [one.id for one in changed.endpoints.derived] == [*standard, "S9-20", "N1"]
     assert all(f"| `{field.name}` |" in text for field in attrs.fields(TrialProtocol))
 
 
@@ -294,7 +298,7 @@ def test_every_heading_that_is_linked_exists() -> None:
 def test_every_page_is_in_the_index() -> None:
     index = ROOT / "docs" / "README.md"
     linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)#]+)", index.read_text("utf-8"))}
-    there = {page for page in PAGES if page.parent.name not in {"adr", "outcomes"}} - {index, ROOT / "README.md"}
+    there = {page for page in PAGES if page.parent.name not in {"adr", "endpoints"}} - {index, ROOT / "README.md"}
     assert {page.relative_to(ROOT) for page in there - linked} == set()
 
 

@@ -8,7 +8,7 @@ from class_examples import Examples, HoldsLogError, value_classes
 from handed_out import answers_of, everything, parts_of
 from made_once import Shelf, simulated_log
 
-from trialdomain import Answers, Decision, DecisionAudit, Explanation, History, Outcomes, Review, TrialProtocol
+from trialdomain import Answers, Decision, DecisionAudit, Endpoints, Explanation, History, Review, TrialProtocol
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.flow import Flow
 from trialdomain.projections.safety import Safety
@@ -49,7 +49,7 @@ def within(values: object) -> Iterator[object]:
 
 
 def test_every_answer_fits_a_screen(met: dict[type, list[object]]) -> None:
-    assert {Answers, Escalation, DecisionAudit, Explanation, Flow, History, Outcomes, Review, Safety} <= met.keys()
+    assert {Answers, Escalation, DecisionAudit, Explanation, Flow, History, Endpoints, Review, Safety} <= met.keys()
     public = {kind: found for kind, found in met.items() if not kind.__name__.startswith("_")}
     longest = {kind: max(len(repr(one)) for one in found) for kind, found in public.items()}
     assert {kind.__qualname__: length for kind, length in longest.items() if length > SCREEN} == {}

@@ -50,12 +50,9 @@ from trialdomain.errors import InputInvalid as InputInvalid
 from trialdomain.errors import LogCorrupt as LogCorrupt
 from trialdomain.errors import LogUnusable as LogUnusable
 from trialdomain.errors import TrialError as TrialError
-from trialdomain.events.participant import BloodProduct as BloodProduct
 from trialdomain.events.participant import BodySite as BodySite
 from trialdomain.events.participant import Comparator as Comparator
-from trialdomain.events.participant import Intent as Intent
 from trialdomain.events.participant import LabRecorded as LabRecorded
-from trialdomain.events.participant import MedicationClass as MedicationClass
 from trialdomain.events.participant import Signer as Signer
 from trialdomain.events.participant import VitalSign as VitalSign
 from trialdomain.events.participant import WindowResult as WindowResult
@@ -83,10 +80,23 @@ from trialdomain.protocol.designs import TableDesign as TableDesign
 from trialdomain.protocol.designs import TableRow as TableRow
 from trialdomain.protocol.designs import TableWord as TableWord
 from trialdomain.protocol.designs import ThreePlusThree as ThreePlusThree
-from trialdomain.protocol.endpoint_rules import EndpointRules as EndpointRules
-from trialdomain.protocol.endpoint_rules import FebrileNeutropenia as FebrileNeutropenia
-from trialdomain.protocol.endpoint_rules import Recovery as Recovery
-from trialdomain.protocol.outcomes import OutcomeId as OutcomeId
+from trialdomain.protocol.endpoints.endpoint import Endpoint as Endpoint
+from trialdomain.protocol.endpoints.families import AntiInfectiveRate as AntiInfectiveRate
+from trialdomain.protocol.endpoints.families import CountRecovery as CountRecovery
+from trialdomain.protocol.endpoints.families import DltIncidence as DltIncidence
+from trialdomain.protocol.endpoints.families import EventDuration as EventDuration
+from trialdomain.protocol.endpoints.families import EventGroup as EventGroup
+from trialdomain.protocol.endpoints.families import EventIncidence as EventIncidence
+from trialdomain.protocol.endpoints.families import FebrileNeutropeniaDuration as FebrileNeutropeniaDuration
+from trialdomain.protocol.endpoints.families import FebrileNeutropeniaIncidence as FebrileNeutropeniaIncidence
+from trialdomain.protocol.endpoints.families import LowCount as LowCount
+from trialdomain.protocol.endpoints.families import MaximumToleratedDose as MaximumToleratedDose
+from trialdomain.protocol.endpoints.families import SafetyIncidence as SafetyIncidence
+from trialdomain.protocol.endpoints.families import TransfusionRate as TransfusionRate
+from trialdomain.protocol.endpoints.parts import FebrileNeutropenia as FebrileNeutropenia
+from trialdomain.protocol.endpoints.parts import Recovery as Recovery
+from trialdomain.protocol.endpoints.rules import EndpointRules as EndpointRules
+from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS as STANDARD_ENDPOINTS
 from trialdomain.protocol.presets.endpoints import endpoint_rules as endpoint_rules
 from trialdomain.protocol.presets.nct06245746 import nct06245746 as nct06245746
 from trialdomain.protocol.presets.roles import USUAL_ROLES as USUAL_ROLES
@@ -96,7 +106,7 @@ from trialdomain.protocol.trial_protocol import EvaluableRule as EvaluableRule
 from trialdomain.protocol.trial_protocol import Grant as Grant
 from trialdomain.protocol.trial_protocol import TrialProtocol as TrialProtocol
 from trialdomain.reports.explanation import Explanation as Explanation
-from trialdomain.reports.summaries import Outcomes as Outcomes
+from trialdomain.reports.summaries import Endpoints as Endpoints
 from trialdomain.values.clinical_time import ClinicalTime as ClinicalTime
 from trialdomain.values.decision import Action as Action
 from trialdomain.values.decision import Decision as Decision
@@ -116,16 +126,21 @@ from trialdomain.values.toxicity import Attribution as Attribution
 from trialdomain.values.toxicity import Outcome as Outcome
 from trialdomain.values.toxicity import Relatedness as Relatedness
 from trialdomain.values.toxicity import Seriousness as Seriousness
+from trialdomain.values.treatment import BloodProduct as BloodProduct
+from trialdomain.values.treatment import Intent as Intent
+from trialdomain.values.treatment import MedicationClass as MedicationClass
 from trialdomain.values.use_case import UseCase as UseCase
 from trialdomain.version import __version__ as __version__
 
 __all__ = [
     "CHECKS",
+    "STANDARD_ENDPOINTS",
     "USUAL_ROLES",
     "AccessRequest",
     "Action",
     "Agent",
     "Answers",
+    "AntiInfectiveRate",
     "Assessor",
     "Attestation",
     "Attribution",
@@ -139,6 +154,7 @@ __all__ = [
     "CommandRefused",
     "Comparator",
     "Conflict",
+    "CountRecovery",
     "Decision",
     "DecisionAudit",
     "DecisionTable",
@@ -147,15 +163,23 @@ __all__ = [
     "DesignSpec",
     "DesignUnknown",
     "Desk",
+    "DltIncidence",
     "DltRule",
     "Dose",
     "DoseLevel",
     "Draft",
+    "Endpoint",
     "EndpointRules",
+    "Endpoints",
     "Entry",
     "EvaluableRule",
+    "EventDuration",
+    "EventGroup",
+    "EventIncidence",
     "Explanation",
     "FebrileNeutropenia",
+    "FebrileNeutropeniaDuration",
+    "FebrileNeutropeniaIncidence",
     "FinalClosing",
     "Finding",
     "Findings",
@@ -174,15 +198,15 @@ __all__ = [
     "Limits",
     "LogCorrupt",
     "LogUnusable",
+    "LowCount",
     "Manifest",
+    "MaximumToleratedDose",
     "MedicationClass",
     "Meta",
     "Mtd",
     "MtdStatus",
     "NotPermitted",
     "Outcome",
-    "OutcomeId",
-    "Outcomes",
     "OutcomesMalformed",
     "Recorded",
     "Recovery",
@@ -191,6 +215,7 @@ __all__ = [
     "Review",
     "Role",
     "RollingSix",
+    "SafetyIncidence",
     "Seriousness",
     "Severity",
     "Signer",
@@ -206,6 +231,7 @@ __all__ = [
     "Tally",
     "Terms",
     "ThreePlusThree",
+    "TransfusionRate",
     "TreeSigner",
     "TrialError",
     "TrialHandle",

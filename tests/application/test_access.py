@@ -34,10 +34,11 @@ from trialdomain.application.access import TableLocksOut, UseCaseUnknown, needed
 from trialdomain.application.desk import Desk
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.cohort import EscalationDecided
-from trialdomain.events.participant import BloodProduct, MedicationClass, VitalSign, WithdrawalScope
+from trialdomain.events.participant import VitalSign, WithdrawalScope
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import NotEstablished, RecruitmentSuspended, TrialRegistered
 from trialdomain.projections.trail import Asked
+from trialdomain.values.treatment import BloodProduct, MedicationClass
 
 
 def _export(desk: Desk, _: Entry) -> object:

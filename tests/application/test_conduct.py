@@ -30,7 +30,7 @@ from trialdomain.aggregates.trial import (
     TrialIsClosed,
 )
 from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn
-from trialdomain.events.participant import BloodProduct, WithdrawalScope
+from trialdomain.events.participant import WithdrawalScope
 from trialdomain.events.trial import NotEstablished
 from trialdomain.limits.conclusion import MtdNotGiven
 from trialdomain.projections.escalation import LimitCode
@@ -40,6 +40,7 @@ from trialdomain.values.decision import Action
 from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.reason import ReasonMissing
 from trialdomain.values.screening import CriterionStatus
+from trialdomain.values.treatment import BloodProduct
 
 WHY = "the pharmacy released the dose before the list was updated"
 

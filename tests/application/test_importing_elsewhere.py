@@ -38,7 +38,6 @@ from trialdomain.exchange.sdtm.staging import RowMalformed, StudyUnusable
 from trialdomain.exchange.sdtm.terms import TermsInvalid
 from trialdomain.projections.flow import Status
 from trialdomain.projections.review.answer import Open
-from trialdomain.protocol.outcomes import OutcomeId
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
 from trialdomain.reports.summaries import IncidenceSummary
 from trialdomain.values.clinical_time import ClinicalTime
@@ -891,7 +890,7 @@ class TestSeriousness:
             open_ones = [one.what for one in history.review(on=DAY).not_assessed if one.subject == "P-1"]
             listed_ones = [one.serious for one in history.safety(on=DAY).events]
             outcomes = history.endpoints(on=DAY)
-            details = outcomes.value(OutcomeId.P1, "P-1").details
+            details = outcomes.value("P1", "P-1").details
             told_of = [one.check for one in findings(history).found]
         assert (Open.SERIOUSNESS in open_ones) is (serious is None)
         assert listed_ones == [serious]
@@ -909,7 +908,7 @@ class TestSeriousness:
     def test_who_is_not_known_to_have_had_a_serious_event_is_in_no_share(self, tmp_path: Path) -> None:
         brought(tmp_path, with_lines({"AESER": ""}))
         with read_log(tmp_path / "log.db") as log:
-            summary = log["STUDY1"].history().endpoints(on=DAY).summary(OutcomeId.P1).overall
+            summary = log["STUDY1"].history().endpoints(on=DAY).summary("P1").overall
         assert isinstance(summary, IncidenceSummary)
         assert (summary.parts["any_within_28_days"].n, summary.parts["any_within_28_days"].of) == (1, 3)
         assert (summary.parts["serious_within_28_days"].n, summary.parts["serious_within_28_days"].of) == (0, 2)

@@ -26,13 +26,14 @@ from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.conduct import InTheFuture
 from trialdomain.application.observed import lab
 from trialdomain.application.questions import NobodyInTurn
-from trialdomain.events.participant import BloodProduct, Intent, MedicationClass, VitalSign, WithdrawalScope
+from trialdomain.events.participant import VitalSign, WithdrawalScope
 from trialdomain.limits.caution import LessCautious, RationaleMissing
 from trialdomain.storage.sqlite import CommandReused
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 from trialdomain.values.ids import CodeInvalid
 from trialdomain.values.screening import Gate
 from trialdomain.values.toxicity import Outcome
+from trialdomain.values.treatment import BloodProduct, Intent, MedicationClass
 
 
 @pytest.fixture

@@ -47,10 +47,10 @@ class TestEndpoints:
             history = trial.history()
             outcomes = history.endpoints(on=history.last_day())
         written = rows(tmp_path / "out" / "participants.csv")
-        assert len(written) == sum(len(values) for values in outcomes.endpoints.values.values())
+        assert len(written) == sum(len(values) for values in outcomes.found.values.values())
         for row in written:
-            value = outcomes.value(row["outcome"], row["subject"])
-            answer = endpoints["endpoints"][row["outcome"]]["participants"][row["subject"]]
+            value = outcomes.value(row["endpoint"], row["subject"])
+            answer = endpoints["endpoints"][row["endpoint"]]["participants"][row["subject"]]
             assert (row["status"], answer["status"]) == (value.status.value, value.status.value)
             assert row["value"] == ("" if value.value is None else str(int(value.value)))
             assert answer["value"] == value.value
@@ -75,7 +75,7 @@ class TestEndpoints:
     def test_one_row_for_each_summary(self, log: Path, tmp_path: Path) -> None:
         run("endpoints", log, "--csv", tmp_path / "out")
         written = rows(tmp_path / "out" / "summaries.csv")
-        keys = [(row["outcome"], row["group"], row["level"], row["part"]) for row in written]
+        keys = [(row["endpoint"], row["group"], row["level"], row["part"]) for row in written]
         assert len(keys) == len(set(keys))
         assert {outcome for outcome, *_ in keys} == {f"S{number}" for number in range(1, 14)} | {"P1", "P2", "P3"}
 
@@ -98,7 +98,7 @@ class TestEndpoints:
             (("--with", "platelets=30"), "platelets has no variant '30': there are 50, 25, 20"),
             (("--with", "color=red"), "there is no preset 'color'"),
             (("--with", "platelets"), "expected NAME=VARIANT"),
-            (("--outcome", "S14"), "there is no outcome 'S14': ask for one of P1, P2"),
+            (("--endpoint", "S14"), "the protocol has no endpoint 'S14': ask for one of P1, P2"),
             (("--csv", "x", "--json"), "choose one"),
         ],
     )
@@ -115,7 +115,7 @@ class TestEndpoints:
         assert (found.returncode, found.stderr) == (0, "")
         for words in ("Severe thrombocytopenia, incidence", "Days to recovery", "Maximum tolerated dose"):
             assert words in found.stdout
-        assert "S001" in run("endpoints", log, "--outcome", "s9").stdout
+        assert "S001" in run("endpoints", log, "--endpoint", "s9").stdout
 
 
 def assert_is(kind: str, text: str) -> None:
@@ -137,7 +137,7 @@ def assert_is(kind: str, text: str) -> None:
 class TestExplain:
     def test_a_value_with_its_definition_and_entries(self, log: Path) -> None:
         found = json.loads(run("explain", log, "S9", "S001", "--json").stdout)
-        assert (found["outcome"], found["subject"], found["value"]["status"]) == ("S9", "S001", "observed")
+        assert (found["endpoint"], found["subject"], found["value"]["status"]) == ("S9", "S001", "observed")
         assert found["parameters"]["endpoints.platelets.threshold"] == "50"
         assert "CIBMTR forms manual" in found["sources"][0]
         cited = found["rests_on"]
@@ -156,7 +156,7 @@ class TestExplain:
         assert "Looked at" in printed
         assert "Definition: At least one adverse event" in printed
 
-    def test_a_whole_outcome_names_everybody_behind_it(self, log: Path) -> None:
+    def test_a_whole_endpoint_names_everybody_behind_it(self, log: Path) -> None:
         found = json.loads(run("explain", log, "S8", "--json").stdout)
         counted = [one for one in found["participants"].values() if one["status"] == "observed"]
         assert len(counted) == found["overall"]["of"]
@@ -168,7 +168,7 @@ class TestExplain:
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
-        [(("S9", "S999"), "there is no S9 of 'S999'"), (("X1",), "there is no outcome 'X1'")],
+        [(("S9", "S999"), "there is no S9 of 'S999'"), (("X1",), "the protocol has no endpoint 'X1'")],
     )
     def test_nobody_and_nothing(self, log: Path, arguments: Sequence[str], sentence: str) -> None:
         refused = run("explain", log, *arguments)

@@ -7,14 +7,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import endpoint_pages
 import options_page
-import outcome_pages
 import pytest
 from cli_runs import run, run_bytes
 from made_once import SimulatedLog
 from sdtm_files import study, write
 
-from trialdomain import ClinicalTime, OutcomeId
+from trialdomain import ClinicalTime
 from trialdomain.audit.defect import What
 
 PAGE = options_page.PAGE.read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, simulated: Callable[[int], 
 ASKED: dict[str, tuple[str, ...]] = {
     "simulate": ("simulate new.db --participants 3",),
     "replay": ("replay log.db",),
-    "endpoints": ("endpoints log.db", "endpoints log.db --outcome S9"),
+    "endpoints": ("endpoints log.db", "endpoints log.db --endpoint S9"),
     "explain": ("explain log.db S9 S001", "explain log.db S9", "explain log.db P3"),
     "review": ("review log.db",),
     "history": ("history log.db", "history log.db S001"),
@@ -159,12 +159,12 @@ def test_every_member_of_an_answer_is_on_the_page(command: str, answers: dict[st
     assert {path for path in named if f'"{path[-1]}"' not in text and f"`{path[-1]}`" not in text} == set()
 
 
-def test_details_parts_and_totals_are_on_the_page_of_their_outcome(answers: dict[str, list[Any]]) -> None:
+def test_details_parts_and_totals_are_on_the_page_of_their_endpoint(answers: dict[str, list[Any]]) -> None:
     [answer] = answers["replay"]
     seen = 0
-    for outcome in OutcomeId:
-        found = answer["endpoints"][outcome.value]
-        text = outcome_pages.path_of(outcome).read_text("utf-8")
+    for code in endpoint_pages.CODES:
+        found = answer["endpoints"][code]
+        text = endpoint_pages.path_of(code).read_text("utf-8")
         groups = [found["overall"], *found["levels"].values()]
         beside = [("details", one["details"]) for one in found["participants"].values()]
         beside += [(name, group.get(name, {})) for group in groups for name in ("parts", "totals")]
@@ -172,18 +172,18 @@ def test_details_parts_and_totals_are_on_the_page_of_their_outcome(answers: dict
             for member in values:
                 seen += 1
                 generic = re.sub(r"days_\d+", "days_N", re.sub(r"within_\d+_days", "within_N_days", member))
-                assert f"| `{name}` | `{generic}` |" in text, (outcome, member)
+                assert f"| `{name}` | `{generic}` |" in text, (code, member)
     assert seen
 
 
-def test_every_status_of_a_value_is_on_the_page_of_its_outcome(answers: dict[str, list[Any]]) -> None:
+def test_every_status_of_a_value_is_on_the_page_of_its_endpoint(answers: dict[str, list[Any]]) -> None:
     [answer] = answers["replay"]
-    for outcome in OutcomeId:
-        text = outcome_pages.path_of(outcome).read_text("utf-8")
+    for code in endpoint_pages.CODES:
+        text = endpoint_pages.path_of(code).read_text("utf-8")
         offered = set(re.findall(r"`([a-z-]+)`", text.partition("Instead of a value")[2].partition("\n")[0]))
-        statuses = {one["status"] for one in answer["endpoints"][outcome.value]["participants"].values()}
-        assert statuses <= offered | {"observed"}, outcome
-        assert ("prevalent" in offered) == (outcome.value in {"S1", "S2", "S3", "S4", "S5", "S8", "S10", "S13"})
+        statuses = {one["status"] for one in answer["endpoints"][code]["participants"].values()}
+        assert statuses <= offered | {"observed"}, code
+        assert ("prevalent" in offered) == (code in {"S1", "S2", "S3", "S4", "S5", "S8", "S10", "S13"})
 
 
 DAYS = re.compile(r"\d{4}(-\d\d){0,2}(T.*)?")

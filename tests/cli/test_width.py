@@ -22,7 +22,7 @@ COMMANDS = (
     ("demo", "--full"),
     ("replay", LOG),
     ("endpoints", LOG),
-    ("endpoints", LOG, "--outcome", "S9"),
+    ("endpoints", LOG, "--endpoint", "S9"),
     ("explain", LOG, "S9", "S001"),
     ("explain", LOG, "S4", "S001"),
     ("explain", LOG, "P1"),

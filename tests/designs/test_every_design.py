@@ -222,8 +222,8 @@ def test_a_design_that_has_no_forecasts_gives_none(spec: DesignSpec) -> None:
 @each_design
 def test_what_the_mtd_means_is_said_in_its_own_words(spec: DesignSpec) -> None:
     told = history_of("1NNN", protocol=attrs.evolve(nct06245746(), design=spec))[0].explain("P3", on="2026-05-01")
-    assert spec.identity in told.meaning
-    assert ("3+3" in told.meaning) == isinstance(spec, ThreePlusThree)
+    assert spec.identity in told.definition.meaning
+    assert ("3+3" in told.definition.meaning) == isinstance(spec, ThreePlusThree)
 
 
 @each_design

@@ -1,4 +1,4 @@
-"""Outcomes of a whole trial: what changes nothing, evidence, summaries, primary outcomes, what-ifs."""
+"""Endpoints of a whole trial: what changes nothing, evidence, summaries, primary endpoints, what-ifs."""
 
 import json
 from collections.abc import Sequence
@@ -14,16 +14,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from repeating import times
 
-from trialdomain import BloodProduct, BodySite, Draft, History, OutcomeId, Status, Value, endpoint_rules
+from trialdomain import BloodProduct, BodySite, Draft, History, Status, Value, endpoint_rules, nct06245746
 from trialdomain.events.participant import Died, LabRecorded, ParticipantFact, VitalSignRecorded
 from trialdomain.events.trial import TrialRegistered
-from trialdomain.protocol.outcomes import OUTCOMES, SECONDARY
-from trialdomain.reports.outcomes_json import outcomes_json
+from trialdomain.protocol.endpoints.endpoint import Kind
+from trialdomain.reports.endpoints_json import endpoints_json
 from trialdomain.reports.summaries import DurationSummary, IncidenceSummary, TimeSummary
 from trialdomain.testing.patient import OPEN, T0, Patient, at
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import participant_stream, trial_stream
 
+KINDS = {one.id: one.kind for one in nct06245746().endpoints.derived}
+SECONDARY = [code for code in KINDS if code.startswith("S")]
 CUT_OFF = T0 + timedelta(days=70)
 TERMS = ("Sepsis", "Epistaxis", "Febrile neutropenia", "Lung infection", "Nausea")
 DAYS = st.integers(-9, 52)
@@ -75,7 +77,7 @@ def all_values(
     patient: Patient, facts: Sequence[ParticipantFact] | None = None, on: date = CUT_OFF
 ) -> dict[str, Value]:
     outcomes = patient.history(facts).endpoints(on=on)
-    return {outcome.value: outcomes.value(outcome, "S001") for outcome in SECONDARY}
+    return {code: outcomes.value(code, "S001") for code in SECONDARY}
 
 
 def bare(value: Value) -> Value:
@@ -127,7 +129,7 @@ class TestWhatChangesNothing:
         drafts = [Draft(stream=stream, fact=fact) for fact in wrong]
         history = History.of([Draft(stream=trial, fact=TrialRegistered(protocol=patient.protocol)), *drafts, corrected])
         outcomes = history.endpoints(on=CUT_OFF)
-        assert alike(all_values(patient), {one.value: outcomes.value(one, "S001") for one in SECONDARY})
+        assert alike(all_values(patient), {code: outcomes.value(code, "S001") for code in SECONDARY})
 
     @FEW
     @given(patients())
@@ -165,7 +167,7 @@ class TestEvidence:
                 continue
             of_this = [patient.facts[position - 2] for position in value.evidence]  # position 1 registers the trial
             again = patient.history(of_this).endpoints(on=CUT_OFF).value(name, "S001")
-            if OUTCOMES[value.outcome].kind.value == "incidence":
+            if KINDS[value.endpoint] is Kind.INCIDENCE:
                 assert (again.value, again.on) == (value.value, value.on), name
             else:
                 assert again.value == value.value, name
@@ -265,13 +267,13 @@ class TestSummaries:
 
     def test_a_median_that_is_not_reached_is_null_and_said_so(self) -> None:
         patient = Patient().counts("ANC", {0: "1", 5: "0.1"})
-        answer: Any = outcomes_json(patient.history().endpoints(on=CUT_OFF))
+        answer: Any = endpoints_json(patient.history().endpoints(on=CUT_OFF))
         overall = answer["S7"]["overall"]
         assert (overall["estimated_median"], overall["median_reached"], overall["at_risk"]) == (None, False, 1)
 
     def test_the_json_is_plain(self, history: History) -> None:
-        answer = outcomes_json(history.endpoints(on=CUT_OFF))
-        assert list(answer) == [outcome.value for outcome in OutcomeId]
+        answer = endpoints_json(history.endpoints(on=CUT_OFF))
+        assert list(answer) == list(KINDS)
         assert json.loads(json.dumps(answer)) == answer
 
 
@@ -294,9 +296,9 @@ class TestPrimaryOutcomes:
         assert (found.status, found.because, found.value) == (Status.NOT_OBSERVED, "not-assessed", None)
 
     def test_the_mtd_is_the_trials(self) -> None:
-        outcomes = Patient().history().endpoints(on=CUT_OFF)
-        assert outcomes.endpoints.mtd is not None
-        assert OutcomeId.P3 not in outcomes.endpoints.values
+        endpoints = Patient().history().endpoints(on=CUT_OFF)
+        assert endpoints.found.mtd is not None
+        assert "P3" not in endpoints.found.values
 
 
 def test_a_what_if_judges_by_other_rules() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from trialdomain import EndpointRules, Imported, Outcomes, Recovery, Status, read_log
-from trialdomain.protocol.endpoint_rules import Anchor
+from trialdomain import EndpointRules, Endpoints, Imported, Recovery, Status, read_log
+from trialdomain.protocol.endpoints.parts import Anchor
 
 WIDE = EndpointRules(
     anchor=Anchor.INFUSION,
@@ -28,7 +28,7 @@ Values = Mapping[str, Sequence[tuple[date, Decimal]]]
 
 
 @pytest.fixture(scope="module")
-def outcomes(imported_pilot: Imported) -> Outcomes:
+def outcomes(imported_pilot: Imported) -> Endpoints:
     with read_log(imported_pilot.log) as log:
         history = log["CDISCPILOT01"].history()
         return history.endpoints(on=history.last_day(), rules=WIDE)
@@ -67,7 +67,7 @@ def results(shared: Path) -> Mapping[str, Values]:
 
 @pytest.mark.parametrize("asked", [("S8", "PLAT", Decimal(140)), ("S10", "HGB", Decimal(12))])
 def test_severe_counts_of_everybody(
-    outcomes: Outcomes,
+    outcomes: Endpoints,
     results: Mapping[str, Values],
     people: Mapping[str, tuple[date, date]],
     asked: tuple[str, str, Decimal],
@@ -102,19 +102,19 @@ def test_severe_counts_of_everybody(
 class TestByHand:
     """A few people, read in the files with one's own eyes."""
 
-    def test_platelets_that_were_low_before(self, outcomes: Outcomes) -> None:
+    def test_platelets_that_were_low_before(self, outcomes: Endpoints) -> None:
         """01-708-1032: first patch 2013-02-09; 119 a week before, on 2013-02-02, and 121 on 2013-03-09."""
         incidence, time = outcomes.value("S8", "01-708-1032"), outcomes.value("S9", "01-708-1032")
         assert incidence.status is Status.PREVALENT
         assert (time.status, time.first) == (Status.CENSORED, date(2013, 2, 9))
 
-    def test_platelets_that_fell(self, outcomes: Outcomes) -> None:
+    def test_platelets_that_fell(self, outcomes: Endpoints) -> None:
         """01-705-1349: first patch 2013-03-10; 147 two weeks before, 135 on 2013-03-24."""
         found = outcomes.value("S8", "01-705-1349")
         assert (found.value, found.on) == (True, date(2013, 3, 24))
         assert len(found.evidence) == 2  # the first patch, and the result
 
-    def test_platelets_that_fell_late(self, outcomes: Outcomes) -> None:
+    def test_platelets_that_fell_late(self, outcomes: Endpoints) -> None:
         """01-710-1154: first patch 2014-03-29; 158 on 2014-04-12, 135 on 2014-05-09, day 41."""
         found = outcomes.value("S8", "01-710-1154")
         assert (found.value, found.on) == (True, date(2014, 5, 9))
@@ -125,6 +125,6 @@ def test_by_the_default_definitions_nobody_was_followed_closely_enough(imported_
         history = log["CDISCPILOT01"].history()
         found = history.endpoints(on=history.last_day())
     for outcome in ("S8", "S10"):
-        statuses = [value.status for value in found.endpoints.values[found.summary(outcome).outcome]]
+        statuses = [value.status for value in found.values(outcome)]
         assert statuses.count(Status.NOT_OBSERVED) == 254
         assert statuses.count(Status.OUTSIDE) == 52

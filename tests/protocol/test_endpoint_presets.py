@@ -7,9 +7,9 @@ import pytest
 
 from trialdomain import EndpointRules, Recovery, endpoint_rules
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
-from trialdomain.protocol.endpoint_rules import DeathAs, IntentCounted
+from trialdomain.protocol.endpoints.describing import describe
+from trialdomain.protocol.endpoints.parts import DeathAs, IntentCounted
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.protocol.outcomes import OUTCOMES, OutcomeId
 from trialdomain.protocol.presets.endpoints import PRESETS
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 
@@ -45,18 +45,20 @@ class TestByName:
             f"there is no preset 'color': there are {', '.join(PRESETS)}",
         )
 
-    def test_every_variant_sets_parameters_that_some_outcome_names(self) -> None:
-        named = {name for outcome in OUTCOMES.values() for name in outcome.parameters}
+    def test_every_variant_sets_parameters_that_some_endpoint_names(self) -> None:
+        protocol = nct06245746()
+        named = {name for one in protocol.endpoints.derived for name in describe(one, protocol).parameters}
         sets = {f"endpoints.{path}" for variants in PRESETS.values() for one in variants.values() for path in one.sets}
         assert sets - named == set()
 
-    def test_every_parameter_that_an_outcome_names_is_there(self) -> None:
+    def test_every_parameter_that_an_endpoint_names_is_there(self) -> None:
         protocol = nct06245746()
-        for outcome in OutcomeId:
-            for name in OUTCOMES[outcome].parameters:
+        for one in protocol.endpoints.derived:
+            for name, said in describe(one, protocol).parameters.items():
                 value: object = protocol
                 for part in name.split("."):
                     value = getattr(value, part)
+                assert value == said
 
 
 class TestInToml:
@@ -96,7 +98,9 @@ class TestInToml:
             protocol_from_toml(f"{HEAD}[endpoints]\n{line}\n")
 
 
-def test_every_outcome_has_the_registrys_words() -> None:
-    assert [outcome.value for outcome in OUTCOMES] == ["P1", "P2", "P3", *(f"S{number}" for number in range(1, 14))]
-    secondary = [one for one in OUTCOMES.values() if one.id.value.startswith("S")]
+def test_every_endpoint_has_the_registrys_words() -> None:
+    derived = nct06245746().endpoints.derived
+    assert all(one.wording for one in derived)
+    assert [one.id for one in derived] == ["P1", "P2", "P3", *(f"S{number}" for number in range(1, 14))]
+    secondary = [one for one in derived if one.id.startswith("S")]
     assert {one.time_frame for one in secondary} == {"From the start of chemotherapy to up to 42 days"}

@@ -8,10 +8,10 @@ import pytest
 from site_desk import REASON, Site, day, kinds
 
 from trialdomain import Comparator, WithdrawalScope, findings, lab, nct06245746
-from trialdomain.events.participant import BloodProduct
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule
 from trialdomain.values.decision import Action
 from trialdomain.values.evaluation import Evaluation, EvaluationFlag, EvaluationReason
+from trialdomain.values.treatment import BloodProduct
 
 RULE = CytopeniaRule(anc_below=Decimal("0.5"), platelets_below=Decimal(20), beyond_day=28)
 

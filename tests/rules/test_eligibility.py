@@ -13,7 +13,6 @@ from trialdomain.events.participant import (
     ConcomitantMedicationGiven,
     Consented,
     CriteriaAnswered,
-    MedicationClass,
     ParticipantFact,
     Screened,
     Signer,
@@ -23,6 +22,7 @@ from trialdomain.rules.eligibility import assess, contradictions, unmet
 from trialdomain.rules.known_facts import known_of
 from trialdomain.values.calendar import months_before
 from trialdomain.values.screening import CriterionStatus
+from trialdomain.values.treatment import MedicationClass
 
 PROTOCOL = nct06245746()
 DAY = date(2026, 8, 31)

@@ -29,6 +29,7 @@ from trialdomain.values.screening import Attestation, CriterionAssessment, Crite
 from trialdomain.values.tally import Tally
 from trialdomain.values.text import FreeText
 from trialdomain.values.toxicity import Agent, Assessor, Attribution, Outcome, Relatedness, Seriousness
+from trialdomain.values.treatment import BloodProduct, Intent, MedicationClass
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 META = Meta(recorded_at=datetime(2026, 3, 2, 8, 30, 15, 250_000, tzinfo=UTC), user="u1", command="c1", part=1, parts=1)
@@ -304,7 +305,7 @@ _ROWS = [
         {"result": "fine", "by": ""},
     ),
     Row(
-        participant.Transfused(on=day("2026-03-02"), product=participant.BloodProduct.PLATELETS, units=Decimal(1)),
+        participant.Transfused(on=day("2026-03-02"), product=BloodProduct.PLATELETS, units=Decimal(1)),
         {"units": 2},
         {"units": "-1", "product": "water"},
     ),
@@ -313,7 +314,7 @@ _ROWS = [
             agent="meropenem",
             atc_code="J01DH02",
             route="intravenous",
-            intent=participant.Intent.TREATMENT,
+            intent=Intent.TREATMENT,
             started_on=day("2026-03-01"),
             ended_on=day("2026-03-02"),
         ),
@@ -323,7 +324,7 @@ _ROWS = [
     Row(
         participant.ConcomitantMedicationGiven(
             agent="filgrastim",
-            medication_class=participant.MedicationClass.G_CSF,
+            medication_class=MedicationClass.G_CSF,
             route="subcutaneous",
             started_on=day("2026-03-02"),
         ),

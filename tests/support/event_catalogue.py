@@ -16,6 +16,8 @@ import attrs
 
 from trialdomain.events.registry import NAMES
 from trialdomain.protocol.designs import DESIGNS, DesignSpec
+from trialdomain.protocol.endpoints.endpoint import Endpoint
+from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.storage.upcasts import UPCASTS
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +74,14 @@ def _table(kind: type[Any]) -> str:
 
 
 def _field_docs(kind: type[Any]) -> dict[str, str]:
-    """Read the strings that stand under the fields of a class."""
+    """Read the strings that stand under the fields of a class, and of the classes that it is based on."""
+    said: dict[str, str] = {}
+    for one in reversed([one for one in kind.__mro__ if attrs.has(one)]):
+        said |= _own_docs(one)
+    return said
+
+
+def _own_docs(kind: type[Any]) -> dict[str, str]:
     (node,) = ast.parse(inspect.getsource(kind)).body
     body = node.body if isinstance(node, ast.ClassDef) else []
     said = {}
@@ -91,7 +100,8 @@ def _default(field: "attrs.Attribute[Any]") -> str:
         return "none"
     if value == ():
         return "empty"
-    if attrs.has(type(value)) or hasattr(value, "factory"):
+    parts = value if isinstance(value, tuple) else (value,)
+    if any(attrs.has(type(one)) for one in parts) or hasattr(value, "factory"):
         return "its defaults"
     return f"`{json.dumps(value, default=_plain)}`"
 
@@ -102,6 +112,8 @@ def _plain(value: object) -> object:
 
 
 def _type(hint: Any) -> str:  # noqa: ANN401 - whatever a field is annotated with
+    if hint is Endpoint:
+        return " or ".join(_type(kind) for kind in FAMILIES.values())
     if hint is DesignSpec:
         return " or ".join(_type(kind) for kind in DESIGNS.values())
     if get_origin(hint) is Literal:
@@ -139,6 +151,8 @@ def _leaves(hint: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
     arguments = get_args(hint)
     if hint is DesignSpec:
         yield from DESIGNS.values()
+    elif hint is Endpoint:
+        yield from FAMILIES.values()
     elif not arguments:
         yield hint
     for one in arguments:

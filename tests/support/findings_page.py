@@ -24,7 +24,7 @@ grave than its usual severity: a decision that is still allowed, say, or a targe
 
 def page() -> str:
     """Write the page."""
-    rows = (f"| `{one.id}` | {one.severity.value} | {one.title} | {one.requirement} |\n" for one in CHECKS)
+    rows = (f"| `{one.id}` | {one.severity.value} | {one.title} | {one.required_by(None)} |\n" for one in CHECKS)
     return _HEAD + "".join(rows) + _LIMITS + "".join(_limits())
 
 

@@ -19,6 +19,7 @@ from site_desk import Site
 
 from trialdomain import (
     CHECKS,
+    STANDARD_ENDPOINTS,
     USUAL_ROLES,
     Attestation,
     ClinicalTime,
@@ -52,7 +53,7 @@ from trialdomain.aggregates.participant import Participant
 from trialdomain.audit.keys import signers
 from trialdomain.events.participant import Died
 from trialdomain.exchange.jsonl import write_jsonl
-from trialdomain.protocol.outcomes import OUTCOMES, Kind
+from trialdomain.protocol.endpoints.endpoint import Kind
 from trialdomain.rules.counts import EMPTY
 from trialdomain.simulate.trials import simulate
 from trialdomain.storage.sqlite import SQLiteRecorder
@@ -68,11 +69,11 @@ def answers_of(history: History) -> dict[str, object]:
     """Ask a history everything that it answers, on its last day."""
     on = history.last_day()
     subject = next(iter(history.casebook(on=on).cases)).subject
-    one_of_each = {definition.kind: outcome for outcome, definition in OUTCOMES.items()}
-    whole = {f"explained {kind.value}": history.explain(outcome, on=on) for kind, outcome in one_of_each.items()}
+    one_of_each = {one.kind: one.id for one in STANDARD_ENDPOINTS}
+    whole = {f"explained {kind.value}": history.explain(code, on=on) for kind, code in one_of_each.items()}
     of_one = {
-        f"explained {kind.value} of one": history.explain(outcome, subject, on=on)
-        for kind, outcome in one_of_each.items()
+        f"explained {kind.value} of one": history.explain(code, subject, on=on)
+        for kind, code in one_of_each.items()
         if kind is not Kind.DOSE
     }
     return {
@@ -125,7 +126,7 @@ def _values() -> dict[str, object]:
         "amended protocol": nct06245746(version="2", roles=(Grant(role=Role.MONITOR, use_cases=("export",)),)),
         "endpoint rules": endpoint_rules(),
         "default endpoint rules": EndpointRules(),
-        "outcomes": OUTCOMES,
+        "endpoints": STANDARD_ENDPOINTS,
         "roles": USUAL_ROLES,
         "checks": CHECKS,
         "limits": Limits(),

@@ -53,11 +53,18 @@ def _table(heading: str, names: list[str]) -> str:
     )
 
 
+_CONSTANTS = {
+    "CHECKS": "Every check of the audit.",
+    "STANDARD_ENDPOINTS": "The endpoints of a protocol that names none.",
+    "USUAL_ROLES": "The table of roles of the preset.",
+}
+
+
 def _row(name: str) -> str:
     value = getattr(trialdomain, name)
     told = _ALIASES.get(name) or ("" if isinstance(value, tuple) else first_sentence(value))
     if isinstance(value, tuple):
-        told = {"CHECKS": "Every check of the audit.", "USUAL_ROLES": "The table of roles of the preset."}[name]
+        told = _CONSTANTS[name]
     words = f" {', '.join(_words(value))}" if inspect.isclass(value) and issubclass(value, Enum) else ""
     return f"| `{name}` | {told}{words} |\n"
 

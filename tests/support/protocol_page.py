@@ -3,7 +3,7 @@
 Run this file to write ``docs/reference/protocol-file.md``; a test holds the page against it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -16,6 +16,8 @@ from names_page import first_sentence
 from trialdomain import DltRule, EndpointRules, EvaluableRule, TrialProtocol, nct06245746
 from trialdomain.exchange.toml import protocol_to_toml
 from trialdomain.protocol.designs import DESIGNS
+from trialdomain.protocol.endpoints.endpoint import Described
+from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.protocol.presets.endpoints import PRESETS
 from trialdomain.protocol.trial_protocol import Stagger, Stopping
 
@@ -109,14 +111,17 @@ def page() -> str:
     parts += _designs()
     for name, kind in _TABLES.items():
         parts += [f"\n## `[{name}]`\n\n", _table(kind, getattr(preset, name))]
+    parts += _endpoints()
     parts += [*_nested(), "\n## Variants in `[endpoints]`\n\n", _variants(), _preset(preset)]
     return "".join(parts)
 
 
-def _table(kind: type[Any], preset: object) -> str:
+def _table(kind: type[Any], preset: object, names: Collection[str] | None = None) -> str:
     hints, said = get_type_hints(kind), _field_docs(kind)
     rows = []
     for field in attrs.fields(kind):
+        if names is not None and field.name not in names:
+            continue
         default, own = _default(field), getattr(preset, field.name, None)
         shown = "" if (field.name in _NOT_AS_TEXT and kind is TrialProtocol) or _same(field, own) else f"`{_text(own)}`"
         cells = (f"`{field.name}`", _link(_type(hints[field.name])), default, shown, said.get(field.name, ""))
@@ -137,7 +142,8 @@ def _default(field: "attrs.Attribute[Any]") -> str:
     default: Any = field.default
     if default is attrs.NOTHING:
         return "required"
-    if attrs.has(type(default)) or hasattr(default, "factory"):
+    parts = default if isinstance(default, tuple) else (default,)
+    if any(attrs.has(type(one)) for one in parts) or hasattr(default, "factory"):
         return "its defaults"
     return "none" if default is None else "empty" if default == () else f"`{_text(default)}`"
 
@@ -167,6 +173,51 @@ def _designs() -> Iterator[str]:
         yield f"\n{first_sentence(kind)}\n\n{_table(kind, None)}"
 
 
+_ENDPOINTS = """
+## `[endpoints.derived]`
+
+Which endpoints are derived. Without this table they are the standard ones, P1 to P3 and S1 to S13. Each name in it
+is the code of an endpoint: `"none"` leaves a standard one out, a table changes it, and a table with a `family` is a
+new one.
+
+```toml
+[endpoints.derived]
+S5 = "none"
+
+[endpoints.derived.S9]
+title = "Time to recovery of platelets to 50"
+
+[endpoints.derived.S9-20]
+title = "Time to recovery of platelets to 20"
+family = "count-recovery"
+count = "platelets"
+threshold = 20
+sources = ["CIBMTR forms manual"]
+
+[endpoints.derived.N1]
+title = "Nausea, incidence"
+family = "event-incidence"
+terms = ["Nausea"]
+min_grade = 2
+```
+
+An array of tables, `[[endpoints.derived]]` with an `id` in each, names all endpoints of the protocol instead. A
+parameter that is not given is the shared one of `[endpoints]`: `threshold` is that of `[endpoints.platelets]`, for
+one. Tables, JSON, CSV files and `trialdomain explain` follow; the `wording` and the `sources` are what they quote.
+"""
+
+
+def _endpoints() -> Iterator[str]:
+    """Yield the families of endpoints, each with its parameters."""
+    yield _ENDPOINTS
+    common = {field.name for field in attrs.fields(Described)}
+    yield f"\n### Of every endpoint\n\n{_table(Described, None)}"
+    for name, kind in FAMILIES.items():
+        own = {field.name for field in attrs.fields(kind)} - common - {"family"}
+        rows = f"\n{_table(kind, None, own)}" if own else ""
+        yield f'\n### `family = "{name}"`\n\n{first_sentence(kind)}\n{rows}'
+
+
 def _nested() -> Iterator[str]:
     """Yield the tables that stand in lists, or in another table."""
     yield "\n## Tables in tables\n\n"
@@ -189,15 +240,19 @@ def _variants() -> str:
     rows = "".join(f"| `{name}` | {', '.join(f'`{one}`' for one in found)} |\n" for name, found in PRESETS.items())
     return (
         "Published variants are chosen by name, beside single numbers; the pages of "
-        "[the outcomes](../outcomes/README.md) say what each sets.\n\n| name | variants |\n|---|---|\n" + rows
+        "[the endpoints](../endpoints/README.md) say what each sets.\n\n| name | variants |\n|---|---|\n" + rows
     )
 
 
 def _preset(preset: TrialProtocol) -> str:
-    text = protocol_to_toml(attrs.evolve(preset, criteria=preset.criteria[:2], roles=preset.roles[:1]))
+    endpoints = attrs.evolve(preset.endpoints, derived=preset.endpoints.derived[:2])
+    text = protocol_to_toml(
+        attrs.evolve(preset, criteria=preset.criteria[:2], roles=preset.roles[:1], endpoints=endpoints)
+    )
     return (
         "\n## What the preset says\n\nAs `protocol_to_toml(nct06245746())` writes it, with the first 2 of its "
-        f"{len(preset.criteria)} criteria and the first of its {len(preset.roles)} roles:\n\n```toml\n{text}```\n"
+        f"{len(preset.criteria)} criteria the first of its {len(preset.roles)} roles, and the first 2 "
+        f"of its {len(preset.endpoints.derived)} endpoints:\n\n```toml\n{text}```\n"
     )
 
 

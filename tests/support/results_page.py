@@ -32,14 +32,14 @@ This page says how to record results and adverse events from files of your own.
 
 ## Names of laboratory tests
 
-Outcomes and criteria read a test by any of these names, whatever the capitals, blanks and underscores. An entry keeps
+Endpoints and criteria read a test by any of these names, whatever the capitals, blanks and underscores. An entry keeps
 the name that was given. Sources: CDISC LBTESTCD, LOINC, and the usual names and abbreviations.
 
 | read as | names |
 |---|---|
 """
 _SPECIMENS = """
-Other known tests (ALT, creatinine, potassium, ...) may be recorded, and no outcome reads them. A name that is not
+Other known tests (ALT, creatinine, potassium, ...) may be recorded, and no endpoint reads them. A name that is not
 known is the finding `unread-result`, which gives the nearest known name.
 
 ## Specimens
@@ -70,7 +70,7 @@ leukocytes, ...) is above 100 %. Only differences, such as a base excess, may be
 A term is compared with the part of CTCAE v5.0 that this library has, whatever its capitals and blanks. A term outside
 that part, which CTCAE itself may well have (`Nausea` is one), is recorded with any grade from 1 to 5, and marked
 `unchecked`. It is the finding `unchecked-term`, which gives the nearest terms, and stands in the safety review under
-what is not assessed. It belongs to no group of an outcome.
+what is not assessed. It belongs to no group of an endpoint.
 """
 
 

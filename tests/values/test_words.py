@@ -9,7 +9,7 @@ from pkgutil import walk_packages
 import pytest
 
 import trialdomain
-from trialdomain import Action, Decision, OutcomeId, Relatedness, Signer
+from trialdomain import Action, Decision, EventGroup, Relatedness, Signer
 from trialdomain.application.coercion import expect
 from trialdomain.events.fields import plain_fields
 from trialdomain.events.participant import Consented, WithdrawalScope, Withdrew
@@ -29,7 +29,7 @@ def enumerations() -> list[type[Enum]]:
 
 
 def test_there_are_enumerations_to_look_at() -> None:
-    assert {Action, OutcomeId, Relatedness, Signer} <= set(enumerations())
+    assert {Action, EventGroup, Relatedness, Signer} <= set(enumerations())
 
 
 @pytest.mark.parametrize("kind", enumerations(), ids=lambda kind: f"{kind.__module__}.{kind.__name__}")

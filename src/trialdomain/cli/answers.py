@@ -2,9 +2,9 @@
 
 from trialdomain.cli.output import print_lines, print_table
 from trialdomain.history import Answers
+from trialdomain.reports.endpoints import endpoints_lines, endpoints_tables
 from trialdomain.reports.escalation import dlt_lines, escalation_lines, escalation_tables, members_table
 from trialdomain.reports.flow import flow_lines, flow_tables
-from trialdomain.reports.outcomes import outcomes_lines, outcomes_tables
 from trialdomain.reports.safety import safety_lines, safety_tables
 
 
@@ -17,8 +17,8 @@ def print_answers(answers: Answers) -> None:
     for table in escalation_tables(state) if state else [members_table(counts)] if counts.tallies else []:
         print_table(table)
     print_lines((*dlt_lines(counts), *escalation_lines(state)))
-    print_lines(("", *outcomes_lines(answers.endpoints)))
-    for table in outcomes_tables(answers.endpoints):
+    print_lines(("", *endpoints_lines(answers.endpoints)))
+    for table in endpoints_tables(answers.endpoints):
         print_table(table)
     print_lines(("", *safety_lines(answers.safety)))
     for table in safety_tables(answers.safety):

@@ -13,7 +13,7 @@ from trialdomain.events.happened import happened
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.history import History, KnownAt, Log, LoggedTrial, read_log
 from trialdomain.history.moments import day_or_time
-from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.values.calendar import site_day
@@ -60,7 +60,7 @@ def add_known_at(parser: argparse.ArgumentParser) -> None:
 
 
 def add_variants(parser: argparse.ArgumentParser) -> None:
-    """Add other definitions of the outcomes than those of the protocol."""
+    """Add other definitions of the endpoints than those of the protocol."""
     parser.add_argument(
         "--with",
         dest="variants",

@@ -142,7 +142,7 @@ def _severity_words(number: int, severity: Severity) -> str:
 
 def _table(check: type[Check], found: Sequence[AuditFinding]) -> Table:
     return Table(
-        title=f"{check.id}: {check.title} ({check.requirement})",
+        title=f"{check.id}: {check.title} ({found[0].requirement})",
         columns=("severity", "subject", Column("what", least=30, keep=1), Column("entries", least=12, keep=-1)),
         rows=tuple(
             (one.severity.value, one.subject or "", one.sentence, _positions(one.evidence))

@@ -17,6 +17,7 @@ from trialdomain.values.reason import REASON
 from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.text import FreeText, is_plain, optional_text, plain_text
 from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
+from trialdomain.values.treatment import BloodProduct, Intent, MedicationClass
 from trialdomain.values.unit import UCUM, is_known, known_unit, optional_unit
 from trialdomain.values.word import Word
 
@@ -76,33 +77,6 @@ class BodySite(Word):
     TYMPANIC = "tympanic"
     RECTAL = "rectal"
     FOREHEAD = "forehead"
-
-
-class BloodProduct(Word):
-    """What was transfused."""
-
-    RED_CELLS = "red-cells"
-    PLATELETS = "platelets"
-    PLASMA = "plasma"
-    OTHER = "other"
-
-
-class Intent(Word):
-    """What an anti-infective was given for."""
-
-    TREATMENT = "treatment"
-    PROPHYLAXIS = "prophylaxis"
-    UNKNOWN = "unknown"
-
-
-class MedicationClass(Word):
-    """What a concomitant medication is, as far as the protocol asks."""
-
-    G_CSF = "g-csf"
-    TPO_RECEPTOR_AGONIST = "tpo-receptor-agonist"
-    CELL_DIVISION_INHIBITOR = "cell-division-inhibitor"
-    IMMUNOSUPPRESSANT = "immunosuppressant"
-    OTHER = "other"
 
 
 class WithdrawalScope(Word):

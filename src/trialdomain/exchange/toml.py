@@ -17,7 +17,10 @@ import tomli_w
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.exchange.decision_table import rows_from_csv
 from trialdomain.protocol.designs import DESIGNS, MOST_LEVELS, DesignSpec, TableRow
-from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.endpoints.endpoint import Endpoint
+from trialdomain.protocol.endpoints.families import FAMILIES
+from trialdomain.protocol.endpoints.rules import EndpointRules
+from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
@@ -177,19 +180,25 @@ def protocol_to_toml(protocol: TrialProtocol) -> str:
 def _written(value: Any) -> Any:
     if isinstance(value, TableRow):
         return [value.n, value.dlt, value.decision.value]
+    if isinstance(value, Endpoint):
+        return {name: inner for name, inner in _fields_written(value).items() if inner not in ("", [])}
     if attrs.has(type(value)):
-        fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
-        unset = {field.name for field in attrs.fields(type(value)) if field.default is None}
-        return {
-            name: _NONE if inner is None else _written(inner)
-            for name, inner in fields.items()
-            if inner is not None or name not in unset
-        }
+        return _fields_written(value)
     if isinstance(value, tuple):
         return [_written(inner) for inner in value]
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else value
     return value if isinstance(value, bool | int | str) else msgspec.to_builtins(value)
+
+
+def _fields_written(value: Any) -> dict[str, Any]:
+    fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+    unset = {field.name for field in attrs.fields(type(value)) if field.default is None}
+    return {
+        name: _NONE if inner is None else _written(inner)
+        for name, inner in fields.items()
+        if inner is not None or name not in unset
+    }
 
 
 def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None) -> Any:
@@ -208,6 +217,8 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
         (kind,) = (one for one in get_args(kind) if one is not NoneType)
     if kind is DesignSpec:
         return _read_design(value, place, faults)
+    if kind == tuple[Endpoint, ...]:
+        return _read_endpoints(value, place, faults)
     if attrs.has(kind):
         return _read_class(kind, value, place, faults, base)
     if get_origin(kind) is tuple:
@@ -244,6 +255,48 @@ def _read_design(value: Any, place: str, faults: list[str]) -> Any:
         faults.append(f"{_at(place, 'name')}: {given}: name one of {', '.join(DESIGNS)}")
         return None
     return _read_class(kind, value, place, faults, None)
+
+
+def _read_endpoints(value: Any, place: str, faults: list[str]) -> tuple[Endpoint, ...]:
+    """Read which endpoints a protocol derives: an array has all of them, a table changes the standard ones.
+
+    In a table each name is a code: ``"none"`` leaves the endpoint out, a table with a ``family`` is a new one, and a
+    table without changes the standard one of that code.
+    """
+    if isinstance(value, list):
+        each = [_read_endpoint(one, None, f"{place}[{at}]", faults) for at, one in enumerate(value, start=1)]
+        return tuple(one for one in each if one is not None)
+    if not isinstance(value, dict):
+        faults.append(f"{place}: expected a table [{place}.ID] for each endpoint, got {type(value).__name__}")
+        return ()
+    found: dict[str, Endpoint] = {one.id: one for one in STANDARD_ENDPOINTS}
+    for code, given in value.items():
+        standard, at = found.get(code), f"{place}.{code}"
+        if given == _NONE:
+            if standard is None:
+                faults.append(f"{at}: there is no such endpoint to leave out: there are {', '.join(found)}")
+            found.pop(code, None)
+            continue
+        inner = {"id": code, **given} if isinstance(given, dict) else given
+        if (read := _read_endpoint(inner, standard, at, faults)) is not None:
+            found[code] = read
+    return tuple(found.values())
+
+
+def _read_endpoint(value: Any, standard: Endpoint | None, place: str, faults: list[str]) -> Endpoint | None:
+    """Read one endpoint: its family says of which class; without one, the standard one of its code is changed."""
+    if not isinstance(value, dict):
+        faults.append(f'{place}: expected a table with a family, or "{_NONE}", got {type(value).__name__}')
+        return None
+    family = value.get("family", None if standard is None else standard.family)
+    kind = FAMILIES.get(family) if isinstance(family, str) else None
+    if kind is None:
+        given = "is missing" if family is None else f"is {family!r}"
+        faults.append(f"{_at(place, 'family')}: {given}: name one of {', '.join(FAMILIES)}")
+        return None
+    base = standard if standard is not None and type(standard) is kind else None
+    read: Endpoint | None = _read_class(kind, value, place, faults, base)
+    return read
 
 
 def _read_class(kind: Any, value: Any, place: str, faults: list[str], base: Any) -> Any:

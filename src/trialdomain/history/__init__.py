@@ -2,7 +2,7 @@
 
 from trialdomain.history.answers import Answers, answers_json
 from trialdomain.history.difference import Diff, ValueChange
-from trialdomain.history.explaining import QuestionInvalid, outcome_of
+from trialdomain.history.explaining import QuestionInvalid, endpoint_of
 from trialdomain.history.history import History
 from trialdomain.history.log import Log, LoggedTrial, history_of, read_log
 from trialdomain.history.moments import KnownAt, MomentInvalid
@@ -18,7 +18,7 @@ __all__ = [
     "QuestionInvalid",
     "ValueChange",
     "answers_json",
+    "endpoint_of",
     "history_of",
-    "outcome_of",
     "read_log",
 ]

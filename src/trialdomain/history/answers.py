@@ -6,12 +6,12 @@ from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.flow import Flow
 from trialdomain.projections.safety import Safety
+from trialdomain.reports.endpoints_json import endpoints_json
 from trialdomain.reports.escalation import dlt_json, escalation_json
 from trialdomain.reports.flow import flow_json
 from trialdomain.reports.json import Json
-from trialdomain.reports.outcomes_json import outcomes_json
 from trialdomain.reports.safety import safety_json
-from trialdomain.reports.summaries import Outcomes
+from trialdomain.reports.summaries import Endpoints
 from trialdomain.values.in_short import in_short
 
 
@@ -27,8 +27,8 @@ class Answers:
     """Without levels where the protocol has no DLT rule."""
     flow: Flow
     safety: Safety
-    endpoints: Outcomes
-    """The outcomes of the registry, with the values of everybody and their summaries."""
+    endpoints: Endpoints
+    """The endpoints of the protocol, with the values of everybody and their summaries."""
 
 
 def answers_json(answers: Answers) -> dict[str, Json]:
@@ -36,7 +36,7 @@ def answers_json(answers: Answers) -> dict[str, Json]:
     return {
         "escalation": escalation_json(answers.escalation),
         "dlt": dlt_json(answers.dlt_counts),
-        "endpoints": outcomes_json(answers.endpoints),
+        "endpoints": endpoints_json(answers.endpoints),
         "note": answers.endpoints.note,
         "safety": safety_json(answers.safety),
         "flow": flow_json(answers.flow),

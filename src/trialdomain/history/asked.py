@@ -10,7 +10,7 @@ from trialdomain.events.registry import NAMES
 from trialdomain.history.explaining import QuestionInvalid
 from trialdomain.history.moments import as_moment
 from trialdomain.projections.trail import Asked
-from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.storage.codec import FactUnstorable, made_of
 from trialdomain.values.plain import is_a, plain
 from trialdomain.values.text import short
@@ -76,19 +76,19 @@ def asked_kind(what: str, given: object, kind: type[T]) -> T:
 
 
 def asked_rules(given: object) -> EndpointRules:
-    """Take other definitions of the outcomes as a protocol would have them: a field may hold anything.
+    """Take other definitions of the endpoints as a protocol would have them: a field may hold anything.
 
     Raises:
         QuestionInvalid: they are none, or cannot be so.
     """
-    rules = asked_kind("the rules of the outcomes", given, EndpointRules)
+    rules = asked_kind("the rules of the endpoints", given, EndpointRules)
     try:
         return made_of(EndpointRules, {name: getattr(rules, name) for name in attrs.fields_dict(EndpointRules)})
     except FactUnstorable as error:
         why = short(error.why, 200)
     except Exception as error:  # noqa: BLE001 - what the classes of others raise when they are read is not known
         why = f"a value in them cannot be read ({type(error).__name__})"
-    raise QuestionInvalid(f"the rules of the outcomes cannot be so: {why}")
+    raise QuestionInvalid(f"the rules of the endpoints cannot be so: {why}")
 
 
 def asked_progress(given: object) -> None:

@@ -17,12 +17,15 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import Entry
 from trialdomain.projections.casebook import Streams, case_of
 from trialdomain.projections.dlt_counts import COUNTED_FOR_CYTOPENIAS
-from trialdomain.projections.endpoints.participant import participant_values
+from trialdomain.projections.endpoints.participant import participant_values, windowed
 from trialdomain.projections.endpoints.value import Value
-from trialdomain.protocol.outcomes import OUTCOMES, OutcomeId
+from trialdomain.protocol.endpoints.describing import describe
+from trialdomain.protocol.endpoints.endpoint import Endpoint, Kind
+from trialdomain.protocol.endpoints.families import DltIncidence, SafetyIncidence
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.explanation import Explanation, cite
-from trialdomain.reports.summaries import DoseSummary, Outcomes
+from trialdomain.reports.summaries import DoseSummary, Endpoints
 from trialdomain.values.ids import subject_of
 from trialdomain.values.plain import is_a, plain
 from trialdomain.values.text import short
@@ -31,25 +34,24 @@ _LEAVING = (Withdrew, LostToFollowUp, CompletedFollowUp)
 
 
 class QuestionInvalid(InputInvalid):
-    """A question names an outcome, or somebody, that the trial does not have."""
+    """A question names an endpoint, or somebody, that the trial does not have."""
 
     code = "question-invalid"
 
 
-def outcome_of(given: OutcomeId | str) -> OutcomeId:
-    """Find an outcome by its number, whatever its capitals.
+def endpoint_of(given: object, rules: EndpointRules) -> Endpoint:
+    """Find an endpoint of a protocol by its code, whatever its capitals.
 
     Raises:
-        QuestionInvalid: there is none.
+        QuestionInvalid: the protocol has no such endpoint.
     """
-    if isinstance(given, OutcomeId):
-        return given
     name: object = plain(given)  # whatever a caller gave
-    try:
-        return OutcomeId(name.strip().upper() if is_a(name, str) else "")
-    except ValueError:
-        known = ", ".join(outcome.value for outcome in OutcomeId)
-        raise QuestionInvalid(f"there is no outcome {short(given)!r}: ask for one of {known}") from None
+    found = rules.endpoint(name) if is_a(name, str) else None
+    if found is None:
+        known = ", ".join(one.id for one in rules.derived)
+        derived = f"ask for one of {known}" if known else "it derives none"
+        raise QuestionInvalid(f"the protocol has no endpoint {short(given)!r}: {derived}")
+    return found
 
 
 def _some(values: Sequence[Value]) -> str:
@@ -59,38 +61,38 @@ def _some(values: Sequence[Value]) -> str:
 
 def explain(
     read: Callable[[], Streams],
-    outcomes: Outcomes,
-    outcome: OutcomeId | str,
+    endpoints: Endpoints,
+    endpoint: str,
     subject: str | None,
     *,
     known_at: int,
     on: date,
 ) -> Explanation:
-    """Explain an outcome of somebody, or of the trial.
+    """Explain an endpoint of somebody, or of the trial.
 
     Args:
         read: gives one stream after another.
-        outcomes: what was answered.
-        outcome: such as ``"S9"``.
+        endpoints: what was answered.
+        endpoint: such as ``"S9"``.
         subject: of whom; None for the whole trial.
         known_at: the position as of which it was answered.
         on: the data cut-off.
 
     Raises:
-        QuestionInvalid: there is no such outcome, or nobody of that code.
+        QuestionInvalid: the protocol has no such endpoint, or nobody of that code.
     """
-    asked = outcome_of(outcome)
-    definition, protocol = OUTCOMES[asked], outcomes.endpoints.protocol
-    values = outcomes.endpoints.values.get(asked, ())
+    protocol = endpoints.protocol
+    asked = endpoint_of(endpoint, protocol.endpoints)
+    values = endpoints.values(asked.id)
     value = next((one for one in values if one.subject == subject), None)
     if subject is not None and not values:
-        why = "it is the trial's" if asked is OutcomeId.P3 else "the protocol has no rule for it"
-        raise QuestionInvalid(f"nobody has a {asked.value} of their own: {why}; leave the participant out")
+        why = "it is the trial's" if asked.kind is Kind.DOSE else "the protocol has no rule for it, or nobody is in it"
+        raise QuestionInvalid(f"nobody has a {asked.id} of their own: {why}; leave the participant out")
     if subject is not None and value is None:
         raise QuestionInvalid(
-            f"there is no {asked.value} of {short(subject)!r} at position {known_at}: ask for that of {_some(values)}"
+            f"there is no {asked.id} of {short(subject)!r} at position {known_at}: ask for that of {_some(values)}"
         )
-    summary = outcomes.summaries[asked]
+    summary = endpoints.summary(asked.id)
     overall = summary.overall.evidence if isinstance(summary.overall, DoseSummary) else ()
     whole = {*overall, *(position for one in values for position in one.evidence)}
     positions = whole if value is None else set(value.evidence)
@@ -108,10 +110,7 @@ def explain(
         elif of_whom is not None and of_whom == subject:
             looked = _looked_at(stream, recorded, asked, protocol, on)
     return Explanation(
-        outcome=asked,
-        definition=definition,
-        meaning=definition.meaning(protocol),
-        parameters=definition.values(protocol),
+        definition=describe(asked, protocol),
         subject=subject,
         value=value,
         summary=summary if value is None else None,
@@ -128,16 +127,17 @@ def _position(entry: Entry) -> int:
 
 
 def _looked_at(
-    stream: str, recorded: Sequence[Entry], outcome: OutcomeId, protocol: TrialProtocol, on: date
+    stream: str, recorded: Sequence[Entry], endpoint: Endpoint, protocol: TrialProtocol, on: date
 ) -> Sequence[Entry]:
     case = case_of(stream, recorded, on=on)
-    if outcome in {OutcomeId.P1, OutcomeId.P2}:
+    if isinstance(endpoint, SafetyIncidence | DltIncidence):
         words: dict[int, Entry] = {entry.position: entry for event in case.adverse_events for entry in event.entries}
         kinds: tuple[type[Any], ...] = (Infused, Died)
-        if outcome is OutcomeId.P2:
+        if isinstance(endpoint, DltIncidence):
             counts = (*COUNTED_FOR_CYTOPENIAS, Transfused) if protocol.counts_cytopenias else ()
             kinds = (*kinds, DltWindowAssessed, *_LEAVING, *counts)
         for kind in kinds:
             words |= {entry.position: entry for entry in case.of(kind)}
         return list(words.values())
-    return participant_values(case, protocol.endpoints, level=None, on=on).looked_at.get(outcome, ())
+    wanted = [one for one in windowed(protocol.endpoints) if one.endpoint.id == endpoint.id]
+    return participant_values(case, wanted, level=None, on=on).looked_at.get(endpoint.id, ())

@@ -16,24 +16,23 @@ from trialdomain.history.answers import Answers
 from trialdomain.history.asked import asked_drafts, asked_kind, asked_part, asked_progress, asked_rules, asked_text
 from trialdomain.history.collector import cycles_left_alone
 from trialdomain.history.difference import Diff, changed_values
-from trialdomain.history.explaining import QuestionInvalid, explain, outcome_of
+from trialdomain.history.explaining import QuestionInvalid, endpoint_of, explain
 from trialdomain.history.moments import MomentInvalid
 from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
 from trialdomain.projections.decisions import DecisionAudit, audit_decisions, versions_recorded
 from trialdomain.projections.dlt_counts import DltCounts, count, dlt_counts, members_of, seat_of
 from trialdomain.projections.double_entry import Difference, double_entry
-from trialdomain.projections.endpoints.participant import participant_values
-from trialdomain.projections.endpoints.trial import endpoints_of
+from trialdomain.projections.endpoints.participant import participant_values, windowed
+from trialdomain.projections.endpoints.trial import endpoint_values
 from trialdomain.projections.escalation import Escalation, escalation, escalation_of
 from trialdomain.projections.flow import Flow, disposition_of, flow, flow_of
 from trialdomain.projections.people import People
 from trialdomain.projections.review import Review, review_of
 from trialdomain.projections.safety import Safety, exposure_of, safety, safety_of
 from trialdomain.projections.trail import Asked, TrailEntry, trail_of
-from trialdomain.protocol.endpoint_rules import EndpointRules
-from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.reports.explanation import Explanation
-from trialdomain.reports.summaries import Outcomes, summarize
+from trialdomain.reports.summaries import Endpoints, summarize
 from trialdomain.values.calendar import as_day, site_day
 from trialdomain.values.ids import trial_stream
 from trialdomain.values.in_short import in_short
@@ -210,8 +209,8 @@ class History:
         """Summarize the adverse events: participants and events, by grade, relatedness and term."""
         return safety(self.casebook(on=on), on=as_day(on))
 
-    def endpoints(self, *, on: date | str, rules: EndpointRules | None = None) -> Outcomes:
-        """Derive the outcomes of the registry: of everybody, by dose level, and overall.
+    def endpoints(self, *, on: date | str, rules: EndpointRules | None = None) -> Endpoints:
+        """Derive the endpoints of the protocol: of everybody, by dose level, and overall.
 
         Args:
             on: the data cut-off.
@@ -229,26 +228,27 @@ class History:
 
     def explain(
         self,
-        outcome: OutcomeId | str,
+        endpoint: str,
         subject: str | None = None,
         *,
         on: date | str,
         rules: EndpointRules | None = None,
     ) -> Explanation:
-        """Explain an outcome: its definition, the entries it rests on, who recorded them, and what was looked at.
+        """Explain an endpoint: its definition, the entries it rests on, who recorded them, and what was looked at.
 
         Args:
-            outcome: such as ``"S9"``.
+            endpoint: such as ``"S9"``.
             subject: of whom; None for the whole trial.
             on: the data cut-off.
             rules: other definitions than those of the protocol in force.
 
         Raises:
-            QuestionInvalid: there is no such outcome, or nobody of that code.
+            QuestionInvalid: the protocol has no such endpoint, or nobody of that code.
         """
-        wanted, whom = outcome_of(outcome), asked_text("the subject", subject)
-        outcomes = self.endpoints(on=on, rules=rules)
-        return explain(self._streams, outcomes, wanted, whom, known_at=self.position, on=as_day(on))
+        whom = asked_text("the subject", subject)
+        endpoint_of(endpoint, asked_rules(rules) if rules is not None else self.casebook(on=on).protocol.endpoints)
+        found = self.endpoints(on=on, rules=rules)
+        return explain(self._streams, found, endpoint, whom, known_at=self.position, on=as_day(on))
 
     def answers(
         self, *, on: date | str, rules: EndpointRules | None = None, progress: Callable[[int], None] = lambda _: None
@@ -257,7 +257,7 @@ class History:
 
         Args:
             on: the day for which windows are judged.
-            rules: other definitions of the outcomes than those of the protocol in force.
+            rules: other definitions of the endpoints than those of the protocol in force.
             progress: told the number of entries of each participant that was read.
         """
         day, book = as_day(on), self.casebook(on=on)
@@ -265,13 +265,14 @@ class History:
         if rules is not None:
             book = attrs.evolve(book, protocol=attrs.evolve(book.protocol, endpoints=asked_rules(rules)))
         seats, dispositions, exposures, values = [], [], [], []
+        asked = windowed(book.protocol.endpoints)
         with cycles_left_alone():
             for case in book.cases:
                 seats.append(seat_of(case, book, on=day))
                 if (disposition := disposition_of(case, book)) is not None:
                     dispositions.append(disposition)
                 exposures.append(exposure := exposure_of(case, book, on=day))
-                read = participant_values(case, book.protocol.endpoints, level=exposure.level, on=day)
+                read = participant_values(case, asked, level=exposure.level, on=day)
                 values.append(read.values)
                 progress(len(case.entries))
                 del case, read  # or one participant stays in memory while the next is read
@@ -280,7 +281,7 @@ class History:
         return Answers(
             escalation=state,
             dlt_counts=counts,
-            endpoints=summarize(endpoints_of(values, exposures, counts, state, book.protocol)),
+            endpoints=summarize(endpoint_values(values, exposures, counts, state, book.protocol)),
             flow=flow_of(dispositions, book),
             safety=safety_of(exposures, book, on=day),
         )

@@ -18,6 +18,7 @@ from trialdomain.values.number import is_bounded, whole_number
 from trialdomain.values.word import Word
 
 _SIX = "The highest dose level with a DLT in no more than 1/6 of at least 6 evaluable participants"
+_FEWER = "no MTD is found with fewer than 6 evaluable participants at its level"
 
 
 class DesignSpec:
@@ -43,6 +44,11 @@ class DesignSpec:
         """Which level the design calls the MTD, as a sentence without its end."""
         raise NotImplementedError
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What the MTD rests on beside its definition."""
+        return ()
+
     def unfit(self, levels: int) -> str | None:  # noqa: ARG002 - a design asks it of its own parameters
         """Say why the parameters cannot be those of a protocol with so many levels; None where they can."""
         return None
@@ -62,6 +68,11 @@ class ThreePlusThree(DesignSpec):
     def mtd_means(self) -> str:
         """Give the registry's words."""
         return f"{_SIX}, as 3+3 ({self.identity}) finds it"
+
+    @property
+    @override
+    def choices(self) -> tuple[str, ...]:
+        return ("3 at a level, 6 where one of them has a DLT; two DLTs close a level and all above it", _FEWER)
 
 
 class StateAnswer(Word):
@@ -104,6 +115,11 @@ class RollingSix(DesignSpec):
     def mtd_means(self) -> str:
         """Give the same words as for 3+3."""
         return f"{_SIX}, as rolling six ({self.identity}) finds it"
+
+    @property
+    @override
+    def choices(self) -> tuple[str, ...]:
+        return (_FEWER,)
 
     def __attrs_post_init__(self) -> None:
         """Refuse rows that are none, and a table that would treat on after two DLTs."""

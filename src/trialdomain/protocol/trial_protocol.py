@@ -13,7 +13,7 @@ import attrs
 
 from trialdomain.protocol.criteria import Criterion
 from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec
-from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.dose import Dose
 from trialdomain.values.ids import CodeInvalid, check_id
@@ -199,6 +199,8 @@ class TrialProtocol:
     trial: str
     title: str
     version: str
+    source: str | None = None
+    """Where the protocol stands, such as a registry entry: what findings name as the source of a requirement."""
     levels: tuple[DoseLevel, ...]
     zone: str | None = None
     """The site's IANA time zone; None where it is not known, and dates then count as they stand."""
@@ -252,6 +254,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         yield str(error)
     yield unless(bool(protocol.title.strip()), "title is blank")
     yield unless(bool(protocol.version.strip()), "version is blank")
+    yield unless(protocol.source is None or bool(protocol.source.strip()), "source is blank")
     numbers = [level.level for level in protocol.levels]
     yield unless(
         numbers == list(range(1, len(numbers) + 1)) and 0 < len(numbers) <= MOST_LEVELS,

@@ -11,12 +11,12 @@ import attrs
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.endpoints.value import Status, Value
 from trialdomain.projections.people import People
-from trialdomain.protocol.outcomes import OutcomeDefinition, OutcomeId
+from trialdomain.protocol.endpoints.describing import Description
+from trialdomain.reports.endpoints import participants_table, summary_lines, value_words
+from trialdomain.reports.endpoints_json import summary_json, value_json
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
-from trialdomain.reports.outcomes import participants_table, summary_lines, value_words
-from trialdomain.reports.outcomes_json import summary_json, value_json
-from trialdomain.reports.summaries import OutcomeSummary
+from trialdomain.reports.summaries import EndpointSummary
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.in_short import in_short
 
@@ -41,19 +41,17 @@ class Cited:
 
 @attrs.frozen(kw_only=True)
 class Explanation:
-    """One outcome, of one participant or of the trial, and everything that it follows from."""
+    """One endpoint, of one participant or of the trial, and everything that it follows from."""
 
     __repr__ = in_short
 
-    outcome: OutcomeId
-    definition: OutcomeDefinition
-    meaning: str
-    parameters: Mapping[str, object]
+    definition: Description
+    """What the endpoint means in the protocol."""
     subject: str | None
     """None for the whole trial."""
     value: Value | None
     """Of the participant."""
-    summary: OutcomeSummary | None
+    summary: EndpointSummary | None
     """Of the trial."""
     values: tuple[Value, ...]
     """Those behind the summary."""
@@ -93,14 +91,16 @@ def is_absence(value: Value) -> bool:
 
 def explanation_json(found: Explanation) -> dict[str, Json]:
     """Give an explanation to programs."""
+    endpoint = found.definition.endpoint
     return {
-        "outcome": found.outcome.value,
-        "title": found.definition.title,
-        "registry": found.definition.registry,
-        "time_frame": found.definition.time_frame,
-        "definition": found.meaning,
-        "parameters": {name: _plain(value) for name, value in found.parameters.items()},
-        "sources": list(found.definition.sources),
+        "endpoint": endpoint.id,
+        "title": endpoint.title,
+        "family": endpoint.family,
+        "wording": endpoint.wording or None,
+        "time_frame": endpoint.time_frame or None,
+        "definition": found.definition.meaning,
+        "parameters": {name: _plain(value) for name, value in found.definition.parameters.items()},
+        "sources": list(endpoint.sources),
         "choices": list(found.definition.choices),
         "known_at": found.known_at,
         "on": found.on.isoformat(),
@@ -149,17 +149,22 @@ def _plain(value: object) -> Json:
 
 def explanation_lines(found: Explanation) -> Iterator[str]:
     """Explain to a person: the answer, then what it means, then where that comes from."""
-    definition = found.definition
-    yield f"{found.outcome.value} {definition.title}, as known at position {found.known_at}, judged for {found.on}"
+    definition, endpoint = found.definition, found.definition.endpoint
+    yield f"{endpoint.id} {endpoint.title}, as known at position {found.known_at}, judged for {found.on}"
     if found.value is not None:
         yield f"{found.subject}: {_sentence(found.value)}"
     if found.summary is not None:
         yield from summary_lines(found.summary)
     yield ""
-    yield f"Registry: {definition.registry} ({definition.time_frame})"
-    yield f"Definition: {found.meaning}"
-    yield f"Sources: {'; '.join(definition.sources)}"
-    yield "Parameters: " + ", ".join(f"{name} = {_shown(value)}" for name, value in found.parameters.items())
+    if endpoint.wording:
+        yield f"In the protocol's words: {endpoint.wording}" + (
+            f" ({endpoint.time_frame})" if endpoint.time_frame else ""
+        )
+    yield f"Definition: {definition.meaning}"
+    yield f"Sources: {'; '.join(endpoint.sources) or 'the protocol alone'}"
+    parameters = [f"{name} = {_shown(value)}" for name, value in definition.parameters.items()]
+    if parameters:
+        yield f"Parameters: {', '.join(parameters)}"
     for choice in definition.choices:
         yield f"Choice: {choice}"
 
@@ -202,7 +207,7 @@ _MOST_SHOWN = 40
 def explanation_tables(found: Explanation) -> Iterator[Table]:
     """Show the entries: those that the number rests on, and of an absence those that were looked at."""
     if found.values:
-        yield participants_table(found.outcome, found.values)
+        yield participants_table(found.definition.endpoint, found.values)
         return
     yield _entries("Rests on", found.rests_on)
     if found.value is not None and is_absence(found.value) and found.looked_at:

@@ -1,4 +1,4 @@
-"""Intervals, medians and curves of the outcomes.
+"""Intervals, medians and curves of the endpoints.
 
 The exact interval needs SciPy (the extra ``stats``); without it there is none, and :data:`NO_SCIPY` says so. Curves are
 the product-limit sums themselves. Methods: Clopper and Pearson 1934; Kaplan and Meier 1958; Aalen and Johansen 1978.

@@ -1,4 +1,4 @@
-"""Outcomes summarized, by dose level and for everybody: n/N with exact intervals, medians and ranges, curves."""
+"""Endpoints summarized, by dose level and for everybody: n/N with exact intervals, medians and ranges, curves."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -7,10 +7,14 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from trialdomain.projections.endpoints.trial import Endpoints
+from trialdomain.projections.endpoints.treatment import product_name, units_name
+from trialdomain.projections.endpoints.trial import EndpointValues
 from trialdomain.projections.endpoints.value import Flag, Status, Value
-from trialdomain.protocol.endpoint_rules import DeathAs, EndpointRules
-from trialdomain.protocol.outcomes import OUTCOMES, Kind, OutcomeId
+from trialdomain.protocol.endpoints.endpoint import Endpoint, Kind
+from trialdomain.protocol.endpoints.families import AntiInfectiveRate, SafetyIncidence, TransfusionRate
+from trialdomain.protocol.endpoints.parts import DeathAs
+from trialdomain.protocol.endpoints.rules import EndpointRules
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.statistics import (
     NO_SCIPY,
     Curve,
@@ -60,7 +64,7 @@ class Counted:
 
 @attrs.frozen(kw_only=True)
 class IncidenceSummary:
-    """Of an outcome that happens or not."""
+    """Of an endpoint that happens or not."""
 
     share: Share
     parts: Mapping[str, Share]
@@ -118,12 +122,12 @@ Summary: TypeAlias = IncidenceSummary | DurationSummary | TimeSummary | DoseSumm
 
 
 @attrs.frozen(kw_only=True)
-class OutcomeSummary:
-    """One outcome, by dose level and for everybody."""
+class EndpointSummary:
+    """One endpoint, by dose level and for everybody."""
 
     __repr__ = in_short
 
-    outcome: OutcomeId
+    endpoint: Endpoint
     levels: Mapping[int, Summary]
     unassigned: Summary | None
     """Whoever was infused with an amount of no level; None where nobody was."""
@@ -131,54 +135,68 @@ class OutcomeSummary:
 
 
 @attrs.frozen(kw_only=True)
-class Outcomes:
-    """Every outcome of a trial: the values of everybody, and their summaries."""
+class Endpoints:
+    """Every endpoint of a trial: the values of everybody, and their summaries."""
 
     __repr__ = in_short
 
-    endpoints: Endpoints
-    summaries: Mapping[OutcomeId, OutcomeSummary]
+    found: EndpointValues
+    summaries: Mapping[str, EndpointSummary]
+    """By the code of the endpoint, in the protocol's order."""
     note: str | None
     """Why there are no exact intervals, where SciPy is not installed."""
 
-    def value(self, outcome: OutcomeId | str, subject: str) -> Value:
-        """Give one outcome of one participant.
+    @property
+    def protocol(self) -> TrialProtocol:
+        """The protocol whose definitions were used."""
+        return self.found.protocol
+
+    def value(self, endpoint: str, subject: str) -> Value:
+        """Give one endpoint of one participant.
 
         Raises:
-            KeyError: nobody of that code is in the trial.
+            KeyError: the protocol has no such endpoint, or nobody of that code is in the trial.
         """
-        return self.endpoints.of(OutcomeId(outcome), subject)
+        return self.found.of(endpoint, subject)
 
-    def summary(self, outcome: OutcomeId | str) -> OutcomeSummary:
-        """Give one outcome by dose level and for everybody."""
-        return self.summaries[OutcomeId(outcome)]
+    def values(self, endpoint: str) -> tuple[Value, ...]:
+        """Give one endpoint of everybody; nothing where it is the trial's, or the protocol has no rule for it."""
+        return self.found.values.get(endpoint, ())
+
+    def summary(self, endpoint: str) -> EndpointSummary:
+        """Give one endpoint by dose level and for everybody.
+
+        Raises:
+            KeyError: the protocol has no such endpoint.
+        """
+        return self.summaries[endpoint]
 
 
-def summarize(endpoints: Endpoints) -> Outcomes:
-    """Summarize every outcome."""
-    summaries = {outcome: _summarized(endpoints, outcome) for outcome in OutcomeId}
-    return Outcomes(endpoints=endpoints, summaries=summaries, note=None if has_scipy() else NO_SCIPY)
+def summarize(found: EndpointValues) -> Endpoints:
+    """Summarize every endpoint."""
+    summaries = {one.id: _summarized(found, one) for one in found.protocol.endpoints.derived}
+    return Endpoints(found=found, summaries=summaries, note=None if has_scipy() else NO_SCIPY)
 
 
-def _summarized(endpoints: Endpoints, outcome: OutcomeId) -> OutcomeSummary:
-    rules = endpoints.protocol.endpoints
-    if OUTCOMES[outcome].kind is Kind.DOSE:
-        whole = DoseSummary(mtd=endpoints.mtd, tallies=endpoints.tallies, evidence=endpoints.mtd_evidence)
+def _summarized(found: EndpointValues, endpoint: Endpoint) -> EndpointSummary:
+    rules = found.protocol.endpoints.of(endpoint)
+    if endpoint.kind is Kind.DOSE:
+        whole = DoseSummary(mtd=found.mtd, tallies=found.tallies, evidence=found.mtd_evidence)
         levels: dict[int, Summary] = {
-            tally.level: DoseSummary(mtd=None, tallies=(tally,), evidence=()) for tally in endpoints.tallies
+            tally.level: DoseSummary(mtd=None, tallies=(tally,), evidence=()) for tally in found.tallies
         }
-        return OutcomeSummary(outcome=outcome, levels=levels, unassigned=None, overall=whole)
-    values = endpoints.values[outcome]
+        return EndpointSummary(endpoint=endpoint, levels=levels, unassigned=None, overall=whole)
+    values = found.values.get(endpoint.id, ())
     elsewhere = [value for value in values if value.level is None and value.first is not None]
 
     def summary(some: Sequence[Value]) -> Summary:
-        return _SUMMARIES[OUTCOMES[outcome].kind](outcome, some, rules)
+        return _SUMMARIES[endpoint.kind](endpoint, some, rules)
 
-    return OutcomeSummary(
-        outcome=outcome,
+    return EndpointSummary(
+        endpoint=endpoint,
         levels={
             level.level: summary([value for value in values if value.level == level.level])
-            for level in endpoints.protocol.levels
+            for level in found.protocol.levels
         },
         unassigned=summary(elsewhere) if elsewhere else None,
         overall=summary(values),
@@ -195,12 +213,12 @@ def _counted(values: Sequence[Value]) -> Counted:
     )
 
 
-def _incidence(outcome: OutcomeId, values: Sequence[Value], rules: EndpointRules) -> IncidenceSummary:
+def _incidence(endpoint: Endpoint, values: Sequence[Value], rules: EndpointRules) -> IncidenceSummary:
     observed = [value for value in values if value.status is Status.OBSERVED]
     return IncidenceSummary(
         share=Share.count(bool(value.value) for value in observed),
-        parts={name: Share.count(map(has, observed)) for name, has in _parts(outcome, rules)},
-        totals={name: sum(map(number, observed), Decimal(0)) for name, number in _totals(outcome, rules)},
+        parts={name: Share.count(map(has, observed)) for name, has in _parts(endpoint, rules)},
+        totals={name: sum(map(number, observed), Decimal(0)) for name, number in _totals(endpoint, rules)},
         counted=_counted(values),
     )
 
@@ -217,13 +235,13 @@ def _detail(*path: str) -> Callable[[Value], Any]:
     return read
 
 
-def _parts(outcome: OutcomeId, rules: EndpointRules) -> Iterator[tuple[str, Callable[[Value], bool | None]]]:
-    match outcome:
-        case OutcomeId.S6:
-            yield from ((name, _detail(name)) for name in ("red_cells", "platelets"))
-        case OutcomeId.S12:
+def _parts(endpoint: Endpoint, rules: EndpointRules) -> Iterator[tuple[str, Callable[[Value], bool | None]]]:
+    match endpoint:
+        case TransfusionRate():
+            yield from ((name, _detail(name)) for name in map(product_name, endpoint.products))
+        case AntiInfectiveRate():
             yield from ((name, _detail(name)) for name in ("any", "treatment"))
-        case OutcomeId.P1:
+        case SafetyIncidence():
             for days in rules.safety_days:
                 for name in ("any", "serious"):
                     yield f"{name}_within_{days}_days", _detail(f"days_{days}", name)
@@ -231,11 +249,11 @@ def _parts(outcome: OutcomeId, rules: EndpointRules) -> Iterator[tuple[str, Call
             return
 
 
-def _totals(outcome: OutcomeId, rules: EndpointRules) -> Iterator[tuple[str, Callable[[Value], Decimal]]]:
-    match outcome:
-        case OutcomeId.S6:
-            yield from ((name, _detail(name)) for name in ("red_cell_units", "platelet_units"))
-        case OutcomeId.P1:
+def _totals(endpoint: Endpoint, rules: EndpointRules) -> Iterator[tuple[str, Callable[[Value], Decimal]]]:
+    match endpoint:
+        case TransfusionRate():
+            yield from ((name, _detail(name)) for name in map(units_name, endpoint.products))
+        case SafetyIncidence():
             for days in rules.safety_days:
                 for name in ("events", "serious_events", "completed"):
                     yield f"{name}_within_{days}_days", _detail(f"days_{days}", name)
@@ -243,7 +261,7 @@ def _totals(outcome: OutcomeId, rules: EndpointRules) -> Iterator[tuple[str, Cal
             return
 
 
-def _duration(_: OutcomeId, values: Sequence[Value], __: EndpointRules) -> DurationSummary:
+def _duration(_: Endpoint, values: Sequence[Value], __: EndpointRules) -> DurationSummary:
     lasted = [_days(value) for value in values if value.status is Status.OBSERVED]
     none = sum(value.status is Status.NO_EPISODE for value in values)
     return DurationSummary(
@@ -263,7 +281,7 @@ def _days(value: Value) -> int:
 _ENDINGS = {Status.OBSERVED: Ending.EVENT, Status.DIED: Ending.COMPETING, Status.CENSORED: Ending.CENSORED}
 
 
-def _time(_: OutcomeId, values: Sequence[Value], rules: EndpointRules) -> TimeSummary:
+def _time(_: Endpoint, values: Sequence[Value], rules: EndpointRules) -> TimeSummary:
     times = [(value.days, _ENDINGS[value.status]) for value in values if value.days is not None]
     of = Counter(ending for _, ending in times)
     recovered = [value for value in values if value.status is Status.OBSERVED]
@@ -282,7 +300,7 @@ def _time(_: OutcomeId, values: Sequence[Value], rules: EndpointRules) -> TimeSu
     )
 
 
-_SUMMARIES: Mapping[Kind, Callable[[OutcomeId, Sequence[Value], EndpointRules], Summary]] = {
+_SUMMARIES: Mapping[Kind, Callable[[Endpoint, Sequence[Value], EndpointRules], Summary]] = {
     Kind.INCIDENCE: _incidence,
     Kind.DURATION: _duration,
     Kind.TIME: _time,

@@ -13,7 +13,7 @@ import attrs
 
 from trialdomain.events.participant import Comparator, LabRecorded
 from trialdomain.events.recorded import Recorded
-from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.values.analyte import UNITS, Count, count_of, is_blood
 from trialdomain.values.unit import scale
 

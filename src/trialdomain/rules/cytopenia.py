@@ -15,14 +15,15 @@ from decimal import Decimal
 
 import attrs
 
-from trialdomain.events.participant import BloodProduct, Infused, Transfused
+from trialdomain.events.participant import Infused, Transfused
 from trialdomain.events.recorded import Recorded
-from trialdomain.protocol.endpoint_rules import EndpointRules
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import CytopeniaRule
 from trialdomain.rules.counts import Day, Lab, read_counts
 from trialdomain.values.analyte import Count
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import EvaluationFlag
+from trialdomain.values.treatment import BloodProduct
 from trialdomain.values.word import Word
 
 

@@ -16,7 +16,8 @@ import attrs
 
 from trialdomain.events.participant import BodySite, VitalSign, VitalSignRecorded
 from trialdomain.events.recorded import Recorded
-from trialdomain.protocol.endpoint_rules import EndpointRules, FebrileNeutropenia
+from trialdomain.protocol.endpoints.parts import FebrileNeutropenia
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.counts import Series, is_below, usable
 from trialdomain.rules.illness import Illness
 from trialdomain.rules.observation import Observation

@@ -40,7 +40,11 @@ class Illness:
 
 
 def reported(
-    events: Iterable[AdverseEvent], frame: Observation, *, belongs: Callable[[CtcaeTerm], bool], min_grade: int
+    events: Iterable[AdverseEvent],
+    frame: Observation,
+    *,
+    belongs: Callable[[str, CtcaeTerm | None], bool],
+    min_grade: int,
 ) -> Iterator[Illness]:
     """Yield the episodes of reported adverse events of some terms, as high as a grade by the end of observation.
 
@@ -49,7 +53,7 @@ def reported(
     """
     for event in events:
         term = term_of(event.term, code=event.report.fact.ctcae_code)
-        if term is None or not belongs(term):
+        if not belongs(event.term, term):
             continue
         for lasted in event.lasted():
             yield from _within(lasted, event.report.position, frame, min_grade)

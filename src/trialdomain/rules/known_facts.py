@@ -11,7 +11,6 @@ from trialdomain.events.participant import (
     Consented,
     CriteriaAnswered,
     Infused,
-    MedicationClass,
     ParticipantFact,
     Screened,
 )
@@ -21,6 +20,7 @@ from trialdomain.rules.observation import cycle_of, starts_among
 from trialdomain.values.analyte import finding_name
 from trialdomain.values.screening import Attestation, Finding, Gate
 from trialdomain.values.text import folded
+from trialdomain.values.treatment import MedicationClass
 
 _ECOG = "ecog"
 
@@ -59,7 +59,7 @@ def _age(facts: Sequence[ParticipantFact]) -> Iterator[Finding]:
 def _performance(facts: Sequence[ParticipantFact], findings: Sequence[Finding], *, on: date) -> Iterator[Finding]:
     """Yield every finding; of the performance status, those up to the start of the infusion's cycle, the latest last.
 
-    The cycle is the one that t0 of the outcomes names. An answer that is given later counts as of the day on which the
+    The cycle is the one that t0 of the endpoints names. An answer that is given later counts as of the day on which the
     performance status was assessed.
     """
     infused = min((fact.started_at.first for fact in facts if isinstance(fact, Infused)), default=on)

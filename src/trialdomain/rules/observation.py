@@ -1,7 +1,7 @@
-"""From when, and until when, the efficacy outcomes of one participant are observed.
+"""From when, and until when, the endpoints of one participant are observed.
 
 Source: NCT06245746, secondary outcomes: from the start of chemotherapy to 42 days after it. What opens and ends the
-observation is this library's choice (docs/outcomes/README.md): days are elapsed calendar days at the site.
+observation is this library's choice (docs/endpoints/README.md): days are elapsed calendar days at the site.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,8 @@ from trialdomain.events.participant import (
     Relapsed,
 )
 from trialdomain.events.recorded import Recorded
-from trialdomain.protocol.endpoint_rules import Anchor, EndpointRules
+from trialdomain.protocol.endpoints.parts import Anchor
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.evaluability import LastSeen
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.word import Word
@@ -79,7 +80,7 @@ class Beginning:
 
 @attrs.frozen(kw_only=True)
 class Observation:
-    """The days on which the outcomes of one participant are judged, both ends inclusive."""
+    """The days on which the endpoints of one participant are judged, both ends inclusive."""
 
     start: date
     """Day 0."""
@@ -162,7 +163,7 @@ def _in_order(
 def cycle_of(starts: Sequence[_Start], infused: date) -> _Start | None:
     """Give the start of the cycle that an infusion belongs to: the last on or before its day, else the first after it.
 
-    It is t0 of the outcomes, and the day by which the performance status is judged. None without chemotherapy.
+    It is t0 of the endpoints, and the day by which the performance status is judged. None without chemotherapy.
     """
     before = [start for start in starts if start.on.first <= infused]
     return before[-1] if before else next(iter(starts), None)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import attrs
 
-from trialdomain.protocol.endpoint_rules import EndpointRules, Recovery, RecoveryAnchor
+from trialdomain.protocol.endpoints.parts import Recovery, RecoveryAnchor
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.counts import Day, Lab
 from trialdomain.rules.observation import Observation
 from trialdomain.values.in_short import in_short
@@ -74,7 +75,7 @@ class Episode:
 
 @attrs.frozen(kw_only=True)
 class CountCourse:
-    """The course of one count: everything that the outcomes about it ask."""
+    """The course of one count: everything that the endpoints about it ask."""
 
     __repr__ = in_short
 

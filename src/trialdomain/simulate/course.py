@@ -14,9 +14,7 @@ import attrs
 from trialdomain.events.participant import (
     AdverseEventReported,
     AntiInfectiveGiven,
-    BloodProduct,
     BodySite,
-    Intent,
     LabRecorded,
     ParticipantFact,
     Transfused,
@@ -26,9 +24,10 @@ from trialdomain.events.participant import (
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ctcae import known_term
 from trialdomain.values.toxicity import Agent, Assessor, Attribution, Relatedness
+from trialdomain.values.treatment import BloodProduct, Intent
 
 OBSERVED_DAYS = 42
-"""From the start of chemotherapy, as the efficacy outcomes ask."""
+"""From the start of chemotherapy, as the windowed endpoints ask."""
 BETWEEN_LABS = 2
 """Days: laboratory values every other day."""
 INFUSED_AT = "10:00"

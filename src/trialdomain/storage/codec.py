@@ -20,6 +20,8 @@ from trialdomain.events.participant import LabRecorded
 from trialdomain.events.recorded import EntryRef, Envelope, Fact, Meta, Source, opened
 from trialdomain.events.registry import NAMES
 from trialdomain.protocol.designs import DESIGNS, DesignSpec
+from trialdomain.protocol.endpoints.endpoint import Endpoint
+from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.calendar import FIRST_YEAR, LAST_YEAR
 from trialdomain.values.chosen import wrong_kind
@@ -80,6 +82,8 @@ def _decode_other(kind: type, value: object) -> object:
         return _clinical_time(value)
     if kind is DesignSpec:
         return _design(value)
+    if kind is Endpoint:
+        return _endpoint(value)
     raise TypeError(f"{kind.__name__} has no stored form")
 
 
@@ -91,6 +95,14 @@ def _design(value: object) -> DesignSpec:
     if not isinstance(name, str) or name not in DESIGNS:
         raise ValueError(f"a design is one of {', '.join(DESIGNS)}, got {str(name)[:80]!r}")
     return msgspec.convert(value, DESIGNS[name])
+
+
+def _endpoint(value: object) -> Endpoint:
+    """Read an endpoint, of which its family says the class."""
+    family = value.get("family") if isinstance(value, dict) else None
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise ValueError(f"an endpoint is of one of {', '.join(FAMILIES)}, got {str(family)[:80]!r}")
+    return msgspec.convert(value, FAMILIES[family])
 
 
 _clinical_time = lru_cache(maxsize=4_096)(ClinicalTime)
@@ -279,4 +291,7 @@ def _schema_of_other(kind: type) -> dict[str, Any]:
     if kind is DesignSpec:
         designs = [msgspec.json.schema(design)["$defs"][design.__name__] for design in DESIGNS.values()]
         return {"title": "DesignSpec", "description": "a design, by its name", "anyOf": designs}
+    if kind is Endpoint:
+        families = [msgspec.json.schema(family)["$defs"][family.__name__] for family in FAMILIES.values()]
+        return {"title": "Endpoint", "description": "an endpoint, by its family", "anyOf": families}
     raise TypeError(f"{kind.__name__} has no stored form")

@@ -1,4 +1,4 @@
-"""One participant told in a few words, in days from the start of chemotherapy, and asked for outcomes."""
+"""One participant told in a few words, in days from the start of chemotherapy, and asked for endpoints."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -11,7 +11,6 @@ from trialdomain.application.observed import lab, vital_sign
 from trialdomain.events.participant import (
     AdverseEventReported,
     AntiInfectiveGiven,
-    BloodProduct,
     BodySite,
     ChemotherapyGiven,
     ChemotherapyStarted,
@@ -22,9 +21,7 @@ from trialdomain.events.participant import (
     Died,
     Enrolled,
     Infused,
-    Intent,
     LostToFollowUp,
-    MedicationClass,
     NewTherapyStarted,
     ParticipantFact,
     Relapsed,
@@ -38,16 +35,16 @@ from trialdomain.events.recorded import Draft
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.history import History
 from trialdomain.projections.endpoints.value import Value
-from trialdomain.protocol.endpoint_rules import EndpointRules
-from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.ids import participant_stream, trial_stream
+from trialdomain.values.treatment import BloodProduct, Intent, MedicationClass
 
 T0 = date(2026, 3, 2)
 """Day 0: the start of chemotherapy."""
 OPEN = attrs.evolve(nct06245746(), criteria=())
-"""The preset without its criteria, for outcomes ask for none."""
+"""The preset without its criteria, for endpoints ask for none."""
 _UNITS = {"ANC": "10*9/L", "WBC": "10*9/L", "PLT": "10*9/L", "HGB": "g/L"}
 
 
@@ -58,10 +55,10 @@ def at(number: int, clock: str = "") -> str:
 
 
 class Patient:
-    """What is recorded of one participant, and what follows from it: a history for tests of outcomes.
+    """What is recorded of one participant, and what follows from it: a history for tests of endpoints.
 
     Args:
-        rules: the definitions of the outcomes; by default those of NCT06245746.
+        rules: the definitions of the endpoints; by default those of NCT06245746.
         chemotherapy: the day on which it starts; None for nobody's.
         infusion: the day of the infusion, at level 1; None where there is none.
 
@@ -203,6 +200,6 @@ class Patient:
             ]
         )
 
-    def value(self, outcome: OutcomeId | str, *, on: int = 100) -> Value:
-        """Ask for one outcome, at a cut-off."""
-        return self.history().endpoints(on=T0 + timedelta(days=on)).value(outcome, "S001")
+    def value(self, endpoint: str, *, on: int = 100) -> Value:
+        """Ask for one endpoint, at a cut-off."""
+        return self.history().endpoints(on=T0 + timedelta(days=on)).value(endpoint, "S001")

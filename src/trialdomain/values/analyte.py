@@ -98,7 +98,7 @@ _UNREAD: tuple[str, ...] = (
     *("NITRITE", "Nitrite", "LEUKASE", "Leukocyte esterase", "CASTS", "BACT", "HBSAG", "HBSAB", "HBCAB", "HCAB"),
     *("HIV12AB", "RPR", "PO2", "PCO2", "PAO2", "PACO2", "HAPTOG", "Haptoglobin", "OSMLTY", "Osmolality"),
 )
-"""Tests that are known, and that no outcome reads."""
+"""Tests that are known, and that no endpoint reads."""
 
 _BLOOD = frozenset(
     {
@@ -117,7 +117,7 @@ _OTHER_SPECIMENS = frozenset(
         *("bronchoalveolar lavage fluid", "lavage fluid", "cord blood", "umbilical cord blood", "dialysis fluid"),
     }
 )
-"""Specimens that are known, and in which no outcome reads anything."""
+"""Specimens that are known, and in which no endpoint reads anything."""
 
 UNITS: Mapping[Count, str] = {
     Count.NEUTROPHILS: "10*9/L",
@@ -175,7 +175,7 @@ def finding_name(name: str) -> str:
 
 
 def is_known(analyte: str) -> bool:
-    """Say whether a laboratory test of that name is known, whether an outcome reads it or not."""
+    """Say whether a laboratory test of that name is known, whether an endpoint reads it or not."""
     return _key(analyte) in _known()
 
 
@@ -216,7 +216,7 @@ def is_known_specimen(specimen: str) -> bool:
 
 
 def names() -> Mapping[str, tuple[str, ...]]:
-    """Give what outcomes and criteria read, with every name of it: for a table that people read."""
+    """Give what endpoints and criteria read, with every name of it: for a table that people read."""
     return {**{count.value: names for count, names in _COUNTS.items()}, **_OF_CRITERIA}
 
 

@@ -8,11 +8,8 @@ from trialdomain.application.coercion import facts, make
 from trialdomain.application.desk.acts import Acts
 from trialdomain.events.participant import (
     AntiInfectiveGiven,
-    BloodProduct,
     ConcomitantMedicationGiven,
-    Intent,
     LabRecorded,
-    MedicationClass,
     NewTherapyStarted,
     Relapsed,
     Transfused,
@@ -20,6 +17,7 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import Entry
 from trialdomain.values.clinical_time import When
+from trialdomain.values.treatment import BloodProduct, Intent, MedicationClass
 from trialdomain.values.use_case import UseCase
 
 

@@ -177,6 +177,7 @@ class Check:
     title: ClassVar[str]
     severity: ClassVar[Severity] = Severity.MAJOR
     requirement: ClassVar[str]
+    """What asks for it; ``{protocol}`` stands for where the protocol is written (``TrialProtocol.source``)."""
 
     def __init__(self, audited: Audited) -> None:
         self.audited = audited
@@ -193,6 +194,11 @@ class Check:
         """Look at the trial, once everything was seen."""
         return ()
 
+    @classmethod
+    def required_by(cls, source: str | None) -> str:
+        """Say what asks for it, and name where the protocol is written; by default just the protocol."""
+        return cls.requirement.replace("{protocol}", source or "the protocol")
+
     def found(
         self,
         sentence: str,
@@ -208,5 +214,5 @@ class Check:
             sentence=sentence,
             subject=subject,
             evidence=tuple(sorted(set(evidence))),
-            requirement=self.requirement,
+            requirement=self.required_by(self.audited.protocol.source),
         )

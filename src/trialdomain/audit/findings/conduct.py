@@ -71,7 +71,7 @@ class ConsentUndocumented(Check):
     id = "consent"
     title = "consent missing, or later than the first procedure"
     severity = Severity.CRITICAL
-    requirement = "informed consent before any procedure (NCT06245746, I3; ICH E6(R3) 2.8)"
+    requirement = "informed consent before any procedure ({protocol}; ICH E6(R3) 2.8)"
 
     @override
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
@@ -107,7 +107,7 @@ class CriteriaUndocumented(_Breach):
 
     id = "criteria"
     title = "a criterion not met, or not answered"
-    requirement = "eligibility criteria (NCT06245746); a missing answer is never a met one"
+    requirement = "eligibility criteria ({protocol}); a missing answer is never a met one"
     rules = _rules((Enrolled, NotScreened), (Enrolled, NotEligible), (Infused, NotEligible))
 
 
@@ -126,7 +126,7 @@ class OutsideLevel(_Breach):
     id = "level"
     title = "an infusion outside its level"
     severity = Severity.CRITICAL
-    requirement = "each participant receives the assigned dose level (NCT06245746)"
+    requirement = "each participant receives the assigned dose level ({protocol})"
     rules = _rules((Infused, LevelNotAssigned), (Infused, DoseNotOfLevel))
 
 
@@ -135,7 +135,7 @@ class Twice(_Breach):
 
     id = "twice"
     title = "enrolled or infused once too often"
-    requirement = "a single infusion (NCT06245746); the protocol's administrations"
+    requirement = "as many infusions as administrations allows ({protocol})"
     rules = _rules((Enrolled, AlreadyEnrolled), (Infused, AlreadyInfused))
 
 

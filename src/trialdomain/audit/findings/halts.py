@@ -115,7 +115,7 @@ class RecruitmentExceeded(Check):
 
     id = "recruitment"
     title = "more people infused than planned"
-    requirement = "target recruitment 9 (NCT06245746); the protocol's max_infused"
+    requirement = "target_recruitment and max_infused ({protocol})"
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)

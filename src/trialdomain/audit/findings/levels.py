@@ -166,7 +166,7 @@ class WindowOpen(Check):
 
     id = "window"
     title = "a window that is not assessed to its last day"
-    requirement = "DLT assessed from the infusion to day 14 (NCT06245746, primary outcome)"
+    requirement = "DLTs are assessed in the whole window ({protocol})"
 
     @override
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:

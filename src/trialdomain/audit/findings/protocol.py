@@ -1,4 +1,4 @@
-"""What the registry entry does not say, and the protocol does not either."""
+"""What the protocol does not say."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,12 +11,12 @@ from trialdomain.protocol.trial_protocol import Stagger, TrialProtocol
 
 
 class Silence(Check):
-    """A parameter that the registry is silent about, and that the protocol leaves as it is."""
+    """A rule that the protocol leaves as open as it may be."""
 
     id = "silence"
-    title = "a silence of the registry that the protocol does not fill"
+    title = "a rule that the protocol leaves open"
     severity = Severity.NOTE
-    requirement = "the protocol says what the registry entry leaves open (NCT06245746)"
+    requirement = "a rule that people rely on is written down ({protocol})"
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
@@ -26,7 +26,7 @@ class Silence(Check):
 
 
 def silences(protocol: TrialProtocol) -> Iterator[str]:
-    """Say what the registry leaves open, and a protocol leaves open as well."""
+    """Say what a protocol leaves open."""
     if any(level.dose is None for level in protocol.levels):
         yield "the dose levels have no amounts: an infusion is believed to be of the level that was meant"
     if protocol.zone is None:

@@ -87,7 +87,7 @@ class UncheckedTerm(Check):
             hint = f"the nearest: {', '.join(near)}" if near else "no term is near"
             yield self.found(
                 f"{case.case.subject}: {short(term, 80)!r} is not in the part of CTCAE {CTCAE_5} that this library has "
-                f"({hint}); CTCAE may have it: its grade is not checked, and it belongs to no group of an outcome",
+                f"({hint}); CTCAE may have it: its grade is not checked, and it belongs to no group of an endpoint",
                 evidence=positions,
                 subject=case.case.subject,
             )
@@ -99,7 +99,7 @@ class UnreadResult(Check):
     id = "unread-result"
     title = "results under a name that nothing reads"
     severity = Severity.MINOR
-    requirement = "what is recorded is what the outcomes are derived from (ICH E6(R3) 4.2.2)"
+    requirement = "what is recorded is what the endpoints are derived from (ICH E6(R3) 4.2.2)"
 
     @override
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
@@ -117,6 +117,6 @@ def _unread(lab: LabRecorded) -> Iterator[str]:
     if is_blood(lab.specimen) and not is_known(lab.analyte):
         near = nearest(lab.analyte)
         hint = "no known name is near" if near is None else f"the nearest known name is {near!r}"
-        yield f"under {short(lab.analyte, 80)!r}, which no outcome reads: {hint}"
+        yield f"under {short(lab.analyte, 80)!r}, which no endpoint reads: {hint}"
     if lab.specimen is not None and not is_known_specimen(lab.specimen) and count_of(lab.analyte) is not None:
         yield f"of {lab.analyte} in {short(lab.specimen, 80)!r}, a specimen that is not known, count for nothing"

@@ -113,6 +113,8 @@ class Findings:
     on: date
     checks: tuple[type[Check], ...]
     """What was looked for."""
+    source: str | None = None
+    """Where the protocol is written, as it says itself."""
     found: tuple[AuditFinding, ...]
     """The gravest first; of one severity in the order of the checks."""
 
@@ -125,7 +127,8 @@ class Findings:
     def __reduce__(self) -> tuple[object, ...]:
         """Be pickled with what each check says of itself: a check of your own need not be at hand where it is read."""
         checks = tuple(_Named.of(check) for check in self.checks)
-        return _found, (self.trial, self.known_at, self.on, checks, self.found)
+        said = {one.name: getattr(self, one.name) for one in attrs.fields(Findings) if one.name != "checks"}
+        return _found, (checks, said)
 
     def __copy__(self) -> Self:
         """Give the same one: nothing in it changes."""
@@ -153,8 +156,8 @@ class _Named:
         return cls(check.__module__, check.__qualname__, *said)
 
 
-def _found(trial: str, known_at: int, on: date, checks: Sequence[_Named], found: tuple[AuditFinding, ...]) -> Findings:
-    return Findings(trial=trial, known_at=known_at, on=on, checks=tuple(map(_check, checks)), found=found)
+def _found(checks: Sequence[_Named], said: dict[str, Any]) -> Findings:
+    return Findings(checks=tuple(map(_check, checks)), **said)
 
 
 @lru_cache(maxsize=256)
@@ -217,7 +220,14 @@ def findings(
     order = {check.id: at for at, check in enumerate(checks)}
     found = [one for one in run.found if _SEVERITIES.index(one.severity) <= _SEVERITIES.index(least)]
     found.sort(key=lambda one: (_SEVERITIES.index(one.severity), order.get(one.check, len(order)), one.evidence))
-    return Findings(trial=history.trial, known_at=history.position, on=day, checks=tuple(checks), found=tuple(found))
+    return Findings(
+        trial=history.trial,
+        known_at=history.position,
+        on=day,
+        checks=tuple(checks),
+        source=book.protocol.source,
+        found=tuple(found),
+    )
 
 
 class _Run:
@@ -345,7 +355,7 @@ def findings_json(found: Findings) -> dict[str, Json]:
                 "id": check.id,
                 "title": check.title,
                 "severity": check.severity.value,
-                "requirement": check.requirement,
+                "requirement": check.required_by(found.source),
                 "findings": told.count(check.id),
             }
             for check in found.checks

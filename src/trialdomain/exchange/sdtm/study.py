@@ -16,7 +16,8 @@ from trialdomain.exchange.sdtm.rows import Row, RowRead
 from trialdomain.exchange.sdtm.staging import RowMalformed, Staging, StudyUnusable
 from trialdomain.exchange.sdtm.subject import read_subject
 from trialdomain.exchange.sdtm.terms import Terms, key_of
-from trialdomain.protocol.endpoint_rules import Anchor, EndpointRules
+from trialdomain.protocol.endpoints.parts import Anchor
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
 from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.progress import Progress, unheard

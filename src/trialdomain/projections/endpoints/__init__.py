@@ -1,1 +1,1 @@
-"""Endpoint values: what each outcome of the registry is, for each participant, and the entries it rests on."""
+"""Endpoint values: what each endpoint of the protocol is, for each participant, and the entries it rests on."""

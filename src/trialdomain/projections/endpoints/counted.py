@@ -1,25 +1,26 @@
-"""Blood counts: whether one was severe, and when it recovered (S7 to S11)."""
+"""Blood counts: whether one was severe, and when it recovered."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import attrs
 
-from trialdomain.events.participant import BloodProduct, MedicationClass, Transfused
+from trialdomain.events.participant import Transfused
 from trialdomain.projections.endpoints.observed import Found, Observed
 from trialdomain.projections.endpoints.value import Detail, Episode, Flag, Status, Value
-from trialdomain.protocol.endpoint_rules import DeathAs, Recovery
-from trialdomain.protocol.outcomes import OutcomeId
-from trialdomain.rules.counts import EMPTY, Series
+from trialdomain.protocol.endpoints.meanings import recovery_rule
+from trialdomain.protocol.endpoints.parts import DeathAs
+from trialdomain.rules.counts import Series
 from trialdomain.rules.observation import EndedBy
 from trialdomain.rules.recovery import CountCourse, Given, Seen, course_of
 from trialdomain.values.analyte import Count
+from trialdomain.values.treatment import BloodProduct, MedicationClass
 
 _RAISED_BY = {Count.PLATELETS: BloodProduct.PLATELETS, Count.HEMOGLOBIN: BloodProduct.RED_CELLS}
 _CONFOUNDED_BY = {
-    OutcomeId.S7: (MedicationClass.G_CSF, Flag.G_CSF),
-    OutcomeId.S9: (MedicationClass.TPO_RECEPTOR_AGONIST, Flag.TPO_RECEPTOR_AGONIST),
+    Count.NEUTROPHILS: (MedicationClass.G_CSF, Flag.G_CSF),
+    Count.PLATELETS: (MedicationClass.TPO_RECEPTOR_AGONIST, Flag.TPO_RECEPTOR_AGONIST),
 }
 
 
@@ -28,28 +29,25 @@ class _Told:
     """The course of one count, with what every value about it says."""
 
     of: Observed
+    count: Count
     course: CountCourse
     examined: int
     flags: Sequence[Flag | None]
     details: Mapping[str, Detail]
 
 
-def counts_of(of: Observed, counts: Mapping[Count, Series]) -> Iterator[Found]:
-    """Yield incidence and time to recovery of each count; of neutrophils the time alone."""
-    rules = of.rules
-    for count, rule, incidence, time in (
-        (Count.NEUTROPHILS, rules.neutrophils, None, OutcomeId.S7),
-        (Count.PLATELETS, rules.platelets, OutcomeId.S8, OutcomeId.S9),
-        (Count.HEMOGLOBIN, rules.hemoglobin, OutcomeId.S10, OutcomeId.S11),
-    ):
-        series = counts.get(count, EMPTY)
-        told = _told(of, count, series, rule)
-        if incidence is not None:
-            yield _severe(told, incidence), series.examined
-        yield _recovery(told, time), series.examined
+def low_count(of: Observed, count: Count, series: Series) -> Found:
+    """Say whether a count was severe in the observation."""
+    return _severe(_told(of, count, series)), series.examined
 
 
-def _told(of: Observed, count: Count, series: Series, rule: Recovery) -> _Told:
+def count_recovery(of: Observed, count: Count, series: Series) -> Found:
+    """Give the days to the recovery of a count."""
+    return _recovery(_told(of, count, series)), series.examined
+
+
+def _told(of: Observed, count: Count, series: Series) -> _Told:
+    rule = recovery_rule(count, of.rules)
     given = [
         Given(of.frame.onset(entry.fact.on), entry.position, imputed=entry.fact.on.day is None)
         for entry in of.case.of(Transfused)
@@ -58,33 +56,34 @@ def _told(of: Observed, count: Count, series: Series, rule: Recovery) -> _Told:
     course = course_of(series.days, given, rule=rule, frame=of.frame, rules=of.rules)
     reach = [one for one in given if one.imputed and of.frame.holds(one.on)] if rule.transfusion_free_days else []
     flags = [Flag.UNUSED_RESULTS if series.unused else None, Flag.IMPUTED_DATE if reach else None]
-    return _Told(of, course, len(series.examined), flags, {"unused": tuple(series.unused)} if series.unused else {})
+    return _Told(
+        of, count, course, len(series.examined), flags, {"unused": tuple(series.unused)} if series.unused else {}
+    )
 
 
-def _severe(told: _Told, outcome: OutcomeId) -> Value:
+def _severe(told: _Told) -> Value:
     """Say whether a count was severe in the observation."""
     of, course = told.of, told.course
     common: dict[str, Any] = {"examined": told.examined, "details": told.details}
     unused = told.flags[:1]
     if course.baseline is not None and not of.rules.include_prevalent:
         evidence = [course.baseline.entry.position]
-        return of.value(outcome, Status.PREVALENT, evidence=evidence, flags=unused, **common)
+        return of.value(Status.PREVALENT, evidence=evidence, flags=unused, **common)
     marks = [*unused, Flag.PREVALENT if course.baseline is not None else None]
     if course.first_below is not None:
         step = course.first_below
         evidence = [step.entry.position]
-        return of.value(outcome, Status.OBSERVED, value=True, on=step.on, evidence=evidence, flags=marks, **common)
+        return of.value(Status.OBSERVED, value=True, on=step.on, evidence=evidence, flags=marks, **common)
     if course.seen is not Seen.WHOLE:
-        return _unseen(told, outcome, marks)
-    return of.absence(outcome, Status.OBSERVED, value=False, flags=marks, **common)
+        return _unseen(told, marks)
+    return of.absence(Status.OBSERVED, value=False, flags=marks, **common)
 
 
-def _unseen(told: _Told, outcome: OutcomeId, flags: Sequence[Flag | None]) -> Value:
+def _unseen(told: _Told, flags: Sequence[Flag | None]) -> Value:
     """Say that a count was not followed closely enough to know."""
     course = told.course
     gap: Mapping[str, Detail] = {} if course.gap is None else {"gap": course.gap}
     return told.of.absence(
-        outcome,
         Status.NOT_OBSERVED,
         because=course.seen.value,
         evidence=course.around_gap,
@@ -94,22 +93,21 @@ def _unseen(told: _Told, outcome: OutcomeId, flags: Sequence[Flag | None]) -> Va
     )
 
 
-def _recovery(told: _Told, outcome: OutcomeId) -> Value:
+def _recovery(told: _Told) -> Value:
     """Give the days to recovery."""
     of, course = told.of, told.course
     competing = of.frame.ended_by is EndedBy.DEATH and of.rules.death is DeathAs.COMPETING
     if course.anchor is None:
         if course.seen is not Seen.WHOLE:
-            return _unseen(told, outcome, told.flags[:1])
+            return _unseen(told, told.flags[:1])
         common: dict[str, Any] = {"examined": told.examined, "details": told.details}
-        return of.absence(outcome, Status.NOT_AT_RISK, flags=told.flags[:1], **common)
+        return of.absence(Status.NOT_AT_RISK, flags=told.flags[:1], **common)
     if course.recovered is not None:
-        return _recovered(told, outcome)
+        return _recovered(told)
     if course.seen is Seen.NOT_MEASURED and not competing:
-        return _unseen(told, outcome, told.flags)
+        return _unseen(told, told.flags)
     last = of.frame.end if competing else course.censored_on
     return of.absence(
-        outcome,
         Status.DIED if competing else Status.CENSORED,
         because=of.frame.ended_by.value,
         days=max(of.frame.day(last), 0),
@@ -117,7 +115,7 @@ def _recovery(told: _Told, outcome: OutcomeId) -> Value:
         unmeasured_since=None if competing else _unmeasured_since(told),
         episodes=_episodes(course),
         evidence=[course.anchor.entry.position, *course.undecided],
-        flags=[*_marks(told, outcome), Flag.UNCONFIRMED if course.unconfirmed else None],
+        flags=[*_marks(told), Flag.UNCONFIRMED if course.unconfirmed else None],
         examined=told.examined,
         details={**told.details, **_beside(course)},
     )
@@ -130,13 +128,12 @@ def _unmeasured_since(told: _Told) -> date | None:
     return last if gap > told.of.rules.max_gap_days else None
 
 
-def _recovered(told: _Told, outcome: OutcomeId) -> Value:
+def _recovered(told: _Told) -> Value:
     of, course, recovered, anchor = told.of, told.course, told.course.recovered, told.course.anchor
     if recovered is None or anchor is None:
         raise AssertionError("nobody recovers who was never below")
     first, fell = recovered.run[0].on, course.fell_again
     return of.value(
-        outcome,
         Status.OBSERVED,
         value=of.frame.day(first),
         days=of.frame.day(first),
@@ -148,7 +145,7 @@ def _recovered(told: _Told, outcome: OutcomeId) -> Value:
             *recovered.undecided,
             *(step.entry.position for step in recovered.run),
         ],
-        flags=[*_marks(told, outcome), Flag.FELL_AGAIN if fell is not None else None],
+        flags=[*_marks(told), Flag.FELL_AGAIN if fell is not None else None],
         examined=told.examined,
         details={
             **told.details,
@@ -160,8 +157,8 @@ def _recovered(told: _Told, outcome: OutcomeId) -> Value:
     )
 
 
-def _marks(told: _Told, outcome: OutcomeId) -> list[Flag | None]:
-    course, (kind, confounder) = told.course, _CONFOUNDED_BY.get(outcome, (None, None))
+def _marks(told: _Told) -> list[Flag | None]:
+    course, (kind, confounder) = told.course, _CONFOUNDED_BY.get(told.count, (None, None))
     return [
         *told.flags,
         confounder if kind is not None and told.of.was_given(kind) else None,

@@ -5,15 +5,15 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from trialdomain.events.participant import ConcomitantMedicationGiven, MedicationClass
+from trialdomain.events.participant import ConcomitantMedicationGiven
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case
 from trialdomain.projections.endpoints.value import Flag, Status, Value
-from trialdomain.protocol.endpoint_rules import EndpointRules
-from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.observation import Observation
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.in_short import in_short
+from trialdomain.values.treatment import MedicationClass
 
 Found: TypeAlias = tuple[Value, Sequence[Recorded[Any]]]
 """A value, and every entry that was looked at for it."""
@@ -21,10 +21,11 @@ Found: TypeAlias = tuple[Value, Sequence[Recorded[Any]]]
 
 @attrs.frozen
 class Observed:
-    """What every outcome of one participant starts from."""
+    """What an endpoint of one participant starts from."""
 
     __repr__ = in_short
 
+    endpoint: str
     case: Case
     rules: EndpointRules
     frame: Observation
@@ -32,7 +33,6 @@ class Observed:
 
     def value(
         self,
-        outcome: OutcomeId,
         status: Status,
         *,
         evidence: Iterable[int] = (),
@@ -44,7 +44,7 @@ class Observed:
         own = [Flag.INFUSION_FIRST if frame.infusion_first else None, Flag.IMPUTED_DATE if frame.imputed else None]
         found = {flag for flag in (*own, *flags) if flag is not None}
         return Value(
-            outcome=outcome,
+            endpoint=self.endpoint,
             subject=self.case.subject,
             level=self.level,
             status=status,
@@ -58,7 +58,6 @@ class Observed:
 
     def absence(
         self,
-        outcome: OutcomeId,
         status: Status,
         *,
         evidence: Iterable[int] = (),
@@ -66,7 +65,7 @@ class Observed:
         **fields: Any,  # noqa: ANN401 - as above
     ) -> Value:
         """Make the value of something that was not seen: it rests on what ended the observation as well."""
-        return self.value(outcome, status, evidence=[*evidence, *self.ended_by], flags=flags, **fields)
+        return self.value(status, evidence=[*evidence, *self.ended_by], flags=flags, **fields)
 
     @property
     def ended_by(self) -> tuple[int, ...]:

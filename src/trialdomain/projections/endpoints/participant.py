@@ -1,8 +1,8 @@
-"""The 13 secondary outcomes of one participant: pure functions of their current entries and the protocol."""
+"""The endpoints of one participant that are observed in a window: of their current entries and the protocol alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar, assert_never
 
 import attrs
 
@@ -18,29 +18,59 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case
-from trialdomain.projections.endpoints.counted import counts_of
-from trialdomain.projections.endpoints.illness import febrile_neutropenia, reported_illness
+from trialdomain.projections.endpoints.counted import count_recovery, low_count
+from trialdomain.projections.endpoints.illness import Story, duration, febrile_story, incidence, reported_story
 from trialdomain.projections.endpoints.observed import Found, Observed
 from trialdomain.projections.endpoints.treatment import anti_infectives, transfusions
 from trialdomain.projections.endpoints.value import Status, Value
-from trialdomain.protocol.endpoint_rules import EndpointRules
-from trialdomain.protocol.outcomes import SECONDARY, OutcomeId
-from trialdomain.rules.counts import read_counts
+from trialdomain.protocol.endpoints.families import (
+    AntiInfectiveRate,
+    CountRecovery,
+    EventDuration,
+    EventIncidence,
+    FebrileNeutropeniaDuration,
+    FebrileNeutropeniaIncidence,
+    LowCount,
+    TransfusionRate,
+    WindowedEndpoint,
+    is_windowed,
+)
+from trialdomain.protocol.endpoints.meanings import min_grade_of
+from trialdomain.protocol.endpoints.rules import EndpointRules
+from trialdomain.rules.counts import EMPTY, Series, read_counts
 from trialdomain.rules.observation import Observation, Outside, beginnings_of, endings_of, observe, starts_of
+from trialdomain.values.analyte import Count
 from trialdomain.values.in_short import in_short
 
 _FEVER_LOOKS_BACK = 7
 """Days before the start: whether febrile neutropenia was under way then, and the counts that go with a fever."""
+_T = TypeVar("_T")
 
 
 @attrs.frozen(kw_only=True)
 class ParticipantValues:
-    """The secondary outcomes of one participant, and what was looked at for them."""
+    """The windowed endpoints of one participant, and what was looked at for them."""
 
     __repr__ = in_short
 
     values: tuple[Value, ...]
-    looked_at: Mapping[OutcomeId, Sequence[Recorded[Any]]]
+    looked_at: Mapping[str, Sequence[Recorded[Any]]]
+    """By the code of the endpoint."""
+
+
+@attrs.frozen
+class Asked:
+    """An endpoint, and the numbers by which it is derived."""
+
+    __repr__ = in_short
+
+    endpoint: WindowedEndpoint
+    rules: EndpointRules
+
+
+def windowed(rules: EndpointRules) -> tuple[Asked, ...]:
+    """Give the endpoints of a protocol that are observed in a window, each with its numbers."""
+    return tuple(Asked(one, rules.of(one)) for one in rules.derived if is_windowed(one))
 
 
 def observation_of(case: Case, rules: EndpointRules, *, on: date) -> Observation | Outside:
@@ -56,49 +86,114 @@ def observation_of(case: Case, rules: EndpointRules, *, on: date) -> Observation
     )
 
 
-def participant_values(case: Case, rules: EndpointRules, *, level: int | None, on: date) -> ParticipantValues:
-    """Derive the 13 secondary outcomes of one participant, as of a day."""
-    frame = observation_of(case, rules, on=on)
-    if isinstance(frame, Outside):
-        return ParticipantValues(values=tuple(_outside(case, frame, level)), looked_at={})
-    of = Observed(case, rules, frame, level)
-    if frame.end < frame.start:
-        because = frame.ended_by.value
-        nothing = (of.absence(outcome, Status.NOT_OBSERVED, because=because) for outcome in SECONDARY)
-        return ParticipantValues(values=tuple(nothing), looked_at={})
-    found = {value.outcome: (value, entries) for value, entries in _all(of)}
+def participant_values(case: Case, asked: Iterable[Asked], *, level: int | None, on: date) -> ParticipantValues:
+    """Derive the windowed endpoints of one participant, as of a day.
+
+    Args:
+        case: the participant.
+        asked: the endpoints, from ``windowed``.
+        level: the dose level received.
+        on: the data cut-off.
+    """
+    reading = _Reading(case, level, on)
+    found = [(one.endpoint.id, *reading.found(one)) for one in asked]
     return ParticipantValues(
-        values=tuple(found[outcome][0] for outcome in SECONDARY),
-        looked_at={outcome: entries for outcome, (_, entries) in found.items()},
+        values=tuple(value for _, value, _ in found), looked_at={code: entries for code, _, entries in found}
     )
 
 
-def _all(of: Observed) -> Iterator[Found]:
+class _Reading:
+    """One participant, read once for all endpoints that have the same numbers."""
+
+    def __init__(self, case: Case, level: int | None, on: date) -> None:
+        self._case, self._level, self._on = case, level, on
+        self._read: dict[tuple[Hashable, ...], Any] = {}
+
+    def found(self, asked: Asked) -> Found:
+        """Derive one endpoint."""
+        frame = self._once(lambda: observation_of(self._case, asked.rules, on=self._on), "frame", asked.rules)
+        if isinstance(frame, Outside):
+            return self._outside(asked.endpoint, frame), ()
+        of = Observed(asked.endpoint.id, self._case, asked.rules, frame, self._level)
+        if frame.end < frame.start:
+            return of.absence(Status.NOT_OBSERVED, because=frame.ended_by.value), ()
+        return self._derived(asked.endpoint, of)
+
+    def _once(self, read: Callable[[], _T], name: str, rules: EndpointRules, *further: Hashable) -> _T:
+        """Read something once for each set of numbers: by their identity, for to compare them takes longer."""
+        key = (name, id(rules), *further)
+        if key not in self._read:
+            self._read[key] = read()
+        found: _T = self._read[key]
+        return found
+
+    def _derived(self, endpoint: WindowedEndpoint, of: Observed) -> Found:
+        match endpoint:
+            case EventIncidence():
+                story = self._reported(endpoint, of)
+                return incidence(of, story), story.looked_at
+            case EventDuration():
+                story = self._reported(endpoint, of)
+                return duration(of, story), story.looked_at
+            case FebrileNeutropeniaIncidence():
+                story = self._febrile(of)
+                return incidence(of, story), story.looked_at
+            case FebrileNeutropeniaDuration():
+                story = self._febrile(of)
+                return duration(of, story), story.looked_at
+            case LowCount():
+                return low_count(of, endpoint.count, self._series(of, endpoint.count))
+            case CountRecovery():
+                return count_recovery(of, endpoint.count, self._series(of, endpoint.count))
+            case TransfusionRate():
+                return transfusions(of, endpoint.products)
+            case AntiInfectiveRate():
+                return anti_infectives(of)
+            case _:
+                assert_never(endpoint)
+
+    def _reported(self, endpoint: EventIncidence | EventDuration, of: Observed) -> Story:
+        group, terms, grade = endpoint.group, endpoint.terms, min_grade_of(endpoint, of.rules)
+        return self._once(
+            lambda: reported_story(of, group=group, terms=terms, min_grade=grade),
+            *("reported", of.rules, group, terms, grade),
+        )
+
+    def _febrile(self, of: Observed) -> Story:
+        return self._once(
+            lambda: febrile_story(of, self._series(of, Count.NEUTROPHILS), _first(of)), "febrile neutropenia", of.rules
+        )
+
+    def _series(self, of: Observed, count: Count) -> Series:
+        return self._once(lambda: _counts(of), "counts", of.rules).get(count, EMPTY)
+
+    def _outside(self, endpoint: WindowedEndpoint, why: Outside) -> Value:
+        """Say that there is no value, resting on what says so."""
+        case = self._case
+        said = [
+            *case.of(ScreenFailed),
+            *case.of(Infused),
+            *case.of(ChemotherapyStarted),
+            *case.of(Withdrew),
+            *([case.death] if case.death else []),
+        ]
+        return Value(
+            endpoint=endpoint.id,
+            subject=case.subject,
+            level=self._level,
+            status=Status.NOT_OBSERVED if why is Outside.NOTHING_BEGUN else Status.OUTSIDE,
+            because=why.value,
+            evidence=tuple(sorted({entry.position for entry in said})),
+        )
+
+
+def _first(of: Observed) -> date:
+    return of.frame.start - timedelta(days=max(of.rules.baseline_days, _FEVER_LOOKS_BACK))
+
+
+def _counts(of: Observed) -> Mapping[Count, Series]:
     frame, rules = of.frame, of.rules
-    first = frame.start - timedelta(days=max(rules.baseline_days, _FEVER_LOOKS_BACK))
     last = frame.confirmed_until
     if frame.whole:  # a count of the day after it may go with a temperature of the last day
         last = max(last, frame.end + timedelta(hours=rules.febrile_neutropenia.pairing_hours))
-    counts = read_counts(of.case.of(LabRecorded), first=first, last=last, rules=rules)
-    yield from febrile_neutropenia(of, counts, first)
-    yield from reported_illness(of)
-    yield transfusions(of)
-    yield anti_infectives(of)
-    yield from counts_of(of, counts)
-
-
-def _outside(case: Case, why: Outside, level: int | None) -> Iterator[Value]:
-    """Yield that there is no value, resting on what says so."""
-    status = Status.NOT_OBSERVED if why is Outside.NOTHING_BEGUN else Status.OUTSIDE
-    said = [
-        *case.of(ScreenFailed),
-        *case.of(Infused),
-        *case.of(ChemotherapyStarted),
-        *case.of(Withdrew),
-        *([case.death] if case.death else []),
-    ]
-    evidence = tuple(sorted({entry.position for entry in said}))
-    for outcome in SECONDARY:
-        yield Value(
-            outcome=outcome, subject=case.subject, level=level, status=status, because=why.value, evidence=evidence
-        )
+    return read_counts(of.case.of(LabRecorded), first=_first(of), last=last, rules=rules)

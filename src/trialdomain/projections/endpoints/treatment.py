@@ -1,4 +1,4 @@
-"""What was given: blood transfusions and anti-infective agents (S6, S12)."""
+"""What was given: blood transfusions and anti-infective agents."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -6,38 +6,41 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from trialdomain.events.participant import AntiInfectiveGiven, BloodProduct, Intent, Transfused
+from trialdomain.events.participant import AntiInfectiveGiven, Transfused
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.endpoints.observed import Found, Observed, imputed
 from trialdomain.projections.endpoints.value import Detail, Flag, Status
-from trialdomain.protocol.endpoint_rules import IntentCounted
-from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.protocol.endpoints.parts import IntentCounted
 from trialdomain.values.text import folded
+from trialdomain.values.treatment import BloodProduct, Intent
 
 
-def transfusions(of: Observed) -> Found:
-    """Give S6: whether red cells or platelets were given, and how much of each."""
+def product_name(product: BloodProduct) -> str:
+    """Name the detail that says whether a product was given."""
+    return product.value.replace("-", "_")
+
+
+def units_name(product: BloodProduct) -> str:
+    """Name the detail that says how much of it was given."""
+    return f"{product_name(product).removesuffix('s')}_units"
+
+
+def transfusions(of: Observed, products: Sequence[BloodProduct]) -> Found:
+    """Say whether some blood products were given, and how much of each."""
     entries = of.case.of(Transfused)
     within = [entry for entry in entries if of.frame.holds(of.frame.onset(entry.fact.on))]
-    given = {
-        product: [entry for entry in within if entry.fact.product is product]
-        for product in (BloodProduct.RED_CELLS, BloodProduct.PLATELETS)
-    }
-    units = {product: sum((entry.fact.units for entry in found), Decimal(0)) for product, found in given.items()}
-    details: dict[str, Detail] = {
-        "red_cells": bool(given[BloodProduct.RED_CELLS]),
-        "platelets": bool(given[BloodProduct.PLATELETS]),
-        "red_cell_units": units[BloodProduct.RED_CELLS],
-        "platelet_units": units[BloodProduct.PLATELETS],
+    given = {product: [entry for entry in within if entry.fact.product is product] for product in products}
+    details: dict[str, Detail] = {product_name(product): bool(found) for product, found in given.items()}
+    details |= {
+        units_name(product): sum((entry.fact.units for entry in found), Decimal(0)) for product, found in given.items()
     }
     counted = [entry for found in given.values() for entry in found]
     examined = len(entries)
     if not counted:
-        absent = of.absence(OutcomeId.S6, Status.OBSERVED, value=False, details=details, examined=examined)
+        absent = of.absence(Status.OBSERVED, value=False, details=details, examined=examined)
         return absent, entries
     first = min(counted, key=lambda entry: (of.frame.onset(entry.fact.on), entry.position))
     value = of.value(
-        OutcomeId.S6,
         Status.OBSERVED,
         value=True,
         on=of.frame.onset(first.fact.on),
@@ -87,7 +90,7 @@ def _as_treatment(given: Given) -> Given:
 
 
 def anti_infectives(of: Observed) -> Found:
-    """Give S12: whether a systemic agent of the classes that count was given on any day of the observation."""
+    """Say whether a systemic agent of the classes that count was given on any day of the observation."""
     entries = of.case.of(AntiInfectiveGiven)
     agents = _agents(of, entries)
     common: dict[str, Any] = {
@@ -104,13 +107,13 @@ def anti_infectives(of: Observed) -> Found:
         flags.append(imputed(first.fact.started_on, first.fact.ended_on))
         on = max(of.frame.onset(first.fact.started_on), of.frame.start)
         evidence = [first.position]
-        value = of.value(OutcomeId.S12, Status.OBSERVED, value=True, on=on, evidence=evidence, flags=flags, **common)
+        value = of.value(Status.OBSERVED, value=True, on=on, evidence=evidence, flags=flags, **common)
     elif agents.uncoded:
         evidence = [entry.position for entry in agents.uncoded]
         because = Flag.NOT_CLASSIFIED.value
-        value = of.value(OutcomeId.S12, Status.NOT_OBSERVED, because=because, evidence=evidence, flags=flags, **common)
+        value = of.value(Status.NOT_OBSERVED, because=because, evidence=evidence, flags=flags, **common)
     else:
-        value = of.absence(OutcomeId.S12, Status.OBSERVED, value=False, **common)
+        value = of.absence(Status.OBSERVED, value=False, **common)
     return value, entries
 
 

@@ -1,7 +1,8 @@
-"""The outcomes of a trial: the values of everybody, primary outcomes included."""
+"""The endpoints of a trial: the values of everybody, those of safety and of the escalation included."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from typing import assert_never
 
 import attrs
 
@@ -9,8 +10,13 @@ from trialdomain.projections.dlt_counts import DltCounts, Member
 from trialdomain.projections.endpoints.value import Detail, Flag, Status, Value
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.safety import Exposure
-from trialdomain.protocol.endpoint_rules import EndpointRules
-from trialdomain.protocol.outcomes import OutcomeId
+from trialdomain.protocol.endpoints.families import (
+    DltIncidence,
+    MaximumToleratedDose,
+    SafetyIncidence,
+    is_known,
+    is_windowed,
+)
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.decision import Mtd
 from trialdomain.values.evaluation import Evaluation, EvaluationFlag
@@ -19,77 +25,91 @@ from trialdomain.values.tally import Tally
 
 
 @attrs.frozen(kw_only=True)
-class Endpoints:
-    """Every outcome of everybody, as of a day."""
+class EndpointValues:
+    """Every endpoint of everybody, as of a day."""
 
     __repr__ = in_short
 
     protocol: TrialProtocol
     """Whose definitions were used; see ``endpoints`` in it."""
-    values: Mapping[OutcomeId, tuple[Value, ...]]
-    """By outcome, in the order of the subjects' codes; none for P3, which is the trial's."""
+    values: Mapping[str, tuple[Value, ...]]
+    """By the code of the endpoint, in the order of the subjects' codes; none for an MTD, which is the trial's, and for
+    DLT where the protocol has no rule for it."""
     mtd: Mtd | None
     """None where the protocol has no design."""
     tallies: tuple[Tally, ...]
     mtd_evidence: tuple[int, ...]
     """The positions of the entries that the MTD rests on."""
 
-    def of(self, outcome: OutcomeId, subject: str) -> Value:
+    def of(self, endpoint: str, subject: str) -> Value:
         """Give one value.
 
         Raises:
-            KeyError: nobody of that code is in the trial.
+            KeyError: the protocol has no such endpoint, or nobody of that code is in the trial.
         """
-        for value in self.values[outcome]:
+        for value in self.values[endpoint]:
             if value.subject == subject:
                 return value
         raise KeyError(subject)
 
 
-def endpoints_of(
-    secondary: Iterable[Sequence[Value]],
+def endpoint_values(
+    observed: Iterable[Sequence[Value]],
     exposures: Sequence[Exposure],
     counts: DltCounts,
     state: Escalation | None,
     protocol: TrialProtocol,
-) -> Endpoints:
+) -> EndpointValues:
     """Put together what was read of every case.
 
     Args:
-        secondary: the 13 secondary outcomes of each participant.
+        observed: the windowed endpoints of each participant.
         exposures: what the safety summary read of each.
         counts: who had a DLT.
         state: what the design says; None where there is none.
         protocol: the version whose definitions were used.
     """
-    found: dict[OutcomeId, list[Value]] = {outcome: [] for outcome in OutcomeId if outcome is not OutcomeId.P3}
-    for values in secondary:
+    windowed: dict[str, list[Value]] = {one.id: [] for one in protocol.endpoints.derived if is_windowed(one)}
+    for values in observed:
         for value in values:
-            found[value.outcome].append(value)
-    found[OutcomeId.P1] = [_adverse_events(one, protocol.endpoints) for one in exposures]
+            windowed[value.endpoint].append(value)
+    found: dict[str, list[Value]] = {}
     members = {member.subject: member for member in (*counts.members, *counts.unassigned)}
-    if protocol.dlt is not None:
-        found[OutcomeId.P2] = [_dlt(one.subject, members.get(one.subject)) for one in exposures]
-    return Endpoints(
+    for one in protocol.endpoints.derived:
+        if not is_known(one):
+            raise TypeError(f"{type(one).__name__} is no family of endpoints: a protocol refuses it")
+        if is_windowed(one):
+            found[one.id] = windowed[one.id]
+            continue
+        match one:
+            case SafetyIncidence():
+                days = protocol.endpoints.of(one).safety_days
+                found[one.id] = [_adverse_events(one.id, exposure, days) for exposure in exposures]
+            case DltIncidence():
+                if protocol.dlt is not None:
+                    found[one.id] = [_dlt(one.id, exp.subject, members.get(exp.subject)) for exp in exposures]
+            case MaximumToleratedDose():
+                pass
+            case _:
+                assert_never(one)
+    return EndpointValues(
         protocol=protocol,
-        values={outcome: tuple(sorted(values, key=lambda one: one.subject)) for outcome, values in found.items()},
+        values={code: tuple(sorted(values, key=lambda one: one.subject)) for code, values in found.items()},
         mtd=None if state is None else state.decision.mtd,
         tallies=counts.tallies,
         mtd_evidence=() if state is None else state.evidence,
     )
 
 
-def _adverse_events(one: Exposure, rules: EndpointRules) -> Value:
+def _adverse_events(code: str, one: Exposure, days: Sequence[int]) -> Value:
     """Say whether somebody had an adverse event, and a serious one, within each of the safety days."""
     if one.infused_on is None or one.infused_by is None:
-        return Value(
-            outcome=OutcomeId.P1, subject=one.subject, level=None, status=Status.OUTSIDE, because="not-infused"
-        )
+        return Value(endpoint=code, subject=one.subject, level=None, status=Status.OUTSIDE, because="not-infused")
     details: dict[str, Detail] = {}
     evidence: set[int] = {one.infused_by}
-    last = one.infused_on + timedelta(days=max(rules.safety_days))
+    last = one.infused_on + timedelta(days=max(days))
     events = sorted(one.events, key=lambda event: (event.since or date.max, event.evidence))
-    for number in rules.safety_days:
+    for number in days:
         end = one.infused_on + timedelta(days=number)
         within = [event for event in events if event.since is not None and event.since <= end]
         serious = [event for event in within if event.serious_by(end)]
@@ -106,7 +126,7 @@ def _adverse_events(one: Exposure, rules: EndpointRules) -> Value:
             evidence.update((*event.evidence, event.seriousness_by(end)[1]))
     counted = [event for event in events if event.since is not None and event.since <= last]
     return Value(
-        outcome=OutcomeId.P1,
+        endpoint=code,
         subject=one.subject,
         level=one.level,
         status=Status.OBSERVED,
@@ -129,10 +149,10 @@ _FLAGS = {
 }
 
 
-def _dlt(subject: str, member: Member | None) -> Value:
+def _dlt(code: str, subject: str, member: Member | None) -> Value:
     """Say whether somebody had a DLT, of those evaluable."""
     if member is None or member.infused_on is None:
-        return Value(outcome=OutcomeId.P2, subject=subject, level=None, status=Status.OUTSIDE, because="not-infused")
+        return Value(endpoint=code, subject=subject, level=None, status=Status.OUTSIDE, because="not-infused")
     evaluation = member.standing.evaluation
     status = {Evaluation.EVALUABLE: Status.OBSERVED, Evaluation.PENDING: Status.NOT_OBSERVED}.get(
         evaluation, Status.OUTSIDE
@@ -143,7 +163,7 @@ def _dlt(subject: str, member: Member | None) -> Value:
     if dlt is not None:
         details |= {"term": dlt.term, "grade": dlt.grade, "event": dlt.event}
     return Value(
-        outcome=OutcomeId.P2,
+        endpoint=code,
         subject=subject,
         level=member.level,
         status=status,

@@ -1,4 +1,4 @@
-"""The value of one outcome in one participant, or why there is none."""
+"""The value of one endpoint in one participant, or why there is none."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 import attrs
 
-from trialdomain.protocol.outcomes import OutcomeId
 from trialdomain.values.word import Word
 
 Detail: TypeAlias = bool | int | Decimal | str | date | tuple["Detail", ...] | Mapping[str, "Detail"] | None
@@ -90,9 +89,10 @@ class Episode:
 
 @attrs.frozen(kw_only=True)
 class Value:
-    """One outcome of one participant."""
+    """One endpoint of one participant."""
 
-    outcome: OutcomeId
+    endpoint: str
+    """The code by which the protocol calls it."""
     subject: str
     level: int | None
     """The dose level received; None before the infusion, and for an amount of no level."""

@@ -1,19 +1,12 @@
-"""Published variants of the outcomes, by name: each sets a few numbers, and leaves all others at their defaults."""
+"""Published variants of endpoint definitions, by name: each sets a few numbers and leaves all others."""
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 import attrs
 
-from trialdomain.protocol.endpoint_rules import (
-    Anchor,
-    DeathAs,
-    EndpointRules,
-    EventSource,
-    IntentCounted,
-    RecoveryAnchor,
-)
+from trialdomain.protocol.endpoints.parts import Anchor, DeathAs, EventSource, IntentCounted, RecoveryAnchor
+from trialdomain.protocol.endpoints.rules import EndpointRules, with_values
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.values.text import short
 
@@ -118,8 +111,7 @@ def endpoint_rules(base: EndpointRules | None = None, /, **chosen: object) -> En
         if isinstance(preset, str):
             faults.append(preset)
             continue
-        for path, value in preset.sets.items():
-            rules = _with(rules, path, value)
+        rules = with_values(rules, preset.sets)
     if faults:
         raise ProtocolInvalid(faults)
     return rules
@@ -139,9 +131,3 @@ def _same(variant: str, given: str) -> bool:
         return variant == given or Decimal(variant) == Decimal(given)
     except InvalidOperation:
         return False
-
-
-def _with(rules: EndpointRules, path: str, value: object) -> EndpointRules:
-    field, _, inner = path.partition(".")
-    changed: dict[str, Any] = {field: attrs.evolve(getattr(rules, field), **{inner: value}) if inner else value}
-    return attrs.evolve(rules, **changed)

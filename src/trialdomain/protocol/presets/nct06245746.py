@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
+from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.protocol.presets.nct06245746_endpoints import REGISTERED_ENDPOINTS, REGISTRY
 from trialdomain.protocol.presets.roles import USUAL_ROLES
 from trialdomain.protocol.trial_protocol import DoseLevel, Grant, TrialProtocol
 from trialdomain.values.dose import Dose
@@ -217,6 +219,8 @@ def nct06245746(
             DoseLevel(level=level, dose=None if doses is None else doses[level - 1]) for level in range(1, _LEVELS + 1)
         ),
         target_recruitment=_TARGET_RECRUITMENT,
+        source=REGISTRY,
         criteria=CRITERIA,
+        endpoints=EndpointRules(derived=REGISTERED_ENDPOINTS),
         roles=tuple(roles),
     )

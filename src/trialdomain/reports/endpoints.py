@@ -1,19 +1,28 @@
-"""The outcomes, as sentences and tables for people."""
+"""The endpoints, as sentences and tables for people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from functools import partial
 
 from trialdomain.projections.endpoints.value import Flag, Status, Value
-from trialdomain.protocol.endpoint_rules import Anchor
-from trialdomain.protocol.outcomes import OUTCOMES, Kind, OutcomeId
+from trialdomain.protocol.endpoints.endpoint import Endpoint, Kind
+from trialdomain.protocol.endpoints.families import (
+    AntiInfectiveRate,
+    DltIncidence,
+    EventIncidence,
+    SafetyIncidence,
+    TransfusionRate,
+    is_windowed,
+)
+from trialdomain.protocol.endpoints.parts import Anchor
 from trialdomain.reports.decision import mtd_words
 from trialdomain.reports.statistics import Spread
 from trialdomain.reports.summaries import (
     DoseSummary,
     DurationSummary,
+    Endpoints,
+    EndpointSummary,
     IncidenceSummary,
-    Outcomes,
-    OutcomeSummary,
     Share,
     Summary,
     TimeSummary,
@@ -22,76 +31,107 @@ from trialdomain.reports.table import Column, Table, together
 from trialdomain.values.plural import how_many
 
 
-def outcomes_lines(outcomes: Outcomes) -> Iterator[str]:
+def endpoints_lines(endpoints: Endpoints) -> Iterator[str]:
     """Say what the tables rest on."""
-    rules = outcomes.endpoints.protocol.endpoints
-    yield (
-        f"Outcomes; the secondary ones from day 0 ({rules.anchor.value}) to day {rules.window_days}, among those who "
-        + ("had the infusion" if rules.anchor is Anchor.INFUSION else "had chemotherapy and the infusion")
-    )
-    if outcomes.note:
-        yield outcomes.note
-    outside = outcomes.summaries[OutcomeId.S4].overall
-    if isinstance(outside, IncidenceSummary):
-        statuses = outside.counted.statuses
-        missing = statuses.get(Status.OUTSIDE, 0) + statuses.get(Status.NOT_OBSERVED, 0)
-        yield f"In the analysis set: {sum(statuses.values()) - missing}; outside it, or nothing begun yet: {missing}"
-    unheard = [one.value for one in _RECORDED if not any(value.examined for value in outcomes.endpoints.values[one])]
+    rules, codes = endpoints.protocol.endpoints, list(endpoints.summaries)
+    windowed = [one for one in rules.derived if is_windowed(one)]
+    if windowed:
+        others = [code for code in codes if code not in {one.id for one in windowed}]
+        which = f"all but {', '.join(others)}" if others else "all"
+        yield (
+            f"Endpoints; {which} from day 0 ({rules.anchor.value}) to day {rules.window_days}, among those who "
+            + ("had the infusion" if rules.anchor is Anchor.INFUSION else "had chemotherapy and the infusion")
+        )
+        own = [
+            f"{one.id} from {mine.anchor.value} to day {mine.window_days}"
+            for one in windowed
+            if ((mine := rules.of(one)).anchor, mine.window_days) != (rules.anchor, rules.window_days)
+        ]
+        if own:
+            yield f"With a window of its own: {'; '.join(own)}"
+    if endpoints.note:
+        yield endpoints.note
+    if windowed:
+        values = endpoints.values(windowed[0].id)
+        missing = sum(_is_outside(value) for value in values)
+        yield f"In the analysis set: {len(values) - missing}; outside it, or nothing begun yet: {missing}"
+    unheard = [
+        one.id
+        for one in windowed
+        if isinstance(one, _RECORDED) and not any(v.examined for v in endpoints.values(one.id))
+    ]
     if unheard:
         yield f"No entry of anybody speaks of {', '.join(unheard)}: a 0 there says that nothing was recorded"
 
 
-_RECORDED = (OutcomeId.S4, OutcomeId.S5, OutcomeId.S6, OutcomeId.S12)
+def _is_outside(value: Value) -> bool:
+    """Say whether somebody has no day of observation: outside the analysis set, or nothing begun."""
+    return value.first is None or value.last is None or value.last < value.first
+
+
+_RECORDED = (EventIncidence, TransfusionRate, AntiInfectiveRate)
 """What is so because somebody recorded it, and not measured."""
+_TITLES = {
+    Kind.INCIDENCE: "How many had it: n/N, % [exact 95 % interval]",
+    Kind.DURATION: "How long it lasted: median (range) days of n with an episode; mean over all",
+    Kind.TIME: "Days to recovery: how many of those at risk, median (range); est.: the median estimated for all",
+}
 
 
-def outcomes_tables(outcomes: Outcomes) -> Iterator[Table]:
-    """Show the outcomes by dose level and for everybody, one table for each kind."""
-    found = outcomes.summaries
-    titles = {
-        Kind.INCIDENCE: "How many had it: n/N, % [exact 95 % interval]",
-        Kind.DURATION: "How long it lasted: median (range) days of n with an episode; mean over all",
-        Kind.TIME: "Days to recovery: how many of those at risk, median (range); est.: the median estimated for all",
-    }
-    for kind, title in titles.items():
-        named = [summary for outcome, summary in found.items() if OUTCOMES[outcome].kind is kind]
-        groups = _groups(named[0])
+def endpoints_tables(endpoints: Endpoints) -> Iterator[Table]:
+    """Show the endpoints by dose level and for everybody, one table for each kind."""
+    for kind, title in _TITLES.items():
+        named = [summary for summary in endpoints.summaries.values() if summary.endpoint.kind is kind]
+        if not named:
+            continue
+        names = [name for name, _ in _groups(named[0]) if name not in {_NO_LEVEL, _ALL}]
+        elsewhere = [_NO_LEVEL] if any(summary.unassigned for summary in named) else []
+        groups = [*names, *elsewhere, _ALL]
         yield Table(
             title=title,
-            columns=("outcome", "", *(name for name, _ in groups)),
-            rows=tuple(row for summary in named for row in _rows(summary)),
+            columns=("endpoint", "", *groups),
+            rows=tuple(row for summary in named for row in _rows(summary, groups)),
         )
-    mtd = found[OutcomeId.P3].overall
-    if isinstance(mtd, DoseSummary) and mtd.mtd is not None:
-        yield Table(
-            title="Maximum tolerated dose", columns=("outcome", "", "all"), rows=(("P3", "MTD", mtd_words(mtd.mtd)),)
-        )
+    doses = [
+        (code, "MTD", mtd_words(summary.overall.mtd))
+        for code, summary in endpoints.summaries.items()
+        if isinstance(summary.overall, DoseSummary) and summary.overall.mtd is not None
+    ]
+    if doses:
+        yield Table(title="Maximum tolerated dose", columns=("endpoint", "", "all"), rows=tuple(doses))
 
 
-def _groups(summary: OutcomeSummary) -> list[tuple[str, Summary]]:
-    elsewhere = [] if summary.unassigned is None else [("no level", summary.unassigned)]
-    return [*((f"level {level}", one) for level, one in summary.levels.items()), *elsewhere, ("all", summary.overall)]
+_NO_LEVEL, _ALL = "no level", "all"
 
 
-def _rows(summary: OutcomeSummary) -> Iterator[tuple[str, ...]]:
-    title = OUTCOMES[summary.outcome].title
-    cells = [_cell(one) for _, one in _groups(summary)]
-    yield (summary.outcome.value, title, *cells)
-    overall = summary.overall
+def _groups(summary: EndpointSummary) -> list[tuple[str, Summary]]:
+    elsewhere = [] if summary.unassigned is None else [(_NO_LEVEL, summary.unassigned)]
+    return [*((f"level {level}", one) for level, one in summary.levels.items()), *elsewhere, (_ALL, summary.overall)]
+
+
+def _rows(summary: EndpointSummary, groups: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    endpoint, overall, found = summary.endpoint, summary.overall, dict(_groups(summary))
+
+    def cells(cell: Callable[[Summary], str]) -> list[str]:
+        return [cell(found[name]) if name in found else "" for name in groups]
+
+    yield (endpoint.id, endpoint.title, *cells(_cell))
     if isinstance(overall, IncidenceSummary):
         for name in overall.parts:
             if name == "any":  # the headline, unless the protocol counts treatment alone; the files have both
                 continue
-            yield ("", f"  {name.replace('_', ' ')}", *(_part_cell(one, name) for _, one in _groups(summary)))
-        for name in () if summary.outcome is OutcomeId.P1 else overall.totals:  # the safety summary has them
-            yield ("", f"  {name.replace('_', ' ')}", *(_total_cell(one, name) for _, one in _groups(summary)))
-    unjudged = [_flag_count(one, Flag.NOT_DERIVED) for _, one in _groups(summary)]
-    if any(unjudged):
-        yield ("", "  by reports alone", *map(str, unjudged))
-    for status, words in (_WHY_NO_DLT if summary.outcome is OutcomeId.P2 else _WHY).items():
-        numbers = [_status_count(one, status) for _, one in _groups(summary)]
-        if any(numbers):
-            yield ("", f"  {words}", *map(str, numbers))
+            yield ("", f"  {name.replace('_', ' ')}", *cells(partial(_part_cell, name=name)))
+        for name in () if isinstance(endpoint, SafetyIncidence) else overall.totals:  # the safety summary has them
+            yield ("", f"  {name.replace('_', ' ')}", *cells(partial(_total_cell, name=name)))
+    if _flag_count(overall, Flag.NOT_DERIVED):
+        yield ("", "  by reports alone", *cells(lambda one: str(_flag_count(one, Flag.NOT_DERIVED))))
+    for status, words in (_WHY_NO_DLT if isinstance(endpoint, DltIncidence) else _WHY).items():
+        if _status_count(overall, status):
+            yield ("", f"  {words}", *cells(partial(_status_cell, status=status)))
+
+
+def _status_cell(summary: Summary, status: Status) -> str:
+    return str(_status_count(summary, status))
 
 
 _WHY = {
@@ -167,8 +207,8 @@ def _spread_words(spread: Spread) -> str:
     return f"{spread.median:g} ({spread.least} to {spread.most})"
 
 
-def summary_lines(summary: OutcomeSummary) -> Iterator[str]:
-    """Say one outcome by dose level and for everybody, one a line."""
+def summary_lines(summary: EndpointSummary) -> Iterator[str]:
+    """Say one endpoint by dose level and for everybody, one a line."""
     for name, one in _groups(summary):
         if isinstance(one, DoseSummary):
             if one.mtd is not None:
@@ -183,10 +223,10 @@ def summary_lines(summary: OutcomeSummary) -> Iterator[str]:
         yield f"{name}: {_cell(one)}" + (f" ({counted})" if counted else "")
 
 
-def participants_table(outcome: OutcomeId, values: Sequence[Value]) -> Table:
-    """Show one outcome of everybody."""
+def participants_table(endpoint: Endpoint, values: Sequence[Value]) -> Table:
+    """Show one endpoint of everybody."""
     return Table(
-        title=f"{outcome.value} {OUTCOMES[outcome].title}",
+        title=f"{endpoint.id} {endpoint.title}",
         columns=(
             *("participant", "level", Column("value", least=_LEAST), "on"),
             *(Column("observed to", keep=-1), Column("ended by", keep=-1), Column("notes", least=_LEAST, keep=-1)),

@@ -1,15 +1,18 @@
-"""The pages of the outcomes: what the code knows is written from it, and the example below stays as it is."""
+"""The pages of the endpoints of NCT06245746: written from the code, but for the example of each."""
 
 from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 
-from trialdomain import OutcomeId, nct06245746
-from trialdomain.protocol.outcomes import OUTCOMES, Kind, OutcomeDefinition
+from trialdomain import Endpoint, nct06245746
+from trialdomain.protocol.endpoints.describing import describe
+from trialdomain.protocol.endpoints.endpoint import Kind
 from trialdomain.protocol.presets.endpoints import PRESETS
 
-FOLDER = Path(__file__).parents[2] / "docs" / "outcomes"
+FOLDER = Path(__file__).parents[2] / "docs" / "endpoints"
+PROTOCOL = nct06245746()
+CODES = [one.id for one in PROTOCOL.endpoints.derived]
 BY_HAND = "\n## Example\n"
 """From here on a page is written by hand."""
 _INSTEAD = {
@@ -20,10 +23,10 @@ _INSTEAD = {
 }
 
 _INSTEAD_OF_SOME = {
-    OutcomeId.P1: ("outside-analysis-set",),
-    OutcomeId.P2: ("not-observed", "outside-analysis-set"),
-    OutcomeId.S6: ("not-observed", "outside-analysis-set"),  # a transfusion from before the start counts for nothing
-    OutcomeId.S12: ("not-observed", "outside-analysis-set"),  # an agent from before is given in the observation as well
+    "P1": ("outside-analysis-set",),
+    "P2": ("not-observed", "outside-analysis-set"),
+    "S6": ("not-observed", "outside-analysis-set"),  # a transfusion from before the start counts for nothing
+    "S12": ("not-observed", "outside-analysis-set"),  # an agent from before is given in the observation as well
 }
 
 _LONGEST = {"longest": "days of the longest episode"}
@@ -40,89 +43,90 @@ _RECOVERY = {
     **_UNUSED,
 }
 _PERIODS = "with the days of `endpoints.safety_days` for N"
-DETAILS: dict[OutcomeId, dict[str, str]] = {
-    OutcomeId.P1: {
+DETAILS: dict[str, dict[str, str]] = {
+    "P1": {
         "days_N": f"{_PERIODS}: `any`, `serious` (true or false), `events`, `serious_events` (numbers), "
         "`completed` (whether the period was observed to its end)",
     },
-    OutcomeId.P2: {
+    "P2": {
         "evaluation": "`evaluable`, `pending` or `not-evaluable`",
         "reason": "a code, as under `because` in [reading answers](../reference/history.md)",
         **{name: f"{name} of the DLT; absent without one" for name in ("term", "grade", "event")},
     },
-    **dict.fromkeys((OutcomeId.S2, OutcomeId.S3, OutcomeId.S13), _LONGEST),
-    OutcomeId.S6: {
+    **dict.fromkeys(("S2", "S3", "S13"), _LONGEST),
+    "S6": {
         **dict.fromkeys(("red_cells", "platelets"), "whether they were given"),
         **dict.fromkeys(("red_cell_units", "platelet_units"), "how many units, as text"),
     },
-    **dict.fromkeys((OutcomeId.S7, OutcomeId.S9, OutcomeId.S11), _RECOVERY),
-    **dict.fromkeys((OutcomeId.S8, OutcomeId.S10), _UNUSED),
-    OutcomeId.S12: {
+    **dict.fromkeys(("S7", "S9", "S11"), _RECOVERY),
+    **dict.fromkeys(("S8", "S10"), _UNUSED),
+    "S12": {
         "any": "whether an agent of the classes was given for any intent",
         "treatment": "whether one was given as treatment",
         "agents": "the agents that count, by name",
     },
 }
 """What stands beside a value, for programs."""
-PARTS: dict[OutcomeId, dict[str, str]] = {
-    OutcomeId.P1: {
+PARTS: dict[str, dict[str, str]] = {
+    "P1": {
         "any_within_N_days": f"{_PERIODS}: who had an adverse event",
         "serious_within_N_days": f"{_PERIODS}: who had a serious one",
     },
-    OutcomeId.S6: {"red_cells": "who was given red cells", "platelets": "who was given platelets"},
-    OutcomeId.S12: {"any": "for any intent", "treatment": "as treatment"},
+    "S6": {"red_cells": "who was given red cells", "platelets": "who was given platelets"},
+    "S12": {"any": "for any intent", "treatment": "as treatment"},
 }
 """Further shares of a summary, each with ``n``, ``of``, ``fraction``, ``lower`` and ``upper``."""
-TOTALS: dict[OutcomeId, dict[str, str]] = {
-    OutcomeId.P1: {
+TOTALS: dict[str, dict[str, str]] = {
+    "P1": {
         "events_within_N_days": f"{_PERIODS}: the events of everybody",
         "serious_events_within_N_days": "of these, the serious ones",
         "completed_within_N_days": "how many people were observed to the end of the period",
     },
-    OutcomeId.S6: dict.fromkeys(("red_cell_units", "platelet_units"), "units given to everybody"),
+    "S6": dict.fromkeys(("red_cell_units", "platelet_units"), "units given to everybody"),
 }
 """Sums of a summary, as text."""
 
 
-def path_of(outcome: OutcomeId) -> Path:
-    return FOLDER / f"{outcome.value}.md"
+def path_of(code: str) -> Path:
+    return FOLDER / f"{code}.md"
 
 
-def page(outcome: OutcomeId) -> str:
+def page(code: str) -> str:
     """Give a page: what is written from the code, and what stands below it by hand."""
-    path = path_of(outcome)
+    path = path_of(code)
     known = path.read_text(encoding="utf-8") if path.exists() else BY_HAND
-    return "".join(_head(OUTCOMES[outcome])) + BY_HAND + known.partition(BY_HAND)[2]
+    endpoint = PROTOCOL.endpoints.endpoint(code)
+    if endpoint is None:
+        raise KeyError(code)
+    return "".join(_head(endpoint)) + BY_HAND + known.partition(BY_HAND)[2]
 
 
-def _head(outcome: OutcomeDefinition) -> Iterator[str]:
-    protocol = nct06245746()
-    yield f"# {outcome.id.value} {outcome.title}\n\n"
-    yield f"> {outcome.registry}\n>\n> {outcome.time_frame}\n>\n> NCT06245746\n\n"
-    yield f"**Here it means:** {outcome.meaning(protocol)}\n"
-    instead = _INSTEAD_OF_SOME.get(outcome.id, _INSTEAD[outcome.kind])
+def _head(endpoint: Endpoint) -> Iterator[str]:
+    said = describe(endpoint, PROTOCOL)
+    yield f"# {endpoint.id} {endpoint.title}\n\n"
+    yield f"> {endpoint.wording}\n>\n> {endpoint.time_frame}\n>\n> {PROTOCOL.source}\n\n"
+    yield f"**Here it means:** {said.meaning}\n\nFamily: `{endpoint.family}`.\n"
+    instead = _INSTEAD_OF_SOME.get(endpoint.id, _INSTEAD[endpoint.kind])
     if instead:
         named = ", ".join(f"`{one}`" for one in instead)
-        yield f"\nInstead of a value there may be: {named}; see [all outcomes](README.md).\n"
-    yield "\n## Parameters\n\n| parameter | NCT06245746 |\n|---|---|\n"
-    for name, value in outcome.values(protocol).items():
+        yield f"\nInstead of a value there may be: {named}; see [all endpoints](README.md).\n"
+    yield f"\n## Parameters\n\n| parameter | {PROTOCOL.source} |\n|---|---|\n"
+    for name, value in said.parameters.items():
         yield f"| `{name}` | {_shown(value)} |\n"
-    if outcome.presets:
+    if said.variants:
         yield "\n## Variants by name\n\n| name | variant | sets | source |\n|---|---|---|---|\n"
-    for name in outcome.presets:
+    for name in said.variants:
         for variant, preset in PRESETS[name].items():
             sets = ", ".join(f"`{parameter}` = {_shown(value)}" for parameter, value in preset.sets.items())
             yield f"| `{name}` | `{variant}` | {sets} | {preset.source} |\n"
-    yield "\n## Sources\n\n" + "".join(f"- {source}\n" for source in outcome.sources)
-    yield "\n## Choices\n\n" + "".join(f"- {choice}\n" for choice in outcome.choices)
-    yield from _members(outcome.id)
+    yield "\n## Sources\n\n" + "".join(f"- {source}\n" for source in endpoint.sources)
+    yield "\n## Choices\n\n" + "".join(f"- {choice}\n" for choice in said.choices)
+    yield from _members(endpoint.id)
 
 
-def _members(outcome: OutcomeId) -> Iterator[str]:
-    """Say which members the JSON has that other outcomes do not have."""
-    found = {
-        name: known.get(outcome, {}) for name, known in (("details", DETAILS), ("parts", PARTS), ("totals", TOTALS))
-    }
+def _members(code: str) -> Iterator[str]:
+    """Say which members the JSON has that other endpoints do not have."""
+    found = {name: known.get(code, {}) for name, known in (("details", DETAILS), ("parts", PARTS), ("totals", TOTALS))}
     if not any(found.values()):
         return
     yield "\n## In JSON\n\n| in | member | |\n|---|---|---|\n"
@@ -150,8 +154,8 @@ def _shown(value: object) -> str:
 def main() -> None:
     """Write every page anew."""
     FOLDER.mkdir(exist_ok=True)
-    for outcome in OutcomeId:
-        path_of(outcome).write_text(page(outcome), encoding="utf-8")
+    for code in CODES:
+        path_of(code).write_text(page(code), encoding="utf-8")
 
 
 if __name__ == "__main__":

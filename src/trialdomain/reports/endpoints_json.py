@@ -1,19 +1,19 @@
-"""The outcomes, as JSON for programs."""
+"""The endpoints, as JSON for programs."""
 
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
 from trialdomain.projections.endpoints.value import Detail, Value
-from trialdomain.protocol.outcomes import OUTCOMES
+from trialdomain.protocol.endpoints.describing import meaning_of
 from trialdomain.reports.json import Json
 from trialdomain.reports.statistics import Curve, Spread
 from trialdomain.reports.summaries import (
     DoseSummary,
     DurationSummary,
+    Endpoints,
+    EndpointSummary,
     IncidenceSummary,
-    Outcomes,
-    OutcomeSummary,
     Share,
     Summary,
     TimeSummary,
@@ -23,20 +23,20 @@ _DIGITS = 6
 """Of a float in JSON."""
 
 
-def outcomes_json(outcomes: Outcomes) -> dict[str, Json]:
-    """Give every outcome: each participant, each dose level, everybody."""
+def endpoints_json(endpoints: Endpoints) -> dict[str, Json]:
+    """Give every endpoint: each participant, each dose level, everybody."""
     return {
-        outcome.value: {
-            "title": OUTCOMES[outcome].title,
-            "definition": OUTCOMES[outcome].meaning(outcomes.endpoints.protocol),
-            "participants": {value.subject: value_json(value) for value in outcomes.endpoints.values.get(outcome, ())},
+        code: {
+            "title": summary.endpoint.title,
+            "definition": meaning_of(summary.endpoint, endpoints.protocol),
+            "participants": {value.subject: value_json(value) for value in endpoints.values(code)},
             **_by_level_json(summary),
         }
-        for outcome, summary in outcomes.summaries.items()
+        for code, summary in endpoints.summaries.items()
     }
 
 
-def _by_level_json(summary: OutcomeSummary) -> dict[str, Json]:
+def _by_level_json(summary: EndpointSummary) -> dict[str, Json]:
     return {
         "levels": {str(level): summary_json(found) for level, found in summary.levels.items()},
         "unassigned": None if summary.unassigned is None else summary_json(summary.unassigned),

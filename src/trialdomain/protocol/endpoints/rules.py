@@ -1,0 +1,162 @@
+"""Which endpoints a protocol derives, and the numbers that they share.
+
+Each default names its source: CTCAE v5.0; the CIBMTR forms manual; Ciftciler 2020; IDSA 2002; or **choice**, a decision
+of this library with no published default.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from trialdomain.protocol.endpoints.endpoint import Endpoint
+from trialdomain.protocol.endpoints.families import is_known
+from trialdomain.protocol.endpoints.parts import (
+    Anchor,
+    DeathAs,
+    FebrileNeutropenia,
+    IntentCounted,
+    Recovery,
+    below_zero,
+    grade_fault,
+)
+from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
+from trialdomain.protocol.faults import ProtocolInvalid, at_least, refuse, unless
+from trialdomain.values.in_short import in_short
+from trialdomain.values.number import is_bounded
+
+_FEBRILE_NEUTROPENIA = FebrileNeutropenia()
+_NEUTROPHILS = Recovery(threshold=Decimal("0.5"))
+_PLATELETS = Recovery(threshold=Decimal(50), transfusion_free_days=7)
+_HEMOGLOBIN = Recovery(threshold=Decimal(80), transfusion_free_days=7)
+
+
+@attrs.frozen(kw_only=True)
+class EndpointRules:
+    """The endpoints that a protocol derives, and every number that they share.
+
+    An endpoint may have a number of its own in the place of the shared one.
+    """
+
+    __repr__ = in_short
+
+    derived: tuple[Endpoint, ...] = STANDARD_ENDPOINTS
+    """In the order in which tables show them."""
+
+    anchor: Anchor = Anchor.CHEMOTHERAPY
+    window_days: int = 42
+    """Elapsed days from the start of chemotherapy (registry)."""
+    safety_days: tuple[int, ...] = (28, 365)
+    """Elapsed days from the infusion (registry: 28 days and 1 year; 365 days is a **choice**)."""
+    max_gap_days: int = 7
+    """Between values that count as consecutive (**choice**)."""
+    baseline_days: int = 7
+    """How long before the start a value may be the baseline (**choice**)."""
+    include_prevalent: bool = False
+    death: DeathAs = DeathAs.COMPETING
+    confirm_after_window: bool = True
+    febrile_neutropenia: FebrileNeutropenia = _FEBRILE_NEUTROPENIA
+    infection_min_grade: int = 1
+    bleeding_min_grade: int = 1
+    neutrophils: Recovery = _NEUTROPHILS
+    """In 10*9/L (CIBMTR; Ciftciler 2020)."""
+    platelets: Recovery = _PLATELETS
+    """In 10*9/L (CTCAE v5.0 grade 3; CIBMTR)."""
+    hemoglobin: Recovery = _HEMOGLOBIN
+    """In g/L (CTCAE v5.0 grade 3; the rest by analogy: **choice**)."""
+    hemoglobin_mmol: Decimal | None = Decimal("4.9")
+    """The same threshold in mmol/L, as CTCAE v5.0 gives it, and not converted; None: such results are not used."""
+    anti_infective_classes: tuple[str, ...] = ("J01", "J02", "J04", "J05", "P01")
+    """ATC groups (**choice**)."""
+    local_routes: tuple[str, ...] = (
+        *("topical", "cutaneous", "ophthalmic", "otic", "auricular (otic)", "nasal", "inhalation"),
+        *("respiratory (inhalation)", "vaginal", "dental", "oropharyngeal", "mouthwash"),
+    )
+    """By every other route an agent is systemic (**choice**)."""
+    anti_infective_intent: IntentCounted = IntentCounted.ANY
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse windows and grades that are none."""
+        days = [at_least("safety_days", number, 1) for number in self.safety_days]
+        rising = bool(self.safety_days) and list(self.safety_days) == sorted(set(self.safety_days))
+        days.append(unless(rising, "safety_days must name some days, each larger than the one before"))
+        grades = ("infection_min_grade", "bleeding_min_grade")
+        refuse(
+            [
+                at_least("window_days", self.window_days, 1),
+                *days,
+                at_least("max_gap_days", self.max_gap_days, 1),
+                at_least("baseline_days", self.baseline_days, 0),
+                *(grade_fault(name, getattr(self, name)) for name in grades),
+                _mmol_fault(self.hemoglobin, self.hemoglobin_mmol),
+            ]
+        )
+        refuse(_endpoint_faults(self))
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """Find an endpoint by its code, whatever its capitals; None where the protocol has no such one."""
+        wanted = name.strip().casefold()
+        return next((one for one in self.derived if one.id.casefold() == wanted), None)
+
+    def of(self, endpoint: Endpoint) -> "EndpointRules":
+        """Give the numbers by which one endpoint is derived: its own, and the shared ones for all the rest.
+
+        These very rules where it has none of its own.
+
+        Raises:
+            ProtocolInvalid: its numbers and the shared ones do not go together.
+        """
+        own = endpoint.own
+        return with_values(attrs.evolve(self, derived=()), own) if own else self
+
+
+def with_values(rules: EndpointRules, values: Mapping[str, object]) -> EndpointRules:
+    """Change some numbers, each by its name, such as ``platelets.threshold``; all of them at once."""
+    changed: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
+    for part in dict.fromkeys(name.partition(".")[0] for name in values if "." in name):
+        inner: dict[str, Any] = {
+            name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{part}.")
+        }
+        changed[part] = attrs.evolve(changed.get(part, getattr(rules, part)), **inner)
+    return attrs.evolve(rules, **changed)
+
+
+def _endpoint_faults(rules: EndpointRules) -> Iterator[str | None]:
+    for one in rules.derived:
+        if not is_known(one):
+            yield f"derived must name endpoints of the known families, got {type(one).__name__}"
+            return
+        faults = [fault for fault in one.faults() if fault is not None]
+        yield from faults
+        if faults:
+            continue
+        try:
+            rules.of(one)
+        except ProtocolInvalid as error:
+            yield from (f"endpoint {one.id}: {fault}" for fault in error.faults)
+    for code, count in Counter(one.id.casefold() for one in rules.derived).items():
+        yield unless(count == 1, f"endpoint {code} stands {count} times: codes differ by more than their capitals")
+
+
+_GRAMS_PER_MMOL = Decimal("16.114")
+"""Of hemoglobin's monomer."""
+_MMOL_TOLERANCE = Decimal("0.03")
+"""CTCAE's own pair, 80 g/L and 4.9 mmol/L, is 1.3 % apart."""
+
+
+def _mmol_fault(hemoglobin: Recovery, mmol: Decimal | None) -> str | None:
+    """Name a threshold in mmol/L that means another one than that in g/L: results would be judged by two measures."""
+    if mmol is None:
+        return None
+    fault = below_zero("hemoglobin_mmol", mmol)
+    if fault is not None:
+        return fault
+    if not is_bounded(hemoglobin.threshold):
+        return None
+    grams = mmol * _GRAMS_PER_MMOL
+    return unless(
+        abs(grams - hemoglobin.threshold) <= _MMOL_TOLERANCE * hemoglobin.threshold,
+        f"hemoglobin_mmol {mmol} is not the threshold of {hemoglobin.threshold} g/L: give the one in mmol/L, or none",
+    )

@@ -1,0 +1,347 @@
+"""The endpoints as CSV, for R and SAS: a row for each participant and endpoint, one for each summary, and a dictionary.
+
+Names are short, lower case and stable; dates are ISO 8601; yes and no are 1 and 0; what does not apply is empty.
+"""
+
+import csv
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from trialdomain.errors import InputInvalid
+from trialdomain.projections.endpoints.treatment import product_name, units_name
+from trialdomain.projections.endpoints.value import Flag, Status, Value
+from trialdomain.protocol.endpoints.endpoint import Kind
+from trialdomain.protocol.endpoints.families import (
+    AntiInfectiveRate,
+    MaximumToleratedDose,
+    SafetyIncidence,
+    TransfusionRate,
+)
+from trialdomain.reports.statistics import Spread
+from trialdomain.reports.summaries import (
+    Counted,
+    DoseSummary,
+    DurationSummary,
+    Endpoints,
+    EndpointSummary,
+    IncidenceSummary,
+    Share,
+    Summary,
+    TimeSummary,
+)
+from trialdomain.values.treatment import BloodProduct
+
+PARTICIPANTS, SUMMARIES, DICTIONARY = "participants.csv", "summaries.csv", "dictionary.csv"
+_Cell = str | int | float | Decimal | date | None
+_Row = dict[str, _Cell]
+_STATUSES = "; ".join(status.value for status in Status)
+_FLAGS = "; ".join(flag.value for flag in Flag)
+
+_Columns = dict[str, tuple[str, str, str]]
+"""By name: the type of a column, its values, and what it means."""
+_ALWAYS = (BloodProduct.RED_CELLS, BloodProduct.PLATELETS)
+"""Products that have their columns in every file, so that programs find them."""
+
+
+def _common(endpoints: Endpoints) -> _Columns:
+    named = "; ".join(f"{code} {one.endpoint.title}" for code, one in endpoints.summaries.items())
+    return {
+        "trial": ("text", "", "the trial's code"),
+        "known_at": ("integer", "", "the last position of the log that was known"),
+        "cut_off": ("date", "ISO 8601", "the day for which windows were judged"),
+        "endpoint": ("text", named, "the endpoint's code in the protocol"),
+        "kind": ("text", "; ".join(kind.value for kind in Kind), "what kind of number it is"),
+    }
+
+
+def _codes(endpoints: Endpoints, family: type[object]) -> str:
+    """Name the endpoints of a family, for what a column is about."""
+    return " ".join(code for code, one in endpoints.summaries.items() if isinstance(one.endpoint, family)) or "none"
+
+
+def _products(endpoints: Endpoints) -> list[BloodProduct]:
+    asked = [one.endpoint for one in endpoints.summaries.values() if isinstance(one.endpoint, TransfusionRate)]
+    return list(dict.fromkeys((*_ALWAYS, *(product for endpoint in asked for product in endpoint.products))))
+
+
+def _of_participants(endpoints: Endpoints) -> _Columns:
+    transfused, agents = _codes(endpoints, TransfusionRate), _codes(endpoints, AntiInfectiveRate)
+    safety, products = _codes(endpoints, SafetyIncidence), _products(endpoints)
+    return {
+        **_common(endpoints),
+        "subject": ("text", "", "the participant's code"),
+        "level": (
+            "integer",
+            "",
+            "the dose level received; empty without an infusion, or with an amount of no level",
+        ),
+        "status": ("text", _STATUSES, "whether there is a value, and if not, why"),
+        "value": ("number", "1 yes; 0 no; or days", "incidence: whether it happened; duration and time: days"),
+        "because": ("text", "", "why there is no value: what ended the observation, or what was missing"),
+        "days": ("integer", "days", "time: elapsed days from day 0 to recovery, to death, or to censoring"),
+        "event": ("integer", "0 censored; 1 recovered; 2 died", "time: how it ended, as survival functions take it"),
+        "on_date": ("date", "ISO 8601", "when it happened: onset, recovery, death or censoring"),
+        "first_date": ("date", "ISO 8601", "day 0 of the observation"),
+        "last_date": ("date", "ISO 8601", "its last day"),
+        "ended_by": ("text", "", "why the observation ended"),
+        "flags": ("text", _FLAGS, "what a reader should know; separated by blanks"),
+        "longest_days": ("integer", "days", "duration and time: the longest episode"),
+        "days_from_onset": ("integer", "days", "time: elapsed days from the first severe value to recovery"),
+        "severe_date": ("date", "ISO 8601", "time: the first severe value"),
+        **{
+            product_name(one): ("integer", "1 yes; 0 no", f"{transfused}: whether {_words(one)} were given")
+            for one in products
+        },
+        **{units_name(one): ("number", "units", f"{transfused}: {_words(one)}") for one in products},
+        "treatment": ("integer", "1 yes; 0 no", f"{agents}: whether any agent was given as treatment"),
+        **{
+            f"{when}_{name}": (kind, values, f"{safety}: {meaning} within the {which} of its safety_days")
+            for when, which in (("early", "first"), ("late", "last"))
+            for name, kind, values, meaning in (
+                ("any", "integer", "1 yes; 0 no", "whether there was an adverse event"),
+                ("serious", "integer", "1 yes; 0 no; empty where nobody said", "whether there was a serious one"),
+                ("events", "integer", "", "how many adverse events"),
+                ("serious_events", "integer", "", "how many serious ones"),
+                ("completed", "integer", "1 yes; 0 no", "whether the observation lasted to the end"),
+            )
+        },
+        "examined": ("integer", "", "how many entries were looked at"),
+        "evidence": ("text", "", "the positions of the entries that it rests on; separated by blanks"),
+    }
+
+
+def _words(product: BloodProduct) -> str:
+    return product.value.replace("-", " ")
+
+
+_SHOWN = (Status.END_UNKNOWN, Status.NOT_AT_RISK, Status.PREVALENT, Status.NOT_OBSERVED, Status.OUTSIDE)
+"""Of whom there is no value, by why."""
+
+
+def _of_summaries(endpoints: Endpoints) -> _Columns:
+    mtd = _codes(endpoints, MaximumToleratedDose)
+    return {
+        **_common(endpoints),
+        "group": ("text", "level; unassigned; overall", "whom it is about"),
+        "level": ("integer", "", "of group level: the dose level received"),
+        "part": ("text", "", "of an endpoint with several numbers: which; empty for the endpoint itself"),
+        "n": ("integer", "", "incidence: who had it; duration: who had an episode"),
+        "of": ("integer", "", "of how many"),
+        "fraction": ("number", "0 to 1", "n/of"),
+        "lower": ("number", "0 to 1", "exact 95 % interval (Clopper-Pearson); empty without SciPy"),
+        "upper": ("number", "0 to 1", "the same"),
+        "median": ("number", "days", "of the values observed"),
+        "least": ("integer", "days", "the shortest"),
+        "most": ("integer", "days", "the longest"),
+        "mean": ("number", "days", "of the values observed"),
+        "mean_over_all": ("number", "days", "duration: with 0 for those without an episode"),
+        "ongoing": ("integer", "", "duration: whose episode was under way at the end"),
+        "at_risk": ("integer", "", "time: who was ever below the threshold"),
+        "recovered": ("integer", "", "time"),
+        "died": ("integer", "", "time: who died first"),
+        "censored": ("integer", "", "time: who was last seen without recovery"),
+        "estimator": ("text", "Aalen-Johansen; Kaplan-Meier", "time: how the median is estimated"),
+        "estimated_median": ("integer", "days", "time: the first day by which at least half have recovered"),
+        "median_reached": ("integer", "1 yes; 0 no", "time: whether there is one"),
+        "by_window": ("number", "0 to 1", "time: the estimated probability of recovery by the last day of the window"),
+        "total": ("number", "", "of a part that is a sum: units, events, or people who completed a period"),
+        "mtd_level": ("integer", "", f"{mtd}: the maximum tolerated dose"),
+        "mtd_status": ("text", "", f"{mtd}: open, established, none-tolerated or not-established"),
+        **{
+            status.value.replace("-", "_"): ("integer", "", f"how many participants have the status {status.value}")
+            for status in _SHOWN
+        },
+        "ended_early": ("integer", "", "whose observation ended before the window did"),
+    }
+
+
+def write_endpoints(endpoints: Endpoints, folder: Path, *, trial: str, known_at: int, on: date) -> Mapping[str, int]:
+    """Write the three files into a new folder: all of them, or none.
+
+    Returns:
+        The rows of each file, by its name.
+
+    Raises:
+        InputInvalid: the folder is there and not empty, or cannot be written.
+    """
+    of_participants, of_summaries = _of_participants(endpoints), _of_summaries(endpoints)
+    common: _Row = {"trial": trial, "known_at": known_at, "cut_off": on}
+    files: dict[str, tuple[Sequence[str], list[_Row]]] = {
+        PARTICIPANTS: (list(of_participants), [common | row for row in _participants(endpoints)]),
+        SUMMARIES: (list(of_summaries), [common | row for row in _summaries(endpoints)]),
+        DICTIONARY: (("file", "column", "type", "values", "meaning"), list(_dictionary(of_participants, of_summaries))),
+    }
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputInvalid(f"{folder} is there already: name a new folder, or an empty one")
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / ".part"
+        part.mkdir()
+        try:
+            for name, (columns, rows) in files.items():
+                _write(part / name, columns, rows)
+            for name in files:
+                (part / name).rename(folder / name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise InputInvalid(f"{folder} cannot be written: {error.strerror}: free the place, or name another") from None
+    return {name: len(rows) for name, (_, rows) in files.items()}
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[_Row]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _text(cell) for name, cell in row.items()} for row in rows)
+
+
+def _text(cell: _Cell) -> str:
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return str(int(cell))
+        case float():
+            return f"{cell:.6f}".rstrip("0").rstrip(".")
+        case date():
+            return cell.isoformat()
+        case _:
+            return str(cell)
+
+
+_EVENTS = {Status.CENSORED: 0, Status.OBSERVED: 1, Status.DIED: 2}
+
+
+def _participants(endpoints: Endpoints) -> Iterator[_Row]:
+    products = _products(endpoints)
+    for code, summary in endpoints.summaries.items():
+        kind = summary.endpoint.kind
+        for value in endpoints.values(code):
+            yield {
+                "endpoint": code,
+                "kind": kind.value,
+                "subject": value.subject,
+                "level": value.level,
+                "status": value.status.value,
+                "value": value.value,
+                "because": value.because,
+                "days": value.days,
+                "event": _EVENTS.get(value.status) if kind is Kind.TIME else None,
+                "on_date": value.on,
+                "first_date": value.first,
+                "last_date": value.last,
+                "ended_by": value.ended_by,
+                "flags": " ".join(flag.value for flag in value.flags),
+                "longest_days": _cell(value, "longest"),
+                "days_from_onset": _cell(value, "from_onset"),
+                "severe_date": _cell(value, "severe_on"),
+                **{name(one): _cell(value, name(one)) for one in products for name in (product_name, units_name)},
+                "treatment": _cell(value, "treatment"),
+                **_periods(value),
+                "examined": value.examined,
+                "evidence": " ".join(map(str, value.evidence)),
+            }
+
+
+def _periods(value: Value) -> _Row:
+    """Give the first and the last of the safety periods."""
+    found = [
+        detail for name, detail in value.details.items() if name.startswith("days_") and isinstance(detail, Mapping)
+    ]
+    if not found:
+        return {}
+    shown = (("early", found[0]), ("late", found[-1]))
+    return {
+        f"{when}_{name}": one for when, detail in shown for name, one in detail.items() if isinstance(one, bool | int)
+    }
+
+
+def _cell(value: Value, name: str) -> _Cell:
+    detail = value.details.get(name)
+    return detail if isinstance(detail, bool | int | Decimal | str | date) else None
+
+
+def _summaries(endpoints: Endpoints) -> Iterator[_Row]:
+    for code, found in endpoints.summaries.items():
+        for group, level, summary in _groups(found):
+            named: _Row = {
+                "endpoint": code,
+                "kind": found.endpoint.kind.value,
+                "group": group,
+                "level": level,
+            }
+            yield from (named | row for row in _summary(summary))
+
+
+def _groups(found: EndpointSummary) -> Iterator[tuple[str, int | None, Summary]]:
+    yield from (("level", level, summary) for level, summary in found.levels.items())
+    if found.unassigned is not None:
+        yield "unassigned", None, found.unassigned
+    yield "overall", None, found.overall
+
+
+def _summary(summary: Summary) -> Iterator[_Row]:
+    match summary:
+        case IncidenceSummary():
+            yield _share(summary.share) | _counted(summary.counted)
+            for name, share in summary.parts.items():
+                yield {"part": name, **_share(share)}
+            for name, total in summary.totals.items():
+                yield {"part": name, "total": total}
+        case DurationSummary():
+            number: _Row = {"n": summary.spread.number, "of": summary.of, "ongoing": summary.ongoing}
+            mean: _Row = {"mean_over_all": summary.mean_over_all}
+            yield number | _spread(summary.spread) | mean | _counted(summary.counted)
+        case TimeSummary():
+            estimate: _Row = {
+                "at_risk": summary.at_risk,
+                "recovered": summary.recovered,
+                "died": summary.died,
+                "censored": summary.censored,
+                "estimator": summary.estimator,
+                "estimated_median": summary.curve.median,
+                "median_reached": int(summary.curve.median is not None),
+                "by_window": summary.at_window,
+            }
+            yield estimate | _spread(summary.spread) | _counted(summary.counted)
+            yield {"part": "from_onset", **_spread(summary.from_onset)}
+        case DoseSummary():
+            yield from _dose(summary)
+
+
+def _dose(summary: DoseSummary) -> Iterator[_Row]:
+    if summary.mtd is not None:
+        yield {"mtd_level": summary.mtd.level, "mtd_status": summary.mtd.status.value}
+        return
+    for tally in summary.tallies:
+        yield {"part": "dlt", "n": tally.dlts, "of": tally.evaluable}
+
+
+def _share(share: Share) -> _Row:
+    interval = share.interval
+    return {
+        "n": share.n,
+        "of": share.of,
+        "fraction": share.fraction,
+        "lower": None if interval is None else interval.lower,
+        "upper": None if interval is None else interval.upper,
+    }
+
+
+def _spread(spread: Spread) -> _Row:
+    return {"median": spread.median, "least": spread.least, "most": spread.most, "mean": spread.mean}
+
+
+def _counted(counted: Counted) -> _Row:
+    numbers: _Row = {status.value.replace("-", "_"): counted.statuses.get(status, 0) for status in _SHOWN}
+    return numbers | {"ended_early": counted.ended_early}
+
+
+def _dictionary(of_participants: _Columns, of_summaries: _Columns) -> Iterator[_Row]:
+    for file, columns in ((PARTICIPANTS, of_participants), (SUMMARIES, of_summaries)):
+        for name, (kind, values, meaning) in columns.items():
+            yield {"file": file, "column": name, "type": kind, "values": values, "meaning": meaning}
