@@ -16,7 +16,7 @@ from trialdomain.history import LoggedTrial, read_log
 from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.simulate.site import INVESTIGATOR
 from trialdomain.simulate.trials import simulated_trial
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 
 ENTRIES_OF_EACH = 121
 """About so many entries has a participant who is simulated in bulk."""
@@ -27,7 +27,7 @@ LATE_EVENTS = 4
 
 def audit(path: Path, *, entries: int) -> list[Measured]:
     """Measure on a log of about so many entries, made at this path."""
-    recorder = SQLiteRecorder(path)
+    recorder = SQLiteStore(path)
     size = simulate_in_bulk(recorder, seed=1, trial=TRIAL, participants=max(1, entries // ENTRIES_OF_EACH))
     recorder.close()
     with read_log(path) as log:

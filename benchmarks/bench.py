@@ -25,7 +25,8 @@ from trialdomain.application.view import View
 from trialdomain.history import history_of
 from trialdomain.storage.codec import state_decoder
 from trialdomain.storage.mapper import stored_of
-from trialdomain.storage.sqlite import Command, SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
+from trialdomain.storage.store import Command, ReadSet, Sealed
 from trialdomain.values.ids import participant_stream
 
 PROTOCOL = attrs.evolve(nct06245746(), criteria=())
@@ -63,8 +64,8 @@ class Bench:
         self.trials = Trials.open(f"sqlite:///{self.path}", clock=lambda: NOW)
         self.trial: TrialHandle = self.trials.register(PROTOCOL, by=USER)
         self.desk: Desk = self.trial.acting(USER)
-        self.recorder = SQLiteRecorder(self.path)
-        self.signing = SQLiteRecorder(folder / "signed.db", signer=HeadKey(SigningKey.generate("benchmark/writer")))
+        self.recorder = SQLiteStore(self.path)
+        self.signing = SQLiteStore(folder / "signed.db", signer=HeadKey(SigningKey.generate("benchmark/writer")))
         self.plain: PlainTrials = opened(str(folder / "plain.db"))
         self.number = 0
 
@@ -97,8 +98,8 @@ class Bench:
         person = PlainParticipant(trial=trial, subject="S001")
         self.plain.save(person)
 
-        def ours(recorder: SQLiteRecorder) -> float:
-            done = len(recorder.stream_rows(stream, until=2**62))
+        def ours(recorder: SQLiteStore) -> float:
+            done = len(recorder.stream(stream, until=2**62))
             facts = [a_result(number) for number in range(APPENDS)]
 
             def work() -> None:
@@ -107,7 +108,9 @@ class Bench:
                     meta = Meta(recorded_at=NOW, user=USER.id, command=name, part=1, parts=1)
                     stored = stored_of(stream, number + 1, fact, meta)
                     command = Command(id=name, request=bytes(32))
-                    recorder.append(trial, [stored], read={trial: 0, stream: number}, command=command)
+                    recorder.append(
+                        trial, [Sealed(command, [stored])], read=ReadSet(versions={trial: 0, stream: number})
+                    )
 
             return timed(work, APPENDS)
 

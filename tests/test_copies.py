@@ -32,7 +32,7 @@ from trialdomain import (
 from trialdomain.aggregates.participant import SubjectUnknown
 from trialdomain.application.corrections import NeverCorrected
 from trialdomain.audit.findings.check import Audited, Limits
-from trialdomain.storage.stored import StoredEntry
+from trialdomain.storage.store import StoredEntry
 from trialdomain.testing import history_of
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -169,7 +169,7 @@ class TestWhatStays:
         audited = Audited(history=history, on=site.today, now=NOW, book=book, trial=(), limits=Limits())
         with read_log(tmp_path / "log.db") as log:
             holders = (site.trials, site.trial, site.desk, site.trial.tree, history, book, audited, log)
-            for held in (*holders, log[site.trial.trial], log[site.trial.trial].history(), log.recorder):
+            for held in (*holders, log[site.trial.trial], log[site.trial.trial].history(), log.reader):
                 for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
                     with pytest.raises(TypeError, match=STAYS):
                         pickle.dumps(held, protocol)

@@ -24,8 +24,7 @@ from trialdomain import CommandRefused, Conflict, InputInvalid, LogUnusable, Tri
 from trialdomain.aggregates.cohort import NoFreeSlot
 from trialdomain.aggregates.participant import SubjectUnknown
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.storage.sqlite_file import AppendRefused
-from trialdomain.storage.stored import CommandRestored
+from trialdomain.storage.errors import AppendRefused, CommandRestored
 from trialdomain.values.calendar import DayInvalid, YearInvalid
 
 E = TypeVar("E", bound=BaseException)

@@ -23,16 +23,16 @@ from trialdomain.history import MomentInvalid
 from trialdomain.history.log import history_of as log_history_of
 from trialdomain.projections.double_entry import Aspect
 from trialdomain.projections.trail import Asked
-from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 from trialdomain.testing import history_of
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.role import Role
 
 
-def golden(*names: str, **meta: int) -> SQLiteRecorder:
+def golden(*names: str, **meta: int) -> SQLiteStore:
     """Record facts as stored elsewhere, one after another; the envelope of the last is changed."""
-    recorder = SQLiteRecorder(MEMORY)
+    recorder = SQLiteStore(MEMORY)
     for name in names:
         stream = "T1/participant/S-001" if name.startswith("participant") else "T1"
         state = json.loads(Path(__file__).parent.joinpath("golden", f"{name}.json").read_bytes())
@@ -222,7 +222,7 @@ class TestFiles:
         site.trials.close()
         with read_log(tmp_path / "trial.db") as log, (tmp_path / "trial.jsonl").open("wb") as file:
             stored = log["NCT06245746"].history()
-            write_jsonl(log.recorder, "NCT06245746", file)
+            write_jsonl(log.reader, "NCT06245746", file)
             assert stored.escalation(on=day(14)) == here
             entries = list(stored.entries())
         with read_log(tmp_path / "trial.jsonl") as log:

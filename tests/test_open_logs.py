@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from open_logs import DATABASES
 
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 
 
 def test_a_connection_that_is_open_is_named_with_the_line_that_made_it_and_closed(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_connection_that_is_open_is_named_with_the_line_that_made_it_and_close
 
 def test_so_is_one_that_the_library_made(tmp_path: Path) -> None:
     since = len(DATABASES)
-    log = SQLiteRecorder(tmp_path / "log.db")
+    log = SQLiteStore(tmp_path / "log.db")
     left = DATABASES.left(since)
     log.close()
     assert {where.partition(":")[0] for where in left} == {"test_open_logs.py"}
@@ -29,6 +29,6 @@ def test_so_is_one_that_the_library_made(tmp_path: Path) -> None:
 
 def test_one_that_was_closed_is_not(tmp_path: Path) -> None:
     since = len(DATABASES)
-    SQLiteRecorder(tmp_path / "log.db").close()
+    SQLiteStore(tmp_path / "log.db").close()
     assert len(DATABASES) > since
     assert DATABASES.left(since) == []

@@ -36,8 +36,8 @@ from trialdomain import (
 from trialdomain.application.coercion import FactMalformed
 from trialdomain.application.desk import Desk
 from trialdomain.events.participant import AdverseEventReported, Signer
+from trialdomain.storage.errors import CommandReused
 from trialdomain.storage.request import RequestUnreadable, fingerprint
-from trialdomain.storage.stored import CommandReused
 from trialdomain.values.chosen import WordUnknown
 from trialdomain.values.clinical_time import When
 from trialdomain.values.toxicity import Outcome
@@ -84,7 +84,7 @@ class TestOnce:
                 other.record_relapse("S001", on=day(0))
             return site.clock()
 
-        desk = Trials(site.trials._recorder, clock=between).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
+        desk = Trials(site.trials._store, clock=between).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
         site.on(2)
         entries = desk.record_labs("S001", WAYS[way](), command_id=None)
         assert [entry.fact for entry in entries] == RESULTS
@@ -112,7 +112,7 @@ class TestOnce:
             given.clear()
             return site.clock()
 
-        desk = Trials(site.trials._recorder, clock=emptied).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
+        desk = Trials(site.trials._store, clock=emptied).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
         assert len(desk.record_labs("S001", given)) == 3
 
     def test_so_is_whatever_else_takes_several_values(self, site: Site) -> None:
@@ -224,7 +224,7 @@ class TestKinds:
         before = site.trial.history().position
         with pytest.raises(InputInvalid, match="is no command code"):
             site.desk.record_relapse("S001", on=day(0), command_id=given)  # type: ignore[arg-type]  # what it is about
-        ids = Trials(site.trials._recorder, clock=site.clock, new_id=lambda: given)  # type: ignore[arg-type, return-value]  # noqa: SLF001 - the same log
+        ids = Trials(site.trials._store, clock=site.clock, new_id=lambda: given)  # type: ignore[arg-type, return-value]  # noqa: SLF001 - the same log
         desk = ids.trial(OPEN.trial).acting(INVESTIGATOR)
         with pytest.raises(InputInvalid, match="is no command code"):
             desk.record_relapse("S001", on=day(0))

@@ -36,7 +36,7 @@ from trialdomain import (
 from trialdomain.application.batch import Batch, BatchSpoiled, Happened
 from trialdomain.application.importing import IMPORTER, Imported, ProtocolUnfit
 from trialdomain.audit.findings.safety import CriterionNotSerious
-from trialdomain.events.cohort import Release, SlotReleased
+from trialdomain.events.cohort import MemberInfused
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
     AdverseEventReported,
@@ -57,7 +57,7 @@ from trialdomain.events.recorded import Entry, Source
 from trialdomain.exchange.sdtm.staging import RowMalformed, StudyUnusable
 from trialdomain.exchange.sdtm.study import Study
 from trialdomain.protocol.trial_protocol import DoseLevel, Stagger, TallyBy, TrialProtocol
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.dose import Dose
 from trialdomain.values.progress import Progress, unheard
@@ -410,20 +410,21 @@ class TestProtocol:
         names = Counter(type(e.fact).__name__ for e in entries(tmp_path) if "/cohort/" in e.stream)
         assert names == {
             "CohortOpened": 1,
-            "SlotFilled": 3,
             "MemberInfused": 3,
             "DltAttributed": 2,
-            "MemberAssessed": 2,
         }
 
-    def test_what_the_cohorts_learn_stands_in_the_command_of_the_row(
+    def test_what_the_cohorts_learn_stands_once_in_the_last_command_of_the_participant(
         self, tmp_path: Path, with_rule: TrialProtocol
     ) -> None:
         imported(tmp_path, protocol=with_rule)
-        told = [e for e in entries(tmp_path) if e.meta.command == "AE/P-1/1"]
-        assert [(e.meta.part, e.meta.parts) for e in sorted(told, key=lambda e: e.position)] == [(1, 3), (2, 3), (3, 3)]
-        by_position = sorted(told, key=lambda e: e.position)
-        assert {e.meta.caused_by for e in by_position[1:]} == {by_position[0].ref}
+        by_position = sorted(entries(tmp_path), key=lambda e: e.position)
+        of_cohorts = [e for e in by_position if "/cohort/" in e.stream and getattr(e.fact, "subject", "") == "P-1"]
+        of_themselves = [e for e in by_position if e.stream.endswith("/P-1")]
+        assert {e.meta.command for e in of_cohorts} == {of_themselves[-1].meta.command}
+        told = [e for e in by_position if e.meta.command == of_themselves[-1].meta.command]
+        assert [(e.meta.part, e.meta.parts) for e in told] == [(1, 3), (2, 3), (3, 3)]
+        assert {e.meta.caused_by for e in told[1:]} == {told[0].ref}
 
     def test_a_lasting_cytopenia_counts_once_all_results_are_read(
         self, tmp_path: Path, with_rule: TrialProtocol
@@ -969,18 +970,21 @@ class TestRealStudy:
 
 
 class TestBatch:
-    def test_a_slot_is_released_for_the_reason_that_the_desk_would_give(self, tmp_path: Path) -> None:
+    def test_cohorts_know_participants_at_the_level_that_they_received(self, tmp_path: Path) -> None:
         levels = tuple(
             DoseLevel(level=level, dose=Dose(amount=Decimal(amount), unit="mg"))
             for level, amount in ((1, "2.5"), (2, "5"))
         )
         imported(tmp_path, protocol=attrs.evolve(nct06245746(), criteria=(), levels=levels))
-        released = {e.fact.subject: e.fact.why for e in entries(tmp_path) if isinstance(e.fact, SlotReleased)}
+        known = {(e.fact.subject, e.stream[-1]) for e in entries(tmp_path) if isinstance(e.fact, MemberInfused)}
         # P-1, of the arm at 5 mg, received 2.5 mg and counts at level 1; P-2 received 0 mg, which is no level.
-        assert released == {"P-1": Release.REASSIGNED, "P-2": Release.NOT_EVALUABLE}
+        assert ("P-1", "1") in known
+        assert not {("P-1", "2"), ("P-2", "1"), ("P-2", "2")} & known
+        with read_log(tmp_path / "log.db") as log:
+            assert log["NCT06245746"].history().double_entry(on="2026-03-02") == ()
 
     def test_somebody_added_in_part_spoils_it(self) -> None:
-        recorder = SQLiteRecorder(":memory:")
+        recorder = SQLiteStore(":memory:")
         batch = Batch(recorder, OPEN, by=IMPORTER, clock=lambda: NOW, how="tested")
         good = Happened(command="1", facts=[Screened(on=ClinicalTime("2026-03-01"))])
         nothing: Any = None

@@ -28,7 +28,7 @@ from trialdomain.application.observed import lab
 from trialdomain.application.questions import NobodyInTurn
 from trialdomain.events.participant import VitalSign, WithdrawalScope
 from trialdomain.limits.caution import LessCautious, RationaleMissing
-from trialdomain.storage.sqlite import CommandReused
+from trialdomain.storage.errors import CommandReused
 from trialdomain.values.evaluation import Evaluation, EvaluationReason
 from trialdomain.values.ids import CodeInvalid
 from trialdomain.values.screening import Gate

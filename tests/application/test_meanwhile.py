@@ -22,7 +22,7 @@ from trialdomain.application.clock import ClockUnusable
 from trialdomain.application.desk import Desk
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.protocol.trial_protocol import Stagger
-from trialdomain.storage.gate import StoreClosed
+from trialdomain.storage.errors import StoreClosed
 from trialdomain.values.calendar import YearInvalid
 from trialdomain.values.decision import Action
 
@@ -68,7 +68,7 @@ def clock(request: pytest.FixtureRequest) -> Meanwhile:
 def site_with(protocol: TrialProtocol, clock: Meanwhile) -> Site:
     site = Site(protocol)
     site.now = clock.now
-    site.trials = Trials(site.trials._recorder, clock=clock)  # noqa: SLF001 - the same log, another clock
+    site.trials = Trials(site.trials._store, clock=clock)  # noqa: SLF001 - the same log, another clock
     site.trial = site.trials.trial(protocol.trial)
     site.desk = site.trial.acting(INVESTIGATOR)
     return site
@@ -203,7 +203,7 @@ class TestTimes:
                 looks += 1
                 return now + timedelta(seconds=2 * (looks - 1))
 
-            late = Trials(trials._recorder, clock=passing).trial(protocol.trial)  # noqa: SLF001 - the same log
+            late = Trials(trials._store, clock=passing).trial(protocol.trial)  # noqa: SLF001 - the same log
             state = late.acting(INVESTIGATOR).decide_escalation(on="2026-03-20")[0]
             assert looks == 4  # decided on the 20th, told on the 21st, and so decided again
             assert state.meta.recorded_at == now + timedelta(seconds=6)
@@ -231,7 +231,7 @@ class TestTimes:
         with Trials.open(path, clock=lambda: now) as trials:
             trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR).consent("A", signed_on=day(0), form_version="1")
             now += timedelta(seconds=10)
-            slow = Trials(trials._recorder, clock=clock)  # noqa: SLF001 - the same log, another clock
+            slow = Trials(trials._store, clock=clock)  # noqa: SLF001 - the same log, another clock
             desk = slow.trial(OPEN.trial).acting(INVESTIGATOR)
             writer = Thread(target=lambda: desk.consent("LATE", signed_on=day(0), form_version="1"))
             writer.start()
@@ -251,7 +251,7 @@ class TestTimes:
     def test_a_clock_that_gives_no_moment_is_refused(self, given: object) -> None:
         with Trials.open("memory:") as trials:
             trial = trials.register(OPEN, by=INVESTIGATOR)
-            naive = Trials(trials._recorder, clock=lambda: given)  # type: ignore[arg-type, return-value]  # noqa: SLF001
+            naive = Trials(trials._store, clock=lambda: given)  # type: ignore[arg-type, return-value]  # noqa: SLF001
             desk = naive.trial(OPEN.trial).acting(INVESTIGATOR)
             before = trial.history().position
             with pytest.raises(ClockUnusable, match="has no offset and so is no moment: nothing was recorded"):
@@ -271,7 +271,7 @@ class TestTimes:
             history = trial.history(known_at=moment)
             assert history.answers(on=history.last_day()).flow is not None
             assert list(history.decisions()) == []
-            beyond = Trials(trials._recorder, clock=lambda: datetime(2200, 1, 1, tzinfo=UTC))  # noqa: SLF001
+            beyond = Trials(trials._store, clock=lambda: datetime(2200, 1, 1, tzinfo=UTC))  # noqa: SLF001
             with pytest.raises(YearInvalid):
                 beyond.trial(OPEN.trial).acting(INVESTIGATOR).consent("B", signed_on="1900", form_version="1")
 
@@ -291,7 +291,7 @@ class TestNobodyStarves:
                     other.consent(f"S{tries}", signed_on=day(0), form_version="1")
                 return datetime.now(UTC)
 
-            desk = Trials(trials._recorder, clock=interfering).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
+            desk = Trials(trials._store, clock=interfering).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
             desk.amend(attrs.evolve(OPEN, version="2"), effective_on=day(0), summary="nothing else")
             assert trial.history().escalation(on=day(0)) is not None
             assert len({e.stream for e in trial.history().entries()}) == 2 + tries
@@ -340,7 +340,7 @@ class TestHooks:
                     raise failure
                 return datetime.now(UTC)
 
-            desk = Trials(trials._recorder, clock=clock).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
+            desk = Trials(trials._store, clock=clock).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
             with pytest.raises(failure):
                 desk.consent("LOST", signed_on=day(0), form_version="1")
             other.consent("NEXT", signed_on=day(0), form_version="1")
@@ -358,7 +358,7 @@ class TestHooks:
         with Trials.open("memory:") as trials:
             other = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
             other.consent("A", signed_on=day(0), form_version="1")
-            desk = Trials(trials._recorder, permit=permit).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
+            desk = Trials(trials._store, permit=permit).trial(OPEN.trial).acting(INVESTIGATOR)  # noqa: SLF001
             assert desk.record_relapse("A", on=day(0))
 
     def test_a_log_that_is_closed_right_after_a_command_keeps_nobody_from_hearing_of_it(self, tmp_path: Path) -> None:

@@ -750,7 +750,7 @@ class TestMeanwhile:
     def site(self, protocol: TrialProtocol) -> tuple[Meanwhile, Site]:
         clock = Meanwhile()
         site = Site(protocol)
-        site.trials = Trials(site.trials._recorder, clock=clock)  # noqa: SLF001 - the same log, another clock
+        site.trials = Trials(site.trials._store, clock=clock)  # noqa: SLF001 - the same log, another clock
         site.trial = site.trials.trial(protocol.trial)
         site.desk = site.trial.acting(INVESTIGATOR)
         return clock, site

@@ -8,8 +8,8 @@ from site_desk import INVESTIGATOR, Site
 
 from trialdomain import LogUnusable, Trials, read_log, restore, verify
 from trialdomain.exchange.jsonl import LineCorrupt, write_jsonl
-from trialdomain.storage.sqlite import SQLiteRecorder
-from trialdomain.storage.stored import CommandRestored
+from trialdomain.storage.errors import CommandRestored
+from trialdomain.storage.sqlite.store import SQLiteStore
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def site(tmp_path: Path) -> Site:
 @pytest.fixture
 def exported(site: Site, tmp_path: Path) -> Path:
     path = tmp_path / "log.jsonl"
-    recorder = SQLiteRecorder(tmp_path / "log.db", readonly=True)
+    recorder = SQLiteStore(tmp_path / "log.db", readonly=True)
     with path.open("wb") as file:
         write_jsonl(recorder, site.trial.trial, file)
     recorder.close()
@@ -35,7 +35,7 @@ def test_it_has_the_same_root_the_same_bytes_and_the_same_answers(site: Site, ex
     [restored] = restore(exported, tmp_path / "copy.db")
     before, after = verify(tmp_path / "log.db"), verify(tmp_path / "copy.db")
     assert (after.ok, after.trials[0].root, restored.root) == (True, before.trials[0].root, before.trials[0].root)
-    recorder = SQLiteRecorder(tmp_path / "copy.db", readonly=True)
+    recorder = SQLiteStore(tmp_path / "copy.db", readonly=True)
     with (tmp_path / "again.jsonl").open("wb") as file:
         assert write_jsonl(recorder, site.trial.trial, file) == restored.entries
     recorder.close()

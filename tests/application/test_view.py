@@ -19,16 +19,16 @@ from trialdomain.projections.escalation import escalation
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule
 from trialdomain.rules.known_facts import known_of
 from trialdomain.storage.mapper import entries_of
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.values.ids import subject_of
 from trialdomain.values.screening import Gate
 
 NOT_COMPARED = {"facts", "left_out"}
 
 
-def whole(stream: str, recorder: SQLiteRecorder, head: int, like: Participant) -> Participant:
+def whole(stream: str, recorder: SQLiteStore, head: int, like: Participant) -> Participant:
     participant = Participant(like.subject, like.protocol)
-    entries: Iterator[Recorded[Any]] = entries_of(stream, recorder.stream_rows(stream, until=head))
+    entries: Iterator[Recorded[Any]] = entries_of(stream, recorder.stream(stream, until=head))
     for entry in current_entries(entries):
         participant.apply(entry)
     return participant
@@ -42,7 +42,7 @@ def test_a_participant_is_the_same_with_and_without_results(
     done = simulated(seed)
     with done.history() as history:
         trial, on = done.trial, done.last_day
-        recorder = SQLiteRecorder(done.path, readonly=True)
+        recorder = SQLiteStore(done.path, readonly=True)
         view = View(trial, recorder)
         streams = [stream for stream, _ in recorder.streams(trial, until=view.position) if subject_of(stream)]
         assert len(streams) > 10

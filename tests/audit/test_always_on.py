@@ -15,7 +15,7 @@ from trialdomain import Desk, Trials, read_log, verify
 from trialdomain.application.coercion import FactMalformed
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.storage.mapper import StoredEvent
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 USE_CASES = [name for name, _ in inspect.getmembers(Desk, inspect.isfunction) if not name.startswith("_")]
@@ -54,7 +54,7 @@ def test_no_setting_of_the_environment_reaches_the_log(path: Path, monkeypatch: 
 @pytest.mark.shows("AT-20")
 def test_no_use_case_and_no_way_to_open_a_log_has_a_switch_for_it() -> None:
     switches = {"leaf", "leaves", "tree", "audit", "trail", "hash", "log", "record", "dry_run"}
-    for act in (Trials.open, Trials.__init__, SQLiteRecorder.__init__, *(getattr(Desk, name) for name in USE_CASES)):
+    for act in (Trials.open, Trials.__init__, SQLiteStore.__init__, *(getattr(Desk, name) for name in USE_CASES)):
         assert not switches & inspect.signature(act).parameters.keys()
 
 
@@ -99,7 +99,7 @@ def test_a_clock_that_jumps_changes_no_order(path: Path) -> None:
 
 @pytest.mark.shows("AT-15", "K-30")
 def test_an_older_shape_is_read_in_the_present_one_and_its_root_stays(path: Path, tmp_path: Path) -> None:
-    recorder = SQLiteRecorder(path)
+    recorder = SQLiteStore(path)
     registered = (GOLDEN / "trial.registered.v1.json").read_bytes().strip()
     stream = "NCT06245746/participant/S001"
     old = [

@@ -117,7 +117,7 @@ def test_it_has_the_log_as_it_was_and_says_who_took_it_away(site: Site, tmp_path
     size, root = site.trial.tree.size, site.trial.tree.head().root
     plain = BytesIO()
     with read_log(tmp_path / "log.db") as log:
-        write_jsonl(log.recorder, site.trial.trial, plain)
+        write_jsonl(log.reader, site.trial.trial, plain)
 
     place = exported(site, tmp_path / "bundle")
 

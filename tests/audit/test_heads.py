@@ -21,7 +21,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.exchange.lines import write_entry
 from trialdomain.storage.heads import HeadAhead, HeadKeyMissing, HeadNotSigned
 from trialdomain.storage.leaves import with_leaves
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.tree.checkpoint import (
     Checkpoint,
     Head,
@@ -51,7 +51,7 @@ class Logged:
 
     def checkpoint(self, size: int | None = None, key: SigningKey = SIGNER) -> Note:
         """Sign the tree over the first entries as a checkpoint."""
-        recorder = SQLiteRecorder(self.path, readonly=True)
+        recorder = SQLiteStore(self.path, readonly=True)
         text = TrialTree(recorder, TRIAL).head(size or self.size).text
         recorder.close()
         return Note(text, (key.sign(text, at=NEVER),))
@@ -237,7 +237,7 @@ class TestAPlantedHead:
         self, plain: Logged, tmp_path: Path, plant: Callable[[Logged], tuple[int, str]]
     ) -> None:
         path = tmp_path / "new.db"
-        SQLiteRecorder(path).close()
+        SQLiteStore(path).close()
         with tampered(path) as connection:
             connection.execute("INSERT INTO heads VALUES (?, ?, ?)", (TRIAL, *plant(plain)))
         assert recorded(path, WRITER).verified(WRITER, required=True).ok
@@ -248,7 +248,7 @@ class TestAHeadIsNoCheckpoint:
     def test_a_checkpoint_in_the_place_of_the_head_covers_no_forged_entry(self, signed: Logged, tmp_path: Path) -> None:
         forged = signed.forge()
         assert told(signed.verified(WRITER, SIGNER)) == [(What.UNSIGNED, forged)]
-        recorder = SQLiteRecorder(signed.path)  # the signer signs any log that extends what it signed
+        recorder = SQLiteStore(signed.path)  # the signer signs any log that extends what it signed
         tree = TrialTree(recorder, TRIAL)
         note = tree.signed_by(TreeSigner(SIGNER, tmp_path / "signed"))
         tree.keep(note, [SIGNER.verifier])
@@ -326,7 +326,7 @@ class TestAHeadIsNoCheckpoint:
         note = parse_note(signed.kept().encode())
         (tmp_path / "note").write_text(str(note))
         write_keys(WRITER, tmp_path / "w.key", tmp_path / "w.pub")
-        recorder = SQLiteRecorder(signed.path)
+        recorder = SQLiteStore(signed.path)
         tree = TrialTree(recorder, TRIAL)
         for refusing in (
             lambda: tree.inclusion(3, note),

@@ -17,8 +17,8 @@ from trialdomain import HeadKey, SigningKey, Trials, read_log, verify
 from trialdomain.__main__ import main as command_line
 from trialdomain.audit.verify import TrialAbsent
 from trialdomain.errors import LogCorrupt, TrialError
-from trialdomain.storage.sqlite import SQLiteRecorder
-from trialdomain.storage.stored import Command
+from trialdomain.storage.sqlite.store import SQLiteStore
+from trialdomain.storage.store import Command
 
 TRIAL = OPEN.trial
 PERSON = f"{TRIAL}/participant/S001"
@@ -54,7 +54,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         desk.give_chemotherapy("S001", regimen="R", agents=["A"], started_on=day(0), command_id="c4")
         desk.give_chemotherapy("S001", regimen="R", agents=["B"], started_on=day(0), command_id="c5")
         note = trial.tree.head()
-        trial._recorder.add_checkpoint(TRIAL, note.size, note.text)  # noqa: SLF001 - as it is kept
+        trial._store.keep_note(TRIAL, note.size, note.text)  # noqa: SLF001 - as it is kept
     with closing(sqlite3.connect(path, isolation_level=None)) as attacker:
         for (name,) in attacker.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             attacker.execute(f"DROP TRIGGER {name}")
@@ -75,18 +75,18 @@ def asked(path: Path) -> Iterator[Callable[[], object]]:
                 trial.history(known_at=told.position)
 
     def recorder() -> None:
-        log = SQLiteRecorder(path, readonly=True)
+        log = SQLiteStore(path, readonly=True)
         try:
             for ask in (
                 log.trials,
                 lambda: log.head(TRIAL),
                 lambda: log.version(PERSON),
-                lambda: log.checkpoints(TRIAL),
+                lambda: log.notes(TRIAL),
                 lambda: list(log.leaves(TRIAL, until=6)),
                 lambda: list(log.in_log_order(TRIAL)),
                 lambda: list(log.latest_first(TRIAL, until=6)),
                 lambda: list(log.streams(TRIAL, until=6)),
-                lambda: log.stream_rows(PERSON, until=6),
+                lambda: log.stream(PERSON, until=6),
                 lambda: log.select_events(PERSON),
                 lambda: log.select_notifications(0, 10),
                 log.max_notification_id,
@@ -164,7 +164,7 @@ def test_a_repetition_does_not_go_by_a_row_that_no_command_has(
     path = Path(shutil.copy(recorded, tmp_path / "log.db"))
     with closing(sqlite3.connect(path, isolation_level=None)) as attacker:
         attacker.execute(f"UPDATE commands SET {column} = {VALUES[value]} WHERE command = 'c4'")
-    log = SQLiteRecorder(path, readonly=True)
+    log = SQLiteStore(path, readonly=True)
     try:
         with closing(sqlite3.connect(path)) as asking:
             [(request,)] = asking.execute("SELECT request FROM commands WHERE command = 'c4'").fetchall()

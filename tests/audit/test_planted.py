@@ -20,7 +20,7 @@ from trialdomain import SigningKey, TrialTree, read_log, verify
 from trialdomain.audit.defect import What
 from trialdomain.audit.verify import TrialAbsent
 from trialdomain.errors import LogCorrupt
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.tree.checkpoint import Checkpoint
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import root
@@ -70,7 +70,7 @@ def refused_by_replay(path: Path) -> bool:
 
 
 def note_of(path: Path, size: int) -> Note:
-    recorder = SQLiteRecorder(path, readonly=True)
+    recorder = SQLiteStore(path, readonly=True)
     text = TrialTree(recorder, TRIAL).head(size).text
     recorder.close()
     return Note(text, (SIGNER.sign(text, at=NEVER),))
@@ -172,7 +172,7 @@ class TestEntries:
         self, log: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Of a long log; what is documented as not shown is a state that is short, and none of its stored name."""
-        monkeypatch.setattr("trialdomain.audit.database.MOST_READ", -1)  # none is read whole
+        monkeypatch.setattr("trialdomain.verify.log_check.MOST_READ", -1)  # none is read whole
         found = {}
         for what, (stream, name, state) in PLANTED.items():
             copy = Path(shutil.copy(log, log.with_name("copy.db")))
@@ -357,7 +357,7 @@ class TestNothing:
     @pytest.fixture
     def empty(self, tmp_path: Path) -> Path:
         path = tmp_path / "empty.db"
-        SQLiteRecorder(path).close()
+        SQLiteStore(path).close()
         return path
 
     def test_a_log_without_a_trial_says_so_and_is_not_called_right(self, empty: Path, tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ from trialdomain.audit.keys import SignatureMissing, SignatureWrong, signers
 from trialdomain.audit.signing import SigningRefused
 from trialdomain.audit.trees import CheckpointUnfit
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
+from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.heads import HeadKeyMissing, HeadNotSigned
 from trialdomain.storage.leaves import LeafDiffers
-from trialdomain.storage.sqlite import MEMORY, Command, SQLiteRecorder
-from trialdomain.storage.sqlite_file import StoreFailed
+from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
+from trialdomain.storage.store import Command, Sealed
 from trialdomain.tree.checkpoint import (
     Checkpoint,
     Head,
@@ -112,12 +113,12 @@ class TestSigner:
             with pytest.raises(SigningRefused, match="cannot be the name of a log"):
                 signer.sign(SigningRequest(0, (), Checkpoint(origin, 5, root(LEAVES[:5]))))
         evil = f"T1\n40\n{rest.splitlines()[2]}\nx"
-        recorder = SQLiteRecorder(tmp_path / "evil.db")
+        recorder = SQLiteStore(tmp_path / "evil.db")
         recorder.insert_events(events(evil, 1))
         with pytest.raises(SigningRefused, match="cannot be the name of a log"):
             TrialTree(recorder, evil).signed_by(signer)
         recorder.close()
-        writing = SQLiteRecorder(tmp_path / "heads.db", signer=HeadKey(WRITER))
+        writing = SQLiteStore(tmp_path / "heads.db", signer=HeadKey(WRITER))
         with pytest.raises(SigningRefused, match="cannot be the name of a trial"):
             writing.insert_events(events(evil, 1))
         assert writing.head(evil) == 0
@@ -215,14 +216,14 @@ def events(stream: str, *versions: int) -> list[StoredEvent]:
 
 
 @pytest.fixture
-def recorder() -> Iterator[SQLiteRecorder]:
-    with closing(SQLiteRecorder(MEMORY)) as recorder:
+def recorder() -> Iterator[SQLiteStore]:
+    with closing(SQLiteStore(MEMORY)) as recorder:
         recorder.insert_events(events("T1", *range(1, 21)))
         yield recorder
 
 
 class TestTrees:
-    def test_heads_and_proofs_are_those_of_the_leaves(self, recorder: SQLiteRecorder) -> None:
+    def test_heads_and_proofs_are_those_of_the_leaves(self, recorder: SQLiteStore) -> None:
         tree = TrialTree(recorder, "T1")
         leaves = list(recorder.leaves("T1", until=20))
         assert tree.head() == Checkpoint("trialdomain/T1", 20, root(leaves))
@@ -235,12 +236,12 @@ class TestTrees:
             tree.request(old=21)
 
     def test_a_checkpoint_of_another_log_or_another_tree_is_not_kept(
-        self, recorder: SQLiteRecorder, signer: TreeSigner
+        self, recorder: SQLiteStore, signer: TreeSigner
     ) -> None:
         tree, leaves = TrialTree(recorder, "T1"), list(recorder.leaves("T1", until=20))
         signed = tree.signed_by(signer)
         tree.keep(signed, [KEY.verifier])
-        assert recorder.checkpoints("T1") == [(20, str(signed))]
+        assert recorder.notes("T1") == [(20, str(signed))]
         for wrong, why in (
             (request(20, origin="trialdomain/T2", leaves=leaves), "the checkpoint is of 'trialdomain/T2'"),
             (request(21, leaves=[*leaves, bytes(32)]), "has 21 entries, and the log 20: entries are missing"),
@@ -253,10 +254,10 @@ class TestTrees:
             tree.keep(Note(signed.text, ()), [KEY.verifier])
         with pytest.raises(SignatureMissing):
             tree.keep(Note(signed.text, (SECOND.sign(signed.text, at=WHEN),)), [KEY.verifier])
-        assert len(recorder.checkpoints("T1")) == 1
+        assert len(recorder.notes("T1")) == 1
 
     def test_an_entry_that_was_altered_gets_no_signature(self, tmp_path: Path, signer: TreeSigner) -> None:
-        recorder = SQLiteRecorder(tmp_path / "log.db")
+        recorder = SQLiteStore(tmp_path / "log.db")
         recorder.insert_events(events("T1", 1, 2, 3))
         with closing(sqlite3.connect(tmp_path / "log.db")) as attacker:
             attacker.execute("DROP TRIGGER entries_no_update")
@@ -278,7 +279,7 @@ WRITER = SigningKey.generate("site.example/writer")
 class TestHeads:
     def test_every_way_to_append_signs_the_head_in_the_same_transaction(self, tmp_path: Path) -> None:
         path = tmp_path / "log.db"
-        log = SQLiteRecorder(path, signer=HeadKey(WRITER))
+        log = SQLiteStore(path, signer=HeadKey(WRITER))
 
         def head(trial: str = "T1") -> Head:
             with closing(sqlite3.connect(path)) as plain:
@@ -291,9 +292,9 @@ class TestHeads:
         def of_tree(size: int, trial: str = "T1") -> Head:
             return Head(trial, size, TrialTree(log, trial).head(size).root)
 
-        log.append("T1", events("T1", 1, 2), read={}, command=command(1))
+        log.append("T1", [Sealed(command(1), events("T1", 1, 2))])
         assert head() == of_tree(2)
-        log.append_commands("T1", [(command(2), events("T1", 3)), (command(3), events("T1", 4, 5))])
+        log.append("T1", [Sealed(command(2), events("T1", 3)), Sealed(command(3), events("T1", 4, 5))])
         assert head() == of_tree(5)
         log.insert_events([*events("T1", 6), *events("T2", 1), *events("T1", 7)])
         assert (head(), head("T2")) == (of_tree(7), of_tree(1, "T2"))
@@ -303,7 +304,7 @@ class TestHeads:
     @pytest.mark.parametrize("restarted", [True, False])
     def test_an_entry_that_was_forged_is_never_taken_over(self, tmp_path: Path, *, restarted: bool) -> None:
         path = tmp_path / "log.db"
-        log = SQLiteRecorder(path, signer=HeadKey(WRITER))
+        log = SQLiteStore(path, signer=HeadKey(WRITER))
         log.insert_events(events("T1", 1, 2))
         with closing(sqlite3.connect(path)) as attacker:
             attacker.execute(
@@ -313,7 +314,7 @@ class TestHeads:
             attacker.commit()
         if restarted:
             log.close()
-            log = SQLiteRecorder(path, signer=HeadKey(WRITER))
+            log = SQLiteStore(path, signer=HeadKey(WRITER))
         with pytest.raises(HeadNotSigned, match="covers the 3 entries of trial T1"):
             log.insert_events(events("T1", 4))
         assert log.head("T1") == 3
@@ -321,11 +322,11 @@ class TestHeads:
 
     def test_who_has_no_key_cannot_append_where_heads_are_signed(self, tmp_path: Path) -> None:
         path = tmp_path / "log.db"
-        log = SQLiteRecorder(path, signer=HeadKey(WRITER))
+        log = SQLiteStore(path, signer=HeadKey(WRITER))
         log.insert_events(events("T1", 1))
         log.close()
         for version, other in enumerate((None, HeadKey(SigningKey.generate("site.example/writer"))), start=1):
-            log = SQLiteRecorder(path, signer=other)
+            log = SQLiteStore(path, signer=other)
             with pytest.raises(HeadKeyMissing if other is None else HeadNotSigned):
                 log.insert_events(events("T1", 2))
             log.insert_events(events(f"T2-{version}", 1))  # whose heads nobody signed
@@ -333,8 +334,8 @@ class TestHeads:
 
     def test_two_writers_trust_each_other_when_they_are_told(self, tmp_path: Path) -> None:
         path, other = tmp_path / "log.db", SigningKey.generate("site.example/other")
-        one = SQLiteRecorder(path, signer=HeadKey(WRITER, trusted=[other.verifier]))
-        two = SQLiteRecorder(path, signer=HeadKey(other, trusted=[WRITER.verifier]))
+        one = SQLiteStore(path, signer=HeadKey(WRITER, trusted=[other.verifier]))
+        two = SQLiteStore(path, signer=HeadKey(other, trusted=[WRITER.verifier]))
         for number in range(1, 11):
             (one if number % 2 else two).insert_events(events("T1", number))
         assert one.head("T1") == 10
@@ -343,12 +344,12 @@ class TestHeads:
 
     def test_signing_begins_later_when_somebody_says_so(self, tmp_path: Path) -> None:
         path = tmp_path / "log.db"
-        plain = SQLiteRecorder(path)
+        plain = SQLiteStore(path)
         plain.insert_events(events("T1", 1))
         with pytest.raises(HeadKeyMissing):
             plain.begin_signing("T1")
         plain.close()
-        log = SQLiteRecorder(path, signer=HeadKey(WRITER))
+        log = SQLiteStore(path, signer=HeadKey(WRITER))
         with pytest.raises(HeadNotSigned):
             log.insert_events(events("T1", 2))
         assert signers(parse_note(log.begin_signing("T1").encode()), [WRITER.verifier])
@@ -358,28 +359,28 @@ class TestHeads:
     def test_what_fails_to_commit_leaves_no_head_and_the_next_one_fits(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        log = SQLiteRecorder(tmp_path / "log.db", signer=HeadKey(WRITER))
-        log.append("T1", events("T1", 1), read={}, command=command(1))
+        log = SQLiteStore(tmp_path / "log.db", signer=HeadKey(WRITER))
+        log.append("T1", [Sealed(command(1), events("T1", 1))])
         with monkeypatch.context() as patched:
             patched.setattr(
-                "trialdomain.storage.sqlite.INSERT_COMMAND", "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?)"
+                "trialdomain.storage.sqlite.inserted.INSERT_COMMAND", "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?)"
             )
             with pytest.raises(TrialError):
-                log.append("T1", events("T1", 2), read={}, command=command(2))
-        log.append("T1", events("T1", 2), read={}, command=command(2))
+                log.append("T1", [Sealed(command(2), events("T1", 2))])
+        log.append("T1", [Sealed(command(2), events("T1", 2))])
         [(text,)] = rows(tmp_path / "log.db", "SELECT note FROM heads")
         assert parse_head(parse_note(text.encode()).text) == Head("T1", 2, TrialTree(log, "T1").head(2).root)
         log.close()
 
     def test_what_a_trigger_of_somebody_else_swallows_is_not_acknowledged(self, tmp_path: Path) -> None:
         path = tmp_path / "log.db"
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
         with closing(sqlite3.connect(path)) as attacker:
             attacker.execute("CREATE TRIGGER evil BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END")
         for append in (
             lambda: log.insert_events(events("T1", 1)),
-            lambda: log.append("T1", events("T1", 1), read={}, command=command(1)),
-            lambda: log.append_commands("T1", [(command(1), events("T1", 1, 2))]),
+            lambda: log.append("T1", [Sealed(command(1), events("T1", 1))]),
+            lambda: log.append("T1", [Sealed(command(1), events("T1", 1)), Sealed(command(2), events("T1", 2))]),
         ):
             with pytest.raises(LogCorrupt, match="the log was tampered with; verify it"):
                 append()

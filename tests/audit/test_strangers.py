@@ -20,7 +20,7 @@ from trialdomain.events.registry import NAMES
 from trialdomain.exchange.jsonl import read_jsonl, write_jsonl
 from trialdomain.exchange.lines import canonical
 from trialdomain.storage.codec import unpack
-from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.tree.checkpoint import parse_checkpoint, parse_proof, parse_request
 from trialdomain.tree.note import parse_note
@@ -116,7 +116,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = Site(address=f"sqlite:///{path}")
     site.treat("S001")
     site.trials.close()
-    recorder = SQLiteRecorder(path, readonly=True)
+    recorder = SQLiteStore(path, readonly=True)
     with path.with_suffix(".jsonl").open("wb") as file:
         write_jsonl(recorder, site.trial.trial, file)
     recorder.close()
@@ -130,7 +130,7 @@ def test_exported_files(data: st.DataObject, recorded: Path, tmp_path: Path) -> 
     path = tmp_path / "log.jsonl"
     path.write_bytes(data.draw(nearly([recorded.with_suffix(".jsonl").read_bytes()])))
     holds(lambda: verify(path))
-    recorder = SQLiteRecorder(MEMORY)
+    recorder = SQLiteStore(MEMORY)
     holds(lambda: read_jsonl(path, recorder))
     recorder.close()
     holds(lambda: read_whole(path))

@@ -23,8 +23,8 @@ from trialdomain.errors import LogUnusable
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.simulate.trials import simulate
-from trialdomain.storage.schema import SCHEMA
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.schema import SCHEMA
+from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.tree.checkpoint import Checkpoint, as_base64
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import root
@@ -70,7 +70,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Logged:
         site.on(14).assess("S002", "S003")
         site.decide()
         site.trials.close()
-    recorder = SQLiteRecorder(path)
+    recorder = SQLiteStore(path)
     tree = TrialTree(recorder, TRIAL)
     note, size = note_of(tree, COVERED), tree.size
     tree.keep(note, [KEY.verifier])
@@ -676,9 +676,9 @@ class TestNotes:
     def test_a_log_rewritten_and_signed_with_another_key(self, log: Logged) -> None:
         change = sql(f"UPDATE entries SET state = CAST(replace(state, 'Site', 'Sote') AS BLOB) WHERE {OF} = 2")
         attack(log.path, both(change, refit, sql("DELETE FROM checkpoints")))
-        recorder = SQLiteRecorder(log.path)
+        recorder = SQLiteStore(log.path)
         forged = note_of(TrialTree(recorder, TRIAL), COVERED, STRANGER)
-        recorder.add_checkpoint(TRIAL, COVERED, str(forged))
+        recorder.keep_note(TRIAL, COVERED, str(forged))
         recorder.close()
         assert [one.why for one in verify(log.path, keys=[KEY.verifier], trial=TRIAL).defects] == [
             "no note about the log is signed by a key that was given"
@@ -698,7 +698,7 @@ class TestNotes:
 
     @pytest.mark.shows("K-14", "K-16")
     def test_a_checkpoint_of_another_trial_and_one_that_is_none(self, log: Logged) -> None:
-        recorder = SQLiteRecorder(log.path)
+        recorder = SQLiteStore(log.path)
         other = str(note_of(TrialTree(recorder, OTHER), 5)).encode()
         recorder.close()
         [defect] = verify(log.path, checkpoints=[("kept", other)], trial=TRIAL).defects
@@ -717,8 +717,8 @@ class TestNotes:
             attack(log.path, sql(statement))
             assert What.BAD_CHECKPOINT in {one.what for one in verify(log.path).defects}
             attack(log.path, sql("DELETE FROM checkpoints"))
-            recorder = SQLiteRecorder(log.path)
-            recorder.add_checkpoint(TRIAL, COVERED, log.note.decode())
+            recorder = SQLiteStore(log.path)
+            recorder.keep_note(TRIAL, COVERED, log.note.decode())
             recorder.close()
         attack(log.path, sql("UPDATE checkpoints SET note = replace(note, '20', '21'), size = 21"))
         wrong = {one.what for one in verify(log.path, keys=[KEY.verifier], trial=TRIAL).defects}
@@ -733,7 +733,7 @@ class TestNotes:
         for path, subject in ((log.path, "S010"), (backup, "S011")):
             with Trials.open(path) as trials:
                 trials.trial(TRIAL).acting(INVESTIGATOR).consent(subject, signed_on="2026-03-20", form_version="1")
-        recorder = SQLiteRecorder(log.path)
+        recorder = SQLiteStore(log.path)
         tree = TrialTree(recorder, TRIAL)
         fork = str(note_of(tree, log.size + 1)).encode()
         recorder.close()
@@ -800,7 +800,7 @@ class TestHeads:
 @pytest.fixture(scope="module")
 def exported(recorded: Logged, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """The lines of the first trial."""
-    recorder, path = SQLiteRecorder(recorded.path, readonly=True), tmp_path_factory.mktemp("exported") / "log.jsonl"
+    recorder, path = SQLiteStore(recorded.path, readonly=True), tmp_path_factory.mktemp("exported") / "log.jsonl"
     with path.open("wb") as file:
         write_jsonl(recorder, TRIAL, file)
     recorder.close()
@@ -980,7 +980,7 @@ def test_a_root_is_44_characters(recorded: Logged) -> None:
 
 def test_what_came_before_a_compressed_file_breaks_is_judged_all_the_same(log: Logged, tmp_path: Path) -> None:
     export = tmp_path / "log.jsonl"
-    recorder = SQLiteRecorder(log.path, readonly=True)
+    recorder = SQLiteStore(log.path, readonly=True)
     with export.open("wb") as file:
         write_jsonl(recorder, TRIAL, file)
     recorder.close()
@@ -996,7 +996,7 @@ def test_what_came_before_a_compressed_file_breaks_is_judged_all_the_same(log: L
 def bulk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bulk") / "log.db"
     for seed, trial in enumerate((TRIAL, OTHER)):
-        recorder = SQLiteRecorder(path)
+        recorder = SQLiteStore(path)
         simulate_in_bulk(recorder, seed=seed, trial=trial, participants=15)
         recorder.close()
     return path

@@ -26,7 +26,7 @@ def log(tmp_path_factory: pytest.TempPathFactory, simulated: Callable[[int], Sim
     folder = tmp_path_factory.mktemp("asked")
     path = simulated(25).copied_to(folder / "trial.db")
     with read_log(path) as read, (folder / "trial.jsonl").open("wb") as file:
-        write_jsonl(read.recorder, simulated(25).trial, file)
+        write_jsonl(read.reader, simulated(25).trial, file)
     return path
 
 

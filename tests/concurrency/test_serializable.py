@@ -14,7 +14,7 @@ from repeating import times
 from serial_run import Again, told_in
 
 from trialdomain import read_log, verify
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 
 PROCESSES, THREADS = 4, 2
 SECONDS = 600.0 if times(100) >= 100 else 20.0
@@ -53,7 +53,7 @@ def recorded_at_once(log: Path, seconds: float, *, kills: bool) -> None:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Again]]:
     folder = tmp_path_factory.mktemp("race")
     recorded_at_once(folder / "log.db", SECONDS, kills=times(100) >= 100)
-    recorder = SQLiteRecorder(folder / "log.db", readonly=True)
+    recorder = SQLiteStore(folder / "log.db", readonly=True)
     yield folder / "log.db", Again(recorder, told_in(folder.glob("*.jsonl")))
     recorder.close()
 

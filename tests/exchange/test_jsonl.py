@@ -24,7 +24,7 @@ from trialdomain.audit.defect import What
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
 from trialdomain.exchange.jsonl import LineCorrupt, read_jsonl, write_jsonl
 from trialdomain.storage.leaves import LeafDiffers
-from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 
 Damage: TypeAlias = Callable[[list[bytes]], list[bytes]]
 
@@ -80,21 +80,21 @@ def exported(entries: Sequence[tuple[str, int, str, str]]) -> list[bytes]:
     return [*lines, json.dumps(last, separators=(",", ":")).encode() + b"\n"]
 
 
-def fill(recorder: SQLiteRecorder, entries: Sequence[tuple[str, int, str, str]]) -> None:
+def fill(recorder: SQLiteStore, entries: Sequence[tuple[str, int, str, str]]) -> None:
     recorder.insert_events(
         [StoredEvent(stream, version, name, state.encode()) for stream, version, name, state in entries]
     )
 
 
-def written(recorder: SQLiteRecorder, trial: str) -> bytes:
+def written(recorder: SQLiteStore, trial: str) -> bytes:
     file = BytesIO()
     write_jsonl(recorder, trial, file)
     return file.getvalue()
 
 
 @pytest.fixture
-def recorder() -> Iterator[SQLiteRecorder]:
-    recorder = SQLiteRecorder(MEMORY)
+def recorder() -> Iterator[SQLiteStore]:
+    recorder = SQLiteStore(MEMORY)
     yield recorder
     recorder.close()
 
@@ -105,15 +105,15 @@ def file(tmp_path: Path) -> Path:
 
 
 class TestWriting:
-    def test_the_lines_are_as_they_are_described(self, recorder: SQLiteRecorder) -> None:
+    def test_the_lines_are_as_they_are_described(self, recorder: SQLiteStore) -> None:
         fill(recorder, T1)
         assert written(recorder, "T1") == b"".join(exported(T1))
 
-    def test_the_number_of_entries_is_given(self, recorder: SQLiteRecorder) -> None:
+    def test_the_number_of_entries_is_given(self, recorder: SQLiteStore) -> None:
         fill(recorder, [*T2, *T1])
         assert (write_jsonl(recorder, "T1", BytesIO()), write_jsonl(recorder, "T2", BytesIO())) == (5, 2)
 
-    def test_a_trial_that_the_log_does_not_have_is_not_written(self, recorder: SQLiteRecorder) -> None:
+    def test_a_trial_that_the_log_does_not_have_is_not_written(self, recorder: SQLiteStore) -> None:
         fill(recorder, T1)
         nothing = BytesIO()
         with pytest.raises(InputInvalid, match="the log has nothing of trial 'T9' to export"):
@@ -131,7 +131,7 @@ class TestWriting:
         ],
     )
     def test_an_altered_log_does_not_get_new_leaves_by_an_export(self, tmp_path: Path, alteration: str) -> None:
-        recorder = SQLiteRecorder(tmp_path / "log.db")
+        recorder = SQLiteStore(tmp_path / "log.db")
         fill(recorder, T1)
         with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as attacker:
             attacker.execute("DROP TRIGGER entries_no_update")
@@ -144,7 +144,7 @@ class TestWriting:
 
     @pytest.mark.parametrize("rowid", [1, 3])
     def test_a_log_with_an_entry_taken_out_is_not_exported(self, tmp_path: Path, rowid: int) -> None:
-        recorder = SQLiteRecorder(tmp_path / "log.db")
+        recorder = SQLiteStore(tmp_path / "log.db")
         fill(recorder, T1)
         with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as attacker:
             attacker.execute("DROP TRIGGER entries_no_delete")
@@ -157,38 +157,38 @@ class TestWriting:
 class TestReading:
     @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
     def test_what_was_exported_is_exported_again_byte_by_byte(
-        self, file: Path, recorder: SQLiteRecorder, pack: Callable[[bytes], bytes]
+        self, file: Path, recorder: SQLiteStore, pack: Callable[[bytes], bytes]
     ) -> None:
         lines = b"".join(exported(T1))
         file.write_bytes(pack(lines))
         read_jsonl(file, recorder)
         assert written(recorder, "T1") == lines
 
-    def test_two_trials_in_one_file_are_two_trials(self, file: Path, recorder: SQLiteRecorder) -> None:
+    def test_two_trials_in_one_file_are_two_trials(self, file: Path, recorder: SQLiteStore) -> None:
         file.write_bytes(b"".join([*exported(T2), *exported(T1)]))
         read_jsonl(file, recorder)
         assert recorder.trials() == ["T1", "T2"]
         assert written(recorder, "T1") + written(recorder, "T2") == b"".join([*exported(T1), *exported(T2)])
 
-    def test_a_refusal_stands_in_a_stream_of_its_own(self, file: Path, recorder: SQLiteRecorder) -> None:
+    def test_a_refusal_stands_in_a_stream_of_its_own(self, file: Path, recorder: SQLiteStore) -> None:
         lines = exported([*T1, ("T1/access", 1, REFUSED[0], REFUSED[1] % "it is no role of the trial")])
         file.write_bytes(b"".join(lines))
         read_jsonl(file, recorder)
         assert written(recorder, "T1") == b"".join(lines)
 
-    def test_files_that_were_packed_one_by_one_may_be_joined(self, file: Path, recorder: SQLiteRecorder) -> None:
+    def test_files_that_were_packed_one_by_one_may_be_joined(self, file: Path, recorder: SQLiteStore) -> None:
         file.write_bytes(gzip.compress(b"".join(exported(T1))) + gzip.compress(b"".join(exported(T2))))
         read_jsonl(file, recorder)
         assert (recorder.head("T1"), recorder.head("T2")) == (5, 2)
 
-    def test_a_log_of_thousands_is_read_whole(self, file: Path, recorder: SQLiteRecorder) -> None:
+    def test_a_log_of_thousands_is_read_whole(self, file: Path, recorder: SQLiteStore) -> None:
         many = [("T1", version, SOFTWARE[0], SOFTWARE[1] % version) for version in range(1, 3_002)]
         file.write_bytes(b"".join(exported(many)))
         read_jsonl(file, recorder)
         assert recorder.head("T1") == 3_001
         assert written(recorder, "T1") == file.read_bytes()
 
-    def test_it_is_said_how_far_it_has_come(self, file: Path, recorder: SQLiteRecorder) -> None:
+    def test_it_is_said_how_far_it_has_come(self, file: Path, recorder: SQLiteStore) -> None:
         many = [("T1", version, SOFTWARE[0], SOFTWARE[1] % version) for version in range(1, 3_002)]
         file.write_bytes(b"".join(exported(many)))
         read: list[tuple[str, int, int]] = []
@@ -206,7 +206,7 @@ class TestReading:
     ) -> None:
         log = simulated(25)
         name = log.trial
-        recorder, copy = SQLiteRecorder(log.path, readonly=True), SQLiteRecorder(tmp_path / "copy.db")
+        recorder, copy = SQLiteStore(log.path, readonly=True), SQLiteStore(tmp_path / "copy.db")
         (tmp_path / "trial.jsonl").write_bytes(written(recorder, name))
         read_jsonl(tmp_path / "trial.jsonl", copy)
         assert written(copy, name) == written(recorder, name)
@@ -224,14 +224,14 @@ class TestReading:
         ],
     )
     def test_what_stands_outside_the_state_may_be_spaced_and_ordered_otherwise(
-        self, file: Path, recorder: SQLiteRecorder, form: Callable[[bytes], bytes]
+        self, file: Path, recorder: SQLiteStore, form: Callable[[bytes], bytes]
     ) -> None:
         *lines, last = exported(T1)
         file.write_bytes(b"".join([*lines, form(last)]))
         read_jsonl(file, recorder)
         assert recorder.head("T1") == 5
 
-    def test_keys_of_an_entry_may_stand_in_another_order(self, file: Path, recorder: SQLiteRecorder) -> None:
+    def test_keys_of_an_entry_may_stand_in_another_order(self, file: Path, recorder: SQLiteStore) -> None:
         first, *lines = exported(T1)
         ordered = json.dumps(json.loads(first), sort_keys=True, separators=(",", ":")).encode()
         file.write_bytes(b"".join([ordered, b"\n", *lines]))
@@ -472,7 +472,7 @@ STREAMS = [
 def refusal(file: Path, content: bytes) -> LineCorrupt:
     """Say why a file is refused; reading it into a recorder leaves nothing open."""
     file.write_bytes(content)
-    with closing(SQLiteRecorder(MEMORY)) as recorder, pytest.raises(LineCorrupt) as caught:
+    with closing(SQLiteStore(MEMORY)) as recorder, pytest.raises(LineCorrupt) as caught:
         read_jsonl(file, recorder)
     assert isinstance(caught.value, TrialError)
     assert str(caught.value).startswith(f"{file}, line {caught.value.line}: ")
@@ -574,7 +574,7 @@ class TestPacked:
     ) -> None:
         file.write_bytes(bomb_of_entries)
         assert file.stat().st_size < 1024**2
-        with closing(SQLiteRecorder(tmp_path / "log.db")) as recorder:
+        with closing(SQLiteStore(tmp_path / "log.db")) as recorder:
             tracemalloc.start()
             read_jsonl(file, recorder)
             _, peak = tracemalloc.get_traced_memory()
@@ -607,13 +607,13 @@ class TestPacked:
 
 
 class TestFiles:
-    def test_one_that_is_not_there_cannot_be_read(self, file: Path, recorder: SQLiteRecorder) -> None:
+    def test_one_that_is_not_there_cannot_be_read(self, file: Path, recorder: SQLiteStore) -> None:
         with pytest.raises(LogUnusable, match="cannot be read: No such file or directory; check the name"):
             read_jsonl(file, recorder)
 
     @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
     def test_a_pipe_is_read_as_a_file_is(
-        self, file: Path, recorder: SQLiteRecorder, pack: Callable[[bytes], bytes]
+        self, file: Path, recorder: SQLiteStore, pack: Callable[[bytes], bytes]
     ) -> None:
         os.mkfifo(file)
         with ThreadPoolExecutor() as pool:
@@ -621,11 +621,11 @@ class TestFiles:
             read_jsonl(file, recorder)
         assert recorder.head("T1") == 5
 
-    def test_nor_can_a_folder(self, tmp_path: Path, recorder: SQLiteRecorder) -> None:
+    def test_nor_can_a_folder(self, tmp_path: Path, recorder: SQLiteStore) -> None:
         with pytest.raises(LogUnusable, match="cannot be read: Is a directory"):
             read_jsonl(tmp_path, recorder)
 
-    def test_a_recorder_that_has_the_trial_already_is_refused(self, file: Path, recorder: SQLiteRecorder) -> None:
+    def test_a_recorder_that_has_the_trial_already_is_refused(self, file: Path, recorder: SQLiteStore) -> None:
         fill(recorder, T1)
         file.write_bytes(b"".join(exported(T1)))
         with pytest.raises(LineCorrupt, match="line 1: trial T1 begins a second time"):

@@ -81,7 +81,7 @@ class TestSeeds:
     def bytes_of(self, path: Path) -> list[bytes]:
         with read_log(path) as log:
             (name,) = log
-            return [entry.state for entry in log.recorder.in_log_order(name)]
+            return [entry.state for entry in log.reader.in_log_order(name)]
 
     @pytest.mark.parametrize("bulk", [False, True], ids=["conducted", "in bulk"])
     def test_the_same_seed_gives_the_same_log(self, tmp_path: Path, bulk: bool) -> None:
@@ -104,8 +104,8 @@ class TestBulk:
     def test_the_log_is_read_strictly_and_both_sides_agree(self, log: Path) -> None:
         with read_log(log) as opened:
             for name in opened:
-                head = opened.recorder.head(name)
-                for stream, rows in opened.recorder.streams(name, until=head):
+                head = opened.reader.head(name)
+                for stream, rows in opened.reader.streams(name, until=head):
                     assert len(list(entries_of(stream, rows, strict=True))) == len(rows)
                 history = opened[name].history()
                 on = history.last_day()

@@ -12,7 +12,7 @@ from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import Trials
 from trialdomain.application.desk import Desk
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 
 PROGRAMS = Path(__file__).with_name("programs.py")
 
@@ -23,8 +23,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log(path: Path) -> Iterator[SQLiteRecorder]:
-    recorder = SQLiteRecorder(path)
+def log(path: Path) -> Iterator[SQLiteStore]:
+    recorder = SQLiteStore(path)
     yield recorder
     recorder.close()
 

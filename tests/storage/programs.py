@@ -12,12 +12,13 @@ from tempfile import TemporaryDirectory
 
 from eventsourcing.persistence import StoredEvent
 
-from trialdomain.storage.sqlite import Command, SQLiteRecorder, StreamMoved
-from trialdomain.storage.sqlite_file import StoreFailed
+from trialdomain.storage.errors import StoreFailed, StreamMoved
+from trialdomain.storage.sqlite.store import SQLiteStore
+from trialdomain.storage.store import Command, ReadSet, Sealed
 
 NOBODY = 65534
 APPENDS = 50
-OPEN: list[SQLiteRecorder] = []
+OPEN: list[SQLiteStore] = []
 
 
 def say(text: object) -> None:
@@ -33,13 +34,13 @@ def command(number: int) -> Command:
     return Command(id=f"{os.getpid()}-{number}", request=sha256(str(number).encode()).digest())
 
 
-def version(log: SQLiteRecorder, stream: str) -> int:
+def version(log: SQLiteStore, stream: str) -> int:
     return len(log.select_events(stream))
 
 
 def open_and_append(path: Path) -> str:
     """Open, append one entry, close."""
-    log = SQLiteRecorder(path)
+    log = SQLiteStore(path)
     log.insert_events(events(f"T1/participant/{os.getpid()}", version(log, f"T1/participant/{os.getpid()}") + 1))
     log.close()
     return "appended"
@@ -47,7 +48,7 @@ def open_and_append(path: Path) -> str:
 
 def append_and_stay(path: Path) -> str:
     """Open, append one entry, and stay open."""
-    log = SQLiteRecorder(path)
+    log = SQLiteStore(path)
     OPEN.append(log)
     log.insert_events(events("T1", version(log, "T1") + 1))
     return "open"
@@ -55,31 +56,37 @@ def append_and_stay(path: Path) -> str:
 
 def append_and_die(path: Path) -> str:
     """Append a command of three entries, so large that the file must grow, and be gone."""
-    log = SQLiteRecorder(path)
+    log = SQLiteStore(path)
     large = events("T1", 1, 2, 3, state=b"x" * 10_000)
-    say(list(log.append("T1", large, read={"T1": 0}, command=command(1)).positions))
+    say(list(log.append("T1", [Sealed(command(1), large)], read=ReadSet(versions={"T1": 0})).positions))
     os._exit(9)
 
 
 def append_until_killed(path: Path) -> str:
     """Append commands of three entries without end; say each last position once it is acknowledged."""
-    log = SQLiteRecorder(path)
+    log = SQLiteStore(path)
     for number in count():
         first = 3 * number + 1
-        say(log.append("T1", events("T1", first, first + 1, first + 2), read={}, command=command(number)).positions[-1])
+        say(
+            log.append(
+                "T1", [Sealed(command(number), events("T1", first, first + 1, first + 2))], read=ReadSet(versions={})
+            ).positions[-1]
+        )
     raise AssertionError("unreachable")
 
 
 def contend(path: Path) -> str:
     """Append many pairs to a stream of all processes and one of this alone, each decided on what was read."""
-    log = SQLiteRecorder(path)
+    log = SQLiteStore(path)
     shared, own, moved = "T1/cohort/1", f"T1/participant/{os.getpid()}", 0
     for number in range(1, APPENDS + 1):
         while True:
             read = version(log, shared)
             pair = [*events(shared, read + 1), *events(own, number)]
             try:
-                log.append("T1", pair, read={shared: read, own: number - 1}, command=command(number))
+                log.append(
+                    "T1", [Sealed(command(number), pair)], read=ReadSet(versions={shared: read, own: number - 1})
+                )
             except StreamMoved:
                 moved += 1
             else:
@@ -90,7 +97,7 @@ def contend(path: Path) -> str:
 
 def fill_the_disk(path: Path) -> str:
     """Append under a limit on the size of files until it fails; raise the limit, and append again."""
-    log = SQLiteRecorder(path)
+    log = SQLiteStore(path)
     big, attempted = b"x" * 100_000, 0
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
@@ -112,7 +119,7 @@ def become_nobody() -> None:
     with TemporaryDirectory() as folder:
         own = Path(folder) / "log.db"
         for readonly in (False, True):
-            log = SQLiteRecorder(own, readonly=readonly)
+            log = SQLiteStore(own, readonly=readonly)
             if not readonly:
                 log.insert_events(events("T1", 1))
             assert [len(rows) for _, rows in log.streams("T1", until=1)] == [1]
@@ -125,7 +132,7 @@ def read_without_rights(path: Path) -> str:
     become_nobody()
     try:
         if not OPEN:
-            OPEN.append(SQLiteRecorder(path, readonly=True))
+            OPEN.append(SQLiteStore(path, readonly=True))
         return f"{OPEN[0].head('T1')} {sum(len(rows) for _, rows in OPEN[0].streams('T1', until=100))}"
     except Exception as error:  # noqa: BLE001 - the test sees what it was
         return f"{type(error).__name__}: {error}"
@@ -135,14 +142,14 @@ def write_without_rights(path: Path) -> str:
     """Open for writing as somebody who may write neither the file nor its folder."""
     become_nobody()
     try:
-        SQLiteRecorder(path)
+        SQLiteStore(path)
     except Exception as error:  # noqa: BLE001 - the test sees what it was
         return f"{type(error).__name__}: {error}"
     return "opened"
 
 
 def log_again(path: Path) -> int:
-    log = SQLiteRecorder(path, readonly=True)
+    log = SQLiteStore(path, readonly=True)
     head = log.head("T1")
     log.close()
     return head

@@ -18,8 +18,8 @@ from tampering import appended, loosened, state_of, tampered
 from trialdomain import Trials, read_log, verify
 from trialdomain.__main__ import main
 from trialdomain.audit.defect import What
-from trialdomain.storage.bounds import TooMuchToRead, TooMuchToRecord
-from trialdomain.storage.schema import SCHEMA
+from trialdomain.storage.sqlite.bounds import TooMuchToRead, TooMuchToRecord
+from trialdomain.storage.sqlite.schema import SCHEMA
 
 MOST_KILOBYTES = 300_000
 """Of memory, for each command."""
@@ -142,7 +142,7 @@ sys.path.insert(0, sys.argv[1])
 from site_desk import INVESTIGATOR, OPEN, day
 from trialdomain import HeadKey, SigningKey, Trials, TrialError
 from trialdomain.__main__ import main
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 
 log = Path(sys.argv[2])
 
@@ -158,7 +158,7 @@ def casebook():
         trials.trial(OPEN.trial).acting(INVESTIGATOR).decide_escalation(on=day(0))
 
 def followed():
-    recorder, last = SQLiteRecorder(log, readonly=True), 0
+    recorder, last = SQLiteStore(log, readonly=True), 0
     try:
         for _ in recorder.trials():
             while found := recorder.select_notifications(last, 500, inclusive_of_start=False):

@@ -19,9 +19,9 @@ from site_desk import INVESTIGATOR, OPEN
 from trialdomain import Trials, read_log, verify
 from trialdomain.application.desk import Desk
 from trialdomain.audit.database import opened
-from trialdomain.storage import forks
-from trialdomain.storage.connections import LogOfAnotherProcess
-from trialdomain.storage.forks import LogAbandoned
+from trialdomain.storage.sqlite import forks
+from trialdomain.storage.sqlite.connections import LogOfAnotherProcess
+from trialdomain.storage.sqlite.forks import LogAbandoned
 
 TRIAL = OPEN.trial
 pytestmark = pytest.mark.processes
@@ -259,7 +259,7 @@ class TestForks:
         self, path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("lines.WATCHED", {forks.__file__})
-        monkeypatch.setattr("trialdomain.storage.gate._LONGEST_PAUSE_SECONDS", 1.0)
+        monkeypatch.setattr("trialdomain.storage.sqlite.gate._LONGEST_PAUSE_SECONDS", 1.0)
 
         def stop() -> None:
             raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from site_desk import INVESTIGATOR, OPEN, day
 from trialdomain import LogUnusable, NotPermitted, TrialError, Trials, read_log, verify
 from trialdomain.application.desk import Desk
 from trialdomain.events.access import AccessRefused
-from trialdomain.storage.sqlite_file import StoreFailed
+from trialdomain.storage.errors import StoreFailed
 
 STEP = 100 // times(100, least=4)
 """Every so many lines, in a log that is made anew for each."""

@@ -14,7 +14,7 @@ from trialdomain.events.participant import Relapsed
 from trialdomain.events.recorded import Entry, Fact, Meta, Recorded
 from trialdomain.events.trial import SoftwareChanged
 from trialdomain.storage.mapper import EntryMalformed, EntryMapper, StreamUnknown, entries_of, entry_of, stored_of
-from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 META = Meta(recorded_at=datetime(2026, 3, 2, 1, 0, 1, tzinfo=UTC), user="sponsor", command="c1", part=1, parts=1)
@@ -34,14 +34,14 @@ ENTRIES = [
 
 
 @pytest.fixture
-def recorder() -> Iterator[SQLiteRecorder]:
-    recorder = SQLiteRecorder(MEMORY)
+def recorder() -> Iterator[SQLiteStore]:
+    recorder = SQLiteStore(MEMORY)
     yield recorder
     recorder.close()
 
 
 class TestEventStore:
-    def test_what_is_put_is_got_again_as_it_was(self, recorder: SQLiteRecorder) -> None:
+    def test_what_is_put_is_got_again_as_it_was(self, recorder: SQLiteStore) -> None:
         store = EventStore(EntryMapper(), recorder)
         recordings = store.put(ENTRIES)
         assert [recording.notification.id for recording in recordings] == [1, 2, 3, 4]
@@ -50,7 +50,7 @@ class TestEventStore:
         assert list(store.get("T1", gt=1)) == list(store.get("T1", desc=True, limit=1)) == [ENTRIES[3]]
         assert list(store.get("T1/cohort/1")) == [ENTRIES[1]]
 
-    def test_the_state_is_canonical_json(self, recorder: SQLiteRecorder) -> None:
+    def test_the_state_is_canonical_json(self, recorder: SQLiteStore) -> None:
         EventStore(EntryMapper(), recorder).put(ENTRIES[:1])
         [stored] = recorder.select_events("T1")
         assert stored.topic == "trial.software-changed.v1"
@@ -59,13 +59,13 @@ class TestEventStore:
             b'"recorded_at":"2026-03-02T01:00:01Z","user":"sponsor"}}'
         )
 
-    def test_what_is_put_twice_is_refused_as_the_library_promises(self, recorder: SQLiteRecorder) -> None:
+    def test_what_is_put_twice_is_refused_as_the_library_promises(self, recorder: SQLiteStore) -> None:
         store = EventStore(EntryMapper(), recorder)
         store.put(ENTRIES)
         with pytest.raises(IntegrityError):
             store.put(ENTRIES[:1])
 
-    def test_nothing_but_an_entry_is_put(self, recorder: SQLiteRecorder) -> None:
+    def test_nothing_but_an_entry_is_put(self, recorder: SQLiteStore) -> None:
         class Other:
             originator_id = "T1"
             originator_version = 1
@@ -75,7 +75,7 @@ class TestEventStore:
 
 
 class TestSubscription:
-    def test_whoever_follows_the_log_gets_entries_in_the_order_of_recording(self, recorder: SQLiteRecorder) -> None:
+    def test_whoever_follows_the_log_gets_entries_in_the_order_of_recording(self, recorder: SQLiteStore) -> None:
         store = EventStore(EntryMapper(), recorder)
         store.put(ENTRIES[:2])
         with recorder.subscribe() as subscription:
@@ -84,7 +84,7 @@ class TestSubscription:
             store.put(ENTRIES[2:])
             assert [next(followed), next(followed)] == ENTRIES[2:]
 
-    def test_it_may_begin_later_and_follow_some_names_alone(self, recorder: SQLiteRecorder) -> None:
+    def test_it_may_begin_later_and_follow_some_names_alone(self, recorder: SQLiteStore) -> None:
         EventStore(EntryMapper(), recorder).put(ENTRIES)
         with recorder.subscribe(gt=1, topics=["trial.software-changed.v1"]) as subscription:
             assert [next(subscription).originator_id, next(subscription).originator_id] == ["T2", "T1"]
@@ -98,7 +98,7 @@ class TestRefusing:
     @pytest.mark.parametrize(
         ("name", "state"), [("invented.v1", b"{}"), ("os:system", b"{}"), ("trial.software-changed.v1", b"{}")]
     )
-    def test_what_cannot_be_read_is_named_by_its_place(self, recorder: SQLiteRecorder, name: str, state: bytes) -> None:
+    def test_what_cannot_be_read_is_named_by_its_place(self, recorder: SQLiteStore, name: str, state: bytes) -> None:
         recorder.insert_events([StoredEvent("T1", 1, "any.v1", b"{}"), StoredEvent("T1/cohort/1", 1, name, state)])
         [stored] = recorder.select_events("T1/cohort/1")
         with pytest.raises(LogCorrupt) as caught:
@@ -111,7 +111,7 @@ class TestRefusing:
     @pytest.mark.parametrize(
         "kind", ["trial.software-changed.v1", "cohort.slot-filled.v1", "participant.relapsed.v1", "access.refused.v1"]
     )
-    def test_a_stream_takes_facts_of_its_own_kind_alone(self, recorder: SQLiteRecorder, stream: str, kind: str) -> None:
+    def test_a_stream_takes_facts_of_its_own_kind_alone(self, recorder: SQLiteStore, stream: str, kind: str) -> None:
         about = {"T1": "trial", "T1/cohort/1": "cohort", "T1/participant/S001": "participant", "T1/access": "access"}
         recorder.insert_events([StoredEvent(stream, 1, kind, GOLDEN.joinpath(f"{kind}.json").read_bytes().strip())])
         [stored] = recorder.select_events(stream)
@@ -120,7 +120,7 @@ class TestRefusing:
             return
         for leave_out in ((), (Relapsed,)):
             with pytest.raises(EntryMalformed) as caught:
-                list(entries_of(stream, recorder.stream_rows(stream, until=1), leave_out=leave_out))
+                list(entries_of(stream, recorder.stream(stream, until=1), leave_out=leave_out))
             assert str(caught.value) == (
                 f"position 1 of trial T1 (stream {stream}, version 1): an entry named {kind!r} cannot be read: "
                 f"stream {stream} takes no {kind}; verify the log"
@@ -129,7 +129,7 @@ class TestRefusing:
     @pytest.mark.parametrize(
         "stream", ["T1/cohort/x", "T1/cohort/01", "T1/cohort/0", "T1/cohort/\u0663", "T1/zzz", "T1/", "T1/access/1", ""]
     )
-    def test_a_stream_that_no_trial_has_is_refused(self, recorder: SQLiteRecorder, stream: str) -> None:
+    def test_a_stream_that_no_trial_has_is_refused(self, recorder: SQLiteStore, stream: str) -> None:
         state = GOLDEN.joinpath("cohort.opened.v1.json").read_bytes().strip()
         recorder.insert_events([StoredEvent(stream, 1, "cohort.opened.v1", state)])
         [stored] = recorder.select_events(stream)
@@ -148,7 +148,7 @@ class TestRefusing:
         ],
     )
     def test_an_envelope_that_no_command_wrote_is_refused(
-        self, recorder: SQLiteRecorder, old: str, new: str, why: str
+        self, recorder: SQLiteStore, old: str, new: str, why: str
     ) -> None:
         EventStore(EntryMapper(), recorder).put(ENTRIES[:1])
         [stored] = recorder.select_events("T1")
@@ -159,7 +159,7 @@ class TestRefusing:
             entry_of(recorder.select_events("T9")[0])
         assert why in str(caught.value)
 
-    def test_nor_is_it_written(self, recorder: SQLiteRecorder) -> None:
+    def test_nor_is_it_written(self, recorder: SQLiteStore) -> None:
         late = attrs.evolve(META, recorded_at=datetime(2200, 1, 1, tzinfo=UTC))
         for meta in (late, attrs.evolve(META, part=2)):
             with pytest.raises(InputInvalid, match="SoftwareChanged cannot be recorded: no command recorded a part"):

@@ -88,7 +88,7 @@ class InUse:
 
 @pytest.fixture
 def in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InUse]:
-    monkeypatch.setattr("trialdomain.storage.place._NEW_LOG_SECONDS", 0)  # the second name stays
+    monkeypatch.setattr("trialdomain.storage.sqlite.place._NEW_LOG_SECONDS", 0)  # the second name stays
     made = InUse(tmp_path)
     yield made
     made.trials.close()

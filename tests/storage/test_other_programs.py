@@ -21,8 +21,8 @@ from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import LogUnusable, TrialError, Trials, read_log, verify
 from trialdomain.application.desk import Desk
-from trialdomain.storage.gate import StoreClosed
-from trialdomain.storage.place import LogHasTwoNames, LogMoved, Place
+from trialdomain.storage.errors import LogMoved, StoreClosed
+from trialdomain.storage.sqlite.place import LogHasTwoNames, Place
 
 TRIAL = OPEN.trial
 pytestmark = pytest.mark.processes
@@ -209,7 +209,7 @@ class TestOpening:
     def test_one_of_two_names(
         self, path: Path, trials: Trials, monkeypatch: pytest.MonkeyPatch, use: Callable[[Path], object]
     ) -> None:
-        monkeypatch.setattr("trialdomain.storage.place._NEW_LOG_SECONDS", 0.05)  # the second name stays
+        monkeypatch.setattr("trialdomain.storage.sqlite.place._NEW_LOG_SECONDS", 0.05)  # the second name stays
         other = path.with_name("other.db")
         other.hardlink_to(path)
         with pytest.raises(LogHasTwoNames, match="is one of 2 names of the same file"):

@@ -11,7 +11,7 @@ from eventsourcing.tests.persistence import (
 )
 from typing_extensions import override
 
-from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 
 
 class InMemory:
@@ -23,8 +23,8 @@ class InMemory:
     def path(self) -> str:
         return MEMORY
 
-    def create_recorder(self) -> SQLiteRecorder:
-        recorder = SQLiteRecorder(self.path())
+    def create_recorder(self) -> SQLiteStore:
+        recorder = SQLiteStore(self.path())
         self.addCleanup(recorder.close)  # type: ignore[attr-defined]  # of the test case that this is mixed into
         return recorder
 

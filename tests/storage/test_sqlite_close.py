@@ -10,8 +10,9 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from trialdomain.errors import LogUnusable
-from trialdomain.storage.gate import Gate, StoreClosed, Visit
-from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
+from trialdomain.storage.errors import StoreClosed
+from trialdomain.storage.sqlite.gate import Gate, Visit
+from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 
 ROUNDS = 40
 READERS = 4
@@ -40,13 +41,13 @@ class TestClosing:
         with ThreadPoolExecutor(READERS + 1) as pool:
             for number in range(ROUNDS):
                 path = tmp_path / f"{number}.db" if where == "file" else MEMORY
-                log = SQLiteRecorder(path)
+                log = SQLiteStore(path)
                 ready = Barrier(READERS + 2)
 
-                def write(version: int, log: SQLiteRecorder = log) -> None:
+                def write(version: int, log: SQLiteStore = log) -> None:
                     log.insert_events([event(version)])
 
-                def read(_: int, log: SQLiteRecorder = log) -> None:
+                def read(_: int, log: SQLiteStore = log) -> None:
                     positions = [entry.position for entry in log.in_log_order("T1")]
                     assert positions == list(range(1, len(positions) + 1))
 
@@ -56,12 +57,12 @@ class TestClosing:
                 log.close()
                 assert all(reader.result() >= 1 for reader in reading)
                 if where == "file":
-                    again = SQLiteRecorder(path, readonly=True)
+                    again = SQLiteStore(path, readonly=True)
                     assert again.head("T1") == writing.result()
                     again.close()
 
     def test_afterwards_every_use_is_refused(self, path: Path, where: str) -> None:
-        log = SQLiteRecorder(path if where == "file" else MEMORY)
+        log = SQLiteStore(path if where == "file" else MEMORY)
         log.insert_events([event(1)])
         begun = log.in_log_order("T1")
         log.close()
@@ -79,14 +80,14 @@ class TestClosing:
                 use()
 
     def test_a_second_close_does_nothing(self, path: Path, where: str) -> None:
-        log = SQLiteRecorder(path if where == "file" else MEMORY)
+        log = SQLiteStore(path if where == "file" else MEMORY)
         log.close()
         log.close()
         with pytest.raises(LogUnusable):
             log.head("T1")
 
     def test_a_subscription_ends_with_the_store(self, path: Path, where: str) -> None:
-        log = SQLiteRecorder(path if where == "file" else MEMORY)
+        log = SQLiteStore(path if where == "file" else MEMORY)
         log.insert_events([event(1)])
         with log.subscribe() as subscription:
             assert next(subscription).originator_version == 1

@@ -14,8 +14,9 @@ from eventsourcing.persistence import StoredEvent
 from typing_extensions import override
 
 from trialdomain.errors import LogUnusable
-from trialdomain.storage.sqlite import MEMORY, Command, SQLiteRecorder
-from trialdomain.storage.sqlite_file import StoreFailed
+from trialdomain.storage.errors import StoreFailed
+from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
+from trialdomain.storage.store import Command, ReadSet, Sealed
 
 Start: TypeAlias = Callable[[str], Callable[[Path], str]]
 
@@ -24,10 +25,12 @@ def events(stream: str, *versions: int, state: bytes = b"{}") -> list[StoredEven
     return [StoredEvent(stream, version, "fact.v1", state) for version in versions]
 
 
-def append(log: SQLiteRecorder, *versions: int) -> range:
+def append(log: SQLiteStore, *versions: int) -> range:
     """Append a command of these versions of T1, named after the first."""
     command = Command(id=f"c{versions[0]}", request=sha256(b"request").digest())
-    return log.append("T1", events("T1", *versions), read={"T1": versions[0] - 1}, command=command).positions
+    return log.append(
+        "T1", [Sealed(command, events("T1", *versions))], read=ReadSet(versions={"T1": versions[0] - 1})
+    ).positions
 
 
 class Witness(sqlite3.Connection):
@@ -42,6 +45,11 @@ class Witness(sqlite3.Connection):
         Witness.told.append((self, sql))
         return super().execute(Witness.before(sql), tuple(parameters))
 
+    @override
+    def executemany(self, sql: str, parameters: Iterable[Iterable[object]], /) -> sqlite3.Cursor:  # type: ignore[override]  # as above
+        Witness.told.append((self, sql))
+        return super().executemany(Witness.before(sql), list(map(tuple, parameters)))
+
 
 @pytest.fixture
 def witness(monkeypatch: pytest.MonkeyPatch) -> type[Witness]:
@@ -54,7 +62,7 @@ class TestWriting:
     def test_the_connection_that_writes_has_a_write_ahead_log_and_syncs_fully(
         self, path: Path, witness: type[Witness]
     ) -> None:
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
         log.head("T1")
         append(log, 1, 2)
         [writer] = {connection for connection, sql in witness.told if sql.startswith("INSERT INTO entries")}
@@ -63,14 +71,14 @@ class TestWriting:
         log.close()
 
     def test_a_connection_that_reads_cannot_write(self, path: Path, witness: type[Witness]) -> None:
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
         log.head("T1")
         reader, _ = witness.told[-1]
         assert reader.execute("PRAGMA query_only").fetchone() == (1,)
         log.close()
 
     def test_the_write_lock_is_taken_before_anything_is_read(self, path: Path, witness: type[Witness]) -> None:
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
         append(log, 1)  # under the first lock, the schema is looked at by a connection of its own
         witness.told.clear()
         append(log, 2, 3)
@@ -82,7 +90,7 @@ class TestWriting:
     def test_nobody_else_can_commit_between_what_is_read_and_what_is_written(
         self, path: Path, witness: type[Witness]
     ) -> None:
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
         attempts: list[str] = []
 
         def intrude(sql: str) -> str:
@@ -101,7 +109,7 @@ class TestWriting:
 
     def test_two_writers_in_turns_never_meet_a_stale_snapshot(self, path: Path) -> None:
         def write(stream: str) -> None:
-            log = SQLiteRecorder(path)
+            log = SQLiteStore(path)
             for version in range(1, 51):
                 assert len(log.select_events(stream)) == version - 1
                 log.insert_events(events(stream, version))
@@ -109,7 +117,7 @@ class TestWriting:
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(write, ["T1/participant/S1", "T1/participant/S2"]))
-        log = SQLiteRecorder(path, readonly=True)
+        log = SQLiteStore(path, readonly=True)
         assert [entry.position for entry in log.in_log_order("T1")] == list(range(1, 101))
         log.close()
 
@@ -129,10 +137,10 @@ class TestRefusingToWriteLess:
     ) -> None:
         witness.before = lambda sql: got if sql == asked else sql
         with pytest.raises(LogUnusable, match=f"SQLite keeps {found} here, but a log needs wal and 2"):
-            SQLiteRecorder(path)
+            SQLiteStore(path)
 
     def test_a_log_in_memory_syncs_nothing_and_is_opened(self, witness: type[Witness]) -> None:
-        log = SQLiteRecorder(MEMORY)
+        log = SQLiteStore(MEMORY)
         append(log, 1)
         assert witness.told[0][0].execute("PRAGMA journal_mode").fetchone() == ("memory",)
         log.close()
@@ -165,8 +173,10 @@ class TestFailing:
         text: str,
         next_step: str,
     ) -> None:
-        monkeypatch.setattr("trialdomain.storage.connections._BUSY_SECONDS", 0.05)  # the lock is never given back
-        log = SQLiteRecorder(path)
+        monkeypatch.setattr(
+            "trialdomain.storage.sqlite.connections._BUSY_SECONDS", 0.05
+        )  # the lock is never given back
+        log = SQLiteStore(path)
         append(log, 1)
 
         def fail(sql: str) -> str:
@@ -186,7 +196,7 @@ class TestFailing:
             assert plain.execute("SELECT command, first, last FROM commands").fetchall() == [("c1", 1, 1), ("c2", 2, 3)]
 
     def test_an_interrupted_append_records_nothing_either(self, path: Path, witness: type[Witness]) -> None:
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
 
         def interrupt(sql: str) -> str:
             if sql.startswith("INSERT INTO commands"):
@@ -203,7 +213,7 @@ class TestFailing:
 
     @pytest.mark.parametrize("where", ["file", "memory"])
     def test_a_reading_that_fails_may_be_tried_again(self, path: Path, witness: type[Witness], where: str) -> None:
-        log = SQLiteRecorder(path if where == "file" else MEMORY)
+        log = SQLiteStore(path if where == "file" else MEMORY)
         append(log, 1)
 
         def fail(sql: str) -> str:
@@ -222,7 +232,7 @@ class TestFailing:
     def test_a_store_that_may_not_grow_records_nothing_and_works_again_when_it_may(
         self, path: Path, witness: type[Witness], where: str
     ) -> None:
-        log = SQLiteRecorder(path if where == "file" else MEMORY)
+        log = SQLiteStore(path if where == "file" else MEMORY)
         append(log, 1)
         writer, _ = witness.told[-1]
         writer.execute("PRAGMA max_page_count = 1")  # of what it has, for it cannot shrink
@@ -243,8 +253,8 @@ class TestFailing:
     def test_a_lock_that_somebody_keeps_is_waited_for_and_then_reported(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("trialdomain.storage.connections._BUSY_SECONDS", 0.05)
-        log = SQLiteRecorder(path)
+        monkeypatch.setattr("trialdomain.storage.sqlite.connections._BUSY_SECONDS", 0.05)
+        log = SQLiteStore(path)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreFailed, match="database is locked: nothing was recorded; another program holds it"):
@@ -255,7 +265,7 @@ class TestFailing:
         log.close()
 
     def test_a_text_that_is_no_utf_8_is_damage_and_not_a_passing_failure(self, path: Path) -> None:
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
         with closing(sqlite3.connect(path, isolation_level=None)) as attacker:
             insert = "INSERT INTO entries VALUES (1, 'T1', 1, 'T1', 1, CAST(x'ff' AS TEXT), x'', zeroblob(32))"
             attacker.execute(insert)
@@ -265,7 +275,7 @@ class TestFailing:
         log.close()
 
     def test_a_file_that_was_taken_away_is_not_made_anew_by_reading(self, path: Path) -> None:
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
         append(log, 1)
         for file in path.parent.iterdir():
             file.rename(file.with_name(f"moved-{file.name}"))
@@ -279,5 +289,5 @@ def test_a_sqlite_without_strict_tables_is_named(path: Path, monkeypatch: pytest
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
     monkeypatch.setattr(sqlite3, "sqlite_version", "3.36.0")
     with pytest.raises(LogUnusable, match=r"SQLite 3\.36\.0 is too old for a log: use a Python with 3\.37 or later"):
-        SQLiteRecorder(path)
+        SQLiteStore(path)
     assert not path.exists()

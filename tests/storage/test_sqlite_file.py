@@ -17,8 +17,8 @@ from eventsourcing.persistence import StoredEvent
 from repeating import times
 
 from trialdomain.errors import LogUnusable, TrialError
-from trialdomain.storage.sqlite import SQLiteRecorder
-from trialdomain.storage.sqlite_file import is_database
+from trialdomain.storage.sqlite.file import is_database
+from trialdomain.storage.sqlite.store import SQLiteStore
 
 Start: TypeAlias = Callable[[str], Callable[[Path], str]]
 PROGRAMS = Path(__file__).with_name("programs.py")
@@ -29,7 +29,7 @@ def events(stream: str, *versions: int) -> list[StoredEvent]:
 
 
 def make_log(path: Path, entries: int = 3, *, first: int = 1) -> None:
-    log = SQLiteRecorder(path)
+    log = SQLiteStore(path)
     log.insert_events(events("T1", *range(first, first + entries)))
     log.close()
 
@@ -44,7 +44,7 @@ def refusal(path: Path, *, readonly: bool) -> str:
     """Say why a file is refused, once it is sure that neither it nor its folder was touched."""
     before = {file: file.read_bytes() for file in path.parent.iterdir() if file.is_file()}
     with pytest.raises(TrialError) as caught:
-        SQLiteRecorder(path, readonly=readonly).head("T1")
+        SQLiteStore(path, readonly=readonly).head("T1")
     assert {file: file.read_bytes() for file in path.parent.iterdir() if file.is_file()} == before
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, LogUnusable)
@@ -52,7 +52,7 @@ def refusal(path: Path, *, readonly: bool) -> str:
 
 
 def positions(path: Path) -> list[int]:
-    log = SQLiteRecorder(path, readonly=True)
+    log = SQLiteStore(path, readonly=True)
     try:
         return [entry.position for entry in log.in_log_order("T1")]
     finally:
@@ -127,21 +127,21 @@ class TestRefused:
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path, *, readonly: bool) -> None:
         with pytest.raises(LogUnusable, match=r"there is no (log at|folder) .*missing"):
-            SQLiteRecorder(tmp_path / "missing" / "log.db", readonly=readonly)
+            SQLiteStore(tmp_path / "missing" / "log.db", readonly=readonly)
         assert list(tmp_path.iterdir()) == []
 
     def test_a_path_through_a_file(self, tmp_path: Path, *, readonly: bool) -> None:
         (tmp_path / "file").write_text("text")
         with pytest.raises(LogUnusable, match="cannot be a log: Not a directory"):
-            SQLiteRecorder(tmp_path / "file" / "log.db", readonly=readonly)
+            SQLiteStore(tmp_path / "file" / "log.db", readonly=readonly)
 
     def test_a_path_with_a_nul(self, tmp_path: Path, *, readonly: bool) -> None:
         with pytest.raises(LogUnusable, match="cannot be a log: embedded null byte"):
-            SQLiteRecorder(tmp_path / "a\x00b", readonly=readonly)
+            SQLiteStore(tmp_path / "a\x00b", readonly=readonly)
 
     def test_a_name_that_is_too_long(self, tmp_path: Path, *, readonly: bool) -> None:
         with pytest.raises(LogUnusable, match="cannot be a log: File name too long"):
-            SQLiteRecorder(tmp_path / ("a" * 300), readonly=readonly)
+            SQLiteStore(tmp_path / ("a" * 300), readonly=readonly)
 
 
 def test_a_log_with_overwritten_pages_is_refused_when_they_are_read(path: Path) -> None:
@@ -160,12 +160,12 @@ class TestForReading:
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(LogUnusable, match=r"there is no log at|is not a log of trialdomain"):
-            SQLiteRecorder(path, readonly=True)
+            SQLiteStore(path, readonly=True)
         assert path.exists() == (content is not None)
 
     def test_nothing_can_be_appended(self, path: Path) -> None:
         make_log(path)
-        log = SQLiteRecorder(path, readonly=True)
+        log = SQLiteStore(path, readonly=True)
         before = path.read_bytes()
         with pytest.raises(LogUnusable, match="was opened for reading alone"):
             log.insert_events(events("T1", 4))
@@ -176,7 +176,7 @@ class TestForReading:
     def test_a_log_that_another_process_has_open_is_read_up_to_now(self, path: Path, start: Start) -> None:
         ask = start("append-and-stay")
         assert ask(path) == "open"
-        log = SQLiteRecorder(path, readonly=True)
+        log = SQLiteStore(path, readonly=True)
         assert log.head("T1") == 1
         assert ask(path) == "open"
         assert log.head("T1") == 2
@@ -209,7 +209,7 @@ class TestNew:
     def test_any_name_of_a_file_will_do(self, tmp_path: Path, name: str) -> None:
         make_log(tmp_path / name)
         assert [file.name for file in tmp_path.iterdir()] == [name]
-        log = SQLiteRecorder(tmp_path / name, readonly=True)
+        log = SQLiteStore(tmp_path / name, readonly=True)
         assert log.head("T1") == 3
         log.close()
 
@@ -220,7 +220,7 @@ class TestNew:
         here.mkdir()
         there.mkdir()
         monkeypatch.chdir(here)
-        log = SQLiteRecorder("log.db")
+        log = SQLiteStore("log.db")
         monkeypatch.chdir(there)
         log.insert_events(events("T1", 1))
         assert log.head("T1") == 1
@@ -232,7 +232,7 @@ class TestNew:
             other.execute("BEGIN EXCLUSIVE")
             other.execute("CREATE TABLE theirs (a)")
             assert path.stat().st_size == 0
-            opening = pool.submit(SQLiteRecorder, path)
+            opening = pool.submit(SQLiteStore, path)
             wait([opening], timeout=0.1)
             assert not opening.done()
             other.execute("COMMIT")
@@ -269,9 +269,9 @@ class TestSeveralProcesses:
         self, path: Path, start: Start
     ) -> None:
         other = start("open-and-append")
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
         log.insert_events(events("T1", 1))
-        again = SQLiteRecorder(path, readonly=True)
+        again = SQLiteStore(path, readonly=True)
         assert is_database(path)
         assert other(path) == "appended"
         log.insert_events(events("T1", 2))
@@ -288,7 +288,7 @@ class TestKilled:
     def test_what_a_process_appended_before_it_was_gone_is_there(self, path: Path, *, readonly: bool) -> None:
         assert run("append-and-die", path) == ["ready", "[1, 2, 3]"]
         assert path.with_name("log.db-wal").stat().st_size > 0
-        log = SQLiteRecorder(path, readonly=readonly)
+        log = SQLiteStore(path, readonly=readonly)
         assert [entry.position for entry in log.in_log_order("T1")] == [1, 2, 3]
         if not readonly:
             assert log.insert_events(events("T1", 4)) == [4]
@@ -310,7 +310,7 @@ class TestKilled:
     def test_a_log_that_was_being_moved_into_its_file_is_whole(self, path: Path, *, readonly: bool) -> None:
         run("append-and-die", path)
         move_first_page(path)
-        log = SQLiteRecorder(path, readonly=readonly)
+        log = SQLiteStore(path, readonly=readonly)
         assert [entry.position for entry in log.in_log_order("T1")] == [1, 2, 3]
         log.close()
 
@@ -374,7 +374,7 @@ class TestWithoutRights:
 
     def test_one_that_somebody_writes_to_is_read_up_to_now(self, path: Path, start: Start) -> None:
         reader = start("read-without-rights")
-        log = SQLiteRecorder(path)
+        log = SQLiteStore(path)
         log.insert_events(events("T1", 1, 2))
         self.forbid(path)
         assert reader(path) == "2 2"

@@ -10,7 +10,8 @@ from typing import TypeAlias
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from trialdomain.storage.sqlite import Command, SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
+from trialdomain.storage.store import Command, Sealed
 
 LEAF = bytes(32)
 Rows: TypeAlias = list[tuple[object, ...]]
@@ -19,9 +20,9 @@ Rows: TypeAlias = list[tuple[object, ...]]
 @pytest.fixture
 def attacker(path: Path) -> Iterator[sqlite3.Connection]:
     """A log with two trials, six entries and a command, and a foreign connection to it."""
-    log = SQLiteRecorder(path)
+    log = SQLiteStore(path)
     written = [StoredEvent("T1", n, "fact.v1", b"{}") for n in (1, 2, 3)]
-    log.append("T1", written, read={}, command=Command(id="c1", request=sha256(b"request").digest()))
+    log.append("T1", [Sealed(Command(id="c1", request=sha256(b"request").digest()), written)])
     log.insert_events([StoredEvent("T1/participant/S1", n, "fact.v1", b"{}") for n in (1, 2)])
     log.insert_events([StoredEvent("T2", 1, "fact.v1", b"{}")])
     log.close()

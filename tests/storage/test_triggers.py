@@ -11,7 +11,7 @@ from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import HeadKey, LogUnusable, SigningKey, TrialError, Trials, read_log
 from trialdomain.application.desk import Desk
-from trialdomain.storage.shape import TABLES, TablesChanged
+from trialdomain.storage.sqlite.shape import TABLES, TablesChanged
 
 TRIAL = OPEN.trial
 

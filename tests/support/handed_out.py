@@ -56,7 +56,7 @@ from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.protocol.endpoints.endpoint import Kind
 from trialdomain.rules.counts import EMPTY
 from trialdomain.simulate.trials import simulate
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.testing import Patient, given, history_of
 from trialdomain.tree.note import parse_note
 
@@ -107,8 +107,9 @@ def everything(folder: Path, small: SimulatedLog) -> dict[str, object]:
         found |= answers_of(history)
         found["diff"] = trial.history(known_at=history.position - 30).diff(history)
         found |= _of_the_tree(trial.tree, folder)
-        found["stored"] = list(trial.tree.recorder.in_log_order(history.trial))
-        found["notifications"] = list(trial.tree.recorder.select_notifications(1, 20))
+        found["stored"] = list(trial.tree.log.in_log_order(history.trial))
+    with closing(SQLiteStore(folder / "simulated.db", readonly=True)) as store:
+        found["notifications"] = list(store.select_notifications(1, 20))
     found |= _verified(folder / "simulated.db", folder)
     found |= _at_a_desk(folder)
     (folder / "sdtm").mkdir()
@@ -155,7 +156,7 @@ def _of_the_tree(tree: TrialTree, folder: Path) -> dict[str, object]:
     kept = tree.keep(seen, keys)
     proof = tree.inclusion(3, seen)
     line = BytesIO()
-    write_jsonl(tree.recorder, tree.trial, line)
+    write_jsonl(tree.log, tree.trial, line)
     shown = check_inclusion(line.getvalue().splitlines(keepends=True)[2], str(proof).encode(), keys)
     return {
         "request": request,
@@ -172,7 +173,7 @@ def _of_the_tree(tree: TrialTree, folder: Path) -> dict[str, object]:
 def _verified(log: Path, folder: Path) -> dict[str, object]:
     """Verify a log with its checkpoint, an export, what was restored, and a log that was altered."""
     exported, altered = folder / "log.jsonl", folder / "altered.db"
-    with closing(SQLiteRecorder(log, readonly=True)) as recorder, exported.open("wb") as file:
+    with closing(SQLiteStore(log, readonly=True)) as recorder, exported.open("wb") as file:
         (trial,) = recorder.trials()
         write_jsonl(recorder, trial, file)
     restored = restore(exported, altered)

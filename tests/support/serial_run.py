@@ -6,7 +6,7 @@ is compared with what stands there, byte by byte. A refusal is decided again on 
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +21,8 @@ from trialdomain.application.conduct import Conduct
 from trialdomain.application.desk import Desk
 from trialdomain.history import history_of
 from trialdomain.storage.mapper import StoredEvent, entry_of
-from trialdomain.storage.sqlite import Appended, Command, Row, SQLiteRecorder, StoredEntry, WholeLog
+from trialdomain.storage.sqlite.store import SQLiteStore
+from trialdomain.storage.store import Appended, Command, ReadSet, Row, Sealed, StoredEntry
 
 TRIAL = PROTOCOL.trial
 
@@ -29,41 +30,32 @@ TRIAL = PROTOCOL.trial
 class Before:
     """A log as it was at a position; what would be appended is kept here, and nowhere recorded."""
 
-    def __init__(self, recorder: SQLiteRecorder, position: int) -> None:
-        self._recorder, self._position = recorder, position
+    def __init__(self, recorder: SQLiteStore, position: int) -> None:
+        self._store, self._position = recorder, position
         self.appended: list[StoredEvent] = []
 
     def head(self, _: str) -> int:
         return self._position
 
-    def stream_rows(self, stream: str, *, until: int) -> list[Row]:
-        return self._recorder.stream_rows(stream, until=min(until, self._position))
+    def stream(self, stream: str, *, until: int) -> list[Row]:
+        return self._store.stream(stream, until=min(until, self._position))
 
     def streams(self, trial: str, *, until: int, leave_out: Collection[str] = ()) -> Iterator[tuple[str, list[Row]]]:
-        return self._recorder.streams(trial, until=min(until, self._position), leave_out=leave_out)
+        return self._store.streams(trial, until=min(until, self._position), leave_out=leave_out)
 
     def in_log_order(self, trial: str, *, after: int = 0, until: int | None = None) -> Iterator[StoredEntry]:
         last = self._position if until is None else min(until, self._position)
-        return self._recorder.in_log_order(trial, after=after, until=last)
+        return self._store.in_log_order(trial, after=after, until=last)
 
     def recorded_before(self, _: str, __: Command) -> None:
         """Nothing of the command is recorded yet."""
 
-    def append(
-        self,
-        _: str,
-        events: Sequence[StoredEvent] | Callable[[], Sequence[StoredEvent]],
-        *,
-        read: Mapping[str, int],
-        command: Command,
-        whole: WholeLog | None = None,
-        within: bool = False,
-    ) -> Appended:
+    def append(self, _: str, commands: Sequence[Sealed], *, read: ReadSet, within: bool = False) -> Appended:
         assert not within
-        assert read is not None
-        assert command is not None
-        assert whole is None or whole.position == self._position
-        self.appended = list(events() if callable(events) else events)
+        assert read.position is None or read.position == self._position
+        [one] = commands
+        assert one.command is not None
+        self.appended = list(one.events() if callable(one.events) else one.events)
         return Appended(positions=range(0))
 
 
@@ -103,8 +95,8 @@ def told_in(journals: Iterable[Path]) -> dict[str, Told]:
 class Again:
     """One log, executed again."""
 
-    def __init__(self, recorder: SQLiteRecorder, told: Mapping[str, Told]) -> None:
-        self._recorder, self.told = recorder, told
+    def __init__(self, recorder: SQLiteStore, told: Mapping[str, Told]) -> None:
+        self._store, self.told = recorder, told
         self._history = history_of(recorder, TRIAL)
         stored = list(recorder.in_log_order(TRIAL))
         self.times = [entry_of(one).meta.recorded_at for one in stored]
@@ -132,7 +124,7 @@ class Again:
         return isinstance(found, TrialError) and (found.code, str(found)) == (told.refused, told.text)
 
     def _executed(self, told: Told, position: int, now: datetime) -> "list[tuple[object, ...]] | TrialError":
-        before = Before(self._recorder, position)
+        before = Before(self._store, position)
         conduct = Conduct(TRIAL, INVESTIGATOR, before, lambda: now, lambda: told.command)  # type: ignore[arg-type]  # stands in for a recorder
         entry = None
         if told.entry is not None:

@@ -27,8 +27,8 @@ from trialdomain.exchange.jsonl import read_jsonl, write_jsonl
 from trialdomain.exchange.lines import read_entry, write_entry
 from trialdomain.history import History, Log
 from trialdomain.storage.codec import encode, unpack
-from trialdomain.storage.sqlite import MEMORY, Command, SQLiteRecorder
-from trialdomain.storage.stored import StoredEntry
+from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
+from trialdomain.storage.store import Command, Sealed, StoredEntry
 from trialdomain.tree.checkpoint import parse_checkpoint, parse_proof, parse_request
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.note import Note, parse_note
@@ -109,7 +109,7 @@ def jsonl(given: bytes, folder: Path) -> None:
     path.write_bytes(given)
     holds(lambda: verify(path))
     holds(lambda: verify(path, keys=_KEYS, checkpoints=[("kept", _proved()[1])], trial=TRIAL))
-    with closing(SQLiteRecorder(MEMORY)) as recorder:
+    with closing(SQLiteStore(MEMORY)) as recorder:
         holds(lambda: read_jsonl(path, recorder))
     holds(lambda: read_whole(path))
 
@@ -154,7 +154,7 @@ def read_whole(path: Path) -> None:
             holds(lambda trial=trial: _ask(log[trial].history()))  # type: ignore[misc]  # bound now
             for moment in (30, _AT):
                 holds(lambda trial=trial, moment=moment: log[trial].history(known_at=moment).answers(on="2026-03-02"))  # type: ignore[misc]  # bound now
-            holds(lambda trial=trial: write_jsonl(log.recorder, trial, BytesIO()))  # type: ignore[misc]  # bound now
+            holds(lambda trial=trial: write_jsonl(log.reader, trial, BytesIO()))  # type: ignore[misc]  # bound now
             holds(lambda trial=trial: _prove(log, trial))  # type: ignore[misc]  # bound now
 
 
@@ -173,7 +173,7 @@ def _ask(history: History) -> None:
 
 
 def _prove(log: Log, trial: str) -> None:
-    tree = TrialTree(log.recorder, trial)
+    tree = TrialTree(log.reader, trial)
     tree.inclusion(1, parse_note(str(_signed(tree)).encode()))
 
 
@@ -192,7 +192,7 @@ def _proved() -> tuple[bytes, bytes]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "log.db"
         path.write_bytes(golden_log())
-        with closing(SQLiteRecorder(path, readonly=True)) as recorder:
+        with closing(SQLiteStore(path, readonly=True)) as recorder:
             tree = TrialTree(recorder, TRIAL)
             return line, str(tree.inclusion(1, _signed(tree))).encode()
 
@@ -222,16 +222,16 @@ def golden_log() -> bytes:
     """Make a database with an entry of every stored name, a checkpoint and a signed head."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "log.db"
-        with closing(SQLiteRecorder(path)) as recorder:
+        with closing(SQLiteStore(path)) as recorder:
             versions = dict.fromkeys(_STREAMS.values(), 0)
             for number, (stream, name, state) in enumerate(golden_entries()):
                 versions[stream] += 1
                 command = Command(id=f"c{number}", request=sha256(name.encode()).digest())
                 event = StoredEntry(stream, versions[stream], name, state, TRIAL, number + 1)
-                recorder.append(TRIAL, [event], read={}, command=command)
+                recorder.append(TRIAL, [Sealed(command, [event])])
             head = _signed(TrialTree(recorder, TRIAL))
-            recorder.add_checkpoint(TRIAL, sum(versions.values()), str(head))
-        with closing(SQLiteRecorder(path, signer=HeadKey(LOG_KEY))) as recorder:
+            recorder.keep_note(TRIAL, sum(versions.values()), str(head))
+        with closing(SQLiteStore(path, signer=HeadKey(LOG_KEY))) as recorder:
             recorder.begin_signing(TRIAL)
         return path.read_bytes()
 

@@ -1,6 +1,6 @@
 """A cohort: the participants of one dose level, its slots, its DLTs, and what was decided about it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 import attrs
@@ -152,7 +152,7 @@ class Cohort:
         members: Mapping[str, MemberNow],
         *,
         about: Iterable[str],
-        gone: Mapping[str, Release],
+        gone: Callable[[str], Release],
         closed: bool,
     ) -> Sequence[CohortFact]:
         """Record the difference between what the casebook says of participants and what the cohort knows.
@@ -160,14 +160,10 @@ class Cohort:
         Args:
             members: everybody whom the casebook puts at this level.
             about: the participants to look at.
-            gone: why those whom it does not put here gave their slots back.
+            gone: says why somebody whom it does not put here gave their slot back.
             closed: whether the level is closed now, by outcomes or because people have recorded that it is.
         """
-        facts = [
-            fact
-            for subject in about
-            for fact in self._learn(subject, members.get(subject), gone.get(subject, Release.WITHDRAWN))
-        ]
+        facts = [fact for subject in about for fact in self._learn(subject, members.get(subject), gone)]
         if closed and self.stopped is None and (self.slots or self.members or facts):
             facts.append(EnrollmentStopped(cause=Stop.CLOSED_BY_DESIGN))
             facts += [
@@ -179,7 +175,7 @@ class Cohort:
             facts.append(EnrollmentResumed(cause=Stop.CLOSED_BY_DESIGN))
         return facts
 
-    def _learn(self, subject: str, now: MemberNow | None, gone: Release) -> Iterator[CohortFact]:
+    def _learn(self, subject: str, now: MemberNow | None, gone: Callable[[str], Release]) -> Iterator[CohortFact]:
         known = self.members.get(subject, Membership())
         was_infused = known.standing.evaluation is not Evaluation.NOT_INFUSED
         if known.dlt and (now is None or now.dlt is None):
@@ -188,7 +184,7 @@ class Cohort:
             if was_infused:
                 yield MemberAssessed(subject=subject, standing=NOT_INFUSED)
             if known.holds:
-                yield SlotReleased(subject=subject, why=gone)
+                yield SlotReleased(subject=subject, why=gone(subject))
             return
         if now.infused_on is not None and not was_infused:
             yield MemberInfused(subject=subject, on=now.infused_on, standing=now.standing)

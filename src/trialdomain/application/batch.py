@@ -20,16 +20,16 @@ from trialdomain.application.access import Permit
 from trialdomain.application.clock import Clock, told
 from trialdomain.application.conduct import Conduct, User
 from trialdomain.application.desk.enrollment import register_trial
-from trialdomain.application.settlement import may_change_counts, member_now, why_gone
-from trialdomain.application.view import uncounted
+from trialdomain.application.sealing import sealed, stored
+from trialdomain.application.settlement import cohorts_learn, may_change_counts
+from trialdomain.application.view import drafts_in, uncounted
 from trialdomain.errors import CommandRefused, Conflict
-from trialdomain.events.participant import Enrolled, Infused, LabRecorded, ParticipantFact
-from trialdomain.events.recorded import EntryRef, Meta, Recorded, Source
-from trialdomain.projections.casebook import Case, by_stream, case_of, read_casebook
+from trialdomain.events.participant import Enrolled, Infused, ParticipantFact
+from trialdomain.events.recorded import Draft, Recorded, Source
+from trialdomain.projections.casebook import by_stream, case_of, read_casebook
 from trialdomain.projections.dlt_counts import member_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.mapper import StoredEvent, stored_of
-from trialdomain.storage.sqlite import Command, SQLiteRecorder
+from trialdomain.storage.store import Command, Sealed, Store
 from trialdomain.values.calendar import site_day
 from trialdomain.values.ids import cohort_stream, level_of, participant_stream
 from trialdomain.values.use_case import UseCase
@@ -64,7 +64,7 @@ class Batch:
     """A trial on its way into a log, which registers it first.
 
     Args:
-        recorder: the log.
+        store: the log.
         protocol: the trial's.
         by: who records.
         clock: gives the time that entries are recorded at.
@@ -77,7 +77,7 @@ class Batch:
 
     def __init__(
         self,
-        recorder: SQLiteRecorder,
+        store: Store,
         protocol: TrialProtocol,
         *,
         by: User,
@@ -85,7 +85,7 @@ class Batch:
         how: str,
         permit: Permit | None = None,
     ) -> None:
-        self._recorder, self._protocol, self._user, self._clock, self._how = recorder, protocol, by, clock, how
+        self._store, self._protocol, self._user, self._clock, self._how = store, protocol, by, clock, how
         self._trial = protocol.trial
         self._versions: Counter[str] = Counter()
         self._cohorts = {level.level: Cohort(level.level) for level in protocol.levels}
@@ -94,14 +94,14 @@ class Batch:
         self._infused: dict[int, list[date]] = {}
         """By level: the days on which somebody was infused for the first time."""
         self._spoiled = False
-        self._pending: list[tuple[Command, Sequence[StoredEvent]]] = []
+        self._pending: list[Sealed] = []
         self.position = 0
         """Of the last entry."""
         self.deviations: Counter[str] = Counter()
         """The rules of conduct that entries break, by the names of their errors."""
         self.today = site_day(self._recorded_at, protocol.site_zone)
         """At the site."""
-        conduct = Conduct(self._trial, by, recorder, clock, lambda: _REGISTRATION, permit)
+        conduct = Conduct(self._trial, by, store, clock, lambda: _REGISTRATION, permit)
         entries: list[Recorded[Any]] = list(register_trial(conduct, protocol, use_case=UseCase.IMPORT, command_id=None))
         for entry in entries:
             self._versions[entry.stream] = entry.version
@@ -130,55 +130,77 @@ class Batch:
         """Append what was added and is not in the log yet."""
         if self._spoiled:
             raise BatchSpoiled
-        self._appended = self._recorder.append_commands(self._trial, self._pending)
-        self._pending = []
+        self._store.append(self._trial, self._pending)
+        self._appended, self._pending = self.position, []
 
-    def _commands(self, subject: str, commands: Sequence[Happened]) -> Iterator[tuple[Command, list[StoredEvent]]]:
-        participant = Participant(subject, self._protocol)
-        stream = participant_stream(self._trial, subject)
-        settling = self._settling(commands)
-        counted: list[Recorded[Any]] = []
-        for number, one in enumerate(commands):
+    def _commands(self, subject: str, commands: Sequence[Happened]) -> Iterator[Sealed]:
+        """Seal everything about one participant, command by command; the last one settles what cohorts learn."""
+        participant, counted = Participant(subject, self._protocol), list[Recorded[Any]]()
+        for number, one in enumerate(commands, start=1):
             self._recorded_at = max(self._recorded_at, told(self._clock))
-            recorded: list[Recorded[Any]] = []
-            for fact in one.facts:
-                entry = self._placed(stream, fact, one, part=len(recorded) + 1)
-                said = [sentence for place, sentence in one.findings if place == len(recorded)]
-                if said:
-                    entry = _deviating(entry, f"as {self._how}: {'; '.join(said)}")
-                if type(fact) not in PASSED_OVER or participant.died_on is not None:
-                    deviation = self._deviation(participant, fact)
-                    if deviation is not None:
-                        entry = _deviating(entry, deviation)
-                    participant.apply(entry)
-                recorded.append(entry)
-                if type(fact) not in self._uncounted:
-                    counted.append(entry)
-            if number in settling:
-                case = case_of(stream, counted, on=self.today)
-                recorded += self._learned(case, one, after=recorded)
-            if len(recorded) > len(one.facts):
-                whole = len(recorded)
-                recorded = [attrs.evolve(e, meta=attrs.evolve(e.meta, parts=whole)) for e in recorded]
-            stored = [stored_of(e.stream, e.version, e.fact, e.meta, made_here=True) for e in recorded]
-            request = sha256(b"".join(event.state for event in stored)).digest()
-            yield Command(id=one.command, request=request), stored
+            entries = self._told(participant, one)
+            counted += [entry for entry in entries if type(entry.fact) not in self._uncounted]
+            if number == len(commands) and self._settles(counted):
+                entries = self._settled(subject, one, entries, counted)
+            self._take(entries)
+            events = stored(entries, made_here=True)
+            request = sha256(b"".join(event.state for event in events)).digest()
+            yield Sealed(Command(id=one.command, request=request), events)
 
-    def _settling(self, commands: Sequence[Happened]) -> set[int]:
-        """Say after which commands cohorts may have to learn something; of laboratory results, after the last."""
-        if self._protocol.dlt is None:
-            return set()
-        may = [number for number, one in enumerate(commands) if may_change_counts(one.facts, [self._protocol])]
-        labs = [number for number in may if all(isinstance(fact, LabRecorded) for fact in commands[number].facts)]
-        return set(may) - set(labs[:-1])
+    def _told(self, participant: Participant, one: Happened) -> list[Recorded[Any]]:
+        """Seal the facts of a command; each entry says by which rules, and by which findings, it deviates."""
+        stream = participant_stream(self._trial, participant.subject)
+        entries = self._sealed(one, [Draft(stream=stream, fact=fact, source=one.source) for fact in one.facts])
+        for place, entry in enumerate(entries):
+            said = [sentence for at, sentence in one.findings if at == place]
+            deviations = [f"as {self._how}: {'; '.join(said)}"] if said else []
+            if type(entry.fact) not in PASSED_OVER or participant.died_on is not None:
+                deviations += self._deviation(participant, entry.fact)
+                participant.apply(entry)
+            if deviations:
+                entries[place] = attrs.evolve(entry, meta=attrs.evolve(entry.meta, deviation="; ".join(deviations)))
+        return entries
 
-    def _deviation(self, participant: Participant, fact: ParticipantFact) -> str | None:
+    def _sealed(self, one: Happened, drafts: Sequence[Draft[Any]]) -> list[Recorded[Any]]:
+        return sealed(
+            drafts,
+            trial=self._trial,
+            user=self._user.id,
+            command=one.command,
+            recorded_at=self._recorded_at,
+            versions=self._versions,
+            after=self.position,
+        )
+
+    def _settles(self, counted: Sequence[Recorded[Any]]) -> bool:
+        """Say whether cohorts may have to learn something from a participant; without a DLT rule they know nothing."""
+        return self._protocol.dlt is not None and may_change_counts([one.fact for one in counted], [self._protocol])
+
+    def _settled(
+        self, subject: str, one: Happened, entries: Sequence[Recorded[Any]], counted: Sequence[Recorded[Any]]
+    ) -> list[Recorded[Any]]:
+        """Seal a command again with what cohorts learn of the participant; no level is closed, for nobody decided."""
+        case = case_of(participant_stream(self._trial, subject), counted, on=self.today)
+        member = member_of(case, self._book, on=self.today)
+        drafts = [_draft_of(entry) for entry in entries]
+        learned = cohorts_learn(self._cohorts, [] if member is None else [member], about={subject}, closed=())
+        for level, facts in learned:
+            drafts += drafts_in(cohort_stream(self._trial, level), facts, caused_by=entries[0].ref)
+        return self._sealed(one, drafts)
+
+    def _take(self, entries: Sequence[Recorded[Any]]) -> None:
+        """Go on from sealed entries: cohorts know them, and the next ones come after them."""
+        for entry in entries:
+            self._versions[entry.stream] = entry.version
+            self.position = entry.position
+            if (level := level_of(entry.stream)) is not None:
+                self._cohorts[level].apply(entry)
+
+    def _deviation(self, participant: Participant, fact: ParticipantFact) -> list[str]:
         """Say which rules of conduct a fact breaks, and count them."""
         breaches = [*participant.against(fact), *self._against(participant, fact)]
-        if not breaches:
-            return None
         self.deviations.update(type(breach).__name__ for breach in breaches)
-        return f"as {self._how}: {'; '.join(map(str, breaches))}"
+        return [f"as {self._how}: {'; '.join(map(str, breaches))}"] if breaches else []
 
     def _against(self, participant: Participant, fact: ParticipantFact) -> Iterator[CommandRefused]:
         """Yield the rules of the trial that a fact breaks, as far as the participants before tell.
@@ -198,57 +220,7 @@ class Batch:
             case _:
                 pass
 
-    def _learned(self, case: Case, one: Happened, *, after: Sequence[Recorded[Any]]) -> list[Recorded[Any]]:
-        """Tell the cohorts what a command has changed."""
-        member = member_of(case, self._book, on=self.today)
-        levels = {} if member is None else {member.subject: member.level}
-        learned: list[Recorded[Any]] = []
-        for level, cohort in self._cohorts.items():
-            facts = cohort.settle(
-                {member.subject: member_now(member)} if member is not None and member.level == level else {},
-                about=[case.subject],
-                gone={case.subject: why_gone(case.subject, levels)},
-                closed=False,
-            )
-            for fact in facts:
-                part = len(after) + len(learned) + 1
-                stream = cohort_stream(self._trial, level)
-                learned.append(self._placed(stream, fact, one, part=part, caused_by=after[0].ref))
-                cohort.apply(learned[-1])
-        return learned
 
-    def _placed(
-        self,
-        stream: str,
-        fact: Any,  # noqa: ANN401 - of a participant or a cohort
-        command: Happened,
-        *,
-        part: int,
-        caused_by: EntryRef | None = None,
-    ) -> Recorded[Any]:
-        """Give a fact the next place in its stream and its trial."""
-        self.position += 1
-        self._versions[stream] += 1
-        meta = Meta(
-            recorded_at=self._recorded_at,
-            user=self._user.id,
-            command=command.command,
-            part=part,
-            parts=len(command.facts),
-            caused_by=caused_by,
-            source=command.source if caused_by is None else None,
-        )
-        return Recorded(
-            trial=self._trial,
-            position=self.position,
-            stream=stream,
-            version=self._versions[stream],
-            meta=meta,
-            fact=fact,
-        )
-
-
-def _deviating(entry: Recorded[Any], deviation: str) -> Recorded[Any]:
-    """Say of an entry that it deviates; what was said before stays."""
-    said = deviation if entry.meta.deviation is None else f"{entry.meta.deviation}; {deviation}"
-    return attrs.evolve(entry, meta=attrs.evolve(entry.meta, deviation=said))
+def _draft_of(entry: Recorded[Any]) -> Draft[Any]:
+    meta = entry.meta
+    return Draft(stream=entry.stream, fact=entry.fact, source=meta.source, deviation=meta.deviation)

@@ -17,15 +17,17 @@ import attrs
 from trialdomain.application.access import AccessRequest, NotPermitted, Permit, against
 from trialdomain.application.clock import Clock, told
 from trialdomain.application.coercion import FactMalformed, make, unreadable
+from trialdomain.application.sealing import sealed, stored
 from trialdomain.application.view import Drafts, View, drafts_in
 from trialdomain.errors import CommandRefused, Conflict, InputInvalid, TrialError
 from trialdomain.events.access import AccessRefused
-from trialdomain.events.recorded import Draft, Entry, Fact, Meta
+from trialdomain.events.recorded import Entry
 from trialdomain.events.trial import TrialRegistered, UserRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.mapper import StoredEvent, entry_of, stored_of
+from trialdomain.storage.errors import StreamMoved
+from trialdomain.storage.mapper import StoredEvent, entry_of
 from trialdomain.storage.request import fingerprint
-from trialdomain.storage.sqlite import Appended, Command, SQLiteRecorder, StreamMoved
+from trialdomain.storage.store import Appended, Command, Sealed, Store
 from trialdomain.values.calendar import site_day
 from trialdomain.values.chosen import word_of
 from trialdomain.values.clinical_time import ClinicalTime
@@ -125,7 +127,7 @@ class Conduct:
 
     trial: str
     user: User = attrs.field(converter=_plainly)
-    recorder: SQLiteRecorder
+    store: Store
     clock: Clock
     new_id: Callable[[], str]
     permit: Permit | None = None
@@ -167,9 +169,9 @@ class Conduct:
                 denied = self._denied(view, view.trial.protocol or registering, needed, about)
                 if denied is not None:
                     return denied
-            if locked and self.recorder.head(self.trial) != view.position:
+            if locked and self.store.head(self.trial) != view.position:
                 view = self._view_now()  # whoever was asked has recorded something
-            done = self.recorder.recorded_before(self.trial, command)
+            done = self.store.recorded_before(self.trial, command)
             if done is not None:
                 return done
             drafts = decide(view)
@@ -190,15 +192,15 @@ class Conduct:
             if number:
                 sleep(uniform(0, _PAUSE_SECONDS * number))  # noqa: S311 - a pause, no secret
             try:
-                return attempt(View(self.trial, self.recorder), locked=False)
+                return attempt(View(self.trial, self.store), locked=False)
             except (StreamMoved, DayTurned):
                 continue
-        return self.recorder.alone(lambda: attempt(self._view_now(), locked=True))
+        return self.store.alone(lambda: attempt(self._view_now(), locked=True))
 
     def _view_now(self) -> View:
         """Read what is known under the write lock, at a time that was told under it."""
         moment = told(self.clock)  # first: whatever else a clock does, the view sees it
-        view = View(self.trial, self.recorder)
+        view = View(self.trial, self.store)
         view.moment = max(moment, view.last_recorded() or moment)
         return view
 
@@ -227,7 +229,7 @@ class Conduct:
             view.entries(stream)
             self._append(view, drafts_in(stream, [fact]), command, locked=True, introduced=False)
 
-        self.recorder.alone(record)
+        self.store.alone(record)
 
     def _append(
         self, view: View, drafts: Drafts, command: Command, *, locked: bool, introduced: bool = True
@@ -250,18 +252,18 @@ class Conduct:
         """
         whole = self._with_introduction(view, drafts) if introduced and drafts else drafts
         decided_at = self._moment(view)
-        sealed = self._sealed(view, whole, command, decided_at)  # what cannot be stored is refused before the lock
+        early = self._sealed(view, whole, command, decided_at)  # what cannot be stored is refused before the lock
 
         def seal() -> list[StoredEvent]:
             if locked or not whole:
-                return sealed
+                return early
             recorded_at = max(told(self.clock), view.last_recorded_now() or decided_at, decided_at)
             _refuse_another_day(view, decided_at, recorded_at)
             if recorded_at == decided_at:
-                return sealed
+                return early
             return self._sealed(view, whole, command, recorded_at, checked=True)
 
-        return self.recorder.append(self.trial, seal, read=view.read, command=command, whole=view.whole, within=locked)
+        return self.store.append(self.trial, [Sealed(command, seal)], read=view.read_set, within=locked)
 
     def _with_introduction(self, view: View, drafts: Drafts) -> Drafts:
         """Put before drafts who acts, with which software, where that is new; but the registration comes first."""
@@ -275,34 +277,23 @@ class Conduct:
         self, view: View, drafts: Drafts, command: Command, recorded_at: datetime, *, checked: bool = False
     ) -> list[StoredEvent]:
         """Put drafts into their envelopes; what was checked before is not read back again."""
-        versions = dict(view.read)
-        sealed = []
-        for part, draft in enumerate(drafts, start=1):
-            versions[draft.stream] = version = versions.get(draft.stream, 0) + 1
-            meta = self._meta(draft, command, part, parts=len(drafts), recorded_at=recorded_at)
-            sealed.append(stored_of(draft.stream, version, draft.fact, meta, made_here=checked))
-        return sealed
-
-    def _meta(self, draft: Draft[Fact], command: Command, part: int, *, parts: int, recorded_at: datetime) -> Meta:
-        return Meta(
-            recorded_at=recorded_at,
+        entries = sealed(
+            drafts,
+            trial=self.trial,
             user=self.user.id,
             command=command.id,
-            part=part,
-            parts=parts,
-            caused_by=draft.caused_by,
-            corrects=draft.corrects,
-            reason=draft.reason,
-            deviation=draft.deviation,
-            source=draft.source,
+            recorded_at=recorded_at,
+            versions=view.read,
+            after=view.position,
         )
+        return stored(entries, made_here=checked)
 
     def _entries(self, appended: Appended) -> Sequence[Entry]:
         """Give the entries of a command; those of one that was recorded before are read."""
         if not appended.positions or not appended.repeated:
-            return [entry_of(stored) for stored in appended.entries]
+            return [entry_of(one) for one in appended.entries]
         first, last = appended.positions[0], appended.positions[-1]
-        return [entry_of(stored) for stored in self.recorder.in_log_order(self.trial, after=first - 1, until=last)]
+        return [entry_of(one) for one in self.store.in_log_order(self.trial, after=first - 1, until=last)]
 
     def today(self, view: View) -> date:
         """Give the calendar day at the site, on which the decision is taken."""

@@ -19,7 +19,7 @@ from trialdomain.exchange.sdtm.listing import Listing
 from trialdomain.exchange.sdtm.study import EVENT_ID, RowRead, Study
 from trialdomain.exchange.sdtm.terms import Terms
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.open_store import open_store
 from trialdomain.values.filename import as_path, named
 from trialdomain.values.plural import how_many
 from trialdomain.values.progress import Progress, unheard
@@ -214,11 +214,11 @@ class _Importer:
         permit: Permit | None,
     ) -> None:
         self._study, self._protocol, self._given = study, protocol, given
-        self._recorder = SQLiteRecorder(log)
+        self._store = open_store(log)
         try:
-            self._batch = Batch(self._recorder, protocol, by=by, clock=clock, how="imported", permit=permit)
+            self._batch = Batch(self._store, protocol, by=by, clock=clock, how="imported", permit=permit)
         except BaseException:
-            self._recorder.close()
+            self._store.close()
             raise
 
     def run(self, unrecorded: Listing, remarked: Listing, progress: Progress) -> Imported:
@@ -235,7 +235,7 @@ class _Importer:
                 progress("recording", told.rows, total)
             self._batch.finish()
         finally:
-            self._recorder.close()
+            self._store.close()
         return Imported(
             trial=self._protocol.trial,
             log=Path(),

@@ -8,7 +8,7 @@ from pathlib import Path
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange import files
 from trialdomain.storage.own_folder import OwnFolder
-from trialdomain.storage.sqlite import MEMORY
+from trialdomain.storage.sqlite.connections import MEMORY
 from trialdomain.values.filename import named
 
 

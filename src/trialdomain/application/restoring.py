@@ -1,7 +1,5 @@
 """Bringing an exported log back: the same entries, in the same places, under the same roots."""
 
-from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 
 import attrs
@@ -10,8 +8,7 @@ from trialdomain.application.coercion import check_callable
 from trialdomain.application.new_log import new_log
 from trialdomain.audit.trees import TrialTree
 from trialdomain.exchange.jsonl import read_jsonl
-from trialdomain.storage.mapper import entry_of
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.open_store import open_store
 from trialdomain.values.filename import as_path, named
 from trialdomain.values.progress import Progress, unheard
 
@@ -45,21 +42,13 @@ def restore(file: str | Path, log: str | Path, *, progress: Progress = unheard) 
     check_callable(progress=progress)
     exported = named(file, what="the export")
     with new_log(as_path("the log", log)) as path:
-        recorder = SQLiteRecorder(path)
+        store = open_store(path)
         try:
-            read_jsonl(exported, recorder, progress=progress)
+            read_jsonl(exported, store, remember=True, progress=progress)
             restored = []
-            for trial in recorder.trials():
-                recorder.remember_commands(trial, _commands(recorder, trial))
-                head = TrialTree(recorder, trial).head()
+            for trial in store.trials():
+                head = TrialTree(store, trial).head()
                 restored.append(Restored(trial=trial, entries=head.size, root=head.root))
         finally:
-            recorder.close()
+            store.close()
     return restored
-
-
-def _commands(recorder: SQLiteRecorder, trial: str) -> Iterator[tuple[str, int, int]]:
-    entries = map(entry_of, recorder.in_log_order(trial))
-    for command, together in groupby(entries, key=lambda entry: entry.envelope.command):
-        positions = [entry.position for entry in together]
-        yield command, positions[0], positions[-1]

@@ -1,11 +1,12 @@
 """What cohorts learn from a change in a participant's record, in the same transaction."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 
-from trialdomain.aggregates.cohort import MemberNow
+from trialdomain.aggregates.cohort import Cohort, MemberNow
 from trialdomain.application.view import Drafts, View, drafts_in
-from trialdomain.events.cohort import DltAttributed, Release
+from trialdomain.events.cohort import CohortFact, DltAttributed, Release
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.trial import RecruitmentSuspended
 from trialdomain.projections.deaths import related_deaths
@@ -40,23 +41,52 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
     if book.protocol.dlt is None:
         return _suspended(view, drafts, on=on)
     counts = dlt_counts(book, on=on)
-    closed = closed_levels(counts, book)
-    levels = {member.subject: member.level for member in (*counts.members, *counts.unassigned)}
+    learned = cohorts_learn(
+        view.cohorts(following=drafts),
+        counts.members,
+        elsewhere=counts.unassigned,
+        about=about,
+        closed=closed_levels(counts, book),
+    )
     settled: Drafts = []
-    for level, cohort in view.cohorts(following=drafts).items():
-        here = {member.subject: member_now(member) for member in counts.members if member.level == level}
-        waiting = {subject for subject, now in here.items() if not now.infused}
-        facts = cohort.settle(
-            here,
-            about=sorted({*here, *cohort.members} if about is None else {*about, *waiting}),
-            gone={subject: why_gone(subject, levels) for subject in cohort.members},
-            closed=level in closed,
-        )
+    for level, facts in learned:
         settled += drafts_in(cohort_stream(view.id, level), facts, caused_by=view.ref(drafts[0]))
     return settled + _suspended(view, drafts, on=on)
 
 
-def why_gone(subject: str, levels: Mapping[str, int | None]) -> Release:
+def cohorts_learn(
+    cohorts: Mapping[int, Cohort],
+    members: Sequence[Member],
+    *,
+    elsewhere: Sequence[Member] = (),
+    about: Collection[str] | None,
+    closed: Collection[int],
+) -> Iterator[tuple[int, Sequence[CohortFact]]]:
+    """Yield by level what its cohort has to record, so that it knows what the casebook says.
+
+    Args:
+        cohorts: what they know, by level.
+        members: where the casebook puts participants.
+        elsewhere: those who were infused with an amount of no level.
+        about: the participants to look at; None for everybody.
+        closed: the levels that are closed.
+    """
+    levels = {member.subject: member.level for member in (*members, *elsewhere)}
+    for level, cohort in cohorts.items():
+        here = {member.subject: _member_now(member) for member in members if member.level == level}
+        waiting = {subject for subject, now in here.items() if not now.infused}
+        yield (
+            level,
+            cohort.settle(
+                here,
+                about=sorted({*here, *cohort.members} if about is None else {*about, *waiting}),
+                gone=partial(_why_gone, levels),
+                closed=level in closed,
+            ),
+        )
+
+
+def _why_gone(levels: Mapping[str, int | None], subject: str) -> Release:
     """Say why somebody whom the casebook does not put at a level gave their slot there back."""
     if subject not in levels:
         return Release.WITHDRAWN
@@ -75,7 +105,7 @@ def _suspended(view: View, drafts: Drafts, *, on: date) -> Drafts:
     return drafts_in(trial_stream(view.id), facts, caused_by=view.ref(drafts[0]))
 
 
-def member_now(member: Member) -> MemberNow:
+def _member_now(member: Member) -> MemberNow:
     """Say what a cohort should know of a participant."""
     return MemberNow(
         subject=member.subject,

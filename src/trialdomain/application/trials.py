@@ -1,6 +1,5 @@
 """A log that trials are recorded in, and one trial of it."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -19,21 +18,11 @@ from trialdomain.audit.trees import TrialTree
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History, KnownAt, history_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
-from trialdomain.values.filename import as_path
+from trialdomain.storage.open_store import open_store
+from trialdomain.storage.store import Store
 from trialdomain.values.ids import check_id
-from trialdomain.values.plain import is_a, plain
+from trialdomain.values.plain import is_a
 from trialdomain.values.text import short
-
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(sqlite|file|memory|postgres|postgresql):")
-"""How an address begins: with two slashes after its scheme, or with a scheme that databases have."""
-_FILE = "sqlite:///"
-
-
-class AddressUnknown(InputInvalid):
-    """A log was named in a way that this version does not know."""
-
-    code = "address-unknown"
 
 
 def _new_id() -> str:
@@ -47,41 +36,21 @@ def _check_parts(clock: Clock, new_id: Callable[[], str], permit: Permit | None)
         check_callable(permit=permit)
 
 
-def _place(address: str | Path) -> str | Path:
-    """Say where a log is: a path, or in memory.
-
-    A text is a path, as the command line takes it, unless it begins as the address of a database does.
-
-    Raises:
-        AddressUnknown: it is named in another way.
-    """
-    if is_a(address, Path):
-        return as_path("the address of a log", address)
-    given: object = plain(address)
-    named = given if is_a(given, str) else ""
-    if named in {"memory:", MEMORY}:
-        return MEMORY
-    path = named.removeprefix(_FILE)
-    if path in {"", MEMORY} or (path == named and _ADDRESS.match(path)):
-        raise AddressUnknown(f"{short(given)!r} is no address of a log: write a path, sqlite:///FILE or memory:")
-    return as_path("the address of a log", path)
-
-
 class Trials:
     """A log that trials are recorded in."""
 
     def __init__(
         self,
-        recorder: SQLiteRecorder,
+        store: Store,
         *,
         clock: Clock = utc_now,
         new_id: Callable[[], str] = _new_id,
         permit: Permit | None = None,
     ) -> None:
         _check_parts(clock, new_id, permit)
-        if not is_a(recorder, SQLiteRecorder):
-            raise InputInvalid(f"{short(recorder)!r} is no store of a log: use Trials.open")
-        self._recorder, self._clock, self._new_id, self._permit = recorder, clock, new_id, permit
+        if not isinstance(store, Store):
+            raise InputInvalid(f"{short(store)!r} is no store of a log: use Trials.open")
+        self._store, self._clock, self._new_id, self._permit = store, clock, new_id, permit
 
     @classmethod
     def open(
@@ -110,7 +79,7 @@ class Trials:
         _check_parts(clock, new_id, permit)
         if heads is not None and not is_a(heads, HeadKey):
             raise InputInvalid(f"heads is {short(heads)!r}, and signs no head: give a HeadKey")
-        return cls(SQLiteRecorder(_place(address), signer=heads), clock=clock, new_id=new_id, permit=permit)
+        return cls(open_store(address, signer=heads), clock=clock, new_id=new_id, permit=permit)
 
     def register(self, protocol: TrialProtocol, *, by: User, command_id: str | None = None) -> "TrialHandle":
         """Begin to record a trial; level 1 opens with the slots of one cohort.
@@ -119,7 +88,7 @@ class Trials:
             TrialAlreadyRegistered: the log has the trial already.
         """
         protocol = again("a registration", protocol, TrialProtocol)
-        handle = TrialHandle(protocol.trial, self._recorder, self._clock, self._new_id, self._permit)
+        handle = TrialHandle(protocol.trial, self._store, self._clock, self._new_id, self._permit)
         handle.acting(by).register(protocol, command_id=command_id)
         return handle
 
@@ -130,13 +99,13 @@ class Trials:
             TrialUnknown: the log has no such trial.
         """
         trial = check_id("trial", trial)
-        if self._recorder.head(trial) == 0:
+        if self._store.head(trial) == 0:
             raise TrialUnknown(trial=trial)
-        return TrialHandle(trial, self._recorder, self._clock, self._new_id, self._permit)
+        return TrialHandle(trial, self._store, self._clock, self._new_id, self._permit)
 
     def close(self) -> None:
         """Wait for whoever is at work, and let go of the log."""
-        self._recorder.close()
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -150,7 +119,7 @@ class TrialHandle:
     """One trial of an open log."""
 
     trial: str
-    _recorder: SQLiteRecorder
+    _store: Store
     _clock: Clock
     _new_id: Callable[[], str]
     _permit: Permit | None = None
@@ -161,12 +130,12 @@ class TrialHandle:
         Raises:
             FactMalformed: the user's id is no code, a name is blank, or the role is none.
         """
-        return Desk(Conduct(self.trial, user, self._recorder, self._clock, self._new_id, self._permit))
+        return Desk(Conduct(self.trial, user, self._store, self._clock, self._new_id, self._permit))
 
     @property
     def tree(self) -> TrialTree:
         """The Merkle tree over the trial's entries: its head, proofs, and checkpoints."""
-        return TrialTree(self._recorder, self.trial)
+        return TrialTree(self._store, self.trial)
 
     def begin_signed_heads(self) -> str:
         """Sign the head of a log that was recorded without, whatever is under it: verify it first; give the note.
@@ -174,8 +143,8 @@ class TrialHandle:
         Raises:
             HeadKeyMissing: the log was opened without ``heads``.
         """
-        return self._recorder.begin_signing(self.trial)
+        return self._store.begin_signing(self.trial)
 
     def history(self, *, known_at: KnownAt | None = None) -> History:
         """Look at the trial as it was known at a position, a time or a day; by default, as it is known now."""
-        return history_of(self._recorder, self.trial, known_at=known_at)
+        return history_of(self._store, self.trial, known_at=known_at)

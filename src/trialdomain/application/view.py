@@ -19,7 +19,7 @@ from trialdomain.projections.casebook import Casebook, read_casebook
 from trialdomain.projections.dlt_counts import counted_by
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
-from trialdomain.storage.sqlite import Row, SQLiteRecorder, WholeLog
+from trialdomain.storage.store import LogReader, ReadSet, Row
 from trialdomain.values.ids import access_stream, cohort_stream, participant_stream, trial_stream
 
 Drafts: TypeAlias = list[Draft[Fact]]
@@ -49,9 +49,9 @@ def _new(following: Sequence[Draft[Any]]) -> list[TrialProtocol]:
 class View:
     """The trial as it was when one decision began to read it."""
 
-    def __init__(self, trial: str, recorder: SQLiteRecorder) -> None:
-        self.id, self._recorder = trial, recorder
-        self.position = recorder.head(trial)
+    def __init__(self, trial: str, log: LogReader) -> None:
+        self.id, self._log = trial, log
+        self.position = log.head(trial)
         self.read: dict[str, int] = {}
         """The version of each stream that was read by itself; 0 for one that does not exist."""
         self.moment: datetime | None = None
@@ -105,7 +105,7 @@ class View:
         return list(entries_of(stream, self._rows(stream)))
 
     def _rows(self, stream: str) -> list[Row]:
-        rows = self._recorder.stream_rows(stream, until=self.position)
+        rows = self._log.stream(stream, until=self.position)
         self.read[stream] = len(rows)
         return rows
 
@@ -116,7 +116,8 @@ class View:
         def left_out(fact: ParticipantFact) -> bool:
             name, when = NAMES[type(fact)], str(happened(fact))
             if (name, when) not in known:
-                alike = [row for row in rows if row[2] == name and when.encode() in row[3]]
+                told = when.encode()  # once: of a long stream, every row is asked
+                alike = [row for row in rows if row[2] == name and told in row[3]]
                 known[name, when] = [entry.fact for entry in entries_of(stream, alike)]
             if fact not in known[name, when]:
                 return False
@@ -148,18 +149,18 @@ class View:
         return self.position
 
     @property
-    def whole(self) -> WholeLog | None:
-        """What the decision has read of the whole trial; None where it has read streams alone."""
+    def read_set(self) -> ReadSet:
+        """What the decision has read: some streams, or the whole trial."""
         if self._passed_over is None:
-            return None
-        return WholeLog(position=self.position, passed_over=self._passed_over)
+            return ReadSet(versions=self.read)
+        return ReadSet(versions=self.read, position=self.position, passed_over=self._passed_over)
 
     def _counted(self, leave_out: frozenset[type[ParticipantFact]]) -> tuple[dict[str, int], dict[str, list[Entry]]]:
         """Give by stream its version, and its entries that can change a count: read once for a decision."""
         if leave_out not in self._read_before:
             versions, streams = {}, {}
             refusals = {access_stream(self.id)}  # who was refused what changes nothing
-            for stream, rows in self._recorder.streams(self.id, until=self.position, leave_out=refusals):
+            for stream, rows in self._log.streams(self.id, until=self.position, leave_out=refusals):
                 versions[stream] = rows[-1][1]
                 streams[stream] = list(entries_of(stream, rows, leave_out=leave_out))
             self._read_before[leave_out] = versions, streams
@@ -179,11 +180,11 @@ class View:
 
     def last_recorded_now(self) -> datetime | None:
         """Give the time of the entry that is the last one by now."""
-        return self._recorded_at(self._recorder.head(self.id))
+        return self._recorded_at(self._log.head(self.id))
 
     def _recorded_at(self, position: int) -> datetime | None:
         if position not in self._times:
-            last = self._recorder.in_log_order(self.id, after=max(0, position - 1), until=position)
+            last = self._log.in_log_order(self.id, after=max(0, position - 1), until=position)
             self._times[position] = next((entry_of(stored).meta.recorded_at for stored in last), None)
         return self._times[position]
 

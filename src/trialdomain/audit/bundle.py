@@ -32,7 +32,7 @@ from trialdomain.reports.decisions import decision_audit_json
 from trialdomain.reports.trail import write_trail
 from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.plain_files import refuse_beside
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.store import LogReader
 from trialdomain.tree.checkpoint import Checkpoint, as_base64, origin_of
 from trialdomain.tree.note import Note
 from trialdomain.tree.proofs import InclusionProofs
@@ -130,7 +130,7 @@ def bundle_at(place: str | Path) -> Iterator[Path]:
 
 def write_bundle(
     folder: Path,
-    recorder: SQLiteRecorder,
+    log: LogReader,
     trial: str,
     handover: Handover,
     *,
@@ -142,7 +142,7 @@ def write_bundle(
 
     Args:
         folder: an empty one.
-        recorder: has the log.
+        log: has the entries.
         trial: whose log it is.
         handover: which entries, to whom and why.
         note: the signed checkpoint of the tree; without one, nobody has signed it.
@@ -153,10 +153,10 @@ def write_bundle(
         LogCorrupt: an entry does not fit its leaf, or is missing.
     """
     size, participants = handover.size, handover.participants
-    proofs = InclusionProofs(leaf for _, leaf in with_leaves(recorder, trial, until=size))
+    proofs = InclusionProofs(leaf for _, leaf in with_leaves(log, trial, until=size))
     head = Checkpoint(origin_of(trial), size, proofs.root)
-    history = history_of(recorder, trial, known_at=size)
-    positions = _write_events(folder / EVENTS, recorder, trial, handover, progress)
+    history = history_of(log, trial, known_at=size)
+    positions = _write_events(folder / EVENTS, log, trial, handover, progress)
     with (folder / PROOFS).open("wb") as file:
         for done, position in enumerate(positions, start=1):
             file.write(write_proof(position, proofs.of(position - 1)))
@@ -199,16 +199,14 @@ def write_bundle(
     return manifest
 
 
-def _write_events(
-    file: Path, recorder: SQLiteRecorder, trial: str, handover: Handover, progress: Progress
-) -> Sequence[int]:
+def _write_events(file: Path, log: LogReader, trial: str, handover: Handover, progress: Progress) -> Sequence[int]:
     """Write the entries as an export has them; give their positions."""
     with file.open("wb") as opened:
         if not handover.participants:
-            return range(1, write_jsonl(recorder, trial, opened, until=handover.size, progress=progress) + 1)
+            return range(1, write_jsonl(log, trial, opened, until=handover.size, progress=progress) + 1)
         streams = {participant_stream(trial, subject) for subject in handover.participants}
         positions = []
-        for entry, leaf in with_leaves(recorder, trial, until=handover.size):
+        for entry, leaf in with_leaves(log, trial, until=handover.size):
             if entry.originator_id in streams:
                 opened.write(write_entry(entry, leaf))
                 positions.append(entry.position)

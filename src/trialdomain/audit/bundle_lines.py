@@ -18,7 +18,7 @@ from trialdomain.exchange.lines import (
     parse,
     read_hash,
 )
-from trialdomain.storage.stored import StoredEntry
+from trialdomain.storage.store import StoredEntry
 from trialdomain.values.ids import LONGEST_STREAM, trial_of
 
 LONGEST_PROOF = 8_192

@@ -17,7 +17,7 @@ from trialdomain.history import History
 from trialdomain.history.history import SAYS_NOTHING
 from trialdomain.projections.people import People
 from trialdomain.storage.mapper import entry_of
-from trialdomain.storage.stored import StoredEntry
+from trialdomain.storage.store import StoredEntry
 from trialdomain.tree.proofs import LARGEST_SIZE
 from trialdomain.values.ids import check_id, trial_stream
 from trialdomain.values.role import Role

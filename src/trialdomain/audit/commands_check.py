@@ -5,22 +5,13 @@ commands is under none.
 """
 
 import re
-import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from operator import le
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from trialdomain.audit.defect import Defect, Defects, What, shown
-from trialdomain.storage.heads import BEGUN
 
-_COMMANDS = """
-SELECT CASE WHEN length(command) <= 200 THEN '"command":"' || command || '"' END,
-    CASE WHEN typeof(first) = 'integer' THEN first END, CASE WHEN typeof(last) = 'integer' THEN last END FROM commands
-WHERE trial = CAST(? AS TEXT) AND (first IS NOT NULL OR last IS NOT NULL) AND command != CAST(? AS TEXT)
-ORDER BY 2
-"""
-_ONE = "SELECT first, last FROM commands WHERE trial = CAST(? AS TEXT) AND command = CAST(? AS TEXT)"
 _BEFORE = b'"command":"'
 _NAMED = re.compile(rb'"command":"[A-Za-z0-9_./-]+"')
 """How an entry's state names its command: an id, whole; of an import, the name of the row."""
@@ -30,23 +21,31 @@ _PART = re.compile(rb'"part":([0-9]{1,9}),"parts":([0-9]{1,9})[,}]')
 """How it says which part of its command it is, as this software writes it; inside a text, the quotes are escaped."""
 Found: TypeAlias = tuple[bytes, int, int]
 """A command: how entries name it, and the first and last position that are remembered for it."""
-_PAGE = 1 << 9
 _MOST_PARTS = 1 << 8
 _BEYOND = 2**63
+
+
+class OneCommand(Protocol):
+    """What is asked about one command."""
+
+    def command(self, trial: bytes, command: bytes) -> tuple[Any, Any] | None:
+        """Give the first and last position that are remembered for it."""
+        ...
 
 
 class CommandsCheck:
     """The commands of one trial.
 
     Args:
-        connection: to the database.
+        source: gives one command at a time, where that is asked for.
+        pages: all of them, in the order of positions.
         trial: its code.
         defects: takes what is wrong.
     """
 
-    def __init__(self, connection: sqlite3.Connection, trial: bytes, defects: Defects) -> None:
-        self._connection, self._code, self._trial, self._defects = connection, trial, shown(trial), defects
-        self._coming = self._read(connection, trial)
+    def __init__(self, source: "OneCommand", pages: Iterable[list[Any]], trial: bytes, defects: Defects) -> None:
+        self._source, self._code, self._trial, self._defects = source, trial, shown(trial), defects
+        self._coming = self._read(pages)
         self._after = _After()
         self._last = 0
         """The last position of the commands that were passed."""
@@ -103,7 +102,7 @@ class CommandsCheck:
             return None
         pattern: bytes = patterns[-1]
         command = pattern.removeprefix(_BEFORE).removesuffix(b'"')
-        row = self._connection.execute(_ONE, [self._code, command]).fetchone()
+        row = self._source.command(self._code, command)
         if row is None or not _plain([(pattern, *row)]) or not row[0] <= position <= row[1]:
             return None
         return pattern, row[0], row[1]
@@ -143,9 +142,8 @@ class CommandsCheck:
             why = f"command {_id(self._next[0])} is remembered for positions that another command recorded"
             self._add(What.COMMAND, why, self._next[1])
 
-    def _read(self, connection: sqlite3.Connection, trial: bytes) -> Iterator[Found]:
-        cursor = connection.execute(_COMMANDS, [trial, BEGUN.encode()])
-        while page := cursor.fetchmany(_PAGE):
+    def _read(self, pages: Iterable[list[Any]]) -> Iterator[Found]:
+        for page in pages:
             if _plain(page):
                 yield from page
                 continue

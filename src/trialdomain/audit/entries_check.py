@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.readable import out_of_place, unreadable
-from trialdomain.storage.bounds import MOST_LONG, SHORT_VALUE
+from trialdomain.storage.sqlite.bounds import MOST_LONG, SHORT_VALUE
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
 

@@ -6,7 +6,7 @@ import attrs
 
 from trialdomain.audit.keys import Signed, VerifierKey, signers
 from trialdomain.exchange.lines import Last, LineUnreadable, parse, read_entry
-from trialdomain.storage.stored import StoredEntry
+from trialdomain.storage.store import StoredEntry
 from trialdomain.tree.checkpoint import Checkpoint, origin_of, parse_checkpoint, parse_proof
 from trialdomain.tree.proofs import ProofInvalid, root_of_inclusion
 from trialdomain.values.plural import n_entries

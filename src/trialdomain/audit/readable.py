@@ -16,7 +16,7 @@ from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import TrialEntryVoided, TrialRegistered
 from trialdomain.storage.codec import StateMalformed, unpack
 from trialdomain.storage.mapper import entries_of
-from trialdomain.storage.stored import Row
+from trialdomain.storage.store import Row
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.ids import kind_of
 

@@ -13,8 +13,8 @@ from stat import S_ISREG
 
 from trialdomain.audit.keys import KeyKind, SigningKey, VerifierKey, signers, writers
 from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
-from trialdomain.storage.forks import brief, refuse_unsafe
-from trialdomain.storage.sqlite_file import file_uri, is_database, sentences
+from trialdomain.storage.sqlite.file import file_uri, is_database, sentences
+from trialdomain.storage.sqlite.forks import brief, refuse_unsafe
 from trialdomain.tree.checkpoint import Checkpoint, Head, SigningRequest, is_head, parse_checkpoint, parse_head
 from trialdomain.tree.merkle import EMPTY_ROOT
 from trialdomain.tree.note import Note, NoteMalformed, parse_note

@@ -6,9 +6,9 @@ import attrs
 
 from trialdomain.audit.keys import Signed, VerifierKey, signers
 from trialdomain.audit.signing import TreeSigner
-from trialdomain.errors import InputInvalid
+from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.storage.leaves import with_leaves
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.store import LogReader, Store
 from trialdomain.tree.checkpoint import Checkpoint, InclusionProof, SigningRequest, origin_of, parse_checkpoint
 from trialdomain.tree.merkle import Frontier
 from trialdomain.tree.note import Note, parse_note
@@ -26,13 +26,13 @@ class CheckpointUnfit(InputInvalid):
 class TrialTree:
     """The Merkle tree over the entries of one trial, as they are recorded; every leaf is checked when it is read."""
 
-    recorder: SQLiteRecorder
+    log: LogReader
     trial: str
 
     @property
     def size(self) -> int:
         """How many entries the trial has."""
-        return self.recorder.head(self.trial)
+        return self.log.head(self.trial)
 
     def head(self, size: int | None = None) -> Checkpoint:
         """Give the head of the tree, or of the older one that had so many leaves.
@@ -97,8 +97,13 @@ class TrialTree:
             SignatureMissing: none of the keys has signed it, or a signature is wrong.
         """
         signed = signers(parse_note(str(note).encode()), keys)  # as whoever verifies will read it
-        self.recorder.add_checkpoint(self.trial, self.fitting(note).size, str(note))
+        self._writable().keep_note(self.trial, self.fitting(note).size, str(note))
         return signed
+
+    def _writable(self) -> Store:
+        if not isinstance(self.log, Store):
+            raise LogUnusable("the log was opened for reading alone: open it for writing")
+        return self.log
 
     def fitting(self, note: Note) -> Checkpoint:
         """Give the head that a note is about, if it is one of this log.
@@ -129,4 +134,4 @@ class TrialTree:
         return present if size is None else size
 
     def _leaves(self, size: int) -> Iterable[bytes]:
-        return (leaf for _, leaf in with_leaves(self.recorder, self.trial, until=size))
+        return (leaf for _, leaf in with_leaves(self.log, self.trial, until=size))

@@ -4,32 +4,31 @@ A database is read row by row with plain ``sqlite3``, an exported file line by l
 this cannot show stands in ``docs/explanation/tamper-evidence.md``.
 """
 
-import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import attrs
 
 from trialdomain.audit.bundle_check import BundleCheck
 from trialdomain.audit.bundle_files import MemberUnreadable, Unpacked, is_bundle, unpacked
-from trialdomain.audit.database import Database, opened
 from trialdomain.audit.defect import Defect, Defects, What, shown
 from trialdomain.audit.entries_check import EntriesCheck
-from trialdomain.audit.expected_schema import FoundSchema
 from trialdomain.audit.exported import Exported
 from trialdomain.audit.heads_check import HeadsCheck, KeptHead
 from trialdomain.audit.keys import VerifierKey
 from trialdomain.audit.notes import Compared, Held, Judged, Tree, compare, judge, read_held
-from trialdomain.audit.structure import checked_meanwhile
 from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.bundle import Manifest
 from trialdomain.exchange.lines import canonical
 from trialdomain.history.collector import cycles_left_alone
-from trialdomain.storage.sqlite_file import check_file, is_database
+from trialdomain.storage.sqlite.file import is_database
 from trialdomain.values.filename import is_no_file, named
 from trialdomain.values.in_short import in_short
 from trialdomain.values.plural import n_entries
 from trialdomain.values.progress import Progress, unheard
+from trialdomain.verify.log_check import LogCheck
+from trialdomain.verify.source import LogSource, SourceBroken
+from trialdomain.verify.sqlite.source import sqlite_source
 
 
 @attrs.frozen(kw_only=True)
@@ -115,10 +114,9 @@ def verify(
         )
     if database:
         try:
-            check_file(path, readonly=True)
-            with opened(path) as connection, cycles_left_alone():
-                run.database(path, connection)
-        except (sqlite3.Error, *_NO_LOG_HAS) as error:
+            with sqlite_source(path) as source, cycles_left_alone():
+                run.source(path, source)
+        except (SourceBroken, *_NO_LOG_HAS) as error:
             if not run.began:
                 raise LogUnusable(f"{path} cannot be read: {error}; check the disk, or restore an export") from None
             run.damaged(str(error))
@@ -128,7 +126,6 @@ def verify(
     return run.result()
 
 
-_ENCODING = "UTF-8"
 _NO_LOG_HAS = (TypeError, ValueError, LookupError, ArithmeticError)
 """What values raise that no log has, where they are not named one by one: whoever changed a file chose them."""
 
@@ -153,44 +150,33 @@ class _Run:
         self._bundle: Manifest | None = None
         self.began = False
 
-    def database(self, path: Path, connection: sqlite3.Connection) -> None:
+    def source(self, path: Path, source: LogSource) -> None:
         """Verify a database."""
-        schema = FoundSchema(connection)
-        changed = list(schema.defects())
-        for defect in changed:
+        for defect in source.schema():
             self._defects.add(defect)
         self.began = True
-        readable = schema.readable()
-        if "entries" not in readable:  # then nothing can be said of any trial
-            return
-        encoding = shown(connection.execute("PRAGMA encoding").fetchone()[0])
-        if encoding != _ENCODING:
-            why = (
-                f"the text of the file is {encoding}, and a log's is {_ENCODING}: it was written anew, and is not read"
-            )
-            self._defects.add(Defect(what=What.STRUCTURE, why=why))
-            return
-        self._rows(path, Database(connection, readable, self._defects), schema.unchanged() if changed else None)
+        if source.readable:  # else nothing can be said of any trial
+            self._rows(path, source)
 
-    def _rows(self, path: Path, database: Database, tables: Collection[str] | None) -> None:
-        """Verify what stands in the tables; ``tables`` are those whose structure may be checked, None for all."""
-        trials = [(shown(code), code) for code in database.trials()]
-        total = database.number()
-        with checked_meanwhile(path, tables=tables) as structure:
+    def _rows(self, path: Path, source: LogSource) -> None:
+        """Verify what stands in the tables."""
+        trials = [(shown(code), code) for code in source.trials()]
+        total = source.number()
+        with source.structure_meanwhile() as structure:
             for trial, code in trials:
                 if self._only in {None, trial}:
-                    self._trial(trial, code, database, total)
-            for defect in structure.result():
+                    self._trial(trial, code, source, total)
+            for defect in structure():
                 if not self._defects.knows(defect):
                     self._defects.add(defect)
         if self._only is None and self._read != total:
             why = f"the log has {n_entries(total)}, and {self._read} could be read by their trial and position"
             self._defects.add(Defect(what=What.STRUCTURE, why=why))
         gone = any(one.what is What.MISSING for one in self._defects.listed)  # then it is said already
-        if not gone and (why_not := database.renumbered()) is not None:
+        if not gone and (why_not := source.numbering()) is not None:
             self._defects.add(Defect(what=What.STRUCTURE, why=why_not))
         if self._only is None:
-            for defect in database.misfiled(entries=self._read != total):
+            for defect in source.misfiled(entries=self._read != total):
                 self._defects.add(defect)
         self._absent([trial for trial, _ in trials])
         if not trials and not self._defects.total:
@@ -199,17 +185,18 @@ class _Run:
                 f"checkpoint that was kept elsewhere"
             )
 
-    def _trial(self, trial: str, code: bytes, database: Database, total: int) -> None:
+    def _trial(self, trial: str, code: bytes, source: LogSource, total: int) -> None:
         """Verify one trial of a database; ``total`` is how many entries all of them have."""
         before = self._defects.total
-        kept = [judge(one, self._keys) for one in database.held(code)]
+        log = LogCheck(source, code, self._defects)
+        kept = [judge(one, self._keys) for one in log.notes()]
         check = EntriesCheck(trial, self._sizes(trial, kept), self._defects, read=True)
-        for number in database.check_entries(code, check):
+        for number in log.entries(check):
             self._count(number, total)
         check.end()
-        self._compare(check, kept, database.head(code))
+        self._compare(check, kept, source.head(code))
         if check.size and self._defects.total == before:  # else it is known that something is wrong with it
-            database.check_registered(code)
+            log.registration()
 
     def bundled(self, bundle: Unpacked) -> None:
         """Verify an audit bundle."""

@@ -24,7 +24,7 @@ from trialdomain.exchange.bundle import Manifest, manifest_json
 from trialdomain.exchange.files import read_file
 from trialdomain.history import History, Log, read_log
 from trialdomain.projections.people import People
-from trialdomain.storage.sqlite_file import is_database
+from trialdomain.storage.sqlite.file import is_database
 from trialdomain.tree.note import MOST_BYTES, Note, parse_note
 from trialdomain.values.filename import named
 from trialdomain.values.ids import trial_stream
@@ -136,14 +136,14 @@ def _written(
     log: Log, arguments: argparse.Namespace, note: Note | None, keys: Sequence[VerifierKey], progress: Progress
 ) -> Manifest:
     chosen = chosen_trial(log, arguments.trial, path=arguments.log)
-    tree, signer = TrialTree(log.recorder, chosen.trial), _signer(arguments)
+    tree, signer = TrialTree(log.reader, chosen.trial), _signer(arguments)
     participants = check_participants(chosen.history(), arguments.participants)
     size = head_of(tree, note, keys).size
     with bundle_at(arguments.place) as folder:
         if signer is not None:
             note, keys = tree.signed_by(signer, size=size), [signer.key.verifier]
         handover = Handover(size=size, at=datetime.now(UTC), participants=participants, why=arguments.why)
-        return write_bundle(folder, log.recorder, chosen.trial, handover, note=note, keys=keys, progress=progress)
+        return write_bundle(folder, log.reader, chosen.trial, handover, note=note, keys=keys, progress=progress)
 
 
 def _noted(arguments: argparse.Namespace) -> tuple[Note | None, Sequence[VerifierKey]]:

@@ -96,7 +96,7 @@ def _demonstrated(seed: int) -> _Demonstrated:
         with simulated_trial(f"sqlite:///{database}", seed=seed, progress=enrolled) as simulated:
             name, on = simulated.trial.trial, simulated.last_day
         with read_log(database) as log, lines.open("wb") as file:
-            write_jsonl(log.recorder, name, file)
+            write_jsonl(log.reader, name, file)
             history = log[name].history()
             entries, answers = list(history.entries()), history.answers(on=on)
             decisions = list(history.decisions())

@@ -73,7 +73,7 @@ def _export(arguments: argparse.Namespace) -> int:
     with read_log(arguments.log) as log, progress_bar() as progress:
         trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
         with writing(file, log=arguments.log) as opened:
-            size = write_jsonl(log.recorder, trial, opened, progress=progress)
+            size = write_jsonl(log.reader, trial, opened, progress=progress)
     are = singular_or(size, "is", "are")
     say_written(f"{n_entries(size)} of trial {trial} {are} in {file}; nothing was recorded of the export", file)
     return 0

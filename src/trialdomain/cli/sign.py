@@ -23,8 +23,8 @@ from trialdomain.cli.verify import signed_by, signed_json
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.files import read_file, write_text
 from trialdomain.history import read_log
-from trialdomain.storage.sqlite import SQLiteRecorder
-from trialdomain.storage.sqlite_file import is_database
+from trialdomain.storage.open_store import open_store
+from trialdomain.storage.sqlite.file import is_database
 from trialdomain.tree.checkpoint import as_base64, parse_checkpoint, parse_request
 from trialdomain.tree.note import MOST_BYTES, parse_note
 from trialdomain.tree.proofs import LARGEST_SIZE, ProofInvalid
@@ -157,9 +157,9 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
             raise InputInvalid(f"--{'from' if given == 'old' else given} is of use with --{needs} alone: leave it out")
     if arguments.request:
         with read_log(arguments.log) as log:
-            tree = TrialTree(log.recorder, chosen_trial(log, arguments.trial, path=arguments.log).trial)
+            tree = TrialTree(log.reader, chosen_trial(log, arguments.trial, path=arguments.log).trial)
             note = None if arguments.note is None else parse_note(read_file(arguments.note, most=MOST_BYTES))
-            kept = log.recorder.checkpoints(tree.trial)
+            kept = log.reader.notes(tree.trial)
             old = arguments.old if arguments.old is not None else kept[-1][0] if kept else 0
             _give(str(tree.request(old=old, note=note)), arguments)
         return 0
@@ -170,9 +170,9 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
         raise InputInvalid("a cosigner signs what a log's key has signed: use --request --note, and 'trialdomain sign'")
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
-        note = TrialTree(log.recorder, trial).signed_by(TreeSigner(key, remembered(arguments)))
+        note = TrialTree(log.reader, trial).signed_by(TreeSigner(key, remembered(arguments)))
     if is_database(arguments.log):
-        recorder = SQLiteRecorder(arguments.log)
+        recorder = open_store(arguments.log)
         try:
             TrialTree(recorder, trial).keep(note, [key.verifier])
         finally:
@@ -189,7 +189,7 @@ def _keep(arguments: argparse.Namespace) -> int:
     note, keys = parse_note(read_file(arguments.keep, most=MOST_BYTES)), read_keys(arguments.trusted)
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
-    recorder = SQLiteRecorder(arguments.log)
+    recorder = open_store(arguments.log)
     try:
         signed = TrialTree(recorder, trial).keep(note, keys)
     finally:
@@ -209,10 +209,10 @@ def _sign(arguments: argparse.Namespace) -> int:
 
 def _prove(arguments: argparse.Namespace) -> int:
     with read_log(arguments.log) as log:
-        tree = TrialTree(log.recorder, chosen_trial(log, arguments.trial, path=arguments.log).trial)
+        tree = TrialTree(log.reader, chosen_trial(log, arguments.trial, path=arguments.log).trial)
         if arguments.checkpoint is not None:
             note = parse_note(read_file(arguments.checkpoint, most=MOST_BYTES))
-        elif kept := log.recorder.checkpoints(tree.trial):
+        elif kept := log.reader.notes(tree.trial):
             note = parse_note(kept[-1][1].encode())
         else:
             raise InputInvalid("no checkpoint is kept with the log: name one with --checkpoint, or make one")

@@ -9,8 +9,9 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from io import BufferedReader
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -32,7 +33,7 @@ from trialdomain.exchange.lines import (
 from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.plain_files import open_plain
-from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
+from trialdomain.storage.store import UNKNOWN_REQUEST, Command, LogReader, Sealed, Store, StoredEntry
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.merkle import Frontier
 from trialdomain.values.filename import unread
@@ -77,12 +78,12 @@ class _Readable(Protocol):
 
 
 def write_jsonl(
-    recorder: SQLiteRecorder, trial: str, file: BinaryIO, *, until: int | None = None, progress: Progress = unheard
+    log: LogReader, trial: str, file: BinaryIO, *, until: int | None = None, progress: Progress = unheard
 ) -> int:
     """Write one trial of a log, or its entries up to a position; give the number of entries.
 
     Args:
-        recorder: the log.
+        log: has the entries.
         trial: its code.
         file: where to.
         until: the last position; by default, all of it.
@@ -93,11 +94,11 @@ def write_jsonl(
         LeafDiffers: the log was altered; an export would give its entries new, fitting leaves.
         LogCorrupt: entries are missing.
     """
-    size = recorder.head(trial) if until is None else until
+    size = log.head(trial) if until is None else until
     if not size:
         raise InputInvalid(f"the log has nothing of trial {trial[:70]!r} to export: name a trial that it has")
     frontier = Frontier()
-    for entry, leaf in with_leaves(recorder, trial, until=size):
+    for entry, leaf in with_leaves(log, trial, until=size):
         frontier.add(leaf)
         file.write(write_entry(entry, leaf))
         if not frontier.size % _HEARD_EVERY:
@@ -116,12 +117,14 @@ def is_packed(path: Path) -> bool:
         return _begins_packed(plain)
 
 
-def read_jsonl(path: Path, recorder: SQLiteRecorder, *, progress: Progress = unheard) -> None:
-    """Read an exported file, plain or gzip, into an empty recorder, strictly.
+def read_jsonl(path: Path, store: Store, *, remember: bool = False, progress: Progress = unheard) -> None:
+    """Read an exported file, plain or gzip, into an empty store, strictly.
 
     Args:
         path: the file.
-        recorder: the log to be.
+        store: the log to be.
+        remember: whether commands are remembered, so that none of them is recorded a second time; what was asked for is
+            not known.
         progress: told how many bytes of the file were read; nothing of a pipe, which has no size.
 
     Raises:
@@ -138,7 +141,7 @@ def read_jsonl(path: Path, recorder: SQLiteRecorder, *, progress: Progress = unh
             if total:  # else it is a pipe, which cannot say where it stands
                 progress("reading", plain.tell(), total)
 
-        _read(path, file, recorder, heard)
+        _read(path, file, partial(_Section, store=store, remember=remember), heard)
 
 
 @contextmanager
@@ -154,7 +157,7 @@ def _begins_packed(plain: BufferedReader) -> bool:
     return plain.peek(2)[:2] == GZIP_HEADER
 
 
-def _read(path: Path, file: _Readable, recorder: SQLiteRecorder, heard: Callable[[], None]) -> None:
+def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", heard: Callable[[], None]) -> None:
     section: _Section | None = None
     number = 0
     lines = _lines(path, file)
@@ -166,7 +169,7 @@ def _read(path: Path, file: _Readable, recorder: SQLiteRecorder, heard: Callable
                 section = None
             else:
                 entry, leaf = _entry(read)
-                section = section or _Section(entry.trial, recorder)
+                section = section or begin(entry.trial)
                 section.add(entry, leaf)
             if not number % _HEARD_EVERY:
                 heard()
@@ -185,14 +188,16 @@ def _is_exported(lines: Iterator[bytes]) -> bool:
 
 
 class _Section:
-    """The entries of one trial so far, on their way into a recorder."""
+    """The entries of one trial so far, on their way into a store."""
 
-    def __init__(self, trial: str, recorder: SQLiteRecorder) -> None:
-        if recorder.head(trial):
+    def __init__(self, trial: str, *, store: Store, remember: bool) -> None:
+        if store.head(trial):
             raise ValueError(f"trial {trial} begins a second time")
-        self.trial, self._recorder = trial, recorder
+        self.trial, self._store, self._remember = trial, store, remember
         self._frontier = Frontier()
         self._versions: dict[str, int] = {}
+        self._going_on: tuple[str | None, int] = None, 0
+        """The command that may go on, and how many of its entries are recorded."""
         self._batch: list[StoredEntry] = []
         self._bytes = 0
 
@@ -226,11 +231,33 @@ class _Section:
             raise ValueError("the root does not fit the entries: the file was altered")
         if is_other_form(last.root, root):
             raise ValueError("the line was reformatted: its root is written in another form, and says the same")
-        self._flush()
+        self._flush(last=True)
 
-    def _flush(self) -> None:
-        self._recorder.insert_events(self._batch)
+    def _flush(self, *, last: bool = False) -> None:
+        if self._remember:
+            self._store.append(self.trial, list(self._commands(last=last)))
+        else:
+            self._store.append(self.trial, [Sealed(None, self._batch)])
         self._batch, self._bytes = [], 0
+
+    def _commands(self, *, last: bool) -> Iterator[Sealed]:
+        """Yield the batch by commands; the last one may go on in the next batch, and is remembered with that."""
+        groups = [(name, list(some)) for name, some in groupby(self._batch, key=_command_of)]
+        going_on, earlier = self._going_on
+        if going_on is not None and (not groups or groups[0][0] != going_on):
+            groups.insert(0, (going_on, []))
+        self._going_on = None, 0
+        for number, (name, some) in enumerate(groups, start=1):
+            before = earlier if number == 1 and name == going_on else 0
+            if number < len(groups) or last:
+                yield Sealed(Command(id=name, request=UNKNOWN_REQUEST), some, before)
+            else:
+                self._going_on = name, before + len(some)
+                yield Sealed(None, some)
+
+
+def _command_of(entry: StoredEntry) -> str:
+    return entry_of(entry).envelope.command
 
 
 def _end(section: _Section | None, last: Last) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from trialdomain.errors import LogCorrupt
-from trialdomain.storage.stored import StoredEntry
+from trialdomain.storage.store import StoredEntry
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.ids import trial_of

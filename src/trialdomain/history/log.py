@@ -1,11 +1,10 @@
 """Logs that are read and not written: a SQLite file, or an exported JSONL file."""
 
-import copyreg
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from stat import S_ISREG
-from typing import NoReturn, Self
+from typing import Self
 
 import attrs
 from typing_extensions import override
@@ -18,9 +17,10 @@ from trialdomain.history.history import History
 from trialdomain.history.moments import KnownAt, MomentInvalid, as_known_at
 from trialdomain.projections.casebook import Streams
 from trialdomain.storage.mapper import entries_of, entry_of
+from trialdomain.storage.open_store import IN_MEMORY, open_store
 from trialdomain.storage.own_folder import OwnFolder
-from trialdomain.storage.sqlite import MEMORY, SQLiteRecorder
-from trialdomain.storage.sqlite_file import is_database
+from trialdomain.storage.sqlite.file import is_database
+from trialdomain.storage.store import LogReader
 from trialdomain.values.calendar import site_day
 from trialdomain.values.filename import named, unread
 from trialdomain.values.text import short
@@ -34,7 +34,7 @@ class LoggedTrial:
     """One trial of a log."""
 
     trial: str
-    _recorder: SQLiteRecorder
+    _reader: LogReader
 
     def history(self, *, known_at: KnownAt | None = None) -> History:
         """Look at the trial as it was known at a position, a time or a day; by default, as it is known now.
@@ -45,28 +45,28 @@ class LoggedTrial:
         Raises:
             MomentInvalid: a time without an offset, or a position that the log does not have.
         """
-        return history_of(self._recorder, self.trial, known_at=known_at)
+        return history_of(self._reader, self.trial, known_at=known_at)
 
 
-def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None = None) -> History:
+def history_of(reader: LogReader, trial: str, *, known_at: KnownAt | None = None) -> History:
     """Look at a trial in a recorder, as it was known at one moment.
 
     Raises:
         MomentInvalid: the trial was not registered then, or the moment is none that the log has.
         YearInvalid: the moment lies in a year that no trial has.
     """
-    zone = _zone(recorder, trial)
+    zone = _zone(reader, trial)
     at = None if known_at is None else as_known_at(known_at, zone)
-    head = recorder.head(trial)
-    if isinstance(at, datetime) and not _is_past(recorder, trial, head, at):
-        recorder.wait_for_writers()  # what is being recorded now may have been told an earlier time
-        head = recorder.head(trial)
-    position, moment = (head, None) if at is None else _cut(recorder, trial, head, at)
+    head = reader.head(trial)
+    if isinstance(at, datetime) and not _is_past(reader, trial, head, at):
+        reader.wait_for_writers()  # what is being recorded now may have been told an earlier time
+        head = reader.head(trial)
+    position, moment = (head, None) if at is None else _cut(reader, trial, head, at)
     if not position:
         raise MomentInvalid(
-            f"nothing was known of trial {trial} at {short(known_at)}: {_first_known(recorder, trial, zone)}"
+            f"nothing was known of trial {trial} at {short(known_at)}: {_first_known(reader, trial, zone)}"
         )
-    read = _Reading(recorder, trial, position)
+    read = _Reading(reader, trial, position)
     day = moment and site_day(moment, zone)
     return History(trial, position, read.streams, read.stream, read.latest_first, zone, day)
 
@@ -75,40 +75,29 @@ def history_of(recorder: SQLiteRecorder, trial: str, *, known_at: KnownAt | None
 class _Reading:
     """Reads a trial of an open log up to a position."""
 
-    recorder: SQLiteRecorder
+    reader: LogReader
     trial: str
     until: int
 
     def streams(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
-        found = self.recorder.streams(self.trial, until=self.until)
+        found = self.reader.streams(self.trial, until=self.until)
         return ((stream, entries_of(stream, rows, leave_out=leave_out)) for stream, rows in found)
 
     def stream(self, stream: str) -> Iterator[Entry]:
-        return entries_of(stream, self.recorder.stream_rows(stream, until=self.until))
+        return entries_of(stream, self.reader.stream(stream, until=self.until))
 
     def latest_first(self) -> Iterator[Entry]:
-        return map(entry_of, self.recorder.latest_first(self.trial, until=self.until))
+        return map(entry_of, self.reader.latest_first(self.trial, until=self.until))
 
     def __deepcopy__(self, _: object) -> Self:
         """Read the same log: a copied history is the same look at it."""
         return self
 
 
-def _stays(_: SQLiteRecorder) -> NoReturn:
-    raise TypeError(
-        "an open log stays in the process that opened it, and can be neither pickled nor copied: "
-        "hand over its address, and open it there; or hand over entries and answers"
-    )
-
-
-# The one place for whatever holds a log: Trials, a desk, a history and a casebook are pickled through it.
-copyreg.pickle(SQLiteRecorder, _stays)
-
-
-def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: int | datetime) -> tuple[int, datetime]:
+def _cut(reader: LogReader, trial: str, head: int, known_at: int | datetime) -> tuple[int, datetime]:
     """Find the last position that was known at a moment, and when the moment was; a command is known whole or not."""
     if isinstance(known_at, datetime):
-        position = _last_recorded(recorder, trial, head, known_at)
+        position = _last_recorded(reader, trial, head, known_at)
     elif 1 <= known_at <= head:
         position = known_at
     else:
@@ -116,7 +105,7 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: int | dateti
             f"position {short(known_at)} is not in the log of trial {trial}: it has positions 1 to {head}"
         )
     moment = known_at if isinstance(known_at, datetime) else None
-    for entry in map(entry_of, recorder.in_log_order(trial, after=position - 1, until=position)):
+    for entry in map(entry_of, reader.in_log_order(trial, after=position - 1, until=position)):
         part, whole = entry.meta.part, entry.meta.part == entry.meta.parts
         if part > position:
             raise LogCorrupt(
@@ -126,9 +115,9 @@ def _cut(recorder: SQLiteRecorder, trial: str, head: int, known_at: int | dateti
     return 0, known_at if isinstance(known_at, datetime) else datetime.min.replace(tzinfo=UTC)
 
 
-def _first_known(recorder: SQLiteRecorder, trial: str, zone: tzinfo) -> str:
+def _first_known(reader: LogReader, trial: str, zone: tzinfo) -> str:
     """Say when something was first known: at the position that ends the first command, and when it was recorded."""
-    first = next(map(entry_of, recorder.in_log_order(trial, until=1)), None)
+    first = next(map(entry_of, reader.in_log_order(trial, until=1)), None)
     if first is None:
         return "nothing is recorded of it yet"
     when = first.meta.recorded_at.astimezone(zone)
@@ -138,26 +127,26 @@ def _first_known(recorder: SQLiteRecorder, trial: str, zone: tzinfo) -> str:
     )
 
 
-def _is_past(recorder: SQLiteRecorder, trial: str, head: int, moment: datetime) -> bool:
+def _is_past(reader: LogReader, trial: str, head: int, moment: datetime) -> bool:
     """Say whether something was recorded after a moment: then nothing more ever will be at or before it."""
-    last = recorder.in_log_order(trial, after=max(0, head - 1), until=head)
+    last = reader.in_log_order(trial, after=max(0, head - 1), until=head)
     return any(entry.meta.recorded_at > moment for entry in map(entry_of, last))
 
 
-def _last_recorded(recorder: SQLiteRecorder, trial: str, head: int, moment: datetime) -> int:
+def _last_recorded(reader: LogReader, trial: str, head: int, moment: datetime) -> int:
     """Find the last position that was recorded at or before a moment, by halves: times never go back in a log."""
     known, later = 0, head + 1
     while later - known > 1:
         middle = (known + later) // 2
-        entry = next(map(entry_of, recorder.in_log_order(trial, after=middle - 1, until=middle)), None)
+        entry = next(map(entry_of, reader.in_log_order(trial, after=middle - 1, until=middle)), None)
         if entry is None:
             raise LogCorrupt(f"position {middle} of trial {trial} is missing: verify the log")
         known, later = (middle, later) if entry.meta.recorded_at <= moment else (known, middle)
     return known
 
 
-def _zone(recorder: SQLiteRecorder, trial: str) -> tzinfo:
-    for stored in recorder.select_events(trial, limit=1):
+def _zone(reader: LogReader, trial: str) -> tzinfo:
+    for stored in reader.in_log_order(trial, until=1):
         fact = entry_of(stored).fact
         if isinstance(fact, TrialRegistered):
             return fact.protocol.site_zone
@@ -167,22 +156,22 @@ def _zone(recorder: SQLiteRecorder, trial: str) -> tzinfo:
 class Log(Mapping[str, LoggedTrial]):
     """The trials of a log that is read and not written; close it, or use it in a ``with`` statement."""
 
-    def __init__(self, recorder: SQLiteRecorder, folder: OwnFolder | None = None) -> None:
-        self._recorder, self._folder = recorder, folder
+    def __init__(self, reader: LogReader, folder: OwnFolder | None = None) -> None:
+        self._reader, self._folder = reader, folder
 
     @override
     def __getitem__(self, trial: str) -> LoggedTrial:
-        if trial not in self._recorder.trials():
+        if trial not in self._reader.trials():
             raise KeyError(trial)
-        return LoggedTrial(trial, self._recorder)
+        return LoggedTrial(trial, self._reader)
 
     @override
     def __iter__(self) -> Iterator[str]:
-        return iter(self._recorder.trials())
+        return iter(self._reader.trials())
 
     @override
     def __len__(self) -> int:
-        return len(self._recorder.trials())
+        return len(self._reader.trials())
 
     def __enter__(self) -> Self:
         return self
@@ -191,13 +180,13 @@ class Log(Mapping[str, LoggedTrial]):
         self.close()
 
     @property
-    def recorder(self) -> SQLiteRecorder:
+    def reader(self) -> LogReader:
         """Where the entries are, for an export."""
-        return self._recorder
+        return self._reader
 
     def close(self) -> None:
         """Let go of the file."""
-        self._recorder.close()
+        self._reader.close()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -215,13 +204,14 @@ def read_log(path: str | Path) -> Log:
     except OSError as error:
         raise LogUnusable(unread(path, error)) from None
     if is_database(path):
-        return Log(SQLiteRecorder(path, readonly=True))
+        return Log(open_store(path, readonly=True))
     # Of a pipe and of a compressed file, the size says nothing of what comes out.
     small = S_ISREG(looked.st_mode) and looked.st_size <= _LARGEST_IN_MEMORY and not is_packed(path)
     folder = None if small else OwnFolder()
-    log = Log(SQLiteRecorder(MEMORY if folder is None else folder.path / "log.db"), folder)
+    spooled = open_store(IN_MEMORY if folder is None else folder.path / "log.db")
+    log = Log(spooled, folder)
     try:
-        read_jsonl(path, log.recorder)
+        read_jsonl(path, spooled)
     except BaseException:
         log.close()
         raise

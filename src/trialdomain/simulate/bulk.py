@@ -26,7 +26,7 @@ from trialdomain.events.participant import (
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.simulate.course import INFUSED_AT, OBSERVED_DAYS, USUAL, Chances, Course, at_site, draw_course
 from trialdomain.simulate.site import FIRST_DAY, INVESTIGATOR, simulated_protocol
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.store import Store
 from trialdomain.values.clinical_time import ClinicalTime
 
 _SPREAD_DAYS = 365
@@ -34,7 +34,7 @@ _SPREAD_DAYS = 365
 
 
 def simulate_in_bulk(
-    recorder: SQLiteRecorder,
+    store: Store,
     *,
     seed: int,
     trial: str,
@@ -45,7 +45,7 @@ def simulate_in_bulk(
     """Record one trial with so many participants; give the number of its entries.
 
     Args:
-        recorder: the log.
+        store: the log.
         seed: of everything that is left to chance.
         trial: the trial's code.
         participants: how many there are.
@@ -55,7 +55,7 @@ def simulate_in_bulk(
     chance = Random(seed)  # noqa: S311 - a simulation, no secret
     protocol = attrs.evolve(simulated_protocol(trial), design=None, criteria=())
     now = datetime.combine(FIRST_DAY + timedelta(days=_SPREAD_DAYS + OBSERVED_DAYS), time(), tzinfo=UTC)
-    batch = Batch(recorder, protocol, by=INVESTIGATOR, clock=lambda: now, how="simulated")
+    batch = Batch(store, protocol, by=INVESTIGATOR, clock=lambda: now, how="simulated")
     for number in range(1, participants + 1):
         subject = f"S{number:06}"
         start = FIRST_DAY + timedelta(days=chance.randrange(_SPREAD_DAYS))

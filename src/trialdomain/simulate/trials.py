@@ -15,7 +15,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.simulate.course import USUAL, Chances
 from trialdomain.simulate.site import FIRST_DAY, SPONSOR, SimulatedClock, Site, simulated_protocol
-from trialdomain.storage.sqlite import SQLiteRecorder
+from trialdomain.storage.open_store import open_store
 
 MOST_PARTICIPANTS = 36
 """3+3 with three levels never needs more than 18 who are evaluable; the rest are replacements."""
@@ -120,11 +120,11 @@ def simulate(
 
 
 def _in_bulk(path: Path, *, trial: str, seed: int, participants: int, progress: Callable[[int], None]) -> int:
-    recorder = SQLiteRecorder(path)
+    store = open_store(path)
     try:
-        return simulate_in_bulk(recorder, seed=seed, trial=trial, participants=participants, progress=progress)
+        return simulate_in_bulk(store, seed=seed, trial=trial, participants=participants, progress=progress)
     finally:
-        recorder.close()
+        store.close()
 
 
 def _ids(trial: str) -> Callable[[], str]:

@@ -7,21 +7,22 @@ That heads are signed at all is remembered as a command that recorded nothing. B
 place of the head, a writer without a key knows that it must not go on (docs/adr/0014).
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Protocol, TypeAlias
 
+import attrs
+
 from trialdomain.errors import LogCorrupt, LogUnusable
-from trialdomain.storage.schema import INSERT_COMMAND, PUT_HEAD, REPLACE_HEAD
-from trialdomain.storage.stored import EntriesNotKept
 from trialdomain.tree.checkpoint import is_head
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
 from trialdomain.values.plural import n_entries
 from trialdomain.values.text import short
 
 BEGUN = "heads begun"
-"""The id of the command by which the heads of a trial were begun; it has a space, so that nobody else's can be it."""
+"""The id of the command by which the heads of a trial were begun; it has a space, so that no other command has it."""
+BEGUN_REQUEST = sha256(BEGUN.encode()).digest()
+"""In the place of the hash of that command's request."""
 
 
 class HeadSigner(Protocol):
@@ -37,6 +38,26 @@ class HeadSigner(Protocol):
 
     def size_of(self, note: str, trial: str) -> int | None:
         """Give how many entries a head of the trial has that such a key has signed; None for any other note."""
+        ...
+
+
+KeptHead: TypeAlias = tuple[object, object]
+"""What stands in the place of a head: its size and the note, whatever they are."""
+
+
+class HeadReader(Protocol):
+    """What a store lets the signing of heads read, under the write lock."""
+
+    def kept_head(self, trial: str) -> KeptHead | None:
+        """Give what stands in the place of a trial's head."""
+        ...
+
+    def heads_begun(self, trial: str) -> bool:
+        """Say whether the heads of a trial were begun to be signed."""
+        ...
+
+    def leaves(self, trial: str, *, until: int) -> Iterator[bytes]:
+        """Yield the leaf hashes of a trial by position."""
         ...
 
 
@@ -79,6 +100,24 @@ class HeadKeyMissing(LogUnusable):
         self.trial = trial
 
 
+@attrs.frozen(kw_only=True)
+class SignedHead:
+    """A head that was signed, for the store to put in the place of the one before."""
+
+    trial: str
+    note: str
+    frontier: Frontier
+    begins: bool
+    """Whether the store has to remember that heads were begun, where it does not yet."""
+    overrules: bool
+    """Whether what stands in its place claims to be a later head, and is none that the signer goes on from."""
+
+    @property
+    def size(self) -> int:
+        """How many entries are under it."""
+        return self.frontier.size
+
+
 class SignedHeads:
     """Signs the head after every append; without a signer, refuses to append where heads were begun."""
 
@@ -87,39 +126,38 @@ class SignedHeads:
         self._known: dict[str, tuple[str, Frontier]] = {}
         """By trial: the last note that this process has written or checked, and the tree under it."""
 
-    def appended(
-        self, connection: sqlite3.Connection, trial: str, leaves: Sequence[bytes], *, begun: bool | None = None
-    ) -> None:
-        """Sign the head after some leaves, which stand in the table already; in the same transaction.
+    def after(
+        self, reader: HeadReader, trial: str, leaves: Sequence[bytes], *, before: int, begun: bool
+    ) -> SignedHead | None:
+        """Sign the head after some leaves; None where heads are not signed.
 
         Args:
-            connection: in the middle of it.
+            reader: reads the log, in the middle of the transaction.
             trial: whose leaves they are.
-            leaves: of the entries that were just appended.
-            begun: whether heads of the trial were begun, where that is known.
+            leaves: of the entries that are being appended.
+            before: how many entries the trial had before them.
+            begun: whether heads of the trial were begun.
 
         Raises:
             HeadKeyMissing: heads are signed, and there is no key.
             HeadNotSigned: entries before these are under no signed head.
         """
         if self._signer is None:
-            if _begun(connection, trial) if begun is None else begun:
+            if begun:
                 raise HeadKeyMissing(trial=trial)
-            return  # what stands in the place of a head that was never begun is somebody else's, and hinders nobody
-        row = _head(connection, trial)
-        last = connection.execute("SELECT max(position) FROM entries WHERE trial = ?", (trial,)).fetchone()[0]
-        before = int(last) - len(leaves)
+            return None  # what stands in the place of a head that was never begun is somebody else's
+        row = reader.kept_head(trial)
         known = self._known.get(trial)
-        if row is not None and known is not None and known[0] == row[1] and known[1].size == before:
+        goes_on = row is not None and known is not None and known[0] == row[1] and known[1].size == before
+        if goes_on and known is not None:
             frontier = known[1].copy()
         else:
-            frontier = Frontier().extend(_leaves(connection, trial, until=before))
-            self._check_covered(connection, trial, frontier, row, self._signer)
-            _remember(connection, trial)
-        self._write(connection, trial, frontier.extend(leaves), row, self._signer)
+            frontier = Frontier().extend(_leaves(reader, trial, until=before))
+            self._check_covered(trial, frontier, row, self._signer, begun=begun)
+        return self._signed(self._signer, trial, frontier.extend(leaves), row, begins=not goes_on)
 
-    def begin(self, connection: sqlite3.Connection, trial: str) -> str:
-        """Sign the head as it is, whatever is under it, and go on from there; give the note.
+    def begin(self, reader: HeadReader, trial: str, *, size: int) -> SignedHead:
+        """Sign the head as it is, whatever is under it.
 
         Raises:
             HeadKeyMissing: there is no key.
@@ -127,23 +165,26 @@ class SignedHeads:
         """
         if self._signer is None:
             raise HeadKeyMissing(trial=trial)
-        frontier = Frontier().extend(_leaves(connection, trial))
-        row = _head(connection, trial)
+        frontier = Frontier().extend(_leaves(reader, trial, until=size))
+        row = reader.kept_head(trial)
         signed = None if row is None else self._signer.size_of(str(row[1]), trial)
         if signed is not None and signed > frontier.size:
             raise HeadAhead(trial=trial, size=frontier.size, signed=signed)
-        _remember(connection, trial)
-        return self._write(connection, trial, frontier, row, self._signer)
+        return self._signed(self._signer, trial, frontier, row, begins=True)
+
+    def kept(self, head: SignedHead) -> None:
+        """Go on from a head that the store has kept; it is believed only as long as the same note stands there."""
+        self._known[head.trial] = head.note, head.frontier
 
     def _check_covered(
-        self, connection: sqlite3.Connection, trial: str, frontier: Frontier, row: "_Row | None", signer: HeadSigner
+        self, trial: str, frontier: Frontier, row: KeptHead | None, signer: HeadSigner, *, begun: bool
     ) -> None:
         """Refuse to go on from entries that no head covers which the signer goes on from."""
         note, size = None if row is None else str(row[1]), frontier.size
         if note is not None and signer.signed(note, trial, size, frontier.root()):
             return
         signed = None if note is None else signer.size_of(note, trial)
-        if not size and signed is None and not _begun(connection, trial):
+        if not size and signed is None and not begun:
             return  # nothing was recorded yet: there is nothing that anybody could have forged
         if note is None:
             why = "none is kept, because it was removed, or because heads were not signed before"
@@ -157,65 +198,24 @@ class SignedHeads:
             why = f"the head ends at {n_entries(signed)}, and somebody has appended without the key, or changed them"
         raise HeadNotSigned(trial=trial, size=size, why=why)
 
-    def _write(
-        self, connection: sqlite3.Connection, trial: str, frontier: Frontier, row: "_Row | None", signer: HeadSigner
-    ) -> str:
+    @staticmethod
+    def _signed(
+        signer: HeadSigner, trial: str, frontier: Frontier, row: KeptHead | None, *, begins: bool
+    ) -> SignedHead:
         note = signer.sign(trial, frontier.size, frontier.root())
-        if row is None or (isinstance(row[0], int) and row[0] <= frontier.size):
-            connection.execute(PUT_HEAD, (trial, frontier.size, note))
-        else:
-            _put_in_place(connection, trial, frontier.size, note)
-        if _head(connection, trial) != (frontier.size, note):
-            raise EntriesNotKept(trial=trial, what=f"the head of {n_entries(frontier.size)}")
-        self._known[trial] = note, frontier  # believed only as long as the same note stands in the table
-        return note
+        follows = row is None or (isinstance(row[0], int) and row[0] <= frontier.size)
+        return SignedHead(trial=trial, note=note, frontier=frontier, begins=begins, overrules=not follows)
 
 
-_Row: TypeAlias = tuple[object, object]
-"""What stands in the place of a head: its size and the note, whatever they are."""
-
-
-def _head(connection: sqlite3.Connection, trial: str) -> _Row | None:
-    row: _Row | None = connection.execute("SELECT size, note FROM heads WHERE trial = ?", (trial,)).fetchone()
-    return row
-
-
-def _begun(connection: sqlite3.Connection, trial: str) -> bool:
-    query = "SELECT 1 FROM commands WHERE trial = ? AND command = ?"
-    return connection.execute(query, (trial, BEGUN)).fetchone() is not None
-
-
-def _remember(connection: sqlite3.Connection, trial: str) -> None:
-    """Remember that heads were begun, where it is not: no trigger lets that be taken back."""
-    if not _begun(connection, trial):
-        row = (trial, BEGUN, sha256(BEGUN.encode()).digest(), 1, 0)  # from 1 to 0 is no position
-        connection.execute(INSERT_COMMAND, row)
-        if not _begun(connection, trial):
-            raise EntriesNotKept(trial=trial, what=f"command {BEGUN}")
-
-
-def _put_in_place(connection: sqlite3.Connection, trial: str, size: int, note: str) -> None:
-    """Replace what claims to be a later head, and is none that a key has signed which the signer goes on from.
-
-    The trigger that keeps a head from going back cannot check a signature. REPLACE passes it by, where triggers of what
-    is replaced are off.
-    """
-    connection.execute("PRAGMA recursive_triggers = OFF")
-    try:
-        connection.execute(REPLACE_HEAD, (trial, size, note))
-    finally:
-        connection.execute("PRAGMA recursive_triggers = ON")
-
-
-def _leaves(connection: sqlite3.Connection, trial: str, *, until: int = 2**63 - 1) -> Iterator[bytes]:
+def _leaves(reader: HeadReader, trial: str, *, until: int) -> Iterator[bytes]:
     """Yield the leaves of a trial.
 
     Raises:
         LogCorrupt: something else stands in the place of one.
     """
-    query = "SELECT position, leaf FROM entries WHERE trial = ? AND position <= ? ORDER BY position"
-    for position, leaf in connection.execute(query, (trial, until)):
-        if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES:
+    for position, leaf in enumerate(reader.leaves(trial, until=until), start=1):
+        found: object = leaf  # somebody may have put anything there
+        if not isinstance(found, bytes) or len(found) != HASH_BYTES:
             raise LogCorrupt(
                 f"position {short(position)} of trial {trial} has no leaf, and is not signed: verify the log"
             )

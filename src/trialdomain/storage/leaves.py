@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from trialdomain.errors import LogCorrupt
-from trialdomain.storage.sqlite import SQLiteRecorder, StoredEntry
+from trialdomain.storage.store import LogReader, StoredEntry
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.plural import n_entries
 
@@ -21,16 +21,16 @@ class LeafDiffers(LogCorrupt):
         self.trial, self.position, self.stream, self.version = trial, position, stream, version
 
 
-def with_leaves(recorder: SQLiteRecorder, trial: str, *, until: int) -> Iterator[tuple[StoredEntry, bytes]]:
+def with_leaves(log: LogReader, trial: str, *, until: int) -> Iterator[tuple[StoredEntry, bytes]]:
     """Yield the entries of a trial by position, each with its leaf.
 
     Raises:
         LeafDiffers: an entry was altered, or its leaf.
         LogCorrupt: entries are missing.
     """
-    recorded = recorder.leaves(trial, until=until)
+    recorded = log.leaves(trial, until=until)
     number = 0
-    for entry in recorder.in_log_order(trial, until=until):
+    for entry in log.in_log_order(trial, until=until):
         number += 1
         stream, version = str(entry.originator_id), entry.originator_version
         leaf = leaf_hash(stream=stream, version=version, topic=entry.topic, state=entry.state)

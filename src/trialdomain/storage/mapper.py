@@ -13,7 +13,7 @@ from trialdomain.events.recorded import Entry, Envelope, Fact, Meta, Recorded
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.storage.codec import FactUnstorable, StateMalformed, encode, on_the_wire, unpack
-from trialdomain.storage.stored import PlacedNotification, Row, StoredEntry
+from trialdomain.storage.store import PlacedNotification, Row, StoredEntry
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.ids import kind_of, trial_of
 from trialdomain.values.text import short

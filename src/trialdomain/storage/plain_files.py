@@ -11,7 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from trialdomain.errors import InputInvalid, LogUnusable
-from trialdomain.storage.sqlite_file import is_database
+from trialdomain.storage.sqlite.file import is_database
 
 _BESIDE = ("-wal", "-shm", "-journal")
 

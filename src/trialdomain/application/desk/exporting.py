@@ -79,15 +79,13 @@ class Exporting(Acts):
         nothing = as_base64(bytes(HASH_BYTES))
         make(TrialExported, what="audit bundle", why=why, root=nothing)  # or is malformed, whatever the log has
         conduct = self._conduct
-        tree = TrialTree(conduct.recorder, conduct.trial)
+        tree = TrialTree(conduct.store, conduct.trial)
         with ExitStack() as stack:
             handed: list[_Handed] = []
             folder: list[Path] = []
 
             def decide(view: View) -> Drafts:
-                chosen = check_participants(
-                    history_of(conduct.recorder, conduct.trial, known_at=view.position), asked_for
-                )
+                chosen = check_participants(history_of(conduct.store, conduct.trial, known_at=view.position), asked_for)
                 head = head_of(tree, note, trusted, size=view.name_position())
                 fact = make(TrialExported, what=_what(head, chosen), why=why, root=as_base64(head.root))
                 if not folder:  # the place is taken once, however often it has to be decided anew
@@ -110,7 +108,7 @@ class Exporting(Acts):
                 recorded=recorded.position,
             )
             return write_bundle(
-                folder[0], conduct.recorder, conduct.trial, handover, note=note, keys=trusted, progress=progress
+                folder[0], conduct.store, conduct.trial, handover, note=note, keys=trusted, progress=progress
             )
 
 

@@ -1,7 +1,7 @@
 """How much of a log is in memory at once: whoever can write to its file chooses how long its values are.
 
-SQLite stops at one value that is longer than any entry's (:class:`~trialdomain.storage.connections.Connections`), and
-many of them are left. So rows are read by the page, and a page is counted in bytes, whatever stands in which column.
+SQLite stops at one value that is longer than any entry's, and many of them are left. So rows are read by the page, and
+a page is counted in bytes, whatever stands in which column.
 What is kept of several pages may have only so much in long rows together: those of a trial have a hundredth of that.
 Short rows are not counted; there are as many of them as the log has entries.
 """

@@ -10,14 +10,10 @@ from typing import TypeVar
 from warnings import warn
 
 from trialdomain.errors import LogUnusable
-from trialdomain.storage.bounds import LONGEST_SQL, LONGEST_VALUE
-from trialdomain.storage.forks import brief, leave_open, watch
-from trialdomain.storage.gate import Gate, StoreClosed, Visit
-from trialdomain.storage.place import Identity, Place, refuse_two_names
-from trialdomain.storage.shape import check_nothing_interferes
-from trialdomain.storage.sqlite_file import (
+from trialdomain.storage.errors import StoreClosed, StoreFailed
+from trialdomain.storage.sqlite.bounds import LONGEST_SQL, LONGEST_VALUE
+from trialdomain.storage.sqlite.file import (
     SQLITE_ERRORS,
-    StoreFailed,
     check_file,
     check_sqlite,
     check_tables,
@@ -29,6 +25,10 @@ from trialdomain.storage.sqlite_file import (
     sentences,
     set_up,
 )
+from trialdomain.storage.sqlite.forks import brief, leave_open, watch
+from trialdomain.storage.sqlite.gate import Gate, Visit
+from trialdomain.storage.sqlite.place import Identity, Place, refuse_two_names
+from trialdomain.storage.sqlite.shape import check_nothing_interferes
 
 T = TypeVar("T")
 MEMORY = ":memory:"
@@ -231,7 +231,7 @@ class Connections:
         return None if self._place is None else self._place.file
 
     def leave_open(self) -> None:
-        """Leave everything open for good; see :func:`trialdomain.storage.forks.leave_open`."""
+        """Leave everything open for good; see :func:`trialdomain.storage.sqlite.forks.leave_open`."""
         leave_open(self._every, self.file)
 
     def refuse_beside(self, file: Identity) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 from stat import S_ISREG
 from time import monotonic, sleep
 
-from eventsourcing.persistence import IntegrityError, OperationalError
-
-from trialdomain.errors import Conflict, LogUnusable, TrialError
-from trialdomain.storage.forks import brief, refuse_unsafe
-from trialdomain.storage.place import refuse_two_names
-from trialdomain.storage.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from trialdomain.errors import LogUnusable, TrialError
+from trialdomain.storage.errors import AppendRefused, StoreFailed
+from trialdomain.storage.sqlite.forks import brief, refuse_unsafe
+from trialdomain.storage.sqlite.place import refuse_two_names
+from trialdomain.storage.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 from trialdomain.values.filename import is_no_file, why_unusable
 
 _OLDEST_SQLITE = (3, 37, 0)
@@ -34,18 +33,6 @@ _NEXT = {
     sqlite3.SQLITE_TOOBIG: "it holds a value longer than any entry has: verify it",
 }
 """What to do next about what can pass; after any other error of SQLite the file is damaged."""
-
-
-class AppendRefused(Conflict, IntegrityError):
-    """The tables refused an entry: it is there already, or leaves a gap. Nothing was recorded."""
-
-    code = "append-refused"
-
-
-class StoreFailed(LogUnusable, OperationalError):
-    """SQLite could not do it now: the disk is full, the file locked or read-only. Nothing was recorded."""
-
-    code = "store-failed"
 
 
 def file_uri(path: Path, **options: str) -> str:

@@ -13,21 +13,12 @@ from time import monotonic, sleep
 from typing import TypeAlias
 
 from trialdomain.errors import LogUnusable
+from trialdomain.storage.errors import LogMoved
 
 Identity: TypeAlias = tuple[int, int]
 """The device and the number of a file: what stays when its name changes, and changes when its name stays."""
 _NEW_LOG_SECONDS = 1.0
 """How long a log that was just written may have two names: the one that it was written under, and its own."""
-
-
-class LogMoved(LogUnusable):
-    """The file of an open log, or what SQLite keeps beside it, is not at its path any more."""
-
-    code = "log-moved"
-
-    def __init__(self, *, path: str, why: str) -> None:
-        super().__init__(f"{path}: {why}; nothing was recorded; close the log, see what is there, and open it again")
-        self.path, self.why = path, why
 
 
 class LogHasTwoNames(LogUnusable):

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread, get_ident
 
-from trialdomain.audit.database import opened
 from trialdomain.audit.defect import Defect, What, of_row, shown
+from trialdomain.verify.sqlite.opening import opened
 
 _FOREIGN = """
 SELECT trial, position, stream, version FROM entries NOT INDEXED

@@ -15,21 +15,12 @@ from threading import Lock, get_ident
 from time import monotonic, sleep
 from types import TracebackType
 
-from trialdomain.errors import LogUnusable
+from trialdomain.storage.errors import StoreClosed
 
 _LOOK_AGAIN_SECONDS = 0.05
 """How long a thread waits before it looks whether a visit before it was abandoned."""
 _LONGEST_PAUSE_SECONDS = 10.0
 """After this a pause is over, even if whoever asked for it was interrupted before they could say so."""
-
-
-class StoreClosed(LogUnusable):
-    """The log was closed."""
-
-    code = "store-closed"
-
-    def __init__(self) -> None:
-        super().__init__("the log is closed: open it again")
 
 
 class Visit:

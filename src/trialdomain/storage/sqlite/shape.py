@@ -13,7 +13,7 @@ from functools import cache
 import attrs
 
 from trialdomain.errors import LogCorrupt
-from trialdomain.storage.schema import SCHEMA, WRITES
+from trialdomain.storage.sqlite.schema import SCHEMA, WRITES
 
 TABLES = tuple(WRITES)
 _NAMED = f"({','.join('?' * len(TABLES))})"

@@ -20,8 +20,8 @@ from typing import Protocol
 from weakref import WeakSet
 
 from trialdomain.errors import LogUnusable
-from trialdomain.storage.gate import Gate, Visit
-from trialdomain.storage.place import Identity, identity
+from trialdomain.storage.sqlite.gate import Gate, Visit
+from trialdomain.storage.sqlite.place import Identity, identity
 
 _PATIENCE_SECONDS = 1.0
 """How long a fork waits for the threads that are using a log."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from trialdomain.audit.defect import Defect, What
-from trialdomain.storage.schema import SCHEMA
+from trialdomain.storage.sqlite.schema import SCHEMA
 
 _OBJECTS = """
 SELECT CASE WHEN length(type) <= 300 THEN type ELSE substr(type, 1, 300) END,

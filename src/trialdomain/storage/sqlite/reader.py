@@ -1,0 +1,200 @@
+"""Reading a log in a SQLite file: every row is looked at for what may stand there before it is handed out."""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+
+from trialdomain.errors import LogCorrupt
+from trialdomain.storage.heads import BEGUN, KeptHead
+from trialdomain.storage.sqlite.bounds import Budget, FoundRow, page, whole
+from trialdomain.storage.sqlite.connections import Connections
+from trialdomain.storage.sqlite.rows import entry_in, head_of, is_number, name_in, version_of
+from trialdomain.storage.store import PlacedNotification, Row, StoredEntry
+
+_PAGE = 2_000
+_FEW = 20
+_STREAM = "SELECT position, version, name, state FROM entries WHERE stream = ? AND +position <= ? ORDER BY version"
+NOTES = "SELECT size, note FROM checkpoints WHERE trial = ? ORDER BY size, note"
+"""The notes that are kept of a trial."""
+_BEGUN = "SELECT 1 FROM commands WHERE trial = ? AND command = ?"
+
+
+class SQLiteReader:
+    """Reads a log in a SQLite file.
+
+    A thread that is in the middle of a transaction reads what it has written there.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def trials(self) -> list[str]:
+        """Name the trials in this log.
+
+        Raises:
+            LogCorrupt: something else stands where the name of one should.
+        """
+        query = "SELECT trial FROM entries WHERE trial > ? ORDER BY trial LIMIT 1"
+        found: list[str] = []
+        while row := self._first(query, (found or [""])[-1]):
+            found.append(name_in(row[0]))
+        return found
+
+    def head(self, trial: str) -> int:
+        """Give the last position of a trial; 0 when it has none."""
+        return self._connections.read(lambda connection: head_of(connection, trial))
+
+    def version(self, stream: str) -> int:
+        """Give the last version of a stream; 0 when it has no entry."""
+        return self._connections.read(lambda connection: version_of(connection, stream))
+
+    def in_log_order(self, trial: str, *, after: int = 0, until: int | None = None) -> Iterator[StoredEntry]:
+        """Yield the entries of a trial by position; what is appended meanwhile is left out."""
+        until = self.head(trial) if until is None else until
+        while after < until:
+            rows = self._page(
+                "SELECT trial, position, stream, version, name, state FROM entries"
+                " WHERE trial = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?",
+                [trial, after, until, _PAGE],
+            )
+            yield from map(entry_in, rows)
+            if not rows:
+                return
+            after = rows[-1][1]
+
+    def latest_first(self, trial: str, *, until: int) -> Iterator[StoredEntry]:
+        """Yield the entries of a trial from a position back to the first."""
+        while rows := self._page(
+            "SELECT trial, position, stream, version, name, state FROM entries"
+            " WHERE trial = ? AND position <= ? ORDER BY position DESC LIMIT ?",
+            [trial, until, _FEW],
+        ):
+            yield from map(entry_in, rows)
+            until = rows[-1][1] - 1
+
+    def stream(self, stream: str, *, until: int) -> list[Row]:
+        """Read one stream up to a position of its trial.
+
+        Raises:
+            LogCorrupt: it has more in long values than any trial.
+        """
+        return self._whole(_STREAM, [stream, until], Budget.of_entries(stream))
+
+    def streams(self, trial: str, *, until: int, leave_out: Collection[str] = ()) -> Iterator[tuple[str, list[Row]]]:
+        """Yield the trial's own stream, then every stream under it, each with its rows up to a position.
+
+        Those that are left out are not read at all.
+
+        Raises:
+            LogCorrupt: they have more in long values than any trial; or a stream has no name.
+        """
+        budget = Budget.of_entries(trial)
+        beyond = f"{trial}0"  # 0 comes right after /
+        stream: str | None = trial
+        while stream is not None:
+            if stream not in leave_out and (rows := self._whole(_STREAM, [stream, until], budget)):
+                yield stream, rows
+            after = f"{trial}/" if stream == trial else f"{stream}\x00"
+            query = "SELECT min(stream) FROM entries WHERE stream >= ? AND stream < ?"
+            found = self._first(query, after, beyond)
+            stream = None if found is None or found[0] is None else name_in(found[0])
+
+    def leaves(self, trial: str, *, until: int) -> Iterator[bytes]:
+        """Yield the leaf hashes of a trial by position."""
+        after = 0
+        while rows := self._page(
+            "SELECT position, leaf FROM entries WHERE trial = ? AND position > ? AND position <= ?"
+            " ORDER BY position LIMIT ?",
+            [trial, after, until, _PAGE],
+        ):
+            yield from (leaf for _, leaf in rows)
+            after = rows[-1][0]
+
+    def notes(self, trial: str) -> list[tuple[int, str]]:
+        """Give the signed heads that are kept of a trial, each with its size, the newest last.
+
+        Raises:
+            LogCorrupt: something else stands there, or more than any trial has.
+        """
+        rows = self._whole(NOTES, [trial], Budget(f"the checkpoints of {trial}", counts_short=True))
+        for size, note in rows:
+            if not (is_number(size) and isinstance(note, str)):
+                raise LogCorrupt(f"a checkpoint that is kept of trial {trial} has no size, or no text: verify the log")
+        return rows
+
+    def kept_head(self, trial: str) -> KeptHead | None:
+        """Give what stands in the place of a trial's signed head."""
+        found = self._first("SELECT size, note FROM heads WHERE trial = ?", trial)
+        return None if found is None else (found[0], found[1])
+
+    def heads_begun(self, trial: str) -> bool:
+        """Say whether the heads of a trial were begun to be signed."""
+        return self._first(_BEGUN, trial, BEGUN) is not None
+
+    def of_stream(
+        self, stream: str, *, after: int | None, until: int | None, limit: int | None, descending: bool
+    ) -> list[StoredEntry]:
+        """Read some versions of one stream.
+
+        Raises:
+            LogCorrupt: they have more in long values than any trial.
+        """
+        query = "SELECT trial, position, stream, version, name, state FROM entries WHERE stream = ?"
+        values: list[object] = [stream]
+        for condition, value in (("version > ?", after), ("version <= ?", until)):
+            if value is not None:
+                query += f" AND {condition}"
+                values.append(value)
+        query += f" ORDER BY version {'DESC' if descending else 'ASC'}"
+        if limit is not None:
+            query += " LIMIT ?"
+            values.append(limit)
+        return [entry_in(row) for row in self._whole(query, values, Budget.of_entries(stream))]
+
+    def recorded_from(
+        self, first: int, *, until: int | None, limit: int, names: Sequence[str]
+    ) -> list[PlacedNotification]:
+        """Read across all streams in the order of recording, by the ids of the store, which are no positions.
+
+        Of large entries, fewer are given than the limit.
+        """
+        query = "SELECT stream, version, name, state, rowid, trial, position FROM entries WHERE rowid >= ?"
+        values: list[object] = [first]
+        if until is not None:
+            query += " AND rowid <= ?"
+            values.append(until)
+        if names:
+            query += f" AND name IN ({','.join('?' * len(names))})"
+            values.extend(names)
+        rows = self._page(f"{query} ORDER BY rowid LIMIT ?", [*values, limit])
+        return [PlacedNotification(*row) for row in rows]
+
+    def last_id(self) -> int | None:
+        """Give the id of the last entry recorded; None when there is none."""
+        row = self._first("SELECT max(rowid) FROM entries")
+        highest: int | None = None if row is None else row[0]
+        return highest
+
+    def wait_for_writers(self) -> None:
+        """Wait until every process that is about to append has done so; a read-only file is not waited for."""
+        self._connections.wait_for_writers()
+
+    def close(self) -> None:
+        """Wait for every reader and writer of this process, and close the file; a second call does nothing."""
+        self._connections.close()
+
+    def _first(self, query: str, *values: object) -> FoundRow | None:
+        """Read the first row; None where there is none."""
+
+        def work(connection: sqlite3.Connection) -> FoundRow | None:
+            row: FoundRow | None = connection.execute(query, values).fetchone()
+            return row
+
+        return self._connections.read(work)
+
+    def _page(self, query: str, values: Sequence[object]) -> list[FoundRow]:
+        """Read rows until there are no more, or until they have taken so much memory that the rest can wait."""
+        return self._connections.read(lambda connection: page(connection, query, values))
+
+    def _whole(self, query: str, values: Sequence[object], budget: Budget) -> list[FoundRow]:
+        """Read all rows, or refuse them where they take too much."""
+        return self._connections.read(lambda connection: whole(connection, query, values, budget))

@@ -1,0 +1,266 @@
+"""A log in a SQLite file.
+
+Several processes may use one file. Appends are serialised by the write lock, so that the order of positions is the
+order of commits. Whatever an append decided on is checked inside that lock. A commit is on disk before it is
+acknowledged.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+from threading import Event
+from typing import Any, TypeVar
+
+from eventsourcing.persistence import StoredEvent
+from typing_extensions import override
+
+from trialdomain.errors import TrialError
+from trialdomain.storage.errors import AppendRefused, EntriesNotKept, LogMoved, StoreFailed
+from trialdomain.storage.heads import BEGUN, BEGUN_REQUEST, HeadSigner, SignedHead, SignedHeads
+from trialdomain.storage.recorder import LogSubscription, StoreRecorder
+from trialdomain.storage.sqlite.bounds import refuse_too_much
+from trialdomain.storage.sqlite.connections import MEMORY, Connections
+from trialdomain.storage.sqlite.found import Found, find, refuse_moved
+from trialdomain.storage.sqlite.inserted import Inserted
+from trialdomain.storage.sqlite.reader import NOTES, SQLiteReader
+from trialdomain.storage.sqlite.rows import head_of
+from trialdomain.storage.sqlite.schema import INSERT_CHECKPOINT, INSERT_COMMAND, PUT_HEAD, REPLACE_HEAD
+from trialdomain.storage.store import NOTHING_READ, Appended, Command, ReadSet, Sealed
+from trialdomain.values.ids import trial_of
+from trialdomain.values.plural import n_entries
+
+__all__ = ["MEMORY", "SQLiteStore"]
+
+T = TypeVar("T")
+_PLAIN = Sealed(None, ())
+"""Of entries without a command, whatever they are."""
+_NO_COMMAND = ""
+"""What is asked for in the place of a command's id, where there is none: no command has it."""
+
+
+class SQLiteStore(SQLiteReader, StoreRecorder):
+    """Keeps a log in one SQLite file, or in memory.
+
+    Args:
+        path: the file, made when it does not exist; ``":memory:"`` keeps everything in memory.
+        readonly: open an existing log without ever writing to it.
+        signer: signs the head of a trial's tree in the transaction of every append.
+
+    Raises:
+        LogUnusable: the file is something else, or was written by a newer version; it is not touched.
+    """
+
+    def __init__(self, path: str | Path, *, readonly: bool = False, signer: HeadSigner | None = None) -> None:
+        super().__init__(Connections(str(path), readonly=readonly))
+        self._heads = SignedHeads(signer)
+        self._listeners: set[Event] = set()
+        self._recorded: dict[str, int] = {}
+        """By trial: the last position that this process has recorded, as far as it is known."""
+
+    def append(
+        self, trial: str, commands: Sequence[Sealed], *, read: ReadSet = NOTHING_READ, within: bool = False
+    ) -> Appended:
+        """Append the entries of commands, all or none, if nothing that was read has moved.
+
+        See :meth:`trialdomain.storage.store.Store.append`.
+        """
+        asked = commands[0].command if len(commands) == 1 else None
+
+        def work(connection: sqlite3.Connection) -> Appended | TrialError:
+            lock = self._connections.lock
+            found = _found(connection, trial, asked, read)
+            try:
+                done = None if asked is None else found.done(trial, asked)
+                if done is not None:
+                    return done
+                sealed = [(one, _events_of(one)) for one in commands]
+                self._connections.decided()
+                if self._connections.lock is not lock:  # a clock, or a hook, recorded something itself
+                    found = _found(connection, trial, asked, read)
+                refuse_moved(connection, trial, read, found)
+                self._refuse_older(trial, found.head)
+                for one, events in sealed:
+                    _check_places(events, trial, from_one=one.command is not None)
+            except TrialError as error:
+                return error
+            if not connection.in_transaction:
+                raise StoreFailed("the write lock was lost: nothing was recorded; try again")
+            inserted = Inserted(connection.total_changes)
+            appended = self._insert(connection, inserted, trial, sealed, found)
+            inserted.check_kept(connection)
+            return appended
+
+        appended = self._connections.write(work, within=within, may_wait=True)
+        self._notify()
+        if isinstance(appended, TrialError):
+            raise appended
+        if appended.positions and not within:
+            self._recorded[trial] = appended.positions[-1]
+        return appended
+
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        inserted: Inserted,
+        trial: str,
+        sealed: Sequence[tuple[Sealed, Sequence[StoredEvent]]],
+        found: Found,
+    ) -> Appended:
+        """Insert what was sealed after the head of its trial, with the signed head and the commands."""
+        events = [event for _, some in sealed for event in some]
+        rows, ids = inserted.entries(connection, trial, events, after=found.head)
+        if rows:
+            leaves = [row[-1] for row in rows]
+            head = self._heads.after(self, trial, leaves, before=found.head, begun=found.begun)
+            if head is not None:
+                self._keep_head(connection, head)
+            if any(one.command is not None for one, _ in sealed):
+                refuse_too_much(connection, trial, rows)
+        position = found.head
+        remembered = []
+        for one, some in sealed:
+            if one.command is not None:
+                remembered.append((one.command, range(position + 1 - one.earlier, position + 1 + len(some))))
+            position += len(some)
+        inserted.remember(connection, trial, remembered)
+        return Appended(positions=range(found.head + 1, position + 1), notifications=ids, rows=rows)
+
+    @override
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append events of one trial or of several, all or none, as ``eventsourcing`` asks of a recorder."""
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            inserted = Inserted(connection.total_changes)
+            ids: list[int] = []
+            for trial, events in groupby(stored_events, key=lambda event: trial_of(str(event.originator_id))):
+                found = _found(connection, trial, None, NOTHING_READ)
+                ids += self._insert(connection, inserted, trial, [(_PLAIN, list(events))], found).notifications
+            inserted.check_kept(connection)
+            return ids
+
+        ids = self._connections.write(work)
+        self._notify()
+        return ids
+
+    def alone(self, work: Callable[[], T]) -> T:
+        """Do some work under the write lock: what it reads stays so until what it appends is recorded.
+
+        Each append in it is all or nothing; what was appended is on disk when this returns, or raises an error of ours.
+        """
+
+        def until_error(_: sqlite3.Connection) -> T | TrialError:
+            try:
+                return work()
+            except TrialError as error:
+                return error
+
+        done = self._connections.write(until_error, may_wait=True)
+        if isinstance(done, TrialError):
+            raise done
+        return done
+
+    def recorded_before(self, trial: str, command: Command) -> Appended | None:
+        """Give the result of a command that was recorded before; None when it was not."""
+        return self._connections.read(lambda connection: find(connection, trial, command.id).done(trial, command))
+
+    def keep_note(self, trial: str, size: int, note: str) -> None:
+        """Keep a signed head beside the entries; who verifies has another copy elsewhere."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(INSERT_CHECKPOINT, (trial, size, note))
+            if (size, note) not in connection.execute(NOTES, (trial,)):
+                raise EntriesNotKept(trial=trial, what=f"the checkpoint of {n_entries(size)}")
+
+        self._connections.write(work)
+
+    def begin_signing(self, trial: str) -> str:
+        """Sign the head of a trial's tree as it is, and go on from there; give the note.
+
+        Raises:
+            HeadKeyMissing: the log was opened without a signer.
+        """
+
+        def work(connection: sqlite3.Connection) -> str:
+            head = self._heads.begin(self, trial, size=head_of(connection, trial))
+            self._keep_head(connection, head)
+            return head.note
+
+        return self._connections.write(work)
+
+    def _keep_head(self, connection: sqlite3.Connection, head: SignedHead) -> None:
+        """Put a signed head in its place.
+
+        Raises:
+            EntriesNotKept: it does not stand there.
+        """
+        if head.begins and not self.heads_begun(head.trial):  # no trigger lets that be taken back
+            connection.execute(INSERT_COMMAND, (head.trial, BEGUN, BEGUN_REQUEST, 1, 0))  # 1 to 0 is no position
+            if not self.heads_begun(head.trial):
+                raise EntriesNotKept(trial=head.trial, what=f"command {BEGUN}")
+        if head.overrules:
+            _put_in_place(connection, head)
+        else:
+            connection.execute(PUT_HEAD, (head.trial, head.size, head.note))
+        if self.kept_head(head.trial) != (head.size, head.note):
+            raise EntriesNotKept(trial=head.trial, what=f"the head of {n_entries(head.size)}")
+        self._heads.kept(head)
+
+    def _refuse_older(self, trial: str, head: int) -> None:
+        """Refuse a log that ends before what was recorded through this object: an older copy was written over it.
+
+        Raises:
+            LogMoved: it does.
+        """
+        recorded = self._recorded.get(trial, 0)
+        if head < recorded:
+            why = f"trial {trial} ends at {head}, and {recorded} was recorded here: an older copy was written over it"
+            raise LogMoved(path=self._connections.path, why=why)
+
+    @override
+    def follow(self, *, after: int | None = None, names: Sequence[str] = ()) -> LogSubscription:
+        """Follow the log from an id of the store on: what this process records, and what others do."""
+        return LogSubscription(self, gt=after, topics=names)
+
+    @override
+    def listen(self, event: Event) -> None:
+        self._listeners.add(event)
+
+    @override
+    def unlisten(self, event: Event) -> None:
+        self._listeners.discard(event)
+
+    def _notify(self) -> None:
+        for listener in tuple(self._listeners):
+            listener.set()
+
+
+def _found(connection: sqlite3.Connection, trial: str, command: Command | None, read: ReadSet) -> Found:
+    return find(connection, trial, _NO_COMMAND if command is None else command.id, tuple(read.versions))
+
+
+def _events_of(sealed: Sealed) -> Sequence[StoredEvent]:
+    return sealed.events() if callable(sealed.events) else sealed.events
+
+
+def _check_places(events: Sequence[StoredEvent], trial: str, *, from_one: bool) -> None:
+    """Refuse events of another trial, and a version below 1 where a command of ours counts them."""
+    for event in events:
+        stream, version = str(event.originator_id), event.originator_version
+        if trial_of(stream) != trial:
+            raise AppendRefused(f"stream {stream} is not of trial {trial}: append to each trial by itself")
+        if from_one and version < 1:
+            raise AppendRefused(f"stream {stream} cannot have a version {version}: count its entries from 1")
+
+
+def _put_in_place(connection: sqlite3.Connection, head: SignedHead) -> None:
+    """Replace what claims to be a later head, and is none that a key has signed which the signer goes on from.
+
+    The trigger that keeps a head from going back cannot check a signature. REPLACE passes it by, where triggers of what
+    is replaced are off.
+    """
+    connection.execute("PRAGMA recursive_triggers = OFF")
+    try:
+        connection.execute(REPLACE_HEAD, (head.trial, head.size, head.note))
+    finally:
+        connection.execute("PRAGMA recursive_triggers = ON")
