@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The demo has an environment of its own, without the tools that only tests need.
 DEMO := $(VENV)-demo
-# Tests run in so many processes; ARGS is for pytest: make test WORKERS=4 ARGS="tests/audit -x".
+# Tests run in so many processes; ARGS is for pytest: make test WORKERS=4 ARGS="tests/verification -x".
 WORKERS ?= 3
 ARGS ?=
 # Compiled tests are kept: to compile them anew takes as long as running a thousand of them.

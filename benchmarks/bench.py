@@ -21,7 +21,7 @@ from auditing import audit, audit_decisions
 from measuring import ROUNDS, Measured, alternating, timed
 from plain import PlainParticipant, PlainTrials, opened, result
 from trialdomain import Desk, HeadKey, LabRecorded, Meta, Role, SigningKey, TrialHandle, Trials, User, lab, nct06245746
-from trialdomain.application.view import View
+from trialdomain.commands.snapshot import View
 from trialdomain.history import history_of
 from trialdomain.storage.codec import state_decoder
 from trialdomain.storage.mapper import stored_of

@@ -30,8 +30,8 @@ from trialdomain import (
     read_log,
 )
 from trialdomain.aggregates.participant import SubjectUnknown
-from trialdomain.application.corrections import NeverCorrected
-from trialdomain.audit.findings.check import Audited, Limits
+from trialdomain.checks.check import Audited, Limits
+from trialdomain.commands.corrections import NeverCorrected
 from trialdomain.storage.store import StoredEntry
 from trialdomain.testing import history_of
 

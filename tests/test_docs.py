@@ -192,7 +192,7 @@ def test_every_fault_that_was_found_names_a_test_that_there_is() -> None:
     lines = (ROOT / "docs" / "regressions.md").read_text("utf-8").splitlines()
     for row in [line for line in lines if line.startswith("| ")][1:]:
         held = row.rstrip(" |").rpartition(" | ")[2]
-        files = re.findall(r"`(tests/[\w/]+\.py)`", held) or ["tests/application/test_regressions.py"]
+        files = re.findall(r"`(tests/[\w/]+\.py)`", held) or ["tests/desk/test_regressions.py"]
         assert all((ROOT / file).exists() for file in files), row
         for name in re.findall(r"`((?:test_|Test)\w+)`", held):
             assert tests.get(name, set()) & set(files), f"{name} stands in {tests.get(name)}: {row}"

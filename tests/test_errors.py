@@ -89,13 +89,14 @@ class TestCodes:
         assert sorted(apart) == [
             "Malformed",
             "NotRecorded",
+            "SourceBroken",
             "_Broken",
             "_TooMuch",
         ]  # none of them ever leaves the module that catches it
 
     def test_a_class_of_the_package_without_one_is_refused(self) -> None:
         with pytest.raises(TypeError, match=r"Forgetful has no code of its own: write one"):
-            type("Forgetful", (CommandRefused,), {"__module__": "trialdomain.application.desk"})
+            type("Forgetful", (CommandRefused,), {"__module__": "trialdomain.desk"})
 
     def test_a_class_of_somebody_else_without_one_has_the_code_of_what_it_is_derived_from(self) -> None:
         assert Plain.code == "no-free-slot"

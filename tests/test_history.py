@@ -14,19 +14,19 @@ from site_desk import DAY0, REASON, Site, day
 from typing_extensions import override
 
 from trialdomain import History, LogUnusable, decide, parse_outcomes, read_log, situation_of
-from trialdomain.application.conduct import User
+from trialdomain.commands.runner import User
 from trialdomain.errors import InputInvalid, LogCorrupt
 from trialdomain.events.participant import Relapsed
 from trialdomain.events.recorded import Draft
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import MomentInvalid
 from trialdomain.history.log import history_of as log_history_of
-from trialdomain.projections.double_entry import Aspect
+from trialdomain.projections.reconciliation import Aspect
 from trialdomain.projections.trail import Asked
 from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 from trialdomain.testing import history_of
+from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.role import Role
 
 
@@ -127,7 +127,14 @@ class TestOn:
         site = Site()
         site.treat("S001")
         history = site.trial.history()
-        asked = (history.answers, history.review, history.double_entry, history.safety, history.flow, history.endpoints)
+        asked = (
+            history.answers,
+            history.review,
+            history.reconciliation,
+            history.safety,
+            history.flow,
+            history.endpoints,
+        )
         for ask in asked:
             with pytest.raises(InputInvalid, match=f"^{on} lies outside the years 1900 to 2199: correct the year$"):
                 ask(on=on)
@@ -196,17 +203,17 @@ class TestEvidence:
             assert [m for m in counts.members if m.subject == "S001" and m.dlt] == []
 
 
-class TestDoubleEntry:
+class TestReconciliation:
     def test_a_log_of_this_library_has_no_difference(self) -> None:
         site = Site()
         site.treat("S001", "S002")
         site.on(3).toxicity("S001")
         site.on(15)
-        assert site.trial.history().double_entry(on=site.today) == ()
+        assert site.trial.history().reconciliation(on=site.today) == ()
 
     def test_a_dlt_that_no_cohort_was_told_of_is_found(self) -> None:
         history, on = history_of("1T")
-        found = {(d.subject, d.aspect): (d.cohort, d.casebook) for d in history.double_entry(on=on)}
+        found = {(d.subject, d.aspect): (d.cohort, d.casebook) for d in history.reconciliation(on=on)}
         assert found[("S001", Aspect.DLT)] == ("None", "AE1")
         assert found[("S001", Aspect.EVALUATION)] == (Evaluation.NOT_INFUSED.value, Evaluation.EVALUABLE.value)
 
@@ -237,7 +244,7 @@ class TestFiles:
         with closing(golden("trial.protocol-amended.v1", "participant.infused.v1")) as recorder:
             history = log_history_of(recorder, "T1")
             assert history.last_day() == date(2026, 3, 2)
-            for ask in (history.answers, history.review, history.double_entry):
+            for ask in (history.answers, history.review, history.reconciliation):
                 with pytest.raises(LogCorrupt, match=r"^the log has no entry that registers the trial: verify it$"):
                     ask(on="2026-06-01")
 

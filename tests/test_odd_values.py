@@ -29,11 +29,11 @@ from trialdomain import (
     read_log,
     vital_sign,
 )
-from trialdomain.application.desk import Desk
+from trialdomain.desk import Desk
 from trialdomain.events.participant import VitalSign
 from trialdomain.history import History
 from trialdomain.projections.trail import Asked
-from trialdomain.values.toxicity import Agent, Assessor, Relatedness
+from trialdomain.values.clinical.toxicity import Agent, Assessor, Relatedness
 
 T = TypeVar("T")
 pytestmark = pytest.mark.soak
@@ -41,7 +41,7 @@ LONGEST = 700
 """Characters of a sentence: a validation may list what there is."""
 SECONDS = 10
 """For one call, on a machine that is busy."""
-LAYERS = ("application", "history", "values")
+LAYERS = ("commands", "desk", "history", "intake", "values")
 """Whose public names are tried: of what is above and below them, others say what is taken."""
 
 

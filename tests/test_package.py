@@ -118,7 +118,7 @@ def test_a_user_who_checks_types_sees_ours(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("from trialdomain import decide\nreveal_type(decide)\n")
     check = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "program.py"]
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, check=False)
-    assert b"-> trialdomain.values.decision.Decision" in done.stdout
+    assert b"-> trialdomain.values.clinical.decision.Decision" in done.stdout
     assert done.returncode == 0
 
 
@@ -127,3 +127,9 @@ def test_examples_in_docstrings_are_true() -> None:
     results = [doctest.testmod(import_module(name), optionflags=doctest.ELLIPSIS) for name in modules]
     assert sum(result.failed for result in results) == 0
     assert sum(result.attempted for result in results) >= 4
+
+
+def test_no_public_name_is_the_name_of_a_module() -> None:
+    """A module that was imported would take the place of the function or the class."""
+    modules = {path.stem for path in Path(trialdomain.__file__).parent.iterdir()}
+    assert not modules & set(trialdomain.__all__)

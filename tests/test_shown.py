@@ -13,7 +13,7 @@ from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.flow import Flow
 from trialdomain.projections.safety import Safety
 from trialdomain.testing import history_of
-from trialdomain.values.in_short import MOST, in_short
+from trialdomain.values.given.in_short import MOST, in_short
 
 SCREEN = 20 * 80
 

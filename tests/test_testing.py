@@ -28,9 +28,9 @@ from trialdomain.events.participant import Consented, Enrolled, Infused, Signer
 from trialdomain.protocol.trial_protocol import CytopeniaRule, ExpectedToxicity, Stagger, TallyBy
 from trialdomain.testing import OutcomesUnreachable, Taken, given, history_of
 from trialdomain.testing import outcomes as outcomes_module
+from trialdomain.values.clinical.ctcae import all_terms
+from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.ctcae import all_terms
-from trialdomain.values.evaluation import Evaluation
 
 DAY = ClinicalTime("2026-03-02")
 CONSENTED = Consented(signed_on=DAY, signer=Signer.PARTICIPANT, form_version="1", protocol_version="1")

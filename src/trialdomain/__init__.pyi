@@ -1,40 +1,17 @@
-from trialdomain.application.access import AccessRequest as AccessRequest
-from trialdomain.application.access import NotPermitted as NotPermitted
-from trialdomain.application.conduct import InTheFuture as InTheFuture
-from trialdomain.application.conduct import User as User
-from trialdomain.application.desk import Desk as Desk
-from trialdomain.application.importing import Imported as Imported
-from trialdomain.application.importing import import_sdtm as import_sdtm
-from trialdomain.application.observed import lab as lab
-from trialdomain.application.observed import vital_sign as vital_sign
-from trialdomain.application.restoring import Restored as Restored
-from trialdomain.application.restoring import restore as restore
-from trialdomain.application.trials import TrialHandle as TrialHandle
-from trialdomain.application.trials import Trials as Trials
-from trialdomain.audit.defect import Defect as Defect
-from trialdomain.audit.findings.check import Audited as Audited
-from trialdomain.audit.findings.check import AuditedCase as AuditedCase
-from trialdomain.audit.findings.check import AuditFinding as AuditFinding
-from trialdomain.audit.findings.check import Check as Check
-from trialdomain.audit.findings.check import Limits as Limits
-from trialdomain.audit.findings.check import Severity as Severity
-from trialdomain.audit.findings.run import CHECKS as CHECKS
-from trialdomain.audit.findings.run import Findings as Findings
-from trialdomain.audit.findings.run import findings as findings
-from trialdomain.audit.findings.run import read_checks as read_checks
-from trialdomain.audit.keys import KeyKind as KeyKind
-from trialdomain.audit.keys import SigningKey as SigningKey
-from trialdomain.audit.keys import VerifierKey as VerifierKey
-from trialdomain.audit.keys import read_keys as read_keys
-from trialdomain.audit.keys import read_signing_key as read_signing_key
-from trialdomain.audit.keys import write_keys as write_keys
-from trialdomain.audit.proving import check_inclusion as check_inclusion
-from trialdomain.audit.signing import HeadKey as HeadKey
-from trialdomain.audit.signing import TreeSigner as TreeSigner
-from trialdomain.audit.trees import TrialTree as TrialTree
-from trialdomain.audit.verify import Verified as Verified
-from trialdomain.audit.verify import VerifiedTrial as VerifiedTrial
-from trialdomain.audit.verify import verify as verify
+from trialdomain.checks.check import Audited as Audited
+from trialdomain.checks.check import AuditedCase as AuditedCase
+from trialdomain.checks.check import AuditFinding as AuditFinding
+from trialdomain.checks.check import Check as Check
+from trialdomain.checks.check import Limits as Limits
+from trialdomain.checks.check import Severity as Severity
+from trialdomain.checks.run import CHECKS as CHECKS
+from trialdomain.checks.run import Findings as Findings
+from trialdomain.checks.run import findings as findings
+from trialdomain.checks.run import read_checks as read_checks
+from trialdomain.commands.access import AccessRequest as AccessRequest
+from trialdomain.commands.access import NotPermitted as NotPermitted
+from trialdomain.commands.runner import InTheFuture as InTheFuture
+from trialdomain.commands.runner import User as User
 from trialdomain.designs.design import DecisionTable as DecisionTable
 from trialdomain.designs.design import Design as Design
 from trialdomain.designs.notation import OutcomesMalformed as OutcomesMalformed
@@ -44,6 +21,11 @@ from trialdomain.designs.registry import DesignUnknown as DesignUnknown
 from trialdomain.designs.registry import decide as decide
 from trialdomain.designs.registry import design_of as design_of
 from trialdomain.designs.situation import Situation as Situation
+from trialdomain.desk import Desk as Desk
+from trialdomain.desk.observed import lab as lab
+from trialdomain.desk.observed import vital_sign as vital_sign
+from trialdomain.desk.trials import TrialHandle as TrialHandle
+from trialdomain.desk.trials import Trials as Trials
 from trialdomain.errors import CommandRefused as CommandRefused
 from trialdomain.errors import Conflict as Conflict
 from trialdomain.errors import InputInvalid as InputInvalid
@@ -67,6 +49,10 @@ from trialdomain.exchange.sdtm.terms import Terms as Terms
 from trialdomain.history import Answers as Answers
 from trialdomain.history import History as History
 from trialdomain.history import read_log as read_log
+from trialdomain.intake.restore import Restored as Restored
+from trialdomain.intake.restore import restore as restore
+from trialdomain.intake.sdtm import Imported as Imported
+from trialdomain.intake.sdtm import import_sdtm as import_sdtm
 from trialdomain.projections.decisions import DecisionAudit as DecisionAudit
 from trialdomain.projections.endpoints.value import Flag as Flag
 from trialdomain.projections.endpoints.value import Status as Status
@@ -93,8 +79,13 @@ from trialdomain.protocol.endpoints.families import LowCount as LowCount
 from trialdomain.protocol.endpoints.families import MaximumToleratedDose as MaximumToleratedDose
 from trialdomain.protocol.endpoints.families import SafetyIncidence as SafetyIncidence
 from trialdomain.protocol.endpoints.families import TransfusionRate as TransfusionRate
+from trialdomain.protocol.endpoints.parts import Anchor as Anchor
+from trialdomain.protocol.endpoints.parts import DeathAs as DeathAs
+from trialdomain.protocol.endpoints.parts import EventSource as EventSource
 from trialdomain.protocol.endpoints.parts import FebrileNeutropenia as FebrileNeutropenia
+from trialdomain.protocol.endpoints.parts import IntentCounted as IntentCounted
 from trialdomain.protocol.endpoints.parts import Recovery as Recovery
+from trialdomain.protocol.endpoints.parts import RecoveryAnchor as RecoveryAnchor
 from trialdomain.protocol.endpoints.rules import EndpointRules as EndpointRules
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS as STANDARD_ENDPOINTS
 from trialdomain.protocol.presets.endpoints import endpoint_rules as endpoint_rules
@@ -107,29 +98,44 @@ from trialdomain.protocol.trial_protocol import Grant as Grant
 from trialdomain.protocol.trial_protocol import TrialProtocol as TrialProtocol
 from trialdomain.reports.explanation import Explanation as Explanation
 from trialdomain.reports.summaries import Endpoints as Endpoints
+from trialdomain.signing.keys import KeyKind as KeyKind
+from trialdomain.signing.keys import SigningKey as SigningKey
+from trialdomain.signing.keys import VerifierKey as VerifierKey
+from trialdomain.signing.keys import read_keys as read_keys
+from trialdomain.signing.keys import read_signing_key as read_signing_key
+from trialdomain.signing.keys import write_keys as write_keys
+from trialdomain.signing.proofs import check_inclusion as check_inclusion
+from trialdomain.signing.signer import HeadKey as HeadKey
+from trialdomain.signing.signer import TreeSigner as TreeSigner
+from trialdomain.signing.trees import TrialTree as TrialTree
+from trialdomain.values.clinical.analyte import Count as Count
+from trialdomain.values.clinical.decision import Action as Action
+from trialdomain.values.clinical.decision import Decision as Decision
+from trialdomain.values.clinical.decision import FinalClosing as FinalClosing
+from trialdomain.values.clinical.decision import Forecast as Forecast
+from trialdomain.values.clinical.decision import Mtd as Mtd
+from trialdomain.values.clinical.decision import MtdStatus as MtdStatus
+from trialdomain.values.clinical.dose import Dose as Dose
+from trialdomain.values.clinical.screening import Attestation as Attestation
+from trialdomain.values.clinical.screening import Finding as Finding
+from trialdomain.values.clinical.screening import Gate as Gate
+from trialdomain.values.clinical.tally import Tally as Tally
+from trialdomain.values.clinical.toxicity import Agent as Agent
+from trialdomain.values.clinical.toxicity import Assessor as Assessor
+from trialdomain.values.clinical.toxicity import Attribution as Attribution
+from trialdomain.values.clinical.toxicity import Outcome as Outcome
+from trialdomain.values.clinical.toxicity import Relatedness as Relatedness
+from trialdomain.values.clinical.toxicity import Seriousness as Seriousness
+from trialdomain.values.clinical.treatment import BloodProduct as BloodProduct
+from trialdomain.values.clinical.treatment import Intent as Intent
+from trialdomain.values.clinical.treatment import MedicationClass as MedicationClass
 from trialdomain.values.clinical_time import ClinicalTime as ClinicalTime
-from trialdomain.values.decision import Action as Action
-from trialdomain.values.decision import Decision as Decision
-from trialdomain.values.decision import FinalClosing as FinalClosing
-from trialdomain.values.decision import Forecast as Forecast
-from trialdomain.values.decision import Mtd as Mtd
-from trialdomain.values.decision import MtdStatus as MtdStatus
-from trialdomain.values.dose import Dose as Dose
 from trialdomain.values.role import Role as Role
-from trialdomain.values.screening import Attestation as Attestation
-from trialdomain.values.screening import Finding as Finding
-from trialdomain.values.screening import Gate as Gate
-from trialdomain.values.tally import Tally as Tally
-from trialdomain.values.toxicity import Agent as Agent
-from trialdomain.values.toxicity import Assessor as Assessor
-from trialdomain.values.toxicity import Attribution as Attribution
-from trialdomain.values.toxicity import Outcome as Outcome
-from trialdomain.values.toxicity import Relatedness as Relatedness
-from trialdomain.values.toxicity import Seriousness as Seriousness
-from trialdomain.values.treatment import BloodProduct as BloodProduct
-from trialdomain.values.treatment import Intent as Intent
-from trialdomain.values.treatment import MedicationClass as MedicationClass
 from trialdomain.values.use_case import UseCase as UseCase
+from trialdomain.verification.defect import Defect as Defect
+from trialdomain.verification.verify import Verified as Verified
+from trialdomain.verification.verify import VerifiedTrial as VerifiedTrial
+from trialdomain.verification.verify import verify as verify
 from trialdomain.version import __version__ as __version__
 
 __all__ = [
@@ -139,6 +145,7 @@ __all__ = [
     "AccessRequest",
     "Action",
     "Agent",
+    "Anchor",
     "Answers",
     "AntiInfectiveRate",
     "Assessor",
@@ -154,7 +161,9 @@ __all__ = [
     "CommandRefused",
     "Comparator",
     "Conflict",
+    "Count",
     "CountRecovery",
+    "DeathAs",
     "Decision",
     "DecisionAudit",
     "DecisionTable",
@@ -176,6 +185,7 @@ __all__ = [
     "EventDuration",
     "EventGroup",
     "EventIncidence",
+    "EventSource",
     "Explanation",
     "FebrileNeutropenia",
     "FebrileNeutropeniaDuration",
@@ -193,6 +203,7 @@ __all__ = [
     "InTheFuture",
     "InputInvalid",
     "Intent",
+    "IntentCounted",
     "KeyKind",
     "LabRecorded",
     "Limits",
@@ -210,6 +221,7 @@ __all__ = [
     "OutcomesMalformed",
     "Recorded",
     "Recovery",
+    "RecoveryAnchor",
     "Relatedness",
     "Restored",
     "Review",

@@ -15,7 +15,7 @@ from made_once import SimulatedLog
 from sdtm_files import study, write
 
 from trialdomain import ClinicalTime
-from trialdomain.audit.defect import What
+from trialdomain.verification.defect import What
 
 PAGE = options_page.PAGE.read_text(encoding="utf-8")
 NAMED_BY_DATA = {

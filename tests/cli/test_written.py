@@ -191,7 +191,7 @@ def test_an_interruption_while_the_commands_are_imported_is_one_sentence(tmp_pat
         "import sys\n"
         "class Interrupted:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'trialdomain.cli.verify':\n"
+        "        if name == 'trialdomain.cli.commands.verify':\n"
         "            raise KeyboardInterrupt\n"
         "sys.meta_path.insert(0, Interrupted())\n"
         "from trialdomain.__main__ import main\n"

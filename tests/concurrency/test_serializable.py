@@ -78,9 +78,9 @@ def test_times_never_fall_along_the_log(run: tuple[Path, Again]) -> None:
     assert again.times == sorted(again.times)
 
 
-def test_both_sides_of_the_double_entry_agree(run: tuple[Path, Again]) -> None:
+def test_both_sides_of_the_reconciliation_agree(run: tuple[Path, Again]) -> None:
     path, _ = run
     with read_log(path) as log:
         history = log[concurrent_run.PROTOCOL.trial].history()
-        assert history.double_entry(on=history.last_day()) == ()
+        assert history.reconciliation(on=history.last_day()) == ()
     assert verify(path).ok

@@ -30,7 +30,6 @@ from trialdomain import (
     TableDesign,
     Tally,
     ThreePlusThree,
-    TrialProtocol,
     design_of,
     nct06245746,
     parse_outcomes,
@@ -40,9 +39,10 @@ from trialdomain.designs.registry import DesignUnknown
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.protocol.designs import DESIGNS, KnownSpec
+from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.storage.codec import decode, encode
 from trialdomain.testing import history_of
-from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL
+from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL
 
 SPECS: tuple[DesignSpec, ...] = (
     ThreePlusThree(),
@@ -238,10 +238,8 @@ def test_a_class_of_parameters_that_nobody_knows_is_refused() -> None:
 
     with pytest.raises(DesignUnknown, match="Another is no escalation design of this library: use one of three-"):
         design_of(Another())
-    protocol = attrs.evolve(nct06245746(), design=Another())
-    assert isinstance(protocol, TrialProtocol)
-    with pytest.raises(DesignUnknown):
-        history_of("1NNN", protocol=protocol)[0].escalation(on="2026-05-01")
+    with pytest.raises(ProtocolInvalid, match="design must be one of the known ones, under its own name"):
+        attrs.evolve(nct06245746(), design=Another())
 
 
 def test_one_design_is_named_in_its_own_room_and_in_the_presets_alone() -> None:

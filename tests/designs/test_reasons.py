@@ -28,7 +28,7 @@ from trialdomain.events.basis import Basis
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, NotEstablished
 from trialdomain.limits.caution import LessCautious, RationaleMissing, against_deciding
 from trialdomain.limits.conclusion import MtdNotGiven, against_conclusion
-from trialdomain.values.decision import Awaited, Because
+from trialdomain.values.clinical.decision import Awaited, Because
 
 BASIS = Basis(
     design="3+3/1",

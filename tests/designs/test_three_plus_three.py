@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from trialdomain import Action, Decision, FinalClosing, Situation, Tally, decide, parse_outcomes, situation_of
 from trialdomain.designs.three_plus_three.reasons import Code
-from trialdomain.values.decision import Awaited
+from trialdomain.values.clinical.decision import Awaited
 
 
 def after(outcomes: str, *, levels: int) -> Decision:

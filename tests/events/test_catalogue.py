@@ -12,9 +12,9 @@ import pytest
 from catalogue import GOLDEN, META, ROWS, Row, golden, golden_schema, schema_text
 
 from trialdomain import Role, Trials, User, nct06245746
-from trialdomain.application.corrections import NeverCorrected
-from trialdomain.application.desk import Desk
-from trialdomain.application.view import View
+from trialdomain.commands.corrections import NeverCorrected
+from trialdomain.commands.snapshot import View
+from trialdomain.desk import Desk
 from trialdomain.events.entries import VOIDS, EntryNotCurrent, current_entries
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Source
 from trialdomain.events.registry import NAMES

@@ -20,11 +20,11 @@ from eventsourcing.persistence import StoredEvent
 from made_once import SimulatedLog
 
 from trialdomain import read_log, restore, verify
-from trialdomain.audit.defect import What
 from trialdomain.errors import InputInvalid, LogCorrupt, LogUnusable, TrialError
 from trialdomain.exchange.jsonl import LineCorrupt, read_jsonl, write_jsonl
 from trialdomain.storage.leaves import LeafDiffers
 from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
+from trialdomain.verification.defect import What
 
 Damage: TypeAlias = Callable[[list[bytes]], list[bytes]]
 

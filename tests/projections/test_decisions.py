@@ -25,10 +25,10 @@ from trialdomain.projections.hindsight import Hindsight, Moment, Seen
 from trialdomain.projections.smallest_change import smallest_change
 from trialdomain.protocol.trial_protocol import DltRule
 from trialdomain.reports.decisions import changing_table, decision_audit_lines
-from trialdomain.values.decision import Action, Mtd
-from trialdomain.values.evaluation import Evaluation
-from trialdomain.values.tally import Tally
-from trialdomain.values.text import FreeText
+from trialdomain.values.clinical.decision import Action, Mtd
+from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.text import FreeText
 
 UNRELATED = judged(Relatedness.UNRELATED)
 UP = Decision.escalate(to=2)

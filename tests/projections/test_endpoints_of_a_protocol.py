@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from cli_runs import run as run_in
 
 from trialdomain import (
     STANDARD_ENDPOINTS,
+    Anchor,
     AntiInfectiveRate,
     BloodProduct,
     CountRecovery,
@@ -21,11 +23,13 @@ from trialdomain import (
     EventGroup,
     EventIncidence,
     FebrileNeutropenia,
+    FebrileNeutropeniaDuration,
     FebrileNeutropeniaIncidence,
     LowCount,
     Role,
     SafetyIncidence,
     Status,
+    ThreePlusThree,
     TransfusionRate,
     Trials,
     User,
@@ -37,10 +41,12 @@ from trialdomain import (
 )
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.history import QuestionInvalid
+from trialdomain.protocol.endpoints.describing import Description
 from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.reports.endpoints import endpoints_lines
 from trialdomain.testing.patient import T0, Patient
-from trialdomain.values.analyte import Count
+from trialdomain.values.clinical.analyte import Count
 
 AT_20 = CountRecovery(
     id="S9-20", title="Time to platelets of 20", count=Count.PLATELETS, threshold=Decimal(20), sources=("CIBMTR",)
@@ -146,6 +152,79 @@ class TestFamilies:
         patient = Patient(rules_with(week)).event("Nausea", 10, 12)
         assert set(patient.value("P1w").details) == {"days_7"}
         assert (patient.value("P1").value, patient.value("P1w").value) == (True, False)
+
+
+class TestWhatIsSaidFollowsTheNumbers:
+    def described(self, endpoint: Endpoint) -> Description:
+        return Patient(rules_with(endpoint)).history().explain(endpoint.id, on="2026-06-01").definition
+
+    def test_a_target_above_the_threshold_leaves_mmol_with_the_threshold(self) -> None:
+        higher = CountRecovery(id="H", title="h", count=Count.HEMOGLOBIN, recovered_from=Decimal(100))
+        meaning = self.described(higher).meaning
+        assert "of at least 100 g/L, each" in meaning
+        assert "after the first one below 80 (4.9 mmol/L)" in meaning
+
+    def test_a_threshold_of_its_own_is_named_where_it_stands(self) -> None:
+        own = LowCount(id="H", title="h", count=Count.HEMOGLOBIN, threshold=Decimal(70), threshold_mmol=Decimal("4.3"))
+        parameters = self.described(own).parameters
+        assert parameters["endpoints.derived.H.threshold"] == Decimal(70)
+        assert parameters["endpoints.derived.H.threshold_mmol"] == Decimal("4.3")
+        assert "endpoints.hemoglobin_mmol" not in parameters
+
+    def test_variants_of_numbers_of_its_own_are_not_offered(self) -> None:
+        assert {"platelets", "platelet_anchor"} - set(self.described(AT_20).variants) == {"platelets"}
+
+    def test_choices_speak_of_the_anchor_and_the_hours_of_the_endpoint(self) -> None:
+        infused = LowCount(id="H", title="h", count=Count.PLATELETS, anchor=Anchor.INFUSION)
+        assert self.described(infused).choices[0] == "the analysis set: those who were infused"
+        short = FebrileNeutropeniaDuration(id="H", title="h", rule=FebrileNeutropenia(afebrile_hours=24))
+        assert "24 hours without any temperature end an episode, flagged" in self.described(short).choices
+
+    def test_people_in_the_analysis_set_are_counted_by_anchor(self) -> None:
+        infused = LowCount(id="A", title="a", count=Count.PLATELETS, anchor=Anchor.INFUSION)
+        rules = EndpointRules(derived=(infused, STANDARD_ENDPOINTS[10]))
+        patient = Patient(rules, chemotherapy=None).counts("PLT", {1: "100"})
+        lines = list(endpoints_lines(patient.history().endpoints(on="2026-06-01")))
+        assert "In the analysis set from infusion: 1; outside it, or nothing begun yet: 0" in lines
+        assert "In the analysis set: 0; outside it, or nothing begun yet: 1" in lines
+
+    def test_other_definitions_keep_the_protocols_list(self) -> None:
+        history = Patient(EndpointRules(derived=(NAUSEA,))).history()
+        assert list(history.endpoints(on="2026-06-01", rules=endpoint_rules(platelets=25)).summaries) == ["N1"]
+
+    def test_a_part_of_a_rule_leaves_the_rest_as_the_protocol_has_it(self) -> None:
+        text = """[endpoints]
+fn = "idsa"
+[endpoints.derived.FN]
+title = "t"
+family = "febrile-neutropenia-incidence"
+rule = {reported_min_grade = 4}
+"""
+        rule = protocol_from_toml(HEAD + text).endpoints.derived[-1].own["febrile_neutropenia"]
+        assert isinstance(rule, FebrileNeutropenia)
+        assert (rule.anc_below, rule.reported_min_grade, rule.inclusive) == (Decimal("0.5"), 4, True)
+
+
+class TestWrongKindsInPython:
+    @pytest.mark.parametrize(
+        ("made", "fault"),
+        [
+            (lambda: EndpointRules(derived=None), "derived must be a tuple of endpoints"),  # type: ignore[arg-type]  # as a caller may
+            (lambda: rules_with(CountRecovery(id="A", title="t", count=Count.PLATELETS, family="low-count")), "known"),  # type: ignore[arg-type]  # as above
+            (lambda: rules_with(LowCount(id="A", title="t", count="platelets")), "count must be"),  # type: ignore[arg-type]  # as above
+            (lambda: rules_with(EventIncidence(id="A", title="t", terms="Nausea")), "terms must be a tuple"),  # type: ignore[arg-type]  # as above
+            (lambda: rules_with(EventIncidence(id="A", title="t", group="infection")), "group must be"),  # type: ignore[arg-type]  # as above
+            (lambda: rules_with(SafetyIncidence(id="A", title="t", days=7)), "safety_days must be a tuple"),  # type: ignore[arg-type]  # as above
+            (lambda: rules_with(SafetyIncidence(id=None, title="t")), "is no endpoint code"),  # type: ignore[arg-type]  # as above
+            (lambda: rules_with(SafetyIncidence(id="A", title=3)), "title must be a text"),  # type: ignore[arg-type]  # as above
+            (lambda: rules_with(TransfusionRate(id="A", title="t", products=())), "must name some products"),
+            (lambda: attrs.evolve(nct06245746(), source=3), "source must be a text"),  # type: ignore[arg-type]  # as above
+            (lambda: attrs.evolve(nct06245746(), design=ThreePlusThree(name="table")), "under its own name"),  # type: ignore[arg-type]  # as above
+        ],
+    )
+    def test_each_is_a_fault_of_the_protocol(self, made: Callable[[], object], fault: str) -> None:
+        with pytest.raises(ProtocolInvalid, match=fault):
+            made()
 
 
 class TestEverySurfaceFollows:
@@ -258,6 +337,18 @@ class TestProtocolFile:
         text = f'{HEAD}[[endpoints.derived]]\nid = "X"\ntitle = "An MTD"\nfamily = "mtd"\n'
         assert [one.id for one in protocol_from_toml(text).endpoints.derived] == ["X"]
 
+    def test_codes_differ_by_more_than_their_capitals(self) -> None:
+        each = [f'[[endpoints.derived]]\nid = "{code}"\ntitle = "t"\nfamily = "mtd"\n' for code in ("S9", "s9")]
+        with pytest.raises(ProtocolInvalid, match="endpoint s9 stands 2 times"):
+            protocol_from_toml(HEAD + "".join(each))
+
+    def test_a_standard_endpoint_is_found_whatever_the_capitals(self) -> None:
+        derived = protocol_from_toml(
+            f'{HEAD}[endpoints.derived]\ns5 = "none"\ns9 = {{title = "t"}}\n'
+        ).endpoints.derived
+        assert "S5" not in {one.id for one in derived}
+        assert {one.id: one.title for one in derived}["S9"] == "t"
+
     def test_none_at_all(self) -> None:
         text = f"{HEAD}[endpoints]\nderived = []\n"
         protocol = protocol_from_toml(text)
@@ -295,7 +386,6 @@ class TestProtocolFile:
             ('X = {title = "t", family = "event-incidence"}', "endpoint X must name a group, or terms"),
             ('X = {title = " ", family = "dlt"}', "endpoint X has a blank title"),
             ('X = {title = "t", family = "dlt", window_days = 3}', "endpoints.derived.X.window_days: there is no such"),
-            ('s9 = {title = "t", family = "dlt"}', "endpoint s9 stands 2 times"),
             ('"a b" = {title = "t", family = "dlt"}', "'a b' is no endpoint code"),
             ("S9 = {recovered_from = 20}", "endpoint S9: recovered_from must be a number of at least the threshold 50"),
             ("S9 = {window_days = 0}", "endpoint S9: window_days must be a whole number of at least 1"),
@@ -304,6 +394,10 @@ class TestProtocolFile:
             ("P1 = {days = []}", "endpoint P1: safety_days must name some days"),
             ("S6 = {products = []}", "endpoint S6 must name some products"),
             ("S12 = {classes = []}", "endpoint S12 must name some ATC groups"),
+            ('S12 = {classes = ["j02"]}', "endpoint S12: classes: 'j02' is no ATC group, such as J01 or J02AC"),
+            ('S9 = {id = "X"}', "endpoints.derived.S9.id: the name of the table is the code: leave it out"),
+            ("S7 = {transfusion_free_days = 7}", "endpoint S7: no transfusion raises neutrophils"),
+            ("S9 = {threshold = nan, recovered_from = 20}", "endpoint S9: threshold must be a number of at least 0"),
         ],
     )
     def test_a_fault_is_named_with_its_place(self, lines: str, fault: str) -> None:

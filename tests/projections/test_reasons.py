@@ -11,7 +11,7 @@ from trialdomain.designs.three_plus_three.reasons import Code
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.projections.escalation import LimitCode
 from trialdomain.protocol.trial_protocol import Stagger
-from trialdomain.values.decision import Action, Awaited, Because, Mtd
+from trialdomain.values.clinical.decision import Action, Awaited, Because, Mtd
 
 DOSES = [Dose(amount=Decimal(amount), unit="mg") for amount in (10, 20, 40)]
 

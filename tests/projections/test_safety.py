@@ -8,7 +8,7 @@ from site_desk import OPEN, REASON, Site, day, judged
 
 from trialdomain import WithdrawalScope
 from trialdomain.projections.safety import Count, Incidence, Safety
-from trialdomain.values.toxicity import Outcome, Relatedness, Seriousness
+from trialdomain.values.clinical.toxicity import Outcome, Relatedness, Seriousness
 
 
 @pytest.fixture

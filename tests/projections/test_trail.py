@@ -12,7 +12,7 @@ from repeating import in_full
 from site_desk import INVESTIGATOR, OPEN, RELATED, Site, judged
 
 from trialdomain import Draft, Entry, Relatedness, Role, User, WithdrawalScope, __version__, nct06245746
-from trialdomain.application.desk import Desk
+from trialdomain.desk import Desk
 from trialdomain.errors import InputInvalid
 from trialdomain.events.entries import current_entries
 from trialdomain.events.fields import Plain, plain_fields
@@ -22,7 +22,7 @@ from trialdomain.projections.trail import Act, Asked, TrailEntry
 from trialdomain.protocol.made_up import eligible
 from trialdomain.reports.trail import COLUMNS, trail_json, write_trail
 from trialdomain.simulate.trials import MOST_PARTICIPANTS
-from trialdomain.values.cell import cell
+from trialdomain.values.given.cell import cell
 
 MANAGER = User(id="manager", name="Zhou Min", role=Role.DATA_MANAGER, organization="Data Centre")
 WHY = "transcription: laboratory slip 88"

@@ -16,7 +16,7 @@ from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, EvaluableRule, ExpectedToxicity, Stagger
 from trialdomain.storage.codec import StateMalformed, decode, encode
-from trialdomain.values.screening import Gate
+from trialdomain.values.clinical.screening import Gate
 
 
 class TestThePreset:

@@ -7,7 +7,7 @@ import pytest
 
 from trialdomain import Action, Decision, Forecast, Mtd, MtdStatus, decide, parse_outcomes, situation_of
 from trialdomain.reports.decision import decision_lines, mtd_words, next_words
-from trialdomain.values.decision import Awaited
+from trialdomain.values.clinical.decision import Awaited
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from site_desk import REASON, Site, day, kinds
 
 from trialdomain import Comparator, WithdrawalScope, findings, lab, nct06245746
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule
-from trialdomain.values.decision import Action
-from trialdomain.values.evaluation import Evaluation, EvaluationFlag, EvaluationReason
-from trialdomain.values.treatment import BloodProduct
+from trialdomain.values.clinical.decision import Action
+from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason
+from trialdomain.values.clinical.treatment import BloodProduct
 
 RULE = CytopeniaRule(anc_below=Decimal("0.5"), platelets_below=Decimal(20), beyond_day=28)
 

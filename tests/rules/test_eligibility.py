@@ -21,8 +21,8 @@ from trialdomain.protocol.made_up import eligible
 from trialdomain.rules.eligibility import assess, contradictions, unmet
 from trialdomain.rules.known_facts import known_of
 from trialdomain.values.calendar import months_before
-from trialdomain.values.screening import CriterionStatus
-from trialdomain.values.treatment import MedicationClass
+from trialdomain.values.clinical.screening import CriterionStatus
+from trialdomain.values.clinical.treatment import MedicationClass
 
 PROTOCOL = nct06245746()
 DAY = date(2026, 8, 31)

@@ -19,8 +19,8 @@ from trialdomain.events.participant import Died, DltWindowAssessed, Infused, Win
 from trialdomain.events.recorded import Meta, Recorded
 from trialdomain.protocol.trial_protocol import EvaluableRule
 from trialdomain.rules.evaluability import LINES, Course, LastSeen, judge_course
-from trialdomain.values.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
-from trialdomain.values.text import FreeText
+from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
+from trialdomain.values.given.text import FreeText
 
 DAY0 = date(2026, 3, 2)
 META = Meta(recorded_at=datetime(2026, 9, 1, tzinfo=UTC), user="u", command="c", part=1, parts=1)

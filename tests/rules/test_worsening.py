@@ -18,7 +18,7 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.events.recorded import Meta, Recorded
 from trialdomain.rules.adverse_event import AdverseEvent, told_together, worse_by_row
 from trialdomain.rules.dlt import delayed, qualifying
-from trialdomain.values.toxicity import RELATED
+from trialdomain.values.clinical.toxicity import RELATED
 
 DAY0 = date(2026, 3, 12)
 F = TypeVar("F")

@@ -29,7 +29,7 @@ from trialdomain.events.participant import (
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, TrialRegistered
 from trialdomain.simulate.trials import DEMO_SEED, simulate, simulated_trial
 from trialdomain.storage.mapper import entries_of
-from trialdomain.values.decision import Action, MtdStatus
+from trialdomain.values.clinical.decision import Action, MtdStatus
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[bytes]":
@@ -45,7 +45,7 @@ def test_every_trial_comes_to_an_end_that_its_record_bears_out(
     with done.history() as history:
         entries = list(history.entries())
         answers = history.answers(on=done.last_day)
-        assert history.double_entry(on=done.last_day) == ()
+        assert history.reconciliation(on=done.last_day) == ()
         assert answers.escalation is not None
         mtd = answers.escalation.decision.mtd
         concluded = [entry.fact for entry in entries if isinstance(entry.fact, MtdDeclared | MtdNotEstablished)]
@@ -109,7 +109,7 @@ class TestBulk:
                     assert len(list(entries_of(stream, rows, strict=True))) == len(rows)
                 history = opened[name].history()
                 on = history.last_day()
-                assert history.double_entry(on=on) == ()
+                assert history.reconciliation(on=on) == ()
                 tallies = history.dlt_counts(on=on).tallies
                 assert sum(tally.treated for tally in tallies) == 40
                 assert sum(tally.dlts for tally in tallies) > 0
@@ -201,6 +201,8 @@ class TestDemo:
         assert Decimal(found[2]) - Decimal(found[1]) == 1  # the simulated site always copies one too few
 
     def test_another_seed_is_another_trial(self) -> None:
-        with patch("trialdomain.cli.demo.simulated_trial", side_effect=LogUnusable("as far as this test")) as asked:
+        with patch(
+            "trialdomain.cli.commands.demo.simulated_trial", side_effect=LogUnusable("as far as this test")
+        ) as asked:
             assert main(["demo", "--seed", "29"]) == 2
         assert asked.call_args.kwargs["seed"] == 29

@@ -11,7 +11,7 @@ from other_programs import consent
 from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import Trials
-from trialdomain.application.desk import Desk
+from trialdomain.desk import Desk
 from trialdomain.storage.sqlite.store import SQLiteStore
 
 PROGRAMS = Path(__file__).with_name("programs.py")

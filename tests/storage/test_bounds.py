@@ -17,9 +17,9 @@ from tampering import appended, loosened, state_of, tampered
 
 from trialdomain import Trials, read_log, verify
 from trialdomain.__main__ import main
-from trialdomain.audit.defect import What
 from trialdomain.storage.sqlite.bounds import TooMuchToRead, TooMuchToRecord
 from trialdomain.storage.sqlite.schema import SCHEMA
+from trialdomain.verification.defect import What
 
 MOST_KILOBYTES = 300_000
 """Of memory, for each command."""

@@ -17,11 +17,11 @@ from other_programs import another_program_records, consent, subjects
 from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import Trials, read_log, verify
-from trialdomain.application.desk import Desk
-from trialdomain.audit.database import opened
+from trialdomain.desk import Desk
 from trialdomain.storage.sqlite import forks
 from trialdomain.storage.sqlite.connections import LogOfAnotherProcess
 from trialdomain.storage.sqlite.forks import LogAbandoned
+from trialdomain.verification.sqlite.opening import opened
 
 TRIAL = OPEN.trial
 pytestmark = pytest.mark.processes

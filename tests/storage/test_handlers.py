@@ -10,7 +10,7 @@ from repeating import times
 from site_desk import INVESTIGATOR, OPEN, day
 
 from trialdomain import LogUnusable, NotPermitted, TrialError, Trials, read_log, verify
-from trialdomain.application.desk import Desk
+from trialdomain.desk import Desk
 from trialdomain.events.access import AccessRefused
 from trialdomain.storage.errors import StoreFailed
 

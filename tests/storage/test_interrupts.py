@@ -14,7 +14,7 @@ from repeating import some, times
 from site_desk import INVESTIGATOR, OPEN, day
 
 from trialdomain import Trials, read_log, verify
-from trialdomain.application.desk import Desk
+from trialdomain.desk import Desk
 
 # An exception may also arrive where Python can only print it: in a generator that is collected, or in a callback of the
 # garbage collector. Then nobody is interrupted, and pytest would fail the test because something was printed.

@@ -20,7 +20,7 @@ from repeating import some
 from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import LogUnusable, TrialError, Trials, read_log, verify
-from trialdomain.application.desk import Desk
+from trialdomain.desk import Desk
 from trialdomain.storage.errors import LogMoved, StoreClosed
 from trialdomain.storage.sqlite.place import LogHasTwoNames, Place
 

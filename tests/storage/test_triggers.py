@@ -10,7 +10,7 @@ from other_programs import consent, subjects
 from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import HeadKey, LogUnusable, SigningKey, TrialError, Trials, read_log
-from trialdomain.application.desk import Desk
+from trialdomain.desk import Desk
 from trialdomain.storage.sqlite.shape import TABLES, TablesChanged
 
 TRIAL = OPEN.trial

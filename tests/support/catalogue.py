@@ -20,16 +20,16 @@ from trialdomain.events.recorded import Fact, Meta
 from trialdomain.events.registry import NAMES
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.storage.codec import encode, schema
+from trialdomain.values.clinical.decision import Action, Because, Decision, FinalClosing, Forecast
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason, Standing
+from trialdomain.values.clinical.screening import Attestation, CriterionAssessment, CriterionStatus, Finding, Gate
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.clinical.toxicity import Agent, Assessor, Attribution, Outcome, Relatedness, Seriousness
+from trialdomain.values.clinical.treatment import BloodProduct, Intent, MedicationClass
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.decision import Action, Because, Decision, FinalClosing, Forecast
-from trialdomain.values.dose import Dose
-from trialdomain.values.evaluation import Evaluation, EvaluationReason, Standing
+from trialdomain.values.given.text import FreeText
 from trialdomain.values.role import Role
-from trialdomain.values.screening import Attestation, CriterionAssessment, CriterionStatus, Finding, Gate
-from trialdomain.values.tally import Tally
-from trialdomain.values.text import FreeText
-from trialdomain.values.toxicity import Agent, Assessor, Attribution, Outcome, Relatedness, Seriousness
-from trialdomain.values.treatment import BloodProduct, Intent, MedicationClass
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 META = Meta(recorded_at=datetime(2026, 3, 2, 8, 30, 15, 250_000, tzinfo=UTC), user="u1", command="c1", part=1, parts=1)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import msgspec
+from eventsourcing.persistence import StoredEvent
 from handed_out import NOW, parts_of
 
 import trialdomain
@@ -52,6 +53,7 @@ _PLAIN: Mapping[object, object] = {
     History: history_of("1NT")[0],
     RollingSix: RollingSix(table=(_STATE,)),
     StateRow: _STATE,
+    StoredEvent: StoredEvent("T1", 1, "participant.infused.v1", b"{}"),
     TableDesign: TableDesign(rows=_ROWS),
     Path: Path("log.db"),
     ZoneInfo: ZoneInfo("Asia/Shanghai"),

@@ -79,7 +79,7 @@ def _main(
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - multiprocessing gave an empty one
     sys.argv = ["trialdomain", *given]
     if demonstrated is not None:
-        patch("trialdomain.cli.demo.simulated_trial", _told_of(demonstrated)).start()
+        patch("trialdomain.cli.commands.demo.simulated_trial", _told_of(demonstrated)).start()
     from trialdomain.__main__ import main  # noqa: PLC0415 - imported already where this process came from
 
     sys.exit(main())

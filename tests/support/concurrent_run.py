@@ -19,13 +19,13 @@ import attrs
 from site_desk import INVESTIGATOR, OPEN, REASON, RELATED, judged
 
 from trialdomain import Decision, Dose, DoseLevel, Entry, TrialError, Trials, lab
-from trialdomain.application.desk import Desk
-from trialdomain.application.observed import vital_sign
+from trialdomain.desk import Desk
+from trialdomain.desk.observed import vital_sign
 from trialdomain.events.participant import VitalSign, WithdrawalScope
 from trialdomain.protocol.trial_protocol import Stagger
-from trialdomain.values.decision import Action
+from trialdomain.values.clinical.decision import Action
+from trialdomain.values.clinical.toxicity import Relatedness
 from trialdomain.values.ids import participant_stream
-from trialdomain.values.toxicity import Relatedness
 
 Given: TypeAlias = Mapping[str, Any]
 SUBJECTS = [f"S{number:03}" for number in range(1, 13)]

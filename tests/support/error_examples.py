@@ -16,8 +16,8 @@ from trialdomain import AccessRequest, ClinicalTime, Decision, Meta, Recorded, R
 from trialdomain.events.participant import Died
 from trialdomain.events.trial import RecruitmentSuspended, TrialClosed
 from trialdomain.exchange.bundle import BundleFile, Exporter, Manifest
-from trialdomain.values.screening import CriterionAssessment, CriterionStatus
-from trialdomain.values.text import FreeText
+from trialdomain.values.clinical.screening import CriterionAssessment, CriterionStatus
+from trialdomain.values.given.text import FreeText
 
 _DAY = ClinicalTime("2026-03-02")
 _WHY = FreeText(plain="related death")

@@ -50,11 +50,11 @@ from trialdomain import (
     vital_sign,
 )
 from trialdomain.aggregates.participant import Participant
-from trialdomain.audit.keys import signers
 from trialdomain.events.participant import Died
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.protocol.endpoints.endpoint import Kind
 from trialdomain.rules.counts import EMPTY
+from trialdomain.signing.keys import signers
 from trialdomain.simulate.trials import simulate
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.testing import Patient, given, history_of
@@ -82,7 +82,7 @@ def answers_of(history: History) -> dict[str, object]:
         "trail": list(history.trail()),
         "escalation": history.escalation(on=on),
         "DLT counts": history.dlt_counts(on=on),
-        "double entry": history.double_entry(on=on),
+        "reconciliation": history.reconciliation(on=on),
         "flow": history.flow(on=on),
         "safety": history.safety(on=on),
         "endpoints": history.endpoints(on=on),
@@ -142,7 +142,7 @@ def _values() -> dict[str, object]:
         "aggregate": given(Participant("S001"), Died(on=ClinicalTime("2026-03-02"))),
         "counts": EMPTY,
         "final closing": FinalClosing(level=2, cause="decision"),
-        "double entry of a log that others wrote": told.double_entry(on=on),
+        "reconciliation of a log that others wrote": told.reconciliation(on=on),
         "outcome of a patient": [Patient().value(outcome) for outcome in ("S1", "S7", "S9")],
     }
 

@@ -15,7 +15,7 @@ from names_page import first_sentence
 from trialdomain import Flag, History, Status
 from trialdomain.rules.observation import EndedBy, Outside
 from trialdomain.rules.recovery import Seen
-from trialdomain.values.evaluation import Evaluation, EvaluationReason
+from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "history.md"
 FROM_HERE = "\n## Every member of `History`\n"

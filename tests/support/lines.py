@@ -11,7 +11,7 @@ from typing import Any
 import trialdomain
 
 PACKAGE = Path(trialdomain.__file__).parent
-WATCHED = {str(path) for path in (*PACKAGE.glob("storage/**/*.py"), PACKAGE / "application" / "conduct.py")}
+WATCHED = {str(path) for path in (*PACKAGE.glob("storage/**/*.py"), PACKAGE / "commands" / "runner.py")}
 SOON = 2.0
 """Seconds."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from site_desk import OPEN, day
 
 from trialdomain import read_log
-from trialdomain.application.desk import Desk
+from trialdomain.desk import Desk
 
 ANOTHER = """
 import sys

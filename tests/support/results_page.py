@@ -6,7 +6,7 @@ Run this file to write ``docs/reference/results.md``; a test holds the page agai
 from collections.abc import Iterator
 from pathlib import Path
 
-from trialdomain.values import analyte, ranges
+from trialdomain.values.clinical import analyte, ranges
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "results.md"
 _HEAD = """# Results and terms: what is read, and what can be

@@ -17,8 +17,8 @@ from concurrent_run import PROTOCOL, perform
 from site_desk import INVESTIGATOR
 
 from trialdomain import TrialError
-from trialdomain.application.conduct import Conduct
-from trialdomain.application.desk import Desk
+from trialdomain.commands.runner import Conduct
+from trialdomain.desk import Desk
 from trialdomain.history import history_of
 from trialdomain.storage.mapper import StoredEvent, entry_of
 from trialdomain.storage.sqlite.store import SQLiteStore

@@ -19,15 +19,15 @@ from trialdomain import (
     User,
     nct06245746,
 )
-from trialdomain.application.access import Permit
-from trialdomain.application.observed import vital_sign
+from trialdomain.commands.access import Permit
+from trialdomain.desk.observed import vital_sign
 from trialdomain.events.participant import Infused, VitalSign, VitalSignRecorded
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
+from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.toxicity import Outcome
 from trialdomain.values.clinical_time import When
-from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.ids import participant_stream
-from trialdomain.values.toxicity import Outcome
 
 DAY0 = date(2026, 3, 2)
 REASON = "transcription: source document 12"
@@ -151,8 +151,8 @@ class Site:
         return self.trial.history().dlt_counts(on=self.today).tallies[level - 1].dlts
 
     def check(self) -> None:
-        """Both sides of the double entry agree."""
-        assert self.trial.history().double_entry(on=self.today) == ()
+        """Both sides of the reconciliation agree."""
+        assert self.trial.history().reconciliation(on=self.today) == ()
 
 
 def kinds(entries: Sequence[Entry]) -> list[str]:

@@ -17,21 +17,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from trialdomain import SigningKey, TrialError, read_log, verify
-from trialdomain.audit.keys import KeyKind, VerifierKey, signers
-from trialdomain.audit.notes import read_held
-from trialdomain.audit.proving import check_inclusion
-from trialdomain.audit.signing import HeadKey, TreeSigner
-from trialdomain.audit.trees import TrialTree
 from trialdomain.events.recorded import opened
 from trialdomain.exchange.jsonl import read_jsonl, write_jsonl
 from trialdomain.exchange.lines import read_entry, write_entry
 from trialdomain.history import History, Log
+from trialdomain.signing.keys import KeyKind, VerifierKey, signers
+from trialdomain.signing.proofs import check_inclusion
+from trialdomain.signing.signer import HeadKey, TreeSigner
+from trialdomain.signing.trees import TrialTree
 from trialdomain.storage.codec import encode, unpack
 from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 from trialdomain.storage.store import Command, Sealed, StoredEntry
 from trialdomain.tree.checkpoint import parse_checkpoint, parse_proof, parse_request
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.note import Note, parse_note
+from trialdomain.verification.judged_notes import read_held
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TRIAL = "T1"
@@ -168,7 +168,7 @@ def _ask(history: History) -> None:
     for day in sorted(days):
         holds(lambda day=day: history.answers(on=day))  # type: ignore[misc]  # bound now
         holds(lambda day=day: history.review(on=day))  # type: ignore[misc]  # bound now
-        holds(lambda day=day: history.double_entry(on=day))  # type: ignore[misc]  # bound now
+        holds(lambda day=day: history.reconciliation(on=day))  # type: ignore[misc]  # bound now
     holds(lambda: history.explain("S9", on="2026-06-01"))
 
 

@@ -24,7 +24,7 @@ from trialdomain import (
 )
 from trialdomain.errors import TrialError
 from trialdomain.exchange.toml import read_protocol
-from trialdomain.values.filename import why_unusable
+from trialdomain.values.given.filename import why_unusable
 
 MOST_SAID = 8_000
 

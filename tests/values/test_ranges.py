@@ -6,9 +6,9 @@ import pytest
 import results_page
 
 from trialdomain import Comparator, Finding, VitalSign, lab, vital_sign
-from trialdomain.application.coercion import FactMalformed
-from trialdomain.values.analyte import Count, count_of, is_blood, is_known, nearest
-from trialdomain.values.ranges import VITAL_SIGNS, ValueImpossible
+from trialdomain.commands.coercion import FactMalformed
+from trialdomain.values.clinical.analyte import Count, count_of, is_blood, is_known, nearest
+from trialdomain.values.clinical.ranges import VITAL_SIGNS, ValueImpossible
 
 DAY = "2026-03-02"
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from trialdomain import ClinicalTime
 from trialdomain.errors import InputInvalid
 from trialdomain.values.calendar import as_day
-from trialdomain.values.ctcae import known_term
-from trialdomain.values.dose import Dose
+from trialdomain.values.clinical.ctcae import known_term
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.unit import convert, ucum
+from trialdomain.values.given.text import FreeText
 from trialdomain.values.ids import CodeInvalid, check_id, cohort_stream, level_of, participant_stream, subject_of
 from trialdomain.values.reason import ReasonMissing, check_reason
-from trialdomain.values.text import FreeText
-from trialdomain.values.unit import convert, ucum
 
 
 class TestClinicalTime:
@@ -209,7 +209,7 @@ class TestCtcae:
         assert known_term("Bacteremia", version="6.0") is None
 
     def test_the_groups_have_the_published_numbers_of_terms(self) -> None:
-        from trialdomain.values import ctcae  # noqa: PLC0415 - the table itself
+        from trialdomain.values.clinical import ctcae  # noqa: PLC0415 - the table itself
 
         table = ctcae._table().values()  # noqa: SLF001 - as above
         assert sum(term.bleeding for term in table) == 46

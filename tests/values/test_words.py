@@ -10,12 +10,12 @@ import pytest
 
 import trialdomain
 from trialdomain import Action, Decision, EventGroup, Relatedness, Signer
-from trialdomain.application.coercion import expect
+from trialdomain.commands.coercion import expect
 from trialdomain.events.fields import plain_fields
 from trialdomain.events.participant import Consented, WithdrawalScope, Withdrew
 from trialdomain.storage.request import fingerprint
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.plain import plain
+from trialdomain.values.given.plain import plain
 
 
 def enumerations() -> list[type[Enum]]:

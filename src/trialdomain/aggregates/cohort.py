@@ -29,11 +29,11 @@ from trialdomain.events.membership import Membership, tell
 from trialdomain.events.recorded import Recorded
 from trialdomain.limits.caution import against_deciding
 from trialdomain.protocol.trial_protocol import DoseLevel
+from trialdomain.values.clinical.decision import Decision
+from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, Standing
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.decision import Decision
-from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, Standing
-from trialdomain.values.plural import singular_or
-from trialdomain.values.text import FreeText
+from trialdomain.values.given.plural import singular_or
+from trialdomain.values.given.text import FreeText
 
 
 class NoFreeSlot(CommandRefused):

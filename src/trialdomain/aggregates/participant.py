@@ -42,11 +42,11 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.eligibility import assess, contradictions, unmet
 from trialdomain.rules.known_facts import known_of
+from trialdomain.values.clinical.screening import CriterionAssessment, Gate
+from trialdomain.values.clinical.toxicity import FATAL_GRADE, Outcome
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.plural import how_many
-from trialdomain.values.screening import CriterionAssessment, Gate
-from trialdomain.values.text import short
-from trialdomain.values.toxicity import FATAL_GRADE, Outcome
+from trialdomain.values.given.plural import how_many
+from trialdomain.values.given.text import short
 
 
 class SubjectUnknown(CommandRefused):

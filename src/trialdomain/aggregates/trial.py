@@ -27,11 +27,11 @@ from trialdomain.events.trial import (
 from trialdomain.limits.conclusion import against_conclusion
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_kept import against_redefining
+from trialdomain.values.clinical.decision import Mtd
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.decision import Mtd
-from trialdomain.values.in_short import in_short
-from trialdomain.values.plural import how_many, singular_or
-from trialdomain.values.text import short
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.plural import how_many, singular_or
+from trialdomain.values.given.text import short
 
 _MOST_OF_A_REASON = 200
 """Characters of somebody's words in a sentence."""

@@ -17,9 +17,9 @@ from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.values.calendar import site_day
-from trialdomain.values.filename import named
+from trialdomain.values.given.filename import named
+from trialdomain.values.given.text import short
 from trialdomain.values.ids import subject_of, trial_stream
-from trialdomain.values.text import short
 
 DAY_OR_TIME = "a day such as 2026-03-02, or a time with its offset such as 2026-03-02T10:15+08:00"
 _MOMENT = "a position, a day (its end at the site), or a time with its offset"

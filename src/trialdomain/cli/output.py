@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from trialdomain.cli.drawing import draw
 from trialdomain.cli.wrapping import wrapped
 from trialdomain.reports.table import Column, Table
-from trialdomain.values.cell import visible
+from trialdomain.values.given.cell import visible
 from trialdomain.values.progress import Progress, unheard
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import NoReturn
 from typing_extensions import override
 
 from trialdomain.errors import InputInvalid
-from trialdomain.values.text import short
+from trialdomain.values.given.text import short
 
 
 class UsageInvalid(InputInvalid):

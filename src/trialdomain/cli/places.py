@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trialdomain.exchange.files import STANDARD_OUTPUT, is_standard_output
 from trialdomain.storage.plain_files import refuse_beside
-from trialdomain.values.filename import named
+from trialdomain.values.given.filename import named
 
 NEW_FILE = f"a new file; {STANDARD_OUTPUT} is standard output, and a name that ends in .gz is compressed"
 

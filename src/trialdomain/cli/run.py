@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import TrialError
-from trialdomain.values.cell import visible
+from trialdomain.values.given.cell import visible
 from trialdomain.version import __version__
 
 _MODULES: Mapping[str, str] = {
@@ -103,7 +103,7 @@ def _parser(first: Sequence[str] = ()) -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     if first != ["--version"]:
         for name in _MODULES.keys() & first or _MODULES:
-            module = import_module(f"trialdomain.cli.{_MODULES[name]}")
+            module = import_module(f"trialdomain.cli.commands.{_MODULES[name]}")
             getattr(module, f"add_{name.replace('-', '_')}")(commands)
     for command in commands.choices.values():
         command.set_defaults(parser=command)

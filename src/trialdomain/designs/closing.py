@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import CLOSING_DLTS
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.tally import Tally
 
 
 def below_closing(tallies: Sequence[Tally], closed: Collection[int] = ()) -> Sequence[Tally]:

@@ -7,8 +7,8 @@ import attrs
 
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import DesignSpec, TableRow
-from trialdomain.values.decision import Decision, Forecast, Mtd
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Decision, Forecast, Mtd
+from trialdomain.values.clinical.tally import Tally
 
 
 @attrs.frozen(kw_only=True)

@@ -11,8 +11,8 @@ import attrs
 
 from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
-from trialdomain.values.decision import Awaited
-from trialdomain.values.tally import Tally, most_held
+from trialdomain.values.clinical.decision import Awaited
+from trialdomain.values.clinical.tally import Tally, most_held
 from trialdomain.values.word import Word
 
 _GROUP = re.compile(r"(?P<level>[1-9][0-9]{0,2})(?P<letters>[NTPX]+)", re.ASCII)

@@ -22,7 +22,7 @@ from trialdomain.protocol.designs import (
     ThreePlusThree,
     is_known,
 )
-from trialdomain.values.decision import Decision, FinalClosing
+from trialdomain.values.clinical.decision import Decision, FinalClosing
 
 
 class DesignUnknown(InputInvalid):

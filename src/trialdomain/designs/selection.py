@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import attrs
 
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.tally import Tally
 
 _PRIOR = Fraction(1, 20)
 

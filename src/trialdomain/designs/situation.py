@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import attrs
 
-from trialdomain.values.decision import Awaited, FinalClosing
-from trialdomain.values.in_short import in_short
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Awaited, FinalClosing
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.in_short import in_short
 
 
 def _one_tally_per_level(_: "Situation", __: "attrs.Attribute[tuple[Tally, ...]]", tallies: tuple[Tally, ...]) -> None:

@@ -1,8 +1,8 @@
 """Phrases that the reasons of every design share."""
 
 from trialdomain.designs.situation import Situation
-from trialdomain.values.plural import how_many
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.plural import how_many
 
 
 def dlts_of(tally: Tally) -> str:

@@ -4,8 +4,8 @@ from typing import TypeAlias
 
 import attrs
 
+from trialdomain.values.given.text import plain_text
 from trialdomain.values.role import Role
-from trialdomain.values.text import plain_text
 
 
 @attrs.frozen(kw_only=True)

@@ -6,10 +6,10 @@ import attrs
 from attrs.validators import ge
 
 from trialdomain.values.calendar import day_of_a_trial
-from trialdomain.values.decision import FinalClosing
-from trialdomain.values.in_short import in_short
-from trialdomain.values.tally import Tally
-from trialdomain.values.text import plain_text
+from trialdomain.values.clinical.decision import FinalClosing
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.text import plain_text
 
 
 @attrs.frozen(kw_only=True)

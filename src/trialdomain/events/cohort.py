@@ -5,14 +5,14 @@ from typing import TypeAlias
 import attrs
 
 from trialdomain.events.basis import Basis
+from trialdomain.values.clinical.decision import Decision
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.evaluation import Standing
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.decision import Decision
-from trialdomain.values.dose import Dose
-from trialdomain.values.evaluation import Standing
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.text import FreeText, optional_text, plain_text
 from trialdomain.values.number import whole_number
 from trialdomain.values.reason import REASON
-from trialdomain.values.text import FreeText, optional_text, plain_text
 from trialdomain.values.word import Word
 
 

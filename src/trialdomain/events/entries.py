@@ -16,7 +16,7 @@ from trialdomain.events.fields import Plain, plain_fields
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import TrialEntryVoided
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 
 F = TypeVar("F")
 VOIDS = (TrialEntryVoided, CohortEntryVoided, ParticipantEntryVoided)

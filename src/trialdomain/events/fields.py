@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import attrs
 
+from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.dose import Dose
-from trialdomain.values.text import FreeText
+from trialdomain.values.given.text import FreeText
 
 Plain: TypeAlias = str | int | bool
 """A value as it is written down: decimals, times and words as text."""
@@ -19,7 +19,7 @@ Plain: TypeAlias = str | int | bool
 def plain_fields(fact: object) -> dict[str, Plain]:
     """Give every field of a fact that says something, as it is written down; what is not known is left out.
 
-    >>> from trialdomain.values.dose import Dose
+    >>> from trialdomain.values.clinical.dose import Dose
     >>> plain_fields(Dose(amount=Decimal("2.50"), unit="10*9"))
     {'amount': '2.50', 'unit': '10*9'}
     """

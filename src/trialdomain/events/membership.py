@@ -11,7 +11,7 @@ from trialdomain.events.cohort import (
     SlotFilled,
     SlotReleased,
 )
-from trialdomain.values.evaluation import NOT_INFUSED, Standing
+from trialdomain.values.clinical.evaluation import NOT_INFUSED, Standing
 
 
 @attrs.define

@@ -7,18 +7,18 @@ from typing import Any, TypeAlias
 import attrs
 from attrs.validators import optional
 
+from trialdomain.values.clinical.ctcae import CTCAE_5, known_term
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.ranges import BOUNDED_ABOVE, check_result, check_vital_sign
+from trialdomain.values.clinical.screening import Attestation, CriterionAssessment, Finding, Gate
+from trialdomain.values.clinical.toxicity import GRADES, Attribution, Outcome, Seriousness
+from trialdomain.values.clinical.treatment import BloodProduct, Intent, MedicationClass
+from trialdomain.values.clinical.unit import UCUM, is_known, known_unit, optional_unit
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.ctcae import CTCAE_5, known_term
-from trialdomain.values.dose import Dose
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.text import FreeText, is_plain, optional_text, plain_text
 from trialdomain.values.number import decimal_number, is_ordinary, optional_number, whole_number
-from trialdomain.values.ranges import BOUNDED_ABOVE, check_result, check_vital_sign
 from trialdomain.values.reason import REASON
-from trialdomain.values.screening import Attestation, CriterionAssessment, Finding, Gate
-from trialdomain.values.text import FreeText, is_plain, optional_text, plain_text
-from trialdomain.values.toxicity import GRADES, Attribution, Outcome, Seriousness
-from trialdomain.values.treatment import BloodProduct, Intent, MedicationClass
-from trialdomain.values.unit import UCUM, is_known, known_unit, optional_unit
 from trialdomain.values.word import Word
 
 _GRADE = whole_number(least=GRADES[0], most=GRADES[-1])
@@ -233,7 +233,7 @@ class LabRecorded:
         """Refuse what no laboratory gives: at a glance, for most of a log are results; else field by field.
 
         Raises:
-            ValueImpossible: a result outside what can be; see :mod:`trialdomain.values.ranges`.
+            ValueImpossible: a result outside what can be; see :mod:`trialdomain.values.clinical.ranges`.
         """
         lower, upper, laboratory = self.lower_limit, self.upper_limit, self.laboratory
         if not (

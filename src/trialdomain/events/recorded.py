@@ -9,7 +9,7 @@ from trialdomain.events.access import AccessFact
 from trialdomain.events.cohort import CohortFact
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.trial import TrialFact
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 
 Fact: TypeAlias = TrialFact | CohortFact | ParticipantFact | AccessFact
 F_co = TypeVar("F_co", covariant=True)

@@ -10,12 +10,12 @@ from trialdomain.events.basis import Basis
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.text import FreeText, plain_text
 from trialdomain.values.ids import check_id
-from trialdomain.values.in_short import in_short
 from trialdomain.values.number import whole_number
 from trialdomain.values.reason import HANDED_OUT, REASON
 from trialdomain.values.role import Role
-from trialdomain.values.text import FreeText, plain_text
 from trialdomain.values.word import Word
 
 

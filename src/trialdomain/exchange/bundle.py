@@ -2,7 +2,8 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from typing import Any
+from hashlib import sha256
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -12,6 +13,10 @@ from trialdomain.tree.merkle import HASH_BYTES
 from trialdomain.tree.proofs import MOST_HASHES
 
 FORMAT = "trialdomain-bundle/1"
+EVENTS, PROOFS, CHANGES = "events.jsonl", "proofs.jsonl", "changes.csv"
+FINDINGS, DECISIONS = "findings.json", "decisions.json"
+CHECKPOINT, KEYS, README = "checkpoint.txt", "verifier-keys.txt", "README.txt"
+_BLOCK = 1 << 20
 MANIFEST = "manifest.json"
 LARGEST_MANIFEST = 1 << 20
 
@@ -169,3 +174,12 @@ def read_proof(line: bytes) -> tuple[int, list[bytes]]:
     if len(hashes) > MOST_HASHES or any(len(one) != HASH_BYTES for one in hashes):
         raise BundleMalformed(f"the line is no proof: one has at most {MOST_HASHES} hashes of {HASH_BYTES} bytes")
     return read.position, hashes
+
+
+def described(file: BinaryIO) -> BundleFile:
+    """Say of a file what a manifest says of it."""
+    digest, size = sha256(), 0
+    while block := file.read(_BLOCK):
+        digest.update(block)
+        size += len(block)
+    return BundleFile(bytes=size, sha256=digest.hexdigest())

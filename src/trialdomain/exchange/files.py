@@ -15,7 +15,7 @@ from typing import BinaryIO, TextIO, cast
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.lines import GZIP_HEADER
 from trialdomain.storage.plain_files import open_plain, refuse_beside, refuse_log_as_output
-from trialdomain.values.filename import is_no_file, named, unread
+from trialdomain.values.given.filename import is_no_file, named, unread
 
 STANDARD_OUTPUT = Path("-")
 """What stands for it where a file is to be written."""

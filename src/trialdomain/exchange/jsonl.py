@@ -36,8 +36,8 @@ from trialdomain.storage.plain_files import open_plain
 from trialdomain.storage.store import UNKNOWN_REQUEST, Command, LogReader, Sealed, Store, StoredEntry
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.merkle import Frontier
-from trialdomain.values.filename import unread
-from trialdomain.values.plural import n_entries
+from trialdomain.values.given.filename import unread
+from trialdomain.values.given.plural import n_entries
 from trialdomain.values.progress import Progress, unheard
 
 _BATCH = 1_000

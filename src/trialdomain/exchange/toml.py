@@ -5,9 +5,10 @@ every fault named at once, each with its place.
 """
 
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import attrs
@@ -19,13 +20,14 @@ from trialdomain.exchange.decision_table import rows_from_csv
 from trialdomain.protocol.designs import DESIGNS, MOST_LEVELS, DesignSpec, TableRow
 from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.protocol.endpoints.families import FAMILIES
+from trialdomain.protocol.endpoints.parts import FebrileNeutropenia
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
 from trialdomain.storage.plain_files import open_plain
-from trialdomain.values.filename import is_no_file, named, unread
+from trialdomain.values.given.filename import is_no_file, named, unread
 
 _MOST_BYTES = 1 << 24
 """Of a protocol: one of ours has 30 kB."""
@@ -218,7 +220,7 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
     if kind is DesignSpec:
         return _read_design(value, place, faults)
     if kind == tuple[Endpoint, ...]:
-        return _read_endpoints(value, place, faults)
+        return _read_endpoints(value, place, faults, base)
     if attrs.has(kind):
         return _read_class(kind, value, place, faults, base)
     if get_origin(kind) is tuple:
@@ -257,33 +259,42 @@ def _read_design(value: Any, place: str, faults: list[str]) -> Any:
     return _read_class(kind, value, place, faults, None)
 
 
-def _read_endpoints(value: Any, place: str, faults: list[str]) -> tuple[Endpoint, ...]:
+def _read_endpoints(value: Any, place: str, faults: list[str], shared: Any) -> tuple[Endpoint, ...]:
     """Read which endpoints a protocol derives: an array has all of them, a table changes the standard ones.
 
     In a table each name is a code: ``"none"`` leaves the endpoint out, a table with a ``family`` is a new one, and a
-    table without changes the standard one of that code.
+    table without changes the standard one of that code. ``shared`` is the rule of febrile neutropenia, of which an
+    endpoint may give a part.
     """
     if isinstance(value, list):
-        each = [_read_endpoint(one, None, f"{place}[{at}]", faults) for at, one in enumerate(value, start=1)]
+        each = [_read_endpoint(one, None, f"{place}[{at}]", faults, shared) for at, one in enumerate(value, start=1)]
         return tuple(one for one in each if one is not None)
     if not isinstance(value, dict):
         faults.append(f"{place}: expected a table [{place}.ID] for each endpoint, got {type(value).__name__}")
         return ()
     found: dict[str, Endpoint] = {one.id: one for one in STANDARD_ENDPOINTS}
-    for code, given in value.items():
-        standard, at = found.get(code), f"{place}.{code}"
+    known: dict[str, str] = {one.casefold(): one for one in found}
+    for written, given in value.items():
+        code: str = known.get(written.casefold()) or written
+        at = f"{place}.{written}"
+        standard = found.get(code)
         if given == _NONE:
             if standard is None:
                 faults.append(f"{at}: there is no such endpoint to leave out: there are {', '.join(found)}")
             found.pop(code, None)
             continue
-        inner = {"id": code, **given} if isinstance(given, dict) else given
-        if (read := _read_endpoint(inner, standard, at, faults)) is not None:
+        if isinstance(given, dict) and "id" in given:
+            faults.append(f"{at}.id: the name of the table is the code: leave it out")
+            continue
+        inner = {"id": written if standard is None else code, **given} if isinstance(given, dict) else given
+        if (read := _read_endpoint(inner, standard, at, faults, shared)) is not None:
             found[code] = read
     return tuple(found.values())
 
 
-def _read_endpoint(value: Any, standard: Endpoint | None, place: str, faults: list[str]) -> Endpoint | None:
+def _read_endpoint(
+    value: Any, standard: Endpoint | None, place: str, faults: list[str], shared: Any
+) -> Endpoint | None:
     """Read one endpoint: its family says of which class; without one, the standard one of its code is changed."""
     if not isinstance(value, dict):
         faults.append(f'{place}: expected a table with a family, or "{_NONE}", got {type(value).__name__}')
@@ -295,11 +306,13 @@ def _read_endpoint(value: Any, standard: Endpoint | None, place: str, faults: li
         faults.append(f"{_at(place, 'family')}: {given}: name one of {', '.join(FAMILIES)}")
         return None
     base = standard if standard is not None and type(standard) is kind else None
-    read: Endpoint | None = _read_class(kind, value, place, faults, base)
+    read: Endpoint | None = _read_class(kind, value, place, faults, base, parts={"rule": shared})
     return read
 
 
-def _read_class(kind: Any, value: Any, place: str, faults: list[str], base: Any) -> Any:
+def _read_class(
+    kind: Any, value: Any, place: str, faults: list[str], base: Any, *, parts: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
     if not isinstance(value, dict):
         faults.append(f"{place or 'it'}: expected a table, got {type(value).__name__}")
         return None
@@ -310,10 +323,12 @@ def _read_class(kind: Any, value: Any, place: str, faults: list[str], base: Any)
     before = len(faults)
     faults += [f"{_at(place, name)}: there is no such parameter" for name in value if name not in fields]
     given: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in fields}
-    for name, field in fields.items():
+    for name, field in sorted(fields.items(), key=lambda one: one[0] == "derived"):  # it rests on what is shared
         if name in value:
             so_far = len(faults)
-            default = _default(field) if base is None else getattr(base, name)
+            default = parts.get(name) or (_default(field) if base is None else getattr(base, name))
+            if hints[name] == tuple[Endpoint, ...]:
+                default = given.get("febrile_neutropenia", FebrileNeutropenia())
             read = _read(hints[name], value[name], _at(place, name), faults, default)
             if len(faults) == so_far:
                 given[name] = read

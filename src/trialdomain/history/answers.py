@@ -12,7 +12,7 @@ from trialdomain.reports.flow import flow_json
 from trialdomain.reports.json import Json
 from trialdomain.reports.safety import safety_json
 from trialdomain.reports.summaries import Endpoints
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 
 
 @attrs.frozen(kw_only=True)

@@ -1,5 +1,6 @@
 """What somebody asks of a history, taken once, as plain values; what no question can have is refused."""
 
+from collections.abc import Iterable
 from datetime import tzinfo
 from typing import Any, TypeVar
 
@@ -12,8 +13,8 @@ from trialdomain.history.moments import as_moment
 from trialdomain.projections.trail import Asked
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.storage.codec import FactUnstorable, made_of
-from trialdomain.values.plain import is_a, plain
-from trialdomain.values.text import short
+from trialdomain.values.given.plain import is_a, plain
+from trialdomain.values.given.text import short
 
 T = TypeVar("T")
 
@@ -59,6 +60,8 @@ def asked_part(given: object, zone: tzinfo) -> Asked:
         since=None if one.since is None else as_moment(one.since, zone, begins=True),
         until=None if one.until is None else as_moment(one.until, zone),
         why=asked_text("the words", one.why),
+        after=asked_number("the position", one.after),
+        changed=one.changed is True,
     )
 
 
@@ -119,3 +122,18 @@ def asked_drafts(given: object) -> list[Draft[Any]]:
             raise QuestionInvalid(f"{short(draft.fact)!r}, a value of type {type(draft.fact).__name__}, is no fact")
         drafts.append(draft)
     return drafts
+
+
+def asked_texts(given: object) -> list[str]:
+    """Take several texts, such as the codes of endpoints.
+
+    Raises:
+        QuestionInvalid: it is one text, or no collection of texts.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise QuestionInvalid(f"{short(given)!r} names nothing one by one: give a list of texts")
+    found = [plain(one) for one in given]
+    for one in found:
+        if not isinstance(one, str):
+            raise QuestionInvalid(f"{short(one)!r} is no text: give a list of texts")
+    return [str(one) for one in found]

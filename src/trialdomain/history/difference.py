@@ -8,7 +8,7 @@ import attrs
 from trialdomain.history.answers import Answers, answers_json
 from trialdomain.projections.trail import TrailEntry
 from trialdomain.reports.json import Json
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 
 _NOT_VALUES = {"evidence", "examined", "definition", "note"}
 """What an answer rests on is no answer; entries stand in the list of entries."""
@@ -50,7 +50,7 @@ class Diff:
 
 def changed_values(before: Answers, after: Answers) -> tuple[ValueChange, ...]:
     """Compare every single value of two answers."""
-    old, new = (dict(_leaves("", answers_json(answers))) for answers in (before, after))
+    old, new = (dict(_leaves((), answers_json(answers))) for answers in (before, after))
     return tuple(
         ValueChange(path=path, old=old.get(path), new=new.get(path))
         for path in dict.fromkeys((*old, *new))
@@ -58,17 +58,27 @@ def changed_values(before: Answers, after: Answers) -> tuple[ValueChange, ...]:
     )
 
 
-def _leaves(path: str, value: Json) -> Iterator[tuple[str, Json]]:
+def _leaves(place: tuple[str, ...], value: Json) -> Iterator[tuple[str, Json]]:
     """Yield every single value under its path; what stands in a list, by whom or what it is about."""
     if isinstance(value, dict):
         for name, one in value.items():
-            if name not in _NOT_VALUES:
-                yield from _leaves(f"{path}.{name}".removeprefix("."), one)
+            if _is_by_code(place) or name not in _NOT_VALUES:
+                yield from _leaves((*place, name), one)
     elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        *before, last = place
         for number, one in enumerate(value, start=1):
-            yield from _leaves(f"{path}[{_named(one) or number}]", one)
+            yield from _leaves((*before, f"{last}[{_named(one) or number}]"), one)
     else:
-        yield path, value
+        yield ".".join(place), value
+
+
+def _is_by_code(place: tuple[str, ...]) -> bool:
+    """Say whether names here are codes of endpoints or of participants, which may be any word."""
+    return place == ("endpoints",) or (len(place) == _OF_PARTICIPANTS and (place[0], place[2]) == _BY_SUBJECT)
+
+
+_BY_SUBJECT = ("endpoints", "participants")
+_OF_PARTICIPANTS = 3
 
 
 def _named(value: Json) -> str | None:

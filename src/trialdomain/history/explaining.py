@@ -1,22 +1,14 @@
 """Explaining a number: the value is asked for as ever, and the log is read once more for what it rests on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any
 
 from trialdomain.errors import InputInvalid
-from trialdomain.events.participant import (
-    CompletedFollowUp,
-    Died,
-    DltWindowAssessed,
-    Infused,
-    LostToFollowUp,
-    Transfused,
-    Withdrew,
-)
+from trialdomain.events.participant import Died, Enrolled, Infused, LevelReassigned
 from trialdomain.events.recorded import Entry
 from trialdomain.projections.casebook import Streams, case_of
-from trialdomain.projections.dlt_counts import COUNTED_FOR_CYTOPENIAS
+from trialdomain.projections.dlt_counts import DLT_COUNTS
 from trialdomain.projections.endpoints.participant import participant_values, windowed
 from trialdomain.projections.endpoints.value import Value
 from trialdomain.protocol.endpoints.describing import describe
@@ -26,11 +18,9 @@ from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.explanation import Explanation, cite
 from trialdomain.reports.summaries import DoseSummary, Endpoints
+from trialdomain.values.given.plain import is_a, plain
+from trialdomain.values.given.text import short
 from trialdomain.values.ids import subject_of
-from trialdomain.values.plain import is_a, plain
-from trialdomain.values.text import short
-
-_LEAVING = (Withdrew, LostToFollowUp, CompletedFollowUp)
 
 
 class QuestionInvalid(InputInvalid):
@@ -132,10 +122,9 @@ def _looked_at(
     case = case_of(stream, recorded, on=on)
     if isinstance(endpoint, SafetyIncidence | DltIncidence):
         words: dict[int, Entry] = {entry.position: entry for event in case.adverse_events for entry in event.entries}
-        kinds: tuple[type[Any], ...] = (Infused, Died)
+        kinds: Iterable[type[Any]] = (Infused, Died)
         if isinstance(endpoint, DltIncidence):
-            counts = (*COUNTED_FOR_CYTOPENIAS, Transfused) if protocol.counts_cytopenias else ()
-            kinds = (*kinds, DltWindowAssessed, *_LEAVING, *counts)
+            kinds = DLT_COUNTS.reads([protocol]) - {Enrolled, LevelReassigned}
         for kind in kinds:
             words |= {entry.position: entry for entry in case.of(kind)}
         return list(words.values())

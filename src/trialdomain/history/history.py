@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
+from functools import partial
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
@@ -13,32 +14,44 @@ from trialdomain.events.numbered import numbered
 from trialdomain.events.recorded import Draft, Entry, Fact
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
 from trialdomain.history.answers import Answers
-from trialdomain.history.asked import asked_drafts, asked_kind, asked_part, asked_progress, asked_rules, asked_text
-from trialdomain.history.collector import cycles_left_alone
+from trialdomain.history.asked import (
+    asked_drafts,
+    asked_kind,
+    asked_part,
+    asked_progress,
+    asked_rules,
+    asked_text,
+    asked_texts,
+)
 from trialdomain.history.difference import Diff, changed_values
 from trialdomain.history.explaining import QuestionInvalid, endpoint_of, explain
 from trialdomain.history.moments import MomentInvalid
 from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
 from trialdomain.projections.decisions import DecisionAudit, audit_decisions, versions_recorded
-from trialdomain.projections.dlt_counts import DltCounts, count, dlt_counts, members_of, seat_of
-from trialdomain.projections.double_entry import Difference, double_entry
-from trialdomain.projections.endpoints.participant import participant_values, windowed
-from trialdomain.projections.endpoints.trial import endpoint_values
+from trialdomain.projections.dlt_counts import DLT_COUNTS, DltCounts, count, members_of
+from trialdomain.projections.endpoints.view import EndpointsView
 from trialdomain.projections.escalation import Escalation, escalation, escalation_of
-from trialdomain.projections.flow import Flow, disposition_of, flow, flow_of
+from trialdomain.projections.flow import FLOW, Flow
 from trialdomain.projections.people import People
+from trialdomain.projections.reconciliation import Difference, reconciliation
 from trialdomain.projections.review import Review, review_of
-from trialdomain.projections.safety import Safety, exposure_of, safety, safety_of
+from trialdomain.projections.safety import SAFETY, Safety, safety_of
 from trialdomain.projections.trail import Asked, TrailEntry, trail_of
+from trialdomain.projections.view import View, answer, left_out
 from trialdomain.protocol.endpoints.rules import EndpointRules
+from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.explanation import Explanation
 from trialdomain.reports.summaries import Endpoints, summarize
 from trialdomain.values.calendar import as_day, site_day
+from trialdomain.values.collector import garbage_collector_paused
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.plain import plain
+from trialdomain.values.given.text import is_storable, short
 from trialdomain.values.ids import trial_stream
-from trialdomain.values.in_short import in_short
-from trialdomain.values.plain import plain
-from trialdomain.values.text import is_storable, short
 
+Part = TypeVar("Part")
+Whole = TypeVar("Whole")
 SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported, AccessRefused)
 """Facts that say nothing of the trial itself."""
 
@@ -169,7 +182,7 @@ class History:
             on_later=days[1],
             entries=tuple(
                 sorted(
-                    (told for told in later.trail() if told.entry.position > self.position),
+                    later.trail(asked=Asked(after=self.position)),
                     key=lambda told: told.entry.position,
                 )
             ),
@@ -178,15 +191,15 @@ class History:
 
     def dlt_counts(self, *, on: date | str) -> DltCounts:
         """Count the participants with DLT, and everybody else, level by level."""
-        return dlt_counts(self.casebook(on=on), on=as_day(on))
+        return self._answer(DLT_COUNTS, on)
 
-    def double_entry(self, *, on: date | str) -> tuple[Difference, ...]:
+    def reconciliation(self, *, on: date | str) -> tuple[Difference, ...]:
         """Compare what the cohorts were told with what the casebook says; a log of this library has no difference."""
-        return double_entry(self.casebook(on=on), on=as_day(on))
+        return reconciliation(self._read_for(DLT_COUNTS, on), on=as_day(on))
 
     def escalation(self, *, on: date | str) -> Escalation | None:
         """Ask the protocol's design what next; None when the protocol has none."""
-        return escalation(self.casebook(on=on), on=as_day(on))
+        return escalation(self._read_for(DLT_COUNTS, on), on=as_day(on))
 
     def decisions(self, *, progress: Callable[[int, int], None] = lambda _, __: None) -> Iterator[DecisionAudit]:
         """Look again at every decision about the dose: the state as known then, whether it follows, and whether today.
@@ -203,25 +216,50 @@ class History:
 
     def flow(self, *, on: date | str) -> Flow:
         """Follow everybody from the screening to the end of observation."""
-        return flow(self.casebook(on=on))
+        return self._answer(FLOW, on)
 
     def safety(self, *, on: date | str) -> Safety:
         """Summarize the adverse events: participants and events, by grade, relatedness and term."""
-        return safety(self.casebook(on=on), on=as_day(on))
+        return self._answer(SAFETY, on)
 
-    def endpoints(self, *, on: date | str, rules: EndpointRules | None = None) -> Endpoints:
+    def endpoints(
+        self, *, on: date | str, rules: EndpointRules | None = None, only: Collection[str] | None = None
+    ) -> Endpoints:
         """Derive the endpoints of the protocol: of everybody, by dose level, and overall.
 
         Args:
             on: the data cut-off.
-            rules: other definitions than those of the protocol in force, as a what-if.
+            rules: other definitions than those of the protocol in force, as a what-if. Where they have the standard
+                list of endpoints, the protocol's own list is kept.
+            only: the codes of the endpoints that are asked for; then nothing is read that they do not need.
+
+        Raises:
+            QuestionInvalid: the protocol has no such endpoint.
         """
-        return self.answers(on=on, rules=rules).endpoints
+        protocol = self._protocol(on, rules)
+        codes = None if only is None else {endpoint_of(one, protocol.endpoints).id for one in asked_texts(only)}
+        view = EndpointsView.of(protocol, codes)
+        book = attrs.evolve(self._read_for(view, on), protocol=protocol)
+        with garbage_collector_paused():
+            return summarize(answer(view, book, as_day(on)))
+
+    def _protocol(self, on: date | str, rules: EndpointRules | None) -> TrialProtocol:
+        """Give the protocol in force, perhaps with other definitions of endpoints."""
+        protocol = self.casebook(on=on).protocol
+        return protocol if rules is None else _redefined(protocol, rules)
+
+    def _answer(self, view: View[Part, Whole], on: date | str) -> Whole:
+        return answer(view, self._read_for(view, on), as_day(on))
+
+    def _read_for(self, view: View[Any, Any], on: date | str) -> Casebook:
+        """File the entries that a view reads."""
+        versions = versions_recorded(self._stream(trial_stream(self.trial)))
+        return self._casebook(on, left_out(view.reads(versions)))
 
     def review(self, *, on: date | str) -> Review:
         """Give what a safety committee reads first: everybody, the DLTs, what is due, what waits to be judged."""
         day, book = as_day(on), self.casebook(on=on)
-        read = [(seat_of(case, book, on=day), exposure_of(case, book, on=day)) for case in book.cases]
+        read = [(DLT_COUNTS.part(case, book, day), SAFETY.part(case, book, day)) for case in book.cases]
         seats, exposures = [seat for seat, _ in read], [exposure for _, exposure in read]
         summary = safety_of(exposures, book, on=day)
         return review_of(members_of(seats, book), count(seats, book), summary, book, on=day, zone=self.zone)
@@ -246,9 +284,9 @@ class History:
             QuestionInvalid: the protocol has no such endpoint, or nobody of that code.
         """
         whom = asked_text("the subject", subject)
-        endpoint_of(endpoint, asked_rules(rules) if rules is not None else self.casebook(on=on).protocol.endpoints)
-        found = self.endpoints(on=on, rules=rules)
-        return explain(self._streams, found, endpoint, whom, known_at=self.position, on=as_day(on))
+        asked = endpoint_of(endpoint, self._protocol(on, rules).endpoints)
+        found = self.endpoints(on=on, rules=rules, only=[asked.id])
+        return explain(self._streams, found, asked.id, whom, known_at=self.position, on=as_day(on))
 
     def answers(
         self, *, on: date | str, rules: EndpointRules | None = None, progress: Callable[[int], None] = lambda _: None
@@ -257,33 +295,31 @@ class History:
 
         Args:
             on: the day for which windows are judged.
-            rules: other definitions of the endpoints than those of the protocol in force.
+            rules: other definitions of the endpoints than those of the protocol in force. Where they have the standard
+                list of endpoints, the protocol's own list is kept.
             progress: told the number of entries of each participant that was read.
         """
         day, book = as_day(on), self.casebook(on=on)
         asked_progress(progress)
         if rules is not None:
-            book = attrs.evolve(book, protocol=attrs.evolve(book.protocol, endpoints=asked_rules(rules)))
+            book = attrs.evolve(book, protocol=_redefined(book.protocol, rules))
+        endpoints = EndpointsView.of(book.protocol)
         seats, dispositions, exposures, values = [], [], [], []
-        asked = windowed(book.protocol.endpoints)
-        with cycles_left_alone():
+        with garbage_collector_paused():
             for case in book.cases:
-                seats.append(seat_of(case, book, on=day))
-                if (disposition := disposition_of(case, book)) is not None:
-                    dispositions.append(disposition)
-                exposures.append(exposure := exposure_of(case, book, on=day))
-                read = participant_values(case, asked, level=exposure.level, on=day)
-                values.append(read.values)
+                seats.append(seat := DLT_COUNTS.part(case, book, day))
+                dispositions.append(FLOW.part(case, book, day))
+                exposures.append(exposure := SAFETY.part(case, book, day))
+                values.append(endpoints.part_with(case, book, day, exposure, seat))
                 progress(len(case.entries))
-                del case, read  # or one participant stays in memory while the next is read
-        counts = count(seats, book)
-        state = escalation_of(counts, book, on=day)
+                del case  # or one participant stays in memory while the next is read
+        counts = DLT_COUNTS.whole(seats, book, day)
         return Answers(
-            escalation=state,
+            escalation=escalation_of(counts, book, on=day),
             dlt_counts=counts,
-            endpoints=summarize(endpoint_values(values, exposures, counts, state, book.protocol)),
-            flow=flow_of(dispositions, book),
-            safety=safety_of(exposures, book, on=day),
+            endpoints=summarize(endpoints.whole(values, book, day)),
+            flow=FLOW.whole(dispositions, book, day),
+            safety=SAFETY.whole(exposures, book, day),
         )
 
     def last_day(self) -> date:
@@ -296,12 +332,23 @@ class History:
 
     def casebook(self, *, on: date | str) -> Casebook:
         """File every entry that was known and counts on a day."""
+        return self._casebook(on, frozenset())
+
+    def _casebook(self, on: date | str, leave_out: Collection[type[Fact]]) -> Casebook:
         day = as_day(on)
         if self._latest_day is not None and day > self._latest_day:
             raise MomentInvalid(
                 f"{day} is after {self._latest_day}, the day that was asked about: choose an earlier one"
             )
-        return read_casebook(self._streams, on=day)
+        return read_casebook(partial(self._streams, leave_out), on=day)
+
+
+def _redefined(protocol: TrialProtocol, rules: object) -> TrialProtocol:
+    """Put other definitions in the place of a protocol's; its list of endpoints stays, unless they have one."""
+    asked = asked_rules(rules)
+    if asked.derived == STANDARD_ENDPOINTS:
+        asked = attrs.evolve(asked, derived=protocol.endpoints.derived)
+    return attrs.evolve(protocol, endpoints=asked)
 
 
 @attrs.frozen

@@ -22,8 +22,8 @@ from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.storage.store import LogReader
 from trialdomain.values.calendar import site_day
-from trialdomain.values.filename import named, unread
-from trialdomain.values.text import short
+from trialdomain.values.given.filename import named, unread
+from trialdomain.values.given.text import short
 
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
 """Bytes of an exported file beyond which it is spooled into a file of its own."""

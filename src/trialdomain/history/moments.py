@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 from trialdomain.errors import InputInvalid
 from trialdomain.values.calendar import as_day, check_year
-from trialdomain.values.plain import TimeUnusable, is_a, plain, plain_moment, plain_time
-from trialdomain.values.text import short
+from trialdomain.values.given.plain import TimeUnusable, is_a, plain, plain_moment, plain_time
+from trialdomain.values.given.text import short
 
 KnownAt: TypeAlias = int | datetime | date | str
 """A position, a time with its offset, or a day: then its end at the site; of a time and a day also the text."""

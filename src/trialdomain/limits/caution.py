@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from trialdomain.errors import CommandRefused
-from trialdomain.values.decision import Action, Decision, MtdStatus
+from trialdomain.values.clinical.decision import Action, Decision, MtdStatus
 
 
 class LessCautious(CommandRefused):

@@ -10,9 +10,9 @@ from trialdomain.designs.design import Design
 from trialdomain.errors import CommandRefused
 from trialdomain.events.basis import Basis
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, NotEstablished
-from trialdomain.values.decision import Mtd, MtdStatus
-from trialdomain.values.plural import how_many
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Mtd, MtdStatus
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.plural import how_many
 
 
 class MtdNotGiven(CommandRefused):

@@ -38,8 +38,8 @@ from trialdomain.rules.adverse_event import AdverseEvent, Graded, told_together,
 from trialdomain.rules.evaluability import LastSeen
 from trialdomain.rules.observation import EndedBy
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import level_of, subject_of
-from trialdomain.values.in_short import in_short
 
 F = TypeVar("F")
 Streams: TypeAlias = Iterable[tuple[str, Iterable[Recorded[Any]]]]

@@ -14,15 +14,15 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
 from trialdomain.limits.caution import against_deciding
 from trialdomain.limits.conclusion import against_conclusion
-from trialdomain.projections.dlt_counts import Member, counted_by
+from trialdomain.projections.dlt_counts import DLT_COUNTS, Member
 from trialdomain.projections.escalation import Escalation, slots_given
 from trialdomain.projections.hindsight import NONE, Hindsight, Moment, Positions, Seen
 from trialdomain.projections.smallest_change import Smallest, in_any_set, smallest_change
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.decision import Action, Decision
+from trialdomain.values.clinical.decision import Action, Decision
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import subject_of
-from trialdomain.values.in_short import in_short
-from trialdomain.values.plural import how_many
 
 Taken: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
 """What people decide about the dose."""
@@ -147,7 +147,7 @@ class _Found:
 
 
 def _uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
-    return frozenset(get_args(ParticipantFact)) - {*counted_by(versions), ParticipantEntryVoided}
+    return frozenset(get_args(ParticipantFact)) - {*DLT_COUNTS.reads(versions), ParticipantEntryVoided}
 
 
 def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[_Found]:

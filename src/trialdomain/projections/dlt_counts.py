@@ -34,14 +34,14 @@ from trialdomain.rules.dlt import Qualifying, Window, first_dlt, judged_unrelate
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, SetAside, judge_course, why_words
 from trialdomain.rules.observation import Beginning, beginnings_of, following_cycles, starts_of
+from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, EvaluationFlag, EvaluationReason, Standing
+from trialdomain.values.clinical.tally import Tally, most_held
+from trialdomain.values.clinical.toxicity import Agent
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationFlag, EvaluationReason, Standing
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import subject_of
-from trialdomain.values.in_short import in_short
-from trialdomain.values.tally import Tally, most_held
-from trialdomain.values.toxicity import Agent
 
-COUNTED = (
+_COUNTED = (
     AdverseEventFollowedUp,
     AdverseEventReported,
     CompletedFollowUp,
@@ -54,14 +54,15 @@ COUNTED = (
     Withdrew,
 )
 """The kinds of facts that can change a count under any protocol."""
-COUNTED_FOR_CYTOPENIAS = (
+_FOR_CYTOPENIAS = (
     ChemotherapyGiven,
     ChemotherapyStarted,
     LabRecorded,
     NewTherapyStarted,
     Relapsed,
+    Transfused,
 )
-"""Those that do besides where the protocol counts cytopenias: counts, and what ends them."""
+"""Those that do besides where the protocol counts cytopenias: counts, what raises them, and what ends them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -132,10 +133,24 @@ class Seat:
     """The entries of theirs that still stand, and that released a slot."""
 
 
-def counted_by(versions: Iterable[TrialProtocol]) -> tuple[type[Any], ...]:
-    """Name the kinds of facts that can change a count by any of some versions of the protocol."""
-    lasting = any(protocol.counts_cytopenias for protocol in versions)
-    return (*COUNTED, *COUNTED_FOR_CYTOPENIAS) if lasting else COUNTED
+class DltCountsView:
+    """The view of who stands where: a seat for each participant, and the tallies of all levels."""
+
+    def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
+        """Name the kinds of facts that can change a count by any of some versions of the protocol."""
+        lasting = any(protocol.counts_cytopenias for protocol in versions)
+        return frozenset((*_COUNTED, *_FOR_CYTOPENIAS) if lasting else _COUNTED)
+
+    def part(self, case: Case, book: Casebook, on: date) -> Seat:
+        """Read one participant."""
+        return seat_of(case, book, on=on)
+
+    def whole(self, parts: Sequence[Seat], book: Casebook, on: date) -> DltCounts:  # noqa: ARG002 - as every view
+        """Count."""
+        return count(parts, book)
+
+
+DLT_COUNTS = DltCountsView()
 
 
 def dlt_counts(book: Casebook, *, on: date) -> DltCounts:

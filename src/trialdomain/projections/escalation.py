@@ -15,9 +15,9 @@ from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
 from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.decision import Action, Awaited, Because, Decision, FinalClosing, Mtd, MtdStatus
-from trialdomain.values.evaluation import Evaluation
-from trialdomain.values.in_short import in_short
+from trialdomain.values.clinical.decision import Action, Awaited, Because, Decision, FinalClosing, Mtd, MtdStatus
+from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
 
 

@@ -6,6 +6,8 @@ observation; it stands beside what ended the observation.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
 
 import attrs
 
@@ -23,11 +25,12 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case, Casebook
+from trialdomain.projections.view import EVERY_KIND
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.eligibility import unmet
-from trialdomain.values.in_short import in_short
-from trialdomain.values.screening import CriterionStatus
+from trialdomain.values.clinical.screening import CriterionStatus
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
 
 
@@ -110,9 +113,23 @@ class Flow:
     dispositions: tuple[Disposition, ...]
 
 
-def flow(book: Casebook) -> Flow:
-    """Follow everybody, as far as they had come by the day for which the book was filed."""
-    return flow_of([one for case in book.cases if (one := disposition_of(case, book))], book)
+class FlowView:
+    """The view of how far everybody came."""
+
+    def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:  # noqa: ARG002 - as every view
+        """Name every kind: somebody of whom there is but a laboratory result is one of the people."""
+        return EVERY_KIND
+
+    def part(self, case: Case, book: Casebook, on: date) -> Disposition | None:  # noqa: ARG002 - as every view
+        """Read one participant."""
+        return disposition_of(case, book)
+
+    def whole(self, parts: Sequence[Disposition | None], book: Casebook, on: date) -> Flow:  # noqa: ARG002 - as every view
+        """Count."""
+        return flow_of([one for one in parts if one is not None], book)
+
+
+FLOW = FlowView()
 
 
 def disposition_of(case: Case, book: Casebook) -> Disposition | None:

@@ -28,8 +28,8 @@ from trialdomain.projections.casebook import Casebook, case_of_current, casebook
 from trialdomain.projections.dlt_counts import Seat, count, held_by_record, seat_of
 from trialdomain.projections.escalation import Escalation, escalation_of
 from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import subject_of
-from trialdomain.values.in_short import in_short
 
 Positions = frozenset[int]
 NONE: Positions = frozenset()

@@ -9,17 +9,18 @@ allows, not before the infusion, and allows none after the end of the event.
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import date, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from trialdomain.projections.casebook import Case, Casebook
+from trialdomain.projections.view import EVERY_KIND
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
 from trialdomain.rules.dose_received import level_received
-from trialdomain.values.in_short import in_short
-from trialdomain.values.text import folded
-from trialdomain.values.toxicity import GRADES, RELATED, Agent, Relatedness
+from trialdomain.values.clinical.toxicity import GRADES, RELATED, Agent, Relatedness
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.text import folded
 
 _FROM_LEAST = (
     Relatedness.NOT_ASSESSED,
@@ -183,9 +184,23 @@ class Exposure:
     events: tuple[Event, ...]
 
 
-def safety(book: Casebook, *, on: date) -> Safety:
-    """Summarize the adverse events that were known, as of a day."""
-    return safety_of([exposure_of(case, book, on=on) for case in book.cases], book, on=on)
+class SafetyView:
+    """The view of adverse events: an exposure for each participant, and the summary."""
+
+    def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:  # noqa: ARG002 - as every view
+        """Name every kind: the last day of which anything is known may be that of a laboratory result."""
+        return EVERY_KIND
+
+    def part(self, case: Case, book: Casebook, on: date) -> Exposure:
+        """Read one participant."""
+        return exposure_of(case, book, on=on)
+
+    def whole(self, parts: Sequence[Exposure], book: Casebook, on: date) -> Safety:
+        """Summarize."""
+        return safety_of(parts, book, on=on)
+
+
+SAFETY = SafetyView()
 
 
 def exposure_of(case: Case, book: Casebook, *, on: date) -> Exposure:

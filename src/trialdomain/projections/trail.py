@@ -15,7 +15,7 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import UserRegistered
 from trialdomain.projections.people import People
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
 
 
@@ -82,7 +82,7 @@ def trail_of(recorded: Sequence[Recorded[Any]], people: People, asked: "Asked | 
             withdrawn = [target, *_follow_ups(target, entry, recorded, superseded)]
         for one in (target, *withdrawn) if target is not None else ():
             superseded.setdefault(one.version, entry.position)
-        if wanted.is_about(entry):
+        if wanted.is_about(entry) and not (wanted.changed and act is Act.RECORDED):
             changes = wanted.fields_of(_changes(entry, act, target, withdrawn))
             if changes or wanted.field is None:
                 told.append((entry, act, target, changes))
@@ -116,6 +116,10 @@ class Asked:
     """Recorded then, both inclusive: a time with its offset, or a day at the site, of which ``History`` makes one."""
     why: str | None = None
     """Words that stand in the reason or the deviation, whatever their capitals."""
+    after: int | None = None
+    """Recorded after this position."""
+    changed: bool = False
+    """Corrections and voids alone."""
 
     def is_about(self, entry: Recorded[Any]) -> bool:
         """Say whether an entry is asked for, whatever its fields."""
@@ -123,6 +127,7 @@ class Asked:
         said = "" if self.why is None else f"{meta.reason or ''} {meta.deviation or ''}".casefold()
         return (
             self.position in {None, entry.position}
+            and (self.after is None or entry.position > self.after)
             and self.by in {None, meta.user}
             and (self.since is None or meta.recorded_at >= _moment(self.since))
             and (self.until is None or meta.recorded_at <= _moment(self.until))

@@ -5,9 +5,9 @@ from decimal import Decimal
 import attrs
 
 from trialdomain.protocol.faults import LONGEST_DAYS, refuse, unless
+from trialdomain.values.clinical.screening import Gate
+from trialdomain.values.clinical.unit import ucum
 from trialdomain.values.number import is_bounded
-from trialdomain.values.screening import Gate
-from trialdomain.values.unit import ucum
 from trialdomain.values.word import Word
 
 

@@ -339,4 +339,4 @@ DEFAULT_DESIGN: DesignSpec = ThreePlusThree()
 
 def is_known(spec: DesignSpec) -> TypeIs[KnownSpec]:
     """Say whether the parameters are those of a design of this library."""
-    return type(spec) in DESIGNS.values()
+    return type(spec) in DESIGNS.values() and DESIGNS.get(getattr(spec, "name", "")) is type(spec)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from trialdomain.errors import InputInvalid
-from trialdomain.values.plural import how_many
+from trialdomain.values.given.plural import how_many
 
 
 class ProtocolInvalid(InputInvalid, ValueError):

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical.screening import Attestation, Finding
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.screening import Attestation, Finding
 
 _FROM_THE_RECORD = {"age", "consent", "ecog", "cell_division_inhibitor"}
 _LONG_AGO = ClinicalTime("2000-01-01")

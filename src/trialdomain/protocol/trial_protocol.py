@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from trialdomain.protocol.criteria import Criterion
-from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec
+from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec, is_known
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
-from trialdomain.values.dose import Dose
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.toxicity import GRADES, RELATED, Relatedness
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.text import folded
 from trialdomain.values.ids import CodeInvalid, check_id
-from trialdomain.values.in_short import in_short
 from trialdomain.values.number import is_bounded
 from trialdomain.values.role import Role
-from trialdomain.values.text import folded
-from trialdomain.values.toxicity import GRADES, RELATED, Relatedness
 from trialdomain.values.word import Word
 
 
@@ -254,7 +254,8 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         yield str(error)
     yield unless(bool(protocol.title.strip()), "title is blank")
     yield unless(bool(protocol.version.strip()), "version is blank")
-    yield unless(protocol.source is None or bool(protocol.source.strip()), "source is blank")
+    source: object = protocol.source
+    yield unless(source is None or (isinstance(source, str) and bool(source.strip())), "source must be a text, or None")
     numbers = [level.level for level in protocol.levels]
     yield unless(
         numbers == list(range(1, len(numbers) + 1)) and 0 < len(numbers) <= MOST_LEVELS,
@@ -271,6 +272,9 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
     share = protocol.dose_tolerance
     yield unless(is_bounded(share) and 0 <= share < 1, f"dose_tolerance must be at least 0 and below 1, got {share}")
     yield None if protocol.design is None else protocol.design.unfit(len(protocol.levels))
+    yield unless(
+        protocol.design is None or is_known(protocol.design), "design must be one of the known ones, under its own name"
+    )
     yield unless(protocol.design is None or protocol.dlt is not None, "a design needs a dlt rule to count by")
     known = {criterion.id for criterion in protocol.criteria}
     for one in protocol.criteria:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
-from trialdomain.values.decision import Action, Awaited, Decision, Forecast, Mtd, MtdStatus
-from trialdomain.values.plural import how_many
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Action, Awaited, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.plural import how_many
 
 _NEXT = {
     Action.ENROLL: "enroll at level {level}",

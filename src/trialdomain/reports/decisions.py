@@ -16,10 +16,10 @@ from trialdomain.reports.escalation import member_json, tally_json
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Column, Table
-from trialdomain.values.decision import Decision, FinalClosing, MtdStatus
-from trialdomain.values.evaluation import EvaluationReason
-from trialdomain.values.plural import how_many, singular_or
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Decision, FinalClosing, MtdStatus
+from trialdomain.values.clinical.evaluation import EvaluationReason
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.plural import how_many, singular_or
 
 _MOST_SHOWN = 5
 """Sets that people are shown; programs get them all."""

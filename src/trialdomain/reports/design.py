@@ -7,7 +7,7 @@ from trialdomain.designs.design import DecisionTable
 from trialdomain.reports.decision import mtd_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
-from trialdomain.values.decision import Mtd
+from trialdomain.values.clinical.decision import Mtd
 
 
 def decision_table(table: DecisionTable, name: str) -> Table:

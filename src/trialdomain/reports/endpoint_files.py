@@ -32,7 +32,7 @@ from trialdomain.reports.summaries import (
     Summary,
     TimeSummary,
 )
-from trialdomain.values.treatment import BloodProduct
+from trialdomain.values.clinical.treatment import BloodProduct
 
 PARTICIPANTS, SUMMARIES, DICTIONARY = "participants.csv", "summaries.csv", "dictionary.csv"
 _Cell = str | int | float | Decimal | date | None
@@ -68,7 +68,7 @@ def _products(endpoints: Endpoints) -> list[BloodProduct]:
 
 
 def _of_participants(endpoints: Endpoints) -> _Columns:
-    transfused, agents = _codes(endpoints, TransfusionRate), _codes(endpoints, AntiInfectiveRate)
+    agents = _codes(endpoints, AntiInfectiveRate)
     safety, products = _codes(endpoints, SafetyIncidence), _products(endpoints)
     return {
         **_common(endpoints),
@@ -92,10 +92,14 @@ def _of_participants(endpoints: Endpoints) -> _Columns:
         "days_from_onset": ("integer", "days", "time: elapsed days from the first severe value to recovery"),
         "severe_date": ("date", "ISO 8601", "time: the first severe value"),
         **{
-            product_name(one): ("integer", "1 yes; 0 no", f"{transfused}: whether {_words(one)} were given")
+            product_name(one): (
+                "integer",
+                "1 yes; 0 no",
+                f"{_with(endpoints, one)}: whether there was any {_words(one)}",
+            )
             for one in products
         },
-        **{units_name(one): ("number", "units", f"{transfused}: {_words(one)}") for one in products},
+        **{units_name(one): ("number", "units", f"{_with(endpoints, one)}: {_words(one)}") for one in products},
         "treatment": ("integer", "1 yes; 0 no", f"{agents}: whether any agent was given as treatment"),
         **{
             f"{when}_{name}": (kind, values, f"{safety}: {meaning} within the {which} of its safety_days")
@@ -111,6 +115,13 @@ def _of_participants(endpoints: Endpoints) -> _Columns:
         "examined": ("integer", "", "how many entries were looked at"),
         "evidence": ("text", "", "the positions of the entries that it rests on; separated by blanks"),
     }
+
+
+def _with(endpoints: Endpoints, product: BloodProduct) -> str:
+    """Name the endpoints that count a product."""
+    found = [(code, one.endpoint) for code, one in endpoints.summaries.items()]
+    asked = [code for code, one in found if isinstance(one, TransfusionRate) and product in one.products]
+    return " ".join(asked) or "none"
 
 
 def _words(product: BloodProduct) -> str:

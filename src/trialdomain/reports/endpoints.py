@@ -28,7 +28,7 @@ from trialdomain.reports.summaries import (
     TimeSummary,
 )
 from trialdomain.reports.table import Column, Table, together
-from trialdomain.values.plural import how_many
+from trialdomain.values.given.plural import how_many
 
 
 def endpoints_lines(endpoints: Endpoints) -> Iterator[str]:
@@ -51,10 +51,14 @@ def endpoints_lines(endpoints: Endpoints) -> Iterator[str]:
             yield f"With a window of its own: {'; '.join(own)}"
     if endpoints.note:
         yield endpoints.note
-    if windowed:
-        values = endpoints.values(windowed[0].id)
+    if not codes:
+        yield "The protocol derives no endpoint"
+    for anchor in dict.fromkeys(rules.of(one).anchor for one in windowed):
+        first = next(one for one in windowed if rules.of(one).anchor is anchor)
+        values = endpoints.values(first.id)
         missing = sum(_is_outside(value) for value in values)
-        yield f"In the analysis set: {len(values) - missing}; outside it, or nothing begun yet: {missing}"
+        which = "" if anchor is rules.anchor else f" from {anchor.value}"
+        yield f"In the analysis set{which}: {len(values) - missing}; outside it, or nothing begun yet: {missing}"
     unheard = [
         one.id
         for one in windowed
@@ -121,7 +125,8 @@ def _rows(summary: EndpointSummary, groups: Sequence[str]) -> Iterator[tuple[str
             if name == "any":  # the headline, unless the protocol counts treatment alone; the files have both
                 continue
             yield ("", f"  {name.replace('_', ' ')}", *cells(partial(_part_cell, name=name)))
-        for name in () if isinstance(endpoint, SafetyIncidence) else overall.totals:  # the safety summary has them
+        in_safety = isinstance(endpoint, SafetyIncidence) and endpoint.days is None  # the safety summary has them
+        for name in () if in_safety else overall.totals:
             yield ("", f"  {name.replace('_', ' ')}", *cells(partial(_total_cell, name=name)))
     if _flag_count(overall, Flag.NOT_DERIVED):
         yield ("", "  by reports alone", *cells(lambda one: str(_flag_count(one, Flag.NOT_DERIVED))))

@@ -7,7 +7,7 @@ from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.decision import decision_json, decision_lines, tallies_table
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Column, Table
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.tally import Tally
 
 
 def escalation_json(state: Escalation | None) -> Json:

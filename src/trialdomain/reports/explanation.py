@@ -18,7 +18,7 @@ from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.summaries import EndpointSummary
 from trialdomain.reports.table import Column, Table
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 
 
 @attrs.frozen(kw_only=True)
@@ -156,10 +156,9 @@ def explanation_lines(found: Explanation) -> Iterator[str]:
     if found.summary is not None:
         yield from summary_lines(found.summary)
     yield ""
-    if endpoint.wording:
-        yield f"In the protocol's words: {endpoint.wording}" + (
-            f" ({endpoint.time_frame})" if endpoint.time_frame else ""
-        )
+    words = [text for text in (endpoint.wording, endpoint.time_frame and f"({endpoint.time_frame})") if text]
+    if words:
+        yield f"In the protocol's words: {' '.join(words)}"
     yield f"Definition: {definition.meaning}"
     yield f"Sources: {'; '.join(endpoint.sources) or 'the protocol alone'}"
     parameters = [f"{name} = {_shown(value)}" for name, value in definition.parameters.items()]

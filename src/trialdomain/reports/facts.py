@@ -18,9 +18,9 @@ from trialdomain.events.participant import (
     Transfused,
     VitalSignRecorded,
 )
-from trialdomain.values.dose import Dose
-from trialdomain.values.text import FreeText
-from trialdomain.values.toxicity import Attribution, Relatedness
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.toxicity import Attribution, Relatedness
+from trialdomain.values.given.text import FreeText
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 _RELATED = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from trialdomain.projections.flow import Disposition, Flow, LevelFlow, Status
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table
-from trialdomain.values.plural import how_many
+from trialdomain.values.given.plural import how_many
 
 _HEADINGS = {
     Status.ENROLLED: "not infused yet",

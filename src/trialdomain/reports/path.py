@@ -6,7 +6,7 @@ from itertools import groupby
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.table import Table
-from trialdomain.values.evaluation import Evaluation
+from trialdomain.values.clinical.evaluation import Evaluation
 
 _NO_DLT, _DLT = "o", "x"
 _OTHERS = {

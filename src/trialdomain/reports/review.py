@@ -17,8 +17,8 @@ from trialdomain.reports.json import Json
 from trialdomain.reports.safety import safety_json, safety_tables
 from trialdomain.reports.table import Column, Table
 from trialdomain.rules.evaluability import why_words
-from trialdomain.values.dose import Dose
-from trialdomain.values.toxicity import Relatedness, Seriousness
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.toxicity import Relatedness, Seriousness
 
 _OPEN = {
     Open.RELATEDNESS: "relatedness to the infusion",

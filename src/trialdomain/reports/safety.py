@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from trialdomain.projections.safety import Count, Incidence, Listed, Period, Safety, TermCount
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Table, together
-from trialdomain.values.plural import how_many, singular_or
-from trialdomain.values.text import folded
-from trialdomain.values.toxicity import GRADES, Relatedness
+from trialdomain.values.clinical.toxicity import GRADES, Relatedness
+from trialdomain.values.given.plural import how_many, singular_or
+from trialdomain.values.given.text import folded
 
 _MOST_TERMS = 10
 """How many terms a table shows; JSON has all."""

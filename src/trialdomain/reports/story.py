@@ -31,8 +31,8 @@ from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, RecruitmentSuspended, TrialClosed
 from trialdomain.reports.decision import next_words
 from trialdomain.reports.table import Column, Table
+from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import level_of, subject_of
-from trialdomain.values.plural import how_many
 
 _RELEASES = {
     Release.NOT_EVALUABLE: "not evaluable: the slot is free again",

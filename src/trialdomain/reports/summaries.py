@@ -26,9 +26,9 @@ from trialdomain.reports.statistics import (
     has_scipy,
 )
 from trialdomain.rules.observation import EndedBy
-from trialdomain.values.decision import Mtd
-from trialdomain.values.in_short import in_short
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Mtd
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.in_short import in_short
 
 
 @attrs.frozen(kw_only=True)

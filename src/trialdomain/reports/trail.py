@@ -7,9 +7,10 @@ from typing import IO
 
 from trialdomain.events.registry import NAMES
 from trialdomain.projections.trail import Act, FieldChange, TrailEntry
+from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.table import Column
-from trialdomain.values.cell import cell
+from trialdomain.values.given.cell import cell
 from trialdomain.values.ids import subject_of
 
 COLUMNS = {
@@ -79,6 +80,31 @@ SHOWN = (
     *(Column("field", keep=3), Column("old", keep=1), Column("new", keep=3), Column("why", least=16, keep=-1)),
 )
 """The columns of what people are shown, as :func:`trail_rows` gives them."""
+
+
+SHORT = (
+    *(Column("position"), Column("at the site", keep=1), Column("by", least=12, keep=-2)),
+    *(Column("about", keep=1), Column("what", least=24, keep=2), Column("why", least=12, keep=-1)),
+)
+"""The columns of a trail with a line for each entry, as :func:`short_rows` gives them."""
+
+
+def short_rows(trail: Iterable[TrailEntry], zone: tzinfo) -> Iterator[tuple[str, ...]]:
+    """Show a trail with a line for each entry: of a correction, the fields that it changed."""
+    for told in trail:
+        meta = told.entry.meta
+        when = meta.recorded_at.astimezone(zone).replace(tzinfo=None).isoformat(sep=" ", timespec="minutes")
+        about = subject_of(told.entry.stream) or told.entry.stream.partition("/")[2] or "trial"
+        why = meta.reason or meta.deviation or ""
+        yield str(told.entry.position), when, meta.user, about, cell(_what(told)), cell(why)
+
+
+def _what(told: TrailEntry) -> str:
+    if told.act is Act.RECORDED:
+        return fact_words(told.entry.fact)
+    changed = ", ".join(f"{one.field} {one.old} to {one.new}" for one in told.changes if told.act is Act.CORRECTED)
+    verb = "corrects" if told.act is Act.CORRECTED else "voids"
+    return f"{verb} position {told.target}" + (f": {changed}" if changed else "")
 
 
 def trail_rows(trail: Iterable[TrailEntry], zone: tzinfo) -> Iterator[tuple[str, ...]]:

@@ -11,10 +11,7 @@ import attrs
 
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died
 from trialdomain.events.recorded import Recorded
-from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.in_short import in_short
-from trialdomain.values.text import folded
-from trialdomain.values.toxicity import (
+from trialdomain.values.clinical.toxicity import (
     FATAL_GRADE,
     RELATED,
     Agent,
@@ -24,6 +21,9 @@ from trialdomain.values.toxicity import (
     Relatedness,
     Seriousness,
 )
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.text import folded
 
 CAUTION = (
     Relatedness.UNRELATED,

@@ -14,8 +14,8 @@ import attrs
 from trialdomain.events.participant import Comparator, LabRecorded
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.endpoints.rules import EndpointRules
-from trialdomain.values.analyte import UNITS, Count, count_of, is_blood
-from trialdomain.values.unit import scale
+from trialdomain.values.clinical.analyte import UNITS, Count, count_of, is_blood
+from trialdomain.values.clinical.unit import scale
 
 Lab: TypeAlias = Recorded[LabRecorded]
 _MMOL = "mmol/L"

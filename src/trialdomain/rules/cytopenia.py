@@ -20,10 +20,10 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import CytopeniaRule
 from trialdomain.rules.counts import Day, Lab, read_counts
-from trialdomain.values.analyte import Count
+from trialdomain.values.clinical.analyte import Count
+from trialdomain.values.clinical.evaluation import EvaluationFlag
+from trialdomain.values.clinical.treatment import BloodProduct
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.evaluation import EvaluationFlag
-from trialdomain.values.treatment import BloodProduct
 from trialdomain.values.word import Word
 
 

@@ -14,9 +14,9 @@ from trialdomain.events.participant import Died, Infused
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DltRule
 from trialdomain.rules.adverse_event import AdverseEvent, Graded
+from trialdomain.values.clinical.toxicity import FATAL_GRADE, Agent, Relatedness
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.in_short import in_short
-from trialdomain.values.toxicity import FATAL_GRADE, Agent, Relatedness
+from trialdomain.values.given.in_short import in_short
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from trialdomain.events.participant import Infused
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
-from trialdomain.values.dose import Dose
+from trialdomain.values.clinical.dose import Dose
 
 
 def keeps(before: Dose | None, after: Dose | None) -> bool:

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from trialdomain.events.participant import Infused
 from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
-from trialdomain.values.dose import Dose
-from trialdomain.values.unit import convert
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.unit import convert
 
 
 def level_received(infusion: Infused, protocol: TrialProtocol) -> int | None:

@@ -11,12 +11,12 @@ import attrs
 
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.analyte import finding_name
 from trialdomain.values.calendar import months_before
-from trialdomain.values.plural import how_many
-from trialdomain.values.screening import Attestation, CriterionAssessment, CriterionStatus, Finding, Gate
-from trialdomain.values.text import folded
-from trialdomain.values.unit import convert
+from trialdomain.values.clinical.analyte import finding_name
+from trialdomain.values.clinical.screening import Attestation, CriterionAssessment, CriterionStatus, Finding, Gate
+from trialdomain.values.clinical.unit import convert
+from trialdomain.values.given.plural import how_many
+from trialdomain.values.given.text import folded
 
 _GATES = list(Gate)
 

@@ -15,9 +15,9 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, Lasting, first_lasted, last_day
 from trialdomain.rules.dlt import Qualifying, Window, first_dlt
+from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 
 
 @attrs.frozen

@@ -14,8 +14,8 @@ import attrs
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died
 from trialdomain.events.recorded import Recorded
 from trialdomain.rules.adverse_event import AdverseEvent
-from trialdomain.values.in_short import in_short
-from trialdomain.values.toxicity import RELATED, Agent, Relatedness, Seriousness
+from trialdomain.values.clinical.toxicity import RELATED, Agent, Relatedness, Seriousness
+from trialdomain.values.given.in_short import in_short
 
 FIRST_REPORT = timedelta(days=7)
 """Of a fatal or life-threatening reaction."""

@@ -21,9 +21,9 @@ from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.counts import Series, is_below, usable
 from trialdomain.rules.illness import Illness
 from trialdomain.rules.observation import Observation
-from trialdomain.values.analyte import Count
+from trialdomain.values.clinical.analyte import Count
+from trialdomain.values.clinical.unit import convert
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.unit import convert
 
 Sign: TypeAlias = Recorded[VitalSignRecorded]
 _CELSIUS = "Cel"

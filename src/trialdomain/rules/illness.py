@@ -7,7 +7,7 @@ import attrs
 
 from trialdomain.rules.adverse_event import AdverseEvent, Lasted
 from trialdomain.rules.observation import Observation
-from trialdomain.values.ctcae import CtcaeTerm, term_of
+from trialdomain.values.clinical.ctcae import CtcaeTerm, term_of
 
 
 @attrs.frozen(kw_only=True)

@@ -17,10 +17,10 @@ from trialdomain.events.participant import (
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.eligibility import Known
 from trialdomain.rules.observation import cycle_of, starts_among
-from trialdomain.values.analyte import finding_name
-from trialdomain.values.screening import Attestation, Finding, Gate
-from trialdomain.values.text import folded
-from trialdomain.values.treatment import MedicationClass
+from trialdomain.values.clinical.analyte import finding_name
+from trialdomain.values.clinical.screening import Attestation, Finding, Gate
+from trialdomain.values.clinical.treatment import MedicationClass
+from trialdomain.values.given.text import folded
 
 _ECOG = "ecog"
 

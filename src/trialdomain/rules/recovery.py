@@ -15,7 +15,7 @@ from trialdomain.protocol.endpoints.parts import Recovery, RecoveryAnchor
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.counts import Day, Lab
 from trialdomain.rules.observation import Observation
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
 
 

@@ -10,7 +10,6 @@ from random import Random
 
 import attrs
 
-from trialdomain.application.batch import Batch, Happened
 from trialdomain.events.participant import (
     ChemotherapyStarted,
     Consented,
@@ -23,6 +22,7 @@ from trialdomain.events.participant import (
     WithdrawalScope,
     Withdrew,
 )
+from trialdomain.intake.batch import Batch, Happened
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.simulate.course import INFUSED_AT, OBSERVED_DAYS, USUAL, Chances, Course, at_site, draw_course
 from trialdomain.simulate.site import FIRST_DAY, INVESTIGATOR, simulated_protocol

@@ -21,10 +21,10 @@ from trialdomain.events.participant import (
     VitalSign,
     VitalSignRecorded,
 )
+from trialdomain.values.clinical.ctcae import known_term
+from trialdomain.values.clinical.toxicity import Agent, Assessor, Attribution, Relatedness
+from trialdomain.values.clinical.treatment import BloodProduct, Intent
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.ctcae import known_term
-from trialdomain.values.toxicity import Agent, Assessor, Attribution, Relatedness
-from trialdomain.values.treatment import BloodProduct, Intent
 
 OBSERVED_DAYS = 42
 """From the start of chemotherapy, as the windowed endpoints ask."""

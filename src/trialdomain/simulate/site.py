@@ -13,10 +13,10 @@ import attrs
 from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
 from trialdomain.aggregates.infusions import StaggerNotKept
 from trialdomain.aggregates.trial import TrialIsClosed
-from trialdomain.application.conduct import User
-from trialdomain.application.desk import Desk
-from trialdomain.application.questions import LevelNotInTurn, NobodyInTurn, SlotNotHeld
-from trialdomain.application.trials import TrialHandle
+from trialdomain.commands.guards import LevelNotInTurn, NobodyInTurn, SlotNotHeld
+from trialdomain.commands.runner import User
+from trialdomain.desk import Desk
+from trialdomain.desk.trials import TrialHandle
 from trialdomain.events.participant import (
     AdverseEventReported,
     AntiInfectiveGiven,
@@ -35,10 +35,10 @@ from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.eligibility import unmet
 from trialdomain.simulate.course import INFUSED_AT, Chances, Course, at_site, draw_course
-from trialdomain.values.decision import Action, MtdStatus
+from trialdomain.values.clinical.decision import Action, MtdStatus
+from trialdomain.values.clinical.screening import Attestation, Finding, Gate
+from trialdomain.values.clinical.toxicity import Outcome
 from trialdomain.values.role import Role
-from trialdomain.values.screening import Attestation, Finding, Gate
-from trialdomain.values.toxicity import Outcome
 
 SPONSOR = User(id="sponsor", name="Simulated sponsor", role=Role.SPONSOR, organization="Simulated")
 INVESTIGATOR = User(id="investigator", name="Simulated investigator", role=Role.INVESTIGATOR, organization="Simulated")

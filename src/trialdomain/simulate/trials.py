@@ -9,8 +9,8 @@ from random import Random
 
 import attrs
 
-from trialdomain.application.new_log import new_log
-from trialdomain.application.trials import TrialHandle, Trials
+from trialdomain.desk.trials import TrialHandle, Trials
+from trialdomain.intake.new_log import new_log
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.simulate.course import USUAL, Chances

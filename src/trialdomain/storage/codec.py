@@ -24,8 +24,8 @@ from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.calendar import FIRST_YEAR, LAST_YEAR
-from trialdomain.values.chosen import wrong_kind
 from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.chosen import wrong_kind
 
 T = TypeVar("T")
 F = TypeVar("F")

@@ -16,8 +16,8 @@ import attrs
 from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.tree.checkpoint import is_head
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
-from trialdomain.values.plural import n_entries
-from trialdomain.values.text import short
+from trialdomain.values.given.plural import n_entries
+from trialdomain.values.given.text import short
 
 BEGUN = "heads begun"
 """The id of the command by which the heads of a trial were begun; it has a space, so that no other command has it."""
@@ -105,17 +105,13 @@ class SignedHead:
     """A head that was signed, for the store to put in the place of the one before."""
 
     trial: str
+    size: int
+    """How many entries are under it."""
     note: str
-    frontier: Frontier
     begins: bool
     """Whether the store has to remember that heads were begun, where it does not yet."""
     overrules: bool
     """Whether what stands in its place claims to be a later head, and is none that the signer goes on from."""
-
-    @property
-    def size(self) -> int:
-        """How many entries are under it."""
-        return self.frontier.size
 
 
 class SignedHeads:
@@ -125,6 +121,8 @@ class SignedHeads:
         self._signer = signer
         self._known: dict[str, tuple[str, Frontier]] = {}
         """By trial: the last note that this process has written or checked, and the tree under it."""
+        self._offered: dict[str, tuple[str, Frontier]] = {}
+        """By trial: the same of a head that was signed, and is not kept yet."""
 
     def after(
         self, reader: HeadReader, trial: str, leaves: Sequence[bytes], *, before: int, begun: bool
@@ -174,7 +172,7 @@ class SignedHeads:
 
     def kept(self, head: SignedHead) -> None:
         """Go on from a head that the store has kept; it is believed only as long as the same note stands there."""
-        self._known[head.trial] = head.note, head.frontier
+        self._known[head.trial] = self._offered.pop(head.trial)
 
     def _check_covered(
         self, trial: str, frontier: Frontier, row: KeptHead | None, signer: HeadSigner, *, begun: bool
@@ -198,13 +196,13 @@ class SignedHeads:
             why = f"the head ends at {n_entries(signed)}, and somebody has appended without the key, or changed them"
         raise HeadNotSigned(trial=trial, size=size, why=why)
 
-    @staticmethod
     def _signed(
-        signer: HeadSigner, trial: str, frontier: Frontier, row: KeptHead | None, *, begins: bool
+        self, signer: HeadSigner, trial: str, frontier: Frontier, row: KeptHead | None, *, begins: bool
     ) -> SignedHead:
         note = signer.sign(trial, frontier.size, frontier.root())
         follows = row is None or (isinstance(row[0], int) and row[0] <= frontier.size)
-        return SignedHead(trial=trial, note=note, frontier=frontier, begins=begins, overrules=not follows)
+        self._offered[trial] = note, frontier
+        return SignedHead(trial=trial, size=frontier.size, note=note, begins=begins, overrules=not follows)
 
 
 def _leaves(reader: HeadReader, trial: str, *, until: int) -> Iterator[bytes]:

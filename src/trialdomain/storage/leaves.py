@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.store import LogReader, StoredEntry
 from trialdomain.tree.leaf import leaf_hash
-from trialdomain.values.plural import n_entries
+from trialdomain.values.given.plural import n_entries
 
 
 class LeafDiffers(LogCorrupt):

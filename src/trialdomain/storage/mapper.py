@@ -15,8 +15,8 @@ from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.storage.codec import FactUnstorable, StateMalformed, encode, on_the_wire, unpack
 from trialdomain.storage.store import PlacedNotification, Row, StoredEntry
 from trialdomain.storage.upcasts import UPCASTS
+from trialdomain.values.given.text import short
 from trialdomain.values.ids import kind_of, trial_of
-from trialdomain.values.text import short
 
 __all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "entries_of", "entry_of", "stored_of"]
 

@@ -7,9 +7,9 @@ from trialdomain.errors import InputInvalid
 from trialdomain.storage.heads import HeadSigner
 from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 from trialdomain.storage.store import Store
-from trialdomain.values.filename import as_path
-from trialdomain.values.plain import is_a, plain
-from trialdomain.values.text import short
+from trialdomain.values.given.filename import as_path
+from trialdomain.values.given.plain import is_a, plain
+from trialdomain.values.given.text import short
 
 IN_MEMORY = "memory:"
 """The address of a log that nothing else can open, and that is gone when it is closed."""

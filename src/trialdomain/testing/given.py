@@ -11,7 +11,7 @@ from trialdomain.errors import TrialError
 from trialdomain.events.entries import changes
 from trialdomain.events.recorded import Fact, Meta, Recorded
 from trialdomain.storage.codec import decode, encode
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 
 
 class Folds(Protocol):

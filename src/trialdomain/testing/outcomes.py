@@ -31,12 +31,12 @@ from trialdomain.projections.dlt_counts import Member
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, TrialProtocol
 from trialdomain.rules.dlt import can_limit
+from trialdomain.values.clinical.ctcae import all_terms
+from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Relatedness, Seriousness
+from trialdomain.values.clinical.toxicity import Outcome as EventOutcome
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.ctcae import all_terms
-from trialdomain.values.evaluation import Evaluation
 from trialdomain.values.ids import participant_stream, trial_stream
-from trialdomain.values.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Relatedness, Seriousness
-from trialdomain.values.toxicity import Outcome as EventOutcome
 
 FIRST_DAY = date(2026, 3, 2)
 _TERM = "Fever"

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import attrs
 
-from trialdomain.application.coercion import make
-from trialdomain.application.observed import lab, vital_sign
+from trialdomain.commands.coercion import make
+from trialdomain.desk.observed import lab, vital_sign
 from trialdomain.events.participant import (
     AdverseEventReported,
     AntiInfectiveGiven,
@@ -38,8 +38,8 @@ from trialdomain.projections.endpoints.value import Value
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical.treatment import BloodProduct, Intent, MedicationClass
 from trialdomain.values.ids import participant_stream, trial_stream
-from trialdomain.values.treatment import BloodProduct, Intent, MedicationClass
 
 T0 = date(2026, 3, 2)
 """Day 0: the start of chemotherapy."""

@@ -14,7 +14,7 @@ from typing_extensions import override
 from trialdomain.tree.merkle import HASH_BYTES
 from trialdomain.tree.note import Note, NoteMalformed, from_base64, note_text, parse_note, whole_number
 from trialdomain.tree.proofs import MOST_HASHES
-from trialdomain.values.in_short import in_short
+from trialdomain.values.given.in_short import in_short
 
 ORIGIN = "trialdomain/"
 """Before the trial's code: what the log of a trial is called in a checkpoint."""

@@ -1,6 +1,6 @@
 """Signed notes, as C2SP signed-note has them: a text, an empty line, and lines with signatures.
 
-Here are bytes alone: who signed, and whether the signature is right, is asked in :mod:`trialdomain.audit.keys`.
+Here are bytes alone: who signed, and whether the signature is right, is asked in :mod:`trialdomain.signing.keys`.
 """
 
 import re

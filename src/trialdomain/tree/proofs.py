@@ -1,6 +1,6 @@
 """Inclusion and consistency proofs, RFC 6962 sections 2.1.1 and 2.1.2, for a tree of any size.
 
-Whoever checks a proof about a trial uses :mod:`trialdomain.audit.proving`, which takes the bytes of an entry and a
+Whoever checks a proof about a trial uses :mod:`trialdomain.signing.proofs`, which takes the bytes of an entry and a
 signed checkpoint. Here are hashes alone; a hash or a size of a caller's own choice proves nothing.
 """
 
@@ -9,7 +9,7 @@ from itertools import islice
 
 from trialdomain.errors import InputInvalid
 from trialdomain.tree.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, parent
-from trialdomain.values.plural import how_many
+from trialdomain.values.given.plural import how_many
 
 LARGEST_SIZE = 2**63 - 1
 MOST_HASHES = 63

@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 
 from trialdomain.errors import InputInvalid
-from trialdomain.values.plain import is_a, plain
-from trialdomain.values.text import short
+from trialdomain.values.given.plain import is_a, plain
+from trialdomain.values.given.text import short
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 """The years of every date and time: a trial has no others, and from each of them every window can be computed."""

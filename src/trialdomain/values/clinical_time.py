@@ -13,7 +13,7 @@ from typing import NoReturn, Self, TypeAlias
 from typing_extensions import override
 
 from trialdomain.values.calendar import YearInvalid, check_year, site_day
-from trialdomain.values.plain import is_a, plain, plain_time
+from trialdomain.values.given.plain import is_a, plain, plain_time
 
 _GRAMMAR = re.compile(
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"

@@ -3,8 +3,8 @@
 import re
 
 from trialdomain.errors import InputInvalid
-from trialdomain.values.plain import is_a, plain
-from trialdomain.values.text import short
+from trialdomain.values.given.plain import is_a, plain
+from trialdomain.values.given.text import short
 
 _CODE = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ID = re.compile(_CODE)

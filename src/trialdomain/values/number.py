@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from trialdomain.values.plain import is_a, plain
-from trialdomain.values.text import short
+from trialdomain.values.given.plain import is_a, plain
+from trialdomain.values.given.text import short
 
 _MOST_DIGITS = 15
 _LARGEST_EXPONENT = 30

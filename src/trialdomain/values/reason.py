@@ -4,8 +4,8 @@ import re
 import unicodedata
 
 from trialdomain.errors import InputInvalid
-from trialdomain.values.plain import is_a, plain
-from trialdomain.values.text import short
+from trialdomain.values.given.plain import is_a, plain
+from trialdomain.values.given.text import short
 
 _FILLER = frozenset(
     re.findall(

@@ -19,8 +19,8 @@ from trialdomain.designs.design import DecisionTable
 from trialdomain.designs.selection import isotonic, nearest
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import TableDesign, TableWord
-from trialdomain.values.decision import Action, Decision, Forecast, Mtd, MtdStatus
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Action, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.clinical.tally import Tally
 
 
 @attrs.frozen

@@ -6,9 +6,9 @@ from trialdomain.designs.by_table.walk import Answer, Why
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.wording import closed_by, dlts_of
 from trialdomain.protocol.designs import TableWord
-from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Awaited, Because, Mtd, MtdStatus
-from trialdomain.values.plural import how_many, singular_or
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Awaited, Because, Mtd, MtdStatus
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.plural import how_many, singular_or
 
 
 def why(answer: Answer, situation: Situation, name: str) -> Because:

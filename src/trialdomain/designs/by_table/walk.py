@@ -11,8 +11,8 @@ import attrs
 
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import TableWord
-from trialdomain.values.decision import Action
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Action
+from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.word import Word
 
 

@@ -26,8 +26,8 @@ from trialdomain.designs.rolling_six.reasons import (
 from trialdomain.designs.rolling_six.states import State, answer_to, by_state, state_of
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import CLOSING_DLTS, ROLLING_SIX, RollingSix, StateAnswer, TableRow, TableWord
-from trialdomain.values.decision import Action, Awaited, Because, Decision, Forecast, Mtd, MtdStatus
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Action, Awaited, Because, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.clinical.tally import Tally
 
 _FEWEST = 3
 """Evaluable participants that a level needs before the next one is treated (Skolnik 2008)."""

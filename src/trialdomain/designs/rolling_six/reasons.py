@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.wording import closed_by, dlts_of
 from trialdomain.protocol.designs import ROLLING_SIX, RollingSix
-from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL, Awaited, Because
-from trialdomain.values.plural import how_many, singular_or
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL, Awaited, Because
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.plural import how_many, singular_or
 from trialdomain.values.word import Word
 
 _NAME = RollingSix.known_as

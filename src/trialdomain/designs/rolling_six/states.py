@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from trialdomain.protocol.designs import ROLLING_SIX, StateAnswer, StateRow, published_state
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.tally import Tally
 
 State: TypeAlias = tuple[int, int, int]
 """Enrolled and not replaced, with DLT, and pending."""

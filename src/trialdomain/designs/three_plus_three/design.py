@@ -29,8 +29,8 @@ from trialdomain.designs.three_plus_three.walk import (
     next_step,
 )
 from trialdomain.protocol.designs import CLOSING_DLTS, TableRow, TableWord, ThreePlusThree
-from trialdomain.values.decision import Action, Decision, Forecast, Mtd, MtdStatus
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Action, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.clinical.tally import Tally
 
 
 @attrs.frozen

@@ -12,8 +12,8 @@ import attrs
 
 from trialdomain.designs.closing import below_closing
 from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE, Verdict, judge, next_step
-from trialdomain.values.decision import Action, Forecast
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Action, Forecast
+from trialdomain.values.clinical.tally import Tally
 
 NONE_TOLERATED = "none"
 _MOST_PENDING = 24

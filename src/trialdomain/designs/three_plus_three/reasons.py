@@ -10,9 +10,9 @@ from trialdomain.designs.situation import Situation
 from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE, Step, Verdict
 from trialdomain.designs.wording import closed_by, dlts_of
 from trialdomain.protocol.designs import ThreePlusThree
-from trialdomain.values.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Awaited, Because
-from trialdomain.values.plural import how_many
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Awaited, Because
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.plural import how_many
 from trialdomain.values.word import Word
 
 _NAME = ThreePlusThree.known_as

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from trialdomain.values.decision import Action
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Action
+from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.word import Word
 
 COHORT = 3

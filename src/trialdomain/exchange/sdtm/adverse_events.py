@@ -14,11 +14,8 @@ from trialdomain.exchange.sdtm.cells import Cells, as_number
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded
 from trialdomain.exchange.sdtm.terms import key_of
 from trialdomain.rules.adverse_event import CAUTION
-from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.ctcae import CTCAE_5, known_term
-from trialdomain.values.in_short import in_short
-from trialdomain.values.text import folded
-from trialdomain.values.toxicity import (
+from trialdomain.values.clinical.ctcae import CTCAE_5, known_term
+from trialdomain.values.clinical.toxicity import (
     FATAL_GRADE,
     GRADES,
     Agent,
@@ -28,6 +25,9 @@ from trialdomain.values.toxicity import (
     Relatedness,
     Seriousness,
 )
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.text import folded
 
 _SEVERE = 3
 """The highest grade that a word of AESEV has: it does not contradict a higher one."""

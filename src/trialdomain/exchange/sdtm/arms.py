@@ -15,8 +15,8 @@ from trialdomain.exchange.sdtm.rows import Row
 from trialdomain.exchange.sdtm.staging import Staging, StudyUnusable
 from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
-from trialdomain.values.dose import Dose
-from trialdomain.values.unit import alike, convert, ucum
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.unit import alike, convert, ucum
 
 SCREEN_FAILED = {"SCREEN FAILURE", "SCRNFAIL"}
 """What stands in the place of an arm where somebody failed the screening."""

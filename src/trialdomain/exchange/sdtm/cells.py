@@ -14,10 +14,10 @@ import attrs
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.values.calendar import times_shown
+from trialdomain.values.clinical.ranges import ANSWERS
+from trialdomain.values.clinical.unit import ucum
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.in_short import in_short
-from trialdomain.values.ranges import ANSWERS
-from trialdomain.values.unit import ucum
+from trialdomain.values.given.in_short import in_short
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from trialdomain.exchange.sdtm.cells import Cells
 from trialdomain.exchange.sdtm.rows import NotRecorded, Row
 from trialdomain.exchange.sdtm.terms import Disposition, Terms, key_of
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.text import FreeText
+from trialdomain.values.given.text import FreeText
 from trialdomain.values.word import Word
 
 _CATEGORIES = {"PROTOCOL MILESTONE", "DISPOSITION EVENT", ""}

@@ -21,9 +21,9 @@ from trialdomain.events.participant import (
 from trialdomain.exchange.sdtm.cells import Cells
 from trialdomain.exchange.sdtm.rows import NotRecorded
 from trialdomain.exchange.sdtm.terms import key_of
-from trialdomain.values.dose import Dose
-from trialdomain.values.screening import Finding
-from trialdomain.values.unit import ucum
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.screening import Finding
+from trialdomain.values.clinical.unit import ucum
 
 NOT_STATED = "not stated"
 """What SDTM has no field for, where a fact asks for it."""

@@ -20,7 +20,7 @@ from trialdomain.errors import LogUnusable
 from trialdomain.exchange.sdtm.columns import DM, DOMAINS, SUBJECT, Domain
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, escaped
 from trialdomain.exchange.sdtm.tables import FORMATS, Line, RowMalformed, StudyUnusable, Table, open_table
-from trialdomain.values.filename import why_unusable
+from trialdomain.values.given.filename import why_unusable
 from trialdomain.values.progress import Progress
 
 __all__ = ["RowMalformed", "Staging", "StudyUnusable"]

@@ -13,7 +13,7 @@ import attrs
 
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.files import read_file
-from trialdomain.values.toxicity import GRADES, Outcome, Relatedness
+from trialdomain.values.clinical.toxicity import GRADES, Outcome, Relatedness
 from trialdomain.values.word import Word
 
 T = TypeVar("T")

@@ -9,15 +9,14 @@ import attrs
 from trialdomain.events.participant import Transfused
 from trialdomain.projections.endpoints.observed import Found, Observed
 from trialdomain.projections.endpoints.value import Detail, Episode, Flag, Status, Value
-from trialdomain.protocol.endpoints.meanings import recovery_rule
 from trialdomain.protocol.endpoints.parts import DeathAs
+from trialdomain.protocol.endpoints.rules import RAISED_BY
 from trialdomain.rules.counts import Series
 from trialdomain.rules.observation import EndedBy
 from trialdomain.rules.recovery import CountCourse, Given, Seen, course_of
-from trialdomain.values.analyte import Count
-from trialdomain.values.treatment import BloodProduct, MedicationClass
+from trialdomain.values.clinical.analyte import Count
+from trialdomain.values.clinical.treatment import MedicationClass
 
-_RAISED_BY = {Count.PLATELETS: BloodProduct.PLATELETS, Count.HEMOGLOBIN: BloodProduct.RED_CELLS}
 _CONFOUNDED_BY = {
     Count.NEUTROPHILS: (MedicationClass.G_CSF, Flag.G_CSF),
     Count.PLATELETS: (MedicationClass.TPO_RECEPTOR_AGONIST, Flag.TPO_RECEPTOR_AGONIST),
@@ -47,11 +46,11 @@ def count_recovery(of: Observed, count: Count, series: Series) -> Found:
 
 
 def _told(of: Observed, count: Count, series: Series) -> _Told:
-    rule = recovery_rule(count, of.rules)
+    rule = of.rules.recovery(count)
     given = [
         Given(of.frame.onset(entry.fact.on), entry.position, imputed=entry.fact.on.day is None)
         for entry in of.case.of(Transfused)
-        if entry.fact.product is _RAISED_BY.get(count)
+        if entry.fact.product is RAISED_BY.get(count)
     ]
     course = course_of(series.days, given, rule=rule, frame=of.frame, rules=of.rules)
     reach = [one for one in given if one.imputed and of.frame.holds(one.on)] if rule.transfusion_free_days else []

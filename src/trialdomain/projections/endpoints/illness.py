@@ -18,8 +18,8 @@ from trialdomain.rules.fever import Temperature, derived, temperatures
 from trialdomain.rules.illness import Illness, reported, total_days, united
 from trialdomain.rules.observation import Observation
 from trialdomain.rules.recovery import Seen
-from trialdomain.values.ctcae import CtcaeTerm, term_of
-from trialdomain.values.text import folded
+from trialdomain.values.clinical.ctcae import CtcaeTerm, term_of
+from trialdomain.values.given.text import folded
 
 _FEBRILE_NEUTROPENIA = "Febrile neutropenia"
 

@@ -11,9 +11,9 @@ from trialdomain.projections.casebook import Case
 from trialdomain.projections.endpoints.value import Flag, Status, Value
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.observation import Observation
+from trialdomain.values.clinical.treatment import MedicationClass
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.in_short import in_short
-from trialdomain.values.treatment import MedicationClass
+from trialdomain.values.given.in_short import in_short
 
 Found: TypeAlias = tuple[Value, Sequence[Recorded[Any]]]
 """A value, and every entry that was looked at for it."""

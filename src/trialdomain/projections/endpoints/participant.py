@@ -35,12 +35,11 @@ from trialdomain.protocol.endpoints.families import (
     WindowedEndpoint,
     is_windowed,
 )
-from trialdomain.protocol.endpoints.meanings import min_grade_of
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.counts import EMPTY, Series, read_counts
 from trialdomain.rules.observation import Observation, Outside, beginnings_of, endings_of, observe, starts_of
-from trialdomain.values.analyte import Count
-from trialdomain.values.in_short import in_short
+from trialdomain.values.clinical.analyte import Count
+from trialdomain.values.given.in_short import in_short
 
 _FEVER_LOOKS_BACK = 7
 """Days before the start: whether febrile neutropenia was under way then, and the counts that go with a fever."""
@@ -153,7 +152,7 @@ class _Reading:
                 assert_never(endpoint)
 
     def _reported(self, endpoint: EventIncidence | EventDuration, of: Observed) -> Story:
-        group, terms, grade = endpoint.group, endpoint.terms, min_grade_of(endpoint, of.rules)
+        group, terms, grade = endpoint.group, endpoint.terms, of.rules.min_grade(endpoint)
         return self._once(
             lambda: reported_story(of, group=group, terms=terms, min_grade=grade),
             *("reported", of.rules, group, terms, grade),

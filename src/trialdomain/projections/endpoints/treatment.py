@@ -11,8 +11,8 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.projections.endpoints.observed import Found, Observed, imputed
 from trialdomain.projections.endpoints.value import Detail, Flag, Status
 from trialdomain.protocol.endpoints.parts import IntentCounted
-from trialdomain.values.text import folded
-from trialdomain.values.treatment import BloodProduct, Intent
+from trialdomain.values.clinical.treatment import BloodProduct, Intent
+from trialdomain.values.given.text import folded
 
 
 def product_name(product: BloodProduct) -> str:

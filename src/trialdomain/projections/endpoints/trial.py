@@ -1,6 +1,6 @@
 """The endpoints of a trial: the values of everybody, those of safety and of the escalation included."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import assert_never
 
@@ -18,10 +18,10 @@ from trialdomain.protocol.endpoints.families import (
     is_windowed,
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.decision import Mtd
-from trialdomain.values.evaluation import Evaluation, EvaluationFlag
-from trialdomain.values.in_short import in_short
-from trialdomain.values.tally import Tally
+from trialdomain.values.clinical.decision import Mtd
+from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.in_short import in_short
 
 
 @attrs.frozen(kw_only=True)
@@ -54,32 +54,32 @@ class EndpointValues:
 
 
 def endpoint_values(
-    observed: Iterable[Sequence[Value]],
+    windowed: Mapping[str, Sequence[Value]],
     exposures: Sequence[Exposure],
-    counts: DltCounts,
+    counts: DltCounts | None,
     state: Escalation | None,
     protocol: TrialProtocol,
 ) -> EndpointValues:
-    """Put together what was read of every case.
+    """Put together what was read of every participant.
 
     Args:
-        observed: the windowed endpoints of each participant.
-        exposures: what the safety summary read of each.
-        counts: who had a DLT.
-        state: what the design says; None where there is none.
+        windowed: by subject, the values of the windowed endpoints.
+        exposures: what the safety summary reads of each; empty where no endpoint needs it.
+        counts: who had a DLT; None where no endpoint needs it.
+        state: what the design says; None where there is none, or no endpoint needs it.
         protocol: the version whose definitions were used.
     """
-    windowed: dict[str, list[Value]] = {one.id: [] for one in protocol.endpoints.derived if is_windowed(one)}
-    for values in observed:
+    of_endpoint: dict[str, list[Value]] = {one.id: [] for one in protocol.endpoints.derived if is_windowed(one)}
+    for values in windowed.values():
         for value in values:
-            windowed[value.endpoint].append(value)
+            of_endpoint[value.endpoint].append(value)
     found: dict[str, list[Value]] = {}
-    members = {member.subject: member for member in (*counts.members, *counts.unassigned)}
+    members = {} if counts is None else {one.subject: one for one in (*counts.members, *counts.unassigned)}
     for one in protocol.endpoints.derived:
         if not is_known(one):
             raise TypeError(f"{type(one).__name__} is no family of endpoints: a protocol refuses it")
         if is_windowed(one):
-            found[one.id] = windowed[one.id]
+            found[one.id] = of_endpoint[one.id]
             continue
         match one:
             case SafetyIncidence():
@@ -87,7 +87,7 @@ def endpoint_values(
                 found[one.id] = [_adverse_events(one.id, exposure, days) for exposure in exposures]
             case DltIncidence():
                 if protocol.dlt is not None:
-                    found[one.id] = [_dlt(one.id, exp.subject, members.get(exp.subject)) for exp in exposures]
+                    found[one.id] = [_dlt(one.id, subject, members.get(subject)) for subject in windowed]
             case MaximumToleratedDose():
                 pass
             case _:
@@ -96,7 +96,7 @@ def endpoint_values(
         protocol=protocol,
         values={code: tuple(sorted(values, key=lambda one: one.subject)) for code, values in found.items()},
         mtd=None if state is None else state.decision.mtd,
-        tallies=counts.tallies,
+        tallies=() if counts is None else counts.tallies,
         mtd_evidence=() if state is None else state.evidence,
     )
 

@@ -8,11 +8,11 @@ from trialdomain.projections.dlt_counts import Dlt, DltCounts
 from trialdomain.projections.safety import Safety
 from trialdomain.rules.adverse_event import Graded
 from trialdomain.rules.evaluability import SetAside
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.evaluation import Standing
+from trialdomain.values.clinical.toxicity import Assessor, Outcome, Relatedness, Seriousness
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.dose import Dose
-from trialdomain.values.evaluation import Standing
-from trialdomain.values.in_short import in_short
-from trialdomain.values.toxicity import Assessor, Outcome, Relatedness, Seriousness
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
 
 

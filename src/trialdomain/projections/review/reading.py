@@ -26,9 +26,9 @@ from trialdomain.rules.dlt import delayed
 from trialdomain.rules.expedited import FIRST_REPORT, REPORT, Suspected, is_serious, suspected
 from trialdomain.rules.observation import starts_of
 from trialdomain.values.calendar import site_day
-from trialdomain.values.ctcae import term_of
-from trialdomain.values.evaluation import NOT_INFUSED, Evaluation, EvaluationReason
-from trialdomain.values.toxicity import RELATED, Agent, Relatedness, Seriousness
+from trialdomain.values.clinical.ctcae import term_of
+from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, EvaluationReason
+from trialdomain.values.clinical.toxicity import RELATED, Agent, Relatedness, Seriousness
 
 _OPEN_REASONS = {
     EvaluationReason.NOT_ASSESSED: Open.WINDOW,

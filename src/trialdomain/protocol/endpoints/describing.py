@@ -23,17 +23,22 @@ from trialdomain.protocol.endpoints.families import (
     TransfusionRate,
     is_known,
 )
+from trialdomain.protocol.endpoints.parts import Anchor
 from trialdomain.protocol.endpoints.rules import EndpointRules
+from trialdomain.protocol.presets.endpoints import PRESETS
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.analyte import Count
-from trialdomain.values.in_short import in_short
+from trialdomain.values.clinical.analyte import Count
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.plural import how_many
 
-_OBSERVED = (
-    "the analysis set: chemotherapy started and infused; whoever had no chemotherapy is outside it, and listed",
-    (
-        "what ends the observation: death, withdrawal from follow-up, the last contact when lost, the end of "
-        "follow-up, the data cut-off, and the day before the next cycle, a relapse or a new anti-leukemic therapy"
-    ),
+_SETS = {
+    Anchor.CHEMOTHERAPY: "the analysis set: chemotherapy started and infused; whoever had no chemotherapy is outside "
+    "it, and listed",
+    Anchor.INFUSION: "the analysis set: those who were infused",
+}
+_ENDS = (
+    "what ends the observation: death, withdrawal from follow-up, the last contact when lost, the end of follow-up, "
+    "the data cut-off, and the day before the next cycle, a relapse or a new anti-leukemic therapy"
 )
 _COUNTED = (
     "the daily value is the lowest of the day; nothing is imputed; consecutive means measured values on different days",
@@ -44,19 +49,21 @@ _REPORTED = (
     "an event that ended and came back has an episode for each time, and began anew when it came back",
     "episodes are whole days, both ends inclusive, clipped to the observation, and united where they overlap",
     "an episode that is recovered and has no end date has no duration: it is counted beside",
-    "an episode under way at the start is prevalent: it counts for nothing; whoever has only such ones is out of n/N",
 )
+_PREVALENT = {
+    False: "an episode under way at the start is prevalent: it counts for nothing; whoever has only such ones is out "
+    "of n/N",
+    True: "an episode under way at the start is prevalent, and counts from the first day on",
+}
 _PAIRING = (
     (
         "the count paired with a temperature: the nearest one, of two equally near the lower; where one has no time, "
         "whole days count"
     ),
-    "a temperature taken under the arm counts as it is; the site is kept",
     "derived days and reported events that share a day are one episode",
 )
 _FEVER_ENDS = (
     "when an episode is over: a count is taken by its time, and one without a time is the end of its day",
-    "48 hours without any temperature end an episode, flagged",
     "an episode that is recovered and has no end date has no duration: it is counted beside",
 )
 _RECOVERED = (
@@ -147,7 +154,7 @@ def describe(endpoint: Endpoint, protocol: TrialProtocol) -> Description:
         endpoint=endpoint,
         meaning=told.meaning,
         parameters={**own, **shared, **{name: _value(protocol, name) for name in told.of_protocol}},
-        variants=told.variants,
+        variants=tuple(_offered(one, ("anchor", *told.variants) if told.names[:1] == ("anchor",) else told.variants)),
         choices=told.choices,
     )
 
@@ -157,28 +164,34 @@ def meaning_of(endpoint: Endpoint, protocol: TrialProtocol) -> str:
     return _told(_known(endpoint), protocol.endpoints.of(endpoint), protocol).meaning
 
 
+def _observed(rules: EndpointRules) -> tuple[str, ...]:
+    return _SETS[rules.anchor], _ENDS
+
+
 def _told(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) -> _Told:  # noqa: C901 - a case a family
     match one:
         case EventIncidence():
-            return _of_events(one, meanings.event_incidence(one, rules))
+            return _of_events(one, rules, meanings.event_incidence(one, rules))
         case EventDuration():
-            return _of_events(one, meanings.event_duration(one, rules))
+            return _of_events(one, rules, meanings.event_duration(one, rules))
         case FebrileNeutropeniaIncidence():
-            return _of_fever(meanings.febrile_neutropenia(rules))
+            return _of_fever(rules, meanings.febrile_neutropenia(rules))
         case FebrileNeutropeniaDuration():
-            return _of_fever(meanings.fever_days(rules), ("febrile_neutropenia.afebrile_hours",), _FEVER_ENDS)
+            return _of_fever_days(rules, meanings.fever_days(rules))
         case LowCount():
-            return _of_low_count(one, meanings.low_count(one, rules))
+            return _of_low_count(one, rules, meanings.low_count(one, rules))
         case CountRecovery():
-            return _of_recovery(one, meanings.count_recovery(one, rules))
+            return _of_recovery(one, rules, meanings.count_recovery(one, rules))
         case TransfusionRate():
             products = ", ".join(product.value.replace("-", " ") for product in one.products)
-            return _Told(meanings.transfusion(one, rules), _FRAME, (*_OBSERVED, f"no product but {products} counts"))
+            return _Told(
+                meanings.transfusion(one, rules), _FRAME, (*_observed(rules), f"no product but {products} counts")
+            )
         case AntiInfectiveRate():
-            names = (*_FRAME, "anti_infective_classes", "local_routes", "anti_infective_intent")
-            return _Told(meanings.anti_infective(rules), names, (*_OBSERVED, *_AGENTS), ("intent",))
+            given = (*_FRAME, "anti_infective_classes", "local_routes", "anti_infective_intent")
+            return _Told(meanings.anti_infective(rules), given, (*_observed(rules), *_AGENTS), ("intent",))
         case SafetyIncidence():
-            year = ("1 year is 365 days",) if _YEAR in rules.safety_days else ()
+            year: tuple[str, ...] = ("1 year is 365 days",) if _YEAR in rules.safety_days else ()
             return _Told(meanings.adverse_events(rules), ("safety_days",), (*year, *_SAFETY))
         case DltIncidence():
             return _Told(meanings.dlt(protocol), (), _DLT, of_protocol=_DLT_RULE)
@@ -189,29 +202,45 @@ def _told(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) -> 
             assert_never(one)
 
 
-def _of_events(one: EventIncidence | EventDuration, meaning: str) -> _Told:
+def _of_events(one: EventIncidence | EventDuration, rules: EndpointRules, meaning: str) -> _Told:
     further = {
         EventGroup.INFECTION: ("febrile neutropenia itself is no infection",),
         EventGroup.BLEEDING: ("which terms name a bleeding",),
-        None: ("a term is known by its CTCAE code, or by its name",),
+        None: ("a term is known by its name, and by its CTCAE code where this library has the term",),
     }[one.group]
-    names = _FRAME if one.group is None else (*_FRAME, f"{one.group.value}_min_grade")
-    variants = ("bleeding",) if one.group is EventGroup.BLEEDING else ()
-    return _Told(meaning, names, (*_OBSERVED, *_REPORTED, *further), variants)
+    grade = () if one.group is None else (f"{one.group.value}_min_grade",)
+    variants = ("bleeding", "prevalent") if one.group is EventGroup.BLEEDING else ("prevalent",)
+    choices = (*_observed(rules), *_REPORTED, _PREVALENT[rules.include_prevalent], *further)
+    return _Told(meaning, (*_FRAME, "include_prevalent", *grade), choices, variants)
 
 
-def _of_fever(meaning: str, names: Sequence[str] = (), choices: Sequence[str] = ()) -> _Told:
-    own = (*_FRAME, *_FEVER, *names)
-    return _Told(meaning, own, (*_OBSERVED, *_PAIRING, *choices), ("fn", "fn_source"))
+def _of_fever(rules: EndpointRules, meaning: str, names: Sequence[str] = (), choices: Sequence[str] = ()) -> _Told:
+    offset = rules.febrile_neutropenia.axillary_offset
+    under_arm = (
+        f"{offset} Cel are added to a temperature taken under the arm; the site is kept"
+        if offset
+        else "a temperature taken under the arm counts as it is; the site is kept"
+    )
+    said = (*_observed(rules), _PAIRING[0], under_arm, *_PAIRING[1:], _PREVALENT[rules.include_prevalent], *choices)
+    own = (*_FRAME, "max_gap_days", "include_prevalent", *_FEVER, *names)
+    return _Told(meaning, own, said, ("fn", "fn_source", "prevalent"))
 
 
-def _of_low_count(one: LowCount, meaning: str) -> _Told:
+def _of_fever_days(rules: EndpointRules, meaning: str) -> _Told:
+    hours = how_many(rules.febrile_neutropenia.afebrile_hours, "hour")
+    first, *others = _FEVER_ENDS
+    choices = (first, f"{hours} without any temperature end an episode, flagged", *others)
+    return _of_fever(rules, meaning, ("febrile_neutropenia.afebrile_hours",), choices)
+
+
+def _of_low_count(one: LowCount, rules: EndpointRules, meaning: str) -> _Told:
     names = (*_FRAME, *_MEASURED, f"{one.count.value}.threshold", *_molar(one.count), "include_prevalent")
-    choices = (*_OBSERVED, *_COUNTED, "whoever was severe before the start is prevalent, and out of n/N")
+    before = "and is counted all the same" if rules.include_prevalent else "and out of n/N"
+    choices = (*_observed(rules), *_COUNTED, f"whoever was severe before the start is prevalent, {before}")
     return _Told(meaning, names, choices, (*_THRESHOLDS[one.count], "prevalent"))
 
 
-def _of_recovery(one: CountRecovery, meaning: str) -> _Told:
+def _of_recovery(one: CountRecovery, rules: EndpointRules, meaning: str) -> _Told:
     of_rule = ("threshold", "recovered_from", "consecutive", "anchor", "transfusion_free_days")
     names = (
         *(*_FRAME, *_MEASURED, "confirm_after_window", "death"),
@@ -223,11 +252,20 @@ def _of_recovery(one: CountRecovery, meaning: str) -> _Told:
         Count.HEMOGLOBIN: ("the rule of platelets, by analogy",),
     }.get(one.count, ())
     variants = (*_THRESHOLDS[one.count], _ANCHORS[one.count], "death")
-    return _Told(meaning, names, (*_OBSERVED, *_COUNTED, *_RECOVERED, *further), variants)
+    return _Told(meaning, names, (*_observed(rules), *_COUNTED, *_RECOVERED, *further), variants)
 
 
 def _molar(count: Count) -> tuple[str, ...]:
     return ("hemoglobin_mmol",) if count is Count.HEMOGLOBIN else ()
+
+
+def _offered(one: KnownEndpoint, variants: Sequence[str]) -> Iterator[str]:
+    """Yield the variants that can change this endpoint: not those of numbers that it has of its own."""
+    for name in variants:
+        sets = {place for preset in PRESETS[name].values() for place in preset.sets}
+        own = tuple(one.own)
+        if not all(place.startswith(own) for place in sets) or not own:
+            yield name
 
 
 def _known(endpoint: Endpoint) -> KnownEndpoint:

@@ -23,6 +23,11 @@ class Kind(Word):
     """A dose level of the trial, and no value of a participant."""
 
 
+def is_texts(given: object) -> bool:
+    """Say whether something is a tuple of texts, none of them blank."""
+    return isinstance(given, tuple) and all(isinstance(one, str) and one.strip() for one in given)
+
+
 class Endpoint:
     """One endpoint of a protocol: the base of one class for each family.
 
@@ -81,7 +86,14 @@ class Endpoint:
             check_id("endpoint", self.id)
         except CodeInvalid as error:
             yield str(error)
-        yield unless(bool(self.title.strip()), f"endpoint {self.id} has a blank title")
+            return
+        texts = {"title": self.title, "wording": self.wording, "time_frame": self.time_frame}
+        for name, text in texts.items():
+            found: object = text
+            yield unless(isinstance(found, str), f"endpoint {self.id}: {name} must be a text")
+        yield unless(is_texts(self.sources), f"endpoint {self.id}: sources must be a tuple of texts")
+        given: object = self.title
+        yield unless(not isinstance(given, str) or bool(given.strip()), f"endpoint {self.id} has a blank title")
 
 
 @attrs.frozen(kw_only=True)

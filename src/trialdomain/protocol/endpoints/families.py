@@ -10,12 +10,18 @@ from typing import Literal, TypeAlias
 import attrs
 from typing_extensions import TypeIs, override
 
-from trialdomain.protocol.endpoints.endpoint import Described, Endpoint, Kind
-from trialdomain.protocol.endpoints.parts import Anchor, FebrileNeutropenia, IntentCounted, RecoveryAnchor
+from trialdomain.protocol.endpoints.endpoint import Described, Endpoint, Kind, is_texts
+from trialdomain.protocol.endpoints.parts import (
+    Anchor,
+    FebrileNeutropenia,
+    IntentCounted,
+    RecoveryAnchor,
+    atc_faults,
+)
 from trialdomain.protocol.faults import unless
-from trialdomain.values.analyte import Count
-from trialdomain.values.toxicity import GRADES
-from trialdomain.values.treatment import BloodProduct
+from trialdomain.values.clinical.analyte import Count
+from trialdomain.values.clinical.toxicity import GRADES
+from trialdomain.values.clinical.treatment import BloodProduct
 from trialdomain.values.word import Word
 
 
@@ -60,11 +66,13 @@ class _OfEvents(Windowed):
     @override
     def faults(self) -> Iterator[str | None]:
         yield from super().faults()
-        yield unless((self.group is None) == bool(self.terms), f"endpoint {self.id} must name a group, or terms")
+        group: object = self.group
+        yield unless(group is None or isinstance(group, EventGroup), f"endpoint {self.id}: group must be an EventGroup")
+        yield unless((group is None) == bool(self.terms), f"endpoint {self.id} must name a group, or terms")
         yield unless(
             self.min_grade is None or self.min_grade in GRADES, f"endpoint {self.id}: min_grade is from 1 to 5"
         )
-        yield unless(all(one.strip() for one in self.terms), f"endpoint {self.id} names a blank term")
+        yield unless(is_texts(self.terms), f"endpoint {self.id}: terms must be a tuple of texts, none of them blank")
 
 
 @attrs.frozen(kw_only=True)
@@ -122,7 +130,10 @@ class _OfCount(Windowed):
     @property
     @override
     def places(self) -> Mapping[str, str]:
-        return {**super().places, "threshold": f"{self.count.value}.threshold"}
+        of_count = {"threshold": f"{self.count.value}.threshold"}
+        if self.count is Count.HEMOGLOBIN and self.threshold is not None:
+            of_count["threshold_mmol"] = "hemoglobin_mmol"
+        return {**super().places, **of_count}
 
     @property
     @override
@@ -137,8 +148,9 @@ class _OfCount(Windowed):
     @override
     def faults(self) -> Iterator[str | None]:
         yield from super().faults()
+        count: object = self.count
         yield unless(
-            self.count is not Count.LEUKOCYTES,
+            isinstance(count, Count) and count is not Count.LEUKOCYTES,
             f"endpoint {self.id}: count must be neutrophils, platelets or hemoglobin",
         )
         yield unless(
@@ -181,6 +193,21 @@ class CountRecovery(_OfCount):
         }
         return {**super().places, **{name: f"{self.count.value}.{of_rules}" for name, of_rules in own.items()}}
 
+    @override
+    def faults(self) -> Iterator[str | None]:
+        yield from super().faults()
+        yield unless(
+            self.count is not Count.NEUTROPHILS or not self.transfusion_free_days,
+            f"endpoint {self.id}: no transfusion raises neutrophils: leave transfusion_free_days out",
+        )
+
+
+def are_products(given: object) -> bool:
+    """Say whether something is a tuple of different products."""
+    if not isinstance(given, tuple) or not given:
+        return False
+    return all(isinstance(one, BloodProduct) for one in given) and len(set(given)) == len(given)
+
 
 @attrs.frozen(kw_only=True)
 class TransfusionRate(Windowed):
@@ -194,10 +221,7 @@ class TransfusionRate(Windowed):
     @override
     def faults(self) -> Iterator[str | None]:
         yield from super().faults()
-        yield unless(
-            bool(self.products) and len(set(self.products)) == len(self.products),
-            f"endpoint {self.id} must name some products, each once",
-        )
+        yield unless(are_products(self.products), f"endpoint {self.id} must name some products, each once, as a tuple")
 
 
 @attrs.frozen(kw_only=True)
@@ -220,10 +244,8 @@ class AntiInfectiveRate(Windowed):
     def faults(self) -> Iterator[str | None]:
         yield from super().faults()
         classes = self.classes
-        yield unless(
-            classes is None or (bool(classes) and all(one.strip() for one in classes)),
-            f"endpoint {self.id} must name some ATC groups, such as J01",
-        )
+        yield unless(classes is None or bool(classes), f"endpoint {self.id} must name some ATC groups, such as J01")
+        yield from (f"endpoint {self.id}: {fault}" for fault in atc_faults("classes", classes or ()))
 
 
 @attrs.frozen(kw_only=True)

@@ -14,13 +14,12 @@ from trialdomain.protocol.endpoints.parts import (
     EventSource,
     FebrileNeutropenia,
     IntentCounted,
-    Recovery,
     RecoveryAnchor,
 )
-from trialdomain.protocol.endpoints.rules import EndpointRules
+from trialdomain.protocol.endpoints.rules import RAISED_BY, EndpointRules
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.analyte import Count
-from trialdomain.values.plural import how_many
+from trialdomain.values.clinical.analyte import Count
+from trialdomain.values.given.plural import how_many
 
 
 def window(rules: EndpointRules) -> str:
@@ -55,6 +54,11 @@ def febrile_neutropenia(rules: EndpointRules) -> str:
 def fever_days(rules: EndpointRules) -> str:
     """Define its duration."""
     rule = rules.febrile_neutropenia
+    if rule.source is EventSource.REPORTED:
+        return (
+            f'The days on which any reported adverse event "Febrile neutropenia" of grade {rule.reported_min_grade} or '
+            f"more, with an onset {window(rules)}, was under way; and the longest episode."
+        )
     return (
         f"The days of all episodes with an onset {window(rules)}, and the longest: from the onset to the "
         f"last such day before {rule.afebrile_hours} h with every temperature below {rule.sustained_from} Cel, or to "
@@ -75,21 +79,10 @@ def _events(one: EventIncidence | EventDuration) -> str:
     return f"reported as {terms}"
 
 
-def min_grade_of(one: EventIncidence | EventDuration, rules: EndpointRules) -> int:
-    """Give the grade that an event must have reached: the endpoint's own, that of its group, or any."""
-    match one.group:
-        case None:
-            return one.min_grade or 1
-        case EventGroup.INFECTION:
-            return rules.infection_min_grade
-        case EventGroup.BLEEDING:
-            return rules.bleeding_min_grade
-
-
 def event_incidence(one: EventIncidence, rules: EndpointRules) -> str:
     """Define the incidence of events."""
     return (
-        f"At least one adverse event {_events(one)}, of grade {min_grade_of(one, rules)} or more, with an onset "
+        f"At least one adverse event {_events(one)}, of grade {rules.min_grade(one)} or more, with an onset "
         f"{window(rules)}."
     )
 
@@ -97,7 +90,7 @@ def event_incidence(one: EventIncidence, rules: EndpointRules) -> str:
 def event_duration(one: EventDuration, rules: EndpointRules) -> str:
     """Define the days of events."""
     return (
-        f"The days on which any adverse event {_events(one)}, of grade {min_grade_of(one, rules)} or more and with an "
+        f"The days on which any adverse event {_events(one)}, of grade {rules.min_grade(one)} or more and with an "
         f"onset {window(rules)}, was under way."
     )
 
@@ -119,26 +112,12 @@ def anti_infective(rules: EndpointRules) -> str:
 
 
 _UNITS = {Count.HEMOGLOBIN: "g/L"}
-_RAISED_BY = {Count.PLATELETS: "platelets", Count.HEMOGLOBIN: "red cells"}
 _ONE = {Count.PLATELETS: "platelet count", Count.HEMOGLOBIN: "hemoglobin", Count.NEUTROPHILS: "neutrophil count"}
-
-
-def recovery_rule(count: Count, rules: EndpointRules) -> Recovery:
-    """Give the rule of a count.
-
-    Raises:
-        KeyError: leukocytes have none.
-    """
-    return {
-        Count.NEUTROPHILS: rules.neutrophils,
-        Count.PLATELETS: rules.platelets,
-        Count.HEMOGLOBIN: rules.hemoglobin,
-    }[count]
 
 
 def low_count(one: LowCount, rules: EndpointRules) -> str:
     """Define whether a count was severe."""
-    below = recovery_rule(one.count, rules).threshold
+    below = rules.recovery(one.count).threshold
     return f"At least one {_ONE[one.count]} below {below} {_unit(one.count)}{_molar(one.count, rules)} {window(rules)}."
 
 
@@ -161,19 +140,22 @@ _AFTER = {
 
 def count_recovery(one: CountRecovery, rules: EndpointRules) -> str:
     """Define the time to the recovery of a count."""
-    rule = recovery_rule(one.count, rules)
-    product = _RAISED_BY.get(one.count)
+    rule = rules.recovery(one.count)
+    product = RAISED_BY.get(one.count)
     free = (
         f", each at least {how_many(rule.transfusion_free_days, 'day')} after the last transfusion of "
-        f"{product} and with none from the first to the last of them"
+        f"{product.value.replace('-', ' ')} and with none from the first to the last of them"
         if rule.transfusion_free_days and product
         else ""
     )
-    after = f"{_AFTER[rule.anchor]} {rule.threshold}" if rule.anchor is not RecoveryAnchor.NADIR else "the lowest one"
+    at_target = "" if rule.recovered_from is not None else _molar(one.count, rules)
+    at_threshold = "" if rule.recovered_from is None else _molar(one.count, rules)
+    below = f" {rule.threshold}{at_threshold}" if rule.anchor is not RecoveryAnchor.NADIR else ""
+    after = f"{_AFTER[rule.anchor]}{below}"
     death = "a competing event" if rules.death is DeathAs.COMPETING else "a censoring"
     return (
         f"Days to the first of {how_many(rule.consecutive, 'consecutive value')} of {one.count.value} of at least "
-        f"{rule.target} {_unit(one.count)}{_molar(one.count, rules)}{free}, after {after}, {window(rules)}. "
+        f"{rule.target} {_unit(one.count)}{at_target}{free}, after {after}, {window(rules)}. "
         f"Consecutive values are at most {how_many(rules.max_gap_days, 'day')} apart. Death is {death}."
     )
 

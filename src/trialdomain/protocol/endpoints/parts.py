@@ -4,13 +4,15 @@ Each default names its source: CTCAE v5.0; the CIBMTR forms manual; IDSA 2002; o
 with no published default.
 """
 
+import re
+from collections.abc import Iterator
 from decimal import Decimal
 
 import attrs
 
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.values.clinical.toxicity import GRADES
 from trialdomain.values.number import is_bounded
-from trialdomain.values.toxicity import GRADES
 from trialdomain.values.word import Word
 
 
@@ -63,6 +65,19 @@ def below_zero(name: str, value: object) -> str | None:
 def grade_fault(name: str, grade: int) -> str | None:
     """Name what is no grade."""
     return unless(grade in GRADES, f"{name} must be a grade from 1 to 5")
+
+
+_ATC = re.compile(r"[A-Z]([0-9]{2}([A-Z]([A-Z]([0-9]{2})?)?)?)?")
+
+
+def atc_faults(name: str, groups: object) -> Iterator[str]:
+    """Name what is no ATC group of any level, as WHO writes them."""
+    if not isinstance(groups, tuple):
+        yield f"{name} must be a tuple of ATC groups"
+        return
+    for one in groups:
+        if not isinstance(one, str) or _ATC.fullmatch(one) is None:
+            yield f"{name}: {one!r} is no ATC group, such as J01 or J02AC"
 
 
 @attrs.frozen(kw_only=True)
@@ -137,7 +152,9 @@ class Recovery:
             (
                 below_zero("threshold", self.threshold),
                 unless(
-                    target is None or (is_bounded(target) and target >= self.threshold),
+                    target is None
+                    or not is_bounded(self.threshold)
+                    or (is_bounded(target) and target >= self.threshold),
                     f"recovered_from must be a number of at least the threshold {self.threshold} "
                     f"with at most 15 digits, got {target}",
                 ),

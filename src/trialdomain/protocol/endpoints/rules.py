@@ -12,19 +12,22 @@ from typing import Any
 import attrs
 
 from trialdomain.protocol.endpoints.endpoint import Endpoint
-from trialdomain.protocol.endpoints.families import is_known
+from trialdomain.protocol.endpoints.families import FAMILIES, EventDuration, EventGroup, EventIncidence, is_known
 from trialdomain.protocol.endpoints.parts import (
     Anchor,
     DeathAs,
     FebrileNeutropenia,
     IntentCounted,
     Recovery,
+    atc_faults,
     below_zero,
     grade_fault,
 )
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid, at_least, refuse, unless
-from trialdomain.values.in_short import in_short
+from trialdomain.values.clinical.analyte import Count
+from trialdomain.values.clinical.treatment import BloodProduct
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.number import is_bounded
 
 _FEBRILE_NEUTROPENIA = FebrileNeutropenia()
@@ -79,9 +82,7 @@ class EndpointRules:
 
     def __attrs_post_init__(self) -> None:
         """Refuse windows and grades that are none."""
-        days = [at_least("safety_days", number, 1) for number in self.safety_days]
-        rising = bool(self.safety_days) and list(self.safety_days) == sorted(set(self.safety_days))
-        days.append(unless(rising, "safety_days must name some days, each larger than the one before"))
+        days = list(_days_faults(self.safety_days))
         grades = ("infection_min_grade", "bleeding_min_grade")
         refuse(
             [
@@ -90,10 +91,36 @@ class EndpointRules:
                 at_least("max_gap_days", self.max_gap_days, 1),
                 at_least("baseline_days", self.baseline_days, 0),
                 *(grade_fault(name, getattr(self, name)) for name in grades),
+                *atc_faults("anti_infective_classes", self.anti_infective_classes),
                 _mmol_fault(self.hemoglobin, self.hemoglobin_mmol),
             ]
         )
         refuse(_endpoint_faults(self))
+
+    def recovery(self, count: Count) -> Recovery:
+        """Give the rule of a count.
+
+        Raises:
+            KeyError: leukocytes have none.
+        """
+        return {
+            Count.NEUTROPHILS: self.neutrophils,
+            Count.PLATELETS: self.platelets,
+            Count.HEMOGLOBIN: self.hemoglobin,
+        }[count]
+
+    def min_grade(self, endpoint: EventIncidence | EventDuration) -> int:
+        """Give the grade that an event must have reached: the endpoint's own, that of its group, or any.
+
+        Ask it of the rules of the endpoint (:meth:`of`).
+        """
+        match endpoint.group:
+            case None:
+                return endpoint.min_grade or 1
+            case EventGroup.INFECTION:
+                return self.infection_min_grade
+            case EventGroup.BLEEDING:
+                return self.bleeding_min_grade
 
     def endpoint(self, name: str) -> Endpoint | None:
         """Find an endpoint by its code, whatever its capitals; None where the protocol has no such one."""
@@ -112,6 +139,13 @@ class EndpointRules:
         return with_values(attrs.evolve(self, derived=()), own) if own else self
 
 
+RAISED_BY: Mapping[Count, BloodProduct] = {
+    Count.PLATELETS: BloodProduct.PLATELETS,
+    Count.HEMOGLOBIN: BloodProduct.RED_CELLS,
+}
+"""By count: the product whose transfusion raises it."""
+
+
 def with_values(rules: EndpointRules, values: Mapping[str, object]) -> EndpointRules:
     """Change some numbers, each by its name, such as ``platelets.threshold``; all of them at once."""
     changed: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
@@ -123,9 +157,24 @@ def with_values(rules: EndpointRules, values: Mapping[str, object]) -> EndpointR
     return attrs.evolve(rules, **changed)
 
 
+def _days_faults(days: object) -> Iterator[str | None]:
+    if not isinstance(days, tuple):
+        yield f"safety_days must be a tuple of days, got {type(days).__name__}"
+        return
+    faults = [at_least("safety_days", number, 1) for number in days]
+    yield from faults
+    if not any(faults):
+        rising = bool(days) and list(days) == sorted(set(days))
+        yield unless(rising, "safety_days must name some days, each larger than the one before")
+
+
 def _endpoint_faults(rules: EndpointRules) -> Iterator[str | None]:
+    given: object = rules.derived
+    if not isinstance(given, tuple):
+        yield f"derived must be a tuple of endpoints, got {type(given).__name__}"
+        return
     for one in rules.derived:
-        if not is_known(one):
+        if not is_known(one) or FAMILIES.get(one.family) is not type(one):
             yield f"derived must name endpoints of the known families, got {type(one).__name__}"
             return
         faults = [fault for fault in one.faults() if fault is not None]
@@ -136,8 +185,11 @@ def _endpoint_faults(rules: EndpointRules) -> Iterator[str | None]:
             rules.of(one)
         except ProtocolInvalid as error:
             yield from (f"endpoint {one.id}: {fault}" for fault in error.faults)
-    for code, count in Counter(one.id.casefold() for one in rules.derived).items():
-        yield unless(count == 1, f"endpoint {code} stands {count} times: codes differ by more than their capitals")
+        except (TypeError, ArithmeticError, AttributeError) as error:
+            yield f"endpoint {one.id} has a number of a wrong kind: {error}"
+    for code, count in Counter(str(one.id).casefold() for one in rules.derived).items():
+        named = [str(one.id) for one in rules.derived if str(one.id).casefold() == code]
+        yield unless(count == 1, f"endpoint {named[-1]} stands {count} times: codes differ by more than their capitals")
 
 
 _GRAMS_PER_MMOL = Decimal("16.114")

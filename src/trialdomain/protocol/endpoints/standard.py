@@ -18,7 +18,7 @@ from trialdomain.protocol.endpoints.families import (
     SafetyIncidence,
     TransfusionRate,
 )
-from trialdomain.values.analyte import Count
+from trialdomain.values.clinical.analyte import Count
 
 _CTCAE = "CTCAE v5.0 (NCI, 27 November 2017)"
 _CIBMTR = "CIBMTR forms manual, recovery of neutrophils and platelets"

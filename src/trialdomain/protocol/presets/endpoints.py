@@ -8,7 +8,7 @@ import attrs
 from trialdomain.protocol.endpoints.parts import Anchor, DeathAs, EventSource, IntentCounted, RecoveryAnchor
 from trialdomain.protocol.endpoints.rules import EndpointRules, with_values
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.values.text import short
+from trialdomain.values.given.text import short
 
 
 @attrs.frozen

@@ -13,9 +13,9 @@ from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.nct06245746_endpoints import REGISTERED_ENDPOINTS, REGISTRY
 from trialdomain.protocol.presets.roles import USUAL_ROLES
 from trialdomain.protocol.trial_protocol import DoseLevel, Grant, TrialProtocol
-from trialdomain.values.dose import Dose
-from trialdomain.values.plural import how_many
-from trialdomain.values.screening import Gate
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.screening import Gate
+from trialdomain.values.given.plural import how_many
 
 _LEVELS = 3
 _TARGET_RECRUITMENT = 9

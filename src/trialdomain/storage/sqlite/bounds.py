@@ -16,7 +16,7 @@ import attrs
 
 from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.storage.codec import LARGEST_STATE
-from trialdomain.values.text import short
+from trialdomain.values.given.text import short
 
 FoundRow: TypeAlias = tuple[Any, ...]
 LONGEST_VALUE = LARGEST_STATE + (1 << 16)

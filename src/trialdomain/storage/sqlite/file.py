@@ -13,7 +13,7 @@ from trialdomain.storage.errors import AppendRefused, StoreFailed
 from trialdomain.storage.sqlite.forks import brief, refuse_unsafe
 from trialdomain.storage.sqlite.place import refuse_two_names
 from trialdomain.storage.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
-from trialdomain.values.filename import is_no_file, why_unusable
+from trialdomain.values.given.filename import is_no_file, why_unusable
 
 _OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""

@@ -11,7 +11,7 @@ from trialdomain.storage.errors import CommandRestored, CommandReused, StreamMov
 from trialdomain.storage.heads import BEGUN
 from trialdomain.storage.sqlite.rows import counted, is_number, version_of
 from trialdomain.storage.store import UNKNOWN_REQUEST, Appended, Command, ReadSet
-from trialdomain.values.text import short
+from trialdomain.values.given.text import short
 
 _FEW = 20
 """Streams of which the versions are asked for at once; a decision reads a handful."""

@@ -12,7 +12,7 @@ from trialdomain.storage.errors import EntriesNotKept
 from trialdomain.storage.sqlite.schema import INSERT_COMMAND, INSERT_ENTRY
 from trialdomain.storage.store import Command
 from trialdomain.tree.leaf import leaf_hash
-from trialdomain.values.plural import how_many
+from trialdomain.values.given.plural import how_many
 
 InsertedRow: TypeAlias = tuple[str, int, str, int, str, bytes, bytes]
 _INSERTED = (

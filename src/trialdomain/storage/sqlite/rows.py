@@ -5,8 +5,8 @@ from typing import Any, TypeGuard
 
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.store import StoredEntry
+from trialdomain.values.given.text import short
 from trialdomain.values.ids import LONGEST_STREAM
-from trialdomain.values.text import short
 
 
 def entry_in(row: tuple[Any, ...]) -> StoredEntry:

@@ -27,8 +27,8 @@ from trialdomain.storage.sqlite.reader import NOTES, SQLiteReader
 from trialdomain.storage.sqlite.rows import head_of
 from trialdomain.storage.sqlite.schema import INSERT_CHECKPOINT, INSERT_COMMAND, PUT_HEAD, REPLACE_HEAD
 from trialdomain.storage.store import NOTHING_READ, Appended, Command, ReadSet, Sealed
+from trialdomain.values.given.plural import n_entries
 from trialdomain.values.ids import trial_of
-from trialdomain.values.plural import n_entries
 
 __all__ = ["MEMORY", "SQLiteStore"]
 

@@ -11,7 +11,7 @@ from trialdomain.exchange.sdtm.tables.dataset_json import DatasetJson, DatasetNd
 from trialdomain.exchange.sdtm.tables.table import Table
 from trialdomain.exchange.sdtm.tables.xpt import Xpt
 from trialdomain.storage.plain_files import open_plain
-from trialdomain.values.filename import unread
+from trialdomain.values.given.filename import unread
 
 FORMATS: Mapping[str, Callable[[BinaryIO, str], Table]] = {
     ".csv": CsvTable,

@@ -1,0 +1,191 @@
+"""Levels and days: levels that were not in turn, days between infusions, windows that nobody has assessed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+
+import attrs
+from typing_extensions import override
+
+from trialdomain.aggregates.infusions import against_stagger
+from trialdomain.checks.check import Audited, AuditedCase, AuditFinding, Check, Severity
+from trialdomain.events.happened import happened
+from trialdomain.events.participant import (
+    ChemotherapyGiven,
+    ChemotherapyStarted,
+    CompletedFollowUp,
+    Died,
+    DltWindowAssessed,
+    Infused,
+    LabRecorded,
+    LostToFollowUp,
+    NewTherapyStarted,
+    ParticipantFact,
+    Relapsed,
+    WindowResult,
+    Withdrew,
+)
+from trialdomain.events.recorded import Recorded
+from trialdomain.projections.casebook import Case
+from trialdomain.projections.dlt_counts import DltCounts, Member
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.cytopenia import last_day
+from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason
+
+
+@attrs.frozen
+class _Watched:
+    subject: str
+    level: int
+    infused_on: date
+    infused_by: int
+    known_on: date | None
+    """The day on which the outcome was known; None while it is not."""
+    evidence: tuple[int, ...]
+
+
+class EscalatedEarly(Check):
+    """Somebody was infused at a higher level than the one before, while an outcome below was not known."""
+
+    id = "sequence"
+    title = "escalated before a window closed"
+    severity = Severity.CRITICAL
+    requirement = "escalation waits for every outcome pending at an open level; AT-28 (21 CFR 11.10(f))"
+
+    def __init__(self, audited: Audited) -> None:
+        super().__init__(audited)
+        self._watched: list[_Watched] = []
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        member = case.member
+        if member is not None and member.level is not None and member.infused_on is not None:
+            protocol, by = case.audited.book.in_force_on(member.infused_on.first), member.infused_by or 0
+            known = _known_on(member, case.case, protocol)
+            evidence = member.evidence
+            self._watched.append(_Watched(member.subject, member.level, member.infused_on.first, by, known, evidence))
+        return ()
+
+    @override
+    def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
+        if self.audited.protocol.design is None:
+            return
+        last = 0
+        for one in sorted(self._watched, key=lambda one: (one.infused_on, one.infused_by)):
+            if one.level > last > 0 or (last == 0 and one.level > 1):
+                yield from self._pending_below(one)
+            last = one.level
+
+    def _pending_below(self, first: _Watched) -> Iterator[AuditFinding]:
+        for below in self._watched:
+            earlier = (below.infused_on, below.infused_by) < (first.infused_on, first.infused_by)
+            pending = below.known_on is None or below.known_on > first.infused_on
+            if below.level < first.level and earlier and pending:
+                yield self.found(
+                    f"{first.subject} was infused at level {first.level} on {first.infused_on}, up from below, and the "
+                    f"outcome of {below.subject} at level {below.level} was not known",
+                    evidence=[first.infused_by, below.infused_by, *below.evidence],
+                    subject=first.subject,
+                )
+
+
+def _known_on(member: Member, case: Case, protocol: TrialProtocol) -> date | None:
+    """Give the first day on which an outcome could be known; None while it is pending.
+
+    What was reported later about an assessed window is for the audit of decisions.
+    """
+    rule, last, infusion = protocol.dlt, member.window_last, case.first_infusion
+    if rule is None or last is None or infusion is None:
+        return None
+    facts = (entry.fact for entry in case.of(DltWindowAssessed))
+    over = [fact.on.first for fact in facts if fact.result is WindowResult.NO_DLT and fact.on.first >= last]
+    if not protocol.evaluable.requires_assessment:
+        over.append(last + timedelta(days=1))
+    if rule.cytopenia is not None:
+        counted = last_day(infusion.fact, rule.cytopenia) + timedelta(days=1)
+        looked = [lab.fact.collected_at.first for lab in case.of(LabRecorded) if lab.position in member.evidence]
+        over = [max(day, counted, *looked) for day in over]
+    if member.standing.evaluation is Evaluation.PENDING and member.standing.reason in _COUNTS_MISSING:
+        over = []
+    known = [*over, *([member.dlt.onset.first] if member.dlt else [])]
+    if member.standing.evaluation is Evaluation.NOT_EVALUABLE:
+        said = [entry for kind in _SAYS_NOT_EVALUABLE.get(member.standing.reason, ()) for entry in case.of(kind)]
+        days = [when.first for entry in said if entry.position in member.evidence and (when := happened(entry.fact))]
+        known.append(min(days, default=infusion.fact.started_at.first))
+    return min(known, default=None)
+
+
+_COUNTS_MISSING = {EvaluationReason.CYTOPENIA_NOT_SHOWN, EvaluationReason.CYTOPENIA_OPEN}
+_TREATED_AGAIN = (ChemotherapyGiven, ChemotherapyStarted, NewTherapyStarted, Relapsed)
+_LEAVING = (Died, Withdrew, LostToFollowUp, CompletedFollowUp)
+_SAYS_NOT_EVALUABLE: dict[EvaluationReason, tuple[type[ParticipantFact], ...]] = {
+    EvaluationReason.LEFT: _LEAVING,
+    EvaluationReason.ASSESSED_NOT_EVALUABLE: (DltWindowAssessed,),
+    EvaluationReason.CYTOPENIA_NOT_SHOWN: (*_LEAVING, *_TREATED_AGAIN),
+}
+"""The kinds of entries from whose days on somebody is not evaluable; of any other reason, the infusion's."""
+
+
+class StaggerKept(Check):
+    """Two people were infused at one level in fewer days than the protocol asks for."""
+
+    id = "stagger"
+    title = "too few days between infusions"
+    requirement = "the protocol's stagger"
+
+    def __init__(self, audited: Audited) -> None:
+        super().__init__(audited)
+        self._first: dict[int, list[tuple[date, int, Recorded[Infused], str]]] = defaultdict(list)
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        first = case.case.first_infusion
+        if first is not None:
+            told = (first.fact.started_at.first, case.case.since(first), first, case.case.subject)
+            self._first[first.fact.level].append(told)
+        return ()
+
+    @override
+    def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
+        for _, infused in sorted(self._first.items()):
+            days: list[date] = []
+            before: int | None = None
+            for day, _, entry, subject in sorted(infused, key=lambda one: one[:2]):
+                protocol = self.audited.book.in_force_on(day)
+                for breach in against_stagger(entry.fact, days, protocol):
+                    evidence = [entry.position, *([] if before is None else [before])]
+                    yield self.found(
+                        f"{subject} was infused on {day}, but {breach}", evidence=evidence, subject=subject
+                    )
+                days.append(day)
+                before = entry.position
+
+
+class WindowOpen(Check):
+    """The outcome of somebody whose window is over waits for somebody's word."""
+
+    id = "window"
+    title = "a window that is not assessed to its last day"
+    requirement = "DLTs are assessed in the whole window ({protocol})"
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        member = case.member
+        if member is None or member.window_last is None or member.window_last >= self.audited.on:
+            return
+        if member.standing.evaluation is Evaluation.PENDING and member.standing.reason in _WAITS_FOR_A_WORD:
+            yield self.found(
+                f"the window of {member.subject} ended on {member.window_last}: {member.why}",
+                evidence=[*member.evidence, *([] if member.aside is None else [member.aside.position])],
+                subject=member.subject,
+            )
+
+
+_WAITS_FOR_A_WORD = {
+    EvaluationReason.CYTOPENIA_NOT_SHOWN,
+    EvaluationReason.ENDING_UNCERTAIN,
+    EvaluationReason.NOT_ASSESSED,
+    EvaluationReason.RELATEDNESS_NOT_ASSESSED,
+    EvaluationReason.DEATH_NOT_EXPLAINED,
+    EvaluationReason.DLT_NOT_EXPLAINED,
+}

@@ -1,0 +1,46 @@
+"""What the protocol does not say."""
+
+from collections.abc import Iterable, Iterator
+
+from typing_extensions import override
+
+from trialdomain.checks.check import AuditFinding, Check, Severity
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
+from trialdomain.projections.dlt_counts import DltCounts
+from trialdomain.protocol.trial_protocol import Stagger, TrialProtocol
+
+
+class Silence(Check):
+    """A rule that the protocol leaves as open as it may be."""
+
+    id = "silence"
+    title = "a rule that the protocol leaves open"
+    severity = Severity.NOTE
+    requirement = "a rule that people rely on is written down ({protocol})"
+
+    @override
+    def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
+        brings = [e.position for e in self.audited.trial if isinstance(e.fact, TrialRegistered | ProtocolAmended)]
+        for sentence in silences(self.audited.protocol):
+            yield self.found(sentence, evidence=brings[-1:])
+
+
+def silences(protocol: TrialProtocol) -> Iterator[str]:
+    """Say what a protocol leaves open."""
+    if any(level.dose is None for level in protocol.levels):
+        yield "the dose levels have no amounts: an infusion is believed to be of the level that was meant"
+    if protocol.zone is None:
+        yield "the site has no time zone: a time without an offset counts as it stands"
+    if protocol.design is not None and protocol.stagger == Stagger():
+        yield "no days lie between infusions at a level (stagger 0)"
+    if protocol.stopping.related_grade_5 is False:
+        yield "a death related to the infusion suspends nothing"
+    rule = protocol.dlt
+    if rule is None:
+        return
+    if rule.min_grade == 1:
+        yield "no grade is too low for a DLT: any related grade counts, grade 1 included"
+    if not rule.expected_with_chemotherapy:
+        yield "no toxicity is named that chemotherapy is expected to cause: each counts as a DLT when it is related"
+    if rule.cytopenia is None:
+        yield "a cytopenia counts as a DLT by no rule, however long it lasts"

@@ -1,0 +1,380 @@
+"""Looking for findings: every check over one reading of a log."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+from typing_extensions import override
+
+from trialdomain.checks.check import Audited, AuditedCase, AuditFinding, Check, Limits, Severity
+from trialdomain.checks.conduct import (
+    AfterLeaving,
+    BeforeEnrollment,
+    ConsentUndocumented,
+    CriteriaUndocumented,
+    DeathDates,
+    DeviationRecorded,
+    ObservedAfterDeath,
+    OutsideLevel,
+    Twice,
+)
+from trialdomain.checks.counts import DecisionOvertaken, DecisionUnfounded, Reconciliation
+from trialdomain.checks.doses import DoseRedefined
+from trialdomain.checks.halts import RecruitmentExceeded, WhileHalted
+from trialdomain.checks.levels import EscalatedEarly, StaggerKept, WindowOpen
+from trialdomain.checks.protocol import Silence
+from trialdomain.checks.recorded import ImprobableValue, UncheckedTerm, UnreadResult
+from trialdomain.checks.safety import (
+    CriterionNotSerious,
+    EndedNotRecovered,
+    EndUnknown,
+    FatalNotSerious,
+    FollowedUpBeforeOnset,
+    SeriousWithoutCriterion,
+)
+from trialdomain.checks.slots import ClosedLevel, SlotsExceeded
+from trialdomain.checks.trail import ClockJumped, ManyChanges, NamesSomebody, RecordedLate
+from trialdomain.errors import InputInvalid, TrialError
+from trialdomain.events.entries import current_entries
+from trialdomain.events.recorded import Entry
+from trialdomain.history import History
+from trialdomain.projections.casebook import case_of
+from trialdomain.projections.dlt_counts import Seat, count
+from trialdomain.reports.json import Json
+from trialdomain.storage.plain_files import refuse_database
+from trialdomain.values.calendar import as_day
+from trialdomain.values.given.filename import named
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.ids import subject_of, trial_stream
+
+CHECKS: tuple[type[Check], ...] = (
+    Reconciliation,
+    DecisionUnfounded,
+    DecisionOvertaken,
+    ConsentUndocumented,
+    CriteriaUndocumented,
+    BeforeEnrollment,
+    OutsideLevel,
+    DoseRedefined,
+    Twice,
+    AfterLeaving,
+    ObservedAfterDeath,
+    DeathDates,
+    DeviationRecorded,
+    SlotsExceeded,
+    ClosedLevel,
+    EscalatedEarly,
+    StaggerKept,
+    WhileHalted,
+    RecruitmentExceeded,
+    WindowOpen,
+    CriterionNotSerious,
+    FatalNotSerious,
+    SeriousWithoutCriterion,
+    EndedNotRecovered,
+    FollowedUpBeforeOnset,
+    EndUnknown,
+    ImprobableValue,
+    UncheckedTerm,
+    UnreadResult,
+    ClockJumped,
+    RecordedLate,
+    ManyChanges,
+    NamesSomebody,
+    Silence,
+)
+"""Every check of this library."""
+_SEVERITIES = list(Severity)
+
+
+class CheckUnusable(InputInvalid):
+    """A check of somebody's own cannot be read, or has failed."""
+
+    code = "check-unusable"
+
+
+@attrs.frozen(kw_only=True)
+class Findings:
+    """What was found in a log."""
+
+    __repr__ = in_short
+
+    trial: str
+    known_at: int
+    """The position that was looked at."""
+    on: date
+    checks: tuple[type[Check], ...]
+    """What was looked for."""
+    source: str | None = None
+    """Where the protocol is written, as it says itself."""
+    found: tuple[AuditFinding, ...]
+    """The gravest first; of one severity in the order of the checks."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found that is worse than a note: of a note, nothing is wrong."""
+        return all(one.severity is Severity.NOTE for one in self.found)
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        """Be pickled with what each check says of itself: a check of your own need not be at hand where it is read."""
+        checks = tuple(_Named.of(check) for check in self.checks)
+        said = {one.name: getattr(self, one.name) for one in attrs.fields(Findings) if one.name != "checks"}
+        return _found, (checks, said)
+
+    def __copy__(self) -> Self:
+        """Give the same one: nothing in it changes."""
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Give the same one: nothing in it changes."""
+        return self
+
+
+@attrs.frozen
+class _Named:
+    """A check in a pickle: where its class stands, and what the class says."""
+
+    module: str
+    name: str
+    id: str
+    title: str
+    severity: Severity
+    requirement: str
+
+    @classmethod
+    def of(cls, check: type[Check]) -> Self:
+        said = (check.id, check.title, check.severity, check.requirement)
+        return cls(check.__module__, check.__qualname__, *said)
+
+
+def _found(checks: Sequence[_Named], said: dict[str, Any]) -> Findings:
+    return Findings(checks=tuple(map(_check, checks)), **said)
+
+
+@lru_cache(maxsize=256)
+def _check(named: _Named) -> type[Check]:
+    """Give the class of a check; where it is not at hand, one that says the same of itself and looks for nothing."""
+    try:
+        known: object = attrgetter(named.name)(import_module(named.module))
+    except (ImportError, AttributeError):
+        known = None
+    if isinstance(known, type) and issubclass(known, Check):
+        return known
+    said = {"id": named.id, "title": named.title, "severity": named.severity, "requirement": named.requirement}
+    return type(named.name, (Check,), {"__module__": named.module, **said})
+
+
+def findings(
+    history: History,
+    *,
+    on: date | str | None = None,
+    checks: Sequence[type[Check]] = CHECKS,
+    least: Severity = Severity.NOTE,
+    limits: Limits | None = None,
+    now: datetime | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Findings:
+    """Look for what an inspector would ask about.
+
+    Memory follows one participant, and 16 bytes for each entry.
+
+    Args:
+        history: the trial, as it was known.
+        on: the day for which windows are judged; by default that of the last entry.
+        checks: what to look for; add your own to :data:`CHECKS`.
+        least: the lowest severity that counts.
+        limits: from where on something is worth a finding.
+        now: when the audit is made, with an offset; by default the time of the machine.
+        progress: told the number of entries of each stream that was read.
+
+    Raises:
+        CheckUnusable: a check raised an error of its own.
+    """
+    checks = _usable(checks)
+    day = history.last_day() if on is None else as_day(on)
+    trial = current_entries(history.entries_of(trial_stream(history.trial)))
+    book = history.casebook(on=day)
+    audited = Audited(
+        history=history, on=day, now=now or datetime.now(UTC), book=book, trial=trial, limits=limits or Limits()
+    )
+    run = _Run([_made(check, audited) for check in checks])
+    seats: list[Seat] = []
+    for stream, entries in history.streams():
+        recorded = list(entries)
+        run.entries(recorded)
+        if subject_of(stream) is not None:
+            case = AuditedCase(case_of(stream, recorded, on=day), audited)
+            seats.append(case.seat)
+            run.call(run.of_case, "case", case)
+        progress(len(recorded))
+    run.call(run.checks, "end", count(seats, book))
+    order = {check.id: at for at, check in enumerate(checks)}
+    found = [one for one in run.found if _SEVERITIES.index(one.severity) <= _SEVERITIES.index(least)]
+    found.sort(key=lambda one: (_SEVERITIES.index(one.severity), order.get(one.check, len(order)), one.evidence))
+    return Findings(
+        trial=history.trial,
+        known_at=history.position,
+        on=day,
+        checks=tuple(checks),
+        source=book.protocol.source,
+        found=tuple(found),
+    )
+
+
+class _Run:
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self.checks = checks
+        self.of_case = [check for check in checks if type(check).case is not Check.case]
+        self._of_entry = [check for check in checks if type(check).entry is not Check.entry]
+        self.found: list[AuditFinding] = []
+
+    def entries(self, entries: Sequence[Entry]) -> None:
+        """Show every entry to those checks that look at entries."""
+        for check in self._of_entry:
+            look, found = check.entry, self.found
+            with _named(check.id):
+                for entry in entries:
+                    if (told := look(entry)) != ():  # as most entries answer most checks
+                        found += _require_findings(check, told)
+
+    def call(self, checks: Iterable[Check], method: str, given: object) -> None:
+        """Show something to checks."""
+        for check in checks:
+            with _named(check.id):
+                self.found += _require_findings(check, getattr(check, method)(given))
+
+
+@contextmanager
+def _named(check: object) -> Iterator[None]:
+    """Name the check that fails: it may be anybody's."""
+    try:
+        yield
+    except TrialError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise CheckUnusable(
+            f"check {check} failed: {type(error).__name__}: {error}; mend it, or leave it out"
+        ) from error
+
+
+def _require_findings(check: Check, found: Iterable[object]) -> Iterator[AuditFinding]:
+    """Let findings through that are some, and that say of which check they are."""
+    for one in found:
+        if not isinstance(one, AuditFinding):
+            raise CheckUnusable(
+                f"check {check.id} found {str(one)[:40]!r}, which is no finding: make it with self.found(...)"
+            )
+        for name, right, expected in (
+            ("sentence", isinstance(one.sentence, str), "a text"),
+            ("subject", one.subject is None or isinstance(one.subject, str), "a participant's code, or None"),
+            ("severity", isinstance(one.severity, Severity), "a Severity"),
+            ("evidence", all(type(position) is int for position in one.evidence), "positions, whole numbers"),
+            ("check", one.check == check.id, f"{check.id!r}, its own id"),
+        ):
+            if not right:
+                given = str(getattr(one, name))[:40]
+                raise CheckUnusable(f"check {check.id} made a finding whose {name} is {given!r}: give {expected}")
+        yield one
+
+
+def _usable(checks: Sequence[type[Check]]) -> tuple[type[Check], ...]:
+    """Take each check once; refuse what is none, and two of one id."""
+    once = tuple(dict.fromkeys(checks))
+    for one in once:
+        if lacking := _lacking(one):
+            raise CheckUnusable(f"{getattr(one, '__name__', str(one))[:40]!r} {lacking}")
+    ids = [one.id for one in once]
+    for name in ids:
+        if ids.count(name) > 1:
+            raise CheckUnusable(f"two checks have the id {name!r}: give one of them another")
+    return once
+
+
+def _made(check: type[Check], audited: Audited) -> Check:
+    with _named(getattr(check, "id", check)):
+        return check(audited)
+
+
+def read_checks(path: str | Path) -> tuple[type[Check], ...]:
+    """Read checks of your own from a Python file, which names them in ``CHECKS``. The file is run.
+
+    Raises:
+        CheckUnusable: the file is none, fails, or names no checks.
+    """
+    path = named(path)
+    refuse_database(path)
+    spec = importlib.util.spec_from_file_location(f"trialdomain_checks_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise CheckUnusable(f"{path} is no Python file: name one that has a list CHECKS")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses and the like look for what a module names
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[spec.name]
+        raise CheckUnusable(f"{path} failed: {type(error).__name__}: {error}; mend it") from error
+    checks: Any = getattr(module, "CHECKS", None)
+    if not isinstance(checks, list | tuple):
+        raise CheckUnusable(f"{path} has no list CHECKS of subclasses of trialdomain.Check: name them there")
+    for one in checks:
+        if lacking := _lacking(one):
+            raise CheckUnusable(f"{path}: {getattr(one, '__name__', str(one))[:40]!r} in CHECKS {lacking}")
+    return tuple(checks)
+
+
+def _lacking(one: object) -> str | None:
+    """Say what keeps something from being a check; None where nothing does."""
+    if not (isinstance(one, type) and issubclass(one, Check)):
+        return "is no check: give a subclass of trialdomain.Check"
+    texts = [name for name in ("id", "title", "requirement") if not isinstance(getattr(one, name, None), str)]
+    if texts:
+        return f"lacks {', '.join(texts)}: give each as a text"
+    severity: object = one.severity
+    return None if isinstance(severity, Severity) else "has a severity that is none: give a Severity"
+
+
+def findings_json(found: Findings) -> dict[str, Json]:
+    """Give what was found to programs."""
+    told = [one.check for one in found.found]
+    return {
+        "trial": found.trial,
+        "known_at": found.known_at,
+        "on": found.on.isoformat(),
+        "ok": found.ok,
+        "checks": [
+            {
+                "id": check.id,
+                "title": check.title,
+                "severity": check.severity.value,
+                "requirement": check.required_by(found.source),
+                "findings": told.count(check.id),
+            }
+            for check in found.checks
+        ],
+        "findings": [
+            {
+                "check": one.check,
+                "severity": one.severity.value,
+                "subject": one.subject,
+                "sentence": one.sentence,
+                "evidence": list(one.evidence),
+                "requirement": one.requirement,
+            }
+            for one in found.found
+        ],
+    }
+
+
+def by_severity(found: Iterable[AuditFinding]) -> Iterator[tuple[Severity, int]]:
+    """Count findings by severity, the gravest first."""
+    told = [one.severity for one in found]
+    return ((severity, told.count(severity)) for severity in Severity if severity in told)

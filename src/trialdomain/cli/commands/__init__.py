@@ -1,0 +1,1 @@
+"""The commands of the command line, each with the parts that it needs."""

@@ -1,0 +1,132 @@
+"""``trialdomain endpoints``, ``explain`` and ``review``: the endpoints, why they are so, and what a committee reads."""
+
+import argparse
+import json
+from pathlib import Path
+
+from trialdomain.cli.asking import add_log, add_moment, add_variants, asked, day_lines, rules_asked
+from trialdomain.cli.output import print_lines, print_table, progress_bar
+from trialdomain.cli.parser import Parser
+from trialdomain.cli.places import several_files
+from trialdomain.errors import InputInvalid
+from trialdomain.history import endpoint_of
+from trialdomain.reports.endpoint_files import write_endpoints
+from trialdomain.reports.endpoints import (
+    endpoints_lines,
+    endpoints_tables,
+    participants_table,
+    summary_lines,
+)
+from trialdomain.reports.endpoints_json import endpoints_json
+from trialdomain.reports.explanation import explanation_json, explanation_lines, explanation_tables
+from trialdomain.reports.review import review_json, review_lines, review_tables
+from trialdomain.values.given.plural import how_many
+from trialdomain.values.progress import counted
+
+
+def add_endpoints(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add ``endpoints`` to the command line."""
+    parser = commands.add_parser(
+        "endpoints",
+        help="derive the endpoints of the protocol",
+        description="Derive every endpoint of the protocol: of everybody, by dose level, and overall.",
+    )
+    add_log(parser)
+    add_moment(parser)
+    add_variants(parser)
+    parser.add_argument("--endpoint", metavar="ID", help="show one endpoint of everybody, such as S9")
+    parser.add_argument("--csv", metavar="DIR", type=several_files, help="write tables for R or SAS into a new folder")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_endpoints)
+
+
+def add_explain(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add ``explain`` to the command line."""
+    parser = commands.add_parser(
+        "explain",
+        help="say what a number rests on",
+        description="Explain an endpoint: its definition, the entries that it rests on, who recorded them, and when.",
+    )
+    add_log(parser)
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="its code in the protocol, such as S9")
+    parser.add_argument("subject", metavar="SUBJECT", nargs="?", help="of whom; left out: of the whole trial")
+    add_moment(parser)
+    add_variants(parser)
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_explain)
+
+
+def add_review(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add ``review`` to the command line."""
+    parser = commands.add_parser(
+        "review",
+        help="the safety review",
+        description="What a safety committee reads first: everybody, the DLTs, what is due, what waits to be judged.",
+    )
+    add_log(parser)
+    add_moment(parser)
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_review)
+
+
+def _endpoints(arguments: argparse.Namespace) -> int:
+    folder: Path | None = arguments.csv
+    if folder is not None and arguments.json:
+        raise InputInvalid("--csv and --json were both asked for: choose one")
+    if arguments.endpoint is not None and folder is not None:
+        raise InputInvalid("--csv writes every endpoint: leave --endpoint out")
+    with asked(arguments) as (history, on), progress_bar() as progress:
+        rules, said = rules_asked(arguments, history, on), list(day_lines(history, arguments))
+        one = None
+        if arguments.endpoint is not None:
+            one = endpoint_of(arguments.endpoint, rules or history.casebook(on=on).protocol.endpoints)
+        answers = history.answers(on=on, rules=rules, progress=counted(progress, "replaying", history.position))
+    endpoints = answers.endpoints
+    heading = {"trial": history.trial, "known_at": history.position, "on": on.isoformat()}
+    if folder is not None:
+        rows = write_endpoints(endpoints, folder, trial=history.trial, known_at=history.position, on=on)
+        print_lines(f"{how_many(number, 'row')} in {folder / name}" for name, number in rows.items())
+    elif arguments.json:
+        answer = endpoints_json(endpoints)
+        asked_for = answer if one is None else {one.id: answer[one.id]}
+        print(json.dumps({**heading, "endpoints": asked_for, "note": endpoints.note}))
+    else:
+        print_lines([f"Trial {history.trial}, as known at position {history.position}, data cut-off {on}", *said])
+        print_lines(endpoints_lines(endpoints))
+        if one is not None:
+            print_lines(summary_lines(endpoints.summary(one.id)))
+        if one is None:
+            shown = list(endpoints_tables(endpoints))
+        else:
+            values = endpoints.values(one.id)
+            shown = [participants_table(one, values)] if values else []
+        for table in shown:
+            print_table(table)
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    with asked(arguments) as (history, on):
+        rules = rules_asked(arguments, history, on)
+        found = history.explain(arguments.endpoint, arguments.subject, on=on, rules=rules)
+        said = list(day_lines(history, arguments))
+    if arguments.json:
+        print(json.dumps(explanation_json(found)))
+    else:
+        print_lines([*said, *explanation_lines(found)])
+        for table in explanation_tables(found):
+            print_table(table)
+    return 0
+
+
+def _review(arguments: argparse.Namespace) -> int:
+    with asked(arguments) as (history, on):
+        review, said = history.review(on=on), list(day_lines(history, arguments))
+    if arguments.json:
+        print(json.dumps({"trial": history.trial, "known_at": history.position, **review_json(review)}))
+    else:
+        print_lines([f"Trial {history.trial}, as known at position {history.position}", *said])
+        print_lines(review_lines(review))
+        for table in review_tables(review):
+            print_table(table)
+    return 0

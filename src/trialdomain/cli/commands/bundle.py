@@ -1,0 +1,181 @@
+"""``trialdomain bundle``: a log for an inspector, with all that follows from it and all that proves it."""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trialdomain.bundle.writing import Handover, bundle_at, check_participants, head_of, write_bundle
+from trialdomain.cli.asking import add_log, chosen_trial, listed_ids
+from trialdomain.cli.commands.sign import remembered
+from trialdomain.cli.commands.verify import bundle_lines
+from trialdomain.cli.output import print_lines, progress_bar
+from trialdomain.cli.parser import Parser
+from trialdomain.cli.places import several_files
+from trialdomain.commands.runner import User
+from trialdomain.desk.trials import Trials
+from trialdomain.errors import InputInvalid
+from trialdomain.exchange.bundle import Manifest, manifest_json
+from trialdomain.exchange.files import read_file
+from trialdomain.history import History, Log, read_log
+from trialdomain.projections.people import People
+from trialdomain.signing.keys import VerifierKey, read_keys, read_signing_key
+from trialdomain.signing.signer import HeadKey, TreeSigner
+from trialdomain.signing.trees import TrialTree
+from trialdomain.storage.sqlite.file import is_database
+from trialdomain.tree.note import MOST_BYTES, Note, parse_note
+from trialdomain.values.given.filename import named
+from trialdomain.values.ids import trial_stream
+from trialdomain.values.progress import Progress
+from trialdomain.values.reason import HANDED_OUT, check_reason
+from trialdomain.values.role import Role
+
+
+def add_bundle(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "bundle",
+        help="write an audit bundle: a log, what follows from it, and what proves it",
+        description="Write an audit bundle: the entries, every change with who, when and why, findings, decisions, a "
+        "proof for each entry, and the checkpoint. Who exported what and why is recorded in the log. Of a JSONL file, "
+        "or a file that cannot be written, nothing is recorded, and the bundle says so.",
+    )
+    add_log(parser)
+    parser.add_argument(
+        "place", metavar="BUNDLE", type=several_files, help="a folder to make, or a file that ends in .zip"
+    )
+    parser.add_argument("--why", metavar="WORDS", help="for whom and what for")
+    parser.add_argument("--user", metavar="ID", help="who exports; somebody whom the trial knows, or with what follows")
+    parser.add_argument("--name", metavar="NAME", help="the user's name, where the trial does not know them yet")
+    parser.add_argument(
+        "--role", choices=[role.value for role in Role], metavar="ROLE", help="the user's role, such as monitor"
+    )
+    parser.add_argument("--organization", metavar="ORG", help="the user's organization")
+    parser.add_argument(
+        "--participant",
+        dest="participants",
+        metavar="SUBJECT",
+        action="append",
+        default=[],
+        help="the entries of this participant alone; may be repeated",
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--key", metavar="FILE", type=named, help="sign the tree of the bundle with this private key")
+    how.add_argument(
+        "--checkpoint", metavar="NOTE", type=named, help="end where this signed checkpoint does; needs --trusted"
+    )
+    parser.add_argument("--trusted", metavar="FILE", type=named, help="public keys, one of which has signed it")
+    parser.add_argument(
+        "--signed", metavar="FILE", type=named, help="where the signer remembers what it signed; by default KEY.signed"
+    )
+    parser.add_argument("--head-key", metavar="FILE", type=named, help="the writer's key, of a log of signed heads")
+    parser.add_argument("--json", action="store_true", help="answer with the manifest")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    for given, needs in (("signed", "key"), ("trusted", "checkpoint")):
+        if getattr(arguments, given) is not None and getattr(arguments, needs) is None:
+            raise InputInvalid(f"--{given} is of use with --{needs} alone: leave it out")
+    if arguments.checkpoint is not None and arguments.trusted is None:
+        raise InputInvalid("--checkpoint needs --trusted: the public keys, one of which has signed it")
+    with progress_bar() as progress:
+        if is_database(arguments.log) and os.access(arguments.log, os.W_OK):
+            manifest = _recorded(arguments, progress)
+        else:
+            manifest = _unrecorded(arguments, progress)
+    if arguments.json:
+        print(json.dumps({"bundle": str(arguments.place), **manifest_json(manifest)}))
+    else:
+        print_lines(bundle_lines(manifest))
+        signed = "" if arguments.key or arguments.checkpoint else "; nobody has signed its tree: name a key with --key"
+        recorded = "" if manifest.recorded is None else f", recorded at position {manifest.recorded}"
+        print_lines([f"It is in {arguments.place}{recorded}{signed}"])
+    return 0
+
+
+def _recorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
+    if arguments.why is None or arguments.user is None:
+        raise InputInvalid("an export is recorded in the log: say who exports and why, with --user and --why")
+    note, keys = _noted(arguments)
+    heads = None if arguments.head_key is None else HeadKey(read_signing_key(arguments.head_key))
+    with read_log(arguments.log) as log:
+        trial = chosen_trial(log, arguments.trial, path=arguments.log)
+        user = _user(arguments, trial.history())
+    with Trials.open(arguments.log, heads=heads) as trials:
+        return (
+            trials.trial(trial.trial)
+            .acting(user)
+            .export(
+                arguments.place,
+                why=arguments.why,
+                participants=arguments.participants,
+                signer=_signer(arguments),
+                note=note,
+                keys=keys,
+                progress=progress,
+            )
+        )
+
+
+def _unrecorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
+    if arguments.user is not None or arguments.head_key is not None:
+        raise InputInvalid(
+            f"{arguments.log} is a file in which nothing can be recorded: leave --user and --head-key, or name the log"
+        )
+    if arguments.why is not None:
+        check_reason(arguments.why, such_as=HANDED_OUT)
+    note, keys = _noted(arguments)
+    with read_log(arguments.log) as log:
+        return _written(log, arguments, note, keys, progress)
+
+
+def _written(
+    log: Log, arguments: argparse.Namespace, note: Note | None, keys: Sequence[VerifierKey], progress: Progress
+) -> Manifest:
+    chosen = chosen_trial(log, arguments.trial, path=arguments.log)
+    tree, signer = TrialTree(log.reader, chosen.trial), _signer(arguments)
+    participants = check_participants(chosen.history(), arguments.participants)
+    size = head_of(tree, note, keys).size
+    with bundle_at(arguments.place) as folder:
+        if signer is not None:
+            note, keys = tree.signed_by(signer, size=size), [signer.key.verifier]
+        handover = Handover(size=size, at=datetime.now(UTC), participants=participants, why=arguments.why)
+        return write_bundle(folder, log.reader, chosen.trial, handover, note=note, keys=keys, progress=progress)
+
+
+def _noted(arguments: argparse.Namespace) -> tuple[Note | None, Sequence[VerifierKey]]:
+    if arguments.checkpoint is None:
+        return None, ()
+    return parse_note(read_file(arguments.checkpoint, most=MOST_BYTES)), read_keys(arguments.trusted)
+
+
+def _signer(arguments: argparse.Namespace) -> TreeSigner | None:
+    key: Path | None = arguments.key
+    if key is None:
+        return None
+    return TreeSigner(read_signing_key(key), remembered(arguments))
+
+
+def _user(arguments: argparse.Namespace, history: History) -> User:
+    """Find the user whom the trial knows, as what it knows them now; else take what was given."""
+    given = (arguments.name, arguments.role, arguments.organization)
+    people = People(history.entries_of(trial_stream(history.trial)))
+    known = people.known(arguments.user, at=history.position)
+    if known is None and None in given:
+        raise InputInvalid(
+            f"the trial knows nobody with the id {arguments.user[:40]!r}: there are {listed_ids(people.ids)}; name one "
+            f"of them, or give --name, --role and --organization too"
+        )
+    if known is None:
+        return User(
+            id=arguments.user, name=arguments.name, role=Role(arguments.role), organization=arguments.organization
+        )
+    return User(
+        id=known.user,
+        name=arguments.name or known.name,
+        role=Role(arguments.role) if arguments.role else known.role,
+        organization=arguments.organization or known.organization,
+    )

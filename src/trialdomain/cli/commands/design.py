@@ -1,0 +1,161 @@
+"""``trialdomain design``: what a design of a protocol decides, on paper."""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+from trialdomain.cli.output import print_lines, print_table
+from trialdomain.cli.parser import Parser, whole_number
+from trialdomain.cli.places import NEW_FILE
+from trialdomain.designs.registry import design_of, state_answer
+from trialdomain.designs.selection import isotonic
+from trialdomain.errors import InputInvalid
+from trialdomain.exchange.decision_table import rows_to_csv
+from trialdomain.exchange.files import write_text
+from trialdomain.exchange.toml import DesignFile, read_design
+from trialdomain.reports.design import decision_table, decision_table_json, mtd_json, mtd_line
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.filename import named
+
+_MOST_N = 60
+_MOST_PEOPLE = 9_999
+_FILE = "a TOML file with levels = 5 and [design], or a whole protocol"
+_TALLY = re.compile(r"(\d{1,4})/(\d{1,4})", re.ASCII)
+
+
+class TalliesMalformed(InputInvalid):
+    """A text is no row of tallies."""
+
+    code = "tallies-malformed"
+
+    def __init__(self, *, at: int, given: str, why: str) -> None:
+        super().__init__(f"tally {at}, {given[:20]!r}: {why}")
+        self.at, self.given, self.why = at, given, why
+
+
+class TableAbsent(InputInvalid):
+    """A design has no decision table."""
+
+    code = "table-absent"
+
+    def __init__(self, *, design: str, what: str) -> None:
+        super().__init__(f"the design {design} has no {what}: ask it with 'trialdomain decide --design'")
+        self.design, self.what = design, what
+
+
+def add_design(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add the command, with a command of its own for each question, to the command line."""
+    parser = commands.add_parser(
+        "design",
+        help="the decision table of a design, the MTD from tallies, a state of rolling six",
+        description="Say what the design in a file decides: as the table that a protocol prints, or for counts.",
+    )
+    questions = parser.add_subparsers(title="questions", metavar="QUESTION", required=True)
+    _add_table(questions)
+    _add_mtd(questions)
+    _add_state(questions)
+
+
+def _add_table(questions: "argparse._SubParsersAction[Parser]") -> None:
+    parser = questions.add_parser(
+        "table",
+        help="the decision table that a protocol prints",
+        description="Print what is decided at a level after so many evaluable participants and DLTs.",
+    )
+    parser.add_argument("file", metavar="FILE", type=named, help=_FILE)
+    parser.add_argument("--csv", metavar="OUT", type=named, help=f"write it as CSV: {NEW_FILE}")
+    parser.add_argument(
+        "--max-n", metavar="N", type=whole_number(least=1, most=_MOST_N), default=_MOST_N, help="participants at most"
+    )
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_table)
+
+
+def _add_mtd(questions: "argparse._SubParsersAction[Parser]") -> None:
+    parser = questions.add_parser(
+        "mtd",
+        help="the MTD that the design selects from tallies",
+        description="Select the MTD from the DLTs and the evaluable participants at each level.",
+    )
+    parser.add_argument("file", metavar="FILE", type=named, help=_FILE)
+    parser.add_argument(
+        "--tallies", metavar="TALLIES", required=True, help="DLT/evaluable from level 1 upwards, such as '0/3 1/6 0/0'"
+    )
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_mtd)
+
+
+def _add_state(questions: "argparse._SubParsersAction[Parser]") -> None:
+    parser = questions.add_parser(
+        "state",
+        help="what rolling six does in one state of a level",
+        description="Look up one state of a level in the table of a rolling six.",
+    )
+    parser.add_argument("file", metavar="FILE", type=named, help=_FILE)
+    for name, what in (
+        ("enrolled", "who hold a slot at the level and were not replaced"),
+        ("dlt", "of them, with DLT"),
+        ("pending", "of them, with an outcome that is not known"),
+    ):
+        parser.add_argument(
+            f"--{name}", metavar="N", required=True, type=whole_number(least=0, most=_MOST_PEOPLE), help=what
+        )
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_state)
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    file = read_design(arguments.file)
+    table = design_of(file.spec).table(arguments.max_n)
+    if table is None:
+        raise TableAbsent(design=file.spec.known_as, what="decision table")
+    csv: Path | None = arguments.csv
+    if csv is not None:
+        write_text(csv, rows_to_csv(table.rows))
+    elif arguments.json:
+        print(json.dumps(decision_table_json(table, file.spec.known_as)))
+    else:
+        print_table(decision_table(table, file.spec.known_as))
+    return 0
+
+
+def _mtd(arguments: argparse.Namespace) -> int:
+    file = read_design(arguments.file)
+    tallies = _tallies(arguments.tallies, file)
+    mtd = design_of(file.spec).select(tallies, ())
+    if arguments.json:
+        print(json.dumps(mtd_json(mtd, isotonic(tallies), file.levels)))
+    else:
+        print_lines([mtd_line(mtd)])
+    return 0
+
+
+def _tallies(text: str, file: DesignFile) -> list[Tally]:
+    given = text.split()
+    if len(given) != file.levels:
+        raise InputInvalid(
+            f"{len(given)} tallies for {file.levels} levels: give one for each, 0/0 where nobody was treated"
+        )
+    found = []
+    for at, one in enumerate(given, start=1):
+        match = _TALLY.fullmatch(one)
+        if match is None:
+            raise TalliesMalformed(at=at, given=one, why="expected DLT/evaluable, such as 1/6")
+        dlt, evaluable = map(int, match.groups())
+        if dlt > evaluable:
+            raise TalliesMalformed(at=at, given=one, why="more DLTs than evaluable; the order is DLT/evaluable")
+        found.append(Tally(level=at, evaluable=evaluable, dlts=dlt))
+    return found
+
+
+def _state(arguments: argparse.Namespace) -> int:
+    file = read_design(arguments.file)
+    answer = state_answer(file.spec, enrolled=arguments.enrolled, dlt=arguments.dlt, pending=arguments.pending)
+    if answer is None:
+        raise TableAbsent(design=file.spec.known_as, what="table of states")
+    if arguments.json:
+        print(json.dumps({"answer": answer.value}))
+    else:
+        print_lines([answer.value])
+    return 0

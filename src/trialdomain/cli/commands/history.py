@@ -1,0 +1,168 @@
+"""``trialdomain history``: what was recorded, changed and withdrawn, by whom, when, and why."""
+
+import argparse
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from difflib import get_close_matches
+from itertools import chain
+from pathlib import Path
+
+from trialdomain.cli.asking import DAY_OR_TIME, add_known_at, add_log, asked_history, listed_ids, moment_given
+from trialdomain.cli.output import print_lines, print_rows, progress_bar, say_written
+from trialdomain.cli.parser import Parser, whole_number
+from trialdomain.cli.places import NEW_FILE
+from trialdomain.errors import InputInvalid
+from trialdomain.exchange.files import writing_text
+from trialdomain.history import History
+from trialdomain.history.moments import as_moment
+from trialdomain.projections.people import People
+from trialdomain.projections.trail import Asked, TrailEntry
+from trialdomain.reports.trail import SHOWN, trail_json, trail_rows, write_trail
+from trialdomain.tree.proofs import LARGEST_SIZE
+from trialdomain.values.given.filename import named
+from trialdomain.values.given.plural import how_many, n_entries
+from trialdomain.values.ids import access_stream, trial_stream
+from trialdomain.values.progress import counted
+
+_NUMBER = re.compile(r"\[\d+\]")
+"""Which one of several, in the path of a field."""
+
+
+def add_history(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "history",
+        help="show who recorded and changed what, when, and why",
+        description="Show every entry about somebody, field by field: what it set, changed or withdrew, who did it and "
+        "as what, when in UTC and at the site, and why.",
+    )
+    add_log(parser)
+    parser.add_argument(
+        "subject",
+        metavar="SUBJECT",
+        nargs="?",
+        help="a participant; or 'trial', 'cohort/1' or 'access'; left out: everything",
+    )
+    add_known_at(parser)
+    parser.add_argument(
+        "--entry", metavar="N", type=whole_number(least=1, most=LARGEST_SIZE), help="the entry at this position alone"
+    )
+    parser.add_argument("--field", metavar="F", help="this field alone, such as grade or attributions")
+    parser.add_argument("--by", metavar="USER", help="what this user recorded, by id")
+    parser.add_argument(
+        "--between",
+        metavar=("T1", "T2"),
+        nargs=2,
+        type=_moment,
+        help="recorded then, both inclusive: days at the site, or times with their offset",
+    )
+    parser.add_argument("--why", metavar="WORDS", help="where these words stand in the reason")
+    parser.add_argument("--changed", action="store_true", help="corrections and voids alone")
+    parser.add_argument("--csv", metavar="FILE", type=named, help=f"write a row for each field into {NEW_FILE}")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    file: Path | None = arguments.csv
+    if file is not None and arguments.json:
+        raise InputInvalid("--csv and --json were both asked for: choose one")
+    with asked_history(arguments) as history:
+        asked = _asked(arguments)
+        _require_askable(asked, history)
+        if file is None and not arguments.json:
+            _show(history, arguments.subject, asked)
+            return 0
+        with progress_bar() as progress:
+            heard = counted(progress, "reading", history.position)
+            trail = history.trail(arguments.subject, asked=asked, progress=heard)
+            if file is None:
+                _answer(history, arguments.subject, trail)
+            else:
+                with writing_text(file, log=arguments.log) as opened:
+                    rows = write_trail(trail, opened, history.zone)
+                say_written(f"{how_many(rows, 'row')} in {file}", file)
+    return 0
+
+
+def _answer(history: History, subject: str | None, trail: Iterable[TrailEntry]) -> None:
+    entries = [trail_json(told, history.zone) for told in trail]
+    heading = {"trial": history.trial, "known_at": history.position, "subject": subject, "zone": str(history.zone)}
+    print(json.dumps({**heading, "entries": entries}))
+
+
+def _show(history: History, subject: str | None, asked: Asked) -> None:
+    """Show each entry as soon as it is read: a log may be long, and whoever reads may have seen enough."""
+    trail = history.trail(subject, asked=asked)
+    first = next(trail, None)  # nothing is printed about somebody of whom nothing was recorded
+    of = "everything" if subject is None else subject
+    print_lines([f"Trial {history.trial}, as known at position {history.position}: {of}, in the zone {history.zone}"])
+    if first is None:
+        print_lines(_no_such_field(history, subject, asked))
+        print_lines(["No entries match what you asked for."])
+        return
+    number = 0
+
+    def counting() -> Iterator[TrailEntry]:
+        nonlocal number
+        for number, told in enumerate(chain([first], trail), start=1):  # noqa: B007 - it is told at the end
+            yield told
+
+    print_rows(SHOWN, trail_rows(counting(), history.zone), title="Entries")
+    print_lines([n_entries(number)])
+
+
+def _no_such_field(history: History, subject: str | None, asked: Asked) -> Iterator[str]:
+    """Say so where no entry that was looked at has a field of that name, and name the nearest that one has."""
+    if asked.field is None:
+        return
+    paths = {one.field for told in history.trail(subject) for one in told.changes}
+    fields = {_NUMBER.sub("", path) for path in paths} | paths
+    wanted = _NUMBER.sub("", asked.field)
+    if any(path == wanted or path.startswith(f"{wanted}.") for path in fields):
+        return
+    near = get_close_matches(wanted, sorted({_NUMBER.sub("", path) for path in paths}), 1)
+    yield f"No entry has a field {asked.field[:40]!r}" + (f"; the nearest is {near[0]}." if near else ".")
+
+
+def _require_askable(asked: Asked, history: History) -> None:
+    """Refuse to look for what the trial cannot have: an answer without entries would read as if nobody had acted."""
+    backwards = (
+        asked.since is not None
+        and asked.until is not None
+        and as_moment(asked.since, history.zone, begins=True) > as_moment(asked.until, history.zone)
+    )
+    if backwards:
+        raise InputInvalid("--between: the second is before the first; exchange them")
+    if asked.position is not None and asked.position > history.position:
+        raise InputInvalid(
+            f"--entry {asked.position}: the log of {history.trial} has positions 1 to {history.position}"
+        )
+    if asked.by is not None:
+        people = People(history.entries_of(trial_stream(history.trial)))
+        refused = {entry.envelope.user for entry in history.entries_of(access_stream(history.trial))}
+        if asked.by not in people.ids | refused:
+            known = listed_ids(people.ids | refused)
+            raise InputInvalid(f"--by {asked.by[:40]}: the trial knows no user of that id; there are {known}")
+
+
+def _asked(arguments: argparse.Namespace) -> Asked:
+    since, until = arguments.between or (None, None)
+    return Asked(
+        position=arguments.entry,
+        field=arguments.field,
+        by=arguments.by,
+        since=since,
+        until=until,
+        why=arguments.why,
+        changed=arguments.changed,
+    )
+
+
+def _moment(text: str) -> date | datetime:
+    found = moment_given(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected {DAY_OR_TIME}, got {text[:40]!r}")
+    return found

@@ -1,0 +1,266 @@
+"""What signs a log, and what proves it: ``keygen``, ``checkpoint``, ``sign``, ``prove`` and ``check-proof``."""
+
+import argparse
+import json
+from pathlib import Path
+
+from trialdomain.cli.asking import add_log, chosen_trial
+from trialdomain.cli.commands.verify import signed_by, signed_json
+from trialdomain.cli.output import print_lines
+from trialdomain.cli.parser import Parser, whole_number
+from trialdomain.cli.places import NEW_FILE, several_files
+from trialdomain.errors import InputInvalid
+from trialdomain.exchange.files import read_file, write_text
+from trialdomain.history import read_log
+from trialdomain.signing.keys import (
+    KeyKind,
+    SignatureMissing,
+    SigningKey,
+    read_keys,
+    read_signing_key,
+    write_keys,
+)
+from trialdomain.signing.proofs import check_inclusion
+from trialdomain.signing.signer import TreeSigner
+from trialdomain.signing.trees import TrialTree
+from trialdomain.storage.open_store import open_store
+from trialdomain.storage.sqlite.file import is_database
+from trialdomain.tree.checkpoint import as_base64, parse_checkpoint, parse_request
+from trialdomain.tree.note import MOST_BYTES, parse_note
+from trialdomain.tree.proofs import LARGEST_SIZE, ProofInvalid
+from trialdomain.values.given.filename import named
+from trialdomain.values.given.plural import n_entries
+
+_FINDINGS = 1
+_LONGEST_ENTRY = 8 * 1024 * 1024
+
+
+def add_keygen(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add ``keygen`` to the command line."""
+    parser = commands.add_parser(
+        "keygen",
+        help="make a key that signs checkpoints",
+        description="Make an Ed25519 key: FILE.key, which is private and stays with whoever signs, and FILE.pub, which "
+        "whoever verifies is given.",
+    )
+    parser.add_argument("file", metavar="FILE", type=several_files, help="the files to make, without .key and .pub")
+    parser.add_argument("--name", metavar="NAME", help="what signatures call the key, such as site-1.example/signer")
+    parser.add_argument(
+        "--cosigner",
+        action="store_true",
+        help="of a second party, who signs what a log's key has signed, with the time",
+    )
+    parser.set_defaults(run=_keygen)
+
+
+def add_checkpoint(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add ``checkpoint`` to the command line."""
+    parser = commands.add_parser(
+        "checkpoint",
+        help="sign the head of a log's tree",
+        description="Sign how many entries a log has and the root over them, and print the note: keep it elsewhere. "
+        "Without --key, ask somebody with a key on another machine, or keep what they signed.",
+    )
+    add_log(parser)
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--key", metavar="FILE", type=named, help="sign with this private key")
+    how.add_argument("--request", action="store_true", help="print what 'trialdomain sign' asks for, elsewhere")
+    how.add_argument("--keep", metavar="NOTE", type=named, help="keep a signed note with the log; needs --trusted")
+    parser.add_argument(
+        "--signed", metavar="FILE", type=named, help="where the signer remembers what it signed; by default KEY.signed"
+    )
+    parser.add_argument(
+        "--from",
+        dest="old",
+        metavar="SIZE",
+        type=whole_number(least=0, most=LARGEST_SIZE),
+        help="with --request: how many entries the tree had that was signed last; by default that of the newest note",
+    )
+    parser.add_argument("--note", metavar="NOTE", type=named, help="with --request: a signed note, to be cosigned")
+    parser.add_argument(
+        "--trusted", metavar="FILE", type=named, help="with --keep: public keys, one of which has signed"
+    )
+    parser.add_argument("--out", metavar="FILE", type=named, help=f"write into {NEW_FILE}")
+    parser.set_defaults(run=_checkpoint)
+
+
+def add_sign(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add ``sign`` to the command line."""
+    parser = commands.add_parser(
+        "sign",
+        help="sign a request, away from the log",
+        description="Sign the tree head of a request, if it extends what this key signed before; print the note.",
+    )
+    parser.add_argument("request", metavar="REQUEST", type=named, help="from 'trialdomain checkpoint LOG --request'")
+    parser.add_argument("--key", metavar="FILE", type=named, required=True, help="the private key")
+    parser.add_argument(
+        "--signed", metavar="FILE", type=named, help="where the signer remembers what it signed; by default KEY.signed"
+    )
+    parser.add_argument(
+        "--trusted",
+        metavar="FILE",
+        type=named,
+        help="public keys of which one must have signed already: for a cosigner",
+    )
+    parser.add_argument("--out", metavar="FILE", type=named, help=f"write into {NEW_FILE}")
+    parser.set_defaults(run=_sign)
+
+
+def add_prove(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add ``prove`` to the command line."""
+    parser = commands.add_parser(
+        "prove",
+        help="prove that an entry is in a signed tree",
+        description="Print the proof (C2SP tlog-proof) that an entry is in the tree of a checkpoint.",
+    )
+    add_log(parser)
+    parser.add_argument(
+        "position", metavar="POSITION", type=whole_number(least=1, most=LARGEST_SIZE), help="of the entry, from 1"
+    )
+    parser.add_argument("--checkpoint", metavar="NOTE", type=named, help="the note; by default the newest with the log")
+    parser.add_argument("--out", metavar="FILE", type=named, help=f"write into {NEW_FILE}")
+    parser.set_defaults(run=_prove)
+
+
+def add_check_proof(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add ``check-proof`` to the command line."""
+    parser = commands.add_parser(
+        "check-proof",
+        help="check such a proof, without the log",
+        description="Check that one exported entry is in a tree that was signed, with the public key alone. Exit "
+        "status 1 when that is not shown: the entry was altered, or nobody who is trusted has signed.",
+    )
+    parser.add_argument("proof", metavar="PROOF", type=named, help="from 'trialdomain prove'")
+    parser.add_argument("entry", metavar="ENTRY", type=named, help="a file with the entry's line of an export")
+    parser.add_argument("--key", metavar="FILE", type=named, required=True, help="public keys, one of which has signed")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=_check_proof)
+
+
+def _keygen(arguments: argparse.Namespace) -> int:
+    file: Path = arguments.file
+    key = SigningKey.generate(arguments.name or file.name, KeyKind.COSIGNER if arguments.cosigner else KeyKind.LOG)
+    secret, public = (file.with_name(f"{file.name}.{what}") for what in ("key", "pub"))
+    write_keys(key, secret, public)
+    print_lines(
+        [
+            f"{secret} signs as {key.name}: keep it private, and away from whoever can change the log",
+            f"{public} verifies: {key.verifier}",
+        ]
+    )
+    return 0
+
+
+def _checkpoint(arguments: argparse.Namespace) -> int:
+    for given, needs in (("old", "request"), ("note", "request"), ("trusted", "keep"), ("signed", "key")):
+        if getattr(arguments, given) is not None and not getattr(arguments, needs):
+            raise InputInvalid(f"--{'from' if given == 'old' else given} is of use with --{needs} alone: leave it out")
+    if arguments.request:
+        with read_log(arguments.log) as log:
+            tree = TrialTree(log.reader, chosen_trial(log, arguments.trial, path=arguments.log).trial)
+            note = None if arguments.note is None else parse_note(read_file(arguments.note, most=MOST_BYTES))
+            kept = log.reader.notes(tree.trial)
+            old = arguments.old if arguments.old is not None else kept[-1][0] if kept else 0
+            _give(str(tree.request(old=old, note=note)), arguments)
+        return 0
+    if arguments.keep is not None:
+        return _keep(arguments)
+    key = read_signing_key(arguments.key)
+    if key.kind is KeyKind.COSIGNER:
+        raise InputInvalid("a cosigner signs what a log's key has signed: use --request --note, and 'trialdomain sign'")
+    with read_log(arguments.log) as log:
+        trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
+        note = TrialTree(log.reader, trial).signed_by(TreeSigner(key, remembered(arguments)))
+    if is_database(arguments.log):
+        recorder = open_store(arguments.log)
+        try:
+            TrialTree(recorder, trial).keep(note, [key.verifier])
+        finally:
+            recorder.close()
+    _give(str(note), arguments)
+    return 0
+
+
+def _keep(arguments: argparse.Namespace) -> int:
+    if arguments.trusted is None:
+        raise InputInvalid("--keep needs --trusted: the public keys, one of which has signed the note")
+    if not is_database(arguments.log):
+        raise InputInvalid(f"{arguments.log} is no SQLite file, and keeps no notes: keep the note beside it")
+    note, keys = parse_note(read_file(arguments.keep, most=MOST_BYTES)), read_keys(arguments.trusted)
+    with read_log(arguments.log) as log:
+        trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
+    recorder = open_store(arguments.log)
+    try:
+        signed = TrialTree(recorder, trial).keep(note, keys)
+    finally:
+        recorder.close()
+    many = n_entries(parse_checkpoint(note.text).size)
+    print_lines([f"{arguments.log} keeps the checkpoint of {many}, {signed_by(signed)}"])
+    return 0
+
+
+def _sign(arguments: argparse.Namespace) -> int:
+    request = parse_request(read_file(arguments.request, most=MOST_BYTES))
+    trusted = [] if arguments.trusted is None else read_keys(arguments.trusted)
+    signer = TreeSigner(read_signing_key(arguments.key), remembered(arguments), trusted=trusted)
+    _give(str(signer.sign(request)), arguments)
+    return 0
+
+
+def _prove(arguments: argparse.Namespace) -> int:
+    with read_log(arguments.log) as log:
+        tree = TrialTree(log.reader, chosen_trial(log, arguments.trial, path=arguments.log).trial)
+        if arguments.checkpoint is not None:
+            note = parse_note(read_file(arguments.checkpoint, most=MOST_BYTES))
+        elif kept := log.reader.notes(tree.trial):
+            note = parse_note(kept[-1][1].encode())
+        else:
+            raise InputInvalid("no checkpoint is kept with the log: name one with --checkpoint, or make one")
+        _give(str(tree.inclusion(arguments.position, note)), arguments)
+    return 0
+
+
+def _check_proof(arguments: argparse.Namespace) -> int:
+    proof, line = read_file(arguments.proof, most=MOST_BYTES), read_file(arguments.entry, most=_LONGEST_ENTRY)
+    try:
+        shown = check_inclusion(line, proof, read_keys(arguments.key))
+    except (ProofInvalid, SignatureMissing) as error:
+        if arguments.json:
+            print(json.dumps({"shown": False, "why": str(error)}))
+        else:
+            print_lines([f"Not shown: {error}"])
+        return _FINDINGS
+    if arguments.json:
+        answer = {
+            "shown": True,
+            "trial": shown.trial,
+            "position": shown.position,
+            "stream": shown.stream,
+            "version": shown.version,
+            "name": shown.name,
+            "size": shown.checkpoint.size,
+            "root": as_base64(shown.checkpoint.root),
+            "signed": signed_json(shown.signed),
+        }
+        print(json.dumps(answer))
+    else:
+        entry = f"{shown.stream}, version {shown.version}, {shown.name}"
+        tree = f"the tree of {n_entries(shown.checkpoint.size)}"
+        said = f"position {shown.position} of trial {shown.trial} ({entry}) is in {tree}, {signed_by(shown.signed)}"
+        print_lines([said])
+    return 0
+
+
+def remembered(arguments: argparse.Namespace) -> Path:
+    """Name the file in which a signer remembers what it signed: --signed, or beside --key."""
+    key: Path = arguments.key
+    signed: Path | None = arguments.signed
+    return signed or key.with_name(f"{key.name}.signed")
+
+
+def _give(text: str, arguments: argparse.Namespace) -> None:
+    """Print a text as it stands, or write it into a file that does not exist yet."""
+    if arguments.out is None:
+        print(text, end="")
+    else:
+        write_text(arguments.out, text, log=getattr(arguments, "log", None))

@@ -1,0 +1,245 @@
+"""Corrections and voids: a fact restated or withdrawn, with a reason; nothing is edited."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import pairwise
+
+import attrs
+
+from trialdomain.aggregates.trial import against_taking_the_place
+from trialdomain.commands.access import check_table, needed_to_change
+from trialdomain.commands.coercion import FactMalformed, remake
+from trialdomain.commands.settlement import settle
+from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.errors import CommandRefused
+from trialdomain.events.access import AccessRefused
+from trialdomain.events.cohort import CohortEntryVoided, CohortExpanded, CohortOpened, EscalationDecided
+from trialdomain.events.entries import current, current_entries, require_current
+from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
+from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Recorded
+from trialdomain.events.trial import ProtocolAmended, TrialEntryVoided, TrialRegistered
+from trialdomain.values.clinical.ctcae import known_term
+from trialdomain.values.ids import cohort_stream, level_of, subject_of, trial_of
+from trialdomain.values.reason import check_reason
+from trialdomain.values.use_case import UseCase
+
+
+class NeverCorrected(CommandRefused):
+    """An entry of a kind that stands as it was recorded."""
+
+    code = "never-corrected"
+
+    def __init__(self, *, entry: Entry, act: str) -> None:
+        super().__init__(
+            f"position {entry.position}, {type(entry.fact).__name__}, cannot be {act}: it says what the system did; "
+            f"record what is so now"
+        )
+        self.entry, self.act = entry, act
+
+
+class EntryOfAnotherTrial(CommandRefused):
+    """An entry would be corrected or voided at the desk of another trial."""
+
+    code = "entry-of-another-trial"
+
+    def __init__(self, *, entry: Entry, trial: str) -> None:
+        super().__init__(f"position {entry.position} is an entry of trial {entry.trial}: act in that one, not {trial}")
+        self.entry, self.trial = entry, trial
+
+
+def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: str, on: date) -> Drafts:
+    """Restate an entry with some fields changed; what is already so drafts nothing.
+
+    A correction states what happened, so it is refused only when it is malformed: conduct that it shows to be out of
+    order is recorded, and is a finding.
+
+    Raises:
+        EntryNotCurrent: the entry was corrected or voided before.
+        ReasonMissing: the reason says nothing.
+        FactMalformed: the restated fact cannot be so.
+    """
+    check_reason(reason)
+    current = _current(view, entry, act="corrected")
+    fact = remake(current.fact, {name: view.localized(value) for name, value in changes.items()})
+    _check_levels(view, fact)
+    if fact == current.fact:
+        return []
+    if isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
+        fact = _checked_event(view, current, fact)
+    _keep_trial(current.fact, fact)
+    _keep_order(view, current, fact)
+    drafts: Drafts = [Draft(stream=entry.stream, fact=fact, corrects=current.version, reason=reason)]
+    drafts += _death(view, current, fact)
+    return drafts + _settled(view, drafts, current.fact, fact, on=on)
+
+
+def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
+    """Withdraw an entry that was made in error, with everything that it corrected.
+
+    Raises:
+        EntryNotCurrent: the entry was corrected or voided before.
+        ReasonMissing: the reason says nothing.
+        NeverCorrected: the registration of the trial, or what the system recorded of a refusal.
+    """
+    check_reason(reason)
+    current = _current(view, entry, act="voided")
+    if isinstance(current.fact, TrialRegistered):
+        raise NeverCorrected(entry=entry, act="voided")
+    drafts: Drafts = [Draft(stream=entry.stream, fact=_void_of(entry), reason=reason)]
+    if isinstance(current.fact, EscalationDecided):
+        drafts += [Draft(stream=one.stream, fact=_void_of(one), reason=reason) for one in _opened_by(view, current)]
+    return drafts + _settled(view, drafts, current.fact, on=on)
+
+
+def needed_for(view: View, entry: Entry) -> tuple[UseCase, ...]:
+    """Name what somebody must be able to do to change an entry: by what the log says of it, and not the caller."""
+    if trial_of(entry.stream) != view.id:
+        return ()  # an entry of another trial is changed by nobody here
+    stored = (one.fact for one in view.entries(entry.stream) if one.version == entry.version)
+    return next((needed_to_change(fact) for fact in stored), ())
+
+
+def _current(view: View, entry: Entry, *, act: str) -> Recorded[Fact]:
+    if entry.trial != view.id or trial_of(entry.stream) != view.id:
+        raise EntryOfAnotherTrial(entry=entry, trial=view.id)
+    found = require_current(view.entries(entry.stream), stream=entry.stream, version=entry.version)
+    if isinstance(found.fact, AccessRefused):  # by what the log says of it, and not the caller
+        raise NeverCorrected(entry=found, act=act)
+    return found
+
+
+def _opened_by(view: View, decision: Entry) -> list[Entry]:
+    """Find the levels, and the slots, that a decision opened, or what it corrects: without it, nobody opened them."""
+    chain = current(view.entries(decision.stream)).chain_of(decision.version)
+    refs = {EntryRef(decision.stream, version) for version in chain}
+    cohorts = [current(view.entries(cohort_stream(view.id, level.level))) for level in view.protocol.levels]
+    return [
+        entry
+        for cohort in cohorts
+        for entry in cohort.entries
+        if isinstance(entry.fact, CohortOpened | CohortExpanded) and cohort.first_of(entry).envelope.caused_by in refs
+    ]
+
+
+def _void_of(entry: Entry) -> Fact:
+    if subject_of(entry.stream) is not None:
+        return ParticipantEntryVoided(version=entry.version)
+    if level_of(entry.stream) is not None:
+        return CohortEntryVoided(version=entry.version)
+    return TrialEntryVoided(version=entry.version)
+
+
+def _settled(view: View, drafts: Drafts, *facts: Fact, on: date) -> Drafts:
+    """Settle for whom the entry is about, before and after; for everybody where it names nobody."""
+    subject = subject_of(drafts[0].stream)
+    named = {subject} if subject else {getattr(fact, "subject", None) for fact in facts}
+    return settle(view, drafts, about=None if None in named else {str(name) for name in named}, on=on)
+
+
+def _check_levels(view: View, fact: Fact) -> None:
+    """Refuse a dose level that the protocol does not have."""
+    for field in ("level", "from_level", "to_level"):
+        level = getattr(fact, field, None)
+        if isinstance(level, int) and level > len(view.protocol.levels):
+            count = len(view.protocol.levels)
+            raise FactMalformed(
+                kind=type(fact).__name__, why=f"there is no dose level {level}: the protocol has {count}"
+            )
+
+
+def _keep_trial(old: Fact, new: Fact) -> None:
+    brings = TrialRegistered | ProtocolAmended
+    if isinstance(new, brings):
+        check_table(new.protocol)
+    if isinstance(old, brings) and isinstance(new, brings) and against_taking_the_place(old.protocol, new.protocol):
+        raise FactMalformed(kind="TrialProtocol", why="a correction keeps the trial's code, and every dose level")
+
+
+def _keep_order(view: View, old: Recorded[Fact], new: Fact) -> None:
+    """Keep versions of the protocol in the order in which they were recorded: the last one is in force."""
+    if not isinstance(new, ProtocolAmended):
+        return
+    entries = current_entries(view.entries(old.stream))
+    amended = [
+        new if entry.version == old.version else entry.fact
+        for entry in entries
+        if isinstance(entry.fact, ProtocolAmended)
+    ]
+    for before, after in pairwise(amended):
+        if (before is new or after is new) and after.effective_on < before.effective_on:
+            why = (
+                f"version {after.protocol.version} was recorded after version {before.protocol.version}, and would "
+                f"take effect before it, on {after.effective_on}: void the later one, and record it anew"
+            )
+            raise FactMalformed(kind="ProtocolAmended", why=why)
+
+
+def _checked_event(
+    view: View, current: Recorded[Fact], fact: AdverseEventReported | AdverseEventFollowedUp
+) -> AdverseEventReported | AdverseEventFollowedUp:
+    """Keep reports and follow-ups joined by their ids, a term with its code, and what is serious with a criterion."""
+    others = [e.fact for e in current_entries(view.entries(current.stream)) if e.version != current.version]
+    _check_order([*others, fact], fact.event)
+    _check_criteria(current.fact, fact)
+    reported = {other.event for other in others if isinstance(other, AdverseEventReported)}
+    if isinstance(fact, AdverseEventFollowedUp):
+        if fact.event not in reported:
+            raise FactMalformed(kind="AdverseEventFollowedUp", why=f"there is no adverse event {fact.event}")
+        if getattr(current.fact, "on", None) != fact.on:
+            _check_follow_up(others, fact)
+        return fact
+    old = current.fact
+    if isinstance(old, AdverseEventReported) and fact.event != old.event:
+        if fact.event in reported:
+            raise FactMalformed(kind="AdverseEventReported", why=f"there is an adverse event {fact.event} already")
+        if any(isinstance(other, AdverseEventFollowedUp) and other.event == old.event for other in others):
+            raise FactMalformed(
+                kind="AdverseEventReported", why=f"follow-ups name event {old.event}: void it, and record it anew"
+            )
+    if isinstance(old, AdverseEventReported) and fact.term != old.term:
+        known = known_term(fact.term, version=fact.ctcae_version)
+        return attrs.evolve(fact, ctcae_code=known.code if known else None, unchecked=known is None)
+    return fact
+
+
+def _check_follow_up(others: Sequence[Fact], fact: AdverseEventFollowedUp) -> None:
+    """Refuse to date a follow-up before the onset of its event; one that a corrected onset moved past stays."""
+    for report in others:
+        if isinstance(report, AdverseEventReported) and report.event == fact.event and fact.on.precedes(report.onset):
+            raise FactMalformed(
+                kind="AdverseEventFollowedUp",
+                why=f"adverse event {fact.event} began on {report.onset}, after the follow-up of {fact.on}",
+            )
+
+
+def _check_criteria(old: Fact, fact: AdverseEventReported | AdverseEventFollowedUp) -> None:
+    """Refuse to make an event serious, or to leave it so, without a criterion (ICH E2A, II.B).
+
+    What another system gave without one stays as it is while neither is corrected.
+    """
+    said = getattr(old, "serious", None), getattr(old, "seriousness", ())
+    if fact.serious and not fact.seriousness and said != (fact.serious, fact.seriousness):
+        raise FactMalformed(
+            kind=type(fact).__name__, why=f"adverse event {fact.event} is serious, but no criterion says why"
+        )
+
+
+def _check_order(facts: Sequence[Fact], event: str) -> None:
+    """Refuse an end of an adverse event that is known to lie before its onset."""
+    of_event = [f for f in facts if isinstance(f, AdverseEventReported | AdverseEventFollowedUp) and f.event == event]
+    onsets = [fact.onset for fact in of_event if isinstance(fact, AdverseEventReported)]
+    for ended in (fact.ended for fact in of_event if fact.ended is not None):
+        for onset in onsets:
+            if ended.precedes(onset):
+                raise FactMalformed(
+                    kind="AdverseEventReported",
+                    why=f"adverse event {event} would end on {ended}, before its onset {onset}",
+                )
+
+
+def _death(view: View, current: Recorded[Fact], fact: Fact) -> Drafts:
+    """Record the death that a corrected event brings with it, as its report would have."""
+    subject = subject_of(current.stream)
+    if subject is None or not isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
+        return []
+    return drafts_in(current.stream, view.participant(subject).death_of(fact), caused_by=current.ref)

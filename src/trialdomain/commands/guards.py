@@ -1,0 +1,142 @@
+"""What a use case asks the escalation design before it acts."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from trialdomain.aggregates.cohort import Cohort, NoFreeSlot
+from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
+from trialdomain.commands.snapshot import View
+from trialdomain.errors import CommandRefused
+from trialdomain.events.participant import Infused
+from trialdomain.projections.dlt_counts import Member, members_of, seat_of
+from trialdomain.projections.escalation import Escalation, LimitCode, escalation
+from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.rules.dose_kept import levels_of
+from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Decision
+
+
+class DesignAbsent(CommandRefused):
+    """A decision is asked of a protocol that has no escalation design."""
+
+    code = "design-absent"
+
+    def __init__(self, *, trial: str) -> None:
+        super().__init__(f"the protocol of {trial} has no escalation design: there is nothing to decide")
+        self.trial = trial
+
+
+class NobodyInTurn(CommandRefused):
+    """Somebody would be enrolled while the design, or the people, send nobody to any level."""
+
+    code = "nobody-in-turn"
+
+    def __init__(self, *, decision: Decision, held: bool) -> None:
+        because = "" if decision.because is None else f": {decision.because.text}"
+        what = "people decided to wait, or to stop" if held else decision.action.value
+        super().__init__(f"nobody is to be enrolled now ({what}){because}")
+        self.decision, self.held = decision, held
+
+
+class LevelNotInTurn(CommandRefused):
+    """Somebody would be treated at a level that is closed, or not the one in turn."""
+
+    code = "level-not-in-turn"
+
+    def __init__(self, *, level: int, in_turn: int | None, closed: bool) -> None:
+        turn = "no level is in turn" if in_turn is None else f"level {in_turn} is in turn"
+        super().__init__(
+            f"level {level} is {'closed' if closed else 'not in turn'}, and {turn}: reassign, or correct the level"
+        )
+        self.level, self.in_turn, self.closed = level, in_turn, closed
+
+
+class SlotNotHeld(CommandRefused):
+    """Somebody would be infused at a level where they hold no slot."""
+
+    code = "slot-not-held"
+
+    def __init__(self, *, subject: str, level: int) -> None:
+        super().__init__(f"{subject} holds no slot at level {level}: reassign to the level in turn first")
+        self.subject, self.level = subject, level
+
+
+def escalation_state(view: View, *, on: date) -> Escalation:
+    """Ask the design, on what the view has read.
+
+    Raises:
+        DesignAbsent: the protocol has no design.
+    """
+    state = escalation(view.casebook(on=on), on=on)
+    if state is None:
+        raise DesignAbsent(trial=view.id)
+    return state
+
+
+def against_enrollment_at(state: Escalation, level: int) -> Iterator[CommandRefused]:
+    """Yield each rule of the design that an enrollment at a level would break."""
+    decision = state.decision
+    if state.held or decision.level is None or _waits(state):
+        yield NobodyInTurn(decision=decision, held=state.held)
+    elif level != state.level_in_turn:
+        yield _not_in_turn(state, level)
+
+
+def against_slots(state: Escalation, cohort: Cohort) -> Iterator[CommandRefused]:
+    """Yield that a level is full by the rule, where people have opened more slots than it gives now.
+
+    A DLT that was revoked since is why: the level was given 6 slots for it, and 3 are in use.
+    """
+    decision = state.decision
+    full = decision.because is not None and decision.because.reason == SLOTS_FULL and decision.level == cohort.level
+    if full and state.level_in_turn == cohort.level and decision.slots is not None:
+        yield NoFreeSlot(level=cohort.level, slots=decision.slots)
+
+
+def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
+    """Yield that recruitment is full, where the protocol limits how many are infused."""
+    if view.protocol.max_infused is None:
+        return
+    yield from against_number(len(_members(view, on=on)), view.protocol)
+
+
+def _members(view: View, *, on: date) -> list[Member]:
+    book = view.casebook(on=on)
+    return members_of([seat_of(case, book, on=on) for case in book.cases], book)
+
+
+def levels_in_use(view: View) -> frozenset[int]:
+    """Name every level at which anybody was infused, whatever the way by which that was recorded."""
+    book = view.casebook(on=date.max)
+    infusions = (entry.fact for case in book.cases for entry in case.of(Infused))
+    return frozenset(level for one in infusions for level in levels_of(one, book.in_force_on(one.started_at.first)))
+
+
+def against_dose(view: View, fact: Infused, *, on: date) -> Iterator[CommandRefused]:
+    """Yield each rule about the amount, and the days between infusions, that an infusion would break."""
+    yield from against_amount(fact, view.protocol)
+    if view.protocol.stagger != Stagger():
+        before = [m.infused_on.first for m in _members(view, on=on) if m.infused_on and m.level == fact.level]
+        yield from against_stagger(fact, before, view.protocol)
+
+
+def against_infusion_at(view: View, state: Escalation, subject: str, fact: Infused) -> Iterator[CommandRefused]:
+    """Yield each rule of the design, and of the cohort, that an infusion would break."""
+    if fact.level != state.level_in_turn or fact.level in state.decision.closed_levels:
+        yield _not_in_turn(state, fact.level)
+    elif _waits(state):
+        yield NobodyInTurn(decision=state.decision, held=False)
+    member = view.cohorts()[fact.level].members.get(subject)
+    if member is None or not member.holds:
+        yield SlotNotHeld(subject=subject, level=fact.level)
+
+
+def _waits(state: Escalation) -> bool:
+    """Say whether the level in turn waits for outcomes, or for a decision that names a DLT."""
+    decision = state.decision
+    waits = decision.action is Action.WAIT and state.level_in_turn == decision.level
+    because = decision.because and decision.because.reason
+    return waits and because in {OUTCOMES_PENDING, LimitCode.UNASSIGNED_DLT}
+
+
+def _not_in_turn(state: Escalation, level: int) -> LevelNotInTurn:
+    return LevelNotInTurn(level=level, in_turn=state.level_in_turn, closed=level in state.decision.closed_levels)

@@ -1,0 +1,126 @@
+"""What cohorts learn from a change in a participant's record, in the same transaction."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import partial
+
+from trialdomain.aggregates.cohort import Cohort, MemberNow
+from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.events.cohort import CohortFact, DltAttributed, Release
+from trialdomain.events.participant import ParticipantFact
+from trialdomain.events.trial import RecruitmentSuspended
+from trialdomain.projections.deaths import RELATED_DEATHS
+from trialdomain.projections.dlt_counts import DLT_COUNTS, Member, dlt_counts
+from trialdomain.projections.escalation import closed_levels
+from trialdomain.projections.view import answer
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.text import FreeText
+from trialdomain.values.ids import cohort_stream, trial_stream
+
+
+def may_change_counts(facts: Sequence[ParticipantFact], versions: Iterable[TrialProtocol]) -> bool:
+    """Say whether cohorts may have to learn something from facts, so that most observations cost nothing more."""
+    counted = DLT_COUNTS.reads(versions)
+    return any(type(fact) in counted for fact in facts)
+
+
+def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: date) -> Drafts:
+    """Compare what the casebook will say with what the cohorts know, and draft the difference.
+
+    The one place where slots, DLTs, evaluations and closings follow from a participant's record: for reports,
+    follow-ups, corrections and voids alike.
+
+    Args:
+        view: the trial as it was read.
+        drafts: what is about to be recorded; the first of them causes the rest.
+        about: the participants whose record changes; None for everybody.
+        on: the day at the site.
+    """
+    if not drafts:
+        return []
+    book = view.casebook(on=on, following=drafts)
+    if book.protocol.dlt is None:
+        return _suspended(view, drafts, on=on)
+    counts = dlt_counts(book, on=on)
+    learned = cohorts_learn(
+        view.cohorts(following=drafts),
+        counts.members,
+        elsewhere=counts.unassigned,
+        about=about,
+        closed=closed_levels(counts, book),
+    )
+    settled: Drafts = []
+    for level, facts in learned:
+        settled += drafts_in(cohort_stream(view.id, level), facts, caused_by=view.ref(drafts[0]))
+    return settled + _suspended(view, drafts, on=on)
+
+
+def cohorts_learn(
+    cohorts: Mapping[int, Cohort],
+    members: Sequence[Member],
+    *,
+    elsewhere: Sequence[Member] = (),
+    about: Collection[str] | None,
+    closed: Collection[int],
+) -> Iterator[tuple[int, Sequence[CohortFact]]]:
+    """Yield by level what its cohort has to record, so that it knows what the casebook says.
+
+    Args:
+        cohorts: what they know, by level.
+        members: where the casebook puts participants.
+        elsewhere: those who were infused with an amount of no level.
+        about: the participants to look at; None for everybody.
+        closed: the levels that are closed.
+    """
+    levels = {member.subject: member.level for member in (*members, *elsewhere)}
+    for level, cohort in cohorts.items():
+        here = {member.subject: _member_now(member) for member in members if member.level == level}
+        waiting = {subject for subject, now in here.items() if not now.infused}
+        yield (
+            level,
+            cohort.settle(
+                here,
+                about=sorted({*here, *cohort.members} if about is None else {*about, *waiting}),
+                gone=partial(_why_gone, levels),
+                closed=level in closed,
+            ),
+        )
+
+
+def _why_gone(levels: Mapping[str, int | None], subject: str) -> Release:
+    """Say why somebody whom the casebook does not put at a level gave their slot there back."""
+    if subject not in levels:
+        return Release.WITHDRAWN
+    return Release.NOT_EVALUABLE if levels[subject] is None else Release.REASSIGNED
+
+
+def _suspended(view: View, drafts: Drafts, *, on: date) -> Drafts:
+    """Suspend recruitment and infusion when this is the record of a related death that was not known before."""
+    if not view.protocol.stopping.related_grade_5:
+        return []
+    died = answer(RELATED_DEATHS, view.casebook(on=on, following=drafts), on) - answer(
+        RELATED_DEATHS, view.casebook(on=on), on
+    )
+    if not died:
+        return []
+    why = FreeText.of(f"a death related to the infusion: {', '.join(sorted(died))}")
+    facts = view.trial.suspend(RecruitmentSuspended(on=ClinicalTime.of(on), why=why, infusion=True))
+    return drafts_in(trial_stream(view.id), facts, caused_by=view.ref(drafts[0]))
+
+
+def _member_now(member: Member) -> MemberNow:
+    """Say what a cohort should know of a participant."""
+    return MemberNow(
+        subject=member.subject,
+        standing=member.standing,
+        infused_on=member.infused_on,
+        dlt=None
+        if member.dlt is None
+        else DltAttributed(
+            subject=member.subject,
+            event=member.dlt.event,
+            laboratory=member.dlt.laboratory,
+            onset=member.dlt.onset,
+        ),
+    )

@@ -1,0 +1,258 @@
+"""From the consent to the slot."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from trialdomain.aggregates.cohort import Cohort
+from trialdomain.aggregates.deviation import allow
+from trialdomain.aggregates.participant import Participant
+from trialdomain.commands.access import check_table
+from trialdomain.commands.coercion import again, make, restated
+from trialdomain.commands.guards import (
+    against_enrollment_at,
+    against_recruitment,
+    against_slots,
+    escalation_state,
+)
+from trialdomain.commands.runner import Conduct
+from trialdomain.commands.settlement import settle
+from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.designs.registry import design_of
+from trialdomain.desk.acts import Acts, check_deviation, check_level
+from trialdomain.errors import CommandRefused
+from trialdomain.events.participant import (
+    Consented,
+    CriteriaAnswered,
+    Enrolled,
+    LevelReassigned,
+    Screened,
+    ScreenFailed,
+    Signer,
+)
+from trialdomain.events.recorded import Entry
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical.screening import Attestation, Finding, Gate
+from trialdomain.values.clinical_time import When
+from trialdomain.values.given.plain import plain
+from trialdomain.values.ids import check_id, cohort_stream, trial_stream
+from trialdomain.values.use_case import UseCase
+
+
+class LevelNotNamed(CommandRefused):
+    """Somebody would be enrolled at no level in particular, and no design says which one is in turn."""
+
+    code = "level-not-named"
+
+    def __init__(self, *, trial: str) -> None:
+        super().__init__(f"the protocol of {trial} has no design that puts a level in turn: name the level")
+        self.trial = trial
+
+
+class Enrollment(Acts):
+    """Registration, consent, screening, enrollment."""
+
+    def register(
+        self,
+        protocol: TrialProtocol,
+        *,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Begin to record the trial; where it has a design, level 1 opens with the slots of one cohort."""
+        return register_trial(self._conduct, protocol, use_case=UseCase.REGISTER, command_id=command_id)
+
+    def consent(
+        self,
+        subject: str,
+        *,
+        signed_on: When,
+        form_version: str,
+        signer: Signer = Signer.PARTICIPANT,
+        age: int | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record that informed consent was signed; ``age`` is in completed years."""
+        subject = check_id("subject", subject)
+        given = restated(
+            Consented, {"signed_on": signed_on, "signer": signer, "form_version": form_version, "age": age}
+        )
+
+        def decide(view: View) -> Drafts:
+            fact = make(Consented, **given, protocol_version=view.protocol.version)
+            return self._of(subject, view.participant(subject).consented(view.localized(fact)), view)
+
+        return self._conduct.run(
+            UseCase.CONSENT,
+            (subject, {name: given[name] for name in ("signed_on", "signer")}, given["form_version"], given["age"]),
+            decide,
+            command_id,
+            about=subject,
+        )
+
+    def screen(
+        self,
+        subject: str,
+        *,
+        on: When,
+        findings: Iterable[Finding] = (),
+        attestations: Iterable[Attestation] = (),
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record a screening: the facts that were found, and what was attested."""
+        fact = make(Screened, on=on, findings=findings, attestations=attestations)
+        return self._record(
+            UseCase.SCREEN, subject, [fact], Participant.screen, deviation=deviation, command_id=command_id
+        )
+
+    def fail_screening(
+        self,
+        subject: str,
+        *,
+        on: When,
+        why: str,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record that somebody was found not eligible."""
+        fact = make(ScreenFailed, on=on, why=why)
+        return self._record(
+            UseCase.FAIL_SCREENING, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
+
+    def answer_criteria(
+        self,
+        subject: str,
+        *,
+        gate: Gate,
+        on: When,
+        findings: Iterable[Finding] = (),
+        attestations: Iterable[Attestation] = (),
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record what the gate before chemotherapy, or before the infusion, asks."""
+        fact = make(CriteriaAnswered, gate=gate, on=on, findings=findings, attestations=attestations)
+        return self._record(
+            UseCase.ANSWER_CRITERIA, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
+
+    def enroll(
+        self,
+        subject: str,
+        *,
+        on: When,
+        level: int | None = None,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Enroll an eligible participant at the level in turn, and take a slot there.
+
+        Args:
+            subject: the participant's code.
+            on: the day of the enrollment, on which eligibility is judged.
+            level: the dose level; by default the one in turn, where the protocol has a design.
+            deviation: why somebody was enrolled against a rule, where that has happened.
+            command_id: an id by which a repeated request is recognised.
+
+        Raises:
+            NotEligible: criteria are not met or not answered; it names all of them.
+            NobodyInTurn: the design, or the people, send nobody to any level now.
+            NoFreeSlot: the slots that people have opened are all taken.
+            LevelNotOpen: the level in turn waits for the decision that opens it.
+            RecruitmentIsSuspended: recruitment is suspended.
+        """
+        subject, level, deviation = check_id("subject", subject), plain(level), check_deviation(deviation)
+        given = restated(Enrolled, {"on": on})
+
+        def decide(view: View) -> Drafts:
+            participant, cohorts, today = view.participant(subject), view.cohorts(), self._conduct.today(view)
+            design = view.protocol.design is not None
+            state = escalation_state(view, on=today) if design else None
+            if level is None and not design and len(cohorts) > 1:
+                raise LevelNotNamed(trial=view.id)
+            in_turn = participant.assigned_level or (state.level_in_turn if state else None) or 1
+            chosen = in_turn if level is None else level
+            cohort = cohorts[check_level(view.protocol, chosen)]
+            facts = participant.enroll(
+                view.localized(make(Enrolled, **given, level=chosen)),
+                also=chain(
+                    view.trial.against_enrollment(),
+                    against_recruitment(view, on=today),
+                    against_enrollment_at(state, chosen) if state else (),
+                    cohort.against_filling() if design else (),
+                    against_slots(state, cohort) if state else (),
+                ),
+                deviation=deviation,
+            )
+            if not facts:
+                return []
+            drafts = self._only_of(subject, facts, view, deviation=deviation)
+            if view.protocol.dlt is None and participant.in_treatment:  # without a DLT rule, nothing is settled
+                filled = cohort.fill_slot(subject, allowed=True)
+                return drafts + drafts_in(cohort_stream(view.id, chosen), filled, caused_by=view.ref(drafts[0]))
+            # Who left or died before their enrollment was recorded takes no slot, and nobody holds two.
+            return drafts + settle(view, drafts, about={subject}, on=today)
+
+        return self._conduct.run(
+            UseCase.ENROLL,
+            (subject, given, level, deviation),
+            decide,
+            command_id,
+            about=subject,
+        )
+
+    def reassign(
+        self,
+        subject: str,
+        *,
+        to_level: int,
+        on: When,
+        why: str,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Send somebody who is not infused yet to the level in turn, where it has a free slot."""
+        subject, to_level = check_id("subject", subject), plain(to_level)
+        given = restated(LevelReassigned, {"on": on, "why": why})
+
+        def decide(view: View) -> Drafts:
+            check_level(view.protocol, to_level)
+            participant, cohort = view.participant(subject), view.cohorts()[to_level]
+            assigned = participant.assigned_level or 0
+            fact = make(LevelReassigned, **given, from_level=max(1, assigned), to_level=to_level)
+            facts = participant.reassign(view.localized(fact))
+            if not facts:
+                return []
+            against = view.trial.against_enrollment()
+            if view.protocol.design is not None:
+                state = escalation_state(view, on=self._conduct.today(view))
+                against = chain(
+                    against,
+                    against_enrollment_at(state, to_level),
+                    cohort.against_filling(),
+                    against_slots(state, cohort),
+                )
+            allow(against, None)
+            drafts = self._only_of(subject, facts, view)
+            return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
+
+        request = (subject, to_level, {"on": given["on"]}, plain(why))
+        return self._conduct.run(UseCase.REASSIGN, request, decide, command_id, about=subject)
+
+
+def register_trial(
+    conduct: Conduct, protocol: TrialProtocol, *, use_case: UseCase, command_id: str | None
+) -> Sequence[Entry]:
+    """Begin to record a trial, as its registration or as its import."""
+    protocol = again("a registration", protocol, TrialProtocol)
+    check_table(protocol)
+
+    def decide(view: View) -> Drafts:
+        registered = drafts_in(trial_stream(view.id), view.trial.register(protocol))
+        if protocol.design is None:
+            return registered
+        design = design_of(protocol.design)
+        level = protocol.level(design.start_level())
+        opened = Cohort(level.level).open(level, slots=design.opening_slots())
+        return registered + drafts_in(cohort_stream(view.id, level.level), opened)
+
+    return conduct.run(use_case, protocol, decide, command_id, registering=protocol)

@@ -1,0 +1,147 @@
+"""What people decide about the dose."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import attrs
+
+from trialdomain.aggregates.cohort import Cohort
+from trialdomain.aggregates.deviation import allow
+from trialdomain.commands.coercion import again, free_text
+from trialdomain.commands.guards import escalation_state
+from trialdomain.commands.runner import refuse_future_day
+from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.desk.acts import Acts, LevelUnknown
+from trialdomain.errors import CommandRefused, InputInvalid
+from trialdomain.events.basis import Basis
+from trialdomain.events.recorded import Entry, EntryRef
+from trialdomain.events.trial import RecruitmentSuspended
+from trialdomain.limits.caution import against_deciding
+from trialdomain.projections.escalation import Escalation, slots_given
+from trialdomain.values.calendar import as_day
+from trialdomain.values.clinical.decision import Action, Decision
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.text import FreeText
+from trialdomain.values.ids import cohort_stream, trial_stream
+from trialdomain.values.reason import check_reason
+from trialdomain.values.use_case import UseCase
+
+
+class Escalating(Acts):
+    """Escalation decisions."""
+
+    def decide_escalation(
+        self,
+        *,
+        on: date | str,
+        decided: Decision | None = None,
+        rationale: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record how people decided to go on, with what the rule recommends and on what basis.
+
+        Args:
+            on: the calendar day, at the site, for which windows are judged.
+            decided: what was decided; by default what the rule recommends.
+            rationale: why, where the two differ.
+            command_id: an id by which a repeated request is recognised.
+
+        Raises:
+            DecisionIncomplete: it treats, and names no level.
+            LessCautious: the rule does not allow as much.
+            RationaleMissing: the two differ, and nothing says why.
+            ReasonMissing: the rationale says nothing.
+        """
+        day, rationale = as_day(on), None if rationale is None else check_reason(rationale)
+        if decided is not None:
+            decided = again("an escalation decision", decided, Decision)
+        if decided is not None and decided.action in _TREATS and decided.level is None:
+            raise DecisionIncomplete(decided=decided)
+
+        def decide(view: View) -> Drafts:
+            today = self._conduct.today(view)
+            refuse_future_day(day, today)
+            now = escalation_state(view, on=today)
+            state = now if day == today else escalation_state(view, on=day)
+            taken = now.decided
+            recommended = state.decision
+            chosen = recommended if decided is None else decided
+            cohorts = view.cohorts()
+            level = chosen.level or recommended.level or state.situation.last_level or 1
+            if level not in cohorts:
+                raise LevelUnknown(level=level, levels=len(cohorts))
+            if taken and day < taken[-1].fact.basis.on:
+                raise DecisionOutOfOrder(on=day, last=taken[-1].fact.basis.on)
+            if day < today:  # nor bolder than what is known of today would allow
+                last = now.situation.last_level
+                allow(against_deciding(chosen, now.decision, last_level=last, explained=True), None)
+            facts = cohorts[level].decide_escalation(
+                recommended=recommended,
+                decided=attrs.evolve(chosen, slots=slots_given(chosen, state)),
+                basis=basis_of(view, state, day),
+                by=self._conduct.user.id,
+                rationale=free_text("EscalationDecided", rationale),
+            )
+            drafts = drafts_in(cohort_stream(view.id, level), facts)
+            cause = view.ref(drafts[0])
+            if chosen.action is Action.STOP and recommended.action is not Action.STOP:
+                return drafts + _suspended(view, day, caused_by=cause)
+            if chosen.level is None or chosen.action is Action.WAIT:
+                return drafts
+            return drafts + _opened(
+                view, cohorts[chosen.level], state, slots_given(chosen, state) or 0, caused_by=cause
+            )
+
+        return self._conduct.run(UseCase.DECIDE_ESCALATION, (day, decided, rationale), decide, command_id)
+
+
+_TREATS = {Action.ENROLL, Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE}
+
+
+class DecisionIncomplete(InputInvalid):
+    """People decided to treat, and did not say at which level."""
+
+    code = "decision-incomplete"
+
+    def __init__(self, *, decided: Decision) -> None:
+        super().__init__(f"{decided.action.value} was decided without a level: name the one to treat at")
+        self.decided = decided
+
+
+class DecisionOutOfOrder(CommandRefused):
+    """A decision would be dated before the one that was taken last."""
+
+    code = "decision-out-of-order"
+
+    def __init__(self, *, on: date, last: date) -> None:
+        super().__init__(f"the last decision was taken on {last}: a decision on {on} would come before it")
+        self.on, self.last = on, last
+
+
+def _opened(view: View, cohort: Cohort, state: Escalation, slots: int, *, caused_by: EntryRef) -> Drafts:
+    """Give a level the slots that were decided."""
+    first = min(slots, state.design.opening_slots())
+    opened = cohort.open(view.protocol.level(cohort.level), slots=first)
+    expanded = cohort.expand(slots, why=FreeText.of("escalation decision")) if slots > first else []
+    return drafts_in(cohort_stream(view.id, cohort.level), [*opened, *expanded], caused_by=caused_by)
+
+
+def _suspended(view: View, on: date, *, caused_by: EntryRef) -> Drafts:
+    """Suspend recruitment, because people decided to stop where the rule would go on."""
+    fact = RecruitmentSuspended(on=ClinicalTime.of(on), why=FreeText.of("people decided to stop"))
+    return drafts_in(trial_stream(view.id), view.trial.suspend(fact), caused_by=caused_by)
+
+
+def basis_of(view: View, state: Escalation, on: date) -> Basis:
+    """Say what a decision rests on, so that it can be taken again later."""
+    return Basis(
+        design=state.spec.identity,
+        protocol_version=state.protocol.version,
+        tallies=state.counts.tallies,
+        last_level=state.situation.last_level,
+        final_closings=state.situation.final_closings,
+        slots=state.situation.slots,
+        position=view.name_position(),
+        on=on,
+        unassigned=state.unassigned,
+    )

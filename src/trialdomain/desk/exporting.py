@@ -1,0 +1,127 @@
+"""Handing a log to others, which is an act of its own."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import attrs
+
+from trialdomain.bundle.writing import Handover, bundle_at, check_participants, head_of, write_bundle
+from trialdomain.commands.coercion import check_callable, expect, make, parts
+from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.desk.acts import Acts
+from trialdomain.errors import InputInvalid
+from trialdomain.events.trial import TrialExported
+from trialdomain.exchange.bundle import Exporter, Manifest
+from trialdomain.history.log import history_of
+from trialdomain.signing.keys import VerifierKey
+from trialdomain.signing.signer import TreeSigner
+from trialdomain.signing.trees import TrialTree
+from trialdomain.tree.checkpoint import Checkpoint, as_base64
+from trialdomain.tree.merkle import HASH_BYTES
+from trialdomain.tree.note import Note
+from trialdomain.values.given.filename import named
+from trialdomain.values.given.plain import plain
+from trialdomain.values.ids import trial_stream
+from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.use_case import UseCase
+
+_MOST_NAMED = 10
+
+
+class Exporting(Acts):
+    """What leaves the log."""
+
+    def export(
+        self,
+        place: str | Path,
+        *,
+        why: str,
+        participants: Iterable[str] = (),
+        signer: TreeSigner | None = None,
+        note: Note | None = None,
+        keys: Iterable[VerifierKey] = (),
+        progress: Progress = unheard,
+    ) -> Manifest:
+        """Write an audit bundle, and record that it was handed out: who, why, what, and the root of its tree.
+
+        Nothing is looked up before it is known that the user may. That it was handed out is recorded before anything is
+        written. A bundle that could not be written to its end leaves that entry and nothing else.
+
+        Args:
+            place: a folder to make, or a zip file, where the name ends in .zip.
+            why: for whom and what for.
+            participants: only their entries; everything by default.
+            signer: signs the head of the tree that is handed out; the note is kept with the log as well.
+            note: instead of it, a checkpoint of this log that was signed before: then the bundle ends where it does.
+            keys: with ``note``, the public keys of which one has signed it.
+            progress: told how far it has come.
+
+        Raises:
+            InputInvalid: the request is malformed, or says in ``why`` nothing, whatever is in the log.
+            NotPermitted: the user may not; that is recorded.
+            BundleExists: the place is taken, or cannot be written.
+            QuestionInvalid: nothing was recorded of one of the participants.
+            CheckpointUnfit: the note is not one of this log.
+            SignatureMissing: nobody who is trusted has signed it.
+            SigningRefused: the log does not extend what the signer has signed before.
+            LogCorrupt: an entry does not fit its leaf, or is missing.
+        """
+        folder_or_zip = named(place, what="the place of a bundle")
+        check_callable(progress=progress)
+        if signer is not None and note is not None:
+            raise InputInvalid("a signer and a note were both given: a bundle has one checkpoint, choose")
+        if signer is not None:
+            expect("a signer", signer, TreeSigner)
+        asked_for, trusted = parts("participants", participants, str), parts("keys", keys, VerifierKey)
+        if note is not None:
+            expect("a note", note, Note)
+        nothing = as_base64(bytes(HASH_BYTES))
+        make(TrialExported, what="audit bundle", why=why, root=nothing)  # or is malformed, whatever the log has
+        conduct = self._conduct
+        tree = TrialTree(conduct.store, conduct.trial)
+        with ExitStack() as stack:
+            handed: list[_Handed] = []
+            folder: list[Path] = []
+
+            def decide(view: View) -> Drafts:
+                chosen = check_participants(history_of(conduct.store, conduct.trial, known_at=view.position), asked_for)
+                head = head_of(tree, note, trusted, size=view.name_position())
+                fact = make(TrialExported, what=_what(head, chosen), why=why, root=as_base64(head.root))
+                if not folder:  # the place is taken once, however often it has to be decided anew
+                    folder.append(stack.enter_context(bundle_at(folder_or_zip)))
+                handed[:] = [_Handed(chosen, head, fact)]
+                return drafts_in(trial_stream(conduct.trial), [fact])
+
+            recorded = conduct.run(UseCase.EXPORT, (str(folder_or_zip), plain(why), asked_for), decide, None)[-1]
+            [export] = handed
+            if signer is not None:
+                note, trusted = tree.signed_by(signer, size=export.head.size), (signer.key.verifier,)
+                tree.keep(note, trusted)
+            user = conduct.user
+            handover = Handover(
+                size=export.head.size,
+                at=recorded.meta.recorded_at,
+                participants=export.participants,
+                why=export.fact.why.plain,
+                by=Exporter(user=user.id, name=user.name, role=user.role.value, organization=user.organization),
+                recorded=recorded.position,
+            )
+            return write_bundle(
+                folder[0], conduct.store, conduct.trial, handover, note=note, keys=trusted, progress=progress
+            )
+
+
+@attrs.frozen
+class _Handed:
+    """What is handed out."""
+
+    participants: tuple[str, ...]
+    head: Checkpoint
+    fact: TrialExported
+
+
+def _what(head: Checkpoint, participants: Sequence[str]) -> str:
+    more = f" and {len(participants) - _MOST_NAMED} more" if len(participants) > _MOST_NAMED else ""
+    of = f", those of {', '.join(participants[:_MOST_NAMED])}{more}" if participants else ""
+    return f"audit bundle of positions 1 to {head.size}{of}"

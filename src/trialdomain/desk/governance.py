@@ -1,0 +1,196 @@
+"""What people decide about the trial as a whole: suspension, closure, amendments, and its conclusion."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from typing import TypeVar
+
+from trialdomain.commands.access import check_table
+from trialdomain.commands.coercion import again, make, restated
+from trialdomain.commands.guards import escalation_state, levels_in_use
+from trialdomain.commands.runner import refuse_future_day
+from trialdomain.commands.settlement import settle
+from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.desk.acts import Acts
+from trialdomain.desk.escalation import basis_of
+from trialdomain.events.cohort import EnrollmentResumed
+from trialdomain.events.recorded import Entry
+from trialdomain.events.trial import (
+    MtdDeclared,
+    MtdNotEstablished,
+    NotEstablished,
+    ProtocolAmended,
+    RecruitmentResumed,
+    RecruitmentSuspended,
+    TrialClosed,
+    TrialFact,
+)
+from trialdomain.projections.escalation import Escalation
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.calendar import as_day
+from trialdomain.values.clinical_time import When
+from trialdomain.values.given.plain import plain
+from trialdomain.values.ids import cohort_stream, trial_stream
+from trialdomain.values.use_case import UseCase
+
+T = TypeVar("T", bound=TrialFact)
+
+
+class Governance(Acts):
+    """The trial as a whole."""
+
+    def suspend_recruitment(
+        self,
+        *,
+        on: When,
+        why: str,
+        infusion: bool = False,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Let nobody be enrolled until people decide; with ``infusion``, let nobody be infused either."""
+        fact = make(RecruitmentSuspended, on=on, why=why, infusion=infusion)
+        return self._of_trial(
+            UseCase.SUSPEND_RECRUITMENT, fact, lambda view, placed: view.trial.suspend(placed), command_id
+        )
+
+    def resume_recruitment(
+        self,
+        *,
+        on: When,
+        why: str,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Let enrollment, and infusion, go on."""
+        fact = make(RecruitmentResumed, on=on, why=why)
+        return self._of_trial(
+            UseCase.RESUME_RECRUITMENT,
+            fact,
+            lambda view, placed: view.trial.resume(placed, trial=view.id),
+            command_id,
+        )
+
+    def close(
+        self,
+        *,
+        on: When,
+        why: str,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """End recruitment; observation goes on."""
+        fact = make(TrialClosed, on=on, why=why)
+        return self._of_trial(UseCase.CLOSE, fact, lambda view, placed: view.trial.close(placed), command_id)
+
+    def amend(
+        self,
+        protocol: TrialProtocol,
+        *,
+        effective_on: date | str,
+        summary: str,
+        reopens: Iterable[int] = (),
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Bring a new version of the protocol into force; only an amendment reopens a level that is finally closed.
+
+        Raises:
+            AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels, or would
+                change the dose of a level at which anybody was infused.
+        """
+        protocol = again("an amendment", protocol, TrialProtocol)
+        check_table(protocol)
+        fact = make(
+            ProtocolAmended,
+            protocol=protocol,
+            effective_on=as_day(effective_on),
+            summary=summary,
+            reopens=reopens,
+        )
+
+        def decide(view: View) -> Drafts:
+            refuse_future_day(fact.effective_on, self._conduct.today(view))
+            cohorts = view.cohorts()
+            drafts = drafts_in(trial_stream(view.id), view.trial.amend(fact, infused=levels_in_use(view)))
+            for level in fact.reopens:
+                cohort = cohorts.get(level)
+                if cohort is not None and cohort.stopped is not None:
+                    resumed = EnrollmentResumed(cause=cohort.stopped)
+                    drafts += drafts_in(cohort_stream(view.id, level), [resumed], caused_by=view.ref(drafts[0]))
+            return drafts + settle(view, drafts, about=None, on=self._conduct.today(view))
+
+        return self._conduct.run(UseCase.AMEND, fact, decide, command_id)
+
+    def declare_mtd(
+        self,
+        *,
+        level: int,
+        on: date | str,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Declare the maximum tolerated dose that the design gives on a day.
+
+        Raises:
+            MtdNotGiven: the design gives another one, or none.
+        """
+        day, level = as_day(on), plain(level)
+
+        def declare(state: Escalation, view: View) -> MtdDeclared:
+            bounded = bool(state.decision.mtd.bounded_above)
+            return make(MtdDeclared, level=level, bounded_above=bounded, basis=basis_of(view, state, day))
+
+        return self._conclude(UseCase.DECLARE_MTD, (level, day), declare, day, command_id)
+
+    def declare_no_mtd(
+        self,
+        *,
+        why: NotEstablished,
+        on: date | str,
+        candidate: int | None = None,
+        note: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Declare that there is no maximum tolerated dose; ``candidate`` is a level that the registry's words allow.
+
+        Raises:
+            MtdNotGiven: the design gives one, or has not found that no level is tolerated.
+        """
+        day, given = as_day(on), restated(MtdNotEstablished, {"why": why})
+        candidate, note = plain(candidate), plain(note)
+
+        def declare(state: Escalation, view: View) -> MtdNotEstablished:
+            return make(MtdNotEstablished, **given, candidate=candidate, note=note, basis=basis_of(view, state, day))
+
+        return self._conclude(
+            UseCase.DECLARE_NO_MTD,
+            (given, day, candidate, note),
+            declare,
+            day,
+            command_id,
+        )
+
+    def _conclude(
+        self,
+        use_case: UseCase,
+        request: object,
+        declare: Callable[[Escalation, View], MtdDeclared | MtdNotEstablished],
+        on: date,
+        command_id: str | None,
+    ) -> Sequence[Entry]:
+        def decide(view: View) -> Drafts:
+            today = self._conduct.today(view)
+            refuse_future_day(on, today)
+            state = escalation_state(view, on=on)
+            now = state if on == today else escalation_state(view, on=today)
+            fact = declare(state, view)
+            view.trial.conclude(fact, mtd=now.decision.mtd, design=now.design, trial=view.id)
+            facts = view.trial.conclude(fact, mtd=state.decision.mtd, design=state.design, trial=view.id)
+            return drafts_in(trial_stream(view.id), facts)
+
+        return self._conduct.run(use_case, request, decide, command_id)
+
+    def _of_trial(
+        self, use_case: UseCase, fact: T, act: Callable[[View, T], Sequence[TrialFact]], command_id: str | None
+    ) -> Sequence[Entry]:
+        def decide(view: View) -> Drafts:
+            placed = view.localized(fact)
+            self._conduct.refuse_future(view, placed)
+            return drafts_in(trial_stream(view.id), act(view, placed))
+
+        return self._conduct.run(use_case, fact, decide, command_id)

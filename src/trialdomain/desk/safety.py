@@ -1,0 +1,165 @@
+"""Adverse events, and the assessment of the observation window."""
+
+from collections.abc import Iterable, Sequence
+
+from trialdomain.aggregates.participant import Participant
+from trialdomain.commands.coercion import criteria, expect, make
+from trialdomain.desk.acts import Acts
+from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    DltWindowAssessed,
+    WindowResult,
+)
+from trialdomain.events.recorded import Entry
+from trialdomain.values.clinical.ctcae import known_term
+from trialdomain.values.clinical.toxicity import Attribution, Outcome, Seriousness
+from trialdomain.values.clinical_time import When
+from trialdomain.values.use_case import UseCase
+
+
+class Safety(Acts):
+    """What a DLT is settled from, in the same transaction."""
+
+    def report_adverse_event(
+        self,
+        subject: str,
+        *,
+        event: str,
+        term: str,
+        grade: int,
+        onset: When,
+        attributions: Iterable[Attribution] = (),
+        serious: Iterable[Seriousness] = (),
+        expected: bool | None = None,
+        ended: When | None = None,
+        outcome: Outcome | None = None,
+        aware_on: When | None = None,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Report an adverse event; a fatal one brings the death with it.
+
+        Args:
+            subject: the participant's code.
+            event: the event's id, by which it is followed up.
+            term: the CTCAE term.
+            grade: 1 to 5, as the term has them.
+            onset: when it began.
+            attributions: who judged it related to what.
+            serious: the criteria that make it serious; none for an event that is not.
+            expected: whether the reference safety information lists it.
+            ended: when it ended, if it did.
+            outcome: what became of it.
+            aware_on: when the sponsor became aware.
+            deviation: why it is recorded against a rule of conduct, where that has happened.
+            command_id: an id by which a repeated request is recognised.
+
+        Raises:
+            FactMalformed: a grade that the term does not have, or an end before the onset.
+            EventKnown: the participant has an event of that id.
+        """
+        known, chosen = known_term(expect("an adverse event", term, str)), criteria(serious)
+        fact = make(
+            AdverseEventReported,
+            event=event,
+            term=term if known is None else known.term,
+            ctcae_code=None if known is None else known.code,
+            unchecked=known is None,
+            grade=grade,
+            onset=onset,
+            attributions=attributions,
+            serious=bool(chosen),
+            seriousness=chosen,
+            expected=expected,
+            ended=ended,
+            outcome=outcome,
+            aware_on=aware_on,
+        )
+        return self._record(
+            UseCase.REPORT_ADVERSE_EVENT,
+            subject,
+            [fact],
+            Participant.report_adverse_event,
+            deviation=deviation,
+            command_id=command_id,
+        )
+
+    def follow_up_adverse_event(
+        self,
+        subject: str,
+        *,
+        event: str,
+        on: When,
+        grade: int | None = None,
+        attributions: Iterable[Attribution] = (),
+        serious: Iterable[Seriousness] | None = None,
+        ended: When | None = None,
+        outcome: Outcome | None = None,
+        aware_on: When | None = None,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record what is new about an event from a day on; what is not given has not changed.
+
+        An event that got worse was right before, and is right now: that is a follow-up. A report that was wrong is
+        corrected instead.
+
+        Raises:
+            EventUnknown: the participant has no event of that id.
+            FollowUpBeforeOnset: its date lies before the onset of the event.
+            EndBeforeOnset: it ends the event before its onset.
+            GradeNotInTerm: a grade that the term does not have.
+        """
+        chosen = criteria(serious)
+        fact = make(
+            AdverseEventFollowedUp,
+            event=event,
+            on=on,
+            grade=grade,
+            attributions=attributions,
+            serious=None if chosen is None else bool(chosen),
+            seriousness=() if chosen is None else chosen,
+            ended=ended,
+            outcome=outcome,
+            aware_on=aware_on,
+        )
+        return self._record(
+            UseCase.FOLLOW_UP_ADVERSE_EVENT,
+            subject,
+            [fact],
+            Participant.follow_up_adverse_event,
+            deviation=deviation,
+            command_id=command_id,
+        )
+
+    def assess_dlt_window(
+        self,
+        subject: str,
+        *,
+        on: When,
+        result: WindowResult = WindowResult.NO_DLT,
+        missed: str | None = None,
+        why: str | None = None,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record that the observation window was assessed, up to and on a day.
+
+        Args:
+            subject: the participant's code.
+            on: the last day that the assessment covers.
+            result: what it found. Not evaluable decides where a partial date of leaving, or of the death, leaves open
+                whether the last day of the window was seen; elsewhere the participant stays pending.
+            missed: visits that were missed.
+            why: the reason, which a result of not evaluable needs.
+            deviation: why it is recorded against a rule of conduct, where that has happened.
+            command_id: an id by which a repeated request is recognised.
+
+        Raises:
+            FactMalformed: not evaluable, and no reason.
+        """
+        fact = make(DltWindowAssessed, on=on, by=self._conduct.user.id, result=result, missed=missed, why=why)
+        return self._record(
+            UseCase.ASSESS_DLT_WINDOW, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )

@@ -1,0 +1,134 @@
+"""Chemotherapy and the infusion."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import chain
+
+from trialdomain.aggregates.participant import Participant
+from trialdomain.commands.coercion import make
+from trialdomain.commands.guards import against_dose, against_infusion_at, escalation_state
+from trialdomain.commands.settlement import settle
+from trialdomain.commands.snapshot import Drafts, View
+from trialdomain.desk.acts import Acts, check_deviation, check_level
+from trialdomain.events.participant import ChemotherapyGiven, ChemotherapyStarted, Infused
+from trialdomain.events.recorded import Entry
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical_time import When
+from trialdomain.values.ids import check_id
+from trialdomain.values.use_case import UseCase
+
+
+class Treatment(Acts):
+    """What participants are given by the protocol."""
+
+    def start_chemotherapy(
+        self,
+        subject: str,
+        *,
+        on: When,
+        regimen: str,
+        cycle: int = 1,
+        ecog: int | None = None,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record the start of a cycle of chemotherapy; ``ecog`` is the performance status on that day."""
+        fact = make(ChemotherapyStarted, on=on, regimen=regimen, cycle=cycle, ecog=ecog)
+        return self._record(
+            UseCase.START_CHEMOTHERAPY, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
+
+    def give_chemotherapy(
+        self,
+        subject: str,
+        *,
+        regimen: str,
+        agents: Iterable[str],
+        started_on: When,
+        ended_on: When | None = None,
+        cycle: int = 1,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record a cycle of chemotherapy as it was given."""
+        fact = make(
+            ChemotherapyGiven,
+            regimen=regimen,
+            cycle=cycle,
+            agents=agents,
+            started_on=started_on,
+            ended_on=ended_on,
+        )
+        return self._record(
+            UseCase.GIVE_CHEMOTHERAPY, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
+        )
+
+    def infuse(
+        self,
+        subject: str,
+        *,
+        level: int,
+        started_at: When,
+        ended_at: When | None = None,
+        dose: Dose | None = None,
+        body_weight_kg: Decimal | None = None,
+        fraction: Decimal | int | str = 1,
+        route: str = "intravenous",
+        lot: str | None = None,
+        deviation: str | None = None,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Record an infusion of the assigned level.
+
+        Args:
+            subject: the participant's code.
+            level: the dose level that was meant.
+            started_at: when it started, at least the day.
+            ended_at: when it ended.
+            dose: the amount that was given, when it is known.
+            body_weight_kg: where the dose goes by weight.
+            fraction: how much of it was given: 1 is all of it.
+            route: how it was given.
+            lot: the lot of the study drug.
+            deviation: why it was given against a rule, where that has happened.
+            command_id: an id by which a repeated request is recognised.
+
+        Raises:
+            LevelNotAssigned: another level than the assigned one.
+            LevelNotInTurn: the level is closed, or another one is in turn.
+            AlreadyInfused: the participant was infused as often as the protocol has it.
+            NotEligible: a criterion of chemotherapy or of the infusion day is unmet or unanswered.
+            StaggerNotKept: the one before was infused too short a time ago.
+        """
+        fact = make(
+            Infused,
+            level=level,
+            dose=dose,
+            body_weight_kg=body_weight_kg,
+            started_at=started_at,
+            ended_at=ended_at,
+            fraction=fraction,
+            route=route,
+            lot=lot,
+        )
+        subject, deviation = check_id("subject", subject), check_deviation(deviation)
+
+        def decide(view: View) -> Drafts:
+            check_level(view.protocol, fact.level)
+            design = view.protocol.design is not None
+            today = self._conduct.today(view)
+            state = escalation_state(view, on=today) if design else None
+            given = view.localized(fact)
+            facts = view.participant(subject).infuse(
+                given,
+                also=chain(
+                    view.trial.against_infusion(),
+                    against_infusion_at(view, state, subject, given) if state else (),
+                    against_dose(view, given, on=today),
+                ),
+                deviation=deviation,
+            )
+            drafts = self._only_of(subject, facts, view, deviation=deviation)
+            return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
+
+        return self._conduct.run(UseCase.INFUSE, (subject, fact, deviation), decide, command_id, about=subject)

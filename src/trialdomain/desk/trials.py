@@ -1,0 +1,150 @@
+"""A log that trials are recorded in, and one trial of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+import attrs
+
+from trialdomain.aggregates.trial import TrialUnknown
+from trialdomain.commands.access import Permit
+from trialdomain.commands.clock import Clock, utc_now
+from trialdomain.commands.coercion import again, check_callable
+from trialdomain.commands.runner import Conduct, User
+from trialdomain.desk import Desk
+from trialdomain.errors import InputInvalid
+from trialdomain.history import History, KnownAt, history_of
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.signing.signer import HeadKey
+from trialdomain.signing.trees import TrialTree
+from trialdomain.storage.open_store import open_store
+from trialdomain.storage.store import Store
+from trialdomain.values.given.plain import is_a
+from trialdomain.values.given.text import short
+from trialdomain.values.ids import check_id
+
+
+def _new_id() -> str:
+    return str(uuid4())
+
+
+def _check_parts(clock: Clock, new_id: Callable[[], str], permit: Permit | None) -> None:
+    """Refuse what cannot be called, before a file is opened."""
+    check_callable(clock=clock, new_id=new_id)
+    if permit is not None:
+        check_callable(permit=permit)
+
+
+class Trials:
+    """A log that trials are recorded in."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock = utc_now,
+        new_id: Callable[[], str] = _new_id,
+        permit: Permit | None = None,
+    ) -> None:
+        _check_parts(clock, new_id, permit)
+        if not isinstance(store, Store):
+            raise InputInvalid(f"{short(store)!r} is no store of a log: use Trials.open")
+        self._store, self._clock, self._new_id, self._permit = store, clock, new_id, permit
+
+    @classmethod
+    def open(
+        cls,
+        address: str | Path,
+        *,
+        clock: Clock = utc_now,
+        new_id: Callable[[], str] = _new_id,
+        heads: HeadKey | None = None,
+        permit: Permit | None = None,
+    ) -> "Trials":
+        """Open a path or ``sqlite:///FILE``, made when it does not exist; or ``memory:``, also as ``:memory:``.
+
+        Args:
+            address: where the log is.
+            clock: gives the time that entries are recorded at, with an offset.
+            new_id: gives the id of a command that comes without one.
+            heads: signs the head of a trial's tree in the transaction of every append, so that entries that were
+                appended by other means are seen. A log that was begun with one is written to with one ever after.
+            permit: asked before everything that somebody does, once the protocol's table of roles has allowed it: None
+                allows, anything else refuses and says why.
+
+        Raises:
+            LogUnusable: the file is something else, or from a newer version; it is not touched.
+        """
+        _check_parts(clock, new_id, permit)
+        if heads is not None and not is_a(heads, HeadKey):
+            raise InputInvalid(f"heads is {short(heads)!r}, and signs no head: give a HeadKey")
+        return cls(open_store(address, signer=heads), clock=clock, new_id=new_id, permit=permit)
+
+    def register(self, protocol: TrialProtocol, *, by: User, command_id: str | None = None) -> "TrialHandle":
+        """Begin to record a trial; level 1 opens with the slots of one cohort.
+
+        Raises:
+            TrialAlreadyRegistered: the log has the trial already.
+        """
+        protocol = again("a registration", protocol, TrialProtocol)
+        handle = TrialHandle(protocol.trial, self._store, self._clock, self._new_id, self._permit)
+        handle.acting(by).register(protocol, command_id=command_id)
+        return handle
+
+    def trial(self, trial: str) -> "TrialHandle":
+        """Take up a trial that the log has.
+
+        Raises:
+            TrialUnknown: the log has no such trial.
+        """
+        trial = check_id("trial", trial)
+        if self._store.head(trial) == 0:
+            raise TrialUnknown(trial=trial)
+        return TrialHandle(trial, self._store, self._clock, self._new_id, self._permit)
+
+    def close(self) -> None:
+        """Wait for whoever is at work, and let go of the log."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@attrs.frozen
+class TrialHandle:
+    """One trial of an open log."""
+
+    trial: str
+    _store: Store
+    _clock: Clock
+    _new_id: Callable[[], str]
+    _permit: Permit | None = None
+
+    def acting(self, user: User) -> "Desk":
+        """Act in the trial as somebody; each entry says who.
+
+        Raises:
+            FactMalformed: the user's id is no code, a name is blank, or the role is none.
+        """
+        return Desk(Conduct(self.trial, user, self._store, self._clock, self._new_id, self._permit))
+
+    @property
+    def tree(self) -> TrialTree:
+        """The Merkle tree over the trial's entries: its head, proofs, and checkpoints."""
+        return TrialTree(self._store, self.trial)
+
+    def begin_signed_heads(self) -> str:
+        """Sign the head of a log that was recorded without, whatever is under it: verify it first; give the note.
+
+        Raises:
+            HeadKeyMissing: the log was opened without ``heads``.
+        """
+        return self._store.begin_signing(self.trial)
+
+    def history(self, *, known_at: KnownAt | None = None) -> History:
+        """Look at the trial as it was known at a position, a time or a day; by default, as it is known now."""
+        return history_of(self._store, self.trial, known_at=known_at)

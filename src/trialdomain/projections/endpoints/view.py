@@ -1,0 +1,158 @@
+"""The view of endpoints: of each participant what the asked endpoints need, and no more."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from typing import Any, assert_never
+
+import attrs
+
+from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    AntiInfectiveGiven,
+    ChemotherapyGiven,
+    ChemotherapyStarted,
+    CompletedFollowUp,
+    ConcomitantMedicationGiven,
+    Died,
+    Enrolled,
+    Infused,
+    LabRecorded,
+    LevelReassigned,
+    LostToFollowUp,
+    NewTherapyStarted,
+    Relapsed,
+    ScreenFailed,
+    Transfused,
+    VitalSignRecorded,
+    Withdrew,
+)
+from trialdomain.projections.casebook import Case, Casebook
+from trialdomain.projections.dlt_counts import DLT_COUNTS, Seat
+from trialdomain.projections.endpoints.participant import Asked, participant_values, windowed
+from trialdomain.projections.endpoints.trial import EndpointValues, endpoint_values
+from trialdomain.projections.endpoints.value import Value
+from trialdomain.projections.escalation import escalation_of
+from trialdomain.projections.safety import SAFETY, Exposure
+from trialdomain.projections.view import EVERY_KIND
+from trialdomain.protocol.endpoints.endpoint import Endpoint
+from trialdomain.protocol.endpoints.families import (
+    AntiInfectiveRate,
+    CountRecovery,
+    DltIncidence,
+    EventDuration,
+    EventIncidence,
+    FebrileNeutropeniaDuration,
+    FebrileNeutropeniaIncidence,
+    KnownEndpoint,
+    LowCount,
+    MaximumToleratedDose,
+    SafetyIncidence,
+    TransfusionRate,
+    is_known,
+)
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.rules.dose_received import level_received
+
+_FRAME: frozenset[type[Any]] = frozenset(
+    {
+        *(ChemotherapyGiven, ChemotherapyStarted, CompletedFollowUp, Died, Enrolled, Infused, LevelReassigned),
+        *(LostToFollowUp, NewTherapyStarted, Relapsed, ScreenFailed, Withdrew),
+    }
+)
+"""What opens and ends an observation, and says at which level somebody is."""
+_EVENTS: frozenset[type[Any]] = frozenset({AdverseEventFollowedUp, AdverseEventReported})
+
+
+@attrs.frozen
+class EndpointPart:
+    """What the asked endpoints need of one participant."""
+
+    subject: str
+    values: tuple[Value, ...]
+    exposure: Exposure | None
+    """None where no asked endpoint needs it."""
+    seat: Seat | None
+    """The same."""
+
+
+@attrs.frozen
+class EndpointsView:
+    """The view of some endpoints of a protocol."""
+
+    protocol: TrialProtocol
+    """Whose definitions are used; it derives the asked endpoints alone."""
+    asked: tuple[Asked, ...]
+    """The windowed ones among them."""
+
+    @classmethod
+    def of(cls, protocol: TrialProtocol, only: Collection[str] | None = None) -> "EndpointsView":
+        """Ask for the endpoints of a protocol; ``only`` names some of them."""
+        rules = protocol.endpoints
+        if only is not None:
+            rules = attrs.evolve(rules, derived=tuple(one for one in rules.derived if one.id in only))
+        return cls(attrs.evolve(protocol, endpoints=rules), windowed(rules))
+
+    def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
+        """Name the kinds of facts that the asked endpoints are derived from."""
+        every = [*versions, self.protocol]
+        derived = [one for one in self.protocol.endpoints.derived if is_known(one)]
+        return frozenset().union(_FRAME, *(_read_for(one, every) for one in derived))
+
+    def part(self, case: Case, book: Casebook, on: date) -> EndpointPart:
+        """Read one participant."""
+        exposure = SAFETY.part(case, book, on) if self._any(SafetyIncidence) else None
+        seat = DLT_COUNTS.part(case, book, on) if self._any(DltIncidence, MaximumToleratedDose) else None
+        return self.part_with(case, book, on, exposure, seat)
+
+    def part_with(
+        self, case: Case, book: Casebook, on: date, exposure: Exposure | None, seat: Seat | None
+    ) -> EndpointPart:
+        """Read one participant whose exposure and seat are known already."""
+        values = participant_values(case, self.asked, level=_level(case, book), on=on).values if self.asked else ()
+        return EndpointPart(case.subject, values, exposure, seat)
+
+    def whole(self, parts: Sequence[EndpointPart], book: Casebook, on: date) -> EndpointValues:
+        """Put the values of everybody together, with those of safety and of the escalation."""
+        seats = [part.seat for part in parts if part.seat is not None]
+        counts = DLT_COUNTS.whole(seats, book, on) if len(seats) == len(parts) else None
+        needs_state = counts is not None and self._any(MaximumToleratedDose)
+        state = escalation_of(counts, book, on=on) if needs_state and counts is not None else None
+        return endpoint_values(
+            {part.subject: part.values for part in parts},
+            [part.exposure for part in parts if part.exposure is not None],
+            counts,
+            state,
+            self.protocol,
+        )
+
+    def _any(self, *families: type[Endpoint]) -> bool:
+        return any(isinstance(one, families) for one in self.protocol.endpoints.derived)
+
+
+def _level(case: Case, book: Casebook) -> int | None:
+    """Give the dose level received; None before the infusion, and for an amount of no level."""
+    infusion = case.first_infusion
+    if infusion is None:
+        return None
+    return level_received(infusion.fact, book.in_force_on(infusion.fact.started_at.first))
+
+
+def _read_for(one: KnownEndpoint, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
+    match one:
+        case EventIncidence() | EventDuration():
+            return _EVENTS
+        case FebrileNeutropeniaIncidence() | FebrileNeutropeniaDuration():
+            return _EVENTS | {LabRecorded, VitalSignRecorded}
+        case LowCount() | CountRecovery():
+            return frozenset({LabRecorded, Transfused, ConcomitantMedicationGiven})
+        case TransfusionRate():
+            return frozenset({Transfused})
+        case AntiInfectiveRate():
+            return frozenset({AntiInfectiveGiven})
+        case DltIncidence() | MaximumToleratedDose():
+            return DLT_COUNTS.reads(versions)
+        case SafetyIncidence():
+            return EVERY_KIND
+        case _:
+            assert_never(one)

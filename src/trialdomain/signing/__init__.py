@@ -1,0 +1,1 @@
+"""Keys, the signers of trees and heads, and the proofs about them."""

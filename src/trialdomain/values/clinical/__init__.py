@@ -1,0 +1,1 @@
+"""Values of the field: doses, units, analytes, CTCAE terms, grades, decisions."""

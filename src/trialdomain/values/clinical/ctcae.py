@@ -1,0 +1,81 @@
+"""The terms of CTCAE that this library knows, each with the grades that it has.
+
+Source: Common Terminology Criteria for Adverse Events v5.0, NCI, 27 November 2017. A term that is not in the table is
+accepted with any grade from 1 to 5, and marked as unchecked.
+"""
+
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from importlib.resources import files
+
+import attrs
+
+from trialdomain.values.given.text import folded
+
+CTCAE_5 = "5.0"
+_NEAR = 0.75
+"""How much two terms must have in common (difflib): a letter or two of a short one may differ."""
+
+
+@attrs.frozen
+class CtcaeTerm:
+    """One term of the table."""
+
+    term: str
+    code: str
+    """The MedDRA lowest level term that CTCAE names."""
+    organ_class: str
+    grades: frozenset[int]
+    bleeding: bool
+    """Whether the term names a bleeding: a group of this library's own (**choice**)."""
+    infection: bool
+    """Whether the term belongs to the class "Infections and infestations"."""
+
+
+def known_term(term: str, *, version: str = CTCAE_5) -> CtcaeTerm | None:
+    """Look a term up, whatever its capitals; None when this table has no such term, or is of another version.
+
+    >>> sorted(known_term("febrile neutropenia").grades)
+    [3, 4, 5]
+    """
+    return _table().get(folded(term)) if version == CTCAE_5 else None
+
+
+def term_of(term: str, *, code: str | None = None) -> CtcaeTerm | None:
+    """Recognize a term by its code, or by its name, whatever the version of CTCAE that it was reported by.
+
+    >>> term_of("sepsis").infection, term_of("Nosebleed", code="10015090").term
+    (True, 'Epistaxis')
+    """
+    return _by_code().get(code or "") or _table().get(folded(term))
+
+
+@lru_cache(maxsize=1_024)
+def nearest_terms(term: str) -> tuple[str, ...]:
+    """Give up to three terms of the table that are written most like one that it lacks.
+
+    >>> nearest_terms("Feverr")
+    ('Fever',)
+    """
+    found = get_close_matches(folded(term), _table(), n=3, cutoff=_NEAR)
+    return tuple(_table()[key].term for key in found)
+
+
+def all_terms() -> tuple[CtcaeTerm, ...]:
+    """Give every term of the table, in the order of the table."""
+    return tuple(_table().values())
+
+
+@cache
+def _by_code() -> dict[str, CtcaeTerm]:
+    return {one.code: one for one in _table().values()}
+
+
+@cache
+def _table() -> dict[str, CtcaeTerm]:
+    text = files("trialdomain.values.clinical").joinpath("ctcae_5_0.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    return {
+        folded(term): CtcaeTerm(term, code, organ, frozenset(map(int, grades)), "b" in groups, "i" in groups)
+        for term, code, organ, grades, groups in rows
+    }

@@ -1,0 +1,167 @@
+"""What an escalation design answers: what to do next, what the MTD is, and what is still needed."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import attrs
+from attrs.validators import optional
+
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.text import plain_text
+from trialdomain.values.number import whole_number
+from trialdomain.values.word import Word
+
+
+class Action(Word):
+    """What to do next."""
+
+    ENROLL = "enroll"
+    EXPAND = "expand"
+    ESCALATE = "escalate"
+    DE_ESCALATE = "de-escalate"
+    WAIT = "wait"
+    STOP = "stop"
+
+
+class MtdStatus(Word):
+    """How far the search for the maximum tolerated dose has come."""
+
+    OPEN = "open"
+    ESTABLISHED = "established"
+    NONE_TOLERATED = "none-tolerated"
+    NOT_ESTABLISHED = "not-established"
+
+
+SLOTS_FULL = "slots-full"
+"""Of a wait, in every design: every slot of the level in turn is taken, and an outcome there is not known yet."""
+OUTCOMES_PENDING = "outcomes-pending"
+"""Of a wait, in every design: nobody is treated until pending outcomes are known."""
+
+
+@attrs.frozen(kw_only=True)
+class Because:
+    """The reason of a decision: a code for programs, a sentence for people."""
+
+    code: str = attrs.field(converter=str, validator=plain_text)
+    """What a design says has its name before it (``3+3/one-dlt``); what a limit around it says has none."""
+    text: str
+
+    @property
+    def reason(self) -> str:
+        """The code without the name of the design."""
+        return self.code.rpartition("/")[2]
+
+
+@attrs.frozen(kw_only=True)
+class Mtd:
+    """The answer to "what is the MTD", kept apart from the level to treat next."""
+
+    status: MtdStatus = MtdStatus.OPEN
+    level: int | None = None
+    bounded_above: bool | None = None
+    """Whether a closed level lies above an established MTD; without one, a higher dose might be tolerated too."""
+
+    @classmethod
+    def established(cls, level: int, *, bounded_above: bool) -> "Mtd":
+        """Name the highest dose with DLT in no more than 1/6 of at least 6 evaluable participants."""
+        return cls(status=MtdStatus.ESTABLISHED, level=level, bounded_above=bounded_above)
+
+
+@attrs.frozen(kw_only=True)
+class FinalClosing:
+    """A closing that people recorded: it stands, whatever is revised later."""
+
+    level: int = attrs.field(validator=whole_number(least=1))
+    """This level is closed, and every level above it."""
+    cause: str
+
+
+@attrs.frozen(kw_only=True)
+class Awaited:
+    """A participant whose outcome is waited for."""
+
+    level: int
+    subject: int | str
+    """The subject's code; in outcomes notation, which subject of that level, from 1."""
+    until: date | None = None
+    """The day after the observation window, when it is known."""
+
+
+@attrs.frozen(kw_only=True)
+class Forecast:
+    """How many more evaluable participants each outcome still needs, treated one at a time.
+
+    Outcomes are ``"none"`` (no level is tolerated) and each level as the MTD. Participants whose outcome is
+    pending count as needed.
+    """
+
+    least: Mapping[str, int | None]
+    """By outcome: the fewest, 0 when it is reached, None when it can no longer happen."""
+    most: int
+    """The most, until the design stops."""
+    exceeds_target: tuple[str, ...] | None = None
+    """Outcomes that need more infusions than the target recruitment has left; None without a target."""
+
+
+@attrs.frozen(kw_only=True)
+class Decision:
+    """What to do next and what the MTD is, with the reason for both.
+
+    ``bare`` drops the explanation, so that a test or a person can say what is decided in one word:
+
+    >>> Decision.escalate(to=2)
+    Decision(action=<Action.ESCALATE: 'escalate'>, level=2, ...)
+    """
+
+    __repr__ = in_short
+
+    action: Action
+    level: int | None = None
+    """The level in turn: the one to treat next, now or when the waiting is over; None once the design stops."""
+    slots: int | None = attrs.field(default=None, validator=optional(whole_number(least=1)))
+    """How many may hold a slot at that level; None where no level is in turn, or where people named none."""
+    mtd: Mtd = Mtd()
+    closed_levels: tuple[int, ...] = ()
+    waiting_for: tuple[Awaited, ...] = ()
+    because: Because | None = None
+    forecast: Forecast | None = None
+
+    @classmethod
+    def enroll(cls, *, level: int) -> "Decision":
+        """Treat another participant at the level that was treated last."""
+        return cls(action=Action.ENROLL, level=level)
+
+    @classmethod
+    def expand(cls, *, level: int) -> "Decision":
+        """Give a full level more slots."""
+        return cls(action=Action.EXPAND, level=level)
+
+    @classmethod
+    def escalate(cls, *, to: int) -> "Decision":
+        """Go up to a level, new or visited before."""
+        return cls(action=Action.ESCALATE, level=to)
+
+    @classmethod
+    def de_escalate(cls, *, to: int) -> "Decision":
+        """Go back down to a level, and on with its tally."""
+        return cls(action=Action.DE_ESCALATE, level=to)
+
+    @classmethod
+    def wait(cls, *, level: int) -> "Decision":
+        """Treat nobody until an outcome is known; ``level`` is the one in turn as things stand."""
+        return cls(action=Action.WAIT, level=level)
+
+    @classmethod
+    def established(cls, level: int, *, bounded_above: bool) -> "Decision":
+        """Stop: this is the MTD."""
+        return cls(action=Action.STOP, mtd=Mtd.established(level, bounded_above=bounded_above))
+
+    @classmethod
+    def none_tolerated(cls) -> "Decision":
+        """Stop: no level is left open."""
+        return cls(action=Action.STOP, mtd=Mtd(status=MtdStatus.NONE_TOLERATED))
+
+    @property
+    def bare(self) -> "Decision":
+        """The same decision without slots, closed levels, names, reason and forecast."""
+        return Decision(action=self.action, level=self.level, mtd=self.mtd)

@@ -1,0 +1,77 @@
+"""What a screening, or a later gate, has established about a person."""
+
+from decimal import Decimal
+
+import attrs
+from attrs.converters import optional
+
+from trialdomain.values.clinical.ranges import check_answer
+from trialdomain.values.clinical.unit import optional_unit
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.text import FreeText, optional_text, plain_text, short
+from trialdomain.values.number import as_decimal, optional_number
+from trialdomain.values.word import Word
+
+
+class Gate(Word):
+    """When a criterion is judged."""
+
+    SCREENING = "screening"
+    CHEMOTHERAPY = "chemotherapy"
+    INFUSION = "infusion"
+
+
+class CriterionStatus(Word):
+    """What became of one criterion."""
+
+    MET = "met"
+    UNMET = "unmet"
+    NOT_ANSWERED = "not-answered"
+    NOT_DUE = "not-due"
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """A recorded fact that a criterion compares: exactly one of a yes or no, words, a number, or a date."""
+
+    name: str = attrs.field(validator=plain_text)
+    """What it is, in the protocol's words: ``spo2``, ``diagnosis``, ``last_anticancer_therapy``."""
+    yes: bool | None = None
+    words: str | None = attrs.field(default=None, validator=optional_text)
+    number: Decimal | None = attrs.field(
+        default=None, converter=optional(as_decimal), validator=optional_number(least=0)
+    )
+    unit: str | None = attrs.field(default=None, validator=optional_unit)
+    upper_limit: Decimal | None = attrs.field(
+        default=None, converter=optional(as_decimal), validator=optional_number(least=0)
+    )
+    """The laboratory's upper limit of normal, where the criterion compares with it."""
+    date: ClinicalTime | None = None
+    """The date that is the fact itself, such as the last therapy's."""
+    on: ClinicalTime | None = None
+    """When it was observed."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a finding that says nothing, or several things, and a number that cannot be."""
+        if sum(value is not None for value in (self.yes, self.words, self.number, self.date)) != 1:
+            raise ValueError(f"finding {short(self.name)} must have exactly one of yes, words, number and date")
+        if self.number is not None:
+            check_answer(self.name, self.number, self.unit)
+
+
+@attrs.frozen(kw_only=True)
+class Attestation:
+    """Somebody's answer to a criterion: whether what it asks is so."""
+
+    criterion: str = attrs.field(validator=plain_text)
+    answer: bool
+    comment: FreeText | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CriterionAssessment:
+    """What became of one criterion, and why."""
+
+    criterion: str = attrs.field(validator=plain_text)
+    status: CriterionStatus
+    why: str = attrs.field(validator=plain_text)

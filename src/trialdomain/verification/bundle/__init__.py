@@ -1,0 +1,1 @@
+"""An audit bundle, held against itself: its manifest, its entries, its proofs."""

@@ -1,0 +1,379 @@
+"""Checking an audit bundle: its files against the manifest, its entries against the tree, the manifest against both."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import attrs
+
+from trialdomain.errors import LogUnusable
+from trialdomain.exchange.bundle import (
+    CHECKPOINT,
+    EVENTS,
+    LARGEST_MANIFEST,
+    MANIFEST,
+    PROOFS,
+    BundleFile,
+    BundleMalformed,
+    FormUnknown,
+    KeyTwice,
+    Manifest,
+    read_manifest,
+)
+from trialdomain.exchange.lines import Line, read_hash, read_root
+from trialdomain.signing.keys import SignatureMissing, VerifierKey, signers
+from trialdomain.tree.checkpoint import Checkpoint, as_base64, parse_checkpoint
+from trialdomain.tree.note import MOST_BYTES, Note, NoteMalformed, parse_note
+from trialdomain.tree.proofs import LARGEST_SIZE
+from trialdomain.values.given.plural import n_entries
+from trialdomain.values.ids import kind_of, trial_of
+from trialdomain.verification.bundle.entries import BundleEntries
+from trialdomain.verification.bundle.files import MemberUnreadable, Unpacked
+from trialdomain.verification.bundle.found import TreeHead
+from trialdomain.verification.bundle.lines import ends_a_trial, first_entries, is_packed, last_entry, stored_entries
+from trialdomain.verification.bundle.manifest import (
+    against_entries,
+    against_last,
+    contradictions,
+    in_other_form,
+    quoted,
+)
+from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.entries_check import EntriesCheck
+from trialdomain.verification.exported import Exported
+from trialdomain.verification.judged_notes import Held
+
+_NOTE = f"the bundle's {CHECKPOINT}"
+_NEEDED = (EVENTS, PROOFS, CHECKPOINT)
+_FIRST = 20
+"""Entries by which it is told whose a bundle is, and whether it has the whole log."""
+_SPOIL = frozenset(
+    {
+        What.ALTERED,
+        What.NO_LEAF,
+        What.MISSING,
+        What.REORDERED,
+        What.MISPLACED,
+        What.TRUNCATED,
+        What.REWRITTEN,
+        What.MALFORMED,
+        What.DAMAGED,
+    }
+)
+"""What may be wrong with entries, after which nothing that follows from them is compared."""
+
+
+@attrs.frozen
+class BundleTree:
+    """The tree to which the entries of a filtered bundle were shown to belong."""
+
+    trial: str
+    head: TreeHead
+    first_gap: int | None = None
+    """No entry of a bundle stands for those that are not in it."""
+
+    @property
+    def size(self) -> int:
+        """How many entries it has."""
+        return self.head.size
+
+    def root(self) -> bytes:
+        """Give its root."""
+        return self.head.root
+
+    def fits(self, root: bytes, size: int) -> bool:
+        """Say whether it is the tree of a root and a size."""
+        return TreeHead(size, root) == self.head
+
+    def but(self, root: bytes, size: int) -> str:  # noqa: ARG002 - as of any tree
+        """Say nothing: an entry that does not fit its proof is named as such."""
+        return ""
+
+
+class BundleCheck:
+    """One bundle.
+
+    Which tree it has is said by the manifest, by the checkpoint, by the entries of a whole bundle, and by the way from
+    each entry along its proof. Where they differ, the tree to which most entries lead is taken for it, and what says
+    otherwise is named: so one thing that was changed accuses no other.
+
+    Args:
+        bundle: its files.
+        defects: takes what is wrong.
+        keys: who is trusted to sign; None where nobody was named.
+    """
+
+    def __init__(self, bundle: Unpacked, defects: Defects, keys: Sequence[VerifierKey] | None) -> None:
+        self._bundle, self._defects, self._keys = bundle, defects, keys
+        self._unreadable: set[str] = set()
+        self._too_large: list[str] = []
+        self._exported: Exported | None = None
+        self._checked = False
+        """Whether its entries were held against a tree."""
+        self.trial: str | None = None
+        """Whose it is."""
+        self.known_form = True
+        """Whether it is of a form that can be read."""
+        self.manifest: Manifest | None = None
+        """None where it cannot be read at all."""
+        self.manifest = self._read_manifest()
+        self._claimed = None if self.manifest is None else _head(self.manifest.size, read_root(self.manifest.root))
+        self._note, self._checkpoint = None, None
+        if not self.known_form:
+            return
+        self._files()
+        self._note, self._checkpoint = self._read_checkpoint()
+        first = self._first_entries()
+        self.trial = self._whose(first)
+        self.whole = self._is_whole(first)
+        """Whether it has the whole log."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether there are entries that can be read."""
+        return self.known_form and EVENTS not in self._unreadable
+
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes of trees whose roots have to be known."""
+        heads = (self._claimed, self._signed)
+        return [head.size for head in heads if head is not None]
+
+    def exported(self) -> Exported:
+        """Give the entries of a whole bundle as those of an exported file."""
+        path = self._bundle.members[EVENTS].path
+        self._exported = Exported(self._bundle.place if path is None else path, self._defects, member=EVENTS)
+        return self._exported
+
+    def of_whole(self, check: EntriesCheck) -> list[Held]:
+        """Hold all else against the entries of a whole bundle, once they were read; give the notes about them."""
+        if check.trial != self.trial:
+            self._add(What.BUNDLE, f"{EVENTS} has entries of trial {shown(check.trial)} as well", trial=check.trial)
+            return []
+        self._checked = True
+        head = self._entries(check.trial).whole(check)
+        right = (
+            head is not None
+            and check.first_gap is None
+            and head in {TreeHead(check.size, root) for root in (check.root(), check.computed_root)}
+        )
+        self._compare_claim(head)
+        self._judge_end(check, head if right else None)
+        if self._spoiled():
+            return self._held(head, check)
+        if not right:
+            why = "the entries do not have the root of the bundle: they were changed together with their leaves"
+            self._add(What.REWRITTEN, why)
+        elif self.manifest is not None:
+            entries = partial(stored_entries, self._bundle, check.trial)
+            for why in against_entries(self.manifest, entries, check.trial, check.size):
+                self._add(What.BUNDLE, why)
+        return self._held(head, check)
+
+    def of_some(self, count: Callable[[int], None]) -> tuple[BundleTree, list[Held]] | None:
+        """Check the entries of a filtered bundle; give their tree and the notes about it, where it is known."""
+        manifest, trial = self.manifest, self.trial
+        if trial is None:
+            self._add(What.BUNDLE, f"{EVENTS} has no entry, and nothing tells whose it is")
+            return None
+        self._checked = True
+        participants = None if manifest is None else manifest.participants
+        said = None if manifest is None else manifest.entries
+        head = self._entries(trial).filtered(participants, said, count)
+        if head is None:
+            return None
+        self._compare_claim(head)
+        last = None if self._spoiled() else last_entry(self._bundle, trial)
+        if manifest is not None and last is not None:
+            for why in against_last(manifest, last):
+                self._add(What.BUNDLE, why)
+        return BundleTree(trial, head), self._held(head, None)
+
+    def _entries(self, trial: str) -> BundleEntries:
+        proofs = PROOFS not in self._unreadable
+        return BundleEntries(self._bundle, self._defects, trial, self._heads(), proofs=proofs)
+
+    def end(self) -> None:
+        """Say what was not read.
+
+        Raises:
+            LogUnusable: nothing else is wrong.
+        """
+        if not self._checked and self._claimed is not None and self._signed not in {None, self._claimed}:
+            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of another tree than the manifest")
+        if self._too_large and not self._defects.total:
+            raise LogUnusable(
+                f"{self._bundle.place} cannot be unpacked: {self._too_large[0]}; ask for the bundle again"
+            )
+        for why in self._too_large:
+            self._add(What.BUNDLE, why)
+
+    # What its files are.
+
+    def _read_manifest(self) -> Manifest | None:
+        try:
+            manifest = read_manifest(self._bundle.read(MANIFEST, most=LARGEST_MANIFEST))
+        except KeyTwice as error:
+            self._add(What.BUNDLE, str(error))
+            manifest = error.manifest
+        except (BundleMalformed, MemberUnreadable) as error:
+            self._add(What.BUNDLE, str(error))
+            self.known_form = not isinstance(error, FormUnknown)
+            return None
+        for why in contradictions(manifest):
+            self._add(What.BUNDLE, why)
+        for why in in_other_form(manifest):
+            self._add(What.REFORMATTED, why)
+        return manifest
+
+    def _files(self) -> None:
+        """Compare every file with what the manifest says of it."""
+        for why in self._bundle.wrong:
+            self._add(What.BUNDLE, why)
+        named = {} if self.manifest is None else self.manifest.files
+        members = self._bundle.members
+        for name in sorted({*named, *members, *_NEEDED} - {MANIFEST}):
+            member = members.get(name)
+            if self.manifest is not None and name not in named:
+                added = f"{shown(name)} is not in the manifest: it was added"
+                self._add(What.BUNDLE, f"{MANIFEST} names no {name}" if name in _NEEDED else added)
+            if member is None:
+                self._cannot_read(name, f"{shown(name)} is missing")
+            elif member.too_large and name not in _NEEDED:
+                self._too_large.append(f"{shown(name)} {member.why}")
+            elif member.path is None and (name in named or name in _NEEDED):
+                self._cannot_read(name, f"{shown(name)} {member.why}")
+            elif name in named:
+                self._compare_file(name, named[name])
+        for name in (EVENTS, PROOFS):
+            if name not in self._unreadable and is_packed(self._bundle, name):
+                self._cannot_read(name, f"{name} is compressed, and is not read: no file of a bundle is")
+
+    def _compare_file(self, name: str, said: BundleFile) -> None:
+        try:
+            found = self._bundle.described(name, said)
+        except MemberUnreadable as error:
+            self._cannot_read(name, str(error))
+            return
+        if (found.bytes, bytes.fromhex(found.sha256)) != (said.bytes, read_hash(said.sha256)):
+            self._add(What.BUNDLE, f"{shown(name)} is not what the manifest says of it: it was changed")
+
+    def _cannot_read(self, name: str, why: str) -> None:
+        self._unreadable.add(name)
+        self._add(What.BUNDLE, why)
+
+    def _read_checkpoint(self) -> tuple[Note | None, Checkpoint | None]:
+        """Read the checkpoint, signed or not."""
+        if CHECKPOINT in self._unreadable:
+            return None, None
+        try:
+            text = self._bundle.read(CHECKPOINT, most=MOST_BYTES)
+            note = parse_note(text) if b"\n\n" in text else Note(text.decode(), ())
+            return note, parse_checkpoint(note.text)
+        except (NoteMalformed, UnicodeDecodeError, MemberUnreadable) as error:
+            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is none: {error}")
+            return None, None
+
+    # What they say.
+
+    def _first_entries(self) -> list[Line]:
+        try:
+            return first_entries(self._bundle, _FIRST) if EVENTS not in self._unreadable else []
+        except MemberUnreadable as error:
+            self._cannot_read(EVENTS, str(error))
+            return []
+
+    def _whose(self, first: Sequence[Line]) -> str | None:
+        """Tell by the entries whose the bundle is; where there is none, by the manifest, or the checkpoint."""
+        said = None if self.manifest is None else self.manifest.trial
+        if not first:
+            return said or (None if self._checkpoint is None else self._checkpoint.trial)
+        [(found, _)] = Counter(trial_of(one.stream) for one in first).most_common(1)
+        if said is not None and found != said:
+            why = f"{MANIFEST} says trial {quoted(said)}, and the entries are of trial {quoted(found)}"
+            self._add(What.BUNDLE, why)
+        return found
+
+    def _is_whole(self, first: Sequence[Line]) -> bool:
+        """Tell whether it has the whole log; where the manifest says otherwise than the entries, they count."""
+        says = self.manifest is None or self.manifest.participants is None
+        if not first:
+            return says
+        ends = ends_a_trial(self._bundle)
+        some = not ends and all(kind_of(one.stream) == "participant" for one in first)
+        everything = ends and first[0].position == 1 and kind_of(first[0].stream) != "participant"
+        if self.manifest is None:
+            return not some
+        if says and some:
+            self._add(What.BUNDLE, f"{MANIFEST} says that the log is whole, and {EVENTS} has some participants alone")
+        if not says and everything:
+            self._add(What.BUNDLE, f"{MANIFEST} names participants, and {EVENTS} has the whole log")
+        return not some if says else everything
+
+    @property
+    def _signed(self) -> TreeHead | None:
+        """The tree of the checkpoint."""
+        found = self._checkpoint
+        return None if found is None else _head(found.size, found.root)
+
+    def _heads(self) -> list[TreeHead]:
+        """The trees that the bundle names, that of the checkpoint first, if it is one of this log."""
+        of_this = self._checkpoint is not None and self._checkpoint.trial == self.trial
+        return [head for head in (self._signed if of_this else None, self._claimed) if head is not None]
+
+    def _compare_claim(self, head: TreeHead | None) -> None:
+        if head is not None and self._claimed not in {None, head}:
+            claimed = (
+                f"{MANIFEST} says {quoted(self._claimed.size)} entries with the root {as_base64(self._claimed.root)}"
+            )
+            self._add(What.BUNDLE, f"{claimed}, and the bundle is of {head.size} with the root {as_base64(head.root)}")
+
+    def _judge_end(self, check: EntriesCheck, head: TreeHead | None) -> None:
+        """Judge the last line of the entries: by them, where they are those of the tree."""
+        end = None if self._exported is None else self._exported.end
+        if head is None:
+            if self._exported is not None:
+                self._exported.judge_end(check)
+        elif end is None:
+            self._add(What.BUNDLE, f"the last line of {EVENTS}, with the trial's size and root, is missing")
+        elif (end.trial, end.size, end.root) != (check.trial, head.size, head.root):
+            root = as_base64(end.root) or "of none"
+            what = f"{quoted(end.size)} entries of trial {quoted(end.trial)} with the root {root}"
+            self._add(What.BUNDLE, f"the last line of {EVENTS} says {what}: it was changed", line=end.line)
+
+    def _held(self, head: TreeHead | None, check: EntriesCheck | None) -> list[Held]:
+        """Give the checkpoint of the bundle to be compared with its entries, where it is about them."""
+        note, checkpoint = self._note, self._checkpoint
+        if note is None or checkpoint is None:
+            return []
+        if checkpoint.trial != self.trial:
+            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of {quoted(checkpoint.origin)}, and not of the bundle's log")
+            return []
+        held = [Held(where=_NOTE, checkpoint=checkpoint, note=note, outside=False)]
+        if self._signed == head:
+            return held
+        if check is not None and check.fits(checkpoint.root, checkpoint.size):
+            self._add(What.BUNDLE, f"{_NOTE} is of {n_entries(checkpoint.size)} alone: it is an older one")
+            return held
+        if check is not None and self._trusts(note):
+            return held
+        self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of another tree than the entries")
+        return []
+
+    def _trusts(self, note: Note) -> bool:
+        try:
+            return bool(signers(note, self._keys or ()))
+        except SignatureMissing:
+            return False
+
+    def _spoiled(self) -> bool:
+        return any(one.what in _SPOIL for one in self._defects.listed)
+
+    def _add(self, what: What, why: str, *, trial: str | None = None, line: int | None = None) -> None:
+        whose = self.trial or (None if self.manifest is None else self.manifest.trial)
+        self._defects.add(Defect(what=what, why=why, trial=trial or whose, line=line))
+
+
+def _head(size: int, root: bytes | None) -> TreeHead | None:
+    """Give the head of a tree; None for what no tree has."""
+    return TreeHead(size, root) if root is not None and 0 < size <= LARGEST_SIZE else None

@@ -1,0 +1,189 @@
+"""What is remembered of commands, beside the entries as they come: which command recorded which positions.
+
+Each entry names its command in its state, which is under its leaf, and says which part of how many it is; the table of
+commands is under none.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from operator import le
+from typing import Any, Protocol, TypeAlias
+
+from trialdomain.verification.defect import Defect, Defects, What, shown
+
+_BEFORE = b'"command":"'
+_NAMED = re.compile(rb'"command":"[A-Za-z0-9_./-]+"')
+"""How an entry's state names its command: an id, whole; of an import, the name of the row."""
+_PATTERNS = re.compile(rb'(?:"command":"[A-Za-z0-9_./-]+"\n)+')
+"""A line each."""
+_PART = re.compile(rb'"part":([0-9]{1,9}),"parts":([0-9]{1,9})[,}]')
+"""How it says which part of its command it is, as this software writes it; inside a text, the quotes are escaped."""
+Found: TypeAlias = tuple[bytes, int, int]
+"""A command: how entries name it, and the first and last position that are remembered for it."""
+_MOST_PARTS = 1 << 8
+_BEYOND = 2**63
+
+
+class OneCommand(Protocol):
+    """What is asked about one command."""
+
+    def command(self, trial: bytes, command: bytes) -> tuple[Any, Any] | None:
+        """Give the first and last position that are remembered for it."""
+        ...
+
+
+class CommandsCheck:
+    """The commands of one trial.
+
+    Args:
+        source: gives one command at a time, where that is asked for.
+        pages: all of them, in the order of positions.
+        trial: its code.
+        defects: takes what is wrong.
+    """
+
+    def __init__(self, source: "OneCommand", pages: Iterable[list[Any]], trial: bytes, defects: Defects) -> None:
+        self._source, self._code, self._trial, self._defects = source, trial, shown(trial), defects
+        self._coming = self._read(pages)
+        self._after = _After()
+        self._last = 0
+        """The last position of the commands that were passed."""
+        self._next = next(self._coming, None)
+
+    def page(self, positions: Sequence[Any], states: Sequence[Any], named: Collection[object]) -> None:
+        """Take the next entries; of those that do not fit their leaves, it is known already."""
+        if set(map(type, positions)) != {int}:
+            return  # a position is none, and is named as such
+        patterns, commands = self._patterns(positions)
+        try:
+            if -1 not in map(bytes.rfind, states, patterns):  # from behind: what is meant stands near the end
+                return
+        except TypeError:  # a state is none, or large
+            pass
+        each = chain.from_iterable(repeat(command, many) for command, many in commands)
+        for position, state, pattern, command in zip(positions, states, patterns, each, strict=True):
+            if isinstance(state, bytes) and command is not None and pattern not in state and position not in named:
+                self._one(position, state, command)
+
+    def end(self, size: int) -> None:
+        """Say which commands are remembered for positions that the log does not have."""
+        while self._next is not None:
+            pattern, first, last = self._next
+            if last > size:
+                why = f"command {_id(pattern)} recorded positions {first} to {last}, and the log ends at {size}"
+                gone = "the newest entries are gone, or this row of the commands was added"
+                self._add(What.TRUNCATED, f"{why}: {gone}", max(first, size + 1))
+            self._pass()
+
+    def _one(self, position: int, state: bytes, remembered: Found) -> None:
+        """Compare one entry with the command that is remembered for its position."""
+        command = remembered if remembered[0] in state else self._own(position, state)
+        if command is None:
+            why = f"the entry is not of the command that is remembered for its position: {_id(remembered[0])}"
+            self._add(What.COMMAND, why, position)
+            return
+        pattern, first, last = command
+        found = _PART.search(state, state.rindex(pattern))
+        part, parts = (int(found[1]), int(found[2])) if found else (0, 0)
+        whole = parts == last - first + 1  # else it may be the row of the commands that was changed
+        if not 1 <= part <= min(parts, position) or (whole and part != position - first + 1):
+            says = f"says that it is part {part} of {parts}" if found else "does not say which part it is"
+            why = f"the entry {says} of its command {_id(pattern)}, which recorded positions {first} to {last}"
+            self._add(What.COMMAND, why, position)
+
+    def _own(self, position: int, state: bytes) -> Found | None:
+        """Find the command that an entry names, if it is remembered for its position as well.
+
+        Then another row of the commands lies over it, which is named as such, and the entry is what it should be.
+        """
+        patterns = _NAMED.findall(state)
+        if not patterns:
+            return None
+        pattern: bytes = patterns[-1]
+        command = pattern.removeprefix(_BEFORE).removesuffix(b'"')
+        row = self._source.command(self._code, command)
+        if row is None or not _plain([(pattern, *row)]) or not row[0] <= position <= row[1]:
+            return None
+        return pattern, row[0], row[1]
+
+    def _patterns(self, positions: Sequence[int]) -> tuple[list[bytes], list[tuple[Found | None, int]]]:
+        """Give for each position what its state must hold, and, one after another, whose that is and of how many.
+
+        It is nothing where no command is remembered.
+        """
+        patterns: list[bytes] = []
+        commands: list[tuple[Found | None, int]] = []
+        number = len(positions)
+        gapless = positions[-1] - positions[0] + 1 == number
+        while (done := len(patterns)) < number:
+            at = positions[done]
+            while self._next is not None and self._next[2] < at:
+                self._pass()
+            if self._next is None or at < self._next[1]:
+                if at > self._last:  # said once for all of them
+                    self._last = self._next[1] - 1 if self._next else _BEYOND
+                    self._add(What.COMMAND, "no command is remembered for the entries from here on", at)
+                patterns.append(b"")
+                commands.append((None, 1))
+                continue
+            pattern, first, last = self._next
+            many = min(last - at + 1, number - done) if gapless else 1
+            patterns += [pattern + after for after in self._after.of(at - first, many, last - first + 1)]
+            commands.append((self._next, many))
+        return patterns, commands
+
+    def _pass(self) -> None:
+        """Go on to the next command; one that recorded what another did is named."""
+        if self._next is not None:
+            self._last = max(self._last, self._next[2])
+        self._next = next(self._coming, None)
+        if self._next is not None and self._next[1] <= self._last:
+            why = f"command {_id(self._next[0])} is remembered for positions that another command recorded"
+            self._add(What.COMMAND, why, self._next[1])
+
+    def _read(self, pages: Iterable[list[Any]]) -> Iterator[Found]:
+        for page in pages:
+            if _plain(page):
+                yield from page
+                continue
+            for row in page:
+                if _plain([row]):
+                    yield row
+                else:
+                    self._add(What.COMMAND, "a row of the commands has values that no command has", None)
+
+    def _add(self, what: What, why: str, position: int | None) -> None:
+        self._defects.add(Defect(what=what, why=why, trial=self._trial, position=position))
+
+
+class _After(dict[int, list[bytes]]):
+    """By the number of its entries: what stands after the id of a command in each of them, in most cases."""
+
+    def of(self, start: int, many: int, parts: int) -> list[bytes]:
+        """Give it for some entries of a command, the first of them counted from 0."""
+        if parts == many <= _MOST_PARTS:
+            return self[parts]
+        return [_after(part, parts) for part in range(start + 1, start + many + 1)]
+
+    def __missing__(self, parts: int) -> list[bytes]:
+        self[parts] = written = [_after(part, parts) for part in range(1, parts + 1)]
+        return written
+
+
+def _after(part: int, parts: int) -> bytes:
+    return b',"part":%d,"parts":%d' % (part, parts)
+
+
+def _plain(rows: Sequence[Any]) -> bool:
+    """Say whether rows are those that commands have; many are asked about at once, for a log has a million."""
+    patterns, firsts, lasts = zip(*rows, strict=True)
+    if {*map(type, firsts), *map(type, lasts)} != {int} or set(map(type, patterns)) != {bytes}:
+        return False
+    lines = b"\n".join((*patterns, b""))
+    written = _PATTERNS.fullmatch(lines) is not None and lines.count(b"\n") == len(rows)
+    return written and min(firsts) >= 1 and all(map(le, firsts, lasts))
+
+
+def _id(pattern: bytes) -> str:
+    return shown(pattern.removeprefix(_BEFORE).removesuffix(b'"'))

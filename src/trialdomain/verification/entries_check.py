@@ -1,0 +1,307 @@
+"""Checking the entries of one trial as they come: places, leaves, and the tree over them.
+
+Whoever reads a log checks whole pages of right entries at once, for a log has a million of them; a page in which
+anything is wrong comes here entry by entry.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from trialdomain.storage.sqlite.bounds import MOST_LONG, SHORT_VALUE
+from trialdomain.tree.leaf import leaf_hash
+from trialdomain.tree.merkle import HASH_BYTES, Frontier
+from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.readable import out_of_place, unreadable
+
+Row: TypeAlias = tuple[object, object, object, object, object, object]
+"""Position, stream, version, stored name, state and leaf, whatever stands in the log; text as its bytes."""
+_MOST_GAPS = 1_000
+_MOST_PAIRED = 100
+"""Positions and versions that are missing, up to which it is asked which belong together."""
+_NO_HASH = bytes(HASH_BYTES)
+
+
+class EntriesCheck:
+    """The entries of one trial so far.
+
+    Args:
+        trial: its code.
+        sizes: the sizes of trees whose roots will be asked for.
+        defects: takes what is wrong.
+        canonical: gives the canonical form of a state, for a file that others may have written anew.
+        read: whether an entry that comes by itself is read whole; of a file, whoever brings it back does that.
+    """
+
+    def __init__(
+        self,
+        trial: str,
+        sizes: Iterable[int],
+        defects: Defects,
+        *,
+        canonical: Callable[[bytes], bytes | None] = lambda _: None,
+        read: bool = False,
+    ) -> None:
+        self.trial, self.size = trial, 0
+        """How many positions there are, also missing ones."""
+        self.first_gap: int | None = None
+        """The first position that is missing: from there on, no root can be compared."""
+        self.roots: dict[int, tuple[bytes, bytes]] = {}
+        """By size: the root over the leaves that are stored, and over those that the entries should have."""
+        self.unfit: set[tuple[object, object]] = set()
+        """Stream and version, as they stand there, of entries that do not fit their leaves: not to be believed."""
+        self.displaced: set[int] = set()
+        """The positions of entries that stand elsewhere."""
+        self._defects, self._canonical, self._read = defects, canonical, read
+        self._wanted = sorted(set(sizes), reverse=True)
+        self._stored, self._computed = Frontier(), Frontier()
+        self._same = True
+        self.gaps = 0
+        """How many positions are missing, besides those that are listed one by one."""
+        self._long = 0
+        """Bytes that the states have which are not read at once with many others."""
+        self._own = False
+        """Whether any entry of the trial itself has come; one of another may stand under a name that is no trial."""
+        self._many_missing: list[tuple[int, int]] = []
+        """Gaps that are not listed one by one, the first and last position of each, until an entry of its own comes."""
+        self._missing_positions: list[int] = []
+        self._missing_versions: list[tuple[str, int, int]] = []
+        self._keep_roots()
+
+    def follows(self, positions: Sequence[object]) -> bool:
+        """Say whether positions are the next ones."""
+        return tuple(positions) == tuple(range(self.size + 1, self.size + 1 + len(positions)))
+
+    def take(self, leaves: Sequence[bytes], states: Sequence[bytes]) -> None:
+        """Take the next entries, whose places and leaves are right."""
+        self._take_for_its_own()
+        self._count_long(states)
+        self._extend(leaves, leaves)
+
+    def one(self, row: Row, *, following: int | None = None) -> bool:
+        """Take one entry of which anything may be wrong, but for its version; say whether it fits its leaf.
+
+        Args:
+            row: the entry.
+            following: the position of the entry after it, in a file where they need not be in order.
+        """
+        position, stream, version, name, state, leaf = row
+        where: dict[str, object] = {
+            "position": position if isinstance(position, int) else None,
+            "stream": shown(stream) if isinstance(stream, bytes) else None,
+            "version": version if isinstance(version, int) else None,
+        }
+        if self._same:
+            self._same, self._computed = False, self._stored.copy()
+        if not (
+            isinstance(position, int)
+            and isinstance(version, int)
+            and isinstance(stream, bytes)
+            and isinstance(name, bytes)
+            and isinstance(state, bytes)
+        ):
+            self._add(What.ALTERED, "the entry has values of kinds, or of a length, that no entry has", **where)
+            self.unfit.add((stream, version))
+            self._extend([_NO_HASH], [_NO_HASH])
+            return False
+        self._place(position, following, where)
+        self._count_long([state])
+        own = is_of(self.trial, stream)
+        if own:
+            self._take_for_its_own()
+        elsewhere = "" if own else f", and its stream is of another trial than {self.trial}"
+        right, unfit = _leaf(stream, version, name, state), len(self.unfit)
+        if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES or not any(leaf):
+            self._add(What.NO_LEAF, f"the entry has no leaf: it was inserted by other means{elsewhere}", **where)
+            self.unfit.add((stream, version))
+            leaf = _NO_HASH
+        elif leaf != right:
+            form = self._canonical(state)
+            if form is not None and _leaf(stream, version, name, form) == leaf:
+                right = leaf
+                self._add(What.REFORMATTED, "the state was written in another form; what it says is unchanged", **where)
+            else:
+                self._add(What.ALTERED, f"the entry does not fit its leaf{elsewhere}", **where)
+                self.unfit.add((stream, version))
+        elif own:
+            self._look(stream.decode(), name.decode(), state, where)
+        fits = len(self.unfit) == unfit
+        if fits and not own:
+            self._add(What.MISPLACED, f"the entry is of another trial than {self.trial}", **where)
+        self._extend([leaf], [right])
+        return fits
+
+    @property
+    def missing(self) -> int:
+        """How many positions are missing so far."""
+        return len(self._missing_positions) + self.gaps
+
+    def versions_missing(self, stream: bytes, first: int, after: int, *, before: int) -> None:
+        """Hear that versions of a stream are missing, from a first one up to one that is there, before a position."""
+        named = shown(stream)
+        if after - first + len(self._missing_versions) <= _MOST_GAPS:
+            self._missing_versions += [(named, version, before) for version in range(first, after)]
+        else:
+            why = f"versions {first} to {after - 1} of the stream are missing"
+            self._add(What.MISSING, why, stream=named, version=first)
+
+    def version_out_of_place(self, stream: bytes, version: int, *, due: int, position: int) -> None:
+        """Hear that a version of a stream stands where another is due."""
+        named = shown(stream)
+        self._missing_versions = [one for one in self._missing_versions if one[:2] != (named, version)]
+        why = f"version {version} of its stream stands where {due} is due"
+        self._add(What.REORDERED, why, position=position, stream=named, version=version)
+
+    def end(self) -> None:
+        """Say what is missing, once every entry has come.
+
+        Where no position is, versions that nobody has are those of entries that were altered, and are named as such.
+        """
+        if self._long > MOST_LONG:
+            why = (
+                f"the entries of more than {SHORT_VALUE >> 10} kB each have {self._long >> 20} MB together, and nobody "
+                f"reads a trial with more than {MOST_LONG >> 20}: large entries were put there"
+            )
+            self._add(What.UNREADABLE, why)
+        if not self._own:
+            return  # what is filed under a name that is no trial is named, and nothing is missing of it
+        if not self._missing_positions and len(self._missing_versions) <= len(self.unfit) + len(self.displaced):
+            return
+        for position, stream, version in _paired(self._missing_positions, self._missing_versions):
+            if position is None:
+                why = f"version {version} of the stream is missing"
+            else:
+                why = f"position {position} is missing"
+            self._add(What.MISSING, why, position=position, stream=stream, version=version)
+
+    def root(self) -> bytes:
+        """Give the root over the stored leaves so far."""
+        return self._stored.root()
+
+    @property
+    def computed_root(self) -> bytes:
+        """The root over the leaves that the entries should have."""
+        return self._stored.root() if self._same else self._computed.root()
+
+    def fits(self, root: bytes, size: int) -> bool:
+        """Say whether the tree had a root when it had so many leaves."""
+        return root in self.roots.get(size, ())
+
+    def but(self, root: bytes, size: int) -> str:
+        """Say what does not fit a root that the tree had; nothing, where all does."""
+        stored, computed = self.roots.get(size, (root, root))
+        if stored == computed:
+            return ""
+        if stored == root:
+            return "the leaves are those that were signed, and entries under them were changed"
+        return "the entries are those that were signed, and leaves beside them were changed"
+
+    def _look(self, stream: str, name: str, state: bytes, where: dict[str, object]) -> None:
+        """Look at what fits its leaf, and may all the same be nothing that a trial has."""
+        wrong = out_of_place(stream, name)
+        if wrong is None and self._read and (cannot := unreadable(name, state)) is not None:
+            wrong = What.UNREADABLE, f"the entry fits its leaf, and cannot be read: {cannot}"
+        if wrong is not None:
+            what, why = wrong
+            self._add(what, why, **where)
+
+    def _place(self, position: int, following: int | None, where: dict[str, object]) -> None:
+        expected = self.size + 1
+        if position == expected:
+            return
+        if following in {expected, expected + 1}:  # it alone is out of place: the next one is where it should be
+            self.first_gap = min(self.first_gap or expected, expected)
+            self.size -= following == expected  # then it takes no place of its own
+            self.displaced.add(position)
+            self._add(What.REORDERED, f"position {position} stands where {expected} should", **where)
+        elif position > expected:
+            self._missing(expected, position)
+            self.size = position - 1
+        else:
+            self.first_gap = min(self.first_gap or position, max(1, position))
+            self.size -= 1  # it takes no place of its own
+            self.displaced.add(position)
+            if position in self._missing_positions:
+                self._missing_positions.remove(position)
+            self._add(What.REORDERED, f"position {position} comes after {expected - 1}", **where)
+
+    def _missing(self, first: int, after: int) -> None:
+        self.first_gap = min(self.first_gap or first, first)
+        if after - first + len(self._missing_positions) <= _MOST_GAPS:
+            self._missing_positions += (one for one in range(first, after) if one not in self.displaced)
+        else:
+            self.gaps += after - first
+            if len(self._many_missing) < _MOST_GAPS:
+                self._many_missing.append((first, after - 1))
+            if self._own:
+                self._take_for_its_own()
+
+    def _count_long(self, states: Sequence[bytes]) -> None:
+        if max(map(len, states)) > SHORT_VALUE:
+            self._long += sum(size for size in map(len, states) if size > SHORT_VALUE)
+
+    def _take_for_its_own(self) -> None:
+        """Know that the trial is one, and say what is missing of it so far."""
+        self._own = True
+        for first, last in self._many_missing:
+            self._add(What.MISSING, f"positions {first} to {last} are missing", position=first)
+        self._many_missing.clear()
+
+    def _extend(self, stored: Sequence[bytes], computed: Sequence[bytes]) -> None:
+        """Let the trees grow, and stop at each size whose root is asked for."""
+        at = 0
+        while self._wanted and self._wanted[-1] <= self.size + len(stored) - at:
+            stop = at + max(0, self._wanted[-1] - self.size)
+            self._grow(stored[at:stop], computed[at:stop])
+            at = stop
+            self._keep_roots()
+        self._grow(stored[at:], computed[at:])
+
+    def _grow(self, stored: Sequence[bytes], computed: Sequence[bytes]) -> None:
+        self._stored.extend(stored)
+        if not self._same:
+            self._computed.extend(computed)
+        self.size += len(stored)
+
+    def _keep_roots(self) -> None:
+        """Keep the roots of the present size, if they are asked for; no tree has that size where one is missing."""
+        while self._wanted and self._wanted[-1] <= self.size:
+            size = self._wanted.pop()
+            if size == self.size and self.first_gap is None:
+                self.roots[size] = self.root(), self.computed_root
+
+    def _add(self, what: What, why: str, **where: object) -> None:
+        self._defects.add(Defect(what=what, why=why, trial=self.trial, **where))  # type: ignore[arg-type]  # as named
+
+
+def is_of(trial: str, stream: bytes) -> bool:
+    """Say whether a stream is one of a trial."""
+    return stream == trial.encode() or stream.startswith(f"{trial}/".encode())
+
+
+def _leaf(stream: bytes, version: int, name: bytes, state: bytes) -> bytes:
+    try:
+        return leaf_hash(stream=stream.decode(), version=version, topic=name.decode(), state=state)
+    except ValueError:
+        return _NO_HASH  # text that is no Unicode fits no leaf
+
+
+def _paired(
+    positions: list[int], versions: list[tuple[str, int, int]]
+) -> Iterable[tuple[int | None, str | None, int | None]]:
+    """Join the positions and the versions that are missing, where only one of each can belong together."""
+    left, found = list(positions), []
+    while len(left) + len(versions) <= _MOST_PAIRED:
+        single = [
+            (stream, version, before, fitting[0])
+            for stream, version, before in versions
+            if len(fitting := [position for position in left if position < before]) == 1
+        ]
+        if not single:
+            break
+        stream, version, before, position = single[0]
+        found.append((position, stream, version))
+        left.remove(position)
+        versions = [one for one in versions if one != (stream, version, before)]
+    yield from found
+    yield from ((None, stream, version) for stream, version, _ in versions)
+    yield from ((position, None, None) for position in left)

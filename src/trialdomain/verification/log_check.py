@@ -1,0 +1,175 @@
+"""Checking the entries, notes and registration of one trial, page by page, from any source."""
+
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from trialdomain.errors import LogCorrupt
+from trialdomain.storage.sqlite.bounds import Budget, counted
+from trialdomain.tree.note import NoteMalformed
+from trialdomain.values.given.plural import n_entries
+from trialdomain.verification.commands_check import CommandsCheck
+from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.entries_check import EntriesCheck, Row
+from trialdomain.verification.judged_notes import Held, read_held
+from trialdomain.verification.leaf_columns import Leaves
+from trialdomain.verification.readable import MOST_READ, all_readable, registered
+from trialdomain.verification.source import MOST_NOTES, LogSource
+
+NO_ENTRY_HAS = (TypeError, ValueError, LookupError, AttributeError)
+"""What values raise that a table of ours would never have taken, or that stand for a large state."""
+
+
+class LogCheck:
+    """Checks one trial of a log.
+
+    Args:
+        source: gives its rows.
+        trial: its code.
+        defects: takes what is wrong.
+    """
+
+    def __init__(self, source: LogSource, trial: bytes, defects: Defects) -> None:
+        self._source, self._code, self._trial, self._defects = source, trial, shown(trial), defects
+
+    def notes(self) -> Iterator[Held]:
+        """Yield the notes that are kept with the trial; one that is none of it is a defect."""
+        number: dict[bool, int] = {}
+        for one in self._source.notes(self._code):
+            number[one.head] = number.get(one.head, 0) + 1
+            if number[one.head] == MOST_NOTES:
+                self._unfit(f"more than {MOST_NOTES} notes are kept: the oldest are not compared")
+            try:
+                held = read_held(one.where, one.text, outside=False, head=one.head)
+            except NoteMalformed as error:
+                self._unfit(str(error))
+                continue
+            if (held.checkpoint.size, held.checkpoint.trial) != (one.size, self._trial):
+                named = f"{held.checkpoint.origin[:70]} with {n_entries(held.checkpoint.size)}"
+                self._unfit(f"{one.where} is a note of {named}")
+                continue
+            yield held
+
+    def registration(self) -> None:
+        """Say so where no entry registers a trial that has entries: then nothing can be asked about it."""
+        rows = self._source.registration(self._code)
+        if rows is None:
+            return
+        try:
+            ours = (
+                (position, version, name.decode(), state)
+                for position, version, name, state in counted(rows, Budget.of_entries(self._trial))
+            )
+            why = None if registered(self._code.decode(), ours) else "no entry registers the trial, or it was withdrawn"
+        except (LogCorrupt, *NO_ENTRY_HAS) as error:
+            why = f"what registers the trial cannot be read: {error}"
+        if why is not None:
+            self._defects.add(Defect(what=What.UNREADABLE, why=why, trial=self._trial))
+
+    def entries(self, check: EntriesCheck) -> Iterator[int]:
+        """Read the entries into their check; yield how many, page by page."""
+        if not self._source.ordered:
+            for page in self._source.guarded(self._code, after=0):
+                yield len(_one_by_one(page.rows(), check)[1])
+            return
+        commands = self._commands()
+        right = _Right(Leaves(check.trial), self._read_from())
+        whole = yield from self._plain(check, right, commands)
+        if not whole:
+            yield from self._guarded(check, right, commands)
+        if self._source.out_of_order(self._code):
+            why = "the row numbers of the trial are not in the order of its positions"
+            self._defects.add(Defect(what=What.STRUCTURE, why=why, trial=self._trial))
+        if commands is not None:
+            commands.end(check.size)
+        for stream, versions in self._source.uneven(self._code):
+            _check_versions(stream, versions, check)
+
+    def _commands(self) -> CommandsCheck | None:
+        found = self._source.commands(self._code)
+        return None if found is None else CommandsCheck(self._source, found, self._code, self._defects)
+
+    def _read_from(self) -> int:
+        """Give the position from which on entries are read whole: a log of a million would take half as long again."""
+        last = self._source.last(self._code)
+        return last - MOST_READ if isinstance(last, int) else 0
+
+    def _plain(
+        self, check: EntriesCheck, right: "_Right", commands: CommandsCheck | None
+    ) -> Generator[int, None, bool]:
+        """Read entries up to the first page in which anything is wrong, or long; say whether there was none."""
+        for columns in self._source.pages(self._code):
+            if columns is None or not right.taken(check, *columns):
+                return False
+            positions, states, *_ = columns
+            if commands is not None:
+                commands.page(positions, states, ())
+            yield len(positions)
+        return True
+
+    def _guarded(self, check: EntriesCheck, right: "_Right", commands: CommandsCheck | None) -> Iterator[int]:
+        """Read the entries from the next one on, whatever they are."""
+        for page in self._source.guarded(self._code, after=check.size):
+            if page.columns is None:
+                yield len(_one_by_one(page.rows(), check)[1])
+                continue
+            positions, states, *_ = page.columns
+            whole = right.taken(check, *page.columns)
+            named: Collection[object] = () if whole else _one_by_one(page.rows(), check)[0]
+            if commands is not None:
+                commands.page(positions, states, named)
+            yield len(positions)
+
+    def _unfit(self, why: str) -> None:
+        self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why, trial=self._trial))
+
+
+def _one_by_one(rows: Iterable[Row], check: EntriesCheck) -> tuple[set[object], list[Row]]:
+    """Look at rows of a page in which something is wrong; give the positions of those that were named, and the rows."""
+    named, seen = set(), []
+    for row in rows:
+        seen.append(row)
+        if not check.one(row):
+            named.add(row[0])
+    return named, seen
+
+
+def _check_versions(stream: bytes, versions: Iterable[tuple[object, object]], check: EntriesCheck) -> None:
+    """Say which versions of a stream are missing, or stand where another is due."""
+    expected = 1
+    for version, position in versions:
+        if (stream, version) in check.unfit or not isinstance(version, int) or not isinstance(position, int):
+            continue
+        if version > expected:
+            check.versions_missing(stream, expected, version, before=position)
+        elif version < expected:
+            check.version_out_of_place(stream, version, due=expected, position=position)
+        expected = max(expected, version + 1)
+
+
+@attrs.frozen
+class _Right:
+    """What entries must be, so that a page of them is taken at once."""
+
+    leaves: Leaves
+    read_from: int
+    """The position from which on states are read whole."""
+
+    def taken(
+        self, check: EntriesCheck, positions: Sequence[Any], states: Sequence[Any], *others: Sequence[Any]
+    ) -> bool:
+        """Take a page of entries; False, and nothing taken, where anything is wrong with one of them."""
+        leaves, streams, names, versions = others
+        if set(map(type, versions)) != {int}:
+            return False
+        try:
+            computed = self.leaves.of(streams, versions, names, states)
+        except NO_ENTRY_HAS:
+            return False
+        if tuple(computed) != tuple(leaves) or not check.follows(positions):
+            return False
+        if positions[-1] >= self.read_from and not all_readable(names, states):
+            return False
+        check.take(computed, states)
+        return True

@@ -1,0 +1,324 @@
+"""Verifying a log: was anything changed, removed or added since it was recorded, and what.
+
+A database is read row by row with plain ``sqlite3``, an exported file line by line; only public keys are needed. What
+this cannot show stands in ``docs/explanation/tamper-evidence.md``.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import attrs
+
+from trialdomain.errors import InputInvalid, LogUnusable
+from trialdomain.exchange.bundle import Manifest
+from trialdomain.exchange.lines import canonical
+from trialdomain.signing.keys import VerifierKey
+from trialdomain.storage.sqlite.file import is_database
+from trialdomain.values.collector import garbage_collector_paused
+from trialdomain.values.given.filename import is_no_file, named
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.plural import n_entries
+from trialdomain.values.progress import Progress, unheard
+from trialdomain.verification.bundle.check import BundleCheck
+from trialdomain.verification.bundle.files import MemberUnreadable, Unpacked, is_bundle, unpacked
+from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.entries_check import EntriesCheck
+from trialdomain.verification.exported import Exported
+from trialdomain.verification.heads_check import HeadsCheck, KeptHead
+from trialdomain.verification.judged_notes import Compared, Held, Judged, Tree, compare, judge, read_held
+from trialdomain.verification.log_check import LogCheck
+from trialdomain.verification.source import LogSource, SourceBroken
+from trialdomain.verification.sqlite.source import sqlite_source
+
+
+@attrs.frozen(kw_only=True)
+class VerifiedTrial:
+    """What was found of one trial."""
+
+    trial: str
+    size: int
+    """How many positions the log has."""
+    root: bytes
+    """The root over the leaves as they are stored."""
+    compared: tuple[Compared, ...]
+    """The notes that the log was held against."""
+    uncovered: int
+    """How many of the newest entries are under no note that was believed."""
+    notices: tuple[str, ...] = ()
+    """What is to be known, and is nothing wrong for all that can be told: a head that is not believed, a later note."""
+
+
+@attrs.frozen(kw_only=True)
+class Verified:
+    """What a verification came to."""
+
+    __repr__ = in_short
+
+    trials: tuple[VerifiedTrial, ...]
+    defects: tuple[Defect, ...]
+    """What is wrong, the first 1,000 of each kind in each trial."""
+    total: int
+    """How much is wrong in all."""
+    signatures_checked: bool
+    """Whether keys were given: without them a note is compared, and may be anybody's."""
+    bundle: Manifest | None = None
+    """What an audit bundle says of itself; None for a log."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.total
+
+
+class TrialAbsent(InputInvalid):
+    """A log has nothing of the trial that was named, or of any."""
+
+    code = "trial-absent"
+
+
+def verify(
+    log: str | Path,
+    *,
+    checkpoints: Iterable[tuple[str, bytes]] = (),
+    keys: Sequence[VerifierKey] | None = None,
+    trial: str | None = None,
+    heads_required: bool = False,
+    progress: Progress = unheard,
+) -> Verified:
+    """Verify a SQLite log, an exported JSONL file, plain or gzip, or an audit bundle, a folder or a zip file.
+
+    Args:
+        log: the file.
+        checkpoints: notes that were kept elsewhere, each with what to call it.
+        keys: who is trusted to sign; then each trial must have a note that one of them has signed.
+        trial: verify this one alone; by default, all that the log has.
+        heads_required: whether the newest entry must be under a head that a writer signed with every append.
+        progress: told how many entries were read.
+
+    Raises:
+        LogUnusable: the file cannot be read, or is something else.
+        NoteMalformed: a checkpoint is none.
+        TrialAbsent: nothing of the trial that was named is in it; or nothing of any, and nothing else is wrong.
+    """
+    path = named(log)
+    outside = [judge(read_held(where, given, outside=True), keys) for where, given in checkpoints]
+    run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
+    database = is_database(path)  # asked first: nothing but SQLite may open what another program may have open
+    if not database and is_bundle(path):
+        with unpacked(path) as bundle, garbage_collector_paused():
+            run.bundled(bundle)
+        return run.result()
+    if is_no_file(path):
+        raise LogUnusable(
+            f"{path} is a folder or a device: name a SQLite file, an exported JSONL file, or an audit bundle"
+        )
+    if database:
+        try:
+            with sqlite_source(path) as source, garbage_collector_paused():
+                run.source(path, source)
+        except (SourceBroken, *_NO_LOG_HAS) as error:
+            if not run.began:
+                raise LogUnusable(f"{path} cannot be read: {error}; check the disk, or restore an export") from None
+            run.damaged(str(error))
+    else:
+        with garbage_collector_paused():
+            run.exported(path)
+    return run.result()
+
+
+_NO_LOG_HAS = (TypeError, ValueError, LookupError, ArithmeticError)
+"""What values raise that no log has, where they are not named one by one: whoever changed a file chose them."""
+
+
+class _Run:
+    """One verification on its way."""
+
+    def __init__(
+        self,
+        outside: Sequence[Judged],
+        keys: Sequence[VerifierKey] | None,
+        trial: str | None,
+        *,
+        heads_required: bool,
+        progress: Progress,
+    ) -> None:
+        self._outside, self._keys, self._only = outside, keys, trial
+        self._heads_required, self._progress = heads_required, progress
+        self._defects = Defects()
+        self._trials: list[VerifiedTrial] = []
+        self._read = 0
+        self._bundle: Manifest | None = None
+        self.began = False
+
+    def source(self, path: Path, source: LogSource) -> None:
+        """Verify a database."""
+        for defect in source.schema():
+            self._defects.add(defect)
+        self.began = True
+        if source.readable:  # else nothing can be said of any trial
+            self._rows(path, source)
+
+    def _rows(self, path: Path, source: LogSource) -> None:
+        """Verify what stands in the tables."""
+        trials = [(shown(code), code) for code in source.trials()]
+        total = source.number()
+        with source.structure_meanwhile() as structure:
+            for trial, code in trials:
+                if self._only in {None, trial}:
+                    self._trial(trial, code, source, total)
+            for defect in structure():
+                if not self._defects.knows(defect):
+                    self._defects.add(defect)
+        if self._only is None and self._read != total:
+            why = f"the log has {n_entries(total)}, and {self._read} could be read by their trial and position"
+            self._defects.add(Defect(what=What.STRUCTURE, why=why))
+        gone = any(one.what is What.MISSING for one in self._defects.listed)  # then it is said already
+        if not gone and (why_not := source.numbering()) is not None:
+            self._defects.add(Defect(what=What.STRUCTURE, why=why_not))
+        if self._only is None:
+            for defect in source.misfiled(entries=self._read != total):
+                self._defects.add(defect)
+        self._absent([trial for trial, _ in trials])
+        if not trials and not self._defects.total:
+            raise TrialAbsent(
+                f"{path} holds no trial: nothing was recorded in it, or everything was removed; name another log, or a "
+                f"checkpoint that was kept elsewhere"
+            )
+
+    def _trial(self, trial: str, code: bytes, source: LogSource, total: int) -> None:
+        """Verify one trial of a database; ``total`` is how many entries all of them have."""
+        before = self._defects.total
+        log = LogCheck(source, code, self._defects)
+        kept = [judge(one, self._keys) for one in log.notes()]
+        check = EntriesCheck(trial, self._sizes(trial, kept), self._defects, read=True)
+        for number in log.entries(check):
+            self._count(number, total)
+        check.end()
+        self._compare(check, kept, source.head(code))
+        if check.size and self._defects.total == before:  # else it is known that something is wrong with it
+            log.registration()
+
+    def bundled(self, bundle: Unpacked) -> None:
+        """Verify an audit bundle."""
+        try:
+            check = BundleCheck(bundle, self._defects, self._keys)
+            self._bundle = check.manifest
+            if check.readable and check.whole:
+                self.exported(bundle.place, check)
+            else:
+                if check.readable:
+                    self._filtered(check)
+                if check.trial is not None:
+                    self._absent([check.trial])
+            check.end()
+        except MemberUnreadable as error:  # though it could be, a moment before
+            self._defects.add(Defect(what=What.DAMAGED, why=str(error)))
+
+    def _filtered(self, check: BundleCheck) -> None:
+        """Verify a bundle that is filtered to some participants: of its tree no older one can be told."""
+        total = 0 if check.manifest is None else check.manifest.entries
+        found = check.of_some(lambda number: self._count(number, total))
+        if found is None:
+            return
+        tree, held = found
+        others = [one for one in self._of(tree.trial) if one.size != tree.size]
+        self._compare_bundle(tree, held, others)
+
+    def _compare_bundle(self, tree: Tree, held: Sequence[Held], incomparable: Sequence[Judged]) -> None:
+        """Compare a bundle with its own note, and with those of the others that can be compared with it.
+
+        A bundle is of the first entries of its log, and has no proof about another tree: that a later one has more is
+        no fault.
+        """
+        self._outside = [one for one in self._outside if one not in incomparable]
+        self._compare(tree, [judge(one, self._keys) for one in held], None)
+        compared = compare(incomparable, tree, self._defects, comparable=False)
+        later = (one for one in incomparable if one.size > tree.size and one.wrong is None)
+        notices = (
+            f"{one.where} is of {n_entries(one.size)}, and the bundle of the first {tree.size}: they cannot be "
+            f"compared, and what was recorded since is not in it"
+            for one in later
+        )
+        last = self._trials[-1]
+        self._trials[-1] = attrs.evolve(last, compared=(*last.compared, *compared), notices=(*last.notices, *notices))
+
+    def exported(self, path: Path, bundle: BundleCheck | None = None) -> None:
+        """Verify an exported file, or that of a whole bundle, which has more to say of it."""
+        exported = Exported(path, self._defects) if bundle is None else bundle.exported()
+        trials = []
+        for trial in exported.trials():
+            trials.append(trial)
+            defects = self._defects if self._only in {None, trial} else Defects()
+            sizes = [*self._sizes(trial, ()), *([] if bundle is None else bundle.sizes)]
+            check = EntriesCheck(trial, sizes, defects, canonical=canonical)
+            for number in exported.check_entries(check, defects):
+                self._count(number, self._read + number)
+            if self._only not in {None, trial}:
+                continue
+            if bundle is None:
+                self._compare(check, [], None)
+            else:
+                held, end = bundle.of_whole(check), max([check.size, *bundle.sizes])
+                self._compare_bundle(check, held, [one for one in self._of(trial) if one.size > end])
+        if not trials and bundle is not None and bundle.trial is not None:
+            trials.append(bundle.trial)  # of which there should be entries: that there is none is said
+        self._absent(trials)
+
+    def damaged(self, why: str) -> None:
+        """Say that the file could not be read to its end."""
+        self._defects.add(Defect(what=What.DAMAGED, why=f"the file cannot be read on: {why}"))
+
+    def result(self) -> Verified:
+        """Give what was found."""
+        return Verified(
+            trials=tuple(self._trials),
+            defects=tuple(self._defects.listed),
+            total=self._defects.total,
+            signatures_checked=self._keys is not None,
+            bundle=self._bundle,
+        )
+
+    def _sizes(self, trial: str, kept: Sequence[Judged]) -> list[int]:
+        return [one.size for one in (*kept, *self._of(trial))]
+
+    def _of(self, trial: str) -> list[Judged]:
+        """Give the notes about a trial that were kept elsewhere."""
+        return [one for one in self._outside if one.trial == trial]
+
+    def _compare(self, check: Tree, kept: Sequence[Judged], head: KeptHead | None) -> None:
+        compared = tuple(compare([*kept, *self._of(check.trial)], check, self._defects))
+        believed = [one for one in compared if one.fits and (one.signed or self._keys is None)]
+        if self._keys is not None and check.size and not any(one.signed for one in compared):
+            why = "no note about the log is signed by a key that was given"
+            self._defects.add(Defect(what=What.BAD_SIGNATURE, why=why, trial=check.trial))
+        covered = max((one.size for one in believed), default=0)
+        heads = HeadsCheck(check, head, compared, self._defects, keys_given=self._keys is not None)
+        self._trials.append(
+            VerifiedTrial(
+                trial=check.trial,
+                size=check.size,
+                root=check.root(),
+                compared=compared,
+                uncovered=max(0, check.size - covered),
+                notices=tuple(heads.run(required=self._heads_required)),
+            )
+        )
+
+    def _absent(self, trials: Sequence[str]) -> None:
+        """Say of which trials there are notes, and nothing else."""
+        if self._only is not None and self._only not in trials:
+            known = ", ".join(trials[:20]) or "none"
+            raise TrialAbsent(f"the log has nothing of trial {self._only[:70]!r}: it has {known}")
+        for one in self._outside:
+            trial, origin = one.trial, one.origin
+            if self._only is not None and trial != self._only:
+                why = f"{one.where} is a checkpoint of {origin}, and trial {self._only} is verified"
+                self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why))
+            elif trial not in trials:
+                why = f"{one.where} is a checkpoint of {origin}, of which the log has nothing"
+                what = What.BAD_CHECKPOINT if trial is None or len(trials) == 1 else What.TRUNCATED
+                self._defects.add(Defect(what=what, why=why, trial=trial))
+
+    def _count(self, number: int, total: int) -> None:
+        self._read += number
+        self._progress("verifying", self._read, max(total, self._read))
