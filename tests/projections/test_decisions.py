@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
+from blocks import lines_of, tables_of
 from made_once import SEEDS, SimulatedLog
 from site_desk import OPEN, REASON, RELATED, Site, day, judged
 
@@ -24,7 +25,7 @@ from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.projections.hindsight import Hindsight, Moment, Seen
 from trialdomain.projections.smallest_change import smallest_change
 from trialdomain.protocol.trial_protocol import DltRule
-from trialdomain.reports.decisions import changing_table, decision_audit_lines
+from trialdomain.reports.decisions import decision_audit_report
 from trialdomain.values.clinical.decision import Action, Mtd
 from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical.tally import Tally
@@ -727,8 +728,7 @@ def test_a_void_says_what_it_withdraws_and_a_correction_what_it_corrects() -> No
     [void] = audit.changing
     assert void.target is not None
     assert void.target.position == infusion.position
-    [row] = changing_table(audit, site.trial.history().zone).rows
+    report = decision_audit_report(audit, site.trial.history().zone)
+    [row] = next(tables_of(report)).rows
     assert row[4].startswith(f"withdraws position {infusion.position}: infused at level 1")
-    assert f"Smallest change of the answer: position {void.entry.position}" in "\n".join(
-        decision_audit_lines(audit, site.trial.history().zone)
-    )
+    assert f"  Smallest change of the answer: position {void.entry.position}" in lines_of(report)

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from blocks import json_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from repeating import times
@@ -18,7 +19,7 @@ from trialdomain import BloodProduct, BodySite, Draft, History, Status, Value, e
 from trialdomain.events.participant import Died, LabRecorded, ParticipantFact, VitalSignRecorded
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.protocol.endpoints.endpoint import Kind
-from trialdomain.reports.endpoints_json import endpoints_json
+from trialdomain.reports.endpoints import endpoints_report
 from trialdomain.reports.summaries import DurationSummary, IncidenceSummary, TimeSummary
 from trialdomain.testing.patient import OPEN, T0, Patient, at
 from trialdomain.values.clinical_time import ClinicalTime
@@ -267,12 +268,12 @@ class TestSummaries:
 
     def test_a_median_that_is_not_reached_is_null_and_said_so(self) -> None:
         patient = Patient().counts("ANC", {0: "1", 5: "0.1"})
-        answer: Any = endpoints_json(patient.history().endpoints(on=CUT_OFF))
+        answer: Any = json_of(endpoints_report(patient.history().endpoints(on=CUT_OFF)))["endpoints"]
         overall = answer["S7"]["overall"]
         assert (overall["estimated_median"], overall["median_reached"], overall["at_risk"]) == (None, False, 1)
 
     def test_the_json_is_plain(self, history: History) -> None:
-        answer = endpoints_json(history.endpoints(on=CUT_OFF))
+        answer = json_of(endpoints_report(history.endpoints(on=CUT_OFF)))["endpoints"]
         assert list(answer) == list(KINDS)
         assert json.loads(json.dumps(answer)) == answer
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from blocks import lines_of
 from cli_runs import run as run_in
 
 from trialdomain import (
@@ -44,7 +45,7 @@ from trialdomain.history import QuestionInvalid
 from trialdomain.protocol.endpoints.describing import Description
 from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.reports.endpoints import endpoints_lines
+from trialdomain.reports.endpoints import endpoints_report
 from trialdomain.testing.patient import T0, Patient
 from trialdomain.values.clinical.analyte import Count
 
@@ -184,7 +185,7 @@ class TestWhatIsSaidFollowsTheNumbers:
         infused = LowCount(id="A", title="a", count=Count.PLATELETS, anchor=Anchor.INFUSION)
         rules = EndpointRules(derived=(infused, STANDARD_ENDPOINTS[10]))
         patient = Patient(rules, chemotherapy=None).counts("PLT", {1: "100"})
-        lines = list(endpoints_lines(patient.history().endpoints(on="2026-06-01")))
+        lines = lines_of(endpoints_report(patient.history().endpoints(on="2026-06-01")))
         assert "In the analysis set from infusion: 1; outside it, or nothing begun yet: 0" in lines
         assert "In the analysis set: 0; outside it, or nothing begun yet: 1" in lines
 

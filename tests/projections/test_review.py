@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import attrs
 import pytest
+from blocks import tables_of
 from site_desk import REASON, Site
 
 from trialdomain import (
@@ -24,7 +25,7 @@ from trialdomain import (
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died, DltWindowAssessed
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.projections.review import Open
-from trialdomain.reports.review import review_tables
+from trialdomain.reports.review import review_report
 from trialdomain.testing.patient import OPEN, T0, Patient, at
 from trialdomain.values.ids import participant_stream, trial_stream
 
@@ -299,12 +300,12 @@ class TestNotAssessed:
     def test_a_death_of_which_a_partial_date_leaves_open_when(self) -> None:
         found = review(Patient().add(Died, on="2026"), on=20)
         assert [one.what for one in found.not_assessed] == [Open.ENDING]
-        (table,) = (table for table in review_tables(found) if table.title == "Not assessed")
+        (table,) = (table for table in tables_of(review_report(found)) if table.title == "Not assessed")
         assert [row[1] for row in table.rows] == ["whether the last day of the window was seen: a date is partial"]
 
     @pytest.mark.parametrize("what", Open)
     def test_everything_that_waits_has_words(self, what: Open) -> None:
         found = review(Patient(), on=20)
         waits = attrs.evolve(found, not_assessed=(attrs.evolve(found.not_assessed[0], what=what),))
-        (table,) = (table for table in review_tables(waits) if table.title == "Not assessed")
+        (table,) = (table for table in tables_of(review_report(waits)) if table.title == "Not assessed")
         assert len(table.rows[0][1].split()) > 2

@@ -15,7 +15,8 @@ from tempfile import mkdtemp
 
 import attrs
 
-from trialdomain.checks.run import Findings, findings, findings_json
+from trialdomain.checks.report import findings_report
+from trialdomain.checks.run import Findings, findings
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.bundle import (
     CHANGES,
@@ -40,7 +41,7 @@ from trialdomain.exchange.lines import write_entry
 from trialdomain.history import History
 from trialdomain.history.explaining import QuestionInvalid
 from trialdomain.history.log import history_of
-from trialdomain.reports.decisions import decision_audit_json
+from trialdomain.reports.decisions import decision_audit_report
 from trialdomain.reports.trail import write_trail
 from trialdomain.signing.keys import VerifierKey, signers
 from trialdomain.signing.trees import TrialTree
@@ -178,10 +179,10 @@ def write_bundle(
     found = _of(
         findings(history, now=handover.at, progress=counted(progress, "looking for findings", size)), participants
     )
-    _write_json(folder / FINDINGS, findings_json(found))
+    _write_json(folder / FINDINGS, findings_report(found).json)
     if not participants:
         audits = history.decisions(progress=lambda done, total: progress("decisions", done, total))
-        _write_json(folder / DECISIONS, [decision_audit_json(audit, history.zone) for audit in audits])
+        _write_json(folder / DECISIONS, [decision_audit_report(audit, history.zone).json for audit in audits])
     (folder / CHECKPOINT).write_text(head.text if note is None else str(note), encoding="utf-8")
     if keys:
         (folder / KEYS).write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")

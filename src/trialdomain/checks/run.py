@@ -48,7 +48,6 @@ from trialdomain.events.recorded import Entry
 from trialdomain.history import History
 from trialdomain.projections.casebook import case_of
 from trialdomain.projections.dlt_counts import Seat, count
-from trialdomain.reports.json import Json
 from trialdomain.storage.plain_files import refuse_database
 from trialdomain.values.calendar import as_day
 from trialdomain.values.given.filename import named
@@ -340,41 +339,3 @@ def _lacking(one: object) -> str | None:
         return f"lacks {', '.join(texts)}: give each as a text"
     severity: object = one.severity
     return None if isinstance(severity, Severity) else "has a severity that is none: give a Severity"
-
-
-def findings_json(found: Findings) -> dict[str, Json]:
-    """Give what was found to programs."""
-    told = [one.check for one in found.found]
-    return {
-        "trial": found.trial,
-        "known_at": found.known_at,
-        "on": found.on.isoformat(),
-        "ok": found.ok,
-        "checks": [
-            {
-                "id": check.id,
-                "title": check.title,
-                "severity": check.severity.value,
-                "requirement": check.required_by(found.source),
-                "findings": told.count(check.id),
-            }
-            for check in found.checks
-        ],
-        "findings": [
-            {
-                "check": one.check,
-                "severity": one.severity.value,
-                "subject": one.subject,
-                "sentence": one.sentence,
-                "evidence": list(one.evidence),
-                "requirement": one.requirement,
-            }
-            for one in found.found
-        ],
-    }
-
-
-def by_severity(found: Iterable[AuditFinding]) -> Iterator[tuple[Severity, int]]:
-    """Count findings by severity, the gravest first."""
-    told = [one.severity for one in found]
-    return ((severity, told.count(severity)) for severity in Severity if severity in told)

@@ -105,6 +105,11 @@ def asked_history(arguments: argparse.Namespace) -> Iterator[History]:
         yield as_known(chosen_trial(log, arguments.trial, path=arguments.log), known_at)
 
 
+def heading(history: History) -> str:
+    """Name the trial and the position as of which it is looked at."""
+    return f"Trial {history.trial}, as known at position {history.position}"
+
+
 def as_known(trial: LoggedTrial, known_at: KnownAt | None) -> History:
     """Look at a trial as it was known; say so where that is not the very position that was asked for."""
     history = trial.history(known_at=known_at)

@@ -3,16 +3,18 @@
 ``rich``, which is an extra, draws how far work has come, and is asked for only here.
 """
 
+import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from trialdomain.cli.drawing import draw
 from trialdomain.cli.wrapping import wrapped
+from trialdomain.reports.report import Block, Lines, Listing, Report
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.given.cell import visible
 from trialdomain.values.progress import Progress, unheard
@@ -51,6 +53,46 @@ def progress_bar() -> Iterator[Progress]:
             bar.update(tasks[what], completed=done, total=total)
 
         yield show
+
+
+def print_report(report: Report, *, as_json: bool, headed: bool = False) -> None:
+    """Print a report: its blocks for people, or its JSON on one line for programs.
+
+    Args:
+        report: what is printed.
+        as_json: whether the user asked for JSON.
+        headed: whether people are shown the title before the blocks.
+    """
+    if as_json:
+        print(json.dumps(report.json))
+        return
+    if headed:
+        print_lines([report.title])
+    _print_blocks(report.blocks)
+
+
+def _print_blocks(blocks: Iterable[Block]) -> bool:
+    """Print blocks, with a blank line between a section and the next; say whether the last line is a sentence."""
+    after_section, sentence = False, False
+    for block in blocks:
+        match block:
+            case Lines():
+                print_lines(block.lines)
+                sentence = True
+            case Table():
+                print_table(block)
+                sentence = False
+            case Listing():
+                print_rows(block.columns, block.rows, title=block.title)
+                sentence = False
+            case Report():
+                if after_section and sentence:
+                    print()
+                sentence = _print_blocks(block.blocks)
+            case _:
+                assert_never(block)
+        after_section = isinstance(block, Report)
+    return sentence
 
 
 def print_table(table: Table) -> None:

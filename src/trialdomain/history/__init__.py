@@ -1,7 +1,8 @@
 """The one read face: every answer about a trial, as it was known at one moment."""
 
-from trialdomain.history.answers import Answers, answers_json
+from trialdomain.history.answers import Answers, answers_report
 from trialdomain.history.difference import Diff, ValueChange
+from trialdomain.history.difference_report import diff_report
 from trialdomain.history.explaining import QuestionInvalid, endpoint_of
 from trialdomain.history.history import History
 from trialdomain.history.log import Log, LoggedTrial, history_of, read_log
@@ -17,7 +18,8 @@ __all__ = [
     "MomentInvalid",
     "QuestionInvalid",
     "ValueChange",
-    "answers_json",
+    "answers_report",
+    "diff_report",
     "endpoint_of",
     "history_of",
     "read_log",

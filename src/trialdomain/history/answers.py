@@ -1,16 +1,19 @@
 """Every answer about a trial at once."""
 
+from collections.abc import Iterator
+
 import attrs
 
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.flow import Flow
 from trialdomain.projections.safety import Safety
-from trialdomain.reports.endpoints_json import endpoints_json
-from trialdomain.reports.escalation import dlt_json, escalation_json
-from trialdomain.reports.flow import flow_json
+from trialdomain.reports.endpoints import endpoints_report
+from trialdomain.reports.escalation import dlt_report, escalation_report
+from trialdomain.reports.flow import flow_report
 from trialdomain.reports.json import Json
-from trialdomain.reports.safety import safety_json
+from trialdomain.reports.report import Block, Report
+from trialdomain.reports.safety import safety_report
 from trialdomain.reports.summaries import Endpoints
 from trialdomain.values.given.in_short import in_short
 
@@ -31,13 +34,25 @@ class Answers:
     """The endpoints of the protocol, with the values of everybody and their summaries."""
 
 
-def answers_json(answers: Answers) -> dict[str, Json]:
-    """Give every answer to programs."""
-    return {
-        "escalation": escalation_json(answers.escalation),
-        "dlt": dlt_json(answers.dlt_counts),
-        "endpoints": endpoints_json(answers.endpoints),
-        "note": answers.endpoints.note,
-        "safety": safety_json(answers.safety),
-        "flow": flow_json(answers.flow),
-    }
+def answers_report(answers: Answers) -> Report:
+    """Report every answer, a section for each."""
+    escalation, dlt = escalation_report(answers.escalation), dlt_report(answers.dlt_counts)
+    flow, safety = flow_report(answers.flow), safety_report(answers.safety)
+    endpoints = endpoints_report(answers.endpoints)
+
+    def blocks() -> Iterator[Block]:
+        yield flow
+        if answers.escalation is None:  # else it shows the participants itself
+            yield dlt
+        yield from (escalation, endpoints, safety)
+
+    def json() -> dict[str, Json]:
+        return {
+            "escalation": escalation.json,
+            "dlt": dlt.json,
+            **(endpoints.json or {}),
+            "safety": safety.json,
+            "flow": flow.json,
+        }
+
+    return Report(title="Every answer", blocks=blocks, json=json)

@@ -5,7 +5,7 @@ from datetime import date
 
 import attrs
 
-from trialdomain.history.answers import Answers, answers_json
+from trialdomain.history.answers import Answers, answers_report
 from trialdomain.projections.trail import TrailEntry
 from trialdomain.reports.json import Json
 from trialdomain.values.given.in_short import in_short
@@ -50,7 +50,7 @@ class Diff:
 
 def changed_values(before: Answers, after: Answers) -> tuple[ValueChange, ...]:
     """Compare every single value of two answers."""
-    old, new = (dict(_leaves((), answers_json(answers))) for answers in (before, after))
+    old, new = (dict(_leaves((), answers_report(answers).json)) for answers in (before, after))
     return tuple(
         ValueChange(path=path, old=old.get(path), new=new.get(path))
         for path in dict.fromkeys((*old, *new))

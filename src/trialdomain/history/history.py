@@ -223,7 +223,12 @@ class History:
         return self._answer(SAFETY, on)
 
     def endpoints(
-        self, *, on: date | str, rules: EndpointRules | None = None, only: Collection[str] | None = None
+        self,
+        *,
+        on: date | str,
+        rules: EndpointRules | None = None,
+        only: Collection[str] | None = None,
+        progress: Callable[[int], object] = lambda _: None,
     ) -> Endpoints:
         """Derive the endpoints of the protocol: of everybody, by dose level, and overall.
 
@@ -232,16 +237,18 @@ class History:
             rules: other definitions than those of the protocol in force, as a what-if. Where they have the standard
                 list of endpoints, the protocol's own list is kept.
             only: the codes of the endpoints that are asked for; then nothing is read that they do not need.
+            progress: told the number of entries of each participant that was read.
 
         Raises:
             QuestionInvalid: the protocol has no such endpoint.
         """
+        asked_progress(progress)
         protocol = self._protocol(on, rules)
         codes = None if only is None else {endpoint_of(one, protocol.endpoints).id for one in asked_texts(only)}
         view = EndpointsView.of(protocol, codes)
         book = attrs.evolve(self._read_for(view, on), protocol=protocol)
         with garbage_collector_paused():
-            return summarize(answer(view, book, as_day(on)))
+            return summarize(answer(view, book, as_day(on), progress))
 
     def _protocol(self, on: date | str, rules: EndpointRules | None) -> TrialProtocol:
         """Give the protocol in force, perhaps with other definitions of endpoints."""

@@ -4,7 +4,7 @@ Views have one shape, so that a trial can be read once for several of them, and 
 than it needs.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from typing import Any, Protocol, TypeVar, get_args
 
@@ -34,9 +34,23 @@ class View(Protocol[Part, Whole_co]):
         ...
 
 
-def answer(view: View[Part, Whole_co], book: Casebook, on: date) -> Whole_co:
-    """Read every participant for one view, and give the whole."""
-    return view.whole([view.part(case, book, on) for case in book.cases], book, on)
+def answer(
+    view: View[Part, Whole_co], book: Casebook, on: date, progress: Callable[[int], object] = lambda _: None
+) -> Whole_co:
+    """Read every participant for one view, and give the whole.
+
+    Args:
+        view: the view that is asked.
+        book: the casebook, read for it.
+        on: the day for which windows are judged.
+        progress: told the number of entries of each participant that was read.
+    """
+    parts = []
+    for case in book.cases:
+        parts.append(view.part(case, book, on))
+        progress(len(case.entries))
+        del case  # or one participant stays in memory while the next is read
+    return view.whole(parts, book, on)
 
 
 def left_out(reads: Collection[type[Any]]) -> frozenset[type[Any]]:

@@ -1,8 +1,9 @@
-"""A decision as JSON for programs and as sentences and a table for people."""
+"""The report of a decision: the levels, what to do next and why, what is still needed."""
 
 from collections.abc import Iterator, Sequence
 
 from trialdomain.reports.json import Json
+from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Table
 from trialdomain.values.clinical.decision import Action, Awaited, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.clinical.tally import Tally
@@ -21,6 +22,22 @@ _MTD = {
     MtdStatus.NONE_TOLERATED: "none tolerated",
     MtdStatus.NOT_ESTABLISHED: "not established",
 }
+
+
+def decision_report(tallies: Sequence[Tally], decision: Decision, *, forecasts: bool = True) -> Report:
+    """Report a decision after the counts of each level.
+
+    Args:
+        tallies: the counts that were decided on, level by level.
+        decision: the decision.
+        forecasts: whether its design has forecasts; then one that is missing is said to be.
+    """
+
+    def blocks() -> Iterator[Block]:
+        yield tallies_table(tallies, decision)
+        yield Lines(decision_lines(decision, forecasts=forecasts))
+
+    return Report(title=f"Next: {next_words(decision)}", blocks=blocks, json=lambda: decision_json(decision))
 
 
 def decision_json(decision: Decision) -> dict[str, Json]:

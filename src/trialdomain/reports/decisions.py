@@ -1,6 +1,6 @@
-"""Decisions looked at again, as JSON for programs and as people read them."""
+"""The reports of decisions that the audit took again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from trialdomain.events.cohort import EscalationDecided
@@ -15,6 +15,7 @@ from trialdomain.reports.decision import decision_json, mtd_words, next_words
 from trialdomain.reports.escalation import member_json, tally_json
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
+from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.clinical.decision import Decision, FinalClosing, MtdStatus
 from trialdomain.values.clinical.evaluation import EvaluationReason
@@ -25,8 +26,51 @@ _MOST_SHOWN = 5
 """Sets that people are shown; programs get them all."""
 
 
-def decision_audit_json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
-    """Give one decision, looked at again, to programs."""
+def decisions_report(audits: Sequence[DecisionAudit], zone: tzinfo) -> Report:
+    """Report every decision about the dose, and how many of those that stand follow from what was known.
+
+    Args:
+        audits: the decisions, in the order of recording.
+        zone: the site's, for the times that people read.
+    """
+
+    def blocks() -> Iterator[Block]:
+        for audit in audits:
+            yield from decision_audit_report(audit, zone).blocks
+        yield Lines([_result(audits)])
+
+    def json() -> dict[str, Json]:
+        return {"decisions": [decision_audit_report(audit, zone).json for audit in audits]}
+
+    return Report(title=f"Decisions about the dose: {len(audits)}", blocks=blocks, json=json)
+
+
+def decision_audit_report(audit: DecisionAudit, zone: tzinfo) -> Report:
+    """Report one decision: what was known then, whether it follows, and what would be decided today."""
+
+    def blocks() -> Iterator[Block]:
+        yield Lines(_lines(audit, zone))
+        if audit.changing:
+            yield _changing_table(audit, zone)
+
+    return Report(title=f"Decision at position {audit.entry.position}", blocks=blocks, json=lambda: _json(audit, zone))
+
+
+def _result(audits: Sequence[DecisionAudit]) -> str:
+    standing = [audit for audit in audits if audit.superseded_by is None]
+    if not standing:
+        return "Nothing was decided."
+    broken, otherwise = sum(not one.follows for one in standing), sum(bool(one.differences) for one in standing)
+    overtaken = sum(not one.same_answer for one in standing)
+    told = (
+        how_many(broken, "does not follow from what was known", "do not follow from what was known"),
+        how_many(otherwise, "has another basis than the log", "have another basis than the log"),
+        how_many(overtaken, "rests on an answer that is another today", "rest on an answer that is another today"),
+    )
+    return f"Of {how_many(len(standing), 'that stands', 'that stand')}, {', '.join(told)}."
+
+
+def _json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
     entry, fact = audit.entry, audit.entry.fact
     return {
         "position": entry.position,
@@ -141,8 +185,7 @@ def _value(value: object) -> Json:
             return str(value)
 
 
-def decision_audit_lines(audit: DecisionAudit, zone: tzinfo) -> Iterator[str]:
-    """Say in sentences what became of a decision, one a line."""
+def _lines(audit: DecisionAudit, zone: tzinfo) -> Iterator[str]:
     entry, basis = audit.entry, audit.entry.fact.basis
     when = entry.meta.recorded_at.astimezone(zone).isoformat(sep=" ", timespec="minutes")
     yield (
@@ -171,8 +214,7 @@ def decision_audit_lines(audit: DecisionAudit, zone: tzinfo) -> Iterator[str]:
             yield f"  Smallest change to the answer of today: {_sets(audit.sufficient)}"
 
 
-def changing_table(audit: DecisionAudit, zone: tzinfo) -> Table:
-    """Show every later entry that changes the answer."""
+def _changing_table(audit: DecisionAudit, zone: tzinfo) -> Table:
     return Table(
         title=f"Recorded after position {audit.entry.fact.basis.position}, and changing the answer",
         columns=(

@@ -1,4 +1,4 @@
-"""A design as people read it: its decision table, the MTD from tallies, one state of rolling six."""
+"""Reports of a design on paper: its decision table, the MTD from tallies, one state of rolling six."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -6,12 +6,36 @@ from fractions import Fraction
 from trialdomain.designs.design import DecisionTable
 from trialdomain.reports.decision import mtd_words
 from trialdomain.reports.json import Json
+from trialdomain.reports.report import Lines, Report
 from trialdomain.reports.table import Table
 from trialdomain.values.clinical.decision import Mtd
 
 
-def decision_table(table: DecisionTable, name: str) -> Table:
-    """Show the decisions by DLTs, one row for each number of evaluable participants."""
+def decision_table_report(table: DecisionTable, name: str) -> Report:
+    """Report the decision table of a design: one row for each number of evaluable participants."""
+    return Report(
+        title=f"Decision table of the design {name}",
+        blocks=lambda: [_decision_table(table, name)],
+        json=lambda: _table_json(table, name),
+    )
+
+
+def mtd_report(mtd: Mtd, estimates: Mapping[int, Fraction], levels: int) -> Report:
+    """Report the level that a design selects as the MTD, with the estimated DLT rate of each level."""
+    line = f"MTD: {mtd_words(mtd)}"
+    return Report(title=line, blocks=lambda: [Lines([line])], json=lambda: _mtd_json(mtd, estimates, levels))
+
+
+def state_report(answer: str) -> Report:
+    """Report what rolling six does in one state of a level."""
+    return Report(
+        title="Rolling six, in one state of a level",
+        blocks=lambda: [Lines([answer])],
+        json=lambda: {"answer": answer},
+    )
+
+
+def _decision_table(table: DecisionTable, name: str) -> Table:
     counts = sorted({row.n for row in table.rows})
     most = max((row.dlt for row in table.rows), default=0)
     words = {(row.n, row.dlt): row.decision.value for row in table.rows}
@@ -22,20 +46,13 @@ def decision_table(table: DecisionTable, name: str) -> Table:
     )
 
 
-def decision_table_json(table: DecisionTable, name: str) -> dict[str, Json]:
-    """Give the rows of a decision table."""
+def _table_json(table: DecisionTable, name: str) -> dict[str, Json]:
     rows: list[Json] = [{"n": row.n, "dlt": row.dlt, "decision": row.decision.value} for row in table.rows]
     return {"design": name, "rows": rows}
 
 
-def mtd_json(mtd: Mtd, estimates: Mapping[int, Fraction], levels: int) -> dict[str, Json]:
-    """Give the level that is selected, and the estimated rate at each level; null where nobody was treated."""
+def _mtd_json(mtd: Mtd, estimates: Mapping[int, Fraction], levels: int) -> dict[str, Json]:
     found: list[Json] = [
         round(float(estimates[level]), 12) if level in estimates else None for level in range(1, levels + 1)
     ]
     return {"mtd": mtd.level, "mtd_status": mtd.status.value, "estimates": found}
-
-
-def mtd_line(mtd: Mtd) -> str:
-    """Say what is selected."""
-    return f"MTD: {mtd_words(mtd)}"

@@ -1,6 +1,6 @@
-"""The endpoints, as sentences and tables for people."""
+"""The reports of the endpoints: all of them, and one of each participant."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import partial
 
@@ -16,6 +16,9 @@ from trialdomain.protocol.endpoints.families import (
 )
 from trialdomain.protocol.endpoints.parts import Anchor
 from trialdomain.reports.decision import mtd_words
+from trialdomain.reports.endpoints_json import endpoints_json
+from trialdomain.reports.json import Json
+from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.statistics import Spread
 from trialdomain.reports.summaries import (
     DoseSummary,
@@ -31,10 +34,35 @@ from trialdomain.reports.table import Column, Table, together
 from trialdomain.values.given.plural import how_many
 
 
-def endpoints_lines(endpoints: Endpoints) -> Iterator[str]:
+def endpoints_report(endpoints: Endpoints) -> Report:
+    """Report every endpoint that was derived, by dose level and for the whole trial."""
+
+    def blocks() -> Iterator[Block]:
+        yield Lines(_lines(endpoints))
+        yield from _tables(endpoints)
+
+    return Report(title="Endpoints", blocks=blocks, json=lambda: _json(endpoints, endpoints.summaries))
+
+
+def endpoint_report(endpoints: Endpoints, endpoint: Endpoint) -> Report:
+    """Report one endpoint of each participant, after its summaries."""
+
+    def blocks() -> Iterator[Block]:
+        yield Lines((*_lines(endpoints), *summary_lines(endpoints.summary(endpoint.id))))
+        if values := endpoints.values(endpoint.id):
+            yield participants_table(endpoint, values)
+
+    return Report(title=f"{endpoint.id} {endpoint.title}", blocks=blocks, json=lambda: _json(endpoints, [endpoint.id]))
+
+
+def _json(endpoints: Endpoints, codes: Iterable[str]) -> dict[str, Json]:
+    return {"endpoints": endpoints_json(endpoints, codes), "note": endpoints.note}
+
+
+def _lines(endpoints: Endpoints) -> Iterator[str]:
     """Say what the tables rest on."""
     rules, codes = endpoints.protocol.endpoints, list(endpoints.summaries)
-    windowed = [one for one in rules.derived if is_windowed(one)]
+    windowed = [one for one in rules.derived if one.id in endpoints.summaries and is_windowed(one)]
     if windowed:
         others = [code for code in codes if code not in {one.id for one in windowed}]
         which = f"all but {', '.join(others)}" if others else "all"
@@ -82,7 +110,7 @@ _TITLES = {
 }
 
 
-def endpoints_tables(endpoints: Endpoints) -> Iterator[Table]:
+def _tables(endpoints: Endpoints) -> Iterator[Table]:
     """Show the endpoints by dose level and for everybody, one table for each kind."""
     for kind, title in _TITLES.items():
         named = [summary for summary in endpoints.summaries.values() if summary.endpoint.kind is kind]
@@ -159,7 +187,7 @@ def _status_count(summary: Summary, status: Status) -> int:
 
 
 def _part_cell(summary: Summary, name: str) -> str:
-    return share_words(summary.parts[name]) if isinstance(summary, IncidenceSummary) else ""
+    return _share_words(summary.parts[name]) if isinstance(summary, IncidenceSummary) else ""
 
 
 def _total_cell(summary: Summary, name: str) -> str:
@@ -169,7 +197,7 @@ def _total_cell(summary: Summary, name: str) -> str:
 def _cell(summary: Summary) -> str:
     match summary:
         case IncidenceSummary():
-            return share_words(summary.share)
+            return _share_words(summary.share)
         case DurationSummary():
             return _duration_words(summary)
         case TimeSummary():
@@ -178,7 +206,7 @@ def _cell(summary: Summary) -> str:
             return ""
 
 
-def share_words(share: Share) -> str:
+def _share_words(share: Share) -> str:
     """Say n/N, in percent, with its interval."""
     if share.fraction is None:
         return "0/0"

@@ -1,6 +1,6 @@
-"""The endpoints, as JSON for programs."""
+"""The JSON of values, summaries and endpoints, for the reports that hold them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -23,8 +23,8 @@ _DIGITS = 6
 """Of a float in JSON."""
 
 
-def endpoints_json(endpoints: Endpoints) -> dict[str, Json]:
-    """Give every endpoint: each participant, each dose level, everybody."""
+def endpoints_json(endpoints: Endpoints, codes: Iterable[str]) -> dict[str, Json]:
+    """Give endpoints by code: of each participant, each dose level, and the whole trial."""
     return {
         code: {
             "title": summary.endpoint.title,
@@ -32,7 +32,7 @@ def endpoints_json(endpoints: Endpoints) -> dict[str, Json]:
             "participants": {value.subject: value_json(value) for value in endpoints.values(code)},
             **_by_level_json(summary),
         }
-        for code, summary in endpoints.summaries.items()
+        for code, summary in ((code, endpoints.summaries[code]) for code in codes)
     }
 
 
@@ -89,9 +89,9 @@ def summary_json(summary: Summary) -> dict[str, Json]:
     """Give one summary; fractions are rounded to 6 decimals."""
     match summary:
         case IncidenceSummary():
-            parts: dict[str, Json] = {name: share_json(share) for name, share in summary.parts.items()}
+            parts: dict[str, Json] = {name: _share_json(share) for name, share in summary.parts.items()}
             totals: dict[str, Json] = {name: str(total) for name, total in summary.totals.items()}
-            return {**share_json(summary.share), "parts": parts, "totals": totals, **_counted_json(summary)}
+            return {**_share_json(summary.share), "parts": parts, "totals": totals, **_counted_json(summary)}
         case DurationSummary():
             return {
                 **_spread_json(summary.spread),
@@ -120,7 +120,7 @@ def summary_json(summary: Summary) -> dict[str, Json]:
             return _dose_json(summary)
 
 
-def share_json(share: Share) -> dict[str, Json]:
+def _share_json(share: Share) -> dict[str, Json]:
     """Give n/N as a fraction with its exact 95 % interval."""
     interval = share.interval
     return {

@@ -1,4 +1,4 @@
-"""The escalation state and the DLT counts, as JSON for programs and as tables for people."""
+"""The reports of the escalation state and of the DLT counts."""
 
 from collections.abc import Iterator
 
@@ -6,19 +6,42 @@ from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.decision import decision_json, decision_lines, tallies_table
 from trialdomain.reports.json import Json
+from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.clinical.tally import Tally
 
 
-def escalation_json(state: Escalation | None) -> Json:
-    """Give the decision with the entries that it rests on; null for a protocol without a design."""
-    if state is None:
-        return None
+def escalation_report(state: Escalation | None) -> Report:
+    """Report what to do next and what it rests on; a protocol without a design has no JSON of it."""
+
+    def blocks() -> Iterator[Block]:
+        if state is None:
+            yield Lines(["no escalation in this protocol"])
+            return
+        yield tallies_table(state.counts.tallies, state.decision)
+        yield _members_table(state.counts)
+        yield Lines(decision_lines(state.decision, forecasts=state.design.forecasts))
+
+    return Report(title="Dose escalation", blocks=blocks, json=lambda: None if state is None else _json(state))
+
+
+def _json(state: Escalation) -> dict[str, Json]:
     return decision_json(state.decision) | {"evidence": list(state.evidence)}
 
 
-def dlt_json(counts: DltCounts) -> Json:
-    """Give every level's counts, with its participants."""
+def dlt_report(counts: DltCounts) -> Report:
+    """Report the counts of each level, and where each participant stands."""
+
+    def blocks() -> Iterator[Block]:
+        if counts.tallies:
+            yield _members_table(counts)
+        else:
+            yield Lines(["no DLT rule in this protocol"])
+
+    return Report(title="Dose-limiting toxicity", blocks=blocks, json=lambda: _dlt_json(counts))
+
+
+def _dlt_json(counts: DltCounts) -> dict[str, Json]:
     return {
         "levels": [
             tally_json(tally)
@@ -68,14 +91,7 @@ def _standing_words(member: Member) -> str:
     return f"{member.standing.evaluation.value}: {member.why}{flags}"
 
 
-def dlt_lines(counts: DltCounts) -> Iterator[str]:
-    """Say so where nobody is judged."""
-    if not counts.tallies:
-        yield "no DLT rule in this protocol"
-
-
-def members_table(counts: DltCounts) -> Table:
-    """Show where every participant stands."""
+def _members_table(counts: DltCounts) -> Table:
     return Table(
         title="Participants",
         columns=(
@@ -95,17 +111,3 @@ def members_table(counts: DltCounts) -> Table:
             for member in (*counts.members, *counts.unassigned)
         ),
     )
-
-
-def escalation_tables(state: Escalation) -> Iterator[Table]:
-    """Show the levels, then the participants."""
-    yield tallies_table(state.counts.tallies, state.decision)
-    yield members_table(state.counts)
-
-
-def escalation_lines(state: Escalation | None) -> Iterator[str]:
-    """Say what next, what the MTD is, and what is still needed."""
-    if state is None:
-        yield "no escalation in this protocol"
-        return
-    yield from decision_lines(state.decision, forecasts=state.design.forecasts)

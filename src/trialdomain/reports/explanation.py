@@ -16,6 +16,7 @@ from trialdomain.reports.endpoints import participants_table, summary_lines, val
 from trialdomain.reports.endpoints_json import summary_json, value_json
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
+from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.summaries import EndpointSummary
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.given.in_short import in_short
@@ -89,8 +90,22 @@ def is_absence(value: Value) -> bool:
     return value.status is not Status.OBSERVED or value.value is False
 
 
-def explanation_json(found: Explanation) -> dict[str, Json]:
-    """Give an explanation to programs."""
+def explanation_report(found: Explanation) -> Report:
+    """Report an explanation: the answer, then what it means, then the entries that it rests on."""
+    endpoint = found.definition.endpoint
+
+    def blocks() -> Iterator[Block]:
+        yield Lines(_lines(found))
+        yield from _tables(found)
+
+    return Report(
+        title=f"{endpoint.id} {endpoint.title}, as known at position {found.known_at}, judged for {found.on}",
+        blocks=blocks,
+        json=lambda: _json(found),
+    )
+
+
+def _json(found: Explanation) -> dict[str, Json]:
     endpoint = found.definition.endpoint
     return {
         "endpoint": endpoint.id,
@@ -147,10 +162,8 @@ def _plain(value: object) -> Json:
             return str(value)
 
 
-def explanation_lines(found: Explanation) -> Iterator[str]:
-    """Explain to a person: the answer, then what it means, then where that comes from."""
+def _lines(found: Explanation) -> Iterator[str]:
     definition, endpoint = found.definition, found.definition.endpoint
-    yield f"{endpoint.id} {endpoint.title}, as known at position {found.known_at}, judged for {found.on}"
     if found.value is not None:
         yield f"{found.subject}: {_sentence(found.value)}"
     if found.summary is not None:
@@ -203,8 +216,7 @@ def _details(value: Value) -> Iterator[str]:
 _MOST_SHOWN = 40
 
 
-def explanation_tables(found: Explanation) -> Iterator[Table]:
-    """Show the entries: those that the number rests on, and of an absence those that were looked at."""
+def _tables(found: Explanation) -> Iterator[Table]:
     if found.values:
         yield participants_table(found.definition.endpoint, found.values)
         return

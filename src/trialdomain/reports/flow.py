@@ -1,9 +1,10 @@
-"""Participant flow, as JSON for programs and as tables for people."""
+"""The report of the participant flow."""
 
 from collections.abc import Iterator
 
 from trialdomain.projections.flow import Disposition, Flow, LevelFlow, Status
 from trialdomain.reports.json import Json
+from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Table
 from trialdomain.values.given.plural import how_many
 
@@ -17,8 +18,17 @@ _HEADINGS = {
 }
 
 
-def flow_json(flow: Flow) -> Json:
-    """Give everybody, level by level, and each person with the entries that it rests on."""
+def flow_report(flow: Flow) -> Report:
+    """Report how many people were screened, enrolled and infused, level by level, and what became of each."""
+
+    def blocks() -> Iterator[Block]:
+        yield Lines(_lines(flow))
+        yield from _tables(flow)
+
+    return Report(title="Participant flow", blocks=blocks, json=lambda: _json(flow))
+
+
+def _json(flow: Flow) -> dict[str, Json]:
     return {
         "people": flow.people,
         "consented": flow.consented,
@@ -61,8 +71,7 @@ def _disposition_json(one: Disposition) -> Json:
     }
 
 
-def flow_lines(flow: Flow) -> Iterator[str]:
-    """Say how many were screened, and what came of that."""
+def _lines(flow: Flow) -> Iterator[str]:
     again = "" if flow.screenings == flow.screened else f" in {how_many(flow.screenings, 'screening')}"
     yield (
         f"Participant flow: {how_many(flow.people, 'person', 'people')}, {flow.consented} with a recorded consent, "
@@ -73,8 +82,7 @@ def flow_lines(flow: Flow) -> Iterator[str]:
         yield f"Eligible, and waiting for a slot, in the order of their screening: {', '.join(flow.waiting)}"
 
 
-def flow_tables(flow: Flow) -> Iterator[Table]:
-    """Show what became of everybody who was enrolled, level by level, then why people withdrew from treatment."""
+def _tables(flow: Flow) -> Iterator[Table]:
     named = [(str(level.level), level) for level in flow.levels]
     named += [("no level", flow.unassigned)] if flow.unassigned else []
     named += [("all", flow.overall)]

@@ -1,4 +1,4 @@
-"""The path of an escalation as a picture in text: level by cohort, a letter for each participant."""
+"""The path of an escalation, drawn as a table: level by cohort, a letter for each participant."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby

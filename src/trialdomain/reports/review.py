@@ -1,4 +1,4 @@
-"""The safety review, as JSON for programs and as sentences and tables for people."""
+"""The report of the safety review."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -12,9 +12,10 @@ from trialdomain.projections.review import (
     Review,
     Reviewed,
 )
-from trialdomain.reports.escalation import dlt_json
+from trialdomain.reports.escalation import dlt_report
 from trialdomain.reports.json import Json
-from trialdomain.reports.safety import safety_json, safety_tables
+from trialdomain.reports.report import Block, Lines, Report
+from trialdomain.reports.safety import incidence_tables, safety_report
 from trialdomain.reports.table import Column, Table
 from trialdomain.rules.evaluability import why_words
 from trialdomain.values.clinical.dose import Dose
@@ -34,8 +35,17 @@ _OPEN = {
 }
 
 
-def review_json(review: Review) -> dict[str, Json]:
-    """Give the review to programs."""
+def review_report(review: Review) -> Report:
+    """Report what a safety committee reads first: each participant, the DLTs, what is due, what is not assessed."""
+
+    def blocks() -> Iterator[Block]:
+        yield Lines(_lines(review))
+        yield from _tables(review)
+
+    return Report(title="Safety review", blocks=blocks, json=lambda: _json(review))
+
+
+def _json(review: Review) -> dict[str, Json]:
     return {
         "on": review.on.isoformat(),
         "participants": {one.subject: _reviewed_json(one) for one in review.participants},
@@ -43,8 +53,8 @@ def review_json(review: Review) -> dict[str, Json]:
         "reactions": [_reaction_json(one) for one in review.reactions],
         "delayed_toxicity": [_delayed_json(one) for one in review.delayed],
         "not_assessed": [_missing_json(one) for one in review.not_assessed],
-        "dlt": dlt_json(review.counts),
-        "safety": safety_json(review.safety),
+        "dlt": dlt_report(review.counts).json,
+        "safety": safety_report(review.safety).json,
     }
 
 
@@ -179,8 +189,7 @@ def _related(relatedness: Relatedness) -> str:
             return f"{relatedness.value} related"
 
 
-def review_lines(review: Review) -> Iterator[str]:
-    """Say what waits for somebody."""
+def _lines(review: Review) -> Iterator[str]:
     yield f"Safety review, windows judged for {review.on}"
     for one in review.narratives:
         yield f"DLT: {narrative_text(one)}"
@@ -201,8 +210,7 @@ def review_lines(review: Review) -> Iterator[str]:
         yield "Everything is assessed."
 
 
-def review_tables(review: Review) -> Iterator[Table]:
-    """Show everybody, then what is due, what came late, what waits to be judged, and the incidence by period."""
+def _tables(review: Review) -> Iterator[Table]:
     yield Table(
         title="Participants: treatment",
         columns=(
@@ -255,7 +263,7 @@ def review_tables(review: Review) -> Iterator[Table]:
                 for one in review.not_assessed
             ),
         )
-    yield from safety_tables(review.safety)
+    yield from incidence_tables(review.safety)
 
 
 def _level(level: int | None) -> str:

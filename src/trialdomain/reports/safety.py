@@ -1,9 +1,10 @@
-"""The safety summary, as JSON for programs and as tables for people."""
+"""The report of the safety summary."""
 
 from collections.abc import Iterator
 
 from trialdomain.projections.safety import Count, Incidence, Listed, Period, Safety, TermCount
 from trialdomain.reports.json import Json
+from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Table, together
 from trialdomain.values.clinical.toxicity import GRADES, Relatedness
 from trialdomain.values.given.plural import how_many, singular_or
@@ -13,8 +14,17 @@ _MOST_TERMS = 10
 """How many terms a table shows; JSON has all."""
 
 
-def safety_json(safety: Safety) -> dict[str, Json]:
-    """Give participants and events, by period and level."""
+def safety_report(safety: Safety) -> Report:
+    """Report participants with adverse events, and events, by period and dose level."""
+
+    def blocks() -> Iterator[Block]:
+        yield Lines(_lines(safety))
+        yield from incidence_tables(safety)
+
+    return Report(title="Safety summary", blocks=blocks, json=lambda: _json(safety))
+
+
+def _json(safety: Safety) -> dict[str, Json]:
     return {
         "reported": _count_json(safety.reported) | {"distinct_events": safety.distinct_events},
         "before_infusion": _count_json(safety.before_infusion),
@@ -75,8 +85,7 @@ def _count_json(count: Count) -> dict[str, Json]:
     return {"participants": count.participants, "events": count.events}
 
 
-def safety_lines(safety: Safety) -> Iterator[str]:
-    """Say how many events were reported, and which of them the tables leave out."""
+def _lines(safety: Safety) -> Iterator[str]:
     yield (
         f"Adverse events: {_words(safety.reported, 'reported')}, {safety.distinct_events} of them distinct; "
         f"{_words(safety.before_infusion, 'before the infusion and not worse after it')}; "
@@ -94,7 +103,7 @@ def _words(count: Count, what: str) -> str:
     return f"{count.events} {what} ({how_many(count.participants, 'participant')})"
 
 
-def safety_tables(safety: Safety) -> Iterator[Table]:
+def incidence_tables(safety: Safety) -> Iterator[Table]:
     """Show incidence by period and level, then the most frequent terms."""
     for period in safety.periods:
         when = "At any time after" if period.days is None else f"Within {how_many(period.days, 'day')} of"

@@ -1,16 +1,19 @@
-"""The audit trail as JSON, as CSV, and as people read it: one row for each field that was set, changed or withdrew."""
+"""The report of the audit trail, and the trail as CSV: a row for each field that was set, changed or withdrawn."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import tzinfo
+from itertools import chain
 from typing import IO
 
 from trialdomain.events.registry import NAMES
 from trialdomain.projections.trail import Act, FieldChange, TrailEntry
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
+from trialdomain.reports.report import Block, Lines, Listing, Report
 from trialdomain.reports.table import Column
 from trialdomain.values.given.cell import cell
+from trialdomain.values.given.plural import n_entries
 from trialdomain.values.ids import subject_of
 
 COLUMNS = {
@@ -47,8 +50,44 @@ COLUMNS = {
 """What each column of the CSV holds."""
 
 
+def trail_report(trail: Iterable[TrailEntry], zone: tzinfo) -> Report:
+    """Report a trail, field by field, each entry as soon as it is read.
+
+    Args:
+        trail: the entries; may be an iterator, and then either the blocks or the JSON can be asked for, once.
+        zone: the site's, for the times that people read.
+    """
+
+    def blocks() -> Iterator[Block]:
+        coming = iter(trail)
+        first = next(coming, None)
+        if first is None:
+            yield Lines(["No entries match what you asked for."])
+            return
+        number = 0
+
+        def counted() -> Iterator[TrailEntry]:
+            nonlocal number
+            for told in chain([first], coming):
+                number += 1
+                yield told
+
+        yield Listing(title="Entries", columns=_COLUMNS_SHOWN, rows=_rows(counted(), zone))
+        yield Lines([n_entries(number)])
+
+    return Report(
+        title="Audit trail", blocks=blocks, json=lambda: {"entries": [trail_json(told, zone) for told in trail]}
+    )
+
+
+def entries_listing(trail: Sequence[TrailEntry], zone: tzinfo, *, title: str, fields: bool = False) -> Listing:
+    """List entries, a line for each; with ``fields``, a line for each field."""
+    columns, rows = (_COLUMNS_SHOWN, _rows) if fields else (_COLUMNS_IN_SHORT, _short_rows)
+    return Listing(title=title, columns=columns, rows=rows(trail, zone))
+
+
 def trail_json(told: TrailEntry, zone: tzinfo) -> dict[str, Json]:
-    """Give an entry to programs, with all that it did."""
+    """Give an entry with all that it did."""
     found = _entry(told, zone)
     changes: list[Json] = [{"field": one.field, "old": one.old, "new": one.new, "of": one.of} for one in told.changes]
     return {**found, "changes": changes}
@@ -75,21 +114,19 @@ def write_trail(
     return rows
 
 
-SHOWN = (
+_COLUMNS_SHOWN = (
     *(Column("position"), Column("recorded at the site", keep=2), Column("by", least=16), Column("entry", least=16)),
     *(Column("field", keep=3), Column("old", keep=1), Column("new", keep=3), Column("why", least=16, keep=-1)),
 )
-"""The columns of what people are shown, as :func:`trail_rows` gives them."""
-
-
-SHORT = (
+"""Those of :func:`_rows`."""
+_COLUMNS_IN_SHORT = (
     *(Column("position"), Column("at the site", keep=1), Column("by", least=12, keep=-2)),
     *(Column("about", keep=1), Column("what", least=24, keep=2), Column("why", least=12, keep=-1)),
 )
-"""The columns of a trail with a line for each entry, as :func:`short_rows` gives them."""
+"""Those of :func:`_short_rows`."""
 
 
-def short_rows(trail: Iterable[TrailEntry], zone: tzinfo) -> Iterator[tuple[str, ...]]:
+def _short_rows(trail: Iterable[TrailEntry], zone: tzinfo) -> Iterator[tuple[str, ...]]:
     """Show a trail with a line for each entry: of a correction, the fields that it changed."""
     for told in trail:
         meta = told.entry.meta
@@ -107,12 +144,12 @@ def _what(told: TrailEntry) -> str:
     return f"{verb} position {told.target}" + (f": {changed}" if changed else "")
 
 
-def trail_rows(trail: Iterable[TrailEntry], zone: tzinfo) -> Iterator[tuple[str, ...]]:
+def _rows(trail: Iterable[TrailEntry], zone: tzinfo) -> Iterator[tuple[str, ...]]:
     """Show a trail, an entry after the other as they come; an asterisk marks a field that was changed or withdrawn."""
-    return (row for told in trail for row in _rows(told, zone))
+    return (row for told in trail for row in _rows_of(told, zone))
 
 
-def _rows(told: TrailEntry, zone: tzinfo) -> Iterator[tuple[str, ...]]:
+def _rows_of(told: TrailEntry, zone: tzinfo) -> Iterator[tuple[str, ...]]:
     meta = told.entry.meta
     since = "" if told.superseded_by is None else f" (no longer: position {told.superseded_by})"
     what = f"{_kind(told)} {told.act.value}{since}"

@@ -1,25 +1,18 @@
 """``trialdomain endpoints``, ``explain`` and ``review``: the endpoints, why they are so, and what a committee reads."""
 
 import argparse
-import json
 from pathlib import Path
 
-from trialdomain.cli.asking import add_log, add_moment, add_variants, asked, day_lines, rules_asked
-from trialdomain.cli.output import print_lines, print_table, progress_bar
+from trialdomain.cli.asking import add_log, add_moment, add_variants, asked, day_lines, heading, rules_asked
+from trialdomain.cli.output import print_lines, print_report, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.cli.places import several_files
 from trialdomain.errors import InputInvalid
 from trialdomain.history import endpoint_of
 from trialdomain.reports.endpoint_files import write_endpoints
-from trialdomain.reports.endpoints import (
-    endpoints_lines,
-    endpoints_tables,
-    participants_table,
-    summary_lines,
-)
-from trialdomain.reports.endpoints_json import endpoints_json
-from trialdomain.reports.explanation import explanation_json, explanation_lines, explanation_tables
-from trialdomain.reports.review import review_json, review_lines, review_tables
+from trialdomain.reports.endpoints import endpoint_report, endpoints_report
+from trialdomain.reports.explanation import explanation_report
+from trialdomain.reports.review import review_report
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.progress import counted
 
@@ -80,28 +73,22 @@ def _endpoints(arguments: argparse.Namespace) -> int:
         one = None
         if arguments.endpoint is not None:
             one = endpoint_of(arguments.endpoint, rules or history.casebook(on=on).protocol.endpoints)
-        answers = history.answers(on=on, rules=rules, progress=counted(progress, "replaying", history.position))
-    endpoints = answers.endpoints
-    heading = {"trial": history.trial, "known_at": history.position, "on": on.isoformat()}
+        only = None if one is None else [one.id]
+        read = counted(progress, "replaying", history.position)
+        endpoints = history.endpoints(on=on, rules=rules, only=only, progress=read)
     if folder is not None:
         rows = write_endpoints(endpoints, folder, trial=history.trial, known_at=history.position, on=on)
         print_lines(f"{how_many(number, 'row')} in {folder / name}" for name, number in rows.items())
-    elif arguments.json:
-        answer = endpoints_json(endpoints)
-        asked_for = answer if one is None else {one.id: answer[one.id]}
-        print(json.dumps({**heading, "endpoints": asked_for, "note": endpoints.note}))
-    else:
-        print_lines([f"Trial {history.trial}, as known at position {history.position}, data cut-off {on}", *said])
-        print_lines(endpoints_lines(endpoints))
-        if one is not None:
-            print_lines(summary_lines(endpoints.summary(one.id)))
-        if one is None:
-            shown = list(endpoints_tables(endpoints))
-        else:
-            values = endpoints.values(one.id)
-            shown = [participants_table(one, values)] if values else []
-        for table in shown:
-            print_table(table)
+        return 0
+    report = endpoints_report(endpoints) if one is None else endpoint_report(endpoints, one)
+    asked_for = report.under(
+        f"{heading(history)}, data cut-off {on}",
+        *said,
+        trial=history.trial,
+        known_at=history.position,
+        on=on.isoformat(),
+    )
+    print_report(asked_for, as_json=arguments.json, headed=True)
     return 0
 
 
@@ -110,23 +97,14 @@ def _explain(arguments: argparse.Namespace) -> int:
         rules = rules_asked(arguments, history, on)
         found = history.explain(arguments.endpoint, arguments.subject, on=on, rules=rules)
         said = list(day_lines(history, arguments))
-    if arguments.json:
-        print(json.dumps(explanation_json(found)))
-    else:
-        print_lines([*said, *explanation_lines(found)])
-        for table in explanation_tables(found):
-            print_table(table)
+    report = explanation_report(found)
+    print_report(report.under(report.title, *said), as_json=arguments.json, headed=True)
     return 0
 
 
 def _review(arguments: argparse.Namespace) -> int:
     with asked(arguments) as (history, on):
         review, said = history.review(on=on), list(day_lines(history, arguments))
-    if arguments.json:
-        print(json.dumps({"trial": history.trial, "known_at": history.position, **review_json(review)}))
-    else:
-        print_lines([f"Trial {history.trial}, as known at position {history.position}", *said])
-        print_lines(review_lines(review))
-        for table in review_tables(review):
-            print_table(table)
+    report = review_report(review).under(heading(history), *said, trial=history.trial, known_at=history.position)
+    print_report(report, as_json=arguments.json, headed=True)
     return 0

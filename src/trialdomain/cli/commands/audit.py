@@ -1,31 +1,26 @@
 """``trialdomain audit``: what an inspector would ask about a log."""
 
 import argparse
-import json
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from trialdomain.checks.check import AuditFinding, Check, Severity
-from trialdomain.checks.run import CHECKS, Findings, by_severity, findings, findings_json, read_checks
-from trialdomain.cli.asking import add_log, add_moment, asked_history
-from trialdomain.cli.commands.verify import wrong_words
-from trialdomain.cli.output import print_lines, print_table, progress_bar
+from trialdomain.checks.check import Check, Severity
+from trialdomain.checks.report import findings_report
+from trialdomain.checks.run import CHECKS, findings, read_checks
+from trialdomain.cli.asking import add_log, add_moment, asked_history, heading
+from trialdomain.cli.output import print_lines, print_report, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History
-from trialdomain.projections.decisions import DecisionAudit
-from trialdomain.reports.decisions import changing_table, decision_audit_json, decision_audit_lines
-from trialdomain.reports.table import Column, Table
+from trialdomain.reports.decisions import decisions_report
 from trialdomain.values.given.filename import named
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.progress import counted
+from trialdomain.verification.report import wrong_words
 from trialdomain.verification.verify import Verified, verify
 
 _FINDINGS = 1
-_MOST_SHOWN = 10
-"""Findings of one check that people are shown; programs get them all."""
 
 
 def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -113,47 +108,8 @@ def _findings(
             progress=counted(progress, "replaying", history.position),
         )
     ok = verified.ok and (not found.found if arguments.severity else found.ok)
-    if arguments.json:
-        print(json.dumps({**findings_json(found), "ok": ok, "defects": verified.total}))
-    else:
-        _print_findings(found, altered=not verified.ok)
+    print_report(findings_report(found, ok=ok, defects=verified.total), as_json=arguments.json, headed=True)
     return ok
-
-
-def _print_findings(found: Findings, *, altered: bool) -> None:
-    checks = how_many(len(found.checks), "check")
-    print_lines([f"Trial {found.trial}, as known at position {found.known_at}, on {found.on}: {checks}"])
-    told = Counter(one.check for one in found.found)
-    for check in found.checks:
-        alike = [one for one in found.found if one.check == check.id]
-        if alike:
-            print_table(_table(check, alike))
-            if told[check.id] > _MOST_SHOWN:
-                print_lines([f"  ... and {told[check.id] - _MOST_SHOWN} more: ask for --json", ""])
-    severities = ", ".join(_severity_words(number, severity) for severity, number in by_severity(found.found))
-    many = how_many(len(found.found), "finding")
-    nothing = "The checks found nothing else." if altered else "Nothing was found."
-    print_lines([f"{many}: {severities}" if found.found else nothing])
-
-
-def _severity_words(number: int, severity: Severity) -> str:
-    return how_many(number, "note") if severity is Severity.NOTE else f"{number} {severity.value}"
-
-
-def _table(check: type[Check], found: Sequence[AuditFinding]) -> Table:
-    return Table(
-        title=f"{check.id}: {check.title} ({found[0].requirement})",
-        columns=("severity", "subject", Column("what", least=30, keep=1), Column("entries", least=12, keep=-1)),
-        rows=tuple(
-            (one.severity.value, one.subject or "", one.sentence, _positions(one.evidence))
-            for one in found[:_MOST_SHOWN]
-        ),
-    )
-
-
-def _positions(evidence: Sequence[int]) -> str:
-    shown = ", ".join(map(str, evidence[:_MOST_SHOWN]))
-    return shown if len(evidence) <= _MOST_SHOWN else f"{shown}, ... ({len(evidence)})"
 
 
 def _decisions(history: History, verified: Verified, arguments: argparse.Namespace) -> bool:
@@ -161,31 +117,13 @@ def _decisions(history: History, verified: Verified, arguments: argparse.Namespa
         audits = list(history.decisions(progress=lambda done, total: progress("decisions", done, total)))
     standing = [audit for audit in audits if audit.superseded_by is None]
     ok = verified.ok and all(audit.ok for audit in standing)
-    if arguments.json:
-        answer = {"trial": history.trial, "known_at": history.position, "zone": str(history.zone), "ok": ok}
-        answer["defects"] = verified.total
-        decisions = [decision_audit_json(audit, history.zone) for audit in audits]
-        print(json.dumps({**answer, "decisions": decisions}))
-    else:
-        _print_decisions(audits, standing, history)
-    return ok
-
-
-def _print_decisions(audits: Sequence[DecisionAudit], standing: Sequence[DecisionAudit], history: History) -> None:
-    many = how_many(len(audits), "decision")
-    print_lines([f"Trial {history.trial}, as known at position {history.position}: {many}"])
-    for audit in audits:
-        print_lines(decision_audit_lines(audit, history.zone))
-        if audit.changing:
-            print_table(changing_table(audit, history.zone))
-    if not standing:
-        print_lines(["Nothing was decided."])
-        return
-    broken, otherwise = sum(not one.follows for one in standing), sum(bool(one.differences) for one in standing)
-    overtaken = sum(not one.same_answer for one in standing)
-    told = (
-        how_many(broken, "does not follow from what was known", "do not follow from what was known"),
-        how_many(otherwise, "has another basis than the log", "have another basis than the log"),
-        how_many(overtaken, "rests on an answer that is another today", "rest on an answer that is another today"),
+    report = decisions_report(audits, history.zone).under(
+        f"{heading(history)}: {how_many(len(audits), 'decision')}",
+        trial=history.trial,
+        known_at=history.position,
+        zone=str(history.zone),
+        ok=ok,
+        defects=verified.total,
     )
-    print_lines([f"Of {how_many(len(standing), 'that stands', 'that stand')}, {', '.join(told)}."])
+    print_report(report, as_json=arguments.json, headed=True)
+    return ok

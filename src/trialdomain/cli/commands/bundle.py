@@ -1,7 +1,6 @@
 """``trialdomain bundle``: a log for an inspector, with all that follows from it and all that proves it."""
 
 import argparse
-import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,14 +9,13 @@ from pathlib import Path
 from trialdomain.bundle.writing import Handover, bundle_at, check_participants, head_of, write_bundle
 from trialdomain.cli.asking import add_log, chosen_trial, listed_ids
 from trialdomain.cli.commands.sign import remembered
-from trialdomain.cli.commands.verify import bundle_lines
-from trialdomain.cli.output import print_lines, progress_bar
+from trialdomain.cli.output import print_lines, print_report, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.cli.places import several_files
 from trialdomain.commands.runner import User
 from trialdomain.desk.trials import Trials
 from trialdomain.errors import InputInvalid
-from trialdomain.exchange.bundle import Manifest, manifest_json
+from trialdomain.exchange.bundle import Manifest
 from trialdomain.exchange.files import read_file
 from trialdomain.history import History, Log, read_log
 from trialdomain.projections.people import People
@@ -31,6 +29,7 @@ from trialdomain.values.ids import trial_stream
 from trialdomain.values.progress import Progress
 from trialdomain.values.reason import HANDED_OUT, check_reason
 from trialdomain.values.role import Role
+from trialdomain.verification.report import bundle_report
 
 
 def add_bundle(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -86,10 +85,8 @@ def _run(arguments: argparse.Namespace) -> int:
             manifest = _recorded(arguments, progress)
         else:
             manifest = _unrecorded(arguments, progress)
-    if arguments.json:
-        print(json.dumps({"bundle": str(arguments.place), **manifest_json(manifest)}))
-    else:
-        print_lines(bundle_lines(manifest))
+    print_report(bundle_report(arguments.place, manifest), as_json=arguments.json)
+    if not arguments.json:
         signed = "" if arguments.key or arguments.checkpoint else "; nobody has signed its tree: name a key with --key"
         recorded = "" if manifest.recorded is None else f", recorded at position {manifest.recorded}"
         print_lines([f"It is in {arguments.place}{recorded}{signed}"])

@@ -8,15 +8,15 @@ from typing import BinaryIO
 
 import attrs
 
-from trialdomain.cli.output import print_lines, print_table
+from trialdomain.cli.output import print_report
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.designs.notation import parse_outcomes, situation_of
 from trialdomain.designs.registry import decide, design_of, situation_after
 from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
 from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec
-from trialdomain.reports.decision import decision_json, decision_lines, tallies_table
-from trialdomain.reports.json import Json
+from trialdomain.reports.decision import decision_report
+from trialdomain.reports.report import Report
 from trialdomain.values.clinical.decision import Decision
 from trialdomain.values.given.filename import named
 
@@ -70,6 +70,9 @@ class _Asked:
         )
         return situation, decide(situation, design=self.spec, target=self.target)
 
+    def report(self, situation: Situation, decision: Decision) -> Report:
+        return decision_report(situation.tallies, decision, forecasts=design_of(self.spec).forecasts)
+
 
 def _asked(arguments: argparse.Namespace) -> _Asked:
     if arguments.design is None:
@@ -85,21 +88,15 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.outcomes == "-":
         return _answer_lines(sys.stdin.buffer, asked)
     situation, decision = asked.answer(arguments.outcomes)
-    if arguments.json:
-        print(json.dumps(decision_json(decision)))
-    else:
-        print_table(tallies_table(situation.tallies, decision))
-        print_lines(decision_lines(decision, forecasts=design_of(asked.spec).forecasts))
+    print_report(asked.report(situation, decision), as_json=arguments.json)
     return 0
 
 
 def _answer_lines(stream: BinaryIO, asked: _Asked) -> int:
     status = 0
     for line in _lines(stream):
-        answer: dict[str, Json]
         try:
-            _, decision = asked.answer(_text(line))
-            answer = decision_json(decision)
+            answer = asked.report(*asked.answer(_text(line))).json
         except InputInvalid as error:
             answer, status = {"error": str(error)}, 2
         print(json.dumps(answer), flush=True)

@@ -9,14 +9,13 @@ from typing import Any
 
 import attrs
 
-from trialdomain.cli.answers import print_answers
-from trialdomain.cli.output import print_lines, print_table, progress_bar
+from trialdomain.cli.output import print_lines, print_report, print_table, progress_bar
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.errors import LogCorrupt
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished
 from trialdomain.exchange.jsonl import write_jsonl
-from trialdomain.history import Answers, read_log
+from trialdomain.history import Answers, answers_report, read_log
 from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.reports.decision import mtd_words
 from trialdomain.reports.path import path_table
@@ -78,7 +77,7 @@ def _run(arguments: argparse.Namespace) -> int:
         root = as_base64(shown.verified.trials[0].root)
         print_lines(["", f"The root of the log is {root}.", observed_line(shown.entries), ""])
         print_table(story_table(shown.entries))
-        print_answers(shown.answers)
+        print_report(answers_report(shown.answers), as_json=False)
     else:
         widest = max(len(command) for command, _ in _NEXT)
         print_lines(["", "Where to look next"])

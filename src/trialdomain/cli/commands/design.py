@@ -1,11 +1,10 @@
 """``trialdomain design``: what a design of a protocol decides, on paper."""
 
 import argparse
-import json
 import re
 from pathlib import Path
 
-from trialdomain.cli.output import print_lines, print_table
+from trialdomain.cli.output import print_report
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import NEW_FILE
 from trialdomain.designs.registry import design_of, state_answer
@@ -14,7 +13,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.exchange.decision_table import rows_to_csv
 from trialdomain.exchange.files import write_text
 from trialdomain.exchange.toml import DesignFile, read_design
-from trialdomain.reports.design import decision_table, decision_table_json, mtd_json, mtd_line
+from trialdomain.reports.design import decision_table_report, mtd_report, state_report
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.filename import named
 
@@ -113,10 +112,8 @@ def _table(arguments: argparse.Namespace) -> int:
     csv: Path | None = arguments.csv
     if csv is not None:
         write_text(csv, rows_to_csv(table.rows))
-    elif arguments.json:
-        print(json.dumps(decision_table_json(table, file.spec.known_as)))
     else:
-        print_table(decision_table(table, file.spec.known_as))
+        print_report(decision_table_report(table, file.spec.known_as), as_json=arguments.json)
     return 0
 
 
@@ -124,10 +121,7 @@ def _mtd(arguments: argparse.Namespace) -> int:
     file = read_design(arguments.file)
     tallies = _tallies(arguments.tallies, file)
     mtd = design_of(file.spec).select(tallies, ())
-    if arguments.json:
-        print(json.dumps(mtd_json(mtd, isotonic(tallies), file.levels)))
-    else:
-        print_lines([mtd_line(mtd)])
+    print_report(mtd_report(mtd, isotonic(tallies), file.levels), as_json=arguments.json)
     return 0
 
 
@@ -154,8 +148,5 @@ def _state(arguments: argparse.Namespace) -> int:
     answer = state_answer(file.spec, enrolled=arguments.enrolled, dlt=arguments.dlt, pending=arguments.pending)
     if answer is None:
         raise TableAbsent(design=file.spec.known_as, what="table of states")
-    if arguments.json:
-        print(json.dumps({"answer": answer.value}))
-    else:
-        print_lines([answer.value])
+    print_report(state_report(answer.value), as_json=arguments.json)
     return 0

@@ -1,16 +1,15 @@
 """``trialdomain history``: what was recorded, changed and withdrawn, by whom, when, and why."""
 
 import argparse
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
-from trialdomain.cli.asking import DAY_OR_TIME, add_known_at, add_log, asked_history, listed_ids, moment_given
-from trialdomain.cli.output import print_lines, print_rows, progress_bar, say_written
+from trialdomain.cli.asking import DAY_OR_TIME, add_known_at, add_log, asked_history, heading, listed_ids, moment_given
+from trialdomain.cli.output import print_report, progress_bar, say_written
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import NEW_FILE
 from trialdomain.errors import InputInvalid
@@ -18,11 +17,11 @@ from trialdomain.exchange.files import writing_text
 from trialdomain.history import History
 from trialdomain.history.moments import as_moment
 from trialdomain.projections.people import People
-from trialdomain.projections.trail import Asked, TrailEntry
-from trialdomain.reports.trail import SHOWN, trail_json, trail_rows, write_trail
+from trialdomain.projections.trail import Asked
+from trialdomain.reports.trail import trail_report, write_trail
 from trialdomain.tree.proofs import LARGEST_SIZE
 from trialdomain.values.given.filename import named
-from trialdomain.values.given.plural import how_many, n_entries
+from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import access_stream, trial_stream
 from trialdomain.values.progress import counted
 
@@ -76,10 +75,17 @@ def _run(arguments: argparse.Namespace) -> int:
             _show(history, arguments.subject, asked)
             return 0
         with progress_bar() as progress:
-            heard = counted(progress, "reading", history.position)
-            trail = history.trail(arguments.subject, asked=asked, progress=heard)
+            read = counted(progress, "reading", history.position)
+            trail = history.trail(arguments.subject, asked=asked, progress=read)
             if file is None:
-                _answer(history, arguments.subject, trail)
+                report = trail_report(trail, history.zone).under(
+                    heading(history),
+                    trial=history.trial,
+                    known_at=history.position,
+                    subject=arguments.subject,
+                    zone=str(history.zone),
+                )
+                print_report(report, as_json=True)
             else:
                 with writing_text(file, log=arguments.log) as opened:
                     rows = write_trail(trail, opened, history.zone)
@@ -87,31 +93,14 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _answer(history: History, subject: str | None, trail: Iterable[TrailEntry]) -> None:
-    entries = [trail_json(told, history.zone) for told in trail]
-    heading = {"trial": history.trial, "known_at": history.position, "subject": subject, "zone": str(history.zone)}
-    print(json.dumps({**heading, "entries": entries}))
-
-
 def _show(history: History, subject: str | None, asked: Asked) -> None:
-    """Show each entry as soon as it is read: a log may be long, and whoever reads may have seen enough."""
+    """Show each entry as soon as it is read: a log may be long, and the first entries may be enough for the reader."""
     trail = history.trail(subject, asked=asked)
-    first = next(trail, None)  # nothing is printed about somebody of whom nothing was recorded
-    of = "everything" if subject is None else subject
-    print_lines([f"Trial {history.trial}, as known at position {history.position}: {of}, in the zone {history.zone}"])
-    if first is None:
-        print_lines(_no_such_field(history, subject, asked))
-        print_lines(["No entries match what you asked for."])
-        return
-    number = 0
-
-    def counting() -> Iterator[TrailEntry]:
-        nonlocal number
-        for number, told in enumerate(chain([first], trail), start=1):  # noqa: B007 - it is told at the end
-            yield told
-
-    print_rows(SHOWN, trail_rows(counting(), history.zone), title="Entries")
-    print_lines([n_entries(number)])
+    first = next(trail, None)  # refuses an unknown subject before the heading is printed
+    remarks = _no_such_field(history, subject, asked) if first is None else ()
+    about = f"{heading(history)}: {'everything' if subject is None else subject}, in the zone {history.zone}"
+    report = trail_report(chain([] if first is None else [first], trail), history.zone)
+    print_report(report.under(about, *remarks), as_json=False, headed=True)
 
 
 def _no_such_field(history: History, subject: str | None, asked: Asked) -> Iterator[str]:

@@ -1,20 +1,15 @@
 """The commands that read a whole log: ``replay`` and ``export``."""
 
 import argparse
-import json
-from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
-from trialdomain.cli.answers import print_answers
-from trialdomain.cli.asking import add_log, add_moment, asked, chosen_trial, day_lines
-from trialdomain.cli.output import print_lines, progress_bar, say_written
+from trialdomain.cli.asking import add_log, add_moment, asked, chosen_trial, day_lines, heading
+from trialdomain.cli.output import print_report, progress_bar, say_written
 from trialdomain.cli.parser import Parser
 from trialdomain.cli.places import NEW_FILE
 from trialdomain.exchange.files import writing
 from trialdomain.exchange.jsonl import write_jsonl
-from trialdomain.history import Answers, History, answers_json, read_log
-from trialdomain.reports.json import Json
+from trialdomain.history import answers_report, read_log
 from trialdomain.values.given.filename import named
 from trialdomain.values.given.plural import n_entries, singular_or
 from trialdomain.values.progress import counted
@@ -47,25 +42,15 @@ def _replay(arguments: argparse.Namespace) -> int:
     with asked(arguments) as (history, on), progress_bar() as progress:
         said = list(day_lines(history, arguments))
         answers = history.answers(on=on, progress=counted(progress, "replaying", history.position))
-    if arguments.json:
-        print(json.dumps(_answer(history, answers, on)))
-    else:
-        _print(history, answers, on, said)
+    report = answers_report(answers).under(
+        f"{heading(history)}, windows judged for {on}",
+        *said,
+        trial=history.trial,
+        known_at=history.position,
+        on=on.isoformat(),
+    )
+    print_report(report, as_json=arguments.json, headed=True)
     return 0
-
-
-def _answer(history: History, answers: Answers, on: date) -> dict[str, Json]:
-    return {
-        "trial": history.trial,
-        "known_at": history.position,
-        "on": on.isoformat(),
-        **answers_json(answers),
-    }
-
-
-def _print(history: History, answers: Answers, on: date, said: Sequence[str]) -> None:
-    print_lines([f"Trial {history.trial}, as known at position {history.position}, windows judged for {on}", *said])
-    print_answers(answers)
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from trialdomain.cli.asking import add_log, chosen_trial
-from trialdomain.cli.commands.verify import signed_by, signed_json
 from trialdomain.cli.output import print_lines
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import NEW_FILE, several_files
@@ -30,6 +29,7 @@ from trialdomain.tree.note import MOST_BYTES, parse_note
 from trialdomain.tree.proofs import LARGEST_SIZE, ProofInvalid
 from trialdomain.values.given.filename import named
 from trialdomain.values.given.plural import n_entries
+from trialdomain.verification.report import signed_by, signed_json
 
 _FINDINGS = 1
 _LONGEST_ENTRY = 8 * 1024 * 1024
