@@ -460,7 +460,7 @@ def test_what_is_gone_from_the_end_of_one_person_is_a_blind_spot_and_listed(site
     rewritten(place, entries=number - 1)
     assert found(place) == []
     page = (Path(__file__).parents[2] / "docs/explanation/tamper-evidence.md").read_text("utf-8")
-    assert "left out at the end of a participant's" in page
+    assert "entries removed at the end of a participant's entries" in page
 
 
 @pytest.mark.parametrize(

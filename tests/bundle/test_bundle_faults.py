@@ -590,7 +590,7 @@ class TestTheManifest:
         later = {"at": "2027-01-01T00:00:00+00:00", "recorded": 10**6, "why": "another", "written_with": "7"}
         assert said(whole, by=by, **later).ok
         page = (ROOT / "docs/explanation/tamper-evidence.md").read_text("utf-8")
-        assert "who exported, when, why, where that is recorded, and with which version" in " ".join(page.split())
+        assert "who exported, when, why, at which position, and with which version" in " ".join(page.split())
 
     def test_an_older_checkpoint_from_elsewhere_cannot_be_compared_with_a_filtered_one(
         self, bundle: Path, made: Path

@@ -55,6 +55,17 @@ def test_the_options_are_what_the_parser_has() -> None:
 
 
 @pytest.mark.parametrize("command", options_page.commands())
+def test_the_table_at_the_head_names_every_command_and_option(command: str) -> None:
+    rows = "".join(re.findall(rf"^\| `trialdomain {command}\b([^`]*)`", PAGE, flags=re.MULTILINE))
+    assert rows, "the table at the head of the page has no line for it"
+    named = set(re.findall(r"--[a-z-]+", rows))
+    options = options_page.options(options_page.commands()[command])
+    own = {name for option in options for name in option.option_strings} - {"--trial"}  # which stands above the table
+    assert named <= own
+    assert "[...]" in rows or named == own
+
+
+@pytest.mark.parametrize("command", options_page.commands())
 def test_every_option_and_every_command_is_on_the_page(command: str) -> None:
     assert f"`trialdomain {command} " in PAGE or f"`trialdomain {command}`" in PAGE
     own = re.split(r"^### ", PAGE.partition(options_page.FROM_HERE)[2], flags=re.MULTILINE)
