@@ -19,6 +19,7 @@ import attrs
 
 from auditing import audit, audit_decisions
 from measuring import ROUNDS, Measured, alternating, timed
+from parts import parts
 from plain import PlainParticipant, PlainTrials, opened, result
 from trialdomain import Desk, HeadKey, LabRecorded, Meta, Role, SigningKey, TrialHandle, Trials, User, lab, nct06245746
 from trialdomain.commands.snapshot import View
@@ -212,7 +213,12 @@ def run(where: Path, *, entries: int) -> list[Measured]:
             found = [*bench.append(), bench.use_case(), load, *read]
         finally:
             bench.close()
-        return [*found, *audit_decisions(), *audit(Path(folder) / "large.db", entries=entries)]
+        return [
+            *found,
+            *parts(Path(folder) / "parts.db"),
+            *audit_decisions(),
+            *audit(Path(folder) / "large.db", entries=entries),
+        ]
 
 
 def main() -> int:

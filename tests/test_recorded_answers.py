@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from made_once import SEEDS, SimulatedLog
+from made_once import SimulatedLog, seeds
 from recorded_answers import QUESTIONS, RECORDED, answers, digest, of_outcomes
 from repeating import some
 
@@ -17,7 +17,7 @@ def test_what_is_decided_after_outcomes() -> None:
     assert {name: digest(value) for name, value in of_outcomes()} == WERE["outcomes"]
 
 
-@pytest.mark.parametrize("seed", [*SEEDS, 25])
+@pytest.mark.parametrize("seed", [*seeds(), 25])
 @pytest.mark.soak
 def test_every_answer_about_a_simulated_trial(seed: int, simulated: Callable[[int], SimulatedLog]) -> None:
     assert {name: digest(value) for name, value in answers(simulated(seed).path)} == WERE[f"seed {seed}"]

@@ -26,3 +26,11 @@ def test_a_percentage_of_the_full_number_and_never_none(
 
 def test_the_option_says_it(pytestconfig: pytest.Config) -> None:
     assert times(100) == max(1, pytestconfig.getoption("rounds"))
+
+
+def test_a_percentage_that_comes_after_something_was_repeated_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeating, "_per_cent", 5)
+    times(200)
+    with pytest.raises(RuntimeError, match="ask for it in a function"):
+        repeating.use(100)
+    repeating.use(5)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import attrs
 import pytest
 from catalogue import ROWS
-from made_once import SEEDS, SimulatedLog
+from made_once import SimulatedLog, seeds
 from site_desk import OPEN, REASON, RELATED, Site, day, judged
 from typing_extensions import override
 
@@ -745,7 +745,7 @@ class TestChecks:
         assert {case[0] for case in CASES} == {check.id for check in CHECKS}
         assert len({check.id for check in CHECKS}) == len(CHECKS)
 
-    @pytest.mark.parametrize("seed", SEEDS)
+    @pytest.mark.parametrize("seed", seeds())
     @pytest.mark.soak
     def test_a_simulated_trial_that_keeps_every_rule_has_nothing_but_silences(
         self, seed: int, simulated: Callable[[int], SimulatedLog]

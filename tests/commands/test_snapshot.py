@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from made_once import SEEDS, SimulatedLog
+from made_once import SimulatedLog, seeds
 from site_desk import OPEN, REASON, RELATED, Site, day
 
 from trialdomain import BloodProduct, Entry, lab
@@ -34,7 +34,7 @@ def whole(stream: str, recorder: SQLiteStore, head: int, like: Participant) -> P
     return participant
 
 
-@pytest.mark.parametrize("seed", [*SEEDS, 25])
+@pytest.mark.parametrize("seed", [*seeds(), 25])
 @pytest.mark.soak
 def test_a_participant_is_the_same_with_and_without_results(
     seed: int, simulated: Callable[[int], SimulatedLog]

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 from blocks import lines_of, tables_of
-from made_once import SEEDS, SimulatedLog
+from made_once import SimulatedLog, seeds
 from site_desk import OPEN, REASON, RELATED, Site, day, judged
 
 from trialdomain import Decision, Draft, Relatedness, WithdrawalScope
@@ -158,7 +158,7 @@ class TestThen:
         assert audit.ok
         assert audit.entry.fact.basis.protocol_version == OPEN.version
 
-    @pytest.mark.parametrize("seed", SEEDS)
+    @pytest.mark.parametrize("seed", seeds())
     @pytest.mark.soak
     def test_every_decision_of_a_simulated_trial_follows_from_its_basis(
         self, seed: int, simulated: Callable[[int], SimulatedLog]

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 from cli_runs import run_bytes
-from made_once import SEEDS, SimulatedLog
+from made_once import SimulatedLog, seeds
 
 from trialdomain import LogUnusable, read_log
 from trialdomain.__main__ import main
@@ -36,7 +36,7 @@ def run(*arguments: object) -> "subprocess.CompletedProcess[bytes]":
     return run_bytes(Path.cwd(), *arguments)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds())
 @pytest.mark.soak
 def test_every_trial_comes_to_an_end_that_its_record_bears_out(
     seed: int, simulated: Callable[[int], SimulatedLog]

@@ -22,8 +22,14 @@ from trialdomain.simulate.site import simulated_protocol
 from trialdomain.simulate.trials import DEMO_SEED, MOST_PARTICIPANTS, simulated_trial
 
 T = TypeVar("T")
-SEEDS = some(range(6), of="simulated trials", least=1)
-"""Of the trials that rules are tried on; a test that goes through them is marked ``soak``."""
+
+
+def seeds() -> list[int]:
+    """Give the seeds of the simulated trials that rules are tried on; a test that goes through them is marked ``soak``.
+
+    It is a function, since ``--rounds`` is not known yet when ``conftest`` imports this module.
+    """
+    return some(range(6), of="simulated trials", least=1)
 
 
 class Shelf:

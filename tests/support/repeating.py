@@ -13,17 +13,31 @@ T = TypeVar("T")
 DEFAULT = 5
 """Per cent in ``make test``."""
 _per_cent = DEFAULT
+_asked = False
+"""Whether the percentage decided something already."""
 
 
 def use(per_cent: int) -> None:
-    """Take the percentage that was asked for, before any test is imported."""
+    """Take the percentage that was asked for, before any test is imported.
+
+    Raises:
+        RuntimeError: something was repeated by the percentage of before already, and would stay at it unseen.
+    """
     global _per_cent  # noqa: PLW0603 - decorators ask for it while tests are imported, where no fixture reaches
+    if _asked and per_cent != _per_cent:
+        raise RuntimeError("a number of rounds was asked for before --rounds was read: ask for it in a function")
     _per_cent = per_cent
 
 
 def times(full: int, *, least: int = 1) -> int:
     """Give how often to repeat what is repeated that often in full; above 100 per cent it is more than that."""
-    return max(least, full * _per_cent // 100)
+    return max(least, full * _asked_percentage() // 100)
+
+
+def _asked_percentage() -> int:
+    global _asked  # noqa: PLW0603 - as above
+    _asked = True
+    return _per_cent
 
 
 def in_full() -> bool:
@@ -39,6 +53,6 @@ def some(things: Sequence[T], *, of: str, least: int) -> list[T]:
         of: for what they are tried.
         least: the fewest that are of use.
     """
-    number = min(len(things), max(least, len(things) * _per_cent // 100))
+    number = min(len(things), max(least, len(things) * _asked_percentage() // 100))
     first = crc32(of.encode())
     return [things[(first + index * len(things) // number) % len(things)] for index in range(number)]

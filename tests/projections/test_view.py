@@ -1,0 +1,111 @@
+"""A view that reads only the kinds of facts that it names gives the answer that the whole log gives."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from made_once import SimulatedLog, seeds
+
+from trialdomain import History
+from trialdomain.events.participant import (
+    ChemotherapyGiven,
+    CompletedFollowUp,
+    ConcomitantMedicationGiven,
+    Died,
+    Infused,
+    LevelReassigned,
+    LostToFollowUp,
+    NewTherapyStarted,
+    ParticipantEntryVoided,
+    Relapsed,
+    WithdrawalScope,
+    Withdrew,
+)
+from trialdomain.events.recorded import Draft
+from trialdomain.projections.dlt_counts import DLT_COUNTS
+from trialdomain.projections.endpoints.view import EndpointsView
+from trialdomain.projections.flow import FLOW
+from trialdomain.projections.safety import SAFETY
+from trialdomain.projections.view import EVERY_KIND, View, left_out
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.text import FreeText
+from trialdomain.values.ids import subject_of
+
+
+def a_rare_fact(chance: Random, on: ClinicalTime) -> Any:  # noqa: ANN401 - any fact of a participant
+    """Give a fact that a simulated trial seldom or never has."""
+    return chance.choice(
+        [
+            ChemotherapyGiven(regimen="DA", agents=("daunorubicin",), started_on=on),
+            CompletedFollowUp(on=on),
+            ConcomitantMedicationGiven(agent="filgrastim", route="subcutaneous", started_on=on),
+            Died(on=on),
+            LevelReassigned(on=on, from_level=1, to_level=2, why=FreeText(plain="a test")),
+            LostToFollowUp(on=on, last_contact=on),
+            NewTherapyStarted(on=on, kind="transplantation"),
+            Relapsed(on=on),
+            Withdrew(on=on, scope=WithdrawalScope.FOLLOW_UP),
+        ]
+    )
+
+
+def altered(history: History, chance: Random) -> History:
+    """Take entries out, add rare facts and voids: shapes of a history that no simulation makes."""
+    first = date(2026, 3, 1)
+    drafts: list[Draft[Any]] = [
+        Draft(stream=entry.stream, fact=entry.fact)
+        for entry in sorted(history.entries(), key=lambda entry: entry.position)
+        if entry.meta.corrects is None
+        and not isinstance(entry.fact, ParticipantEntryVoided)
+        and (subject_of(entry.stream) is None or isinstance(entry.fact, Infused) or chance.random() > 0.2)
+    ]
+    subjects = sorted({draft.stream for draft in drafts if subject_of(draft.stream) is not None})
+    for stream in subjects:
+        for _ in range(chance.randrange(4)):
+            on = ClinicalTime((first + timedelta(days=chance.randrange(120))).isoformat())
+            drafts.append(Draft(stream=stream, fact=a_rare_fact(chance, on)))
+        if chance.random() < 0.3:
+            entries = sum(draft.stream == stream for draft in drafts)
+            void = ParticipantEntryVoided(version=chance.randrange(1, entries + 1))
+            drafts.append(Draft(stream=stream, fact=void, reason="a test"))
+    return History.of(drafts)
+
+
+@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("way", range(3))
+def test_what_reads_less_answers_the_same(seed: int, way: int, simulated: Callable[[int], SimulatedLog]) -> None:
+    chance = Random(f"{seed} {way}")  # noqa: S311 - a test, no secret
+    with simulated(seed).history() as recorded:
+        whole = recorded if way == 0 else altered(recorded, chance)
+        last = date(2026, 9, 1)
+        for on in (last, date(2026, 3, 10) + timedelta(days=chance.randrange(90))):
+            answers = whole.answers(on=on)
+            assert whole.flow(on=on) == answers.flow
+            assert whole.safety(on=on) == answers.safety
+            assert whole.dlt_counts(on=on) == answers.dlt_counts
+            assert whole.escalation(on=on) == answers.escalation
+            assert whole.endpoints(on=on) == answers.endpoints
+            for one in answers.endpoints.summaries:
+                asked = whole.endpoints(on=on, only=[one])
+                assert list(asked.summaries) == [one]
+                assert asked.summary(one) == answers.endpoints.summary(one)
+                assert asked.values(one) == answers.endpoints.values(one)
+
+
+def test_each_view_leaves_something_out_but_what_was_voided(demonstrated: SimulatedLog) -> None:
+    with demonstrated.history() as history:
+        protocol = history.casebook(on=demonstrated.last_day).protocol
+    views: dict[str, View[Any, Any]] = {
+        "counts": DLT_COUNTS,
+        "S9": EndpointsView.of(protocol, {"S9"}),
+        "S4": EndpointsView.of(protocol, {"S4"}),
+    }
+    for name, view in views.items():
+        unread = left_out(view.reads([protocol]))
+        assert unread, name
+        assert ParticipantEntryVoided not in unread, name
+        assert unread < EVERY_KIND, name
+    for view in (FLOW, SAFETY):  # any entry can be the last day on which anything is known of a participant
+        assert left_out(view.reads([protocol])) == frozenset()
