@@ -270,7 +270,7 @@ class TestAHeadIsNoCheckpoint:
                 signed.consent("S100", key)
         with (
             Trials.open(signed.path, heads=HeadKey(WRITER, trusted=[SIGNER.verifier])) as trials,
-            pytest.raises(HeadNotSigned, match="a checkpoint, or something else, stands in the place of the head"),
+            pytest.raises(HeadNotSigned, match="a checkpoint, or another text, is stored as the head"),
         ):
             trials.trial(TRIAL).acting(INVESTIGATOR).consent("S100", signed_on="2026-03-02", form_version="1")
 

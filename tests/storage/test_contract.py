@@ -327,7 +327,7 @@ class TestOpening:
         first.close()
         again = open_store(address, readonly=True)
         assert again.head("T1") == 1
-        with pytest.raises(LogUnusable, match="was opened for reading alone"):
+        with pytest.raises(LogUnusable, match="was opened read-only"):
             record(again, "T1", 2)
         again.wait_for_writers()
         again.close()

@@ -60,7 +60,7 @@ class TestForks:
 
             def child() -> None:
                 for use in uses:
-                    with pytest.raises(LogOfAnotherProcess, match="was opened in the process that this one was forked"):
+                    with pytest.raises(LogOfAnotherProcess, match="was opened by the parent of this process"):
                         use()
                 trials.close()
 

@@ -13,7 +13,7 @@ from stat import S_ISREG
 
 from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
 from trialdomain.signing.keys import KeyKind, SigningKey, VerifierKey, signers, writers
-from trialdomain.storage.sqlite.file import file_uri, is_database, sentences
+from trialdomain.storage.sqlite.file import file_uri, is_database, translated_errors
 from trialdomain.storage.sqlite.forks import brief, refuse_unsafe
 from trialdomain.tree.checkpoint import Checkpoint, Head, SigningRequest, is_head, parse_checkpoint, parse_head
 from trialdomain.tree.merkle import EMPTY_ROOT
@@ -107,7 +107,7 @@ class TreeSigner:
         if not self._may_be_ours():
             raise LogUnusable(f"{self._path} is no file of a signer: it was left as it is; name another")
         visit = brief()
-        with visit.stay, visit, sentences(self._path), self._connected() as connection:
+        with visit.stay, visit, translated_errors(self._path), self._connected() as connection:
             yield connection
 
     @contextmanager

@@ -102,7 +102,7 @@ class TrialTree:
 
     def _writable(self) -> Store:
         if not isinstance(self.log, Store):
-            raise LogUnusable("the log was opened for reading alone: open it for writing")
+            raise LogUnusable("the log was opened read-only: open it for writing")
         return self.log
 
     def fitting(self, note: Note) -> Checkpoint:
