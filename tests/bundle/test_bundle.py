@@ -221,7 +221,7 @@ def test_one_that_was_signed_before_ends_where_it_does(site: Site, tmp_path: Pat
 def test_without_a_signature_it_says_so_and_nobody_is_trusted(site: Site, tmp_path: Path) -> None:
     place = exported(site, tmp_path / "bundle", signer=None)
     assert {file.name for file in place.iterdir()} == WHOLE - {"verifier-keys.txt"}
-    assert "Nobody has signed" in (place / "README.txt").read_text("utf-8")
+    assert "The checkpoint is not signed" in (place / "README.txt").read_text("utf-8")
     assert found(place, keys=None) == []
     assert [what for what, *_ in found(place)] == [What.BAD_SIGNATURE]
 

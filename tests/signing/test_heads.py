@@ -317,7 +317,7 @@ class TestAHeadIsNoCheckpoint:
                     signer.sign(request)
         write_keys(SIGNER, tmp_path / "k.key", tmp_path / "k.pub")
         for text in (f"old 0\n\n{note.text}", f"old 0\n\n{note}"):
-            with pytest.raises(NoteMalformed, match="and no checkpoint"):
+            with pytest.raises(NoteMalformed, match="and not a checkpoint"):
                 parse_request(text.encode())
             (tmp_path / "request").write_text(text)
             assert "a head that a writer signs" in refused(tmp_path, "sign", "request", "--key", "k.key")
@@ -333,13 +333,13 @@ class TestAHeadIsNoCheckpoint:
             lambda: tree.request(note=note),
             lambda: tree.keep(note, [WRITER.verifier]),
         ):
-            with pytest.raises(NoteMalformed, match="and no checkpoint"):
+            with pytest.raises(NoteMalformed, match="and not a checkpoint"):
                 refusing()
         proof = attrs.evolve(tree.inclusion(3, signed.checkpoint()), checkpoint=note)
         entry, leaf = list(with_leaves(recorder, TRIAL, until=3))[2]
         recorder.close()
         assert isinstance(proof, InclusionProof)
-        with pytest.raises(InputInvalid, match="and no checkpoint"):
+        with pytest.raises(InputInvalid, match="and not a checkpoint"):
             check_inclusion(write_entry(entry, leaf), str(proof).encode(), [WRITER.verifier])
         for arguments in (
             ["prove", signed.path, 3, "--checkpoint", "note"],
@@ -347,7 +347,7 @@ class TestAHeadIsNoCheckpoint:
             ["checkpoint", signed.path, "--request", "--note", "note"],
             ["verify", signed.path, "--checkpoint", "note", "--key", "w.pub"],
         ):
-            assert "and no checkpoint" in refused(tmp_path, *arguments)
+            assert "and not a checkpoint" in refused(tmp_path, *arguments)
 
     def test_a_head_among_the_checkpoints_is_named_as_what_it_is(self, signed: Logged) -> None:
         with tampered(signed.path) as connection:

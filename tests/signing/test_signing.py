@@ -77,7 +77,7 @@ class TestSigner:
         ):
             with pytest.raises(SigningRefused, match="is not signed: "):
                 signer.sign(asked)
-        with pytest.raises(SigningRefused, match="had 20 entries when it was signed last, and has 19 now"):
+        with pytest.raises(SigningRefused, match="had 20 entries when it was signed last, but has 19 now"):
             signer.sign(request(19, old=19))
         with pytest.raises(SigningRefused, match="ask again from 20"):
             signer.sign(request(30))
@@ -85,7 +85,7 @@ class TestSigner:
 
     def test_a_signer_who_knows_nothing_of_a_log_takes_no_proof_from_its_middle(self, signer: TreeSigner) -> None:
         with pytest.raises(
-            SigningRefused, match="nothing of trialdomain/T1 was signed by this key yet: ask again from 0"
+            SigningRefused, match="this key has signed nothing of trialdomain/T1 yet: ask again from 0"
         ):
             signer.sign(request(30, old=20))
 
@@ -184,7 +184,7 @@ class TestCosigner:
 
     def test_it_signs_nothing_that_nobody_signed_before(self, signer: TreeSigner, tmp_path: Path) -> None:
         second = TreeSigner(SECOND, tmp_path / "second", trusted=[KEY.verifier])
-        with pytest.raises(SignatureMissing, match="is signed by nobody"):
+        with pytest.raises(SignatureMissing, match="is signed by no key"):
             second.sign(request(5))
         note = signer.sign(request(5))
         stranger = Note(note.text, (SigningKey.generate("stranger").sign(note.text, at=WHEN),))
@@ -193,7 +193,7 @@ class TestCosigner:
         other = request(5, leaves=OTHERS[5:])
         with pytest.raises(SignatureWrong):
             second.sign(SigningRequest(0, (), other.checkpoint, Note(other.checkpoint.text, note.signatures)))
-        with pytest.raises(SigningRefused, match="say which key that is"):
+        with pytest.raises(SigningRefused, match="name that key as trusted"):
             TreeSigner(SECOND, tmp_path / "second").sign(SigningRequest(0, (), parse_checkpoint(note.text), note))
         assert second.last("trialdomain/T1") is None
 
@@ -244,7 +244,7 @@ class TestTrees:
         assert recorder.notes("T1") == [(20, str(signed))]
         for wrong, why in (
             (request(20, origin="trialdomain/T2", leaves=leaves), "the checkpoint is of 'trialdomain/T2'"),
-            (request(21, leaves=[*leaves, bytes(32)]), "has 21 entries, and the log 20: entries are missing"),
+            (request(21, leaves=[*leaves, bytes(32)]), "has 21 entries, but the log has 20: entries are missing"),
             (request(20), "the first 20 entries do not have the root"),
         ):
             note = Note(wrong.checkpoint.text, (KEY.sign(wrong.checkpoint.text, at=WHEN),))

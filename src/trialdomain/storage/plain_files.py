@@ -2,8 +2,8 @@
 
 When a process closes any descriptor of a file, POSIX drops every lock that the process holds on that file. That is true
 of a SQLite file, and of the files that SQLite keeps beside it. Another process would then believe that no program has
-the log open, and remove its write-ahead log. So this module opens every path that comes from outside, and refuses SQLite
-files.
+the log open, and remove its write-ahead log. So this module opens every path that comes from outside, and refuses the
+files of SQLite.
 """
 
 import os

@@ -120,7 +120,8 @@ class Gate:
         """Let a visit in; see :meth:`Visit.__enter__`. A second call for the same visit does nothing."""
         if visit.alone:
             self._wait_for_turn(visit)
-        # Add the visit, then check for a close or a pause. Those set their mark, then look inside: so one sees the other.
+        # Add the visit, then check for a close or a pause. Those set their mark, then look inside. So one of the two
+        # always sees the other.
         self._inside.add(visit)
         while self._paused and self._is_kept_out(visit):
             self._inside.discard(visit)
