@@ -289,9 +289,9 @@ class TestAHeadIsNoCheckpoint:
     def test_the_two_texts_are_read_by_the_one_reader_alone(self) -> None:
         head, checkpoint = Head("T1", 3, bytes(32)), Checkpoint("trialdomain/T1", 3, bytes(32))
         assert (parse_head(head.text), parse_checkpoint(checkpoint.text)) == (head, checkpoint)
-        with pytest.raises(NoteMalformed, match="no checkpoint"):
+        with pytest.raises(NoteMalformed, match="not a checkpoint"):
             parse_checkpoint(head.text)
-        with pytest.raises(NoteMalformed, match="no head of a writer"):
+        with pytest.raises(NoteMalformed, match="not the head of a writer"):
             parse_head(checkpoint.text)
         for other in (
             f"{head.text}more\n",
@@ -361,7 +361,7 @@ class TestAHeadIsNoCheckpoint:
         with tampered(signed.path) as connection:
             connection.execute("UPDATE heads SET note = ?", [str(signed.checkpoint(key=WRITER))])
             connection.execute("DELETE FROM commands WHERE command = 'heads begun'")
-        with pytest.raises(HeadNotSigned, match=r"a checkpoint, or something else.*begin_signed_heads"):
+        with pytest.raises(HeadNotSigned, match=r"a checkpoint, or another text.*begin_signed_heads"):
             signed.consent("S100", WRITER)
         with Trials.open(signed.path, heads=HeadKey(WRITER)) as trials:
             trials.trial(TRIAL).begin_signed_heads()

@@ -165,9 +165,9 @@ class TestConsistency:
 
     def test_a_hash_has_32_bytes(self) -> None:
         proof = consistency_proof(LEAVES, 3, 8)
-        with pytest.raises(ProofInvalid, match="a hash has 32 bytes"):
+        with pytest.raises(ProofInvalid, match="a hash must have 32 bytes"):
             check_consistency(3, ROOTS[3] + b"\0", 8, ROOTS[8], proof)
-        with pytest.raises(ProofInvalid, match="a hash has 32 bytes"):
+        with pytest.raises(ProofInvalid, match="a hash must have 32 bytes"):
             check_consistency(3, ROOTS[3], 8, ROOTS[8], [*proof[:-1], proof[-1][:31]])
 
 
