@@ -609,7 +609,7 @@ class TestTheManifest:
         assert result.ok
         assert {one.where: one.fits for one in result.trials[0].compared}["later"] is None
         [notice] = [one for one in result.trials[0].notices if "later" in one]
-        assert "what was recorded since is not in it" in notice
+        assert "the bundle does not have what was recorded since" in notice
 
     def test_one_that_nobody_has_signed_is_named_all_the_same(self, bundle: Path, made: Path) -> None:
         later = (made / "later.txt").read_text("utf-8")

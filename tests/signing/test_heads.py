@@ -139,7 +139,7 @@ class TestAHeadThatNoGivenKeySigned:
         verified = signed.verified(SIGNER, outside=signed.size)
         assert (verified.total, verified.ok, verified.trials[0].uncovered) == (0, True, 0)
         [notice] = notices(verified)
-        assert "is signed by no key that was given, and is not believed" in notice
+        assert "is not signed by a trusted key, and was not checked" in notice
 
     def test_where_one_is_required_it_is_one_defect_of_the_head(self, signed: Logged) -> None:
         verified = signed.verified(SIGNER, outside=signed.size, required=True)

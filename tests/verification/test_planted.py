@@ -320,7 +320,7 @@ class TestNotes:
         with tampered(log) as connection:
             connection.execute("INSERT INTO checkpoints VALUES (?, 700, ?)", (TRIAL, rootless(700)))
         [defect] = verify(log).defects
-        assert (defect.what, "or the note was put there" in defect.why) == (What.TRUNCATED, True)
+        assert (defect.what, "or the note was forged" in defect.why) == (What.TRUNCATED, True)
 
     def test_one_that_a_trusted_key_has_signed_does(self, log: Path) -> None:
         for size, what, why in (
@@ -361,7 +361,7 @@ class TestNothing:
         return path
 
     def test_a_log_without_a_trial_says_so_and_is_not_called_right(self, empty: Path, tmp_path: Path) -> None:
-        with pytest.raises(TrialAbsent, match="holds no trial: nothing was recorded in it, or everything was removed"):
+        with pytest.raises(TrialAbsent, match="has no trial: nothing was recorded in it, or everything was removed"):
             verify(empty)
         for also in ([], ["--json"]):
             assert "holds no trial" in refused(tmp_path, "verify", empty, *also)

@@ -426,8 +426,8 @@ class TestTables:
     @pytest.mark.parametrize(
         ("statement", "expected"),
         [
-            ("DELETE FROM commands WHERE trial = '{trial}' AND first = 5", "no command is remembered"),
-            ("DELETE FROM commands WHERE trial = '{trial}' AND last = {size}", "no command is remembered"),
+            ("DELETE FROM commands WHERE trial = '{trial}' AND first = 5", "the table of commands has no command"),
+            ("DELETE FROM commands WHERE trial = '{trial}' AND last = {size}", "the table of commands has no command"),
             (
                 "UPDATE commands SET last = last + 1 WHERE trial = '{trial}' AND first = 5",
                 "that another command recorded",
@@ -448,8 +448,8 @@ class TestTables:
                 "INSERT INTO commands VALUES ('{trial}', 'zz', zeroblob(32), {size}, {size})",
                 "that another command recorded",
             ),
-            ("DELETE FROM commands", "no command is remembered"),
-            ("UPDATE commands SET first = NULL, last = NULL", "no command is remembered"),
+            ("DELETE FROM commands", "the table of commands has no command"),
+            ("UPDATE commands SET first = NULL, last = NULL", "the table of commands has no command"),
         ],
     )
     def test_commands_that_do_not_fit_the_entries(self, log: Logged, statement: str, expected: str) -> None:
@@ -501,7 +501,7 @@ class TestTables:
             ("INSERT INTO commands VALUES (printf('%0300d', 0), 'x', zeroblob(32), 1, 5)", "1 row of commands"),
             ("INSERT INTO checkpoints VALUES (printf('%0300d', 0), 1, 'junk')", "1 row of checkpoints"),
             ("INSERT INTO heads VALUES (printf('%0300d', 0), 1, 'junk')", "1 row of heads"),
-            ("UPDATE entries SET trial = printf('%0300d', 0) WHERE rowid = 9", "filed under no name of a trial"),
+            ("UPDATE entries SET trial = printf('%0300d', 0) WHERE rowid = 9", "stored under a name that no trial has"),
         ],
     )
     def test_rows_that_nobody_would_ask_for(self, log: Logged, statement: str, expected: str) -> None:
@@ -651,8 +651,8 @@ class TestNotes:
         attack(entry, sql(f"UPDATE entries SET state = CAST(state || ' ' AS BLOB) WHERE {OF} = 7"))
         attack(log.path, sql(f"UPDATE entries SET leaf = randomblob(32) WHERE {OF} = 7"))
         for path, expected in (
-            (entry, "the leaves are those that were signed, and entries under them were changed"),
-            (log.path, "the entries are those that were signed, and leaves beside them were changed"),
+            (entry, "the leaves are those that were signed, but entries under them were changed"),
+            (log.path, "the entries are those that were signed, but leaves beside them were changed"),
         ):
             [compared, *_] = verify(path, checkpoints=[("kept", log.note)], trial=TRIAL).trials[0].compared
             assert (compared.fits, compared.but) == (True, expected)
@@ -681,7 +681,7 @@ class TestNotes:
         recorder.keep_note(TRIAL, COVERED, str(forged))
         recorder.close()
         assert [one.why for one in verify(log.path, keys=[KEY.verifier], trial=TRIAL).defects] == [
-            "no note about the log is signed by a key that was given"
+            "no note about the log is signed by a trusted key"
         ]
         for given in (log.note, str(forged).encode()):
             verified = verify(log.path, checkpoints=[("kept", given)], keys=[KEY.verifier], trial=TRIAL)

@@ -62,7 +62,7 @@ class LogSource(Protocol):
         ...
 
     def schema(self) -> Iterable[Defect]:
-        """Return a defect for each table, index and trigger that is missing, changed or foreign, and for the encoding."""
+        """Return a defect for each missing, changed or foreign table, index and trigger, and for a wrong encoding."""
         ...
 
     def structure_meanwhile(self) -> AbstractContextManager[Callable[[], Iterable[Defect]]]:

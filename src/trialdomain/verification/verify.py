@@ -103,9 +103,7 @@ def verify(
     path = named(log)
     outside = [judge(read_held(where, given, outside=True), keys) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
-    database = is_database(
-        path
-    )  # check this first: only SQLite may open a file that another program may have open as a database
+    database = is_database(path)  # first, because only SQLite may open a database
     if not database and is_bundle(path):
         with unpacked(path) as bundle, garbage_collector_paused():
             run.bundled(bundle)

@@ -65,7 +65,7 @@ class FoundSchema:
         )
 
     def unchanged(self) -> frozenset[str]:
-        """Name the tables that SQLite may check: the unchanged ones; none where an index is foreign, as SQLite runs it."""
+        """Name the tables that SQLite may check: the unchanged ones; none where an index is foreign: SQLite runs it."""
         ours = frozenset(one for one, sql in self._found.items() if self._expected.get(one) == sql)
         if any(kind == "index" and (kind, name) not in ours for kind, name in self._found):
             return frozenset()
@@ -102,6 +102,4 @@ def _is_index_of_key(kind: str, name: str, sql: str) -> bool:
 
 
 def _text(value: object) -> str:
-    return (
-        value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    )  # not shortened, because it is compared
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)  # whole, for a comparison

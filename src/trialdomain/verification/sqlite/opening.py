@@ -39,9 +39,7 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
             connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute(
-                "PRAGMA writable_schema = ON"
-            )  # lets SQLite skip a part of the schema that it cannot parse
+            connection.execute("PRAGMA writable_schema = ON")  # SQLite skips what it cannot parse
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error:

@@ -149,7 +149,7 @@ class SQLiteSource:
         return "entries_by_position" in self._tables
 
     def schema(self) -> Iterator[Defect]:
-        """Yield a defect for each table, index and trigger that is missing, changed or foreign, and for the encoding."""
+        """Yield a defect for each missing, changed or foreign table, index and trigger, and for a wrong encoding."""
         yield from self._changed
         if "entries" in self._tables and self._encoding != _ENCODING:
             why = (
