@@ -1,4 +1,4 @@
-"""What is handed to an inspector is recorded, whole, and shows by itself that it was not changed since."""
+"""An audit bundle: its export is recorded, it is complete, and it shows that it was not changed since."""
 
 import csv
 import json
@@ -493,8 +493,8 @@ def test_a_file_that_was_changed_added_or_removed_is_named(site: Site, tmp_path:
     (place / "README.txt").mkdir()
     result = verify(place, keys=[KEY.verifier])
     assert [one.why for one in result.defects] == [
-        "README.txt is no file",
-        "changes.csv is not what the manifest says of it: it was changed",
+        "README.txt is not a regular file",
+        "changes.csv does not have the size and hash of the manifest: it was changed",
         "decisions.json is missing",
         "extra is not in the manifest: it was added",
     ]

@@ -1,4 +1,4 @@
-"""A head is believed from a key that was given, is no checkpoint, and accuses nobody whom it does not cover."""
+"""Signed heads: only a head of a trusted key is accepted, no head is a checkpoint, and no covered entry is in doubt."""
 
 import shutil
 import sqlite3
@@ -256,7 +256,7 @@ class TestAHeadIsNoCheckpoint:
         for required in (False, True):
             [defect] = signed.verified(WRITER, SIGNER, required=required).defects
             assert (defect.what, defect.position) == (What.UNSIGNED, None)
-            assert f"positions {forged} to {forged} are under a checkpoint alone" in defect.why
+            assert f"positions {forged} to {forged} only a checkpoint covers positions" in defect.why
         rows_changed = "UPDATE heads SET size = ?, note = ?"
         with tampered(signed.path) as connection:  # which the triggers would let pass
             connection.execute(rows_changed, (forged, str(note)))

@@ -83,7 +83,7 @@ class TestSignatures:
             SignatureLine("ml-dsa", b"1234", bytes(2_420)),
         )
         assert len(signers(Note(TEXT, (*unknown, line)), [VerifierKey.parse(PUBLIC)])) == 1
-        with pytest.raises(SignatureMissing, match=r"is signed by Neumann, PeterNeumann, ml-dsa, but must be signed by"):
+        with pytest.raises(SignatureMissing, match=r"is signed by Neumann, PeterNeumann, ml-dsa, but must be signed"):
             signers(Note(TEXT, unknown), [VerifierKey.parse(PUBLIC)])
         with pytest.raises(SignatureMissing, match="but must be signed by one of: no key"):
             signers(NOTE, [])

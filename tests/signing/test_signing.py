@@ -1,4 +1,4 @@
-"""Whoever signs trees signs none that does not extend what was signed before."""
+"""A signer signs no tree that does not extend the tree that it signed before."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -84,9 +84,7 @@ class TestSigner:
         assert signer.sign(request(30, old=20)).text == request(30).checkpoint.text
 
     def test_a_signer_who_knows_nothing_of_a_log_takes_no_proof_from_its_middle(self, signer: TreeSigner) -> None:
-        with pytest.raises(
-            SigningRefused, match="this key has signed nothing of trialdomain/T1 yet: ask again from 0"
-        ):
+        with pytest.raises(SigningRefused, match="this key has signed nothing of trialdomain/T1 yet: ask again from 0"):
             signer.sign(request(30, old=20))
 
     def test_signatures_of_anybody_are_not_handed_on_and_disable_no_signer(self, signer: TreeSigner) -> None:

@@ -1,4 +1,4 @@
-"""The contract of a store: what any of them does, asked through its interface alone."""
+"""The contract of a store, tested through its interface only, so that it holds for every store."""
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256

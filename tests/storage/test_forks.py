@@ -1,4 +1,4 @@
-"""A process that was forked while a log was open: two histories are never made, and nobody waits for ever."""
+"""A process is forked while a log is open: the log never gets two histories, and no process waits forever."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""A signal handler that uses the same log, at every line of a command: what it acknowledges is recorded."""
+"""A signal handler uses the same log, at every line of a command: every append that returns is recorded."""
 
 from contextlib import suppress
 from pathlib import Path

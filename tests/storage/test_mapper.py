@@ -1,4 +1,4 @@
-"""Our mapper with the event store and the subscriptions of the ``eventsourcing`` library, on our recorder."""
+"""The mapper, with the event store and the subscriptions of the ``eventsourcing`` library."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

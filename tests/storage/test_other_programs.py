@@ -1,4 +1,4 @@
-"""What other programs, and other parts of the same one, do to the file of an open log: nothing acknowledged is lost."""
+"""Other programs, and other code of the process, change the file of an open log: no acknowledged entry is lost."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""Which files can be a log, and that every other file is refused in one sentence and left as it is."""
+"""The files that can be a log; every other file is refused with one sentence, and left unchanged."""
 
 import os
 import shutil

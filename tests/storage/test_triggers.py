@@ -1,4 +1,4 @@
-"""Tables that somebody else has changed, and triggers of somebody else's: nothing is acknowledged and lost."""
+"""Tables that another program changed, and foreign triggers: no acknowledged entry is lost."""
 
 import sqlite3
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What an insider plants, with leaves that fit: replay refuses it, and verify names it, and nobody else."""
+"""An insider adds forged entries with fitting leaves: replay refuses them, ``verify`` names them, and no other entry."""
 
 import json
 import shutil
@@ -364,14 +364,14 @@ class TestNothing:
         with pytest.raises(TrialAbsent, match="has no trial: nothing was recorded in it, or everything was removed"):
             verify(empty)
         for also in ([], ["--json"]):
-            assert "holds no trial" in refused(tmp_path, "verify", empty, *also)
+            assert "has no trial" in refused(tmp_path, "verify", empty, *also)
 
     def test_one_that_was_emptied_is_none_either(self, log: Path, tmp_path: Path) -> None:
         note = str(note_of(log, 9)).encode()
         with tampered(log) as connection:
             for table in ("entries", "commands", "checkpoints", "heads", "sqlite_sequence"):
                 connection.execute(f"DELETE FROM {table}")
-        with pytest.raises(TrialAbsent, match="holds no trial"):
+        with pytest.raises(TrialAbsent, match="has no trial"):
             verify(log)
         [defect] = verify(log, checkpoints=[("kept", note)]).defects
         assert (defect.what, defect.trial) == (What.TRUNCATED, TRIAL)

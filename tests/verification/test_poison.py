@@ -1,4 +1,4 @@
-"""What is not the log is not believed: tables beside it, and what a cohort was told."""
+"""Rows of other tables, and the announcement of a cohort, are never taken for entries of the log."""
 
 import sqlite3
 from pathlib import Path

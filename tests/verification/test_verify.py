@@ -1,4 +1,4 @@
-"""Everything that was changed directly in a database, or in an exported file, is noticed, and named."""
+"""Every direct change of a database, or of an exported file, is found and named."""
 
 import gzip
 import json
@@ -376,16 +376,16 @@ class TestTables:
     @pytest.mark.parametrize(
         ("statements", "expected"),
         [
-            (["DROP TRIGGER entries_no_delete"], "the trigger entries_no_delete is gone"),
-            (["DROP TABLE commands"], "the table commands is gone"),
+            (["DROP TRIGGER entries_no_delete"], "the trigger entries_no_delete is missing from the database"),
+            (["DROP TABLE commands"], "the table commands is missing from the database"),
             (["CREATE TABLE notes (a)"], "the table notes was added"),
             (["CREATE VIEW v AS SELECT 1"], "the view v was added"),
             (
                 ["DROP INDEX entries_by_position", "CREATE INDEX entries_by_position ON entries (trial, position)"],
                 "the index entries_by_position of the database was changed",
             ),
-            (["DROP INDEX entries_by_stream"], "the index entries_by_stream is gone"),
-            (["DROP INDEX entries_by_position"], "the index entries_by_position is gone"),
+            (["DROP INDEX entries_by_stream"], "the index entries_by_stream is missing from the database"),
+            (["DROP INDEX entries_by_position"], "the index entries_by_position is missing from the database"),
             (
                 ["ALTER TABLE entries RENAME TO hidden", "CREATE VIEW entries AS SELECT * FROM hidden"],
                 "the view entries was added",
@@ -432,18 +432,18 @@ class TestTables:
                 "UPDATE commands SET last = last + 1 WHERE trial = '{trial}' AND first = 5",
                 "that another command recorded",
             ),
-            ("UPDATE commands SET command = 'x' WHERE trial = '{trial}' AND first = 5", "is not of the command"),
+            ("UPDATE commands SET command = 'x' WHERE trial = '{trial}' AND first = 5", "names another command for"),
             ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 5, 6)", "that another command recorded"),
             ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 1000, 1000)", "the newest entries are gone"),
-            ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 9, 2)", "values that no command has"),
-            ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 0, 0)", "values that no command has"),
-            ("UPDATE commands SET first = -5 WHERE trial = '{trial}' AND first = 1", "values that no command has"),
+            ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 9, 2)", "values that no command can have"),
+            ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 0, 0)", "values that no command can have"),
+            ("UPDATE commands SET first = -5 WHERE trial = '{trial}' AND first = 1", "values that no command can have"),
             (
                 "UPDATE commands SET command = command || '\"' || char(10) || '\"command\":\"b' WHERE first = 5",
-                "values that no command has",
+                "values that no command can have",
             ),
-            ("UPDATE commands SET command = command || char(10) WHERE first = 5", "values that no command has"),
-            ("UPDATE commands SET command = command || char(0) WHERE first = 5", "values that no command has"),
+            ("UPDATE commands SET command = command || char(10) WHERE first = 5", "values that no command can have"),
+            ("UPDATE commands SET command = command || char(0) WHERE first = 5", "values that no command can have"),
             (
                 "INSERT INTO commands VALUES ('{trial}', 'zz', zeroblob(32), {size}, {size})",
                 "that another command recorded",

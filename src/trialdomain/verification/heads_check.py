@@ -53,7 +53,7 @@ class HeadsCheck:
         stood_by = (one for one in compared if one.signed or (one.outside and not keys_given))
         sizes = (one.size for one in stood_by if not one.head and one.fits is not False)
         self._covered = min(check.size, max(sizes, default=0))
-        """The number of entries under a checkpoint of a trusted key; without keys, under a checkpoint kept elsewhere."""
+        """The number of entries under a checkpoint of a trusted key; without keys, under one kept elsewhere."""
 
     def run(self, *, required: bool) -> Iterator[str]:
         """Add the defects of the heads, and yield notices: facts about heads that are no defects.

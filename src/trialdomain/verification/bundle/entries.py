@@ -183,8 +183,8 @@ class BundleEntries:
             found.exchanged = True
             there = sorted({entry.stream for entry in found.strange})
             why = (
-                f"{MANIFEST} names {_listed(absent)}, who have no entry, and not {_listed(there)}, who have entries: it "
-                f"was changed, or the entries were exchanged"
+                f"{MANIFEST} names {_listed(absent)}, who have no entry, and not {_listed(there)}, who have entries: "
+                f"the manifest was changed, or the entries were exchanged"
             )
             self._add(What.BUNDLE, why)
             return

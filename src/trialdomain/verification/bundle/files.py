@@ -215,7 +215,7 @@ class _Unpacking:
         return Unpacked(self._path, dict(sorted(members.items())), tuple(self._wrong))
 
     def _chosen(self, name: str, size: int, right: Callable[[Path], bool]) -> Member:
-        """Unpack a file; of several with one name, the first that fits the manifest, else the last, as most programs do."""
+        """Unpack a file; of several with one name, the first that fits the manifest, else the last, as usual."""
         infos = self._infos.get(name, [])
         if len(infos) > 1:
             self._wrong.append(

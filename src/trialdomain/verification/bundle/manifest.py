@@ -151,7 +151,7 @@ def against_last(manifest: Manifest, stored: StoredEntry) -> Iterator[str]:
 
 
 def _against_time(manifest: Manifest, last: datetime) -> Iterator[str]:
-    """Compare the time of the export with the last entry, where the log records the export: then one clock made both."""
+    """Compare the time of the export with the last entry, where the log records the export: one clock made both."""
     if manifest.recorded is not None and _is(_moment, manifest.at) and _moment(manifest.at) < last:
         yield f"{MANIFEST} says at {quoted(manifest.at)}, but an entry was recorded after that, at {last.isoformat()}"
 
@@ -196,7 +196,7 @@ def _of_participants(manifest: Manifest, says: str) -> Iterator[str]:
             yield f"{says} {of}: a bundle of the whole log has all of them"
         return
     if not participants:
-        yield f"{says} an empty list of participants: write null for the whole log, or at least one participant"
+        yield f"{says} an empty list of participants: write null for the whole log, or name at least one"
     for subject, times in Counter(participants).items():
         if times > 1:
             yield f"{says} participant {quoted(subject)} {times} times"
