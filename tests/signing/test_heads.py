@@ -256,7 +256,7 @@ class TestAHeadIsNoCheckpoint:
         for required in (False, True):
             [defect] = signed.verified(WRITER, SIGNER, required=required).defects
             assert (defect.what, defect.position) == (What.UNSIGNED, None)
-            assert f"positions {forged} to {forged} only a checkpoint covers positions" in defect.why
+            assert f"only a checkpoint covers positions {forged} to {forged}" in defect.why
         rows_changed = "UPDATE heads SET size = ?, note = ?"
         with tampered(signed.path) as connection:  # which the triggers would let pass
             connection.execute(rows_changed, (forged, str(note)))
@@ -411,7 +411,7 @@ class TestAHeadThatWasTakenAway:
         named = signed.verified(SIGNER, WRITER, outside=signed.size - 2)
         newest = [(What.UNSIGNED, signed.size - 1), (What.UNSIGNED, signed.size)]
         assert told(named) == [(What.UNSIGNED, None), *newest]
-        assert all("or the head was put back" in one.why for one in named.defects[1:])
+        assert all("or an older head was put back" in one.why for one in named.defects[1:])
 
     def test_without_any_key_the_first_entry_after_the_head_is_named_and_no_other(self, signed: Logged) -> None:
         """The head may be anybody's; a checkpoint that was kept elsewhere is what whoever kept it stands by."""

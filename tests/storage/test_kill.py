@@ -1,4 +1,4 @@
-"""Two processes append to one log and are killed at random moments: every acknowledged append is whole, and no other is.
+"""Two processes append to one log and are killed at random moments: no acknowledged append is lost, or half there.
 
 ``make test`` kills 5 times, ``make soak`` 100 times.
 """

@@ -1,4 +1,4 @@
-"""An insider adds forged entries with fitting leaves: replay refuses them, ``verify`` names them, and no other entry."""
+"""An insider adds forged entries with fitting leaves: replay refuses them, ``verify`` names them and no others."""
 
 import json
 import shutil

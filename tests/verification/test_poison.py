@@ -1,4 +1,4 @@
-"""Rows of other tables, and the announcement of a cohort, are never taken for entries of the log."""
+"""Replay ignores a foreign table, and counts the entries themselves, not the numbers in an entry of a cohort."""
 
 import sqlite3
 from pathlib import Path
