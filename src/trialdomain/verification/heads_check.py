@@ -49,7 +49,7 @@ class HeadsCheck:
         self._heads = [one for one in compared if one.head]
         # Without keys, accept the head of a log whose commands record signed heads, and ignore that of any other log.
         begun = kept is not None and kept.begun is not False
-        self._believed = [one for one in self._heads if (one.signed if keys_given else begun)]
+        self._accepted = [one for one in self._heads if (one.signed if keys_given else begun)]
         stood_by = (one for one in compared if one.signed or (one.outside and not keys_given))
         sizes = (one.size for one in stood_by if not one.head and one.fits is not False)
         self._covered = min(check.size, max(sizes, default=0))
@@ -61,8 +61,8 @@ class HeadsCheck:
         Args:
             required: whether an accepted head must cover the newest entry.
         """
-        if self._believed:
-            end = max(one.size for one in self._believed)
+        if self._accepted:
+            end = max(one.size for one in self._accepted)
             if end < self._check.size:
                 self._behind(end)
         elif required and self._check.size:
@@ -110,7 +110,7 @@ class HeadsCheck:
     def _notices(self, *, required: bool) -> Iterator[str]:
         """Yield a notice for each head that fits the entries, but is not accepted."""
         for one in self._heads:
-            if one in self._believed or one.fits is False:
+            if one in self._accepted or one.fits is False:
                 continue
             if self._kept is not None and self._kept.begun is False:
                 yield (

@@ -287,11 +287,11 @@ class _Run:
 
     def _compare(self, check: Tree, kept: Sequence[Judged], head: KeptHead | None) -> None:
         compared = tuple(compare([*kept, *self._of(check.trial)], check, self._defects))
-        believed = [one for one in compared if one.fits and (one.signed or self._keys is None)]
+        accepted = [one for one in compared if one.fits and (one.signed or self._keys is None)]
         if self._keys is not None and check.size and not any(one.signed for one in compared):
             why = "no note about the log is signed by a trusted key"
             self._defects.add(Defect(what=What.BAD_SIGNATURE, why=why, trial=check.trial))
-        covered = max((one.size for one in believed), default=0)
+        covered = max((one.size for one in accepted), default=0)
         heads = HeadsCheck(check, head, compared, self._defects, keys_given=self._keys is not None)
         self._trials.append(
             VerifiedTrial(

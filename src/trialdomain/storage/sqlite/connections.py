@@ -330,14 +330,14 @@ class Connections:
                 f"{self._path}: this thread is recording another command, which may still fail: "
                 f"nothing was recorded; record this one after that"
             )
-        is_part = self._is_nested
+        was_nested = self._is_nested
         self._writer.execute("COMMIT")
         try:
             return self._in_transaction(own, work, may_wait=may_wait)
         finally:
             with suppress(sqlite3.Error, LogUnusable):  # without the lock, the outer work refuses to go on
                 self._take_lock(own, may_wait=True)  # the outer work checks its read set again
-                self._is_nested = is_part
+                self._is_nested = was_nested
 
     # A block "with visit.stay" never contains a "try" statement: where an exception is raised at the line of "try"
     # itself, as a debugger may do, CPython does not run the end of the block.

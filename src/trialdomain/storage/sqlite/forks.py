@@ -77,12 +77,12 @@ class LogAbandoned(LogUnusable):
 _open: "WeakSet[Forked]" = WeakSet()
 _brief = Gate()
 """The visits that open a file, read its header, and close it again."""
-_quiet: "dict[int, list[Forked]]" = {}
+_paused_logs: "dict[int, list[Forked]]" = {}
 """By the thread that forks: the logs that no thread was using."""
 _abandoned: set[Identity] = set()
 _inherited: dict[int, tuple[Identity, Identity]] = {}
 """By each descriptor that was open when this process was forked: its file then, and its file now."""
-_known_in = os.getpid()
+_inherited_in = os.getpid()
 """The process for which ``_inherited`` is complete."""
 _to_close: list[sqlite3.Connection] = []
 """Copied connections that were pointed to the null device. Closing them takes locks inside SQLite that a thread of the
@@ -112,7 +112,7 @@ def refuse_unsafe(path: Path) -> None:
         LogAbandoned: it is such a file.
         LogMoved: the log is open here, and its write-ahead log or shared memory was removed; close it to save it.
     """
-    if os.getpid() != _known_in:  # the descriptors that were open at the fork could not be listed
+    if os.getpid() != _inherited_in:  # the descriptors that were open at the fork could not be listed
         raise LogAbandoned(path=str(path))
     while _to_close:
         _to_close.pop().close()
@@ -149,9 +149,9 @@ def _before() -> None:
         import ctypes  # noqa: F401, PLC0415 - before the fork: the child may have no free descriptor to import it
 
     thread, until = get_ident(), monotonic() + _PATIENCE_SECONDS
-    quiet = _quiet[thread] = []
+    paused = _paused_logs[thread] = []
     _brief.pause(_PATIENCE_SECONDS)
-    quiet.extend(log for log in tuple(_open) if log.pause(max(0.0, until - monotonic())))
+    paused.extend(log for log in tuple(_open) if log.pause(max(0.0, until - monotonic())))
 
 
 def _in_parent() -> None:
@@ -162,16 +162,16 @@ def _in_parent() -> None:
 
 
 def _resume() -> None:
-    _quiet.pop(get_ident(), None)
+    _paused_logs.pop(get_ident(), None)
     _brief.resume()
     for log in tuple(_open):
         log.resume()
 
 
 def _in_child() -> None:
-    global _brief, _known_in  # noqa: PLW0603 - the threads inside the old gate are gone, and never leave it
-    quiet = _quiet.pop(get_ident(), [])
-    _quiet.clear()
+    global _brief, _inherited_in  # noqa: PLW0603 - the threads inside the old gate are gone, and never leave it
+    paused = _paused_logs.pop(get_ident(), [])
+    _paused_logs.clear()
     _brief = Gate()
     logs = tuple(_open)
     copies = {log: log.hand_over() for log in logs}
@@ -179,12 +179,12 @@ def _in_child() -> None:
         for connection in connections:
             keep(connection)
     _inherit()
-    _abandoned.update(log.file for log in logs if log not in quiet and log.file is not None)  # even closing could hang
-    _point_nowhere(set().union(*(log.identities for log in quiet)))
-    for log in quiet:
+    _abandoned.update(log.file for log in logs if log not in paused and log.file is not None)  # even closing could hang
+    _point_to_null_device(set().union(*(log.identities for log in paused)))
+    for log in paused:
         _to_close.extend(copies.get(log, ()))
     _open.clear()
-    _known_in = os.getpid()
+    _inherited_in = os.getpid()
 
 
 def _inherit() -> None:
@@ -196,19 +196,19 @@ def _inherit() -> None:
         _inherited[descriptor] = was if now == file else file, file
 
 
-def _point_nowhere(files: Collection[Identity]) -> None:
+def _point_to_null_device(files: Collection[Identity]) -> None:
     """Point the open descriptors of some files to the null device."""
     if not files:
         return
-    nowhere = os.open(os.devnull, os.O_RDONLY)
+    null_device = os.open(os.devnull, os.O_RDONLY)
     try:
-        null = _descriptors()[nowhere]
+        null = _descriptors()[null_device]
         for descriptor, (file, _) in tuple(_inherited.items()):
             if file in files:
-                os.dup2(nowhere, descriptor, inheritable=False)
+                os.dup2(null_device, descriptor, inheritable=False)
                 _inherited[descriptor] = file, null
     finally:
-        os.close(nowhere)
+        os.close(null_device)
 
 
 def _descriptors() -> dict[int, Identity]:

@@ -35,9 +35,9 @@ class _Found:
 
     said: int | None
     """The number of entries in the manifest; None where it cannot be read."""
-    strangers: int = 0
+    foreign: int = 0
     """The number of entries of other participants than the bundle is filtered to."""
-    strange: list[FoundEntry] = attrs.field(factory=list)
+    foreign_entries: list[FoundEntry] = attrs.field(factory=list)
     """The first of these entries."""
     exchanged: bool = False
     """Whether they replace a named participant without any entry."""
@@ -84,7 +84,7 @@ class BundleEntries:
             )
             return head
         left = pairing.left(head)
-        self._learn_places(left)
+        self._find_places(left)
         for entry in left.unproven:
             if head in own:
                 self._of(What.BUNDLE, f"the proof of position {entry.position} was changed", entry)
@@ -95,7 +95,7 @@ class BundleEntries:
         for position in range(check.size + 1, min(head.size, check.size + _MOST_GONE) + 1):
             self._add(What.MISSING, f"position {position} is missing: the tree has {head.size}", position=position)
         self._defects.add_unnamed(max(0, head.size - check.size - _MOST_GONE))
-        self._tell_proofs(left, pairing, head)
+        self._report_proofs(left, pairing, head)
         return head
 
     def filtered(
@@ -110,27 +110,27 @@ class BundleEntries:
         """
         streams, found = Streams(self._trial, participants), _Found(said)
         pairing = Pairing(self._own_entries(streams, found), self._proofs(), self._heads)
-        for entry, believed in pairing.run():
-            due = streams.take(entry, believed=believed)
+        for entry, trusted in pairing.run():
+            due = streams.take(entry, trusted=trusted)
             if due is not None:
                 why = f"the entry has version {entry.version} of its stream, where version {due} is due"
                 self._of(What.REORDERED, why, entry)
             count(1)
-        self._tell_strangers(streams, found)
+        self._report_foreign(streams, found)
         led_to = _most_led_to(pairing, self._heads)
         head = led_to or next(iter(self._heads), None)
         elsewhere = led_to is None and pairing.number >= _FEW and bool(self._heads)
         left = pairing.left(None if elsewhere else head)
-        self._learn_places(left)
-        self._tell_entries(left, pairing, streams, found)
-        self._tell_missing(left, pairing, streams, found)
+        self._find_places(left)
+        self._report_entries(left, pairing, streams, found)
+        self._report_missing(left, pairing, streams, found)
         if self._has_proofs(pairing):
-            self._tell_proofs(left, pairing, head)
+            self._report_proofs(left, pairing, head)
         if elsewhere:
             why = f"none of {n_entries(pairing.number)} is in the tree of {MANIFEST} or of the checkpoint"
             self._add(What.BUNDLE, f"{why}: they are of another tree, or all of them were changed")
-        least = pairing.entries.number - found.twice - found.strangers + found.missing
-        most = least + found.strangers + max(0, len(pairing.broken_entries) - found.missing)
+        least = pairing.entries.number - found.twice - found.foreign + found.missing
+        most = least + found.foreign + max(0, len(pairing.broken_entries) - found.missing)
         if said is not None and not least <= said <= most and not streams.absent():
             why = f"{MANIFEST} says {n_entries(said)}, but there are {pairing.entries.number}"
             self._add(What.BUNDLE, f"{why}: some were left out, or added, or the number was changed")
@@ -150,9 +150,9 @@ class BundleEntries:
             elif isinstance(read, Line):
                 self._judge(read, entry)
                 if entry.fits and not streams.has(entry.stream):
-                    found.strangers += 1
-                    if len(found.strange) < _MOST_GONE:
-                        found.strange.append(entry)
+                    found.foreign += 1
+                    if len(found.foreign_entries) < _MOST_GONE:
+                        found.foreign_entries.append(entry)
             yield entry
 
     def _judge(self, read: Line, entry: FoundEntry) -> None:
@@ -176,23 +176,23 @@ class BundleEntries:
         self._add(What.BUNDLE, f"{PROOFS} has no proof: nothing shows that the entries are in the tree")
         return False
 
-    def _tell_strangers(self, streams: Streams, found: _Found) -> None:
+    def _report_foreign(self, streams: Streams, found: _Found) -> None:
         """Add defects for entries of other participants; or for the manifest, where it names others in their place."""
         absent = streams.absent()
-        if absent and found.strange:
+        if absent and found.foreign_entries:
             found.exchanged = True
-            there = sorted({entry.stream for entry in found.strange})
+            there = sorted({entry.stream for entry in found.foreign_entries})
             why = (
                 f"{MANIFEST} names {_listed(absent)}, who have no entry, and not {_listed(there)}, who have entries: "
                 f"the manifest was changed, or the entries were exchanged"
             )
             self._add(What.BUNDLE, why)
             return
-        for entry in found.strange:
+        for entry in found.foreign_entries:
             self._of(What.MISPLACED, "the entry is not of a participant of the filtered bundle", entry)
-        self._defects.add_unnamed(found.strangers - len(found.strange))
+        self._defects.add_unnamed(found.foreign - len(found.foreign_entries))
 
-    def _tell_entries(self, left: Left, pairing: Pairing, streams: Streams, found: _Found) -> None:
+    def _report_entries(self, left: Left, pairing: Pairing, streams: Streams, found: _Found) -> None:
         """Add defects for the entries of a filtered bundle that are out of order, or not in the tree."""
         for entry in left.unproven:
             self._altered(entry)
@@ -214,7 +214,7 @@ class BundleEntries:
             if entry.line in alone and not pairing.proofs.number:
                 self._of(What.REORDERED, f"position {entry.position} is out of order", entry)
 
-    def _tell_missing(self, left: Left, pairing: Pairing, streams: Streams, found: _Found) -> None:
+    def _report_missing(self, left: Left, pairing: Pairing, streams: Streams, found: _Found) -> None:
         """Add defects for the missing entries of a filtered bundle, and for the proofs without an entry."""
         for stream in () if found.exchanged else streams.absent():
             self._add(What.MISSING, "the participant has no entry", stream=shown(stream))
@@ -250,7 +250,7 @@ class BundleEntries:
         why = f"position {proof.position} is missing, but has a proof"
         self._add(What.MISSING, why, position=proof.position)
 
-    def _tell_proofs(self, left: Left, pairing: Pairing, head: TreeHead | None) -> None:
+    def _report_proofs(self, left: Left, pairing: Pairing, head: TreeHead | None) -> None:
         """Add defects for proofs that are missing, out of order or unreadable, and for those without an entry."""
         for entry, line in left.without_proof:
             if head is not None and not 0 < entry.position <= head.size:
@@ -281,7 +281,7 @@ class BundleEntries:
         if entry.fits and not self._defects.knows(defect):
             self._defects.add(defect)
 
-    def _learn_places(self, left: Left) -> None:
+    def _find_places(self, left: Left) -> None:
         """Find the streams and versions of the entries whose proofs have defects."""
         wanted = {one.found.position if one.proven is None else one.proven for one in left.proofs}
         if not wanted:

@@ -48,11 +48,11 @@ class Streams:
             return trial_of(stream) == self._trial and kind_of(stream) == "participant"
         return stream in self._named
 
-    def take(self, entry: FoundEntry, *, believed: bool) -> int | None:
+    def take(self, entry: FoundEntry, *, trusted: bool) -> int | None:
         """Take an entry in order; return the due version, where the entry has another one."""
         last, position = self._last.get(entry.stream, (0, 0))
         due = last + 1
-        if not believed and not (entry.version == due and self.has(entry.stream)):
+        if not trusted and not (entry.version == due and self.has(entry.stream)):
             self._unknown += 1
             return None
         if entry.version == due:
