@@ -1,4 +1,4 @@
-"""What is handed to an inspector is recorded, whole, and shows by itself that it was not changed since."""
+"""An audit bundle: its export is recorded, it is complete, and it shows that it was not changed since."""
 
 import csv
 import json
@@ -213,7 +213,7 @@ def test_one_that_was_signed_before_ends_where_it_does(site: Site, tmp_path: Pat
         site,
         SignatureMissing,
         lambda: site.desk.export(tmp_path / "no", why="inspection", note=note, keys=[STRANGER.verifier]),
-        "none of the keys",
+        "but must be signed by one of",
     )
     assert not (tmp_path / "no").exists()
 
@@ -221,7 +221,7 @@ def test_one_that_was_signed_before_ends_where_it_does(site: Site, tmp_path: Pat
 def test_without_a_signature_it_says_so_and_nobody_is_trusted(site: Site, tmp_path: Path) -> None:
     place = exported(site, tmp_path / "bundle", signer=None)
     assert {file.name for file in place.iterdir()} == WHOLE - {"verifier-keys.txt"}
-    assert "Nobody has signed" in (place / "README.txt").read_text("utf-8")
+    assert "The checkpoint is not signed" in (place / "README.txt").read_text("utf-8")
     assert found(place, keys=None) == []
     assert [what for what, *_ in found(place)] == [What.BAD_SIGNATURE]
 
@@ -493,8 +493,8 @@ def test_a_file_that_was_changed_added_or_removed_is_named(site: Site, tmp_path:
     (place / "README.txt").mkdir()
     result = verify(place, keys=[KEY.verifier])
     assert [one.why for one in result.defects] == [
-        "README.txt is no file",
-        "changes.csv is not what the manifest says of it: it was changed",
+        "README.txt is not a regular file",
+        "changes.csv does not have the size and hash of the manifest: it was changed",
         "decisions.json is missing",
         "extra is not in the manifest: it was added",
     ]

@@ -1,4 +1,4 @@
-"""What was changed in a bundle is named by its place, and accuses nothing else; what was found is told in any case."""
+"""A change of a bundle is named by its place, and puts nothing else in doubt; every defect is reported."""
 
 import base64
 import gzip
@@ -267,7 +267,7 @@ class TestOneProof:
         (bundle / PROOFS).write_bytes(left)
         result = checked(fitted(bundle))
         assert {one.what for one in result.defects} == {What.BUNDLE}
-        assert "proofs.jsonl has no proof: that the entries are in the tree is not shown" in {
+        assert "proofs.jsonl has no proof: nothing shows that the entries are in the tree" in {
             one.why for one in result.defects
         }
         assert {one.position for one in result.defects} == {None}
@@ -367,7 +367,7 @@ class TestOneEntry:
         for said in (number - 1, number + 1):
             [defect] = checked(fitted(one, entries=said)).defects
             assert (defect.what, defect.position) == (What.BUNDLE, None)
-            assert defect.why.startswith(f"manifest.json says {said} entries, and there are {number}")
+            assert defect.why.startswith(f"manifest.json says {said} entries, but there are {number}")
 
     def test_a_proof_that_is_left_over_is_of_an_entry_that_is_gone_or_was_added(self, one: Path) -> None:
         position = places(one)[-1][0]
@@ -375,7 +375,7 @@ class TestOneEntry:
         assert found(checked(one)) == [(What.MISSING, position, None, None)]
         [defect] = checked(fitted(one, entries=len(places(one)))).defects
         assert (defect.what, defect.position) == (What.BUNDLE, position)
-        assert defect.why.endswith("it was added, or the entry removed")
+        assert defect.why.endswith("the proof was added, or the entry removed")
 
 
 class TestTheLastLine:
@@ -514,7 +514,7 @@ class TestTheManifest:
             (one / name).write_bytes(b"")
         whys = [defect.why for defect in checked(fitted(one, participants=[], entries=0)).defects]
         assert (
-            "manifest.json says participants of nobody: a bundle is of the whole log, which is null, or of somebody"
+            "manifest.json says an empty list of participants: write null for the whole log, or name at least one"
             in whys
         )
 
@@ -582,8 +582,8 @@ class TestTheManifest:
     ) -> None:
         [defect] = said(one, participants=participants).defects
         assert (defect.what, defect.position) == (What.BUNDLE, None)
-        assert defect.why.startswith(f"manifest.json names {', '.join(participants)}, of whom nothing is there")
-        assert "and not S002, whose entries are" in defect.why
+        assert defect.why.startswith(f"manifest.json names {', '.join(participants)}, who have no entry")
+        assert "and not S002, who have entries" in defect.why
 
     def test_what_nothing_binds_is_listed(self, whole: Path) -> None:
         by = {"user": "x", "name": "X", "role": "sponsor", "organization": "Y"}
@@ -609,7 +609,7 @@ class TestTheManifest:
         assert result.ok
         assert {one.where: one.fits for one in result.trials[0].compared}["later"] is None
         [notice] = [one for one in result.trials[0].notices if "later" in one]
-        assert "what was recorded since is not in it" in notice
+        assert "the bundle does not have what was recorded since" in notice
 
     def test_one_that_nobody_has_signed_is_named_all_the_same(self, bundle: Path, made: Path) -> None:
         later = (made / "later.txt").read_text("utf-8")
@@ -683,7 +683,7 @@ class TestWhatIsNoFile:
                 (bundle / name).rename(kept := bundle.parent / f"kept-{name}")
                 other(bundle / name)
                 result = checked(bundle)
-                assert (What.BUNDLE, f"{name} is no file") in {(d.what, d.why) for d in result.defects}
+                assert (What.BUNDLE, f"{name} is not a regular file") in {(d.what, d.why) for d in result.defects}
                 assert {d.what for d in result.defects} <= {What.BUNDLE, What.BAD_SIGNATURE}
                 assert {d.position for d in result.defects} == {None}
                 (bundle / name).rmdir() if (bundle / name).is_dir() else (bundle / name).unlink()
@@ -705,7 +705,9 @@ class TestWhatIsNoFile:
         )
         assert (done.returncode, done.stderr) == (1, b"")
         whys = {one["why"] for one in json.loads(done.stdout)["defects"]}
-        assert whys == {f"{name} is no file" for name in names[:-1]} | {"extra is not in the manifest: it was added"}
+        assert whys == {f"{name} is not a regular file" for name in names[:-1]} | {
+            "extra is not in the manifest: it was added"
+        }
 
     @pytest.mark.parametrize("mode", [0o010644, 0o120777, 0o140755, 0o020666, 0o040755])
     @pytest.mark.parametrize("name", [EVENTS, PROOFS, "changes.csv"])
@@ -715,7 +717,7 @@ class TestWhatIsNoFile:
         info.external_attr = mode << 16
         place = packed(bundle, bundle.with_suffix(".zip"), (info, b"/dev/zero"))
         result = checked(place)
-        assert f"{name} is no file" in {one.why for one in result.defects}
+        assert f"{name} is not a regular file" in {one.why for one in result.defects}
         assert {one.position for one in result.defects} == {None}
 
 
@@ -733,8 +735,8 @@ class TestWhatIsToldAllTheSame:
         assert main(["verify", str(place), "--json"]) == 1
         answer = json.loads(capsys.readouterr().out)
         whys = {one["why"] for one in answer["defects"]}
-        assert "changes.csv is not what the manifest says of it: it was changed" in whys
-        assert "events.jsonl is not what the manifest says of it: it was changed" in whys
+        assert "changes.csv does not have the size and hash of the manifest: it was changed" in whys
+        assert "events.jsonl does not have the size and hash of the manifest: it was changed" in whys
         assert (answer["ok"], answer["total"]) == (False, len(answer["defects"]))
         assert not any("/" in why for why in whys)
 
@@ -742,7 +744,7 @@ class TestWhatIsToldAllTheSame:
     def test_of_a_file_that_is_packed_twice_the_right_one_is_read(self, bundle: Path) -> None:
         place = packed(bundle, bundle.with_suffix(".zip"), (EVENTS, b"x"), (PROOFS, b""))
         assert sorted((one.what, one.why) for one in checked(place).defects) == [
-            (What.BUNDLE, f"{name} is packed 2 times: programs differ in which of them they take")
+            (What.BUNDLE, f"{name} is 2 times in the zip file: programs differ in which of them they take")
             for name in (EVENTS, PROOFS)
         ]
 
@@ -751,8 +753,8 @@ class TestWhatIsToldAllTheSame:
         (bundle / "changes.csv").write_bytes(b"x")
         result = checked(packed(bundle, bundle.with_suffix(".zip")))
         whys = [one.why for one in result.defects if one.what is What.BUNDLE]
-        assert "events.jsonl holds more than 200 times its own size, and is none of ours" in whys
-        assert "changes.csv is not what the manifest says of it: it was changed" in whys
+        assert "events.jsonl unpacks to more than 200 times its own size, as no file of a bundle does" in whys
+        assert "changes.csv does not have the size and hash of the manifest: it was changed" in whys
         assert {one.position for one in result.defects} == {None}
 
     def test_of_an_unknown_file_that_never_ends_where_something_is_wrong_besides(self, bundle: Path) -> None:
@@ -765,8 +767,8 @@ class TestWhatIsToldAllTheSame:
         (bundle / "README.txt").write_bytes(b"x")
         whys = {one.why for one in checked(packed(bundle, bundle.with_suffix(".zip"), more)).defects}
         assert whys == {
-            "README.txt is not what the manifest says of it: it was changed",
-            "more.txt holds more than 200 times its own size, and is none of ours",
+            "README.txt does not have the size and hash of the manifest: it was changed",
+            "more.txt unpacks to more than 200 times its own size, as no file of a bundle does",
         }
 
     def test_of_a_zip_file_with_many_other_files_before_its_own(self, bundle: Path) -> None:
@@ -800,7 +802,7 @@ class TestWhatIsToldAllTheSame:
         [defect] = checked(fitted(bundle)).defects
         assert (defect.what, defect.why) == (
             What.BUNDLE,
-            f"{name} is compressed, and is not read: no file of a bundle is",
+            f"{name} is compressed, and was not read: files of a bundle are not compressed",
         )
 
     def test_of_one_of_a_newer_form_nothing_else_is_judged(self, bundle: Path) -> None:

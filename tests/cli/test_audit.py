@@ -64,14 +64,14 @@ class TestSigning:
             (["checkpoint", LOG, "--key", "none.key"], "none.key cannot be read: No such file"),
             (["checkpoint", LOG, "--key", "signer.key", "--from", "5"], "--from is of use with --request alone"),
             (["checkpoint", LOG, "--keep", "cosigned"], "--keep needs --trusted"),
-            (["checkpoint", LOG, "--keep", "request", "--trusted", "second.pub"], "by none of the keys"),
-            (["checkpoint", LOG, "--key", "signer.key", "--signed", LOG], "is no file of a signer"),
+            (["checkpoint", LOG, "--keep", "request", "--trusted", "second.pub"], "but must be signed by one of"),
+            (["checkpoint", LOG, "--key", "signer.key", "--signed", LOG], "is not the file of a signer"),
             (["checkpoint", LOG, "--key", "signer.key", "--out", "checkpoint"], "exists already: choose another name"),
             (["sign", "checkpoint", "--key", "signer.key"], "begins with 'old SIZE'"),
-            (["sign", "request", "--key", "second.key"], "say which key that is"),
+            (["sign", "request", "--key", "second.key"], "name that key as trusted"),
             (["prove", LOG, "99999999"], "it covers positions 1 to 2051"),
             (["prove", LOG, "0"], "expected a whole number from 1"),
-            (["verify", LOG, "--key", "signer.key"], "is a private key: give the public one"),
+            (["verify", LOG, "--key", "signer.key"], "is a private key: name the public one"),
             (["verify", LOG, "--checkpoint", "signer.pub"], "signer.pub: a signed note has an empty line"),
             (["verify", "none.db"], "none.db cannot be read"),
             (["verify", LOG, "--trial", "T9"], "the log has nothing of trial 'T9': it has SIM-0001"),
@@ -103,7 +103,7 @@ class TestProofs:
             (lines[57], site / "signer.pub", "the entry says position 58"),
             (lines[56].replace('"version":', '"version":1'), site / "signer.pub", "does not fit its leaf"),
             (lines[56].replace('"recorded_at":"20', '"recorded_at":"21'), site / "signer.pub", "it was altered"),
-            (lines[56], "stranger.pub", "by none of the keys"),
+            (lines[56], "stranger.pub", "but must be signed by one of"),
         ):
             (tmp_path / "entry").write_text(line)
             finished = run(tmp_path, "check-proof", "proof", "entry", "--key", key)

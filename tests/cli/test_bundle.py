@@ -50,7 +50,7 @@ def test_somebody_new_is_introduced_and_one_participant_is_enough(simulated: Pat
     (simulated / "one" / "changes.csv").write_text("", "utf-8")
     changed = run(simulated, "verify", "one")
     assert changed.returncode == 1
-    assert "changes.csv is not what the manifest" in changed.stdout
+    assert "changes.csv does not have the size and hash of the manifest" in changed.stdout
 
 
 def test_of_a_file_nothing_is_recorded_and_it_says_so(simulated: Path) -> None:

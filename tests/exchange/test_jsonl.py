@@ -602,7 +602,7 @@ class TestPacked:
         checked = verify(file)
         *_, malformed, unread, truncated = checked.defects
         assert (malformed.what, unread.what, truncated.what) == (What.MALFORMED, What.DAMAGED, What.TRUNCATED)
-        assert unread.why == "more than 10000 lines are no exported entries: from here on, the file is not read"
+        assert unread.why == "more than 10000 lines are not exported entries: the rest of the file was not read"
         assert checked.total == 10_001 + 2
 
 

@@ -1,4 +1,4 @@
-"""A head is believed from a key that was given, is no checkpoint, and accuses nobody whom it does not cover."""
+"""Signed heads: only a head of a trusted key is accepted, no head is a checkpoint, and no covered entry is in doubt."""
 
 import shutil
 import sqlite3
@@ -139,7 +139,7 @@ class TestAHeadThatNoGivenKeySigned:
         verified = signed.verified(SIGNER, outside=signed.size)
         assert (verified.total, verified.ok, verified.trials[0].uncovered) == (0, True, 0)
         [notice] = notices(verified)
-        assert "is signed by no key that was given, and is not believed" in notice
+        assert "is not signed by a trusted key, and was not checked" in notice
 
     def test_where_one_is_required_it_is_one_defect_of_the_head(self, signed: Logged) -> None:
         verified = signed.verified(SIGNER, outside=signed.size, required=True)
@@ -256,7 +256,7 @@ class TestAHeadIsNoCheckpoint:
         for required in (False, True):
             [defect] = signed.verified(WRITER, SIGNER, required=required).defects
             assert (defect.what, defect.position) == (What.UNSIGNED, None)
-            assert f"positions {forged} to {forged} are under a checkpoint alone" in defect.why
+            assert f"only a checkpoint covers positions {forged} to {forged}" in defect.why
         rows_changed = "UPDATE heads SET size = ?, note = ?"
         with tampered(signed.path) as connection:  # which the triggers would let pass
             connection.execute(rows_changed, (forged, str(note)))
@@ -270,7 +270,7 @@ class TestAHeadIsNoCheckpoint:
                 signed.consent("S100", key)
         with (
             Trials.open(signed.path, heads=HeadKey(WRITER, trusted=[SIGNER.verifier])) as trials,
-            pytest.raises(HeadNotSigned, match="a checkpoint, or something else, stands in the place of the head"),
+            pytest.raises(HeadNotSigned, match="a checkpoint, or another text, is stored as the head"),
         ):
             trials.trial(TRIAL).acting(INVESTIGATOR).consent("S100", signed_on="2026-03-02", form_version="1")
 
@@ -289,9 +289,9 @@ class TestAHeadIsNoCheckpoint:
     def test_the_two_texts_are_read_by_the_one_reader_alone(self) -> None:
         head, checkpoint = Head("T1", 3, bytes(32)), Checkpoint("trialdomain/T1", 3, bytes(32))
         assert (parse_head(head.text), parse_checkpoint(checkpoint.text)) == (head, checkpoint)
-        with pytest.raises(NoteMalformed, match="no checkpoint"):
+        with pytest.raises(NoteMalformed, match="not a checkpoint"):
             parse_checkpoint(head.text)
-        with pytest.raises(NoteMalformed, match="no head of a writer"):
+        with pytest.raises(NoteMalformed, match="not the head of a writer"):
             parse_head(checkpoint.text)
         for other in (
             f"{head.text}more\n",
@@ -317,7 +317,7 @@ class TestAHeadIsNoCheckpoint:
                     signer.sign(request)
         write_keys(SIGNER, tmp_path / "k.key", tmp_path / "k.pub")
         for text in (f"old 0\n\n{note.text}", f"old 0\n\n{note}"):
-            with pytest.raises(NoteMalformed, match="and no checkpoint"):
+            with pytest.raises(NoteMalformed, match="and not a checkpoint"):
                 parse_request(text.encode())
             (tmp_path / "request").write_text(text)
             assert "a head that a writer signs" in refused(tmp_path, "sign", "request", "--key", "k.key")
@@ -333,13 +333,13 @@ class TestAHeadIsNoCheckpoint:
             lambda: tree.request(note=note),
             lambda: tree.keep(note, [WRITER.verifier]),
         ):
-            with pytest.raises(NoteMalformed, match="and no checkpoint"):
+            with pytest.raises(NoteMalformed, match="and not a checkpoint"):
                 refusing()
         proof = attrs.evolve(tree.inclusion(3, signed.checkpoint()), checkpoint=note)
         entry, leaf = list(with_leaves(recorder, TRIAL, until=3))[2]
         recorder.close()
         assert isinstance(proof, InclusionProof)
-        with pytest.raises(InputInvalid, match="and no checkpoint"):
+        with pytest.raises(InputInvalid, match="and not a checkpoint"):
             check_inclusion(write_entry(entry, leaf), str(proof).encode(), [WRITER.verifier])
         for arguments in (
             ["prove", signed.path, 3, "--checkpoint", "note"],
@@ -347,7 +347,7 @@ class TestAHeadIsNoCheckpoint:
             ["checkpoint", signed.path, "--request", "--note", "note"],
             ["verify", signed.path, "--checkpoint", "note", "--key", "w.pub"],
         ):
-            assert "and no checkpoint" in refused(tmp_path, *arguments)
+            assert "and not a checkpoint" in refused(tmp_path, *arguments)
 
     def test_a_head_among_the_checkpoints_is_named_as_what_it_is(self, signed: Logged) -> None:
         with tampered(signed.path) as connection:
@@ -361,7 +361,7 @@ class TestAHeadIsNoCheckpoint:
         with tampered(signed.path) as connection:
             connection.execute("UPDATE heads SET note = ?", [str(signed.checkpoint(key=WRITER))])
             connection.execute("DELETE FROM commands WHERE command = 'heads begun'")
-        with pytest.raises(HeadNotSigned, match=r"a checkpoint, or something else.*begin_signed_heads"):
+        with pytest.raises(HeadNotSigned, match=r"a checkpoint, or another text.*begin_signed_heads"):
             signed.consent("S100", WRITER)
         with Trials.open(signed.path, heads=HeadKey(WRITER)) as trials:
             trials.trial(TRIAL).begin_signed_heads()
@@ -411,7 +411,7 @@ class TestAHeadThatWasTakenAway:
         named = signed.verified(SIGNER, WRITER, outside=signed.size - 2)
         newest = [(What.UNSIGNED, signed.size - 1), (What.UNSIGNED, signed.size)]
         assert told(named) == [(What.UNSIGNED, None), *newest]
-        assert all("or the head was put back" in one.why for one in named.defects[1:])
+        assert all("or an older head was put back" in one.why for one in named.defects[1:])
 
     def test_without_any_key_the_first_entry_after_the_head_is_named_and_no_other(self, signed: Logged) -> None:
         """The head may be anybody's; a checkpoint that was kept elsewhere is what whoever kept it stands by."""

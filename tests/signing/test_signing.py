@@ -1,4 +1,4 @@
-"""Whoever signs trees signs none that does not extend what was signed before."""
+"""A signer signs no tree that does not extend the tree that it signed before."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -77,16 +77,14 @@ class TestSigner:
         ):
             with pytest.raises(SigningRefused, match="is not signed: "):
                 signer.sign(asked)
-        with pytest.raises(SigningRefused, match="had 20 entries when it was signed last, and has 19 now"):
+        with pytest.raises(SigningRefused, match="had 20 entries when it was signed last, but has 19 now"):
             signer.sign(request(19, old=19))
         with pytest.raises(SigningRefused, match="ask again from 20"):
             signer.sign(request(30))
         assert signer.sign(request(30, old=20)).text == request(30).checkpoint.text
 
     def test_a_signer_who_knows_nothing_of_a_log_takes_no_proof_from_its_middle(self, signer: TreeSigner) -> None:
-        with pytest.raises(
-            SigningRefused, match="nothing of trialdomain/T1 was signed by this key yet: ask again from 0"
-        ):
+        with pytest.raises(SigningRefused, match="this key has signed nothing of trialdomain/T1 yet: ask again from 0"):
             signer.sign(request(30, old=20))
 
     def test_signatures_of_anybody_are_not_handed_on_and_disable_no_signer(self, signer: TreeSigner) -> None:
@@ -97,11 +95,11 @@ class TestSigner:
         assert signer.sign(request(8, old=5)).text == request(8).checkpoint.text
 
     def test_a_first_request_is_checked_as_well(self, signer: TreeSigner) -> None:
-        with pytest.raises(SigningRefused, match="the hash of nothing"):
+        with pytest.raises(SigningRefused, match="the SHA-256 of no bytes"):
             signer.sign(SigningRequest(0, (), Checkpoint("trialdomain/T1", 0, bytes(32))))
         with pytest.raises(SigningRefused, match="there is nothing to prove"):
             signer.sign(SigningRequest(0, (bytes(32),), request(5).checkpoint))
-        with pytest.raises(SigningRefused, match="is of another tree"):
+        with pytest.raises(SigningRefused, match="the signed note of another tree"):
             signer.sign(SigningRequest(0, (), request(5).checkpoint, Note(request(8).checkpoint.text, ())))
 
     def test_no_name_of_a_log_makes_a_checkpoint_of_another(self, signer: TreeSigner, tmp_path: Path) -> None:
@@ -184,7 +182,7 @@ class TestCosigner:
 
     def test_it_signs_nothing_that_nobody_signed_before(self, signer: TreeSigner, tmp_path: Path) -> None:
         second = TreeSigner(SECOND, tmp_path / "second", trusted=[KEY.verifier])
-        with pytest.raises(SignatureMissing, match="is signed by nobody"):
+        with pytest.raises(SignatureMissing, match="is signed by no key"):
             second.sign(request(5))
         note = signer.sign(request(5))
         stranger = Note(note.text, (SigningKey.generate("stranger").sign(note.text, at=WHEN),))
@@ -193,7 +191,7 @@ class TestCosigner:
         other = request(5, leaves=OTHERS[5:])
         with pytest.raises(SignatureWrong):
             second.sign(SigningRequest(0, (), other.checkpoint, Note(other.checkpoint.text, note.signatures)))
-        with pytest.raises(SigningRefused, match="say which key that is"):
+        with pytest.raises(SigningRefused, match="name that key as trusted"):
             TreeSigner(SECOND, tmp_path / "second").sign(SigningRequest(0, (), parse_checkpoint(note.text), note))
         assert second.last("trialdomain/T1") is None
 
@@ -232,7 +230,7 @@ class TestTrees:
         check_consistency(7, root(leaves[:7]), 20, root(leaves), tree.consistency(7))
         with pytest.raises(InputInvalid, match="has 20 entries: it never had a tree of 21"):
             tree.head(21)
-        with pytest.raises(ProofInvalid, match="entries are missing"):
+        with pytest.raises(ProofInvalid, match="some are missing"):
             tree.request(old=21)
 
     def test_a_checkpoint_of_another_log_or_another_tree_is_not_kept(
@@ -244,7 +242,7 @@ class TestTrees:
         assert recorder.notes("T1") == [(20, str(signed))]
         for wrong, why in (
             (request(20, origin="trialdomain/T2", leaves=leaves), "the checkpoint is of 'trialdomain/T2'"),
-            (request(21, leaves=[*leaves, bytes(32)]), "has 21 entries, and the log 20: entries are missing"),
+            (request(21, leaves=[*leaves, bytes(32)]), "has 21 entries, but the log has 20: entries are missing"),
             (request(20), "the first 20 entries do not have the root"),
         ):
             note = Note(wrong.checkpoint.text, (KEY.sign(wrong.checkpoint.text, at=WHEN),))

@@ -1,4 +1,4 @@
-"""A log in a file, and other processes that use it."""
+"""Fixtures: a log in a file, and other processes that use it."""
 
 import subprocess
 import sys

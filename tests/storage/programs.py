@@ -1,4 +1,4 @@
-"""What other processes do to a log; tests start them by name, and send each a path on its standard input."""
+"""The programs of other processes; tests start them by name, and send each a path on its standard input."""
 
 import os
 import resource

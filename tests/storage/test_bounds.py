@@ -1,4 +1,4 @@
-"""A database with a computed column, or a huge value, takes no more memory than a log does."""
+"""A database with a computed column, or a huge value, takes no more memory than a real log."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The contract of a store: what any of them does, asked through its interface alone."""
+"""The contract of a store, tested through its interface only, so that it holds for every store."""
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -327,7 +327,7 @@ class TestOpening:
         first.close()
         again = open_store(address, readonly=True)
         assert again.head("T1") == 1
-        with pytest.raises(LogUnusable, match="was opened for reading alone"):
+        with pytest.raises(LogUnusable, match="was opened read-only"):
             record(again, "T1", 2)
         again.wait_for_writers()
         again.close()

@@ -1,4 +1,4 @@
-"""A process that was forked while a log was open: two histories are never made, and nobody waits for ever."""
+"""A process is forked while a log is open: the log never gets two histories, and no process waits forever."""
 
 import errno
 import os
@@ -60,7 +60,7 @@ class TestForks:
 
             def child() -> None:
                 for use in uses:
-                    with pytest.raises(LogOfAnotherProcess, match="was opened in the process that this one was forked"):
+                    with pytest.raises(LogOfAnotherProcess, match="was opened by the parent of this process"):
                         use()
                 trials.close()
 

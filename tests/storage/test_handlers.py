@@ -1,4 +1,4 @@
-"""A signal handler that uses the same log, at every line of a command: what it acknowledges is recorded."""
+"""A signal handler uses the same log, at every line of a command: every append that returns is recorded."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_whatever_it_records_is_there_or_was_refused(tmp_path: Path) -> None:
                     consent(desk, subject)
                     acknowledged.add(subject)
                 except StoreFailed as error:
-                    assert "in the middle of recording something else" in str(error)  # noqa: PT017 - in a handler
+                    assert "this thread is recording another command" in str(error)  # noqa: PT017 - in a handler
                     refused += 1
 
             with at_line(number, act) as line:

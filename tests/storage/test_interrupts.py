@@ -1,4 +1,4 @@
-"""An exception between any two lines, as a signal handler raises it: the next command works, and so does closing."""
+"""A signal handler raises an exception at every line: the next command works, and so does closing."""
 
 import signal
 import sqlite3

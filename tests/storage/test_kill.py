@@ -1,4 +1,4 @@
-"""Two processes append to one log and are killed at random moments: what was acknowledged is there, and nothing half.
+"""Two processes append to one log and are killed at random moments: no acknowledged append is lost, or half there.
 
 ``make test`` kills 5 times, ``make soak`` 100 times.
 """

@@ -1,4 +1,4 @@
-"""Our mapper with the event store and the subscriptions of the ``eventsourcing`` library, on our recorder."""
+"""The mapper, with the event store and the subscriptions of the ``eventsourcing`` library."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -133,7 +133,7 @@ class TestRefusing:
         state = GOLDEN.joinpath("cohort.opened.v1.json").read_bytes().strip()
         recorder.insert_events([StoredEvent(stream, 1, "cohort.opened.v1", state)])
         [stored] = recorder.select_events(stream)
-        with pytest.raises(StreamUnknown, match=r"^position 1 stands in '.*', which is no stream of a trial: neither"):
+        with pytest.raises(StreamUnknown, match=r"^position 1 is in stream '.*', which no trial has: a stream is"):
             entry_of(stored)
 
     @pytest.mark.parametrize(

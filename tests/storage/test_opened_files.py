@@ -1,7 +1,7 @@
-"""Nothing but SQLite opens what may be a log in use: a plain ``open`` and ``close`` drops the locks of the process.
+"""Only SQLite opens a file that may be a log in use: a plain ``open`` and ``close`` drops the locks of the process.
 
-An audit hook sees each file that Python opens. Whatever a caller may name a path for is given a log that this process
-has open, and the files that SQLite keeps beside it; each is told by its device and number, whatever its name.
+An audit hook sees each file that Python opens. Every function with a path as an argument gets the path of a log that
+this process has open, and of the files that SQLite keeps beside it. A file is identified by its device and inode.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""What other programs, and other parts of the same one, do to the file of an open log: nothing acknowledged is lost."""
+"""Other programs, and other code of the process, change the file of an open log: no acknowledged entry is lost."""
 
 import os
 import sqlite3
@@ -40,7 +40,7 @@ class TestThePlaceIsChecked:
     """Whatever became of the file: refused before anything is recorded, and what is read is refused as well."""
 
     def holds(self, desk: Desk, trials: Trials) -> None:
-        with pytest.raises(LogMoved, match="nothing was recorded; close the log, see what is there, and open it again"):
+        with pytest.raises(LogMoved, match="nothing was recorded; close the log, check the file, and open it again"):
             consent(desk, "LOST")
         with pytest.raises(LogUnusable):
             trials.trial(TRIAL).history()
@@ -102,7 +102,7 @@ class TestThePlaceIsChecked:
         self, desk: Desk, trials: Trials, beside: Path, use: Callable[[Path], object]
     ) -> None:
         beside.with_name("log.db-wal").unlink()
-        with pytest.raises(LogMoved, match="close the log, see what is there, and open it again"):
+        with pytest.raises(LogMoved, match="close the log, check the file, and open it again"):
             use(beside)
         self.holds(desk, trials)
         trials.close()

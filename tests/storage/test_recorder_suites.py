@@ -1,4 +1,4 @@
-"""The reusable suites of the ``eventsourcing`` library, on our recorder: in a file and in memory."""
+"""The test suites of the ``eventsourcing`` library for recorders, on the SQLite store: in a file and in memory."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,4 +1,4 @@
-"""What an append does, and what it refuses, on a log in a file."""
+"""Appending to a log in a file: what an append records, and what it refuses."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""Closing a store while others are at work in it: eventsourcing's own recorder crashed the interpreter here."""
+"""Closing a store while other threads use it: the recorder of ``eventsourcing`` crashed the interpreter here."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What is acknowledged is on disk, and what fails leaves nothing: the connection that writes, and its failures."""
+"""The writing connection: an acknowledged append is on disk, and a failed append leaves nothing."""
 
 import sqlite3
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Which files can be a log, and that every other file is refused in one sentence and left as it is."""
+"""The files that can be a log; every other file is refused with one sentence, and left unchanged."""
 
 import os
 import shutil
@@ -167,7 +167,7 @@ class TestForReading:
         make_log(path)
         log = SQLiteStore(path, readonly=True)
         before = path.read_bytes()
-        with pytest.raises(LogUnusable, match="was opened for reading alone"):
+        with pytest.raises(LogUnusable, match="was opened read-only"):
             log.insert_events(events("T1", 4))
         assert log.head("T1") == 3
         log.close()
@@ -370,7 +370,7 @@ class TestWithoutRights:
         self.allow(path)
         make_log(path, entries=500, first=4)
         self.forbid(path)
-        assert reader(path) == f"StoreFailed: {path} was changed while it was read: open it again"
+        assert reader(path) == f"StoreFailed: {path} was changed while it was read: close the log, and open it again"
 
     def test_one_that_somebody_writes_to_is_read_up_to_now(self, path: Path, start: Start) -> None:
         reader = start("read-without-rights")
@@ -401,7 +401,7 @@ class TestWithoutRights:
         self.forbid(path)
         assert writer(path) == (
             f"StoreFailed: {path}: attempt to write a readonly database: nothing was recorded; "
-            "allow writing to it and to its folder, or open it for reading alone"
+            "allow writing to it and to its folder, or open it read-only"
         )
 
     def test_nor_is_one_that_cannot_be_written_in_a_folder_that_can(self, path: Path, start: Start) -> None:

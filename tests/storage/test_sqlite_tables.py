@@ -1,4 +1,4 @@
-"""What the tables refuse to a connection that is not ours: plain ``sqlite3``, without recursive triggers."""
+"""The triggers of the tables, against another program: plain ``sqlite3``, without recursive triggers."""
 
 import sqlite3
 from collections.abc import Callable, Iterator

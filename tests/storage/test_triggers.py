@@ -1,4 +1,4 @@
-"""Tables that somebody else has changed, and triggers of somebody else's: nothing is acknowledged and lost."""
+"""Tables that another program changed, and foreign triggers: no acknowledged entry is lost."""
 
 import sqlite3
 from collections.abc import Callable
@@ -114,7 +114,7 @@ def test_a_table_in_which_an_insert_replaces_others_takes_none(
     path: Path, desk: Desk, table: str, old: str, new: str
 ) -> None:
     change(path, *made_anew(path, table, old, new))
-    with pytest.raises(TablesChanged, match=f"the table {table} was made anew or altered"):
+    with pytest.raises(TablesChanged, match=f"the table {table} was replaced or altered"):
         consent(desk, "S002")
     with Trials.open(path) as again, pytest.raises(TablesChanged):
         consent(again.trial(TRIAL).acting(INVESTIGATOR), "S002")
@@ -207,13 +207,13 @@ def test_a_trigger_that_cannot_run_damages_no_log(path: Path, desk: Desk, body: 
     with closing(sqlite3.connect(path, isolation_level=None)) as somebody:
         somebody.execute("PRAGMA legacy_alter_table = ON")
         somebody.execute("DROP TABLE gone")
-    with pytest.raises(TablesChanged, match="sets off what SQLite cannot run"):
+    with pytest.raises(TablesChanged, match="has a trigger that SQLite cannot run"):
         consent(desk, "S002")
 
 
 def test_an_index_that_sqlite_does_not_trust_damages_no_log(path: Path, desk: Desk) -> None:
     change(path, "CREATE INDEX u ON entries (json_extract(state, '$.fact'))")
-    with pytest.raises(LogUnusable, match="somebody has added that to the database"):
+    with pytest.raises(LogUnusable, match="this was added to the schema"):
         consent(desk, "S002")
 
 
@@ -235,7 +235,7 @@ def test_a_view_in_the_place_of_a_table_is_found_whatever_its_letters(path: Path
     change(path, f"DROP TABLE {name}", f"CREATE VIEW {name} AS {endless}")
     uses: tuple[Callable[[Path], object], ...] = (read_log, Trials.open)
     for use in uses:
-        with pytest.raises(LogUnusable, match="the tables of the log are none"):
+        with pytest.raises(LogUnusable, match="was replaced by a view"):
             use(path)
 
 

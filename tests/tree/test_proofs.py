@@ -88,9 +88,9 @@ class TestInclusion:
     @pytest.mark.parametrize("length", [0, 1, 31, 33, 64])
     def test_a_hash_has_32_bytes(self, length: int) -> None:
         proof = inclusion_proof(LEAVES, 3, 8)
-        with pytest.raises(ProofInvalid, match=f"a hash has 32 bytes, and one of {length} is given"):
+        with pytest.raises(ProofInvalid, match=f"a hash must have 32 bytes, got {length}"):
             root_of_inclusion(LEAVES[3], 3, 8, [*proof[:1], bytes(length), *proof[2:]])
-        with pytest.raises(ProofInvalid, match=f"a hash has 32 bytes, and one of {length} is given"):
+        with pytest.raises(ProofInvalid, match=f"a hash must have 32 bytes, got {length}"):
             root_of_inclusion(bytes(length), 0, 1, [])
 
     @pytest.mark.parametrize(("index", "size"), [(0, 0), (1, 1), (-1, 1), (5, 4), (0, 2**63), (2**63, 2**63)])
@@ -165,9 +165,9 @@ class TestConsistency:
 
     def test_a_hash_has_32_bytes(self) -> None:
         proof = consistency_proof(LEAVES, 3, 8)
-        with pytest.raises(ProofInvalid, match="a hash has 32 bytes"):
+        with pytest.raises(ProofInvalid, match="a hash must have 32 bytes"):
             check_consistency(3, ROOTS[3] + b"\0", 8, ROOTS[8], proof)
-        with pytest.raises(ProofInvalid, match="a hash has 32 bytes"):
+        with pytest.raises(ProofInvalid, match="a hash must have 32 bytes"):
             check_consistency(3, ROOTS[3], 8, ROOTS[8], [*proof[:-1], proof[-1][:31]])
 
 

@@ -1,4 +1,4 @@
-"""The trail cannot be switched off, no caller sets what the system sets, and reading changes nothing of it."""
+"""The audit trail cannot be switched off; no caller sets what the system sets; reading changes nothing."""
 
 import inspect
 import sqlite3

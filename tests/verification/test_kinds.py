@@ -1,4 +1,4 @@
-"""Values of kinds that no table of ours takes, in each column: refused in a sentence, and named by ``verify``."""
+"""Values of the wrong type, in each column: a command refuses them with one sentence, and ``verify`` names them."""
 
 import shutil
 import sqlite3

@@ -1,4 +1,4 @@
-"""What stands where a file is expected, and is none: nothing waits for a pipe, and no real file is removed for one."""
+"""A pipe, a device or a folder in the place of a file: no program waits for it, and no real file is removed for it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What an insider plants, with leaves that fit: replay refuses it, and verify names it, and nobody else."""
+"""An insider adds forged entries with fitting leaves: replay refuses them, ``verify`` names them and no others."""
 
 import json
 import shutil
@@ -320,7 +320,7 @@ class TestNotes:
         with tampered(log) as connection:
             connection.execute("INSERT INTO checkpoints VALUES (?, 700, ?)", (TRIAL, rootless(700)))
         [defect] = verify(log).defects
-        assert (defect.what, "or the note was put there" in defect.why) == (What.TRUNCATED, True)
+        assert (defect.what, "or the note was forged" in defect.why) == (What.TRUNCATED, True)
 
     def test_one_that_a_trusted_key_has_signed_does(self, log: Path) -> None:
         for size, what, why in (
@@ -361,17 +361,17 @@ class TestNothing:
         return path
 
     def test_a_log_without_a_trial_says_so_and_is_not_called_right(self, empty: Path, tmp_path: Path) -> None:
-        with pytest.raises(TrialAbsent, match="holds no trial: nothing was recorded in it, or everything was removed"):
+        with pytest.raises(TrialAbsent, match="has no trial: nothing was recorded in it, or everything was removed"):
             verify(empty)
         for also in ([], ["--json"]):
-            assert "holds no trial" in refused(tmp_path, "verify", empty, *also)
+            assert "has no trial" in refused(tmp_path, "verify", empty, *also)
 
     def test_one_that_was_emptied_is_none_either(self, log: Path, tmp_path: Path) -> None:
         note = str(note_of(log, 9)).encode()
         with tampered(log) as connection:
             for table in ("entries", "commands", "checkpoints", "heads", "sqlite_sequence"):
                 connection.execute(f"DELETE FROM {table}")
-        with pytest.raises(TrialAbsent, match="holds no trial"):
+        with pytest.raises(TrialAbsent, match="has no trial"):
             verify(log)
         [defect] = verify(log, checkpoints=[("kept", note)]).defects
         assert (defect.what, defect.trial) == (What.TRUNCATED, TRIAL)

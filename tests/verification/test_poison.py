@@ -1,4 +1,4 @@
-"""What is not the log is not believed: tables beside it, and what a cohort was told."""
+"""Replay ignores a foreign table, and counts the entries themselves, not the numbers in an entry of a cohort."""
 
 import sqlite3
 from pathlib import Path

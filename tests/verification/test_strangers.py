@@ -1,4 +1,4 @@
-"""Bytes from strangers: whatever comes in, an error of this library comes out, or an answer, and nothing else."""
+"""Untrusted bytes, as any input: the library answers, or raises one of its own errors, and nothing else."""
 
 import shutil
 import sqlite3

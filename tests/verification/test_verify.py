@@ -1,4 +1,4 @@
-"""Everything that was changed directly in a database, or in an exported file, is noticed, and named."""
+"""Every direct change of a database, or of an exported file, is found and named."""
 
 import gzip
 import json
@@ -376,16 +376,16 @@ class TestTables:
     @pytest.mark.parametrize(
         ("statements", "expected"),
         [
-            (["DROP TRIGGER entries_no_delete"], "the trigger entries_no_delete is gone"),
-            (["DROP TABLE commands"], "the table commands is gone"),
+            (["DROP TRIGGER entries_no_delete"], "the trigger entries_no_delete is missing from the database"),
+            (["DROP TABLE commands"], "the table commands is missing from the database"),
             (["CREATE TABLE notes (a)"], "the table notes was added"),
             (["CREATE VIEW v AS SELECT 1"], "the view v was added"),
             (
                 ["DROP INDEX entries_by_position", "CREATE INDEX entries_by_position ON entries (trial, position)"],
                 "the index entries_by_position of the database was changed",
             ),
-            (["DROP INDEX entries_by_stream"], "the index entries_by_stream is gone"),
-            (["DROP INDEX entries_by_position"], "the index entries_by_position is gone"),
+            (["DROP INDEX entries_by_stream"], "the index entries_by_stream is missing from the database"),
+            (["DROP INDEX entries_by_position"], "the index entries_by_position is missing from the database"),
             (
                 ["ALTER TABLE entries RENAME TO hidden", "CREATE VIEW entries AS SELECT * FROM hidden"],
                 "the view entries was added",
@@ -426,30 +426,30 @@ class TestTables:
     @pytest.mark.parametrize(
         ("statement", "expected"),
         [
-            ("DELETE FROM commands WHERE trial = '{trial}' AND first = 5", "no command is remembered"),
-            ("DELETE FROM commands WHERE trial = '{trial}' AND last = {size}", "no command is remembered"),
+            ("DELETE FROM commands WHERE trial = '{trial}' AND first = 5", "the table of commands has no command"),
+            ("DELETE FROM commands WHERE trial = '{trial}' AND last = {size}", "the table of commands has no command"),
             (
                 "UPDATE commands SET last = last + 1 WHERE trial = '{trial}' AND first = 5",
                 "that another command recorded",
             ),
-            ("UPDATE commands SET command = 'x' WHERE trial = '{trial}' AND first = 5", "is not of the command"),
+            ("UPDATE commands SET command = 'x' WHERE trial = '{trial}' AND first = 5", "names another command for"),
             ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 5, 6)", "that another command recorded"),
             ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 1000, 1000)", "the newest entries are gone"),
-            ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 9, 2)", "values that no command has"),
-            ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 0, 0)", "values that no command has"),
-            ("UPDATE commands SET first = -5 WHERE trial = '{trial}' AND first = 1", "values that no command has"),
+            ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 9, 2)", "values that no command can have"),
+            ("INSERT INTO commands VALUES ('{trial}', 'x', zeroblob(32), 0, 0)", "values that no command can have"),
+            ("UPDATE commands SET first = -5 WHERE trial = '{trial}' AND first = 1", "values that no command can have"),
             (
                 "UPDATE commands SET command = command || '\"' || char(10) || '\"command\":\"b' WHERE first = 5",
-                "values that no command has",
+                "values that no command can have",
             ),
-            ("UPDATE commands SET command = command || char(10) WHERE first = 5", "values that no command has"),
-            ("UPDATE commands SET command = command || char(0) WHERE first = 5", "values that no command has"),
+            ("UPDATE commands SET command = command || char(10) WHERE first = 5", "values that no command can have"),
+            ("UPDATE commands SET command = command || char(0) WHERE first = 5", "values that no command can have"),
             (
                 "INSERT INTO commands VALUES ('{trial}', 'zz', zeroblob(32), {size}, {size})",
                 "that another command recorded",
             ),
-            ("DELETE FROM commands", "no command is remembered"),
-            ("UPDATE commands SET first = NULL, last = NULL", "no command is remembered"),
+            ("DELETE FROM commands", "the table of commands has no command"),
+            ("UPDATE commands SET first = NULL, last = NULL", "the table of commands has no command"),
         ],
     )
     def test_commands_that_do_not_fit_the_entries(self, log: Logged, statement: str, expected: str) -> None:
@@ -501,7 +501,7 @@ class TestTables:
             ("INSERT INTO commands VALUES (printf('%0300d', 0), 'x', zeroblob(32), 1, 5)", "1 row of commands"),
             ("INSERT INTO checkpoints VALUES (printf('%0300d', 0), 1, 'junk')", "1 row of checkpoints"),
             ("INSERT INTO heads VALUES (printf('%0300d', 0), 1, 'junk')", "1 row of heads"),
-            ("UPDATE entries SET trial = printf('%0300d', 0) WHERE rowid = 9", "filed under no name of a trial"),
+            ("UPDATE entries SET trial = printf('%0300d', 0) WHERE rowid = 9", "stored under a name that no trial has"),
         ],
     )
     def test_rows_that_nobody_would_ask_for(self, log: Logged, statement: str, expected: str) -> None:
@@ -651,8 +651,8 @@ class TestNotes:
         attack(entry, sql(f"UPDATE entries SET state = CAST(state || ' ' AS BLOB) WHERE {OF} = 7"))
         attack(log.path, sql(f"UPDATE entries SET leaf = randomblob(32) WHERE {OF} = 7"))
         for path, expected in (
-            (entry, "the leaves are those that were signed, and entries under them were changed"),
-            (log.path, "the entries are those that were signed, and leaves beside them were changed"),
+            (entry, "the leaves are those that were signed, but entries under them were changed"),
+            (log.path, "the entries are those that were signed, but leaves beside them were changed"),
         ):
             [compared, *_] = verify(path, checkpoints=[("kept", log.note)], trial=TRIAL).trials[0].compared
             assert (compared.fits, compared.but) == (True, expected)
@@ -681,7 +681,7 @@ class TestNotes:
         recorder.keep_note(TRIAL, COVERED, str(forged))
         recorder.close()
         assert [one.why for one in verify(log.path, keys=[KEY.verifier], trial=TRIAL).defects] == [
-            "no note about the log is signed by a key that was given"
+            "no note about the log is signed by a trusted key"
         ]
         for given in (log.note, str(forged).encode()):
             verified = verify(log.path, checkpoints=[("kept", given)], keys=[KEY.verifier], trial=TRIAL)

@@ -1,1 +1,1 @@
-"""The audit bundle: a log to hand out, with what follows from it and what proves it."""
+"""The audit bundle: a log for an inspector, with the reports that follow from it and the proofs of its entries."""

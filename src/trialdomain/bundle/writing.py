@@ -1,6 +1,6 @@
-"""The audit bundle: a folder, or a zip file, with a log, what follows from it, and what proves it.
+"""Writing an audit bundle: a folder or a zip file with a log, the reports that follow from it, and its proofs.
 
-``events.jsonl`` is what counts. Everything else in it follows from it, or shows that it is whole and unchanged.
+``events.jsonl`` is the record. Every other file follows from it, or shows that it is complete and unchanged.
 """
 
 import json
@@ -60,31 +60,31 @@ from trialdomain.version import __version__
 
 
 class BundleExists(InputInvalid):
-    """The place of a bundle is taken, or cannot be written."""
+    """A file or folder with the name of the bundle exists already, or the bundle cannot be written there."""
 
     code = "bundle-exists"
 
 
 @attrs.frozen(kw_only=True)
 class Handover:
-    """Which entries are handed to whom, and why."""
+    """The scope of a bundle: which entries, for whom and why."""
 
     size: int
-    """The first so many entries, and the tree over them."""
+    """The number of entries, from the first, and of the leaves of the tree."""
     at: datetime
     participants: tuple[str, ...] = ()
-    """Those to whom it is filtered; nobody for the whole log."""
+    """The participants whose entries it has; empty for the whole log."""
     why: str | None = None
     by: Exporter | None = None
     recorded: int | None = None
-    """The position of the entry that records it."""
+    """The position of the entry that records the export."""
 
 
 def check_participants(history: History, participants: Sequence[str]) -> tuple[str, ...]:
-    """Take each participant once.
+    """Remove repeated participants.
 
     Raises:
-        QuestionInvalid: nothing was recorded of one.
+        QuestionInvalid: nothing was recorded of a participant.
     """
     for subject in participants:
         if next(history.entries_of(participant_stream(history.trial, subject)), None) is None:
@@ -93,17 +93,17 @@ def check_participants(history: History, participants: Sequence[str]) -> tuple[s
 
 
 def head_of(tree: TrialTree, note: Note | None, keys: Sequence[VerifierKey], *, size: int | None = None) -> Checkpoint:
-    """Give the head of the tree that is handed out: of a checkpoint that was signed, or the present one.
+    """Return the head of the tree of a bundle: that of a signed checkpoint, or the present one.
 
     Args:
-        tree: of the log.
-        note: the checkpoint; None where nobody has signed one.
-        keys: of whom one must have signed it.
-        size: how many entries the log had at present.
+        tree: the tree of the log.
+        note: the signed checkpoint; None to use the unsigned present head.
+        keys: the trusted keys; one of them must have signed the checkpoint.
+        size: the number of entries of the present head.
 
     Raises:
-        CheckpointUnfit: the note is not one of this log.
-        SignatureMissing: nobody who is trusted has signed it.
+        CheckpointUnfit: the note is not a checkpoint of this log.
+        SignatureMissing: no trusted key has signed it.
     """
     if note is None:
         return tree.head(size)
@@ -113,10 +113,10 @@ def head_of(tree: TrialTree, note: Note | None, keys: Sequence[VerifierKey], *, 
 
 @contextmanager
 def bundle_at(place: str | Path) -> Iterator[Path]:
-    """Give a folder to write a bundle into; it gets its name when it is whole, or is packed where that ends in .zip.
+    """Yield a temporary folder for a bundle; when it is complete, rename it, or pack it where the name ends in .zip.
 
     Raises:
-        BundleExists: the place is taken, or cannot be written.
+        BundleExists: the name exists already, or cannot be written.
     """
     place = named(place)
     if place.exists() or place.is_symlink():
@@ -152,13 +152,13 @@ def write_bundle(
     """Write every file of a bundle into a folder.
 
     Args:
-        folder: an empty one.
-        log: has the entries.
-        trial: whose log it is.
-        handover: which entries, to whom and why.
-        note: the signed checkpoint of the tree; without one, nobody has signed it.
+        folder: an empty folder.
+        log: the log with the entries.
+        trial: the trial to export.
+        handover: which entries, for whom and why.
+        note: the signed checkpoint of the tree; None to write an unsigned one.
         keys: the public keys that have signed it.
-        progress: told how far it has come.
+        progress: a progress callback.
 
     Raises:
         LogCorrupt: an entry does not fit its leaf, or is missing.
@@ -211,7 +211,7 @@ def write_bundle(
 
 
 def _write_events(file: Path, log: LogReader, trial: str, handover: Handover, progress: Progress) -> Sequence[int]:
-    """Write the entries as an export has them; give their positions."""
+    """Write the entries as lines of an export; return their positions."""
     with file.open("wb") as opened:
         if not handover.participants:
             return range(1, write_jsonl(log, trial, opened, until=handover.size, progress=progress) + 1)
@@ -225,7 +225,7 @@ def _write_events(file: Path, log: LogReader, trial: str, handover: Handover, pr
 
 
 def _of(found: Findings, participants: Sequence[str]) -> Findings:
-    """Leave out what is not about some participants; nothing, where none are named."""
+    """Keep only the findings about the named participants; all findings, where none are named."""
     if not participants:
         return found
     return attrs.evolve(found, found=tuple(one for one in found.found if one.subject in participants))
@@ -248,30 +248,30 @@ def _pack(folder: Path, place: Path) -> None:
         with zipfile.ZipFile(part, "x", zipfile.ZIP_DEFLATED) as packed:
             for file in sorted(folder.iterdir()):
                 packed.write(file, file.name)
-        os.link(part, place)  # which, unlike a renaming, takes no other file's place
+        os.link(part, place)  # unlike a rename, a link never replaces another file
     finally:
         part.unlink(missing_ok=True)
 
 
 def _readme(trial: str, head: Checkpoint, handover: Handover, *, signed: bool) -> str:
-    of = "" if not handover.participants else f", of which those of {', '.join(handover.participants)} are here"
-    decisions = "" if handover.participants else f"\n{DECISIONS:<18}every decision about the dose, looked at again"
+    of = "" if not handover.participants else f", of which this bundle has those of {', '.join(handover.participants)}"
+    decisions = "" if handover.participants else f"\n{DECISIONS:<18}every decision about the dose, checked again"
     whole = (
-        "The lines are all there is of these participants only if nothing was left out at the end of theirs: compare\n"
-        "with a whole bundle of the same tree.\n"
+        "This bundle cannot show that the last entries of these participants were not left out: compare it with a\n"
+        "whole bundle of the same tree.\n"
         if handover.participants
         else ""
     )
     keys = (
-        f"{KEYS} names the keys that have signed. Trust them only if you know them from elsewhere.\n"
+        f"{KEYS} names the keys that have signed. Trust them only if you also have them from another source.\n"
         if signed
-        else "Nobody has signed the checkpoint: compare its size and root with what you know from elsewhere.\n"
+        else "The checkpoint is not signed: compare its size and root with those from another source.\n"
     )
     return f"""\
 Audit bundle of trial {trial}: its first {n_entries(head.size)}{of}
 
-{EVENTS:<18}the entries as they are recorded, one a line: this is what counts
-{PROOFS:<18}for each of them, that it is in the tree (RFC 6962)
+{EVENTS:<18}the entries as they are recorded, one per line: this is the record
+{PROOFS:<18}for each entry, a proof that it is in the tree (RFC 6962)
 {CHECKPOINT:<18}the size and the root of the tree (C2SP tlog-checkpoint)
 {CHANGES:<18}every field that was set, changed or withdrawn, by whom, when and why
 {FINDINGS:<18}what an inspector would ask about{decisions}
@@ -279,18 +279,18 @@ Audit bundle of trial {trial}: its first {n_entries(head.size)}{of}
 
 {keys}{whole}
 With trialdomain
-    trialdomain verify FOLDER --key KEYS        is everything as it was signed
+    trialdomain verify FOLDER --key KEYS        check that everything is as it was signed
     trialdomain replay FOLDER/{EVENTS}     every answer, from the entries alone (of a whole bundle)
 
 Without trialdomain
     leaf      SHA-256 of a zero byte and of the canonical JSON (RFC 8785) of
               {{"format":"trialdomain-leaf/1","state_sha256":...,"stream":...,"topic":...,"version":...}},
-              where state_sha256 is the SHA-256, in hex, of the bytes of "state" as they stand in the line, topic
-              is its "name", and stream and version are its own
+              where state_sha256 is the SHA-256, in hex, of the bytes of "state" in the line, topic is its "name",
+              and stream and version are those of the line
     root      RFC 6962, section 2.1, over all leaves in the order of positions; a node is the SHA-256 of a byte 1 and
               of the two below it. A root is written in base64, in {MANIFEST}, in {CHECKPOINT} and in the last line of
               {EVENTS}; leaves, and the SHA-256 of files, in hexadecimal
-    proof     RFC 9162, section 2.1.3.2: the index of a leaf is its position less one
+    proof     RFC 9162, section 2.1.3.2: the index of a leaf is its position minus one
     signature openssl pkeyutl -verify -pubin -keyform DER -inkey PUBLIC -rawin -in TEXT -sigfile SIGNATURE
               where TEXT is the checkpoint up to the empty line, and SIGNATURE what follows the first four bytes of
               the decoded line

@@ -1,1 +1,1 @@
-"""Keys, the signers of trees and heads, and the proofs about them."""
+"""Keys, the signers of checkpoints and heads, and inclusion proofs."""

@@ -1,7 +1,7 @@
-"""Keys that sign the head of a log's tree: Ed25519, in the forms of C2SP signed-note and tlog-cosignature.
+"""Ed25519 keys that sign the head of a log's tree, in the formats of C2SP signed-note and tlog-cosignature.
 
-A key has a name, which stands in every signature, and a kind. The key of a log signs its checkpoints; a cosigner's says
-that a second party has seen a checkpoint and found that it extends every one that it saw before.
+A key has a kind, and a name that is part of every signature. The key of a log signs its checkpoints. With a cosigner's
+key, a second party signs that it has seen a checkpoint, and that it extends every checkpoint that it saw before.
 """
 
 import os
@@ -32,35 +32,35 @@ from trialdomain.tree.note import (
 )
 from trialdomain.values.given.filename import named
 
-_SECRET = "PRIVATE+KEY"  # noqa: S105 - the words before a private key, as C2SP has them, and no key
+_SECRET = "PRIVATE+KEY"  # noqa: S105 - not a key, but the prefix of a private key in C2SP's format
 _KEY_BYTES = 32
 _TIME_BYTES = 8
 _BLANK = " \t\r\n"
-"""What may stand around a key: ``strip()`` alone takes every space of Unicode, and ``splitlines()`` splits at more."""
+"""The white space that may surround a key. Not ``strip()`` and ``splitlines()``: they accept more of Unicode."""
 _LATEST = 253402300799
-"""The last second of the year 9999: a later one is no time."""
+"""The last second of the year 9999, the latest time of Python."""
 
 
 class KeyMalformed(InputInvalid):
-    """A text is no key, or a file holds none."""
+    """A text is not a key, or a file has no key."""
 
     code = "key-malformed"
 
 
 class SignatureMissing(InputInvalid):
-    """A note is signed by none of the keys that are trusted."""
+    """A note is not signed by any trusted key."""
 
     code = "signature-missing"
 
 
 class SignatureWrong(SignatureMissing):
-    """A signature of a trusted key does not fit: the note is not what that key has signed."""
+    """A signature with the id of a trusted key is not valid for the note."""
 
     code = "signature-wrong"
 
 
 class KeyKind(IntEnum):
-    """What a key signs, by its C2SP number."""
+    """The kind of a key, by its C2SP number: what it signs."""
 
     LOG = 1
     """The text of a note."""
@@ -78,39 +78,39 @@ class VerifierKey:
 
     @cached_property
     def id(self) -> bytes:
-        """The 4 bytes that stand in each signature beside the name."""
+        """The 4 bytes that identify the key in each signature, with the name."""
         return sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.public).digest()[:4]
 
     @override
     def __str__(self) -> str:
-        """Write it in one line, as it is handed to whoever verifies."""
+        """Write the key in one line, for those who verify."""
         return f"{self.name}+{self.id.hex()}+{as_base64(bytes([self.kind]) + self.public)}"
 
     @classmethod
     def parse(cls, text: str) -> "VerifierKey":
-        """Read a public key.
+        """Parse a public key.
 
         Raises:
-            KeyMalformed: it is none.
+            KeyMalformed: the text is not a public key.
         """
         name, kind, public, key_id = _parts("verifier key", text.strip(_BLANK))
         key = cls(name, kind, public)
         if key.id.hex() != key_id:
-            raise KeyMalformed(f"the key {name[:70]!r} has the id {key.id.hex()}, and {key_id[:8]!r} is given")
+            raise KeyMalformed(f"the key {name[:70]!r} has the id {key.id.hex()}, but its text says {key_id[:8]!r}")
         return key
 
     def signed_by_it(self, note: Note) -> Iterator["Signed"]:
         """Yield each signature of this key below a note.
 
         Raises:
-            SignatureWrong: one of them does not fit: then nothing in the note is to be believed.
+            SignatureWrong: one of them is not valid: then do not trust anything in the note.
         """
         for line in note.signatures:
             if (line.name, line.key_id) == (self.name, self.id):
                 yield Signed(self, self._checked(note.text, line.signature))
 
     def _checked(self, text: str, signature: bytes) -> datetime | None:
-        """Give the time that a right signature names, if it names one."""
+        """Verify a signature; return the time that a cosigner's names."""
         seconds = None
         if self.kind is KeyKind.COSIGNER:
             seconds, signature = int.from_bytes(signature[:_TIME_BYTES], "big"), signature[_TIME_BYTES:]
@@ -119,13 +119,13 @@ class VerifierKey:
         except (InvalidSignature, ValueError):
             raise SignatureWrong(f"the signature of {self.name} is wrong: the note is not what was signed") from None
         if seconds is not None and seconds > _LATEST:
-            raise SignatureWrong(f"the signature of {self.name} names no time: {seconds} seconds since 1970")
+            raise SignatureWrong(f"the signature of {self.name} names a time after 9999: {seconds} seconds since 1970")
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 @attrs.frozen
 class Signed:
-    """That a key has signed, and when, where the signature says so."""
+    """A valid signature: its key, and its time, where the signature names one."""
 
     key: VerifierKey
     at: datetime | None
@@ -133,9 +133,9 @@ class Signed:
 
 @attrs.frozen(slots=False)  # for its cached property: help cannot show the one that attrs makes
 class SigningKey:
-    """Both halves of a key: whoever has it can sign.
+    """Both halves of a key: it can sign.
 
-    It can be copied in memory, and not pickled: a pickle is kept in caches and queues, and a private key in its file.
+    It can be copied in memory, but not pickled: pickles end up in caches and queues, where no private key belongs.
     """
 
     name: str
@@ -147,7 +147,7 @@ class SigningKey:
         """Make a new key.
 
         Raises:
-            KeyMalformed: the name is none that a key can have.
+            KeyMalformed: no key can have the name.
         """
         try:
             return cls(check_name(name), kind, Ed25519PrivateKey.generate().private_bytes_raw())
@@ -161,15 +161,15 @@ class SigningKey:
 
     @property
     def secret(self) -> str:
-        """Write it in one line, for its file alone."""
+        """The private key in one line; write it only to its file."""
         return f"{_SECRET}+{self.name}+{self.verifier.id.hex()}+{as_base64(bytes([self.kind]) + self._seed)}"
 
     @classmethod
     def parse(cls, text: str) -> "SigningKey":
-        """Read a private key; what is wrong with it is said without showing it.
+        """Parse a private key; an error never quotes the key.
 
         Raises:
-            KeyMalformed: it is none.
+            KeyMalformed: the text is not a private key.
         """
         plain = text.strip(_BLANK)
         if not plain.startswith(f"{_SECRET}+"):
@@ -181,7 +181,7 @@ class SigningKey:
         return key
 
     def sign(self, text: str, *, at: datetime) -> SignatureLine:
-        """Sign the text of a note; a cosigner's signature says when."""
+        """Sign the text of a note; a cosigner's signature includes the time."""
         verifier = self.verifier
         if self.kind is KeyKind.LOG:
             return SignatureLine(self.name, verifier.id, self._private.sign(_message(text, None)))
@@ -205,46 +205,48 @@ class SigningKey:
 
 
 def signers(note: Note, keys: Iterable[VerifierKey]) -> tuple[Signed, ...]:
-    """Name who of some keys has signed a note.
+    """Return the valid signatures of some keys below a note.
 
     Raises:
-        SignatureMissing: nobody has.
-        SignatureWrong: a signature of theirs does not fit.
+        SignatureMissing: none of the keys has signed it.
+        SignatureWrong: a signature of one of the keys is not valid.
     """
     trusted = list(keys)
     found = tuple(signed for key in trusted for signed in key.signed_by_it(note))
     if not found:
-        named = ", ".join(dict.fromkeys(line.name for line in note.signatures)) or "nobody"
-        known = ", ".join(f"{key.name} ({key.id.hex()})" for key in trusted) or "none"
-        raise SignatureMissing(f"the note is signed by {named[:200]}, and by none of the keys that are given: {known}")
+        named = ", ".join(dict.fromkeys(line.name for line in note.signatures)) or "no key"
+        known = ", ".join(f"{key.name} ({key.id.hex()})" for key in trusted) or "no key"
+        raise SignatureMissing(f"the note is signed by {named[:200]}, but must be signed by one of: {known}")
     return found
 
 
 def writers(keys: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]:
-    """Give those of some keys that can sign a head: a cosigner signs none."""
+    """Return the keys that can sign a head: a cosigner's key cannot."""
     return tuple(key for key in keys if key.kind is KeyKind.LOG)
 
 
 def read_keys(path: Path) -> list[VerifierKey]:
-    """Read the public keys of a file, one a line; empty lines and lines that begin with # are passed over.
+    """Read the public keys of a file, one per line; skip empty lines and lines that begin with #.
 
-    A line ends at a newline and nowhere else, as for ``grep`` and ``wc``: what they show in a comment stands in it.
+    Only a newline ends a line, as for ``grep`` and ``wc``: a line that they show as a comment is a comment here too.
 
     Raises:
-        KeyMalformed: the file cannot be read, holds no key, or a line is none.
+        KeyMalformed: the file cannot be read, has no key, or a line is not a key.
     """
     lines = [line.strip(_BLANK) for line in _read(path).split("\n")]
     keys = []
     for number, line in enumerate(lines, start=1):
         if line and not line.startswith("#"):
             if line.startswith(_SECRET):
-                raise KeyMalformed(f"{path}, line {number}, is a private key: give the public one, and keep this one")
+                raise KeyMalformed(
+                    f"{path}, line {number}, is a private key: name the public one, and keep this secret"
+                )
             try:
                 keys.append(VerifierKey.parse(line))
             except KeyMalformed as error:
                 raise KeyMalformed(f"{path}, line {number}: {error}") from None
     if not keys:
-        raise KeyMalformed(f"{path} holds no key: give a file that 'trialdomain keygen' has made")
+        raise KeyMalformed(f"{path} has no key: name a file that 'trialdomain keygen' has made")
     return keys
 
 
@@ -252,7 +254,7 @@ def read_signing_key(path: Path) -> SigningKey:
     """Read the private key of a file.
 
     Raises:
-        KeyMalformed: the file cannot be read, or holds none.
+        KeyMalformed: the file cannot be read, or is not a private key.
     """
     text = _read(path)
     try:
@@ -262,10 +264,10 @@ def read_signing_key(path: Path) -> SigningKey:
 
 
 def write_keys(key: SigningKey, secret: Path, public: Path) -> None:
-    """Write both halves into files that do not exist yet; the private one can be read by its owner alone.
+    """Write both halves into new files; only the owner can read the private one.
 
     Raises:
-        LogUnusable: a file is there already, or cannot be made.
+        LogUnusable: a file exists already, or cannot be made.
     """
     secret, public = named(secret), named(public)
     for path, text, mode in ((secret, key.secret, 0o600), (public, str(key.verifier), 0o644)):
@@ -283,26 +285,26 @@ def _read(path: Path) -> str:
     try:
         return read_file(path, most=MOST_BYTES).decode()
     except UnicodeDecodeError:
-        raise KeyMalformed(f"{path} is no text, and holds no key") from None
+        raise KeyMalformed(f"{path} is not UTF-8 text, and has no key: name the file of a key") from None
     except InputInvalid as error:
         raise KeyMalformed(str(error)) from None
 
 
 def _parts(what: str, text: str) -> tuple[str, KeyKind, bytes, str]:
-    """Take a key apart: its name, its kind, its 32 bytes, and the id that it is said to have."""
+    """Split the text of a key into its name, its kind, its 32 bytes, and its stated id."""
     name, _, rest = text.partition("+")
     key_id, gap, encoded = rest.partition("+")
     try:
         check_name(name)
         found = from_base64("it", encoded)
         kind = KeyKind(found[0])
-    except (NoteMalformed, ValueError, IndexError):  # what is wrong is not shown: it may be private
+    except (NoteMalformed, ValueError, IndexError):  # the message does not quote the text: it may be private
         kind, found = None, b""
     if not gap or kind is None or len(found) != 1 + _KEY_BYTES:
-        raise KeyMalformed(f"this is no {what} of Ed25519: expected NAME+ID+BASE64, in one line, as keygen writes it")
+        raise KeyMalformed(f"the text is not a {what} of Ed25519: expected NAME+ID+BASE64 in one line, as from keygen")
     return name, kind, found[1:], key_id
 
 
 def _message(text: str, seconds: int | None) -> bytes:
-    """Give what is signed: the text, and before it the time, where a cosigner says when."""
+    """Return the signed bytes: the text; for a cosigner, with the time before it."""
     return (text if seconds is None else f"cosignature/v1\ntime {seconds}\n{text}").encode()

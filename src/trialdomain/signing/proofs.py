@@ -1,4 +1,4 @@
-"""Checking that an entry is in a log, with the entry, a proof and a public key alone: the log itself is not needed."""
+"""Verifying that an entry is in a log, from the entry, a proof and a public key; the log itself is not needed."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from trialdomain.values.given.plural import n_entries
 
 @attrs.frozen(kw_only=True)
 class Shown:
-    """What a proof has shown: this entry stood at this position of the log when its tree was signed."""
+    """The result of a valid proof: the entry was at this position of the log when its tree was signed."""
 
     trial: str
     position: int
@@ -23,22 +23,22 @@ class Shown:
     name: str
     checkpoint: Checkpoint
     signed: tuple[Signed, ...]
-    """By whom, and when, where their signatures say so."""
+    """The valid signatures of the checkpoint."""
 
 
 def check_inclusion(line: bytes, proof: bytes, keys: Iterable[VerifierKey]) -> Shown:
-    """Check that an exported entry is in the tree of a checkpoint that somebody trusted has signed.
+    """Verify that an exported entry is in the tree of a checkpoint that a trusted key has signed.
 
     Args:
-        line: the entry as an export has it, one line.
-        proof: as ``trialdomain prove`` writes it, with the checkpoint in it.
-        keys: of whom one must have signed the checkpoint.
+        line: the entry, one line of an export.
+        proof: the proof as ``trialdomain prove`` writes it, with the checkpoint.
+        keys: the trusted keys; one of them must have signed the checkpoint.
 
     Raises:
         ProofInvalid: the entry is not in that tree, or not at that position, or was altered.
-        SignatureMissing: nobody trusted has signed the checkpoint, or a signature is wrong.
-        NoteMalformed: the proof is none, or ends with something else than a checkpoint.
-        LogCorrupt: the line is no entry.
+        SignatureMissing: no trusted key has signed the checkpoint, or a signature is wrong.
+        NoteMalformed: the proof cannot be read, or does not end with a checkpoint.
+        LogCorrupt: the line is not an entry.
     """
     read = parse_proof(proof)
     entry, leaf = _read(line)
@@ -46,10 +46,10 @@ def check_inclusion(line: bytes, proof: bytes, keys: Iterable[VerifierKey]) -> S
     checkpoint = parse_checkpoint(read.checkpoint.text)
     if checkpoint.origin != origin_of(entry.trial):
         raise ProofInvalid(
-            f"the entry is of trial {entry.trial[:70]!r}, and the checkpoint of {checkpoint.origin[:70]!r}"
+            f"the entry is of trial {entry.trial[:70]!r}, but the checkpoint of {checkpoint.origin[:70]!r}"
         )
     if entry.position != read.index + 1:
-        raise ProofInvalid(f"the entry says position {entry.position}, and the proof is of position {read.index + 1}")
+        raise ProofInvalid(f"the entry says position {entry.position}, but the proof is of position {read.index + 1}")
     if root_of_inclusion(leaf, read.index, checkpoint.size, read.hashes) != checkpoint.root:
         raise ProofInvalid(
             f"position {entry.position} is not in the tree of {n_entries(checkpoint.size)} that was signed: "
@@ -67,9 +67,9 @@ def check_inclusion(line: bytes, proof: bytes, keys: Iterable[VerifierKey]) -> S
 
 
 def _read(line: bytes) -> tuple[StoredEntry, bytes]:
-    """Read the entry, and its leaf; one that does not fit its leaf shows nothing, and is no unusable line."""
+    """Read the entry and its leaf; where the two do not fit, the proof is invalid, although the line is an entry."""
     if isinstance(parse(line), Last):
-        return read_entry(line)  # which refuses it
+        return read_entry(line)  # raises LogCorrupt
     try:
         return read_entry(line)
     except LineUnreadable as error:

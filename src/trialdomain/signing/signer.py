@@ -1,7 +1,7 @@
-"""Whoever signs trees: the key, and what it has signed, on a machine that need not have the log.
+"""The signers: of checkpoints, on a machine that need not have the log, and of the head after every append.
 
-A signer is sent a tree head and the proof that its tree extends the one that was signed last. It never signs two trees
-of which neither extends the other, so that a log that was rewritten, or forked, gets no further signature.
+A signer of checkpoints receives a tree head, and a proof that its tree extends the tree that the signer signed last. It
+never signs two trees of which neither extends the other. So a rewritten or forked log gets no further signature.
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ from stat import S_ISREG
 
 from trialdomain.errors import CommandRefused, InputInvalid, LogUnusable
 from trialdomain.signing.keys import KeyKind, SigningKey, VerifierKey, signers, writers
-from trialdomain.storage.sqlite.file import file_uri, is_database, sentences
+from trialdomain.storage.sqlite.file import file_uri, is_database, translated_errors
 from trialdomain.storage.sqlite.forks import brief, refuse_unsafe
 from trialdomain.tree.checkpoint import Checkpoint, Head, SigningRequest, is_head, parse_checkpoint, parse_head
 from trialdomain.tree.merkle import EMPTY_ROOT
@@ -30,19 +30,20 @@ _TABLE = """CREATE TABLE signed (
 
 
 class SigningRefused(CommandRefused):
-    """A tree head is not to be signed."""
+    """A signer refuses to sign a tree head."""
 
     code = "signing-refused"
 
 
 class TreeSigner:
-    """Signs checkpoints, and keeps in a file of its own what it has signed.
+    """Signs checkpoints, and records in its own file what it has signed.
 
     Args:
         key: a log's key, or a cosigner's.
-        signed: the file that remembers; made when it does not exist. Whoever loses it has signed nothing before.
+        signed: the file of the signed checkpoints, created when it does not exist. A signer that loses it does not know
+            what it has signed.
         trusted: the keys of which one must have signed before this one does; a cosigner has at least one.
-        clock: gives the time that a cosigner's signature names.
+        clock: returns the time for a cosigner's signature.
     """
 
     def __init__(
@@ -56,37 +57,37 @@ class TreeSigner:
         self.key, self._path, self._trusted, self._clock = key, named(signed), tuple(trusted), clock
 
     def last(self, origin: str) -> Checkpoint | None:
-        """Give the checkpoint of a log that was signed last; None before the first.
+        """Return the checkpoint of a log that was signed last; None before the first.
 
         Raises:
-            LogUnusable: the file is none of a signer's.
+            LogUnusable: the file is not the file of a signer.
         """
         with self._opened() as connection:
             return _last(connection, origin)
 
     def sign(self, request: SigningRequest) -> Note:
-        """Sign a tree head; what was signed is on the disk before the signature is given.
+        """Sign a tree head; the record of it is on disk before this returns the signature.
 
         Raises:
-            SigningRefused: the tree does not extend the one that was signed last, or the proof begins at another; or
-                the text is that of a writer's head, or would be read as another checkpoint.
-            SignatureMissing: a cosigner is sent what no trusted key has signed.
-            LogUnusable: the file that remembers is none of a signer's, or cannot be written.
+            SigningRefused: the tree does not extend the one that was signed last, or the proof begins at another one;
+                or the text is the head of a writer, or would be read as another checkpoint.
+            SignatureMissing: a cosigner received a checkpoint that no trusted key has signed.
+            LogUnusable: the signer's file is another kind of file, or cannot be written.
         """
         checkpoint, note = request.checkpoint, request.note or Note(request.checkpoint.text, ())
         if is_head(checkpoint.text):
             raise SigningRefused(
-                f"{checkpoint.origin[:90]} is the head of a writer, which signs it with every append: whoever signs "
-                f"checkpoints signs none; ask with 'trialdomain checkpoint LOG --request'"
+                f"{checkpoint.origin[:90]} is the head of a writer, and not a checkpoint: make the request with "
+                f"'trialdomain checkpoint LOG --request'"
             )
         if not _says_itself(checkpoint):
             raise SigningRefused(
-                f"{checkpoint.origin[:90]!r} cannot be the name of a log: its checkpoint would read as another one's"
+                f"{checkpoint.origin[:90]!r} cannot be the name of a log: its checkpoint would read as that of another"
             )
         if note.text != checkpoint.text:
-            raise SigningRefused("the note that was signed is of another tree than the one that is to be signed")
+            raise SigningRefused("the request has the signed note of another tree: make the request again")
         if self.key.kind is KeyKind.COSIGNER and not self._trusted:
-            raise SigningRefused("a cosigner signs what a log's key has signed: say which key that is")
+            raise SigningRefused("a cosigner signs only what a log's key has signed: name that key as trusted")
         if self._trusted:
             signers(note, self._trusted)
         with self._opened() as connection:
@@ -99,15 +100,15 @@ class TreeSigner:
             )
         trusted = {(key.name, key.id) for key in self._trusted}
         others = (line for line in note.signatures if (line.name, line.key_id) in trusted)
-        return Note(checkpoint.text, ()).signed(*others, own)  # anybody may have written what else stood there
+        return Note(checkpoint.text, ()).signed(*others, own)  # other lines are not verified: drop them
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """Open the file in one transaction that keeps every other signer out."""
+        """Open the file in one exclusive transaction."""
         if not self._may_be_ours():
-            raise LogUnusable(f"{self._path} is no file of a signer: it was left as it is; name another")
+            raise LogUnusable(f"{self._path} is not the file of a signer: it was left as it is; name another")
         visit = brief()
-        with visit.stay, visit, sentences(self._path), self._connected() as connection:
+        with visit.stay, visit, translated_errors(self._path), self._connected() as connection:
             yield connection
 
     @contextmanager
@@ -115,16 +116,16 @@ class TreeSigner:
         refuse_unsafe(self._path)
         connection = sqlite3.connect(file_uri(self._path), uri=True, isolation_level=None)
         try:
-            connection.execute("PRAGMA synchronous = EXTRA")  # the folder too, once the journal is gone
+            connection.execute("PRAGMA synchronous = EXTRA")  # also flushes the folder after the journal is deleted
             connection.execute("BEGIN EXCLUSIVE")
             self._set_up(connection)
             yield connection
             connection.execute("COMMIT")
         finally:
-            connection.close()  # which rolls back what was not committed
+            connection.close()  # rolls back what was not committed
 
     def _may_be_ours(self) -> bool:
-        """Say whether the file is SQLite's, or is to be made."""
+        """Say whether the file is a SQLite file, is empty, or does not exist."""
         try:
             looked = self._path.stat()
         except FileNotFoundError:
@@ -138,13 +139,13 @@ class TreeSigner:
         if application == _APPLICATION_ID:
             return
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise LogUnusable(f"{self._path} is no file of a signer: it was left as it is; name another")
+            raise LogUnusable(f"{self._path} is not the file of a signer: it was left as it is; name another")
         connection.execute(_TABLE)
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
 
 
 def _says_itself(checkpoint: Checkpoint) -> bool:
-    """Say whether whoever reads the text of a checkpoint finds that one: a name with a newline in it says another."""
+    """Say whether parsing the text of a checkpoint gives it back; with a newline in its name, it gives another one."""
     try:
         return parse_checkpoint(checkpoint.text) == checkpoint
     except NoteMalformed:
@@ -163,18 +164,18 @@ def _check_extends(request: SigningRequest, last: Checkpoint | None) -> None:
     if last is None:
         if request.old:
             raise SigningRefused(
-                f"the proof begins at {n_entries(request.old)}, but nothing of {new.origin} was signed by this key "
-                f"yet: ask again from 0, or bring back the file that says what it has signed"
+                f"the proof begins at {n_entries(request.old)}, but this key has signed nothing of {new.origin} yet: "
+                f"ask again from 0, or restore the signer's file"
             )
         last = Checkpoint(new.origin, 0, EMPTY_ROOT)
     if new.size < last.size:
         raise SigningRefused(
-            f"{new.origin} had {n_entries(last.size)} when it was signed last, and has {new.size} now: "
+            f"{new.origin} had {n_entries(last.size)} when it was signed last, but has {new.size} now: "
             "entries are missing"
         )
     if request.old != last.size:
         raise SigningRefused(
-            f"the tree of {new.origin} that was signed last has {n_entries(last.size)}, but the proof begins at "
+            f"the last signed tree of {new.origin} has {n_entries(last.size)}, but the proof begins at "
             f"{request.old}: ask again from {last.size}"
         )
     try:
@@ -187,24 +188,25 @@ class HeadKey:
     """Signs the head of a trial's tree in the transaction of every append; see ``Trials.open``.
 
     Args:
-        key: the writer's. Whoever has the machine has it too: it shows that a process with the key has appended.
-        trusted: keys of other writers to the same log, from whose heads this one goes on.
+        key: the writer's key. Everyone with access to the machine has it too: a signature shows only that a process
+            with the key has appended.
+        trusted: keys of other writers to the same log; this one appends after their heads.
     """
 
     def __init__(self, key: SigningKey, *, trusted: Sequence[VerifierKey] = ()) -> None:
         if key.kind is not KeyKind.LOG:
-            raise SigningRefused(f"{key.name} is the key of a cosigner: heads are signed with the key of a log")
+            raise SigningRefused(f"{key.name} is the key of a cosigner: sign heads with the key of a log")
         self._key, self._trusted = key, writers((key.verifier, *trusted))
 
     def sign(self, trial: str, size: int, root: bytes) -> str:
         """Sign the head of a trial's tree, as a note.
 
         Raises:
-            SigningRefused: the name of the trial is none, and would be read as something else.
+            SigningRefused: no trial can have the name; the head would be read as that of another.
         """
         text = Head(trial, size, root).text
-        if "\n" in trial:  # then it would be read as the head of another
-            raise SigningRefused(f"{trial[:70]!r} cannot be the name of a trial: no head of it is signed")
+        if "\n" in trial:  # it would be read as the head of another trial
+            raise SigningRefused(f"{trial[:70]!r} cannot be the name of a trial: its head was not signed")
         return str(Note(text, (self._key.sign(text, at=_NEVER),)))
 
     def signed(self, note: str, trial: str, size: int, root: bytes) -> bool:
@@ -212,7 +214,7 @@ class HeadKey:
         return self._read(note) == Head(trial, size, root)
 
     def size_of(self, note: str, trial: str) -> int | None:
-        """Give how many entries the head of a trial has that this note is; None where no writer has signed it."""
+        """Return the number of entries under this head of a trial; None where no trusted writer has signed it."""
         head = self._read(note)
         return head.size if head is not None and head.trial == trial else None
 
@@ -226,4 +228,4 @@ class HeadKey:
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-"""The key of a log signs no time."""
+"""The unused time of a signature: the key of a log signs no time."""

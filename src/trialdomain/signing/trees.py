@@ -1,4 +1,4 @@
-"""The tree over a trial's log: its head, proofs about it, and the checkpoints that are kept with the log."""
+"""The Merkle tree over a trial's log: its head, its proofs, and the checkpoints that the log keeps."""
 
 from collections.abc import Iterable
 
@@ -17,28 +17,28 @@ from trialdomain.values.given.plural import how_many, n_entries
 
 
 class CheckpointUnfit(InputInvalid):
-    """A checkpoint is of another log, or its tree is not that of this one."""
+    """A checkpoint is of another log, or its root is not that of this log."""
 
     code = "checkpoint-unfit"
 
 
 @attrs.frozen
 class TrialTree:
-    """The Merkle tree over the entries of one trial, as they are recorded; every leaf is checked when it is read."""
+    """The Merkle tree over the recorded entries of one trial; every leaf is checked when it is read."""
 
     log: LogReader
     trial: str
 
     @property
     def size(self) -> int:
-        """How many entries the trial has."""
+        """The number of entries of the trial."""
         return self.log.head(self.trial)
 
     def head(self, size: int | None = None) -> Checkpoint:
-        """Give the head of the tree, or of the older one that had so many leaves.
+        """Return the head of the tree, or of the older tree with ``size`` leaves.
 
         Raises:
-            InputInvalid: the tree has never had so many leaves.
+            InputInvalid: the tree has fewer leaves.
             LogCorrupt: an entry does not fit its leaf, or is missing.
         """
         chosen = self._size(size)
@@ -48,8 +48,8 @@ class TrialTree:
         """Prove that an entry is in the tree of a checkpoint.
 
         Args:
-            position: the entry's, from 1.
-            checkpoint: as it was signed; whoever checks the proof checks the signature.
+            position: the position of the entry, from 1.
+            checkpoint: the signed note; the verifier of the proof verifies the signature, not this method.
 
         Raises:
             CheckpointUnfit: the checkpoint is not one of this log.
@@ -63,62 +63,64 @@ class TrialTree:
         return InclusionProof(position - 1, tuple(hashes), checkpoint)
 
     def consistency(self, old: int, size: int | None = None) -> list[bytes]:
-        """Prove that the tree begins with the leaves of an older one, RFC 6962 section 2.1.2."""
+        """Prove that the tree begins with the leaves of an older tree (RFC 6962 section 2.1.2)."""
         chosen = self._size(size)
         return consistency_proof(self._leaves(chosen), old, chosen)
 
     def request(self, *, old: int = 0, note: Note | None = None, size: int | None = None) -> SigningRequest:
-        """Ask for a signature under the head, or under a checkpoint that others have signed.
+        """Make a request to sign the head, or to cosign a checkpoint.
 
         Args:
             old: the size of the tree that the signer has signed last.
-            note: the checkpoint that is to be cosigned; by default the head, which nobody has signed.
-            size: of an older tree, whose head is to be signed instead of the present one.
+            note: the checkpoint to cosign; by default, request a signature of the unsigned head.
+            size: the size of an older tree, to request a signature of its head instead.
         """
         head = self.head(size) if note is None else self.fitting(note)
         if old > head.size:
-            raise ProofInvalid(f"the log has {n_entries(head.size)}, and cannot extend {old}: entries are missing")
+            raise ProofInvalid(
+                f"the log has {n_entries(head.size)}, and cannot extend a tree of {old}: some are missing"
+            )
         return SigningRequest(old, tuple(self.consistency(old, head.size)), head, note)
 
     def signed_by(self, signer: TreeSigner, *, size: int | None = None) -> Note:
-        """Have the present head signed, or that of the older tree that had so many leaves.
+        """Have a signer sign the present head, or the head of the older tree with ``size`` leaves.
 
         Raises:
-            SigningRefused: the log does not extend what was signed before.
+            SigningRefused: the log does not extend the tree that was signed before.
         """
         last, chosen = signer.last(origin_of(self.trial)), self._size(size)
         return signer.sign(self.request(old=0 if last is None else min(last.size, chosen), size=chosen))
 
     def keep(self, note: Note, keys: Iterable[VerifierKey]) -> tuple[Signed, ...]:
-        """Keep a checkpoint with the log; say who has signed it.
+        """Store a checkpoint with the log; return its valid signatures.
 
         Raises:
-            CheckpointUnfit: it is not one of this log.
+            CheckpointUnfit: it is not a checkpoint of this log.
             SignatureMissing: none of the keys has signed it, or a signature is wrong.
         """
-        signed = signers(parse_note(str(note).encode()), keys)  # as whoever verifies will read it
+        signed = signers(parse_note(str(note).encode()), keys)  # parse it again, as a verifier will
         self._writable().keep_note(self.trial, self.fitting(note).size, str(note))
         return signed
 
     def _writable(self) -> Store:
         if not isinstance(self.log, Store):
-            raise LogUnusable("the log was opened for reading alone: open it for writing")
+            raise LogUnusable("the log was opened read-only: open it for writing")
         return self.log
 
     def fitting(self, note: Note) -> Checkpoint:
-        """Give the head that a note is about, if it is one of this log.
+        """Return the checkpoint in a note, if it is one of this log.
 
         Raises:
-            CheckpointUnfit: it is not.
+            CheckpointUnfit: it is not a checkpoint of this log.
         """
         named = parse_checkpoint(note.text)
         if named.origin != origin_of(self.trial):
             raise CheckpointUnfit(
-                f"the checkpoint is of {named.origin[:70]!r}, and this log is {origin_of(self.trial)!r}"
+                f"the checkpoint is of {named.origin[:70]!r}, but this log is {origin_of(self.trial)!r}"
             )
         if named.size > self.size:
             raise CheckpointUnfit(
-                f"the checkpoint has {n_entries(named.size)}, and the log {self.size}: entries are missing"
+                f"the checkpoint has {n_entries(named.size)}, but the log has {self.size}: entries are missing"
             )
         if self.head(named.size).root != named.root:
             raise CheckpointUnfit(

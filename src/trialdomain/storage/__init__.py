@@ -1,1 +1,1 @@
-"""Where entries are kept: the only home of ``eventsourcing``, and of the bytes that are hashed."""
+"""Storing entries: the store, and the codec of the bytes that are hashed. Only this package uses ``eventsourcing``."""

@@ -1,8 +1,8 @@
-"""Between entries and the bytes that are stored and hashed.
+"""The codec: converts entries to the bytes that are stored and hashed, and back.
 
 A state is RFC 8785 canonical JSON: ``{"fact":{...},"meta":{...}}`` with sorted keys, decimals and times as strings, and
-no binary floats. So an export can carry it as nested JSON, ``jq -cS`` gives back the hashed bytes, and anyone can
-verify a log without this software. Only known stored names are decoded; a name is never resolved to a module.
+no binary floats. So an export can carry it as nested JSON, ``jq -cS`` gives back the hashed bytes, and a log can be
+verified without this software. The codec decodes only known stored names; it never resolves a name to a module.
 """
 
 import json
@@ -31,9 +31,9 @@ T = TypeVar("T")
 F = TypeVar("F")
 _LARGEST_INTEGER = 2**53 - 1
 _LONG_NUMBER = re.compile(rb"[:,\[]-?[0-9]{16}")
-"""What may be a whole number of so many digits, or a text that looks like one."""
+"""Finds a whole number with at least 16 digits, or a text that looks like one."""
 LARGEST_STATE = 4 * 1024 * 1024
-"""Bytes: no fact has more."""
+"""Bytes: the largest state of a fact."""
 
 
 class StateMalformed(LogCorrupt):
@@ -47,7 +47,7 @@ class StateMalformed(LogCorrupt):
 
 
 class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """The envelope on the wire; what is absent is not stored."""
+    """The envelope in its stored form; a field without a value is not stored."""
 
     recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
     user: str
@@ -61,7 +61,7 @@ class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     source: Source | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a part that its command does not have, and a year that no trial has; for every entry comes here."""
+        """Refuse a part that its command does not have, and a year that no trial has; runs for every entry."""
         if not (1 <= self.part <= self.parts and FIRST_YEAR <= self.recorded_at.year <= LAST_YEAR):
             raise ValueError(f"no command recorded a part {self.part} of {self.parts} at {self.recorded_at}")
 
@@ -88,7 +88,7 @@ def _decode_other(kind: type, value: object) -> object:
 
 
 def _design(value: object) -> DesignSpec:
-    """Read the parameters of a design, of which its name says the class: msgspec reads no union of attrs classes."""
+    """Read the parameters of a design; its name selects the class, because msgspec reads no union of attrs classes."""
     if isinstance(value, str):
         raise ValueError(f"the design {value!r} is a text, as unreleased versions wrote it: record the trial anew")  # noqa: TRY004 - the value is stored
     name = value.get("name") if isinstance(value, dict) else None
@@ -98,7 +98,7 @@ def _design(value: object) -> DesignSpec:
 
 
 def _endpoint(value: object) -> Endpoint:
-    """Read an endpoint, of which its family says the class."""
+    """Read an endpoint; its family selects the class."""
     family = value.get("family") if isinstance(value, dict) else None
     if not isinstance(family, str) or family not in FAMILIES:
         raise ValueError(f"an endpoint is of one of {', '.join(FAMILIES)}, got {str(family)[:80]!r}")
@@ -106,7 +106,7 @@ def _endpoint(value: object) -> Endpoint:
 
 
 _clinical_time = lru_cache(maxsize=4_096)(ClinicalTime)
-"""Times never change, and what was collected at one visit has one: it is made once."""
+"""A cache of times: they are immutable, and the facts of one visit have the same time."""
 _ENCODER = msgspec.json.Encoder(enc_hook=_encode_other, order="sorted", decimal_format="string")
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(_State[kind], dec_hook=_decode_other)  # type: ignore[valid-type]  # a class made at run time
@@ -115,15 +115,15 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
 
 
 _LEFT_OUT: Mapping[type, bytes] = {LabRecorded: b'"specimen":null,'}
-"""By kind of fact: the field that its stored shape has gained, as it would be written where it says nothing.
+"""By kind of fact: the bytes of a field that was added to its stored shape, where the field is empty.
 
-It is left out then, so that the states from before stay as they are. In a text the bytes cannot stand: quotation marks
-are escaped there.
+The encoder leaves these bytes out, so that the states from before the addition keep their bytes. A text cannot contain
+these bytes, because JSON escapes its quotation marks.
 """
 
 
 def encode(fact: Fact, meta: Envelope) -> tuple[str, bytes]:
-    """Give the stored name and the state of an entry."""
+    """Encode an entry; return its stored name and its state."""
     return NAMES[type(fact)], _written(_State(fact, on_the_wire(meta)))
 
 
@@ -134,7 +134,7 @@ def _written(state: "_State[Any]") -> bytes:
 
 
 def on_the_wire(meta: Envelope) -> "_Meta":
-    """Give an envelope in the form in which it is written and read."""
+    """Convert an envelope into its stored form."""
     return _Meta(
         meta.recorded_at,
         meta.user,
@@ -150,7 +150,7 @@ def on_the_wire(meta: Envelope) -> "_Meta":
 
 
 class FactUnstorable(InputInvalid):
-    """A fact holds a value that its stored form cannot have: a number for a word, or text that is no Unicode."""
+    """A fact holds a value that its stored form cannot have: a number for a word, or text that is not Unicode."""
 
     code = "fact-unstorable"
 
@@ -160,10 +160,10 @@ class FactUnstorable(InputInvalid):
 
 
 def made_of(kind: type[F], values: Mapping[str, object]) -> F:
-    """Make a fact, or a part of one, of values, as it would be read back: with every type and rule checked.
+    """Make a fact, or a part of one, from values: encode and decode them, so that every type and rule is checked.
 
     Raises:
-        FactUnstorable: a value is of the wrong type, or refused; it names the field.
+        FactUnstorable: a value has the wrong type, or a rule refuses it; the message names the field.
     """
     try:
         made: F = msgspec.json.decode(_ENCODER.encode(dict(values)), type=kind, dec_hook=_decode_other)
@@ -178,10 +178,10 @@ _OF_A_KIND = ("Expected `", "Invalid enum value")
 
 
 def _said(error: Exception, kind: type, values: Mapping[str, object]) -> str:
-    """Say what was wrong, in plain words: which field, what it must be, and what was given."""
+    """Explain a decoding error: the field, the type that it must have, and the value that the caller passed."""
     cause = error.__cause__
     if cause is not None and len(cause.args) > 1 and isinstance(cause.args[0], str):
-        return cause.args[0]  # a validator of attrs puts more than its sentence into an error
+        return cause.args[0]  # attrs adds the attribute and the value to the error of a validator
     at = _AT.fullmatch(str(error))
     if at is None:
         return str(error) or type(error).__name__
@@ -189,13 +189,13 @@ def _said(error: Exception, kind: type, values: Mapping[str, object]) -> str:
     if path and (why.startswith(_OF_A_KIND) or why.endswith("has no stored form")):
         try:
             return wrong_kind(path, *_at(kind, values, path))
-        except Exception:  # noqa: BLE001 - what the classes of others raise when they are read is not known
+        except Exception:  # noqa: BLE001 - attributes of foreign classes may raise anything
             return f"{path}: {why}"
     return f"{path}: {why}" if path else why
 
 
 def _at(kind: Any, given: Any, path: str) -> tuple[Any, Any]:
-    """Find the type of a field, and what was given for it, along a path such as ``attributions[0].relatedness``."""
+    """Find the type and the passed value of a field by its path, such as ``attributions[0].relatedness``."""
     for name, number in _STEP.findall(path):
         inner = [one for one in (get_args(kind) or (kind,)) if one not in {NoneType, Ellipsis}]
         if number:
@@ -207,26 +207,26 @@ def _at(kind: Any, given: Any, path: str) -> tuple[Any, Any]:
 
 
 def decode(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Meta]:
-    """Read an entry back, as :func:`unpack` does, with its envelope opened."""
+    """Decode an entry as :func:`unpack` does, and open its envelope."""
     fact, envelope = unpack(name, state, strict=strict)
     return fact, opened(envelope)
 
 
 def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Envelope]:
-    """Read an entry back; one that was written in an earlier shape is given the present one.
+    """Decode an entry; convert one of an earlier shape into the present shape (upcast).
 
     Args:
         name: the stored name, with its version.
-        state: the bytes as stored.
-        strict: also refuse bytes that this library would have written otherwise: unknown or duplicate keys, other
-            spellings of a number. Reading a log from elsewhere is strict.
+        state: the stored bytes.
+        strict: also refuse bytes that are not canonical: unknown or duplicate keys, other spellings of a number. Used
+            for a log from another place.
 
     Raises:
-        StateMalformed: an unknown name, or a state that is not one of its facts.
+        StateMalformed: the name is unknown, or the state is not a fact of that name.
     """
     try:
         if len(state) > LARGEST_STATE:
-            raise ValueError(f"its state has {len(state)} bytes, more than any fact can have")  # noqa: TRY301 - as others
+            raise ValueError(f"its state has {len(state)} bytes, more than any fact can have")  # noqa: TRY301 - joins the rest
         decoder = _DECODERS.get(name)
         wire, old = (decoder.decode(state), None) if decoder is not None else _upcast(name, state)
         canonical = not strict or (_written(wire) if old is None else _ENCODER.encode(old)) == state
@@ -243,15 +243,17 @@ def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Enve
     ) as error:
         raise StateMalformed(name=name, why=str(error) or type(error).__name__) from None
     if not canonical:
-        raise StateMalformed(name=name, why="its state is not in canonical form, or has keys that the fact has not")
+        raise StateMalformed(
+            name=name, why="its state is not in canonical form, or has keys that the fact does not have"
+        )
     return wire.fact, wire.meta
 
 
 def _refuse_large_integers(state: bytes) -> None:
-    """Refuse a whole number that not every reader of JSON takes for the same (RFC 8785 3.2.2.3, RFC 7493 2.2).
+    """Refuse a whole number that some readers of JSON would round (RFC 8785 3.2.2.3, RFC 7493 2.2).
 
     Raises:
-        ValueError: there is one.
+        ValueError: the state has such a number.
     """
 
     def whole(digits: str) -> int:
@@ -263,12 +265,12 @@ def _refuse_large_integers(state: bytes) -> None:
 
 
 def state_decoder(name: str) -> "msgspec.json.Decoder[Any]":
-    """Give the decoder of a stored name: what reading an entry costs at the least."""
+    """Return the msgspec decoder of a stored name: the lower bound of the cost of reading an entry."""
     return _DECODERS[name]
 
 
 def _upcast(name: str, state: bytes) -> tuple[Any, dict[str, Any]]:
-    """Decode a state in an earlier shape; give it in the present one, and as it was."""
+    """Decode a state of an earlier shape; return it in the present shape, and as it was stored."""
     if name not in UPCASTS:
         raise ValueError("this version of trialdomain knows no such name; a newer one may")
     old: dict[str, Any] = msgspec.json.decode(state, type=dict[str, Any])
@@ -280,7 +282,7 @@ def _upcast(name: str, state: bytes) -> tuple[Any, dict[str, Any]]:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Give the JSON Schema of the facts that a stored name holds: what golden files are held against."""
+    """Return the JSON Schema of the facts of a stored name; tests compare it with golden files."""
     kind = next(kind for kind, known in NAMES.items() if known == name)
     return msgspec.json.schema(kind, schema_hook=_schema_of_other)
 

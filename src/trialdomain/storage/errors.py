@@ -1,4 +1,4 @@
-"""What any store refuses, or cannot do."""
+"""The errors of any store."""
 
 from eventsourcing.persistence import IntegrityError, OperationalError
 
@@ -6,19 +6,19 @@ from trialdomain.errors import Conflict, LogCorrupt, LogUnusable
 
 
 class StreamMoved(Conflict):
-    """A stream that a decision read has been appended to since."""
+    """A stream that a decision read has a new entry since."""
 
     code = "stream-moved"
 
     def __init__(self, *, stream: str, read: int, found: int) -> None:
         super().__init__(
-            f"stream {stream} was read at version {read}, and is at {found} now: read it again, and decide again"
+            f"stream {stream} was read at version {read}, but is at version {found} now: read it again, and decide anew"
         )
         self.stream, self.read, self.found = stream, read, found
 
 
 class CommandReused(Conflict):
-    """A command id came a second time, with another request."""
+    """A command id was used a second time, for another request."""
 
     code = "command-reused"
 
@@ -28,7 +28,7 @@ class CommandReused(Conflict):
 
 
 class CommandRestored(CommandReused):
-    """A command id came again after its log was restored: what was asked for the first time, nobody remembers."""
+    """A command id was used again after its log was restored: a restored log has no hash of the first request."""
 
     code = "command-restored"
 
@@ -39,32 +39,32 @@ class CommandRestored(CommandReused):
 
 
 class EntriesNotKept(LogCorrupt):
-    """What was inserted is not in the tables, or not as it was inserted, before the transaction has ended."""
+    """A row that a transaction inserted is missing, or was changed, before the transaction has ended."""
 
     code = "entries-not-kept"
 
     def __init__(self, *, trial: str, what: str) -> None:
         super().__init__(
-            f"{what} of trial {trial} is not kept as it was inserted: a trigger that is not this library's changes or "
-            f"removes it; nothing was recorded; verify the log"
+            f"{what} of trial {trial} is not kept as it was inserted: a trigger that this library did not make changes "
+            f"or removes it; nothing was recorded; verify the log"
         )
         self.trial, self.what = trial, what
 
 
 class AppendRefused(Conflict, IntegrityError):
-    """The tables refused an entry: it is there already, or leaves a gap. Nothing was recorded."""
+    """The tables refused an entry: it exists already, or leaves a gap. Nothing was recorded."""
 
     code = "append-refused"
 
 
 class StoreFailed(LogUnusable, OperationalError):
-    """The store could not do it now: the disk is full, the file locked or read-only. Nothing was recorded."""
+    """The store cannot read or write at the moment: the disk is full, the file locked or read-only."""
 
     code = "store-failed"
 
 
 class StoreClosed(LogUnusable):
-    """The log was closed."""
+    """A closed log was used."""
 
     code = "store-closed"
 
@@ -73,10 +73,10 @@ class StoreClosed(LogUnusable):
 
 
 class LogMoved(LogUnusable):
-    """The file of an open log, or what SQLite keeps beside it, is not at its path any more."""
+    """The file of an open log, or a file that SQLite keeps beside it, is not at its path any more."""
 
     code = "log-moved"
 
     def __init__(self, *, path: str, why: str) -> None:
-        super().__init__(f"{path}: {why}; nothing was recorded; close the log, see what is there, and open it again")
+        super().__init__(f"{path}: {why}; nothing was recorded; close the log, check the file, and open it again")
         self.path, self.why = path, why

@@ -1,10 +1,10 @@
-"""The signed head of each trial's tree, where a log is kept with them: replaced in the transaction of every append.
+"""The signed head of each trial's tree, in a log of signed heads: replaced in the transaction of every append.
 
-Whoever appends by other means, with right leaves, cannot sign; and whoever signs refuses to go on from entries that no
-signed head covers. So a forged entry is never taken over by the next honest one.
+A program that appends by other means may compute right leaves, but cannot sign. A writer that signs refuses to append
+after entries that no signed head covers. So no honest append ever builds on a forged entry.
 
-That heads are signed at all is remembered as a command that recorded nothing. By it, and not by what stands in the
-place of the head, a writer without a key knows that it must not go on (docs/adr/0014).
+A command without entries records that the heads of a trial are signed. A writer without a key looks for that command,
+and not for the head itself, to know that it must not append (docs/adr/0014).
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,40 +20,40 @@ from trialdomain.values.given.plural import n_entries
 from trialdomain.values.given.text import short
 
 BEGUN = "heads begun"
-"""The id of the command by which the heads of a trial were begun; it has a space, so that no other command has it."""
+"""The id of the command that begins signing the heads of a trial; with its space, no other command can have it."""
 BEGUN_REQUEST = sha256(BEGUN.encode()).digest()
-"""In the place of the hash of that command's request."""
+"""The hash that is stored as the request of that command."""
 
 
 class HeadSigner(Protocol):
-    """Signs heads, and knows its own again; where its key is, is its own affair."""
+    """Signs heads, and verifies the signature of a head; how it keeps its key is up to the implementation."""
 
     def sign(self, trial: str, size: int, root: bytes) -> str:
         """Sign the head of a trial's tree, as a note."""
         ...
 
     def signed(self, note: str, trial: str, size: int, root: bytes) -> bool:
-        """Say whether a note is this head, signed by a key that this signer goes on from."""
+        """Say whether a note is this head, signed by a key that this signer trusts."""
         ...
 
     def size_of(self, note: str, trial: str) -> int | None:
-        """Give how many entries a head of the trial has that such a key has signed; None for any other note."""
+        """Return the number of entries under a head of the trial that such a key has signed; None for other notes."""
         ...
 
 
 KeptHead: TypeAlias = tuple[object, object]
-"""What stands in the place of a head: its size and the note, whatever they are."""
+"""The stored row of a head, unchecked: its size and its note."""
 
 
 class HeadReader(Protocol):
-    """What a store lets the signing of heads read, under the write lock."""
+    """The reads that signing a head needs, under the write lock of a store."""
 
     def kept_head(self, trial: str) -> KeptHead | None:
-        """Give what stands in the place of a trial's head."""
+        """Return the stored row of a trial's head; None when there is none."""
         ...
 
     def heads_begun(self, trial: str) -> bool:
-        """Say whether the heads of a trial were begun to be signed."""
+        """Say whether the heads of a trial are signed."""
         ...
 
     def leaves(self, trial: str, *, until: int) -> Iterator[bytes]:
@@ -62,7 +62,7 @@ class HeadReader(Protocol):
 
 
 class HeadNotSigned(LogCorrupt):
-    """Entries stand in a log of signed heads that no signed head covers."""
+    """A log of signed heads has entries that no signed head covers."""
 
     code = "head-not-signed"
 
@@ -75,7 +75,7 @@ class HeadNotSigned(LogCorrupt):
 
 
 class HeadAhead(LogCorrupt):
-    """A signed head has more entries than the log: some are gone, and to sign what is left would hide that."""
+    """A signed head covers more entries than the log has: some are gone, and a new head would hide that."""
 
     code = "head-ahead"
 
@@ -88,62 +88,62 @@ class HeadAhead(LogCorrupt):
 
 
 class HeadKeyMissing(LogUnusable):
-    """A log of signed heads is written to by somebody who cannot sign."""
+    """A writer without the key tried to append to a log of signed heads."""
 
     code = "head-key-missing"
 
     def __init__(self, *, trial: str) -> None:
         super().__init__(
-            f"the heads of trial {trial} are signed: open the log with the key that signs them; where nobody ever "
-            f"signed them, verify the log, export it, and restore that"
+            f"the heads of trial {trial} are signed: open the log with the key that signs them; if they were never "
+            f"signed, verify the log, export it, and restore the export"
         )
         self.trial = trial
 
 
 @attrs.frozen(kw_only=True)
 class SignedHead:
-    """A head that was signed, for the store to put in the place of the one before."""
+    """A new signed head, with which the store replaces the one before."""
 
     trial: str
     size: int
-    """How many entries are under it."""
+    """The number of entries under it."""
     note: str
     begins: bool
-    """Whether the store has to remember that heads were begun, where it does not yet."""
+    """Whether the store has to record that the heads are signed, where that is not recorded yet."""
     overrules: bool
-    """Whether what stands in its place claims to be a later head, and is none that the signer goes on from."""
+    """Whether the stored head claims to be a later one, but is not signed by a key that the signer trusts."""
 
 
 class SignedHeads:
-    """Signs the head after every append; without a signer, refuses to append where heads were begun."""
+    """Signs the head after every append; without a signer, refuses to append to a trial with signed heads."""
 
     def __init__(self, signer: HeadSigner | None) -> None:
         self._signer = signer
         self._known: dict[str, tuple[str, Frontier]] = {}
-        """By trial: the last note that this process has written or checked, and the tree under it."""
+        """By trial: the last note that this process has stored, and its tree."""
         self._offered: dict[str, tuple[str, Frontier]] = {}
-        """By trial: the same of a head that was signed, and is not kept yet."""
+        """By trial: a note that was signed but is not stored yet, and its tree."""
 
     def after(
         self, reader: HeadReader, trial: str, leaves: Sequence[bytes], *, before: int, begun: bool
     ) -> SignedHead | None:
-        """Sign the head after some leaves; None where heads are not signed.
+        """Sign the head after an append; return None where heads are not signed.
 
         Args:
-            reader: reads the log, in the middle of the transaction.
-            trial: whose leaves they are.
-            leaves: of the entries that are being appended.
-            before: how many entries the trial had before them.
-            begun: whether heads of the trial were begun.
+            reader: reads the log within the transaction.
+            trial: the trial of the leaves.
+            leaves: the leaves of the appended entries.
+            before: the number of entries that the trial had before them.
+            begun: whether the heads of the trial are signed.
 
         Raises:
-            HeadKeyMissing: heads are signed, and there is no key.
-            HeadNotSigned: entries before these are under no signed head.
+            HeadKeyMissing: the heads are signed, and there is no signer.
+            HeadNotSigned: no signed head covers the entries before these.
         """
         if self._signer is None:
             if begun:
                 raise HeadKeyMissing(trial=trial)
-            return None  # what stands in the place of a head that was never begun is somebody else's
+            return None  # ignore a head of a trial whose heads are not signed: this library did not store it
         row = reader.kept_head(trial)
         known = self._known.get(trial)
         goes_on = row is not None and known is not None and known[0] == row[1] and known[1].size == before
@@ -155,11 +155,11 @@ class SignedHeads:
         return self._signed(self._signer, trial, frontier.extend(leaves), row, begins=not goes_on)
 
     def begin(self, reader: HeadReader, trial: str, *, size: int) -> SignedHead:
-        """Sign the head as it is, whatever is under it.
+        """Sign the current head, whether or not a signed head covers the entries.
 
         Raises:
-            HeadKeyMissing: there is no key.
-            HeadAhead: a head that was signed before has more entries.
+            HeadKeyMissing: there is no signer.
+            HeadAhead: a head that was signed before covers more entries.
         """
         if self._signer is None:
             raise HeadKeyMissing(trial=trial)
@@ -171,29 +171,29 @@ class SignedHeads:
         return self._signed(self._signer, trial, frontier, row, begins=True)
 
     def kept(self, head: SignedHead) -> None:
-        """Go on from a head that the store has kept; it is believed only as long as the same note stands there."""
+        """Remember the tree of a head that the store has stored; it is used only while the stored note is the same."""
         self._known[head.trial] = self._offered.pop(head.trial)
 
     def _check_covered(
         self, trial: str, frontier: Frontier, row: KeptHead | None, signer: HeadSigner, *, begun: bool
     ) -> None:
-        """Refuse to go on from entries that no head covers which the signer goes on from."""
+        """Refuse to append after entries that are not covered by a head of a key that the signer trusts."""
         note, size = None if row is None else str(row[1]), frontier.size
         if note is not None and signer.signed(note, trial, size, frontier.root()):
             return
         signed = None if note is None else signer.size_of(note, trial)
         if not size and signed is None and not begun:
-            return  # nothing was recorded yet: there is nothing that anybody could have forged
+            return  # nothing was recorded yet, so nothing can be forged
         if note is None:
             why = "none is kept, because it was removed, or because heads were not signed before"
         elif signed is None and not is_head(note):
-            why = "a checkpoint, or something else, stands in the place of the head"
+            why = "a checkpoint, or another text, is stored as the head"
         elif signed is None:
-            why = "the head is signed by no key that this writer goes on from"
+            why = "the head is not signed by a key that this writer trusts"
         elif signed > size:
             why = f"the head has {n_entries(signed)}, and some of them are gone"
         else:
-            why = f"the head ends at {n_entries(signed)}, and somebody has appended without the key, or changed them"
+            why = f"the head covers {n_entries(signed)}, and entries were changed, or appended without the key"
         raise HeadNotSigned(trial=trial, size=size, why=why)
 
     def _signed(
@@ -209,12 +209,12 @@ def _leaves(reader: HeadReader, trial: str, *, until: int) -> Iterator[bytes]:
     """Yield the leaves of a trial.
 
     Raises:
-        LogCorrupt: something else stands in the place of one.
+        LogCorrupt: a stored leaf is not a hash.
     """
     for position, leaf in enumerate(reader.leaves(trial, until=until), start=1):
-        found: object = leaf  # somebody may have put anything there
+        found: object = leaf  # another program may have stored anything
         if not isinstance(found, bytes) or len(found) != HASH_BYTES:
             raise LogCorrupt(
-                f"position {short(position)} of trial {trial} has no leaf, and is not signed: verify the log"
+                f"position {short(position)} of trial {trial} has no leaf, and cannot be signed: verify the log"
             )
         yield leaf

@@ -1,4 +1,4 @@
-"""Entries with their leaves, each of which fits: what an export, a proof and a signature begin with."""
+"""Reading entries with their leaves, each checked: the first step of an export, a proof and a signature."""
 
 from collections.abc import Iterator
 

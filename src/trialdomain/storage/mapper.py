@@ -1,4 +1,4 @@
-"""Between entries and the stored events of the ``eventsourcing`` library."""
+"""Converts entries into the stored events of the ``eventsourcing`` library, and back."""
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
@@ -22,7 +22,7 @@ __all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "entries_of", "entry_
 
 
 class EntryMalformed(LogCorrupt):
-    """An entry of a log is not one of ours."""
+    """An entry of a log cannot be decoded, or does not belong to its stream."""
 
     code = "entry-malformed"
 
@@ -34,14 +34,14 @@ class EntryMalformed(LogCorrupt):
 
 
 class StreamUnknown(LogCorrupt):
-    """An entry stands in a stream that no trial has."""
+    """An entry is in a stream that no trial has."""
 
     code = "stream-unknown"
 
     def __init__(self, *, position: int, stream: str) -> None:
         super().__init__(
-            f"position {short(position)} stands in {stream[:70]!r}, which is no stream of a trial: neither its own, "
-            f"nor a cohort's or a participant's; verify the log"
+            f"position {short(position)} is in stream {stream[:70]!r}, which no trial has: a stream is a trial's own, "
+            f"a cohort's, a participant's, or the record of accesses; verify the log"
         )
         self.position, self.stream = position, stream
 
@@ -49,7 +49,7 @@ class StreamUnknown(LogCorrupt):
 class EntryMapper(Mapper[str]):
     """Maps entries with this library's codec, so that ``EventStore`` and subscriptions can be used on a log.
 
-    It never compresses or encrypts: the bytes that are stored are the bytes that are hashed.
+    It never compresses or encrypts: the stored bytes are the hashed bytes.
     """
 
     def __init__(self) -> None:
@@ -64,22 +64,22 @@ class EntryMapper(Mapper[str]):
     @override
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         if not isinstance(stored_event, StoredEntry | PlacedNotification):
-            raise TypeError(f"a {type(stored_event).__name__} has no position: read the stream it stands in")
+            raise TypeError(f"a {type(stored_event).__name__} has no position: read it from a store")
         return entry_of(stored_event)
 
 
 def stored_of(stream: str, version: int, fact: Fact, meta: Meta, *, made_here: bool = False) -> StoredEvent:
-    """Write an entry that has no position yet.
+    """Encode an entry that has no position yet, and decode it again to compare.
 
     Args:
-        stream: the stream that it goes to.
-        version: its version there.
-        fact: what it says.
+        stream: its stream.
+        version: its version in that stream.
+        fact: its fact.
         meta: its envelope.
-        made_here: it was made by typed code of this library, not from what a caller gave: it is not read back.
+        made_here: typed code of this library made it, not a caller's values: skip the comparison.
 
     Raises:
-        FactUnstorable: it would not be read back as what it is.
+        FactUnstorable: decoding it gives a different fact.
     """
     try:
         name, state = encode(fact, meta)
@@ -89,15 +89,15 @@ def stored_of(stream: str, version: int, fact: Fact, meta: Meta, *, made_here: b
     except (StateMalformed, TypeError, ValueError) as error:
         raise FactUnstorable(kind=type(fact).__name__, why=str(error)) from None
     if not same:
-        raise FactUnstorable(kind=type(fact).__name__, why="it would not be read back as what it is")
+        raise FactUnstorable(kind=type(fact).__name__, why="its stored form would be read as a different fact")
     return StoredEvent(stream, version, name, state)
 
 
 def entry_of(stored: StoredEntry | PlacedNotification, *, strict: bool = False) -> Entry:
-    """Read an entry with its place in the log.
+    """Decode an entry with its place in the log.
 
     Raises:
-        EntryMalformed: it is not one of ours.
+        EntryMalformed: it cannot be decoded, or does not belong to its stream.
         StreamUnknown: no trial has its stream.
     """
     row = (stored.position, stored.originator_version, stored.topic, stored.state)
@@ -107,17 +107,17 @@ def entry_of(stored: StoredEntry | PlacedNotification, *, strict: bool = False) 
 def entries_of(
     stream: str, rows: Iterable[Row], *, strict: bool = False, leave_out: Collection[type[Fact]] = ()
 ) -> Iterator[Entry]:
-    """Read the entries of one stream, one after another; each is of a kind that belongs there.
+    """Decode the entries of one stream, and check that their kinds belong to it.
 
     Args:
         stream: its name.
-        rows: its entries as they are stored, in the order of their versions.
-        strict: refuse bytes that this library would have written otherwise.
-        leave_out: kinds of facts that are passed over unread. A correction is of the kind of what it corrects, so what
-            is current of the other kinds stays what it is.
+        rows: its stored entries, in the order of their versions.
+        strict: refuse bytes that are not canonical.
+        leave_out: kinds of facts to skip without decoding. A correction has the kind of the fact that it corrects, so
+            skipping one kind does not change the current facts of the others.
 
     Raises:
-        EntryMalformed: one of them is not one of ours.
+        EntryMalformed: an entry cannot be decoded, or does not belong to the stream.
         StreamUnknown: no trial has such a stream.
     """
     trial = trial_of(stream)
@@ -134,7 +134,7 @@ def entries_of(
         except StateMalformed as error:
             why = str(error)
             raise EntryMalformed(trial=trial, position=position, stream=stream, version=version, why=why) from None
-        # As its constructor would, at a third of the cost: most of a replay is this.
+        # The same as calling the constructor, at a third of its cost: this is most of the time of a replay.
         entry: Entry = _new(Recorded)
         _set_trial(entry, trial)
         _set_position(entry, position)
@@ -146,12 +146,12 @@ def entries_of(
 
 
 def _unplaced(name: str) -> NoReturn:
-    """Refuse an entry with another value than a number for its place, put there past the types of the tables."""
+    """Refuse an entry whose position or version is not a number: another program stored it despite STRICT."""
     raise StateMalformed(name=name, why="its position or its version is no whole number; verify the log")
 
 
 def _misplaced(stream: str, position: int, name: str, state: bytes) -> NoReturn:
-    """Refuse an entry that does not belong to its stream; what cannot be read at all is told as such."""
+    """Refuse an entry that does not belong to its stream; where it cannot be decoded either, say that instead."""
     if kind_of(stream) is None:
         raise StreamUnknown(position=position, stream=stream)
     unpack(name, state)
@@ -160,11 +160,11 @@ def _misplaced(stream: str, position: int, name: str, state: bytes) -> NoReturn:
 
 _unpack_once = lru_cache(maxsize=32)(unpack)
 _LARGEST_KEPT = 256 * 1024
-"""Bytes of a state that is kept once it was read: ours have a tenth of it, and what others wrote is not kept."""
+"""Bytes of the largest state that the cache keeps: a protocol has a tenth of it; larger states come from elsewhere."""
 
 
 def _unpack_protocol(name: str, state: Any, *, strict: bool) -> tuple[Fact, Envelope]:
-    """Read an entry with a protocol: it is read at the start of every decision, and is the largest fact of all."""
+    """Decode an entry with a protocol, with a cache: every decision reads it, and it is the largest fact."""
     keep = isinstance(state, bytes) and len(state) <= _LARGEST_KEPT
     return (_unpack_once if keep else unpack)(name, state, strict=strict)
 
@@ -174,7 +174,7 @@ _READERS = {
     kind: {name: _PROTOCOLS.get(name, unpack) for name in (*NAMES.values(), *UPCASTS) if name.startswith(f"{kind}.")}
     for kind in ("trial", "cohort", "participant", "access")
 }
-"""By what a stream is about: the stored names that it takes, and what reads each."""
+"""By the kind of a stream: the stored names that it takes, each with its decoder."""
 _new = object.__new__
 _SLOTS = vars(Recorded)
 _set_trial = _SLOTS["trial"].__set__

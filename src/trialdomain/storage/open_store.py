@@ -1,4 +1,4 @@
-"""Where a log is: the one place that knows how an address names a store."""
+"""Opening a store by its address: the only module that knows the forms of an address."""
 
 import re
 from pathlib import Path
@@ -12,30 +12,30 @@ from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.text import short
 
 IN_MEMORY = "memory:"
-"""The address of a log that nothing else can open, and that is gone when it is closed."""
+"""The address of a log in memory: no other program can open it, and it is gone when it is closed."""
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(sqlite|file|memory|postgres|postgresql):")
-"""How an address begins: with two slashes after its scheme, or with a scheme that databases have."""
+"""The beginning of an address: any scheme with two slashes, or the scheme of a database."""
 _FILE = "sqlite:///"
 
 
 class AddressUnknown(InputInvalid):
-    """A log was named in a way that this version does not know."""
+    """The address of a log has a form that this version does not know."""
 
     code = "address-unknown"
 
 
 def open_store(address: str | Path, *, readonly: bool = False, signer: HeadSigner | None = None) -> Store:
-    """Open a log, or make a new one.
+    """Open a log, or create a new one.
 
     Args:
-        address: a path or ``sqlite:///FILE``; ``memory:``, also as ``:memory:``, for one that is kept nowhere. A text
-            is a path unless it begins as the address of a database does.
-        readonly: open an existing log without ever writing to it.
+        address: a path or ``sqlite:///FILE``; ``memory:`` or ``:memory:`` for a log that is kept in memory only. A text
+            is a path unless it begins like the address of a database.
+        readonly: open an existing log, and never write to it.
         signer: signs the head of a trial's tree in the transaction of every append.
 
     Raises:
-        AddressUnknown: the address is of no store that this version knows.
-        LogUnusable: what is there is no log, or of a newer version; it is not touched.
+        AddressUnknown: this version knows no store with such an address.
+        LogUnusable: the file is not a log, or a newer version wrote it; it is left unchanged.
     """
     return SQLiteStore(_place(address), readonly=readonly, signer=signer)
 

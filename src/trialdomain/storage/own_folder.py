@@ -9,16 +9,16 @@ from weakref import finalize
 
 
 class OwnFolder:
-    """Makes a temporary folder, and removes it in the end; a process that was forked meanwhile leaves it alone.
+    """Makes a temporary folder, and removes it at the end; a child process of a fork leaves it alone.
 
-    ``tempfile.TemporaryDirectory`` removes its folder from a child process as well, under the hands of the parent.
+    ``tempfile.TemporaryDirectory`` would remove the folder in a child process too, while the parent still uses it.
 
     Args:
-        beside: the folder to make it in; by default, where the system has temporary files.
-        prefix: how its name begins.
+        beside: the folder to make it in; by default, the system's folder of temporary files.
+        prefix: the beginning of its name.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be made.
     """
 
     def __init__(self, *, beside: Path | None = None, prefix: str = "trialdomain-") -> None:
@@ -26,7 +26,7 @@ class OwnFolder:
         self._remove = finalize(self, _remove, self.path, os.getpid())
 
     def cleanup(self) -> None:
-        """Remove it with all that is in it; a second call does nothing."""
+        """Remove the folder and its contents; a second call does nothing."""
         self._remove()
 
     def __enter__(self) -> Self:

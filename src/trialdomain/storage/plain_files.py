@@ -1,8 +1,9 @@
-"""Opening a file that a caller names, when it may be a log that somebody has open.
+"""Opening a file that a caller names, which may be a log that a program has open.
 
-A process that opens and closes a SQLite file, or one of the files that SQLite keeps beside it, drops every lock that it
-holds on it (POSIX). Another process then takes an open log for one that nobody uses, and removes its write-ahead log.
-So every path that comes from outside is opened here, and nothing of SQLite's ever is.
+When a process closes any descriptor of a file, POSIX drops every lock that the process holds on that file. That is true
+of a SQLite file, and of the files that SQLite keeps beside it. Another process would then believe that no program has
+the log open, and remove its write-ahead log. So this module opens every path that comes from outside, and refuses the
+files of SQLite.
 """
 
 import os
@@ -17,17 +18,17 @@ _BESIDE = ("-wal", "-shm", "-journal")
 
 
 class DatabaseNotRead(LogUnusable):
-    """A SQLite file, or a file that SQLite keeps beside one, stands where another file is expected."""
+    """A caller named a SQLite file, or a file that SQLite keeps beside one, where another kind of file is expected."""
 
     code = "database-not-read"
 
     def __init__(self, *, path: Path, what: str) -> None:
-        super().__init__(f"{path} is {what}, and was not opened: name a file of the kind that is asked for")
+        super().__init__(f"{path} is {what}, and was not opened: name a file of the expected kind")
         self.path, self.what = path, what
 
 
 class NameTaken(InputInvalid):
-    """Something else than entries would be written into a log, or where SQLite keeps a part of one."""
+    """The name of an output is that of a log, or of a file that SQLite keeps beside one."""
 
     code = "name-taken"
 
@@ -37,10 +38,10 @@ class NameTaken(InputInvalid):
 
 
 def open_plain(path: Path) -> BufferedReader:
-    """Open a file for reading that is none of SQLite's.
+    """Open a file for reading, unless SQLite may have it open.
 
     Raises:
-        DatabaseNotRead: it is one of SQLite's.
+        DatabaseNotRead: it is a SQLite file, or a file that SQLite keeps beside one.
         OSError: it cannot be opened.
         ValueError: no file can have such a name.
     """
@@ -49,14 +50,14 @@ def open_plain(path: Path) -> BufferedReader:
 
 
 def refuse_database(path: Path) -> None:
-    """Refuse a file that SQLite may have open, before anything opens it.
+    """Refuse a file that SQLite may have open, before this process opens it.
 
     Raises:
-        DatabaseNotRead: it is one.
+        DatabaseNotRead: it is a SQLite file, or a file that SQLite keeps beside one.
         ValueError: no file can have such a name.
     """
     if not path.is_file():
-        return  # a folder or a pipe, or nothing at all: SQLite has none of them open
+        return  # a folder, a pipe, or no file: SQLite has none of these open
     if is_database(path):
         raise DatabaseNotRead(path=path, what="a SQLite database, such as a log")
     if _is_beside(path):
@@ -64,25 +65,25 @@ def refuse_database(path: Path) -> None:
 
 
 def refuse_beside(path: Path) -> None:
-    """Refuse to make what SQLite would take for a part of a log: a file, or a folder, where it keeps its own.
+    """Refuse to make a file or a folder with a name that SQLite uses beside a log, such as ``-wal``.
 
     Raises:
-        NameTaken: it is the name of one, whether or not it is there.
+        NameTaken: it is such a name, whether or not the file exists.
     """
     if _is_beside(path):
         raise NameTaken(path=path)
 
 
 def refuse_log_as_output(descriptor: int, log: Path) -> None:
-    """Refuse to write into a log what is no entry: an open file may be one, as after ``>> trial.db``.
+    """Refuse to write output into a log: standard output may be the log, as after ``>> trial.db``.
 
     Raises:
-        NameTaken: what is open there is the log, or what SQLite keeps beside it.
+        NameTaken: the descriptor is the log, or a file that SQLite keeps beside it.
     """
     try:
         opened = os.fstat(descriptor)
     except OSError:
-        return  # nothing is open there, and whoever writes says so
+        return  # the descriptor is closed, and writing to it will fail
     real = os.path.realpath(log)
     for suffix in ("", *_BESIDE):
         path = Path(f"{real}{suffix}")

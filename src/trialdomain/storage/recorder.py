@@ -1,6 +1,6 @@
-"""Any store as a recorder of the ``eventsourcing`` library, whose suites it passes and whose subscriptions follow it.
+"""The recorder interface of the ``eventsourcing`` library for any store; it passes the library's test suites.
 
-The ids of notifications are the store's own, across all trials. They are no positions.
+Notification ids count across all trials of the store. They are not positions.
 """
 
 from abc import abstractmethod
@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.2
 
 
 class StoreRecorder(ApplicationRecorder):
-    """What ``eventsourcing`` asks of a recorder, by what a store reads; the store itself inserts."""
+    """Implements the reading methods of a recorder with those of a store; the store itself inserts."""
 
     @abstractmethod
     def of_stream(
@@ -34,23 +34,23 @@ class StoreRecorder(ApplicationRecorder):
 
     @abstractmethod
     def last_id(self) -> int | None:
-        """Give the id of the last entry recorded; None when there is none."""
+        """Return the notification id of the last recorded entry; None when there is none."""
 
     @abstractmethod
     def listen(self, event: Event) -> None:
-        """Set an event whenever this process has appended something."""
+        """Set the event after every append of this process."""
 
     @abstractmethod
     def unlisten(self, event: Event) -> None:
-        """Leave an event alone from now on."""
+        """Stop setting the event."""
 
     @abstractmethod
     def follow(self, *, after: int | None = None, names: Sequence[str] = ()) -> "LogSubscription":
-        """Follow the log from an id of the store on."""
+        """Follow the log from a notification id on."""
 
     @override
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled or copied: whatever holds an open log, a history or a desk, is refused by this."""
+        """Refuse to be pickled or copied; so an object that holds an open log, such as a desk, is refused too."""
         raise TypeError(
             "an open log stays in the process that opened it, and can be neither pickled nor copied: "
             "hand over its address, and open it there; or hand over entries and answers"
@@ -84,17 +84,17 @@ class StoreRecorder(ApplicationRecorder):
 
     @override
     def max_notification_id(self) -> int | None:
-        """Give the id of the last entry recorded; None when there is none."""
+        """Return the notification id of the last recorded entry; None when there is none."""
         return self.last_id()
 
     @override
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> "LogSubscription":
-        """Follow the log, also what other processes record."""
+        """Follow the log, including the entries of other processes."""
         return self.follow(after=gt, names=topics)
 
 
 class LogSubscription(ListenNotifySubscription[StoreRecorder]):
-    """Follows a log: at once what this process appends, and within a fraction of a second what others do."""
+    """Follows a log: entries of this process arrive at once, those of other processes within a fraction of a second."""
 
     def __init__(self, recorder: StoreRecorder, gt: int | None = None, topics: Sequence[str] = ()) -> None:
         super().__init__(recorder=recorder, gt=gt, topics=topics)
@@ -112,6 +112,6 @@ class LogSubscription(ListenNotifySubscription[StoreRecorder]):
             while not self._has_been_stopped:
                 self._has_been_notified.wait(_POLL_SECONDS)
                 self._pull()
-        except BaseException as error:  # noqa: BLE001 - the iterating thread is told, as in the class above
+        except BaseException as error:  # noqa: BLE001 - hand the error to the iterating thread, as the base class does
             self._thread_error = self._thread_error or error
             self.stop()

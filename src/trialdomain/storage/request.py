@@ -1,7 +1,7 @@
-"""The fingerprint of a request: a hash of what was asked, by its content alone.
+"""The fingerprint of a request: a hash of its content.
 
-The same request has the same hash in any process, at any time: the address in the text of an object is no content, nor
-is the order of a set. What has no content of its own, such as an iterator, is refused; a caller makes it a tuple first.
+The same request has the same hash in any process, at any time. Neither the memory address of an object nor the order of
+a set is content. An object without content of its own, such as an iterator, is refused; callers make it a tuple first.
 """
 
 import json
@@ -21,55 +21,55 @@ from trialdomain.values.clinical_time import ClinicalTime
 
 _Content: TypeAlias = "str | int | float | bool | list[_Content] | None"
 _DEEPEST = 50
-"""Values within values: no request of ours has a tenth of it."""
+"""The deepest nesting of values; the requests of this library have less than a tenth of it."""
 
 
 class RequestUnreadable(InputInvalid):
-    """Something was given that no fact can hold: an object of an unknown kind, or an iterator that can be read once."""
+    """A caller passed a value that no fact can hold: an object of an unknown type, or an iterator."""
 
     code = "request-unreadable"
 
     def __init__(self, *, kind: str) -> None:
         super().__init__(
-            f"a value of type {kind} was given, which no fact can hold: give texts, numbers, dates, the library's own "
-            f"values, or a list of them"
+            f"the caller passed a value of type {kind}, which no fact can hold: pass texts, numbers, dates, the "
+            f"library's own values, or a list of them"
         )
         self.kind = kind
 
 
 def fingerprint(*request: object) -> bytes:
-    """Hash a request, so that the same one is recognised when it comes again.
+    """Hash a request, so that a store recognizes the same request when it is sent again.
 
     Raises:
-        RequestUnreadable: a value has no content that would be the same the next time.
+        RequestUnreadable: a value has no content that is the same in every process.
     """
     text = json.dumps(_content(request, _DEEPEST), separators=(",", ":"))
     return sha256(text.encode("ascii")).digest()
 
 
 def _of_field(value: object, deepest: int) -> _Content:
-    """Say what a field says; of several values in one, the order says nothing, in any fact."""
+    """Return the content of a field; sort a tuple, because no fact gives its order a meaning."""
     if type(value) is tuple:
         return sorted((_content(one, deepest) for one in value), key=json.dumps)
     return _content(value, deepest)
 
 
 def in_order(values: Iterable[object]) -> tuple[object, ...]:
-    """Put values into the order of what they say, which is the same in every process.
+    """Sort values by their content: the same order in every process.
 
     Raises:
-        RequestUnreadable: a member has no content.
+        RequestUnreadable: a value has no content.
     """
     return tuple(sorted(values, key=lambda value: json.dumps(_content(value, _DEEPEST))))
 
 
 def _content(value: object, deepest: int) -> _Content:
-    """Say what a value is and what it says, in lists and texts."""
+    """Return the type and the content of a value, as nested lists and texts."""
     kind = type(value)
     if value is None or kind is str or kind is bool:
         return value  # type: ignore[return-value]  # one of these three
     if kind is int:
-        return ["int", hex(value)]  # type: ignore[arg-type]  # as said; of any size
+        return ["int", hex(value)]  # type: ignore[arg-type]  # an int of any size
     if not deepest:
         raise RequestUnreadable(kind=kind.__name__)
     if kind is tuple or kind is list:
@@ -83,7 +83,7 @@ def _of_other(value: object, deepest: int) -> _Content:
     match value:
         case Enum():
             return ["enum", type(value).__name__, str(value.value)]
-        case bool() | int() | str():  # of a class of somebody else's
+        case bool() | int() | str():  # of a subclass that the caller defined
             return _content(value.conjugate() if isinstance(value, int) else str.__str__(value), deepest)
         case Decimal():
             return ["number", _plainest(value)]
@@ -106,7 +106,7 @@ def _of_other(value: object, deepest: int) -> _Content:
 
 
 def _plainest(value: Decimal) -> str:
-    """Write a number without the zeros at its end, whatever the caller's decimal context is."""
+    """Write a number without trailing zeros, independent of the caller's decimal context."""
     sign, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         return str(value)

@@ -1,7 +1,7 @@
-"""The interface of a store: how a log is read, how it is written, and what goes in and out.
+"""The interface of a store: reading a log, appending to it, and the types of both.
 
-A store is opened by :func:`trialdomain.storage.open_store.open_store`. What any store refuses stands in
-``trialdomain.storage.errors``.
+:func:`trialdomain.storage.open_store.open_store` opens a store. ``trialdomain.storage.errors`` has the errors of any
+store.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -14,16 +14,16 @@ from typing_extensions import override
 
 T = TypeVar("T")
 UNKNOWN_REQUEST = b""
-"""In the place of a request's hash, where a log was restored from an export, which has none."""
+"""The placeholder for the hash of a request in a log that was restored from an export, which has no hashes."""
 
 
 Row: TypeAlias = tuple[int, int, str, bytes]
-"""An entry of a stream as it stands in its table: position, version, stored name and state."""
+"""A stored entry of a stream: position, version, stored name and state."""
 
 
 @dataclass(frozen=True, eq=False)
 class StoredEntry(StoredEvent):
-    """A stored event that also knows its position in its trial; equal to a plain one with the same content."""
+    """A stored event with its position in its trial; equal to a plain ``StoredEvent`` with the same content."""
 
     trial: str
     position: int
@@ -39,7 +39,7 @@ class StoredEntry(StoredEvent):
 
 @dataclass(frozen=True)
 class PlacedNotification(Notification):
-    """A notification that also knows the entry's position in its trial."""
+    """A notification with the entry's position in its trial."""
 
     trial: str
     position: int
@@ -51,7 +51,7 @@ def _content(event: StoredEvent) -> tuple[object, ...]:
 
 @attrs.frozen(kw_only=True)
 class Command:
-    """A request as it is remembered: the same id and request get the first result again."""
+    """A command's id and request: appending the same two again returns the first result."""
 
     id: str
     request: bytes
@@ -60,48 +60,48 @@ class Command:
 
 @attrs.frozen
 class Sealed:
-    """The entries of one command, in the form in which they are stored."""
+    """The encoded entries of one command."""
 
     command: Command | None
-    """None of entries that come from elsewhere, such as an export: nothing is remembered of what was asked."""
+    """None for entries from another place, such as an export: the store records no command for them."""
     events: "Sequence[StoredEvent] | Callable[[], Sequence[StoredEvent]]"
-    """Each with the next version of its stream; or what gives them, called under the write lock."""
+    """The entries, each with the next version of its stream; or a function that returns them, called under the lock."""
     earlier: int = 0
-    """Entries of the same command that stand right before these in the log already."""
+    """The number of entries of the same command that the log already has, right before these."""
 
 
 @attrs.frozen(kw_only=True)
 class ReadSet:
-    """What a decision has read: if any of it has moved, the decision has to be taken again."""
+    """The read set of a decision: when any of it has a new entry, the decision has to be made again."""
 
     versions: Mapping[str, int] = attrs.Factory(dict)
-    """By stream, its version; 0 for a stream that did not exist."""
+    """By stream: its version; 0 for a stream that did not exist."""
     position: int | None = None
-    """Where every stream of the trial was read: up to where; those that did not exist are included."""
+    """The position up to which the decision read every stream of the trial, including those that did not exist yet."""
     passed_over: frozenset[str] = frozenset()
-    """Of such a reading, the stored names that it did not look at: one more of these entries changes nothing."""
+    """The stored names that such a read skipped: a new entry with one of them does not change the decision."""
 
 
 NOTHING_READ = ReadSet()
-"""Of entries that no decision brought about."""
+"""The read set of entries without a decision."""
 
 
 @attrs.frozen(kw_only=True)
 class Appended:
-    """What an append came to."""
+    """The result of an append."""
 
     positions: range
-    """Of the entries, in their trial."""
+    """The positions of the entries in their trial."""
     notifications: range = range(0)
-    """The store's own ids of them, by which a log is followed."""
+    """Their notification ids, by which a subscription follows the log."""
     rows: "Sequence[tuple[str, int, str, int, str, bytes, bytes]]" = attrs.field(default=(), eq=False)
-    """As they stand in the log, where they were appended now."""
+    """The stored rows; empty where the command was recorded before."""
     repeated: bool = False
-    """Whether the command had been recorded before, so that nothing was appended now."""
+    """Whether the command was recorded before, so that this append recorded nothing."""
 
     @property
     def entries(self) -> "Sequence[StoredEntry]":
-        """The entries, where they were appended now."""
+        """The stored entries; empty where the command was recorded before."""
         return [
             StoredEntry(
                 trial=trial,
@@ -116,18 +116,18 @@ class Appended:
 
 
 class LogReader(Protocol):
-    """Reads a log. Rows come as they were stored; nothing is decoded."""
+    """Reads a log. Rows are returned as they are stored; nothing is decoded."""
 
     def trials(self) -> list[str]:
         """Name the trials in this log."""
         ...
 
     def head(self, trial: str) -> int:
-        """Give the last position of a trial; 0 when it has none."""
+        """Return the last position of a trial; 0 when it has none."""
         ...
 
     def version(self, stream: str) -> int:
-        """Give the last version of a stream; 0 when it has no entry."""
+        """Return the last version of a stream; 0 when it has no entry."""
         ...
 
     def stream(self, stream: str, *, until: int) -> list[Row]:
@@ -139,7 +139,7 @@ class LogReader(Protocol):
         ...
 
     def in_log_order(self, trial: str, *, after: int = 0, until: int | None = None) -> Iterator[StoredEntry]:
-        """Yield the entries of a trial by position; what is appended meanwhile is left out."""
+        """Yield the entries of a trial by position, without those that are appended while it runs."""
         ...
 
     def latest_first(self, trial: str, *, until: int) -> Iterator[StoredEntry]:
@@ -151,11 +151,11 @@ class LogReader(Protocol):
         ...
 
     def notes(self, trial: str) -> list[tuple[int, str]]:
-        """Give the signed heads that are kept of a trial, each with its size, the newest last."""
+        """Return the checkpoints that the log keeps of a trial, each with its size, the newest last."""
         ...
 
     def wait_for_writers(self) -> None:
-        """Wait until every process that is about to append has done so."""
+        """Wait until the open transaction of any process has ended."""
         ...
 
     def close(self) -> None:
@@ -165,49 +165,50 @@ class LogReader(Protocol):
 
 @runtime_checkable
 class Store(LogReader, Protocol):
-    """A log that can be written to. Several processes may use it; appends are serialised."""
+    """A log that can be written to. Several processes may use it; the store serializes their appends."""
 
     def append(
         self, trial: str, commands: Sequence[Sealed], *, read: ReadSet = NOTHING_READ, within: bool = False
     ) -> Appended:
-        """Append the entries of commands, all or none, if nothing that was read has moved.
+        """Append the entries of commands, all or none, unless their read set has moved.
 
-        One command that was recorded before gives its first result again. The head of the trial's tree is signed in the
-        same transaction, where the log was opened with a signer. A commit is on disk before this returns.
+        A single command that was recorded before returns its first result again. Where the log was opened with a
+        signer, the head of the trial's tree is signed in the same transaction. The commit is on disk before this
+        returns.
 
         Args:
-            trial: the trial whose streams these are.
-            commands: what to append.
-            read: what the decision rests on.
+            trial: the trial of the entries.
+            commands: the commands to append.
+            read: the read set of the decision.
             within: whether this is the append for which :meth:`alone` was called.
 
         Raises:
-            StreamMoved: something that was read has moved.
-            CommandReused: the one command's id was used for another request.
+            StreamMoved: a stream of the read set has a new entry.
+            CommandReused: the id of the single command was used for another request.
             AppendRefused: an entry is not of this trial, or not the next one of its stream; or one of several commands
                 was recorded before.
-            EntriesNotKept: something in the database changed or removed what was inserted.
-            TooMuchToRecord: the trial would have more in long entries than is ever read again.
+            EntriesNotKept: a foreign trigger changed or removed an inserted row.
+            TooMuchToRecord: the long entries of the trial would be larger than this library reads.
         """
         ...
 
     def alone(self, work: Callable[[], T]) -> T:
-        """Do some work under the write lock: what it reads stays so until what it appends is recorded.
+        """Run work under the write lock: what it reads stays so until its appends are recorded.
 
-        Each append in it is all or nothing; what was appended is on disk when this returns, or raises an error of ours.
+        Each append in it is all or nothing. Completed appends are on disk when this returns, or raises a TrialError.
         """
         ...
 
     def recorded_before(self, trial: str, command: Command) -> Appended | None:
-        """Give the result of a command that was recorded before; None when it was not."""
+        """Return the result of a command that was recorded before; None when it was not."""
         ...
 
     def keep_note(self, trial: str, size: int, note: str) -> None:
-        """Keep a signed head beside the entries; who verifies has another copy elsewhere."""
+        """Store a checkpoint beside the entries; a verifier has its own copy elsewhere."""
         ...
 
     def begin_signing(self, trial: str) -> str:
-        """Sign the head of a trial's tree as it is, and go on from there; give the note.
+        """Sign the current head of a trial's tree, and every head from then on; return the note.
 
         Raises:
             HeadKeyMissing: the log was opened without a signer.
@@ -215,5 +216,5 @@ class Store(LogReader, Protocol):
         ...
 
     def follow(self, *, after: int | None = None, names: Sequence[str] = ()) -> "Subscription[ApplicationRecorder]":
-        """Follow the log from an id of the store on: what this process records, and what others do."""
+        """Follow the log from a notification id on: what this and other processes record."""
         ...

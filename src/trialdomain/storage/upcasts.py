@@ -1,7 +1,7 @@
-"""Earlier shapes of facts, and how each becomes the next one. Nothing stored is ever rewritten: reading converts.
+"""Upcasts: functions that convert a fact from an earlier shape into the next one, when it is read.
 
-An upcast takes the fact as plain JSON values and gives it in the shape of the next version. The stored bytes stay as
-they are, and so do their hashes. Version 0 stands for the shapes of the prototype, before the first release.
+An upcast takes the fact as plain JSON values, and returns it in the shape of the next version. The stored bytes and
+their hashes never change. Version 0 is the shape of the prototype, before the first release.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ Shape: TypeAlias = dict[str, Any]
 
 
 def _infused_v0(fact: Shape) -> Shape:
-    """The amount and its unit stood apart; now they are one dose."""
+    """Join the amount and its unit, which were two fields, into one dose."""
     amount, unit = fact.get("amount"), fact.get("unit")
     dose = None if amount is None else {"amount": amount, "unit": unit}
     return _without(fact, "amount", "unit") | {"dose": dose}
 
 
 def _adverse_event_reported_v0(fact: Shape) -> Shape:
-    """Relatedness was one word, the investigator's about the infusion; now it is judged agent by agent."""
+    """Convert relatedness, one word of the investigator about the infusion, into one attribution per agent."""
     judged = {"agent": "infusion", "assessor": "investigator", "relatedness": fact["related"]}
     return _without(fact, "related") | {"attributions": [judged]}
 
@@ -31,4 +31,4 @@ UPCASTS: dict[str, tuple[str, Callable[[Shape], Shape]]] = {
     "participant.infused.v0": ("participant.infused.v1", _infused_v0),
     "participant.adverse-event-reported.v0": ("participant.adverse-event-reported.v1", _adverse_event_reported_v0),
 }
-"""By stored name: the name of the next shape, and the way there."""
+"""By stored name: the name of the next shape, and the function that converts to it."""

@@ -1,9 +1,9 @@
-"""Checkpoints, heads, proofs and requests as text: C2SP tlog-checkpoint, tlog-proof and the request of tlog-witness.
+"""The text formats of checkpoints, heads, proofs and requests: C2SP tlog-checkpoint, tlog-proof and tlog-witness.
 
-A checkpoint names a log, the size of its tree and the root. A head says the same of the log as its writer left it,
-under a name that no checkpoint has: a signature under the one is none under the other (docs/adr/0014). A proof shows
-that one entry is in the tree of a checkpoint. A request asks whoever signed an older checkpoint to sign a newer one,
-and shows that the newer tree extends the older.
+A checkpoint names a log, the size of its tree and the root. A head has the same fields, as the writer of the log signs
+them with every append. Its name is one that no checkpoint has: so a signature of the one is never valid for the other
+(docs/adr/0014). A proof shows that one entry is in the tree of a checkpoint. A request asks the signer of an older
+checkpoint to sign a newer one, and proves that the newer tree extends the older tree.
 """
 
 from base64 import b64encode
@@ -17,16 +17,16 @@ from trialdomain.tree.proofs import MOST_HASHES
 from trialdomain.values.given.in_short import in_short
 
 ORIGIN = "trialdomain/"
-"""Before the trial's code: what the log of a trial is called in a checkpoint."""
+"""The prefix of a log's name in a checkpoint; the trial's code follows."""
 HEAD_ORIGIN = "trialdomain-head/"
-"""Before the trial's code in a head: what stands under it is no checkpoint, for whoever reads notes of C2SP too."""
+"""The prefix of a log's name in a head; so other readers of C2SP notes do not take a head for a checkpoint."""
 _PROOF = "c2sp.org/tlog-proof@v1"
 _LONGEST_ORIGIN = 255
 
 
 @attrs.frozen
 class Checkpoint:
-    """The head of a tree: which log, how many leaves, and the root over them.
+    """The head of a tree: the name of the log, the number of leaves, and the root.
 
     >>> print(Checkpoint("trialdomain/T1", 0, bytes(32)).text, end="")
     trialdomain/T1
@@ -38,22 +38,22 @@ class Checkpoint:
     size: int
     root: bytes
     extensions: tuple[str, ...] = ()
-    """Lines of another program's; this one writes none, and hands on what it was given."""
+    """Further lines, from other programs; this library writes none, and keeps those that it reads."""
 
     @property
     def text(self) -> str:
-        """What is signed."""
+        """The text that is signed."""
         return "".join(f"{line}\n" for line in (self.origin, self.size, as_base64(self.root), *self.extensions))
 
     @property
     def trial(self) -> str | None:
-        """The trial whose log it is; None for a log of something else."""
+        """The trial of the log; None for a log of another program."""
         return self.origin.removeprefix(ORIGIN) if self.origin.startswith(ORIGIN) else None
 
 
 @attrs.frozen
 class Head:
-    """The head of a trial's tree as its writer signs it with every append; it is no checkpoint.
+    """The head of a trial's tree, which its writer signs with every append; it is not a checkpoint.
 
     >>> print(Head("T1", 0, bytes(32)).text, end="")
     trialdomain-head/T1
@@ -67,17 +67,17 @@ class Head:
 
     @property
     def origin(self) -> str:
-        """What the heads of the trial's log are called."""
+        """The name of the trial's log in a head."""
         return f"{HEAD_ORIGIN}{self.trial}"
 
     @property
     def text(self) -> str:
-        """What is signed."""
+        """The text that is signed."""
         return f"{self.origin}\n{self.size}\n{as_base64(self.root)}\n"
 
 
 def origin_of(trial: str) -> str:
-    """Name the log of a trial, as its checkpoints do.
+    """Return the name of a trial's log in its checkpoints.
 
     >>> origin_of("NCT06245746")
     'trialdomain/NCT06245746'
@@ -86,14 +86,14 @@ def origin_of(trial: str) -> str:
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
-    """Read the text of a checkpoint.
+    """Parse the text of a checkpoint.
 
     Raises:
-        NoteMalformed: it is not one, but the head of a writer, or something else.
+        NoteMalformed: it is the head of a writer, or another text.
     """
     if is_head(text):
         raise NoteMalformed(
-            f"it is a head that a writer signs with every append, {text.partition(chr(10))[0][:90]!r}, and no "
+            f"it is a head that a writer signs with every append, {text.partition(chr(10))[0][:90]!r}, and not a "
             f"checkpoint: name a note that 'trialdomain checkpoint' has made"
         )
     lines = text.split("\n")
@@ -106,50 +106,50 @@ def parse_checkpoint(text: str) -> Checkpoint:
 
 
 def is_head(text: str) -> bool:
-    """Say whether a text claims to be the head of a writer, whatever else stands in it."""
+    """Say whether a text begins like the head of a writer; the rest is not checked."""
     return text.startswith(HEAD_ORIGIN)
 
 
 def parse_head(text: str) -> Head:
-    """Read the text of a head: as :attr:`Head.text` writes it, and in no other spelling.
+    """Parse the text of a head, in exactly the form of :attr:`Head.text`.
 
     Raises:
-        NoteMalformed: it is not one, but a checkpoint, or something else.
+        NoteMalformed: it is a checkpoint, or another text.
     """
     origin, *lines = text.split("\n")
     if not is_head(text):
         raise NoteMalformed(
-            f"it is a checkpoint of {origin[:90]!r}, and no head of a writer, which begins with {HEAD_ORIGIN}"
+            f"it is a checkpoint of {origin[:90]!r}, and not the head of a writer, which begins with {HEAD_ORIGIN}"
         )
     if len(lines) != 3 or lines[-1]:  # noqa: PLR2004 - the size, the root, and nothing after the last newline
-        raise NoteMalformed("a head has three lines: whose it is, the size of the tree, the root")
+        raise NoteMalformed("a head has three lines: the name of its log, the size of the tree, the root")
     return Head(origin.removeprefix(HEAD_ORIGIN), whole_number("the size of the tree", lines[0]), _hash(lines[1]))
 
 
 @attrs.frozen
 class InclusionProof:
-    """That an entry is in the tree of a checkpoint, without the entry itself."""
+    """A proof that an entry is in the tree of a checkpoint; it does not include the entry."""
 
     __repr__ = in_short
 
     index: int
-    """Of the leaf, from 0: one less than the entry's position."""
+    """The index of the leaf, from 0: the entry's position minus one."""
     hashes: tuple[bytes, ...]
     checkpoint: Note
-    """As it was signed."""
+    """The signed checkpoint."""
 
     @override
     def __str__(self) -> str:
-        """Write it as C2SP tlog-proof."""
+        """Write the proof in the format of C2SP tlog-proof."""
         head = "".join(f"{line}\n" for line in (_PROOF, f"index {self.index}", *map(as_base64, self.hashes)))
         return f"{head}\n{self.checkpoint}"
 
 
 def parse_proof(given: bytes) -> InclusionProof:
-    """Read a proof of inclusion.
+    """Parse an inclusion proof.
 
     Raises:
-        NoteMalformed: it is not one.
+        NoteMalformed: the text is not an inclusion proof.
     """
     above, gap, note = note_text(given).partition("\n\n")
     first, *lines = above.split("\n")
@@ -165,27 +165,27 @@ def parse_proof(given: bytes) -> InclusionProof:
 
 @attrs.frozen
 class SigningRequest:
-    """A tree head to be signed, and the proof that its tree extends the one that was signed last."""
+    """A tree head to sign, and the proof that its tree extends the tree that was signed last."""
 
     old: int
     """The size of the tree that was signed last; 0 for none."""
     proof: tuple[bytes, ...]
     checkpoint: Checkpoint
     note: Note | None = None
-    """The checkpoint as others have signed it; None before anybody has."""
+    """The checkpoint with its signatures so far; None where it has none."""
 
     @override
     def __str__(self) -> str:
-        """Write it as the body of a C2SP tlog-witness request; without a signature, where there is none yet."""
+        """Write the request as the body of a C2SP tlog-witness request; an unsigned one has no signature lines."""
         head = "".join(f"{line}\n" for line in (f"old {self.old}", *map(as_base64, self.proof)))
         return f"{head}\n{self.checkpoint.text if self.note is None else self.note}"
 
 
 def parse_request(given: bytes) -> SigningRequest:
-    """Read a request to sign.
+    """Parse a request to sign.
 
     Raises:
-        NoteMalformed: it is not one.
+        NoteMalformed: the text is not a request to sign.
     """
     above, gap, below = note_text(given).partition("\n\n")
     first, *lines = above.split("\n")
@@ -197,13 +197,13 @@ def parse_request(given: bytes) -> SigningRequest:
 
 
 def as_base64(found: bytes) -> str:
-    """Write a hash as checkpoints have it."""
+    """Encode a hash as checkpoints do."""
     return b64encode(found).decode()
 
 
 def _hashes(lines: list[str]) -> tuple[bytes, ...]:
     if len(lines) > MOST_HASHES:
-        raise NoteMalformed(f"the proof has {len(lines)} hashes, more than any tree is high")
+        raise NoteMalformed(f"the proof has {len(lines)} hashes, more than the largest tree needs ({MOST_HASHES})")
     return tuple(map(_hash, lines))
 
 

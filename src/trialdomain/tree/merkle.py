@@ -1,4 +1,4 @@
-"""The Merkle tree of a trial, RFC 6962 section 2.1: SHA-256 over leaves in the order of their positions."""
+"""The Merkle tree of a trial (RFC 6962 section 2.1): SHA-256 over the leaves in the order of positions."""
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
@@ -7,15 +7,15 @@ from typing import Self
 
 _NODE_PREFIX = b"\x01"
 _BLOCK = 1 << 10
-"""Leaves that are hashed together, level by level, where a whole block comes."""
+"""The number of leaves that are hashed together, level by level."""
 EMPTY_ROOT = sha256(b"").digest()
 HASH_BYTES = 32
 
 
 class Frontier:
-    """The right edge of a tree: all that appending to it, and its root, need.
+    """The right edge of a tree: enough to append leaves, and to compute the root.
 
-    It holds one hash for each complete subtree, the largest first, so that memory follows the height of the tree.
+    It has one hash for each complete subtree, the largest first. So its memory grows with the height of the tree.
 
     >>> Frontier().root().hex()[:16]
     'e3b0c44298fc1c14'
@@ -25,7 +25,7 @@ class Frontier:
 
     def __init__(self) -> None:
         self.size = 0
-        """How many leaves the tree has."""
+        """The number of leaves."""
         self._complete: list[bytes] = []
 
     def add(self, leaf: bytes) -> None:
@@ -38,7 +38,7 @@ class Frontier:
         while block := list(islice(coming, _BLOCK - self.size % _BLOCK)):
             at = 0
             while at < len(block):
-                # The largest complete subtree that begins here and whose leaves have all come.
+                # The width of the largest complete subtree that begins here and ends in this block.
                 width = 1 << (len(block) - at).bit_length() - 1
                 width = min(width, self.size & -self.size) if self.size else width
                 self._push(_complete_root(block[at : at + width]), height=width.bit_length() - 1)
@@ -46,7 +46,7 @@ class Frontier:
         return self
 
     def root(self) -> bytes:
-        """Give the root over every leaf so far, 32 bytes."""
+        """Return the root over all leaves so far, 32 bytes."""
         if not self._complete:
             return EMPTY_ROOT
         *left, node = self._complete
@@ -55,7 +55,7 @@ class Frontier:
         return node
 
     def copy(self) -> "Frontier":
-        """Give a frontier of the same tree, which grows by itself."""
+        """Return an independent copy."""
         other = Frontier()
         other.size, other._complete = self.size, list(self._complete)
         return other
@@ -71,7 +71,7 @@ class Frontier:
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
-    """Hash a sequence of leaf hashes into the tree's root, in memory that grows with its height alone.
+    """Hash a sequence of leaf hashes into the root of their tree; memory grows only with the height.
 
     >>> root([]).hex()[:16]
     'e3b0c44298fc1c14'
@@ -80,12 +80,12 @@ def root(leaves: Iterable[bytes]) -> bytes:
 
 
 def parent(left: bytes, right: bytes) -> bytes:
-    """Hash two nodes into the one above them: 0x01 before them, so that no node is ever taken for a leaf."""
+    """Hash two nodes into their parent; RFC 6962 puts 0x01 before them, so that a node can never pass as a leaf."""
     return sha256(_NODE_PREFIX + left + right).digest()
 
 
 def _complete_root(nodes: Sequence[bytes]) -> bytes:
-    """Hash a power of two of nodes, level by level."""
+    """Hash nodes, whose number is a power of two, into their root, level by level."""
     while len(nodes) > 1:
         pairs = iter(nodes)
         nodes = [sha256(_NODE_PREFIX + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]

@@ -1,6 +1,6 @@
-"""Signed notes, as C2SP signed-note has them: a text, an empty line, and lines with signatures.
+"""Signed notes in the format of C2SP signed-note: a text, an empty line, and lines with signatures.
 
-Here are bytes alone: who signed, and whether the signature is right, is asked in :mod:`trialdomain.signing.keys`.
+This module only parses and writes them; :mod:`trialdomain.signing.keys` verifies the signatures.
 """
 
 import re
@@ -14,7 +14,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.tree.proofs import LARGEST_SIZE
 
 MOST_BYTES = 128 * 1024
-"""A note that is longer is refused; one with 16 signatures of 5 kB, as post-quantum ones have, is not."""
+"""The longest accepted note: long enough for 16 post-quantum signatures of 5 kB."""
 MOST_SIGNATURES = 64
 _KEY_ID_BYTES = 4
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
@@ -22,14 +22,14 @@ _DASH = "\u2014 "
 
 
 class NoteMalformed(InputInvalid):
-    """A text is no signed note, or no checkpoint."""
+    """A text is not a signed note, or not a checkpoint."""
 
     code = "note-malformed"
 
 
 @attrs.frozen
 class SignatureLine:
-    """One line below a note: which key is said to have signed, and the signature."""
+    """One line below a note: the claimed key, and the signature, which is not verified yet."""
 
     name: str
     key_id: bytes
@@ -38,7 +38,7 @@ class SignatureLine:
 
     @override
     def __str__(self) -> str:
-        """Write the line, without its end."""
+        """Write the line, without a newline."""
         return f"{_DASH}{self.name} {b64encode(self.key_id + self.signature).decode()}"
 
 
@@ -47,24 +47,24 @@ class Note:
     """A text and the signatures below it."""
 
     text: str
-    """With the newline at its end: what is signed."""
+    """The signed text, with the newline at its end."""
     signatures: tuple[SignatureLine, ...]
 
     @override
     def __str__(self) -> str:
-        """Write the note, as it is kept and handed on."""
+        """Write the note in the format of C2SP signed-note."""
         return "".join((self.text, "\n", *(f"{line}\n" for line in self.signatures)))
 
     def signed(self, *lines: SignatureLine) -> "Note":
-        """Give the same note with further signatures; one that stands there already is not written twice."""
+        """Return the note with further signatures, each written once."""
         return Note(self.text, tuple(dict.fromkeys((*self.signatures, *lines))))
 
 
 def parse_note(given: bytes) -> Note:
-    """Read a signed note.
+    """Parse a signed note.
 
     Raises:
-        NoteMalformed: it is not one, or is longer than a note is here.
+        NoteMalformed: the bytes are not a signed note, or are too long.
     """
     text, gap, below = note_text(given).rpartition("\n\n")
     if not gap:
@@ -78,24 +78,24 @@ def parse_note(given: bytes) -> Note:
 
 
 def note_text(given: bytes) -> str:
-    """Read the characters of a note, or of a text that is about to become one.
+    """Decode the text of a note, or of a text to be signed.
 
     Raises:
-        NoteMalformed: it is too long, is no UTF-8, or has control characters.
+        NoteMalformed: it is too long, is not UTF-8, or has control characters.
     """
     if len(given) > MOST_BYTES:
         raise NoteMalformed(f"the note has {len(given)} bytes, more than {MOST_BYTES}")
     try:
         text = given.decode()
     except UnicodeDecodeError:
-        raise NoteMalformed("the note is no UTF-8") from None
+        raise NoteMalformed("the note is not UTF-8") from None
     if _CONTROL.search(text):
-        raise NoteMalformed("the note has a control character that is no newline")
+        raise NoteMalformed("the note has a control character other than a newline")
     return text
 
 
 def check_name(name: str) -> str:
-    """Accept a name that a key can have.
+    """Return a name that a key can have; refuse any other.
 
     Raises:
         NoteMalformed: it is empty, or has a space, a plus or a control character.
@@ -110,25 +110,25 @@ def _is_unwritable(character: str) -> bool:
 
 
 def from_base64(what: str, text: str) -> bytes:
-    """Read base64 that has one spelling.
+    """Decode base64 in its canonical form.
 
     Raises:
-        NoteMalformed: it is none, or another spelling of the same bytes.
+        NoteMalformed: the text is not base64, or another encoding of the same bytes.
     """
     try:
         found = b64decode(text.encode("ascii"), validate=True)
     except (Base64Error, ValueError):
-        raise NoteMalformed(f"{what} is no base64: {text[:70]!r}") from None
+        raise NoteMalformed(f"{what} is not base64: {text[:70]!r}") from None
     if b64encode(found).decode() != text:
-        raise NoteMalformed(f"{what} is base64 in another spelling than its own: {text[:70]!r}")
+        raise NoteMalformed(f"{what} is not base64 in its canonical form: {text[:70]!r}")
     return found
 
 
 def whole_number(what: str, text: str) -> int:
-    """Read a number of leaves: decimal digits, without a sign or a leading zero.
+    """Parse a number of leaves: decimal digits, without a sign or a leading zero.
 
     Raises:
-        NoteMalformed: it is none, or above 2^63 - 1.
+        NoteMalformed: the text is not such a number, or above 2^63 - 1.
     """
     short = len(text) <= len(str(LARGEST_SIZE))
     if not (short and text.isascii() and text.isdigit()) or str(int(text)) != text or int(text) > LARGEST_SIZE:

@@ -1,7 +1,7 @@
-"""Inclusion and consistency proofs, RFC 6962 sections 2.1.1 and 2.1.2, for a tree of any size.
+"""Inclusion and consistency proofs (RFC 6962 sections 2.1.1 and 2.1.2) for a tree of any size.
 
-Whoever checks a proof about a trial uses :mod:`trialdomain.signing.proofs`, which takes the bytes of an entry and a
-signed checkpoint. Here are hashes alone; a hash or a size of a caller's own choice proves nothing.
+To verify a proof about a trial, use :mod:`trialdomain.signing.proofs`: it takes the bytes of an entry and a signed
+checkpoint. The functions here take hashes only; a proof for a hash or a size that the caller chose shows nothing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,22 +13,22 @@ from trialdomain.values.given.plural import how_many
 
 LARGEST_SIZE = 2**63 - 1
 MOST_HASHES = 63
-"""As C2SP tlog-witness has it: a tree of the largest size is no higher."""
+"""The limit of C2SP tlog-witness: the height of a tree of the largest size."""
 
 
 class ProofInvalid(InputInvalid):
-    """A proof does not show what it is said to show."""
+    """A proof is not valid for its claim."""
 
     code = "proof-invalid"
 
 
 def inclusion_proof(leaves: Iterable[bytes], index: int, size: int) -> list[bytes]:
-    """Prove that a leaf is in a tree: the sibling of every node on its way up, from the leaf.
+    """Prove that a leaf is in a tree: return the sibling of every node on the path from the leaf to the root.
 
     Args:
         leaves: the leaf hashes, at least ``size`` of them; they are read once.
-        index: the leaf's, from 0.
-        size: of the tree.
+        index: the index of the leaf, from 0.
+        size: the size of the tree.
 
     Raises:
         ProofInvalid: the tree has no such leaf.
@@ -39,15 +39,15 @@ def inclusion_proof(leaves: Iterable[bytes], index: int, size: int) -> list[byte
 
 
 def consistency_proof(leaves: Iterable[bytes], old: int, size: int) -> list[bytes]:
-    """Prove that a tree begins with the leaves of an older one, in the same order.
+    """Prove that a tree begins with the leaves of an older tree, in the same order.
 
     Args:
         leaves: the leaf hashes, at least ``size`` of them; they are read once.
-        old: the size of the older tree; from the empty tree, every proof is empty.
-        size: of the tree.
+        old: the size of the older tree; for the empty tree, the proof is empty.
+        size: the size of the tree.
 
     Raises:
-        ProofInvalid: the older tree is the larger one.
+        ProofInvalid: the older tree is larger.
     """
     if not 0 <= old <= size <= LARGEST_SIZE:
         raise ProofInvalid(f"a tree of {_leaves(size)} cannot extend one of {old}")
@@ -55,7 +55,7 @@ def consistency_proof(leaves: Iterable[bytes], old: int, size: int) -> list[byte
 
 
 class InclusionProofs:
-    """Every inclusion proof of one tree; 64 bytes are kept for each leaf.
+    """Every inclusion proof of one tree; it takes 64 bytes of memory for each leaf.
 
     Args:
         leaves: the leaf hashes, all of them.
@@ -74,7 +74,7 @@ class InclusionProofs:
 
     @property
     def size(self) -> int:
-        """How many leaves the tree has."""
+        """The number of leaves."""
         return len(self._levels[0]) // HASH_BYTES
 
     @property
@@ -83,11 +83,11 @@ class InclusionProofs:
         return self._root(0, self.size) if self.size else EMPTY_ROOT
 
     def leaf(self, index: int) -> bytes:
-        """Give a leaf, by its index from 0."""
+        """Return a leaf by its index, from 0."""
         return self._complete(0, index)
 
     def of(self, index: int) -> list[bytes]:
-        """Give the proof of a leaf, as :func:`inclusion_proof` does.
+        """Return the proof of a leaf: the same as :func:`inclusion_proof`.
 
         Raises:
             ProofInvalid: the tree has no such leaf.
@@ -97,7 +97,7 @@ class InclusionProofs:
         return [self._root(leaves.start, leaves.stop) for leaves in _siblings(index, 0, self.size)]
 
     def _root(self, start: int, end: int) -> bytes:
-        """Give the root over some leaves: a node of the tree, or of its right edge, which no complete level has."""
+        """Return the root over some leaves: a node of a complete level, or a computed node of the right edge."""
         width = end - start
         if width & (width - 1) == 0:
             height = width.bit_length() - 1
@@ -112,10 +112,10 @@ class InclusionProofs:
 
 
 def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
-    """Give the root of the tree in which a proof shows a leaf to be: compare it with the one that was signed.
+    """Compute the root that a proof leads to from a leaf; the caller compares it with the signed root.
 
     Raises:
-        ProofInvalid: the tree has no such leaf, or the proof is not as long as one of it must be.
+        ProofInvalid: the tree has no such leaf, or the proof has the wrong length.
     """
     if not 0 <= index < size <= LARGEST_SIZE:
         raise ProofInvalid(f"a tree of {_leaves(size)} has no leaf {index}: leaves are counted from 0")
@@ -123,7 +123,7 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]
     ahead, last, node = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
-            raise ProofInvalid(f"the proof has {_hashes(len(proof))}, more than a tree of {_leaves(size)} is high")
+            raise ProofInvalid(f"the proof has {_hashes(len(proof))}, too many for a tree of {_leaves(size)}")
         if ahead & 1 or ahead == last:
             node = parent(sibling, node)
             while not ahead & 1 and ahead:
@@ -137,24 +137,24 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]
 
 
 def check_consistency(old: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> None:
-    """Check that a tree extends an older one.
+    """Verify that a tree extends an older tree.
 
     Args:
         old: the older tree's size.
         old_root: its root.
         size: the newer tree's size.
         root: its root.
-        proof: the hashes, as :func:`consistency_proof` gives them.
+        proof: the hashes that :func:`consistency_proof` returned.
 
     Raises:
-        ProofInvalid: it does not, or the proof does not show it.
+        ProofInvalid: it does not extend the older tree, or the proof does not show it.
     """
     if not 0 <= old <= size <= LARGEST_SIZE:
         raise ProofInvalid(f"a tree of {_leaves(size)} cannot extend one of {old}: entries are missing")
     check_hashes([old_root, root, *proof])
     for leaves, given in ((old, old_root), (size, root)):
         if not leaves and given != EMPTY_ROOT:
-            raise ProofInvalid("the root of a tree without leaves is the hash of nothing, and another one is given")
+            raise ProofInvalid("the root of a tree without leaves must be the SHA-256 of no bytes, and is another one")
     if old in {0, size}:
         if proof:
             raise ProofInvalid(f"from {old} to {_leaves(size)} there is nothing to prove, but the proof has hashes")
@@ -166,7 +166,7 @@ def check_consistency(old: int, old_root: bytes, size: int, root: bytes, proof: 
 
 
 def _roots_of_consistency(old: int, old_root: bytes, size: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """Hash a proof into the roots of both trees, RFC 9162 section 2.1.4.2."""
+    """Compute the roots of both trees from a proof (RFC 9162 section 2.1.4.2)."""
     hashes = iter(proof if old & (old - 1) else (old_root, *proof))  # a complete older tree is a node of the newer one
     ahead, last = old - 1, size - 1
     while ahead & 1:
@@ -177,9 +177,7 @@ def _roots_of_consistency(old: int, old_root: bytes, size: int, proof: Sequence[
     older = newer = first
     for sibling in hashes:
         if not last:
-            raise ProofInvalid(
-                f"the proof has {_hashes(len(proof))}, more than from {old} to {_leaves(size)} are needed"
-            )
+            raise ProofInvalid(f"the proof has {_hashes(len(proof))}, too many from {old} to {_leaves(size)}")
         if ahead & 1 or ahead == last:
             older, newer = parent(sibling, older), parent(sibling, newer)
             while not ahead & 1 and ahead:
@@ -193,20 +191,20 @@ def _roots_of_consistency(old: int, old_root: bytes, size: int, proof: Sequence[
 
 
 def check_hashes(hashes: Sequence[bytes]) -> None:
-    """Refuse what is no hash, and more hashes than any proof has.
+    """Refuse hashes of a wrong length, and more hashes than any proof has.
 
     Raises:
-        ProofInvalid: one does not have 32 bytes.
+        ProofInvalid: a hash does not have 32 bytes, or there are too many.
     """
     if len(hashes) > MOST_HASHES + 2:
         raise ProofInvalid(f"{how_many(len(hashes), 'hash is', 'hashes are')} more than any proof has")
     for one in hashes:
         if len(one) != HASH_BYTES:
-            raise ProofInvalid(f"a hash has {HASH_BYTES} bytes, and one of {len(one)} is given")
+            raise ProofInvalid(f"a hash must have {HASH_BYTES} bytes, got {len(one)}")
 
 
 def _siblings(index: int, start: int, end: int) -> list[range]:
-    """Give the leaves under each sibling, from the leaf up: PATH of RFC 6962."""
+    """Return the range of leaves under each sibling, from the leaf up: PATH of RFC 6962."""
     if end - start == 1:
         return []
     middle = start + _left(end - start)
@@ -216,9 +214,9 @@ def _siblings(index: int, start: int, end: int) -> list[range]:
 
 
 def _unchanged(old: int, start: int, end: int, *, known: bool) -> list[range]:
-    """Give the leaves under each hash of a consistency proof: SUBPROOF of RFC 6962.
+    """Return the range of leaves under each hash of a consistency proof: SUBPROOF of RFC 6962.
 
-    ``known`` says that the subtree is one of the older tree's own, whose root the verifier has.
+    ``known`` says that the subtree is a part of the older tree whose root the verifier has.
     """
     if old == end - start:
         return [] if known else [range(start, end)]
@@ -229,12 +227,12 @@ def _unchanged(old: int, start: int, end: int, *, known: bool) -> list[range]:
 
 
 def _left(size: int) -> int:
-    """Give the largest power of two below a size of at least 2."""
+    """Return the largest power of two that is less than a size of at least 2."""
     return 1 << ((size - 1).bit_length() - 1)
 
 
 def _roots(leaves: Iterable[bytes], wanted: Sequence[range]) -> list[bytes]:
-    """Hash each of some ranges of leaves, none of which overlap, in one reading."""
+    """Compute the root of each range of leaves; the ranges do not overlap, and the leaves are read once."""
     found: dict[range, bytes] = {}
     coming, at = iter(leaves), 0
     for one in sorted(wanted, key=lambda leaves: leaves.start):

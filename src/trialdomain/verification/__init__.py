@@ -1,1 +1,1 @@
-"""Verifying a log: whether anything was changed, removed or added since it was recorded, and what."""
+"""Verifying a log: finding the entries that were changed, removed or added since they were recorded."""

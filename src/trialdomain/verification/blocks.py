@@ -1,4 +1,4 @@
-"""Blocks of an exported file: many lines as they were written, or one in another form, or the last of a trial."""
+"""Blocks of an exported file: many canonical lines, or one line in another form, or the last line of a trial."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from trialdomain.verification.lines_check import FoundLine, ReadEntry
 from trialdomain.verification.order import in_order
 
 FIRST = 5
-"""Entries by which it is told whose they are."""
+"""The number of entries whose streams decide which trial begins."""
 
 
 @attrs.frozen
@@ -20,21 +20,21 @@ class End:
     trial: str
     size: int
     root: bytes
-    """Nothing, where it is no hash."""
+    """The root of the tree; empty, where the line has no hash."""
     line: int
 
 
 @attrs.frozen
 class Lines:
-    """Lines as they were written."""
+    """Canonical lines: exactly as this library writes them."""
 
     found: list[FoundLine]
     line: int
-    """Of the first of them."""
+    """The number of the first line in the file."""
 
 
 Block: TypeAlias = Lines | ReadEntry | End
-"""Many lines as they were written; or one, in another form or the last of its trial."""
+"""Many canonical lines; or one line, in another form or the last of its trial."""
 
 
 def begins_another(block: Block, trial: str) -> bool:
@@ -46,7 +46,7 @@ def begins_another(block: Block, trial: str) -> bool:
 
 
 def first_streams(blocks: Iterable[Block]) -> list[bytes]:
-    """Give the streams of the first few entries, as far as no other trial begins."""
+    """Return the streams of the first few entries, up to the first entry of another trial."""
     found: list[bytes] = []
     for block in blocks:
         if isinstance(block, ReadEntry):
@@ -61,7 +61,7 @@ def first_streams(blocks: Iterable[Block]) -> list[bytes]:
 
 
 def positions_of(block: Lines | ReadEntry, trial: str) -> list[int]:
-    """Give the positions of lines, up to one with which another trial begins."""
+    """Return the positions of lines, up to a line with which another trial begins."""
     if isinstance(block, ReadEntry):
         return [block.position]
     found = [int(line[0]) for line in block.found]
@@ -70,7 +70,7 @@ def positions_of(block: Lines | ReadEntry, trial: str) -> list[int]:
 
 
 def next_due_of(positions: Sequence[float], after: int) -> list[float | None]:
-    """Give for each line that stands out of order the position of the next one that does not; None for that itself."""
+    """Return for each line out of order the position of the next line in order; None for each line in order."""
     kept = in_order(positions, after=after)
     found: list[float | None] = []
     coming = 0.0
@@ -84,5 +84,5 @@ def next_due_of(positions: Sequence[float], after: int) -> list[float | None]:
 
 
 def first_position(block: Lines | ReadEntry) -> int:
-    """Give the position of the first line."""
+    """Return the position of the first line."""
     return block.position if isinstance(block, ReadEntry) else int(block.found[0][0])

@@ -1,7 +1,7 @@
-"""What is remembered of commands, beside the entries as they come: which command recorded which positions.
+"""Comparing the table of commands with the entries: which command recorded which positions.
 
-Each entry names its command in its state, which is under its leaf, and says which part of how many it is; the table of
-commands is under none.
+Each entry names its command in its state, with its part number and the number of parts. The leaf hash covers the state.
+No hash covers the table of commands.
 """
 
 import re
@@ -14,33 +14,33 @@ from trialdomain.verification.defect import Defect, Defects, What, shown
 
 _BEFORE = b'"command":"'
 _NAMED = re.compile(rb'"command":"[A-Za-z0-9_./-]+"')
-"""How an entry's state names its command: an id, whole; of an import, the name of the row."""
+"""The name of the command in an entry's state: its whole id; for an import, the name of the row."""
 _PATTERNS = re.compile(rb'(?:"command":"[A-Za-z0-9_./-]+"\n)+')
-"""A line each."""
+"""Such names, one per line."""
 _PART = re.compile(rb'"part":([0-9]{1,9}),"parts":([0-9]{1,9})[,}]')
-"""How it says which part of its command it is, as this software writes it; inside a text, the quotes are escaped."""
+"""The part number in an entry's state, as this library writes it; a text cannot match, because JSON escapes quotes."""
 Found: TypeAlias = tuple[bytes, int, int]
-"""A command: how entries name it, and the first and last position that are remembered for it."""
+"""A row of the table of commands: the name in the states of entries, and the first and last position."""
 _MOST_PARTS = 1 << 8
 _BEYOND = 2**63
 
 
 class OneCommand(Protocol):
-    """What is asked about one command."""
+    """A source that finds the row of one command."""
 
     def command(self, trial: bytes, command: bytes) -> tuple[Any, Any] | None:
-        """Give the first and last position that are remembered for it."""
+        """Return the first and last position in the row of a command; None where it has no row."""
         ...
 
 
 class CommandsCheck:
-    """The commands of one trial.
+    """Compares the commands of one trial with its entries.
 
     Args:
-        source: gives one command at a time, where that is asked for.
-        pages: all of them, in the order of positions.
-        trial: its code.
-        defects: takes what is wrong.
+        source: finds the row of one command.
+        pages: the rows of all commands, in the order of positions.
+        trial: the code of the trial.
+        defects: collects the defects.
     """
 
     def __init__(self, source: "OneCommand", pages: Iterable[list[Any]], trial: bytes, defects: Defects) -> None:
@@ -48,18 +48,18 @@ class CommandsCheck:
         self._coming = self._read(pages)
         self._after = _After()
         self._last = 0
-        """The last position of the commands that were passed."""
+        """The last position of the commands so far."""
         self._next = next(self._coming, None)
 
     def page(self, positions: Sequence[Any], states: Sequence[Any], named: Collection[object]) -> None:
-        """Take the next entries; of those that do not fit their leaves, it is known already."""
+        """Compare the next entries; skip those in ``named``, which do not fit their leaves and are defects already."""
         if set(map(type, positions)) != {int}:
-            return  # a position is none, and is named as such
+            return  # a position is not a number, and is a defect already
         patterns, commands = self._patterns(positions)
         try:
-            if -1 not in map(bytes.rfind, states, patterns):  # from behind: what is meant stands near the end
+            if -1 not in map(bytes.rfind, states, patterns):  # rfind: the name is near the end of a state
                 return
-        except TypeError:  # a state is none, or large
+        except TypeError:  # a state is not bytes, or was too large to read
             pass
         each = chain.from_iterable(repeat(command, many) for command, many in commands)
         for position, state, pattern, command in zip(positions, states, patterns, each, strict=True):
@@ -67,35 +67,35 @@ class CommandsCheck:
                 self._one(position, state, command)
 
     def end(self, size: int) -> None:
-        """Say which commands are remembered for positions that the log does not have."""
+        """Name the commands whose rows have positions after the end of the log."""
         while self._next is not None:
             pattern, first, last = self._next
             if last > size:
-                why = f"command {_id(pattern)} recorded positions {first} to {last}, and the log ends at {size}"
+                why = f"command {_id(pattern)} recorded positions {first} to {last}, but the log ends at {size}"
                 gone = "the newest entries are gone, or this row of the commands was added"
                 self._add(What.TRUNCATED, f"{why}: {gone}", max(first, size + 1))
             self._pass()
 
     def _one(self, position: int, state: bytes, remembered: Found) -> None:
-        """Compare one entry with the command that is remembered for its position."""
+        """Compare one entry with the row of commands that has its position."""
         command = remembered if remembered[0] in state else self._own(position, state)
         if command is None:
-            why = f"the entry is not of the command that is remembered for its position: {_id(remembered[0])}"
+            why = f"the table of commands names another command for the entry's position: {_id(remembered[0])}"
             self._add(What.COMMAND, why, position)
             return
         pattern, first, last = command
         found = _PART.search(state, state.rindex(pattern))
         part, parts = (int(found[1]), int(found[2])) if found else (0, 0)
-        whole = parts == last - first + 1  # else it may be the row of the commands that was changed
+        whole = parts == last - first + 1  # else the row of the command may be what was changed
         if not 1 <= part <= min(parts, position) or (whole and part != position - first + 1):
             says = f"says that it is part {part} of {parts}" if found else "does not say which part it is"
             why = f"the entry {says} of its command {_id(pattern)}, which recorded positions {first} to {last}"
             self._add(What.COMMAND, why, position)
 
     def _own(self, position: int, state: bytes) -> Found | None:
-        """Find the command that an entry names, if it is remembered for its position as well.
+        """Find the row of the command that an entry names, if that row has the entry's position too.
 
-        Then another row of the commands lies over it, which is named as such, and the entry is what it should be.
+        Then a row of another command overlaps it. That row is the defect, and the entry is right.
         """
         patterns = _NAMED.findall(state)
         if not patterns:
@@ -108,9 +108,9 @@ class CommandsCheck:
         return pattern, row[0], row[1]
 
     def _patterns(self, positions: Sequence[int]) -> tuple[list[bytes], list[tuple[Found | None, int]]]:
-        """Give for each position what its state must hold, and, one after another, whose that is and of how many.
+        """Return for each position the bytes that its state must have; and the commands, each with a number of entries.
 
-        It is nothing where no command is remembered.
+        The bytes are empty, and the command is None, where no row has the position.
         """
         patterns: list[bytes] = []
         commands: list[tuple[Found | None, int]] = []
@@ -121,9 +121,9 @@ class CommandsCheck:
             while self._next is not None and self._next[2] < at:
                 self._pass()
             if self._next is None or at < self._next[1]:
-                if at > self._last:  # said once for all of them
+                if at > self._last:  # one defect for all of them
                     self._last = self._next[1] - 1 if self._next else _BEYOND
-                    self._add(What.COMMAND, "no command is remembered for the entries from here on", at)
+                    self._add(What.COMMAND, "the table of commands has no command for the entries from here on", at)
                 patterns.append(b"")
                 commands.append((None, 1))
                 continue
@@ -134,12 +134,12 @@ class CommandsCheck:
         return patterns, commands
 
     def _pass(self) -> None:
-        """Go on to the next command; one that recorded what another did is named."""
+        """Go on to the next command; name one whose positions overlap those of another."""
         if self._next is not None:
             self._last = max(self._last, self._next[2])
         self._next = next(self._coming, None)
         if self._next is not None and self._next[1] <= self._last:
-            why = f"command {_id(self._next[0])} is remembered for positions that another command recorded"
+            why = f"the row of command {_id(self._next[0])} has positions that another command recorded"
             self._add(What.COMMAND, why, self._next[1])
 
     def _read(self, pages: Iterable[list[Any]]) -> Iterator[Found]:
@@ -151,17 +151,17 @@ class CommandsCheck:
                 if _plain([row]):
                     yield row
                 else:
-                    self._add(What.COMMAND, "a row of the commands has values that no command has", None)
+                    self._add(What.COMMAND, "a row of the commands has values that no command can have", None)
 
     def _add(self, what: What, why: str, position: int | None) -> None:
         self._defects.add(Defect(what=what, why=why, trial=self._trial, position=position))
 
 
 class _After(dict[int, list[bytes]]):
-    """By the number of its entries: what stands after the id of a command in each of them, in most cases."""
+    """A cache: by the number of a command's entries, the bytes after its id in the state of each."""
 
     def of(self, start: int, many: int, parts: int) -> list[bytes]:
-        """Give it for some entries of a command, the first of them counted from 0."""
+        """Return these bytes for ``many`` entries of a command, beginning with ``start``, counted from 0."""
         if parts == many <= _MOST_PARTS:
             return self[parts]
         return [_after(part, parts) for part in range(start + 1, start + many + 1)]
@@ -176,7 +176,7 @@ def _after(part: int, parts: int) -> bytes:
 
 
 def _plain(rows: Sequence[Any]) -> bool:
-    """Say whether rows are those that commands have; many are asked about at once, for a log has a million."""
+    """Say whether commands can have such rows; it checks many at once, because a log has a million."""
     patterns, firsts, lasts = zip(*rows, strict=True)
     if {*map(type, firsts), *map(type, lasts)} != {int} or set(map(type, patterns)) != {bytes}:
         return False

@@ -1,4 +1,4 @@
-"""What ``verify`` finds wrong with a log, and where."""
+"""Defects: what ``verify`` finds wrong with a log, and where."""
 
 from collections import Counter
 
@@ -8,80 +8,80 @@ from trialdomain.values.ids import LONGEST_STREAM
 from trialdomain.values.word import Word
 
 MOST_SHOWN = LONGEST_STREAM
-"""Characters of a name that stands in a log."""
+"""The most characters of a name from a log in a defect."""
 _MOST_LISTED = 1_000
-"""Of one kind in one trial: whoever changed more is told how many more there are."""
+"""The most listed defects of one kind in one trial; further ones are only counted."""
 _MOST_IN_ALL = 20_000
-"""Of all kinds in all trials: anybody can name as many trials as they like."""
+"""The most listed defects in all: a forged log can have any number of trials."""
 
 
 def shown(value: object) -> str:
-    """Give what stands in a log as text: whatever it is, and no more of it than a name of ours can have."""
+    """Convert any stored value to text, cut to the length of the longest name."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 class What(Word):
-    """What is wrong."""
+    """The kind of a defect."""
 
     ALTERED = "altered"
     """An entry does not fit its leaf, or a tree that has it: its state, kind, stream or version was changed."""
     NO_LEAF = "no-leaf"
-    """An entry has no leaf, or something else in its place: it was not recorded by this software."""
+    """An entry has no leaf, or another value as its leaf: it was not recorded by this software."""
     MISSING = "missing"
     """Entries are gone from the middle."""
     REORDERED = "reordered"
-    """An entry stands out of its place: a version or a position comes twice, or too early."""
+    """An entry is out of its order: a version or a position comes twice, or too early."""
     MISPLACED = "misplaced"
-    """An entry stands among those of another trial, in a stream that no trial has, or in one that does not take it."""
+    """An entry is among those of another trial, in a stream that no trial has, or in one that does not take it."""
     UNREADABLE = "unreadable"
-    """An entry fits its leaf, and is none that this software reads; or none registers the trial."""
+    """An entry fits its leaf, but this software cannot read it; or no entry registers the trial."""
     TRUNCATED = "truncated"
-    """A checkpoint, or what else is kept, knows of more entries: the newest are gone, or it was put there."""
+    """A checkpoint, or another record, has more entries than the log: the newest are gone, or the record was forged."""
     REWRITTEN = "rewritten"
-    """The entries are not those of which a checkpoint, or the end of an export, has the root; each fits its leaf.
+    """Each entry fits its leaf, but together they do not have the root of a checkpoint, or of the end of an export.
 
-    Said of a checkpoint that a trusted key has signed, or that was kept elsewhere; of any other, the note is named.
+    Used for a checkpoint that a trusted key has signed, or that was kept elsewhere; any other is ``bad-checkpoint``.
     """
     UNSIGNED = "unsigned"
-    """Entries stand in a log of signed heads that none covers; or no head is kept, or believed, where one should be."""
+    """No head covers some entries of a log of signed heads; or such a log has no head, or no trusted one."""
     BAD_SIGNATURE = "bad-signature"
-    """A note is not signed by a key that is trusted, or is not what was signed."""
+    """A note is not signed by a trusted key, or was changed after it was signed."""
     BAD_CHECKPOINT = "bad-checkpoint"
-    """A note is no checkpoint or head of this log; or it does not fit the log, and nobody who is trusted signed it."""
+    """A note is not a checkpoint or head of this log; or it does not fit the log, and no trusted key has signed it."""
     COMMAND = "command"
-    """What is remembered of commands does not fit the entries."""
+    """The table of commands does not fit the entries."""
     SCHEMA = "schema"
-    """A table, an index or a trigger of the database is not what this software made."""
+    """A table, an index or a trigger of the database differs from the one that this software makes."""
     STRUCTURE = "structure"
-    """SQLite's own check finds something: an index that leads elsewhere, a value of another type than its column's."""
+    """SQLite's own check finds a fault: an index does not fit its table, or a value has the wrong type."""
     DAMAGED = "damaged"
-    """The file cannot be read on."""
+    """The rest of the file cannot be read."""
     REFORMATTED = "reformatted"
-    """A line, or a hash, was written in another form; what it says is unchanged."""
+    """A line, or a hash, was written in another form; its content is unchanged."""
     BUNDLE = "bundle"
-    """A bundle's manifest, a proof, or a file as such is not what it should be: the entries are not accused."""
+    """A bundle's manifest, a proof, or one of its files is wrong; the entries themselves are not in doubt."""
     MALFORMED = "malformed"
-    """A line is no exported entry."""
+    """A line is not an exported entry."""
 
 
 @attrs.frozen(kw_only=True)
 class Defect:
-    """One thing that is wrong, and where; what is not known, or does not apply, is None."""
+    """One fault, and its place; a part of the place that is unknown, or does not apply, is None."""
 
     what: What
     why: str
-    """A sentence."""
+    """The description, one sentence."""
     trial: str | None = None
     position: int | None = None
     stream: str | None = None
     version: int | None = None
     line: int | None = None
-    """Of an exported file."""
+    """The number of the line in an exported file."""
 
 
 def of_row(what: What, why: str, place: tuple[object, object, object], *, trial: str | None = None) -> Defect:
-    """Name a row by its position, stream and version, whatever stands there."""
+    """Make a defect of a row from its position, stream and version, which may have any values."""
     position, stream, version = place
     return Defect(
         what=what,
@@ -94,17 +94,17 @@ def of_row(what: What, why: str, place: tuple[object, object, object], *, trial:
 
 
 class Defects:
-    """What was found so far; of each kind, only so many are kept that memory does not follow them."""
+    """The defects so far; it keeps a limited number of each kind, so that memory does not grow with them."""
 
     def __init__(self) -> None:
         self.listed: list[Defect] = []
         self.total = 0
-        """How many there are, listed or not."""
+        """The number of defects, listed or not."""
         self._altered: set[tuple[str | None, int | None]] = set()
         self._counts: Counter[tuple[What, str | None]] = Counter()
 
     def add(self, defect: Defect) -> None:
-        """Take a defect."""
+        """Add a defect."""
         self.total += 1
         if len(self.listed) >= _MOST_IN_ALL:
             return
@@ -115,9 +115,9 @@ class Defects:
                 self._altered.add((defect.trial, defect.position))
 
     def add_unnamed(self, number: int) -> None:
-        """Count what is not named one by one."""
+        """Count defects that are not listed one by one."""
         self.total += number
 
     def knows(self, defect: Defect) -> bool:
-        """Say whether the entry that a defect is about was named as altered before: then it is no news."""
+        """Say whether the entry of a defect is listed as altered already; then the defect adds nothing."""
         return defect.position is not None and (defect.trial, defect.position) in self._altered

@@ -1,7 +1,7 @@
-"""Checking the entries of one trial as they come: places, leaves, and the tree over them.
+"""Checking the entries of one trial in the order of reading: their places, their leaves, and the tree over them.
 
-Whoever reads a log checks whole pages of right entries at once, for a log has a million of them; a page in which
-anything is wrong comes here entry by entry.
+A log may have a million entries. So its reader checks a whole page at once, and passes a page with a fault to this
+module, entry by entry.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,22 +14,22 @@ from trialdomain.verification.defect import Defect, Defects, What, shown
 from trialdomain.verification.readable import out_of_place, unreadable
 
 Row: TypeAlias = tuple[object, object, object, object, object, object]
-"""Position, stream, version, stored name, state and leaf, whatever stands in the log; text as its bytes."""
+"""Position, stream, version, stored name, state and leaf, unchecked; text is bytes."""
 _MOST_GAPS = 1_000
 _MOST_PAIRED = 100
-"""Positions and versions that are missing, up to which it is asked which belong together."""
+"""The most missing positions and versions that are matched with each other."""
 _NO_HASH = bytes(HASH_BYTES)
 
 
 class EntriesCheck:
-    """The entries of one trial so far.
+    """Checks the entries of one trial.
 
     Args:
         trial: its code.
-        sizes: the sizes of trees whose roots will be asked for.
-        defects: takes what is wrong.
-        canonical: gives the canonical form of a state, for a file that others may have written anew.
-        read: whether an entry that comes by itself is read whole; of a file, whoever brings it back does that.
+        sizes: the sizes of the trees whose roots the caller needs.
+        defects: collects the defects.
+        canonical: returns the canonical form of a state, for a file that another program may have reformatted.
+        read: whether to decode an entry that is passed alone; for a file, restoring it does that.
     """
 
     def __init__(
@@ -42,27 +42,27 @@ class EntriesCheck:
         read: bool = False,
     ) -> None:
         self.trial, self.size = trial, 0
-        """How many positions there are, also missing ones."""
+        """The number of positions so far, including missing ones."""
         self.first_gap: int | None = None
-        """The first position that is missing: from there on, no root can be compared."""
+        """The first missing position: no larger tree can be compared."""
         self.roots: dict[int, tuple[bytes, bytes]] = {}
-        """By size: the root over the leaves that are stored, and over those that the entries should have."""
+        """By size: the root over the stored leaves, and the root over the leaves computed from the entries."""
         self.unfit: set[tuple[object, object]] = set()
-        """Stream and version, as they stand there, of entries that do not fit their leaves: not to be believed."""
+        """The stored streams and versions of entries that do not fit their leaves; these values are not trusted."""
         self.displaced: set[int] = set()
-        """The positions of entries that stand elsewhere."""
+        """The positions of entries that are out of order."""
         self._defects, self._canonical, self._read = defects, canonical, read
         self._wanted = sorted(set(sizes), reverse=True)
         self._stored, self._computed = Frontier(), Frontier()
         self._same = True
         self.gaps = 0
-        """How many positions are missing, besides those that are listed one by one."""
+        """The number of missing positions that are not listed one by one."""
         self._long = 0
-        """Bytes that the states have which are not read at once with many others."""
+        """The bytes of all long states."""
         self._own = False
-        """Whether any entry of the trial itself has come; one of another may stand under a name that is no trial."""
+        """Whether an entry with a stream of this trial was seen; else the trial may be only a forged name."""
         self._many_missing: list[tuple[int, int]] = []
-        """Gaps that are not listed one by one, the first and last position of each, until an entry of its own comes."""
+        """Long gaps, by first and last position; they become defects when an entry of the trial itself was seen."""
         self._missing_positions: list[int] = []
         self._missing_versions: list[tuple[str, int, int]] = []
         self._keep_roots()
@@ -72,17 +72,17 @@ class EntriesCheck:
         return tuple(positions) == tuple(range(self.size + 1, self.size + 1 + len(positions)))
 
     def take(self, leaves: Sequence[bytes], states: Sequence[bytes]) -> None:
-        """Take the next entries, whose places and leaves are right."""
+        """Take the next entries, whose places and leaves the caller has checked."""
         self._take_for_its_own()
         self._count_long(states)
         self._extend(leaves, leaves)
 
     def one(self, row: Row, *, following: int | None = None) -> bool:
-        """Take one entry of which anything may be wrong, but for its version; say whether it fits its leaf.
+        """Check one entry, except for its version; say whether it fits its leaf.
 
         Args:
             row: the entry.
-            following: the position of the entry after it, in a file where they need not be in order.
+            following: the position of the entry after it, in a file whose lines may be out of order.
         """
         position, stream, version, name, state, leaf = row
         where: dict[str, object] = {
@@ -99,7 +99,7 @@ class EntriesCheck:
             and isinstance(name, bytes)
             and isinstance(state, bytes)
         ):
-            self._add(What.ALTERED, "the entry has values of kinds, or of a length, that no entry has", **where)
+            self._add(What.ALTERED, "the entry has a value of a type or a length that no entry has", **where)
             self.unfit.add((stream, version))
             self._extend([_NO_HASH], [_NO_HASH])
             return False
@@ -108,17 +108,17 @@ class EntriesCheck:
         own = is_of(self.trial, stream)
         if own:
             self._take_for_its_own()
-        elsewhere = "" if own else f", and its stream is of another trial than {self.trial}"
+        elsewhere = "" if own else f", and its stream is not one of trial {self.trial}"
         right, unfit = _leaf(stream, version, name, state), len(self.unfit)
         if not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES or not any(leaf):
-            self._add(What.NO_LEAF, f"the entry has no leaf: it was inserted by other means{elsewhere}", **where)
+            self._add(What.NO_LEAF, f"the entry has no leaf: another program inserted it{elsewhere}", **where)
             self.unfit.add((stream, version))
             leaf = _NO_HASH
         elif leaf != right:
             form = self._canonical(state)
             if form is not None and _leaf(stream, version, name, form) == leaf:
                 right = leaf
-                self._add(What.REFORMATTED, "the state was written in another form; what it says is unchanged", **where)
+                self._add(What.REFORMATTED, "the state was written in another form; its content is unchanged", **where)
             else:
                 self._add(What.ALTERED, f"the entry does not fit its leaf{elsewhere}", **where)
                 self.unfit.add((stream, version))
@@ -126,17 +126,17 @@ class EntriesCheck:
             self._look(stream.decode(), name.decode(), state, where)
         fits = len(self.unfit) == unfit
         if fits and not own:
-            self._add(What.MISPLACED, f"the entry is of another trial than {self.trial}", **where)
+            self._add(What.MISPLACED, f"the stream of the entry is not one of trial {self.trial}", **where)
         self._extend([leaf], [right])
         return fits
 
     @property
     def missing(self) -> int:
-        """How many positions are missing so far."""
+        """The number of missing positions so far."""
         return len(self._missing_positions) + self.gaps
 
     def versions_missing(self, stream: bytes, first: int, after: int, *, before: int) -> None:
-        """Hear that versions of a stream are missing, from a first one up to one that is there, before a position."""
+        """Note that versions of a stream are missing, from ``first`` to before ``after``, which is at ``before``."""
         named = shown(stream)
         if after - first + len(self._missing_versions) <= _MOST_GAPS:
             self._missing_versions += [(named, version, before) for version in range(first, after)]
@@ -145,25 +145,25 @@ class EntriesCheck:
             self._add(What.MISSING, why, stream=named, version=first)
 
     def version_out_of_place(self, stream: bytes, version: int, *, due: int, position: int) -> None:
-        """Hear that a version of a stream stands where another is due."""
+        """Note that a stream has a version where another is due."""
         named = shown(stream)
         self._missing_versions = [one for one in self._missing_versions if one[:2] != (named, version)]
-        why = f"version {version} of its stream stands where {due} is due"
+        why = f"the entry has version {version} of its stream, where version {due} is due"
         self._add(What.REORDERED, why, position=position, stream=named, version=version)
 
     def end(self) -> None:
-        """Say what is missing, once every entry has come.
+        """Name what is missing, after the last entry.
 
-        Where no position is, versions that nobody has are those of entries that were altered, and are named as such.
+        Where no position is missing, missing versions are those of altered entries, which are defects already.
         """
         if self._long > MOST_LONG:
             why = (
-                f"the entries of more than {SHORT_VALUE >> 10} kB each have {self._long >> 20} MB together, and nobody "
-                f"reads a trial with more than {MOST_LONG >> 20}: large entries were put there"
+                f"the entries of more than {SHORT_VALUE >> 10} kB each have {self._long >> 20} MB together, and this "
+                f"software reads at most {MOST_LONG >> 20} MB: large entries were added"
             )
             self._add(What.UNREADABLE, why)
         if not self._own:
-            return  # what is filed under a name that is no trial is named, and nothing is missing of it
+            return  # entries under a forged name are defects already, and nothing of that trial is missing
         if not self._missing_positions and len(self._missing_versions) <= len(self.unfit) + len(self.displaced):
             return
         for position, stream, version in _paired(self._missing_positions, self._missing_versions):
@@ -174,32 +174,32 @@ class EntriesCheck:
             self._add(What.MISSING, why, position=position, stream=stream, version=version)
 
     def root(self) -> bytes:
-        """Give the root over the stored leaves so far."""
+        """Return the root over the stored leaves so far."""
         return self._stored.root()
 
     @property
     def computed_root(self) -> bytes:
-        """The root over the leaves that the entries should have."""
+        """The root over the leaves that are computed from the entries."""
         return self._stored.root() if self._same else self._computed.root()
 
     def fits(self, root: bytes, size: int) -> bool:
-        """Say whether the tree had a root when it had so many leaves."""
+        """Say whether the tree had a root when it had ``size`` leaves."""
         return root in self.roots.get(size, ())
 
     def but(self, root: bytes, size: int) -> str:
-        """Say what does not fit a root that the tree had; nothing, where all does."""
+        """Say what does not fit a root that the tree had: the leaves or the entries; empty, where both fit."""
         stored, computed = self.roots.get(size, (root, root))
         if stored == computed:
             return ""
         if stored == root:
-            return "the leaves are those that were signed, and entries under them were changed"
-        return "the entries are those that were signed, and leaves beside them were changed"
+            return "the leaves are those that were signed, but entries under them were changed"
+        return "the entries are those that were signed, but leaves beside them were changed"
 
     def _look(self, stream: str, name: str, state: bytes, where: dict[str, object]) -> None:
-        """Look at what fits its leaf, and may all the same be nothing that a trial has."""
+        """Check an entry that fits its leaf: its stream must take it, and its state must be readable."""
         wrong = out_of_place(stream, name)
         if wrong is None and self._read and (cannot := unreadable(name, state)) is not None:
-            wrong = What.UNREADABLE, f"the entry fits its leaf, and cannot be read: {cannot}"
+            wrong = What.UNREADABLE, f"the entry fits its leaf, but cannot be read: {cannot}"
         if wrong is not None:
             what, why = wrong
             self._add(what, why, **where)
@@ -208,17 +208,17 @@ class EntriesCheck:
         expected = self.size + 1
         if position == expected:
             return
-        if following in {expected, expected + 1}:  # it alone is out of place: the next one is where it should be
+        if following in {expected, expected + 1}:  # only this entry is out of order: the next one is in its place
             self.first_gap = min(self.first_gap or expected, expected)
-            self.size -= following == expected  # then it takes no place of its own
+            self.size -= following == expected  # then it does not count as a position
             self.displaced.add(position)
-            self._add(What.REORDERED, f"position {position} stands where {expected} should", **where)
+            self._add(What.REORDERED, f"position {position} is where position {expected} is due", **where)
         elif position > expected:
             self._missing(expected, position)
             self.size = position - 1
         else:
             self.first_gap = min(self.first_gap or position, max(1, position))
-            self.size -= 1  # it takes no place of its own
+            self.size -= 1  # it does not count as a position
             self.displaced.add(position)
             if position in self._missing_positions:
                 self._missing_positions.remove(position)
@@ -240,14 +240,14 @@ class EntriesCheck:
             self._long += sum(size for size in map(len, states) if size > SHORT_VALUE)
 
     def _take_for_its_own(self) -> None:
-        """Know that the trial is one, and say what is missing of it so far."""
+        """Note that the trial has an entry of its own, and name its long gaps so far."""
         self._own = True
         for first, last in self._many_missing:
             self._add(What.MISSING, f"positions {first} to {last} are missing", position=first)
         self._many_missing.clear()
 
     def _extend(self, stored: Sequence[bytes], computed: Sequence[bytes]) -> None:
-        """Let the trees grow, and stop at each size whose root is asked for."""
+        """Append to both trees, and keep the roots at each size that the caller needs."""
         at = 0
         while self._wanted and self._wanted[-1] <= self.size + len(stored) - at:
             stop = at + max(0, self._wanted[-1] - self.size)
@@ -263,7 +263,7 @@ class EntriesCheck:
         self.size += len(stored)
 
     def _keep_roots(self) -> None:
-        """Keep the roots of the present size, if they are asked for; no tree has that size where one is missing."""
+        """Keep the roots of the present size, if the caller needs them and no position is missing."""
         while self._wanted and self._wanted[-1] <= self.size:
             size = self._wanted.pop()
             if size == self.size and self.first_gap is None:
@@ -282,13 +282,13 @@ def _leaf(stream: bytes, version: int, name: bytes, state: bytes) -> bytes:
     try:
         return leaf_hash(stream=stream.decode(), version=version, topic=name.decode(), state=state)
     except ValueError:
-        return _NO_HASH  # text that is no Unicode fits no leaf
+        return _NO_HASH  # text that is not UTF-8 fits no leaf
 
 
 def _paired(
     positions: list[int], versions: list[tuple[str, int, int]]
 ) -> Iterable[tuple[int | None, str | None, int | None]]:
-    """Join the positions and the versions that are missing, where only one of each can belong together."""
+    """Match missing positions with missing versions, where only one position is possible for a version."""
     left, found = list(positions), []
     while len(left) + len(versions) <= _MOST_PAIRED:
         single = [

@@ -1,7 +1,6 @@
-"""Verifying an exported file, line by line, without stopping at the first line that is wrong.
+"""Verifying an exported file, line by line, without stopping at the first fault.
 
-Lines as this software writes them are taken by the thousand; a block in which anything is otherwise is read line by
-line.
+Canonical lines are checked by the thousand. A block with any other line is read line by line.
 """
 
 import gzip
@@ -49,39 +48,38 @@ _AS_WRITTEN = re.compile(
     rb'"leaf":"([0-9a-f]{64})","state":(\{[^\n]*\})\}\n',
     re.MULTILINE,
 )
-"""A line as this software writes it, of a stream and a name that need no escape in JSON."""
+"""A canonical line: as this software writes it, with a stream and a name that need no escape in JSON."""
 _BLOCK = 1 << 19
 _HALF = 0.5
-"""The end of a trial stands between its last position and the one after."""
+"""Added to the last position, to order the last line of a trial between it and the next position."""
 _MOST_MALFORMED = 10_000
-"""Lines that are no exported entries, after which a file is not read on: a few bytes of gzip hold millions of them."""
+"""The most lines that are not entries, before reading stops: a few bytes of gzip can hold millions of them."""
 
 
 class Exported:
-    """The trials of an exported file, one after another.
+    """Reads the trials of an exported file, one after another.
 
     Args:
         path: the file, plain or gzip.
-        defects: takes what is wrong.
-        member: what it is called in a bundle, which judges its last line by what else it has; None for a file by
-            itself.
+        defects: collects the defects.
+        member: its name in a bundle, which checks the last line itself; None for a file that is not in a bundle.
     """
 
     def __init__(self, path: Path, defects: Defects, *, member: str | None = None) -> None:
         self._path, self._defects, self._member = path, defects, member
         self._line = self._malformed = 0
         self._broken = False
-        """Whether the compressed file broke off: what came before is judged all the same."""
+        """Whether the compressed data ended early; the lines before that are still checked."""
         self._ahead: deque[Block] = deque()
-        """Blocks that were looked at, and are to be read again."""
+        """Blocks that were read ahead."""
         self.end: End | None = None
-        """The last line of the trial that was checked last; None where it is missing."""
+        """The last line of the last checked trial; None where it is missing."""
 
     def trials(self) -> Iterator[str]:
-        """Yield each trial; it is to be checked, or passed over, before the next one is asked for.
+        """Yield each trial; the caller checks or skips its entries before it asks for the next trial.
 
         Raises:
-            LogUnusable: the file cannot be read, or is something else than an export; a bundle is told as a defect.
+            LogUnusable: the file cannot be read, or is not an export; for a bundle, that is a defect instead.
         """
         seen: set[str] = set()
         try:
@@ -90,7 +88,7 @@ class Exported:
                 while (block := self._next()) is not None:
                     if isinstance(block, End):
                         trial = block.trial
-                        why = f"trial {trial[:70]} ends here, and has no entry before it"
+                        why = f"trial {trial[:70]} ends here, but has no entry before"
                         self._add(What.MALFORMED, why, trial, line=block.line)
                         continue
                     trial = self._trial_from(block)
@@ -104,26 +102,26 @@ class Exported:
         except OSError as error:
             self._unusable(f"cannot be read: {error.strerror or error}", next_after(error))
         if not seen:
-            self._unusable("is no log", "name a SQLite file, or an exported JSONL file")
+            self._unusable("is not a log", "name a SQLite file, or an exported JSONL file")
 
     def _unusable(self, why: str, what_next: str) -> None:
-        """Refuse a file in which there is no log to read; in a bundle that is one thing that is wrong, of several."""
+        """Refuse a file without a log; in a bundle, add a defect instead."""
         if self._member is None:
             raise LogUnusable(f"{self._path} {why}: {what_next}")
         self._defects.add(Defect(what=What.BUNDLE, why=f"{self._member} {why}: it has no entry that could be checked"))
 
     def check_entries(self, check: EntriesCheck, defects: Defects) -> Iterator[int]:
-        """Read the entries of the trial that was yielded last; yield how many, block by block.
+        """Check the entries of the trial that was yielded last; yield the number of entries of each block.
 
         Args:
-            check: takes the entries.
-            defects: takes what is wrong with how they are written.
+            check: checks the entries.
+            defects: collects the defects of the form of their lines.
         """
         known = LinesCheck(check, defects)
         end: End | None = None
         while end is None and (block := self._next()) is not None:
             if check.size and begins_another(block, check.trial):
-                self._ahead.appendleft(block)  # though this one has not ended
+                self._ahead.appendleft(block)  # the last line of this trial is missing
                 break
             match block:
                 case End():
@@ -133,21 +131,21 @@ class Exported:
                 case _:
                     yield self._one_by_one(block, known, check)
         while check.size + 1 in check.displaced and (end is None or check.size < end.size):
-            check.size += 1  # it stands elsewhere, and nothing is gone from the end
+            check.size += 1  # it is out of order, and not missing at the end
         check.end()
         self.end = end
         if self._member is None:
             self.judge_end(check)
 
     def _pass_over_entries(self, trial: str) -> None:
-        """Read on to the end of what stands under a trial's name, and judge none of it."""
+        """Skip the lines of a trial without checking them."""
         while (block := self._next()) is not None and not isinstance(block, End):
             if begins_another(block, trial):
                 self._ahead.appendleft(block)
                 return
 
     def _trial_from(self, block: Lines | ReadEntry) -> str:
-        """Tell by the first few lines whose entries begin here: a single one may be what was changed."""
+        """Find the trial that begins here, by the majority of the first few lines: one of them may be altered."""
         blocks: list[Block] = [block]
         while len(found := first_streams(blocks)) < FIRST and (more := self._next()) is not None:
             blocks.append(more)
@@ -158,7 +156,7 @@ class Exported:
         return shown(max(trials, key=trials.count))
 
     def _one_by_one(self, block: Lines | ReadEntry, known: LinesCheck, check: EntriesCheck) -> int:
-        """Look at the lines of a block in which something may be wrong; say how many there were."""
+        """Check the lines of a block one by one; return their number."""
         if isinstance(block, ReadEntry):
             next_due = None
             if block.position != check.size + 1:
@@ -180,7 +178,7 @@ class Exported:
         return len(found)
 
     def _coming(self, trial: str) -> list[float]:
-        """Look ahead at the positions of the next lines; the end of a trial lies between its last and the one after."""
+        """Read ahead, and return the positions of the next lines; the last line of a trial counts as size plus 0.5."""
         found: list[float] = []
         at = size = 0
         while len(found) < WINDOW and size < _BLOCK:
@@ -203,25 +201,26 @@ class Exported:
         return found
 
     def judge_end(self, check: EntriesCheck) -> None:
-        """Compare the entries of the trial that was checked last with its last line, where nothing else tells."""
+        """Compare the entries of the last checked trial with its last line."""
         end = self.end
         if end is None:
             why = "the line with the trial's size and root is missing: the file was cut off"
             last = self._ahead[0].line - 1 if self._ahead else self._line
             self._add(What.TRUNCATED, why, check.trial, line=last)
         elif end.trial != check.trial:
-            why = f"the entries of {check.trial} end with the last line of {end.trial[:70]}"
+            why = f"the entries of trial {check.trial} end with the last line of trial {end.trial[:70]}"
             self._add(What.MALFORMED, why, check.trial, line=end.line)
         elif end.size != check.size:
             more = "the newest are gone" if end.size > check.size else "entries were added"
             why = (
-                f"the last line says {n_entries(end.size)}, and there are {check.size}: {more}, or the line was changed"
+                f"the last line says {n_entries(end.size)}, but there are {check.size}: {more}, or the line was changed"
             )
             what = What.TRUNCATED if end.size > check.size else What.REWRITTEN
             self._add(what, why, check.trial, line=end.line)
         elif check.first_gap is None and end.root not in {check.root(), check.computed_root}:
             why = (
-                "the root of the last line is not that of the entries: it was changed, or they were, with their leaves"
+                "the root of the last line is not that of the entries: the line was changed, or the entries were, with "
+                "their leaves"
             )
             self._add(What.REWRITTEN, why, check.trial, line=end.line)
 
@@ -244,7 +243,7 @@ class Exported:
                 yield from self._lines(whole + newline)
             rest = after
             if self._malformed > _MOST_MALFORMED:
-                why = f"more than {_MOST_MALFORMED} lines are no exported entries: from here on, the file is not read"
+                why = f"more than {_MOST_MALFORMED} lines are not exported entries: the rest of the file was not read"
                 self._add(What.DAMAGED, why)
                 return
             if not read:
@@ -255,7 +254,7 @@ class Exported:
             yield from self._lines(rest)
 
     def _next_bytes(self, file: BufferedIOBase) -> bytes:
-        """Read about a block: nothing at the end, and what comes before a broken byte all the same."""
+        """Read about one block of bytes: empty at the end; of damaged gzip data, the bytes before the damage."""
         pieces: list[bytes] = []
         size = 0
         try:
@@ -264,11 +263,11 @@ class Exported:
                 size += len(piece)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             self._broken = True
-            self._add(What.DAMAGED, f"the compressed file ends or breaks here: {error}")
+            self._add(What.DAMAGED, f"the compressed file is cut off or damaged here: {error}")
         return b"".join(pieces)
 
     def _pass_over(self, file: BufferedIOBase) -> bytes:
-        """Read on to the end of a line that is too long, and keep nothing of it."""
+        """Skip the rest of a line that is too long."""
         self._line += 1
         self._add(What.MALFORMED, f"the line is longer than {LONGEST_LINE} bytes")
         try:
@@ -276,11 +275,11 @@ class Exported:
                 if read.endswith(b"\n"):
                     break
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            self._add(What.DAMAGED, f"the compressed file ends or breaks here: {error}")
+            self._add(What.DAMAGED, f"the compressed file is cut off or damaged here: {error}")
         return b""
 
     def _lines(self, text: bytes) -> Iterator[Block]:
-        """Take lines together, if each is as it was written; else one by one."""
+        """Yield lines as one block, if all are canonical; else in smaller blocks."""
         found = _AS_WRITTEN.findall(text)
         if len(found) == text.count(b"\n") and text.endswith(b"\n"):
             yield self._together(found)
@@ -308,7 +307,7 @@ class Exported:
         return Lines(found, first)
 
     def _otherwise(self, line: bytes) -> ReadEntry | End | None:
-        """Read a line that was written in another form, or is the last one of its trial."""
+        """Parse a line that is not canonical, or is the last line of its trial."""
         try:
             one = parse(line)
             if isinstance(one, Last):
@@ -316,9 +315,9 @@ class Exported:
             leaf = read_hash(one.leaf) or b""
             stream, name = one.stream.encode(), one.name.encode()
             if len(stream) > MOST_SHOWN or len(name) > MOST_SHOWN:
-                raise LineUnreadable(f"its stream or its name has more than {MOST_SHOWN} bytes")  # noqa: TRY301 - as others
+                raise LineUnreadable(f"its stream or its name has more than {MOST_SHOWN} bytes")  # noqa: TRY301 - joins the rest
         except (LineUnreadable, ValueError) as error:
-            self._add(What.MALFORMED, f"the line is no exported entry: {error}")
+            self._add(What.MALFORMED, f"the line is not an exported entry: {error}")
             return None
         other = bool(leaf) and leaf.hex() != one.leaf
         return ReadEntry(one.position, stream, one.version, name, bytes(one.state), leaf, self._line, other)
@@ -326,7 +325,7 @@ class Exported:
     def _end(self, last: Last) -> End:
         root = read_root(last.root) or b""
         if root and is_other_form(last.root, root):
-            why = "the root of the last line was written in another form; what it says is unchanged"
+            why = "the root of the last line was written in another form; its value is unchanged"
             self._add(What.REFORMATTED, why, shown(last.trial))
         return End(last.trial, last.size, root, self._line)
 
@@ -337,6 +336,6 @@ class Exported:
 
 
 def _split(text: bytes) -> list[bytes]:
-    """Split at newlines alone: ``splitlines`` splits at more."""
+    """Split only at newlines: ``splitlines`` also splits at other characters."""
     *whole, rest = text.split(b"\n")
     return [*(line + b"\n" for line in whole), *([rest] if rest else [])]

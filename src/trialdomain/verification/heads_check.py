@@ -1,7 +1,7 @@
-"""Whether the newest entries are under the head that a writer signs with every append, and what is said where not.
+"""Checking that the head, which a writer signs with every append, covers the newest entries.
 
-Only a head that is believed tells which entries were appended without the key, and only of those that no believed
-checkpoint covers either. A head that nobody who is trusted has signed says nothing about an entry.
+Only an accepted head shows which entries were appended without the key, and only for entries that no accepted
+checkpoint covers. A head that no trusted key has signed shows nothing about an entry.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,25 +15,25 @@ from trialdomain.verification.judged_notes import Compared, Tree
 
 @attrs.frozen(kw_only=True)
 class KeptHead:
-    """What a database has of the signed heads of a trial, besides the notes themselves."""
+    """The state of the signed heads of a trial in a database, without the notes themselves."""
 
     there: bool
-    """Whether anything stands in the place of the head."""
+    """Whether the table of heads has a row of the trial."""
     begun: bool | None
-    """Whether the commands remember that heads were begun; None where they cannot be read."""
+    """Whether the table of commands records that the heads are signed; None where it cannot be read."""
     newest: Callable[..., Iterable[tuple[int, str, int]]]
-    """Gives position, stream and version of the entries ``after`` one."""
+    """Returns position, stream and version of the entries ``after`` a position."""
 
 
 class HeadsCheck:
-    """The heads of one trial.
+    """Checks the heads of one trial.
 
     Args:
-        check: its entries.
-        kept: what its database has; None of an export, which has no heads.
-        compared: the notes that it was held against, heads among them.
-        keys_given: whether it is known who is trusted.
-        defects: takes what is wrong.
+        check: the checked entries.
+        kept: the state of the heads in its database; None for an export, which has no heads.
+        compared: the notes that were compared with the entries, including heads.
+        keys_given: whether the caller named trusted keys.
+        defects: collects the defects.
     """
 
     def __init__(
@@ -47,22 +47,22 @@ class HeadsCheck:
     ) -> None:
         self._check, self._kept, self._defects, self._keys_given = check, kept, defects, keys_given
         self._heads = [one for one in compared if one.head]
-        # Without keys, the head of a log that has begun them is taken for what it says; of another log, for nothing.
+        # Without keys, accept the head of a log whose commands record signed heads, and ignore that of any other log.
         begun = kept is not None and kept.begun is not False
-        self._believed = [one for one in self._heads if (one.signed if keys_given else begun)]
+        self._accepted = [one for one in self._heads if (one.signed if keys_given else begun)]
         stood_by = (one for one in compared if one.signed or (one.outside and not keys_given))
         sizes = (one.size for one in stood_by if not one.head and one.fits is not False)
         self._covered = min(check.size, max(sizes, default=0))
-        """How many entries a checkpoint covers that a given key has signed; or, without keys, one kept elsewhere."""
+        """The number of entries under a checkpoint of a trusted key; without keys, under one kept elsewhere."""
 
     def run(self, *, required: bool) -> Iterator[str]:
-        """Add what is wrong with the heads, and yield what is to be noticed and may be right.
+        """Add the defects of the heads, and yield notices: facts about heads that are no defects.
 
         Args:
-            required: whether the newest entry must be under a head that is believed.
+            required: whether an accepted head must cover the newest entry.
         """
-        if self._believed:
-            end = max(one.size for one in self._believed)
+        if self._accepted:
+            end = max(one.size for one in self._accepted)
             if end < self._check.size:
                 self._behind(end)
         elif required and self._check.size:
@@ -72,58 +72,59 @@ class HeadsCheck:
         yield from self._notices(required=required)
 
     def _behind(self, end: int) -> None:
-        """Say which entries a believed head does not cover."""
+        """Name the entries that an accepted head does not cover."""
         if self._covered > end:
             why = (
-                f"the signed head ends at position {end}, and positions {end + 1} to {self._covered} are under a "
-                f"checkpoint alone: an older head was put back, or somebody has appended them who does not sign heads"
+                f"the signed head ends at position {end}, and only a checkpoint covers positions {end + 1} to "
+                f"{self._covered}: an older head was put back, or a writer that does not sign heads has appended them"
             )
             self._add(why)
         after = max(end, self._covered)
         if self._keys_given:
             why = (
-                "the entry is under no signed head: it was appended without the writer's key, or the head was put back"
+                "no signed head covers the entry: it was appended without the writer's key, or an older head was put "
+                "back"
             )
             self._name(after, why)
-        else:  # then the head itself may be anybody's
+        else:  # without keys, the head itself may be forged
             why = (
                 f"the signed head ends before this entry, the first of {self._check.size - after}: they were appended "
-                f"without the writer's key, or another head was put there; verify with the writer's public key"
+                f"without the writer's key, or the head was replaced; verify with the writer's public key"
             )
             self._name(after, why, most=1)
 
     def _none(self) -> None:
-        """Say that a head was asked for, and none is believed."""
+        """Add a defect for a required head, where none is accepted."""
         if self._kept is None:
             self._add(
-                f"the {how_many(self._check.size, 'newest entry is', 'newest entries are')} under no signed "
-                "head: an export has none"
+                f"no signed head covers the {how_many(self._check.size, 'newest entry', 'newest entries')}: an export "
+                "has no heads"
             )
         elif self._kept.begun and not self._kept.there:
             self._add(_REMOVED)
         elif self._kept.there or self._kept.begun or self._covered == self._check.size:
-            self._add("the newest entry is under no signed head that is believed, which was asked for")
+            self._add("a trusted head must cover the newest entry, and none does: name the writer's public key")
         else:
-            self._name(self._covered, "the entry is under no signed head: the log has none")
+            self._name(self._covered, "no signed head covers the entry: the log has none")
 
     def _notices(self, *, required: bool) -> Iterator[str]:
-        """Yield what is to be said of heads that are right for all that is known, and not believed."""
+        """Yield a notice for each head that fits the entries, but is not accepted."""
         for one in self._heads:
-            if one in self._believed or one.fits is False:
+            if one in self._accepted or one.fits is False:
                 continue
             if self._kept is not None and self._kept.begun is False:
                 yield (
-                    f"{one.where} was put there by other means: the log does not remember that its heads were begun; "
-                    f"it is not believed, and hinders no writer"
+                    f"{one.where} was not stored by this software: the log does not record that its heads are signed; "
+                    f"it was ignored, and a writer will ignore it too"
                 )
             elif not required and one.fits is not None:
                 yield (
-                    f"{one.where} is signed by no key that was given, and is not believed: name the writer's public "
-                    f"key to have it checked"
+                    f"{one.where} is not signed by a trusted key, and was not checked: name the writer's public key to "
+                    f"have it checked"
                 )
 
     def _name(self, after: int, why: str, *, most: int | None = None) -> None:
-        """Name the entries after one, up to as many as are named."""
+        """Add a defect for each entry after a position, up to the number of listed defects."""
         if self._kept is None or after >= self._check.size:
             return
         named = 0
@@ -139,6 +140,6 @@ class HeadsCheck:
 
 
 _REMOVED = (
-    "the commands remember that heads were begun, and no signed head is kept: it was removed, or that row of the "
-    "commands was added"
+    "the table of commands records that the heads are signed, but the log has no head: it was removed, or that row of "
+    "the commands was added"
 )

@@ -1,7 +1,7 @@
-"""The notes that a log is held against: those that are kept with it, and those that somebody has kept elsewhere.
+"""Comparing a log with notes: those that the log keeps, and those that a verifier kept elsewhere.
 
-A log can hold thousands of notes of 128 kB. Each is read, asked who has signed it, and let go of; what is kept of it
-until the entries were read is its size and its root.
+A log can have thousands of notes of 128 kB. So each note is read, its signatures are verified, and its text is dropped.
+Until the entries were read, only its size and its root stay in memory.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,19 +18,19 @@ from trialdomain.verification.defect import Defect, Defects, What
 
 @attrs.frozen(kw_only=True)
 class Held:
-    """A checkpoint, or a head, that the log of a trial is held against."""
+    """A checkpoint or a head to compare with the log of a trial."""
 
     where: str
-    """Where it was found, in words."""
+    """Its place, in words, for a defect."""
     checkpoint: Checkpoint | Head
     note: Note
     outside: bool
-    """Whether it was kept elsewhere: only then does it bind whoever can write to the database."""
+    """Whether it was kept elsewhere: only then it is evidence against an attacker who can write to the database."""
 
 
 @attrs.frozen(kw_only=True)
 class Judged:
-    """What is kept of a note: what it says, and who has signed it."""
+    """A note after its signatures were verified, without its text."""
 
     where: str
     trial: str | None
@@ -41,60 +41,60 @@ class Judged:
     """Whether it is the head that a writer signs with every append."""
     outside: bool
     signed: tuple[Signed, ...]
-    """Which of the keys that were given have signed it."""
+    """Its valid signatures by trusted keys."""
     wrong: str | None
-    """What is wrong with its signatures, so that it is not compared."""
+    """The fault of its signatures; such a note is not compared."""
     vouched: bool
-    """Whether somebody stands by it: a key that was given; or, where none was, whoever has kept it elsewhere."""
+    """Whether it counts as evidence: a trusted key signed it; or, without keys, it was kept elsewhere."""
 
 
 @attrs.frozen(kw_only=True)
 class Compared:
-    """What came of it."""
+    """The result of the comparison of a note with a log."""
 
     where: str
     size: int
     root: bytes
     signed: tuple[Signed, ...]
-    """Which of the keys that were given have signed it."""
+    """Its valid signatures by trusted keys."""
     fits: bool | None
-    """Whether the log begins with the entries that were signed; None where entries are missing: nobody knows."""
+    """Whether the log begins with the signed entries; None where missing entries make that unknown."""
     head: bool
     outside: bool
     but: str = ""
-    """In a sentence, what does not fit beside what does."""
+    """A sentence about what does not fit, where leaves and entries differ; else empty."""
 
 
 class Tree(Protocol):
-    """What notes are compared with."""
+    """The tree over the entries of a trial, for comparison with notes."""
 
     @property
     def trial(self) -> str:
-        """Whose it is."""
+        """The code of the trial."""
 
     @property
     def size(self) -> int:
-        """How many entries it has."""
+        """The number of entries."""
 
     @property
     def first_gap(self) -> int | None:
-        """The first position that is missing."""
+        """The first missing position."""
 
     def root(self) -> bytes:
-        """Give its root."""
+        """Return the root."""
 
     def fits(self, root: bytes, size: int) -> bool:
-        """Say whether it had a root when it had so many leaves."""
+        """Say whether the tree had a root when it had ``size`` leaves."""
 
     def but(self, root: bytes, size: int) -> str:
-        """Say what does not fit a root that the tree had; nothing, where all does."""
+        """Say what does not fit a root that the tree had: the leaves or the entries; empty, where both fit."""
 
 
 def read_held(where: str, given: bytes, *, outside: bool, head: bool = False) -> Held:
-    """Read a note, as a checkpoint or as a head: what is the one is never the other.
+    """Parse a note, as a checkpoint or as a head: no note is both.
 
     Raises:
-        NoteMalformed: it is none of that kind.
+        NoteMalformed: it is not a note of that kind.
     """
     try:
         note = parse_note(given)
@@ -105,11 +105,11 @@ def read_held(where: str, given: bytes, *, outside: bool, head: bool = False) ->
 
 
 def judge(one: Held, keys: Sequence[VerifierKey] | None) -> Judged:
-    """Ask who has signed a note, and let go of it.
+    """Verify the signatures of a note, and drop its text.
 
     Args:
         one: the note.
-        keys: who is trusted; None where nobody was named, and no signature is checked.
+        keys: the trusted keys; None to verify no signature.
     """
     checkpoint = one.checkpoint
     head = isinstance(checkpoint, Head)
@@ -138,14 +138,14 @@ def judge(one: Held, keys: Sequence[VerifierKey] | None) -> Judged:
 def compare(judged: Iterable[Judged], check: Tree, defects: Defects, *, comparable: bool = True) -> Iterator[Compared]:
     """Compare a log with the notes about it.
 
-    What is kept with the log and signed by keys that were not given is compared all the same, and covers nothing; where
-    it does not fit, nobody knows whether the log was changed, or the note.
+    A note that the log keeps and that no trusted key has signed is compared too, but covers no entry. Where it does not
+    fit, either the log or the note was changed.
 
     Args:
         judged: the notes.
-        check: the entries, all of them.
-        defects: takes what is wrong.
-        comparable: whether it can be told of other trees than the present one, as it cannot of a bundle's.
+        check: the tree over all entries.
+        defects: collects the defects.
+        comparable: whether older trees can be compared; those of a filtered bundle cannot.
     """
     for one in judged:
         if one.wrong is not None:
@@ -159,8 +159,8 @@ def compare(judged: Iterable[Judged], check: Tree, defects: Defects, *, comparab
 def _fits(one: Judged, check: Tree, defects: Defects) -> bool | None:
     if one.size > check.size:
         gone = "the newest are gone"
-        gone = gone if one.vouched else f"{gone}, or the note was put there: {_NOBODY}"
-        why = f"{one.where} is of {n_entries(one.size)}, and the log has {check.size}: {gone}"
+        gone = gone if one.vouched else f"{gone}, or the note was forged: {_NOT_SIGNED}"
+        why = f"{one.where} is of {n_entries(one.size)}, but the log has {check.size}: {gone}"
         defects.add(_defect(check, one, What.TRUNCATED, why))
         return False
     if check.first_gap is not None and one.size >= check.first_gap:
@@ -172,12 +172,12 @@ def _fits(one: Judged, check: Tree, defects: Defects) -> bool | None:
         rewritten = f"{why}: they were rewritten, or put in another order"
         defects.add(_defect(check, one, What.REWRITTEN, rewritten))
     else:
-        unknown = f"{why}: the note was put there, or the entries under it were changed: {_NOBODY}"
+        unknown = f"{why}: the note was forged, or the entries under it were changed: {_NOT_SIGNED}"
         defects.add(_defect(check, one, What.BAD_CHECKPOINT, unknown))
     return False
 
 
-_NOBODY = "nobody who is trusted has signed it"
+_NOT_SIGNED = "no trusted key has signed it"
 
 
 def _defect(check: Tree, one: Judged, what: What, why: str) -> Defect:

@@ -1,4 +1,4 @@
-"""The leaves that the entries of one trial should have, for many at once: most of a verification is one line here."""
+"""Computing the leaves of many entries at once: the hot loop of a verification, written as one expression."""
 
 from binascii import hexlify
 from collections.abc import Callable, Iterable, Sequence
@@ -11,15 +11,15 @@ from trialdomain.verification.readable import belongs
 
 K = TypeVar("K")
 _MOST_KEPT = 1 << 14
-"""Streams and versions that are kept as they are written, so that memory does not follow the log."""
+"""The most streams, names and versions in a cache, so that memory does not grow with the log."""
 
 
 class Leaves:
-    """What the leaves of a trial are hashed of, each stream, stored name and version written once.
+    """Computes leaves, with caches of the bytes for each stream, stored name and version.
 
     Args:
-        trial: its code; entries of another have no leaf here, nor have those in a stream, or of a stored name, that no
-            entry of this one has.
+        trial: the code of the trial; entries of another trial, or with a stream or a stored name that no entry of this
+            trial can have, are refused.
     """
 
     def __init__(self, trial: str) -> None:
@@ -36,12 +36,12 @@ class Leaves:
     def of(
         self, streams: Sequence[bytes], versions: Iterable[int], names: Sequence[bytes], states: Sequence[bytes]
     ) -> list[bytes]:
-        """Hash entries, given by their columns.
+        """Compute the leaves of entries from their columns.
 
         Raises:
-            LookupError: an entry is of another trial, or of a stream or a stored name that no entry of this one has.
-            TypeError: a value is of a kind that no entry has.
-            ValueError: a stream or name is no Unicode.
+            LookupError: an entry is of another trial, or has a stream or a stored name that no entry of it can have.
+            TypeError: a value has a type that no entry has.
+            ValueError: a stream or a name is not UTF-8.
         """
         self._check_places({*zip(streams, names, strict=True)})
         of_streams, of_topics, of_versions = self._streams, self._topics, self._versions
@@ -54,7 +54,7 @@ class Leaves:
         ]
 
     def _check_places(self, places: set[tuple[bytes, bytes]]) -> None:
-        """Refuse a stream that no trial has, and a stored name that nobody knows or that the stream does not take."""
+        """Refuse a stream that no trial has, and a stored name that is unknown or that the stream does not take."""
         new = places - self._places
         for place in new:
             stream, name = place
@@ -66,7 +66,7 @@ class Leaves:
 
 
 class _Written(dict[K, bytes]):
-    """What stands in leaves, each written once."""
+    """A cache of the bytes for the parts of leaves."""
 
     def __init__(self, write: Callable[[K], bytes]) -> None:
         super().__init__()

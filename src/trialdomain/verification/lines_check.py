@@ -1,4 +1,4 @@
-"""Checking the lines of one trial of an exported file: many at once where all is right, or one by one."""
+"""Checking the lines of one trial of an exported file: many at once where all are right, else one by one."""
 
 from binascii import hexlify
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from trialdomain.verification.entries_check import EntriesCheck
 from trialdomain.verification.leaf_columns import Leaves
 
 FoundLine: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
-"""Position, stream, version, stored name, leaf and state of a line, as they were written."""
+"""Position, stream, version, stored name, leaf and state of a line, as its bytes."""
 
 
 @attrs.frozen
 class ReadEntry:
-    """One line as an entry, whatever it says."""
+    """A line that was parsed as an entry; its values are not checked."""
 
     position: int
     stream: bytes
@@ -25,17 +25,17 @@ class ReadEntry:
     state: bytes
     leaf: bytes
     line: int
-    """Its number in the file."""
+    """The number of the line in the file."""
     other_leaf: bool = False
-    """Whether the leaf is written in another form than ours: in capitals, or between spaces."""
+    """Whether the leaf is not in canonical form: in capitals, or between spaces."""
 
 
 class LinesCheck:
-    """What is known of the streams of a trial: the version of each one's last entry.
+    """Checks lines and the versions of their streams.
 
     Args:
-        check: the entries of the trial.
-        defects: takes what is wrong with how a line is written.
+        check: checks the entries of the trial.
+        defects: collects the defects of the form of a line.
     """
 
     def __init__(self, check: EntriesCheck, defects: Defects) -> None:
@@ -44,7 +44,7 @@ class LinesCheck:
         self._leaves = Leaves(check.trial)
 
     def many(self, found: Sequence[FoundLine]) -> bool:
-        """Take many lines, if everything in them is right; else take none."""
+        """Take many lines, if all are right; else take none."""
         positions, streams, versions, names, leaves, states = zip(*found, strict=True)
         numbers = list(map(int, versions))
         try:
@@ -58,12 +58,12 @@ class LinesCheck:
         return True
 
     def one(self, entry: ReadEntry, *, next_due: float | None = None) -> None:
-        """Take one line of which anything may be wrong.
+        """Check one line.
 
         Args:
             entry: the line.
-            next_due: where it stands out of the order of positions, that of the next line which does not, or 0 where
-                none comes; None where it stands in order.
+            next_due: for a line out of order, the position of the next line in order, or 0 where none comes; None for a
+                line in order.
         """
         stream, expected = entry.stream, self._versions[entry.stream] + 1
         following = None if next_due is None else self._following(entry.position, next_due)
@@ -73,7 +73,7 @@ class LinesCheck:
         if fits and entry.other_leaf:
             self._reformatted(entry)
         if (not fits and entry.version != expected) or len(self._check.displaced) > displaced:
-            return  # its version is not to be believed, or of another place
+            return  # its version is not trusted, or belongs to another place
         if entry.version == expected:
             self._versions[stream] = expected
         elif 0 < entry.version - expected <= self._check.missing + len(self._check.unfit) + displaced:
@@ -81,21 +81,21 @@ class LinesCheck:
             self._versions[stream] = entry.version
         else:
             self._check.version_out_of_place(stream, entry.version, due=expected, position=entry.position)
-            if entry.version > expected:  # it stands where another should
+            if entry.version > expected:  # it is where another one is due
                 self._versions[stream] = expected
 
     def _following(self, position: int, next_due: float) -> int | None:
-        """Say which position follows a line out of order, as far as it tells whether the line takes another's place."""
+        """Return the position that follows a line out of order; it shows whether the line replaced another."""
         due = self._check.size + 1
         if next_due > due:
-            return due + 1  # the one whose place it takes does not come here any more
-        return None if 0 < position < due else due  # it was moved to here, or copied: back, or forward
+            return due + 1  # it replaced the line of the due position, which does not come here
+        return None if 0 < position < due else due  # it was moved or copied to here, backward or forward
 
     def _reformatted(self, entry: ReadEntry) -> None:
         self._defects.add(
             Defect(
                 what=What.REFORMATTED,
-                why="the leaf was written in another form; what it says is unchanged",
+                why="the leaf was written in another form; its value is unchanged",
                 trial=self._check.trial,
                 position=entry.position,
                 stream=shown(entry.stream),

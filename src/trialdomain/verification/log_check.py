@@ -1,4 +1,4 @@
-"""Checking the entries, notes and registration of one trial, page by page, from any source."""
+"""Checking the entries, notes and registration of one trial of a database, page by page."""
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from typing import Any
@@ -18,28 +18,28 @@ from trialdomain.verification.readable import MOST_READ, all_readable, registere
 from trialdomain.verification.source import MOST_NOTES, LogSource
 
 NO_ENTRY_HAS = (TypeError, ValueError, LookupError, AttributeError)
-"""What values raise that a table of ours would never have taken, or that stand for a large state."""
+"""The errors that values raise which STRICT tables would refuse, or which replace a state that is too large."""
 
 
 class LogCheck:
     """Checks one trial of a log.
 
     Args:
-        source: gives its rows.
-        trial: its code.
-        defects: takes what is wrong.
+        source: reads the rows of the log.
+        trial: the code of the trial.
+        defects: collects the defects.
     """
 
     def __init__(self, source: LogSource, trial: bytes, defects: Defects) -> None:
         self._source, self._code, self._trial, self._defects = source, trial, shown(trial), defects
 
     def notes(self) -> Iterator[Held]:
-        """Yield the notes that are kept with the trial; one that is none of it is a defect."""
+        """Yield the notes that the log keeps of the trial; a note of another trial or kind is a defect."""
         number: dict[bool, int] = {}
         for one in self._source.notes(self._code):
             number[one.head] = number.get(one.head, 0) + 1
             if number[one.head] == MOST_NOTES:
-                self._unfit(f"more than {MOST_NOTES} notes are kept: the oldest are not compared")
+                self._unfit(f"the log keeps more than {MOST_NOTES} notes: the oldest were not compared")
             try:
                 held = read_held(one.where, one.text, outside=False, head=one.head)
             except NoteMalformed as error:
@@ -52,7 +52,7 @@ class LogCheck:
             yield held
 
     def registration(self) -> None:
-        """Say so where no entry registers a trial that has entries: then nothing can be asked about it."""
+        """Add a defect where no entry registers a trial with entries: such a trial cannot be opened."""
         rows = self._source.registration(self._code)
         if rows is None:
             return
@@ -63,12 +63,12 @@ class LogCheck:
             )
             why = None if registered(self._code.decode(), ours) else "no entry registers the trial, or it was withdrawn"
         except (LogCorrupt, *NO_ENTRY_HAS) as error:
-            why = f"what registers the trial cannot be read: {error}"
+            why = f"the entry that registers the trial cannot be read: {error}"
         if why is not None:
             self._defects.add(Defect(what=What.UNREADABLE, why=why, trial=self._trial))
 
     def entries(self, check: EntriesCheck) -> Iterator[int]:
-        """Read the entries into their check; yield how many, page by page."""
+        """Check the entries; yield the number of entries of each page."""
         if not self._source.ordered:
             for page in self._source.guarded(self._code, after=0):
                 yield len(_one_by_one(page.rows(), check)[1])
@@ -91,14 +91,14 @@ class LogCheck:
         return None if found is None else CommandsCheck(self._source, found, self._code, self._defects)
 
     def _read_from(self) -> int:
-        """Give the position from which on entries are read whole: a log of a million would take half as long again."""
+        """Return the position from which on entries are decoded: decoding all would add half to the time."""
         last = self._source.last(self._code)
         return last - MOST_READ if isinstance(last, int) else 0
 
     def _plain(
         self, check: EntriesCheck, right: "_Right", commands: CommandsCheck | None
     ) -> Generator[int, None, bool]:
-        """Read entries up to the first page in which anything is wrong, or long; say whether there was none."""
+        """Check entries up to the first page with a fault or a long value; say whether there was no such page."""
         for columns in self._source.pages(self._code):
             if columns is None or not right.taken(check, *columns):
                 return False
@@ -109,7 +109,7 @@ class LogCheck:
         return True
 
     def _guarded(self, check: EntriesCheck, right: "_Right", commands: CommandsCheck | None) -> Iterator[int]:
-        """Read the entries from the next one on, whatever they are."""
+        """Check the entries from the next one on; they may have any values."""
         for page in self._source.guarded(self._code, after=check.size):
             if page.columns is None:
                 yield len(_one_by_one(page.rows(), check)[1])
@@ -126,7 +126,7 @@ class LogCheck:
 
 
 def _one_by_one(rows: Iterable[Row], check: EntriesCheck) -> tuple[set[object], list[Row]]:
-    """Look at rows of a page in which something is wrong; give the positions of those that were named, and the rows."""
+    """Check the rows of a page one by one; return the positions of those that do not fit their leaves, and the rows."""
     named, seen = set(), []
     for row in rows:
         seen.append(row)
@@ -136,7 +136,7 @@ def _one_by_one(rows: Iterable[Row], check: EntriesCheck) -> tuple[set[object], 
 
 
 def _check_versions(stream: bytes, versions: Iterable[tuple[object, object]], check: EntriesCheck) -> None:
-    """Say which versions of a stream are missing, or stand where another is due."""
+    """Name the versions of a stream that are missing, or out of order."""
     expected = 1
     for version, position in versions:
         if (stream, version) in check.unfit or not isinstance(version, int) or not isinstance(position, int):
@@ -150,16 +150,16 @@ def _check_versions(stream: bytes, versions: Iterable[tuple[object, object]], ch
 
 @attrs.frozen
 class _Right:
-    """What entries must be, so that a page of them is taken at once."""
+    """Checks a page of entries at once."""
 
     leaves: Leaves
     read_from: int
-    """The position from which on states are read whole."""
+    """The position from which on states are decoded."""
 
     def taken(
         self, check: EntriesCheck, positions: Sequence[Any], states: Sequence[Any], *others: Sequence[Any]
     ) -> bool:
-        """Take a page of entries; False, and nothing taken, where anything is wrong with one of them."""
+        """Take a page of entries; return False, and take none, where one of them has a fault."""
         leaves, streams, names, versions = others
         if set(map(type, versions)) != {int}:
             return False

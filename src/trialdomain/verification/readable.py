@@ -1,7 +1,7 @@
-"""Whether an entry can be read back: a leaf that fits says that it was not changed, and not that it says anything.
+"""Checks that an entry can be decoded: a fitting leaf shows only that the entry was not changed.
 
-Whoever can write to a database can append what no command records, with a leaf that fits: then every command that asks
-the log refuses. What they would refuse is named here, entry by entry.
+Another program that can write to the database can append an entry that no command records, with a fitting leaf. Then
+every command that reads the log refuses it. These checks name the entries that cause that.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,22 +21,22 @@ from trialdomain.values.ids import kind_of
 from trialdomain.verification.defect import What
 
 MOST_READ = 10_000
-"""The newest entries of a trial, of which so many are read whole: that costs half as much again as to verify them."""
+"""The number of the newest entries that are decoded; decoding an entry adds half to the time of verifying it."""
 OF_REGISTRATION = (NAMES[TrialRegistered], NAMES[TrialEntryVoided])
-"""What can register a trial, or take that back."""
+"""The stored names of the facts that register a trial, or withdraw its registration."""
 _KNOWN = frozenset((*NAMES.values(), *UPCASTS))
 
 
 def belongs(stream: str, name: str) -> bool:
-    """Say whether a stream is one of a trial, and takes facts of a stored name."""
+    """Say whether a trial can have a stream, and the stream takes facts of a stored name."""
     return name in _KNOWN and name.partition(".")[0] == kind_of(stream)
 
 
 def out_of_place(stream: str, name: str) -> tuple[What, str] | None:
-    """Say what is wrong with a stream, or with a stored name in it; None where nothing is."""
+    """Return the fault of a stream, or of a stored name in it; None where it has none."""
     kind = kind_of(stream)
     if kind is None:
-        return What.MISPLACED, "the entry stands in a stream that no trial has"
+        return What.MISPLACED, "the entry is in a stream that no trial has"
     if name not in _KNOWN:
         return What.UNREADABLE, f"this version of trialdomain knows no entry named {name[:80]!r}; a newer one may"
     if not belongs(stream, name):
@@ -45,7 +45,7 @@ def out_of_place(stream: str, name: str) -> tuple[What, str] | None:
 
 
 def unreadable(name: str, state: bytes) -> str | None:
-    """Say why a state is none of its stored name; None where it is one."""
+    """Return why a state cannot be decoded as its stored name; None where it can."""
     try:
         unpack(name, state)
     except StateMalformed as error:
@@ -54,7 +54,7 @@ def unreadable(name: str, state: bytes) -> str | None:
 
 
 def all_readable(names: Iterable[bytes], states: Iterable[bytes]) -> bool:
-    """Say whether every one of some states is one of its stored name."""
+    """Say whether all states can be decoded as their stored names."""
     try:
         for name, state in zip(names, states, strict=True):
             unpack(name.decode(), state)
@@ -64,16 +64,16 @@ def all_readable(names: Iterable[bytes], states: Iterable[bytes]) -> bool:
 
 
 def registered(trial: str, rows: Iterable[Row]) -> bool:
-    """Say whether a trial is registered, by the entries of its own stream that can do that, or take it back.
+    """Say whether a trial is registered, from the entries that register it or withdraw that.
 
     Raises:
-        LogCorrupt: one of them cannot be read.
+        LogCorrupt: one of the entries cannot be decoded.
     """
 
     def without_protocols() -> Iterator[Recorded[Any]]:
         for entry in entries_of(trial, rows):
             kept: Recorded[Any] = entry
-            # A protocol may have megabytes, and is not needed here.
+            # Drop the protocol: it may have megabytes, and is not needed here.
             yield kept if isinstance(entry.fact, TrialEntryVoided) else attrs.evolve(kept, fact=None)
 
     return bool(current(without_protocols()).entries)

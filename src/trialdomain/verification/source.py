@@ -1,7 +1,7 @@
-"""Where a verification reads a log: raw rows, by the driver of its database alone.
+"""The interface through which a verification reads a log: raw rows, from the driver of its database.
 
-There is one module for each store. It shares nothing with what reads logs otherwise but the schema, for whoever can
-change a database may count on what that code does.
+Each store has one module that implements it. The module shares only the schema with the code that reads logs otherwise:
+an attacker who can change a database may exploit how that code works.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,15 +15,15 @@ from trialdomain.verification.entries_check import Row
 from trialdomain.verification.heads_check import KeptHead
 
 Columns: TypeAlias = tuple[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]]
-"""Of some entries: positions, states, leaves, streams, stored names and versions, whatever stands there."""
+"""The columns of some entries, unchecked: positions, states, leaves, streams, stored names and versions."""
 CommandRow: TypeAlias = tuple[Any, Any, Any]
-"""How the state of an entry names a command, and the first and last position that are remembered for it."""
+"""A row of the table of commands: the name in the states of entries, and the first and last position."""
 MOST_NOTES = 20_000
-"""Notes of a trial that are compared."""
+"""The most notes of a trial that are compared."""
 
 
 class SourceBroken(Exception):
-    """A log cannot be read on; the message says why."""
+    """The rest of a log cannot be read; the message says why."""
 
 
 @attrs.frozen
@@ -31,25 +31,25 @@ class Page:
     """Some entries of a trial, one after another."""
 
     columns: Columns | None
-    """None where they are to be looked at one by one."""
+    """The columns; None where the entries must be checked one by one."""
     rows: Callable[[], Iterable[Row]]
-    """Gives them one by one; a value that is longer than any entry's is left out."""
+    """Reads the entries one by one, without values that are longer than any entry's."""
 
 
 @attrs.frozen
 class KeptNote:
-    """A note that is kept with a log, as it stands there."""
+    """A note that the log keeps, unchecked."""
 
     where: str
-    """What to call it."""
+    """Its name in a defect."""
     size: object
     text: bytes
     head: bool
-    """Whether it stands in the place of a signed head."""
+    """Whether it is stored as a signed head."""
 
 
 class LogSource(Protocol):
-    """A log as raw rows. Texts are bytes: they may be no Unicode."""
+    """A log as raw rows. Texts are bytes: they may not be UTF-8."""
 
     @property
     def readable(self) -> bool:
@@ -58,73 +58,73 @@ class LogSource(Protocol):
 
     @property
     def ordered(self) -> bool:
-        """Whether entries can be read in the order of their positions; else they come one by one, in no order."""
+        """Whether entries can be read in the order of positions; else they are read one by one, in any order."""
         ...
 
     def schema(self) -> Iterable[Defect]:
-        """Give every table, index and trigger that is missing, changed, or not ours, and a wrong encoding."""
+        """Return a defect for each missing, changed or foreign table, index and trigger, and for a wrong encoding."""
         ...
 
     def structure_meanwhile(self) -> AbstractContextManager[Callable[[], Iterable[Defect]]]:
-        """Check types, constraints and indexes while entries are read; what is yielded gives the result."""
+        """Check types, constraints and indexes while entries are read; the yielded function returns the defects."""
         ...
 
     def numbering(self) -> str | None:
-        """Say so where rows do not have the numbers that the database gives out once."""
+        """Return what is wrong with the row numbers, which the database gives out once; None where nothing is."""
         ...
 
     def out_of_order(self, trial: bytes) -> bool:
-        """Say whether the rows of a trial have numbers that are not in the order of its positions."""
+        """Say whether the row numbers of a trial are not in the order of its positions."""
         ...
 
     def misfiled(self, *, entries: bool) -> Iterable[Defect]:
-        """Give what is filed under no name that a trial has; ``entries`` asks for those too, which reads them all."""
+        """Return defects for rows under a name that no trial has; ``entries`` includes the entries, and reads all."""
         ...
 
     def trials(self) -> list[bytes]:
-        """Name every trial of which anything is there: an entry, a command, or a note."""
+        """Name every trial with an entry, a command or a note."""
         ...
 
     def number(self) -> int:
-        """Say how many entries there are."""
+        """Return the number of entries."""
         ...
 
     def last(self, trial: bytes) -> object:
-        """Give the last position of a trial."""
+        """Return the last position of a trial."""
         ...
 
     def pages(self, trial: bytes) -> Iterator[Columns | None]:
-        """Yield the entries of a trial by position, many at once; None, and no more, where a value is long."""
+        """Yield the entries of a trial by position, in pages; at a page with a long value, yield None and stop."""
         ...
 
     def guarded(self, trial: bytes, *, after: int) -> Iterator[Page]:
-        """Yield the entries of a trial after so many, whatever they are, in bounded memory."""
+        """Yield the entries of a trial after the first ``after``, with any values, in bounded memory."""
         ...
 
     def uneven(self, trial: bytes) -> Iterator[tuple[bytes, Iterable[tuple[object, object]]]]:
-        """Yield each stream whose versions do not go from 1 on without a gap: version and position of its entries."""
+        """Yield each stream whose versions have a gap or do not begin at 1, with its versions and positions."""
         ...
 
     def registration(self, trial: bytes) -> Iterable[tuple[Any, Any, Any, Any]] | None:
-        """Give position, version, name and state of what can register a trial; None where that cannot be asked."""
+        """Return the entries that can register a trial: position, version, name, state; None without an index."""
         ...
 
     def newest(self, trial: bytes, *, after: int) -> Iterable[tuple[int, str, int]]:
-        """Give position, stream and version of the entries after one, up to as many as are named."""
+        """Return position, stream and version of the entries after a position, up to the number of listed defects."""
         ...
 
     def notes(self, trial: bytes) -> Iterable[KeptNote]:
-        """Give the notes that are kept with a trial, one at a time: first its checkpoints, the newest first."""
+        """Return the notes that the log keeps of a trial, one at a time: first its checkpoints, the newest first."""
         ...
 
     def head(self, trial: bytes) -> KeptHead:
-        """Say what there is of signed heads."""
+        """Return what the database has of signed heads."""
         ...
 
     def commands(self, trial: bytes) -> Iterator[list[CommandRow]] | None:
-        """Yield the commands that recorded something, in the order of positions; None where they cannot be read."""
+        """Yield the commands that recorded entries, in the order of positions; None where they cannot be read."""
         ...
 
     def command(self, trial: bytes, command: bytes) -> tuple[Any, Any] | None:
-        """Give the first and last position that are remembered for one command."""
+        """Return the first and last position in the row of one command; None where it has no row."""
         ...

@@ -1,7 +1,7 @@
-"""Verifying a log: was anything changed, removed or added since it was recorded, and what.
+"""The function ``verify``: finds what was changed, removed or added in a log since it was recorded.
 
-A database is read row by row with plain ``sqlite3``, an exported file line by line; only public keys are needed. What
-this cannot show stands in ``docs/explanation/tamper-evidence.md``.
+It reads a database row by row with plain ``sqlite3``, and an exported file line by line. It needs only public keys.
+``docs/explanation/tamper-evidence.md`` says what it cannot find.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,45 +33,45 @@ from trialdomain.verification.sqlite.source import sqlite_source
 
 @attrs.frozen(kw_only=True)
 class VerifiedTrial:
-    """What was found of one trial."""
+    """The result of verifying one trial."""
 
     trial: str
     size: int
-    """How many positions the log has."""
+    """The number of positions of the log."""
     root: bytes
-    """The root over the leaves as they are stored."""
+    """The root over the stored leaves."""
     compared: tuple[Compared, ...]
-    """The notes that the log was held against."""
+    """The notes that were compared with the log."""
     uncovered: int
-    """How many of the newest entries are under no note that was believed."""
+    """The number of the newest entries that no accepted note covers."""
     notices: tuple[str, ...] = ()
-    """What is to be known, and is nothing wrong for all that can be told: a head that is not believed, a later note."""
+    """Facts to know that are not defects: a head that was not accepted, or a note about later entries."""
 
 
 @attrs.frozen(kw_only=True)
 class Verified:
-    """What a verification came to."""
+    """The result of a verification."""
 
     __repr__ = in_short
 
     trials: tuple[VerifiedTrial, ...]
     defects: tuple[Defect, ...]
-    """What is wrong, the first 1,000 of each kind in each trial."""
+    """The defects; the first 1,000 of each kind in each trial."""
     total: int
-    """How much is wrong in all."""
+    """The number of all defects."""
     signatures_checked: bool
-    """Whether keys were given: without them a note is compared, and may be anybody's."""
+    """Whether the caller named trusted keys; without them a note is compared, but may be forged."""
     bundle: Manifest | None = None
-    """What an audit bundle says of itself; None for a log."""
+    """The manifest of an audit bundle; None for a log."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no defect."""
         return not self.total
 
 
 class TrialAbsent(InputInvalid):
-    """A log has nothing of the trial that was named, or of any."""
+    """A log has no entry, command or note of the named trial, or of any trial."""
 
     code = "trial-absent"
 
@@ -89,21 +89,21 @@ def verify(
 
     Args:
         log: the file.
-        checkpoints: notes that were kept elsewhere, each with what to call it.
-        keys: who is trusted to sign; then each trial must have a note that one of them has signed.
-        trial: verify this one alone; by default, all that the log has.
-        heads_required: whether the newest entry must be under a head that a writer signed with every append.
-        progress: told how many entries were read.
+        checkpoints: notes that were kept elsewhere, each with its name for a defect.
+        keys: the trusted keys; with them, each trial must have a note that one of them has signed.
+        trial: verify only this trial; by default, all trials of the log.
+        heads_required: whether a head, which a writer signs with every append, must cover the newest entry.
+        progress: a progress callback; it counts the entries.
 
     Raises:
-        LogUnusable: the file cannot be read, or is something else.
-        NoteMalformed: a checkpoint is none.
-        TrialAbsent: nothing of the trial that was named is in it; or nothing of any, and nothing else is wrong.
+        LogUnusable: the file cannot be read, or is of another kind.
+        NoteMalformed: a checkpoint cannot be read.
+        TrialAbsent: the log has nothing of the named trial; or it has no trial, and no other defect.
     """
     path = named(log)
     outside = [judge(read_held(where, given, outside=True), keys) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
-    database = is_database(path)  # asked first: nothing but SQLite may open what another program may have open
+    database = is_database(path)  # first, because only SQLite may open a database
     if not database and is_bundle(path):
         with unpacked(path) as bundle, garbage_collector_paused():
             run.bundled(bundle)
@@ -127,11 +127,11 @@ def verify(
 
 
 _NO_LOG_HAS = (TypeError, ValueError, LookupError, ArithmeticError)
-"""What values raise that no log has, where they are not named one by one: whoever changed a file chose them."""
+"""The errors that values of a forged file raise, where the checks do not name them one by one."""
 
 
 class _Run:
-    """One verification on its way."""
+    """The state of one verification."""
 
     def __init__(
         self,
@@ -155,11 +155,11 @@ class _Run:
         for defect in source.schema():
             self._defects.add(defect)
         self.began = True
-        if source.readable:  # else nothing can be said of any trial
+        if source.readable:  # else no trial can be checked
             self._rows(path, source)
 
     def _rows(self, path: Path, source: LogSource) -> None:
-        """Verify what stands in the tables."""
+        """Verify the rows of the tables."""
         trials = [(shown(code), code) for code in source.trials()]
         total = source.number()
         with source.structure_meanwhile() as structure:
@@ -170,9 +170,9 @@ class _Run:
                 if not self._defects.knows(defect):
                     self._defects.add(defect)
         if self._only is None and self._read != total:
-            why = f"the log has {n_entries(total)}, and {self._read} could be read by their trial and position"
+            why = f"the log has {n_entries(total)}, but {self._read} could be read by their trial and position"
             self._defects.add(Defect(what=What.STRUCTURE, why=why))
-        gone = any(one.what is What.MISSING for one in self._defects.listed)  # then it is said already
+        gone = any(one.what is What.MISSING for one in self._defects.listed)  # then a defect says it already
         if not gone and (why_not := source.numbering()) is not None:
             self._defects.add(Defect(what=What.STRUCTURE, why=why_not))
         if self._only is None:
@@ -181,12 +181,12 @@ class _Run:
         self._absent([trial for trial, _ in trials])
         if not trials and not self._defects.total:
             raise TrialAbsent(
-                f"{path} holds no trial: nothing was recorded in it, or everything was removed; name another log, or a "
+                f"{path} has no trial: nothing was recorded in it, or everything was removed; name another log, or a "
                 f"checkpoint that was kept elsewhere"
             )
 
     def _trial(self, trial: str, code: bytes, source: LogSource, total: int) -> None:
-        """Verify one trial of a database; ``total`` is how many entries all of them have."""
+        """Verify one trial of a database; ``total`` is the number of entries of all trials."""
         before = self._defects.total
         log = LogCheck(source, code, self._defects)
         kept = [judge(one, self._keys) for one in log.notes()]
@@ -195,7 +195,7 @@ class _Run:
             self._count(number, total)
         check.end()
         self._compare(check, kept, source.head(code))
-        if check.size and self._defects.total == before:  # else it is known that something is wrong with it
+        if check.size and self._defects.total == before:  # else the trial has defects already
             log.registration()
 
     def bundled(self, bundle: Unpacked) -> None:
@@ -211,11 +211,11 @@ class _Run:
                 if check.trial is not None:
                     self._absent([check.trial])
             check.end()
-        except MemberUnreadable as error:  # though it could be, a moment before
+        except MemberUnreadable as error:  # a file that was readable at first
             self._defects.add(Defect(what=What.DAMAGED, why=str(error)))
 
     def _filtered(self, check: BundleCheck) -> None:
-        """Verify a bundle that is filtered to some participants: of its tree no older one can be told."""
+        """Verify a bundle that is filtered to some participants: older trees cannot be computed from it."""
         total = 0 if check.manifest is None else check.manifest.entries
         found = check.of_some(lambda number: self._count(number, total))
         if found is None:
@@ -225,25 +225,25 @@ class _Run:
         self._compare_bundle(tree, held, others)
 
     def _compare_bundle(self, tree: Tree, held: Sequence[Held], incomparable: Sequence[Judged]) -> None:
-        """Compare a bundle with its own note, and with those of the others that can be compared with it.
+        """Compare a bundle with its own note, and with those other notes that can be compared.
 
-        A bundle is of the first entries of its log, and has no proof about another tree: that a later one has more is
-        no fault.
+        A bundle has the first entries of its log, and no proof about another tree. So a later note with more entries is
+        not a defect.
         """
         self._outside = [one for one in self._outside if one not in incomparable]
         self._compare(tree, [judge(one, self._keys) for one in held], None)
         compared = compare(incomparable, tree, self._defects, comparable=False)
         later = (one for one in incomparable if one.size > tree.size and one.wrong is None)
         notices = (
-            f"{one.where} is of {n_entries(one.size)}, and the bundle of the first {tree.size}: they cannot be "
-            f"compared, and what was recorded since is not in it"
+            f"{one.where} is of {n_entries(one.size)}, but the bundle of the first {tree.size}: they cannot be "
+            f"compared, and the bundle does not have what was recorded since"
             for one in later
         )
         last = self._trials[-1]
         self._trials[-1] = attrs.evolve(last, compared=(*last.compared, *compared), notices=(*last.notices, *notices))
 
     def exported(self, path: Path, bundle: BundleCheck | None = None) -> None:
-        """Verify an exported file, or that of a whole bundle, which has more to say of it."""
+        """Verify an exported file, or the one of a whole bundle, with the further checks of the bundle."""
         exported = Exported(path, self._defects) if bundle is None else bundle.exported()
         trials = []
         for trial in exported.trials():
@@ -261,15 +261,15 @@ class _Run:
                 held, end = bundle.of_whole(check), max([check.size, *bundle.sizes])
                 self._compare_bundle(check, held, [one for one in self._of(trial) if one.size > end])
         if not trials and bundle is not None and bundle.trial is not None:
-            trials.append(bundle.trial)  # of which there should be entries: that there is none is said
+            trials.append(bundle.trial)  # a defect says already that it has no entries
         self._absent(trials)
 
     def damaged(self, why: str) -> None:
-        """Say that the file could not be read to its end."""
-        self._defects.add(Defect(what=What.DAMAGED, why=f"the file cannot be read on: {why}"))
+        """Add a defect for a file that could not be read to its end."""
+        self._defects.add(Defect(what=What.DAMAGED, why=f"the rest of the file cannot be read: {why}"))
 
     def result(self) -> Verified:
-        """Give what was found."""
+        """Return the result."""
         return Verified(
             trials=tuple(self._trials),
             defects=tuple(self._defects.listed),
@@ -282,16 +282,16 @@ class _Run:
         return [one.size for one in (*kept, *self._of(trial))]
 
     def _of(self, trial: str) -> list[Judged]:
-        """Give the notes about a trial that were kept elsewhere."""
+        """Return the notes about a trial that were kept elsewhere."""
         return [one for one in self._outside if one.trial == trial]
 
     def _compare(self, check: Tree, kept: Sequence[Judged], head: KeptHead | None) -> None:
         compared = tuple(compare([*kept, *self._of(check.trial)], check, self._defects))
-        believed = [one for one in compared if one.fits and (one.signed or self._keys is None)]
+        accepted = [one for one in compared if one.fits and (one.signed or self._keys is None)]
         if self._keys is not None and check.size and not any(one.signed for one in compared):
-            why = "no note about the log is signed by a key that was given"
+            why = "no note about the log is signed by a trusted key"
             self._defects.add(Defect(what=What.BAD_SIGNATURE, why=why, trial=check.trial))
-        covered = max((one.size for one in believed), default=0)
+        covered = max((one.size for one in accepted), default=0)
         heads = HeadsCheck(check, head, compared, self._defects, keys_given=self._keys is not None)
         self._trials.append(
             VerifiedTrial(
@@ -305,14 +305,14 @@ class _Run:
         )
 
     def _absent(self, trials: Sequence[str]) -> None:
-        """Say of which trials there are notes, and nothing else."""
+        """Name the trials of which there are notes, but no entries."""
         if self._only is not None and self._only not in trials:
             known = ", ".join(trials[:20]) or "none"
             raise TrialAbsent(f"the log has nothing of trial {self._only[:70]!r}: it has {known}")
         for one in self._outside:
             trial, origin = one.trial, one.origin
             if self._only is not None and trial != self._only:
-                why = f"{one.where} is a checkpoint of {origin}, and trial {self._only} is verified"
+                why = f"{one.where} is a checkpoint of {origin}, but trial {self._only} is verified"
                 self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why))
             elif trial not in trials:
                 why = f"{one.where} is a checkpoint of {origin}, of which the log has nothing"

@@ -1,8 +1,8 @@
-"""How much of a log is in memory at once: whoever can write to its file chooses how long its values are.
+"""Limits of the memory that reading a log takes: another program that can write to the file may store huge values.
 
-SQLite stops at one value that is longer than any entry's, and many of them are left. So rows are read by the page, and
-a page is counted in bytes, whatever stands in which column.
-What is kept of several pages may have only so much in long rows together: those of a trial have a hundredth of that.
+SQLite's length limit refuses a single value that is longer than any entry's. It does not refuse many long values. So
+rows are read in pages, and the size of a page is counted in bytes over all columns.
+When several pages are kept together, a budget limits the bytes of their long rows; a real trial has a hundredth of it.
 Short rows are not counted; there are as many of them as the log has entries.
 """
 
@@ -20,32 +20,32 @@ from trialdomain.values.given.text import short
 
 FoundRow: TypeAlias = tuple[Any, ...]
 LONGEST_VALUE = LARGEST_STATE + (1 << 16)
-"""Bytes: SQLite stops at a longer value before it takes the memory for it, computed or stored."""
+"""Bytes: SQLite refuses a longer value, computed or stored, before it takes memory for it."""
 LONGEST_SQL = 64 * 1024
-"""Bytes of one statement of ours, or of a table, an index, a trigger in a schema. SQLite keeps each of a schema's in
-memory, taken apart, as long as a file is open."""
+"""Bytes of one SQL statement, or of the definition of a table, an index or a trigger. SQLite keeps every definition of
+the schema in memory, parsed, while a file is open."""
 SHORT_VALUE = 4 * 1024
-"""Bytes: rows without a longer value are read many at once, and not counted."""
+"""Bytes: rows without a longer value are read many at once, and are not counted."""
 MOST_LONG = 32 * 1024 * 1024
-"""Bytes that the long rows of one reading may have together."""
+"""Bytes: the budget of all long rows of one read."""
 _PAGE_BYTES = 16 * 1024 * 1024
 
 
 class TooMuchToRead(LogCorrupt):
-    """A log has more in long values than is read into memory, and than any trial has."""
+    """A log has more bytes in long values than this library reads into memory, and than any trial has."""
 
     code = "too-much-to-read"
 
     def __init__(self, *, what: str) -> None:
         super().__init__(
-            f"{what} have more than {MOST_LONG >> 20} MB together, and no trial has so much: somebody put them there; "
-            f"verify the log"
+            f"{what} have more than {MOST_LONG >> 20} MB together, and no trial has so much: another program put them "
+            f"there; verify the log"
         )
         self.what = what
 
 
 class TooMuchToRecord(LogUnusable):
-    """What is to be recorded would make a trial longer than what is read of one."""
+    """A command would make the long entries of a trial larger than this library reads."""
 
     code = "too-much-to-record"
 
@@ -59,15 +59,15 @@ class TooMuchToRecord(LogUnusable):
 
 
 def refuse_too_much(connection: sqlite3.Connection, trial: str, rows: Iterable[FoundRow]) -> None:
-    """Refuse to record what would never be read again.
+    """Refuse to record entries that reading would refuse.
 
     Args:
-        connection: in the middle of the transaction.
-        trial: whose entries they are.
-        rows: what was inserted, with the state before the last column.
+        connection: the one with the open transaction.
+        trial: the trial of the entries.
+        rows: the inserted rows; the state is the column before the last.
 
     Raises:
-        TooMuchToRecord: the long entries of the trial are more than is kept of them.
+        TooMuchToRecord: the long entries of the trial exceed the budget.
     """
     if any(len(row[-2]) > SHORT_VALUE for row in rows):
         (long,) = connection.execute(_LONG, (trial, SHORT_VALUE)).fetchone()
@@ -80,24 +80,24 @@ _LONG = "SELECT coalesce(sum(length(state)), 0) FROM entries WHERE trial = ? AND
 
 @attrs.define
 class Budget:
-    """What the long rows of one reading may still have."""
+    """The bytes that are left for the long rows of one read."""
 
     what: str
-    """What is read, and of which trial."""
+    """The name of the rows, and of their trial, in an error."""
     counts_short: bool = False
-    """Whether short values are counted as well: where a log has few, and anybody could add many."""
+    """Whether short values are counted as well: for tables with few rows, to which another program could add many."""
     _left: int = MOST_LONG
 
     @classmethod
     def of_entries(cls, whose: str) -> "Budget":
-        """Allow what the long entries of a trial, or of a stream, may have."""
+        """Make the budget for the long entries of a trial, or of a stream."""
         return cls(f"the entries of {short(whose, 70)} that have more than {SHORT_VALUE >> 10} kB each")
 
     def take(self, row: FoundRow) -> None:
-        """Count the long values of a row.
+        """Subtract the long values of a row.
 
         Raises:
-            TooMuchToRead: they are more than is read.
+            TooMuchToRead: nothing is left.
         """
         least = 0 if self.counts_short else SHORT_VALUE
         self._left -= sum(size for size in map(_size, row) if size > least)
@@ -106,13 +106,13 @@ class Budget:
 
 
 def _size(value: object) -> int:
-    return len(value) if isinstance(value, bytes) else getsizeof(value)  # of a text, a character may take four
+    return len(value) if isinstance(value, bytes) else getsizeof(value)  # a character of a text may take four bytes
 
 
 def page(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> list[FoundRow]:
-    """Read rows until there are no more, or until they have taken so much memory that the rest can wait.
+    """Read one page: rows until there are no more, or until they take more memory than a page may.
 
-    The query has a LIMIT, and whoever asks goes on after the last row.
+    The query has a LIMIT; the caller asks again for the rows after the last one.
     """
     found = _short(connection, query, values)
     return found if found is not None else list(_some(connection.execute(query, values)))
@@ -122,21 +122,24 @@ def whole(connection: sqlite3.Connection, query: str, values: Sequence[object], 
     """Read all rows.
 
     Raises:
-        TooMuchToRead: they are more than is kept of a log at once.
+        TooMuchToRead: they exceed the budget.
     """
     found = None if budget.counts_short else _short(connection, query, values)
     return found if found is not None else list(counted(connection.execute(query, values), budget))
 
 
 def _short(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> list[FoundRow] | None:
-    """Read rows, of which no value is long; None where one is. To look at each would take as long as to read it."""
+    """Read rows without a long value; None where one is long.
+
+    SQLite's own length limit finds a long value. A check of each row in Python would double the time.
+    """
     try:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, SHORT_VALUE)
         return connection.execute(query, values).fetchall()
     except sqlite3.DataError:
         return None
     finally:
-        with suppress(sqlite3.ProgrammingError):  # closed meanwhile, by a signal handler
+        with suppress(sqlite3.ProgrammingError):  # a signal handler closed the connection
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
 
 
@@ -150,10 +153,10 @@ def _some(rows: Iterator[FoundRow]) -> Iterator[FoundRow]:
 
 
 def counted(rows: Iterable[FoundRow], budget: Budget) -> Iterator[FoundRow]:
-    """Yield rows, as long as they are no more than is kept of a log at once.
+    """Yield rows while their budget lasts.
 
     Raises:
-        TooMuchToRead: they are more.
+        TooMuchToRead: they exceed the budget.
     """
     for row in rows:
         budget.take(row)

@@ -20,10 +20,10 @@ from trialdomain.storage.sqlite.file import (
     code_of,
     file_uri,
     has_wal,
-    in_a_sentence,
     refuse_unsafe_reading,
-    sentences,
     set_up,
+    translated,
+    translated_errors,
 )
 from trialdomain.storage.sqlite.forks import brief, leave_open, watch
 from trialdomain.storage.sqlite.gate import Gate, Visit
@@ -34,30 +34,30 @@ T = TypeVar("T")
 MEMORY = ":memory:"
 _BUSY_SECONDS = 30.0
 _ASK_AGAIN_MILLISECONDS = 500
-"""How long SQLite waits for the write lock before it is looked whether the log was closed meanwhile."""
+"""How long SQLite waits for the write lock. Then the writer checks whether the log was closed, and asks again."""
 _PRAGMAS = ("synchronous = FULL", "recursive_triggers = ON", "trusted_schema = OFF")
 
 
 class LogOfAnotherProcess(LogUnusable):
-    """A log that was opened before ``fork()`` is used in the child."""
+    """The child of a ``fork()`` uses a log that its parent opened."""
 
     code = "log-of-another-process"
 
     def __init__(self, *, path: str) -> None:
         super().__init__(
-            f"{path} was opened in the process that this one was forked from, and cannot be shared with it: "
-            f"open it again here"
+            f"{path} was opened by the parent of this process, before fork(), and a connection cannot be shared: "
+            f"open the log again in this process"
         )
         self.path = path
 
 
 class Connections:
-    """One connection that writes, and as many that read as there are readers at once.
+    """One writing connection, and one reading connection for each simultaneous reader.
 
-    An exception at any line leaves them usable: what an interrupted command left behind is rolled back by the next one.
+    They stay usable after an exception at any line: the next command rolls back what an interrupted command left.
 
     Args:
-        path: the file, or ``":memory:"``, where one connection does both.
+        path: the file, or ``":memory:"``; in memory, one connection writes and reads.
         readonly: never write to the file.
     """
 
@@ -66,203 +66,203 @@ class Connections:
         self._file = None if path == MEMORY else Path(path).absolute()  # the working folder may change later
         self._process = os.getpid()
         self._gate = Gate()
-        self._every: list[sqlite3.Connection] = []
-        """Whatever is open, until it is closed."""
-        self._idle: list[sqlite3.Connection] = []
-        self._as = {"mode": "rw"}
-        """How a reader opens the file."""
-        self._unchanged: tuple[int, ...] | None = None
-        """In a folder that cannot be written: what the file must still look like after each reading."""
-        self._begun: Visit | None = None
-        """The visit whose transaction is open on the connection that writes; that of any other was left behind."""
-        self._is_part = self._has_savepoint = False
-        """Whether what is done now is a part of that transaction, which may come to nothing by itself."""
+        self._open_connections: list[sqlite3.Connection] = []
+        """Every connection that is not closed yet."""
+        self._idle_readers: list[sqlite3.Connection] = []
+        self._reader_options = {"mode": "rw"}
+        """The URI parameters with which a reader opens the file."""
+        self._immutable_stat: tuple[int, ...] | None = None
+        """In a folder that cannot be written: inode, size and time of the file, which must be the same after a read."""
+        self._transaction_of: Visit | None = None
+        """The visit that owns the transaction on the writing connection; any other transaction was abandoned."""
+        self._is_nested = self._has_savepoint = False
+        """Whether the current work is nested in that transaction, and can be rolled back alone, to a savepoint."""
         self._may_wait = False
-        """Whether what that transaction rests on is looked at again, so that others may come in between until then."""
+        """Whether the transaction will check its read set again, so that other writers may still record before it."""
         self._lock = object()
-        """Another one each time that the write lock is taken, and when something is recorded as a part."""
+        """A token: a new object each time that the write lock is taken, and when nested work begins."""
         self._checked_schema: int | None = None
-        """The version of the schema of which is known that nothing in it interferes with what is recorded."""
+        """The schema version that was checked: its tables are as they were made, and no trigger writes them."""
         self._place: Place | None = None
         check_sqlite()
         visit = brief()
-        with visit.stay, visit, sentences(path):
+        with visit.stay, visit, translated_errors(path):
             self._open(self._file)
 
     @property
     def path(self) -> str:
-        """What was opened."""
+        """The path that the caller opened."""
         return self._path
 
     @property
     def lock(self) -> object:
-        """Say under which write lock work is done: as long as this is the same, nobody has recorded anything else."""
+        """A token of the write lock: while it is the same object, no other work has recorded anything."""
         return self._lock
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, within: bool = False, may_wait: bool = False) -> T:
-        """Do some work on the connection that writes, alone, in one transaction, all or nothing.
+        """Run work on the writing connection, alone, in one transaction.
 
-        A clock, a hook or a signal handler of this thread may want to record something of its own meanwhile.
+        While it runs, a clock, a hook or a signal handler of the same thread may call this again (nested work).
 
         Args:
-            work: what to do.
-            within: where this thread writes already, make it a part of that, which may still come to nothing.
-            may_wait: whether others may come in between until ``work`` calls :meth:`decided`.
+            work: what to run.
+            within: where this thread has a transaction already, run in it, under a savepoint.
+            may_wait: whether other writers may record before ``work`` calls :meth:`decided`.
 
         Raises:
             LogMoved: the file is not where it was opened.
-            LogOfAnotherProcess: it was opened before this process was forked.
-            TablesChanged: something in the database interferes with what is recorded.
-            StoreFailed: SQLite could not do it, or this thread is in the middle of something else.
+            LogOfAnotherProcess: the log was opened before this process was forked.
+            TablesChanged: something in the database would change or remove what is recorded.
+            StoreFailed: SQLite failed, or this thread is in a transaction that has changed something.
         """
-        self._refuse_elsewhere()
+        self._refuse_forked()
         if self._readonly:
-            raise LogUnusable(f"{self._path} was opened for reading alone: open it for writing")
+            raise LogUnusable(f"{self._path} was opened read-only: open it for writing")
         own = self._gate.own()
         if own is not None:
-            return self._meanwhile(own, work, within=within, may_wait=may_wait)
+            return self._write_nested(own, work, within=within, may_wait=may_wait)
         visit = self._gate.alone()
         try:
             with visit.stay, visit:
                 return self._in_transaction(visit, work, may_wait=may_wait)
-        except SQLITE_ERRORS as error:  # as with sentences, at half of what that takes
-            raise in_a_sentence(error, self._path) from error
+        except SQLITE_ERRORS as error:  # the same as translated_errors, in half the time
+            raise translated(error, self._path) from error
 
     def decided(self) -> None:
-        """Say that what is read from now on has to stay so until the transaction has ended.
+        """Keep the write lock from now on: what this transaction reads stays so until it ends.
 
         Raises:
-            LogMoved: the file is not where it was opened, or was not when it was asked for the last time.
+            LogMoved: the file is not where it was opened, now or at the check before.
         """
         self._may_wait = False
         if self._writer.in_transaction:
             self._check_place()
-            if self._is_part:
+            if self._is_nested:
                 self._writer.execute("SAVEPOINT part")
                 self._has_savepoint = True
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do some work on a connection that reads, while others read and one writes.
+        """Run work on a reading connection, while other threads read and one writes.
 
-        The thread that writes reads on its own connection: what it has locked.
+        The thread that has the transaction reads on the writing connection, and sees what it has written.
 
         Raises:
             LogMoved: the file is not where it was opened.
-            LogOfAnotherProcess: it was opened before this process was forked.
+            LogOfAnotherProcess: the log was opened before this process was forked.
         """
-        self._refuse_elsewhere()
+        self._refuse_forked()
         own = self._gate.own()
-        if own is not None and self._has_begun(own):
+        if own is not None and self._has_transaction(own):
             return work(self._writer)
         if self._file is None:  # a second connection would be a second, empty database
             return self._read_memory(own, work)
         visit = self._gate.together()
-        with visit.stay, visit, sentences(self._path):
+        with visit.stay, visit, translated_errors(self._path):
             return self._read_file(self._file, work)
 
     def wait_for_writers(self) -> None:
-        """Wait until whoever is recording something at this moment, in any process, has done so.
+        """Wait for the transaction that is open at this moment, in any process, by taking the write lock.
 
-        Who may not write the file cannot wait for others, and does not.
+        A process that may not write the file cannot take the lock, and does not wait.
         """
-        self._refuse_elsewhere()
+        self._refuse_forked()
         own = self._gate.own()
-        if (own is not None and self._has_begun(own)) or self._unchanged is not None:
+        if (own is not None and self._has_transaction(own)) or self._immutable_stat is not None:
             return
         if self._file is None or not self._readonly:
             self.write(lambda _: None)
             return
         visit = self._gate.together()
-        with visit.stay, visit, sentences(self._path):
+        with visit.stay, visit, translated_errors(self._path):
             self._check_place()
             self._wait_for_writers(self._file)
 
     def close(self) -> None:
-        """Wait for whoever reads or writes at this moment, and close the file; a second call does nothing.
+        """Wait for the current readers and writers of this process, and close the file.
 
-        In a process that was forked since, it does nothing either.
+        A second call does nothing, nor does a call in a process that was forked since.
         """
         if self._process == os.getpid():
             self._gate.close()
-            self._let_go()
+            self._close_all()
 
     def __del__(self) -> None:
-        """Close what nobody has closed, and say so as Python does of any file."""
-        if getattr(self, "_every", None) and self._process == os.getpid():
+        """Close what the caller forgot to close, and warn, as Python does of any file."""
+        if getattr(self, "_open_connections", None) and self._process == os.getpid():
             try:
-                self._let_go()
+                self._close_all()
             finally:  # a warning may be an error
                 warn(f"unclosed log {self._path}", ResourceWarning, stacklevel=2, source=self)
 
     def leave_if_moved(self) -> None:
-        """Leave everything open for good, where closing would touch what belongs to other programs by now."""
-        if self._every and self._place is not None and not self._place.may_be_closed:
+        """Never close the connections where closing would change files that other programs use by now."""
+        if self._open_connections and self._place is not None and not self._place.may_be_closed:
             self.leave_open()
 
-    def _let_go(self) -> None:
+    def _close_all(self) -> None:
         self.leave_if_moved()
-        while self._every:
-            self._every.pop().close()
+        while self._open_connections:
+            self._open_connections.pop().close()
 
-    # While this process is being copied, nobody is inside.
+    # fork() copies the process while no thread is inside the gate.
 
     def pause(self, seconds: float) -> bool:
-        """Let nobody in, until :meth:`resume`; say whether nobody is, within some seconds."""
+        """Let no thread in until :meth:`resume`; say whether all threads left within some seconds."""
         return self._gate.pause(seconds)
 
     def resume(self) -> None:
-        """Go on after a fork, in the process that has the log."""
+        """Let threads in again after a fork, in the parent, which keeps the log."""
         self._gate.resume()
 
     @property
     def identities(self) -> set[Identity]:
-        """Which files are open here."""
+        """The files that SQLite has open for this log."""
         return set() if self._place is None else self._place.identities
 
     def hand_over(self) -> list[sqlite3.Connection]:
-        """Give the connections of the parent to whoever keeps them, in its child."""
-        connections = self._every.copy()
-        self._every.clear()
+        """In the child of a fork: return the connections of the parent, and forget them."""
+        connections = self._open_connections.copy()
+        self._open_connections.clear()
         return connections
 
     @property
     def file(self) -> Identity | None:
-        """Which file is open here."""
+        """The file of this log; None in memory."""
         return None if self._place is None else self._place.file
 
     def leave_open(self) -> None:
-        """Leave everything open for good; see :func:`trialdomain.storage.sqlite.forks.leave_open`."""
-        leave_open(self._every, self.file)
+        """Never close the connections; see :func:`trialdomain.storage.sqlite.forks.leave_open`."""
+        leave_open(self._open_connections, self.file)
 
     def refuse_beside(self, file: Identity) -> None:
-        """Refuse to open the file of this log a second time, where it is not as it was opened.
+        """Refuse to open the file of this log a second time, where its write-ahead log or shared memory was removed.
 
         Raises:
-            LogMoved: it is not. A second connection would make a new write-ahead log, and closing could save nothing.
+            LogMoved: one was. A second connection would make a new write-ahead log; then closing could save nothing.
         """
-        if self._every and self._place is not None and self._place.file == file:
+        if self._open_connections and self._place is not None and self._place.file == file:
             self._check_place()
 
-    # How it does that.
+    # The steps of a transaction.
 
-    def _refuse_elsewhere(self) -> None:
+    def _refuse_forked(self) -> None:
         if self._process != os.getpid():
             raise LogOfAnotherProcess(path=self._path)
 
-    def _has_begun(self, visit: Visit) -> bool:
-        """Say whether a transaction of that visit is open."""
-        return self._begun is visit and self._writer.in_transaction
+    def _has_transaction(self, visit: Visit) -> bool:
+        """Say whether the transaction of a visit is open."""
+        return self._transaction_of is visit and self._writer.in_transaction
 
     def _check_place(self) -> None:
-        if self._place is not None and self._unchanged is None:
-            if not self._every:
+        if self._place is not None and self._immutable_stat is None:
+            if not self._open_connections:
                 raise StoreClosed
             self._place.check()
 
     def _in_transaction(self, visit: Visit, work: Callable[[sqlite3.Connection], T], *, may_wait: bool) -> T:
-        outer, self._begun = self._begun, None
+        outer, self._transaction_of = self._transaction_of, None
         try:
-            # An exception between two lines may have left a transaction, or the limit with which short rows are read.
+            # An interrupted command may have left a transaction, or the length limit with which short rows are read.
             self._roll_back()
             self._writer.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             self._take_lock(visit, may_wait=may_wait)
@@ -274,12 +274,12 @@ class Connections:
             self._writer.execute("COMMIT")
             return done
         finally:
-            self._begun = outer if outer is visit else None  # whoever was interrupted goes on, and takes the lock
+            self._transaction_of = outer if outer is visit else None  # the outer work goes on, and takes the lock again
             self._roll_back()
 
     def _take_lock(self, visit: Visit, *, may_wait: bool) -> None:
-        # Whose it is stands there first: a signal handler that records something may come right after BEGIN.
-        self._begun, self._is_part, self._may_wait, self._lock = visit, False, may_wait, object()
+        # Set the owner before BEGIN: right after it, a signal handler may record something.
+        self._transaction_of, self._is_nested, self._may_wait, self._lock = visit, False, may_wait, object()
         self._begin()
         if not may_wait:
             self._check_place()
@@ -287,7 +287,7 @@ class Connections:
             self._check_schema(self._file)
 
     def _begin(self) -> None:
-        """Take the write lock; wait for others, but not longer than until this log is closed."""
+        """Take the write lock; wait for other writers, and stop when this log is closed."""
         until = monotonic() + _BUSY_SECONDS
         while True:
             try:
@@ -301,57 +301,57 @@ class Connections:
                 return
 
     def _check_schema(self, file: Path) -> None:
-        """Look at the tables, and what is set off by writing them, once for each version of the schema."""
+        """Check the tables and the triggers on them, once for each schema version."""
         version = int(self._writer.execute("PRAGMA schema_version").fetchone()[0])
         if version == self._checked_schema:
             return
-        connection = self._reader(file)  # which sees the same schema, for nobody else can change it now
+        connection = self._reader(file)  # it sees the same schema: the write lock keeps others from changing it
         try:
-            connection.text_factory = bytes  # a program's operands are no text
+            connection.text_factory = bytes  # the operands in an EXPLAIN need not be Unicode
             check_nothing_interferes(connection, self._path)
         finally:
             self._drop(connection)
         self._checked_schema = version
 
-    def _meanwhile(self, own: Visit, work: Callable[[sqlite3.Connection], T], *, within: bool, may_wait: bool) -> T:
-        """Do some work for a thread that writes, or waits to, already."""
-        self._gate.enter(own)  # where its turn has not come yet
-        with sentences(self._path):
-            if not self._has_begun(own):
+    def _write_nested(self, own: Visit, work: Callable[[sqlite3.Connection], T], *, within: bool, may_wait: bool) -> T:
+        """Run work for a thread that is writing already, or waits for its turn to write."""
+        self._gate.enter(own)  # wait for the turn, where it has not come yet
+        with translated_errors(self._path):
+            if not self._has_transaction(own):
                 return self._in_transaction(own, work, may_wait=may_wait)
             if within:
-                return self._as_part(work)
-            return self._before(own, work, may_wait=may_wait)
+                return self._write_in_savepoint(work)
+            return self._write_earlier(own, work, may_wait=may_wait)
 
-    def _before(self, own: Visit, work: Callable[[sqlite3.Connection], T], *, may_wait: bool) -> T:
-        """Do some work in a transaction before the one that this thread has begun, and that has changed nothing."""
+    def _write_earlier(self, own: Visit, work: Callable[[sqlite3.Connection], T], *, may_wait: bool) -> T:
+        """End the thread's transaction, which has changed nothing; run work in a new one; begin the first again."""
         if not self._may_wait:
             raise StoreFailed(
-                f"{self._path}: this thread is in the middle of recording something else, which may still fail: "
-                f"nothing was recorded; record it after that"
+                f"{self._path}: this thread is recording another command, which may still fail: "
+                f"nothing was recorded; record this one after that"
             )
-        is_part = self._is_part
+        was_nested = self._is_nested
         self._writer.execute("COMMIT")
         try:
             return self._in_transaction(own, work, may_wait=may_wait)
         finally:
-            with suppress(sqlite3.Error, LogUnusable):  # whoever goes on finds that it has no lock
-                self._take_lock(own, may_wait=True)  # for whoever goes on looks again at all that was read
-                self._is_part = is_part
+            with suppress(sqlite3.Error, LogUnusable):  # without the lock, the outer work refuses to go on
+                self._take_lock(own, may_wait=True)  # the outer work checks its read set again
+                self._is_nested = was_nested
 
-    # Within "with visit.stay" there is never a "try" of its own: CPython does not leave the block where an exception is
-    # raised at the line of that word itself, as a debugger may do.
+    # A block "with visit.stay" never contains a "try" statement: where an exception is raised at the line of "try"
+    # itself, as a debugger may do, CPython does not run the end of the block.
 
     def _read_file(self, file: Path, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._idle_reader(file)
         try:
             done = work(connection)
         except BaseException:
-            self._drop(connection)  # its statement may still hold on to what was so when it began
+            self._drop(connection)  # an unfinished statement may still hold its old snapshot
             raise
-        self._idle.append(connection)
-        if self._unchanged is not None and self._unchanged != _looks(file):
-            raise StoreFailed(f"{self._path} was changed while it was read: open it again")
+        self._idle_readers.append(connection)
+        if self._immutable_stat is not None and self._immutable_stat != _stat_of(file):
+            raise StoreFailed(f"{self._path} was changed while it was read: close the log, and open it again")
         return done
 
     def _read_memory(self, own: Visit | None, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -360,7 +360,7 @@ class Connections:
             self._roll_back()
             return work(self._writer)
         visit = self._gate.alone()
-        with visit.stay, visit, sentences(self._path):
+        with visit.stay, visit, translated_errors(self._path):
             self._roll_back()
             return work(self._writer)
 
@@ -379,18 +379,18 @@ class Connections:
         finally:
             self._drop(connection)
 
-    def _as_part(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do some work within the transaction of this thread, all or nothing by itself, once it has decided."""
-        self._is_part, self._has_savepoint, self._lock = True, False, object()
+    def _write_in_savepoint(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run work in the transaction of this thread; once it has decided, an error rolls back to its savepoint."""
+        self._is_nested, self._has_savepoint, self._lock = True, False, object()
         try:
             done = work(self._writer)
         except BaseException:
-            if self._has_savepoint and self._writer.in_transaction:  # else SQLite has rolled all of it back
+            if self._has_savepoint and self._writer.in_transaction:  # else SQLite has rolled back the whole transaction
                 self._writer.execute("ROLLBACK TO part")
                 self._writer.execute("RELEASE part")
             raise
         finally:
-            self._is_part = False
+            self._is_nested = False
         if self._has_savepoint and self._writer.in_transaction:
             self._writer.execute("RELEASE part")
         return done
@@ -399,21 +399,21 @@ class Connections:
         try:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
-        except sqlite3.ProgrammingError:  # closed meanwhile, by a signal handler: there is nothing left of it
+        except sqlite3.ProgrammingError:  # a signal handler closed the log, and with it the transaction
             return
 
     def _idle_reader(self, file: Path) -> sqlite3.Connection:
-        if self._idle or file.exists():  # else SQLite says why it cannot be opened
-            self._check_place()  # first: a new connection would make a new write-ahead log where one is missing
+        if self._idle_readers or file.exists():  # else let SQLite say why it cannot be opened
+            self._check_place()  # before connecting: a new connection makes a new write-ahead log where one is missing
         try:
-            return self._idle.pop()
+            return self._idle_readers.pop()
         except IndexError:
             return self._reader(file)
 
     def _drop(self, connection: sqlite3.Connection) -> None:
         connection.close()
         with suppress(ValueError):
-            self._every.remove(connection)
+            self._open_connections.remove(connection)
 
     def _open(self, file: Path | None) -> None:
         try:
@@ -445,16 +445,16 @@ class Connections:
         return connection
 
     def _first_reader(self, file: Path) -> sqlite3.Connection:
-        # Where nobody writes, SQLite makes the two files beside the log that readers and writers share, and only a
-        # connection that might write removes them in the end. Where they stand already, they are left as they are.
-        self._as = {"mode": "ro" if has_wal(file) else "rw"}
+        # Readers and writers share two files beside the log (-wal, -shm). Where they are missing, SQLite makes them.
+        # Only a connection in mode "rw" removes them when it closes. Where they exist, mode "ro" leaves them alone.
+        self._reader_options = {"mode": "ro" if has_wal(file) else "rw"}
         try:
             return self._checked_reader(file)
         except sqlite3.OperationalError as error:
             if code_of(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or has_wal(file):
                 raise
-        # The folder forbids to make them; then the log is complete in its one file.
-        self._as, self._unchanged = {"mode": "ro", "immutable": "1"}, _looks(file)
+        # The folder is read-only, so they cannot be made; then the log is complete in its one file.
+        self._reader_options, self._immutable_stat = {"mode": "ro", "immutable": "1"}, _stat_of(file)
         return self._checked_reader(file)
 
     def _checked_reader(self, file: Path) -> sqlite3.Connection:
@@ -467,15 +467,15 @@ class Connections:
         return connection
 
     def _reader(self, file: Path) -> sqlite3.Connection:
-        return self._connect(file_uri(file, **self._as), "query_only = ON")
+        return self._connect(file_uri(file, **self._reader_options), "query_only = ON")
 
     def _connect(self, uri: str, *pragmas: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
             uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
         )
-        self._every.append(connection)  # from here on it is closed with the others
+        self._open_connections.append(connection)  # from here on, close() closes it
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)  # of a schema as well
+        connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)  # limits the schema as well
         try:
             for pragma in (*_PRAGMAS, *pragmas):
                 connection.execute(f"PRAGMA {pragma}")
@@ -485,6 +485,6 @@ class Connections:
         return connection
 
 
-def _looks(file: Path) -> tuple[int, ...]:
+def _stat_of(file: Path) -> tuple[int, ...]:
     status = file.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""What makes a SQLite file a log, and what SQLite's errors mean to whoever uses one."""
+"""The checks that tell a log from any other file, and the translation of SQLite's errors."""
 
 import os
 import sqlite3
@@ -16,7 +16,7 @@ from trialdomain.storage.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VER
 from trialdomain.values.given.filename import is_no_file, why_unusable
 
 _OLDEST_SQLITE = (3, 37, 0)
-"""The first with STRICT tables."""
+"""The first version with STRICT tables."""
 _FULL = 2
 """SQLite's number for ``synchronous = FULL``."""
 _SMALLEST_PAGE = 512
@@ -24,24 +24,24 @@ _NEXT = {
     sqlite3.SQLITE_BUSY: "another program holds it: wait, and try again",
     sqlite3.SQLITE_LOCKED: "another program holds it: wait, and try again",
     sqlite3.SQLITE_NOMEM: "free some memory, and try again",
-    sqlite3.SQLITE_READONLY: "allow writing to it and to its folder, or open it for reading alone",
+    sqlite3.SQLITE_READONLY: "allow writing to it and to its folder, or open it read-only",
     sqlite3.SQLITE_INTERRUPT: "try again",
     sqlite3.SQLITE_IOERR: "check the disk, and try again",
     sqlite3.SQLITE_FULL: "free space on the disk, and try again",
     sqlite3.SQLITE_CANTOPEN: "check that it and its folder may be read and written",
     sqlite3.SQLITE_PROTOCOL: "another program holds it: wait, and try again",
-    sqlite3.SQLITE_TOOBIG: "it holds a value longer than any entry has: verify it",
+    sqlite3.SQLITE_TOOBIG: "it holds a value longer than that of any entry: verify the log",
 }
-"""What to do next about what can pass; after any other error of SQLite the file is damaged."""
+"""By SQLite's error code, of errors that can pass: what to do next. After any other error the file is damaged."""
 
 
 def file_uri(path: Path, **options: str) -> str:
-    """Name a file to SQLite, whatever characters its path has."""
+    """Write the URI of a file for SQLite; the path may have any characters."""
     return f"{path.absolute().as_uri()}?{'&'.join(f'{name}={value}' for name, value in options.items())}"
 
 
 def has_wal(path: Path) -> bool:
-    """Say whether a write-ahead log stands beside a file: somebody has it open, or was killed who had."""
+    """Say whether a write-ahead log is beside a file: a program has the file open, or was killed with it open."""
     try:
         return beside(path, "wal").stat().st_size > 0
     except (OSError, ValueError):
@@ -49,10 +49,11 @@ def has_wal(path: Path) -> bool:
 
 
 def is_database(path: Path) -> bool:
-    """Tell a SQLite file from any other, without opening it in any way that SQLite does not know of.
+    """Tell a SQLite file from any other; only SQLite opens it.
 
-    Whoever opens and closes a file drops every lock that the process holds on it (POSIX). Another process would then
-    take an open log for one that nobody uses, remove its write-ahead log, and with it what is appended from then on.
+    When a process closes any descriptor of a file, POSIX drops every lock that the process holds on that file. Another
+    process would then believe that no program has the log open, and remove its write-ahead log. Entries that are
+    appended after that would be lost.
     """
     try:
         if (_size(path) or 0) < _SMALLEST_PAGE:
@@ -66,21 +67,21 @@ def is_database(path: Path) -> bool:
 
 
 def refuse_unsafe_reading(path: Path) -> None:
-    """Refuse a file of which SQLite could not read here what it should, before it is opened for reading.
+    """Refuse a file that SQLite would read wrongly in this process, before it is opened for reading.
 
     Raises:
-        LogAbandoned: SQLite cannot forget what it had open here.
-        LogMoved: the log is open here, and is not where it was.
-        LogHasTwoNames: it has hard links, and its write-ahead log may stand beside another one.
-        LogUnusable: no file can have the name; or what SQLite keeps beside it is none, and would be waited for.
+        LogAbandoned: SQLite still believes that it has the file open in this process.
+        LogMoved: the log is open in this process, and is not where it was opened.
+        LogHasTwoNames: it has hard links, and its write-ahead log may be beside another of them.
+        LogUnusable: no file can have the name; or a file that SQLite keeps beside it is a folder, a pipe or a device.
     """
     _size(path)
     for what in ("wal", "shm", "journal"):
         there = beside(path, what)
         if is_no_file(there):
             raise LogUnusable(
-                f"{there} is a folder, a pipe or a device, and SQLite would wait for it: move it elsewhere; a regular "
-                f"file of that name has entries of the log, and stays"
+                f"{there} is a folder, a pipe or a device, and SQLite would wait for it: move it elsewhere (but never "
+                f"move a regular file of that name: it has entries of the log)"
             )
     refuse_unsafe(path)
     if not has_wal(path):
@@ -88,18 +89,18 @@ def refuse_unsafe_reading(path: Path) -> None:
 
 
 def check_sqlite() -> None:
-    """Refuse a SQLite that does not know our tables, before a file is made."""
+    """Refuse a SQLite that does not know STRICT tables, before a file is made."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise LogUnusable(f"SQLite {sqlite3.sqlite_version} is too old for a log: use a Python with 3.37 or later")
 
 
 def check_file(path: Path, *, readonly: bool) -> None:
-    """Refuse a file that is no log of ours, before anything could write to it."""
+    """Refuse a file that is not a log of this library, before anything could write to it."""
     size = _size(path)
-    if not size and has_wal(path):  # which SQLite would remove, for it is of no database
+    if not size and has_wal(path):  # SQLite would remove it, because it belongs to no database
         raise LogUnusable(
             f"there is no log at {path}, but its newest entries are in {beside(path, 'wal')}: the log was moved, "
-            f"removed or emptied; put it back beside them"
+            f"removed or emptied; put it back beside that file"
         )
     if size is None:
         if readonly:
@@ -129,20 +130,20 @@ def check_file(path: Path, *, readonly: bool) -> None:
 
 
 def check_tables(connection: sqlite3.Connection) -> None:
-    """Ask for every column of the tables, so that a file without them is refused when it is opened.
+    """Select every column of the tables, so that a file without them is refused when it is opened.
 
     Raises:
-        LogUnusable: one of them is no table, or has a computed column: what else it may be can be made to run without
-            end, or to take memory without end.
+        LogUnusable: one of them is a view or a virtual table, or has a computed column. Reading those can run forever,
+            or use up the memory.
     """
     kinds = connection.execute(
         "SELECT type FROM sqlite_master WHERE lower(name) IN ('entries', 'commands', 'checkpoints', 'heads')"
     )
     if any(kind != "table" for (kind,) in kinds):
-        raise LogUnusable("the tables of the log are none: somebody put something else in their place; verify the log")
+        raise LogUnusable("a table of the log was replaced by a view: verify the log")
     for table in ("entries", "commands", "checkpoints", "heads"):
         if any(hidden for *_, hidden in connection.execute(f"PRAGMA table_xinfo({table})")):
-            raise LogUnusable(f"a column of the log's table {table} is computed: somebody changed it; verify the log")
+            raise LogUnusable(f"the log's table {table} was altered: it has a computed column; verify the log")
     connection.execute("SELECT rowid, trial, position, stream, version, name, state, leaf FROM entries LIMIT 0")
     connection.execute("SELECT trial, command, request, first, last FROM commands LIMIT 0")
     connection.execute("SELECT trial, size, note FROM checkpoints LIMIT 0")
@@ -150,20 +151,20 @@ def check_tables(connection: sqlite3.Connection) -> None:
 
 
 def set_up(connection: sqlite3.Connection, path: str | Path, *, journal: str, patience: float) -> None:
-    """Make the tables of a new log, and check that commits will be on disk.
+    """Create the tables of a new log, and check that a commit is flushed to disk.
 
-    The tables are made before the journal becomes a write-ahead log, so that the file's own header says whose it is
-    from the first commit on.
+    The tables are created before the switch to a write-ahead log. So the file's own header has the application id from
+    the first commit on.
 
     Args:
-        connection: the one that will write.
-        path: what to call the log in an error.
+        connection: the writing connection.
+        path: the name of the log in an error.
         journal: the journal mode that the log must have.
-        patience: how many seconds to wait for others.
+        patience: how many seconds to wait for other programs.
     """
     if _application(connection) != APPLICATION_ID:
         connection.execute("BEGIN EXCLUSIVE")
-        if _application(connection) != APPLICATION_ID:  # nobody else was faster
+        if _application(connection) != APPLICATION_ID:  # no other program was faster
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise _not_a_log(path)
             for statement in _statements(SCHEMA):
@@ -179,35 +180,34 @@ def set_up(connection: sqlite3.Connection, path: str | Path, *, journal: str, pa
             f"and {_FULL} (FULL): put it on a local disk"
         )
     check_tables(connection)
-    # SQLite opens a file that it may not write to as well, and says so only when a statement would write.
+    # SQLite also opens a file that it may not write, and raises only when a statement would write.
     connection.execute("INSERT INTO commands SELECT * FROM commands WHERE false")
 
 
 @contextmanager
-def sentences(path: str | Path) -> Iterator[None]:
-    """Turn what SQLite raises into what ``eventsourcing`` and this library promise."""
+def translated_errors(path: str | Path) -> Iterator[None]:
+    """Translate the errors of SQLite into those that ``eventsourcing`` and this library document."""
     try:
         yield
     except SQLITE_ERRORS as error:
-        raise in_a_sentence(error, path) from error
+        raise translated(error, path) from error
 
 
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite raises; the second one of what it says about a schema that is no text."""
+"""The errors that Python's ``sqlite3`` raises; the second where a message quotes a schema that is not UTF-8."""
 
 
-def in_a_sentence(error: Exception, path: str | Path) -> TrialError:
-    """Say what an error of SQLite means to whoever uses a log."""
+def translated(error: Exception, path: str | Path) -> TrialError:
+    """Translate an error of SQLite into an error of this library, with what to do next."""
     if isinstance(error, sqlite3.IntegrityError):
         return AppendRefused(
             f"{path}: the entries were not appended: {error}; read the streams again, and decide again"
         )
     if not isinstance(error, sqlite3.Error):
-        return LogUnusable(f"{path} is damaged: its schema is no text; restore it from an export")
+        return LogUnusable(f"{path} is damaged: its schema is not UTF-8 text; restore it from an export")
     if "malformed database schema" in str(error) or "unsafe use of" in str(error):
         return LogUnusable(
-            f"{path}: {error}: somebody has added that to the database, and a log has nothing of the kind; nothing was "
-            f"recorded; remove it"
+            f"{path}: {error}: this was added to the schema, and no log has it; nothing was recorded; remove it"
         )
     what_next = _NEXT.get(code_of(error)) or _next_after_misuse(error)
     if what_next is None:
@@ -216,7 +216,7 @@ def in_a_sentence(error: Exception, path: str | Path) -> TrialError:
 
 
 def _next_after_misuse(error: sqlite3.Error) -> str | None:
-    """Say what to do after an error in how a connection was used, which says nothing about the file."""
+    """Say what to do after an error in the use of a connection, which does not mean that the file is damaged."""
     if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError):
         return "close the log, and open it again"
     misused = code_of(error) in {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE}
@@ -225,13 +225,13 @@ def _next_after_misuse(error: sqlite3.Error) -> str | None:
 
 
 def code_of(error: sqlite3.Error) -> int:
-    """Give SQLite's primary error code; -1 for what Python's module raises by itself."""
+    """Return SQLite's primary error code; -1 of an error that Python's module raises by itself."""
     code = int(getattr(error, "sqlite_errorcode", -1))
     return code if code < 0 else code & 0xFF
 
 
 def _size(path: Path) -> int | None:
-    """Give the size of a file; None when there is none."""
+    """Return the size of a file; None when there is no file."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -244,20 +244,20 @@ def _size(path: Path) -> int | None:
 
 
 def beside(path: Path, what: str) -> Path:
-    """Name a file that SQLite keeps beside another, such as its ``wal``: beside where a link leads."""
-    return Path(f"{os.path.realpath(path)}-{what}")  # which, unlike resolve, takes a circle of links as it is
+    """Name a file that SQLite keeps beside a database, such as its ``wal``; of a symbolic link, beside its target."""
+    return Path(f"{os.path.realpath(path)}-{what}")  # unlike Path.resolve, realpath accepts a circle of links
 
 
 def _look(path: Path) -> tuple[int, int]:
-    """Read whose file it is, and its schema version, without leaving a trace."""
+    """Read the application id and the schema version, without making a file beside the log."""
     try:
         return _header(path, immutable="1")
     except sqlite3.DatabaseError as error:
         if code_of(error) != sqlite3.SQLITE_CORRUPT:
             raise
-    # The file alone looks incomplete while its first tables are written, and when a process was killed while it moved
-    # its write-ahead log into it. With a journal beside it, look again with locks, and wait; without, it is complete
-    # by now, or damaged.
+    # The file alone looks incomplete while its first tables are written, and when a process was killed during a
+    # checkpoint of its write-ahead log. With a journal beside it, read again with locks, and wait. Without a journal,
+    # it is complete by now, or damaged.
     return _header(path) if has_wal(path) or beside(path, "journal").exists() else _header(path, immutable="1")
 
 
@@ -280,7 +280,7 @@ def _not_a_log(path: str | Path) -> LogUnusable:
 
 
 def _write_ahead(connection: sqlite3.Connection, patience: float) -> str:
-    """Switch to a write-ahead log; for this SQLite does not wait for others by itself."""
+    """Switch to a write-ahead log; retry, because SQLite's busy timeout does not cover this switch."""
     until = monotonic() + patience
     while True:
         try:

@@ -1,11 +1,11 @@
-"""What becomes of open logs when a process is copied by ``fork()``, and of connections that nobody may close.
+"""Handling of open logs around ``fork()``, and of connections that must never be closed.
 
-SQLite forbids to carry a connection across a fork, even to close it there. The child has none of the locks that the
-copy believes to hold, and closing may move an old write-ahead log into a file that others have written since. A log
-that the child opens by itself would share the copy's belief. So the child first makes SQLite let go of every copy
-without a trace: it points the copied descriptors to the null device, on which SQLite can lock and write nothing, and
-closes them before it opens a log. Where something stays open all the same, because it is not ours or because a thread
-was in the middle of using it, the child may not open that file again.
+SQLite forbids to use a connection in the child of a fork, even to close it. The child has none of the locks that the
+copied connection believes to hold. Closing it may move an old write-ahead log into a file that other programs have
+written since. A connection that the child opens itself would share the wrong state. So the child first disarms the
+copies: it points their descriptors to the null device, on which SQLite can lock and write nothing. It closes them
+before it opens a log. A file may stay open all the same, because other code opened it or because a thread was using it
+during the fork. The child cannot open that file again.
 """
 
 import atexit
@@ -28,41 +28,41 @@ _PATIENCE_SECONDS = 1.0
 
 
 class Forked(Protocol):
-    """What is asked of an open log around a fork, and when its file is opened once more."""
+    """The interface of an open log: what a fork, and a second opening of the file, need of it."""
 
     def pause(self, seconds: float) -> bool:
-        """Let nobody in, until ``resume``; say whether nobody is, within some seconds."""
+        """Let no thread in until ``resume``; say whether all threads left within some seconds."""
         ...
 
     def resume(self) -> None:
-        """Go on, in the process that has the log."""
+        """Let threads in again after a fork, in the parent, which keeps the log."""
         ...
 
     @property
     def identities(self) -> set[Identity]:
-        """Which files it may have open."""
+        """The files that SQLite may have open for this log."""
         ...
 
     @property
     def file(self) -> Identity | None:
-        """Which file it is."""
+        """The file of this log; None in memory."""
         ...
 
     def hand_over(self) -> list[sqlite3.Connection]:
-        """Give the connections that the parent has, in the child, and forget them."""
+        """In the child of a fork: return the connections of the parent, and forget them."""
         ...
 
     def leave_if_moved(self) -> None:
-        """Leave them open where closing would touch what belongs to other programs by now."""
+        """Never close the connections where closing would change files that other programs use by now."""
         ...
 
     def refuse_beside(self, file: Identity) -> None:
-        """Refuse to open a file a second time that this log has open, and that is not where it was."""
+        """Refuse to open a file a second time that this log has open, and that was moved."""
         ...
 
 
 class LogAbandoned(LogUnusable):
-    """A log cannot be opened in this process any more, because SQLite cannot forget what it had open here."""
+    """A log cannot be opened in this process any more: SQLite still believes that it has the file open."""
 
     code = "log-abandoned"
 
@@ -76,43 +76,43 @@ class LogAbandoned(LogUnusable):
 
 _open: "WeakSet[Forked]" = WeakSet()
 _brief = Gate()
-"""Whoever opens a file, looks at it, and closes it again."""
-_quiet: "dict[int, list[Forked]]" = {}
-"""By thread that forks: the logs that no thread was using."""
+"""The visits that open a file, read its header, and close it again."""
+_paused_logs: "dict[int, list[Forked]]" = {}
+"""By the thread that forks: the logs that no thread was using."""
 _abandoned: set[Identity] = set()
 _inherited: dict[int, tuple[Identity, Identity]] = {}
-"""By descriptor that was open when this process was forked: which file it was then, and which it is now."""
-_known_in = os.getpid()
-"""The process of which all that it has inherited is known."""
+"""By each descriptor that was open when this process was forked: its file then, and its file now."""
+_inherited_in = os.getpid()
+"""The process for which ``_inherited`` is complete."""
 _to_close: list[sqlite3.Connection] = []
-"""Copies that lead to the null device by now. To close them takes locks of SQLite's own, which a thread of the parent
-may have held. So nobody closes them who does not open a log, which takes the same locks."""
+"""Copied connections that were pointed to the null device. Closing them takes locks inside SQLite that a thread of the
+parent may have held. Opening a log takes the same locks: so they are closed only when the child opens a log."""
 
 
 def watch(log: Forked) -> None:
-    """Remember an open log, for as long as it lives, in case the process is forked."""
+    """Register an open log, while it lives, so that a fork pauses it."""
     _open.add(log)
 
 
 def brief(*, helps: int | None = None) -> Visit:
-    """Give the visit in which to open a file, look at it and close it again: a fork waits for its end for a moment.
+    """Return a visit in which to open a file, read its header and close it: a fork waits for its end for a moment.
 
-    It may be long all the same. Then the child cannot open the file.
+    When the visit takes longer, the child of the fork cannot open the file.
 
     Args:
-        helps: the thread that is in the middle of such a visit, and waits for this one.
+        helps: the thread that is inside such a visit, and waits for this one.
     """
     return _brief.together(helps=helps)
 
 
 def refuse_unsafe(path: Path) -> None:
-    """Refuse a file that SQLite believes to have open in this process, and has not.
+    """Refuse a file that SQLite wrongly believes to have open in this process.
 
     Raises:
-        LogAbandoned: it is one.
-        LogMoved: a log that is open here lost what stood beside it; closing that log saves it.
+        LogAbandoned: it is such a file.
+        LogMoved: the log is open here, and its write-ahead log or shared memory was removed; close it to save it.
     """
-    if os.getpid() != _known_in:  # what was open when it was forked could not be written down
+    if os.getpid() != _inherited_in:  # the descriptors that were open at the fork could not be listed
         raise LogAbandoned(path=str(path))
     while _to_close:
         _to_close.pop().close()
@@ -126,7 +126,7 @@ def refuse_unsafe(path: Path) -> None:
 
 
 def leave_open(connections: list[sqlite3.Connection], file: Identity | None) -> None:
-    """Never close some connections, not even when the process ends, and let nobody open their file here again."""
+    """Never close some connections, not even when the process ends; never open their file in this process again."""
     if file is not None:
         _abandoned.add(file)
     while connections:
@@ -134,24 +134,24 @@ def leave_open(connections: list[sqlite3.Connection], file: Identity | None) -> 
 
 
 def keep(connection: sqlite3.Connection) -> None:
-    """Keep a connection from being closed when the last reference to it is gone, or the process ends."""
-    import ctypes  # noqa: PLC0415 - a slow import, for what hardly ever happens
+    """Leak a reference to a connection, so that the garbage collector and the interpreter's exit never close it."""
+    import ctypes  # noqa: PLC0415 - a slow import, for a rare case
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
-# What the interpreter does around a fork. An exception in one of these is printed, and the fork goes on: so each takes
-# for granted only what was written down before, and what was not counts as in use.
+# The hooks around a fork. The interpreter prints an exception in one of them, and goes on with the fork. So each hook
+# relies only on what the hook before it recorded; a log without a record counts as in use.
 
 
 def _before() -> None:
     if _open:
-        import ctypes  # noqa: F401, PLC0415 - for the child, which may have no descriptor left to import it with
+        import ctypes  # noqa: F401, PLC0415 - before the fork: the child may have no free descriptor to import it
 
     thread, until = get_ident(), monotonic() + _PATIENCE_SECONDS
-    quiet = _quiet[thread] = []
+    paused = _paused_logs[thread] = []
     _brief.pause(_PATIENCE_SECONDS)
-    quiet.extend(log for log in tuple(_open) if log.pause(max(0.0, until - monotonic())))
+    paused.extend(log for log in tuple(_open) if log.pause(max(0.0, until - monotonic())))
 
 
 def _in_parent() -> None:
@@ -162,16 +162,16 @@ def _in_parent() -> None:
 
 
 def _resume() -> None:
-    _quiet.pop(get_ident(), None)
+    _paused_logs.pop(get_ident(), None)
     _brief.resume()
     for log in tuple(_open):
         log.resume()
 
 
 def _in_child() -> None:
-    global _brief, _known_in  # noqa: PLW0603 - the threads that were in the old one are gone, and never leave it
-    quiet = _quiet.pop(get_ident(), [])
-    _quiet.clear()
+    global _brief, _inherited_in  # noqa: PLW0603 - the threads inside the old gate are gone, and never leave it
+    paused = _paused_logs.pop(get_ident(), [])
+    _paused_logs.clear()
     _brief = Gate()
     logs = tuple(_open)
     copies = {log: log.hand_over() for log in logs}
@@ -179,16 +179,16 @@ def _in_child() -> None:
         for connection in connections:
             keep(connection)
     _inherit()
-    _abandoned.update(log.file for log in logs if log not in quiet and log.file is not None)  # even closing could hang
-    _point_nowhere(set().union(*(log.identities for log in quiet)))
-    for log in quiet:
+    _abandoned.update(log.file for log in logs if log not in paused and log.file is not None)  # even closing could hang
+    _point_to_null_device(set().union(*(log.identities for log in paused)))
+    for log in paused:
         _to_close.extend(copies.get(log, ()))
     _open.clear()
-    _known_in = os.getpid()
+    _inherited_in = os.getpid()
 
 
 def _inherit() -> None:
-    """Write down what is open here, and of what an earlier fork has left, what it was before that."""
+    """List the descriptors that are open here; for those of an earlier fork, keep the file that they were at first."""
     before = dict(_inherited)
     _inherited.clear()
     for descriptor, file in _descriptors().items():
@@ -196,26 +196,26 @@ def _inherit() -> None:
         _inherited[descriptor] = was if now == file else file, file
 
 
-def _point_nowhere(files: Collection[Identity]) -> None:
-    """Point what is open of some files to the null device."""
+def _point_to_null_device(files: Collection[Identity]) -> None:
+    """Point the open descriptors of some files to the null device."""
     if not files:
         return
-    nowhere = os.open(os.devnull, os.O_RDONLY)
+    null_device = os.open(os.devnull, os.O_RDONLY)
     try:
-        null = _descriptors()[nowhere]
+        null = _descriptors()[null_device]
         for descriptor, (file, _) in tuple(_inherited.items()):
             if file in files:
-                os.dup2(nowhere, descriptor, inheritable=False)
+                os.dup2(null_device, descriptor, inheritable=False)
                 _inherited[descriptor] = file, null
     finally:
-        os.close(nowhere)
+        os.close(null_device)
 
 
 def _descriptors() -> dict[int, Identity]:
-    """Say which files are open in this process."""
+    """Return the files that are open in this process, by descriptor."""
     found = {}
     for entry in tuple(Path("/dev/fd").iterdir()):
-        with suppress(OSError):  # of the listing itself, which is closed by now
+        with suppress(OSError):  # the descriptor of the listing itself is closed by now
             status = os.fstat(int(entry.name))
             found[int(entry.name)] = status.st_dev, status.st_ino
     return found

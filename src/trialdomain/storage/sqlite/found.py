@@ -1,4 +1,4 @@
-"""What an append finds under the write lock: one question for all that it has to know."""
+"""One query, under the write lock, for all that an append has to know about its trial."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -14,29 +14,29 @@ from trialdomain.storage.store import UNKNOWN_REQUEST, Appended, Command, ReadSe
 from trialdomain.values.given.text import short
 
 _FEW = 20
-"""Streams of which the versions are asked for at once; a decision reads a handful."""
+"""The most streams whose versions the one query reads; a decision reads only a few."""
 _SINCE = "SELECT stream, version FROM entries WHERE trial = ? AND position > ?"
 
 
 @attrs.define
 class Found:
-    """What an append finds: it reads all of it with one question."""
+    """The state of a trial that an append has to know, read by one query."""
 
     head: int
     """The last position of the trial."""
     begun: bool
-    """Whether signed heads were begun there."""
+    """Whether the trial's heads are signed."""
     versions: list[int]
-    """The last version of each stream that was asked for."""
+    """The last version of each stream that the caller named."""
     recorded: tuple[object, object, object] | None
-    """Of the command, where it was recorded before: its request, and its first and last position."""
+    """The row of the command, where it was recorded before: its request, and its first and last position."""
 
     def done(self, trial: str, command: Command) -> Appended | None:
-        """Give the result of the command, where it was recorded before.
+        """Return the result of the command, where it was recorded before.
 
         Raises:
             CommandReused: its id was used for another request.
-            LogCorrupt: what stands in its row is no command of this log.
+            LogCorrupt: no command of this log can have such a row.
         """
         if self.recorded is None:
             return None
@@ -47,8 +47,8 @@ class Found:
         nothing = first is None and last is None
         if not isinstance(request, bytes) or not (positions or (nothing and request != UNKNOWN_REQUEST)):
             raise LogCorrupt(
-                f"the row of command {command.id} in the commands of trial {trial} says what no command of this log "
-                f"has recorded, positions {short(first)} to {short(last)}: verify the log"
+                f"the row of command {command.id} of trial {trial} names positions {short(first)} to {short(last)}, "
+                f"which no command of this log has recorded: verify the log"
             )
         if request == UNKNOWN_REQUEST:
             raise CommandRestored(command=command.id, first=positions[0], last=positions[-1])
@@ -58,10 +58,10 @@ class Found:
 
 
 def find(connection: sqlite3.Connection, trial: str, command: str, streams: Sequence[str] = ()) -> Found:
-    """Read what an append of a command to a trial has to know, and the last versions of some streams.
+    """Read the state that an append of a command to a trial has to know, and the last versions of some streams.
 
     Raises:
-        LogCorrupt: a position or a version is no number that one can be.
+        LogCorrupt: a position or a version is not a number that it can be.
     """
     some = streams[:_FEW]
     values = (trial, trial, BEGUN, *some, trial, command)
@@ -75,7 +75,7 @@ def find(connection: sqlite3.Connection, trial: str, command: str, streams: Sequ
 
 @cache
 def _asked_of(streams: int) -> str:
-    """Write the question of :func:`find`; for one of the few numbers of streams that it is asked of."""
+    """Write the query of :func:`find` for a number of streams; there are few different numbers, so it is cached."""
     versions = ", coalesce((SELECT max(version) FROM entries WHERE stream = ?), 0)" * streams
     return _FIND.format(versions=versions)
 
@@ -88,10 +88,10 @@ _FIND = (
 
 
 def refuse_moved(connection: sqlite3.Connection, trial: str, read: ReadSet, found: Found) -> None:
-    """Refuse an append whose decision rests on what is not so any more.
+    """Refuse an append whose read set has moved (optimistic concurrency).
 
     Raises:
-        StreamMoved: something that it read has been appended to.
+        StreamMoved: a stream of the read set has a new entry.
     """
     for (stream, version), now in zip(read.versions.items(), found.versions, strict=True):
         if now != version:

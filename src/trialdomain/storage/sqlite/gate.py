@@ -1,10 +1,10 @@
-"""Who may be inside a store at the same time, and when it may close.
+"""A readers-writer lock that survives an exception at any line, and decides when a store may close.
 
-An exception may arrive between any two lines: a signal handler raises ``KeyboardInterrupt`` or a time limit. So no
-counter says who is inside, and nothing that is written in Python itself, such as an ``Event``, is shared. Whoever comes
-in holds a lock of the interpreter's own for as long as its block lasts: ``with visit.stay, visit:``. The interpreter
-releases that lock without a line of Python, whatever was raised, and whoever keeps the exception. A visit whose lock is
-free, or whose thread has ended, has left, whether or not it could say so.
+An exception may arrive between any two lines: a signal handler raises ``KeyboardInterrupt`` or a time limit. So the
+gate has no counter of the threads inside, and shares nothing that is written in Python itself, such as an ``Event``.
+Each visit has a lock that is implemented in C, and holds it while its block lasts: ``with visit.stay, visit:``. The
+interpreter releases that lock without running a line of Python, whatever was raised, even when the exception is kept.
+A visit counts as left when its lock is free, or when its thread has ended, even if it could not remove itself.
 """
 
 import sys
@@ -18,9 +18,9 @@ from types import TracebackType
 from trialdomain.storage.errors import StoreClosed
 
 _LOOK_AGAIN_SECONDS = 0.05
-"""How long a thread waits before it looks whether a visit before it was abandoned."""
+"""How long a thread waits before it checks whether a visit before it was abandoned."""
 _LONGEST_PAUSE_SECONDS = 10.0
-"""After this a pause is over, even if whoever asked for it was interrupted before they could say so."""
+"""After this a pause is over, even if the thread that asked for it was interrupted before it could resume."""
 
 
 class Visit:
@@ -32,22 +32,22 @@ class Visit:
         self._gate, self.alone, self.helps = gate, alone, helps
         self.thread = get_ident()
         self.stay = allocate_lock()
-        """Held by the block for as long as it lasts."""
+        """A lock that the block holds while it lasts."""
         self.admitted = False
         self.ready: LockType | None = None
-        """Released when it may be this visit's turn; made only by a visit that waits."""
+        """A lock that is released when it may be this visit's turn; only a visit that waits makes one."""
 
     @property
     def lasts(self) -> bool:
-        """Whether the block has not come to its end, nor its thread."""
-        # An exception in Thread.is_alive itself marks a running thread as ended; this is one call without lines.
+        """Whether the block and its thread still run."""
+        # An exception inside Thread.is_alive marks a running thread as ended; this is one call, without Python lines.
         return self.stay.locked() and self.thread in sys._current_frames()  # noqa: SLF001 - documented
 
     def __enter__(self) -> None:
-        """Come in; wait for the turn, where one has to be alone.
+        """Enter; a visit that has to be alone waits for its turn.
 
         Raises:
-            StoreClosed: the store is closed, or is about to be.
+            StoreClosed: the store is closed, or is closing.
         """
         try:
             self._gate.enter(self)
@@ -56,40 +56,40 @@ class Visit:
             raise
 
     def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        """Leave, and let the next one in."""
+        """Leave, and let the next visit in."""
         self._gate.leave(self)
 
 
 class Gate:
-    """Lets many read or one write, writers in the order in which they came; closes when nobody is inside."""
+    """Lets many visits read while one writes, writers in the order of arrival; closes when no visit is inside."""
 
     def __init__(self) -> None:
         self._inside: set[Visit] = set()
         self._turns: deque[Visit] = deque()
-        """The visits that want to be alone, in the order in which they came; the first one is."""
+        """The queue of the visits that want to be alone; the first one is."""
         self._closed = False
         self._paused: dict[int, float] = {}
-        """By thread that asked for a pause: until when."""
+        """By the thread that asked for a pause: its end."""
         self._closing = Lock()
 
-    # Each step on the fields above is one operation of a built-in type, and may come twice. So whatever happens between
-    # two of them, what is left is a visit that is still inside, and that stops counting when its block is gone.
+    # Each change of the fields above is one operation of a built-in type, and may be repeated. An exception between two
+    # of them can only leave a visit in the set. Such a visit stops counting when its block has ended.
 
     def together(self, *, helps: int | None = None) -> Visit:
-        """Be inside with others, and with at most one who writes; perhaps for a thread that is inside and waits."""
+        """Make a visit beside other readers and at most one writer; ``helps`` is a thread inside that waits for it."""
         return Visit(self, alone=False, helps=helps)
 
     def alone(self) -> Visit:
-        """Be the only one who writes."""
+        """Make the visit of the only writer."""
         return Visit(self, alone=True)
 
     @property
     def is_closed(self) -> bool:
-        """Whether nobody may come in any more."""
+        """Whether the gate lets no visit in any more."""
         return self._closed
 
     def own(self) -> Visit | None:
-        """Give the visit by which this thread writes, or waits to, already: a hook or a signal handler is asking."""
+        """Return the visit by which this thread already writes, or waits to: a hook or a signal handler is asking."""
         if self._turns:
             thread = get_ident()
             for visit in tuple(self._turns):
@@ -98,9 +98,9 @@ class Gate:
         return None
 
     def close(self) -> bool:
-        """Close, once no other thread is inside; say whether it was open.
+        """Close when no other thread is inside; say whether the gate was open.
 
-        A thread that was interrupted while it closed may close again.
+        A thread that was interrupted while it closed may call this again.
         """
         was_open = self._closing.acquire(blocking=False)
         self._closed = True
@@ -108,19 +108,20 @@ class Gate:
         return was_open
 
     def pause(self, seconds: float) -> bool:
-        """Let nobody else in until :meth:`resume`; say whether everybody left within some seconds, this thread too."""
+        """Let no other thread in until :meth:`resume`; say whether all visits, this thread's too, left in time."""
         self._paused[get_ident()] = monotonic() + _LONGEST_PAUSE_SECONDS
         return self._wait_for_others(seconds) and not self._present()
 
     def resume(self) -> None:
-        """Let visits in again, as far as this thread is concerned."""
+        """End the pause of this thread."""
         self._paused.pop(get_ident(), None)
 
     def enter(self, visit: Visit) -> None:
-        """Take a visit in; see :meth:`Visit.__enter__`. One that is in already stays so."""
+        """Let a visit in; see :meth:`Visit.__enter__`. A second call for the same visit does nothing."""
         if visit.alone:
             self._wait_for_turn(visit)
-        # Inside first, and then a look at what closing and pausing say: they say so first, and then look who is inside.
+        # Add the visit, then check for a close or a pause. Those set their mark, then look inside. So one of the two
+        # always sees the other.
         self._inside.add(visit)
         while self._paused and self._is_kept_out(visit):
             self._inside.discard(visit)
@@ -131,24 +132,24 @@ class Gate:
             raise StoreClosed
 
     def leave(self, visit: Visit) -> None:
-        """Let a visit go; one that has left already stays so."""
+        """Remove a visit; a second call for the same visit does nothing."""
         self._inside.discard(visit)
         if not visit.alone:
             return
         turns = self._turns
-        if turns and turns[0] is visit:  # and stays so, for as long as its block lasts
+        if turns and turns[0] is visit:  # it stays the first while its block lasts
             turns.popleft()
         else:
-            with suppress(ValueError):  # it has left before
+            with suppress(ValueError):  # it was removed before
                 turns.remove(visit)
         if turns:
-            with suppress(IndexError, RuntimeError):  # another one told it already
+            with suppress(IndexError, RuntimeError):  # another thread has released it already
                 ready = turns[0].ready
                 if ready is not None:
                     ready.release()
 
     def _is_kept_out(self, visit: Visit) -> bool:
-        """Say whether a pause keeps a visit out; not where somebody is waited for who may wait for the visit."""
+        """Say whether a pause keeps a visit out; it does not where a visit inside may itself wait for this one."""
         now, thread = monotonic(), visit.thread
         if not any(until > now and asked_by != thread for asked_by, until in tuple(self._paused.items())):
             return False
@@ -167,12 +168,12 @@ class Gate:
             if visit.ready is None:
                 ready = allocate_lock()
                 ready.acquire()
-                visit.ready = ready  # and look once more: a visit that left meanwhile could not release it
+                visit.ready = ready  # then check once more: a visit that left before this line could not release it
             else:
                 visit.ready.acquire(timeout=_LOOK_AGAIN_SECONDS)
 
     def _is_first(self, visit: Visit) -> bool:
-        """Line a visit up, say whether it is its turn, and forget those before it that were abandoned."""
+        """Put a visit into the queue, remove abandoned visits before it, and say whether it is the first."""
         if visit not in self._turns:
             self._turns.append(visit)
         while True:
@@ -195,7 +196,7 @@ class Gate:
         return True
 
     def _present(self) -> list[Visit]:
-        """Give the visits that are inside, and forget those that were abandoned."""
+        """Return the visits that are inside, and remove those that were abandoned."""
         visits = self._inside.copy()
         present = [visit for visit in visits if visit.lasts]
         self._inside.difference_update(visit for visit in visits if visit not in present)

@@ -1,4 +1,4 @@
-"""What one transaction inserts, and that all of it is in the tables before it is acknowledged."""
+"""The rows that one transaction inserts, and the check that all of them are in the tables before it commits."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -23,23 +23,23 @@ _COMMAND = "SELECT * FROM commands WHERE trial = ? AND command = ?"
 
 
 def _row(event: StoredEvent, trial: str, position: int) -> InsertedRow:
-    """Give the row of an event, with its leaf."""
+    """Make the row of an event, with its leaf."""
     stream, version = str(event.originator_id), event.originator_version
     leaf = leaf_hash(stream=stream, version=version, topic=event.topic, state=event.state)
     return trial, position, stream, version, event.topic, event.state, leaf
 
 
 def _command_row(trial: str, command: Command, positions: range) -> tuple[object, ...]:
-    """Give the row of a command, with the positions of what it recorded."""
+    """Make the row of a command, with the positions of its entries."""
     first, last = (positions[0], positions[-1]) if positions else (None, None)
     return trial, command.id, command.request, first, last
 
 
 def check_taken(cursor: sqlite3.Cursor, number: int) -> None:
-    """Refuse to acknowledge what the table did not take: a trigger of somebody else can swallow it without an error.
+    """Refuse to commit where the table took fewer rows: a foreign trigger can drop a row without an error.
 
     Raises:
-        LogCorrupt: fewer rows were inserted.
+        LogCorrupt: the table took fewer rows than were inserted.
     """
     if number and cursor.rowcount != number:
         raise LogCorrupt(
@@ -49,18 +49,18 @@ def check_taken(cursor: sqlite3.Cursor, number: int) -> None:
 
 @attrs.define
 class Inserted:
-    """What one transaction has inserted."""
+    """The rows that one transaction has inserted."""
 
     _before: int
-    """The rows that the connection had changed before."""
+    """The connection's total of changed rows before the transaction."""
     rows: "dict[str, list[InsertedRow]]" = attrs.Factory(dict)
-    """By trial, in the order of positions."""
+    """By trial: the inserted entries, in the order of positions."""
     commands: list[tuple[object, ...]] = attrs.Factory(list)
 
     def entries(
         self, connection: sqlite3.Connection, trial: str, events: Iterable[StoredEvent], *, after: int
     ) -> tuple[list[InsertedRow], range]:
-        """Insert entries after a position of their trial; give the rows, and the ids that the store gave them."""
+        """Insert entries after a position of their trial; return the rows, and their rowids."""
         rows = [_row(event, trial, position) for position, event in enumerate(events, start=after + 1)]
         if not rows:
             return rows, range(0)
@@ -75,21 +75,21 @@ class Inserted:
         return rows, range(last - len(rows) + 1, last + 1)
 
     def remember(self, connection: sqlite3.Connection, trial: str, commands: Iterable[tuple[Command, range]]) -> None:
-        """Remember commands with the positions of what they recorded."""
+        """Insert the rows of commands, with the positions of their entries."""
         rows = [_command_row(trial, *one) for one in commands]
         for row in rows:
             check_taken(connection.execute(INSERT_COMMAND, row), 1)
         self.commands += rows
 
     def check_kept(self, connection: sqlite3.Connection) -> None:
-        """Refuse to acknowledge what is not in the tables; asked last, after everything that can set off a trigger.
+        """Refuse to commit where an inserted row is missing or changed; called after the last statement of the work.
 
-        SQLite counts each row that a statement changes, those that a trigger changes included. Only where it counts
-        another number than was inserted, the rows are read back: where heads are signed, or a trigger has changed
-        something, whatever that is.
+        SQLite counts every row that a statement changes, including the rows that a trigger changes. Only where that
+        count differs from the number of inserted rows, the rows are read back. It differs where heads are signed, or
+        where a trigger has changed anything.
 
         Raises:
-            EntriesNotKept: something that was inserted is not there, or not as it was.
+            EntriesNotKept: an inserted row is missing, or is not as it was inserted.
         """
         inserted = len(self.commands) + sum(map(len, self.rows.values()))
         if connection.total_changes - self._before == inserted:
@@ -102,10 +102,10 @@ class Inserted:
 
 
 def _check_kept(connection: sqlite3.Connection, trial: str, rows: Sequence[InsertedRow]) -> None:
-    """Refuse to acknowledge what is not in the table, row for row: a trigger may have changed it since.
+    """Read the rows of a trial back, and compare them: a trigger may have changed them.
 
     Raises:
-        EntriesNotKept: it is not, or more is there.
+        EntriesNotKept: a row is missing, was changed, or was added.
     """
     if not rows:
         return

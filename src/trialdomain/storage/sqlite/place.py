@@ -1,9 +1,9 @@
-"""Where an open log lies: the file that was opened is still the one at its path, and so is what SQLite keeps beside it.
+"""Checks that the file of an open log, and the files that SQLite keeps beside it, are still at their paths.
 
-SQLite goes on in a file that was removed, renamed or replaced, and what it commits there nobody finds again. It also
-goes on when the process has lost its locks: POSIX drops them when any part of the process opens and closes the file by
-other means. Then another program takes itself for the last one, and removes the write-ahead log that is still in use.
-Where the shared memory is removed, the next program makes its own, and two of them write over each other's entries.
+SQLite goes on in a file that was removed, renamed or replaced; commits to it are lost. SQLite also goes on when the
+process has lost its locks: POSIX drops them when any part of the process opens and closes the file by other means. Then
+another program believes that it is the last one, and removes the write-ahead log that is still in use. Where the shared
+memory is removed, the next program makes its own, and the two programs write over each other's entries.
 """
 
 import os
@@ -16,45 +16,45 @@ from trialdomain.errors import LogUnusable
 from trialdomain.storage.errors import LogMoved
 
 Identity: TypeAlias = tuple[int, int]
-"""The device and the number of a file: what stays when its name changes, and changes when its name stays."""
+"""The device and the inode of a file: the same after a rename, and another one after a replacement."""
 _NEW_LOG_SECONDS = 1.0
-"""How long a log that was just written may have two names: the one that it was written under, and its own."""
+"""How long a new log may have two names: the temporary one that it was written under, and its own."""
 
 
 class LogHasTwoNames(LogUnusable):
-    """The file of a log has a second name, a hard link, under which it would be another log."""
+    """The file of a log has a second name (a hard link), under which it would be another log."""
 
     code = "log-has-two-names"
 
     def __init__(self, *, path: str, names: int) -> None:
         super().__init__(
-            f"{path} is one of {names} names of the same file (hard links), and what is recorded under another of them "
-            f"is not found under this one: remove the other names, or open a copy"
+            f"{path} is one of {names} names of the same file (hard links), and entries that were recorded under "
+            f"another name are missing under this one: remove the other names, or open a copy"
         )
         self.path, self.names = path, names
 
 
 class Place:
-    """Remembers which files were opened, and compares; three system calls.
+    """Remembers the identity of the opened files, and compares it: three system calls.
 
-    It is made before the log is opened, and settled right after it was.
+    Make it before the log is opened, and call :meth:`settle` right after.
 
     Args:
         file: the log, which may not exist yet.
     """
 
     def __init__(self, file: Path) -> None:
-        real = os.path.realpath(file)  # SQLite puts what it needs beside where a link leads
+        real = os.path.realpath(file)  # SQLite puts its files beside the target of a link
         self._paths = self._path, self._wal, self._shm = str(file), f"{real}-wal", f"{real}-shm"
         self._opened = identity(self._path)
         self._opened_wal: Identity | None = None
         self._opened_shm: Identity | None = None
 
     def settle(self) -> None:
-        """Remember what stands there, now that SQLite has opened it.
+        """Remember the files as they are, now that SQLite has opened them.
 
         Raises:
-            LogMoved: the file was removed, or replaced, while it was opened.
+            LogMoved: the file was removed, renamed or replaced while it was opened.
         """
         found, self._opened_wal, self._opened_shm = map(identity, self._paths)
         if found is None or self._opened not in {None, found}:
@@ -62,10 +62,10 @@ class Place:
         self._opened = found
 
     def check(self) -> None:
-        """Refuse a log that is not where it was opened.
+        """Refuse a log whose files are not those that were opened.
 
         Raises:
-            LogMoved: it is not.
+            LogMoved: one of them was removed, renamed or replaced.
         """
         file, wal, shm = map(identity, self._paths)
         if (file, wal, shm) == (self._opened, self._opened_wal, self._opened_shm):
@@ -76,8 +76,8 @@ class Place:
             if self._opened_wal is not None:
                 raise LogMoved(
                     path=self._path,
-                    why="its write-ahead log was removed or replaced, by somebody, or by another program after this "
-                    "process lost its locks (it copied or hashed the file while it had it open)",
+                    why="its write-ahead log was removed or replaced: by a user, or by another program after this "
+                    "process lost its locks (because it copied or hashed the file while the log was open)",
                 )
             self._opened_wal = wal
         if shm != self._opened_shm:
@@ -89,9 +89,9 @@ class Place:
     def may_be_closed(self) -> bool:
         """Whether SQLite may close the log as usual: move its write-ahead log into the file, and remove it.
 
-        SQLite itself leaves a file alone that was removed, renamed or replaced. Where only one of the two files beside
-        it is gone, somebody removed it, and no other program has been here: closing saves what is in the write-ahead
-        log. Where both are gone, or another one stands there, the file belongs to other programs by now.
+        SQLite itself does not change a file that was removed, renamed or replaced. Where only one of the two files
+        beside it is gone, it was removed by hand, and no other program has used the log: closing saves the entries in
+        the write-ahead log. Where both are gone, or one was replaced, other programs use the file by now.
         """
         if identity(self._path) != self._opened or self._opened_wal is None:
             return True
@@ -102,26 +102,26 @@ class Place:
 
     @property
     def file(self) -> Identity | None:
-        """Which file was opened."""
+        """The file that was opened."""
         return self._opened
 
     @property
     def identities(self) -> set[Identity]:
-        """Which files SQLite may have open for this log."""
+        """The files that SQLite may have open for this log."""
         opened = {self._opened, self._opened_wal, self._opened_shm}
         return {one for one in (*opened, *map(identity, self._paths)) if one is not None}
 
 
 def refuse_two_names(path: Path) -> None:
-    """Refuse a file with hard links, beside each of which SQLite would keep a write-ahead log of its own.
+    """Refuse a file with hard links: SQLite would keep a separate write-ahead log beside each name.
 
-    A second name may be there for a moment: a new log is given its own name as a link.
+    A new log has a second name for a moment, because it gets its own name as a link.
 
     Args:
         path: the file, which need not exist.
 
     Raises:
-        LogHasTwoNames: it has more names than one.
+        LogHasTwoNames: it has more than one name.
     """
     until = monotonic() + _NEW_LOG_SECONDS
     while (names := _names(path)) > 1:
@@ -139,9 +139,9 @@ def _names(path: Path) -> int:
 
 
 def identity(path: str) -> Identity | None:
-    """Say which file stands at a path; None where none is seen."""
+    """Return the identity of the file at a path; None where none is found."""
     try:
-        status = os.stat(path)  # noqa: PTH116 - three times an append, and half the time of a Path's
+        status = os.stat(path)  # noqa: PTH116 - called three times per append, in half the time of Path.stat
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""Reading a log in a SQLite file: every row is looked at for what may stand there before it is handed out."""
+"""Reading a log in a SQLite file; every row is checked before it is handed to the caller."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -14,14 +14,14 @@ _PAGE = 2_000
 _FEW = 20
 _STREAM = "SELECT position, version, name, state FROM entries WHERE stream = ? AND +position <= ? ORDER BY version"
 NOTES = "SELECT size, note FROM checkpoints WHERE trial = ? ORDER BY size, note"
-"""The notes that are kept of a trial."""
+"""The query for the checkpoints that the log keeps of a trial."""
 _BEGUN = "SELECT 1 FROM commands WHERE trial = ? AND command = ?"
 
 
 class SQLiteReader:
     """Reads a log in a SQLite file.
 
-    A thread that is in the middle of a transaction reads what it has written there.
+    A thread that has a transaction reads what it has written in it.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -31,7 +31,7 @@ class SQLiteReader:
         """Name the trials in this log.
 
         Raises:
-            LogCorrupt: something else stands where the name of one should.
+            LogCorrupt: a value in the column of trials is not a name.
         """
         query = "SELECT trial FROM entries WHERE trial > ? ORDER BY trial LIMIT 1"
         found: list[str] = []
@@ -40,15 +40,15 @@ class SQLiteReader:
         return found
 
     def head(self, trial: str) -> int:
-        """Give the last position of a trial; 0 when it has none."""
+        """Return the last position of a trial; 0 when it has none."""
         return self._connections.read(lambda connection: head_of(connection, trial))
 
     def version(self, stream: str) -> int:
-        """Give the last version of a stream; 0 when it has no entry."""
+        """Return the last version of a stream; 0 when it has no entry."""
         return self._connections.read(lambda connection: version_of(connection, stream))
 
     def in_log_order(self, trial: str, *, after: int = 0, until: int | None = None) -> Iterator[StoredEntry]:
-        """Yield the entries of a trial by position; what is appended meanwhile is left out."""
+        """Yield the entries of a trial by position, without those that are appended while it runs."""
         until = self.head(trial) if until is None else until
         while after < until:
             rows = self._page(
@@ -75,20 +75,20 @@ class SQLiteReader:
         """Read one stream up to a position of its trial.
 
         Raises:
-            LogCorrupt: it has more in long values than any trial.
+            LogCorrupt: it has more bytes in long values than any trial.
         """
         return self._whole(_STREAM, [stream, until], Budget.of_entries(stream))
 
     def streams(self, trial: str, *, until: int, leave_out: Collection[str] = ()) -> Iterator[tuple[str, list[Row]]]:
         """Yield the trial's own stream, then every stream under it, each with its rows up to a position.
 
-        Those that are left out are not read at all.
+        The streams in ``leave_out`` are not read at all.
 
         Raises:
-            LogCorrupt: they have more in long values than any trial; or a stream has no name.
+            LogCorrupt: they have more bytes in long values than any trial; or a stream has no name.
         """
         budget = Budget.of_entries(trial)
-        beyond = f"{trial}0"  # 0 comes right after /
+        beyond = f"{trial}0"  # in ASCII, "0" is the character after "/"
         stream: str | None = trial
         while stream is not None:
             if stream not in leave_out and (rows := self._whole(_STREAM, [stream, until], budget)):
@@ -110,24 +110,24 @@ class SQLiteReader:
             after = rows[-1][0]
 
     def notes(self, trial: str) -> list[tuple[int, str]]:
-        """Give the signed heads that are kept of a trial, each with its size, the newest last.
+        """Return the checkpoints that the log keeps of a trial, each with its size, the newest last.
 
         Raises:
-            LogCorrupt: something else stands there, or more than any trial has.
+            LogCorrupt: a row is not a size and a text, or they have more bytes than those of any trial.
         """
         rows = self._whole(NOTES, [trial], Budget(f"the checkpoints of {trial}", counts_short=True))
         for size, note in rows:
             if not (is_number(size) and isinstance(note, str)):
-                raise LogCorrupt(f"a checkpoint that is kept of trial {trial} has no size, or no text: verify the log")
+                raise LogCorrupt(f"a stored checkpoint of trial {trial} has no size, or no text: verify the log")
         return rows
 
     def kept_head(self, trial: str) -> KeptHead | None:
-        """Give what stands in the place of a trial's signed head."""
+        """Return the row of a trial's signed head, unchecked; None when there is none."""
         found = self._first("SELECT size, note FROM heads WHERE trial = ?", trial)
         return None if found is None else (found[0], found[1])
 
     def heads_begun(self, trial: str) -> bool:
-        """Say whether the heads of a trial were begun to be signed."""
+        """Say whether the heads of a trial are signed: whether the command that began it is recorded."""
         return self._first(_BEGUN, trial, BEGUN) is not None
 
     def of_stream(
@@ -136,7 +136,7 @@ class SQLiteReader:
         """Read some versions of one stream.
 
         Raises:
-            LogCorrupt: they have more in long values than any trial.
+            LogCorrupt: they have more bytes in long values than any trial.
         """
         query = "SELECT trial, position, stream, version, name, state FROM entries WHERE stream = ?"
         values: list[object] = [stream]
@@ -153,9 +153,9 @@ class SQLiteReader:
     def recorded_from(
         self, first: int, *, until: int | None, limit: int, names: Sequence[str]
     ) -> list[PlacedNotification]:
-        """Read across all streams in the order of recording, by the ids of the store, which are no positions.
+        """Read across all streams in the order of recording, by rowid (the notification id), which is not a position.
 
-        Of large entries, fewer are given than the limit.
+        Where entries are large, a page has fewer than the limit.
         """
         query = "SELECT stream, version, name, state, rowid, trial, position FROM entries WHERE rowid >= ?"
         values: list[object] = [first]
@@ -169,13 +169,13 @@ class SQLiteReader:
         return [PlacedNotification(*row) for row in rows]
 
     def last_id(self) -> int | None:
-        """Give the id of the last entry recorded; None when there is none."""
+        """Return the notification id of the last recorded entry; None when there is none."""
         row = self._first("SELECT max(rowid) FROM entries")
         highest: int | None = None if row is None else row[0]
         return highest
 
     def wait_for_writers(self) -> None:
-        """Wait until every process that is about to append has done so; a read-only file is not waited for."""
+        """Wait until the open transaction of any process has ended; a read-only file is not waited for."""
         self._connections.wait_for_writers()
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ class SQLiteReader:
         self._connections.close()
 
     def _first(self, query: str, *values: object) -> FoundRow | None:
-        """Read the first row; None where there is none."""
+        """Read the first row; None where the query has no row."""
 
         def work(connection: sqlite3.Connection) -> FoundRow | None:
             row: FoundRow | None = connection.execute(query, values).fetchone()
@@ -192,9 +192,9 @@ class SQLiteReader:
         return self._connections.read(work)
 
     def _page(self, query: str, values: Sequence[object]) -> list[FoundRow]:
-        """Read rows until there are no more, or until they have taken so much memory that the rest can wait."""
+        """Read one page of rows; see :func:`trialdomain.storage.sqlite.bounds.page`."""
         return self._connections.read(lambda connection: page(connection, query, values))
 
     def _whole(self, query: str, values: Sequence[object], budget: Budget) -> list[FoundRow]:
-        """Read all rows, or refuse them where they take too much."""
+        """Read all rows, within a budget of memory."""
         return self._connections.read(lambda connection: whole(connection, query, values, budget))

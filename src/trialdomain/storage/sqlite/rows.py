@@ -1,4 +1,4 @@
-"""Rows as they stand in the tables, and what may stand there: whoever can write to the file may have put anything."""
+"""Checked reading of rows: another program that can write to the file may have put any value into a column."""
 
 import sqlite3
 from typing import Any, TypeGuard
@@ -10,10 +10,10 @@ from trialdomain.values.ids import LONGEST_STREAM
 
 
 def entry_in(row: tuple[Any, ...]) -> StoredEntry:
-    """Make an entry of its row.
+    """Convert a row into an entry.
 
     Raises:
-        LogCorrupt: a value is of a kind that its column does not have.
+        LogCorrupt: a value has a type, a length or a size that its column cannot have.
     """
     trial, position, stream, version, name, state = row
     if (
@@ -23,8 +23,8 @@ def entry_in(row: tuple[Any, ...]) -> StoredEntry:
         or len(name) > LONGEST_STREAM
     ):
         raise LogCorrupt(
-            f"position {short(position)} of trial {short(trial, 70)} has values of kinds, of a length or of a size "
-            f"that no entry has: verify the log"
+            f"position {short(position)} of trial {short(trial, 70)} has a value of a type, a length or a size that no "
+            f"entry has: verify the log"
         )
     return StoredEntry(
         trial=trial, position=position, originator_id=stream, originator_version=version, topic=name, state=state
@@ -32,27 +32,27 @@ def entry_in(row: tuple[Any, ...]) -> StoredEntry:
 
 
 _KINDS = [str, int, str, int, str, bytes]
-"""Of the columns of an entry: somebody may have put others past the types of the tables."""
+"""The types of the columns of an entry: another program may have stored others, despite STRICT."""
 
 
 def name_in(found: object) -> str:
-    """Give the name of a trial or a stream as it stands in its table.
+    """Check a value from a column of names of trials or streams.
 
     Raises:
-        LogCorrupt: it is no text, or a longer one than any name.
+        LogCorrupt: it is not a text, or longer than any name.
     """
     if not isinstance(found, str) or len(found) > LONGEST_STREAM:
-        raise LogCorrupt(f"{short(found, 70)!r} stands where the name of a trial or a stream should: verify the log")
+        raise LogCorrupt(f"{short(found, 70)!r} is stored as the name of a trial or a stream: verify the log")
     return found
 
 
 def head_of(connection: sqlite3.Connection, trial: str) -> int:
-    """Give the last position of a trial; 0 when it has none."""
+    """Return the last position of a trial; 0 when it has none."""
     return _number(connection, "SELECT coalesce(max(position), 0) FROM entries WHERE trial = ?", trial)
 
 
 def version_of(connection: sqlite3.Connection, stream: str) -> int:
-    """Give the last version of a stream; 0 when it has no entry."""
+    """Return the last version of a stream; 0 when it has no entry."""
     return _number(connection, "SELECT coalesce(max(version), 0) FROM entries WHERE stream = ?", stream)
 
 
@@ -61,20 +61,20 @@ def _number(connection: sqlite3.Connection, query: str, value: str) -> int:
 
 
 def counted(found: object) -> int:
-    """Give a position or a version as it stands in its table.
+    """Check a value from a column of positions or versions.
 
     Raises:
-        LogCorrupt: it is no number that one can be.
+        LogCorrupt: it is not a whole number from 0 to the largest one.
     """
     if not is_number(found):
-        raise LogCorrupt(f"{short(found, 70)!r} stands where a position or a version should: verify the log")
+        raise LogCorrupt(f"{short(found, 70)!r} is stored as a position or a version: verify the log")
     return found
 
 
 def is_number(found: object) -> TypeGuard[int]:
-    """Say whether a value is a position, a version, or a size; whoever changed a table may have put anything there."""
+    """Say whether a value can be a position, a version or a size: another program may have stored anything."""
     return isinstance(found, int) and 0 <= found <= _LARGEST_NUMBER
 
 
 _LARGEST_NUMBER = 2**53 - 1
-"""The largest that an exported line can have; beyond, one more may be no number of SQLite's."""
+"""The largest number in an exported line (RFC 7493); far below the largest of SQLite, so that adding 1 is safe."""

@@ -1,12 +1,13 @@
-"""The tables of a SQLite log, and what makes a file one."""
+"""The tables of a SQLite log, its application id, and the statements that write it."""
 
 APPLICATION_ID = 0x7472646D
-"""``trdm`` in ASCII, in the header of every log, so that a file of something else is told apart."""
+"""``trdm`` in ASCII, in the header of every log: it tells a log from any other SQLite file."""
 SCHEMA_VERSION = 2
 
-# A stream's name begins with its trial, and a notification id is a rowid that SQLite gives out once. REPLACE passes a
-# delete trigger of a connection without recursive_triggers, so the insert trigger refuses what it would replace. Of
-# the heads, one a trial, only the newest is of use: the tree under it covers the rest.
+# The CHECK on trial keeps a stream's name and its trial together. AUTOINCREMENT gives out each rowid, which is the
+# notification id, only once. Without recursive_triggers, REPLACE does not fire the delete triggers; so the insert
+# trigger refuses a row that would replace another. The table of heads has one row for each trial, the newest head: its
+# tree covers the entries of all heads before.
 SCHEMA = """
 CREATE TABLE entries (
     rowid INTEGER PRIMARY KEY AUTOINCREMENT CHECK (rowid > 0),
@@ -75,8 +76,8 @@ CREATE TRIGGER heads_no_delete BEFORE DELETE ON heads
 BEGIN SELECT RAISE(ABORT, 'heads are never removed'); END;
 """
 
-# All that is written to these tables, each by one statement, which is also what is looked at before a log is written to
-# (storage/shape.py): a trigger may be set off by one column of one of them.
+# The only statements that write these tables. shape.py compiles each of them to find the triggers that it fires: a
+# trigger may fire on one column of one statement.
 INSERT_ENTRY = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
 INSERT_COMMAND = "INSERT INTO commands (trial, command, request, first, last) VALUES (?, ?, ?, ?, ?)"
 INSERT_CHECKPOINT = "INSERT OR IGNORE INTO checkpoints (trial, size, note) VALUES (?, ?, ?)"
@@ -91,4 +92,4 @@ WRITES = {
     "checkpoints": (INSERT_CHECKPOINT,),
     "heads": (PUT_HEAD, REPLACE_HEAD),
 }
-"""By table."""
+"""By table: the statements that write it."""

@@ -1,8 +1,8 @@
-"""Whether a log's tables are as they were made, and nothing else in the database writes them.
+"""The check that a log's tables are as they were made, and that no foreign trigger writes them.
 
-Somebody who can write the file can add a trigger that removes what was just inserted, or an earlier entry, and can make
-a table anew in which an insert replaces other rows. SQLite counts neither for the one who inserts. So both are looked
-for in the schema, once for each version of it, before anything is recorded.
+Another program that can write the file can add a trigger that removes the inserted row, or an earlier entry. It can
+also make a table again, so that an insert replaces other rows. SQLite's count of changed rows shows neither. So this
+check looks for both in the schema, once for each schema version, before anything is recorded.
 """
 
 import sqlite3
@@ -22,41 +22,41 @@ _ROOTS = f"SELECT rootpage, name FROM sqlite_master WHERE rootpage > 0 AND lower
 
 
 class TablesChanged(LogCorrupt):
-    """Something in the database would change or remove what is recorded."""
+    """A changed table, or a foreign trigger, would change or remove recorded rows."""
 
     code = "tables-changed"
 
     def __init__(self, *, path: str, why: str) -> None:
         super().__init__(
-            f"{path} is not kept as it was written: {why}, which is not this library's doing; nothing was recorded; "
+            f"{path} does not keep rows as they are written: {why}, and not by this library; nothing was recorded; "
             f"verify the log"
         )
         self.path, self.why = path, why
 
 
 def check_nothing_interferes(connection: sqlite3.Connection, path: str) -> None:
-    """Refuse to write where rows would not stay as they are written.
+    """Refuse to write to a log that would not keep the rows as they are written.
 
-    A trigger that writes other tables is left to do so.
+    A foreign trigger that writes other tables is allowed.
 
     Args:
-        connection: one that gives texts as bytes.
-        path: what to call the log in an error.
+        connection: a connection that returns texts as bytes.
+        path: the name of the log in an error.
 
     Raises:
-        TablesChanged: a table is another one, or a trigger writes one of them.
+        TablesChanged: a table was made differently, or a foreign trigger writes one of them.
     """
     made, found = _made(), _tables(connection)
     for table in TABLES:
         if found.get(table) != made.tables[table]:
-            raise TablesChanged(path=path, why=f"the table {table} was made anew or altered")
+            raise TablesChanged(path=path, why=f"the table {table} was replaced or altered")
     pages = _pages(connection)
     for table, writes in WRITES.items():
         for write in writes:
             try:
                 written = _written(connection, write, pages)
             except sqlite3.OperationalError as error:
-                why = f"writing the table {table} sets off what SQLite cannot run ({error})"
+                why = f"the table {table} has a trigger that SQLite cannot run ({error})"
                 raise TablesChanged(path=path, why=why) from None
             for other in written - made.written[write]:
                 raise TablesChanged(path=path, why=f"a trigger writes {other} when the table {table} is written")
@@ -64,20 +64,20 @@ def check_nothing_interferes(connection: sqlite3.Connection, path: str) -> None:
 
 @attrs.frozen
 class _Made:
-    """What a new log has."""
+    """The schema of a new log, for comparison."""
 
     tables: dict[str, bytes]
-    """By name, as SQL."""
+    """By name: its definition in SQL."""
     written: dict[str, "Counter[str]"]
     """By statement: the tables and indexes that it writes."""
 
 
 def _written(connection: sqlite3.Connection, statement: str, pages: dict[int, str]) -> "Counter[str]":
-    """Count the tables and indexes that a statement writes, for each part of its program that does.
+    """Count the tables and indexes that a statement writes, from its compiled program (EXPLAIN).
 
-    SQLite compiles into a statement all the triggers that it can set off, and those that they set off. It says which
-    table or index each part opens for writing, or clears, by its first page. What a virtual table writes, it does not
-    say.
+    SQLite compiles into a statement all triggers that it can fire, and the triggers that those fire. Each instruction
+    that opens a table or index for writing, or clears it, names its root page. The program does not show what a virtual
+    table writes.
     """
     written: Counter[str] = Counter()
     for _, operation, first, second, *_ in connection.execute(f"EXPLAIN {statement}", (None,) * statement.count("?")):
@@ -90,7 +90,7 @@ def _written(connection: sqlite3.Connection, statement: str, pages: dict[int, st
 
 
 def _pages(connection: sqlite3.Connection) -> dict[int, str]:
-    """Say of which table or index of the log a first page is."""
+    """Map each root page to its table or index of the log."""
     known = _made().tables.keys() | {name for written in _made().written.values() for name in written}
     found = ((page, name.decode(errors="replace")) for page, name in connection.execute(_ROOTS, TABLES))
     return {page: name for page, name in found if name in known}

@@ -1,8 +1,8 @@
-"""A log in a SQLite file.
+"""The store that keeps a log in a SQLite file.
 
-Several processes may use one file. Appends are serialised by the write lock, so that the order of positions is the
-order of commits. Whatever an append decided on is checked inside that lock. A commit is on disk before it is
-acknowledged.
+Several processes may use one file. The write lock serializes appends, so that the order of positions is the order of
+commits. An append checks the read set of its decision under that lock. A commit is flushed to disk before the append
+returns.
 """
 
 import sqlite3
@@ -34,21 +34,21 @@ __all__ = ["MEMORY", "SQLiteStore"]
 
 T = TypeVar("T")
 _PLAIN = Sealed(None, ())
-"""Of entries without a command, whatever they are."""
+"""The placeholder for the entries of :meth:`SQLiteStore.insert_events`, which have no command."""
 _NO_COMMAND = ""
-"""What is asked for in the place of a command's id, where there is none: no command has it."""
+"""The id that the query uses where there is no command; no command has it."""
 
 
 class SQLiteStore(SQLiteReader, StoreRecorder):
     """Keeps a log in one SQLite file, or in memory.
 
     Args:
-        path: the file, made when it does not exist; ``":memory:"`` keeps everything in memory.
-        readonly: open an existing log without ever writing to it.
+        path: the file, created when it does not exist; ``":memory:"`` keeps everything in memory.
+        readonly: open an existing log, and never write to it.
         signer: signs the head of a trial's tree in the transaction of every append.
 
     Raises:
-        LogUnusable: the file is something else, or was written by a newer version; it is not touched.
+        LogUnusable: the file is not a log, or a newer version wrote it; it is left unchanged.
     """
 
     def __init__(self, path: str | Path, *, readonly: bool = False, signer: HeadSigner | None = None) -> None:
@@ -56,12 +56,12 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         self._heads = SignedHeads(signer)
         self._listeners: set[Event] = set()
         self._recorded: dict[str, int] = {}
-        """By trial: the last position that this process has recorded, as far as it is known."""
+        """By trial: the last position that this object has recorded."""
 
     def append(
         self, trial: str, commands: Sequence[Sealed], *, read: ReadSet = NOTHING_READ, within: bool = False
     ) -> Appended:
-        """Append the entries of commands, all or none, if nothing that was read has moved.
+        """Append the entries of commands, all or none, unless their read set has moved.
 
         See :meth:`trialdomain.storage.store.Store.append`.
         """
@@ -76,7 +76,7 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
                     return done
                 sealed = [(one, _events_of(one)) for one in commands]
                 self._connections.decided()
-                if self._connections.lock is not lock:  # a clock, or a hook, recorded something itself
+                if self._connections.lock is not lock:  # a clock or a hook recorded something meanwhile
                     found = _found(connection, trial, asked, read)
                 refuse_moved(connection, trial, read, found)
                 self._refuse_older(trial, found.head)
@@ -107,7 +107,7 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         sealed: Sequence[tuple[Sealed, Sequence[StoredEvent]]],
         found: Found,
     ) -> Appended:
-        """Insert what was sealed after the head of its trial, with the signed head and the commands."""
+        """Insert sealed entries after the head of their trial, with the new signed head and the commands."""
         events = [event for _, some in sealed for event in some]
         rows, ids = inserted.entries(connection, trial, events, after=found.head)
         if rows:
@@ -128,7 +128,7 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
 
     @override
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Append events of one trial or of several, all or none, as ``eventsourcing`` asks of a recorder."""
+        """Append events of one or several trials, all or none: the recorder interface of ``eventsourcing``."""
 
         def work(connection: sqlite3.Connection) -> list[int]:
             inserted = Inserted(connection.total_changes)
@@ -144,9 +144,9 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         return ids
 
     def alone(self, work: Callable[[], T]) -> T:
-        """Do some work under the write lock: what it reads stays so until what it appends is recorded.
+        """Run work under the write lock: what it reads stays so until its appends are recorded.
 
-        Each append in it is all or nothing; what was appended is on disk when this returns, or raises an error of ours.
+        Each append in it is all or nothing. Completed appends are on disk when this returns, or raises a TrialError.
         """
 
         def until_error(_: sqlite3.Connection) -> T | TrialError:
@@ -161,11 +161,11 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         return done
 
     def recorded_before(self, trial: str, command: Command) -> Appended | None:
-        """Give the result of a command that was recorded before; None when it was not."""
+        """Return the result of a command that was recorded before; None when it was not."""
         return self._connections.read(lambda connection: find(connection, trial, command.id).done(trial, command))
 
     def keep_note(self, trial: str, size: int, note: str) -> None:
-        """Keep a signed head beside the entries; who verifies has another copy elsewhere."""
+        """Store a checkpoint beside the entries; a verifier has its own copy elsewhere."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(INSERT_CHECKPOINT, (trial, size, note))
@@ -175,7 +175,7 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         self._connections.write(work)
 
     def begin_signing(self, trial: str) -> str:
-        """Sign the head of a trial's tree as it is, and go on from there; give the note.
+        """Sign the current head of a trial's tree, and every head from then on; return the note.
 
         Raises:
             HeadKeyMissing: the log was opened without a signer.
@@ -189,17 +189,17 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         return self._connections.write(work)
 
     def _keep_head(self, connection: sqlite3.Connection, head: SignedHead) -> None:
-        """Put a signed head in its place.
+        """Store a signed head in the trial's row of the table of heads.
 
         Raises:
-            EntriesNotKept: it does not stand there.
+            EntriesNotKept: the row is not this head afterwards.
         """
-        if head.begins and not self.heads_begun(head.trial):  # no trigger lets that be taken back
+        if head.begins and not self.heads_begun(head.trial):  # the triggers on commands keep it from being taken back
             connection.execute(INSERT_COMMAND, (head.trial, BEGUN, BEGUN_REQUEST, 1, 0))  # 1 to 0 is no position
             if not self.heads_begun(head.trial):
                 raise EntriesNotKept(trial=head.trial, what=f"command {BEGUN}")
         if head.overrules:
-            _put_in_place(connection, head)
+            _overrule(connection, head)
         else:
             connection.execute(PUT_HEAD, (head.trial, head.size, head.note))
         if self.kept_head(head.trial) != (head.size, head.note):
@@ -207,19 +207,21 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         self._heads.kept(head)
 
     def _refuse_older(self, trial: str, head: int) -> None:
-        """Refuse a log that ends before what was recorded through this object: an older copy was written over it.
+        """Refuse a log that ends before the last position of this object: an older copy was written over the file.
 
         Raises:
-            LogMoved: it does.
+            LogMoved: the log ends before that position.
         """
         recorded = self._recorded.get(trial, 0)
         if head < recorded:
-            why = f"trial {trial} ends at {head}, and {recorded} was recorded here: an older copy was written over it"
+            why = (
+                f"trial {trial} ends at {head}, but position {recorded} was recorded: an older copy was written over it"
+            )
             raise LogMoved(path=self._connections.path, why=why)
 
     @override
     def follow(self, *, after: int | None = None, names: Sequence[str] = ()) -> LogSubscription:
-        """Follow the log from an id of the store on: what this process records, and what others do."""
+        """Follow the log from a notification id on: what this and other processes record."""
         return LogSubscription(self, gt=after, topics=names)
 
     @override
@@ -244,20 +246,20 @@ def _events_of(sealed: Sealed) -> Sequence[StoredEvent]:
 
 
 def _check_places(events: Sequence[StoredEvent], trial: str, *, from_one: bool) -> None:
-    """Refuse events of another trial, and a version below 1 where a command of ours counts them."""
+    """Refuse events of another trial, and, where they come from a command, a version below 1."""
     for event in events:
         stream, version = str(event.originator_id), event.originator_version
         if trial_of(stream) != trial:
-            raise AppendRefused(f"stream {stream} is not of trial {trial}: append to each trial by itself")
+            raise AppendRefused(f"stream {stream} is not of trial {trial}: append to each trial separately")
         if from_one and version < 1:
             raise AppendRefused(f"stream {stream} cannot have a version {version}: count its entries from 1")
 
 
-def _put_in_place(connection: sqlite3.Connection, head: SignedHead) -> None:
-    """Replace what claims to be a later head, and is none that a key has signed which the signer goes on from.
+def _overrule(connection: sqlite3.Connection, head: SignedHead) -> None:
+    """Replace a row that claims to be a later head, but is not signed by a key that the signer trusts.
 
-    The trigger that keeps a head from going back cannot check a signature. REPLACE passes it by, where triggers of what
-    is replaced are off.
+    The trigger that keeps a head from going back cannot check a signature. REPLACE fires no update trigger and, while
+    recursive_triggers is off, no delete trigger.
     """
     connection.execute("PRAGMA recursive_triggers = OFF")
     try:

@@ -1,1 +1,1 @@
-"""An audit bundle, held against itself: its manifest, its entries, its proofs."""
+"""Verifying an audit bundle: comparing its manifest, its entries and its proofs with each other."""

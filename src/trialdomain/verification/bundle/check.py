@@ -1,4 +1,4 @@
-"""Checking an audit bundle: its files against the manifest, its entries against the tree, the manifest against both."""
+"""Checking an audit bundle: files against the manifest, entries against the tree, the manifest against the entries."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ from trialdomain.verification.judged_notes import Held
 _NOTE = f"the bundle's {CHECKPOINT}"
 _NEEDED = (EVENTS, PROOFS, CHECKPOINT)
 _FIRST = 20
-"""Entries by which it is told whose a bundle is, and whether it has the whole log."""
+"""The number of first entries that decide the trial of a bundle, and whether it has the whole log."""
 _SPOIL = frozenset(
     {
         What.ALTERED,
@@ -60,47 +60,47 @@ _SPOIL = frozenset(
         What.DAMAGED,
     }
 )
-"""What may be wrong with entries, after which nothing that follows from them is compared."""
+"""The kinds of defects of entries after which the manifest is not compared with the entries."""
 
 
 @attrs.frozen
 class BundleTree:
-    """The tree to which the entries of a filtered bundle were shown to belong."""
+    """The tree of a filtered bundle, to which its proofs lead."""
 
     trial: str
     head: TreeHead
     first_gap: int | None = None
-    """No entry of a bundle stands for those that are not in it."""
+    """Always None: a filtered bundle does not have all entries."""
 
     @property
     def size(self) -> int:
-        """How many entries it has."""
+        """The number of entries of the tree."""
         return self.head.size
 
     def root(self) -> bytes:
-        """Give its root."""
+        """Return the root."""
         return self.head.root
 
     def fits(self, root: bytes, size: int) -> bool:
-        """Say whether it is the tree of a root and a size."""
+        """Say whether the tree has a root and a size."""
         return TreeHead(size, root) == self.head
 
-    def but(self, root: bytes, size: int) -> str:  # noqa: ARG002 - as of any tree
-        """Say nothing: an entry that does not fit its proof is named as such."""
+    def but(self, root: bytes, size: int) -> str:  # noqa: ARG002 - the interface of a tree
+        """Return an empty text: an entry that does not fit its proof is a defect of its own."""
         return ""
 
 
 class BundleCheck:
-    """One bundle.
+    """Checks one bundle.
 
-    Which tree it has is said by the manifest, by the checkpoint, by the entries of a whole bundle, and by the way from
-    each entry along its proof. Where they differ, the tree to which most entries lead is taken for it, and what says
-    otherwise is named: so one thing that was changed accuses no other.
+    The manifest, the checkpoint, the entries of a whole bundle, and each entry with its proof all lead to a tree. Where
+    they differ, the tree to which most entries lead is taken as that of the bundle, and the rest are defects. So one
+    changed part does not put the other parts in doubt.
 
     Args:
-        bundle: its files.
-        defects: takes what is wrong.
-        keys: who is trusted to sign; None where nobody was named.
+        bundle: the files of the bundle.
+        defects: collects the defects.
+        keys: the trusted keys; None to verify no signature.
     """
 
     def __init__(self, bundle: Unpacked, defects: Defects, keys: Sequence[VerifierKey] | None) -> None:
@@ -109,13 +109,13 @@ class BundleCheck:
         self._too_large: list[str] = []
         self._exported: Exported | None = None
         self._checked = False
-        """Whether its entries were held against a tree."""
+        """Whether its entries were compared with a tree."""
         self.trial: str | None = None
-        """Whose it is."""
+        """The trial of the bundle."""
         self.known_form = True
-        """Whether it is of a form that can be read."""
+        """Whether this software knows the format of the bundle."""
         self.manifest: Manifest | None = None
-        """None where it cannot be read at all."""
+        """The manifest; None where it cannot be read at all."""
         self.manifest = self._read_manifest()
         self._claimed = None if self.manifest is None else _head(self.manifest.size, read_root(self.manifest.root))
         self._note, self._checkpoint = None, None
@@ -126,29 +126,29 @@ class BundleCheck:
         first = self._first_entries()
         self.trial = self._whose(first)
         self.whole = self._is_whole(first)
-        """Whether it has the whole log."""
+        """Whether the bundle has the whole log."""
 
     @property
     def readable(self) -> bool:
-        """Whether there are entries that can be read."""
+        """Whether the file of entries can be read."""
         return self.known_form and EVENTS not in self._unreadable
 
     @property
     def sizes(self) -> list[int]:
-        """The sizes of trees whose roots have to be known."""
+        """The sizes of the trees whose roots the comparison needs."""
         heads = (self._claimed, self._signed)
         return [head.size for head in heads if head is not None]
 
     def exported(self) -> Exported:
-        """Give the entries of a whole bundle as those of an exported file."""
+        """Return a reader of the entries of a whole bundle, as of an exported file."""
         path = self._bundle.members[EVENTS].path
         self._exported = Exported(self._bundle.place if path is None else path, self._defects, member=EVENTS)
         return self._exported
 
     def of_whole(self, check: EntriesCheck) -> list[Held]:
-        """Hold all else against the entries of a whole bundle, once they were read; give the notes about them."""
+        """Compare everything else with the entries of a whole bundle, which were read; return the notes about them."""
         if check.trial != self.trial:
-            self._add(What.BUNDLE, f"{EVENTS} has entries of trial {shown(check.trial)} as well", trial=check.trial)
+            self._add(What.BUNDLE, f"{EVENTS} also has entries of trial {shown(check.trial)}", trial=check.trial)
             return []
         self._checked = True
         head = self._entries(check.trial).whole(check)
@@ -171,10 +171,10 @@ class BundleCheck:
         return self._held(head, check)
 
     def of_some(self, count: Callable[[int], None]) -> tuple[BundleTree, list[Held]] | None:
-        """Check the entries of a filtered bundle; give their tree and the notes about it, where it is known."""
+        """Check the entries of a filtered bundle; return their tree and the notes about it, where it is known."""
         manifest, trial = self.manifest, self.trial
         if trial is None:
-            self._add(What.BUNDLE, f"{EVENTS} has no entry, and nothing tells whose it is")
+            self._add(What.BUNDLE, f"{EVENTS} has no entry, and no other file names its trial")
             return None
         self._checked = True
         participants = None if manifest is None else manifest.participants
@@ -194,10 +194,10 @@ class BundleCheck:
         return BundleEntries(self._bundle, self._defects, trial, self._heads(), proofs=proofs)
 
     def end(self) -> None:
-        """Say what was not read.
+        """Add defects for what was not read.
 
         Raises:
-            LogUnusable: nothing else is wrong.
+            LogUnusable: a file was too large to unpack, and there is no other defect.
         """
         if not self._checked and self._claimed is not None and self._signed not in {None, self._claimed}:
             self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of another tree than the manifest")
@@ -208,7 +208,7 @@ class BundleCheck:
         for why in self._too_large:
             self._add(What.BUNDLE, why)
 
-    # What its files are.
+    # The files.
 
     def _read_manifest(self) -> Manifest | None:
         try:
@@ -227,7 +227,7 @@ class BundleCheck:
         return manifest
 
     def _files(self) -> None:
-        """Compare every file with what the manifest says of it."""
+        """Compare every file with its description in the manifest."""
         for why in self._bundle.wrong:
             self._add(What.BUNDLE, why)
         named = {} if self.manifest is None else self.manifest.files
@@ -247,7 +247,7 @@ class BundleCheck:
                 self._compare_file(name, named[name])
         for name in (EVENTS, PROOFS):
             if name not in self._unreadable and is_packed(self._bundle, name):
-                self._cannot_read(name, f"{name} is compressed, and is not read: no file of a bundle is")
+                self._cannot_read(name, f"{name} is compressed, and was not read: files of a bundle are not compressed")
 
     def _compare_file(self, name: str, said: BundleFile) -> None:
         try:
@@ -256,7 +256,7 @@ class BundleCheck:
             self._cannot_read(name, str(error))
             return
         if (found.bytes, bytes.fromhex(found.sha256)) != (said.bytes, read_hash(said.sha256)):
-            self._add(What.BUNDLE, f"{shown(name)} is not what the manifest says of it: it was changed")
+            self._add(What.BUNDLE, f"{shown(name)} does not have the size and hash of the manifest: it was changed")
 
     def _cannot_read(self, name: str, why: str) -> None:
         self._unreadable.add(name)
@@ -271,10 +271,10 @@ class BundleCheck:
             note = parse_note(text) if b"\n\n" in text else Note(text.decode(), ())
             return note, parse_checkpoint(note.text)
         except (NoteMalformed, UnicodeDecodeError, MemberUnreadable) as error:
-            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is none: {error}")
+            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is not a checkpoint: {error}")
             return None, None
 
-    # What they say.
+    # The contents of the files.
 
     def _first_entries(self) -> list[Line]:
         try:
@@ -284,18 +284,18 @@ class BundleCheck:
             return []
 
     def _whose(self, first: Sequence[Line]) -> str | None:
-        """Tell by the entries whose the bundle is; where there is none, by the manifest, or the checkpoint."""
+        """Find the trial of the bundle from its entries; without entries, from the manifest or the checkpoint."""
         said = None if self.manifest is None else self.manifest.trial
         if not first:
             return said or (None if self._checkpoint is None else self._checkpoint.trial)
         [(found, _)] = Counter(trial_of(one.stream) for one in first).most_common(1)
         if said is not None and found != said:
-            why = f"{MANIFEST} says trial {quoted(said)}, and the entries are of trial {quoted(found)}"
+            why = f"{MANIFEST} says trial {quoted(said)}, but the entries are of trial {quoted(found)}"
             self._add(What.BUNDLE, why)
         return found
 
     def _is_whole(self, first: Sequence[Line]) -> bool:
-        """Tell whether it has the whole log; where the manifest says otherwise than the entries, they count."""
+        """Say whether the bundle has the whole log; where manifest and entries differ, the entries decide."""
         says = self.manifest is None or self.manifest.participants is None
         if not first:
             return says
@@ -305,9 +305,9 @@ class BundleCheck:
         if self.manifest is None:
             return not some
         if says and some:
-            self._add(What.BUNDLE, f"{MANIFEST} says that the log is whole, and {EVENTS} has some participants alone")
+            self._add(What.BUNDLE, f"{MANIFEST} says that the log is whole, but {EVENTS} has only some participants")
         if not says and everything:
-            self._add(What.BUNDLE, f"{MANIFEST} names participants, and {EVENTS} has the whole log")
+            self._add(What.BUNDLE, f"{MANIFEST} names participants, but {EVENTS} has the whole log")
         return not some if says else everything
 
     @property
@@ -317,7 +317,7 @@ class BundleCheck:
         return None if found is None else _head(found.size, found.root)
 
     def _heads(self) -> list[TreeHead]:
-        """The trees that the bundle names, that of the checkpoint first, if it is one of this log."""
+        """The trees that the bundle names; first that of the checkpoint, if it is of this log."""
         of_this = self._checkpoint is not None and self._checkpoint.trial == self.trial
         return [head for head in (self._signed if of_this else None, self._claimed) if head is not None]
 
@@ -326,10 +326,10 @@ class BundleCheck:
             claimed = (
                 f"{MANIFEST} says {quoted(self._claimed.size)} entries with the root {as_base64(self._claimed.root)}"
             )
-            self._add(What.BUNDLE, f"{claimed}, and the bundle is of {head.size} with the root {as_base64(head.root)}")
+            self._add(What.BUNDLE, f"{claimed}, but the bundle is of {head.size} with the root {as_base64(head.root)}")
 
     def _judge_end(self, check: EntriesCheck, head: TreeHead | None) -> None:
-        """Judge the last line of the entries: by them, where they are those of the tree."""
+        """Check the last line of the entries: against the tree, where the entries have its root."""
         end = None if self._exported is None else self._exported.end
         if head is None:
             if self._exported is not None:
@@ -337,23 +337,23 @@ class BundleCheck:
         elif end is None:
             self._add(What.BUNDLE, f"the last line of {EVENTS}, with the trial's size and root, is missing")
         elif (end.trial, end.size, end.root) != (check.trial, head.size, head.root):
-            root = as_base64(end.root) or "of none"
+            root = as_base64(end.root) or "that is not a hash"
             what = f"{quoted(end.size)} entries of trial {quoted(end.trial)} with the root {root}"
             self._add(What.BUNDLE, f"the last line of {EVENTS} says {what}: it was changed", line=end.line)
 
     def _held(self, head: TreeHead | None, check: EntriesCheck | None) -> list[Held]:
-        """Give the checkpoint of the bundle to be compared with its entries, where it is about them."""
+        """Return the checkpoint of the bundle for the comparison with its entries, where it is about them."""
         note, checkpoint = self._note, self._checkpoint
         if note is None or checkpoint is None:
             return []
         if checkpoint.trial != self.trial:
-            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of {quoted(checkpoint.origin)}, and not of the bundle's log")
+            self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of {quoted(checkpoint.origin)}, not of the bundle's log")
             return []
         held = [Held(where=_NOTE, checkpoint=checkpoint, note=note, outside=False)]
         if self._signed == head:
             return held
         if check is not None and check.fits(checkpoint.root, checkpoint.size):
-            self._add(What.BUNDLE, f"{_NOTE} is of {n_entries(checkpoint.size)} alone: it is an older one")
+            self._add(What.BUNDLE, f"{_NOTE} is of only {n_entries(checkpoint.size)}: it is an older one")
             return held
         if check is not None and self._trusts(note):
             return held
@@ -375,5 +375,5 @@ class BundleCheck:
 
 
 def _head(size: int, root: bytes | None) -> TreeHead | None:
-    """Give the head of a tree; None for what no tree has."""
+    """Return the head of a tree; None where no tree has such a size or root."""
     return TreeHead(size, root) if root is not None and 0 < size <= LARGEST_SIZE else None

@@ -1,6 +1,6 @@
-"""The files of an audit bundle from somebody else: a folder, or a zip file, in which anything may stand under any name.
+"""Reading the files of an untrusted audit bundle: a folder or a zip file, with any content under any name.
 
-What is no regular file is never opened: a pipe would be waited for, a device may never end, a link leads elsewhere.
+Only regular files are opened: reading a pipe could wait forever, a device may never end, a link leads elsewhere.
 """
 
 import os
@@ -33,54 +33,54 @@ from trialdomain.verification.defect import shown
 
 _BLOCK = 1 << 20
 _MOST_NAMED = 100
-"""Files that no manifest names and that are named all the same; and how often one name is looked at."""
+"""The most listed files that the manifest does not name; and the most files of one name that are unpacked."""
 _MOST_TIMES = 200
-"""A bundle of ours is packed to a tenth of its size or so."""
+"""The highest accepted compression ratio; a real bundle has a ratio of about 10."""
 _ALLOWED = 64 * 1024
-"""Bytes that a file may have however small it was packed."""
+"""Bytes that a file may have at any compression ratio."""
 _UNIX_MODE = 16
-"""By how many bits the attributes of Unix stand above the others in a zip file."""
-_NO_FILE = "is no file"
+"""The bit offset of the Unix mode in the attributes of a zip entry."""
+_NO_FILE = "is not a regular file"
 _OURS = {EVENTS, PROOFS, CHECKPOINT}
-"""What is looked at whatever the manifest says: how much it says of them may be what was changed."""
+"""The files that are unpacked whatever size the manifest says: that size may have been changed."""
 _PLAIN = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK"))
-"""How a file is opened: where the system can, without waiting."""
+"""The flags for opening a file: without waiting, where the system supports that."""
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-"""And without following a link."""
+"""The flag for not following a link, where the system supports that."""
 
 
 class MemberUnreadable(InputInvalid):
-    """A file of a bundle cannot be read; the sentence names it as the bundle does."""
+    """A file of a bundle cannot be read; the message has its name in the bundle."""
 
     code = "member-unreadable"
 
 
 @attrs.frozen
 class Member:
-    """One file of a bundle: where it can be read, or why it cannot."""
+    """One file of a bundle: the path to read it from, or why it cannot be read."""
 
     path: Path | None
     why: str = ""
     too_large: bool = False
-    """Whether it was left packed, for it holds more than any file of ours."""
+    """Whether it was not unpacked, because it is larger than any file of a real bundle."""
 
 
 @attrs.frozen
 class Unpacked:
-    """The files of a bundle, each under the name that it has there."""
+    """The files of a bundle, by their names in it."""
 
     place: Path
-    """The bundle, as whoever asks has named it."""
+    """The path of the bundle, as the caller named it."""
     members: Mapping[str, Member]
     wrong: Sequence[str] = ()
-    """What is wrong with how they are packed, in sentences."""
+    """The faults of the zip file itself, in sentences."""
 
     @contextmanager
     def opened(self, name: str) -> Iterator[BinaryIO]:
         """Open a file.
 
         Raises:
-            MemberUnreadable: it is not there, is no regular file, or cannot be read.
+            MemberUnreadable: it is missing, is not a regular file, or cannot be read.
         """
         member = self.members.get(name, Member(None, "is missing"))
         if member.path is None:
@@ -92,22 +92,22 @@ class Unpacked:
             raise MemberUnreadable(f"{name} cannot be read: {error.strerror or error}") from None
 
     def read(self, name: str, *, most: int) -> bytes:
-        """Read a file of a few bytes.
+        """Read a small file.
 
         Raises:
-            MemberUnreadable: it cannot be read, or is longer.
+            MemberUnreadable: it cannot be read, or has more than ``most`` bytes.
         """
         with self.opened(name) as file:
             found = file.read(most + 1)
         if len(found) > most:
-            raise MemberUnreadable(f"{name} has more than {most} bytes, and cannot be what it is called")
+            raise MemberUnreadable(f"{name} has more than {most} bytes, more than any file of that name can have")
         return found
 
     def described(self, name: str, said: BundleFile) -> BundleFile:
-        """Say of a file what a manifest would; of one of another size than it says, only that.
+        """Describe a file as a manifest does; where its size differs from the manifest's, without its hash.
 
         Raises:
-            MemberUnreadable: it cannot be read.
+            MemberUnreadable: the file cannot be read.
         """
         with self.opened(name) as file:
             size = os.fstat(file.fileno()).st_size
@@ -115,14 +115,14 @@ class Unpacked:
 
 
 def open_regular(path: Path, *, linked: bool = False) -> BinaryIO:
-    """Open a file for reading, if it is a regular one; nothing else is opened.
+    """Open a regular file for reading, and nothing else.
 
     Args:
         path: the file.
-        linked: follow a link, where it is a path that the caller has named, and not one from a stranger.
+        linked: follow a link; only for a path that the caller named, not for one from a bundle.
 
     Raises:
-        OSError: it is something else, or cannot be read.
+        OSError: it is not a regular file, or cannot be read.
     """
     if not S_ISREG((path.stat() if linked else path.lstat()).st_mode):
         raise OSError(_NO_FILE)
@@ -131,7 +131,7 @@ def open_regular(path: Path, *, linked: bool = False) -> BinaryIO:
     except DatabaseNotRead as error:
         raise OSError(f"it is {error.what}") from None
     file = os.fdopen(os.open(path, _PLAIN if linked else _PLAIN | _NO_LINK), "rb")
-    if not S_ISREG(os.fstat(file.fileno()).st_mode):  # it was exchanged between the two calls
+    if not S_ISREG(os.fstat(file.fileno()).st_mode):  # it was replaced between the two calls
         file.close()
         raise OSError(_NO_FILE)
     return file
@@ -139,10 +139,10 @@ def open_regular(path: Path, *, linked: bool = False) -> BinaryIO:
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Unpacked]:
-    """Give the files of a bundle; those of a zip file are there until the end.
+    """Yield the files of a bundle; those of a zip file are unpacked, and removed at the end.
 
     Raises:
-        LogUnusable: the folder cannot be listed, or the zip file is none.
+        LogUnusable: the folder cannot be listed, or the file is not a zip file.
     """
     if path.is_dir():
         yield _of_folder(path)
@@ -180,12 +180,12 @@ def _of_folder(path: Path) -> Unpacked:
 
 
 class _Unpacking:
-    """A zip file on its way into a folder, in which each file has a number for its name."""
+    """Unpacks a zip file into a folder, where each file gets a number as its name."""
 
     def __init__(self, path: Path, packed: zipfile.ZipFile, folder: Path) -> None:
         self._path, self._packed, self._folder = path, packed, folder
         self._left = _MOST_TIMES * path.stat().st_size + _ALLOWED
-        """Bytes that all of them may have together."""
+        """Bytes that may still be unpacked."""
         self._number = 0
         self._infos: dict[str, list[zipfile.ZipInfo]] = {}
         for info in packed.infolist():
@@ -193,10 +193,10 @@ class _Unpacking:
         self._wrong: list[str] = []
 
     def run(self) -> Unpacked:
-        """Unpack what the manifest names, and name the rest.
+        """Unpack the files that the manifest names, and list the others.
 
         Raises:
-            OSError: there is no place for it.
+            OSError: the disk is full, or cannot be written.
         """
         manifest = self._chosen(MANIFEST, LARGEST_MANIFEST, _is_manifest)
         members = {MANIFEST: manifest}
@@ -206,7 +206,7 @@ class _Unpacking:
             size = self._left if file is None or name in _OURS else max(0, file.bytes)
             members[name] = self._chosen(name, size, _is(file))
         others = sorted(self._infos.keys() - members.keys())
-        members |= {name: Member(None, "is left packed") for name in others[:_MOST_NAMED]}
+        members |= {name: Member(None, "was not unpacked") for name in others[:_MOST_NAMED]}
         if len(others) > _MOST_NAMED:
             more = len(others) - _MOST_NAMED
             they_were = singular_or(more, "it was", "they were")
@@ -215,11 +215,11 @@ class _Unpacking:
         return Unpacked(self._path, dict(sorted(members.items())), tuple(self._wrong))
 
     def _chosen(self, name: str, size: int, right: Callable[[Path], bool]) -> Member:
-        """Unpack a file; of several of one name, the first that is right, or else the last, as most programs do."""
+        """Unpack a file; of several with one name, the first that fits the manifest, else the last, as usual."""
         infos = self._infos.get(name, [])
         if len(infos) > 1:
             self._wrong.append(
-                f"{shown(name)} is packed {len(infos)} times: programs differ in which of them they take"
+                f"{shown(name)} is {len(infos)} times in the zip file: programs differ in which of them they take"
             )
         found = Member(None, "is missing")
         for info in (*infos[: _MOST_NAMED - 1], *infos[_MOST_NAMED - 1 :][-1:]):
@@ -229,7 +229,7 @@ class _Unpacking:
         return found
 
     def _one(self, info: zipfile.ZipInfo, size: int) -> Member:
-        """Unpack one file, and one byte more of it than it may have."""
+        """Unpack one file, up to one byte more than its expected size."""
         if info.is_dir() or S_IFMT(info.external_attr >> _UNIX_MODE) not in {0, S_IFREG}:
             return Member(None, _NO_FILE)
         most = min(_MOST_TIMES * info.compress_size + _ALLOWED, self._left)
@@ -240,7 +240,7 @@ class _Unpacking:
                 for block in self._blocks(info):
                     wanted = block[: size + 1 - written]
                     if written + len(wanted) > most:
-                        why = f"holds more than {_MOST_TIMES} times its own size, and is none of ours"
+                        why = f"unpacks to more than {_MOST_TIMES} times its own size, as no file of a bundle does"
                         return Member(None, why, too_large=True)
                     file.write(wanted)
                     written += len(wanted)
@@ -258,19 +258,19 @@ class _Unpacking:
                 while block := file.read(_BLOCK):
                     yield block
         except OSError as error:
-            if error.errno is not None:  # of the disk; what is wrong with compressed bytes has no number
+            if error.errno is not None:  # an error of the disk; errors in compressed bytes have no number
                 raise
             raise _Broken(_said(error)) from None
-        except Exception as error:  # noqa: BLE001 - whatever a decompressor says of bytes from a stranger
+        except Exception as error:  # noqa: BLE001 - decompressors raise many types for untrusted bytes
             raise _Broken(_said(error)) from None
 
 
 class _Broken(Exception):
-    """What is packed cannot be unpacked."""
+    """A file in the zip file cannot be unpacked."""
 
 
 def _said_of_files(manifest: Member) -> Mapping[str, BundleFile] | None:
-    """Give what a manifest says of files; None for one that cannot be read, which is told where it is checked."""
+    """Return the files in a manifest; None where it cannot be read, which is checked elsewhere."""
     if manifest.path is None:
         return None
     try:
@@ -286,7 +286,7 @@ def _is_manifest(path: Path) -> bool:
 
 
 def _is(said: BundleFile | None) -> Callable[[Path], bool]:
-    """Ask whether a file is what a manifest says of it; any is, where that says nothing."""
+    """Return a test whether a file fits its description in the manifest; without a description, every file does."""
 
     def right(path: Path) -> bool:
         with open_regular(path) as file:
@@ -296,7 +296,7 @@ def _is(said: BundleFile | None) -> Callable[[Path], bool]:
 
 
 def _said(error: Exception) -> str:
-    """Give the words of an error, without the path of a file that is gone when somebody reads it."""
+    """Return the message of an error without its path: the unpacked file is removed before the user reads it."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error)[:200] or type(error).__name__

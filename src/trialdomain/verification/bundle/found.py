@@ -1,4 +1,4 @@
-"""What stands in the files of a bundle: entries, proofs, lines that are neither; and whether a proof is an entry's."""
+"""The lines of a bundle: entries, proofs and unreadable lines; and the check that a proof belongs to an entry."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,7 +10,7 @@ from trialdomain.tree.proofs import ProofInvalid, root_of_inclusion
 
 @attrs.frozen
 class TreeHead:
-    """A tree that entries may be in."""
+    """The head of a tree: its size and its root."""
 
     size: int
     root: bytes
@@ -18,21 +18,21 @@ class TreeHead:
 
 @attrs.frozen
 class FoundEntry:
-    """A line that is an entry."""
+    """A line with an entry."""
 
     line: int
     position: int
     stream: str
     version: int
     leaves: tuple[bytes, ...]
-    """The leaf that stands there, and the one that the entry should have, where they differ: either may be right."""
+    """The stored leaf, and the leaf computed from the entry, where they differ: either may be right."""
     fits: bool = True
-    """Whether the entry fits its leaf: else neither its stream nor its version is believed."""
+    """Whether the entry fits its leaf; else its stream and version are not trusted."""
 
 
 @attrs.frozen
 class FoundProof:
-    """A line that is a proof."""
+    """A line with a proof."""
 
     line: int
     position: int
@@ -41,7 +41,7 @@ class FoundProof:
 
 @attrs.frozen
 class Broken:
-    """A line that is neither."""
+    """A line with neither an entry nor a proof."""
 
     line: int
     why: str
@@ -51,7 +51,7 @@ T = TypeVar("T", FoundEntry, FoundProof)
 
 
 def proves(proof: FoundProof, entry: FoundEntry, head: TreeHead, *, at: int) -> bool:
-    """Say whether a proof shows an entry to be in a tree, at a position."""
+    """Say whether a proof shows that an entry is in a tree, at a position."""
     try:
         return any(root_of_inclusion(leaf, at - 1, head.size, proof.hashes) == head.root for leaf in entry.leaves)
     except ProofInvalid:

@@ -1,4 +1,4 @@
-"""The lines of a bundle's entries and proofs, from files in which anything may stand."""
+"""Reading the lines of a bundle's entries and proofs, from untrusted files."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -22,9 +22,9 @@ from trialdomain.verification.bundle.found import Broken, FoundEntry, FoundProof
 
 LONGEST_PROOF = 8_192
 _MOST_BROKEN = 10_000
-"""Lines that are none, after which a file is not read on."""
+"""The most unreadable lines, before reading stops."""
 _END_BYTES = 4_096
-"""The last line of a trial has a tenth of them."""
+"""Bytes at the end of a file that are read for the last line of a trial, which has about a tenth of them."""
 
 
 def proof_lines(bundle: Unpacked) -> Iterator[FoundProof | Broken]:
@@ -47,7 +47,7 @@ def proof_lines(bundle: Unpacked) -> Iterator[FoundProof | Broken]:
 
 
 def read_lines(bundle: Unpacked) -> Iterator[tuple[int, Line | Last | Broken]]:
-    """Read the entries, each line as what it says it is, with its number.
+    """Read the lines of the file of entries, each with its number.
 
     Raises:
         MemberUnreadable: the file cannot be read.
@@ -59,7 +59,7 @@ def read_lines(bundle: Unpacked) -> Iterator[tuple[int, Line | Last | Broken]]:
             if isinstance(read, Line) and max(len(read.stream), len(read.name)) > LONGEST_STREAM:
                 raise LineUnreadable(f"its stream or its name has more than {LONGEST_STREAM} characters")  # noqa: TRY301
         except LineUnreadable as error:
-            yield number, Broken(number, f"the line is no exported entry: {error}")
+            yield number, Broken(number, f"the line is not an exported entry: {error}")
             broken += 1
             if broken > _MOST_BROKEN:
                 return
@@ -68,10 +68,10 @@ def read_lines(bundle: Unpacked) -> Iterator[tuple[int, Line | Last | Broken]]:
 
 
 def found_entry(number: int, read: Line) -> FoundEntry:
-    """Give what of an entry has to fit its proof.
+    """Return the place and the leaves of an entry, for comparison with its proof.
 
     Raises:
-        LineUnreadable: its stream or its name is no Unicode.
+        LineUnreadable: its stream or its name is not Unicode.
     """
     leaf, beside = leaf_of(read), read_hash(read.leaf)
     fits = leaf == beside or other_form(read, leaf) is not None
@@ -80,7 +80,7 @@ def found_entry(number: int, read: Line) -> FoundEntry:
 
 
 def whole_entries(bundle: Unpacked, trial: str) -> Iterator[FoundEntry]:
-    """Read the entries of a trial, and pass over all else: whoever reads the file as an export says what that is."""
+    """Read the entries of a trial, and skip all other lines: the check of the file as an export names them."""
     for number, read in read_lines(bundle):
         if isinstance(read, Line) and trial_of(read.stream) == trial:
             try:
@@ -90,14 +90,14 @@ def whole_entries(bundle: Unpacked, trial: str) -> Iterator[FoundEntry]:
 
 
 def stored_entries(bundle: Unpacked, trial: str) -> Iterator[StoredEntry]:
-    """Read the entries of a trial as they are stored."""
+    """Read the entries of a trial in their stored form."""
     for _, read in read_lines(bundle):
         if isinstance(read, Line) and trial_of(read.stream) == trial:
             yield StoredEntry(read.stream, read.version, read.name, bytes(read.state), trial, read.position)
 
 
 def last_entry(bundle: Unpacked, trial: str) -> StoredEntry | None:
-    """Give the last entry of a trial; None where there is none."""
+    """Return the last entry of a trial; None where it has none."""
     last = None
     for last in stored_entries(bundle, trial):  # noqa: B007 - only one is kept
         pass
@@ -105,7 +105,7 @@ def last_entry(bundle: Unpacked, trial: str) -> StoredEntry | None:
 
 
 def first_entries(bundle: Unpacked, number: int) -> list[Line]:
-    """Give the first few entries."""
+    """Return the first ``number`` entries."""
     found: list[Line] = []
     for _, read in read_lines(bundle):
         if isinstance(read, Line):
@@ -116,7 +116,7 @@ def first_entries(bundle: Unpacked, number: int) -> list[Line]:
 
 
 def ends_a_trial(bundle: Unpacked) -> bool:
-    """Say whether the file of entries ends with the size and the root of a trial, as that of a whole log does.
+    """Say whether the file of entries ends with the size and the root of a trial, as a whole log does.
 
     Raises:
         MemberUnreadable: the file cannot be read.
@@ -132,24 +132,24 @@ def ends_a_trial(bundle: Unpacked) -> bool:
 
 
 def is_packed(bundle: Unpacked, name: str) -> bool:
-    """Say whether a file is compressed, as none in a bundle is.
+    """Say whether a file is compressed with gzip; no file of a real bundle is.
 
     Raises:
-        MemberUnreadable: it cannot be read.
+        MemberUnreadable: the file cannot be read.
     """
     with bundle.opened(name) as file:
         return file.read(2) == GZIP_HEADER
 
 
 def _lines(bundle: Unpacked, name: str, longest: int) -> Iterator[tuple[int, bytes]]:
-    """Yield lines with their numbers; one that is too long, as far as it may go, and without its end."""
+    """Yield lines with their numbers; a line that is too long becomes an empty one."""
     with bundle.opened(name) as file:
         number = 0
         while line := file.readline(longest + 1):
             number += 1
             if len(line) > longest:
                 _pass_over(file, line)
-                line = b""  # which is no line of ours
+                line = b""  # it will be reported as unreadable
             yield number, line
 
 

@@ -1,4 +1,4 @@
-"""What a bundle's manifest says that follows from the entries: written from them, and compared with them."""
+"""The values of a manifest that follow from the entries: computing them, and comparing a manifest with them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -23,17 +23,17 @@ from trialdomain.values.role import Role
 from trialdomain.verification.defect import shown
 
 _MOST_BYTES = 64 * 1024 * 1024
-"""Of the entries of the trial's own stream, which are kept while a bundle is read: ours have a hundredth of it."""
+"""The limit for the entries of the trial's own stream, which stay in memory: a real trial has a hundredth of it."""
 _LONGEST_WHY = 400
 _LONGEST = 70
-"""Characters of what a manifest says that are shown."""
+"""The most characters of a manifest's value in a message."""
 _QUIET = {NAMES[kind].rpartition(".")[0] for kind in SAYS_NOTHING}
-"""The stored names, without their versions, of entries that say nothing of the trial itself."""
+"""The stored names, without their versions, of entries that are not about the trial itself."""
 
 
 @attrs.frozen(kw_only=True)
 class Stated:
-    """What a manifest says that follows from the entries; see there."""
+    """The values of a manifest that follow from the entries; see :class:`trialdomain.exchange.bundle.Manifest`."""
 
     on: str
     zone: str
@@ -42,7 +42,7 @@ class Stated:
 
 
 def stated(history: History) -> Stated:
-    """Give what a manifest has to say of a log.
+    """Compute the values of a manifest from a log.
 
     Raises:
         LogCorrupt: the log does not register the trial, or an entry cannot be read.
@@ -58,18 +58,18 @@ def stated(history: History) -> Stated:
 
 
 class NotComparable(LogCorrupt):
-    """What follows from the entries of a bundle cannot be told."""
+    """The values of a manifest cannot be computed from the entries of a bundle."""
 
     code = "not-comparable"
 
 
 def _followed(read: Callable[[], Iterable[StoredEntry]], trial: str, size: int) -> tuple[Stated, datetime]:
-    """Give what a manifest has to say of the entries of a whole bundle, and when the last of them was recorded.
+    """Compute the values of a manifest from the entries of a whole bundle, and the time of the last entry.
 
     Args:
-        read: gives the entries in the order of their positions; it is called once, or twice.
-        trial: whose they are.
-        size: how many there are.
+        read: returns the entries in the order of positions; it is called once or twice.
+        trial: the trial of the entries.
+        size: the number of entries.
 
     Raises:
         LogCorrupt: the entries do not register the trial, or one of them cannot be read.
@@ -78,7 +78,7 @@ def _followed(read: Callable[[], Iterable[StoredEntry]], trial: str, size: int) 
     last = None if found.last is None else entry_of(found.last)
     if last is None:
         raise NotComparable("there is no entry")
-    if last.meta.part < last.meta.parts:  # a moment inside a command is that before it
+    if last.meta.part < last.meta.parts:  # inside a command, the state is that before the command
         found = _Kept.of(read(), trial, size - last.meta.part)
     of_trial, said = [entry_of(one) for one in found.of_trial], found.said
     zone = next((one.fact.protocol.site_zone for one in of_trial[:1] if isinstance(one.fact, TrialRegistered)), UTC)
@@ -95,13 +95,13 @@ def _followed(read: Callable[[], Iterable[StoredEntry]], trial: str, size: int) 
 
 @attrs.define
 class _Kept:
-    """Those of the entries up to a position on which a manifest rests."""
+    """The entries up to a position from which the values of a manifest follow."""
 
     until: int
     of_trial: list[StoredEntry] = attrs.field(factory=list)
-    """The trial's own stream."""
+    """The entries of the trial's own stream."""
     said: StoredEntry | None = None
-    """The last one that says something of the trial."""
+    """The last entry that is about the trial itself."""
     last: StoredEntry | None = None
 
     @classmethod
@@ -124,7 +124,7 @@ class _Kept:
 def against_entries(
     manifest: Manifest, read: Callable[[], Iterable[StoredEntry]], trial: str, size: int
 ) -> Iterator[str]:
-    """Say in sentences where a manifest says something else than follows from the entries of the whole log."""
+    """Yield a sentence for each value of a manifest that does not follow from the entries of the whole log."""
     try:
         follows, last = _followed(read, trial, size)
     except TrialError as error:
@@ -133,31 +133,31 @@ def against_entries(
     for name, said in attrs.asdict(follows).items():
         found = getattr(manifest, name)
         if found != said:
-            yield f"{MANIFEST} says {name} {quoted(found)}, and from the entries follows {quoted(said)}"
+            yield f"{MANIFEST} says {name} {quoted(found)}, but from the entries follows {quoted(said)}"
     yield from _against_time(manifest, last)
 
 
 def against_last(manifest: Manifest, stored: StoredEntry) -> Iterator[str]:
-    """Say in sentences where a manifest cannot be right, if this is the last entry of some participants."""
+    """Yield a sentence for each value of a manifest that contradicts the last entry of a filtered bundle."""
     try:
         meta = entry_of(stored).meta
         day = meta.recorded_at.astimezone(ZoneInfo(manifest.zone)).date().isoformat()
     except (TrialError, ValueError, LookupError, OSError):
-        return  # of a newer version, or in a zone that there is not, which is said
+        return  # an entry of a newer version; or an unknown zone, which is another defect
     whole_command = stored.position + meta.parts - meta.part <= manifest.size
     if whole_command and manifest.on < day:
-        yield f"{MANIFEST} says on {quoted(manifest.on)}, and an entry was recorded on {day}"
+        yield f"{MANIFEST} says on {quoted(manifest.on)}, but an entry was recorded on {day}"
     yield from _against_time(manifest, meta.recorded_at)
 
 
 def _against_time(manifest: Manifest, last: datetime) -> Iterator[str]:
-    """Compare when a bundle was exported with the last entry: by one clock, where the log has recorded both."""
+    """Compare the time of the export with the last entry, where the log records the export: one clock made both."""
     if manifest.recorded is not None and _is(_moment, manifest.at) and _moment(manifest.at) < last:
-        yield f"{MANIFEST} says at {quoted(manifest.at)}, and an entry was recorded after that, at {last.isoformat()}"
+        yield f"{MANIFEST} says at {quoted(manifest.at)}, but an entry was recorded after that, at {last.isoformat()}"
 
 
 def contradictions(manifest: Manifest) -> Iterator[str]:
-    """Say in sentences what no manifest can say, whatever the entries are."""
+    """Yield a sentence for each value that no manifest can have, whatever the entries are."""
     says = f"{MANIFEST} says"
     if not 0 < manifest.size <= LARGEST_SIZE:
         yield f"{says} a tree of {quoted(manifest.size)} entries, which no log has"
@@ -168,12 +168,12 @@ def contradictions(manifest: Manifest) -> Iterator[str]:
         ("at", manifest.at, _moment, "time with its offset"),
     ):
         if not _is(read, text):
-            yield f"{says} {name} {quoted(text)}, which is no {what}"
+            yield f"{says} {name} {quoted(text)}, which is not a {what}"
     if MANIFEST in manifest.files:
-        yield f"{says} of itself what it cannot know"
+        yield f"{says} its own hash, which it cannot know"
     for name, file in manifest.files.items():
         if file.bytes < 0 or read_hash(file.sha256) is None:
-            yield f"{says} of {quoted(name)} what cannot be said of a file"
+            yield f"{says} of {quoted(name)} a size or a hash that no file can have"
     yield from _of_participants(manifest, says)
     yield from _of_the_export(manifest, says)
 
@@ -181,11 +181,11 @@ def contradictions(manifest: Manifest) -> Iterator[str]:
 def _of_the_export(manifest: Manifest, says: str) -> Iterator[str]:
     by, recorded = manifest.by, manifest.recorded
     if (by is None) != (recorded is None):
-        yield f"{says} either who exported it or where that is recorded: a bundle says both, or neither"
+        yield f"{says} only who exported it, or only where that is recorded: a bundle says both, or neither"
     if recorded is not None and recorded <= manifest.size:
-        yield f"{says} recorded {quoted(recorded)}: what records an export comes after the {quoted(manifest.size)}"
+        yield f"{says} recorded {quoted(recorded)}: the record of an export comes after the {quoted(manifest.size)}"
     if by is not None and not _is(Role, by.role):
-        yield f"{says} role {quoted(by.role)}, which is none"
+        yield f"{says} role {quoted(by.role)}, which is not a role"
 
 
 def _of_participants(manifest: Manifest, says: str) -> Iterator[str]:
@@ -196,26 +196,26 @@ def _of_participants(manifest: Manifest, says: str) -> Iterator[str]:
             yield f"{says} {of}: a bundle of the whole log has all of them"
         return
     if not participants:
-        yield f"{says} participants of nobody: a bundle is of the whole log, which is null, or of somebody"
+        yield f"{says} an empty list of participants: write null for the whole log, or name at least one"
     for subject, times in Counter(participants).items():
         if times > 1:
             yield f"{says} participant {quoted(subject)} {times} times"
         if not _is(lambda given: check_id("subject", given), subject):
-            yield f"{says} participant {quoted(subject)}, which is no participant's code"
+            yield f"{says} participant {quoted(subject)}, which is not the code of a participant"
     if not 0 < manifest.entries <= manifest.size:
-        yield f"{says} entries {quoted(manifest.entries)} of {quoted(manifest.size)}, which nobody can have"
+        yield f"{says} entries {quoted(manifest.entries)} of {quoted(manifest.size)}, which no bundle can have"
 
 
 def in_other_form(manifest: Manifest) -> Iterator[str]:
-    """Say in sentences which hashes of a manifest are written in another form, and say the same."""
+    """Yield a sentence for each hash of a manifest that is written in another form, but has the same value."""
     written = f"{MANIFEST} writes"
     root = read_root(manifest.root)
     if root is not None and is_other_form(manifest.root, root):
-        yield f"{written} its root in another form; what it says is unchanged"
+        yield f"{written} its root in another form; its value is unchanged"
     for name, file in manifest.files.items():
         read = read_hash(file.sha256)
         if read is not None and read.hex() != file.sha256:
-            yield f"{written} the hash of {quoted(name)} in another form; what it says is unchanged"
+            yield f"{written} the hash of {quoted(name)} in another form; its value is unchanged"
 
 
 def _moment(text: str) -> datetime:
@@ -233,6 +233,6 @@ def _is(read: Callable[[str], object], text: str) -> bool:
 
 
 def quoted(value: object) -> str:
-    """Give what a manifest says, and no more of it than a sentence needs."""
+    """Quote a value of a manifest for a message, up to a limit."""
     text = shown(value)[:_LONGEST]
     return f"{text!r}" if isinstance(value, str) else text

@@ -1,7 +1,8 @@
-"""Pairing the entries of a bundle with their proofs by position: one that is missing or out of place accuses no other.
+"""Pairing the entries of a bundle with their proofs by position: a merge join that tolerates faults.
 
-Both files have their lines in the order of positions, so that one reading of each is enough. What stands out of that
-order is put aside, and what finds no other; at the end they are tried on each other, and what is left is named.
+Both files have their lines in the order of positions, so that each is read once. Lines out of order are put aside, and
+so are lines without a partner. At the end they are tried with each other. The rest become defects. So a missing or
+misplaced line does not put other lines in doubt.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from trialdomain.verification.bundle.settling import Left, Positions, Settling
 from trialdomain.verification.order import WINDOW, in_order
 
 _MOST_LOOSE = 1_000
-"""Of a kind, that are kept to the end: more of them are named only."""
+"""The most lines of one kind that are kept to the end; further ones are only counted."""
 
 
 K = TypeVar("K")
@@ -24,10 +25,9 @@ ProofLine: TypeAlias = FoundProof | Broken
 
 
 class InOrder(Generic[T]):
-    """The lines of a file that stand in the order of their positions, and those that do not.
+    """Iterates over the lines in the order of positions, and puts the others aside.
 
-    Of a few lines out of their order, the fewest are taken to be out of it: the others are the longest run that
-    increases.
+    In each window, the lines of the longest increasing run are in order. So the smallest possible number is put aside.
 
     Args:
         coming: the lines.
@@ -36,11 +36,11 @@ class InOrder(Generic[T]):
     def __init__(self, coming: Iterable[T | Broken]) -> None:
         self._coming: Iterator[T | Broken] = iter(coming)
         self.aside: list[T] = []
-        """Those that do not."""
+        """The lines out of order."""
         self.unkept = 0
-        """How many more there are, which are not kept."""
+        """The number of further lines out of order, which are not kept."""
         self.number = 0
-        """How many lines were what they should be."""
+        """The number of readable lines."""
 
     def __iter__(self) -> Iterator[T | Broken]:
         window: list[T | Broken] = []
@@ -69,30 +69,30 @@ class InOrder(Generic[T]):
 
 @attrs.define
 class _Unfit:
-    """The pairs of which the proof does not lead from the entry to one of the trees."""
+    """The pairs whose proof does not lead from the entry to a certain tree."""
 
     pairs: list[tuple[FoundEntry, FoundProof]] = attrs.field(factory=list)
     number: int = 0
-    """How many there are, kept or not."""
+    """The number of such pairs, kept or not."""
 
 
 class Pairing:
-    """The entries of a bundle and their proofs.
+    """Pairs the entries of a bundle with their proofs.
 
     Args:
         entries: the lines of the entries.
         proofs: the lines of the proofs.
-        heads: the trees that they may be in.
+        heads: the heads of the possible trees.
     """
 
     def __init__(self, entries: Iterable[EntryLine], proofs: Iterable[ProofLine], heads: Iterable[TreeHead]) -> None:
         self.entries, self.proofs = InOrder[FoundEntry](entries), InOrder[FoundProof](proofs)
         self.broken_entries: list[Broken] = []
-        """Lines that are no entries."""
+        """Lines that are not entries."""
         self.broken_proofs: list[Broken] = []
-        """Lines that are no proofs, and stand where none is missing."""
+        """Lines that are not proofs, at places where no proof is missing."""
         self.number = 0
-        """How many entries had a proof of their position, right or not, both in order."""
+        """The number of pairs in order: an entry and a proof of its position, valid or not."""
         self._unfit = {head: _Unfit() for head in heads}
         self._paired = Positions()
         self._lone_entries: list[tuple[FoundEntry, Broken | None]] = []
@@ -100,14 +100,14 @@ class Pairing:
         self._unkept = 0
 
     def run(self) -> Iterator[tuple[FoundEntry, bool]]:
-        """Read both files; yield the entries that come in order, and whether each can be believed.
+        """Read both files; yield the entries in order, and whether each is trusted.
 
-        It can, if it fits its leaf, and its proof, if there is one of its position, leads to one of the trees.
+        An entry is trusted if it fits its leaf, and if the proof of its position, where there is one, leads to a tree.
         """
         entries, proofs = iter(self.entries), iter(self.proofs)
         entry, proof = next(entries, None), next(proofs, None)
         waiting: list[FoundEntry] = []  # entries without a proof since the last pair
-        broken: list[Broken] = []  # and lines that are no proof
+        broken: list[Broken] = []  # and lines that are not proofs
         while entry is not None or proof is not None:
             if isinstance(entry, Broken):
                 self._keep(self.broken_entries, entry)
@@ -130,14 +130,14 @@ class Pairing:
         self._alone(waiting, broken)
 
     def votes(self, head: TreeHead) -> int:
-        """Say how many pairs lead to a tree."""
+        """Return the number of pairs that lead to a tree."""
         return self.number - self._unfit[head].number
 
     def left(self, head: TreeHead | None) -> Left:
-        """Try on each other what found no other, once it is known which tree it is; give what is left.
+        """Try the unpaired entries and proofs with each other, and return the rest.
 
         Args:
-            head: the tree; None where it is not known, and what has one position belongs together.
+            head: the tree; None where it is unknown: then an entry and a proof of one position are a pair.
         """
         unfit = _Unfit() if head is None else self._unfit[head]
         found = Settling(unfit.pairs, self._lone_entries, self._lone_proofs, self.entries.aside, self.proofs.aside)
@@ -159,7 +159,7 @@ class Pairing:
         return proven
 
     def _alone(self, waiting: list[FoundEntry], broken: list[Broken]) -> None:
-        """Give the lines that are no proof to the entries that have none, as they stand there."""
+        """Assign the unreadable lines among the proofs to the entries without a proof, in order."""
         for number, entry in enumerate(waiting):
             self._keep(self._lone_entries, (entry, broken[number] if number < len(broken) else None))
         for line in broken[len(waiting) :]:

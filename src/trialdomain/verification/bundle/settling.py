@@ -1,4 +1,4 @@
-"""Entries and proofs that found no other in order: what of them belongs together, and what is left."""
+"""Matching the entries and proofs that were not paired in order, and sorting the rest into kinds of faults."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -9,41 +9,41 @@ import attrs
 from trialdomain.verification.bundle.found import Broken, FoundEntry, FoundProof, T, TreeHead, proves
 
 _MOST_TRIED = 10_000
-"""Entries and proofs that are tried on each other, whatever their positions."""
+"""The most pairs of an entry and a proof with different positions that are tried."""
 
 
 @attrs.frozen
 class Misplaced(Generic[T]):
-    """A line that stands out of its order, or says another position than its own."""
+    """A line that is out of order, or says a wrong position."""
 
     found: T
     twice: bool = False
-    """Whether its position stands in its place as well."""
+    """Whether another line has its position, in order."""
     proven: int | None = None
-    """The position that was proven, where the line says another."""
+    """The proven position, where the line says another."""
 
 
 @attrs.define
 class Left:
-    """What is left once everything was paired that belongs together."""
+    """The faults that are left after the pairing."""
 
     head: TreeHead | None
-    """The tree; None where it is not known."""
+    """The tree; None where it is unknown."""
     entries: list[Misplaced[FoundEntry]] = attrs.field(factory=list)
-    """Entries out of place."""
+    """Entries out of order, or with a wrong position."""
     proofs: list[Misplaced[FoundProof]] = attrs.field(factory=list)
-    """Proofs out of place."""
+    """Proofs out of order, or with a wrong position."""
     unproven: list[FoundEntry] = attrs.field(factory=list)
     """Entries whose proof does not lead from them to the tree."""
     without_proof: list[tuple[FoundEntry, Broken | None]] = attrs.field(factory=list)
-    """Entries without a proof, each with the line that stands where the proof should, and is none."""
+    """Entries without a proof, each with the unreadable line at the place of the proof, if there is one."""
     without_entry: list[FoundProof] = attrs.field(factory=list)
     unnamed: int = 0
-    """How many more lines there are, of any of these kinds: only so many of one are kept."""
+    """The number of further lines of these kinds, which are not kept."""
 
 
 class Settling:
-    """Entries and proofs that found no other in order, or not the right one; each is known by its line."""
+    """Matches the entries and proofs without a valid partner in order; it identifies each by its line."""
 
     def __init__(
         self,
@@ -56,12 +56,12 @@ class Settling:
         self._unfit, self._lone_entries, self._lone_proofs = unfit, lone_entries, lone_proofs
         self._aside_entries, self._aside_proofs = aside_entries, aside_proofs
         self._proof_of: dict[int, FoundProof] = {}
-        """By the line of an entry: the proof that shows it to be in the tree."""
+        """By the line of an entry: its matched proof."""
         self._entry_of: dict[int, FoundEntry] = {}
-        """By the line of a proof: the entry."""
+        """By the line of a proof: its matched entry."""
 
     def run(self, head: TreeHead | None, paired: "Positions") -> Left:
-        """Match them, and sort what is left."""
+        """Match them, and sort the rest."""
         entries = [*(entry for entry, _ in self._unfit), *(entry for entry, _ in self._lone_entries)]
         proofs = [*(proof for _, proof in self._unfit), *self._lone_proofs]
         self._match([*entries, *self._aside_entries], [*proofs, *self._aside_proofs], head)
@@ -90,7 +90,7 @@ class Settling:
         return left
 
     def _match(self, entries: Sequence[FoundEntry], proofs: Sequence[FoundProof], head: TreeHead | None) -> None:
-        """Find for each entry the proof of its position; then, of what is left, the one of any position."""
+        """Match each entry with a proof of its position; then each remaining entry with a proof of any position."""
         by_position: dict[int, list[FoundProof]] = {}
         for proof in proofs:
             by_position.setdefault(proof.position, []).append(proof)
@@ -114,9 +114,9 @@ class Settling:
                 return
 
     def _out_of_place(self, left: Left, head: TreeHead | None) -> None:
-        """Say of what belongs together what does not stand in its place."""
+        """Find the entries and proofs of matched pairs that are out of order, or have a wrong position."""
         aside = {entry.line for entry in self._aside_entries}, {proof.line for proof in self._aside_proofs}
-        # Where another line took its place in order, it is that line which stands out of its own.
+        # Where another line took its place in order, that other line is the one out of order.
         instead = {proof.line for _, proof in self._unfit}, {entry.line for entry, _ in self._unfit}
         for entry in self._entry_of.values():
             proof = self._proof_of[entry.line]
@@ -131,7 +131,7 @@ class Settling:
                 left.proofs.append(Misplaced(proof, proven=entry.position))
 
     def _unproven(self, left: Left) -> None:
-        """Say of pairs that do not fit whether another took the place of one of them."""
+        """Sort the pairs that do not fit: altered entries, and entries or proofs that replaced another."""
         for entry, proof in self._unfit:
             other_proof, other_entry = self._proof_of.get(entry.line), self._entry_of.get(proof.line)
             if other_proof is None and other_entry is None:
@@ -149,14 +149,14 @@ class Settling:
 
 
 class Positions:
-    """Increasing positions, of which those that follow each other take no memory."""
+    """A set of increasing positions, stored as ranges, so that consecutive positions take no memory."""
 
     def __init__(self) -> None:
         self._first: list[int] = []
         self._last: list[int] = []
 
     def add(self, position: int) -> None:
-        """Take one that is larger than all before."""
+        """Add a position that is larger than all before."""
         if self._last and self._last[-1] == position - 1:
             self._last[-1] = position
         else:

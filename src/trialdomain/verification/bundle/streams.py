@@ -1,4 +1,4 @@
-"""The streams of a bundle that is filtered: whose entries they are, and which of their versions are missing."""
+"""The streams of a filtered bundle: which entries belong to it, and which versions are missing."""
 
 from collections.abc import Collection
 
@@ -8,29 +8,29 @@ from trialdomain.values.ids import kind_of, participant_stream, trial_of
 from trialdomain.verification.bundle.found import FoundEntry, FoundProof
 
 _MOST_GAPS = 1_000
-"""Versions that are missing and are named one by one."""
+"""The most missing versions that are listed one by one."""
 _MOST_PAIRED = 100
-"""Versions and proofs, up to which it is asked which belong together."""
+"""The most missing versions and proofs that are matched with each other."""
 
 
 @attrs.frozen
 class Gap:
-    """A version that is missing, between the positions of its neighbors."""
+    """A missing version, with the positions of its neighbors."""
 
     stream: str
     version: int
     after: int
     before: int
     upto: int
-    """The last of several versions that are missing together; mostly the version itself."""
+    """The last of several versions that are missing together; usually the version itself."""
 
 
 class Streams:
-    """What is known of the streams of a filtered bundle.
+    """Tracks the versions of the streams of a filtered bundle.
 
     Args:
-        trial: whose they are.
-        participants: to whom the bundle is filtered; None where that is not known.
+        trial: the trial of the bundle.
+        participants: the participants of the bundle; None where they are unknown.
     """
 
     def __init__(self, trial: str, participants: Collection[str] | None) -> None:
@@ -40,19 +40,19 @@ class Streams:
         """By stream: the version and the position of its last entry."""
         self._gaps: dict[tuple[str, int], Gap] = {}
         self._unknown = 0
-        """How many entries may be of any version: they are not to be believed."""
+        """The number of entries that are not trusted: they may have any version."""
 
     def has(self, stream: str) -> bool:
-        """Say whether entries of a stream belong into the bundle."""
+        """Say whether entries of a stream belong to the bundle."""
         if self._named is None:
             return trial_of(stream) == self._trial and kind_of(stream) == "participant"
         return stream in self._named
 
-    def take(self, entry: FoundEntry, *, believed: bool) -> int | None:
-        """Take an entry that stands in order; give the version that is due, where another one stands there."""
+    def take(self, entry: FoundEntry, *, trusted: bool) -> int | None:
+        """Take an entry in order; return the due version, where the entry has another one."""
         last, position = self._last.get(entry.stream, (0, 0))
         due = last + 1
-        if not believed and not (entry.version == due and self.has(entry.stream)):
+        if not trusted and not (entry.version == due and self.has(entry.stream)):
             self._unknown += 1
             return None
         if entry.version == due:
@@ -72,16 +72,16 @@ class Streams:
         return None
 
     def fill(self, entry: FoundEntry) -> None:
-        """Hear of an entry that stands out of its place."""
+        """Take an entry out of order: it may fill a gap."""
         if self._gaps.pop((entry.stream, entry.version), None) is None:
             last, position = self._last.get(entry.stream, (0, 0))
             if entry.version == last + 1:
                 self._last[entry.stream] = entry.version, max(position, entry.position)
 
     def missing(self, proofs: Collection[FoundProof]) -> list[tuple[Gap, FoundProof | None]]:
-        """Give the versions that are missing, each with the proof that was left of it, where that is sure.
+        """Return the missing versions, each with its remaining proof, where only one is possible.
 
-        Where no proof is left over, versions that nobody has are those of entries that are not to be believed.
+        Where no proof remains, missing versions may be those of entries that are not trusted.
         """
         found: dict[Gap, FoundProof | None] = dict.fromkeys(self._gaps.values())
         left = list(proofs)
@@ -100,5 +100,5 @@ class Streams:
         return [one for one in found.items() if one[1] is not None or unpaired > self._unknown]
 
     def absent(self) -> list[str]:
-        """Name the streams of which nothing is there; none, where it may be what is not to be believed."""
+        """Name the streams without an entry; none, where an untrusted entry may belong to one."""
         return [] if self._unknown or self._named is None else sorted(self._named - self._last.keys())

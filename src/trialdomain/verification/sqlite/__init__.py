@@ -1,1 +1,1 @@
-"""A SQLite log as raw rows, read by plain ``sqlite3``: nothing of what reads logs otherwise is trusted here."""
+"""Verification of a SQLite log: raw rows, read with plain ``sqlite3``, independently of the store."""

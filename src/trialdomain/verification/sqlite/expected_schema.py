@@ -1,4 +1,4 @@
-"""The schema that a log should have, against the one that a file has."""
+"""Comparing the schema of a file with the schema of a log."""
 
 import re
 import sqlite3
@@ -14,7 +14,7 @@ SELECT CASE WHEN length(type) <= 300 THEN type ELSE substr(type, 1, 300) END,
     CASE WHEN length(tbl_name) <= 300 THEN tbl_name ELSE substr(tbl_name, 1, 300) END,
     CASE WHEN length(sql) <= 4096 THEN sql ELSE substr(sql, 1, 4096) END FROM sqlite_master
 """
-"""No more of it than is longer than anything of ours, which is all that is compared."""
+"""Cut to lengths that exceed those of any object in the schema of a log: enough to compare."""
 _LONGEST = 4096
 _COLUMNS = "SELECT name, hidden FROM pragma_table_xinfo(CAST(? AS TEXT))"
 _PLAIN_TABLE = re.compile(r"\s*CREATE\s+TABLE\s", re.IGNORECASE)
@@ -22,10 +22,10 @@ _COMPARED_OTHERWISE = re.compile(r"COLLATE", re.IGNORECASE)
 
 
 class FoundSchema:
-    """What the schema of a file has, held against what a log's should.
+    """The schema of a file, compared with the schema of a log.
 
     Args:
-        connection: to the file.
+        connection: a connection to the file.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -37,15 +37,15 @@ class FoundSchema:
         self._connection = connection
 
     def defects(self) -> Iterator[Defect]:
-        """Yield every table, index and trigger that is missing, changed, or not ours.
+        """Yield a defect for every table, index and trigger that is missing, changed or foreign.
 
-        A trigger that is gone harms no entry by itself; it shows that somebody made room to change them.
+        A missing trigger harms no entry by itself; but it shows that entries could be changed.
         """
         for kind, name in sorted(self._expected.keys() | self._found.keys()):
             if (kind, name) not in self._found:
-                why = f"the {kind} {name} is gone from the database"
+                why = f"the {kind} {name} is missing from the database"
             elif (kind, name) not in self._expected:
-                why = f"the {kind} {name} was added to the database, and is none of a log"
+                why = f"the {kind} {name} was added to the database, and no log has it"
             elif self._found[kind, name] != self._expected[kind, name]:
                 why = f"the {kind} {name} of the database was changed"
             else:
@@ -53,9 +53,9 @@ class FoundSchema:
             yield Defect(what=What.SCHEMA, why=why)
 
     def readable(self) -> frozenset[str]:
-        """Name the tables and indexes that may be read: nothing else is, for a view can be made to run without end.
+        """Name the tables and indexes that are safe to read; a view is not, because reading it can run forever.
 
-        They are what is ours, and tables that were changed, but still hold rows and compute nothing.
+        They are the unchanged ones, and changed tables that still store rows and have no computed column.
         """
         return frozenset(
             name
@@ -65,7 +65,7 @@ class FoundSchema:
         )
 
     def unchanged(self) -> frozenset[str]:
-        """Name the tables that SQLite may check: those that are ours, and none where an index is not, for it is run."""
+        """Name the tables that SQLite may check: the unchanged ones; none where an index is foreign: SQLite runs it."""
         ours = frozenset(one for one, sql in self._found.items() if self._expected.get(one) == sql)
         if any(kind == "index" and (kind, name) not in ours for kind, name in self._found):
             return frozenset()
@@ -77,7 +77,7 @@ class FoundSchema:
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> frozenset[str]:
-    """Name the columns that are stored, and not computed, by what SQLite says of them."""
+    """Name the columns of a table, as SQLite reports them; empty, where one of them is computed."""
     found = connection.execute(_COLUMNS, [table.encode()]).fetchall()
     computed = any(hidden for _, hidden in found)
     return frozenset() if computed else frozenset(_text(name) for name, _ in found)
@@ -93,7 +93,7 @@ def _objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
 
 
 def _belongs(kind: str, name: str, table: str, sql: str) -> bool:
-    """Say whether an object is filed under the table that its SQL names."""
+    """Say whether an object belongs to the table that its SQL names."""
     return table == name if kind in {"table", "view"} else re.search(rf"\bON {re.escape(table)}\b", sql) is not None
 
 
@@ -102,4 +102,4 @@ def _is_index_of_key(kind: str, name: str, sql: str) -> bool:
 
 
 def _text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)  # whole: it is compared
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)  # whole, for a comparison

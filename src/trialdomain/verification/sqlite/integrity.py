@@ -1,7 +1,7 @@
-"""What holds a SQLite log together besides its entries: indexes, types and constraints.
+"""SQLite's own check of a log's file: indexes, types and constraints.
 
-SQLite checks itself beside the reading of the entries, on a connection and a thread of its own, which the interpreter's
-lock does not hold up: types, constraints, and whether every index leads to what the table has, in its order.
+It runs while the entries are read, on its own connection and thread. The interpreter's lock does not stop it. It checks
+types and constraints, and that every index has the rows of its table, in the right order.
 """
 
 import sqlite3
@@ -24,10 +24,10 @@ WHERE typeof(state) != 'blob' OR typeof(leaf) != 'blob' OR typeof(version) != 'i
     OR typeof(name) != 'text' OR typeof(position) != 'integer' OR typeof(trial) != 'text' LIMIT 1000
 """
 _NAMING = (
-    (_FOREIGN, What.MISPLACED, "the entry is filed under trial {}, and its stream is of another"),
+    (_FOREIGN, What.MISPLACED, "the entry is stored under trial {}, but its stream is of another trial"),
     (_OF_ANOTHER_TYPE, What.ALTERED, "the entry has a value of another type than its column"),
 )
-"""Asked only where SQLite finds something: which entries it is."""
+"""The queries that find the entries behind a fault; run only where SQLite reports one."""
 _SEQUENCE = "SELECT name, seq FROM sqlite_sequence LIMIT 2"
 _HIGHEST = "SELECT 'entries', max(rowid) FROM entries"
 
@@ -38,10 +38,10 @@ def checked_meanwhile(path: Path, *, tables: Collection[str] | None) -> Iterator
 
     Args:
         path: the file.
-        tables: those that are ours; None where all of the schema is. Nothing that others made is run.
+        tables: the unchanged tables; None where the whole schema is unchanged. A foreign index or trigger never runs.
     """
     structure: Future[list[Defect]] = Future()
-    # A thread of its own, and no pool: a fork waits for us, and from its first moment on nobody can submit to a pool.
+    # A thread, and not a pool: a fork waits for this thread, and from its beginning on a pool takes no new work.
     thread = Thread(target=_checked, args=(structure, path, tables, get_ident()))
     thread.start()
     try:
@@ -53,7 +53,7 @@ def checked_meanwhile(path: Path, *, tables: Collection[str] | None) -> Iterator
 def _checked(structure: "Future[list[Defect]]", path: Path, tables: Collection[str] | None, helped: int) -> None:
     try:
         structure.set_result(_check(path, tables, helped))
-    except BaseException as error:  # noqa: BLE001 - whoever asks for the result is told
+    except BaseException as error:  # noqa: BLE001 - the future hands it to the caller
         structure.set_exception(error)
 
 
@@ -64,14 +64,14 @@ def _check(path: Path, tables: Collection[str] | None, helped: int) -> list[Defe
             try:
                 for (said,) in connection.execute(f"PRAGMA integrity_check({asked})"):
                     if said != b"ok":
-                        why = f"SQLite finds the file at odds with itself: {shown(said)}"
+                        why = f"SQLite finds that the file contradicts itself: {shown(said)}"
                         found.append(Defect(what=What.STRUCTURE, why=why))
             except sqlite3.DataError:
-                why = "a row is longer than any entry's: types and indexes were not checked from there on"
+                why = "a row is longer than any entry's: types and indexes were not checked after it"
                 found.append(Defect(what=What.STRUCTURE, why=why))
         if tables is not None and not {"entries", "sqlite_sequence"} <= set(tables):
             return found
-        with suppress(sqlite3.DataError):  # which row that is, the reading of the entries says
+        with suppress(sqlite3.DataError):  # the check of the entries names that row
             for query, what, why in _NAMING if found else ():
                 found += [
                     of_row(what, why.format(shown(trial)), (position, stream, version), trial=shown(trial))
@@ -82,8 +82,8 @@ def _check(path: Path, tables: Collection[str] | None, helped: int) -> list[Defe
 
 
 def _numbers(connection: sqlite3.Connection) -> Iterator[str]:
-    """Say what is wrong with the row numbers: SQLite gives them out once, from 1, and no row is ever removed."""
+    """Check the counter of row numbers: SQLite gives out each number once, from 1, and no row is ever removed."""
     counted, highest = connection.execute(_SEQUENCE).fetchall(), connection.execute(_HIGHEST).fetchall()
     right = counted == highest and all(isinstance(number, int) for _, number in counted)
     if not right and (counted or highest[0][1] is not None):
-        yield "SQLite has counted to another row number than the last: rows were removed, or the counter was changed"
+        yield "SQLite's counter is not the number of the last row: rows were removed, or the counter was changed"

@@ -1,4 +1,4 @@
-"""Opening a SQLite file for verification: for reading, with plain ``sqlite3``, whatever its schema is."""
+"""Opening a SQLite file for verification: read-only, with plain ``sqlite3``, and with any schema."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from trialdomain.storage.sqlite.forks import brief
 
 @contextmanager
 def opened(path: Path, *, helps: int | None = None) -> Iterator[sqlite3.Connection]:
-    """Open a SQLite file for reading, with plain ``sqlite3``, and in one transaction: others may append meanwhile.
+    """Open a SQLite file for reading, in one transaction, so that other programs may append meanwhile.
 
     Args:
         path: the file.
-        helps: the thread that has it open as well, and waits for what comes of this.
+        helps: the thread that has the file open too, and waits for this one.
 
     Raises:
-        LogUnusable: what it has open elsewhere, or another name of it, keeps SQLite from reading all of it.
+        LogUnusable: SQLite could not read all of it, because it is open here or has hard links.
         sqlite3.Error: it cannot be opened.
     """
     refuse_unsafe_reading(path)
@@ -34,12 +34,12 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
     for number, way in enumerate(ways, start=1):
         connection = sqlite3.connect(file_uri(path, **way), uri=True, isolation_level=None, timeout=30)
         try:
-            connection.text_factory = bytes  # a text may be no Unicode here
+            connection.text_factory = bytes  # a stored text may not be UTF-8
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("PRAGMA writable_schema = ON")  # a schema that SQLite cannot read whole is read in part
+            connection.execute("PRAGMA writable_schema = ON")  # SQLite skips what it cannot parse
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error:

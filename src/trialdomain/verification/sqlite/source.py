@@ -1,4 +1,4 @@
-"""A SQLite log, row by row with plain ``sqlite3``."""
+"""The source of a verification for a SQLite log: raw rows, read with plain ``sqlite3``."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -24,20 +24,20 @@ from trialdomain.verification.sqlite.opening import opened
 
 _PAGE = 1 << 9
 _LONGEST = 1 << 15
-"""Bytes of a value that is read with others of a page."""
+"""Bytes of the longest value in a page."""
 _MOST_NAMED = 1_000
 
-# A trial's code may be no Unicode here: it is given as bytes.
+# The queries take a trial's code as bytes, because it may not be UTF-8.
 _ELSEWHERE = """
 SELECT 1 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) AND position IS NOT rowid LIMIT 1
 """
-"""In the log of one trial there is none: asked first, for SQLite finds that out without handing any row over."""
+"""Finds a row whose number is not its position; a log of one trial has none. It is fast: no row reaches Python."""
 _IN_ORDER = "SELECT rowid FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position"
 _PLAIN = """
 SELECT position, state, leaf, stream, name, version
 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
 """
-"""Without a look at how long the values are: it is for SQLite to stop at one above the limit of the connection."""
+"""The fast query: it does not check lengths, but the length limit of the connection stops it at a long value."""
 _GUARDED = """
 SELECT rowid, CASE WHEN typeof(position) = 'integer' THEN position END,
     CASE WHEN typeof(state) = 'blob' THEN CASE WHEN length(state) <= 65536 THEN state END
@@ -49,7 +49,7 @@ SELECT rowid, CASE WHEN typeof(position) = 'integer' THEN position END,
 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
 LIMIT -1 OFFSET ?
 """
-"""States above 64 KiB are read one by one, and those that no fact can have are not: of a blob, SQLite tells the length
+"""The guarded query: it leaves out states above 64 KiB, which are read one by one. SQLite tells the length of a blob
 without reading it."""
 _ROW = """
 SELECT CASE WHEN typeof(position) = 'integer' THEN position END,
@@ -66,7 +66,7 @@ _PLACE = """
 SELECT CASE WHEN typeof(position) = 'integer' THEN position END, NULL,
     CASE WHEN typeof(version) = 'integer' THEN version END, NULL, NULL, NULL FROM entries NOT INDEXED WHERE rowid = ?
 """
-"""Of a row that is longer than any entry's."""
+"""The place of a row that is longer than any entry's."""
 _REST = """
 SELECT rowid FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
 LIMIT -1 OFFSET ?
@@ -77,7 +77,7 @@ SELECT stream FROM entries INDEXED BY entries_by_stream WHERE stream BETWEEN CAS
     AND length(CAST(stream AS BLOB)) <= 4096
 GROUP BY stream HAVING min(version) IS NOT 1 OR max(version) IS NOT count(*)
 """
-"""Streams whose versions do not go from 1 on without a gap; one with a name that no trial has is named as such."""
+"""The streams whose versions have a gap or do not begin at 1; a stream that no trial has is another defect."""
 _VERSIONS = """
 SELECT version, position FROM entries INDEXED BY entries_by_stream WHERE stream = CAST(? AS TEXT) ORDER BY version
 """
@@ -101,7 +101,7 @@ ORDER BY version LIMIT {MOST_NOTES}
 _FIRST_AND_LAST = """
 SELECT (SELECT min(rowid) FROM entries NOT INDEXED), (SELECT max(rowid) FROM entries NOT INDEXED)
 """
-"""Each by itself: asked for both at once, SQLite looks at every row."""
+"""Two subqueries: for min and max in one query, SQLite scans every row."""
 _NEXT_TRIAL = """
 SELECT trial, typeof(trial) = CAST('text' AS TEXT), length(CAST(trial AS BLOB)) <= 200 FROM {table}
 WHERE trial {beyond} CAST(? AS TEXT) ORDER BY trial LIMIT 1
@@ -124,11 +124,11 @@ _ONE_COMMAND = "SELECT first, last FROM commands WHERE trial = CAST(? AS TEXT) A
 
 
 class SQLiteSource:
-    """The tables of a log, as they stand in the file.
+    """The raw tables of a log.
 
     Args:
         path: the file.
-        connection: to it.
+        connection: a connection to the file.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -145,60 +145,60 @@ class SQLiteSource:
 
     @property
     def ordered(self) -> bool:
-        """Whether entries can be read in the order of their positions: not where the index is gone."""
+        """Whether entries can be read in the order of positions: not where the index is missing."""
         return "entries_by_position" in self._tables
 
     def schema(self) -> Iterator[Defect]:
-        """Yield every table, index and trigger that is missing, changed, or not ours, and a wrong encoding."""
+        """Yield a defect for each missing, changed or foreign table, index and trigger, and for a wrong encoding."""
         yield from self._changed
         if "entries" in self._tables and self._encoding != _ENCODING:
             why = (
-                f"the text of the file is {self._encoding}, and a log's is {_ENCODING}: it was written anew, and is "
-                f"not read"
+                f"the text of the file is {self._encoding}, but that of a log is {_ENCODING}: another program wrote "
+                f"the file, and it was not read"
             )
             yield Defect(what=What.STRUCTURE, why=why)
 
     @contextmanager
     def structure_meanwhile(self) -> Iterator[Callable[[], list[Defect]]]:
-        """Let SQLite check the file on a thread of its own while entries are read."""
+        """Let SQLite check the file on another thread while entries are read."""
         with checked_meanwhile(self._path, tables=self._schema.unchanged() if self._changed else None) as structure:
             yield structure.result
 
     def trials(self) -> list[bytes]:
-        """Name every trial of which anything is there: an entry, a command, or a note."""
+        """Name every trial with an entry, a command or a note."""
         found: set[bytes] = set()
         for table in sorted({"entries", *_BESIDE}.intersection(self._tables)):
             last, beyond = b"", ">="
             while row := self._connection.execute(_NEXT_TRIAL.format(table=table, beyond=beyond), [last]).fetchone():
                 trial, is_text, is_short = row
                 if not is_text or not isinstance(trial, bytes) or (beyond == ">" and trial <= last):
-                    break  # what is no text comes after all that is
+                    break  # SQLite sorts other types after all texts
                 last, beyond = trial, ">"
                 if is_short:
                     found.add(trial)
         return sorted(found)
 
     def misfiled(self, *, entries: bool) -> Iterator[Defect]:
-        """Yield what is filed under no name that a trial has; ``entries`` asks for those too, which reads them all."""
+        """Yield defects for rows under a name that no trial has; ``entries`` includes the entries, and reads all."""
         for table in sorted(_BESIDE.keys() & set(self._tables)):
             if many := self._connection.execute(_MISFILED_BESIDE.format(table)).fetchone()[0]:
                 rows, are = how_many(many, "row"), singular_or(many, "is", "are")
-                why = f"{rows} of {table} {are} filed under no name of a trial"
+                why = f"{rows} of {table} {are} stored under a name that no trial has"
                 yield Defect(what=_BESIDE[table], why=why)
         for row in self._connection.execute(_MISFILED) if entries else ():
-            yield of_row(What.MISPLACED, "the entry is filed under no name of a trial", row)
+            yield of_row(What.MISPLACED, "the entry is stored under a name that no trial has", row)
 
     def number(self) -> int:
-        """Say how many entries there are."""
+        """Return the number of entries."""
         return int(self._connection.execute("SELECT count(*) FROM entries").fetchone()[0])
 
     def last(self, trial: bytes) -> object:
-        """Give the last position of a trial."""
+        """Return the last position of a trial."""
         found: object = self._connection.execute(_LAST, [trial]).fetchone()[0]
         return found
 
     def notes(self, trial: bytes) -> Iterator[KeptNote]:
-        """Yield the notes that are kept with a trial, one at a time: first its checkpoints, the newest first."""
+        """Yield the notes that the log keeps of a trial, one at a time: first its checkpoints, the newest first."""
         for table in sorted(self._tables & _KEPT.keys()):
             query = _NOTES.format(table=table, most=MOST_NOTES)
             for size, note in self._connection.execute(query, [MOST_BYTES, trial]):
@@ -206,7 +206,7 @@ class SQLiteSource:
                 yield KeptNote(_KEPT[table].format(size), size, text, table == "heads")
 
     def head(self, trial: bytes) -> KeptHead:
-        """Say what there is of signed heads."""
+        """Return what the database has of signed heads."""
         tables, ask = self._tables, self._connection.execute
         return KeptHead(
             there="heads" in tables and ask(_HEAD, [trial]).fetchone() is not None,
@@ -215,13 +215,13 @@ class SQLiteSource:
         )
 
     def registration(self, trial: bytes) -> Iterator[tuple[Any, Any, Any, Any]] | None:
-        """Give what can register a trial; None where the indexes are gone."""
+        """Return the entries that can register a trial; None where an index is missing."""
         if not {"entries_by_stream", "entries_by_position"} <= set(self._tables):
             return None
         return self._connection.execute(_OF_REGISTRATION, [trial, LARGEST_STATE])
 
     def pages(self, trial: bytes) -> Iterator[Columns | None]:
-        """Yield the entries of a trial by position, many at once; None, and no more, where a value is long."""
+        """Yield the entries of a trial by position, in pages; at a page with a long value, yield None and stop."""
         cursor = self._connection.execute(_PLAIN, [trial])
         while page := self._short(cursor):
             yield _columns(page)
@@ -229,7 +229,7 @@ class SQLiteSource:
             yield None
 
     def _short(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]] | None:
-        """Read a page; None, where a value in it is above the limit."""
+        """Read a page; None where a value in it is longer than the limit."""
         usual = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
         try:
             return cursor.fetchmany(_PAGE)
@@ -239,7 +239,7 @@ class SQLiteSource:
             self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, usual)
 
     def guarded(self, trial: bytes, *, after: int) -> Iterator[Page]:
-        """Yield the entries of a trial after so many, whatever they are."""
+        """Yield the entries of a trial after the first ``after``; they may have any values."""
         if not self.ordered:
             for (number,) in self._connection.execute(_NUMBERS, [trial]):
                 yield Page(None, partial(self._rows, [number]))
@@ -259,7 +259,7 @@ class SQLiteSource:
             yield Page(None, partial(self._rows, [number]))
 
     def _rows(self, numbers: Sequence[int]) -> Iterator[Row]:
-        """Yield rows one by one; of one that is longer than any entry's, its place alone."""
+        """Yield rows one by one; of a row that is longer than any entry's, only its place."""
         for number in numbers:
             try:
                 row = self._connection.execute(_ROW, {"most": LARGEST_STATE, "row": number}).fetchone()
@@ -269,40 +269,40 @@ class SQLiteSource:
                 yield row
 
     def out_of_order(self, trial: bytes) -> bool:
-        """Say whether the row numbers are not in the order of the positions: whoever follows a log goes by them."""
+        """Say whether the row numbers are not in the order of positions, which subscriptions rely on."""
         if self._connection.execute(_ELSEWHERE, [trial]).fetchone() is None:
             return False
         return any(one >= other for (one,), (other,) in pairwise(self._connection.execute(_IN_ORDER, [trial])))
 
     def numbering(self) -> str | None:
-        """Say so where the row numbers are not those that SQLite gives out once, from 1 on, to rows that all stay."""
+        """Check the row numbers: SQLite gives out each once, from 1, and no row is ever removed; None where right."""
         number, (first, last) = self.number(), self._connection.execute(_FIRST_AND_LAST).fetchone()
         if not number or (first, last) == (1, number):
             return None
         return f"the {number} rows of the entries have numbers from {first} to {last}: rows were removed, or renumbered"
 
     def newest(self, trial: bytes, *, after: int) -> Iterator[tuple[int, str, int]]:
-        """Yield position, stream and version of the entries after one, up to as many as are named."""
+        """Yield position, stream and version of the entries after a position, up to the number of listed defects."""
         for position, stream, version in self._connection.execute(_NEWEST, [trial, after, _MOST_NAMED]):
             yield position, shown(stream), version
 
     def uneven(self, trial: bytes) -> Iterator[tuple[bytes, Iterator[tuple[object, object]]]]:
-        """Yield each stream whose versions do not go from 1 on without a gap."""
+        """Yield each stream whose versions have a gap or do not begin at 1."""
         if "entries_by_stream" not in self._tables:
             return
-        for first, last in ((trial, trial), (trial + b"/", trial + b"0")):  # 0 comes right after /
+        for first, last in ((trial, trial), (trial + b"/", trial + b"0")):  # in ASCII, "0" is the character after "/"
             for (stream,) in self._connection.execute(_STREAMS, [first, last]).fetchall():
                 yield stream, self._connection.execute(_VERSIONS, [stream])
 
     def commands(self, trial: bytes) -> Iterator[list[CommandRow]] | None:
-        """Yield the commands that recorded something, in the order of positions; None where they cannot be read."""
+        """Yield the commands that recorded entries, in the order of positions; None where they cannot be read."""
         if "commands" not in self._tables:
             return None
         cursor = self._connection.execute(_COMMANDS, [trial, BEGUN.encode()])
         return iter(partial(cursor.fetchmany, _PAGE), [])
 
     def command(self, trial: bytes, command: bytes) -> tuple[Any, Any] | None:
-        """Give the first and last position that are remembered for one command."""
+        """Return the first and last position in the row of one command; None where it has no row."""
         row: tuple[Any, Any] | None = self._connection.execute(_ONE_COMMAND, [trial, command]).fetchone()
         return row
 
@@ -314,11 +314,12 @@ def _columns(page: Sequence[Sequence[Any]]) -> Columns:
 
 @contextmanager
 def sqlite_source(path: Path) -> Iterator[SQLiteSource]:
-    """Open a SQLite file as a source, in one transaction: others may append meanwhile.
+    """Open a SQLite file as a source, in one transaction, so that other programs may append meanwhile.
 
     Raises:
-        LogUnusable: the file is something else, or what it has open elsewhere keeps SQLite from reading all of it.
-        SourceBroken: SQLite cannot read it, or cannot read it on.
+        LogUnusable: the file is not a log; or SQLite could not read all of it, because it is open here or has hard
+            links.
+        SourceBroken: SQLite cannot read the file, or the rest of it.
     """
     try:
         check_file(path, readonly=True)
