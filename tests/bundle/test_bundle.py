@@ -273,7 +273,7 @@ class TestWithoutTheRight:
         version = OPEN.version
         assert str(refusal.value) == (
             f"coordinator may not use export: protocol version {version} does not grant it to the role coordinator; "
-            "ask somebody who has it, or amend the protocol's roles"
+            "ask a user whose role has it, or amend the protocol's roles"
         )
         after = site.trial.history()
         assert after.position == before + 1

@@ -1,4 +1,4 @@
-"""Gates, deviations, suspension, amendments, caution: what people may do, and what happened anyway."""
+"""Gates, deviations, suspension, amendments and caution: acts that are refused, and deviations that are recorded."""
 
 from collections.abc import Iterator
 from datetime import date

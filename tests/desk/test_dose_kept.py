@@ -1,4 +1,4 @@
-"""A dose level keeps its dose once anybody was infused at it: at the desk, and where a log has it otherwise."""
+"""A dose level keeps its dose once a participant was infused at it: at the desk, and in a log where it changed."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

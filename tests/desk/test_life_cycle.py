@@ -1,4 +1,4 @@
-"""Rules of conduct guard intentions; each refusal names what, against what, and what next, and records nothing."""
+"""Rules of conduct guard intentions; each refusal says what, against what, and what next, and records nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path
