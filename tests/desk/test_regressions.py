@@ -663,7 +663,7 @@ def test_a_decision_to_treat_names_its_level(site: Site) -> None:
         site,
         DecisionIncomplete,
         lambda: site.desk.decide_escalation(on=day(14), decided=decided, rationale="no patient in sight"),
-        "without a level",
+        "names no level",
     )
 
 

@@ -1,4 +1,4 @@
-"""What is observed of a participant, and what they are given beside the protocol."""
+"""Observations of a participant, and treatment outside the protocol."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -133,7 +133,7 @@ class Observation(Acts):
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record that the leukemia came back."""
+        """Record a relapse of the leukemia."""
         return self._record(
             UseCase.RECORD_RELAPSE,
             subject,
