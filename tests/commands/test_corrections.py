@@ -46,7 +46,7 @@ def test_a_correction_may_itself_be_corrected_but_not_what_it_replaced(site: Sit
     second = site.desk.correct(event, grade=2, reason=REASON)[0]
     third = site.desk.correct(second, grade=3, reason=REASON)[0]
     for old in (event, second):
-        with pytest.raises(EntryNotCurrent, match="is not current: correct or void the entry that stands in its place"):
+        with pytest.raises(EntryNotCurrent, match="is not current: correct or void the entry that replaced it"):
             site.desk.correct(old, grade=1, reason=REASON)
     assert third.meta.corrects == second.version
 

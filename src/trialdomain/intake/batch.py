@@ -48,7 +48,7 @@ class Happened:
     facts: Sequence[ParticipantFact]
     source: Source | None = None
     findings: Sequence[tuple[int, str]] = ()
-    """Contradictions in the source: the index of a fact, from 0, and a sentence, which its entry names as a deviation."""
+    """Contradictions in the source: the index of a fact, from 0, and a sentence that its entry carries as deviation."""
 
 
 class BatchSpoiled(Conflict):
