@@ -413,7 +413,7 @@ class Withdrew:
     on: ClinicalTime
     scope: WithdrawalScope
     last_contact: ClinicalTime | None = None
-    why: FreeText | None = attrs.field(default=None, metadata={REASON: "moved away, and nobody knows on which day"})
+    why: FreeText | None = attrs.field(default=None, metadata={REASON: "moved away, on a day that is not known"})
 
 
 @attrs.frozen(kw_only=True)
