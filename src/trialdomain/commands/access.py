@@ -121,7 +121,7 @@ def check_table(protocol: TrialProtocol) -> None:
         raise TableLocksOut
 
 
-def against(request: AccessRequest, protocol: TrialProtocol, permit: Permit | None) -> str | None:
+def reason_to_refuse(request: AccessRequest, protocol: TrialProtocol, permit: Permit | None) -> str | None:
     """Return the reason why a user may not use a use case; None where the table and the hook allow it."""
     if protocol.roles and not _granted(request, protocol):
         return (

@@ -30,7 +30,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def told(clock: Clock) -> datetime:
+def read_clock(clock: Clock) -> datetime:
     """Read a clock, and return the moment in UTC, as it is recorded.
 
     The zone is asked once, and the result is a plain ``datetime``. So a zone or a ``datetime`` subclass of another

@@ -97,7 +97,7 @@ def _refuse_unwritable(values: Mapping[str, object]) -> None:
     for name, value in values.items():
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, bytes | bytearray | memoryview) or (isinstance(one, float) and not isfinite(one)):
-                raise ValueError(f"{name} is {_a(one)}, which it cannot hold: pass a text or a finite number")
+                raise ValueError(f"{name} is {_type_of(one)}, which it cannot hold: pass a text or a finite number")
 
 
 def free_text(what: str, text: str | None) -> FreeText | None:
@@ -162,7 +162,7 @@ def _coerced(kind: type, name: str, value: object) -> object:
         return _word(wanted, value)
     if name == "seriousness":
         return criteria(value)
-    return members(value) if tuple in wanted else value
+    return as_tuple(value) if tuple in wanted else value
 
 
 def _word(wanted: tuple[Any, ...], value: str) -> object:
@@ -171,7 +171,7 @@ def _word(wanted: tuple[Any, ...], value: str) -> object:
     return next((one for kind in kinds for one in kind if one.value == value), value)
 
 
-def members(given: object) -> object:
+def as_tuple(given: object) -> object:
     """Copy a collection into a tuple; return any other value unchanged.
 
     An iterator would be empty when a decision is taken again, and a list may change meanwhile. A set has another order
@@ -191,7 +191,7 @@ def members(given: object) -> object:
     return given
 
 
-def parts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
+def checked_list(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
     """Return the values of a collection as a tuple, and check that each has the given type.
 
     Raises:
@@ -200,24 +200,24 @@ def parts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
     found: list[F] = []
     for number, one in enumerate(_list_of(what, given), start=1):
         if not is_a(one, kind):
-            raise FactMalformed(kind=what, why=f"number {number} is {_a(one)}, not a {kind.__name__}")
+            raise FactMalformed(kind=what, why=f"number {number} is {_type_of(one)}, not a {kind.__name__}")
         found.append(one)
     return tuple(found)
 
 
-def facts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
+def checked_facts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
     """Validate facts that a caller made: rebuild each one as the codec would read it back.
 
     Raises:
         FactMalformed: the argument is no collection, or one of the facts has another type or is impossible.
     """
-    return tuple(again(what, one, kind) for one in parts(what, given, kind))
+    return tuple(checked(what, one, kind) for one in checked_list(what, given, kind))
 
 
 def _list_of(what: str, given: object) -> tuple[object, ...]:
-    found = members(given)
+    found = as_tuple(given)
     if not isinstance(found, tuple):
-        raise FactMalformed(kind=what, why=f"the caller passed {_a(given)}: pass a list of them")
+        raise FactMalformed(kind=what, why=f"the caller passed {_type_of(given)}: pass a list of them")
     return found
 
 
@@ -239,8 +239,8 @@ def criteria(given: object) -> tuple[object, ...] | None:
     return tuple(sorted(dict.fromkeys(found), key=lambda one: ranks[one]))  # type: ignore[index]  # as was just seen
 
 
-def restated(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
-    """Convert the fields of a correction once, as they will be recorded; the fact's own validation follows later.
+def converted_fields(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
+    """Convert the fields of a fact once, before the decision; the fact's own validation follows later.
 
     Raises:
         FactMalformed: a value cannot be read.
@@ -261,11 +261,11 @@ def expect(what: str, given: object, kind: type[F]) -> F:
     """
     given = plain(given)
     if not is_a(given, kind):
-        raise FactMalformed(kind=what, why=f"the caller passed {_a(given)}: pass {must_be(kind)}")
+        raise FactMalformed(kind=what, why=f"the caller passed {_type_of(given)}: pass {must_be(kind)}")
     return given
 
 
-def again(what: str, given: object, kind: type[F]) -> F:
+def checked(what: str, given: object, kind: type[F]) -> F:
     """Validate a fact, or another value, that a caller made: rebuild it as the codec would read it back.
 
     A caller can put any value into a field, so each field is checked again.
@@ -293,7 +293,7 @@ def unreadable(error: Exception) -> str:
     return f"reading one of its values raised {type(error).__name__}: pass values of the library's own classes"
 
 
-def _a(value: object) -> str:
+def _type_of(value: object) -> str:
     return f"a value of type {type(value).__name__}"
 
 

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import attrs
 
-from trialdomain.commands.access import AccessRequest, NotPermitted, Permit, against
-from trialdomain.commands.clock import Clock, told
+from trialdomain.commands.access import AccessRequest, NotPermitted, Permit, reason_to_refuse
+from trialdomain.commands.clock import Clock, read_clock
 from trialdomain.commands.coercion import FactMalformed, make, unreadable
 from trialdomain.commands.sealing import sealed, stored
 from trialdomain.commands.snapshot import Drafts, View, drafts_in
@@ -201,7 +201,8 @@ class Conduct:
 
     def _view_now(self) -> View:
         """Make a snapshot under the write lock, with a time that was read under it."""
-        moment = told(self.clock)  # before the snapshot, which then contains entries that the clock itself recorded
+        # The clock is read before the snapshot, which then contains entries that the clock itself recorded.
+        moment = read_clock(self.clock)
         view = View(self.trial, self.store)
         view.moment = max(moment, view.last_recorded() or moment)
         return view
@@ -213,7 +214,7 @@ class Conduct:
         if protocol is None:
             return None  # the trial does not exist: the decision itself raises TrialUnknown
         request = AccessRequest.of(self.trial, self.user.introduced(), use_case, about)
-        why = against(request, protocol, self.permit)
+        why = reason_to_refuse(request, protocol, self.permit)
         return None if why is None else _Denied(request, why, registered=view.trial.protocol is not None)
 
     def _record_refusal(self, denied: _Denied) -> None:
@@ -259,7 +260,7 @@ class Conduct:
         def seal() -> list[StoredEvent]:
             if locked or not whole:
                 return early
-            recorded_at = max(told(self.clock), view.last_recorded_now() or decided_at, decided_at)
+            recorded_at = max(read_clock(self.clock), view.last_recorded_now() or decided_at, decided_at)
             _refuse_another_day(view, decided_at, recorded_at)
             if recorded_at == decided_at:
                 return early
@@ -315,7 +316,7 @@ class Conduct:
         So a clock that went back hides no entry from the decision.
         """
         if view.moment is None:
-            moments = (told(self.clock), view.last_recorded())
+            moments = (read_clock(self.clock), view.last_recorded())
             view.moment = max(moment for moment in moments if moment is not None)
         return view.moment
 
@@ -355,9 +356,9 @@ def refuse_future_day(when: date | ClinicalTime, today: date) -> None:
     Raises:
         InTheFuture: the day lies after the site's day.
     """
-    told = ClinicalTime.of(when)
-    if told.first > today:
-        raise InTheFuture(when=told, today=today)
+    day = ClinicalTime.of(when)
+    if day.first > today:
+        raise InTheFuture(when=day, today=today)
 
 
 def _refuse_future(fact: object, moment: datetime, today: date) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trialdomain.commands.coercion import restated
+from trialdomain.commands.coercion import converted_fields
 from trialdomain.commands.corrections import correct, needed_for, void
 from trialdomain.commands.snapshot import Drafts, View
 from trialdomain.desk.acts import Acts
@@ -32,7 +32,7 @@ class Changes(Acts):
             FactMalformed: the restated fact is impossible.
         """
         entry, reason = _one_entry(entry), check_reason(reason)
-        changes = restated(type(entry.fact), changes)
+        changes = converted_fields(type(entry.fact), changes)
 
         def decide(view: View) -> Drafts:
             today = self._conduct.today(view)

@@ -7,7 +7,7 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.commands.access import check_table
-from trialdomain.commands.coercion import again, make, restated
+from trialdomain.commands.coercion import checked, converted_fields, make
 from trialdomain.commands.guards import (
     against_enrollment_at,
     against_recruitment,
@@ -72,7 +72,7 @@ class Enrollment(Acts):
     ) -> Sequence[Entry]:
         """Record that informed consent was signed; ``age`` is in completed years."""
         subject = check_id("subject", subject)
-        given = restated(
+        given = converted_fields(
             Consented, {"signed_on": signed_on, "signer": signer, "form_version": form_version, "age": age}
         )
 
@@ -162,7 +162,7 @@ class Enrollment(Acts):
             RecruitmentIsSuspended: recruitment is suspended.
         """
         subject, level, deviation = check_id("subject", subject), plain(level), check_deviation(deviation)
-        given = restated(Enrolled, {"on": on})
+        given = converted_fields(Enrolled, {"on": on})
 
         def decide(view: View) -> Drafts:
             participant, cohorts, today = view.participant(subject), view.cohorts(), self._conduct.today(view)
@@ -212,7 +212,7 @@ class Enrollment(Acts):
     ) -> Sequence[Entry]:
         """Move a participant who is not infused yet to the level in turn, if it has a free slot."""
         subject, to_level = check_id("subject", subject), plain(to_level)
-        given = restated(LevelReassigned, {"on": on, "why": why})
+        given = converted_fields(LevelReassigned, {"on": on, "why": why})
 
         def decide(view: View) -> Drafts:
             check_level(view.protocol, to_level)
@@ -243,7 +243,7 @@ def register_trial(
     conduct: Conduct, protocol: TrialProtocol, *, use_case: UseCase, command_id: str | None
 ) -> Sequence[Entry]:
     """Register a trial, for the use case of a registration or of an import."""
-    protocol = again("a registration", protocol, TrialProtocol)
+    protocol = checked("a registration", protocol, TrialProtocol)
     check_table(protocol)
 
     def decide(view: View) -> Drafts:

@@ -7,7 +7,7 @@ import attrs
 
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
-from trialdomain.commands.coercion import again, free_text
+from trialdomain.commands.coercion import checked, free_text
 from trialdomain.commands.guards import escalation_state
 from trialdomain.commands.runner import refuse_future_day
 from trialdomain.commands.snapshot import Drafts, View, drafts_in
@@ -54,7 +54,7 @@ class Escalating(Acts):
         """
         day, rationale = as_day(on), None if rationale is None else check_reason(rationale)
         if decided is not None:
-            decided = again("an escalation decision", decided, Decision)
+            decided = checked("an escalation decision", decided, Decision)
         if decided is not None and decided.action in _TREATS and decided.level is None:
             raise DecisionIncomplete(decided=decided)
 

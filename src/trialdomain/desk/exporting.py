@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 
 from trialdomain.bundle.writing import Handover, bundle_at, check_participants, head_of, write_bundle
-from trialdomain.commands.coercion import check_callable, expect, make, parts
+from trialdomain.commands.coercion import check_callable, checked_list, expect, make
 from trialdomain.commands.snapshot import Drafts, View, drafts_in
 from trialdomain.desk.acts import Acts
 from trialdomain.errors import InputInvalid
@@ -75,7 +75,7 @@ class Exporting(Acts):
             )
         if signer is not None:
             expect("a signer", signer, TreeSigner)
-        asked_for, trusted = parts("participants", participants, str), parts("keys", keys, VerifierKey)
+        asked_for, trusted = checked_list("participants", participants, str), checked_list("keys", keys, VerifierKey)
         if note is not None:
             expect("a note", note, Note)
         nothing = as_base64(bytes(HASH_BYTES))

@@ -5,7 +5,7 @@ from datetime import date
 from typing import TypeVar
 
 from trialdomain.commands.access import check_table
-from trialdomain.commands.coercion import again, make, restated
+from trialdomain.commands.coercion import checked, converted_fields, make
 from trialdomain.commands.guards import escalation_state, levels_in_use
 from trialdomain.commands.runner import refuse_future_day
 from trialdomain.commands.settlement import settle
@@ -94,7 +94,7 @@ class Governance(Acts):
             AmendmentUnusable: the protocol is of another trial, or its version was in force before, or it has fewer
                 levels, or it would change the dose of a level at which a participant was infused.
         """
-        protocol = again("an amendment", protocol, TrialProtocol)
+        protocol = checked("an amendment", protocol, TrialProtocol)
         check_table(protocol)
         fact = make(
             ProtocolAmended,
@@ -151,7 +151,7 @@ class Governance(Acts):
         Raises:
             MtdNotGiven: the design gives an MTD, or has not found that no level is tolerated.
         """
-        day, given = as_day(on), restated(MtdNotEstablished, {"why": why})
+        day, given = as_day(on), converted_fields(MtdNotEstablished, {"why": why})
         candidate, note = plain(candidate), plain(note)
 
         def declare(state: Escalation, view: View) -> MtdNotEstablished:

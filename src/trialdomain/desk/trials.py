@@ -10,7 +10,7 @@ import attrs
 from trialdomain.aggregates.trial import TrialUnknown
 from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, utc_now
-from trialdomain.commands.coercion import again, check_callable
+from trialdomain.commands.coercion import check_callable, checked
 from trialdomain.commands.runner import Conduct, User
 from trialdomain.desk import Desk
 from trialdomain.errors import InputInvalid
@@ -87,7 +87,7 @@ class Trials:
         Raises:
             TrialAlreadyRegistered: the log has the trial already.
         """
-        protocol = again("a registration", protocol, TrialProtocol)
+        protocol = checked("a registration", protocol, TrialProtocol)
         handle = TrialHandle(protocol.trial, self._store, self._clock, self._new_id, self._permit)
         handle.acting(by).register(protocol, command_id=command_id)
         return handle

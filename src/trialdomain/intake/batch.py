@@ -17,7 +17,7 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.commands.access import Permit
-from trialdomain.commands.clock import Clock, told
+from trialdomain.commands.clock import Clock, read_clock
 from trialdomain.commands.runner import Conduct, User
 from trialdomain.commands.sealing import sealed, stored
 from trialdomain.commands.settlement import cohorts_learn, may_change_counts
@@ -89,7 +89,7 @@ class Batch:
         self._trial = protocol.trial
         self._versions: Counter[str] = Counter()
         self._cohorts = {level.level: Cohort(level.level) for level in protocol.levels}
-        self._recorded_at = told(clock)
+        self._recorded_at = read_clock(clock)
         self._uncounted = uncounted([protocol])
         self._infused: dict[int, list[date]] = {}
         """By level: the days on which a participant was infused for the first time."""
@@ -137,7 +137,7 @@ class Batch:
         """Seal the commands of one participant; the last one also records the cohort facts that follow."""
         participant, counted = Participant(subject, self._protocol), list[Recorded[Any]]()
         for number, one in enumerate(commands, start=1):
-            self._recorded_at = max(self._recorded_at, told(self._clock))
+            self._recorded_at = max(self._recorded_at, read_clock(self._clock))
             entries = self._with_deviations(participant, one)
             counted += [entry for entry in entries if type(entry.fact) not in self._uncounted]
             if number == len(commands) and self._settles(counted):

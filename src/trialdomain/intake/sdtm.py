@@ -9,7 +9,7 @@ import attrs
 
 from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, utc_now
-from trialdomain.commands.coercion import again, check_callable, expect
+from trialdomain.commands.coercion import check_callable, checked, expect
 from trialdomain.commands.runner import User
 from trialdomain.errors import InputInvalid
 from trialdomain.events.recorded import Source
@@ -129,7 +129,7 @@ def import_sdtm(
     if permit is not None:
         check_callable(permit=permit)
     if protocol is not None:
-        protocol = again("an import", protocol, TrialProtocol)
+        protocol = checked("an import", protocol, TrialProtocol)
     if zone is not None:
         zone = expect("an import's zone", zone, str)
     event_id, strict = expect("an import's event_id", event_id, str), expect("an import's strict", strict, bool)
@@ -172,7 +172,7 @@ def import_sdtm(
 def _meant(terms: Terms | str) -> Terms:
     """Validate terms, or parse them from the text of a TOML file."""
     if isinstance(terms, Terms):
-        return again("an import", terms, Terms)
+        return checked("an import", terms, Terms)
     return Terms.from_toml(expect("an import's terms", terms, str))
 
 
