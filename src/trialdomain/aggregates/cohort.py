@@ -165,7 +165,7 @@ class Cohort:
             gone: returns why a participant who is no longer at this level gave their slot back.
             closed: whether the level is closed now, by outcomes or by a recorded closing.
         """
-        facts = [fact for subject in about for fact in self._learn(subject, members.get(subject), gone)]
+        facts = [fact for subject in about for fact in self._updates(subject, members.get(subject), gone)]
         if closed and self.stopped is None and (self.slots or self.members or facts):
             facts.append(EnrollmentStopped(cause=Stop.CLOSED_BY_DESIGN))
             facts += [
@@ -177,7 +177,7 @@ class Cohort:
             facts.append(EnrollmentResumed(cause=Stop.CLOSED_BY_DESIGN))
         return facts
 
-    def _learn(self, subject: str, now: MemberNow | None, gone: Callable[[str], Release]) -> Iterator[CohortFact]:
+    def _updates(self, subject: str, now: MemberNow | None, gone: Callable[[str], Release]) -> Iterator[CohortFact]:
         known = self.members.get(subject, Membership())
         was_infused = known.standing.evaluation is not Evaluation.NOT_INFUSED
         if known.dlt and (now is None or now.dlt is None):

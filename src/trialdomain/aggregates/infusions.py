@@ -33,20 +33,20 @@ class DoseNotOfLevel(CommandRefused):
 
 
 def against_number(taken: int, protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Refuse one more participant when ``taken`` participants are infused or wait for it, and that is the most."""
+    """Yield a refusal when the protocol allows no more than the ``taken`` infused or enrolled participants."""
     if protocol.max_infused is not None and taken >= protocol.max_infused:
         yield RecruitmentIsFull(infused=taken, most=protocol.max_infused)
 
 
 def against_amount(fact: Infused, protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Refuse an amount that does not belong to the named level."""
+    """Yield a refusal of an amount that does not belong to the named level."""
     received = level_of_amount(fact, protocol)
     if received != fact.level:
         yield DoseNotOfLevel(level=fact.level, received=received)
 
 
 def against_stagger(fact: Infused, before: Sequence[date], protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Refuse an infusion too soon after an earlier one at its level, or too soon before a later one.
+    """Yield a refusal of an infusion too soon after an earlier one at its level, or too soon before a later one.
 
     ``before`` holds the days of the recorded infusions at the level; some may lie later than this one.
     """

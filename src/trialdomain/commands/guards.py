@@ -82,7 +82,7 @@ def against_enrollment_at(state: Escalation, level: int) -> Iterator[CommandRefu
 
 
 def against_slots(state: Escalation, cohort: Cohort) -> Iterator[CommandRefused]:
-    """Refuse when the level is full by the design, though people opened more slots than the design gives now.
+    """Yield a refusal when the level is full by the design, though people opened more slots than the design gives now.
 
     This happens when a DLT is revoked: the level was given 6 slots because of it, and 3 are in use.
     """
@@ -93,7 +93,7 @@ def against_slots(state: Escalation, cohort: Cohort) -> Iterator[CommandRefused]
 
 
 def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
-    """Refuse when recruitment is full, where the protocol limits how many participants are infused."""
+    """Yield a refusal when recruitment is full, where the protocol limits how many participants are infused."""
     if view.protocol.max_infused is None:
         return
     yield from against_number(len(_members(view, on=on)), view.protocol)

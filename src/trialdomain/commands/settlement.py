@@ -43,7 +43,7 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
     if book.protocol.dlt is None:
         return _suspended(view, drafts, on=on)
     counts = dlt_counts(book, on=on)
-    learned = cohorts_learn(
+    updates = cohort_updates(
         view.cohorts(following=drafts),
         counts.members,
         elsewhere=counts.unassigned,
@@ -51,12 +51,12 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
         closed=closed_levels(counts, book),
     )
     settled: Drafts = []
-    for level, facts in learned:
+    for level, facts in updates:
         settled += drafts_in(cohort_stream(view.id, level), facts, caused_by=view.ref(drafts[0]))
     return settled + _suspended(view, drafts, on=on)
 
 
-def cohorts_learn(
+def cohort_updates(
     cohorts: Mapping[int, Cohort],
     members: Sequence[Member],
     *,

@@ -20,7 +20,7 @@ from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, read_clock
 from trialdomain.commands.runner import Conduct, User
 from trialdomain.commands.sealing import sealed, stored
-from trialdomain.commands.settlement import cohorts_learn, may_change_counts
+from trialdomain.commands.settlement import cohort_updates, may_change_counts
 from trialdomain.commands.snapshot import drafts_in, uncounted
 from trialdomain.desk.enrollment import register_trial
 from trialdomain.errors import CommandRefused, Conflict
@@ -183,8 +183,8 @@ class Batch:
         case = case_of(participant_stream(self._trial, subject), counted, on=self.today)
         member = member_of(case, self._book, on=self.today)
         drafts = [_draft_of(entry) for entry in entries]
-        learned = cohorts_learn(self._cohorts, [] if member is None else [member], about={subject}, closed=())
-        for level, facts in learned:
+        updates = cohort_updates(self._cohorts, [] if member is None else [member], about={subject}, closed=())
+        for level, facts in updates:
             drafts += drafts_in(cohort_stream(self._trial, level), facts, caused_by=entries[0].ref)
         return self._sealed(one, drafts)
 
