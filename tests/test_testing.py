@@ -260,7 +260,7 @@ class TestHistories:
             "(the window is over and not assessed); record the facts of such a trial by hand"
         )
 
-    @pytest.mark.parametrize(("outcomes", "why"), [("4N", "level 4 is above the 3"), ("2N", "nobody at level 1")])
+    @pytest.mark.parametrize(("outcomes", "why"), [("4N", "level 4 is above the 3"), ("2N", "level 1 has none")])
     def test_what_decide_refuses_is_refused(self, outcomes: str, why: str) -> None:
         with pytest.raises(OutcomesMalformed, match=why):
             history_of(outcomes)

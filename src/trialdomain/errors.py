@@ -1,9 +1,9 @@
-"""The roots of every error that this library raises on purpose.
+"""The base classes of every error that this library raises on purpose.
 
-An error is named after what was refused. It carries its fields for programs and one sentence for people: what,
-against what, and what next. An error with values of its own stands where it is raised.
+The name of an error says what was refused. An error carries its fields for programs and one sentence for people: what,
+against what, and what next. A subclass with fields of its own is defined in the module that raises it.
 
-Its ``code`` is a literal in the body of its class, so that the class may be renamed and the code stays.
+The ``code`` is a literal in the body of the class, so that it stays when the class is renamed.
 """
 
 import copy
@@ -21,16 +21,16 @@ _E = TypeVar("_E", bound="TrialError")
 
 
 class TrialError(Exception):
-    """Anything that this library refuses; its text is one sentence.
+    """The base class of all errors of this library; the text of each is one sentence.
 
-    Every error can be pickled and copied, also one of a subclass of your own: it comes out of a process pool with the
-    text, the fields and the notes that it had. It is put together again without calling its constructor. A field that
-    cannot be pickled arrives as a text that names its type; the cause stays behind, as with every exception.
+    Every error can be pickled and copied, including errors of your own subclasses. It leaves a process pool with its
+    text, its fields and its notes. Unpickling does not call the constructor. A field that cannot be pickled becomes a
+    text that names its type. The cause is lost, as with every exception.
     """
 
     code: ClassVar[str] = "trial-error"
-    """What was refused, for programs: kebab-case, stable from version to version, of this class alone. A subclass of
-    your own that names none has the code of the class that it is derived from."""
+    """The code for programs, in kebab-case, stable between versions and unique to this class. Your own subclass that
+    sets none has the code of its base class."""
 
     _given: dict[str, object]
 
@@ -41,15 +41,15 @@ class TrialError(Exception):
             raise TypeError(f"{cls.__qualname__} has no code of its own: write one into the body of the class")
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
-        """Keep what the constructor is given, before it runs, so that no constructor has to."""
+        """Store the constructor's arguments before it runs, so that no constructor has to store them."""
         error = super().__new__(cls, *args)
         object.__setattr__(error, "_given", _named(cls.__init__, args, kwargs))
         return error
 
     @property
     def fields(self) -> Mapping[str, object]:
-        """What the constructor was given, by the names of its parameters; empty where it took a sentence alone."""
-        # What the constructor made of an argument is preferred: a tuple in the place of an iterator, empty by now.
+        """The constructor's arguments by parameter name; empty for an error that takes only a sentence."""
+        # An attribute of the same name is preferred: the constructor may have copied an iterator into a tuple.
         held = _state(self)
         self._given.update({name: held[name] for name in self._given if name in held})
         return dict(self._given)
@@ -70,25 +70,25 @@ class TrialError(Exception):
 
 
 class InputInvalid(TrialError):
-    """A text or a value from outside cannot be read; nothing was done with any of it."""
+    """An input text or value cannot be read; none of the input was used."""
 
     code = "input-invalid"
 
 
 class CommandRefused(TrialError):
-    """A rule of conduct forbids what was asked; nothing was recorded."""
+    """A rule of conduct forbids the command; nothing was recorded."""
 
     code = "command-refused"
 
 
 class Conflict(TrialError):
-    """Something that a decision read has changed since; nothing was recorded, and the decision may be taken again."""
+    """The read set of a decision has changed; nothing was recorded, and the caller may try again."""
 
     code = "conflict"
 
 
 class LogCorrupt(TrialError):
-    """A log, or an entry of it, is not what this library wrote."""
+    """A log, or one of its entries, differs from what this library wrote."""
 
     code = "log-corrupt"
 
@@ -100,12 +100,12 @@ class LogUnusable(TrialError):
 
 
 def _named(constructor: object, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
-    """Give the arguments of a constructor by the names of its parameters."""
-    if not isinstance(constructor, FunctionType):  # Exception's own, which takes a sentence
+    """Map the arguments of a constructor to its parameter names."""
+    if not isinstance(constructor, FunctionType):  # the constructor of Exception, which takes a sentence
         return {}
     try:
         bound = _signature(constructor).bind(None, *args, **kwargs)
-    except TypeError:  # as the constructor itself says in a moment, and better
+    except TypeError:  # the constructor then raises the same error, with a better message
         return {}
     bound.apply_defaults()
     given: dict[str, object] = {}
@@ -123,19 +123,19 @@ def _signature(constructor: FunctionType) -> Signature:
 
 
 def _blank(kind: type[_E], *args: object) -> _E:
-    """Make an error without its constructor; what it is filled with stands in its state."""
+    """Make an error without calling its constructor; ``_filled`` then sets its attributes."""
     return super(TrialError, kind).__new__(kind, *args)
 
 
 def _filled(error: _E, state: Mapping[str, object]) -> _E:
-    """Give an error its attributes, those of slots and frozen classes included."""
+    """Set the attributes of an error, including slots and attributes of frozen classes."""
     for name, value in state.items():
         object.__setattr__(error, name, value)
     return error
 
 
 def _arguments(error: TrialError) -> tuple[object, ...]:
-    """Give what ``BaseException`` needs to have the same text, or, of an ``OSError``, the same file."""
+    """Return the arguments with which ``BaseException`` has the same text, or an ``OSError`` the same file."""
     match super(TrialError, error).__reduce__():
         case (kind, tuple() as args, *_) if kind is type(error):
             return args
@@ -144,7 +144,7 @@ def _arguments(error: TrialError) -> tuple[object, ...]:
 
 
 def _state(error: TrialError) -> dict[str, object]:
-    """Give every attribute of an error, those in slots and its notes included."""
+    """Return every attribute of an error, including slots and notes."""
     match object.__getstate__(error):
         case (dict() as attributes, dict() as slots):
             return {**attributes, **slots}
@@ -161,7 +161,10 @@ def _portable_state(error: TrialError) -> dict[str, object]:
 
 
 class _Probe(pickle.Pickler):
-    """Tries whether a value can be pickled; an error in it can, and may hold the value itself."""
+    """Tests whether a value can be pickled.
+
+    An error inside the value can always be pickled. It is not followed, since it may hold the value itself.
+    """
 
     @override
     def persistent_id(self, obj: object) -> str | None:
@@ -172,19 +175,19 @@ _PLAIN = (type(None), bool, int, str)
 
 
 def _portable(value: object) -> object:
-    """Give a value as it is, or a text in its place where it cannot be pickled: the refusal itself has to arrive."""
+    """Return a value as it is, or a text where it cannot be pickled, so that the error itself always arrives."""
     if type(value) in _PLAIN:
         return value
     try:
         _Probe(BytesIO()).dump(value)
-    except Exception:  # noqa: BLE001 - what the objects of others raise when they are pickled is not known
+    except Exception:  # noqa: BLE001 - an object of another library may raise anything when it is pickled
         return f"<{type(value).__qualname__} that cannot be pickled>"
     return value
 
 
 def _deep(value: object, memo: dict[int, object]) -> object:
-    """Copy a value and all in it, or share it where it cannot be copied."""
+    """Copy a value deeply, or share it where it cannot be copied."""
     try:
         return copy.deepcopy(value, memo)
-    except Exception:  # noqa: BLE001 - what the objects of others raise when they are copied is not known
+    except Exception:  # noqa: BLE001 - an object of another library may raise anything when it is copied
         return value

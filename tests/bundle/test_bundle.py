@@ -273,7 +273,7 @@ class TestWithoutTheRight:
         version = OPEN.version
         assert str(refusal.value) == (
             f"coordinator may not use export: protocol version {version} does not grant it to the role coordinator; "
-            "ask somebody who has it, or amend the protocol's roles"
+            "ask a user whose role has it, or amend the protocol's roles"
         )
         after = site.trial.history()
         assert after.position == before + 1
@@ -320,7 +320,7 @@ def test_a_place_that_is_taken_or_cannot_be_written_is_refused_and_nothing_recor
             signer=TreeSigner(KEY, tmp_path / "signed"),
             note=parse_note(b"a\n\n\xe2\x80\x94 k AAAAAAA=\n"),
         ),
-        "choose",
+        "pass one of them",
     )
     refused(site, InputInvalid, lambda: site.desk.export(tmp_path / "bundle", why=" "), "why")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(("bundle", ".bundle"))]

@@ -1,4 +1,4 @@
-"""Who may do what: the protocol's table, the hook of the service, and the record of refusals."""
+"""Access control: the protocol's table of roles, the hook of the service, and the record of refusals."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -411,7 +411,7 @@ class TestRecord:
         assert (said["use_case"], said["role"]) == ("enroll", "monitor")
         assert said["why"] == (
             "Zhou Min, Union Hospital, about S001: protocol version registry does not grant it to the role monitor; "
-            "ask somebody who has it, or amend the protocol's roles"
+            "ask a user whose role has it, or amend the protocol's roles"
         )
 
     def test_no_decision_reads_it(self) -> None:

@@ -1,4 +1,4 @@
-"""Times of callers: each is taken once, as a plain one; what a zone or a class answers later changes nothing."""
+"""Times of callers are copied once into plain ones, so later answers of a zone or a class change nothing."""
 
 import os
 import warnings
@@ -132,7 +132,7 @@ class TestTheClock:
         with Trials.open(recorded, clock=give) as trials:  # type: ignore[arg-type]  # what it is about
             trial = trials.trial(OPEN.trial)
             before = trial.history().position
-            with pytest.raises(ClockUnusable, match=f"{words}.*: nothing was recorded; give a clock such as") as told:
+            with pytest.raises(ClockUnusable, match=f"{words}.*: nothing was recorded; pass a clock such as") as told:
                 trial.acting(INVESTIGATOR).consent("A", signed_on=day(0), form_version="1")
             assert len(str(told.value)) < 250
             assert str(told.value).isprintable()

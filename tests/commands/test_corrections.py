@@ -1,4 +1,4 @@
-"""Nothing is edited: corrections restate, voids withdraw, both with a reason."""
+"""Corrections restate and voids withdraw an entry, both with a reason; no entry is edited."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -46,7 +46,7 @@ def test_a_correction_may_itself_be_corrected_but_not_what_it_replaced(site: Sit
     second = site.desk.correct(event, grade=2, reason=REASON)[0]
     third = site.desk.correct(second, grade=3, reason=REASON)[0]
     for old in (event, second):
-        with pytest.raises(EntryNotCurrent, match="is not current: correct or void the entry that stands in its place"):
+        with pytest.raises(EntryNotCurrent, match="is not current: correct or void the entry that replaced it"):
             site.desk.correct(old, grade=1, reason=REASON)
     assert third.meta.corrects == second.version
 
@@ -120,7 +120,7 @@ def test_conduct_that_a_correction_shows_out_of_order_is_recorded(site: Site) ->
 def test_follow_ups_are_not_cut_off_from_their_event(site: Site) -> None:
     event = site.toxicity("S001", "AE1")
     site.desk.follow_up_adverse_event("S001", event="AE1", on=site.today, grade=4)
-    with pytest.raises(FactMalformed, match="follow-ups name event AE1: void it, and record it anew"):
+    with pytest.raises(FactMalformed, match="follow-ups name event AE1: void it, and record it again"):
         site.desk.correct(event, event="AE2", reason=REASON)
 
 
@@ -214,14 +214,14 @@ def test_an_amendment_is_not_corrected_past_another_one() -> None:
         site,
         FactMalformed,
         lambda: site.desk.correct(third, effective_on=day(2), reason=REASON),
-        "version 3 was recorded after version 2, and would take effect before it, on 2026-03-04",
+        "version 3 was recorded after version 2, but would take effect before it, on 2026-03-04",
     )
     site.on(9)
     refused(
         site,
         FactMalformed,
         lambda: site.desk.correct(second, effective_on=day(6), reason=REASON),
-        "version 3 was recorded after version 2, and would take effect before it, on 2026-03-07",
+        "version 3 was recorded after version 2, but would take effect before it, on 2026-03-07",
     )
     site.desk.correct(third, effective_on=day(3), reason=REASON)
     assert site.trial.history().casebook(on=day(4)).protocol.version == "3"

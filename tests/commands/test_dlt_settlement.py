@@ -1,4 +1,4 @@
-"""A DLT is settled in the transaction of what changes it: reports, follow-ups, corrections and voids alike."""
+"""A DLT is settled in the transaction of the report, follow-up, correction or void that changes it."""
 
 from collections.abc import Iterator
 

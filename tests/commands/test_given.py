@@ -1,4 +1,4 @@
-"""What callers give: read once, whatever it comes in; known again by its content alone; refused in one sentence."""
+"""Arguments of callers: read once, from any collection; compared by content alone; refused in one sentence."""
 
 import inspect
 import itertools
@@ -462,7 +462,7 @@ def test_whatever_is_named_is_refused_in_one_line(site: Site, given: object) -> 
             act()
         assert "\n" not in str(caught.value)
     for name in ("clock", "new_id", "permit"):
-        with pytest.raises(InputInvalid, match=f"{name} is '1', and cannot be called"):
+        with pytest.raises(InputInvalid, match=f"{name} is '1', which cannot be called"):
             Trials.open("memory:", **{name: 1})  # type: ignore[arg-type]  # what it is about
 
 

@@ -1,7 +1,7 @@
-"""What another command records while one is decided: each is recorded as if it had been alone, at a time of its own.
+"""Concurrent commands in one thread: each is recorded as if it had run alone, at a time of its own.
 
-A clock lets the other one act at a look at it, between a decision and its append; every look is tried. What is expected
-is what the rule says at the position before the entry: domain.md and three-plus-three.md.
+Reading the clock triggers the other command, between a decision and its append; the tests try every reading. The
+expected result is the answer of the rule at the position before the entry: domain.md and three-plus-three.md.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Two processes on one file: what one decided on, the other cannot have changed unseen.
+"""Two processes on one file: neither can change the read set of the other's decision unnoticed.
 
-Each round is a trial of its own in the same file. Both processes have it open and are told to act at the same moment;
-who wins is left to the machine, and whoever loses gets an error of the domain.
+Each round is a trial of its own in the same file. Both processes have it open and act at the same moment. The machine
+decides which one wins; the other one gets an error of the domain.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Gates, deviations, suspension, amendments, caution: what people may do, and what happened anyway."""
+"""Gates, deviations, suspension, amendments and caution: acts that are refused, and deviations that are recorded."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -261,7 +261,7 @@ class TestSuspension:
         site.treat("S001")
         site.screened("S002")
         site.desk.close(on=DAY0, why="recruitment ended")
-        refused(site, TrialIsClosed, lambda: site.desk.enroll("S002", on=DAY0), "nobody is enrolled any more")
+        refused(site, TrialIsClosed, lambda: site.desk.enroll("S002", on=DAY0), "no participant can be enrolled")
         refused(site, TrialIsClosed, lambda: site.desk.close(on=DAY0, why="again"), "was closed on 2026-03-02")
         site.on(3).toxicity("S001")
         assert site.dlts() == 1

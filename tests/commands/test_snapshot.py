@@ -1,4 +1,4 @@
-"""What a decision reads, against the whole record: what is passed over must change nothing."""
+"""The read set of a decision, compared with the whole record: the skipped entries must change no answer."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A decision table: whole trials of published interval designs given as their own tables, pending outcomes, edges."""
+"""Decision tables: whole trials by the tables of published interval designs, pending outcomes, and edge cases."""
 
 import json
 from collections.abc import Iterator

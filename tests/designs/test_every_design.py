@@ -1,6 +1,6 @@
-"""What holds of every escalation design: each is asked the same questions, about the same situations.
+"""Properties of every escalation design, each checked on the same situations.
 
-Source: the properties that a phase I design must have so that a log, an audit and people can rest on it.
+Source: the properties that a phase I design must have so that a log, an audit and people can rely on it.
 """
 
 import ast

@@ -38,9 +38,9 @@ def test_a_level_above_the_protocols_is_refused() -> None:
 
 
 def test_a_level_with_nobody_below_it_is_refused() -> None:
-    with pytest.raises(OutcomesMalformed, match=r"group 2, '3N': level 3 was treated, but nobody at level 2"):
+    with pytest.raises(OutcomesMalformed, match=r"group 2, '3N': level 3 has outcomes, but level 2 has none"):
         parse_outcomes("1NNN 3N", levels=3)
-    with pytest.raises(OutcomesMalformed, match=r"group 3, '3N': level 3 was treated, but nobody at level 2"):
+    with pytest.raises(OutcomesMalformed, match=r"group 3, '3N': level 3 has outcomes, but level 2 has none"):
         parse_outcomes("1N 30N 3N", levels=40)
 
 

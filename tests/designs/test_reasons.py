@@ -1,6 +1,6 @@
 """Every reason of a decision as a whole sentence, with its code.
 
-The counts are read off the notation by hand; the rule of each line is in docs/explanation/three-plus-three.md.
+The counts were read by hand from the notation; docs/explanation/three-plus-three.md has the rule of each line.
 """
 
 from datetime import date

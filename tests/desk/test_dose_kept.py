@@ -1,4 +1,4 @@
-"""A dose level keeps its dose once anybody was infused at it: at the desk, and where a log has it otherwise."""
+"""A dose level keeps its dose once a participant was infused at it: at the desk, and in a log where it changed."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -65,8 +65,8 @@ class TestAtTheDesk:
         with pytest.raises(AmendmentUnusable) as error:
             amend(site, after)
         assert str(error.value) == (
-            f"the amendment cannot follow the protocol in force: level 1 would be {would_be}, and somebody was infused "
-            f"at it while it was 10 mg: leave the dose and the place of level 1 as they are"
+            f"the amendment cannot follow the protocol in force: level 1 would be {would_be}, but a participant was "
+            f"infused at it while it was 10 mg: leave the dose and the place of level 1 as they are"
         )
         assert site.state().protocol == ladder(*KNOWN)
 

@@ -1,4 +1,4 @@
-"""Rules of conduct guard intentions; each refusal names what, against what, and what next, and records nothing."""
+"""Rules of conduct guard intentions; each refusal says what, against what, and what next, and records nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +54,7 @@ class TestOrder:
             lambda: site.desk.record_death("S001", on=DAY0),
             lambda: site.assess("S001"),
         ):
-            refused(site, SubjectUnknown, act, "of S001 cannot be recorded: nobody of that code has consented")
+            refused(site, SubjectUnknown, act, "of S001 cannot be recorded: no participant of that code has consented")
 
     def test_a_screening_before_the_consent(self, site: Site) -> None:
         site.desk.consent("S001", signed_on=DAY0, form_version="1")

@@ -1,4 +1,4 @@
-"""What is counted as a DLT and who is evaluable, at the desk: the sentences of the page on DLTs, each with a twin."""
+"""DLTs and evaluability at the desk: the sentences of the page on DLTs, each with a counterexample."""
 
 from collections.abc import Callable, Iterator
 from datetime import date

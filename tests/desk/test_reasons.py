@@ -1,4 +1,4 @@
-"""What people do for a reason says why: blank, invisible and filler words are refused before anything is recorded."""
+"""Reasons that a user must give: blank, invisible and filler words are refused before anything is recorded."""
 
 from collections.abc import Callable
 from pathlib import Path

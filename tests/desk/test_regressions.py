@@ -1,4 +1,4 @@
-"""Faults that were found, each held down by the story that showed it; docs/regressions.md lists them."""
+"""Regression tests: one for each fault that was found; docs/regressions.md lists them."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -118,7 +118,7 @@ class TestNothingIsStoredThatCannotBeRead:
 def test_an_entry_of_another_trial_is_not_corrected_here(site: Site) -> None:
     infusion = site.treat("S001")
     other = site.trials.register(attrs.evolve(OPEN, trial="OTHER"), by=INVESTIGATOR).acting(INVESTIGATOR)
-    with pytest.raises(EntryOfAnotherTrial, match="is an entry of trial NCT06245746: act in that one, not OTHER"):
+    with pytest.raises(EntryOfAnotherTrial, match="is an entry of trial NCT06245746, not of OTHER"):
         other.correct(infusion, level=2, reason=REASON)
     site.toxicity("S001")
     assert site.dlts() == 1
@@ -663,7 +663,7 @@ def test_a_decision_to_treat_names_its_level(site: Site) -> None:
         site,
         DecisionIncomplete,
         lambda: site.desk.decide_escalation(on=day(14), decided=decided, rationale="no patient in sight"),
-        "without a level",
+        "names no level",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a desk takes: values that can be, and times at the site's offset."""
+"""Values that a desk accepts, and times at the site's offset."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""A trial whose protocol has no escalation design: nothing is opened, closed or decided, and the rest is as ever."""
+"""A trial whose protocol has no escalation design: no level is opened, closed or decided; the rest works as usual."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""A study in SDTM files, imported: what is recorded, what is listed, and what is refused."""
+"""The import of a study in SDTM files: rows that are recorded, rows that are listed, and refusals."""
 
 import csv
 import json

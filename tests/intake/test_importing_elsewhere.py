@@ -1,4 +1,4 @@
-"""Studies as other sponsors hand them in: what their files do differently from CDISCPILOT01's."""
+"""Studies of other sponsors, whose files differ from those of CDISCPILOT01."""
 
 import csv
 import json

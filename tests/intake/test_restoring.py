@@ -1,4 +1,4 @@
-"""An export brought back is the same log."""
+"""A restored export is the same log as the exported one."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A cytopenia that lasts beyond its day, where the protocol asks for it."""
+"""A cytopenia that lasts beyond its last allowed day, where the protocol counts it."""
 
 from collections.abc import Callable
 from decimal import Decimal

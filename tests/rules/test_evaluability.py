@@ -1,6 +1,6 @@
-"""Who is evaluable: every ending beside every assessment on every day, and the page that says the same as the code.
+"""Evaluability: every ending combined with every assessment on every day, and the page that documents the rule.
 
-The expectations are a second reading of the definition, sentence by sentence, for a window of 14 and of 28 days.
+The expectations are a second implementation of the definition, sentence by sentence, for windows of 14 and 28 days.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What chemotherapy is expected to cause never counts, up to a grade: terms are compared by their words alone."""
+"""Expected toxicity of chemotherapy never counts, up to a grade: terms are compared by their words alone."""
 
 import attrs
 import pytest

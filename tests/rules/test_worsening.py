@@ -1,8 +1,8 @@
-"""When an event began or became worse since the infusion, and which judgement of it counts.
+"""The day on which an event began or became worse since the infusion, and which judgment of it counts.
 
-The expected days come from a second reading of the rule, which goes from day to day and knows the grade of each: a rise
-is a grade above the lowest since the infusion, the one in force at the infusion included; from the day after its end an
-event is at grade 0. Day 0 is the day of the infusion.
+The expected days come from a second implementation of the rule, which goes from day to day with the grade of each. A
+rise is a grade above the lowest one since the infusion, including the grade at the infusion. From the day after its end
+an event is at grade 0. Day 0 is the day of the infusion.
 """
 
 from datetime import UTC, date, datetime, timedelta

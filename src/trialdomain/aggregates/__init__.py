@@ -1,1 +1,1 @@
-"""What guards the rules of conduct: state folded from current entries, and decisions that return facts or refuse."""
+"""The aggregates: state folded from current entries, and decisions that return facts or refuse by a rule of conduct."""

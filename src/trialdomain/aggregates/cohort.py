@@ -1,4 +1,4 @@
-"""A cohort: the participants of one dose level, its slots, its DLTs, and what was decided about it."""
+"""The cohort aggregate: the participants of one dose level, its slots, its DLTs, and the decisions about it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
@@ -37,7 +37,7 @@ from trialdomain.values.given.text import FreeText
 
 
 class NoFreeSlot(CommandRefused):
-    """Somebody would enter a level whose slots are all taken."""
+    """A participant would enter a level whose slots are all taken."""
 
     code = "no-free-slot"
 
@@ -48,7 +48,7 @@ class NoFreeSlot(CommandRefused):
 
 
 class LevelNotOpen(CommandRefused):
-    """Somebody would enter a level that nobody has opened."""
+    """A participant would enter a level that no decision has opened."""
 
     code = "level-not-open"
 
@@ -58,43 +58,45 @@ class LevelNotOpen(CommandRefused):
 
 
 class EnrollmentIsStopped(CommandRefused):
-    """Somebody would enter a level that takes nobody any more."""
+    """A participant would enter a level at which enrollment was stopped."""
 
     code = "enrollment-is-stopped"
 
     def __init__(self, *, level: int, cause: Stop) -> None:
-        super().__init__(f"level {level} takes nobody: enrollment was stopped ({cause.value}); see the escalation")
+        super().__init__(
+            f"enrollment at level {level} was stopped ({cause.value}): look at the escalation for the level in turn"
+        )
         self.level, self.cause = level, cause
 
 
 @attrs.frozen(kw_only=True)
 class MemberNow:
-    """What the casebook says of a participant at this level: what the cohort should know."""
+    """A participant at this level by the casebook; the cohort has to be brought up to date with it."""
 
     subject: str
     standing: Standing
     infused_on: ClinicalTime | None
     dlt: DltAttributed | None
-    """What the cohort should be told of their DLT, if they had one."""
+    """The fact that records their DLT, if they had one."""
 
     @property
     def infused(self) -> bool:
-        """Whether they received the study drug."""
+        """Whether the participant received the study drug."""
         return self.infused_on is not None
 
 
 @attrs.define
 class Cohort:
-    """The state of one dose level, as its decisions need it."""
+    """The state of one dose level that its decisions need."""
 
     level: int
     slots: int = 0
-    """How many slots people have opened here; 0 before the level is opened."""
+    """The number of slots that people have opened here; 0 before the level is opened."""
     members: dict[str, Membership] = attrs.Factory(dict)
     stopped: Stop | None = None
 
     def apply(self, entry: Recorded[CohortFact]) -> None:
-        """Fold one more current entry. No rule is checked here: it has happened."""
+        """Apply one current entry. No rule is checked, since the fact has happened."""
         match entry.fact:
             case CohortOpened(slots=slots) | CohortExpanded(slots=slots):
                 self.slots = slots
@@ -105,13 +107,13 @@ class Cohort:
             case EnrollmentResumed():
                 self.stopped = None
             case EscalationDecided() | CohortEntryVoided():
-                pass  # what a decision changes here stands in facts of its own; a void is never current
+                pass  # other facts carry what a decision changes here; a void is never current
             case _:
                 assert_never(entry.fact)
 
     @property
     def occupied(self) -> int:
-        """The slots in use."""
+        """The number of slots in use."""
         return sum(member.occupies for member in self.members.values())
 
     def open(self, level: DoseLevel, *, slots: int) -> Sequence[CohortFact]:
@@ -123,7 +125,7 @@ class Cohort:
         return [CohortExpanded(slots=slots, why=why)] if slots > self.slots else []
 
     def fill_slot(self, subject: str, *, allowed: bool = False) -> Sequence[CohortFact]:
-        """Take a slot for a participant; refuse where there is none, unless that has been allowed."""
+        """Take a slot for a participant; refuse where none is free, unless the caller has allowed it."""
         if not allowed:
             allow(self.against_filling(), None)
         return [SlotFilled(subject=subject)]
@@ -140,7 +142,7 @@ class Cohort:
     def decide_escalation(
         self, *, recommended: Decision, decided: Decision, basis: Basis, by: str, rationale: FreeText | None
     ) -> Sequence[CohortFact]:
-        """Record what people decided; refuse anything less cautious than the rule."""
+        """Record a decision of people; refuse one that is less cautious than the rule."""
         explained = rationale is not None
         allow(against_deciding(decided, recommended, last_level=basis.last_level, explained=explained), None)
         return [
@@ -155,15 +157,15 @@ class Cohort:
         gone: Callable[[str], Release],
         closed: bool,
     ) -> Sequence[CohortFact]:
-        """Record the difference between what the casebook says of participants and what the cohort knows.
+        """Return the facts that bring the cohort up to date with the casebook.
 
         Args:
-            members: everybody whom the casebook puts at this level.
-            about: the participants to look at.
-            gone: says why somebody whom it does not put here gave their slot back.
-            closed: whether the level is closed now, by outcomes or because people have recorded that it is.
+            members: all participants that the casebook puts at this level.
+            about: the participants to compare.
+            gone: returns why a participant who is no longer at this level gave their slot back.
+            closed: whether the level is closed now, by outcomes or by a recorded closing.
         """
-        facts = [fact for subject in about for fact in self._learn(subject, members.get(subject), gone)]
+        facts = [fact for subject in about for fact in self._updates(subject, members.get(subject), gone)]
         if closed and self.stopped is None and (self.slots or self.members or facts):
             facts.append(EnrollmentStopped(cause=Stop.CLOSED_BY_DESIGN))
             facts += [
@@ -175,7 +177,7 @@ class Cohort:
             facts.append(EnrollmentResumed(cause=Stop.CLOSED_BY_DESIGN))
         return facts
 
-    def _learn(self, subject: str, now: MemberNow | None, gone: Callable[[str], Release]) -> Iterator[CohortFact]:
+    def _updates(self, subject: str, now: MemberNow | None, gone: Callable[[str], Release]) -> Iterator[CohortFact]:
         known = self.members.get(subject, Membership())
         was_infused = known.standing.evaluation is not Evaluation.NOT_INFUSED
         if known.dlt and (now is None or now.dlt is None):

@@ -1,4 +1,4 @@
-"""Rules of conduct guard intentions; what has happened all the same is recorded as a deviation."""
+"""Deviations: rules of conduct guard intentions, and an act that broke a rule is recorded with an explanation."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from trialdomain.errors import CommandRefused
 
 
 class DeviationNotNeeded(CommandRefused):
-    """A deviation is explained where no rule is broken."""
+    """The caller explained a deviation, but no rule is broken."""
 
     code = "deviation-not-needed"
 
@@ -15,11 +15,11 @@ class DeviationNotNeeded(CommandRefused):
 
 
 def allow(breaches: Iterable[CommandRefused], deviation: str | None) -> None:
-    """Refuse what breaks a rule of conduct, unless it is recorded as a deviation.
+    """Refuse an act that breaks a rule of conduct, unless a deviation explains it.
 
     Raises:
-        CommandRefused: the first rule that is broken, where no deviation explains it.
-        DeviationNotNeeded: a deviation is explained, and nothing is broken.
+        CommandRefused: the first broken rule, where no deviation explains it.
+        DeviationNotNeeded: a deviation is explained, but no rule is broken.
     """
     first = next(iter(breaches), None)
     if first is not None and deviation is None:

@@ -1,4 +1,4 @@
-"""Rules about an infusion that neither the participant nor the cohort judges alone: amounts, days between, numbers."""
+"""Rules about an infusion that no single aggregate can check: its amount, days between infusions, their number."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -12,7 +12,7 @@ from trialdomain.rules.dose_received import level_of_amount
 
 
 class StaggerNotKept(CommandRefused):
-    """Somebody would be infused sooner after the one before than the protocol allows."""
+    """A participant would be infused sooner after the previous one than the protocol allows."""
 
     code = "stagger-not-kept"
 
@@ -22,31 +22,34 @@ class StaggerNotKept(CommandRefused):
 
 
 class DoseNotOfLevel(CommandRefused):
-    """An amount would be given that belongs to another level than the one that is meant, or to none."""
+    """The amount of an infusion belongs to another level than the named one, or to none."""
 
     code = "dose-not-of-level"
 
     def __init__(self, *, level: int, received: int | None) -> None:
         belongs = "no dose level" if received is None else f"level {received}"
-        super().__init__(f"the amount belongs to {belongs}, but level {level} is meant: correct one of them")
+        super().__init__(f"the amount belongs to {belongs}, but the infusion names level {level}: correct one of them")
         self.level, self.received = level, received
 
 
 def against_number(taken: int, protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Yield that one more is too many, where so many were infused or wait for it."""
+    """Yield a refusal when the protocol allows no more than the ``taken`` infused or enrolled participants."""
     if protocol.max_infused is not None and taken >= protocol.max_infused:
         yield RecruitmentIsFull(infused=taken, most=protocol.max_infused)
 
 
 def against_amount(fact: Infused, protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Yield that an amount is not one of the level that was meant."""
+    """Yield a refusal of an amount that does not belong to the named level."""
     received = level_of_amount(fact, protocol)
     if received != fact.level:
         yield DoseNotOfLevel(level=fact.level, received=received)
 
 
 def against_stagger(fact: Infused, before: Sequence[date], protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Yield that too short a time lies between an infusion and others of the level, on some days; also later ones."""
+    """Yield a refusal of an infusion too soon after an earlier one at its level, or too soon before a later one.
+
+    ``before`` holds the days of the recorded infusions at the level; some may lie later than this one.
+    """
     day = fact.started_at.first
     earlier, later = [one for one in before if one <= day], [one for one in before if one > day]
     until, then = held_until(earlier, protocol.stagger), held_until([*earlier, day], protocol.stagger)

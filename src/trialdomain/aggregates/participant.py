@@ -1,4 +1,4 @@
-"""A participant: the life cycle of one person in the trial."""
+"""The participant aggregate: the life cycle of one person in the trial."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
@@ -50,19 +50,19 @@ from trialdomain.values.given.text import short
 
 
 class SubjectUnknown(CommandRefused):
-    """Something would be recorded of somebody who has not consented."""
+    """A fact would be recorded of a person who has not consented."""
 
     code = "subject-unknown"
 
     def __init__(self, *, subject: str, act: str) -> None:
         super().__init__(
-            f"{act} of {subject} cannot be recorded: nobody of that code has consented; record the consent"
+            f"{act} of {subject} cannot be recorded: no participant of that code has consented; record the consent"
         )
         self.subject, self.act = subject, act
 
 
 class ConsentMissing(CommandRefused):
-    """Somebody would be enrolled or infused without a consent."""
+    """A participant would be enrolled or infused without a consent."""
 
     code = "consent-missing"
 
@@ -82,7 +82,7 @@ class GradeNotInTerm(CommandRefused):
 
 
 class EndBeforeOnset(CommandRefused):
-    """A follow-up ends an event before it began."""
+    """A follow-up ends an event before its onset."""
 
     code = "end-before-onset"
 
@@ -93,24 +93,24 @@ class EndBeforeOnset(CommandRefused):
 
 
 class FollowUpBeforeOnset(CommandRefused):
-    """A follow-up is dated before its event began."""
+    """A follow-up is dated before the onset of its event."""
 
     code = "follow-up-before-onset"
 
     def __init__(self, *, event: str, on: ClinicalTime, onset: ClinicalTime) -> None:
         super().__init__(
             f"event {short(event)} began on {onset}, after the follow-up of {on}: correct the onset, or date the "
-            f"follow-up by the day from which it is so"
+            f"follow-up by the day of the change"
         )
         self.event, self.on, self.onset = event, on, onset
 
 
 _CRITERIA_LISTED = 5
-"""Criteria that a refusal names in its sentence; it has all of them beside it."""
+"""The number of criteria that the sentence of a refusal names; its ``reasons`` hold all of them."""
 
 
 class NotEligible(CommandRefused):
-    """Somebody does not meet, or has not answered, what is due by now."""
+    """A participant has criteria, due by now, that are not met or not answered."""
 
     code = "not-eligible"
 
@@ -125,7 +125,7 @@ class NotEligible(CommandRefused):
 
 
 class AnswersContradict(CommandRefused):
-    """Two answers cannot both be so."""
+    """Two answers to criteria contradict each other."""
 
     code = "answers-contradict"
 
@@ -136,7 +136,7 @@ class AnswersContradict(CommandRefused):
 
 
 class TreatmentWithdrawn(CommandRefused):
-    """Somebody who withdrew would be enrolled or infused."""
+    """A participant who withdrew or left would be enrolled or infused."""
 
     code = "treatment-withdrawn"
 
@@ -146,7 +146,7 @@ class TreatmentWithdrawn(CommandRefused):
 
 
 class AlreadyEnrolled(CommandRefused):
-    """Somebody would be enrolled a second time."""
+    """A participant would be enrolled a second time."""
 
     code = "already-enrolled"
 
@@ -156,7 +156,7 @@ class AlreadyEnrolled(CommandRefused):
 
 
 class NotScreened(CommandRefused):
-    """Somebody would be enrolled without a screening."""
+    """A participant would be enrolled without a screening."""
 
     code = "not-screened"
 
@@ -176,7 +176,7 @@ class ConsentLate(CommandRefused):
 
 
 class NotEnrolled(CommandRefused):
-    """Somebody would be infused who was not enrolled."""
+    """A participant who was not enrolled would be infused."""
 
     code = "not-enrolled"
 
@@ -199,7 +199,7 @@ class LevelNotAssigned(CommandRefused):
 
 
 class AlreadyInfused(CommandRefused):
-    """A participant would be infused more often than the protocol has it."""
+    """A participant would be infused more often than the protocol allows."""
 
     code = "already-infused"
 
@@ -209,7 +209,7 @@ class AlreadyInfused(CommandRefused):
 
 
 class EventKnown(CommandRefused):
-    """An adverse event would be reported under an id that another one has."""
+    """An adverse event would be reported under the id of another one."""
 
     code = "event-known"
 
@@ -230,7 +230,7 @@ class EventUnknown(CommandRefused):
 
 
 class AfterDeath(CommandRefused):
-    """Something is said to have been observed after the participant died."""
+    """An observation is dated after the participant's death."""
 
     code = "after-death"
 
@@ -240,7 +240,7 @@ class AfterDeath(CommandRefused):
 
 
 class AlreadyDead(CommandRefused):
-    """A second death is reported of one participant."""
+    """A second death of one participant would be recorded."""
 
     code = "already-dead"
 
@@ -250,39 +250,39 @@ class AlreadyDead(CommandRefused):
 
 
 PASSED_OVER: tuple[type[ParticipantFact], ...] = (AntiInfectiveGiven, LabRecorded, Transfused, VitalSignRecorded)
-"""Kinds that no decision reads, save whether they are there at all, and most of a log: a reader may leave them out."""
+"""Types of facts that a reader may skip. They are most of a log, and decisions only ask whether there are any."""
 
 
 @attrs.define
 class Participant:
-    """The state of one participant, as their decisions need it."""
+    """The state of one participant that decisions need."""
 
     subject: str
     protocol: TrialProtocol | None = None
-    """By which conduct is judged; None asks for no criteria."""
+    """The protocol version that judges conduct; None checks no criteria."""
     consent: Consented | None = None
     screened_on: ClinicalTime | None = None
     enrolled_on: ClinicalTime | None = None
     assigned_level: int | None = None
     infusion: Infused | None = None
-    """The first one."""
+    """The first infusion."""
     infusions: int = 0
     events: dict[str, AdverseEventReported] = attrs.Factory(dict)
-    """The adverse events that were reported, by their ids."""
+    """The reports of adverse events, by their ids."""
     latest: dict[str, AdverseEventFollowedUp] = attrs.Factory(dict)
-    """The follow-up of each that was recorded last."""
+    """The follow-up of each event that was recorded last."""
     left_on: ClinicalTime | None = None
-    """When they were lost, or completed."""
+    """When the participant was lost to follow-up, or completed it."""
     died_on: ClinicalTime | None = None
     withdrew_on: ClinicalTime | None = None
-    """From whatever it was: withdrawal from follow-up ends treatment as well."""
+    """Of any scope: a withdrawal from follow-up ends treatment as well."""
     facts: list[ParticipantFact] = attrs.Factory(list)
-    """Every current fact that was not left out, so that the same act twice is told from a second one."""
+    """Every current fact that was not skipped; a repeated act is recognized by them."""
     left_out: Callable[[ParticipantFact], bool] | None = None
-    """Says of the facts that were left out whether one of them is this."""
+    """Returns whether a fact is among the skipped ones."""
 
     def apply(self, entry: Recorded[ParticipantFact]) -> None:  # noqa: C901 - a line for each kind of fact
-        """Fold one more current entry. No rule is checked here: it has happened."""
+        """Apply one current entry. No rule is checked, since the fact has happened."""
         fact = entry.fact
         self.facts.append(fact)
         match fact:
@@ -322,7 +322,7 @@ class Participant:
                 | Transfused()
                 | VitalSignRecorded()
             ):
-                pass  # the casebook reads it; no decision here asks for it
+                pass  # only the casebook reads these facts
             case _:
                 assert_never(fact)
 
@@ -351,11 +351,11 @@ class Participant:
     def enroll(
         self, fact: Enrolled, *, also: Iterable[CommandRefused] = (), deviation: str | None = None
     ) -> Sequence[ParticipantFact]:
-        """Record an enrollment of somebody eligible on that day.
+        """Record the enrollment of a participant who is eligible on that day.
 
         Args:
             fact: the enrollment.
-            also: what else stands against it: the trial's reasons, and the cohort's.
+            also: further broken rules: those of the trial, and of the cohort.
             deviation: why it happened against a rule, if it did.
         """
         self._known_subject("an enrollment")
@@ -381,11 +381,11 @@ class Participant:
     def infuse(
         self, fact: Infused, *, also: Iterable[CommandRefused] = (), deviation: str | None = None
     ) -> Sequence[ParticipantFact]:
-        """Record an infusion of the assigned level, to somebody who may still be treated and meets what is due.
+        """Record an infusion at the assigned level, of a participant in treatment who meets all criteria due.
 
         Args:
             fact: the infusion.
-            also: what else stands against it: the trial's reasons, and the level's.
+            also: further broken rules: those of the trial, and of the level.
             deviation: why it happened against a rule, if it did.
         """
         self._known_subject("an infusion")
@@ -410,7 +410,7 @@ class Participant:
         yield from self._unmet(*gates, on=fact.started_at.last)
 
     def against(self, fact: ParticipantFact) -> Iterator[CommandRefused]:
-        """Yield each rule of conduct that a fact breaks which was recorded elsewhere; it has happened all the same."""
+        """Yield each rule of conduct that an imported fact breaks; the fact has happened, so it is recorded."""
         match fact:
             case Enrolled():
                 yield from self._against_enrollment(fact)
@@ -424,15 +424,15 @@ class Participant:
                 if self.died_on is not None:
                     yield AlreadyDead(subject=self.subject, died_on=self.died_on)
             case DltWindowAssessed():
-                pass  # a judgement, which may come after the death
-            case AdverseEventFollowedUp() if _judges_alone(fact):
-                pass  # as well
+                pass  # an assessment may come after the death
+            case AdverseEventFollowedUp() if _is_judgment_only(fact):
+                pass  # a judgment, too
             case _:
                 when = happened(fact)
                 yield from () if when is None else self._after_death(when)
 
     def reassign(self, fact: LevelReassigned) -> Sequence[ParticipantFact]:
-        """Send somebody who is not infused yet to another level."""
+        """Move a participant who is not infused yet to another level."""
         self._known_subject("a reassignment")
         if fact in self.facts:
             return []
@@ -447,11 +447,11 @@ class Participant:
 
     @property
     def in_treatment(self) -> bool:
-        """Whether nothing has ended treatment: neither a withdrawal, of whatever scope, nor a loss, nor the death."""
+        """Whether treatment goes on: no withdrawal of any scope, no loss or completion of follow-up, no death."""
         return self.withdrew_on is None and self.left_on is None and self.died_on is None
 
     def _ended(self, when: ClinicalTime) -> Iterator[CommandRefused]:
-        """Yield what ended treatment before a day: a withdrawal, of whatever scope, or the death."""
+        """Yield the refusals of an act after the end of treatment: by a withdrawal of any scope, leaving, or death."""
         if self.withdrew_on is not None and self.withdrew_on.first <= when.last:
             yield TreatmentWithdrawn(subject=self.subject, on=self.withdrew_on)
         if self.left_on is not None and self.left_on.first <= when.last:
@@ -459,7 +459,7 @@ class Participant:
         yield from self._after_death(when)
 
     def _unmet(self, *gates: Gate, on: date) -> Iterator[CommandRefused]:
-        """Yield every criterion of some gates that is not met or not answered, all in one."""
+        """Yield one refusal with every criterion of some gates that is not met or not answered."""
         if self.protocol is None:
             return
         reasons = []
@@ -475,7 +475,7 @@ class Participant:
     def report_adverse_event(
         self, fact: AdverseEventReported, deviation: str | None = None
     ) -> Sequence[ParticipantFact]:
-        """Record the first report of an event; a fatal one brings the death with it."""
+        """Record the first report of an event; a fatal one records the death as well."""
         self._known_subject("an adverse event")
         if fact in self.facts:
             return []
@@ -486,7 +486,7 @@ class Participant:
     def follow_up_adverse_event(
         self, fact: AdverseEventFollowedUp, deviation: str | None = None
     ) -> Sequence[ParticipantFact]:
-        """Record what is new about an event that was reported; a fatal end brings the death with it."""
+        """Record a follow-up of a reported event; a fatal one records the death as well."""
         self._known_subject("a follow-up")
         report = self.events.get(fact.event)
         if report is None:
@@ -499,7 +499,7 @@ class Participant:
             raise FollowUpBeforeOnset(event=fact.event, on=fact.on, onset=report.onset)
         if fact.ended is not None and fact.ended.precedes(report.onset):
             raise EndBeforeOnset(event=fact.event, ended=fact.ended, onset=report.onset)
-        allow([] if _judges_alone(fact) else self._after_death(fact.on), deviation)
+        allow([] if _is_judgment_only(fact) else self._after_death(fact.on), deviation)
         return [fact, *self.death_of(fact)]
 
     def _refuse_grade(self, report: AdverseEventReported, grade: int) -> None:
@@ -509,7 +509,7 @@ class Participant:
             raise GradeNotInTerm(event=report.event, why=str(error)) from None
 
     def death_of(self, fact: AdverseEventReported | AdverseEventFollowedUp) -> Sequence[ParticipantFact]:
-        """Give the death that a fatal event brings with it, where it is not known yet."""
+        """Return the death that a fatal event implies, where none is recorded yet."""
         fatal = fact.grade == FATAL_GRADE or fact.outcome is Outcome.FATAL
         since = fact.onset if isinstance(fact, AdverseEventReported) else fact.on
         return [Died(on=fact.ended or since, event=fact.event)] if fatal and self.died_on is None else []
@@ -527,7 +527,7 @@ class Participant:
         return [fact]
 
     def observe(self, fact: ParticipantFact, deviation: str | None = None) -> Sequence[ParticipantFact]:
-        """Record something observed; refuse what came after the death."""
+        """Record an observation; refuse one dated after the death."""
         self._known_subject("an observation")
         when = None if isinstance(fact, DltWindowAssessed) else happened(fact)
         return self._unless_known(fact, [] if when is None else self._after_death(when), deviation)
@@ -538,7 +538,7 @@ class Participant:
         return self.consent
 
     def _known_subject(self, act: str) -> None:
-        """Refuse a subject unknown to the trial; of anybody else, what happened is recorded."""
+        """Refuse a subject of whom the trial has no entry."""
         if not self.facts:
             raise SubjectUnknown(subject=self.subject, act=act)
 
@@ -555,6 +555,6 @@ class Participant:
             yield AfterDeath(subject=self.subject, when=when, died_on=self.died_on)
 
 
-def _judges_alone(fact: AdverseEventFollowedUp) -> bool:
-    """Say whether a follow-up judges an event, and tells nothing that was observed."""
+def _is_judgment_only(fact: AdverseEventFollowedUp) -> bool:
+    """Say whether a follow-up carries only judgments of an event, and no observation."""
     return fact.grade is None and fact.ended is None and fact.outcome is None

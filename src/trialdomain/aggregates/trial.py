@@ -1,4 +1,4 @@
-"""The trial: the protocol in force, and who acts in it."""
+"""The trial aggregate: the protocol in force, its users, halts of recruitment, and the conclusion."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
@@ -34,11 +34,11 @@ from trialdomain.values.given.plural import how_many, singular_or
 from trialdomain.values.given.text import short
 
 _MOST_OF_A_REASON = 200
-"""Characters of somebody's words in a sentence."""
+"""The longest quotation of a reason, in characters, in a sentence."""
 
 
 class TrialUnknown(CommandRefused):
-    """A log does not hold the trial."""
+    """The log does not hold the trial."""
 
     code = "trial-unknown"
 
@@ -48,7 +48,7 @@ class TrialUnknown(CommandRefused):
 
 
 class RecruitmentIsSuspended(CommandRefused):
-    """Somebody would be enrolled, or infused, while that is suspended."""
+    """A participant would be enrolled, or infused, while that is suspended."""
 
     code = "recruitment-is-suspended"
 
@@ -59,18 +59,18 @@ class RecruitmentIsSuspended(CommandRefused):
 
 
 class TrialIsClosed(CommandRefused):
-    """Somebody would be enrolled after recruitment was closed."""
+    """A participant would be enrolled after recruitment was closed."""
 
     code = "trial-is-closed"
 
     def __init__(self, *, closing: TrialClosed) -> None:
         why = short(closing.why.plain, _MOST_OF_A_REASON)
-        super().__init__(f"recruitment was closed on {closing.on} ({why}): nobody is enrolled any more")
+        super().__init__(f"recruitment was closed on {closing.on} ({why}): no participant can be enrolled any more")
         self.closing = closing
 
 
 class NotSuspended(CommandRefused):
-    """Recruitment would be resumed that was never suspended, or on a day before it was."""
+    """Recruitment would be resumed that is not suspended, or on a day before its suspension."""
 
     code = "not-suspended"
 
@@ -84,7 +84,7 @@ class NotSuspended(CommandRefused):
 
 
 class RecruitmentIsFull(CommandRefused):
-    """More people would be infused than the protocol allows."""
+    """More participants would be infused than the protocol allows."""
 
     code = "recruitment-is-full"
 
@@ -107,7 +107,7 @@ class AmendmentUnusable(CommandRefused):
 
 
 class AlreadyConcluded(CommandRefused):
-    """A second conclusion would be drawn."""
+    """A second conclusion about the MTD would be recorded."""
 
     code = "already-concluded"
 
@@ -128,7 +128,7 @@ class TrialAlreadyRegistered(CommandRefused):
 
 @attrs.define
 class Trial:
-    """The state of a trial, as its decisions need it."""
+    """The state of a trial that decisions need."""
 
     __repr__ = in_short
 
@@ -144,7 +144,7 @@ class Trial:
     users: dict[str, UserRegistered] = attrs.Factory(dict)
 
     def apply(self, entry: Recorded[TrialFact]) -> None:
-        """Fold one more current entry. No rule is checked here: it has happened."""
+        """Apply one current entry. No rule is checked, since the fact has happened."""
         match entry.fact:
             case TrialRegistered(protocol=protocol) | ProtocolAmended(protocol=protocol):
                 self.protocol = protocol
@@ -169,13 +169,13 @@ class Trial:
                 assert_never(entry.fact)
 
     def register(self, protocol: TrialProtocol) -> Sequence[TrialFact]:
-        """Begin to record a trial."""
+        """Register the trial."""
         if self.protocol is not None:
             raise TrialAlreadyRegistered(trial=protocol.trial)
         return [TrialRegistered(protocol=protocol)]
 
     def introduce(self, user: UserRegistered, *, software: str) -> Sequence[TrialFact]:
-        """Record who acts and with which version of the software, where that is not known already."""
+        """Record the user and the version of the software, where they are new."""
         facts: list[TrialFact] = []
         if self.users.get(user.user) != user:
             facts.append(user)
@@ -196,12 +196,12 @@ class Trial:
             yield RecruitmentIsSuspended(suspension=self.suspension, act="infusion")
 
     def suspend(self, fact: RecruitmentSuspended) -> Sequence[TrialFact]:
-        """Suspend recruitment, or infusion as well; what is suspended already stays so."""
+        """Suspend recruitment, or infusion as well; return no fact where it is suspended already."""
         suspended = self.suspension is not None and (self.suspension.infusion or not fact.infusion)
         return [] if suspended else [fact]
 
     def resume(self, fact: RecruitmentResumed, *, trial: str) -> Sequence[TrialFact]:
-        """Let recruitment, and infusion, go on."""
+        """Resume recruitment and infusion."""
         if self.suspension is None:
             raise NotSuspended(trial=trial)
         if fact.on.precedes(self.suspension.on):
@@ -224,9 +224,7 @@ class Trial:
         if why := against_redefining(old, new, infused):
             raise AmendmentUnusable(why=why)
         if new.version in self.versions:
-            raise AmendmentUnusable(
-                why=f"version {short(new.version)} was in force before; give it a version of its own"
-            )
+            raise AmendmentUnusable(why=f"version {short(new.version)} was in force before; give it a new version")
         if fact.effective_on < self.effective_on:
             raise AmendmentUnusable(why=f"it takes effect on {fact.effective_on}, the last one on {self.effective_on}")
         if any(not 1 <= level <= len(new.levels) for level in fact.reopens):
@@ -236,7 +234,7 @@ class Trial:
     def conclude(
         self, fact: MtdDeclared | MtdNotEstablished, *, mtd: Mtd, design: Design, trial: str
     ) -> Sequence[TrialFact]:
-        """Declare the MTD that the design gives, or that there is none; never one that it does not give."""
+        """Declare the MTD that the design gives, or that there is none; refuse any other MTD."""
         if self.conclusion is not None:
             raise AlreadyConcluded(trial=trial)
         allow(against_conclusion(fact, mtd, design=design, recruitment_ended=self.closing is not None), None)
@@ -244,7 +242,7 @@ class Trial:
 
 
 def against_taking_the_place(old: TrialProtocol, new: TrialProtocol) -> str | None:
-    """Say why a protocol cannot stand where another one stood, by an amendment or a correction; None when it can."""
+    """Return why a protocol cannot replace another one, by an amendment or a correction; None when it can."""
     if new.trial != old.trial:
         return f"it is the protocol of {new.trial}"
     if len(new.levels) < len(old.levels):

@@ -1,1 +1,1 @@
-"""How every command runs: a snapshot is read, a decision is taken, and it is appended if nothing has moved."""
+"""The command pipeline: read a snapshot, decide, and append if no stream of the read set has changed."""

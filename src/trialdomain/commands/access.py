@@ -1,6 +1,6 @@
-"""Who may do what: the protocol's table, and a hook by which the embedding service decides; both must allow.
+"""Access control: the protocol's table of roles and a hook of the embedding service; both must allow a use case.
 
-Who somebody is, is for the service to establish: a user is believed to be whoever the service says.
+The embedding service authenticates users. This library trusts the user that the service passes.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,12 +32,12 @@ from trialdomain.values.role import Role
 from trialdomain.values.use_case import UseCase
 
 _MOST_OF_A_REASON, _MOST_OF_A_NAME = 2_000, 200
-"""Characters of it that are recorded: a refusal is recorded whatever was said."""
+"""The longest reason and name, in characters, that an entry of a refusal keeps. Longer texts are cut."""
 
 
 @attrs.frozen(kw_only=True)
 class AccessRequest:
-    """Somebody asks for a use case, once the protocol's table has allowed it."""
+    """A request of a user for a use case. The hook of the service sees it once the protocol's table has allowed it."""
 
     trial: str
     user: str
@@ -47,11 +47,11 @@ class AccessRequest:
     organization: str
     use_case: UseCase
     subject: str | None = None
-    """The participant that it is about, where it is about one."""
+    """The participant that the request concerns; None where it concerns no single participant."""
 
     @classmethod
     def of(cls, trial: str, user: UserRegistered, use_case: UseCase, subject: str | None = None) -> "AccessRequest":
-        """Say who asks for what."""
+        """Make the request of a registered user."""
         return cls(
             trial=trial,
             user=user.user,
@@ -64,17 +64,17 @@ class AccessRequest:
 
     @override
     def __str__(self) -> str:
-        """Say who asks, and about whom."""
+        """Return the user's name and organization, and the participant."""
         about = "" if self.subject is None else f", about {self.subject[:_MOST_OF_A_NAME]}"
         return visible(f"{self.name[:_MOST_OF_A_NAME]}, {self.organization[:_MOST_OF_A_NAME]}{about}")
 
 
 Permit: TypeAlias = Callable[[AccessRequest], str | None]
-"""Decides for the embedding service: None allows, anything else refuses and says why."""
+"""The hook of the embedding service: None allows the request; a text refuses it and gives the reason."""
 
 
 class NotPermitted(CommandRefused):
-    """Somebody asked for a use case that they may not use."""
+    """The user may not use this use case."""
 
     code = "not-permitted"
 
@@ -84,7 +84,7 @@ class NotPermitted(CommandRefused):
 
 
 class UseCaseUnknown(InputInvalid):
-    """A protocol's table of roles names something that nobody can do."""
+    """A protocol's table of roles names an unknown use case."""
 
     code = "use-case-unknown"
 
@@ -95,22 +95,22 @@ class UseCaseUnknown(InputInvalid):
 
 
 class TableLocksOut(InputInvalid):
-    """A protocol's table of roles lets nobody change it again."""
+    """A protocol's table of roles grants 'amend' to no role, so no user could change the table again."""
 
     code = "table-locks-out"
 
     def __init__(self) -> None:
         super().__init__(
-            "roles: nobody may amend by this table, and it could never be changed: grant 'amend' to a role"
+            "roles: this table grants 'amend' to no role, so no user could change it again: grant 'amend' to a role"
         )
 
 
 def check_table(protocol: TrialProtocol) -> None:
-    """Refuse a table that grants what there is not, or locks everybody out, before it comes into force.
+    """Refuse a table that grants an unknown use case, or lets no user amend, before it comes into force.
 
     Raises:
-        UseCaseUnknown: it names something else than a use case.
-        TableLocksOut: nobody could amend it.
+        UseCaseUnknown: the table names an unknown use case.
+        TableLocksOut: the table grants 'amend' to no role.
     """
     known = {use_case.value for use_case in UseCase}
     for grant in protocol.roles:
@@ -121,16 +121,16 @@ def check_table(protocol: TrialProtocol) -> None:
         raise TableLocksOut
 
 
-def against(request: AccessRequest, protocol: TrialProtocol, permit: Permit | None) -> str | None:
-    """Say why somebody may not use a use case; None where they may."""
+def reason_to_refuse(request: AccessRequest, protocol: TrialProtocol, permit: Permit | None) -> str | None:
+    """Return the reason why a user may not use a use case; None where the table and the hook allow it."""
     if protocol.roles and not _granted(request, protocol):
         return (
             f"protocol version {short(protocol.version)} does not grant it to the role {request.role.value}; "
-            "ask somebody who has it, or amend the protocol's roles"
+            "ask a user whose role has it, or amend the protocol's roles"
         )
     if permit is None or (refused := permit(request)) is None:
         return None
-    said: object = refused  # a hook that answers yes or no has not said why
+    said: object = refused  # a hook that returns a bool gives no reason
     return visible(plain(said) if is_a(said, str) else "").strip()[:_MOST_OF_A_REASON] or "the service refuses it"
 
 
@@ -140,9 +140,9 @@ def _granted(request: AccessRequest, protocol: TrialProtocol) -> bool:
 
 
 def needed_to_change(fact: Fact) -> tuple[UseCase, ...]:
-    """Name what somebody must be able to do, besides correcting or voiding, to change an entry.
+    """Return the use cases, besides correct or void, that a user needs to change an entry.
 
-    What people decided or judged is changed by nobody who could not have decided it.
+    Only a user who could have taken a decision or an assessment may change it.
     """
     if use_cases := _DECIDED_BY.get(type(fact), ()):
         return use_cases
@@ -152,9 +152,9 @@ def needed_to_change(fact: Fact) -> tuple[UseCase, ...]:
 
 
 _HALTS = (UseCase.SUSPEND_RECRUITMENT, UseCase.RESUME_RECRUITMENT)
-"""To withdraw, or shorten, the one is to do the other."""
+"""A user who voids a suspension resumes recruitment, and the reverse; so either change needs both use cases."""
 _DECIDED_BY: Mapping[type[Fact], tuple[UseCase, ...]] = {
-    TrialRegistered: (UseCase.REGISTER, UseCase.AMEND),  # the protocol is in it, and with it the table of roles
+    TrialRegistered: (UseCase.REGISTER, UseCase.AMEND),  # it carries the protocol, with the table of roles
     ProtocolAmended: (UseCase.AMEND,),
     RecruitmentSuspended: _HALTS,
     RecruitmentResumed: _HALTS,

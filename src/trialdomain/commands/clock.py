@@ -1,4 +1,4 @@
-"""The clock that recording times come from: the service's, checked each time that it is asked."""
+"""The clock of the embedding service, the source of recording times. Every reading is checked."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,32 +13,32 @@ Clock: TypeAlias = Callable[[], datetime]
 
 
 class ClockUnusable(InputInvalid):
-    """The clock gives something from which no moment follows, such as a time without an offset."""
+    """The clock returned a value that is no moment, such as a time without an offset."""
 
     code = "clock-unusable"
 
     def __init__(self, *, given: object, why: str = "which has no offset and so is no moment") -> None:
         super().__init__(
-            f"the clock gives {short(given)!r}, {why}: nothing was recorded; "
-            f"give a clock such as lambda: datetime.now(UTC)"
+            f"the clock returned {short(given)!r}, {why}: nothing was recorded; "
+            f"pass a clock such as lambda: datetime.now(UTC)"
         )
         self.given, self.why = given, why
 
 
 def utc_now() -> datetime:
-    """Tell the time of the machine."""
+    """Return the time of the machine's clock."""
     return datetime.now(UTC)
 
 
-def told(clock: Clock) -> datetime:
-    """Ask a clock; give the moment in UTC, as it is recorded.
+def read_clock(clock: Clock) -> datetime:
+    """Read a clock, and return the moment in UTC, as it is recorded.
 
-    Its zone is asked once, and what is given on is a plain time: a zone, or a class of somebody else's, cannot answer
-    otherwise when the time is written.
+    The zone is asked once, and the result is a plain ``datetime``. So a zone or a ``datetime`` subclass of another
+    library cannot give another answer when the time is written.
 
     Raises:
-        ClockUnusable: it gives no time with an offset. A naive time is not taken for local time: where the process runs
-            in another zone than whoever wrote the clock had in mind, entries would be hours, or a day, out.
+        ClockUnusable: the clock returned no time with an offset. A naive time is not taken for local time: if the
+            process ran in another zone than the clock's author expected, entries would be hours, or a day, wrong.
         YearInvalid: the moment lies in a year that no trial has.
     """
     given: object = clock()

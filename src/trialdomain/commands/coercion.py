@@ -1,4 +1,4 @@
-"""What callers have at hand, made into what facts carry; what cannot be is refused with one sentence."""
+"""Convert and validate arguments into facts. An argument that cannot be converted is refused with one sentence."""
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -26,13 +26,13 @@ from trialdomain.values.reason import REASON, check_words
 
 F = TypeVar("F")
 _MOST_OF_A_REASON = 400
-"""Characters of what a validation says."""
+"""The longest reason of a failed validation, in characters, that a message keeps."""
 _MOST_VALUES = 1_000_000
-"""In one command: whatever gives more gives them without end."""
+"""The most values in one command. An iterable with more is taken to be endless."""
 
 
 class FactMalformed(InputInvalid):
-    """What was said cannot be so: a negative count, an end before a start, an unknown unit."""
+    """A fact is impossible: a negative count, an end before a start, an unknown unit."""
 
     code = "fact-malformed"
 
@@ -42,11 +42,11 @@ class FactMalformed(InputInvalid):
 
 
 def make(kind: type[F], /, **given: object) -> F:
-    """Make a fact from what a caller gave: dates and texts become clinical times, spellings become units.
+    """Make a fact from a caller's arguments: dates and texts become clinical times, spellings become units.
 
     Raises:
         FactMalformed: the fact's own validation refuses it, or a value is of the wrong kind.
-        ReasonMissing: a field that says why says nothing.
+        ReasonMissing: a field for a reason holds no reason.
     """
     _check_reasons(kind, given)
     return _make(kind, given)
@@ -62,24 +62,24 @@ def _make(kind: type[F], given: Mapping[str, object]) -> F:
 
 
 def _made(kind: type[F], values: Mapping[str, object]) -> F:
-    """Make a fact, or a part of one, of values of the right kinds.
+    """Make a fact, or a part of one, from values of the right types.
 
     Raises:
-        FactMalformed: one of them is refused, or cannot be read.
+        FactMalformed: a value is refused, or cannot be read.
     """
     try:
         return made_of(kind, values)
     except FactUnstorable as error:
         raise FactMalformed(kind=kind.__name__, why=error.why) from None
-    except Exception as error:  # what the classes of others raise when they are read is not known
+    except Exception as error:  # a caller's own class may raise anything when it is read
         raise FactMalformed(kind=kind.__name__, why=unreadable(error)) from error
 
 
 def _check_reasons(kind: type, given: Mapping[str, object]) -> None:
-    """Refuse blank or filler words where people say why (ICH E6(R3) 4.2.2).
+    """Refuse blank or filler words in fields for a reason (ICH E6(R3) 4.2.2).
 
     Raises:
-        ReasonMissing: there are such.
+        ReasonMissing: a reason is blank, or a filler word.
     """
     for name, value in given.items():
         if example := _metadata(kind, name).get(REASON):
@@ -89,22 +89,22 @@ def _check_reasons(kind: type, given: Mapping[str, object]) -> None:
 
 
 def _refuse_unwritable(values: Mapping[str, object]) -> None:
-    """Refuse what JSON would write as something else: bytes as a text, and a number that is none as nothing.
+    """Refuse values that JSON would write as another value: bytes as a text, and NaN or an infinity as null.
 
     Raises:
-        ValueError: there is one.
+        ValueError: a value is such a one.
     """
     for name, value in values.items():
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, bytes | bytearray | memoryview) or (isinstance(one, float) and not isfinite(one)):
-                raise ValueError(f"{name} is {_a(one)}, which it cannot hold: give a text or a number")
+                raise ValueError(f"{name} is {_type_of(one)}, which it cannot hold: pass a text or a finite number")
 
 
 def free_text(what: str, text: str | None) -> FreeText | None:
-    """Make a free text, or none.
+    """Make a free text; None stays None.
 
     Raises:
-        FactMalformed: it is blank, or no text.
+        FactMalformed: the text is blank, or is no text.
     """
     if text is None:
         return None
@@ -115,26 +115,26 @@ def free_text(what: str, text: str | None) -> FreeText | None:
 
 
 def remake(fact: F, changes: Mapping[str, object]) -> F:
-    """Make a fact like another but for some fields.
+    """Copy a fact with some fields changed.
 
     Raises:
-        FactMalformed: a field that the fact does not have, or a value that its validation refuses.
-        ReasonMissing: a field that says why would say nothing.
+        FactMalformed: the fact has no such field, or its validation refuses a value.
+        ReasonMissing: a field for a reason would hold no reason.
     """
     kind = type(fact)
     names = [field.name for field in attrs.fields(kind)]  # type: ignore[arg-type]  # every fact is an attrs class
     for name in changes:
         if name not in names:
             raise FactMalformed(kind=kind.__name__, why=f"it has no field {short(name)!r}, but {', '.join(names)}")
-    _check_reasons(kind, changes)  # what is not changed may have come from elsewhere, where nobody was asked
+    _check_reasons(kind, changes)  # not the other fields: an imported fact may hold a reason that is refused here
     return _make(kind, {name: getattr(fact, name) for name in names} | dict(changes))
 
 
 def _all_coerced(kind: type, given: Mapping[str, object]) -> dict[str, object]:
-    """Make each value what its field carries.
+    """Convert each value to the type of its field.
 
     Raises:
-        ValueError: one of them cannot be; it names the field.
+        ValueError: a value cannot be converted; the message names the field.
     """
     values = {}
     for name, value in given.items():
@@ -162,70 +162,70 @@ def _coerced(kind: type, name: str, value: object) -> object:
         return _word(wanted, value)
     if name == "seriousness":
         return criteria(value)
-    return members(value) if tuple in wanted else value
+    return as_tuple(value) if tuple in wanted else value
 
 
 def _word(wanted: tuple[Any, ...], value: str) -> object:
-    """Give the member of an enumeration that a word names; other texts stay what they are."""
+    """Return the enumeration member that a word names; return any other text unchanged."""
     kinds = (kind for kind in wanted if isinstance(kind, type) and issubclass(kind, Enum))
     return next((one for kind in kinds for one in kind if one.value == value), value)
 
 
-def members(given: object) -> object:
-    """Make a tuple of what may be read only once, or comes in no order; leave alone what is no collection.
+def as_tuple(given: object) -> object:
+    """Copy a collection into a tuple; return any other value unchanged.
 
     An iterator would be empty when a decision is taken again, and a list may change meanwhile. A set has another order
-    in every process.
+    in every process, so its members are sorted.
 
     Raises:
-        RequestUnreadable: a member of a set has no content to order it by.
-        FactMalformed: there is no end of it.
+        RequestUnreadable: a member of a set has no content to sort it by.
+        FactMalformed: the collection is endless.
     """
     if isinstance(given, AbstractSet):
         return tuple(map(plain, in_order(given)))
     if isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray | memoryview | Mapping | type):
         found = tuple(map(plain, islice(given, _MOST_VALUES + 1)))
         if len(found) > _MOST_VALUES:
-            raise FactMalformed(kind="a list", why=f"it has more than {_MOST_VALUES} values, or no end: give fewer")
+            raise FactMalformed(kind="a list", why=f"it has more than {_MOST_VALUES} values, or no end: pass fewer")
         return found
     return given
 
 
-def parts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
-    """Take several values of one kind, from whatever they come in.
+def checked_list(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
+    """Return the values of a collection as a tuple, and check that each has the given type.
 
     Raises:
-        FactMalformed: it is no collection, or a value is of another kind.
+        FactMalformed: the argument is no collection, or a value has another type.
     """
     found: list[F] = []
     for number, one in enumerate(_list_of(what, given), start=1):
         if not is_a(one, kind):
-            raise FactMalformed(kind=what, why=f"number {number} is {_a(one)}, and no {kind.__name__}")
+            raise FactMalformed(kind=what, why=f"number {number} is {_type_of(one)}, not a {kind.__name__}")
         found.append(one)
     return tuple(found)
 
 
-def facts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
-    """Take several facts that a caller has made, as they would be read back.
+def checked_facts(what: str, given: object, kind: type[F]) -> tuple[F, ...]:
+    """Validate facts that a caller made: rebuild each one as the codec would read it back.
 
     Raises:
-        FactMalformed: it is no collection, or one of them is of another kind, or cannot be so.
+        FactMalformed: the argument is no collection, or one of the facts has another type or is impossible.
     """
-    return tuple(again(what, one, kind) for one in parts(what, given, kind))
+    return tuple(checked(what, one, kind) for one in checked_list(what, given, kind))
 
 
 def _list_of(what: str, given: object) -> tuple[object, ...]:
-    found = members(given)
+    found = as_tuple(given)
     if not isinstance(found, tuple):
-        raise FactMalformed(kind=what, why=f"a list of them was expected, and {_a(given)} was given")
+        raise FactMalformed(kind=what, why=f"the caller passed {_type_of(given)}: pass a list of them")
     return found
 
 
 def criteria(given: object) -> tuple[object, ...] | None:
-    """Put the criteria of seriousness into their own order, each once: whatever they come in, they are a set.
+    """Sort the criteria of seriousness into the order of the enumeration, each once, since they are a set.
 
     Raises:
-        FactMalformed: they are no list, or one of them is neither a criterion nor its word.
+        FactMalformed: the argument is no list, or one of its members is neither a criterion nor its word.
     """
     if given is None:
         return None
@@ -239,12 +239,12 @@ def criteria(given: object) -> tuple[object, ...] | None:
     return tuple(sorted(dict.fromkeys(found), key=lambda one: ranks[one]))  # type: ignore[index]  # as was just seen
 
 
-def restated(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
-    """Take the fields of a correction as they will be recorded, once; what cannot be is refused when it is made.
+def converted_fields(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
+    """Convert the fields of a fact once, before the decision; the fact's own validation follows later.
 
     Raises:
         FactMalformed: a value cannot be read.
-        ReasonMissing: a field that says why would say nothing.
+        ReasonMissing: a field for a reason would hold no reason.
     """
     _check_reasons(kind, changes)
     try:
@@ -254,44 +254,46 @@ def restated(kind: type, changes: Mapping[str, object]) -> dict[str, object]:
 
 
 def expect(what: str, given: object, kind: type[F]) -> F:
-    """Take a value of one kind as it is.
+    """Check the type of a value, and return it.
 
     Raises:
-        FactMalformed: it is of another.
+        FactMalformed: the value has another type.
     """
     given = plain(given)
     if not is_a(given, kind):
-        raise FactMalformed(kind=what, why=f"{must_be(kind)} was expected, and {_a(given)} was given")
+        raise FactMalformed(kind=what, why=f"the caller passed {_type_of(given)}: pass {must_be(kind)}")
     return given
 
 
-def again(what: str, given: object, kind: type[F]) -> F:
-    """Take a fact, or another value, that a caller has made, as it would be read back: a field may hold anything.
+def checked(what: str, given: object, kind: type[F]) -> F:
+    """Validate a fact, or another value, that a caller made: rebuild it as the codec would read it back.
+
+    A caller can put any value into a field, so each field is checked again.
 
     Raises:
-        FactMalformed: it is of another kind, or cannot be so.
+        FactMalformed: the value has another type, or is impossible.
     """
     one, fields = expect(what, given, kind), attrs.fields(kind)  # type: ignore[arg-type]  # every fact is an attrs class
     return make(kind, **{field.name: getattr(one, field.name) for field in fields})
 
 
 def check_callable(**given: object) -> None:
-    """Refuse what cannot be called.
+    """Refuse arguments that are not callable.
 
     Raises:
-        InputInvalid: one of them cannot be.
+        InputInvalid: one of them is not.
     """
     for what, one in given.items():
         if not callable(one):
-            raise InputInvalid(f"{what} is {short(one)!r}, and cannot be called: give a function")
+            raise InputInvalid(f"{what} is {short(one)!r}, which cannot be called: pass a function")
 
 
 def unreadable(error: Exception) -> str:
-    """Say that a value raised an error of its own."""
-    return f"a value in it cannot be read ({type(error).__name__}): give values of the library's own classes"
+    """Describe a value that raised an error when it was read."""
+    return f"reading one of its values raised {type(error).__name__}: pass values of the library's own classes"
 
 
-def _a(value: object) -> str:
+def _type_of(value: object) -> str:
     return f"a value of type {type(value).__name__}"
 
 

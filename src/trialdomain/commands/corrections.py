@@ -1,4 +1,4 @@
-"""Corrections and voids: a fact restated or withdrawn, with a reason; nothing is edited."""
+"""Corrections and voids: a new entry restates or withdraws a fact, with a reason. No entry is ever edited."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -25,38 +25,41 @@ from trialdomain.values.use_case import UseCase
 
 
 class NeverCorrected(CommandRefused):
-    """An entry of a kind that stands as it was recorded."""
+    """Entries of this kind are never corrected or voided."""
 
     code = "never-corrected"
 
     def __init__(self, *, entry: Entry, act: str) -> None:
         super().__init__(
             f"position {entry.position}, {type(entry.fact).__name__}, cannot be {act}: it says what the system did; "
-            f"record what is so now"
+            f"record a new entry with what is true now"
         )
         self.entry, self.act = entry, act
 
 
 class EntryOfAnotherTrial(CommandRefused):
-    """An entry would be corrected or voided at the desk of another trial."""
+    """A user would correct or void an entry at the desk of another trial."""
 
     code = "entry-of-another-trial"
 
     def __init__(self, *, entry: Entry, trial: str) -> None:
-        super().__init__(f"position {entry.position} is an entry of trial {entry.trial}: act in that one, not {trial}")
+        super().__init__(
+            f"position {entry.position} is an entry of trial {entry.trial}, not of {trial}: "
+            f"use the desk of {entry.trial}"
+        )
         self.entry, self.trial = entry, trial
 
 
 def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: str, on: date) -> Drafts:
-    """Restate an entry with some fields changed; what is already so drafts nothing.
+    """Restate an entry with some fields changed; return no drafts if the fact stays the same.
 
-    A correction states what happened, so it is refused only when it is malformed: conduct that it shows to be out of
-    order is recorded, and is a finding.
+    A correction states what happened, so it is refused only when it is malformed. Conduct that it shows to be against
+    a rule is recorded, and the checks report it as a finding.
 
     Raises:
         EntryNotCurrent: the entry was corrected or voided before.
-        ReasonMissing: the reason says nothing.
-        FactMalformed: the restated fact cannot be so.
+        ReasonMissing: the reason is blank, or a filler word.
+        FactMalformed: the restated fact is impossible.
     """
     check_reason(reason)
     current = _current(view, entry, act="corrected")
@@ -74,12 +77,12 @@ def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: 
 
 
 def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
-    """Withdraw an entry that was made in error, with everything that it corrected.
+    """Withdraw an entry that was made in error, together with the entries that it corrected.
 
     Raises:
         EntryNotCurrent: the entry was corrected or voided before.
-        ReasonMissing: the reason says nothing.
-        NeverCorrected: the registration of the trial, or what the system recorded of a refusal.
+        ReasonMissing: the reason is blank, or a filler word.
+        NeverCorrected: the entry is the registration of the trial, or the system's record of a refusal.
     """
     check_reason(reason)
     current = _current(view, entry, act="voided")
@@ -92,9 +95,9 @@ def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
 
 
 def needed_for(view: View, entry: Entry) -> tuple[UseCase, ...]:
-    """Name what somebody must be able to do to change an entry: by what the log says of it, and not the caller."""
+    """Return the use cases that a user needs to change an entry, judged by the stored fact, not by the caller's."""
     if trial_of(entry.stream) != view.id:
-        return ()  # an entry of another trial is changed by nobody here
+        return ()  # no user of this trial can change an entry of another trial
     stored = (one.fact for one in view.entries(entry.stream) if one.version == entry.version)
     return next((needed_to_change(fact) for fact in stored), ())
 
@@ -103,13 +106,16 @@ def _current(view: View, entry: Entry, *, act: str) -> Recorded[Fact]:
     if entry.trial != view.id or trial_of(entry.stream) != view.id:
         raise EntryOfAnotherTrial(entry=entry, trial=view.id)
     found = require_current(view.entries(entry.stream), stream=entry.stream, version=entry.version)
-    if isinstance(found.fact, AccessRefused):  # by what the log says of it, and not the caller
+    if isinstance(found.fact, AccessRefused):  # judged by the stored fact, not by the caller's
         raise NeverCorrected(entry=found, act=act)
     return found
 
 
 def _opened_by(view: View, decision: Entry) -> list[Entry]:
-    """Find the levels, and the slots, that a decision opened, or what it corrects: without it, nobody opened them."""
+    """Find the entries that a decision, or one that it corrects, caused: levels and slots that it opened.
+
+    They are voided with the decision, since no other entry opened them.
+    """
     chain = current(view.entries(decision.stream)).chain_of(decision.version)
     refs = {EntryRef(decision.stream, version) for version in chain}
     cohorts = [current(view.entries(cohort_stream(view.id, level.level))) for level in view.protocol.levels]
@@ -130,7 +136,7 @@ def _void_of(entry: Entry) -> Fact:
 
 
 def _settled(view: View, drafts: Drafts, *facts: Fact, on: date) -> Drafts:
-    """Settle for whom the entry is about, before and after; for everybody where it names nobody."""
+    """Settle for the participants that the entry concerns, before and after; for all where it names none."""
     subject = subject_of(drafts[0].stream)
     named = {subject} if subject else {getattr(fact, "subject", None) for fact in facts}
     return settle(view, drafts, about=None if None in named else {str(name) for name in named}, on=on)
@@ -156,7 +162,7 @@ def _keep_trial(old: Fact, new: Fact) -> None:
 
 
 def _keep_order(view: View, old: Recorded[Fact], new: Fact) -> None:
-    """Keep versions of the protocol in the order in which they were recorded: the last one is in force."""
+    """Refuse to change the order of protocol versions: the one that was recorded last is in force."""
     if not isinstance(new, ProtocolAmended):
         return
     entries = current_entries(view.entries(old.stream))
@@ -168,8 +174,8 @@ def _keep_order(view: View, old: Recorded[Fact], new: Fact) -> None:
     for before, after in pairwise(amended):
         if (before is new or after is new) and after.effective_on < before.effective_on:
             why = (
-                f"version {after.protocol.version} was recorded after version {before.protocol.version}, and would "
-                f"take effect before it, on {after.effective_on}: void the later one, and record it anew"
+                f"version {after.protocol.version} was recorded after version {before.protocol.version}, but would "
+                f"take effect before it, on {after.effective_on}: void the later one, and record it again"
             )
             raise FactMalformed(kind="ProtocolAmended", why=why)
 
@@ -177,7 +183,7 @@ def _keep_order(view: View, old: Recorded[Fact], new: Fact) -> None:
 def _checked_event(
     view: View, current: Recorded[Fact], fact: AdverseEventReported | AdverseEventFollowedUp
 ) -> AdverseEventReported | AdverseEventFollowedUp:
-    """Keep reports and follow-ups joined by their ids, a term with its code, and what is serious with a criterion."""
+    """Check a corrected event: follow-ups have a report, a term has its code, a serious event has a criterion."""
     others = [e.fact for e in current_entries(view.entries(current.stream)) if e.version != current.version]
     _check_order([*others, fact], fact.event)
     _check_criteria(current.fact, fact)
@@ -194,7 +200,7 @@ def _checked_event(
             raise FactMalformed(kind="AdverseEventReported", why=f"there is an adverse event {fact.event} already")
         if any(isinstance(other, AdverseEventFollowedUp) and other.event == old.event for other in others):
             raise FactMalformed(
-                kind="AdverseEventReported", why=f"follow-ups name event {old.event}: void it, and record it anew"
+                kind="AdverseEventReported", why=f"follow-ups name event {old.event}: void it, and record it again"
             )
     if isinstance(old, AdverseEventReported) and fact.term != old.term:
         known = known_term(fact.term, version=fact.ctcae_version)
@@ -203,7 +209,10 @@ def _checked_event(
 
 
 def _check_follow_up(others: Sequence[Fact], fact: AdverseEventFollowedUp) -> None:
-    """Refuse to date a follow-up before the onset of its event; one that a corrected onset moved past stays."""
+    """Refuse to date a follow-up before the onset of its event.
+
+    A corrected onset may still move past a recorded follow-up; that follow-up stays.
+    """
     for report in others:
         if isinstance(report, AdverseEventReported) and report.event == fact.event and fact.on.precedes(report.onset):
             raise FactMalformed(
@@ -213,9 +222,9 @@ def _check_follow_up(others: Sequence[Fact], fact: AdverseEventFollowedUp) -> No
 
 
 def _check_criteria(old: Fact, fact: AdverseEventReported | AdverseEventFollowedUp) -> None:
-    """Refuse to make an event serious, or to leave it so, without a criterion (ICH E2A, II.B).
+    """Refuse to make an event serious, or to leave it serious, without a criterion (ICH E2A, II.B).
 
-    What another system gave without one stays as it is while neither is corrected.
+    An event that was imported without a criterion stays so while neither field is corrected.
     """
     said = getattr(old, "serious", None), getattr(old, "seriousness", ())
     if fact.serious and not fact.seriousness and said != (fact.serious, fact.seriousness):
@@ -225,7 +234,7 @@ def _check_criteria(old: Fact, fact: AdverseEventReported | AdverseEventFollowed
 
 
 def _check_order(facts: Sequence[Fact], event: str) -> None:
-    """Refuse an end of an adverse event that is known to lie before its onset."""
+    """Refuse an end of an adverse event that certainly lies before its onset."""
     of_event = [f for f in facts if isinstance(f, AdverseEventReported | AdverseEventFollowedUp) and f.event == event]
     onsets = [fact.onset for fact in of_event if isinstance(fact, AdverseEventReported)]
     for ended in (fact.ended for fact in of_event if fact.ended is not None):
@@ -238,7 +247,7 @@ def _check_order(facts: Sequence[Fact], event: str) -> None:
 
 
 def _death(view: View, current: Recorded[Fact], fact: Fact) -> Drafts:
-    """Record the death that a corrected event brings with it, as its report would have."""
+    """Draft the death that a corrected event implies, as its report would have done."""
     subject = subject_of(current.stream)
     if subject is None or not isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
         return []

@@ -1,4 +1,4 @@
-"""What a use case asks the escalation design before it acts."""
+"""Guards of use cases: rules of the escalation design that an act must keep."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -16,7 +16,7 @@ from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL, A
 
 
 class DesignAbsent(CommandRefused):
-    """A decision is asked of a protocol that has no escalation design."""
+    """A decision was requested, but the protocol has no escalation design."""
 
     code = "design-absent"
 
@@ -26,19 +26,19 @@ class DesignAbsent(CommandRefused):
 
 
 class NobodyInTurn(CommandRefused):
-    """Somebody would be enrolled while the design, or the people, send nobody to any level."""
+    """A participant would be enrolled while no level is in turn, by the design or by a decision of people."""
 
     code = "nobody-in-turn"
 
     def __init__(self, *, decision: Decision, held: bool) -> None:
         because = "" if decision.because is None else f": {decision.because.text}"
         what = "people decided to wait, or to stop" if held else decision.action.value
-        super().__init__(f"nobody is to be enrolled now ({what}){because}")
+        super().__init__(f"no participant can be enrolled now ({what}){because}")
         self.decision, self.held = decision, held
 
 
 class LevelNotInTurn(CommandRefused):
-    """Somebody would be treated at a level that is closed, or not the one in turn."""
+    """A participant would be treated at a level that is closed, or not in turn."""
 
     code = "level-not-in-turn"
 
@@ -51,7 +51,7 @@ class LevelNotInTurn(CommandRefused):
 
 
 class SlotNotHeld(CommandRefused):
-    """Somebody would be infused at a level where they hold no slot."""
+    """A participant would be infused at a level where they hold no slot."""
 
     code = "slot-not-held"
 
@@ -61,7 +61,7 @@ class SlotNotHeld(CommandRefused):
 
 
 def escalation_state(view: View, *, on: date) -> Escalation:
-    """Ask the design, on what the view has read.
+    """Compute the state of the escalation from the view, by the protocol's design.
 
     Raises:
         DesignAbsent: the protocol has no design.
@@ -82,9 +82,9 @@ def against_enrollment_at(state: Escalation, level: int) -> Iterator[CommandRefu
 
 
 def against_slots(state: Escalation, cohort: Cohort) -> Iterator[CommandRefused]:
-    """Yield that a level is full by the rule, where people have opened more slots than it gives now.
+    """Yield a refusal when the level is full by the design, though people opened more slots than the design gives now.
 
-    A DLT that was revoked since is why: the level was given 6 slots for it, and 3 are in use.
+    This happens when a DLT is revoked: the level was given 6 slots because of it, and 3 are in use.
     """
     decision = state.decision
     full = decision.because is not None and decision.because.reason == SLOTS_FULL and decision.level == cohort.level
@@ -93,7 +93,7 @@ def against_slots(state: Escalation, cohort: Cohort) -> Iterator[CommandRefused]
 
 
 def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
-    """Yield that recruitment is full, where the protocol limits how many are infused."""
+    """Yield a refusal when recruitment is full, where the protocol limits how many participants are infused."""
     if view.protocol.max_infused is None:
         return
     yield from against_number(len(_members(view, on=on)), view.protocol)
@@ -105,7 +105,7 @@ def _members(view: View, *, on: date) -> list[Member]:
 
 
 def levels_in_use(view: View) -> frozenset[int]:
-    """Name every level at which anybody was infused, whatever the way by which that was recorded."""
+    """Return every level at which a participant was infused, by the named level or by the amount of the dose."""
     book = view.casebook(on=date.max)
     infusions = (entry.fact for case in book.cases for entry in case.of(Infused))
     return frozenset(level for one in infusions for level in levels_of(one, book.in_force_on(one.started_at.first)))

@@ -1,9 +1,9 @@
-"""How every use case runs: decide on what is known now, and append it if nothing that the decision read has moved.
+"""The command runner: decide on a snapshot, and append if no stream of the read set has changed since.
 
-Commands are serializable: each is recorded as if it had been the only one at its position (docs/adr/0015). A decision
-is first taken without the write lock, which holds nobody up. Its read set, every stream that it read, is compared under
-that lock; when one has moved, the decision is taken again, and the last time under the lock itself, so that no command
-starves.
+Commands are serializable: each is recorded as if it had been the only one at its position (docs/adr/0015). This is
+optimistic concurrency control. A decision is first taken without the write lock, so that it blocks no other writer.
+Under the lock, the store compares the read set, which is every stream that the decision read. If one has changed, the
+decision is taken again. The last attempt holds the lock, so that no command starves.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ from typing import Protocol
 
 import attrs
 
-from trialdomain.commands.access import AccessRequest, NotPermitted, Permit, against
-from trialdomain.commands.clock import Clock, told
+from trialdomain.commands.access import AccessRequest, NotPermitted, Permit, reason_to_refuse
+from trialdomain.commands.clock import Clock, read_clock
 from trialdomain.commands.coercion import FactMalformed, make, unreadable
 from trialdomain.commands.sealing import sealed, stored
 from trialdomain.commands.snapshot import Drafts, View, drafts_in
@@ -39,23 +39,23 @@ from trialdomain.values.use_case import UseCase
 from trialdomain.version import __version__
 
 _ATTEMPTS = 4
-"""How often a decision is taken without the write lock, before it is taken under it."""
+"""The number of attempts without the write lock, before the one that holds it."""
 _PAUSE_SECONDS = 0.01
-"""The longest pause before a decision is taken again, by chance, so that those who met do not meet again."""
+"""The longest pause before the second attempt. Pauses are random, so that commands that collided do not again."""
 
 
 class DayTurned(Conflict):
-    """The site's day ended while something was decided; nothing was recorded, and the decision may be taken again."""
+    """The day ended at the site between decision and append; nothing was recorded, and the caller may try again."""
 
     code = "day-turned"
 
     def __init__(self, *, decided: date, recorded: date) -> None:
-        super().__init__(f"it was decided on {decided}, and it is {recorded} at the site by now: decide again")
+        super().__init__(f"the decision was taken on {decided}, and it is {recorded} at the site by now: decide again")
         self.decided, self.recorded = decided, recorded
 
 
 class InTheFuture(CommandRefused):
-    """Something is recorded of a day that has not come yet."""
+    """A fact has a date or a time in the future."""
 
     code = "in-the-future"
 
@@ -71,10 +71,10 @@ def _role(given: Role | str) -> Role:
 
 @attrs.frozen(kw_only=True)
 class User:
-    """Somebody who acts in a trial; the role may be given as its text.
+    """A user who acts in a trial; the role may be passed as its text.
 
     Raises:
-        WordUnknown: the role is none.
+        WordUnknown: the text names no role.
     """
 
     id: str
@@ -83,55 +83,57 @@ class User:
     organization: str
 
     def introduced(self) -> UserRegistered:
-        """Give the fact that says who this is.
+        """Make the fact that introduces this user.
 
         Raises:
-            FactMalformed: the id is no code, a name is blank, or the role is none.
+            FactMalformed: the id is no code, a name is blank, or the role is unknown.
         """
         return make(UserRegistered, user=self.id, name=self.name, role=self.role, organization=self.organization)
 
 
-def _plainly(user: User) -> User:
-    """Ask a user once who that is, so that what is asked for and what is recorded are of the same person.
+def _plain_user(user: User) -> User:
+    """Copy a user into a plain ``User``, so that the request and the entry name the same person.
+
+    An object of a subclass could return another id at each reading.
 
     Raises:
-        InputInvalid: it is no user.
-        FactMalformed: the user's id is no code, a name is blank, or the role is none.
+        InputInvalid: the argument is no user.
+        FactMalformed: the user's id is no code, a name is blank, or the role is unknown.
     """
     if not is_a(user, User):
-        raise InputInvalid(f"{short(user)!r} is no user: give a User with id, name, role and organization")
+        raise InputInvalid(f"{short(user)!r} is no user: pass a User with id, name, role and organization")
     fact = User.introduced(user)
     return User(id=fact.user, name=fact.name, role=fact.role, organization=fact.organization)
 
 
 @attrs.frozen
 class _Denied:
-    """A request that the protocol or the service does not allow, and why."""
+    """A request that the protocol or the service refused, with the reason."""
 
     request: AccessRequest
     why: str
     registered: bool
-    """Whether there is a trial to record it in."""
+    """Whether the trial exists, so that the refusal can be recorded in it."""
 
 
 class _Attempt(Protocol):
-    """One attempt of a use case; ``locked`` says whether it is made under the write lock."""
+    """One attempt at a use case; ``locked`` says whether it holds the write lock."""
 
     def __call__(self, view: View, *, locked: bool) -> Appended | _Denied:
-        """Give what was recorded, or why it is not allowed."""
+        """Return the result of the append, or the refusal."""
 
 
 @attrs.frozen
 class Conduct:
-    """Who acts in which trial of which log, by which clock."""
+    """The context of a desk: its user, trial, store, clock and access hook."""
 
     trial: str
-    user: User = attrs.field(converter=_plainly)
+    user: User = attrs.field(converter=_plain_user)
     store: Store
     clock: Clock
     new_id: Callable[[], str]
     permit: Permit | None = None
-    """How the embedding service decides who may do what; None where the protocol's table alone does."""
+    """The access hook of the embedding service; None where the protocol's table alone decides."""
 
     def run(
         self,
@@ -144,24 +146,24 @@ class Conduct:
         also: Callable[[View], Sequence[UseCase]] = lambda _: (),
         registering: TrialProtocol | None = None,
     ) -> Sequence[Entry]:
-        """Ask whether the user may, decide on what is known now, and append; when something has moved, once more.
+        """Check access, decide on a snapshot, and append; repeat this when the read set has changed.
 
         Args:
-            use_case: what is asked for.
-            request: all that was given, by which a repeated request is recognised.
-            decide: gives what is to be recorded.
-            command_id: an id by which a repeated request is recognised.
-            about: the participant, where it is about one.
-            also: names the use cases that the user must have besides.
-            registering: the protocol, where the trial is only about to be recorded.
+            use_case: the use case.
+            request: all arguments of the caller; their hash tells a repeated request from another one with the same id.
+            decide: returns the drafts to record.
+            command_id: the caller's id of the command, by which a repeated request is recognized.
+            about: the participant, where the use case concerns one.
+            also: returns further use cases that the user needs.
+            registering: the protocol, where this command registers the trial.
 
         Raises:
-            NotPermitted: the user may not; that is recorded.
+            NotPermitted: the user may not use the use case; the refusal is recorded.
         """
         repeatable = command_id is not None
         command = Command(
             id=check_id("command", self.new_id() if command_id is None else command_id),
-            request=_known_by(use_case.value, self.user.id, request),
+            request=_request_hash(use_case.value, self.user.id, request),
         )
 
         def attempt(view: View, *, locked: bool) -> Appended | _Denied:
@@ -170,7 +172,7 @@ class Conduct:
                 if denied is not None:
                     return denied
             if locked and self.store.head(self.trial) != view.position:
-                view = self._view_now()  # whoever was asked has recorded something
+                view = self._view_now()  # the access hook has recorded an entry
             done = self.store.recorded_before(self.trial, command)
             if done is not None:
                 return done
@@ -187,7 +189,7 @@ class Conduct:
         return self._entries(outcome)
 
     def _attempted(self, attempt: _Attempt) -> Appended | _Denied:
-        """Attempt something on what is known now, again where that has moved, and in the end under the write lock."""
+        """Repeat an attempt while its read set has changed; hold the write lock in the last one."""
         for number in range(_ATTEMPTS):
             if number:
                 sleep(uniform(0, _PAUSE_SECONDS * number))  # noqa: S311 - a pause, no secret
@@ -198,8 +200,9 @@ class Conduct:
         return self.store.alone(lambda: attempt(self._view_now(), locked=True))
 
     def _view_now(self) -> View:
-        """Read what is known under the write lock, at a time that was told under it."""
-        moment = told(self.clock)  # first: whatever else a clock does, the view sees it
+        """Make a snapshot under the write lock, with a time that was read under it."""
+        # The clock is read before the snapshot, which then contains entries that the clock itself recorded.
+        moment = read_clock(self.clock)
         view = View(self.trial, self.store)
         view.moment = max(moment, view.last_recorded() or moment)
         return view
@@ -207,17 +210,17 @@ class Conduct:
     def _denied(
         self, view: View, protocol: TrialProtocol | None, use_case: UseCase, about: str | None
     ) -> _Denied | None:
-        """Say why the protocol, or the service, does not let the user do something; None where they may."""
+        """Return the refusal by the protocol or by the service; None where both allow the use case."""
         if protocol is None:
-            return None  # of a trial that is not there nothing can be done: whoever decides says so
+            return None  # the trial does not exist: the decision itself raises TrialUnknown
         request = AccessRequest.of(self.trial, self.user.introduced(), use_case, about)
-        why = against(request, protocol, self.permit)
+        why = reason_to_refuse(request, protocol, self.permit)
         return None if why is None else _Denied(request, why, registered=view.trial.protocol is not None)
 
     def _record_refusal(self, denied: _Denied) -> None:
-        """Record in a stream of its own that somebody was refused: no decision reads it.
+        """Record a refusal in the access stream, which no decision reads.
 
-        The user is not introduced in the trial's stream, which decisions read; the entry says who it was.
+        The user is not introduced in the trial's stream, which decisions read; the entry itself names the user.
         """
         request, stream = denied.request, access_stream(self.trial)
         why = f"{request}: {denied.why}"
@@ -234,30 +237,30 @@ class Conduct:
     def _append(
         self, view: View, drafts: Drafts, command: Command, *, locked: bool, introduced: bool = True
     ) -> Appended:
-        """Seal and append what was decided on a view.
+        """Seal and append the drafts of a decision.
 
-        The time is told under the write lock, and never before the last entry's: so times never fall along a log, and
-        what was known at a past moment never changes.
+        The time is read under the write lock, and is never before the last entry's. So times never decrease along a
+        log, and the state known at a past moment never changes.
 
         Args:
-            view: what was known.
-            drafts: what was decided.
+            view: the snapshot that the decision read.
+            drafts: the drafts of the decision.
             command: the command.
-            locked: whether this thread holds the write lock, and told the time under it.
-            introduced: whether to record first who acts with which software, where that is new.
+            locked: whether this thread holds the write lock, and read the time under it.
+            introduced: whether to record the user and the version of the software first, where they are new.
 
         Raises:
-            StreamMoved: something that the decision read has moved.
-            DayTurned: the day on which it was decided has ended.
+            StreamMoved: a stream of the read set has changed.
+            DayTurned: the day of the decision has ended at the site.
         """
         whole = self._with_introduction(view, drafts) if introduced and drafts else drafts
         decided_at = self._moment(view)
-        early = self._sealed(view, whole, command, decided_at)  # what cannot be stored is refused before the lock
+        early = self._sealed(view, whole, command, decided_at)  # refuses an unstorable fact before the lock is taken
 
         def seal() -> list[StoredEvent]:
             if locked or not whole:
                 return early
-            recorded_at = max(told(self.clock), view.last_recorded_now() or decided_at, decided_at)
+            recorded_at = max(read_clock(self.clock), view.last_recorded_now() or decided_at, decided_at)
             _refuse_another_day(view, decided_at, recorded_at)
             if recorded_at == decided_at:
                 return early
@@ -266,7 +269,7 @@ class Conduct:
         return self.store.append(self.trial, [Sealed(command, seal)], read=view.read_set, within=locked)
 
     def _with_introduction(self, view: View, drafts: Drafts) -> Drafts:
-        """Put before drafts who acts, with which software, where that is new; but the registration comes first."""
+        """Put the facts for a new user or a new software version before the drafts, but after a registration."""
         introduced = drafts_in(
             trial_stream(self.trial), view.trial.introduce(self.user.introduced(), software=__version__)
         )
@@ -276,7 +279,7 @@ class Conduct:
     def _sealed(
         self, view: View, drafts: Drafts, command: Command, recorded_at: datetime, *, checked: bool = False
     ) -> list[StoredEvent]:
-        """Put drafts into their envelopes; what was checked before is not read back again."""
+        """Seal drafts; skip the check that they can be read back where it was made before."""
         entries = sealed(
             drafts,
             trial=self.trial,
@@ -289,40 +292,40 @@ class Conduct:
         return stored(entries, made_here=checked)
 
     def _entries(self, appended: Appended) -> Sequence[Entry]:
-        """Give the entries of a command; those of one that was recorded before are read."""
+        """Return the entries of a command; read them from the store where the command was recorded before."""
         if not appended.positions or not appended.repeated:
             return [entry_of(one) for one in appended.entries]
         first, last = appended.positions[0], appended.positions[-1]
         return [entry_of(one) for one in self.store.in_log_order(self.trial, after=first - 1, until=last)]
 
     def today(self, view: View) -> date:
-        """Give the calendar day at the site, on which the decision is taken."""
+        """Return the calendar day of the decision at the site."""
         return site_day(self._moment(view), view.protocol.site_zone)
 
     def refuse_future(self, view: View, fact: object) -> None:
-        """Refuse a fact with a date or a time that has not come yet.
+        """Refuse a fact with a date or a time in the future.
 
         Raises:
-            InTheFuture: it lies after the site's day, or more than an hour ahead of the clock.
+            InTheFuture: a date lies after the site's day, or a time more than an hour ahead of the clock.
         """
         _refuse_future(fact, self._moment(view).astimezone(view.protocol.site_zone), self.today(view))
 
     def _moment(self, view: View) -> datetime:
-        """Give the time at which a decision is taken: one for all of it, and never before the last entry.
+        """Return the time of a decision: the same for all of it, and never before the last entry's.
 
-        A clock that went back makes nothing known unknown.
+        So a clock that went back hides no entry from the decision.
         """
         if view.moment is None:
-            moments = (told(self.clock), view.last_recorded())
+            moments = (read_clock(self.clock), view.last_recorded())
             view.moment = max(moment for moment in moments if moment is not None)
         return view.moment
 
 
-def _known_by(*request: object) -> bytes:
-    """Hash what was asked.
+def _request_hash(*request: object) -> bytes:
+    """Hash a request.
 
     Raises:
-        RequestUnreadable: a value has no content that would be the same the next time.
+        RequestUnreadable: a value has no content that would be the same in a repeated request.
         FactMalformed: a value cannot be read.
     """
     try:
@@ -334,10 +337,10 @@ def _known_by(*request: object) -> bytes:
 
 
 def _refuse_another_day(view: View, decided_at: datetime, recorded_at: datetime) -> None:
-    """Refuse to record on one day what was decided on another.
+    """Refuse to record a decision on another day, at the site, than it was taken on.
 
     Raises:
-        DayTurned: the site's day has ended meanwhile.
+        DayTurned: the day of the decision has ended at the site.
     """
     if view.trial.protocol is None:
         return
@@ -348,26 +351,26 @@ def _refuse_another_day(view: View, decided_at: datetime, recorded_at: datetime)
 
 
 def refuse_future_day(when: date | ClinicalTime, today: date) -> None:
-    """Refuse a day that has not come yet.
+    """Refuse a day in the future.
 
     Raises:
-        InTheFuture: it lies after the site's day.
+        InTheFuture: the day lies after the site's day.
     """
-    told = ClinicalTime.of(when)
-    if told.first > today:
-        raise InTheFuture(when=told, today=today)
+    day = ClinicalTime.of(when)
+    if day.first > today:
+        raise InTheFuture(when=day, today=today)
 
 
 def _refuse_future(fact: object, moment: datetime, today: date) -> None:
-    """Refuse a fact with a date or a time, of its own or of a part of it, that has not come yet.
+    """Refuse a fact if one of its dates or times, or one in its parts, lies in the future.
 
     Args:
-        fact: what is to be recorded.
-        moment: the time at the site, in its zone; a time may be an hour ahead of it, for clocks differ.
-        today: the day there.
+        fact: the fact to record.
+        moment: the time at the site, in its zone; a time may be an hour ahead of it, since clocks differ.
+        today: the day at the site.
 
     Raises:
-        InTheFuture: there is one.
+        InTheFuture: a date or a time lies in the future.
     """
     for field in attrs.fields(type(fact)):  # type: ignore[arg-type]  # every fact, and every part, is an attrs class
         value = getattr(fact, field.name)

@@ -1,4 +1,4 @@
-"""Sealing: facts are put into their envelopes, each with the next place in its stream, in the form that is stored."""
+"""Sealing: give each fact its envelope and the next version of its stream, and encode it for the store."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -21,12 +21,12 @@ def sealed(
     """Seal the drafts of one command.
 
     Args:
-        drafts: what is to be recorded, in this order.
-        trial: whose streams they go to.
-        user: who acts.
+        drafts: the facts to record, in this order.
+        trial: the trial whose streams they go to.
+        user: the id of the user who acts.
         command: the id of the command.
-        recorded_at: when.
-        versions: by stream, its last version; 0 where it is not named.
+        recorded_at: the recording time.
+        versions: by stream, its last version; 0 for a stream that is missing here.
         after: the last position of the trial; positions are final once the store has appended the entries.
     """
     last = dict(versions)
@@ -54,13 +54,14 @@ def sealed(
 
 
 def stored(entries: Iterable[Recorded[Any]], *, made_here: bool = False) -> list[StoredEvent]:
-    """Give sealed entries in the form that is stored.
+    """Encode sealed entries for the store.
 
     Args:
-        entries: what was sealed.
-        made_here: whether they were made by typed code of this library, or were read back once: then they are not now.
+        entries: the sealed entries.
+        made_here: whether typed code of this library made them, or they were checked before. Then the check that they
+            can be read back is skipped.
 
     Raises:
-        FactUnstorable: one would not be read back as what it is.
+        FactUnstorable: an entry would not be read back as it is.
     """
     return [stored_of(one.stream, one.version, one.fact, one.meta, made_here=made_here) for one in entries]

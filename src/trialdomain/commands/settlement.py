@@ -1,4 +1,4 @@
-"""What cohorts learn from a change in a participant's record, in the same transaction."""
+"""Settlement: facts of the cohorts that follow from a participant's record, in the same transaction."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -20,21 +20,21 @@ from trialdomain.values.ids import cohort_stream, trial_stream
 
 
 def may_change_counts(facts: Sequence[ParticipantFact], versions: Iterable[TrialProtocol]) -> bool:
-    """Say whether cohorts may have to learn something from facts, so that most observations cost nothing more."""
+    """Say whether facts can change a cohort. Most observations cannot, and so skip the settlement."""
     counted = DLT_COUNTS.reads(versions)
     return any(type(fact) in counted for fact in facts)
 
 
 def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: date) -> Drafts:
-    """Compare what the casebook will say with what the cohorts know, and draft the difference.
+    """Compare the casebook, with the drafts applied, to the cohorts, and draft the difference.
 
-    The one place where slots, DLTs, evaluations and closings follow from a participant's record: for reports,
+    This is the one place where slots, DLTs, evaluations and closings follow from a participant's record: for reports,
     follow-ups, corrections and voids alike.
 
     Args:
-        view: the trial as it was read.
-        drafts: what is about to be recorded; the first of them causes the rest.
-        about: the participants whose record changes; None for everybody.
+        view: the snapshot of the trial.
+        drafts: the drafts that are about to be recorded; the first of them causes the rest.
+        about: the participants whose record changes; None for all participants.
         on: the day at the site.
     """
     if not drafts:
@@ -43,7 +43,7 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
     if book.protocol.dlt is None:
         return _suspended(view, drafts, on=on)
     counts = dlt_counts(book, on=on)
-    learned = cohorts_learn(
+    updates = cohort_updates(
         view.cohorts(following=drafts),
         counts.members,
         elsewhere=counts.unassigned,
@@ -51,12 +51,12 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
         closed=closed_levels(counts, book),
     )
     settled: Drafts = []
-    for level, facts in learned:
+    for level, facts in updates:
         settled += drafts_in(cohort_stream(view.id, level), facts, caused_by=view.ref(drafts[0]))
     return settled + _suspended(view, drafts, on=on)
 
 
-def cohorts_learn(
+def cohort_updates(
     cohorts: Mapping[int, Cohort],
     members: Sequence[Member],
     *,
@@ -64,13 +64,13 @@ def cohorts_learn(
     about: Collection[str] | None,
     closed: Collection[int],
 ) -> Iterator[tuple[int, Sequence[CohortFact]]]:
-    """Yield by level what its cohort has to record, so that it knows what the casebook says.
+    """Yield, by level, the facts that bring its cohort up to date with the casebook.
 
     Args:
-        cohorts: what they know, by level.
-        members: where the casebook puts participants.
-        elsewhere: those who were infused with an amount of no level.
-        about: the participants to look at; None for everybody.
+        cohorts: the cohorts as recorded, by level.
+        members: the participants, each at the level where the casebook puts them.
+        elsewhere: participants who were infused with an amount that is of no level.
+        about: the participants to compare; None for all participants.
         closed: the levels that are closed.
     """
     levels = {member.subject: member.level for member in (*members, *elsewhere)}
@@ -89,14 +89,14 @@ def cohorts_learn(
 
 
 def _why_gone(levels: Mapping[str, int | None], subject: str) -> Release:
-    """Say why somebody whom the casebook does not put at a level gave their slot there back."""
+    """Return why a participant gave back the slot at a level where the casebook no longer puts them."""
     if subject not in levels:
         return Release.WITHDRAWN
     return Release.NOT_EVALUABLE if levels[subject] is None else Release.REASSIGNED
 
 
 def _suspended(view: View, drafts: Drafts, *, on: date) -> Drafts:
-    """Suspend recruitment and infusion when this is the record of a related death that was not known before."""
+    """Suspend recruitment and infusion when the drafts record a related death that was not known before."""
     if not view.protocol.stopping.related_grade_5:
         return []
     died = answer(RELATED_DEATHS, view.casebook(on=on, following=drafts), on) - answer(
@@ -110,7 +110,7 @@ def _suspended(view: View, drafts: Drafts, *, on: date) -> Drafts:
 
 
 def _member_now(member: Member) -> MemberNow:
-    """Say what a cohort should know of a participant."""
+    """Return what a cohort has to record of a participant."""
     return MemberNow(
         subject=member.subject,
         standing=member.standing,

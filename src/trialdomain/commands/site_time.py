@@ -1,7 +1,7 @@
-"""Times at the site: every clinical time that a desk takes has the site's offset before it is recorded.
+"""Times at the site: the desk gives every clinical time the site's offset before it is recorded.
 
-A time that is given with an offset is put into the site's zone, so that its day is the site's day. One without an
-offset is the site's own, and gets the offset that the site's clocks had then.
+A time with an offset is converted to the site's zone, so that its day is the site's day. A time without an offset is
+the site's own, and gets the offset that the site's clocks had then.
 """
 
 from enum import Enum
@@ -18,7 +18,7 @@ F = TypeVar("F")
 
 
 class OffsetMissing(InputInvalid):
-    """A time has no offset, and nothing says which moment it is."""
+    """A time has no offset, and the protocol's zone does not determine the moment."""
 
     code = "offset-missing"
 
@@ -28,19 +28,19 @@ class OffsetMissing(InputInvalid):
 
 
 def placed(given: F, protocol: TrialProtocol) -> F:
-    """Put every time in a fact, in a part of one, or in several values, to the site's offset.
+    """Convert every time in a fact, in a part of one, or in several values, to the site's offset.
 
     Args:
-        given: a fact, or anything that a fact holds.
+        given: a fact, or any value that a fact holds.
         protocol: names the site's zone.
 
     Raises:
-        OffsetMissing: a time without an offset, where the zone is not known, or its clocks skip or repeat that hour.
+        OffsetMissing: a time has no offset, and the zone is not known, or its clocks skip or repeat that hour.
     """
-    return _placed(given, protocol)  # type: ignore[no-any-return]  # of the same kind
+    return _placed(given, protocol)  # type: ignore[no-any-return]  # of the same type
 
 
-def _placed(given: Any, protocol: TrialProtocol) -> Any:  # noqa: ANN401 - whatever a fact holds
+def _placed(given: Any, protocol: TrialProtocol) -> Any:  # noqa: ANN401 - any value that a fact holds
     if isinstance(given, ClinicalTime):
         return _at_site(given, protocol)
     if isinstance(given, tuple):

@@ -1,4 +1,4 @@
-"""What one decision reads of a trial, at one position, and the version of every stream that it has read."""
+"""A snapshot of a trial at one position, for one decision; it keeps the read set of the decision."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
@@ -28,7 +28,7 @@ Drafts: TypeAlias = list[Draft[Fact]]
 def drafts_in(
     stream: str, facts: Sequence[Fact], *, caused_by: EntryRef | None = None, deviation: str | None = None
 ) -> Drafts:
-    """Put facts into a stream."""
+    """Make drafts of facts for a stream."""
     return [Draft(stream=stream, fact=fact, caused_by=caused_by, deviation=deviation) for fact in facts]
 
 
@@ -36,34 +36,34 @@ F = TypeVar("F")
 
 
 def uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[ParticipantFact]]:
-    """Name the kinds that are passed over and change no count by any version of the protocol."""
+    """Return the types of facts that participants skip and that change no DLT count by any protocol version."""
     return frozenset(PASSED_OVER) - DLT_COUNTS.reads(versions)
 
 
 def _new(following: Sequence[Draft[Any]]) -> list[TrialProtocol]:
-    """Give the protocols that drafts bring in."""
+    """Return the protocol versions that drafts bring in."""
     facts = (draft.fact for draft in following)
     return [fact.protocol for fact in facts if isinstance(fact, TrialRegistered | ProtocolAmended)]
 
 
 class View:
-    """The trial as it was when one decision began to read it."""
+    """A snapshot of the trial, from the moment when a decision began to read it."""
 
     def __init__(self, trial: str, log: LogReader) -> None:
         self.id, self._log = trial, log
         self.position = log.head(trial)
         self.read: dict[str, int] = {}
-        """The version of each stream that was read by itself; 0 for one that does not exist."""
+        """The version of each stream that was read on its own; 0 for one that does not exist."""
         self.moment: datetime | None = None
-        """When the decision is taken, once it has been asked."""
+        """The time of the decision; None until it is first asked for."""
         self._times: dict[int, datetime | None] = {}
         self._passed_over: frozenset[str] | None = None
-        """The stored names that every reading of the whole trial has passed over; None before the first one."""
+        """The stored names that every reading of the whole trial has skipped; None before the first reading."""
         self._read_before: dict[frozenset[type[ParticipantFact]], tuple[dict[str, int], dict[str, list[Entry]]]] = {}
         self.trial = Trial()
         recorded = self.entries(trial_stream(trial))
         self.protocols = [e.fact.protocol for e in recorded if isinstance(e.fact, TrialRegistered | ProtocolAmended)]
-        """Every version that was ever recorded, in force or not."""
+        """Every protocol version that was ever recorded, in force or not."""
         _apply(recorded, self.trial.apply)
 
     @property
@@ -71,7 +71,7 @@ class View:
         """The protocol in force.
 
         Raises:
-            TrialUnknown: nothing is recorded of the trial.
+            TrialUnknown: the trial is not registered.
         """
         if self.trial.protocol is None:
             raise TrialUnknown(trial=self.id)
@@ -83,14 +83,14 @@ class View:
         rows = self._rows(stream)
         participant = Participant(subject, self.protocol, left_out=self._left_out(stream, rows))
         _apply(entries_of(stream, rows, leave_out=PASSED_OVER), participant.apply)
-        if rows and not participant.facts:  # all that is left of them may be what was left out
+        if rows and not participant.facts:  # perhaps only skipped facts are current: apply them all
             _apply(entries_of(stream, rows), participant.apply)
         if participant.consent is not None:
             participant.protocol = self.trial.versions.get(participant.consent.protocol_version, self.protocol)
         return participant
 
     def cohorts(self, *, following: Sequence[Draft[Any]] = ()) -> dict[int, Cohort]:
-        """Load every dose level, as it will be once some drafts are recorded."""
+        """Load the cohort of every dose level, with some drafts applied."""
         cohorts = {level.level: Cohort(level.level) for level in self.protocol.levels}
         for level, cohort in cohorts.items():
             entries = self.entries(cohort_stream(self.id, level))
@@ -101,7 +101,7 @@ class View:
         return cohorts
 
     def entries(self, stream: str) -> list[Entry]:
-        """Load one stream, and remember at which version it was read."""
+        """Load one stream, and add its version to the read set."""
         return list(entries_of(stream, self._rows(stream)))
 
     def _rows(self, stream: str) -> list[Row]:
@@ -110,13 +110,13 @@ class View:
         return rows
 
     def _left_out(self, stream: str, rows: Sequence[Row]) -> Callable[[ParticipantFact], bool]:
-        """Look for a fact among those that were left out: first among those of its kind and time alone."""
+        """Return a function that looks for a fact among the skipped ones; it first filters by type and time."""
         known: dict[tuple[str, str], list[Any]] = {}
 
         def left_out(fact: ParticipantFact) -> bool:
             name, when = NAMES[type(fact)], str(happened(fact))
             if (name, when) not in known:
-                told = when.encode()  # once: of a long stream, every row is asked
+                told = when.encode()  # once, outside the loop over the rows of a long stream
                 alike = [row for row in rows if row[2] == name and told in row[3]]
                 known[name, when] = [entry.fact for entry in entries_of(stream, alike)]
             if fact not in known[name, when]:
@@ -126,11 +126,11 @@ class View:
         return left_out
 
     def casebook(self, *, on: date, following: Sequence[Draft[Any]] = ()) -> Casebook:
-        """Read everybody's case, as it will be once some drafts are recorded.
+        """Read the cases of all participants, with some drafts applied.
 
-        Then the decision rests on the whole trial: one more entry of any kind that counts, whoever it is about, takes
-        the ground from it. That such an entry changes a cohort's stream as well is no help: the day of an infusion, an
-        infusion at an amount of no level, and how many were infused change none.
+        The read set then is the whole trial: a later entry of any participant that can change a count invalidates the
+        decision. Comparing the streams of the cohorts would not be enough. Some entries change no cohort: the day of an
+        infusion, an infusion with an amount that is of no level, and the number of infused participants.
         """
         left_out = uncounted([*self.protocols, *_new(following)])
         names = frozenset(NAMES[kind] for kind in (*left_out, AccessRefused))
@@ -144,22 +144,22 @@ class View:
         return read_casebook(lambda: ordered, on=on)
 
     def name_position(self) -> int:
-        """Give the position, for a decision that records on which one it rests: then no entry may come in between."""
+        """Return the position for a decision that records it; then any later entry invalidates the decision."""
         self._passed_over = frozenset()
         return self.position
 
     @property
     def read_set(self) -> ReadSet:
-        """What the decision has read: some streams, or the whole trial."""
+        """The read set of the decision: some streams, or the whole trial."""
         if self._passed_over is None:
             return ReadSet(versions=self.read)
         return ReadSet(versions=self.read, position=self.position, passed_over=self._passed_over)
 
     def _counted(self, leave_out: frozenset[type[ParticipantFact]]) -> tuple[dict[str, int], dict[str, list[Entry]]]:
-        """Give by stream its version, and its entries that can change a count: read once for a decision."""
+        """Return the versions of all streams, and their entries that can change a count; cached for one decision."""
         if leave_out not in self._read_before:
             versions, streams = {}, {}
-            refusals = {access_stream(self.id)}  # who was refused what changes nothing
+            refusals = {access_stream(self.id)}  # refusals of access change no decision
             for stream, rows in self._log.streams(self.id, until=self.position, leave_out=refusals):
                 versions[stream] = rows[-1][1]
                 streams[stream] = list(entries_of(stream, rows, leave_out=leave_out))
@@ -167,19 +167,19 @@ class View:
         return self._read_before[leave_out]
 
     def localized(self, fact: F) -> F:
-        """Put every time in a fact, or in what it holds, to the site's offset.
+        """Convert every time in a fact, and in its parts, to the site's offset.
 
         Raises:
-            OffsetMissing: a time without an offset, of which nothing says which moment it is.
+            OffsetMissing: a time has no offset, and the protocol's zone does not determine the moment.
         """
         return placed(fact, self.protocol)
 
     def last_recorded(self) -> datetime | None:
-        """Give the time of the last entry that was read."""
+        """Return the recording time of the last entry of the snapshot."""
         return self._recorded_at(self.position)
 
     def last_recorded_now(self) -> datetime | None:
-        """Give the time of the entry that is the last one by now."""
+        """Return the recording time of the entry that is the last one in the store now."""
         return self._recorded_at(self._log.head(self.id))
 
     def _recorded_at(self, position: int) -> datetime | None:
@@ -189,7 +189,7 @@ class View:
         return self._times[position]
 
     def ref(self, draft: Draft[Any]) -> EntryRef:
-        """Name the entry that a draft will become, if it is the first in its stream."""
+        """Return the reference of the entry that a draft will become, if it is the first draft for its stream."""
         return EntryRef(draft.stream, self.read.get(draft.stream, 0) + 1)
 
     def _as_entry(self, draft: Draft[Any], *, version: int) -> Entry:
@@ -207,6 +207,6 @@ class View:
 
 
 def _apply(entries: Iterable[Any], apply: Callable[[Any], None]) -> None:
-    """Fold what is current of one stream."""
+    """Apply the current entries of one stream."""
     for entry in current_entries(entries):
         apply(entry)

@@ -1,4 +1,4 @@
-"""Which levels outcomes leave open where two DLTs close a level, and what people have recorded as closed."""
+"""The open levels, where two DLTs close a level and recorded closings close further ones."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,9 +8,9 @@ from trialdomain.values.clinical.tally import Tally
 
 
 def below_closing(tallies: Sequence[Tally], closed: Collection[int] = ()) -> Sequence[Tally]:
-    """Give the levels below the lowest that is closed: by 2 DLTs, whatever its size, or because it is named.
+    """Return the levels below the lowest closed one: closed by 2 DLTs, whatever its size, or listed in ``closed``.
 
-    A closing takes all levels above with it.
+    A closing also closes all levels above it.
 
     Args:
         tallies: every level, from level 1 upwards.
@@ -22,5 +22,5 @@ def below_closing(tallies: Sequence[Tally], closed: Collection[int] = ()) -> Seq
 
 
 def still_open(situation: Situation) -> Sequence[Tally]:
-    """Give the levels that neither outcomes nor people have closed."""
+    """Return the levels that neither outcomes nor recorded closings have closed."""
     return below_closing(situation.tallies, [closing.level for closing in situation.final_closings])

@@ -1,4 +1,4 @@
-"""What every escalation design answers; what it decides by is its own."""
+"""The interface of escalation designs."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -13,45 +13,45 @@ from trialdomain.values.clinical.tally import Tally
 
 @attrs.frozen(kw_only=True)
 class DecisionTable:
-    """The decisions of a design as a protocol prints them: one row for each count, by evaluable participants."""
+    """The decisions of a design as a protocol prints them: one row for each count of DLTs in evaluable participants."""
 
     rows: tuple[TableRow, ...]
 
 
 class Design(Protocol):
-    """An escalation design: pure functions of what was observed. ``design_of`` gives the one of a protocol."""
+    """An escalation design: pure functions of a situation. ``design_of`` makes the design of a protocol."""
 
     @property
     def spec(self) -> DesignSpec:
-        """Its parameters."""
+        """The parameters of the design."""
         ...
 
     @property
     def forecasts(self) -> bool:
-        """Whether it has forecasts; where it has, one that is missing is one that would take too long."""
+        """Whether the design has forecasts. If it has, a missing forecast is one that would take too long."""
         ...
 
     def decide(self, situation: Situation) -> Decision:
-        """Answer what to do next, with how many slots, which levels are closed, and what the MTD is.
+        """Decide the next action, the number of slots, the closed levels, and the MTD.
 
-        A wait says for what: the code of its reason ends in ``slots-full`` or in ``outcomes-pending``.
+        The reason of a wait says what it waits for: its code ends in ``slots-full`` or in ``outcomes-pending``.
         """
         ...
 
     def start_level(self) -> int:
-        """Say at which level the first participant is treated."""
+        """Return the level at which the first participant is treated."""
         ...
 
     def opening_slots(self) -> int:
-        """Say how many slots a level has when it opens."""
+        """Return the number of slots that a level has when it opens."""
         ...
 
     def slots_at(self, level: int, situation: Situation) -> int:
-        """Say how many may hold a slot at a level where people go on although the design would do otherwise."""
+        """Return the number of slots at a level where people go on against the recommendation of the design."""
         ...
 
     def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
-        """Answer what the MTD is, from tallies of every level and the levels that are closed."""
+        """Select the MTD from the tallies of every level and the closed levels."""
         ...
 
     def candidate(self, tally: Tally) -> bool:
@@ -59,14 +59,14 @@ class Design(Protocol):
         ...
 
     def table(self, max_n: int) -> DecisionTable | None:
-        """Give the decisions at one level for up to so many evaluable participants; None where no table says it."""
+        """Return the decisions at one level for up to ``max_n`` evaluable participants; None without a table."""
         ...
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:
-        """Say how many evaluable participants each outcome still needs; None where that cannot be said.
+        """Compute how many evaluable participants each result still needs; None where there is no forecast.
 
         Args:
-            situation: what the design looks at.
-            target: the target recruitment, in infused participants; None leaves it out of account.
+            situation: the situation of the trial.
+            target: the target recruitment, in infused participants; None ignores it.
         """
         ...

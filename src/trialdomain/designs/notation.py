@@ -1,7 +1,7 @@
 """Outcomes notation: ``1NNN 2NNT``, a level and then one letter for each subject, in the order of treatment.
 
-The notation is the one of the dose-escalation literature and its software, with two letters added: ``N`` no DLT,
-``T`` DLT, ``P`` pending, ``X`` not evaluable.
+This is the notation of the dose-escalation literature and its software, with two letters added. ``N`` is no DLT, ``T``
+a DLT, ``P`` pending, ``X`` not evaluable.
 """
 
 import re
@@ -18,11 +18,11 @@ from trialdomain.values.word import Word
 _GROUP = re.compile(r"(?P<level>[1-9][0-9]{0,2})(?P<letters>[NTPX]+)", re.ASCII)
 _LETTERS = "NTPX"
 _SHOWN = 20
-"""How many characters of a bad group an error repeats."""
+"""The number of characters of a bad group that an error quotes."""
 
 
 class OutcomesMalformed(InputInvalid):
-    """A text is not a sequence of outcomes that this trial could have."""
+    """The text is no possible sequence of outcomes of this trial."""
 
     code = "outcomes-malformed"
 
@@ -33,7 +33,7 @@ class OutcomesMalformed(InputInvalid):
 
 
 class Outcome(Word):
-    """What is known of one treated subject."""
+    """The outcome of one treated subject."""
 
     NO_DLT = "N"
     DLT = "T"
@@ -43,24 +43,24 @@ class Outcome(Word):
 
 @attrs.frozen
 class Treated:
-    """One subject, as the notation names it."""
+    """One treated subject in the notation."""
 
     level: int
     outcome: Outcome
 
 
 def parse_outcomes(text: str, *, levels: int, start_level: int | None = None) -> tuple[Treated, ...]:
-    """Read a sequence of outcomes; the empty text is the empty sequence.
+    """Parse a sequence of outcomes; the empty text is the empty sequence.
 
     Args:
         text: the sequence.
-        levels: how many dose levels there are.
-        start_level: where the first group has to be; then each group is at most one level above the highest before it.
-            None takes groups in any order, as a count of people by level.
+        levels: the number of dose levels.
+        start_level: the level of the first group; then each group is at most one level above the highest before it.
+            None accepts groups in any order, as a count of participants by level.
 
     Raises:
-        OutcomesMalformed: a group that is not a level and letters, a level above the protocol's, or a level with
-            nobody treated at the level below it.
+        OutcomesMalformed: a group is not a level and letters, or its level is above the protocol's, or no subject
+            was treated at the level below it.
 
     >>> [(treated.level, treated.outcome.value) for treated in parse_outcomes("1NT", levels=3)]
     [(1, 'N'), (1, 'T')]
@@ -76,13 +76,13 @@ def parse_outcomes(text: str, *, levels: int, start_level: int | None = None) ->
             raise OutcomesMalformed(
                 at=at,
                 group=group,
-                why=f"level {level} was treated, but nobody at level {level - 1}: add that level's outcomes",
+                why=f"level {level} has outcomes, but level {level - 1} has none: add that level's outcomes",
             )
     return treated
 
 
 def _check_order(text: str, start_level: int) -> None:
-    """Refuse a sequence that begins at another level, or skips one that nobody was treated at."""
+    """Refuse a sequence that begins at another level, or skips a level at which no subject was treated."""
     highest = start_level - 1
     for at, group in _groups(text):
         level = int(group.rstrip(_LETTERS))
@@ -116,7 +116,7 @@ def _read(text: str, *, levels: int) -> Iterator[Treated]:
 
 
 def situation_of(treated: tuple[Treated, ...], *, levels: int) -> Situation:
-    """Count a sequence of outcomes, level by level."""
+    """Count a sequence of outcomes by level."""
     by_level = [[one.outcome for one in treated if one.level == level] for level in range(1, levels + 1)]
     return Situation(
         tallies=tuple(_tally(level, outcomes) for level, outcomes in enumerate(by_level, start=1)),

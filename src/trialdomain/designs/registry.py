@@ -1,4 +1,4 @@
-"""Which design a protocol names."""
+"""The design of a protocol, and decisions by it."""
 
 from functools import lru_cache
 from typing import assert_never
@@ -26,7 +26,7 @@ from trialdomain.values.clinical.decision import Decision, FinalClosing
 
 
 class DesignUnknown(InputInvalid):
-    """The parameters are not those of a design of this library."""
+    """The parameters belong to no design of this library."""
 
     code = "design-unknown"
 
@@ -37,10 +37,10 @@ class DesignUnknown(InputInvalid):
 
 @lru_cache(maxsize=64)
 def design_of(spec: DesignSpec) -> Design:
-    """Give the design of some parameters.
+    """Make the design of some parameters.
 
     Raises:
-        DesignUnknown: a class of parameters that this library does not have.
+        DesignUnknown: the class of the parameters belongs to no design of this library.
     """
     if not is_known(spec):
         raise DesignUnknown(kind=type(spec).__name__)
@@ -59,7 +59,7 @@ def state_answer(spec: DesignSpec, *, enrolled: int, dlt: int, pending: int) -> 
     """Look up one state of a level in the table of a rolling six; None for a design without such a table.
 
     Raises:
-        StateImpossible: those with DLT and pending are more than those enrolled.
+        StateImpossible: ``dlt`` plus ``pending`` exceeds ``enrolled``.
     """
     if not isinstance(spec, RollingSix):
         return None
@@ -69,7 +69,7 @@ def state_answer(spec: DesignSpec, *, enrolled: int, dlt: int, pending: int) -> 
 
 
 class StateImpossible(InputInvalid):
-    """Counts are no state of a level."""
+    """The counts are impossible for a level."""
 
     code = "state-impossible"
 
@@ -81,10 +81,10 @@ class StateImpossible(InputInvalid):
 
 
 def situation_after(treated: tuple[Treated, ...], *, levels: int, design: DesignSpec) -> Situation:
-    """Count a sequence of outcomes under a design: what it eliminated on the way stays so, whatever came later.
+    """Count a sequence of outcomes under a design; a level that it eliminated on the way stays closed.
 
     Raises:
-        DesignUnknown: a class of parameters that this library does not have.
+        DesignUnknown: the class of the parameters belongs to no design of this library.
     """
     asked, whole = design_of(design), situation_of(treated, levels=levels)
     seen = (situation_of(treated[:end], levels=levels) for end in range(1, len(treated) + 1))
@@ -102,16 +102,16 @@ def decide(
     target: int | None = None,
     forecasting: bool = True,
 ) -> Decision:
-    """Answer what to do next, and what the MTD is.
+    """Decide the next action and the MTD.
 
-    Pure: the same situation always has the same answer. Whatever happened is answered, also what the rule would not
-    have done: late DLTs, revised outcomes, participants beyond the slots.
+    This function is pure: the same situation always has the same decision. It also decides situations that the rule
+    would not have reached: late DLTs, revised outcomes, participants beyond the slots.
 
     Args:
-        situation: the tallies of every level, who was treated last, who is pending, what is finally closed.
+        situation: the tallies of every level, the level treated last, the pending outcomes, the final closings.
         design: the design and its parameters; by default 3+3.
         target: the target recruitment, in infused participants, for the forecast's warning.
-        forecasting: whether to look ahead, which takes far longer than to decide.
+        forecasting: whether to compute the forecast, which takes far longer than the decision.
     """
     asked = design_of(design)
     decision = asked.decide(situation)

@@ -1,8 +1,8 @@
-"""The MTD from tallies: isotonic regression of the rates of DLTs, and the level nearest to the target.
+"""The selection of the MTD: isotonic regression of the DLT rates, then the level nearest to the target.
 
-Source: Liu and Yuan 2015 (BOIN), as published software selects: posterior means under a Beta(0.05, 0.05) prior,
-weighted by the inverse of the posterior variance, pooled until no level has a lower rate than one below it. In exact
-fractions, so that no tie hangs on the last bit of a number.
+Source: Liu and Yuan 2015 (BOIN), with the method of published software: posterior means under a Beta(0.05, 0.05)
+prior, weighted by the inverse of the posterior variance, pooled until no level has a lower rate than one below it.
+Exact fractions avoid ties that depend on rounding.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class _Pool:
 
 
 def isotonic(tallies: Sequence[Tally]) -> dict[int, Fraction]:
-    """Estimate the rate of DLTs at each level that has evaluable participants, never falling from level to level."""
+    """Estimate the DLT rate at each level with evaluable participants; the estimates never decrease with the level."""
     pools: list[_Pool] = []
     for tally in tallies:
         if tally.evaluable:
@@ -38,8 +38,8 @@ def isotonic(tallies: Sequence[Tally]) -> dict[int, Fraction]:
 def nearest(estimates: dict[int, Fraction], target: Fraction) -> int | None:
     """Choose the level whose estimate is nearest to the target; None where there is no estimate.
 
-    Of levels that are equally near: below the target the highest, at it or above it the lowest, and of levels on both
-    sides the lower.
+    Among equally near levels: choose the highest where they are below the target, and the lowest where they are at or
+    above it. Choose the lower one where they lie on both sides.
     """
     if not estimates:
         return None

@@ -1,4 +1,4 @@
-"""Everything that an escalation design looks at, and nothing else."""
+"""The situation of a trial: the whole input of an escalation design."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,29 +18,30 @@ def _one_tally_per_level(_: "Situation", __: "attrs.Attribute[tuple[Tally, ...]]
 
 @attrs.frozen(kw_only=True)
 class Situation:
-    """The trial at one moment, as an escalation design sees it.
+    """The situation of the trial at one moment, the input of an escalation design.
 
     Raises:
-        ValueError: a level without its tally, a last level or slots beyond them, or somebody pending who is not named.
+        ValueError: a level has no tally, the last level or the slots do not fit the levels, or the pending
+            participants are not all named.
     """
 
     __repr__ = in_short
 
     tallies: tuple[Tally, ...] = attrs.field(validator=_one_tally_per_level)
-    """One for every dose level of the protocol, from level 1 upwards."""
+    """One tally for every dose level of the protocol, from level 1 upwards."""
     last_level: int | None = None
-    """The level of the participant treated last; None before the first."""
+    """The level of the participant treated last; None before the first treatment."""
     awaited: tuple[Awaited, ...] = ()
-    """Everybody whose outcome is pending."""
+    """All participants whose outcome is pending."""
     final_closings: tuple[FinalClosing, ...] = ()
     slots: tuple[tuple[int, ...], ...] = ()
-    """By level, the numbers of slots that people opened, one after another: (3, 6) is a cohort of 3 and then another.
+    """By level, the totals of slots that people opened, in order: (3, 6) is a cohort of 3 and then another one.
 
-    Empty where nothing is known of slots, as in the outcomes notation.
+    Empty where slots are not known, as in the outcomes notation.
     """
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what contradicts the tallies."""
+        """Refuse fields that contradict the tallies."""
         if self.slots and len(self.slots) != len(self.tallies):
             msg = f"slots name {len(self.slots)} levels, but there are {len(self.tallies)} dose levels"
             raise ValueError(msg)
@@ -54,6 +55,6 @@ class Situation:
                 raise ValueError(msg)
 
     def awaited_at(self, levels: Sequence[Tally]) -> tuple[Awaited, ...]:
-        """Name those whose outcome is pending at some levels, in the order of the levels."""
+        """Return the participants whose outcome is pending at some levels, in the order of the levels."""
         wanted = {tally.level for tally in levels}
         return tuple(sorted((a for a in self.awaited if a.level in wanted), key=lambda a: a.level))

@@ -6,12 +6,12 @@ from trialdomain.values.given.plural import how_many
 
 
 def dlts_of(tally: Tally) -> str:
-    """Say how many had a DLT, of how many."""
+    """Phrase the number of DLTs among the evaluable participants."""
     return f"{how_many(tally.dlts, 'DLT')} in {tally.evaluable} evaluable"
 
 
 def closed_by(situation: Situation, level: int) -> str:
-    """Say what closed the lowest closed level, which is the given one."""
+    """Phrase the cause that closed ``level``, which is the lowest closed level."""
     for closing in situation.final_closings:
         if closing.level == level:
             return f"level {level} is closed for good: {closing.cause}"

@@ -1,4 +1,4 @@
-"""Where one user acts in one trial: a method for each use case, one module for each part of a trial's life."""
+"""The desk of one user in one trial: a method for each use case, and a module for each part of a trial's life."""
 
 from trialdomain.desk.changes import Changes
 from trialdomain.desk.ending import Ending
@@ -12,8 +12,8 @@ from trialdomain.desk.treatment import Treatment
 
 
 class Desk(Enrollment, Treatment, Observation, Safety, Ending, Escalating, Governance, Changes, Exporting):
-    """Where one user acts in one trial.
+    """The desk of one user in one trial.
 
-    Every command returns the entries that it recorded, those that follow from it among them; the same act a second time
-    records nothing. With a ``command_id``, the same request gets its first result again.
+    Every command returns the entries that it recorded, including those that follow from it. Repeating the same act
+    records nothing. With a ``command_id``, the same request returns its first result again.
     """

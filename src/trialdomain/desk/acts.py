@@ -1,4 +1,4 @@
-"""What the use cases share."""
+"""The base class of the desk's parts, and checks that several use cases share."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -25,13 +25,13 @@ F = TypeVar("F", bound=ParticipantFact)
 
 @attrs.frozen
 class Acts:
-    """One user in one trial."""
+    """The acts of one user in one trial."""
 
     _conduct: Conduct
 
     @property
     def user(self) -> User:
-        """Who acts."""
+        """The user who acts."""
         return self._conduct.user
 
     def _record(
@@ -44,7 +44,7 @@ class Acts:
         deviation: str | None,
         command_id: str | None,
     ) -> Sequence[Entry]:
-        """Record facts of a participant in one commit, and what the cohorts learn from them."""
+        """Record facts of a participant, and the cohort facts that follow from them, in one commit."""
         deviation, subject = check_deviation(deviation), check_id("subject", subject)
 
         def decide(view: View) -> Drafts:
@@ -57,7 +57,7 @@ class Acts:
     def _of(
         self, subject: str, facts: Sequence[ParticipantFact], view: View, *, deviation: str | None = None
     ) -> Drafts:
-        """Put facts into a participant's stream, and into the cohorts' what follows from them."""
+        """Draft facts of a participant, and the cohort facts that follow from them."""
         drafts = self._only_of(subject, facts, view, deviation=deviation)
         if not may_change_counts(facts, view.protocols):
             return drafts
@@ -70,19 +70,19 @@ class Acts:
 
 
 def check_level(protocol: TrialProtocol, level: int) -> int:
-    """Take a dose level that the protocol has.
+    """Check a dose level, and return it as a plain number.
 
     Raises:
-        LevelUnknown: there is no such level.
+        LevelUnknown: the protocol has no such level.
     """
-    given: object = plain(level)  # whatever a caller gave
+    given: object = plain(level)  # a caller may pass any type
     if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= len(protocol.levels):
         raise LevelUnknown(level=given, levels=len(protocol.levels))
     return given
 
 
 class LevelUnknown(InputInvalid):
-    """A dose level is named that the protocol does not have."""
+    """The protocol does not have this dose level."""
 
     code = "level-unknown"
 
@@ -92,9 +92,9 @@ class LevelUnknown(InputInvalid):
 
 
 def check_deviation(given: str | None) -> str | None:
-    """Accept the explanation of a deviation, if there is one.
+    """Check the explanation of a deviation; None stays None.
 
     Raises:
-        ReasonMissing: it says nothing.
+        ReasonMissing: the explanation is blank, or a filler word.
     """
     return None if given is None else check_reason(given)

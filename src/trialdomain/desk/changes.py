@@ -1,8 +1,8 @@
-"""Corrections and voids of what was recorded."""
+"""Corrections and voids of recorded entries."""
 
 from collections.abc import Sequence
 
-from trialdomain.commands.coercion import restated
+from trialdomain.commands.coercion import converted_fields
 from trialdomain.commands.corrections import correct, needed_for, void
 from trialdomain.commands.snapshot import Drafts, View
 from trialdomain.desk.acts import Acts
@@ -15,24 +15,24 @@ from trialdomain.values.reason import check_reason
 from trialdomain.values.use_case import UseCase
 
 _MOST_ENTRIES = 2**63
-"""Of a log: SQLite counts no further."""
+"""The most entries of a log: SQLite counts no further."""
 
 
 class Changes(Acts):
-    """Nothing is edited: an entry is restated or withdrawn, with a reason."""
+    """Corrections and voids: a new entry restates or withdraws an earlier one, with a reason; no entry is edited."""
 
     def correct(
         self, entry: Entry, *, reason: str, command_id: str | None = None, **changes: object
     ) -> Sequence[Entry]:
-        """Restate a current entry with the fields that are given changed: ``correct(entry, grade=3, reason="...")``.
+        """Restate a current entry with some fields changed: ``correct(entry, grade=3, reason="...")``.
 
         Raises:
             EntryNotCurrent: the entry was corrected or voided before.
-            ReasonMissing: the reason says nothing.
-            FactMalformed: the restated fact cannot be so.
+            ReasonMissing: the reason is blank, or a filler word.
+            FactMalformed: the restated fact is impossible.
         """
         entry, reason = _one_entry(entry), check_reason(reason)
-        changes = restated(type(entry.fact), changes)
+        changes = converted_fields(type(entry.fact), changes)
 
         def decide(view: View) -> Drafts:
             today = self._conduct.today(view)
@@ -57,13 +57,13 @@ class Changes(Acts):
         reason: str,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Withdraw a current entry that was made in error, with everything that it corrected.
+        """Withdraw a current entry that was made in error, together with the entries that it corrected.
 
-        A void cannot be voided: record anew. Voiding an adverse event voids its follow-ups.
+        A void cannot be voided: record the fact again. Voiding an adverse event voids its follow-ups.
 
         Raises:
             EntryNotCurrent: the entry was corrected or voided before.
-            ReasonMissing: the reason says nothing.
+            ReasonMissing: the reason is blank, or a filler word.
         """
         entry, reason = _one_entry(entry), check_reason(reason)
 
@@ -80,25 +80,27 @@ class Changes(Acts):
         )
 
     def _subject(self, entry: Entry) -> str | None:
-        """Name whom an entry of this trial is about."""
+        """Return the participant that an entry of this trial concerns."""
         return subject_of(entry.stream) if trial_of(entry.stream) == self._conduct.trial else None
 
 
 def _one_entry(given: object) -> Entry:
-    """Take an entry, whatever its class makes of it; every command returns several.
+    """Copy an entry into a plain one, so that a subclass cannot change its answers.
+
+    A caller may pass a list by mistake, since every command returns several entries.
 
     Raises:
-        InputInvalid: it is none, or none that a log can have.
+        InputInvalid: the argument is no entry, or none that a log can have.
     """
     if not is_a(given, Recorded):
-        raise InputInvalid(f"a {type(given).__name__} is no entry: give one of those that a command returned")
+        raise InputInvalid(f"a {type(given).__name__} is no entry: pass one of those that a command returned")
     trial, stream = plain(given.trial), plain(given.stream)
     if not is_a(stream, str) or kind_of(stream) is None or not is_a(trial, str) or kind_of(trial) != "trial":
-        raise InputInvalid("the entry is of no stream that a log has: give one of those that a command returned")
+        raise InputInvalid("the entry is of no stream that a log has: pass one of those that a command returned")
     position, version = plain(given.position), plain(given.version)
     placed = all(is_a(number, int) and 0 < number < _MOST_ENTRIES for number in (position, version))
     if not placed or type(given.fact) not in NAMES:
-        raise InputInvalid("the entry has no place, or no fact, that a log has: give one that a command returned")
+        raise InputInvalid("the entry has a place, or a fact, that no log has: pass one that a command returned")
     return Recorded(
         trial=trial, position=position, stream=stream, version=version, meta=given.envelope, fact=given.fact
     )

@@ -1,4 +1,4 @@
-"""How observation ends."""
+"""The end of observation."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from trialdomain.values.use_case import UseCase
 
 
 class Ending(Acts):
-    """Withdrawal, loss, death, completion."""
+    """Withdrawal, loss to follow-up, death, completion."""
 
     def withdraw(
         self,
@@ -40,7 +40,7 @@ class Ending(Acts):
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record that nobody can reach the participant any more."""
+        """Record that the site can no longer reach the participant."""
         fact = make(LostToFollowUp, on=on, last_contact=last_contact)
         return self._record(
             UseCase.LOSE_TO_FOLLOW_UP, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
@@ -55,7 +55,7 @@ class Ending(Acts):
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record a death, with the adverse event behind it where there is one."""
+        """Record a death, with the adverse event that caused it, if any."""
         return self._record(
             UseCase.RECORD_DEATH,
             subject,

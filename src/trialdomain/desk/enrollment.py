@@ -1,4 +1,4 @@
-"""From the consent to the slot."""
+"""Registration, consent, screening, enrollment and reassignment."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -7,7 +7,7 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
 from trialdomain.aggregates.participant import Participant
 from trialdomain.commands.access import check_table
-from trialdomain.commands.coercion import again, make, restated
+from trialdomain.commands.coercion import checked, converted_fields, make
 from trialdomain.commands.guards import (
     against_enrollment_at,
     against_recruitment,
@@ -39,7 +39,7 @@ from trialdomain.values.use_case import UseCase
 
 
 class LevelNotNamed(CommandRefused):
-    """Somebody would be enrolled at no level in particular, and no design says which one is in turn."""
+    """A participant would be enrolled without a level, and no design says which one is in turn."""
 
     code = "level-not-named"
 
@@ -57,7 +57,7 @@ class Enrollment(Acts):
         *,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Begin to record the trial; where it has a design, level 1 opens with the slots of one cohort."""
+        """Register the trial; where it has a design, level 1 opens with the slots of one cohort."""
         return register_trial(self._conduct, protocol, use_case=UseCase.REGISTER, command_id=command_id)
 
     def consent(
@@ -72,7 +72,7 @@ class Enrollment(Acts):
     ) -> Sequence[Entry]:
         """Record that informed consent was signed; ``age`` is in completed years."""
         subject = check_id("subject", subject)
-        given = restated(
+        given = converted_fields(
             Consented, {"signed_on": signed_on, "signer": signer, "form_version": form_version, "age": age}
         )
 
@@ -98,7 +98,7 @@ class Enrollment(Acts):
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record a screening: the facts that were found, and what was attested."""
+        """Record a screening: its findings and attestations."""
         fact = make(Screened, on=on, findings=findings, attestations=attestations)
         return self._record(
             UseCase.SCREEN, subject, [fact], Participant.screen, deviation=deviation, command_id=command_id
@@ -113,7 +113,7 @@ class Enrollment(Acts):
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record that somebody was found not eligible."""
+        """Record that the participant is not eligible."""
         fact = make(ScreenFailed, on=on, why=why)
         return self._record(
             UseCase.FAIL_SCREENING, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
@@ -130,7 +130,7 @@ class Enrollment(Acts):
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record what the gate before chemotherapy, or before the infusion, asks."""
+        """Record the answers to the criteria of the gate before chemotherapy, or before the infusion."""
         fact = make(CriteriaAnswered, gate=gate, on=on, findings=findings, attestations=attestations)
         return self._record(
             UseCase.ANSWER_CRITERIA, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
@@ -151,18 +151,18 @@ class Enrollment(Acts):
             subject: the participant's code.
             on: the day of the enrollment, on which eligibility is judged.
             level: the dose level; by default the one in turn, where the protocol has a design.
-            deviation: why somebody was enrolled against a rule, where that has happened.
-            command_id: an id by which a repeated request is recognised.
+            deviation: why the participant was enrolled against a rule, where that has happened.
+            command_id: an id by which a repeated request is recognized.
 
         Raises:
-            NotEligible: criteria are not met or not answered; it names all of them.
-            NobodyInTurn: the design, or the people, send nobody to any level now.
-            NoFreeSlot: the slots that people have opened are all taken.
+            NotEligible: criteria are not met or not answered; the error names all of them.
+            NobodyInTurn: no level is in turn now, by the design or by a decision of people.
+            NoFreeSlot: all slots that people have opened are taken.
             LevelNotOpen: the level in turn waits for the decision that opens it.
             RecruitmentIsSuspended: recruitment is suspended.
         """
         subject, level, deviation = check_id("subject", subject), plain(level), check_deviation(deviation)
-        given = restated(Enrolled, {"on": on})
+        given = converted_fields(Enrolled, {"on": on})
 
         def decide(view: View) -> Drafts:
             participant, cohorts, today = view.participant(subject), view.cohorts(), self._conduct.today(view)
@@ -190,7 +190,7 @@ class Enrollment(Acts):
             if view.protocol.dlt is None and participant.in_treatment:  # without a DLT rule, nothing is settled
                 filled = cohort.fill_slot(subject, allowed=True)
                 return drafts + drafts_in(cohort_stream(view.id, chosen), filled, caused_by=view.ref(drafts[0]))
-            # Who left or died before their enrollment was recorded takes no slot, and nobody holds two.
+            # A participant who left or died before the enrollment was recorded takes no slot; none holds two slots.
             return drafts + settle(view, drafts, about={subject}, on=today)
 
         return self._conduct.run(
@@ -210,9 +210,9 @@ class Enrollment(Acts):
         why: str,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Send somebody who is not infused yet to the level in turn, where it has a free slot."""
+        """Move a participant who is not infused yet to the level in turn, if it has a free slot."""
         subject, to_level = check_id("subject", subject), plain(to_level)
-        given = restated(LevelReassigned, {"on": on, "why": why})
+        given = converted_fields(LevelReassigned, {"on": on, "why": why})
 
         def decide(view: View) -> Drafts:
             check_level(view.protocol, to_level)
@@ -242,8 +242,8 @@ class Enrollment(Acts):
 def register_trial(
     conduct: Conduct, protocol: TrialProtocol, *, use_case: UseCase, command_id: str | None
 ) -> Sequence[Entry]:
-    """Begin to record a trial, as its registration or as its import."""
-    protocol = again("a registration", protocol, TrialProtocol)
+    """Register a trial, for the use case of a registration or of an import."""
+    protocol = checked("a registration", protocol, TrialProtocol)
     check_table(protocol)
 
     def decide(view: View) -> Drafts:

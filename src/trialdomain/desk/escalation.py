@@ -1,4 +1,4 @@
-"""What people decide about the dose."""
+"""Escalation decisions of people."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,7 +7,7 @@ import attrs
 
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.deviation import allow
-from trialdomain.commands.coercion import again, free_text
+from trialdomain.commands.coercion import checked, free_text
 from trialdomain.commands.guards import escalation_state
 from trialdomain.commands.runner import refuse_future_day
 from trialdomain.commands.snapshot import Drafts, View, drafts_in
@@ -38,23 +38,23 @@ class Escalating(Acts):
         rationale: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record how people decided to go on, with what the rule recommends and on what basis.
+        """Record an escalation decision of people, with the recommendation of the rule and its basis.
 
         Args:
             on: the calendar day, at the site, for which windows are judged.
-            decided: what was decided; by default what the rule recommends.
-            rationale: why, where the two differ.
-            command_id: an id by which a repeated request is recognised.
+            decided: the decision; by default the recommendation.
+            rationale: the reason, where the decision differs from the recommendation.
+            command_id: an id by which a repeated request is recognized.
 
         Raises:
-            DecisionIncomplete: it treats, and names no level.
-            LessCautious: the rule does not allow as much.
-            RationaleMissing: the two differ, and nothing says why.
-            ReasonMissing: the rationale says nothing.
+            DecisionIncomplete: the decision treats participants, and names no level.
+            LessCautious: the decision is less cautious than the rule allows.
+            RationaleMissing: the decision differs from the recommendation, and no rationale is given.
+            ReasonMissing: the rationale is blank, or a filler word.
         """
         day, rationale = as_day(on), None if rationale is None else check_reason(rationale)
         if decided is not None:
-            decided = again("an escalation decision", decided, Decision)
+            decided = checked("an escalation decision", decided, Decision)
         if decided is not None and decided.action in _TREATS and decided.level is None:
             raise DecisionIncomplete(decided=decided)
 
@@ -72,7 +72,7 @@ class Escalating(Acts):
                 raise LevelUnknown(level=level, levels=len(cohorts))
             if taken and day < taken[-1].fact.basis.on:
                 raise DecisionOutOfOrder(on=day, last=taken[-1].fact.basis.on)
-            if day < today:  # nor bolder than what is known of today would allow
+            if day < today:  # the decision must be allowed by what is known today as well
                 last = now.situation.last_level
                 allow(against_deciding(chosen, now.decision, last_level=last, explained=True), None)
             facts = cohorts[level].decide_escalation(
@@ -99,27 +99,29 @@ _TREATS = {Action.ENROLL, Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE}
 
 
 class DecisionIncomplete(InputInvalid):
-    """People decided to treat, and did not say at which level."""
+    """A decision to treat names no level."""
 
     code = "decision-incomplete"
 
     def __init__(self, *, decided: Decision) -> None:
-        super().__init__(f"{decided.action.value} was decided without a level: name the one to treat at")
+        super().__init__(f"the decision {decided.action.value} names no level: name the level to treat at")
         self.decided = decided
 
 
 class DecisionOutOfOrder(CommandRefused):
-    """A decision would be dated before the one that was taken last."""
+    """A decision would be dated before the last one."""
 
     code = "decision-out-of-order"
 
     def __init__(self, *, on: date, last: date) -> None:
-        super().__init__(f"the last decision was taken on {last}: a decision on {on} would come before it")
+        super().__init__(
+            f"a decision on {on} would come before the last one, of {last}: correct the day, or void the last decision"
+        )
         self.on, self.last = on, last
 
 
 def _opened(view: View, cohort: Cohort, state: Escalation, slots: int, *, caused_by: EntryRef) -> Drafts:
-    """Give a level the slots that were decided."""
+    """Draft the slots that a decision gives to a level."""
     first = min(slots, state.design.opening_slots())
     opened = cohort.open(view.protocol.level(cohort.level), slots=first)
     expanded = cohort.expand(slots, why=FreeText.of("escalation decision")) if slots > first else []
@@ -133,7 +135,7 @@ def _suspended(view: View, on: date, *, caused_by: EntryRef) -> Drafts:
 
 
 def basis_of(view: View, state: Escalation, on: date) -> Basis:
-    """Say what a decision rests on, so that it can be taken again later."""
+    """Return the basis of a decision, from which a later reader can repeat it."""
     return Basis(
         design=state.spec.identity,
         protocol_version=state.protocol.version,

@@ -1,4 +1,4 @@
-"""Handing a log to others, which is an act of its own."""
+"""The export of an audit bundle, which is a recorded act."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 
 from trialdomain.bundle.writing import Handover, bundle_at, check_participants, head_of, write_bundle
-from trialdomain.commands.coercion import check_callable, expect, make, parts
+from trialdomain.commands.coercion import check_callable, checked_list, expect, make
 from trialdomain.commands.snapshot import Drafts, View, drafts_in
 from trialdomain.desk.acts import Acts
 from trialdomain.errors import InputInvalid
@@ -30,7 +30,7 @@ _MOST_NAMED = 10
 
 
 class Exporting(Acts):
-    """What leaves the log."""
+    """Exports of a trial."""
 
     def export(
         self,
@@ -43,41 +43,43 @@ class Exporting(Acts):
         keys: Iterable[VerifierKey] = (),
         progress: Progress = unheard,
     ) -> Manifest:
-        """Write an audit bundle, and record that it was handed out: who, why, what, and the root of its tree.
+        """Write an audit bundle, and record its export: who, why, what, and the root of its tree.
 
-        Nothing is looked up before it is known that the user may. That it was handed out is recorded before anything is
-        written. A bundle that could not be written to its end leaves that entry and nothing else.
+        Access is checked before the log is read. The export is recorded before any file is written. If the bundle
+        cannot be written to its end, the entry stays and the files are removed.
 
         Args:
             place: a folder to make, or a zip file, where the name ends in .zip.
-            why: for whom and what for.
-            participants: only their entries; everything by default.
-            signer: signs the head of the tree that is handed out; the note is kept with the log as well.
-            note: instead of it, a checkpoint of this log that was signed before: then the bundle ends where it does.
-            keys: with ``note``, the public keys of which one has signed it.
-            progress: told how far it has come.
+            why: the recipient and the purpose.
+            participants: the participants whose entries to export; all entries by default.
+            signer: signs the head of the exported tree; the signed note is kept with the log as well.
+            note: instead of a signer, a checkpoint of this log that was signed before; the bundle then ends at it.
+            keys: with ``note``, the public keys, one of which has signed it.
+            progress: called with the progress of the work.
 
         Raises:
-            InputInvalid: the request is malformed, or says in ``why`` nothing, whatever is in the log.
-            NotPermitted: the user may not; that is recorded.
+            InputInvalid: the request is malformed, or ``why`` gives no reason; this is checked before the log is read.
+            NotPermitted: the user may not export; the refusal is recorded.
             BundleExists: the place is taken, or cannot be written.
-            QuestionInvalid: nothing was recorded of one of the participants.
-            CheckpointUnfit: the note is not one of this log.
-            SignatureMissing: nobody who is trusted has signed it.
-            SigningRefused: the log does not extend what the signer has signed before.
+            QuestionInvalid: the log has no entry of one of the participants.
+            CheckpointUnfit: the note is not a checkpoint of this log.
+            SignatureMissing: none of the trusted keys has signed the note.
+            SigningRefused: the log does not extend the one that the signer signed before.
             LogCorrupt: an entry does not fit its leaf, or is missing.
         """
         folder_or_zip = named(place, what="the place of a bundle")
         check_callable(progress=progress)
         if signer is not None and note is not None:
-            raise InputInvalid("a signer and a note were both given: a bundle has one checkpoint, choose")
+            raise InputInvalid(
+                "the caller passed a signer and a note, but a bundle has one checkpoint: pass one of them"
+            )
         if signer is not None:
             expect("a signer", signer, TreeSigner)
-        asked_for, trusted = parts("participants", participants, str), parts("keys", keys, VerifierKey)
+        asked_for, trusted = checked_list("participants", participants, str), checked_list("keys", keys, VerifierKey)
         if note is not None:
             expect("a note", note, Note)
         nothing = as_base64(bytes(HASH_BYTES))
-        make(TrialExported, what="audit bundle", why=why, root=nothing)  # or is malformed, whatever the log has
+        make(TrialExported, what="audit bundle", why=why, root=nothing)  # refuses a malformed request early
         conduct = self._conduct
         tree = TrialTree(conduct.store, conduct.trial)
         with ExitStack() as stack:
@@ -88,7 +90,7 @@ class Exporting(Acts):
                 chosen = check_participants(history_of(conduct.store, conduct.trial, known_at=view.position), asked_for)
                 head = head_of(tree, note, trusted, size=view.name_position())
                 fact = make(TrialExported, what=_what(head, chosen), why=why, root=as_base64(head.root))
-                if not folder:  # the place is taken once, however often it has to be decided anew
+                if not folder:  # make the folder once, also when the decision is repeated
                     folder.append(stack.enter_context(bundle_at(folder_or_zip)))
                 handed[:] = [_Handed(chosen, head, fact)]
                 return drafts_in(trial_stream(conduct.trial), [fact])
@@ -114,7 +116,7 @@ class Exporting(Acts):
 
 @attrs.frozen
 class _Handed:
-    """What is handed out."""
+    """The content of an export."""
 
     participants: tuple[str, ...]
     head: Checkpoint

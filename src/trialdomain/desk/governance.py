@@ -1,11 +1,11 @@
-"""What people decide about the trial as a whole: suspension, closure, amendments, and its conclusion."""
+"""Decisions of people about the trial as a whole: suspension, closure, amendments, and its conclusion."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import TypeVar
 
 from trialdomain.commands.access import check_table
-from trialdomain.commands.coercion import again, make, restated
+from trialdomain.commands.coercion import checked, converted_fields, make
 from trialdomain.commands.guards import escalation_state, levels_in_use
 from trialdomain.commands.runner import refuse_future_day
 from trialdomain.commands.settlement import settle
@@ -36,7 +36,7 @@ T = TypeVar("T", bound=TrialFact)
 
 
 class Governance(Acts):
-    """The trial as a whole."""
+    """Acts on the trial as a whole."""
 
     def suspend_recruitment(
         self,
@@ -46,7 +46,7 @@ class Governance(Acts):
         infusion: bool = False,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Let nobody be enrolled until people decide; with ``infusion``, let nobody be infused either."""
+        """Suspend enrollment until people resume it; with ``infusion``, suspend infusions as well."""
         fact = make(RecruitmentSuspended, on=on, why=why, infusion=infusion)
         return self._of_trial(
             UseCase.SUSPEND_RECRUITMENT, fact, lambda view, placed: view.trial.suspend(placed), command_id
@@ -59,7 +59,7 @@ class Governance(Acts):
         why: str,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Let enrollment, and infusion, go on."""
+        """Resume enrollment and infusions."""
         fact = make(RecruitmentResumed, on=on, why=why)
         return self._of_trial(
             UseCase.RESUME_RECRUITMENT,
@@ -91,10 +91,10 @@ class Governance(Acts):
         """Bring a new version of the protocol into force; only an amendment reopens a level that is finally closed.
 
         Raises:
-            AmendmentUnusable: it is another trial's, has a version that was in force before, or fewer levels, or would
-                change the dose of a level at which anybody was infused.
+            AmendmentUnusable: the protocol is of another trial, or its version was in force before, or it has fewer
+                levels, or it would change the dose of a level at which a participant was infused.
         """
-        protocol = again("an amendment", protocol, TrialProtocol)
+        protocol = checked("an amendment", protocol, TrialProtocol)
         check_table(protocol)
         fact = make(
             ProtocolAmended,
@@ -127,7 +127,7 @@ class Governance(Acts):
         """Declare the maximum tolerated dose that the design gives on a day.
 
         Raises:
-            MtdNotGiven: the design gives another one, or none.
+            MtdNotGiven: the design gives another MTD, or none.
         """
         day, level = as_day(on), plain(level)
 
@@ -149,9 +149,9 @@ class Governance(Acts):
         """Declare that there is no maximum tolerated dose; ``candidate`` is a level that the registry's words allow.
 
         Raises:
-            MtdNotGiven: the design gives one, or has not found that no level is tolerated.
+            MtdNotGiven: the design gives an MTD, or has not found that no level is tolerated.
         """
-        day, given = as_day(on), restated(MtdNotEstablished, {"why": why})
+        day, given = as_day(on), converted_fields(MtdNotEstablished, {"why": why})
         candidate, note = plain(candidate), plain(note)
 
         def declare(state: Escalation, view: View) -> MtdNotEstablished:

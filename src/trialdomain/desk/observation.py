@@ -1,10 +1,10 @@
-"""What is observed of a participant, and what they are given beside the protocol."""
+"""Observations of a participant, and treatment outside the protocol."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from trialdomain.aggregates.participant import Participant
-from trialdomain.commands.coercion import facts, make
+from trialdomain.commands.coercion import checked_facts, make
 from trialdomain.desk.acts import Acts
 from trialdomain.events.participant import (
     AntiInfectiveGiven,
@@ -33,7 +33,7 @@ class Observation(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record laboratory results, all in one commit; ``lab(...)`` makes one."""
-        results = facts("laboratory results", results, LabRecorded)
+        results = checked_facts("laboratory results", results, LabRecorded)
         return self._record(
             UseCase.RECORD_LABS, subject, results, Participant.observe, deviation=deviation, command_id=command_id
         )
@@ -47,7 +47,7 @@ class Observation(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Record vital signs, all in one commit; ``vital_sign(...)`` makes one."""
-        signs = facts("vital signs", signs, VitalSignRecorded)
+        signs = checked_facts("vital signs", signs, VitalSignRecorded)
         return self._record(
             UseCase.RECORD_VITAL_SIGNS, subject, signs, Participant.observe, deviation=deviation, command_id=command_id
         )
@@ -133,7 +133,7 @@ class Observation(Acts):
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record that the leukemia came back."""
+        """Record a relapse of the leukemia."""
         return self._record(
             UseCase.RECORD_RELAPSE,
             subject,

@@ -1,4 +1,4 @@
-"""Makers of the results that are recorded many at a time."""
+"""Functions that make laboratory results and vital signs, which a desk records many at a time."""
 
 from decimal import Decimal
 
@@ -19,21 +19,21 @@ def lab(
     laboratory: str | None = None,
     specimen: str | None = None,
 ) -> LabRecorded:
-    """Make a laboratory result; the unit in UCUM or a common spelling of it.
+    """Make a laboratory result; the unit is in UCUM or a common spelling of it.
 
     Args:
         analyte: a usual name, a short code, SDTM's LBTESTCD or a LOINC code of the test.
-        value: the result; of one such as "< 5" the 5.
-        unit: None where the laboratory gave none; the result then counts for nothing.
+        value: the result; for one such as "< 5", the 5.
+        unit: None where the laboratory gave none; no rule then counts the result.
         collected_at: when the specimen was taken.
         comparator: how the result bounds the value.
-        lower_limit: of the reference range.
-        upper_limit: of the reference range.
-        laboratory: which one.
+        lower_limit: the lower limit of the reference range.
+        upper_limit: the upper limit of the reference range.
+        laboratory: the name of the laboratory.
         specimen: None for blood, serum or plasma; else in the words of SDTM's LBSPEC, such as ``URINE``.
 
     Raises:
-        FactMalformed: an unknown unit, a value that is no number, or one that cannot be.
+        FactMalformed: the unit is unknown, the value is no number, or the value is impossible.
 
     >>> lab("ANC", "0.4", "10^9/L", collected_at="2026-03-10").unit
     '10*9/L'
@@ -61,10 +61,10 @@ def vital_sign(
     site: BodySite | None = None,
     room_air: bool | None = None,
 ) -> VitalSignRecorded:
-    """Make a vital sign; the unit in UCUM or a common spelling of it.
+    """Make a vital sign; the unit is in UCUM or a common spelling of it.
 
     Raises:
-        FactMalformed: an unknown unit, a value that is no number, or one that cannot be.
+        FactMalformed: the unit is unknown, the value is no number, or the value is impossible.
     """
     return make(
         VitalSignRecorded, sign=sign, value=value, unit=unit, measured_at=measured_at, site=site, room_air=room_air

@@ -19,7 +19,7 @@ from trialdomain.values.use_case import UseCase
 
 
 class Safety(Acts):
-    """What a DLT is settled from, in the same transaction."""
+    """Adverse events and window assessments; the DLTs that follow are settled in the same transaction."""
 
     def report_adverse_event(
         self,
@@ -38,25 +38,25 @@ class Safety(Acts):
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Report an adverse event; a fatal one brings the death with it.
+        """Report an adverse event; a fatal one records the death as well.
 
         Args:
             subject: the participant's code.
             event: the event's id, by which it is followed up.
             term: the CTCAE term.
-            grade: 1 to 5, as the term has them.
-            onset: when it began.
-            attributions: who judged it related to what.
+            grade: the CTCAE grade, 1 to 5; the term must have it.
+            onset: when the event began.
+            attributions: the assessors' judgments of its relation to each agent.
             serious: the criteria that make it serious; none for an event that is not.
             expected: whether the reference safety information lists it.
             ended: when it ended, if it did.
-            outcome: what became of it.
+            outcome: the outcome of the event.
             aware_on: when the sponsor became aware.
             deviation: why it is recorded against a rule of conduct, where that has happened.
-            command_id: an id by which a repeated request is recognised.
+            command_id: an id by which a repeated request is recognized.
 
         Raises:
-            FactMalformed: a grade that the term does not have, or an end before the onset.
+            FactMalformed: the term does not have the grade, or the end lies before the onset.
             EventKnown: the participant has an event of that id.
         """
         known, chosen = known_term(expect("an adverse event", term, str)), criteria(serious)
@@ -100,16 +100,15 @@ class Safety(Acts):
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record what is new about an event from a day on; what is not given has not changed.
+        """Record changes of an event from a day on; a field that is left out has not changed.
 
-        An event that got worse was right before, and is right now: that is a follow-up. A report that was wrong is
-        corrected instead.
+        An event that got worse gets a follow-up, since its report was right. A report that was wrong is corrected.
 
         Raises:
             EventUnknown: the participant has no event of that id.
-            FollowUpBeforeOnset: its date lies before the onset of the event.
-            EndBeforeOnset: it ends the event before its onset.
-            GradeNotInTerm: a grade that the term does not have.
+            FollowUpBeforeOnset: the date lies before the onset of the event.
+            EndBeforeOnset: the end lies before the onset of the event.
+            GradeNotInTerm: the term does not have the grade.
         """
         chosen = criteria(serious)
         fact = make(
@@ -149,15 +148,16 @@ class Safety(Acts):
         Args:
             subject: the participant's code.
             on: the last day that the assessment covers.
-            result: what it found. Not evaluable decides where a partial date of leaving, or of the death, leaves open
-                whether the last day of the window was seen; elsewhere the participant stays pending.
+            result: the result of the assessment. The result not evaluable decides only where a partial date of leaving,
+                or of the death, leaves open whether the last day of the window was seen. Elsewhere the
+                participant stays pending.
             missed: visits that were missed.
-            why: the reason, which a result of not evaluable needs.
+            why: the reason, which the result not evaluable needs.
             deviation: why it is recorded against a rule of conduct, where that has happened.
-            command_id: an id by which a repeated request is recognised.
+            command_id: an id by which a repeated request is recognized.
 
         Raises:
-            FactMalformed: not evaluable, and no reason.
+            FactMalformed: the result is not evaluable, and has no reason.
         """
         fact = make(DltWindowAssessed, on=on, by=self._conduct.user.id, result=result, missed=missed, why=why)
         return self._record(

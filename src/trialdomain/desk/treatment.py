@@ -19,7 +19,7 @@ from trialdomain.values.use_case import UseCase
 
 
 class Treatment(Acts):
-    """What participants are given by the protocol."""
+    """Treatment of participants by the protocol."""
 
     def start_chemotherapy(
         self,
@@ -86,19 +86,19 @@ class Treatment(Acts):
             started_at: when it started, at least the day.
             ended_at: when it ended.
             dose: the amount that was given, when it is known.
-            body_weight_kg: where the dose goes by weight.
-            fraction: how much of it was given: 1 is all of it.
+            body_weight_kg: the body weight, where the dose is by weight.
+            fraction: the fraction of the infusion that was given; 1 is all of it.
             route: how it was given.
             lot: the lot of the study drug.
             deviation: why it was given against a rule, where that has happened.
-            command_id: an id by which a repeated request is recognised.
+            command_id: an id by which a repeated request is recognized.
 
         Raises:
-            LevelNotAssigned: another level than the assigned one.
+            LevelNotAssigned: the level is not the assigned one.
             LevelNotInTurn: the level is closed, or another one is in turn.
-            AlreadyInfused: the participant was infused as often as the protocol has it.
+            AlreadyInfused: the participant was infused as often as the protocol allows.
             NotEligible: a criterion of chemotherapy or of the infusion day is unmet or unanswered.
-            StaggerNotKept: the one before was infused too short a time ago.
+            StaggerNotKept: the previous participant was infused too recently.
         """
         fact = make(
             Infused,

@@ -1,4 +1,4 @@
-"""A log that trials are recorded in, and one trial of it."""
+"""An open log of trials, and one trial of it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ import attrs
 from trialdomain.aggregates.trial import TrialUnknown
 from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, utc_now
-from trialdomain.commands.coercion import again, check_callable
+from trialdomain.commands.coercion import check_callable, checked
 from trialdomain.commands.runner import Conduct, User
 from trialdomain.desk import Desk
 from trialdomain.errors import InputInvalid
@@ -30,14 +30,14 @@ def _new_id() -> str:
 
 
 def _check_parts(clock: Clock, new_id: Callable[[], str], permit: Permit | None) -> None:
-    """Refuse what cannot be called, before a file is opened."""
+    """Refuse arguments that are not callable, before a file is opened."""
     check_callable(clock=clock, new_id=new_id)
     if permit is not None:
         check_callable(permit=permit)
 
 
 class Trials:
-    """A log that trials are recorded in."""
+    """An open log of trials."""
 
     def __init__(
         self,
@@ -62,38 +62,38 @@ class Trials:
         heads: HeadKey | None = None,
         permit: Permit | None = None,
     ) -> "Trials":
-        """Open a path or ``sqlite:///FILE``, made when it does not exist; or ``memory:``, also as ``:memory:``.
+        """Open a path or ``sqlite:///FILE``, which is made if it does not exist; or ``memory:``, also as ``:memory:``.
 
         Args:
-            address: where the log is.
-            clock: gives the time that entries are recorded at, with an offset.
-            new_id: gives the id of a command that comes without one.
-            heads: signs the head of a trial's tree in the transaction of every append, so that entries that were
-                appended by other means are seen. A log that was begun with one is written to with one ever after.
-            permit: asked before everything that somebody does, once the protocol's table of roles has allowed it: None
-                allows, anything else refuses and says why.
+            address: the address of the log.
+            clock: returns the recording time of entries, with an offset.
+            new_id: returns an id for a command that the caller gave none.
+            heads: signs the head of a trial's tree in the transaction of every append, so that verification finds
+                entries that another program appended. A log that was begun with a key needs one for every later append.
+            permit: the access hook, called before every use case, once the protocol's table of roles has allowed it.
+                None allows the use case; a text refuses it and gives the reason.
 
         Raises:
-            LogUnusable: the file is something else, or from a newer version; it is not touched.
+            LogUnusable: the file is no log, or is from a newer version; it was not touched.
         """
         _check_parts(clock, new_id, permit)
         if heads is not None and not is_a(heads, HeadKey):
-            raise InputInvalid(f"heads is {short(heads)!r}, and signs no head: give a HeadKey")
+            raise InputInvalid(f"heads is {short(heads)!r}, which signs no head: pass a HeadKey")
         return cls(open_store(address, signer=heads), clock=clock, new_id=new_id, permit=permit)
 
     def register(self, protocol: TrialProtocol, *, by: User, command_id: str | None = None) -> "TrialHandle":
-        """Begin to record a trial; level 1 opens with the slots of one cohort.
+        """Register a trial; where it has a design, level 1 opens with the slots of one cohort.
 
         Raises:
             TrialAlreadyRegistered: the log has the trial already.
         """
-        protocol = again("a registration", protocol, TrialProtocol)
+        protocol = checked("a registration", protocol, TrialProtocol)
         handle = TrialHandle(protocol.trial, self._store, self._clock, self._new_id, self._permit)
         handle.acting(by).register(protocol, command_id=command_id)
         return handle
 
     def trial(self, trial: str) -> "TrialHandle":
-        """Take up a trial that the log has.
+        """Open a trial that the log has.
 
         Raises:
             TrialUnknown: the log has no such trial.
@@ -104,7 +104,7 @@ class Trials:
         return TrialHandle(trial, self._store, self._clock, self._new_id, self._permit)
 
     def close(self) -> None:
-        """Wait for whoever is at work, and let go of the log."""
+        """Wait for threads that use the log, and close it."""
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -125,10 +125,10 @@ class TrialHandle:
     _permit: Permit | None = None
 
     def acting(self, user: User) -> "Desk":
-        """Act in the trial as somebody; each entry says who.
+        """Open the desk of a user; each entry names that user.
 
         Raises:
-            FactMalformed: the user's id is no code, a name is blank, or the role is none.
+            FactMalformed: the user's id is no code, a name is blank, or the role is unknown.
         """
         return Desk(Conduct(self.trial, user, self._store, self._clock, self._new_id, self._permit))
 
@@ -138,7 +138,9 @@ class TrialHandle:
         return TrialTree(self._store, self.trial)
 
     def begin_signed_heads(self) -> str:
-        """Sign the head of a log that was recorded without, whatever is under it: verify it first; give the note.
+        """Sign the head of a log that was recorded without signed heads, and return the note.
+
+        The entries below the head are not checked: verify the log first.
 
         Raises:
             HeadKeyMissing: the log was opened without ``heads``.
@@ -146,5 +148,5 @@ class TrialHandle:
         return self._store.begin_signing(self.trial)
 
     def history(self, *, known_at: KnownAt | None = None) -> History:
-        """Look at the trial as it was known at a position, a time or a day; by default, as it is known now."""
+        """Return the trial's history as known at a position, a time or a day; by default, as it is known now."""
         return history_of(self._store, self.trial, known_at=known_at)

@@ -1,4 +1,4 @@
-"""Facts about who was refused what; no decision reads them."""
+"""Facts about refusals of access; no decision reads them."""
 
 from typing import TypeAlias
 

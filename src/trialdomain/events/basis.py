@@ -1,4 +1,4 @@
-"""What a decision about the trial rested on."""
+"""The basis of a decision about the trial."""
 
 from datetime import date
 
@@ -19,16 +19,16 @@ class Basis:
     __repr__ = in_short
 
     design: str = attrs.field(validator=plain_text)
-    """The design and its revision; its parameters stand in the protocol in force."""
+    """The design and its revision; the protocol in force has its parameters."""
     protocol_version: str = attrs.field(validator=plain_text)
     tallies: tuple[Tally, ...]
     last_level: int | None
     final_closings: tuple[FinalClosing, ...]
     slots: tuple[tuple[int, ...], ...]
-    """By level, the numbers of slots that had been opened, one after another; the position says up to when."""
+    """By level, the numbers of slots that had been opened, in order, up to ``position``."""
     position: int = attrs.field(validator=ge(1))
-    """The last position of the trial that had been read."""
+    """The last position of the trial that the decision had read."""
     on: date = attrs.field(validator=day_of_a_trial)
-    """The calendar day for which windows were judged."""
+    """The calendar day for which observation windows were judged."""
     unassigned: tuple[str, ...] = ()
-    """Participants whose dose belongs to no level, and whom the decision therefore names."""
+    """Participants whose dose belongs to no level; the decision must name them."""

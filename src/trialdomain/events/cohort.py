@@ -1,4 +1,4 @@
-"""Facts about one dose level: its slots, the DLTs attributed to it, and what was decided about it."""
+"""Facts about one dose level: its slots, its DLTs, and the decisions about it."""
 
 from typing import TypeAlias
 
@@ -20,7 +20,7 @@ class Release(Word):
     """Why a slot was given back."""
 
     NOT_EVALUABLE = "not-evaluable"
-    """To be replaced at the same level."""
+    """Another participant has to take the slot at the same level."""
     WITHDRAWN = "withdrawn-before-infusion"
     REASSIGNED = "reassigned"
     LEVEL_CLOSED = "level-closed"
@@ -30,7 +30,7 @@ class Stop(Word):
     """What stopped enrollment at a level."""
 
     CLOSED_BY_DESIGN = "closed-by-design"
-    """Outcomes closed it, or a lower level, by the rule of the design."""
+    """Outcomes closed this level, or a lower one, by the rule of the design."""
     DECISION = "decision"
     SUSPENSION = "suspension"
 
@@ -83,11 +83,11 @@ class DltAttributed:
     subject: str = attrs.field(validator=plain_text)
     event: str | None = attrs.field(default=None, validator=optional_text)
     laboratory: tuple[int, ...] = ()
-    """Versions, in the participant's stream, of the results that make a cytopenia dose-limiting."""
+    """The versions, in the participant's stream, of the results that make a cytopenia dose-limiting."""
     onset: ClinicalTime
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a DLT that rests on nothing, or on both."""
+        """Refuse a DLT without a source, or with both an adverse event and laboratory entries."""
         if (self.event is None) == (not self.laboratory):
             raise ValueError("a DLT rests on an adverse event or on laboratory entries")
 
@@ -133,7 +133,7 @@ class EscalationDecided:
     basis: Basis
     by: str = attrs.field(validator=plain_text)
     rationale: FreeText | None = attrs.field(default=None, metadata={REASON: "three more are asked for at level 1"})
-    """Why, where the decision is not the recommended one."""
+    """The reason, where the decision differs from the recommendation."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,7 +1,7 @@
-"""Which entries of a stream are current: those that no later entry corrects or voids.
+"""The current entries of a stream: those that no later entry corrects or voids.
 
-This is the one place that knows. Aggregates and the casebook fold over what it yields, so that neither ever sees an
-entry that was withdrawn, and nothing has to be undone.
+Only this module applies corrections and voids. Aggregates and the casebook fold over its result, so that they never
+see a withdrawn entry and never have to undo one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,62 +23,62 @@ VOIDS = (TrialEntryVoided, CohortEntryVoided, ParticipantEntryVoided)
 
 
 def target_version(entry: Recorded[F]) -> int | None:
-    """Give the version, in its stream, that an entry corrects or voids; None for one that changes no other."""
+    """Return the version, in its stream, that an entry corrects or voids; None for any other entry."""
     fact: object = entry.fact
     return fact.version if isinstance(fact, VOIDS) else entry.envelope.corrects
 
 
 class EntryNotCurrent(CommandRefused):
-    """A correction or a void names an entry that was itself corrected or voided, or that is not there."""
+    """A correction or a void names an entry that was itself corrected or voided, or does not exist."""
 
     code = "entry-not-current"
 
     def __init__(self, *, stream: str, version: int) -> None:
         super().__init__(
-            f"version {version} of {stream} is not current: correct or void the entry that stands in its place, "
-            f"or record anew what was voided"
+            f"version {version} of {stream} is not current: correct or void the entry that replaced it, "
+            f"or record a voided fact again"
         )
         self.stream, self.version = stream, version
 
 
 @attrs.frozen
 class Current(Generic[F]):
-    """The current entries of a stream, in the order in which they, or what they correct, were first recorded."""
+    """The current entries of a stream, in the order in which they, or the entries that they correct, were recorded."""
 
     __repr__ = in_short
 
     entries: Sequence[Recorded[F]]
     _first: Mapping[int, Recorded[F]] = attrs.field(factory=dict)
     _chains: Mapping[int, tuple[int, ...]] = attrs.field(factory=dict)
-    """Both by the version of a current entry, and only of those that correct another."""
+    """``_first`` and ``_chains`` are keyed by the version of a current entry, and hold only corrections."""
 
     def since(self, entry: Recorded[F]) -> int:
-        """Give the position at which it was first recorded: a correction keeps the place of what it corrects."""
+        """Return the position of the original entry: a correction keeps the place of the entry that it corrects."""
         return self.first_of(entry).position
 
     def first_of(self, entry: Recorded[F]) -> Recorded[F]:
-        """Give what was first recorded, where an entry corrects it; or the entry itself."""
+        """Return the original entry of a correction; any other entry is returned as it is."""
         return self._first.get(entry.version, entry)
 
     def chain_of(self, version: int) -> tuple[int, ...]:
-        """Give the versions of a current entry and of all that it corrects."""
+        """Return the versions of a current entry and of all entries that it corrects, the first one first."""
         return self._chains.get(version, (version,))
 
 
 def current(entries: Iterable[Recorded[F]]) -> Current[F]:
-    """Keep the current entries of one stream; a correction stands in the place of what it restates.
+    """Return the current entries of one stream; a correction takes the place of the entry that it restates.
 
-    A void withdraws its entry with all that the entry corrected, and is kept itself by nobody. Voiding the report of an
-    adverse event voids its follow-ups.
+    A void withdraws its entry and all entries that this one corrected. The void itself is never current. Voiding the
+    report of an adverse event voids its follow-ups.
     """
     recorded = entries if isinstance(entries, list) else list(entries)
     for entry in recorded:
         if entry.envelope.corrects is not None or type(entry.fact) in VOIDS:
             break
     else:
-        return Current(recorded)  # most streams are so, and most of a replay is this
-    kept: dict[int, Recorded[F]] = {}  # by the version of the entry that was recorded first, in that order
-    chains: dict[int, tuple[int, ...]] = {}  # by the version of a current entry: its chain, the first entry first
+        return Current(recorded)  # fast path: most streams have no corrections
+    kept: dict[int, Recorded[F]] = {}  # by the version of the original entry, in the order of recording
+    chains: dict[int, tuple[int, ...]] = {}  # by the version of a current entry: its chain, the original entry first
     by_version: dict[int, Recorded[F]] = {}
     for entry in recorded:
         by_version[entry.version] = entry
@@ -100,7 +100,7 @@ def current(entries: Iterable[Recorded[F]]) -> Current[F]:
 
 
 def current_entries(entries: Iterable[Recorded[F]]) -> Sequence[Recorded[F]]:
-    """Keep the current entries of one stream, and nothing else about them."""
+    """Return the current entries of one stream as a plain sequence."""
     return current(entries).entries
 
 
@@ -116,7 +116,7 @@ def require_current(entries: Iterable[Recorded[F]], *, stream: str, version: int
     """Find a current entry of a stream.
 
     Raises:
-        EntryNotCurrent: the entry was corrected or voided, or is not there.
+        EntryNotCurrent: the entry was corrected or voided, or does not exist.
     """
     for entry in current_entries(entries):
         if entry.version == version:
@@ -126,7 +126,7 @@ def require_current(entries: Iterable[Recorded[F]], *, stream: str, version: int
 
 @attrs.frozen
 class Change:
-    """One field of a correction: what it was, and what it is now; None for what is not known."""
+    """One changed field of a correction, with the old and the new value; None for a value that is not known."""
 
     field: str
     old: Plain | None
@@ -134,7 +134,7 @@ class Change:
 
 
 def changes(old: AttrsInstance, new: AttrsInstance) -> list[Change]:
-    """Compare two facts of one kind, field by field; old and new values are never taken from the caller."""
+    """Compare two stored facts of one type, field by field; so a caller cannot supply the old or new values."""
     before, after = plain_fields(old), plain_fields(new)
     names = (*after, *(name for name in before if name not in after))
     return [Change(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]

@@ -1,4 +1,4 @@
-"""A fact as its fields: each value that a person can read, under the path that leads to it."""
+"""A fact as flat fields: each readable value under its path."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -13,11 +13,11 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.text import FreeText
 
 Plain: TypeAlias = str | int | bool
-"""A value as it is written down: decimals, times and words as text."""
+"""A value as it is written: decimals, times and words as text."""
 
 
 def plain_fields(fact: object) -> dict[str, Plain]:
-    """Give every field of a fact that says something, as it is written down; what is not known is left out.
+    """Return every field of a fact that has a value, as it is written; unknown values are left out.
 
     >>> from trialdomain.values.clinical.dose import Dose
     >>> plain_fields(Dose(amount=Decimal("2.50"), unit="10*9"))
@@ -30,7 +30,7 @@ def _fields(path: str, value: object) -> Iterator[tuple[str, Plain]]:
     plain = _plain(value)
     if plain is not None:
         yield path, plain
-    elif isinstance(value, Dose) and path:  # an amount is read with its unit
+    elif isinstance(value, Dose) and path:  # written with its unit
         yield path, str(value)
     elif isinstance(value, tuple):
         for number, one in enumerate(value, start=1):
@@ -44,7 +44,7 @@ def _fields(path: str, value: object) -> Iterator[tuple[str, Plain]]:
 
 
 def _plain(value: object) -> Plain | None:
-    """Write down a single value; None for what has parts."""
+    """Return a single value as it is written; None for a value that has parts."""
     match value:
         case Enum():
             return str(value.value)

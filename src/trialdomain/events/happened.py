@@ -1,4 +1,4 @@
-"""When a fact of a participant happened, as far as it says so."""
+"""The clinical time of a participant's fact, as far as the fact has one."""
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
@@ -34,10 +34,10 @@ _on: _Getter = attrgetter("on")
 
 
 def happened(fact: ParticipantFact) -> ClinicalTime | None:
-    """Give the clinical time from which a fact counts; None for a void, which has none of its own."""
+    """Return the clinical time from which a fact counts; None for a void, which has none."""
     return getter_of(type(fact))(fact)
 
 
 def getter_of(kind: type[ParticipantFact]) -> Callable[[ParticipantFact], ClinicalTime | None]:
-    """Give the function that reads it from facts of one kind."""
+    """Return the function that reads the clinical time from facts of one type."""
     return _GETTERS.get(kind, _on)

@@ -1,4 +1,4 @@
-"""What a cohort was told of its members: the one place that knows what its facts about a participant add up to."""
+"""The state of a cohort's members, folded from its facts; only this module folds them."""
 
 import attrs
 
@@ -16,24 +16,24 @@ from trialdomain.values.clinical.evaluation import NOT_INFUSED, Standing
 
 @attrs.define
 class Membership:
-    """What the cohort knows of a participant."""
+    """The state of one participant in a cohort."""
 
     holds: bool = False
-    """Whether they hold a slot that they have not given back."""
+    """Whether the participant holds a slot that was not given back."""
     standing: Standing = NOT_INFUSED
     dlt: DltAttributed | None = None
 
     @property
     def occupies(self) -> bool:
-        """Whether they use a slot."""
+        """Whether the participant uses a slot."""
         return self.standing.evaluation.occupies(holds=self.holds)
 
 
 def tell(members: dict[str, Membership], fact: CohortFact) -> str | None:
-    """Fold one more current fact into what is known of the members, by subject.
+    """Apply one current fact to the members, by subject.
 
     Returns:
-        Whom it is about; None for a fact about the cohort as a whole, which changes nothing here.
+        The participant that it concerns; None for a fact about the cohort as a whole, which changes no member.
     """
     match fact:
         case SlotFilled() | SlotReleased():

@@ -1,4 +1,4 @@
-"""Drafts given the places and envelopes that a log would give them, for histories that were never stored."""
+"""Positions and envelopes for drafts, as a log would give them; for histories that are never stored."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def numbered(drafts: Iterable[Draft[Any]]) -> list[Entry]:
-    """Give drafts the places and envelopes that a log would: one command for each, and for what it causes."""
+    """Give drafts the positions and envelopes of a log: one command for each draft and the drafts that it causes."""
     versions: Counter[str] = Counter()
     entries: list[Entry] = []
     commands: list[list[Draft[Any]]] = []

@@ -37,7 +37,7 @@ class WindowResult(Word):
     NO_DLT = "no-dlt"
     DLT = "dlt"
     NOT_EVALUABLE = "not-evaluable"
-    """Nobody can say any more whether the window was seen to its end."""
+    """It can no longer be known whether the window was observed to its end."""
 
 
 class ImportedScreening(Word):
@@ -88,7 +88,7 @@ class WithdrawalScope(Word):
 
 
 def _not_before(start: str) -> "Callable[[object, attrs.Attribute[ClinicalTime | None], ClinicalTime | None], None]":
-    """Refuse an end that is known to lie before its start."""
+    """Make a validator that refuses an end which certainly lies before its start."""
 
     def check(fact: object, attribute: "attrs.Attribute[ClinicalTime | None]", end: ClinicalTime | None) -> None:
         started = getattr(fact, start)
@@ -99,7 +99,7 @@ def _not_before(start: str) -> "Callable[[object, attrs.Attribute[ClinicalTime |
 
 
 _OLDEST = 150
-"""Years: nobody has been older, and a mistyped age is seen."""
+"""The highest age in years. No person has been older, so a higher age is a typing error."""
 
 
 @attrs.frozen(kw_only=True)
@@ -125,7 +125,7 @@ class Screened:
     attestations: tuple[Attestation, ...] = ()
     assessment: tuple[CriterionAssessment, ...] = ()
     imported: ImportedScreening | None = None
-    """What another system says, where it gives no answers to the criteria."""
+    """The result by another system, where it gives no answers to the criteria."""
 
 
 @attrs.frozen(kw_only=True)
@@ -193,19 +193,19 @@ class Infused:
     """The participant received one administration of the study drug."""
 
     level: int = attrs.field(validator=whole_number(least=1))
-    """The dose level that was meant."""
+    """The intended dose level."""
     dose: Dose | None = None
     """The amount that was given, when it is known."""
     body_weight_kg: Decimal | None = attrs.field(default=None, validator=optional_number(least=0))
     started_at: ClinicalTime
     ended_at: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_at"))
     fraction: Decimal = attrs.field(default=Decimal(1), validator=decimal_number(least=0, most=1))
-    """How much of it was given: 1 is the whole infusion."""
+    """The fraction of the infusion that was given; 1 is all of it."""
     route: str = attrs.field(default="intravenous", validator=plain_text)
     lot: str | None = attrs.field(default=None, validator=optional_text)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a body weight that cannot be, and a start that names no day: the window starts on that day."""
+        """Refuse an impossible body weight, and a start without a day, since the window starts on that day."""
         if self.started_at.day is None:
             raise ValueError(f"started_at {self.started_at} is no day, and the window starts on the day")
         if self.body_weight_kg is not None:
@@ -221,19 +221,21 @@ class LabRecorded:
     value: Decimal
     comparator: Comparator | None = None
     unit: str | None = attrs.field(default=None, metadata={UCUM: True})
-    """UCUM; None where the laboratory gave none, and the value then counts for nothing."""
+    """UCUM; None where the laboratory gave none, and then no rule counts the value."""
     collected_at: ClinicalTime
     lower_limit: Decimal | None = None
     upper_limit: Decimal | None = None
     laboratory: str | None = None
     specimen: str | None = None
-    """In the words of SDTM's LBSPEC; None stands for blood, serum or plasma. Outcomes read no other specimen."""
+    """In the words of SDTM's LBSPEC; None stands for blood, serum or plasma. Endpoints read no other specimen."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what no laboratory gives: at a glance, for most of a log are results; else field by field.
+        """Refuse an impossible result.
+
+        Most entries of a log are results, so a fast check comes first. Only where it fails is each field checked.
 
         Raises:
-            ValueImpossible: a result outside what can be; see :mod:`trialdomain.values.clinical.ranges`.
+            ValueImpossible: the result is outside its possible range; see :mod:`trialdomain.values.clinical.ranges`.
         """
         lower, upper, laboratory = self.lower_limit, self.upper_limit, self.laboratory
         if not (
@@ -279,12 +281,12 @@ class VitalSignRecorded:
     unit: str = attrs.field(validator=known_unit, metadata={UCUM: True})
     measured_at: ClinicalTime
     site: BodySite | None = None
-    """Where on the body, of a temperature."""
+    """The site on the body, for a temperature."""
     room_air: bool | None = None
-    """Of an oxygen saturation: without additional oxygen."""
+    """For an oxygen saturation: whether it was measured without additional oxygen."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a unit that measures something else, and a value that cannot be."""
+        """Refuse a unit of another quantity, and an impossible value."""
         check_vital_sign(self.sign.value, self.value, self.unit)
 
 
@@ -293,7 +295,7 @@ class AdverseEventReported:
     """An adverse event was reported for the first time."""
 
     event: str = attrs.field(validator=plain_text)
-    """Its id, which follow-ups name."""
+    """The id of the event, which follow-ups name."""
     term: str = attrs.field(validator=plain_text)
     ctcae_version: str = attrs.field(default=CTCAE_5, validator=plain_text)
     ctcae_code: str | None = attrs.field(default=None, validator=optional_text)
@@ -304,9 +306,9 @@ class AdverseEventReported:
     """Whether the grade was mapped from severity in words; it is then exempt from the grades that a term has."""
     attributions: tuple[Attribution, ...] = ()
     serious: bool | None = False
-    """None where another system does not say: that is never "not serious"."""
+    """None where another system does not say; that never means "not serious"."""
     seriousness: tuple[Seriousness, ...] = ()
-    """The criteria that make it serious; another system may name none."""
+    """The criteria that make the event serious; another system may name none."""
     expected: bool | None = None
     onset: ClinicalTime
     ended: ClinicalTime | None = attrs.field(default=None, validator=_not_before("onset"))
@@ -327,7 +329,7 @@ class AdverseEventFollowedUp:
 
     event: str = attrs.field(validator=plain_text)
     on: ClinicalTime
-    """The date from which it is so."""
+    """The date from which the change applies."""
     grade: int | None = attrs.field(default=None, validator=optional(_GRADE))
     attributions: tuple[Attribution, ...] = ()
     serious: bool | None = None
@@ -347,12 +349,12 @@ class DltWindowAssessed:
     missed: FreeText | None = None
     """Visits that were missed."""
     why: FreeText | None = None
-    """Of one that finds somebody not evaluable: the reason."""
+    """The reason, which the result not evaluable needs."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse that somebody is not evaluable for no reason."""
+        """Refuse the result not evaluable without a reason."""
         if self.result is WindowResult.NOT_EVALUABLE and self.why is None:
-            raise ValueError("an assessment that finds somebody not evaluable needs a reason: give why")
+            raise ValueError("the result not-evaluable needs a reason: give why")
 
 
 @attrs.frozen(kw_only=True)
@@ -411,7 +413,7 @@ class Withdrew:
     on: ClinicalTime
     scope: WithdrawalScope
     last_contact: ClinicalTime | None = None
-    why: FreeText | None = attrs.field(default=None, metadata={REASON: "moved away, and nobody knows on which day"})
+    why: FreeText | None = attrs.field(default=None, metadata={REASON: "moved away, on a day that is not known"})
 
 
 @attrs.frozen(kw_only=True)
@@ -433,7 +435,7 @@ class Died:
 
     on: ClinicalTime
     event: str | None = attrs.field(default=None, validator=optional_text)
-    """The adverse event behind it, when there is one."""
+    """The adverse event that caused the death, if any."""
 
 
 @attrs.frozen(kw_only=True)

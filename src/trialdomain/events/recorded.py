@@ -1,4 +1,4 @@
-"""The envelope: what is recorded with every fact, and by the system alone."""
+"""The envelope of every recorded fact; the system alone fills it."""
 
 from datetime import datetime
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -17,7 +17,7 @@ F_co = TypeVar("F_co", covariant=True)
 
 @attrs.frozen
 class EntryRef:
-    """Another entry of the same trial."""
+    """A reference to another entry of the same trial."""
 
     stream: str
     version: int
@@ -25,7 +25,7 @@ class EntryRef:
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """Where an entry came from, when no person made it here: another system, and its own name for the record."""
+    """The origin of an imported entry: another system, and that system's name for the record."""
 
     system: str
     record: str
@@ -33,30 +33,30 @@ class Source:
 
 @attrs.frozen(kw_only=True)
 class Meta:
-    """Who recorded a fact, when, in which command, and why; what is absent is not stored."""
+    """The metadata of an entry: who recorded it, when, in which command, and why; absent fields are not stored."""
 
     recorded_at: datetime
-    """UTC, from the system's clock, one for each command: never from the caller."""
+    """In UTC, from the system's clock, the same for a whole command; never from the caller."""
     user: str
     command: str
     part: int
-    """Which entry of its command this is, from 1."""
+    """The number of the entry within its command, from 1."""
     parts: int
     caused_by: EntryRef | None = None
-    """The entry that this one follows from."""
+    """The entry that caused this one."""
     corrects: int | None = None
-    """The version, in the same stream, that this entry restates."""
+    """The version, in the same stream, of the entry that this one corrects."""
     reason: str | None = None
     deviation: str | None = None
-    """Why a rule of conduct was broken, where one was."""
+    """The explanation of a broken rule of conduct, if any."""
     source: Source | None = None
 
 
 class Envelope(Protocol):
-    """What a :class:`Meta` says, in whatever form it was read; each field as there."""
+    """The fields of a :class:`Meta`, in any form in which they were read."""
 
     @property
-    def recorded_at(self) -> datetime: ...  # noqa: D102 - as in Meta, and so on
+    def recorded_at(self) -> datetime: ...  # noqa: D102 - as in Meta, here and below
     @property
     def user(self) -> str: ...  # noqa: D102
     @property
@@ -78,7 +78,7 @@ class Envelope(Protocol):
 
 
 def opened(envelope: Envelope) -> Meta:
-    """Give an envelope in the one form that people and tests see."""
+    """Convert an envelope to ``Meta``, the form for users and tests."""
     if isinstance(envelope, Meta):
         return envelope
     return Meta(
@@ -97,7 +97,7 @@ def opened(envelope: Envelope) -> Meta:
 
 @attrs.frozen(kw_only=True)
 class Draft(Generic[F_co]):
-    """A fact about to be appended to a stream, and what its envelope will say besides the system's part."""
+    """A fact to append to a stream, with the fields of its envelope that the system does not fill."""
 
     stream: str
     fact: F_co
@@ -110,41 +110,41 @@ class Draft(Generic[F_co]):
 
 @attrs.frozen(kw_only=True)
 class Recorded(Generic[F_co]):
-    """A fact as it stands in the log.
+    """A fact as recorded in the log, with its position and envelope.
 
-    It is an event to the ``eventsourcing`` library as well, whose names for its place it has.
+    It is also an event of the ``eventsourcing`` library, and has that library's names for its stream and version.
     """
 
     __repr__ = in_short
 
     trial: str
     position: int
-    """Its place in the trial's log, from 1, without gaps; one more than its leaf's index in the tree."""
+    """The position in the trial's log, from 1, without gaps; one more than the index of its leaf in the tree."""
     stream: str
     version: int
-    """Its place in its stream, from 1, without gaps."""
+    """The position in its stream, from 1, without gaps."""
     envelope: Envelope = attrs.field(alias="meta", eq=opened, repr=lambda one: repr(opened(one)))
-    """As it was read, which costs less than ``meta`` and says the same."""
+    """The envelope as it was read; it has the fields of ``meta`` and is cheaper."""
     fact: F_co
 
     @property
     def meta(self) -> Meta:
-        """Who recorded it, when, in which command, and why."""
+        """The metadata: who recorded it, when, in which command, and why."""
         return opened(self.envelope)
 
     @property
     def originator_id(self) -> str:
-        """The stream, in the words of the ``eventsourcing`` library."""
+        """The stream, by its name in the ``eventsourcing`` library."""
         return self.stream
 
     @property
     def originator_version(self) -> int:
-        """The version, in the words of the ``eventsourcing`` library."""
+        """The version, by its name in the ``eventsourcing`` library."""
         return self.version
 
     @property
     def ref(self) -> EntryRef:
-        """How another entry names this one."""
+        """The reference by which another entry names this one."""
         return EntryRef(self.stream, self.version)
 
 

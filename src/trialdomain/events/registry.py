@@ -1,4 +1,4 @@
-"""The stored name of every fact. A name never changes and never points at a module; a new shape gets a new version."""
+"""The stored name of every type of fact. A name never changes and names no module; a new shape is a new version."""
 
 from trialdomain.events import access, cohort, participant, trial
 from trialdomain.events.recorded import Fact

@@ -59,7 +59,7 @@ class ProtocolAmended:
     effective_on: date = attrs.field(validator=day_of_a_trial)
     summary: FreeText = attrs.field(metadata={REASON: "version 2.0: a longer window of 28 days"})
     reopens: tuple[int, ...] = ()
-    """Levels that it reopens, final closings among them."""
+    """The levels that it reopens, including finally closed ones."""
 
 
 @attrs.frozen(kw_only=True)
@@ -123,7 +123,7 @@ class TrialExported:
     what: str = attrs.field(validator=plain_text)
     why: FreeText = attrs.field(metadata={REASON: HANDED_OUT})
     root: str = attrs.field(validator=matches_re(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|[0-9a-f]{64}"))
-    """Of the tree that was handed over, all recorded before this entry: base64, or hexadecimal in older entries."""
+    """The root of the exported tree over entries before this one: base64, or hexadecimal in older entries."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,1 +1,1 @@
-"""Bringing in what was recorded elsewhere: studies, exports, simulations."""
+"""The import of records from elsewhere: SDTM studies, exported logs, simulated trials."""

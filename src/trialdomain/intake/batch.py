@@ -1,8 +1,8 @@
-"""Recording what has happened already, one participant after another, into a log that nobody else has.
+"""Batch recording of past conduct, one participant after another, into a log that no other process has open.
 
-Nothing is decided. A rule of conduct that a fact breaks does not keep it out: the entry says so, as a deviation. Where
-the protocol has a DLT rule, cohorts learn what follows, as they always do; but no level is closed, for nobody took a
-decision. Memory follows one participant, and what waits for one transaction.
+A batch takes no decisions. A fact that breaks a rule of conduct is recorded, and its entry names the deviation. Where
+the protocol has a DLT rule, the cohort facts follow as usual. But no level is closed, since no decision was taken.
+Memory holds one participant, and the entries that wait for one transaction.
 """
 
 from collections import Counter
@@ -17,10 +17,10 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.commands.access import Permit
-from trialdomain.commands.clock import Clock, told
+from trialdomain.commands.clock import Clock, read_clock
 from trialdomain.commands.runner import Conduct, User
 from trialdomain.commands.sealing import sealed, stored
-from trialdomain.commands.settlement import cohorts_learn, may_change_counts
+from trialdomain.commands.settlement import cohort_updates, may_change_counts
 from trialdomain.commands.snapshot import drafts_in, uncounted
 from trialdomain.desk.enrollment import register_trial
 from trialdomain.errors import CommandRefused, Conflict
@@ -35,24 +35,24 @@ from trialdomain.values.ids import cohort_stream, level_of, participant_stream
 from trialdomain.values.use_case import UseCase
 
 _REGISTRATION = "register"
-"""The id of the first command: what is recorded is the same each time."""
+"""The id of the first command; it is fixed, so that the same input always gives the same entries."""
 _ENTRIES_AT_ONCE = 2_000
-"""Appended in one transaction: each waits for the disk once."""
+"""The number of entries in one transaction. Each transaction waits for the disk once."""
 
 
 @attrs.frozen(kw_only=True)
 class Happened:
-    """What one command records of a participant."""
+    """The facts that one command records of a participant."""
 
     command: str
     facts: Sequence[ParticipantFact]
     source: Source | None = None
     findings: Sequence[tuple[int, str]] = ()
-    """What contradicts a fact, by its place from 0, where it comes from: its entry says so, as a deviation."""
+    """Contradictions in the source: the index of a fact, from 0, and a sentence that its entry carries as deviation."""
 
 
 class BatchSpoiled(Conflict):
-    """A participant could not be added whole, so that nothing more can be."""
+    """A participant was added only in part, so the batch accepts no more."""
 
     code = "batch-spoiled"
 
@@ -61,15 +61,15 @@ class BatchSpoiled(Conflict):
 
 
 class Batch:
-    """A trial on its way into a log, which registers it first.
+    """The batch recording of one trial. It registers the trial first.
 
     Args:
         store: the log.
-        protocol: the trial's.
-        by: who records.
-        clock: gives the time that entries are recorded at.
-        how: how it came here, in one word, such as "imported".
-        permit: how the embedding service decides who may; None where the protocol's table alone does.
+        protocol: the protocol of the trial.
+        by: the user who records.
+        clock: returns the recording time of entries.
+        how: the origin of the trial in one word, such as "imported".
+        permit: the access hook of the embedding service; None where the protocol's table alone decides.
 
     Raises:
         NotPermitted: the user may not import a trial.
@@ -89,18 +89,18 @@ class Batch:
         self._trial = protocol.trial
         self._versions: Counter[str] = Counter()
         self._cohorts = {level.level: Cohort(level.level) for level in protocol.levels}
-        self._recorded_at = told(clock)
+        self._recorded_at = read_clock(clock)
         self._uncounted = uncounted([protocol])
         self._infused: dict[int, list[date]] = {}
-        """By level: the days on which somebody was infused for the first time."""
+        """By level: the days on which a participant was infused for the first time."""
         self._spoiled = False
         self._pending: list[Sealed] = []
         self.position = 0
-        """Of the last entry."""
+        """The position of the last entry."""
         self.deviations: Counter[str] = Counter()
-        """The rules of conduct that entries break, by the names of their errors."""
+        """The number of deviations by the name of the error of the rule."""
         self.today = site_day(self._recorded_at, protocol.site_zone)
-        """At the site."""
+        """The day at the site."""
         conduct = Conduct(self._trial, by, store, clock, lambda: _REGISTRATION, permit)
         entries: list[Recorded[Any]] = list(register_trial(conduct, protocol, use_case=UseCase.IMPORT, command_id=None))
         for entry in entries:
@@ -113,32 +113,32 @@ class Batch:
 
     @property
     def moment(self) -> datetime:
-        """The time at which the last entries are recorded."""
+        """The recording time of the last entries."""
         return self._recorded_at
 
     def add(self, subject: str, commands: Sequence[Happened]) -> None:
-        """Record everything about one participant, once; it is in the log after ``finish`` at the latest."""
+        """Record all facts of one participant; call once per participant. ``finish`` appends them at the latest."""
         if self._spoiled:
             raise BatchSpoiled
-        self._spoiled = True  # until it is whole
+        self._spoiled = True  # reset once the participant is complete
         self._pending += list(self._commands(subject, commands))
         self._spoiled = False
         if self.position - self._appended >= _ENTRIES_AT_ONCE:
             self.finish()
 
     def finish(self) -> None:
-        """Append what was added and is not in the log yet."""
+        """Append the pending entries."""
         if self._spoiled:
             raise BatchSpoiled
         self._store.append(self._trial, self._pending)
         self._appended, self._pending = self.position, []
 
     def _commands(self, subject: str, commands: Sequence[Happened]) -> Iterator[Sealed]:
-        """Seal everything about one participant, command by command; the last one settles what cohorts learn."""
+        """Seal the commands of one participant; the last one also records the cohort facts that follow."""
         participant, counted = Participant(subject, self._protocol), list[Recorded[Any]]()
         for number, one in enumerate(commands, start=1):
-            self._recorded_at = max(self._recorded_at, told(self._clock))
-            entries = self._told(participant, one)
+            self._recorded_at = max(self._recorded_at, read_clock(self._clock))
+            entries = self._with_deviations(participant, one)
             counted += [entry for entry in entries if type(entry.fact) not in self._uncounted]
             if number == len(commands) and self._settles(counted):
                 entries = self._settled(subject, one, entries, counted)
@@ -147,8 +147,8 @@ class Batch:
             request = sha256(b"".join(event.state for event in events)).digest()
             yield Sealed(Command(id=one.command, request=request), events)
 
-    def _told(self, participant: Participant, one: Happened) -> list[Recorded[Any]]:
-        """Seal the facts of a command; each entry says by which rules, and by which findings, it deviates."""
+    def _with_deviations(self, participant: Participant, one: Happened) -> list[Recorded[Any]]:
+        """Seal the facts of a command; each entry names the rules that it breaks, and the findings about it."""
         stream = participant_stream(self._trial, participant.subject)
         entries = self._sealed(one, [Draft(stream=stream, fact=fact, source=one.source) for fact in one.facts])
         for place, entry in enumerate(entries):
@@ -173,23 +173,23 @@ class Batch:
         )
 
     def _settles(self, counted: Sequence[Recorded[Any]]) -> bool:
-        """Say whether cohorts may have to learn something from a participant; without a DLT rule they know nothing."""
+        """Say whether a participant can change a cohort; without a DLT rule, cohorts hold no facts of participants."""
         return self._protocol.dlt is not None and may_change_counts([one.fact for one in counted], [self._protocol])
 
     def _settled(
         self, subject: str, one: Happened, entries: Sequence[Recorded[Any]], counted: Sequence[Recorded[Any]]
     ) -> list[Recorded[Any]]:
-        """Seal a command again with what cohorts learn of the participant; no level is closed, for nobody decided."""
+        """Seal a command again with the cohort facts that follow; close no level, since no decision was taken."""
         case = case_of(participant_stream(self._trial, subject), counted, on=self.today)
         member = member_of(case, self._book, on=self.today)
         drafts = [_draft_of(entry) for entry in entries]
-        learned = cohorts_learn(self._cohorts, [] if member is None else [member], about={subject}, closed=())
-        for level, facts in learned:
+        updates = cohort_updates(self._cohorts, [] if member is None else [member], about={subject}, closed=())
+        for level, facts in updates:
             drafts += drafts_in(cohort_stream(self._trial, level), facts, caused_by=entries[0].ref)
         return self._sealed(one, drafts)
 
     def _take(self, entries: Sequence[Recorded[Any]]) -> None:
-        """Go on from sealed entries: cohorts know them, and the next ones come after them."""
+        """Update positions, versions and cohorts with sealed entries."""
         for entry in entries:
             self._versions[entry.stream] = entry.version
             self.position = entry.position
@@ -197,15 +197,15 @@ class Batch:
                 self._cohorts[level].apply(entry)
 
     def _deviation(self, participant: Participant, fact: ParticipantFact) -> list[str]:
-        """Say which rules of conduct a fact breaks, and count them."""
+        """Describe the rules of conduct that a fact breaks, and count them."""
         breaches = [*participant.against(fact), *self._against(participant, fact)]
         self.deviations.update(type(breach).__name__ for breach in breaches)
         return [f"as {self._how}: {'; '.join(map(str, breaches))}"] if breaches else []
 
     def _against(self, participant: Participant, fact: ParticipantFact) -> Iterator[CommandRefused]:
-        """Yield the rules of the trial that a fact breaks, as far as the participants before tell.
+        """Yield the rules of the trial that a fact breaks, judged by the participants that were added before.
 
-        What the design would have said on that day is not asked: nobody can have decided by it.
+        The recommendation of the design on that day is not computed, since no decision can have followed it.
         """
         match fact:
             case Enrolled(level=level) if self._protocol.design is not None:

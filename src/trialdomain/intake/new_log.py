@@ -1,4 +1,4 @@
-"""A new log that is there whole, or not at all."""
+"""Create a log file atomically: write it in a folder beside the target, then link it into place."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -13,23 +13,23 @@ from trialdomain.values.given.filename import named
 
 
 def refuse_existing(target: Path, *, beside: Sequence[Path] = ()) -> None:
-    """Refuse a name that no new log can have.
+    """Refuse a target that cannot be a new log.
 
     Raises:
-        LogUnusable: it is no name of a file, or a file has it, or one that stands beside the log.
+        LogUnusable: the target is no file name, or the file, or one that belongs beside it, exists.
     """
     if not target.name or "\0" in str(target) or target.name == MEMORY:
         raise LogUnusable(f"{str(target)!r} cannot be a log: name a file")
     named(target)
     journals = [target.with_name(f"{target.name}-{what}") for what in ("wal", "shm", "journal")]
-    for path in (target, *beside, *journals):  # SQLite would take a journal that is left over for the log's own
+    for path in (target, *beside, *journals):  # SQLite would replay a leftover journal into the log
         if os.path.lexists(path):
             raise LogUnusable(f"{path} exists already: it was left as it is; move it elsewhere, or choose another name")
 
 
 @contextmanager
 def folder_beside(target: Path) -> Iterator[Path]:
-    """Make a folder beside a file that does not exist yet, and remove it in the end."""
+    """Make a temporary folder beside the target, and remove it at the end."""
     try:
         beside = OwnFolder(beside=target.parent, prefix=f".{target.name}.")
     except OSError as error:
@@ -39,7 +39,7 @@ def folder_beside(target: Path) -> Iterator[Path]:
 
 
 def give_name(made: Path, target: Path) -> None:
-    """Give a file that is whole its name; unlike a renaming, never over a file that somebody made meanwhile."""
+    """Link a complete file into place; unlike a rename, this never replaces a file that another program made."""
     try:
         files.give_name(made, target)
     except OSError as error:
@@ -48,10 +48,10 @@ def give_name(made: Path, target: Path) -> None:
 
 @contextmanager
 def new_log(target: Path) -> Iterator[Path]:
-    """Give the name under which to write a log, and the right one when that is done.
+    """Yield a temporary path for a new log, and link the log into place when the block ends.
 
     Raises:
-        LogUnusable: the name is taken, or none that a file can have.
+        LogUnusable: the target exists, or is no file name.
     """
     refuse_existing(target)
     with folder_beside(target) as beside:

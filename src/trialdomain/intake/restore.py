@@ -1,4 +1,4 @@
-"""Bringing an exported log back: the same entries, in the same places, under the same roots."""
+"""Restore an exported log: the same entries, in the same positions, under the same Merkle roots."""
 
 from pathlib import Path
 
@@ -15,28 +15,28 @@ from trialdomain.values.progress import Progress, unheard
 
 @attrs.frozen(kw_only=True)
 class Restored:
-    """One trial that was brought back."""
+    """One restored trial."""
 
     trial: str
     entries: int
     root: bytes
-    """Of the tree over them: that of the file."""
+    """The Merkle root over the entries; it equals the root in the file."""
 
 
 def restore(file: str | Path, log: str | Path, *, progress: Progress = unheard) -> list[Restored]:
-    """Restore an exported JSONL file, plain or gzip, into a new log; it is there whole, or not at all.
+    """Restore an exported JSONL file, plain or gzip, into a new log. The log appears complete, or not at all.
 
-    The only way by which recording times come from outside: every entry is decoded strictly, and nothing is there
-    unless every leaf and every root fits. A command that comes again is never taken for a repetition, for an export
-    does not say what was asked.
+    Only a restore takes recording times from outside. Every entry is decoded strictly, and the log is created only if
+    every leaf and every root matches. Later, a command with a restored id never counts as a repeated request, since an
+    export does not contain the request.
 
     Args:
         file: the export, of one trial or several.
         log: the SQLite file to make.
-        progress: told how many bytes of the file were read.
+        progress: called with the number of bytes that were read.
 
     Raises:
-        LineCorrupt: the file was changed, or reformatted, since it was exported; it names the line and which of both.
+        LineCorrupt: the file was changed, or reformatted, after the export; the error names the line and which.
         LogUnusable: the file cannot be read, or the log exists, or cannot be made.
     """
     check_callable(progress=progress)

@@ -1,4 +1,4 @@
-"""Bringing in a trial that was recorded elsewhere: each row is one command, named after it, with the row as source."""
+"""The import of a study in SDTM files: each row is one command, with the row's name as its id and its source."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ import attrs
 
 from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, utc_now
-from trialdomain.commands.coercion import again, check_callable, expect
+from trialdomain.commands.coercion import check_callable, checked, expect
 from trialdomain.commands.runner import User
 from trialdomain.errors import InputInvalid
 from trialdomain.events.recorded import Source
@@ -26,14 +26,14 @@ from trialdomain.values.progress import Progress, unheard
 from trialdomain.values.role import Role
 
 SYSTEM = "SDTM"
-"""The source of every imported entry; its record is the domain, the subject and the number of a row."""
+"""The source system of every imported entry. The source record is the domain, the subject and the row number."""
 IMPORTER = User(id="import-sdtm", name="trialdomain import-sdtm", role=Role.SOFTWARE, organization="trialdomain")
-"""Who imports, where nobody is named."""
+"""The user who imports, where the caller names none."""
 
 
 @attrs.frozen(kw_only=True)
 class FileImported:
-    """What became of the rows of one file: ``read`` is ``recorded`` and ``listed``."""
+    """The counts of the rows of one file: ``read`` is the sum of ``recorded`` and ``listed``."""
 
     file: str
     read: int
@@ -44,45 +44,45 @@ class FileImported:
 
 @attrs.frozen(kw_only=True)
 class Imported:
-    """What an import came to."""
+    """The result of an import."""
 
     trial: str
     log: Path
     entries: int
-    """Of the log: the rows that were recorded, the registration, and what cohorts learned."""
+    """The number of entries in the log: the recorded rows, the registration, and the cohort facts that follow."""
     files: tuple[FileImported, ...]
     unrecorded: Path | None
-    """Where the rows that were not recorded are listed; None where there are none."""
+    """The file that lists the rows that were not recorded; None where there are none."""
     reasons: Mapping[str, int]
-    """Why rows were not recorded, each with the number of rows."""
+    """The reasons why rows were not recorded, each with the number of rows."""
     words: Mapping[str, Mapping[str, int]]
-    """By column: the words that have no meaning, each with the number of rows that are listed for it."""
+    """By column: the unknown words, each with the number of rows that are listed for it."""
     absent: tuple[str, ...]
-    """What the study does not have, and what is not known without it, in sentences."""
+    """Sentences about data that the study lacks, and about what remains unknown without them."""
     arms: Mapping[str, int]
     """The dose level of each arm."""
     remarks: Mapping[str, int]
-    """What of rows was left out, converted or assumed, each with the number of rows."""
+    """Remarks on values of rows that were left out, converted or assumed, each with the number of rows."""
     findings: Mapping[str, int]
-    """What the study contradicts itself in, each with the number of rows; the entries say so as well."""
+    """Contradictions within the study, each with the number of rows; the entries name them as well."""
     remarked: Path | None
-    """Where the rows with a remark or a finding are listed; None where there are none."""
+    """The file that lists the rows with a remark or a finding; None where there are none."""
     deviations: Mapping[str, int]
-    """The rules of conduct that entries break, by the name of the rule's error, each with the number of entries."""
+    """The rules of conduct that entries break: the name of the rule's error, with the number of entries."""
 
     @property
     def read(self) -> int:
-        """The rows that were read."""
+        """The number of rows that were read."""
         return sum(file.read for file in self.files)
 
     @property
     def recorded(self) -> int:
-        """The rows that were recorded."""
+        """The number of rows that were recorded."""
         return sum(file.recorded for file in self.files)
 
     @property
     def listed(self) -> int:
-        """The rows that were not."""
+        """The number of rows that were not recorded."""
         return sum(file.listed for file in self.files)
 
 
@@ -100,26 +100,26 @@ def import_sdtm(
     permit: Permit | None = None,
     progress: Progress = unheard,
 ) -> Imported:
-    """Import a study in SDTM files into a new log; it is there whole, or not at all.
+    """Import a study in SDTM files into a new log. The log appears complete, or not at all.
 
     Args:
-        folder: holds dm, and as many as there are of ds, ex, ae, lb and vs, each as CSV, Dataset-JSON or XPT.
-        log: the file to make. What is not recorded is listed beside it, in ``LOG.unrecorded.csv``, and what was left
-            out, converted, assumed or found to contradict itself in ``LOG.remarks.csv``.
-        protocol: the trial's; by default one that is derived from the arms, without criteria, DLT rule and design.
-        zone: the IANA zone of the site, where the protocol does not name it; without one, times count as they stand.
-        terms: what a sponsor's own words mean, as ``Terms`` or as the text of a TOML file.
+        folder: the folder with dm and any of ds, ex, ae, lb and vs, each as CSV, Dataset-JSON or XPT.
+        log: the file to make. Rows that were not recorded are listed beside it, in ``LOG.unrecorded.csv``. Values that
+            were left out, converted or assumed, and contradictions, are listed in ``LOG.remarks.csv``.
+        protocol: the protocol; by default one is derived from the arms, without criteria, DLT rule and design.
+        zone: the IANA zone of the site, where the protocol does not name it; without one, times count as written.
+        terms: the meanings of a sponsor's own words, as ``Terms`` or as the text of a TOML file.
         event_id: the column of ae that joins the lines of one adverse event.
-        strict: whether to refuse the first row that breaks the standard, where it would be listed otherwise.
-        by: who imports.
-        clock: gives the time that entries are recorded at.
-        permit: how the embedding service decides who may import; None where the protocol's table alone does.
-        progress: told what is being done, how much of it is done, and how much there is.
+        strict: whether to refuse the first row that breaks the standard, instead of listing it.
+        by: the user who imports.
+        clock: returns the recording time of entries.
+        permit: the access hook of the embedding service; None where the protocol's table alone decides.
+        progress: called with the name of the step, the work done, and the total.
 
     Raises:
         StudyUnusable: the study as a whole cannot be read: there is no dm, or no column of the subject.
-        RowMalformed: a row is of another study, or no text; or it breaks the standard, and the import is strict.
-        TermsInvalid: the terms cannot be understood.
+        RowMalformed: a row is of another study, or is no text; or it breaks the standard, and the import is strict.
+        TermsInvalid: the terms cannot be read.
         ProtocolUnfit: the protocol does not fit the study.
         NotPermitted: the user may not import a trial.
         LogUnusable: the log exists, or cannot be made.
@@ -129,7 +129,7 @@ def import_sdtm(
     if permit is not None:
         check_callable(permit=permit)
     if protocol is not None:
-        protocol = again("an import", protocol, TrialProtocol)
+        protocol = checked("an import", protocol, TrialProtocol)
     if zone is not None:
         zone = expect("an import's zone", zone, str)
     event_id, strict = expect("an import's event_id", event_id, str), expect("an import's strict", strict, bool)
@@ -170,9 +170,9 @@ def import_sdtm(
 
 
 def _meant(terms: Terms | str) -> Terms:
-    """Take terms, or read them from the text of a file."""
+    """Validate terms, or parse them from the text of a TOML file."""
     if isinstance(terms, Terms):
-        return again("an import", terms, Terms)
+        return checked("an import", terms, Terms)
     return Terms.from_toml(expect("an import's terms", terms, str))
 
 
@@ -190,7 +190,7 @@ def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> 
         raise ProtocolUnfit(
             f"the study has {how_many(len(study.arms), 'arm')}, and the protocol "
             f"{how_many(len(protocol.levels), 'dose level')}: "
-            f"give one with a level for each arm, or name the level of each under [arms] of the terms"
+            f"pass one with a level for each arm, or name the level of each under [arms] of the terms"
         )
     if zone is None or zone == protocol.zone:
         return protocol
@@ -200,7 +200,7 @@ def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> 
 
 
 class _Importer:
-    """One import on its way into a log that nobody else has."""
+    """One import into a log that no other process has open."""
 
     def __init__(
         self,
@@ -222,17 +222,17 @@ class _Importer:
             raise
 
     def run(self, unrecorded: Listing, remarked: Listing, progress: Progress) -> Imported:
-        """Record every subject, and say what became of every row."""
-        told = _Told(unrecorded, remarked)
+        """Record every subject, and return the result with the counts of all rows."""
+        report = _RowReport(unrecorded, remarked)
         total = sum(self._study.counts.values())
         levels = self._study.levels(self._protocol if self._given else None)
         try:
-            told.tell(self._study.unfit())
+            report.add(self._study.unfit())
             zone, now = self._protocol.zone, self._batch.moment.astimezone(self._protocol.site_zone)
             for subject, rows in self._study.subjects(zone=zone, now=now, levels=levels):
                 self._batch.add(subject, [_happened(one) for one in rows if one.facts])
-                told.tell(rows)
-                progress("recording", told.rows, total)
+                report.add(rows)
+                progress("recording", report.rows, total)
             self._batch.finish()
         finally:
             self._store.close()
@@ -244,39 +244,39 @@ class _Importer:
                 FileImported(
                     file=file,
                     read=read,
-                    recorded=read - told.listed[file],
-                    listed=told.listed[file],
+                    recorded=read - report.listed[file],
+                    listed=report.listed[file],
                     columns_without_field=self._study.columns_without_field[file],
                 )
                 for file, read in self._study.counts.items()
             ),
             unrecorded=None,
-            reasons=dict(told.reasons.most_common()),
-            words={column: dict(words.most_common()) for column, words in told.words.items()},
+            reasons=dict(report.reasons.most_common()),
+            words={column: dict(words.most_common()) for column, words in report.words.items()},
             absent=tuple(self._study.absent),
             arms={arm.shown: levels[arm.name] for arm in self._study.arms},
-            remarks=dict(told.remarks.most_common()),
-            findings=dict(told.findings.most_common()),
+            remarks=dict(report.remarks.most_common()),
+            findings=dict(report.findings.most_common()),
             remarked=None,
             deviations=dict(self._batch.deviations.most_common()),
         )
 
 
-class _Told:
-    """What is said of rows: counted, and listed."""
+class _RowReport:
+    """Counts and lists of reasons, remarks and findings about rows."""
 
     def __init__(self, unrecorded: Listing, remarked: Listing) -> None:
         self._unrecorded, self._remarked = unrecorded, remarked
         self.rows = 0
         self.listed: Counter[str] = Counter()
-        """By file: the rows that are not recorded."""
+        """By file: the number of rows that are not recorded."""
         self.reasons: Counter[str] = Counter()
         self.words: dict[str, Counter[str]] = {}
         self.remarks: Counter[str] = Counter()
         self.findings: Counter[str] = Counter()
 
-    def tell(self, rows: Iterable[RowRead]) -> None:
-        """Count rows, and list what is to be said of them."""
+    def add(self, rows: Iterable[RowRead]) -> None:
+        """Count rows, and list their reasons, remarks and findings."""
         for one in rows:
             self.rows += 1
             if one.reason:
@@ -296,7 +296,7 @@ class _Told:
 
 
 def _happened(one: RowRead) -> Happened:
-    """Make a command of a row, named after it."""
+    """Make the command of a row, with the row's name as its id."""
     source = Source(system=SYSTEM, record=one.row.record)
     places = {type(fact): place for place, fact in enumerate(one.facts)}
     said = dict.fromkeys((0 if found.of is None else places.get(found.of, 0), found.sentence) for found in one.findings)

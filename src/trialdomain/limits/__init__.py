@@ -1,1 +1,1 @@
-"""Limits around every escalation design: what people may decide and conclude, and days between infusions."""
+"""Limits for every escalation design: on decisions and conclusions of people, and on days between infusions."""

@@ -1,4 +1,4 @@
-"""What people may decide where the rule has its answer: as much, or less, with a rationale; never more."""
+"""The caution limit: people may follow the recommendation, or be more cautious with a rationale, but never bolder."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from trialdomain.values.clinical.decision import Action, Decision, MtdStatus
 
 
 class LessCautious(CommandRefused):
-    """People would decide what the rule forbids."""
+    """A decision of people is less cautious than the recommendation of the rule."""
 
     code = "less-cautious"
 
@@ -19,7 +19,7 @@ class LessCautious(CommandRefused):
 
 
 class RationaleMissing(CommandRefused):
-    """People decide otherwise than the rule, and do not say why."""
+    """A decision of people differs from the recommendation, and has no rationale."""
 
     code = "rationale-missing"
 
@@ -45,12 +45,12 @@ def _words(decision: Decision) -> str:
 def against_deciding(
     decided: Decision, recommended: Decision, *, last_level: int | None, explained: bool
 ) -> Iterator[CommandRefused]:
-    """Yield each rule that a decision of people would break; as much as the rule says breaks none.
+    """Yield each rule that a decision of people would break; a decision equal to the recommendation breaks none.
 
     Args:
-        decided: what people decide.
-        recommended: what the rule says.
-        last_level: the level of whoever was treated last.
+        decided: the decision of people.
+        recommended: the recommendation of the rule.
+        last_level: the level of the participant treated last.
         explained: whether there is a rationale.
     """
     if decided.bare == recommended.bare:
@@ -65,10 +65,10 @@ _CAUTION = (Action.STOP, Action.DE_ESCALATE, Action.WAIT, Action.ENROLL, Action.
 
 
 def is_more_cautious(decided: Decision, recommended: Decision, *, last_level: int | None) -> bool:
-    """Say whether a choice asks less of participants than the rule: stop < de-escalate < wait < treat < escalate.
+    """Say whether a decision is at most as bold as the rule's: stop < de-escalate < wait < treat < escalate.
 
-    No choice goes to a level above the one that the rule names; de-escalation goes below the level treated last; and an
-    MTD is never a choice.
+    The decision must not name a level above the recommended one. A de-escalation must go below the level treated last.
+    An MTD is never a more cautious decision.
     """
     if decided.mtd.status is not MtdStatus.OPEN:
         return False

@@ -1,7 +1,7 @@
-"""What people may conclude about the MTD where the rule has its answer.
+"""The limit on conclusions about the MTD.
 
-Source: NCT06245746, primary outcome MTD; that only people declare a candidate, and never an MTD that the design does
-not give, is this library's choice.
+Source: NCT06245746, primary outcome MTD. It is this library's choice that only people declare a candidate, and that
+they cannot declare an MTD that the design does not give.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from trialdomain.values.given.plural import how_many
 
 
 class MtdNotGiven(CommandRefused):
-    """People would declare what the design does not give."""
+    """A declaration about the MTD that the design does not support."""
 
     code = "mtd-not-given"
 
@@ -31,9 +31,9 @@ def against_conclusion(
     """Yield each rule that a conclusion would break.
 
     Args:
-        fact: what people declare.
-        mtd: the answer of the design.
-        design: says which levels are candidates.
+        fact: the conclusion that people declare.
+        mtd: the MTD by the design.
+        design: the design, which tells the candidate levels.
         recruitment_ended: whether recruitment was closed.
     """
     match fact:

@@ -1,4 +1,4 @@
-"""How long the next infusion at a level has to wait for the ones before it."""
+"""The stagger limit: the days between infusions at a level."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -7,7 +7,7 @@ from trialdomain.protocol.trial_protocol import Stagger
 
 
 def held_until(infused_on: Sequence[date], stagger: Stagger) -> date | None:
-    """Give the first day on which the next participant of a level may be infused; None when nobody was before.
+    """Return the first day on which the next participant of a level may be infused; None for the first participant.
 
     >>> held_until([date(2026, 3, 2)], Stagger(first_to_second_days=7, between_days=2))
     datetime.date(2026, 3, 9)

@@ -1,1 +1,1 @@
-"""Judgements: pure functions from facts and the protocol to an answer."""
+"""Rules: pure functions from facts and the protocol to a judgment."""

@@ -1,7 +1,7 @@
-"""One adverse event as it is known: its report and what followed, read together.
+"""The state of one adverse event, joined from its report and its follow-ups.
 
-Rows of another system that tell one event in several lines are read as one event too. How grades are dated, what a
-worsening is and which judgement counts are this library's choices (docs/explanation/dlt-and-corrections.md).
+An imported event may have several rows; they are joined into one event. The dates of grades, the definition of a
+worsening, and the judgment that counts are this library's choices (docs/explanation/dlt-and-corrections.md).
 """
 
 from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -33,61 +33,62 @@ CAUTION = (
     Relatedness.LIKELY,
     Relatedness.DEFINITELY,
 )
-"""Of the assessors the later in this order counts: what nobody has judged may still turn out to be related."""
+"""The order in which judgments of assessors count: the latest one in it. "Not assessed" comes after "unlikely",
+since such an event may still turn out to be related."""
 _DAY = timedelta(days=1)
 
 
 @attrs.frozen
 class Graded:
-    """The grade that an event had from a day on, and the entry that says so."""
+    """The grade that an event had from a day on, and the position of its entry."""
 
     on: ClinicalTime
-    """As it was written down; the onset where that is later, and the end where that is earlier."""
+    """The date as recorded, but not before the onset, and not after the end."""
     grade: int
     position: int
     ended: ClinicalTime | None = None
-    """When the event ended, where that bounds the days on which it can have come to this grade."""
+    """The end of the event, where it bounds the possible days of this grade."""
     not_before: date = date.min
-    """The first day that the onset allows."""
+    """The first possible day by the onset."""
 
     @property
     def first(self) -> date:
-        """The earliest day on which it can have come to this grade."""
+        """The earliest possible day of reaching this grade."""
         return max(self.on.first, self.not_before)
 
     @property
     def last(self) -> date:
-        """The latest one."""
+        """The latest possible day of reaching this grade."""
         return self.on.last if self.ended is None else min(self.on.last, self.ended.last)
 
     def precedes(self, moment: ClinicalTime) -> bool:
-        """Say whether it is known to have come to this grade before a moment."""
+        """Say whether the event certainly reached this grade before a moment."""
         return self.on.precedes(moment) or (self.ended is not None and self.ended.precedes(moment))
 
 
 @attrs.define
 class _Episode:
-    """An event from its onset, or from its return, to its end: what tells of it, in the order of the days."""
+    """One episode of an event, from its onset or return to its end, with its statements in the order of days."""
 
     began: ClinicalTime
-    words: list[tuple[ClinicalTime, int, int]] = attrs.Factory(list)
-    """Of each word that has a grade: its date, the grade, the position."""
+    graded: list[tuple[ClinicalTime, int, int]] = attrs.Factory(list)
+    """The date, the grade and the position of each statement with a grade."""
     ended: ClinicalTime | None = None
-    """By the last of its words that names an end."""
+    """The end, by the last statement that names one."""
     ended_by: int | None = None
-    """The position of that word."""
+    """The position of that statement."""
 
-    def hear(self, on: ClinicalTime, grade: int | None, ended: ClinicalTime | None, position: int) -> None:
-        """Take one more word."""
+    def add(self, on: ClinicalTime, grade: int | None, ended: ClinicalTime | None, position: int) -> None:
+        """Add one statement."""
         if grade is not None:
-            self.words.append((on, grade, position))
+            self.graded.append((on, grade, position))
         if ended is not None and not ended.precedes(self.began):
             self.ended, self.ended_by = ended, position
 
     def grades(self, onset: ClinicalTime) -> Iterator[Graded]:
-        """Yield its grades: none before the onset of the event, and none after the end."""
+        """Yield the grades of the episode, dated from the onset of the event to the end of the episode."""
         end = self.ended
-        for on, grade, position in self.words:
+        for on, grade, position in self.graded:
             dated = onset if on.precedes(onset) else on
             if end is not None and end.last < dated.first:
                 dated = end
@@ -97,24 +98,24 @@ class _Episode:
 
 @attrs.frozen(kw_only=True)
 class Lasted:
-    """From when to when an event lasted: once, or again each time that it came back."""
+    """One period in which an event lasted; an event that came back has several."""
 
     began: ClinicalTime
     grades: Sequence[Graded]
     ended: ClinicalTime | None
     end_unknown: bool = False
-    """Whether its participant has recovered, and nobody recorded when."""
+    """Whether the participant has recovered, but no entry says when."""
     known_over: ClinicalTime | None
-    """By when it was over: its end; or, where that is unknown, the date of the follow-up that says so."""
+    """The date by which it was over: its end or, where that is unknown, the date of the follow-up that ended it."""
     ended_by: tuple[int, ...]
-    """The positions of the follow-ups that say so."""
+    """The positions of the follow-ups that name the end."""
     returned_by: tuple[int, ...] = ()
-    """Of one that came back: the position of the entry that had ended it before."""
+    """For an event that came back: the position of the entry that had ended it before."""
 
 
 @attrs.frozen
 class Judged:
-    """The relatedness that counts, and the entries that say so."""
+    """The relatedness that counts, and the positions of its judgments."""
 
     relatedness: Relatedness
     positions: tuple[int, ...]
@@ -122,14 +123,14 @@ class Judged:
 
 @attrs.frozen
 class AdverseEvent:
-    """A current report, with its current follow-ups in the order of their dates, then of their recording."""
+    """An adverse event: a current report, and its current follow-ups in the order of their dates, then of recording."""
 
     __repr__ = in_short
 
     report: Recorded[AdverseEventReported]
     follow_ups: tuple[Recorded[AdverseEventFollowedUp], ...] = ()
     death: Recorded[Died] | None = None
-    """The death that it stands behind."""
+    """The death that the event caused."""
 
     @classmethod
     def of(
@@ -138,9 +139,9 @@ class AdverseEvent:
         follow_ups: Sequence[Recorded[AdverseEventFollowedUp]],
         deaths: Iterable[Recorded[Died]] = (),
     ) -> "AdverseEvent":
-        """Join a report with those follow-ups, and the first death, that name it.
+        """Join a report with the follow-ups, and the first death, that name it.
 
-        Follow-ups come in the order in which they, or what they correct, were first recorded.
+        Follow-ups come in the order in which they, or the entries that they correct, were first recorded.
         """
         event = report.fact.event
         of_this = [entry for entry in follow_ups if entry.fact.event == event]
@@ -149,61 +150,60 @@ class AdverseEvent:
 
     @property
     def event(self) -> str:
-        """Its id."""
+        """The id of the event."""
         return self.report.fact.event
 
     @property
     def term(self) -> str:
-        """Its CTCAE term."""
+        """The CTCAE term of the event."""
         return self.report.fact.term
 
     @property
     def onset(self) -> ClinicalTime:
-        """When it began."""
+        """The onset of the event."""
         return self.report.fact.onset
 
     @property
     def key(self) -> Hashable:
-        """By what rows are told to be of one event: the id that another system gave them, and the term.
+        """The key that joins rows of one event: the id of the other system, and the term.
 
-        Of the term neither capitals nor blanks matter.
-        Where the id alone agrees they stay apart: in many files it numbers lines.
+        Capitals and blanks of the term do not matter. Rows with the same id but another term are not joined, since in
+        many files the id numbers the lines.
         """
         linked = self.report.fact.linked_to
         return (self.event,) if linked is None else (linked, folded(self.term))
 
     def _episodes(self) -> list[_Episode]:
-        """Tell apart what ended and came back: a grade that is dated after the day of an end is of a new episode."""
+        """Split the event into episodes: a grade that is dated after the day of an end begins a new episode."""
         report = self.report
         episodes = [_Episode(self.onset)]
-        words: list[tuple[ClinicalTime, int | None, ClinicalTime | None, int]] = [
+        statements: list[tuple[ClinicalTime, int | None, ClinicalTime | None, int]] = [
             (self.onset, report.fact.grade, report.fact.ended, report.position)
         ]
-        words += [(entry.fact.on, entry.fact.grade, entry.fact.ended, entry.position) for entry in self.follow_ups]
+        statements += [(entry.fact.on, entry.fact.grade, entry.fact.ended, entry.position) for entry in self.follow_ups]
         if self.death is not None:
-            words.append((self.death.fact.on, FATAL_GRADE, None, self.death.position))
-        for on, grade, ended, position in words:
+            statements.append((self.death.fact.on, FATAL_GRADE, None, self.death.position))
+        for on, grade, ended, position in statements:
             before = episodes[-1].ended
             contradicts = ended is not None and ended.precedes(on)
             if grade is not None and not contradicts and before is not None and on.first > before.last:
                 episodes.append(_Episode(on))
-            episodes[-1].hear(on, grade, ended, position)
+            episodes[-1].add(on, grade, ended, position)
         return episodes
 
     def grades(self) -> list[Graded]:
-        """List the grades that it had, each from a day on."""
+        """List the grades of the event, each from a day on."""
         return [graded for episode in self._episodes() for graded in episode.grades(self.onset)]
 
     def began_before(self, moment: ClinicalTime) -> bool:
-        """Say whether it is known to have begun before a moment."""
+        """Say whether the event certainly began before a moment."""
         return self.grades()[0].precedes(moment)
 
     def worse_since(self, start: ClinicalTime) -> Iterator[Graded]:
-        """Yield the grades from a moment on that are higher than the lowest since then.
+        """Yield the grades after a moment that are higher than the lowest grade since that moment.
 
-        The grade in force at that moment is one of those it is compared with: 0 before the onset, and from the day
-        after an end. What may have come later counts as having come later, and so does what began on a day that is
-        known only in part.
+        The lowest grade includes the grade in force at the moment, which is 0 before the onset and from the day after
+        an end. A grade that may have come after the moment counts as later; so does one with a partial date.
         """
         episodes = [(list(one.grades(self.onset)), one.ended) for one in self._episodes()]
         lowest = _in_force(episodes, start)
@@ -218,22 +218,22 @@ class AdverseEvent:
 
     @property
     def highest_grade(self) -> int:
-        """The worst that it has been."""
+        """The highest grade of the event."""
         return max(graded.grade for graded in self.grades())
 
     @property
     def serious(self) -> bool | None:
-        """Whether it is serious, by the latest word on it; None where nobody said."""
+        """Whether the event is serious, by the latest entry that says so; None where no entry does."""
         return self.serious_by(date.max)
 
     def serious_by(self, day: date) -> bool | None:
-        """Say whether it was serious, by the latest word up to a day; None where nobody said."""
+        """Say whether the event was serious, by the latest entry up to a day; None where no entry says so."""
         return self.seriousness_by(day)[0]
 
     def seriousness_by(self, day: date) -> tuple[bool | None, int]:
-        """Say whether it was serious, by the latest word up to a day, and the position of the entry that says so.
+        """Return whether the event was serious, by the latest entry up to a day, and the position of that entry.
 
-        Where nobody said, it is None, and the position is the report's.
+        Where no entry says so, the first is None, and the position is the report's.
         """
         for entry in reversed(self.follow_ups):
             if entry.fact.serious is not None and entry.fact.on.first <= day:
@@ -242,19 +242,19 @@ class AdverseEvent:
 
     @property
     def seriousness(self) -> tuple[Seriousness, ...]:
-        """The criteria, by the latest word on them."""
+        """The criteria of seriousness, by the latest entry that names them."""
         said = (e.fact for e in reversed(self.follow_ups))
         later = (fact.seriousness for fact in said if fact.serious is not None or fact.seriousness)
         return next(later, self.report.fact.seriousness)
 
     @property
     def outcome(self) -> Outcome | None:
-        """What became of it, by the latest word on it."""
+        """The outcome of the event, by the latest entry that names one."""
         return next((e.fact.outcome for e in reversed(self.follow_ups) if e.fact.outcome), self.report.fact.outcome)
 
     @property
     def recovered(self) -> bool:
-        """Whether its participant has recovered from it, by the latest word on it since it began or came back."""
+        """Whether the participant has recovered, by the latest entry since the event began or came back."""
         if self.outcome not in {Outcome.RECOVERED, Outcome.RECOVERED_WITH_SEQUELAE}:
             return False
         episodes = self._episodes()
@@ -263,21 +263,21 @@ class AdverseEvent:
 
     @property
     def outcome_by(self) -> Recorded[AdverseEventFollowedUp] | None:
-        """The follow-up that says what became of it; None where the report does."""
+        """The follow-up that names the outcome; None where the report does."""
         return next((entry for entry in reversed(self.follow_ups) if entry.fact.outcome), None)
 
     @property
     def ended(self) -> ClinicalTime | None:
-        """When it ended, by the latest word on it."""
+        """The end of the event, by the latest entry that names one."""
         return next((e.fact.ended for e in reversed(self.follow_ups) if e.fact.ended), self.report.fact.ended)
 
     @property
     def ended_by(self) -> tuple[int, ...]:
-        """The position of the follow-up that ended it, where one did."""
+        """The position of the follow-up that names the end; empty where none does."""
         return next(((e.position,) for e in reversed(self.follow_ups) if e.fact.ended), ())
 
     def lasted(self) -> Iterator[Lasted]:
-        """Yield from when to when it lasted: once, or again each time that it came back after an end.
+        """Yield the periods in which the event lasted: one, and another each time that it came back after an end.
 
         A death after the end is no return: one of the two dates is wrong.
         """
@@ -316,26 +316,26 @@ class AdverseEvent:
 
     @property
     def fatal(self) -> bool:
-        """Whether it led to death: by its grade, its outcome, or the record of the death."""
+        """Whether the event led to death: by its grade, its outcome, or the record of the death."""
         return self.highest_grade == FATAL_GRADE or self.outcome is Outcome.FATAL
 
     def fatal_by(self, day: date) -> bool:
-        """Say whether it had led to death by a day, by its grade or by its outcome."""
+        """Say whether the event had led to death by a day, by its grade or by its outcome."""
         later = (e.fact.outcome for e in reversed(self.follow_ups) if e.fact.on.first <= day and e.fact.outcome)
         graded = any(graded.grade == FATAL_GRADE and graded.on.first <= day for graded in self.grades())
         return graded or next(later, self.report.fact.outcome) is Outcome.FATAL
 
     def judged(self, agent: Agent, *, related: Container[Relatedness] = RELATED) -> Judged:
-        """Give the judgement that counts: of each assessor the latest, of the assessors the more related.
+        """Return the judgment that counts: the latest of each assessor, and of these the more related one.
 
-        "Not assessed" takes back that an event was unrelated, or unlikely to be, and leaves its participant pending
-        whatever the other assessor says of that kind. It does not take back more than that, or it would revoke a DLT
-        that nobody judged anew. An assessor who said nothing says nothing against the other. Of two judgements in one
-        entry by one assessor, the more related counts.
+        "Not assessed" withdraws a judgment of unrelated or unlikely, and leaves the participant pending even if the
+        other assessor judged so. It does not withdraw a judgment of related; otherwise it would revoke a DLT without a
+        new judgment. An assessor without a judgment does not count against the other. Of two judgments by one assessor
+        in one entry, the more related counts.
 
         Args:
-            agent: what may have caused it.
-            related: what the protocol takes for related (``dlt.related``).
+            agent: the possible cause.
+            related: the grades of relatedness that the protocol counts as related (``dlt.related``).
         """
         latest = self.latest(agent, related=related)
         counts = max((one for one, _ in latest.values()), key=CAUTION.index, default=Relatedness.NOT_ASSESSED)
@@ -345,7 +345,7 @@ class AdverseEvent:
     def latest(
         self, agent: Agent, *, related: Container[Relatedness] = RELATED
     ) -> dict[Assessor, tuple[Relatedness, int]]:
-        """Give the judgement of each assessor that stands, with the position of its entry."""
+        """Return the current judgment of each assessor, with the position of its entry."""
         latest: dict[Assessor, tuple[Relatedness, int]] = {}
         for attribution, position in self._attributions():
             if attribution.agent is agent:
@@ -356,19 +356,19 @@ class AdverseEvent:
 
     @property
     def entries(self) -> list[Recorded[AdverseEventReported | AdverseEventFollowedUp | Died]]:
-        """Every word on it: the report, the follow-ups, the death."""
+        """Every entry about the event: the report, the follow-ups, the death."""
         return [self.report, *self.follow_ups, *([] if self.death is None else [self.death])]
 
     def _attributions(self) -> list[tuple[Attribution, int]]:
-        """List every judgement in the order of its date, then of its recording."""
+        """List every judgment in the order of its date, then of its recording."""
         first = [(attribution, self.report.position) for attribution in self.report.fact.attributions]
         return first + [(one, entry.position) for entry in self.follow_ups for one in entry.fact.attributions]
 
 
 def told_together(rows: Iterable[AdverseEvent]) -> list[AdverseEvent]:
-    """Join the rows that tell one event: the first line is its report, the others follow it up from their onsets on.
+    """Join rows into events: the first row is the report, and the others are follow-ups from their onsets on.
 
-    Of lines that begin on one day the highest grade and the more related judgement count.
+    Of rows that begin on one day, the highest grade and the more related judgment count.
     """
     by_key: dict[Hashable, list[AdverseEvent]] = {}
     for row in rows:
@@ -377,9 +377,9 @@ def told_together(rows: Iterable[AdverseEvent]) -> list[AdverseEvent]:
 
 
 def worse_by_row(rows: Sequence[AdverseEvent], start: ClinicalTime) -> Mapping[str, Sequence[Graded]]:
-    """Give by the id of each row what is worse in it since a moment, judged with the rows of the same event.
+    """Return, by the id of each row, its worsenings since a moment, judged together with the rows of the same event.
 
-    Of rows that begin on one day only the one with the highest grade dates the event; the others began with it.
+    Of rows that begin on one day, only the one with the highest grade dates the event; the others began with it.
     """
     by_position = {entry.position: row for row in rows for entry in row.entries}
     together: dict[tuple[Hashable, str], list[AdverseEvent]] = {}
@@ -414,7 +414,7 @@ def _joined(rows: Sequence[AdverseEvent]) -> AdverseEvent:
 
 
 def _of_one_day(reports: Sequence[Recorded[AdverseEventReported]]) -> list[Recorded[AdverseEventReported]]:
-    """Put the line with the highest grade first, with the end of all; of each assessor the more related is left."""
+    """Put the row with the highest grade first, with the end of all rows; keep the more related judgments."""
     ordered = sorted(reports, key=lambda report: -report.fact.grade)
     ends = [report.fact.ended for report in ordered]
     known = [ended for ended in ends if ended is not None]
@@ -433,11 +433,11 @@ def _of_one_day(reports: Sequence[Recorded[AdverseEventReported]]) -> list[Recor
 
 
 def _as_follow_up(line: Recorded[AdverseEventReported], *, leads: bool) -> Recorded[AdverseEventFollowedUp]:
-    """Read a further line of an event as what it says of it from its onset on.
+    """Convert a further row of an event into a follow-up from its onset on.
 
     Args:
-        line: it.
-        leads: whether its grade and its end are those of the lines of that day.
+        line: the row.
+        leads: whether its grade and its end stand for all rows of that day.
     """
     fact = line.fact
     said = AdverseEventFollowedUp(
@@ -460,7 +460,7 @@ def _as_follow_up(line: Recorded[AdverseEventReported], *, leads: bool) -> Recor
 
 
 def _in_force(episodes: Iterable[tuple[Sequence[Graded], ClinicalTime | None]], start: ClinicalTime) -> int:
-    """Give the grade that an event is known to have had at a moment; 0 where none is known."""
+    """Return the grade that an event certainly had at a moment; 0 where none is known."""
     grade = 0
     for grades, ended in episodes:
         for graded in grades:
@@ -474,7 +474,7 @@ def _in_force(episodes: Iterable[tuple[Sequence[Graded], ClinicalTime | None]], 
 def _latest_of(
     before: tuple[Relatedness, int], said: tuple[Relatedness, int], related: Container[Relatedness]
 ) -> tuple[Relatedness, int]:
-    """Give what an assessor says now, who judged before: each with the position of its entry."""
+    """Choose between an earlier and a later judgment of one assessor, each with the position of its entry."""
     (old, earlier), (new, later) = before, said
     if earlier == later:
         return max(before, said, key=lambda one: CAUTION.index(one[0]))
@@ -482,7 +482,7 @@ def _latest_of(
 
 
 def _by_date(entries: Sequence[Recorded[AdverseEventFollowedUp]]) -> list[Recorded[AdverseEventFollowedUp]]:
-    """Order by day; within a day by the time, where every entry of the day has one with an offset."""
+    """Sort by day; within a day by the time, where every entry of the day has one with an offset."""
     by_day: dict[date, list[Recorded[AdverseEventFollowedUp]]] = {}
     for entry in entries:
         by_day.setdefault(entry.fact.on.first, []).append(entry)

@@ -1,7 +1,7 @@
-"""Blood counts day by day: the lowest value of each day, in one unit, with what a result such as "< 5" leaves open.
+"""Blood counts by day: the lowest value of each day, in one unit, and bounds such as "< 5".
 
 Values of different units and laboratories mix after exact conversion. Hemoglobin in mmol/L has a threshold of its own
-(CTCAE v5.0: 4.9 mmol/L beside 80 g/L), so it is measured in shares of that threshold. Nothing is imputed.
+(CTCAE v5.0: 4.9 mmol/L beside 80 g/L), so it is converted in proportion to that threshold. No value is imputed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from trialdomain.values.clinical.unit import scale
 Lab: TypeAlias = Recorded[LabRecorded]
 _MMOL = "mmol/L"
 _Conversion: TypeAlias = tuple[Decimal, Decimal]
-"""By what a value is multiplied, and then divided."""
+"""The factor by which a value is multiplied, and then the divisor."""
 _AS_IT_STANDS = (Decimal(1), Decimal(1))
 
 
@@ -42,25 +42,25 @@ def is_below(value: Decimal, comparator: Comparator | None, threshold: Decimal) 
 
 
 def read_as(lab: LabRecorded) -> Count | None:
-    """Say which count a result is of: by its name, in blood, serum or plasma; another specimen counts for nothing."""
+    """Return the count of a result by its name; None for any specimen except blood, serum or plasma."""
     return count_of(lab.analyte) if is_blood(lab.specimen) else None
 
 
 class Day(NamedTuple):
-    """What was measured of one count on one day."""
+    """The results of one count on one day."""
 
     on: date
     lowest: Decimal | None
     """The lowest plain value, in the unit of the count; None where every result of the day is a bound."""
     entry: Lab
-    """Where it stands; of equal values, the one recorded first."""
+    """The entry of the lowest value; of equal values, the one recorded first."""
     bounds: tuple[tuple[Comparator, Decimal, Lab], ...] = ()
     """Results such as "< 5"."""
     derived: Lab | None = None
     """The leukocytes that stand in for neutrophils, on a day without them."""
 
     def judged(self, threshold: Decimal) -> tuple[Lab | None, Lab | None]:
-        """Give the result by which the count was below a threshold, or else by which it was at or above it all day."""
+        """Return the result that shows the count below a threshold, else the one that shows it at or above all day."""
         if self.lowest is not None and self.lowest < threshold:
             return self.entry, None
         if self.bounds:
@@ -71,21 +71,21 @@ class Day(NamedTuple):
         return None, None if self.derived is not None else self.entry
 
     def below(self, threshold: Decimal) -> Lab | None:
-        """Give the result by which the count was below a threshold on that day; None where none says so."""
+        """Return the result that shows the count below a threshold on that day; None where none does."""
         return self.judged(threshold)[0]
 
     def reaches(self, threshold: Decimal) -> Lab | None:
-        """Give the result by which the count was at or above a threshold all day; None where one leaves it open."""
+        """Return the result that shows the count at or above a threshold all day; None where one leaves it open."""
         return self.judged(threshold)[1]
 
     @property
     def positions(self) -> tuple[int, ...]:
-        """The positions of its lowest plain value and of every bound."""
+        """The positions of the lowest plain value and of every bound."""
         return tuple(sorted({self.entry.position, *(entry.position for _, _, entry in self.bounds)}))
 
     @property
     def order(self) -> Decimal:
-        """By what the lowest day is found: the lowest value, or bound."""
+        """The sort key for the lowest day: the lowest value, or bound."""
         numbers = [bound for _, bound, _ in self.bounds]
         return min(numbers if self.lowest is None else [self.lowest, *numbers])
 
@@ -96,7 +96,7 @@ class Series:
 
     days: Sequence[Day]
     examined: Sequence[Lab]
-    """Every result within reach, whether it could be used or not."""
+    """Every result in the range of days, usable or not."""
     unused: Sequence[int]
     """The positions of results without a unit, with one that cannot be converted, or without a day."""
 
@@ -106,7 +106,7 @@ EMPTY = Series((), (), ())
 
 @attrs.define
 class _Gathered:
-    """The results of one count, as they come."""
+    """The results of one count, collected in any order."""
 
     conversions: "_Conversions"
     examined: list[Lab] = attrs.Factory(list)
@@ -116,7 +116,7 @@ class _Gathered:
 
     @property
     def shelves(self) -> "_Shelves":
-        """What the loop over all results needs at hand."""
+        """The attributes that the loop over all results uses, as a tuple for speed."""
         return self, self.examined.append, self.conversions, self.lowest
 
     def series(self) -> Series:
@@ -129,7 +129,7 @@ _Shelves: TypeAlias = "tuple[_Gathered, Callable[[Lab], None], _Conversions, dic
 
 
 class _Conversions(dict[str | None, "_Conversion | None"]):
-    """How the values of each unit are converted, found when a unit first comes."""
+    """A cache of the conversion of each unit, filled on first use."""
 
     def __init__(self, count: Count, rules: EndpointRules) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class _Conversions(dict[str | None, "_Conversion | None"]):
 
 
 class _ByName(dict[str, "_Shelves | None"]):
-    """The shelves of each name of a test, found when a name first comes."""
+    """A cache of the shelves by the name of a test, filled on first use."""
 
     def __init__(self, gathered: Mapping[Count, _Gathered]) -> None:
         super().__init__()
@@ -154,17 +154,17 @@ class _ByName(dict[str, "_Shelves | None"]):
 
 
 def read_counts(labs: Iterable[Lab], *, first: date, last: date, rules: EndpointRules) -> Mapping[Count, Series]:
-    """Sort the results of one participant into counts and days.
+    """Group the results of one participant by count and day.
 
     Args:
         labs: their current results, in any order.
-        first: the first day that matters; results from before are not looked at.
-        last: the last one.
-        rules: name the threshold of hemoglobin in mmol/L.
+        first: the first day of the range; earlier results are ignored.
+        last: the last day of the range.
+        rules: the endpoint rules, with the threshold of hemoglobin in mmol/L.
     """
     gathered = {count: _Gathered(_Conversions(count, rules)) for count in Count}
     by_name = _ByName(gathered)
-    for entry in labs:  # most of what a trial records comes through here: the loop does the common case by itself
+    for entry in labs:  # a hot loop: most entries of a trial pass here, so the common case is inline
         fact = entry.fact
         shelves = by_name[fact.analyte]
         if shelves is None or not (fact.specimen is None or is_blood(fact.specimen)):
@@ -198,7 +198,7 @@ def read_counts(labs: Iterable[Lab], *, first: date, last: date, rules: Endpoint
 
 
 def usable(count: Count, entries: Iterable[Lab], rules: EndpointRules) -> Iterator[tuple[Decimal, Lab]]:
-    """Yield the results of one count that can be used, each with its value in the unit of the count."""
+    """Yield the usable results of one count, each with its value in the unit of the count."""
     conversions = _Conversions(count, rules)
     for entry in entries:
         fact = entry.fact
@@ -215,10 +215,10 @@ def _day(day: date, lowest: tuple[Decimal, Lab] | None, bounds: Sequence[tuple[C
 
 
 def _conversion(count: Count, unit: str | None, rules: EndpointRules) -> _Conversion | None:
-    """Find by what to multiply and divide a value; None for one that is not used.
+    """Return the factor and the divisor for a unit; None for a unit that is not used.
 
-    Values have at most 15 digits and factors are powers of ten, so that the product is exact; the one division, of
-    hemoglobin in mmol/L, comes last, and moves no value over the threshold.
+    Values have at most 15 digits and factors are powers of ten, so the product is exact. The only division is for
+    hemoglobin in mmol/L. It comes last, and moves no value over the threshold.
     """
     if unit is None:
         return None
@@ -232,9 +232,9 @@ def _conversion(count: Count, unit: str | None, rules: EndpointRules) -> _Conver
 
 
 def _with_leukocytes(neutrophils: Series, leukocytes: Series) -> Series:
-    """Let leukocytes stand in on days without neutrophils: there cannot be more neutrophils than leukocytes.
+    """Use leukocytes on days without neutrophils, since there cannot be more neutrophils than leukocytes.
 
-    Such a day can be below a threshold and never reaches one.
+    Such a day can show a count below a threshold, but never one at or above it.
     """
     measured = {day.on for day in neutrophils.days}
     derived = [day._replace(derived=day.entry) for day in leukocytes.days if day.on not in measured]

@@ -1,12 +1,12 @@
-"""Whether a cytopenia lasts beyond its day, so that it is dose-limiting (a parameter of the protocol; default none).
+"""The cytopenia rule: a cytopenia that lasts beyond a day is dose-limiting (a parameter of the protocol; default none).
 
-The registry (NCT06245746) has no such rule: every sentence is a **choice**. Each of the two analytes is judged by
-itself, by the lowest value of a day, in 10*9/L, from the infusion to the day before the next cycle of chemotherapy, a
-relapse or a new therapy:
+The registry (NCT06245746) has no such rule: every sentence is a **choice**. Each of the two analytes is judged on its
+own, by the lowest value of a day, in 10*9/L. Counts are used from the infusion to the day before the next cycle of
+chemotherapy, a relapse or a new therapy:
 
 - it lasts where the last count up to the day is low or missing, and the first one after the day is low;
-- it does not where the last count up to the day, or the first one after it, is at or above the threshold;
-- anything else shows nothing: a missing count is never a good one.
+- it does not last where the last count up to the day, or the first one after it, is at or above the threshold;
+- otherwise it is not shown: a missing count is never a good one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ from trialdomain.values.word import Word
 
 
 class Lasting(Word):
-    """What the counts say of one analyte."""
+    """Whether a cytopenia of one analyte lasted, by its counts."""
 
     LASTED = "lasted"
     NOT = "not"
@@ -37,27 +37,27 @@ class Lasting(Word):
 
 @attrs.frozen(kw_only=True)
 class Cytopenia:
-    """What the counts of one analyte say, and which of them say so."""
+    """The judgment of one analyte, and the counts behind it."""
 
     analyte: str
     lasting: Lasting
     entries: tuple[Lab, ...]
-    """In the order of their days: the last one up to the day, and the first one after it, where they decide."""
+    """The deciding counts, in the order of days: the last one up to the day, and the first one after it."""
     flags: tuple[EvaluationFlag, ...] = ()
 
     @property
     def onset(self) -> ClinicalTime:
-        """Of one that lasted: the date of the first count after the day."""
+        """The date of the first count after the day; only for a cytopenia that lasted."""
         return self.entries[-1].fact.collected_at
 
 
 def first_lasted(found: Iterable[Cytopenia]) -> Cytopenia | None:
-    """Give the cytopenia that counts as a DLT, if one lasted."""
+    """Return the cytopenia that counts as a DLT, if one lasted."""
     return next((one for one in found if one.lasting is Lasting.LASTED), None)
 
 
 def last_day(infusion: Infused, rule: CytopeniaRule) -> date:
-    """Give the day beyond which a cytopenia must not last."""
+    """Return the day beyond which a cytopenia must not last."""
     return infusion.started_at.first + timedelta(days=rule.beyond_day)
 
 
@@ -74,11 +74,11 @@ def cytopenias(
 
     Args:
         labs: the current results of one participant, in any order.
-        infusion: the first one.
+        infusion: the first infusion.
         rule: the thresholds, in 10*9/L, and the day.
         endpoints: the protocol's definitions for counts: ``max_gap_days`` and the days free of transfusions.
-        until: the last day of which counts are used: the one before the next cycle, relapse or new therapy, if any.
-        transfusions: of any product.
+        until: the last day whose counts are used: the day before the next cycle, relapse or new therapy, if any.
+        transfusions: the transfusions of any product.
     """
     start = infusion.started_at
     since = [lab for lab in labs if not lab.fact.collected_at.precedes(start)]
@@ -114,7 +114,7 @@ def _judged(analyte: str, days: Sequence[Day], threshold: Decimal, limit: date, 
 
 
 def _transfused(found: Cytopenia, given: Sequence[ClinicalTime], reach: timedelta) -> Iterator[EvaluationFlag]:
-    """Yield the flag where platelets that were given may have raised a count that says there was none."""
+    """Yield the flag where a transfusion of platelets may have raised the count that shows no cytopenia."""
     if found.lasting is Lasting.NOT:
         counted = found.entries[-1].fact.collected_at.first
         if any(when.first <= counted and counted - when.last <= reach for when in given):

@@ -1,8 +1,8 @@
-"""Whether an adverse event is dose-limiting, and from when.
+"""The DLT rule: whether an adverse event is dose-limiting, and from which day.
 
 Source: NCT06245746, primary outcome DLT: an adverse event possibly, likely or definitely related to the infusion, from
-the day of the infusion to 14 days after it. How grades, worsening, partial dates and deaths are read is this library's
-choice.
+the day of the infusion to 14 days after it. The reading of grades, worsening, partial dates and deaths is this
+library's choice.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,9 +35,9 @@ class Window:
         return cls(first, first + timedelta(days=rule.window_days), infusion.started_at)
 
     def allows(self, graded: Graded) -> bool:
-        """Say whether an event can have come to a grade on any day of the window; a time before the infusion is none.
+        """Say whether an event can have reached a grade on a day of the window, and not before the infusion.
 
-        The days that a partial date allows end with the end of the event.
+        The possible days of a partial date end with the end of the event.
         """
         return not graded.precedes(self.opened_at) and graded.first <= self.last and graded.last >= self.first
 
@@ -50,10 +50,10 @@ class Qualifying:
 
     event: AdverseEvent
     graded: Graded
-    """The first grade in the window that qualifies; or the death, where that is why it counts."""
+    """The first qualifying grade in the window; or the death, where the event counts because of it."""
     relatedness: Relatedness
     evidence: tuple[int, ...]
-    """The positions of the report, of what gave it that grade, and of what judged it."""
+    """The positions of the report, of the entry with that grade, and of the judgments."""
 
     @property
     def onset(self) -> ClinicalTime:
@@ -62,29 +62,29 @@ class Qualifying:
 
     @property
     def order(self) -> tuple[date, int]:
-        """By what the first of several is found: the earliest day that the onset allows, then the order of reports."""
+        """The sort key for the first event: the earliest possible day of the onset, then the order of reports."""
         return self.graded.first, self.event.report.position
 
     @property
     def uncertain(self) -> bool:
-        """Whether the onset is partial: it counts until the date is completed."""
+        """Whether the date of the onset is partial; the event counts until the date is completed."""
         return self.onset.day is None
 
     @property
     def assessed(self) -> bool:
-        """Whether anybody has judged the relatedness."""
+        """Whether an assessor has judged the relatedness."""
         return self.relatedness is not Relatedness.NOT_ASSESSED
 
 
 def first_dlt(events: Iterable[Qualifying]) -> Qualifying | None:
-    """Give the event that counts of those of one participant: the first that somebody has judged."""
+    """Return the event of one participant that counts: the first one whose relatedness was judged."""
     return min((event for event in events if event.assessed), key=lambda event: event.order, default=None)
 
 
 def judged_unrelated(
     event: AdverseEvent, *, infusion: Infused, rule: DltRule, deaths: Sequence[Recorded[Died]] = ()
 ) -> tuple[int, ...]:
-    """Name the entries without which an event would be a DLT: those that judged it unrelated."""
+    """Return the positions of the judgments of unrelated without which an event would be a DLT."""
     judged = event.judged(Agent.INFUSION, related=rule.related)
     if judged.relatedness in (*rule.related, Relatedness.NOT_ASSESSED):
         return ()
@@ -94,13 +94,14 @@ def judged_unrelated(
 def qualifying(
     event: AdverseEvent, *, infusion: Infused, rule: DltRule, deaths: Sequence[Recorded[Died]] = ()
 ) -> Qualifying | None:
-    """Judge one event; None when it is no DLT, whatever its relatedness turns out to be.
+    """Return an event that is a DLT, or would be one once its relatedness is assessed; None for any other.
 
     Args:
-        event: with all rows that tell it.
-        infusion: the first one.
-        rule: the protocol's.
-        deaths: of the participant: one on a day of the window that the event explains counts, whenever it began.
+        event: the event, joined from all its rows.
+        infusion: the first infusion.
+        rule: the DLT rule of the protocol.
+        deaths: the deaths of the participant. A death in the window that the event explains counts, whenever the
+            event began.
     """
     judged = event.judged(Agent.INFUSION, related=rule.related)
     if judged.relatedness not in (*rule.related, Relatedness.NOT_ASSESSED):
@@ -119,7 +120,7 @@ def qualifying(
 def delayed(
     event: AdverseEvent, *, infusion: Infused, rule: DltRule, deaths: Sequence[Recorded[Died]] = ()
 ) -> Graded | None:
-    """Find the first grade after the window that would have qualified within it, of an event that is no DLT."""
+    """Find the first grade after the window that would have qualified within it, for an event that is no DLT."""
     judged = event.judged(Agent.INFUSION, related=rule.related)
     window = Window.of(infusion, rule)
     if not rule.worsening and event.began_before(window.opened_at):
@@ -133,12 +134,12 @@ def delayed(
 
 
 def can_limit(term: str, grade: int, rule: DltRule) -> bool:
-    """Say whether a grade of a term can be dose-limiting: high enough, and not as chemotherapy causes it."""
+    """Say whether a grade of a term can be dose-limiting: high enough, and above the expected toxicity."""
     return grade >= rule.min_grade and grade > rule.expected_up_to(term)
 
 
 def _onset(event: AdverseEvent, window: Window, rule: DltRule, deaths: Sequence[Recorded[Died]]) -> Graded | None:
-    """Find the first date in the window on which the grade qualifies; else the death in it that the event explains.
+    """Find the first qualifying grade in the window; else the death in the window that the event explains.
 
     An event that began before the infusion counts from the day on which it became worse than its lowest grade since.
     """
@@ -153,9 +154,9 @@ def _onset(event: AdverseEvent, window: Window, rule: DltRule, deaths: Sequence[
 
 
 def _by_death(event: AdverseEvent, death: Recorded[Died]) -> Graded:
-    """Date the death that an event explains: by the date of the death, whatever the onset of the event.
+    """Date a death that an event explains, by the date of the death.
 
-    The onset only narrows a partial date, where the two agree.
+    The onset of the event only narrows a partial date, where the two agree.
     """
     agree = event.onset.first <= death.fact.on.last
     return Graded(death.fact.on, FATAL_GRADE, death.position, not_before=event.onset.first if agree else date.min)

@@ -1,4 +1,4 @@
-"""Which dose level an infusion belongs to."""
+"""The dose level that an infusion belongs to."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -10,17 +10,17 @@ from trialdomain.values.clinical.unit import convert
 
 
 def level_received(infusion: Infused, protocol: TrialProtocol) -> int | None:
-    """Find the level at which an infusion is counted: that of the amount, or the one that was meant (``tally_by``)."""
+    """Find the level at which an infusion counts: the level of its amount, or the named level (``tally_by``)."""
     if protocol.tally_by is TallyBy.ASSIGNED and infusion.level <= len(protocol.levels):
         return infusion.level
     return level_of_amount(infusion, protocol)
 
 
 def level_of_amount(infusion: Infused, protocol: TrialProtocol) -> int | None:
-    """Find the level whose dose is within ``dose_tolerance`` of the amount; None when no level is.
+    """Find the level whose dose is within ``dose_tolerance`` of the amount; None where there is none.
 
-    The level that was meant counts where an amount, or the doses of the levels, are not known; one that the protocol
-    does not have is none.
+    The named level counts where the amount, or a dose of a level, is not known. A level that the protocol does not have
+    gives None.
     """
     if infusion.level > len(protocol.levels):
         return None
@@ -33,7 +33,7 @@ def level_of_amount(infusion: Infused, protocol: TrialProtocol) -> int | None:
 
 
 def _near(given: Dose, dose: Dose, tolerance: Decimal) -> bool:
-    """Compare two amounts exactly, in the unit of the level; units that cannot be converted must be written alike."""
+    """Compare two amounts exactly, in the unit of the level; units that cannot be converted must be equal texts."""
     meant = Fraction(dose.amount)
     if given.unit == dose.unit:
         amount = Fraction(given.amount)

@@ -1,7 +1,7 @@
-"""Which criteria are met: every one judged, and every reason reported at once.
+"""Eligibility: judge every criterion, and report all reasons at once.
 
-A missing answer is never a met one. Source of the criteria: the protocol; of the windows: dates are elapsed days or
-calendar months before the day of judgement, and the boundary day passes.
+A criterion without an answer is never met. The protocol has the criteria. Windows are elapsed days, or calendar months,
+before the day of judgment; the boundary day passes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,18 +23,18 @@ _GATES = list(Gate)
 
 @attrs.frozen(kw_only=True)
 class Known:
-    """What is known of a person when criteria are judged."""
+    """The findings and attestations of a person on the day when criteria are judged."""
 
     findings: Mapping[str, Finding]
-    """By the word that criteria compare it by: the latest of each."""
+    """The latest finding of each name, by the name that criteria compare."""
     attestations: Mapping[str, Attestation]
-    """By criterion: the latest of each."""
+    """The latest attestation of each criterion, by the criterion's id."""
     on: date
-    """The day of judgement, at the site."""
+    """The day of judgment, at the site."""
 
     @classmethod
     def of(cls, findings: Sequence[Finding], attestations: Sequence[Attestation], *, on: date) -> "Known":
-        """Take what was recorded, in the order of its recording: of two answers the later counts."""
+        """Index findings and attestations, which come in the order of recording; of two answers the later counts."""
         return cls(
             findings={finding_name(finding.name): finding for finding in findings},
             attestations={attestation.criterion: attestation for attestation in attestations},
@@ -43,7 +43,7 @@ class Known:
 
 
 def assess(known: Known, protocol: TrialProtocol, *, gate: Gate) -> tuple[CriterionAssessment, ...]:
-    """Judge every criterion of the protocol at a gate; those of later gates are not due."""
+    """Judge every criterion of the protocol at a gate; criteria of later gates are not due."""
     return tuple(
         _not_due(criterion)
         if _GATES.index(criterion.gate) > _GATES.index(gate)
@@ -53,12 +53,12 @@ def assess(known: Known, protocol: TrialProtocol, *, gate: Gate) -> tuple[Criter
 
 
 def unmet(assessment: Sequence[CriterionAssessment]) -> list[CriterionAssessment]:
-    """Keep every criterion that is not met or not answered, so that a site learns all reasons at once."""
+    """Return all criteria that are not met or not answered, so that a site gets all reasons at once."""
     return [one for one in assessment if one.status in {CriterionStatus.UNMET, CriterionStatus.NOT_ANSWERED}]
 
 
 def contradictions(assessment: Sequence[CriterionAssessment], protocol: TrialProtocol) -> list[tuple[str, str]]:
-    """Find pairs that cannot both be so: an inclusion that is met, and an exclusion that applies."""
+    """Find contradicting pairs: an inclusion criterion that is met, and an exclusion criterion that applies."""
     status = {one.criterion: one.status for one in assessment}
     return [
         (criterion.contradicts, criterion.id)
@@ -107,7 +107,7 @@ def _by_word(criterion: Criterion, attested: Attestation) -> CriterionAssessment
 
 
 def _by_facts(criterion: Criterion, known: Known, validity: int) -> CriterionAssessment:
-    """Judge by recorded facts: of an inclusion all tests must hold; of an exclusion one that holds decides."""
+    """Judge by recorded facts: all tests of an inclusion must hold; one test of an exclusion is enough to exclude."""
     inclusion = criterion.kind is CriterionKind.INCLUSION
     results = [_tested(test, criterion, known, validity) for test in criterion.tests]
     deciding = [result for result in results if result.holds is (not inclusion)]
@@ -161,7 +161,7 @@ def _at_most(test: FactTest, finding: Finding, _: date) -> bool | None:
 
 
 def _difference(test: FactTest, finding: Finding) -> int | None:
-    """Compare a number with the bound, exactly: -1 below, 0 on it, 1 above."""
+    """Compare a number with the bound, exactly: -1 below, 0 equal, 1 above."""
     if finding.number is None or test.number is None or (test.unit is None) != (finding.unit is None):
         return None
     value, bound = finding.number, test.number
@@ -196,7 +196,7 @@ def _is_not_so(_: FactTest, finding: Finding, __: date) -> bool | None:
 
 
 def _within_days(test: FactTest, finding: Finding, on: date) -> bool | None:
-    """Say whether any day that the date allows lies inside the window: a partial date excludes rather than includes."""
+    """Say whether any possible day of the date lies in the window; so a partial date excludes rather than includes."""
     if finding.date is None or test.number is None:
         return None
     return finding.date.last > on - timedelta(days=int(test.number))

@@ -1,7 +1,7 @@
-"""Whether a participant counts for the decision: evaluable, pending, or not evaluable.
+"""Evaluability: whether a participant is evaluable, pending, or not evaluable.
 
-The registry (NCT06245746) says "evaluable" and leaves it undefined; the definition is a **choice**, and a parameter of
-the protocol. The lines below are the table of docs/explanation/dlt-and-corrections.md, in the same order.
+The registry (NCT06245746) says "evaluable" without a definition. The definition is a **choice**, and a parameter of the
+protocol. ``LINES`` is the table of docs/explanation/dlt-and-corrections.md, in the same order.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,17 +22,17 @@ from trialdomain.values.given.in_short import in_short
 
 @attrs.frozen
 class SetAside:
-    """An assessment of the window that was recorded, and does not make its participant evaluable."""
+    """A recorded assessment of the window that does not make the participant evaluable."""
 
     on: ClinicalTime
     result: WindowResult
     position: int
     last: date
-    """The last day of the window, which it has to cover."""
+    """The last day of the window, which the assessment has to cover."""
 
     @property
     def words(self) -> str:
-        """Say of which day it is, and why it does not count."""
+        """The day of the assessment, and the reason why it does not count."""
         if self.result is WindowResult.NOT_EVALUABLE:
             return f"the assessment of {self.on} says not evaluable, and no entry says that they left before its end"
         covers = "is not known to cover" if self.on.last >= self.last else "does not cover"
@@ -40,65 +40,64 @@ class SetAside:
 
 
 def why_words(standing: Standing, aside: SetAside | None) -> str:
-    """Say why somebody stands where they do, and which assessment does not count."""
+    """Return the reason of a standing, with the assessment that does not count, if any."""
     return standing.reason.words if aside is None else f"{standing.reason.words}; {aside.words}"
 
 
 @attrs.frozen
 class Judgement:
-    """A standing, the positions of the entries without which it would differ, and what a reader should know of it."""
+    """A standing, the positions of the entries behind it, and flags for the reader."""
 
     standing: Standing
     evidence: tuple[int, ...] = ()
     flags: tuple[EvaluationFlag, ...] = ()
     aside: SetAside | None = None
-    """Of somebody whose window is open or not assessed: the latest assessment, which does not count."""
+    """For a participant whose window is open or not assessed: the latest assessment, which does not count."""
 
 
 @attrs.frozen
 class LastSeen:
-    """The day after which a participant was no longer observed, and the entry that says so."""
+    """The last day on which a participant was observed, and the position of its entry."""
 
     on: ClinicalTime
     position: int
     known_on: ClinicalTime | None = None
-    """When they withdrew or were given up as lost: a last contact that is known only in part was not after it."""
+    """The day of the withdrawal or the loss; it bounds a last contact with a partial date."""
 
     @property
     def last(self) -> date:
-        """The latest day that it allows."""
+        """The latest possible day."""
         known = self.known_on
         return min(self.on.last, known.last) if known is not None and known.last >= self.on.first else self.on.last
 
 
 @attrs.frozen(kw_only=True)
 class Course:
-    """What decides whether one participant is evaluable."""
+    """The facts that decide whether one participant is evaluable."""
 
     __repr__ = in_short
 
     infusion: Recorded[Infused]
-    """The first one, which opens the window."""
+    """The first infusion, which opens the window."""
     events: Sequence[Qualifying]
-    """The adverse events that qualify, or would once their relatedness is assessed."""
+    """The adverse events that qualify, or would qualify once their relatedness is assessed."""
     cytopenias: Sequence[Cytopenia] = ()
-    """What the counts say of each analyte for which the protocol has a threshold."""
+    """The judgment of each analyte for which the protocol has a threshold."""
     counts_ended: tuple[int, ...] = ()
-    """The positions of what lets no further count come: they left, died, or were treated anew."""
+    """The positions of the entries after which no further count can come: leaving, death, or new treatment."""
     assessments: Sequence[Recorded[DltWindowAssessed]] = ()
     deaths: Sequence[Recorded[Died]] = ()
     explained: tuple[int, ...] = ()
-    """The positions of the adverse events behind a death, and of what judged them."""
+    """The positions of the adverse events that explain a death, and of their judgments."""
     unrelated: tuple[int, ...] = ()
-    """The positions of the judgements without which an event would be a DLT."""
+    """The positions of the judgments without which an event would be a DLT."""
     departures: Sequence[LastSeen] = ()
-    """When they withdrew from follow-up or were last seen, each entry by itself; who completed the follow-up did not
-    leave."""
+    """The withdrawals from follow-up and the losses, one for each entry; a completed follow-up is no departure."""
 
 
 @attrs.frozen(slots=False)
 class _Asked:
-    """One course on one day, with what its lines ask for; each answer is the positions of the entries behind it."""
+    """One course on one day, with the conditions of ``LINES``; each condition is the positions of its entries."""
 
     course: Course
     protocol: TrialProtocol
@@ -112,7 +111,7 @@ class _Asked:
 
     @cached_property
     def dlt(self) -> tuple[int, ...]:
-        """The event, or the counts, that are the first DLT."""
+        """The entries of the first DLT: of the event, or of the counts."""
         dlt, lasted = first_dlt(self.course.events), first_lasted(self.course.cytopenias)
         if dlt is not None:
             return dlt.evidence
@@ -120,44 +119,44 @@ class _Asked:
 
     @cached_property
     def unassessed(self) -> tuple[int, ...]:
-        """Events that would qualify, and that nobody has judged."""
+        """The entries of events that would qualify, but whose relatedness is not assessed."""
         return tuple(position for event in self.course.events for position in event.evidence)
 
     @cached_property
     def died(self) -> tuple[int, ...]:
-        """A death that is known to have come in the window."""
+        """The entry of a death that certainly came in the window."""
         return tuple(death.position for death in self.course.deaths if death.fact.on.last <= self.last)[:1]
 
     @cached_property
     def left(self) -> tuple[int, ...]:
-        """What says for certain that they were not seen on the last day of the window."""
+        """The entry of a departure that certainly came before the last day of the window."""
         return tuple(seen.position for seen in self.course.departures if seen.last < self.last)[:1]
 
     @cached_property
     def uncertain(self) -> tuple[int, ...]:
-        """What leaves open whether they were seen on the last day of the window, or died in it."""
+        """The entries with partial dates that leave open whether the participant left or died in the window."""
         left = [one.position for one in self.course.departures if one.on.first < self.last <= one.last]
         died = [one.position for one in self.course.deaths if one.fact.on.first <= self.last < one.fact.on.last]
         return (*left, *died)
 
     @property
     def whole(self) -> bool:
-        """Whether the whole infusion was given."""
+        """Whether enough of the infusion was given, by the protocol."""
         return self.course.infusion.fact.fraction >= self.protocol.evaluable.min_fraction
 
     @cached_property
     def latest(self) -> Recorded[DltWindowAssessed] | None:
-        """The assessment of the latest day, and of one day the one recorded last."""
+        """The assessment with the latest day; on one day, the one recorded last."""
         ordered = sorted(self.course.assessments, key=lambda entry: entry.fact.on.first)
         return ordered[-1] if ordered else None
 
     def latest_found(self, result: WindowResult) -> tuple[int, ...]:
-        """The latest assessment, where this is its result."""
+        """Return the position of the latest assessment, if it has this result."""
         return (self.latest.position,) if self.latest is not None and self.latest.fact.result is result else ()
 
     @cached_property
     def covering(self) -> tuple[int, ...]:
-        """An assessment that covers the last day of the window and found no DLT, unless a later one takes it back."""
+        """An assessment of no DLT that covers the last day of the window, unless a later one says not evaluable."""
         if self.latest_found(WindowResult.NOT_EVALUABLE):
             return ()
         return tuple(
@@ -168,7 +167,7 @@ class _Asked:
 
     @property
     def aside(self) -> SetAside | None:
-        """The latest assessment, of somebody whom no assessment makes evaluable."""
+        """The latest assessment, for a participant whom no assessment makes evaluable."""
         if self.latest is None:
             return None
         fact = self.latest.fact
@@ -176,18 +175,18 @@ class _Asked:
 
     @cached_property
     def counts_open(self) -> bool:
-        """Whether the day beyond which a cytopenia must not last is not over."""
+        """Whether the day beyond which a cytopenia must not last is still open."""
         cytopenia = self.rule.cytopenia
         return cytopenia is not None and self.on <= last_day(self.course.infusion.fact, cytopenia)
 
     @cached_property
     def counts_show(self) -> tuple[int, ...]:
-        """The counts that say that no cytopenia lasted."""
+        """The counts behind the judgments of all analytes."""
         return tuple(entry.position for one in self.course.cytopenias for entry in one.entries)
 
     @cached_property
     def not_shown(self) -> bool:
-        """Whether the counts of any analyte leave open whether a cytopenia lasted."""
+        """Whether the counts of an analyte leave open whether a cytopenia lasted."""
         return any(one.lasting is Lasting.NOT_SHOWN for one in self.course.cytopenias)
 
 
@@ -195,13 +194,13 @@ _Fits = Callable[[_Asked], tuple[int, ...] | None]
 
 
 def _when(holds: object, *positions: int) -> tuple[int, ...] | None:
-    """Give what a line rests on beside the infusion, where it fits; None where it does not."""
+    """Return the positions behind a line, besides the infusion, where it fits; None where it does not."""
     return positions if holds else None
 
 
 @attrs.frozen
 class Line:
-    """One line of the table: where it fits, and no line before it does, it is the answer."""
+    """One line of the decision table: the answer where it fits, and no earlier line does."""
 
     evaluation: Evaluation
     reason: EvaluationReason
@@ -259,7 +258,7 @@ _NO_RULE = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason
 
 
 def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgement:
-    """Say where an infused participant stands on a calendar day at the site."""
+    """Judge the standing of an infused participant on a calendar day at the site."""
     rule, infusion = protocol.dlt, course.infusion
     if rule is None:
         return Judgement(_NO_RULE, (infusion.position,))
@@ -275,7 +274,7 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
 
 
 def _flags(course: Course, reason: EvaluationReason) -> tuple[EvaluationFlag, ...]:
-    """Say what a reader should know: of the first DLT its date, of an evaluable course without one its counts."""
+    """Return flags for the reader: on the date of the first DLT, or on the counts of an evaluable participant."""
     match reason:
         case EvaluationReason.DLT:
             dlt = first_dlt(course.events)

@@ -1,8 +1,8 @@
-"""Suspected unexpected serious adverse reactions, and by when they are reported.
+"""Expedited reporting: suspected unexpected serious adverse reactions (SUSARs), and the deadlines of their reports.
 
-Source: ICH E2A: a fatal or life-threatening one within 7 calendar days of the sponsor's first knowledge, and completely
-within 8 more; any other within 15. A fatal event is serious, whatever else was said of it. Who receives the report is
-outside this library.
+Source: ICH E2A. A fatal or life-threatening reaction is reported within 7 calendar days of the sponsor's first
+knowledge, and completely within 8 more; any other within 15. A fatal event is always serious. The recipients of a
+report are outside this library.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from trialdomain.values.clinical.toxicity import RELATED, Agent, Relatedness, Se
 from trialdomain.values.given.in_short import in_short
 
 FIRST_REPORT = timedelta(days=7)
-"""Of a fatal or life-threatening reaction."""
+"""The deadline for the first report of a fatal or life-threatening reaction."""
 REPORT = timedelta(days=15)
 _DANGERS = {Seriousness.DEATH, Seriousness.LIFE_THREATENING}
 Word: TypeAlias = Recorded[AdverseEventReported | AdverseEventFollowedUp | Died]
@@ -26,13 +26,13 @@ Word: TypeAlias = Recorded[AdverseEventReported | AdverseEventFollowedUp | Died]
 
 @attrs.frozen(kw_only=True)
 class Awareness:
-    """When the sponsor came to know something."""
+    """The day on which the sponsor became aware of a fact."""
 
     on: date
     recorded: bool
-    """Whether the day was recorded, in full; else it is the earliest that was, or the day of the recording."""
+    """Whether the full day was recorded. Else it is the earliest possible day, or the day of the recording."""
     position: int
-    """The entry that made it known."""
+    """The position of the entry that carries the fact."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,28 +43,28 @@ class Suspected:
 
     event: AdverseEvent
     expected: bool | None
-    """False, or None where nobody has said."""
+    """False, or None where no entry says so."""
     relatedness: Relatedness
     aware: Awareness
-    """That it is one."""
+    """When the sponsor became aware that the event is such a reaction."""
     aware_of_danger: Awareness | None
-    """That it is a fatal or life-threatening one; None where it is not."""
+    """When the sponsor became aware that the reaction is fatal or life-threatening; None where it is not."""
 
 
 def is_serious(event: AdverseEvent) -> bool:
-    """Say whether it is serious: as was said of it, or because it led to death."""
+    """Say whether an event is serious: as recorded, or because it led to death."""
     return bool(event.serious) or event.fatal
 
 
 def suspected(event: AdverseEvent, *, recorded_on: Callable[[Recorded[Any]], date]) -> Suspected | None:
     """Judge one event; None for one that is not serious, not related to the infusion, or expected.
 
-    The words on it are read in the order in which the sponsor learned them: the clock starts with the one that makes it
-    a reaction, and that of the 7 days with the one that makes it a dangerous one.
+    The entries are read in the order in which the sponsor learned of them. The clock of 15 days starts with the entry
+    that makes the event a reaction. The clock of 7 days starts with the one that makes it fatal or life-threatening.
 
     Args:
-        event: it.
-        recorded_on: the site's day on which an entry, or what it corrects, was first recorded.
+        event: the event.
+        recorded_on: returns the site's day on which an entry, or the one that it corrects, was first recorded.
     """
     if event.report.fact.expected or not _qualifies(event):
         return None
@@ -75,7 +75,7 @@ def suspected(event: AdverseEvent, *, recorded_on: Callable[[Recorded[Any]], dat
         aware = aware or awareness
         if danger is None and _dangerous(known):
             danger = awareness
-    # In the order of learning, words of one assessor may cancel out at every stage: then the last word stands for all.
+    # In that order, judgments of one assessor may cancel out at every stage: then the last entry counts for all.
     whole = _awareness(event.entries[-1], event, recorded_on)
     return Suspected(
         event=event,
@@ -89,7 +89,7 @@ def suspected(event: AdverseEvent, *, recorded_on: Callable[[Recorded[Any]], dat
 def _stages(
     event: AdverseEvent, recorded_on: Callable[[Recorded[Any]], date]
 ) -> Iterator[tuple[Awareness, AdverseEvent]]:
-    """Yield the event as it was known after each word: the report first, then as the sponsor learned of them."""
+    """Yield the event as known after each entry: the report first, then the others as the sponsor learned of them."""
     report = _awareness(event.report, event, recorded_on)
     yield report, attrs.evolve(event, follow_ups=(), death=None)
     later = [(_awareness(word, event, recorded_on), word) for word in event.entries[1:]]
@@ -112,7 +112,7 @@ def _awareness(word: Word, event: AdverseEvent, recorded_on: Callable[[Recorded[
     if aware is None:
         return Awareness(on=recorded_on(word), recorded=False, position=word.position)
     happened = event.onset if isinstance(fact, AdverseEventReported) else fact.on
-    first = max(aware.first, min(happened.first, aware.last))  # nobody knew before it happened
+    first = max(aware.first, min(happened.first, aware.last))  # the sponsor cannot know of an event before it happened
     return Awareness(on=first, recorded=aware.day is not None, position=word.position)
 
 

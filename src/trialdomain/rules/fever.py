@@ -1,8 +1,8 @@
-"""Febrile neutropenia, day by day: a fever, and the neutrophil count that goes with it.
+"""Febrile neutropenia by day: a fever, and the neutrophil count that is paired with it.
 
 Sources: CTCAE v5.0, "Febrile neutropenia" (ANC below 1.0 with a single temperature above 38.3 degrees Celsius, or one
-of 38.0 sustained for more than an hour); IDSA 2002 is a preset. How a temperature is paired with a count, and when an
-episode is over, is a choice.
+of 38.0 sustained for more than an hour); IDSA 2002 is a preset. The pairing of a temperature with a count, and the end
+of an episode, are choices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,52 +32,52 @@ _DAY = timedelta(days=1)
 
 @attrs.frozen(eq=False)
 class Temperature:
-    """One reading."""
+    """One reading of a temperature."""
 
     when: ClinicalTime
     entry: Sign
     warm: bool
-    """As high as a sustained fever."""
+    """Whether the reading reaches the limit of a sustained fever."""
     hot: bool
-    """High enough on its own."""
+    """Whether the reading is a fever on its own."""
 
     @property
     def on(self) -> date:
-        """Its day."""
+        """The day of the reading."""
         return self.when.first
 
 
 @attrs.frozen
 class _Febrile:
-    """A reading of a fever, with the count that makes it one of febrile neutropenia."""
+    """A reading of a fever, paired with a low neutrophil count."""
 
     reading: Temperature
     positions: tuple[int, ...]
-    """Of the readings that make it a fever, and of the count."""
+    """The positions of the readings that make it a fever, and of the count."""
     derived: bool
-    """Whether leukocytes stood in for that count."""
+    """Whether that count is a leukocyte count, used for the neutrophils."""
 
 
 @attrs.frozen
 class _Counted:
-    """One neutrophil count: whether it is below the threshold."""
+    """One neutrophil count, below the threshold or not."""
 
     when: ClinicalTime
     below: bool
     size: Decimal
-    """Of two equally near, the lower counts."""
+    """The value; of two equally near counts, the lower one is used."""
     position: int
     derived: bool = False
-    """Whether leukocytes stood in for neutrophils."""
+    """Whether it is a leukocyte count, used for the neutrophils."""
 
     @property
     def order(self) -> tuple[date, datetime, int]:
-        """By when it was taken; one without a time was taken at the end of its day."""
+        """The sort key by time; a count without a time counts as taken at the end of its day."""
         return self.when.first, _instant(self.when), self.position
 
 
 def temperatures(signs: Sequence[Sign], *, first: date, last: date, rule: FebrileNeutropenia) -> list[Temperature]:
-    """Read the temperatures of some days, in order; one without a day is of no use."""
+    """Read the temperatures of a range of days, in order; skip readings without a day."""
     found = []
     for entry in signs:
         fact = entry.fact
@@ -93,13 +93,13 @@ def temperatures(signs: Sequence[Sign], *, first: date, last: date, rule: Febril
 
 @cache
 def _limit(celsius: Decimal, offset: Decimal, unit: str) -> Decimal:
-    """Give a limit in the unit of a reading; from Celsius to Fahrenheit that is exact, and back it would not be."""
+    """Convert a limit to the unit of a reading: Celsius to Fahrenheit is exact, and the reverse would not be."""
     found = convert(celsius - offset, _CELSIUS, to=unit)
     return Decimal(found.numerator) / Decimal(found.denominator)
 
 
 def _clock(when: ClinicalTime) -> str:
-    """Order the readings of a day: those without a time first."""
+    """Return the sort key of a reading within its day: readings without a time come first."""
     return "" if when.at is None else when.at.isoformat()
 
 
@@ -115,9 +115,9 @@ def derived(
 
     Args:
         readings: the temperatures, in order, from some days before the start to the end of observation.
-        neutrophils: the counts, from some days before the start on, and the leukocytes that stand in for them.
-        rule: the temperatures, counts and hours.
-        rules: how counts are read.
+        neutrophils: the counts, from some days before the start on, and the leukocytes used in their place.
+        rule: the temperatures, counts and hours of febrile neutropenia.
+        rules: the endpoint rules, which convert counts.
         frame: the days of the observation.
     """
     febrile = list(_febrile(readings, rule))
@@ -154,7 +154,7 @@ def _febrile(
 
 
 def _runs(readings: Sequence[Temperature], rule: FebrileNeutropenia) -> Iterator[list[Temperature]]:
-    """Yield the timed warm readings that follow one another without a lower one, or too long a time, between them."""
+    """Yield runs of warm readings with a time, without a lower reading or too long a gap between them."""
     longest = timedelta(hours=rule.sustained_gap_hours)
     for aware in (True, False):  # times with and without an offset cannot be compared
         timed = [one for one in readings if one.when.at is not None and (one.when.at.tzinfo is not None) is aware]
@@ -175,7 +175,7 @@ def _moment(reading: Temperature) -> datetime:
 
 
 def _counted(neutrophils: Series, rule: FebrileNeutropenia, rules: EndpointRules) -> list[_Counted]:
-    """Give every count that shows on which side of the threshold it is."""
+    """Return every count that is certainly below the threshold, or certainly not below it."""
     found: list[_Counted] = []
     days = set()
     for value, entry in usable(Count.NEUTROPHILS, neutrophils.examined, rules):
@@ -191,7 +191,7 @@ def _counted(neutrophils: Series, rule: FebrileNeutropenia, rules: EndpointRules
 
 
 class _Counts:
-    """Neutrophil counts by their days: a temperature asks only those near it."""
+    """Neutrophil counts indexed by day, so that pairing looks only at counts near a temperature."""
 
     def __init__(self, counts: Sequence[_Counted], rule: FebrileNeutropenia) -> None:
         self._rule = rule
@@ -199,10 +199,10 @@ class _Counts:
         for count in counts:
             self._by_day.setdefault(count.when.first, []).append(count)
         self._reach = max(rule.pairing_hours, rule.pairing_before_hours) // 24 + 2
-        """Days: hours, and what offsets may shift a time by."""
+        """The days to look at on either side: the hours of the pairing, and the largest shift by offsets."""
 
     def paired(self, reading: Temperature) -> _Counted | None:
-        """Find the count that goes with a temperature: the nearest on either side, else the latest before it."""
+        """Find the count to pair with a temperature: the nearest on either side, else the latest before it."""
         days = (reading.on + timedelta(days=number) for number in range(-self._reach, self._reach + 1))
         near = [(_since(one.when, reading.when), one) for day in days for one in self._by_day.get(day, ())]
         either = [(abs(since), one) for since, one in near if abs(since) <= _hours(self._rule.pairing_hours)]
@@ -218,28 +218,28 @@ def _hours(number: int) -> timedelta:
 
 
 def _since(count: ClinicalTime, reading: ClinicalTime) -> timedelta:
-    """Give the time from a count to a reading; in whole days where one of the two has no time."""
+    """Return the time from a count to a reading; in whole days where one of the two has no time."""
     between = reading.after(count)
     return reading.first - count.first if between is None else between
 
 
 def _surely_between(one: Temperature, other: Temperature) -> timedelta:
-    """Give the time that at least lies between two readings: of days without a time, the whole days between them."""
+    """Return the least possible time between two readings: without times, the whole days between them."""
     between = other.when.after(one.when)
     return max(other.on - one.on - _DAY, timedelta(0)) if between is None else between
 
 
 def _instant(when: ClinicalTime) -> datetime:
-    """Order moments of one site; without a time it is the end of the day, and without an offset as it stands."""
+    """Return the sort key of a moment: without a time the end of the day; without an offset the time as written."""
     if when.at is None:
         return datetime.combine(when.last + _DAY, time(), tzinfo=UTC)
     return when.at.astimezone(UTC) if when.at.tzinfo else when.at.replace(tzinfo=UTC)
 
 
 def _precedes(reading: Temperature, up: _Counted) -> bool:
-    """Say whether a count was taken after a reading, as far as their times tell; else by their days.
+    """Say whether a count was taken after a reading, by their times; else by their days.
 
-    A count without a time is the end of its day, which no reading of the day comes after.
+    A count without a time counts as taken at the end of its day, after every reading of the day.
     """
     between = up.when.after(reading.when)
     if between is not None:
@@ -248,7 +248,7 @@ def _precedes(reading: Temperature, up: _Counted) -> bool:
 
 
 class _Fever:
-    """The readings of one participant, and what ends an episode."""
+    """The readings of one participant, split into episodes."""
 
     def __init__(
         self, readings: Sequence[Temperature], risen: Sequence[_Counted], rule: FebrileNeutropenia, frame: Observation
@@ -259,7 +259,7 @@ class _Fever:
         self._place = {reading.entry.position: place for place, reading in enumerate(self._warm)}
 
     def episodes(self, febrile: Sequence[_Febrile]) -> Iterator[list[_Febrile]]:
-        """Put febrile readings together until two days without fever, or neutrophils at the threshold, lie between."""
+        """Group febrile readings into episodes, which end by two days without fever, or by recovered neutrophils."""
         episode: list[_Febrile] = []
         for one in febrile:
             if episode:
@@ -272,9 +272,9 @@ class _Fever:
             yield episode
 
     def _over_by(self, start: Temperature, other: Temperature) -> bool:
-        """Say whether neutrophils were back before a later reading: the day before they were is the last one.
+        """Say whether neutrophils recovered before a later reading; the day before their recovery is the last one.
 
-        Where they were back on the first day, which an episode always has, the times of that day decide.
+        An episode has at least its first day. Where neutrophils recovered on that day, the times of the day decide.
         """
         up = self._first_up(start)
         if up is None:
@@ -284,7 +284,7 @@ class _Fever:
         return other.on > start.on or not _precedes(other, up)
 
     def _first_up(self, start: Temperature) -> _Counted | None:
-        """Find the first count at the threshold or above it after a reading."""
+        """Find the first count at or above the threshold after a reading."""
         return next((one for one in self._risen if _precedes(start, one)), None)
 
     def _between(self, one: Temperature, other: Temperature) -> Sequence[Temperature]:
@@ -295,7 +295,7 @@ class _Fever:
         return any(_surely_between(a, b) >= self._afebrile for a, b in pairwise(self._between(one, other)))
 
     def _until_cooled(self, last: Temperature) -> list[Temperature]:
-        """Give the warm readings from the last febrile one on, until every temperature was lower for long enough."""
+        """Return the warm readings from the last febrile one on, until every temperature was lower for long enough."""
         found = [last]
         for other in islice(self._warm, self._place[last.entry.position] + 1, None):
             if _surely_between(found[-1], other) >= self._afebrile:
@@ -304,7 +304,7 @@ class _Fever:
         return found
 
     def illness(self, episode: Sequence[_Febrile]) -> Illness:
-        """Give an episode its end: before two days without fever, or before neutrophils are back, if that is sooner."""
+        """Build an episode; it ends before two days without fever, or before the neutrophils recover, if sooner."""
         first, last = episode[0].reading, episode[-1].reading
         up = self._first_up(first)
         if up is not None and up.when.first > self._frame.end:
@@ -335,7 +335,7 @@ class _Fever:
         )
 
     def _measured_since(self, reading: Temperature) -> bool:
-        """Say whether any temperature was measured in the hours after a reading that end an episode."""
+        """Say whether a temperature was measured in the hours after a reading that end an episode."""
         return any(
             other is not reading
             and not other.when.precedes(reading.when)
@@ -344,16 +344,16 @@ class _Fever:
         )
 
     def _cool_by(self, reading: Temperature) -> bool:
-        """Say whether the time without fever had passed by the end of the last day."""
+        """Say whether the hours without fever had passed by the end of the observation."""
         if reading.when.at is None:
             return self._frame.end - reading.on >= self._afebrile
         midnight = datetime.combine(self._frame.end + _DAY, time(), tzinfo=reading.when.at.tzinfo)
         return midnight - reading.when.at >= self._afebrile
 
     def _cool_before(self, reading: Temperature, up: _Counted) -> bool:
-        """Say whether the time without fever had passed before neutrophils were back.
+        """Say whether the hours without fever had passed before the neutrophils recovered.
 
-        A reading without a time is compared by days. A count without a time is the end of its day.
+        A reading without a time is compared by days. A count without a time counts as taken at the end of its day.
         """
         if up.when.at is None and reading.when.at is not None:
             midnight = datetime.combine(up.when.first + _DAY, time(), tzinfo=reading.when.at.tzinfo)

@@ -1,4 +1,4 @@
-"""Episodes of illness: whole days, both ends inclusive, within the observation, united where they overlap."""
+"""Episodes of illness within the observation: whole days, both ends inclusive, merged where they overlap."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
@@ -17,25 +17,25 @@ class Illness:
     first: date
     last: date
     prevalent: bool
-    """Whether it was under way before the observation began: it then counts for nothing."""
+    """Whether it had begun before the observation; no endpoint then counts it."""
     ongoing: bool
-    """Whether it was under way when the observation ended."""
+    """Whether it had not ended when the observation ended."""
     imputed: bool
-    """Whether the day of a partial date was completed for this."""
+    """Whether a partial date was completed with a day."""
     end_unknown: bool = False
-    """Whether it is recovered, and nobody recorded when: it then has no duration, and ``last`` is its first day."""
+    """Whether it is recovered on an unknown day. It then has no duration, and ``last`` is its first day."""
     from_leukocytes: bool = False
-    """Whether leukocytes stood in for neutrophils."""
+    """Whether leukocytes were used for neutrophils."""
     unmeasured: bool = False
-    """Whether it was over because nobody measured a temperature any more."""
+    """Whether it ended only because no temperature was measured any more."""
     onset_evidence: tuple[int, ...]
-    """The positions of the entries without which it would not have begun when it did."""
+    """The positions of the entries that determine its first day."""
     evidence: tuple[int, ...]
-    """Those, and the ones that ended it."""
+    """The positions of those entries, and of the ones that ended it."""
 
     @property
     def days(self) -> int:
-        """How long it lasted."""
+        """The number of days."""
         return (self.last - self.first).days + 1
 
 
@@ -46,10 +46,10 @@ def reported(
     belongs: Callable[[str, CtcaeTerm | None], bool],
     min_grade: int,
 ) -> Iterator[Illness]:
-    """Yield the episodes of reported adverse events of some terms, as high as a grade by the end of observation.
+    """Yield the episodes of adverse events of some terms that reached a grade by the end of the observation.
 
-    An event that ended and came back has an episode for each time. A term is recognized by its CTCAE code or by its
-    name, in whatever version of CTCAE it was reported.
+    An event that ended and came back has one episode for each time. A term is recognized by its CTCAE code or by its
+    name, in any version of CTCAE.
     """
     for event in events:
         term = term_of(event.term, code=event.report.fact.ctcae_code)
@@ -60,17 +60,17 @@ def reported(
 
 
 def _within(lasted: Lasted, report: int, frame: Observation, min_grade: int) -> Iterator[Illness]:
-    """Yield what of one event, or of its return, lies in the observation; nothing where it has no part in it.
+    """Yield the part of one period of an event that lies in the observation, if any.
 
     Args:
-        lasted: from when to when.
+        lasted: the period.
         report: the position of the report of the event.
         frame: the days of the observation.
-        min_grade: the grade that it must have reached by their end.
+        min_grade: the grade that it must have reached by the end of the observation.
     """
     began, ended, over = lasted.began, lasted.ended, lasted.known_over
     first = frame.onset(began)
-    unsure = began.day is None or first < frame.start  # then it also rests on when it ended
+    unsure = began.day is None or first < frame.start  # then the first day also depends on the end
     high = [graded for graded in lasted.grades if graded.grade >= min_grade and graded.on.first <= frame.end]
     if not high or first > frame.end or (over is not None and over.last < frame.start):
         return
@@ -89,7 +89,7 @@ def _within(lasted: Lasted, report: int, frame: Observation, min_grade: int) -> 
 
 
 def united(episodes: Iterable[Illness]) -> list[Illness]:
-    """Join episodes that share a day; what was joined began when the first did, and is prevalent where any was."""
+    """Merge episodes that share a day; the result begins with the first, and is prevalent where any of them is."""
     joined: list[Illness] = []
     for episode in sorted(episodes, key=lambda one: (one.first, not one.prevalent, one.evidence)):
         if joined and episode.first <= joined[-1].last:
@@ -115,5 +115,5 @@ def _join(one: Illness, other: Illness) -> Illness:
 
 
 def total_days(episodes: Sequence[Illness]) -> int:
-    """Count the days of episodes that share none."""
+    """Count the days of disjoint episodes."""
     return sum(episode.days for episode in episodes)

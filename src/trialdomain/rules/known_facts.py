@@ -1,4 +1,4 @@
-"""What the record itself answers to criteria: consent, age, performance status, medication on the infusion day."""
+"""Answers to criteria from recorded facts: consent, age, performance status, medication on the infusion day."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -26,21 +26,21 @@ _ECOG = "ecog"
 
 
 def known_of(facts: Sequence[ParticipantFact], protocol: TrialProtocol, *, gate: Gate, on: date) -> Known:
-    """Gather every answer that a participant's current facts give for a gate on a day, later ones over earlier ones.
+    """Collect the answers of a participant's current facts for a gate on a day; later answers replace earlier ones.
 
-    What a gate asks is answered for that gate: the screening's answers are the screening's, and those for the infusion
-    are given on its day.
+    Each gate uses only its own answers: the screening uses those of the screening, and the infusion uses those given on
+    its day.
     """
     findings: list[Finding] = []
     attestations: list[Attestation] = []
     last = max((at for at, fact in enumerate(facts) if isinstance(fact, Screened)), default=None)
     for at, fact in enumerate(facts):
         if isinstance(fact, Screened) and at != last:
-            continue  # whoever is screened again answers everything again
+            continue  # a new screening replaces all answers of an earlier one
         if _answers(fact, gate, on):
             findings += fact.findings
             attestations += fact.attestations
-    # What the record itself says stands over what was typed for a criterion.
+    # Recorded facts take precedence over answers that were typed for a criterion.
     findings = [
         *_performance(facts, findings, on=on),
         *_age(facts),
@@ -59,7 +59,7 @@ def _age(facts: Sequence[ParticipantFact]) -> Iterator[Finding]:
 def _performance(facts: Sequence[ParticipantFact], findings: Sequence[Finding], *, on: date) -> Iterator[Finding]:
     """Yield every finding; of the performance status, those up to the start of the infusion's cycle, the latest last.
 
-    The cycle is the one that t0 of the endpoints names. An answer that is given later counts as of the day on which the
+    The cycle is the one of t0 of the endpoints. An answer that was recorded later counts for the day on which the
     performance status was assessed.
     """
     infused = min((fact.started_at.first for fact in facts if isinstance(fact, Infused)), default=on)
@@ -86,7 +86,7 @@ def _answers(fact: ParticipantFact, gate: Gate, on: date) -> TypeGuard[Screened 
 
 
 def _consent(facts: Sequence[ParticipantFact]) -> Iterator[Finding]:
-    """Say whether a consent was signed, and no screening is known to lie before it."""
+    """Yield whether a consent was signed, and no screening certainly came before it."""
     signed = [fact.signed_on for fact in facts if isinstance(fact, Consented)]
     screened = [fact.on for fact in facts if isinstance(fact, Screened)]
     first = min(signed, key=lambda when: when.first, default=None)
@@ -94,7 +94,7 @@ def _consent(facts: Sequence[ParticipantFact]) -> Iterator[Finding]:
 
 
 def _cell_division(facts: Sequence[ParticipantFact], protocol: TrialProtocol, *, on: date) -> Iterator[Finding]:
-    """Say that an agent that inhibits cell division was given on the day; that none was has to be attested."""
+    """Yield a finding where an inhibitor of cell division was given on the day; its absence has to be attested."""
     excluded = set(map(folded, protocol.concurrent_agents_excluded))
     given = [fact for fact in facts if isinstance(fact, ConcomitantMedicationGiven) and _covers(fact, on)]
     inhibitors = [fact for fact in given if fact.medication_class is MedicationClass.CELL_DIVISION_INHIBITOR]

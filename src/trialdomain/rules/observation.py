@@ -1,7 +1,7 @@
-"""From when, and until when, the endpoints of one participant are observed.
+"""The observation: the first and the last day on which the endpoints of one participant are observed.
 
-Source: NCT06245746, secondary outcomes: from the start of chemotherapy to 42 days after it. What opens and ends the
-observation is this library's choice (docs/endpoints/README.md): days are elapsed calendar days at the site.
+Source: NCT06245746, secondary outcomes: from the start of chemotherapy to 42 days after it. The facts that open and end
+the observation are this library's choice (docs/endpoints/README.md). Days are elapsed calendar days at the site.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ from trialdomain.values.word import Word
 
 
 class EndedBy(Word):
-    """Why the observation ended; of two reasons of one day, the one that stands first."""
+    """Why the observation ended; of two reasons on one day, the first one in this order."""
 
     DEATH = "death"
     WINDOW = "window"
@@ -44,37 +44,37 @@ _PRECEDENCE = list(EndedBy)
 
 
 class Outside(Word):
-    """Why somebody is outside the analysis set, or not in it yet."""
+    """Why a participant is outside the analysis set, or not in it yet."""
 
     NOTHING_BEGUN = "nothing-begun"
-    """Neither chemotherapy nor the infusion, yet."""
+    """Neither chemotherapy nor the infusion has begun."""
     LEFT_BEFORE = "left-before"
-    """They failed the screening, left or died before either."""
+    """The participant failed the screening, left or died before chemotherapy and the infusion."""
     NOT_INFUSED = "not-infused"
     NO_CHEMOTHERAPY = "no-chemotherapy"
 
 
 @attrs.frozen
 class Ending:
-    """One reason for which an observation ends: its last day, and the entry that says so."""
+    """One reason why an observation ends: the last day, and the position of its entry."""
 
     on: date
     by: EndedBy
     position: int | None = None
     imputed: bool = False
-    """Whether the day of a partial date was completed for this."""
+    """Whether a partial date was completed with a day."""
 
 
 @attrs.frozen
 class Beginning:
-    """Something new, before which an observation ends."""
+    """A new treatment or a relapse, before which an observation ends."""
 
     when: ClinicalTime
     by: EndedBy
     position: int
 
     def before(self, start: date) -> Ending:
-        """End an observation on the day before; a partial date is the earliest day that it allows since the start."""
+        """End an observation on the day before; a partial date is its earliest possible day since the start."""
         return Ending(self.when.first_since(start) - timedelta(days=1), self.by, self.position, self.when.day is None)
 
 
@@ -86,7 +86,7 @@ class Observation:
     """Day 0."""
     window_last: date
     end: date
-    """Its last day; before ``start`` where it ended before it began."""
+    """The last day; it lies before ``start`` where the observation ended before it began."""
     ended_by: EndedBy
     ended_position: int | None
     confirmed_until: date
@@ -96,10 +96,10 @@ class Observation:
     infusion_first: bool
     """Whether chemotherapy began only after the infusion."""
     imputed: bool
-    """Whether the day of a partial date was completed for this."""
+    """Whether a partial date was completed with a day."""
 
     def day(self, on: date) -> int:
-        """Give the elapsed days from the start."""
+        """Return the elapsed days from the start."""
         return (on - self.start).days
 
     def holds(self, on: date) -> bool:
@@ -107,12 +107,12 @@ class Observation:
         return self.start <= on <= self.end
 
     def onset(self, when: ClinicalTime) -> date:
-        """Complete a start: the earliest day that it allows, not before the observation where it covers its first."""
+        """Complete a partial onset: its earliest possible day, or the observation's start where that is possible."""
         return when.first_since(self.start)
 
     @property
     def whole(self) -> bool:
-        """Whether it lasted to the end of the window."""
+        """Whether the observation lasted to the end of the window."""
         return self.ended_by is EndedBy.WINDOW
 
 
@@ -127,7 +127,7 @@ def starts_of(
 ) -> list[_Start]:
     """List the starts of chemotherapy in the order of their days.
 
-    Every recorded start is one. A cycle of which only the giving was recorded began when its first part did.
+    Every recorded start counts. A cycle without a recorded start began with its first administration.
     """
     return _in_order(
         [(entry.fact, entry.position) for entry in started], [(entry.fact, entry.position) for entry in given]
@@ -138,7 +138,7 @@ def starts_among(facts: Sequence[ParticipantFact]) -> list[_Start]:
     """List the starts of chemotherapy among the facts of a participant, as :func:`starts_of` does.
 
     Args:
-        facts: in the order of their recording, which takes the place of positions.
+        facts: the facts in the order of their recording, which replaces positions.
     """
     numbered = list(enumerate(facts))
     return _in_order(
@@ -161,9 +161,9 @@ def _in_order(
 
 
 def cycle_of(starts: Sequence[_Start], infused: date) -> _Start | None:
-    """Give the start of the cycle that an infusion belongs to: the last on or before its day, else the first after it.
+    """Return the start of the infusion's cycle: the last one on or before its day, else the first after it.
 
-    It is t0 of the endpoints, and the day by which the performance status is judged. None without chemotherapy.
+    It is t0 of the endpoints, and the latest day for the performance status. None without chemotherapy.
     """
     before = [start for start in starts if start.on.first <= infused]
     return before[-1] if before else next(iter(starts), None)
@@ -183,15 +183,15 @@ def observe(
     rules: EndpointRules,
     on: date,
 ) -> Observation | Outside:
-    """Frame the observation of one participant; or say why they are outside the analysis set.
+    """Compute the observation of one participant, or the reason why they are outside the analysis set.
 
     Args:
-        infusion: the first one.
-        starts: of chemotherapy, in the order of their days.
-        endings: what ends observation with its day; see :func:`endings_of`.
-        beginnings: what ends it on the day before, beside the next cycle; see :func:`beginnings_of`.
-        left: whether they failed the screening, left or died.
-        rules: the protocol's.
+        infusion: the first infusion.
+        starts: the starts of chemotherapy, in the order of their days.
+        endings: the facts that end observation with their day; see :func:`endings_of`.
+        beginnings: the facts that end it on the day before, besides the next cycle; see :func:`beginnings_of`.
+        left: whether the participant failed the screening, left or died.
+        rules: the endpoint rules of the protocol.
         on: the data cut-off.
     """
     by_infusion = rules.anchor is Anchor.INFUSION
@@ -226,12 +226,13 @@ def observe(
 
 
 def following_cycles(starts: Sequence[_Start], infused: date, rules: EndpointRules) -> list[Beginning]:
-    """List the cycles of chemotherapy after the one that the infusion belongs to.
+    """List the cycles of chemotherapy after the one of the infusion.
 
     Args:
-        starts: of chemotherapy, in the order of their days.
+        starts: the starts of chemotherapy, in the order of their days.
         infused: the day of the infusion.
-        rules: the protocol's: by the infusion as the anchor, a cycle that begins after it is a following one.
+        rules: the endpoint rules of the protocol. If the infusion is the anchor, every cycle that begins after it is a
+            following one.
     """
     anchor = cycle_of(starts, infused)
     by_infusion = rules.anchor is Anchor.INFUSION
@@ -244,7 +245,7 @@ def endings_of(
     death: Recorded[Died] | None,
     left: Sequence[tuple[EndedBy, LastSeen]],
 ) -> Iterator[Ending]:
-    """Yield what ends an observation with its day; a partial date counts as the latest day that it allows."""
+    """Yield the facts that end an observation with their day; a partial date counts as its latest possible day."""
     if death is not None:
         yield Ending(death.fact.on.last, EndedBy.DEATH, death.position, death.fact.on.day is None)
     for by, seen in left:
@@ -254,7 +255,10 @@ def endings_of(
 def beginnings_of(
     *, relapses: Sequence[Recorded[Relapsed]], therapies: Sequence[Recorded[NewTherapyStarted]]
 ) -> Iterator[Beginning]:
-    """Yield what an observation ends before: on its day, what is seen may be of it; one before the start is ignored."""
+    """Yield the facts before which an observation ends; the caller ignores those before its start.
+
+    The day of such a fact is excluded, since an observation on it may come from the new treatment or the relapse.
+    """
     for relapse in relapses:
         yield Beginning(relapse.fact.on, EndedBy.RELAPSE, relapse.position)
     for therapy in therapies:

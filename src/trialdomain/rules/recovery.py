@@ -1,7 +1,7 @@
-"""When a blood count became severe, and when it recovered.
+"""Recovery of blood counts: the day on which a count became severe, and the day on which it recovered.
 
 Sources: CTCAE v5.0 for the thresholds; the CIBMTR forms manual for recovery (three consecutive values; of platelets,
-each at least 7 days after the last transfusion). What counts as consecutive, and what as observed, is a choice.
+each at least 7 days after the last transfusion). The meanings of "consecutive" and "observed" are choices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from trialdomain.values.word import Word
 
 
 class Seen(Word):
-    """How a count was observed from the start to the end of observation, as far as it decides anything."""
+    """Whether a count was measured without a gap from the start to the end of the observation."""
 
     WHOLE = "whole"
     GAP = "gap"
@@ -29,12 +29,12 @@ class Seen(Word):
 
 @attrs.frozen
 class Given:
-    """A transfusion of the product that raises the count: its day, and its entry."""
+    """A transfusion of the product that raises the count: its day, and its position."""
 
     on: date
     position: int
     imputed: bool = False
-    """Whether the day of a partial date was completed for this."""
+    """Whether a partial date was completed with a day."""
 
 
 @attrs.frozen
@@ -48,93 +48,93 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Episode:
-    """From the first severe value to the day before recovery."""
+    """A severe episode: from the first severe value to the day before recovery."""
 
     first: Step
     last: date
-    """Inclusive; where it did not recover, the end of observation, or the last date before an unconfirmed run."""
+    """The last day, inclusive. Without recovery: the end of observation, or the last day before an unconfirmed run."""
     run: tuple[Step, ...]
-    """The values that show the recovery; empty while it goes on."""
+    """The consecutive values that show the recovery; empty without recovery."""
     held_back: tuple[int, ...] = ()
-    """The positions of the transfusions without which values before the run would have counted."""
+    """The positions of the transfusions because of which values before the run did not count."""
     undecided: tuple[int, ...] = ()
-    """The positions of results whose bound leaves open whether they count, and that so ended a run."""
+    """The positions of results that ended a run, since their bound leaves open whether they count."""
     unconfirmed: bool = False
     """Whether a run towards recovery was under way when the observation ended."""
 
     @property
     def days(self) -> int:
-        """How long it lasted, both days inclusive."""
+        """The number of days, both ends inclusive."""
         return (self.last - self.first.on).days + 1
 
     @property
     def ongoing(self) -> bool:
-        """Whether it had not ended when the observation did."""
+        """Whether it had not ended when the observation ended."""
         return not self.run
 
 
 @attrs.frozen(kw_only=True)
 class CountCourse:
-    """The course of one count: everything that the endpoints about it ask."""
+    """The course of one count, with all values that its endpoints need."""
 
     __repr__ = in_short
 
     seen: Seen
     gap: tuple[date, date] | None
-    """The first two days further apart than allowed: measured ones, or an end of the observation."""
+    """The first two consecutive measured days, or ends of the observation, that are further apart than allowed."""
     around_gap: tuple[int, ...]
-    """The positions of the results at its ends."""
+    """The positions of the results at the ends of the gap."""
     last_measured: date | None
     """The last day of the observation with a result."""
     baseline: Step | None
-    """The last value before the start, where it was severe already."""
+    """The last value before the start, where it was severe."""
     first_below: Step | None
-    """In the window."""
+    """The first severe value in the window."""
     anchor: Step | None
-    """After which recovery is looked for; None for somebody who was never below."""
+    """The severe value after which recovery is searched; None for a participant whose count was never severe."""
     recovered: Episode | None
-    """From the anchor to recovery."""
+    """The episode from the anchor to recovery; None without recovery."""
     censored_on: date
-    """Until when it is known that there was no recovery, where there was none."""
+    """The last day on which the count had certainly not recovered, where it did not recover."""
     unconfirmed: bool
     """Whether a run towards recovery was under way when the observation ended."""
     undecided: tuple[int, ...]
-    """The positions of results before the recovery whose bound leaves open whether they count, and that ended a run."""
+    """The positions of results before the recovery whose open bound ended a run."""
     fell_again: Step | None
     """The first value below the threshold after recovery."""
     episodes: tuple[Episode, ...]
-    """From each first value below to recovery, in the window."""
+    """The episodes in the window, each from its first severe value to recovery."""
 
 
 class _Shown(NamedTuple):
-    """What one day shows: each the result that does, or None."""
+    """The results of one day that show each fact; None where no result shows it."""
 
     on: date
     below: Lab | None
-    """That the count was severe."""
+    """Shows that the count was severe."""
     not_below: Lab | None
-    """That it was not."""
+    """Shows that the count was not severe."""
     enough: Lab | None
-    """That it counts towards recovery."""
+    """Shows that the day counts towards recovery."""
     too_low: Lab | None
-    """That it does not."""
+    """Shows that the day does not count towards recovery."""
     day: Day
 
     @property
     def measured(self) -> Lab | None:
-        """The result that tells on which side of the threshold the count was."""
+        """The result that shows the count below, or not below, the threshold."""
         return self.below or self.not_below
 
     @property
     def says_nothing(self) -> bool:
-        """Whether leukocytes alone were measured, and not low: that is no value of neutrophils.
+        """Whether only leukocytes were measured, and they were not low: that is no value of neutrophils.
 
-        A value whose bound leaves it open is one: it was measured, and not shown to have recovered.
+        A value with an open bound is a value: it was measured, but does not show a recovery.
         """
         return self.day.derived is not None and self.too_low is None
 
     def step(self) -> Step | None:
-        """Give the severe value."""
+        """Return the severe value as a step."""
         return None if self.below is None else Step(self.on, self.below, self.day.derived is not None)
 
 
@@ -148,7 +148,7 @@ def _shown(day: Day, rule: Recovery) -> _Shown:
 
 @attrs.frozen
 class _Read:
-    """The days of the window, and of what may confirm a recovery, and the rule that they are read by."""
+    """The days of the window and of the confirmation period, with the rule of recovery."""
 
     days: Sequence[_Shown]
     given: Sequence[Given]
@@ -157,16 +157,16 @@ class _Read:
     frame: Observation
 
     def held_back_on(self, on: date) -> list[int]:
-        """Name the transfusions that are too near for a value of that day to count."""
+        """Return the transfusions that are too recent for a value of that day to count."""
         free = self.rule.transfusion_free_days
         return [one.position for one in self.given if free and 0 <= (on - one.on).days < free]
 
     def recovery(self, anchor: Step) -> Episode:
-        """Find the first run towards recovery that is complete, after a day; or say how far it had come."""
+        """Find the first complete run towards recovery after the anchor; else return the episode without recovery."""
         run: list[Step] = []
         held: set[int] = set()
         undecided: set[int] = set()
-        last = before = anchor.on  # the last day that shows anything, and the last one before the run
+        last = before = anchor.on  # the last day with a value, and the last such day before the run
         for day in self.days:
             on, entry = day.on, day.enough
             if on <= anchor.on or day.says_nothing:
@@ -213,14 +213,14 @@ class _Read:
 def course_of(
     days: Sequence[Day], given: Sequence[Given], *, rule: Recovery, frame: Observation, rules: EndpointRules
 ) -> CountCourse:
-    """Follow one count of one participant.
+    """Compute the course of one count of one participant.
 
     Args:
-        days: what was measured, from the baseline days before the start on.
-        given: the transfusions of the product that raises it.
-        rule: its threshold, and when it has recovered.
+        days: the measured days, from the baseline days before the start on.
+        given: the transfusions of the product that raises the count.
+        rule: the threshold, and the rule of recovery.
         frame: the days of the observation.
-        rules: the gap between consecutive values, and the days of the baseline.
+        rules: the endpoint rules: the allowed gap between consecutive values, and the days of the baseline.
     """
     shown = [_shown(day, rule) for day in days if day.on <= frame.confirmed_until]
     since = [day for day in shown if day.on >= frame.start]
@@ -251,7 +251,7 @@ def course_of(
 
 
 def _baseline(before: Sequence[_Shown], frame: Observation, rules: EndpointRules) -> Step | None:
-    """Find the last value before the start, within the days of a baseline, if it was severe."""
+    """Find the last value before the start, within the baseline days, if it was severe."""
     earliest = frame.start - timedelta(days=rules.baseline_days)
     measured = [day for day in before if day.on >= earliest and day.measured is not None]
     return measured[-1].step() if measured else None
@@ -260,7 +260,7 @@ def _baseline(before: Sequence[_Shown], frame: Observation, rules: EndpointRules
 def _seen(
     days: Sequence[tuple[date, int]], frame: Observation, rules: EndpointRules
 ) -> tuple[Seen, tuple[date, date] | None, tuple[int, ...]]:
-    """Say whether the count was followed without a gap from the start to the end of observation."""
+    """Say whether the count was measured without a gap from the start to the end of the observation."""
     if not days:
         return Seen.NOT_MEASURED, None, ()
     points = [(frame.start, None), *days, (frame.end, None)]
@@ -271,7 +271,7 @@ def _seen(
 
 
 def _anchor(below: Sequence[Step], within: Sequence[_Shown], rule: Recovery) -> Step | None:
-    """Choose the severe value after which recovery is looked for."""
+    """Choose the severe value after which recovery is searched."""
     if not below:
         return None
     match rule.anchor:
@@ -285,7 +285,7 @@ def _anchor(below: Sequence[Step], within: Sequence[_Shown], rule: Recovery) -> 
 
 
 def _episodes(below: Sequence[Step], read: _Read, found: Episode | None) -> Iterator[Episode]:
-    """Yield each episode: after a recovery the next value below begins another."""
+    """Yield each episode: after a recovery, the next severe value begins another one."""
     rest = list(below)
     while rest:
         episode = found if found is not None and found.first == rest[0] else read.recovery(rest[0])

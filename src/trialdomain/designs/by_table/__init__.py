@@ -1,1 +1,1 @@
-"""Designs that read a decision table at complete cohorts; ``design.py`` is what others ask."""
+"""Designs that read a decision table at complete cohorts; other modules use ``design.py``."""

@@ -1,4 +1,4 @@
-"""A decision table as the protocol prints it."""
+"""The design of a decision table that the protocol prints."""
 
 from collections.abc import Collection, Sequence
 from fractions import Fraction
@@ -25,13 +25,13 @@ from trialdomain.values.clinical.tally import Tally
 
 @attrs.frozen
 class ByTable:
-    """The answers of a decision table."""
+    """The design of a decision table."""
 
     spec: TableDesign
     _rules: Rules = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """File the rows by their counts."""
+        """Index the rows by their counts."""
         words = {(row.n, row.dlt): row.decision for row in self.spec.rows}
         most = max(n for n, _ in words)
         rules = Rules(
@@ -46,11 +46,11 @@ class ByTable:
 
     @property
     def forecasts(self) -> bool:
-        """Say that it has none."""
+        """Return False: this design has no forecasts."""
         return False
 
     def decide(self, situation: Situation) -> Decision:
-        """Answer where every completion of the pending outcomes has the same answer; else wait."""
+        """Decide where every completion of the pending outcomes has the same answer; else wait."""
         name = self.spec.known_as
         ways = completions(situation, self._rules)
         answers = {one.essence: one for one in (answer_to(situation, way, self._rules) for way in ways)}
@@ -76,22 +76,22 @@ class ByTable:
         )
 
     def start_level(self) -> int:
-        """Give the level of the protocol."""
+        """Return the start level of the protocol."""
         return self.spec.start_level
 
     def opening_slots(self) -> int:
-        """Give a level one cohort."""
+        """Return the slots of one cohort."""
         return self.spec.cohort_size
 
     def slots_at(self, level: int, situation: Situation) -> int:
-        """Give the cohort that is not full, or another."""
+        """Return the slots of the cohort that is not full, or of another one."""
         tally = situation.tallies[level - 1]
         slots = capacity(tally, situation, situation.tallies, self._rules)
         more = places_left(situation.tallies, self._rules, self.spec.cohort_size)
         return slots if slots > tally.occupied else tally.occupied + min(self.spec.cohort_size, more)
 
     def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
-        """Give the level whose estimated rate is nearest to the target; without a target none is established."""
+        """Select the level whose estimated rate is nearest to the target; without a target establish none."""
         eliminated = [tally.level for tally in tallies if self._word(tally) is TableWord.ELIMINATE]
         lowest = min((*closed, *eliminated), default=len(tallies) + 1)
         if lowest == 1:
@@ -102,22 +102,22 @@ class ByTable:
         return Mtd() if level is None else Mtd.established(level, bounded_above=lowest <= len(tallies))
 
     def candidate(self, tally: Tally) -> bool:
-        """Say whether somebody was treated there, and the table would not go down."""
+        """Say whether the level has evaluable participants, and the table would not de-escalate there."""
         return bool(tally.evaluable) and self._word(tally) in {TableWord.ESCALATE, TableWord.STAY}
 
     def table(self, max_n: int) -> DecisionTable:
-        """Give the rows of the protocol."""
+        """Return the rows of the protocol."""
         return DecisionTable(rows=tuple(row for row in self.spec.rows if row.n <= max_n))
 
-    def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:  # noqa: ARG002 - every design is asked the same
-        """Give none: a level may be treated again and again."""
+    def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:  # noqa: ARG002 - the interface of all designs
+        """Return None: a level may be treated any number of times."""
         return None
 
     def _word(self, tally: Tally) -> TableWord | None:
         return self._rules.word(tally.evaluable, tally.dlts)
 
     def _wait(self, situation: Situation) -> Decision:
-        """Wait; the level in turn as things stand is the one treated last, or the highest open one below it."""
+        """Wait; the level in turn is the one treated last, or the highest open one below it."""
         lowest = certainly_closed(situation, self._rules)
         ladder = situation.tallies[: lowest - 1] or situation.tallies[:1]
         level = min(situation.last_level or self.spec.start_level, len(ladder))

@@ -1,4 +1,4 @@
-"""The reason of each answer of a decision table: a code for programs, and a sentence that names what it rests on."""
+"""The reason of each answer of a decision table: a code for programs, and a sentence with the counts behind it."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from trialdomain.values.given.plural import how_many, singular_or
 
 
 def why(answer: Answer, situation: Situation, name: str) -> Because:
-    """Say why the next participant is treated there.
+    """Give the reason why the next participant is treated at a level.
 
     Args:
-        answer: where, and on what it rests.
-        situation: what the design looked at.
-        name: how the literature calls the design.
+        answer: the level, and the rule behind the answer.
+        situation: the situation of the trial.
+        name: the name of the design in the literature.
     """
     last = situation.last_level or answer.level or 1
     treated, there = situation.tallies[last - 1], situation.tallies[(answer.level or last) - 1]
@@ -40,7 +40,7 @@ def _code(answer: Answer) -> str:
 
 
 def _edge(answer: Answer, situation: Situation) -> str:
-    """Say why the answer is to stay where the table says otherwise: there is no level to go to."""
+    """Phrase why the answer stays at the level where the table says otherwise: there is no level to go to."""
     if answer.level != situation.last_level:
         return ""
     if answer.word is TableWord.DE_ESCALATE:
@@ -52,13 +52,13 @@ def _edge(answer: Answer, situation: Situation) -> str:
 
 
 def why_none(situation: Situation, name: str) -> Because:
-    """Say what eliminated level 1."""
+    """Give the reason why no level is tolerated: the elimination of level 1."""
     text = f"{_eliminated(situation, 1)}: no level is left open, none is tolerated"
     return Because(code=f"{name}/none-tolerated", text=text)
 
 
 def why_ended(situation: Situation, mtd: Mtd, name: str) -> Because:
-    """Say that a level, or the trial, has its number, and what is selected."""
+    """Give the reason of a stop at the number of participants of a level or of the trial, with the selection."""
     last = situation.tallies[(situation.last_level or 1) - 1]
     selected = {
         MtdStatus.ESTABLISHED: f"level {mtd.level} is selected as the MTD",
@@ -69,14 +69,14 @@ def why_ended(situation: Situation, mtd: Mtd, name: str) -> Because:
 
 
 def why_wait_for_outcomes(awaited: Sequence[Awaited], name: str) -> Because:
-    """Say that the answer hangs on pending outcomes."""
+    """Give the reason of a wait for pending outcomes on which the answer depends."""
     pending = how_many(len(awaited), "outcome is", "outcomes are")
     text = f"{pending} pending, and the answer hangs on {singular_or(len(awaited), 'it', 'them')}"
     return Because(code=f"{name}/{OUTCOMES_PENDING}", text=text)
 
 
 def why_wait_for_slots(tally: Tally, situation: Situation, name: str) -> Because:
-    """Say that somebody is not infused yet, at the level or, where the trial has its number, elsewhere."""
+    """Give the reason of a wait for infusions: at the level or, where the trial has its number, elsewhere."""
     enrolled = tally.enrolled or sum(other.enrolled for other in situation.tallies)
     not_infused = how_many(enrolled, "participant is", "participants are")
     them = singular_or(enrolled, "the infusion", "them")

@@ -1,8 +1,8 @@
-"""Where a decision table sends the next cohort, once every outcome that counts is known or cannot change the answer.
+"""The walk of a decision table: the level of the next cohort, once no pending outcome can change the answer.
 
-A cohort is the slots that one decision gives; it is complete when each has an outcome, and whoever is not evaluable is
-replaced. The table is read at the level treated last, and only at a complete cohort; a level is eliminated as soon as
-every completion of its cohort eliminates it.
+A cohort is the slots that one decision gives. It is complete when each slot has an outcome; a participant who is not
+evaluable is replaced. The table is read at the level treated last, and only at a complete cohort. A level is eliminated
+as soon as every completion of its cohort eliminates it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from trialdomain.values.word import Word
 
 
 class Why(Word):
-    """What an answer rests on."""
+    """The rule behind an answer."""
 
     FILL = "cohort-incomplete"
     TABLE = "table"
@@ -29,7 +29,7 @@ class Why(Word):
 
 @attrs.frozen
 class Answer:
-    """What to do where every outcome is known."""
+    """The answer where every outcome is known."""
 
     action: Action
     level: int | None
@@ -40,18 +40,18 @@ class Answer:
 
     @property
     def essence(self) -> tuple[object, ...]:
-        """What has to be the same in every completion, for it to be given before outcomes are known."""
+        """The part of the answer that every completion must share, so that it holds before outcomes are known."""
         return self.action, self.level, self.closed
 
 
 @attrs.frozen
 class Rules:
-    """A table, and the numbers around it."""
+    """A decision table with its parameters."""
 
     words: Mapping[tuple[int, int], TableWord]
     """The rows, by evaluable participants and DLTs."""
     most: int
-    """The most evaluable participants at a level that the table has."""
+    """The highest number of evaluable participants in the table."""
     cohort_size: int
     start_level: int
     max_n: int | None
@@ -60,17 +60,17 @@ class Rules:
     def word(self, n: int, dlt: int) -> TableWord | None:
         """Look up a row; None where the table has none for these counts.
 
-        More participants than the table has are read as its most, with all their DLTs: the more cautious answer.
+        A higher number of participants is read as the highest of the table, with all DLTs: the more cautious answer.
         """
         known = min(n, self.most)
         return self.words.get((known, min(dlt, known)))
 
 
 def completions(situation: Situation, rules: Rules) -> Iterator[tuple[Tally, ...]]:
-    """Yield tallies for the ways in which the outcomes pending at levels that are not eliminated may end.
+    """Yield tallies for the completions of outcomes that are pending at levels that are not eliminated.
 
-    Of the level treated last the number of DLTs counts; of another one only whether it is the lowest that is
-    eliminated. So these are enough, and there are not as many as the product of all that are pending.
+    At the level treated last, the number of DLTs matters. At another level, it matters only whether it becomes the
+    lowest eliminated one. So these completions are enough, and far fewer than all combinations.
     """
     certain = certainly_closed(situation, rules)
     without = [_known(tally, 0) for tally in situation.tallies]
@@ -83,17 +83,17 @@ def completions(situation: Situation, rules: Rules) -> Iterator[tuple[Tally, ...
 
 
 def _with(tallies: Sequence[Tally], one: Tally) -> list[Tally]:
-    """Put one level's tally in its place."""
+    """Replace the tally of one level."""
     return [one if tally.level == one.level else tally for tally in tallies]
 
 
 def certainly_closed(situation: Situation, rules: Rules) -> int:
-    """Give the lowest level that is closed whatever the pending outcomes are; one above the highest where none is."""
+    """Return the lowest level that is closed for all completions; the highest level plus 1 where none is."""
     return lowest_closed(situation, tuple(_known(tally, 0) for tally in situation.tallies), rules)
 
 
 def answer_to(situation: Situation, tallies: Sequence[Tally], rules: Rules) -> Answer:
-    """Answer where every outcome is known."""
+    """Compute the answer where every outcome is known."""
     lowest = lowest_closed(situation, tallies, rules)
     closed = tuple(range(lowest, len(tallies) + 1))
     ladder, last = tallies[: lowest - 1], situation.last_level
@@ -120,23 +120,24 @@ def answer_to(situation: Situation, tallies: Sequence[Tally], rules: Rules) -> A
 
 
 def lowest_closed(situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:
-    """Give the lowest level that is eliminated or closed for good; one above the highest where none is."""
+    """Return the lowest level that is eliminated or finally closed; the highest level plus 1 where none is."""
     final = (closing.level for closing in situation.final_closings)
     eliminated = (tally.level for tally in tallies if _eliminated(tally, situation, tallies, rules))
     return min((*final, *eliminated), default=len(tallies) + 1)
 
 
 def _eliminated(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> bool:
-    """Say whether the table eliminates a level, if nobody there whose outcome is open has a DLT.
+    """Say whether the table eliminates a level, even if no open outcome there is a DLT.
 
-    The cohort counts with its unfilled slots, at every level: whoever is treated elsewhere, or leaves, is no outcome.
+    The cohort counts with its unfilled slots, at every level: participants who leave, or are treated at another
+    level, give no outcome.
     """
     n = max(capacity(tally, situation, tallies, rules), rules.cohort_size)
     return rules.word(n, tally.dlts) is TableWord.ELIMINATE
 
 
 def capacity(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:
-    """Say how many slots a level has: as people opened them, or as whole cohorts hold whoever has one."""
+    """Return the number of slots of a level: as people opened them, or whole cohorts for the occupied slots."""
     whole = max(1, -(-tally.occupied // rules.cohort_size)) * rules.cohort_size
     opened = situation.slots[tally.level - 1] if situation.slots else ()
     slots = max(whole, *opened[-1:]) if opened else whole
@@ -144,7 +145,7 @@ def capacity(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules
 
 
 def places_left(tallies: Sequence[Tally], rules: Rules, at_most: int) -> int:
-    """Say how many more the trial takes."""
+    """Return how many more participants the trial accepts."""
     if rules.max_n is None:
         return at_most
     return max(0, rules.max_n - sum(tally.occupied for tally in tallies))
@@ -164,14 +165,14 @@ class _Step:
         return Answer(Action.STOP, None, None, self.closed, Why.ENDED)
 
     def treat(self, tally: Tally, why: Why, word: TableWord | None = None) -> Answer:
-        """Fill the cohort of a level, or give it another."""
+        """Fill the cohort of a level, or open another one."""
         slots = self.capacity(tally)
         full = tally.occupied >= slots
         if full and tally.enrolled:
             return Answer(Action.WAIT, tally.level, slots, self.closed, Why.NOT_INFUSED)
         if full:
             more = places_left(self.tallies, self.rules, self.rules.cohort_size)
-            if not more and any(other.enrolled for other in self.tallies):  # who may still leave without an infusion
+            if not more and any(other.enrolled for other in self.tallies):  # they may still leave without an infusion
                 return Answer(Action.WAIT, tally.level, slots, self.closed, Why.NOT_INFUSED)
             if not more or tally.evaluable >= self.rules.most:
                 return self.ended()

@@ -1,1 +1,1 @@
-"""Rolling six: the published table of states, and what follows from it; ``design.py`` is what others ask."""
+"""Rolling six: the published table of states, and the decisions by it; other modules use ``design.py``."""

@@ -1,8 +1,9 @@
-"""Rolling six: participants enter a level one after another, up to 6, before the outcomes of those before are known.
+"""Rolling six: up to 6 participants enter a level one after another, before earlier outcomes are known.
 
-The state of the level treated last decides (``states.py``). What the publications leave open is this library's choice.
-An escalation passes levels whose own state says escalate: after going back to a level below, those above may be done.
-An outcome pending below the level treated last holds the next escalation and an MTD, and no treatment at that level.
+The state of the level treated last decides (``states.py``). Two points are this library's choice, since the
+publications leave them open. An escalation skips levels whose own state says escalate, since those above may be done
+after the walk went back to a level below. An outcome pending below the level treated last delays the next escalation
+and an MTD, but no treatment at that level.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,23 +31,23 @@ from trialdomain.values.clinical.decision import Action, Awaited, Because, Decis
 from trialdomain.values.clinical.tally import Tally
 
 _FEWEST = 3
-"""Evaluable participants that a level needs before the next one is treated (Skolnik 2008)."""
+"""The evaluable participants that a level needs before the next level is treated (Skolnik 2008)."""
 
 
 @attrs.frozen
 class RollingSixDesign:
-    """The answers of rolling six."""
+    """The design of rolling six."""
 
     spec: RollingSix
     _differing: Mapping[State, StateAnswer] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """File the rows of the protocol by their state."""
+        """Index the rows of the protocol by their state."""
         object.__setattr__(self, "_differing", by_state(self.spec.table))
 
     @property
     def forecasts(self) -> bool:
-        """Say that it has none."""
+        """Return False: this design has no forecasts."""
         return False
 
     def decide(self, situation: Situation) -> Decision:
@@ -56,19 +57,19 @@ class RollingSixDesign:
         return attrs.evolve(self._decided(situation, ladder), closed_levels=closed)
 
     def start_level(self) -> int:
-        """Give the level of the protocol."""
+        """Return the start level of the protocol."""
         return self.spec.start_level
 
     def opening_slots(self) -> int:
-        """Give a level all its slots at once."""
+        """Return all slots at once."""
         return ROLLING_SIX
 
-    def slots_at(self, level: int, situation: Situation) -> int:  # noqa: ARG002 - every design is asked the same
-        """Give 6 at every level."""
+    def slots_at(self, level: int, situation: Situation) -> int:  # noqa: ARG002 - the interface of all designs
+        """Return 6 for every level."""
         return ROLLING_SIX
 
     def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
-        """Give the highest open level, once it has 6 evaluable with at most 1 DLT and no level below has too few."""
+        """Select the highest open level, once it has 6 evaluable with at most 1 DLT and no level below has too few."""
         ladder = below_closing(tallies, closed)
         if not ladder:
             return Mtd(status=MtdStatus.NONE_TOLERATED)
@@ -77,20 +78,20 @@ class RollingSixDesign:
         return Mtd.established(ladder[-1].level, bounded_above=len(ladder) < len(tallies))
 
     def candidate(self, tally: Tally) -> bool:
-        """Say whether 6 are evaluable, and no more than one sixth of them had a DLT."""
+        """Say whether at least 6 are evaluable, and at most one sixth of them had a DLT."""
         return tally.evaluable >= ROLLING_SIX and tally.dlts * ROLLING_SIX <= tally.evaluable
 
     def table(self, max_n: int) -> DecisionTable:
-        """Give what is decided once every outcome at a level is known."""
+        """Return the decisions for a level at which every outcome is known."""
         counts = ((n, dlt) for n in range(1, min(max_n, ROLLING_SIX) + 1) for dlt in range(n + 1))
         return DecisionTable(rows=tuple(TableRow(n=n, dlt=dlt, decision=self._word(n, dlt)) for n, dlt in counts))
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:  # noqa: ARG002 - as above
-        """Give none: participants enter at once, so that no one number is needed."""
+        """Return None: participants enter at once, so the number still needed is not defined."""
         return None
 
     def state(self, enrolled: int, dlt: int, pending: int) -> StateAnswer:
-        """Look up one state of a level; more than 6 enrolled are judged as 6."""
+        """Look up one state of a level; more than 6 enrolled count as 6."""
         return answer_to((min(enrolled, ROLLING_SIX), dlt, pending), self._differing)
 
     def _word(self, evaluable: int, dlts: int) -> TableWord:
@@ -112,7 +113,7 @@ class RollingSixDesign:
         return self._going_on(situation, ladder, ladder[last - 1 :])
 
     def _going_on(self, situation: Situation, ladder: Sequence[Tally], from_last: Sequence[Tally]) -> Decision:
-        """Go up from the level treated last to the first whose state does not say escalate, or to the highest."""
+        """Go up from the level treated last to the first level whose state does not say escalate, or to the highest."""
         passed = list(takewhile(self._is_left, from_last[:-1]))
         tally = from_last[len(passed)]
         if passed:
@@ -125,11 +126,11 @@ class RollingSixDesign:
         return self._treat(situation, tally, because or why_treat_on(tally))
 
     def _is_left(self, tally: Tally) -> bool:
-        """Say whether a level is done: so its state says, and nobody who holds a slot there is still to be infused."""
+        """Say whether a level is done: its state says escalate, and no participant there waits for the infusion."""
         return not tally.enrolled and answer_to(state_of(tally), self._differing) is StateAnswer.ESCALATE
 
     def _at_highest(self, situation: Situation, ladder: Sequence[Tally], because: Because | None) -> Decision:
-        """Treat the highest open level up to 6; it is the MTD with 6 evaluable, once nothing is pending."""
+        """Treat the highest open level up to 6; with 6 evaluable it is the MTD, once no outcome is pending."""
         highest = ladder[-1]
         if highest.evaluable < ROLLING_SIX:
             return self._treat(situation, highest, because or why_six(highest))
@@ -157,5 +158,5 @@ def _wait(tally: Tally, awaited: tuple[Awaited, ...], because: Because) -> Decis
 
 
 def _has_too_few(tally: Tally) -> bool:
-    """Say whether people were treated at an open level, and fewer than 3 are evaluable there or may still become so."""
+    """Say whether an open level was treated, and fewer than 3 are, or may still become, evaluable there."""
     return bool(tally.treated) and tally.occupied < _FEWEST and tally.dlts < CLOSING_DLTS

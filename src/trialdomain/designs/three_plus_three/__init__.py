@@ -1,1 +1,1 @@
-"""3+3: the walk, its reasons and its forecast; ``design.py`` is what others ask."""
+"""3+3: the walk, its reasons and its forecast; other modules use ``design.py``."""

@@ -1,8 +1,8 @@
 """3+3, in the form in which 6 must be evaluable before a dose may be declared the MTD.
 
 The MTD is the registry's (NCT06245746): the highest dose with DLT in no more than 1/6 of a dose group of at least
-6 evaluable subjects. The walk is the published 3+3 (Storer 1989). With complete cohorts it decides as three published
-packages do; what they leave open (unfinished cohorts, pending outcomes, late DLTs) is answered here as well.
+6 evaluable subjects. The walk is the published 3+3 (Storer 1989). With complete cohorts it decides like three published
+packages. It also decides what they leave open: unfinished cohorts, pending outcomes, late DLTs.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -35,17 +35,17 @@ from trialdomain.values.clinical.tally import Tally
 
 @attrs.frozen
 class ThreePlusThreeDesign:
-    """The answers of 3+3."""
+    """The design of 3+3."""
 
     spec: ThreePlusThree
 
     @property
     def forecasts(self) -> bool:
-        """Say that it has one."""
+        """Return True: this design has forecasts."""
         return True
 
     def decide(self, situation: Situation) -> Decision:
-        """Walk up the open levels to the first that asks for something."""
+        """Walk up the open levels to the first that needs an action."""
         ladder = still_open(situation)
         step = next_step(ladder, situation.last_level)
         closed = tuple(tally.level for tally in situation.tallies[len(ladder) :])
@@ -56,19 +56,19 @@ class ThreePlusThreeDesign:
         )
 
     def start_level(self) -> int:
-        """Begin at the lowest level."""
+        """Return level 1."""
         return 1
 
     def opening_slots(self) -> int:
-        """Give a level the slots of one cohort."""
+        """Return the slots of one cohort."""
         return COHORT
 
     def slots_at(self, level: int, situation: Situation) -> int:
-        """Give 6 where 3 are evaluable, as where the rule expands a level itself."""
+        """Return 6 where 3 are evaluable, as where the rule itself expands a level; else 3."""
         return COHORT if situation.tallies[level - 1].evaluable < COHORT else COMPLETE
 
     def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
-        """Give the highest open level, once it has 6 evaluable and no level below it asks for anything."""
+        """Select the highest open level, once it has 6 evaluable and no level below it needs an action."""
         ladder = below_closing(tallies, closed)
         step = next_step(ladder, None)
         if step is None:
@@ -82,11 +82,11 @@ class ThreePlusThreeDesign:
         return tally.evaluable >= COMPLETE and tally.dlts * COMPLETE <= tally.evaluable
 
     def table(self, max_n: int) -> DecisionTable:
-        """Give what the published 3+3 decides at a level that is neither the highest nor below a closed one."""
+        """Return the decisions of the published 3+3 at a level that is neither the highest nor below a closed one."""
         return DecisionTable(rows=tuple(_rows(min(max_n, COMPLETE))))
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:
-        """Search for the fewest and the most, through the rule itself."""
+        """Search, with the rule itself, for the fewest and the most evaluable participants that are still needed."""
         ladder = still_open(situation)
         return forecast(situation.tallies, still_open=ladder, last_level=situation.last_level, target=target)
 

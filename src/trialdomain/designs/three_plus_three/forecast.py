@@ -1,7 +1,7 @@
-"""How many evaluable participants each outcome of a 3+3 still needs: a search through the rule itself.
+"""The forecast of a 3+3: how many evaluable participants each result still needs, by a search with the rule itself.
 
-One subject at a time is treated where the walk stops, or one who is pending turns out with or without a DLT, until
-the design stops. Every such step makes one subject more evaluable, so the search ends.
+In each step, one subject is treated where the walk stops, or one pending outcome becomes known, with or without a DLT.
+The search ends when the design stops. Every step makes one more subject evaluable, so the search is finite.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ from trialdomain.values.clinical.tally import Tally
 NONE_TOLERATED = "none"
 _MOST_PENDING = 24
 _MOST_WAYS = 20_000
-"""Bounds on the search: ever more pending outcomes would take it from milliseconds to hours."""
+"""Bounds on the search: with more pending outcomes it would take hours instead of milliseconds."""
 
 
 @attrs.frozen
 class _Need:
-    """Evaluable participants still needed, and how many of them are not infused yet: the fewest of each."""
+    """The fewest evaluable participants still needed, and the fewest infusions still needed."""
 
     evaluable: int
     infusions: int
@@ -34,7 +34,7 @@ class _Need:
 
 @attrs.frozen
 class _Ahead:
-    """What lies ahead of one state of the ladder."""
+    """The forecast from one state of the ladder."""
 
     least: Mapping[str, _Need]
     most: int
@@ -43,16 +43,16 @@ class _Ahead:
 def forecast(
     tallies: Sequence[Tally], *, still_open: Sequence[Tally], last_level: int | None, target: int | None = None
 ) -> Forecast | None:
-    """Say for each outcome how many evaluable participants it still needs, one at a time.
+    """Compute for each result how many evaluable participants it still needs, treated one at a time.
 
     Args:
         tallies: every dose level, from level 1 upwards.
-        still_open: those of them that are not closed.
+        still_open: the levels that are not closed.
         last_level: the level treated last.
-        target: the target recruitment, in infused participants; None leaves it out of account.
+        target: the target recruitment, in infused participants; None ignores it.
 
     Returns:
-        None when so many outcomes are pending that the search would not end soon; no trial run by the rule comes to it.
+        None when too many outcomes are pending for a fast search; no trial that follows the rule has so many.
     """
     pending = [tally.pending for tally in still_open]
     if sum(pending) > _MOST_PENDING or prod(2 * count + 1 for count in pending) > _MOST_WAYS:
@@ -92,7 +92,7 @@ def _ahead(still_open: tuple[Tally, ...], last_level: int | None) -> _Ahead:
 
 
 def _subjects(still_open: tuple[Tally, ...], treated: Tally | None) -> Iterator[tuple[Tally, int]]:
-    """Yield the level of each subject who may become evaluable next, and 1 if they must be infused for it."""
+    """Yield the level of each subject who may become evaluable next, and 1 if an infusion is needed for it, else 0."""
     if treated is not None:
         yield treated, 1
     for tally in still_open:
@@ -111,7 +111,7 @@ def _with_outcome(tally: Tally, *, dlt: int, pending: bool) -> Tally:
 
 
 def _essence(still_open: Sequence[Tally], last_level: int | None) -> tuple[tuple[Tally, ...], int | None]:
-    """Keep what the way ahead depends on, so that ladders with the same way ahead are searched once."""
+    """Normalize the state for the cache: keep only the values that the forecast depends on."""
     ladder = [
         Tally(
             level=tally.level,
@@ -125,6 +125,6 @@ def _essence(still_open: Sequence[Tally], last_level: int | None) -> tuple[tuple
     for at, tally in enumerate(ladder):
         if tally.pending or judge(tally.evaluable, tally.dlts, highest=False) is not Verdict.TOLERATED:
             break
-        if tally.evaluable == COMPLETE:  # it can no longer close, so nobody is treated here or below again
+        if tally.evaluable == COMPLETE:  # it can no longer close, so no subject is treated here or below again
             ladder[: at + 1] = [Tally(level=done.level, evaluable=COMPLETE) for done in ladder[: at + 1]]
     return tuple(ladder), last_level if any(tally.pending for tally in ladder) else None

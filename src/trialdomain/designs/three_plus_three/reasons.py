@@ -1,7 +1,7 @@
-"""The reason of each answer of 3+3: a code for programs, and a sentence that names what the step rests on.
+"""The reason of each answer of 3+3: a code for programs, and a sentence with the counts behind it.
 
-An escalation rests on the level that is left, a de-escalation on the level that is closed, treating on rests on the
-level treated. Each code says one thing, and each sentence is made here alone.
+The sentence of an escalation names the level that is left, of a de-escalation the level that is closed, and of
+treating on the level treated. Each code has one meaning, and only this module makes the sentences.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _NAME = ThreePlusThree.known_as
 
 
 class Code(Word):
-    """Why the answer of 3+3 is what it is; each code says one thing."""
+    """The codes of the reasons of 3+3; each has one meaning."""
 
     COHORT_INCOMPLETE = f"{_NAME}/cohort-incomplete"
     """Treat on: fewer than 3 are evaluable."""
@@ -32,7 +32,7 @@ class Code(Word):
     LEVEL_CLOSED = f"{_NAME}/level-closed"
     """De-escalate: the level treated last is closed."""
     LOWER_LEVEL_IN_TURN = f"{_NAME}/lower-level-in-turn"
-    """De-escalate: nothing is closed there, but a level below is not tolerated yet, after a late or revised outcome."""
+    """De-escalate: the level is not closed, but a lower one is not tolerated yet, after a late or revised outcome."""
     SLOTS_FULL = f"{_NAME}/{SLOTS_FULL}"
     """Every slot of the level in turn is taken, and an outcome there is not known yet."""
     OUTCOMES_PENDING = f"{_NAME}/{OUTCOMES_PENDING}"
@@ -44,11 +44,11 @@ class Code(Word):
 
 
 def why_treat(step: Step, situation: Situation, still_open: Sequence[Tally]) -> Because:
-    """Say why the next participant is treated where the walk stops.
+    """Give the reason why the next participant is treated where the walk stops.
 
     Args:
-        step: where the walk stops.
-        situation: what the design looked at.
+        step: the step at which the walk stops.
+        situation: the situation of the trial.
         still_open: the levels that are not closed, from level 1 upwards.
     """
     match step.action:
@@ -61,7 +61,7 @@ def why_treat(step: Step, situation: Situation, still_open: Sequence[Tally]) -> 
 
 
 def why_wait_for_slots(step: Step, awaited: Sequence[Awaited]) -> Because:
-    """Say that every slot of the level in turn is taken, and by whom: not infused yet, or their outcome not known."""
+    """Give the reason of a wait with all slots taken: participants not infused yet, or outcomes not known."""
     waiting = []
     if step.tally.enrolled:
         waiting.append(f"{how_many(step.tally.enrolled, 'participant is', 'participants are')} not infused yet")
@@ -74,7 +74,7 @@ def why_wait_for_slots(step: Step, awaited: Sequence[Awaited]) -> Because:
 
 
 def why_wait_for_all(awaited: Sequence[Awaited]) -> Because:
-    """Say that escalation and an MTD wait for every outcome pending at an open level."""
+    """Give the reason of a wait for every outcome pending at an open level: an escalation or an MTD needs them."""
     where, them = ("an open level", "it") if len(awaited) == 1 else ("open levels", "every one of them")
     return Because(
         code=Code.OUTCOMES_PENDING,
@@ -83,7 +83,7 @@ def why_wait_for_all(awaited: Sequence[Awaited]) -> Because:
 
 
 def why_established(tally: Tally, situation: Situation) -> Because:
-    """Say why a level is the MTD."""
+    """Give the reason why a level is the MTD."""
     why = (
         "the highest dose level"
         if tally.level == len(situation.tallies)
@@ -94,7 +94,7 @@ def why_established(tally: Tally, situation: Situation) -> Because:
 
 
 def why_none_tolerated(situation: Situation) -> Because:
-    """Say what closed level 1."""
+    """Give the reason why no level is tolerated: the closing of level 1."""
     text = f"{closed_by(situation, 1)}: no level is left open, none is tolerated"
     return Because(code=Code.NONE_TOLERATED, text=text)
 
@@ -112,7 +112,7 @@ _NEEDS = {
 
 
 def _why_escalate(step: Step, left: Sequence[Tally]) -> Because:
-    """Name every level from the one treated last up to the one below the next: each has to be tolerated."""
+    """Name every level from the one treated last up to the one below the next; each must be tolerated."""
     passed = [f"level {tally.level} is tolerated: {dlts_of(tally)}" for tally in left]
     return Because(code=Code.LEVEL_TOLERATED, text="; ".join([*passed, _comes_to(step)]))
 
@@ -125,7 +125,7 @@ def _comes_to(step: Step) -> str:
 
 
 def _why_de_escalate(step: Step, situation: Situation, *, lowest_closed: int) -> Because:
-    """Name the level that closed where the last one was treated; or the lower one that a late outcome brings back."""
+    """Name the closed level at or below the one treated last; or the lower level that a late outcome reopens."""
     if lowest_closed <= (situation.last_level or 0):
         return Because(code=Code.LEVEL_CLOSED, text=f"{closed_by(situation, lowest_closed)}; {_asks(step)}")
     text = f"level {step.tally.level} is not yet tolerated: {dlts_of(step.tally)}; {_NEEDS[step.verdict]}"
@@ -133,7 +133,7 @@ def _why_de_escalate(step: Step, situation: Situation, *, lowest_closed: int) ->
 
 
 def _asks(step: Step) -> str:
-    """Say how the level in turn stands, and what it asks for."""
+    """Phrase the counts of the level in turn, and what it needs."""
     level, counts, needs = step.tally.level, dlts_of(step.tally), _NEEDS[step.verdict]
     if step.verdict is Verdict.CONFIRM:
         return f"level {level} is the highest that is not closed, with {counts}: {needs}"

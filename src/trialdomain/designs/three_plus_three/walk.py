@@ -1,6 +1,6 @@
-"""The walk of 3+3: what the outcomes at one level ask for, and where on the ladder the next subject belongs.
+"""The walk of 3+3: the verdict on the outcomes of one level, and the level of the next subject.
 
-Numbers of the published design stand here as they are; numbers of a trial come from its protocol.
+Numbers of the published design are constants here; numbers of a trial come from its protocol.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from trialdomain.values.word import Word
 
 COHORT = 3
 COMPLETE = 6
-"""Evaluable subjects that a level needs before it may be the MTD (NCT06245746, primary outcome MTD)."""
+"""The evaluable subjects that a level needs before it may be the MTD (NCT06245746, primary outcome MTD)."""
 
 
 class Verdict(Word):
-    """What one level that is not closed asks for."""
+    """The verdict on one level that is not closed: what it needs."""
 
     FILL_COHORT = "fewer than 3 are evaluable"
     RESOLVE_DLT = "1 DLT in 3 to 5 asks for 6"
@@ -47,19 +47,19 @@ def judge(evaluable: int, dlts: int, *, highest: bool) -> Verdict:
 
 @attrs.frozen
 class Step:
-    """Where the walk stops, and what may be done there now."""
+    """The level at which the walk stops, and the action there."""
 
     tally: Tally
     verdict: Verdict
     action: Action
     slots: int
-    """How many may hold a slot there: 3, or 6."""
+    """The number of slots there: 3 or 6."""
     waits_for_all: bool = False
-    """Of a wait: for everybody pending at an open level, or only for those at the level in turn."""
+    """For a wait: whether for all outcomes pending at open levels, or only for those at the level in turn."""
 
 
 def next_step(still_open: Sequence[Tally], last_level: int | None) -> Step | None:
-    """Walk up the open levels to the first that asks for something; None when none is open.
+    """Walk up the open levels to the first that needs an action; None when no level is open.
 
     Escalation and an MTD wait for every outcome pending at an open level; treating at the same level, or at a lower
     one, waits only for a free slot.
