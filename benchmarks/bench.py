@@ -22,7 +22,7 @@ from measuring import ROUNDS, Measured, alternating, timed
 from parts import parts
 from plain import PlainParticipant, PlainTrials, opened, result
 from trialdomain import Desk, HeadKey, LabRecorded, Meta, Role, SigningKey, TrialHandle, Trials, User, lab, nct06245746
-from trialdomain.commands.snapshot import View
+from trialdomain.commands.snapshot import Snapshot
 from trialdomain.history import history_of
 from trialdomain.storage.codec import state_decoder
 from trialdomain.storage.mapper import stored_of
@@ -158,7 +158,7 @@ class Bench:
     def load(self, known: UUID) -> Measured:
         """Load somebody who has 1,000 entries, with the state of the trial on our side."""
         mine, peer = alternating(
-            lambda: timed(lambda: View(PROTOCOL.trial, self.recorder).participant("S000")),
+            lambda: timed(lambda: Snapshot(PROTOCOL.trial, self.recorder).participant("S000")),
             lambda: timed(lambda: self.plain.repository.get(known)),
         )
         return Measured(what="load 1,000 entries", ours=mine, peer=peer, against="plain", expected=6)

@@ -11,7 +11,7 @@ from site_desk import OPEN, REASON, RELATED, Site, day
 
 from trialdomain import BloodProduct, Entry, lab
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
-from trialdomain.commands.snapshot import View
+from trialdomain.commands.snapshot import Snapshot
 from trialdomain.events.entries import current_entries
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.dlt_counts import dlt_counts
@@ -43,12 +43,12 @@ def test_a_participant_is_the_same_with_and_without_results(
     with done.history() as history:
         trial, on = done.trial, done.last_day
         recorder = SQLiteStore(done.path, readonly=True)
-        view = View(trial, recorder)
-        streams = [stream for stream, _ in recorder.streams(trial, until=view.position) if subject_of(stream)]
+        snapshot = Snapshot(trial, recorder)
+        streams = [stream for stream, _ in recorder.streams(trial, until=snapshot.position) if subject_of(stream)]
         assert len(streams) > 10
         for stream in streams:
-            lean = view.participant(subject_of(stream) or "")
-            full = whole(stream, recorder, view.position, lean)
+            lean = snapshot.participant(subject_of(stream) or "")
+            full = whole(stream, recorder, snapshot.position, lean)
             assert lean.protocol is not None
             for field in attrs.fields(Participant):
                 if field.name not in NOT_COMPARED:
@@ -57,8 +57,8 @@ def test_a_participant_is_the_same_with_and_without_results(
             for gate in Gate:
                 known = [known_of(one.facts, lean.protocol, gate=gate, on=on) for one in (lean, full)]
                 assert known[0] == known[1]
-        assert dlt_counts(view.casebook(on=on), on=on) == history.dlt_counts(on=on)
-        assert escalation(view.casebook(on=on), on=on) == history.escalation(on=on)
+        assert dlt_counts(snapshot.casebook(on=on), on=on) == history.dlt_counts(on=on)
+        assert escalation(snapshot.casebook(on=on), on=on) == history.escalation(on=on)
         recorder.close()
 
 

@@ -13,7 +13,7 @@ from catalogue import GOLDEN, META, ROWS, Row, golden, golden_schema, schema_tex
 
 from trialdomain import Role, Trials, User, nct06245746
 from trialdomain.commands.corrections import NeverCorrected
-from trialdomain.commands.snapshot import View
+from trialdomain.commands.snapshot import Snapshot
 from trialdomain.desk import Desk
 from trialdomain.events.entries import VOIDS, EntryNotCurrent, current_entries
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Source
@@ -56,15 +56,15 @@ class Site:
     def record(self, name: str, row: Row) -> Entry:
         draft = Draft(stream=STREAMS[name.partition(".")[0]], fact=row.example)
         conduct = self.desk._conduct  # noqa: SLF001 - the table records kinds for which no use case exists
-        (entry,) = conduct.run(UseCase.CORRECT, name, lambda view: _read(view, draft), None)
+        (entry,) = conduct.run(UseCase.CORRECT, name, lambda snapshot: _read(snapshot, draft), None)
         return entry
 
     def stream(self, entry: Entry) -> list[Entry]:
         return [other for other in self.trial.history().entries() if other.stream == entry.stream]
 
 
-def _read(view: View, draft: Draft[Fact]) -> list[Draft[Fact]]:
-    view.entries(draft.stream)
+def _read(snapshot: Snapshot, draft: Draft[Fact]) -> list[Draft[Fact]]:
+    snapshot.entries(draft.stream)
     return [draft]
 
 

@@ -10,7 +10,7 @@ from trialdomain.aggregates.trial import against_taking_the_place
 from trialdomain.commands.access import check_table, needed_to_change
 from trialdomain.commands.coercion import FactMalformed, remake
 from trialdomain.commands.settlement import settle
-from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.errors import CommandRefused
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.cohort import CohortEntryVoided, CohortExpanded, CohortOpened, EscalationDecided
@@ -50,7 +50,7 @@ class EntryOfAnotherTrial(CommandRefused):
         self.entry, self.trial = entry, trial
 
 
-def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: str, on: date) -> Drafts:
+def correct(snapshot: Snapshot, entry: Entry, changes: Mapping[str, object], *, reason: str, on: date) -> Drafts:
     """Restate an entry with some fields changed; return no drafts if the fact stays the same.
 
     A correction states what happened, so it is refused only when it is malformed. Conduct that it shows to be against
@@ -62,21 +62,21 @@ def correct(view: View, entry: Entry, changes: Mapping[str, object], *, reason: 
         FactMalformed: the restated fact is impossible.
     """
     check_reason(reason)
-    current = _current(view, entry, act="corrected")
-    fact = remake(current.fact, {name: view.localized(value) for name, value in changes.items()})
-    _check_levels(view, fact)
+    current = _current(snapshot, entry, act="corrected")
+    fact = remake(current.fact, {name: snapshot.localized(value) for name, value in changes.items()})
+    _check_levels(snapshot, fact)
     if fact == current.fact:
         return []
     if isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
-        fact = _checked_event(view, current, fact)
+        fact = _checked_event(snapshot, current, fact)
     _keep_trial(current.fact, fact)
-    _keep_order(view, current, fact)
+    _keep_order(snapshot, current, fact)
     drafts: Drafts = [Draft(stream=entry.stream, fact=fact, corrects=current.version, reason=reason)]
-    drafts += _death(view, current, fact)
-    return drafts + _settled(view, drafts, current.fact, fact, on=on)
+    drafts += _death(snapshot, current, fact)
+    return drafts + _settled(snapshot, drafts, current.fact, fact, on=on)
 
 
-def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
+def void(snapshot: Snapshot, entry: Entry, *, reason: str, on: date) -> Drafts:
     """Withdraw an entry that was made in error, together with the entries that it corrected.
 
     Raises:
@@ -85,40 +85,40 @@ def void(view: View, entry: Entry, *, reason: str, on: date) -> Drafts:
         NeverCorrected: the entry is the registration of the trial, or the system's record of a refusal.
     """
     check_reason(reason)
-    current = _current(view, entry, act="voided")
+    current = _current(snapshot, entry, act="voided")
     if isinstance(current.fact, TrialRegistered):
         raise NeverCorrected(entry=entry, act="voided")
     drafts: Drafts = [Draft(stream=entry.stream, fact=_void_of(entry), reason=reason)]
     if isinstance(current.fact, EscalationDecided):
-        drafts += [Draft(stream=one.stream, fact=_void_of(one), reason=reason) for one in _opened_by(view, current)]
-    return drafts + _settled(view, drafts, current.fact, on=on)
+        drafts += [Draft(stream=one.stream, fact=_void_of(one), reason=reason) for one in _opened_by(snapshot, current)]
+    return drafts + _settled(snapshot, drafts, current.fact, on=on)
 
 
-def needed_for(view: View, entry: Entry) -> tuple[UseCase, ...]:
+def needed_for(snapshot: Snapshot, entry: Entry) -> tuple[UseCase, ...]:
     """Return the use cases that a user needs to change an entry, judged by the stored fact, not by the caller's."""
-    if trial_of(entry.stream) != view.id:
+    if trial_of(entry.stream) != snapshot.id:
         return ()  # no user of this trial can change an entry of another trial
-    stored = (one.fact for one in view.entries(entry.stream) if one.version == entry.version)
+    stored = (one.fact for one in snapshot.entries(entry.stream) if one.version == entry.version)
     return next((needed_to_change(fact) for fact in stored), ())
 
 
-def _current(view: View, entry: Entry, *, act: str) -> Recorded[Fact]:
-    if entry.trial != view.id or trial_of(entry.stream) != view.id:
-        raise EntryOfAnotherTrial(entry=entry, trial=view.id)
-    found = require_current(view.entries(entry.stream), stream=entry.stream, version=entry.version)
+def _current(snapshot: Snapshot, entry: Entry, *, act: str) -> Recorded[Fact]:
+    if entry.trial != snapshot.id or trial_of(entry.stream) != snapshot.id:
+        raise EntryOfAnotherTrial(entry=entry, trial=snapshot.id)
+    found = require_current(snapshot.entries(entry.stream), stream=entry.stream, version=entry.version)
     if isinstance(found.fact, AccessRefused):  # judged by the stored fact, not by the caller's
         raise NeverCorrected(entry=found, act=act)
     return found
 
 
-def _opened_by(view: View, decision: Entry) -> list[Entry]:
+def _opened_by(snapshot: Snapshot, decision: Entry) -> list[Entry]:
     """Find the entries that a decision, or one that it corrects, caused: levels and slots that it opened.
 
     They are voided with the decision, since no other entry opened them.
     """
-    chain = current(view.entries(decision.stream)).chain_of(decision.version)
+    chain = current(snapshot.entries(decision.stream)).chain_of(decision.version)
     refs = {EntryRef(decision.stream, version) for version in chain}
-    cohorts = [current(view.entries(cohort_stream(view.id, level.level))) for level in view.protocol.levels]
+    cohorts = [current(snapshot.entries(cohort_stream(snapshot.id, level.level))) for level in snapshot.protocol.levels]
     return [
         entry
         for cohort in cohorts
@@ -135,19 +135,19 @@ def _void_of(entry: Entry) -> Fact:
     return TrialEntryVoided(version=entry.version)
 
 
-def _settled(view: View, drafts: Drafts, *facts: Fact, on: date) -> Drafts:
+def _settled(snapshot: Snapshot, drafts: Drafts, *facts: Fact, on: date) -> Drafts:
     """Settle for the participants that the entry concerns, before and after; for all where it names none."""
     subject = subject_of(drafts[0].stream)
     named = {subject} if subject else {getattr(fact, "subject", None) for fact in facts}
-    return settle(view, drafts, about=None if None in named else {str(name) for name in named}, on=on)
+    return settle(snapshot, drafts, about=None if None in named else {str(name) for name in named}, on=on)
 
 
-def _check_levels(view: View, fact: Fact) -> None:
+def _check_levels(snapshot: Snapshot, fact: Fact) -> None:
     """Refuse a dose level that the protocol does not have."""
     for field in ("level", "from_level", "to_level"):
         level = getattr(fact, field, None)
-        if isinstance(level, int) and level > len(view.protocol.levels):
-            count = len(view.protocol.levels)
+        if isinstance(level, int) and level > len(snapshot.protocol.levels):
+            count = len(snapshot.protocol.levels)
             raise FactMalformed(
                 kind=type(fact).__name__, why=f"there is no dose level {level}: the protocol has {count}"
             )
@@ -161,11 +161,11 @@ def _keep_trial(old: Fact, new: Fact) -> None:
         raise FactMalformed(kind="TrialProtocol", why="a correction keeps the trial's code, and every dose level")
 
 
-def _keep_order(view: View, old: Recorded[Fact], new: Fact) -> None:
+def _keep_order(snapshot: Snapshot, old: Recorded[Fact], new: Fact) -> None:
     """Refuse to change the order of protocol versions: the one that was recorded last is in force."""
     if not isinstance(new, ProtocolAmended):
         return
-    entries = current_entries(view.entries(old.stream))
+    entries = current_entries(snapshot.entries(old.stream))
     amended = [
         new if entry.version == old.version else entry.fact
         for entry in entries
@@ -181,10 +181,10 @@ def _keep_order(view: View, old: Recorded[Fact], new: Fact) -> None:
 
 
 def _checked_event(
-    view: View, current: Recorded[Fact], fact: AdverseEventReported | AdverseEventFollowedUp
+    snapshot: Snapshot, current: Recorded[Fact], fact: AdverseEventReported | AdverseEventFollowedUp
 ) -> AdverseEventReported | AdverseEventFollowedUp:
     """Check a corrected event: follow-ups have a report, a term has its code, a serious event has a criterion."""
-    others = [e.fact for e in current_entries(view.entries(current.stream)) if e.version != current.version]
+    others = [e.fact for e in current_entries(snapshot.entries(current.stream)) if e.version != current.version]
     _check_order([*others, fact], fact.event)
     _check_criteria(current.fact, fact)
     reported = {other.event for other in others if isinstance(other, AdverseEventReported)}
@@ -246,9 +246,9 @@ def _check_order(facts: Sequence[Fact], event: str) -> None:
                 )
 
 
-def _death(view: View, current: Recorded[Fact], fact: Fact) -> Drafts:
+def _death(snapshot: Snapshot, current: Recorded[Fact], fact: Fact) -> Drafts:
     """Draft the death that a corrected event implies, as its report would have done."""
     subject = subject_of(current.stream)
     if subject is None or not isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
         return []
-    return drafts_in(current.stream, view.participant(subject).death_of(fact), caused_by=current.ref)
+    return drafts_in(current.stream, snapshot.participant(subject).death_of(fact), caused_by=current.ref)

@@ -5,7 +5,7 @@ from datetime import date
 
 from trialdomain.aggregates.cohort import Cohort, NoFreeSlot
 from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
-from trialdomain.commands.snapshot import View
+from trialdomain.commands.snapshot import Snapshot
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
 from trialdomain.projections.dlt_counts import Member, members_of, seat_of
@@ -60,15 +60,15 @@ class SlotNotHeld(CommandRefused):
         self.subject, self.level = subject, level
 
 
-def escalation_state(view: View, *, on: date) -> Escalation:
-    """Compute the state of the escalation from the view, by the protocol's design.
+def escalation_state(snapshot: Snapshot, *, on: date) -> Escalation:
+    """Compute the state of the escalation from the snapshot, by the protocol's design.
 
     Raises:
         DesignAbsent: the protocol has no design.
     """
-    state = escalation(view.casebook(on=on), on=on)
+    state = escalation(snapshot.casebook(on=on), on=on)
     if state is None:
-        raise DesignAbsent(trial=view.id)
+        raise DesignAbsent(trial=snapshot.id)
     return state
 
 
@@ -92,40 +92,40 @@ def against_slots(state: Escalation, cohort: Cohort) -> Iterator[CommandRefused]
         yield NoFreeSlot(level=cohort.level, slots=decision.slots)
 
 
-def against_recruitment(view: View, *, on: date) -> Iterator[CommandRefused]:
+def against_recruitment(snapshot: Snapshot, *, on: date) -> Iterator[CommandRefused]:
     """Yield a refusal when recruitment is full, where the protocol limits how many participants are infused."""
-    if view.protocol.max_infused is None:
+    if snapshot.protocol.max_infused is None:
         return
-    yield from against_number(len(_members(view, on=on)), view.protocol)
+    yield from against_number(len(_members(snapshot, on=on)), snapshot.protocol)
 
 
-def _members(view: View, *, on: date) -> list[Member]:
-    book = view.casebook(on=on)
+def _members(snapshot: Snapshot, *, on: date) -> list[Member]:
+    book = snapshot.casebook(on=on)
     return members_of([seat_of(case, book, on=on) for case in book.cases], book)
 
 
-def levels_in_use(view: View) -> frozenset[int]:
+def levels_in_use(snapshot: Snapshot) -> frozenset[int]:
     """Return every level at which a participant was infused, by the named level or by the amount of the dose."""
-    book = view.casebook(on=date.max)
+    book = snapshot.casebook(on=date.max)
     infusions = (entry.fact for case in book.cases for entry in case.of(Infused))
     return frozenset(level for one in infusions for level in levels_of(one, book.in_force_on(one.started_at.first)))
 
 
-def against_dose(view: View, fact: Infused, *, on: date) -> Iterator[CommandRefused]:
+def against_dose(snapshot: Snapshot, fact: Infused, *, on: date) -> Iterator[CommandRefused]:
     """Yield each rule about the amount, and the days between infusions, that an infusion would break."""
-    yield from against_amount(fact, view.protocol)
-    if view.protocol.stagger != Stagger():
-        before = [m.infused_on.first for m in _members(view, on=on) if m.infused_on and m.level == fact.level]
-        yield from against_stagger(fact, before, view.protocol)
+    yield from against_amount(fact, snapshot.protocol)
+    if snapshot.protocol.stagger != Stagger():
+        before = [m.infused_on.first for m in _members(snapshot, on=on) if m.infused_on and m.level == fact.level]
+        yield from against_stagger(fact, before, snapshot.protocol)
 
 
-def against_infusion_at(view: View, state: Escalation, subject: str, fact: Infused) -> Iterator[CommandRefused]:
+def against_infusion_at(snapshot: Snapshot, state: Escalation, subject: str, fact: Infused) -> Iterator[CommandRefused]:
     """Yield each rule of the design, and of the cohort, that an infusion would break."""
     if fact.level != state.level_in_turn or fact.level in state.decision.closed_levels:
         yield _not_in_turn(state, fact.level)
     elif _waits(state):
         yield NobodyInTurn(decision=state.decision, held=False)
-    member = view.cohorts()[fact.level].members.get(subject)
+    member = snapshot.cohorts()[fact.level].members.get(subject)
     if member is None or not member.holds:
         yield SlotNotHeld(subject=subject, level=fact.level)
 

@@ -18,7 +18,7 @@ from trialdomain.commands.access import AccessRequest, NotPermitted, Permit, rea
 from trialdomain.commands.clock import Clock, read_clock
 from trialdomain.commands.coercion import FactMalformed, make, unreadable
 from trialdomain.commands.sealing import sealed, stored
-from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.errors import CommandRefused, Conflict, InputInvalid, TrialError
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.recorded import Entry
@@ -119,7 +119,7 @@ class _Denied:
 class _Attempt(Protocol):
     """One attempt at a use case; ``locked`` says whether it holds the write lock."""
 
-    def __call__(self, view: View, *, locked: bool) -> Appended | _Denied:
+    def __call__(self, snapshot: Snapshot, *, locked: bool) -> Appended | _Denied:
         """Return the result of the append, or the refusal."""
 
 
@@ -139,11 +139,11 @@ class Conduct:
         self,
         use_case: UseCase,
         request: object,
-        decide: Callable[[View], Drafts],
+        decide: Callable[[Snapshot], Drafts],
         command_id: str | None,
         *,
         about: str | None = None,
-        also: Callable[[View], Sequence[UseCase]] = lambda _: (),
+        also: Callable[[Snapshot], Sequence[UseCase]] = lambda _: (),
         registering: TrialProtocol | None = None,
     ) -> Sequence[Entry]:
         """Check access, decide on a snapshot, and append; repeat this when the read set has changed.
@@ -166,20 +166,20 @@ class Conduct:
             request=_request_hash(use_case.value, self.user.id, request),
         )
 
-        def attempt(view: View, *, locked: bool) -> Appended | _Denied:
-            for needed in (use_case, *also(view)):
-                denied = self._denied(view, view.trial.protocol or registering, needed, about)
+        def attempt(snapshot: Snapshot, *, locked: bool) -> Appended | _Denied:
+            for needed in (use_case, *also(snapshot)):
+                denied = self._denied(snapshot, snapshot.trial.protocol or registering, needed, about)
                 if denied is not None:
                     return denied
-            if locked and self.store.head(self.trial) != view.position:
-                view = self._view_now()  # the access hook has recorded an entry
+            if locked and self.store.head(self.trial) != snapshot.position:
+                snapshot = self._snapshot_now()  # the access hook has recorded an entry
             done = self.store.recorded_before(self.trial, command)
             if done is not None:
                 return done
-            drafts = decide(view)
+            drafts = decide(snapshot)
             if not drafts and not repeatable:
                 return Appended(positions=range(0))
-            return self._append(view, drafts, command, locked=locked)
+            return self._append(snapshot, drafts, command, locked=locked)
 
         outcome = self._attempted(attempt)
         if isinstance(outcome, _Denied):
@@ -194,28 +194,28 @@ class Conduct:
             if number:
                 sleep(uniform(0, _PAUSE_SECONDS * number))  # noqa: S311 - a pause, no secret
             try:
-                return attempt(View(self.trial, self.store), locked=False)
+                return attempt(Snapshot(self.trial, self.store), locked=False)
             except (StreamMoved, DayTurned):
                 continue
-        return self.store.alone(lambda: attempt(self._view_now(), locked=True))
+        return self.store.alone(lambda: attempt(self._snapshot_now(), locked=True))
 
-    def _view_now(self) -> View:
+    def _snapshot_now(self) -> Snapshot:
         """Make a snapshot under the write lock, with a time that was read under it."""
         # The clock is read before the snapshot, which then contains entries that the clock itself recorded.
         moment = read_clock(self.clock)
-        view = View(self.trial, self.store)
-        view.moment = max(moment, view.last_recorded() or moment)
-        return view
+        snapshot = Snapshot(self.trial, self.store)
+        snapshot.moment = max(moment, snapshot.last_recorded() or moment)
+        return snapshot
 
     def _denied(
-        self, view: View, protocol: TrialProtocol | None, use_case: UseCase, about: str | None
+        self, snapshot: Snapshot, protocol: TrialProtocol | None, use_case: UseCase, about: str | None
     ) -> _Denied | None:
         """Return the refusal by the protocol or by the service; None where both allow the use case."""
         if protocol is None:
             return None  # the trial does not exist: the decision itself raises TrialUnknown
         request = AccessRequest.of(self.trial, self.user.introduced(), use_case, about)
         why = reason_to_refuse(request, protocol, self.permit)
-        return None if why is None else _Denied(request, why, registered=view.trial.protocol is not None)
+        return None if why is None else _Denied(request, why, registered=snapshot.trial.protocol is not None)
 
     def _record_refusal(self, denied: _Denied) -> None:
         """Record a refusal in the access stream, which no decision reads.
@@ -228,14 +228,14 @@ class Conduct:
         command = Command(id=check_id("command", self.new_id()), request=fingerprint("refuse", self.user.id, fact))
 
         def record() -> None:
-            view = self._view_now()
-            view.entries(stream)
-            self._append(view, drafts_in(stream, [fact]), command, locked=True, introduced=False)
+            snapshot = self._snapshot_now()
+            snapshot.entries(stream)
+            self._append(snapshot, drafts_in(stream, [fact]), command, locked=True, introduced=False)
 
         self.store.alone(record)
 
     def _append(
-        self, view: View, drafts: Drafts, command: Command, *, locked: bool, introduced: bool = True
+        self, snapshot: Snapshot, drafts: Drafts, command: Command, *, locked: bool, introduced: bool = True
     ) -> Appended:
         """Seal and append the drafts of a decision.
 
@@ -243,7 +243,7 @@ class Conduct:
         log, and the state known at a past moment never changes.
 
         Args:
-            view: the snapshot that the decision read.
+            snapshot: the snapshot that the decision read.
             drafts: the drafts of the decision.
             command: the command.
             locked: whether this thread holds the write lock, and read the time under it.
@@ -253,31 +253,33 @@ class Conduct:
             StreamMoved: a stream of the read set has changed.
             DayTurned: the day of the decision has ended at the site.
         """
-        whole = self._with_introduction(view, drafts) if introduced and drafts else drafts
-        decided_at = self._moment(view)
-        early = self._sealed(view, whole, command, decided_at)  # refuses an unstorable fact before the lock is taken
+        whole = self._with_introduction(snapshot, drafts) if introduced and drafts else drafts
+        decided_at = self._moment(snapshot)
+        early = self._sealed(
+            snapshot, whole, command, decided_at
+        )  # refuses an unstorable fact before the lock is taken
 
         def seal() -> list[StoredEvent]:
             if locked or not whole:
                 return early
-            recorded_at = max(read_clock(self.clock), view.last_recorded_now() or decided_at, decided_at)
-            _refuse_another_day(view, decided_at, recorded_at)
+            recorded_at = max(read_clock(self.clock), snapshot.last_recorded_now() or decided_at, decided_at)
+            _refuse_another_day(snapshot, decided_at, recorded_at)
             if recorded_at == decided_at:
                 return early
-            return self._sealed(view, whole, command, recorded_at, checked=True)
+            return self._sealed(snapshot, whole, command, recorded_at, checked=True)
 
-        return self.store.append(self.trial, [Sealed(command, seal)], read=view.read_set, within=locked)
+        return self.store.append(self.trial, [Sealed(command, seal)], read=snapshot.read_set, within=locked)
 
-    def _with_introduction(self, view: View, drafts: Drafts) -> Drafts:
+    def _with_introduction(self, snapshot: Snapshot, drafts: Drafts) -> Drafts:
         """Put the facts for a new user or a new software version before the drafts, but after a registration."""
         introduced = drafts_in(
-            trial_stream(self.trial), view.trial.introduce(self.user.introduced(), software=__version__)
+            trial_stream(self.trial), snapshot.trial.introduce(self.user.introduced(), software=__version__)
         )
         first = [draft for draft in drafts if isinstance(draft.fact, TrialRegistered)]
         return [*first, *introduced, *(draft for draft in drafts if draft not in first)]
 
     def _sealed(
-        self, view: View, drafts: Drafts, command: Command, recorded_at: datetime, *, checked: bool = False
+        self, snapshot: Snapshot, drafts: Drafts, command: Command, recorded_at: datetime, *, checked: bool = False
     ) -> list[StoredEvent]:
         """Seal drafts; skip the check that they can be read back where it was made before."""
         entries = sealed(
@@ -286,8 +288,8 @@ class Conduct:
             user=self.user.id,
             command=command.id,
             recorded_at=recorded_at,
-            versions=view.read,
-            after=view.position,
+            versions=snapshot.read,
+            after=snapshot.position,
         )
         return stored(entries, made_here=checked)
 
@@ -298,27 +300,27 @@ class Conduct:
         first, last = appended.positions[0], appended.positions[-1]
         return [entry_of(one) for one in self.store.in_log_order(self.trial, after=first - 1, until=last)]
 
-    def today(self, view: View) -> date:
+    def today(self, snapshot: Snapshot) -> date:
         """Return the calendar day of the decision at the site."""
-        return site_day(self._moment(view), view.protocol.site_zone)
+        return site_day(self._moment(snapshot), snapshot.protocol.site_zone)
 
-    def refuse_future(self, view: View, fact: object) -> None:
+    def refuse_future(self, snapshot: Snapshot, fact: object) -> None:
         """Refuse a fact with a date or a time in the future.
 
         Raises:
             InTheFuture: a date lies after the site's day, or a time more than an hour ahead of the clock.
         """
-        _refuse_future(fact, self._moment(view).astimezone(view.protocol.site_zone), self.today(view))
+        _refuse_future(fact, self._moment(snapshot).astimezone(snapshot.protocol.site_zone), self.today(snapshot))
 
-    def _moment(self, view: View) -> datetime:
+    def _moment(self, snapshot: Snapshot) -> datetime:
         """Return the time of a decision: the same for all of it, and never before the last entry's.
 
         So a clock that went back hides no entry from the decision.
         """
-        if view.moment is None:
-            moments = (read_clock(self.clock), view.last_recorded())
-            view.moment = max(moment for moment in moments if moment is not None)
-        return view.moment
+        if snapshot.moment is None:
+            moments = (read_clock(self.clock), snapshot.last_recorded())
+            snapshot.moment = max(moment for moment in moments if moment is not None)
+        return snapshot.moment
 
 
 def _request_hash(*request: object) -> bytes:
@@ -336,15 +338,15 @@ def _request_hash(*request: object) -> bytes:
         raise FactMalformed(kind="a request", why=unreadable(error)) from error
 
 
-def _refuse_another_day(view: View, decided_at: datetime, recorded_at: datetime) -> None:
+def _refuse_another_day(snapshot: Snapshot, decided_at: datetime, recorded_at: datetime) -> None:
     """Refuse to record a decision on another day, at the site, than it was taken on.
 
     Raises:
         DayTurned: the day of the decision has ended at the site.
     """
-    if view.trial.protocol is None:
+    if snapshot.trial.protocol is None:
         return
-    zone = view.trial.protocol.site_zone
+    zone = snapshot.trial.protocol.site_zone
     decided, recorded = site_day(decided_at, zone), site_day(recorded_at, zone)
     if decided != recorded:
         raise DayTurned(decided=decided, recorded=recorded)

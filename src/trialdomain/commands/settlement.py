@@ -5,7 +5,7 @@ from datetime import date
 from functools import partial
 
 from trialdomain.aggregates.cohort import Cohort, MemberNow
-from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.events.cohort import CohortFact, DltAttributed, Release
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.trial import RecruitmentSuspended
@@ -25,26 +25,26 @@ def may_change_counts(facts: Sequence[ParticipantFact], versions: Iterable[Trial
     return any(type(fact) in counted for fact in facts)
 
 
-def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: date) -> Drafts:
+def settle(snapshot: Snapshot, drafts: Drafts, *, about: Collection[str] | None, on: date) -> Drafts:
     """Compare the casebook, with the drafts applied, to the cohorts, and draft the difference.
 
     This is the one place where slots, DLTs, evaluations and closings follow from a participant's record: for reports,
     follow-ups, corrections and voids alike.
 
     Args:
-        view: the snapshot of the trial.
+        snapshot: the snapshot of the trial.
         drafts: the drafts that are about to be recorded; the first of them causes the rest.
         about: the participants whose record changes; None for all participants.
         on: the day at the site.
     """
     if not drafts:
         return []
-    book = view.casebook(on=on, following=drafts)
+    book = snapshot.casebook(on=on, following=drafts)
     if book.protocol.dlt is None:
-        return _suspended(view, drafts, on=on)
+        return _suspended(snapshot, drafts, on=on)
     counts = dlt_counts(book, on=on)
     updates = cohort_updates(
-        view.cohorts(following=drafts),
+        snapshot.cohorts(following=drafts),
         counts.members,
         elsewhere=counts.unassigned,
         about=about,
@@ -52,8 +52,8 @@ def settle(view: View, drafts: Drafts, *, about: Collection[str] | None, on: dat
     )
     settled: Drafts = []
     for level, facts in updates:
-        settled += drafts_in(cohort_stream(view.id, level), facts, caused_by=view.ref(drafts[0]))
-    return settled + _suspended(view, drafts, on=on)
+        settled += drafts_in(cohort_stream(snapshot.id, level), facts, caused_by=snapshot.ref(drafts[0]))
+    return settled + _suspended(snapshot, drafts, on=on)
 
 
 def cohort_updates(
@@ -95,18 +95,18 @@ def _why_gone(levels: Mapping[str, int | None], subject: str) -> Release:
     return Release.NOT_EVALUABLE if levels[subject] is None else Release.REASSIGNED
 
 
-def _suspended(view: View, drafts: Drafts, *, on: date) -> Drafts:
+def _suspended(snapshot: Snapshot, drafts: Drafts, *, on: date) -> Drafts:
     """Suspend recruitment and infusion when the drafts record a related death that was not known before."""
-    if not view.protocol.stopping.related_grade_5:
+    if not snapshot.protocol.stopping.related_grade_5:
         return []
-    died = answer(RELATED_DEATHS, view.casebook(on=on, following=drafts), on) - answer(
-        RELATED_DEATHS, view.casebook(on=on), on
+    died = answer(RELATED_DEATHS, snapshot.casebook(on=on, following=drafts), on) - answer(
+        RELATED_DEATHS, snapshot.casebook(on=on), on
     )
     if not died:
         return []
     why = FreeText.of(f"a death related to the infusion: {', '.join(sorted(died))}")
-    facts = view.trial.suspend(RecruitmentSuspended(on=ClinicalTime.of(on), why=why, infusion=True))
-    return drafts_in(trial_stream(view.id), facts, caused_by=view.ref(drafts[0]))
+    facts = snapshot.trial.suspend(RecruitmentSuspended(on=ClinicalTime.of(on), why=why, infusion=True))
+    return drafts_in(trial_stream(snapshot.id), facts, caused_by=snapshot.ref(drafts[0]))
 
 
 def _member_now(member: Member) -> MemberNow:

@@ -46,7 +46,7 @@ def _new(following: Sequence[Draft[Any]]) -> list[TrialProtocol]:
     return [fact.protocol for fact in facts if isinstance(fact, TrialRegistered | ProtocolAmended)]
 
 
-class View:
+class Snapshot:
     """A snapshot of the trial, from the moment when a decision began to read it."""
 
     def __init__(self, trial: str, log: LogReader) -> None:

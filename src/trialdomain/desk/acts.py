@@ -8,7 +8,7 @@ import attrs
 from trialdomain.aggregates.participant import Participant
 from trialdomain.commands.runner import Conduct, User
 from trialdomain.commands.settlement import may_change_counts, settle
-from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Entry
@@ -47,25 +47,27 @@ class Acts:
         """Record facts of a participant, and the cohort facts that follow from them, in one commit."""
         deviation, subject = check_deviation(deviation), check_id("subject", subject)
 
-        def decide(view: View) -> Drafts:
-            participant = view.participant(subject)
-            accepted = [done for fact in facts for done in act(participant, view.localized(fact), deviation)]
-            return self._of(subject, accepted, view, deviation=deviation)
+        def decide(snapshot: Snapshot) -> Drafts:
+            participant = snapshot.participant(subject)
+            accepted = [done for fact in facts for done in act(participant, snapshot.localized(fact), deviation)]
+            return self._of(subject, accepted, snapshot, deviation=deviation)
 
         return self._conduct.run(use_case, (subject, in_order(facts), deviation), decide, command_id, about=subject)
 
     def _of(
-        self, subject: str, facts: Sequence[ParticipantFact], view: View, *, deviation: str | None = None
+        self, subject: str, facts: Sequence[ParticipantFact], snapshot: Snapshot, *, deviation: str | None = None
     ) -> Drafts:
         """Draft facts of a participant, and the cohort facts that follow from them."""
-        drafts = self._only_of(subject, facts, view, deviation=deviation)
-        if not may_change_counts(facts, view.protocols):
+        drafts = self._only_of(subject, facts, snapshot, deviation=deviation)
+        if not may_change_counts(facts, snapshot.protocols):
             return drafts
-        return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
+        return drafts + settle(snapshot, drafts, about={subject}, on=self._conduct.today(snapshot))
 
-    def _only_of(self, subject: str, facts: Sequence[Any], view: View, *, deviation: str | None = None) -> Drafts:
+    def _only_of(
+        self, subject: str, facts: Sequence[Any], snapshot: Snapshot, *, deviation: str | None = None
+    ) -> Drafts:
         for fact in facts:
-            self._conduct.refuse_future(view, fact)
+            self._conduct.refuse_future(snapshot, fact)
         return drafts_in(participant_stream(self._conduct.trial, subject), facts, deviation=deviation)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from trialdomain.commands.coercion import converted_fields
 from trialdomain.commands.corrections import correct, needed_for, void
-from trialdomain.commands.snapshot import Drafts, View
+from trialdomain.commands.snapshot import Drafts, Snapshot
 from trialdomain.desk.acts import Acts
 from trialdomain.errors import InputInvalid
 from trialdomain.events.recorded import Entry, Recorded
@@ -34,11 +34,11 @@ class Changes(Acts):
         entry, reason = _one_entry(entry), check_reason(reason)
         changes = converted_fields(type(entry.fact), changes)
 
-        def decide(view: View) -> Drafts:
-            today = self._conduct.today(view)
-            drafts = correct(view, entry, changes, reason=reason, on=today)
+        def decide(snapshot: Snapshot) -> Drafts:
+            today = self._conduct.today(snapshot)
+            drafts = correct(snapshot, entry, changes, reason=reason, on=today)
             for draft in drafts[:1]:
-                self._conduct.refuse_future(view, draft.fact)
+                self._conduct.refuse_future(snapshot, draft.fact)
             return drafts
 
         return self._conduct.run(
@@ -47,7 +47,7 @@ class Changes(Acts):
             decide,
             command_id,
             about=self._subject(entry),
-            also=lambda view: needed_for(view, entry),
+            also=lambda snapshot: needed_for(snapshot, entry),
         )
 
     def void(
@@ -67,8 +67,8 @@ class Changes(Acts):
         """
         entry, reason = _one_entry(entry), check_reason(reason)
 
-        def decide(view: View) -> Drafts:
-            return void(view, entry, reason=reason, on=self._conduct.today(view))
+        def decide(snapshot: Snapshot) -> Drafts:
+            return void(snapshot, entry, reason=reason, on=self._conduct.today(snapshot))
 
         return self._conduct.run(
             UseCase.VOID,
@@ -76,7 +76,7 @@ class Changes(Acts):
             decide,
             command_id,
             about=self._subject(entry),
-            also=lambda view: needed_for(view, entry),
+            also=lambda snapshot: needed_for(snapshot, entry),
         )
 
     def _subject(self, entry: Entry) -> str | None:

@@ -16,7 +16,7 @@ from trialdomain.commands.guards import (
 )
 from trialdomain.commands.runner import Conduct
 from trialdomain.commands.settlement import settle
-from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.designs.registry import design_of
 from trialdomain.desk.acts import Acts, check_deviation, check_level
 from trialdomain.errors import CommandRefused
@@ -76,9 +76,9 @@ class Enrollment(Acts):
             Consented, {"signed_on": signed_on, "signer": signer, "form_version": form_version, "age": age}
         )
 
-        def decide(view: View) -> Drafts:
-            fact = make(Consented, **given, protocol_version=view.protocol.version)
-            return self._of(subject, view.participant(subject).consented(view.localized(fact)), view)
+        def decide(snapshot: Snapshot) -> Drafts:
+            fact = make(Consented, **given, protocol_version=snapshot.protocol.version)
+            return self._of(subject, snapshot.participant(subject).consented(snapshot.localized(fact)), snapshot)
 
         return self._conduct.run(
             UseCase.CONSENT,
@@ -164,20 +164,24 @@ class Enrollment(Acts):
         subject, level, deviation = check_id("subject", subject), plain(level), check_deviation(deviation)
         given = converted_fields(Enrolled, {"on": on})
 
-        def decide(view: View) -> Drafts:
-            participant, cohorts, today = view.participant(subject), view.cohorts(), self._conduct.today(view)
-            design = view.protocol.design is not None
-            state = escalation_state(view, on=today) if design else None
+        def decide(snapshot: Snapshot) -> Drafts:
+            participant, cohorts, today = (
+                snapshot.participant(subject),
+                snapshot.cohorts(),
+                self._conduct.today(snapshot),
+            )
+            design = snapshot.protocol.design is not None
+            state = escalation_state(snapshot, on=today) if design else None
             if level is None and not design and len(cohorts) > 1:
-                raise LevelNotNamed(trial=view.id)
+                raise LevelNotNamed(trial=snapshot.id)
             in_turn = participant.assigned_level or (state.level_in_turn if state else None) or 1
             chosen = in_turn if level is None else level
-            cohort = cohorts[check_level(view.protocol, chosen)]
+            cohort = cohorts[check_level(snapshot.protocol, chosen)]
             facts = participant.enroll(
-                view.localized(make(Enrolled, **given, level=chosen)),
+                snapshot.localized(make(Enrolled, **given, level=chosen)),
                 also=chain(
-                    view.trial.against_enrollment(),
-                    against_recruitment(view, on=today),
+                    snapshot.trial.against_enrollment(),
+                    against_recruitment(snapshot, on=today),
                     against_enrollment_at(state, chosen) if state else (),
                     cohort.against_filling() if design else (),
                     against_slots(state, cohort) if state else (),
@@ -186,12 +190,12 @@ class Enrollment(Acts):
             )
             if not facts:
                 return []
-            drafts = self._only_of(subject, facts, view, deviation=deviation)
-            if view.protocol.dlt is None and participant.in_treatment:  # without a DLT rule, nothing is settled
+            drafts = self._only_of(subject, facts, snapshot, deviation=deviation)
+            if snapshot.protocol.dlt is None and participant.in_treatment:  # without a DLT rule, nothing is settled
                 filled = cohort.fill_slot(subject, allowed=True)
-                return drafts + drafts_in(cohort_stream(view.id, chosen), filled, caused_by=view.ref(drafts[0]))
+                return drafts + drafts_in(cohort_stream(snapshot.id, chosen), filled, caused_by=snapshot.ref(drafts[0]))
             # A participant who left or died before the enrollment was recorded takes no slot; none holds two slots.
-            return drafts + settle(view, drafts, about={subject}, on=today)
+            return drafts + settle(snapshot, drafts, about={subject}, on=today)
 
         return self._conduct.run(
             UseCase.ENROLL,
@@ -214,17 +218,17 @@ class Enrollment(Acts):
         subject, to_level = check_id("subject", subject), plain(to_level)
         given = converted_fields(LevelReassigned, {"on": on, "why": why})
 
-        def decide(view: View) -> Drafts:
-            check_level(view.protocol, to_level)
-            participant, cohort = view.participant(subject), view.cohorts()[to_level]
+        def decide(snapshot: Snapshot) -> Drafts:
+            check_level(snapshot.protocol, to_level)
+            participant, cohort = snapshot.participant(subject), snapshot.cohorts()[to_level]
             assigned = participant.assigned_level or 0
             fact = make(LevelReassigned, **given, from_level=max(1, assigned), to_level=to_level)
-            facts = participant.reassign(view.localized(fact))
+            facts = participant.reassign(snapshot.localized(fact))
             if not facts:
                 return []
-            against = view.trial.against_enrollment()
-            if view.protocol.design is not None:
-                state = escalation_state(view, on=self._conduct.today(view))
+            against = snapshot.trial.against_enrollment()
+            if snapshot.protocol.design is not None:
+                state = escalation_state(snapshot, on=self._conduct.today(snapshot))
                 against = chain(
                     against,
                     against_enrollment_at(state, to_level),
@@ -232,8 +236,8 @@ class Enrollment(Acts):
                     against_slots(state, cohort),
                 )
             allow(against, None)
-            drafts = self._only_of(subject, facts, view)
-            return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
+            drafts = self._only_of(subject, facts, snapshot)
+            return drafts + settle(snapshot, drafts, about={subject}, on=self._conduct.today(snapshot))
 
         request = (subject, to_level, {"on": given["on"]}, plain(why))
         return self._conduct.run(UseCase.REASSIGN, request, decide, command_id, about=subject)
@@ -246,13 +250,13 @@ def register_trial(
     protocol = checked("a registration", protocol, TrialProtocol)
     check_table(protocol)
 
-    def decide(view: View) -> Drafts:
-        registered = drafts_in(trial_stream(view.id), view.trial.register(protocol))
+    def decide(snapshot: Snapshot) -> Drafts:
+        registered = drafts_in(trial_stream(snapshot.id), snapshot.trial.register(protocol))
         if protocol.design is None:
             return registered
         design = design_of(protocol.design)
         level = protocol.level(design.start_level())
         opened = Cohort(level.level).open(level, slots=design.opening_slots())
-        return registered + drafts_in(cohort_stream(view.id, level.level), opened)
+        return registered + drafts_in(cohort_stream(snapshot.id, level.level), opened)
 
     return conduct.run(use_case, protocol, decide, command_id, registering=protocol)

@@ -10,7 +10,7 @@ from trialdomain.aggregates.deviation import allow
 from trialdomain.commands.coercion import checked, free_text
 from trialdomain.commands.guards import escalation_state
 from trialdomain.commands.runner import refuse_future_day
-from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.desk.acts import Acts, LevelUnknown
 from trialdomain.errors import CommandRefused, InputInvalid
 from trialdomain.events.basis import Basis
@@ -58,15 +58,15 @@ class Escalating(Acts):
         if decided is not None and decided.action in _TREATS and decided.level is None:
             raise DecisionIncomplete(decided=decided)
 
-        def decide(view: View) -> Drafts:
-            today = self._conduct.today(view)
+        def decide(snapshot: Snapshot) -> Drafts:
+            today = self._conduct.today(snapshot)
             refuse_future_day(day, today)
-            now = escalation_state(view, on=today)
-            state = now if day == today else escalation_state(view, on=day)
+            now = escalation_state(snapshot, on=today)
+            state = now if day == today else escalation_state(snapshot, on=day)
             taken = now.decided
             recommended = state.decision
             chosen = recommended if decided is None else decided
-            cohorts = view.cohorts()
+            cohorts = snapshot.cohorts()
             level = chosen.level or recommended.level or state.situation.last_level or 1
             if level not in cohorts:
                 raise LevelUnknown(level=level, levels=len(cohorts))
@@ -78,18 +78,18 @@ class Escalating(Acts):
             facts = cohorts[level].decide_escalation(
                 recommended=recommended,
                 decided=attrs.evolve(chosen, slots=slots_given(chosen, state)),
-                basis=basis_of(view, state, day),
+                basis=basis_of(snapshot, state, day),
                 by=self._conduct.user.id,
                 rationale=free_text("EscalationDecided", rationale),
             )
-            drafts = drafts_in(cohort_stream(view.id, level), facts)
-            cause = view.ref(drafts[0])
+            drafts = drafts_in(cohort_stream(snapshot.id, level), facts)
+            cause = snapshot.ref(drafts[0])
             if chosen.action is Action.STOP and recommended.action is not Action.STOP:
-                return drafts + _suspended(view, day, caused_by=cause)
+                return drafts + _suspended(snapshot, day, caused_by=cause)
             if chosen.level is None or chosen.action is Action.WAIT:
                 return drafts
             return drafts + _opened(
-                view, cohorts[chosen.level], state, slots_given(chosen, state) or 0, caused_by=cause
+                snapshot, cohorts[chosen.level], state, slots_given(chosen, state) or 0, caused_by=cause
             )
 
         return self._conduct.run(UseCase.DECIDE_ESCALATION, (day, decided, rationale), decide, command_id)
@@ -120,21 +120,21 @@ class DecisionOutOfOrder(CommandRefused):
         self.on, self.last = on, last
 
 
-def _opened(view: View, cohort: Cohort, state: Escalation, slots: int, *, caused_by: EntryRef) -> Drafts:
+def _opened(snapshot: Snapshot, cohort: Cohort, state: Escalation, slots: int, *, caused_by: EntryRef) -> Drafts:
     """Draft the slots that a decision gives to a level."""
     first = min(slots, state.design.opening_slots())
-    opened = cohort.open(view.protocol.level(cohort.level), slots=first)
+    opened = cohort.open(snapshot.protocol.level(cohort.level), slots=first)
     expanded = cohort.expand(slots, why=FreeText.of("escalation decision")) if slots > first else []
-    return drafts_in(cohort_stream(view.id, cohort.level), [*opened, *expanded], caused_by=caused_by)
+    return drafts_in(cohort_stream(snapshot.id, cohort.level), [*opened, *expanded], caused_by=caused_by)
 
 
-def _suspended(view: View, on: date, *, caused_by: EntryRef) -> Drafts:
+def _suspended(snapshot: Snapshot, on: date, *, caused_by: EntryRef) -> Drafts:
     """Suspend recruitment, because people decided to stop where the rule would go on."""
     fact = RecruitmentSuspended(on=ClinicalTime.of(on), why=FreeText.of("people decided to stop"))
-    return drafts_in(trial_stream(view.id), view.trial.suspend(fact), caused_by=caused_by)
+    return drafts_in(trial_stream(snapshot.id), snapshot.trial.suspend(fact), caused_by=caused_by)
 
 
-def basis_of(view: View, state: Escalation, on: date) -> Basis:
+def basis_of(snapshot: Snapshot, state: Escalation, on: date) -> Basis:
     """Return the basis of a decision, from which a later reader can repeat it."""
     return Basis(
         design=state.spec.identity,
@@ -143,7 +143,7 @@ def basis_of(view: View, state: Escalation, on: date) -> Basis:
         last_level=state.situation.last_level,
         final_closings=state.situation.final_closings,
         slots=state.situation.slots,
-        position=view.name_position(),
+        position=snapshot.name_position(),
         on=on,
         unassigned=state.unassigned,
     )

@@ -8,7 +8,7 @@ import attrs
 
 from trialdomain.bundle.writing import Handover, bundle_at, check_participants, head_of, write_bundle
 from trialdomain.commands.coercion import check_callable, checked_list, expect, make
-from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.desk.acts import Acts
 from trialdomain.errors import InputInvalid
 from trialdomain.events.trial import TrialExported
@@ -86,9 +86,11 @@ class Exporting(Acts):
             handed: list[_Handed] = []
             folder: list[Path] = []
 
-            def decide(view: View) -> Drafts:
-                chosen = check_participants(history_of(conduct.store, conduct.trial, known_at=view.position), asked_for)
-                head = head_of(tree, note, trusted, size=view.name_position())
+            def decide(snapshot: Snapshot) -> Drafts:
+                chosen = check_participants(
+                    history_of(conduct.store, conduct.trial, known_at=snapshot.position), asked_for
+                )
+                head = head_of(tree, note, trusted, size=snapshot.name_position())
                 fact = make(TrialExported, what=_what(head, chosen), why=why, root=as_base64(head.root))
                 if not folder:  # make the folder once, also when the decision is repeated
                     folder.append(stack.enter_context(bundle_at(folder_or_zip)))

@@ -9,7 +9,7 @@ from trialdomain.commands.coercion import checked, converted_fields, make
 from trialdomain.commands.guards import escalation_state, levels_in_use
 from trialdomain.commands.runner import refuse_future_day
 from trialdomain.commands.settlement import settle
-from trialdomain.commands.snapshot import Drafts, View, drafts_in
+from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.desk.acts import Acts
 from trialdomain.desk.escalation import basis_of
 from trialdomain.events.cohort import EnrollmentResumed
@@ -49,7 +49,7 @@ class Governance(Acts):
         """Suspend enrollment until people resume it; with ``infusion``, suspend infusions as well."""
         fact = make(RecruitmentSuspended, on=on, why=why, infusion=infusion)
         return self._of_trial(
-            UseCase.SUSPEND_RECRUITMENT, fact, lambda view, placed: view.trial.suspend(placed), command_id
+            UseCase.SUSPEND_RECRUITMENT, fact, lambda snapshot, placed: snapshot.trial.suspend(placed), command_id
         )
 
     def resume_recruitment(
@@ -64,7 +64,7 @@ class Governance(Acts):
         return self._of_trial(
             UseCase.RESUME_RECRUITMENT,
             fact,
-            lambda view, placed: view.trial.resume(placed, trial=view.id),
+            lambda snapshot, placed: snapshot.trial.resume(placed, trial=snapshot.id),
             command_id,
         )
 
@@ -77,7 +77,7 @@ class Governance(Acts):
     ) -> Sequence[Entry]:
         """End recruitment; observation goes on."""
         fact = make(TrialClosed, on=on, why=why)
-        return self._of_trial(UseCase.CLOSE, fact, lambda view, placed: view.trial.close(placed), command_id)
+        return self._of_trial(UseCase.CLOSE, fact, lambda snapshot, placed: snapshot.trial.close(placed), command_id)
 
     def amend(
         self,
@@ -104,16 +104,16 @@ class Governance(Acts):
             reopens=reopens,
         )
 
-        def decide(view: View) -> Drafts:
-            refuse_future_day(fact.effective_on, self._conduct.today(view))
-            cohorts = view.cohorts()
-            drafts = drafts_in(trial_stream(view.id), view.trial.amend(fact, infused=levels_in_use(view)))
+        def decide(snapshot: Snapshot) -> Drafts:
+            refuse_future_day(fact.effective_on, self._conduct.today(snapshot))
+            cohorts = snapshot.cohorts()
+            drafts = drafts_in(trial_stream(snapshot.id), snapshot.trial.amend(fact, infused=levels_in_use(snapshot)))
             for level in fact.reopens:
                 cohort = cohorts.get(level)
                 if cohort is not None and cohort.stopped is not None:
                     resumed = EnrollmentResumed(cause=cohort.stopped)
-                    drafts += drafts_in(cohort_stream(view.id, level), [resumed], caused_by=view.ref(drafts[0]))
-            return drafts + settle(view, drafts, about=None, on=self._conduct.today(view))
+                    drafts += drafts_in(cohort_stream(snapshot.id, level), [resumed], caused_by=snapshot.ref(drafts[0]))
+            return drafts + settle(snapshot, drafts, about=None, on=self._conduct.today(snapshot))
 
         return self._conduct.run(UseCase.AMEND, fact, decide, command_id)
 
@@ -131,9 +131,9 @@ class Governance(Acts):
         """
         day, level = as_day(on), plain(level)
 
-        def declare(state: Escalation, view: View) -> MtdDeclared:
+        def declare(state: Escalation, snapshot: Snapshot) -> MtdDeclared:
             bounded = bool(state.decision.mtd.bounded_above)
-            return make(MtdDeclared, level=level, bounded_above=bounded, basis=basis_of(view, state, day))
+            return make(MtdDeclared, level=level, bounded_above=bounded, basis=basis_of(snapshot, state, day))
 
         return self._conclude(UseCase.DECLARE_MTD, (level, day), declare, day, command_id)
 
@@ -154,8 +154,10 @@ class Governance(Acts):
         day, given = as_day(on), converted_fields(MtdNotEstablished, {"why": why})
         candidate, note = plain(candidate), plain(note)
 
-        def declare(state: Escalation, view: View) -> MtdNotEstablished:
-            return make(MtdNotEstablished, **given, candidate=candidate, note=note, basis=basis_of(view, state, day))
+        def declare(state: Escalation, snapshot: Snapshot) -> MtdNotEstablished:
+            return make(
+                MtdNotEstablished, **given, candidate=candidate, note=note, basis=basis_of(snapshot, state, day)
+            )
 
         return self._conclude(
             UseCase.DECLARE_NO_MTD,
@@ -169,28 +171,28 @@ class Governance(Acts):
         self,
         use_case: UseCase,
         request: object,
-        declare: Callable[[Escalation, View], MtdDeclared | MtdNotEstablished],
+        declare: Callable[[Escalation, Snapshot], MtdDeclared | MtdNotEstablished],
         on: date,
         command_id: str | None,
     ) -> Sequence[Entry]:
-        def decide(view: View) -> Drafts:
-            today = self._conduct.today(view)
+        def decide(snapshot: Snapshot) -> Drafts:
+            today = self._conduct.today(snapshot)
             refuse_future_day(on, today)
-            state = escalation_state(view, on=on)
-            now = state if on == today else escalation_state(view, on=today)
-            fact = declare(state, view)
-            view.trial.conclude(fact, mtd=now.decision.mtd, design=now.design, trial=view.id)
-            facts = view.trial.conclude(fact, mtd=state.decision.mtd, design=state.design, trial=view.id)
-            return drafts_in(trial_stream(view.id), facts)
+            state = escalation_state(snapshot, on=on)
+            now = state if on == today else escalation_state(snapshot, on=today)
+            fact = declare(state, snapshot)
+            snapshot.trial.conclude(fact, mtd=now.decision.mtd, design=now.design, trial=snapshot.id)
+            facts = snapshot.trial.conclude(fact, mtd=state.decision.mtd, design=state.design, trial=snapshot.id)
+            return drafts_in(trial_stream(snapshot.id), facts)
 
         return self._conduct.run(use_case, request, decide, command_id)
 
     def _of_trial(
-        self, use_case: UseCase, fact: T, act: Callable[[View, T], Sequence[TrialFact]], command_id: str | None
+        self, use_case: UseCase, fact: T, act: Callable[[Snapshot, T], Sequence[TrialFact]], command_id: str | None
     ) -> Sequence[Entry]:
-        def decide(view: View) -> Drafts:
-            placed = view.localized(fact)
-            self._conduct.refuse_future(view, placed)
-            return drafts_in(trial_stream(view.id), act(view, placed))
+        def decide(snapshot: Snapshot) -> Drafts:
+            placed = snapshot.localized(fact)
+            self._conduct.refuse_future(snapshot, placed)
+            return drafts_in(trial_stream(snapshot.id), act(snapshot, placed))
 
         return self._conduct.run(use_case, fact, decide, command_id)

@@ -8,7 +8,7 @@ from trialdomain.aggregates.participant import Participant
 from trialdomain.commands.coercion import make
 from trialdomain.commands.guards import against_dose, against_infusion_at, escalation_state
 from trialdomain.commands.settlement import settle
-from trialdomain.commands.snapshot import Drafts, View
+from trialdomain.commands.snapshot import Drafts, Snapshot
 from trialdomain.desk.acts import Acts, check_deviation, check_level
 from trialdomain.events.participant import ChemotherapyGiven, ChemotherapyStarted, Infused
 from trialdomain.events.recorded import Entry
@@ -113,22 +113,22 @@ class Treatment(Acts):
         )
         subject, deviation = check_id("subject", subject), check_deviation(deviation)
 
-        def decide(view: View) -> Drafts:
-            check_level(view.protocol, fact.level)
-            design = view.protocol.design is not None
-            today = self._conduct.today(view)
-            state = escalation_state(view, on=today) if design else None
-            given = view.localized(fact)
-            facts = view.participant(subject).infuse(
+        def decide(snapshot: Snapshot) -> Drafts:
+            check_level(snapshot.protocol, fact.level)
+            design = snapshot.protocol.design is not None
+            today = self._conduct.today(snapshot)
+            state = escalation_state(snapshot, on=today) if design else None
+            given = snapshot.localized(fact)
+            facts = snapshot.participant(subject).infuse(
                 given,
                 also=chain(
-                    view.trial.against_infusion(),
-                    against_infusion_at(view, state, subject, given) if state else (),
-                    against_dose(view, given, on=today),
+                    snapshot.trial.against_infusion(),
+                    against_infusion_at(snapshot, state, subject, given) if state else (),
+                    against_dose(snapshot, given, on=today),
                 ),
                 deviation=deviation,
             )
-            drafts = self._only_of(subject, facts, view, deviation=deviation)
-            return drafts + settle(view, drafts, about={subject}, on=self._conduct.today(view))
+            drafts = self._only_of(subject, facts, snapshot, deviation=deviation)
+            return drafts + settle(snapshot, drafts, about={subject}, on=self._conduct.today(snapshot))
 
         return self._conduct.run(UseCase.INFUSE, (subject, fact, deviation), decide, command_id, about=subject)
