@@ -45,7 +45,7 @@ def test_a_participant_is_the_same_with_and_without_results(
         recorder = SQLiteStore(done.path, readonly=True)
         snapshot = Snapshot(trial, recorder)
         streams = [stream for stream, _ in recorder.streams(trial, until=snapshot.position) if subject_of(stream)]
-        assert len(streams) > 10
+        assert streams
         for stream in streams:
             lean = snapshot.participant(subject_of(stream) or "")
             full = whole(stream, recorder, snapshot.position, lean)
