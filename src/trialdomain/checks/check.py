@@ -196,7 +196,7 @@ class Check:
 
     @classmethod
     def required_by(cls, source: str | None) -> str:
-        """Say what asks for it, and name where the protocol is written; by default just the protocol."""
+        """Return what asks for it, and name where the protocol is written; by default just the protocol."""
         return cls.requirement.replace("{protocol}", source or "the protocol")
 
     def found(

@@ -110,7 +110,7 @@ class DoseRedefined(Check):
 
 
 def _changed_at(level: int, was: Dose | None, history: Sequence[_InForce]) -> int:
-    """Give the position from which on the level has had its present dose, or one of others than it was."""
+    """Return the position from which on the level has had its present dose, or one of others than it was."""
     position = history[-1].since
     for known in reversed(history):
         if keeps(was, dose_in(known.protocol, level)):

@@ -29,7 +29,7 @@ class _Halt:
     evidence: tuple[int, ...]
 
     def covers(self, when: ClinicalTime) -> bool:
-        """Say whether a day is known to lie within it: its own first and last day do not."""
+        """Return whether a day is known to lie within it: its own first and last day do not."""
         return self.since.precedes(when) and (self.until is None or when.precedes(self.until))
 
 

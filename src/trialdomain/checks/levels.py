@@ -90,7 +90,7 @@ class EscalatedEarly(Check):
 
 
 def _known_on(member: Member, case: Case, protocol: TrialProtocol) -> date | None:
-    """Give the first day on which an outcome could be known; None while it is pending.
+    """Return the first day on which an outcome could be known; None while it is pending.
 
     What was reported later about an assessed window is for the audit of decisions.
     """

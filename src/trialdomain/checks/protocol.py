@@ -26,7 +26,7 @@ class Silence(Check):
 
 
 def silences(protocol: TrialProtocol) -> Iterator[str]:
-    """Say what a protocol leaves open."""
+    """Return what a protocol leaves open."""
     if any(level.dose is None for level in protocol.levels):
         yield "the dose levels have no amounts: an infusion is believed to be of the level that was meant"
     if protocol.zone is None:

@@ -55,7 +55,7 @@ class ImprobableValue(Check):
 
 
 def _is_outside(value: Decimal, unit: str | None, comparator: Comparator | None, usual: Range) -> bool:
-    """Say whether a result is known to be outside a range: a bound alone tells of one side."""
+    """Return whether a result is known to be outside a range: a bound alone tells of one side."""
     if usual.holds(value, unit):
         return False
     too_low = not Range(usual.least, None, usual.unit).holds(value, unit)
@@ -113,7 +113,7 @@ class UnreadResult(Check):
 
 
 def _unread(lab: LabRecorded) -> Iterator[str]:
-    """Say why a result is read by nothing, where that may be a slip."""
+    """Return why a result is read by nothing, where that may be a slip."""
     if is_blood(lab.specimen) and not is_known(lab.analyte):
         near = nearest(lab.analyte)
         hint = "no known name is near" if near is None else f"the nearest known name is {near!r}"

@@ -131,11 +131,11 @@ class Findings:
         return _found, (checks, said)
 
     def __copy__(self) -> Self:
-        """Give the same one: nothing in it changes."""
+        """Return the same one: nothing in it changes."""
         return self
 
     def __deepcopy__(self, _: object) -> Self:
-        """Give the same one: nothing in it changes."""
+        """Return the same one: nothing in it changes."""
         return self
 
 
@@ -162,7 +162,7 @@ def _found(checks: Sequence[_Named], said: dict[str, Any]) -> Findings:
 
 @lru_cache(maxsize=256)
 def _check(named: _Named) -> type[Check]:
-    """Give the class of a check; where it is not at hand, one that says the same of itself and looks for nothing."""
+    """Return the class of a check; where it is not at hand, one that says the same of itself and looks for nothing."""
     try:
         known: object = attrgetter(named.name)(import_module(named.module))
     except (ImportError, AttributeError):
@@ -332,7 +332,7 @@ def read_checks(path: str | Path) -> tuple[type[Check], ...]:
 
 
 def _lacking(one: object) -> str | None:
-    """Say what keeps something from being a check; None where nothing does."""
+    """Return what keeps something from being a check; None where nothing does."""
     if not (isinstance(one, type) and issubclass(one, Check)):
         return "is no check: give a subclass of trialdomain.Check"
     texts = [name for name in ("id", "title", "requirement") if not isinstance(getattr(one, name, None), str)]
@@ -343,7 +343,7 @@ def _lacking(one: object) -> str | None:
 
 
 def findings_json(found: Findings) -> dict[str, Json]:
-    """Give what was found to programs."""
+    """Return what was found to programs."""
     told = [one.check for one in found.found]
     return {
         "trial": found.trial,

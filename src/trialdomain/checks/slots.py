@@ -94,7 +94,7 @@ class SlotsExceeded(Check):
             yield self.found(sentence, evidence=[entry.position])
 
     def _most(self, entry: Recorded[Any]) -> int | None:
-        """Say how many slots the design gives there; None where no decision gave them."""
+        """Return how many slots the design gives there; None where no decision gave them."""
         design = self.audited.protocol.design
         if isinstance(entry.fact, CohortOpened) and design is not None:
             return design_of(design).opening_slots()
@@ -126,7 +126,7 @@ class SlotsExceeded(Check):
 
 
 def _but_released(cohort: Cohort, subject: str, why: Release) -> str | None:
-    """Say what somebody was who could not give a slot back for this reason; None where they could."""
+    """Return what somebody was who could not give a slot back for this reason; None where they could."""
     member = cohort.members.get(subject)
     if member is None or not member.holds:
         return "held none"

@@ -112,7 +112,7 @@ class ClockJumped(Check):
 
 
 def _latest(fact: Any) -> ClinicalTime | None:  # noqa: ANN401 - any fact of a participant
-    """Give the last day that a fact tells of."""
+    """Return the last day that a fact tells of."""
     told = [when for name in _dated(cast("Hashable", type(fact))) if (when := getattr(fact, name)) is not None]
     return told[0] if len(told) == 1 else max(told, key=lambda when: when.first, default=None)
 
@@ -130,7 +130,7 @@ def _shown(timestamp: float) -> str:
 
 
 def _site_day(audited: Audited) -> Callable[[datetime], date]:
-    """Give the day at the site; the entries of one command have one time."""
+    """Return the day at the site; the entries of one command have one time."""
     zone = audited.history.zone
     return lru_cache(maxsize=16)(lambda moment: site_day(moment, zone))
 
@@ -174,7 +174,7 @@ class RecordedLate(Check):
 
 
 def _known_by(fact: Any) -> ClinicalTime | None:  # noqa: ANN401 - any fact of a participant
-    """Give the time by which a fact could have been recorded whole: of a course its end; None while it goes on."""
+    """Return the time by which a fact could have been recorded whole: of a course its end; None while it goes on."""
     if isinstance(fact, ChemotherapyGiven | AntiInfectiveGiven | ConcomitantMedicationGiven):
         return fact.ended_on
     return getter_of(type(fact))(fact)
@@ -296,7 +296,7 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
 
 
 def looks_like(text: str) -> Iterator[str]:
-    """Say what of somebody's identity a text looks as if it held.
+    """Return what of somebody's identity a text looks as if it held.
 
     >>> list(looks_like("call +86 138 0013 8000")), list(looks_like("slip 88 of 2026-03-02, 1200 mL"))
     (['a telephone number'], [])
@@ -313,7 +313,7 @@ _CHECKS = "10X98765432"
 
 
 def _is_resident(number: str) -> bool:
-    """Say whether 18 characters are a resident identity number of China, by its check digit (GB 11643-1999)."""
+    """Return whether 18 characters are a resident identity number of China, by its check digit (GB 11643-1999)."""
     digits = [one for one in number if one not in " -"]
     total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, digits, strict=False))
     return _CHECKS[total % 11] == digits[-1].upper()

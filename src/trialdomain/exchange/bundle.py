@@ -124,7 +124,7 @@ def write_manifest(manifest: Manifest) -> bytes:
 
 
 def manifest_json(manifest: Manifest) -> dict[str, Any]:
-    """Give a manifest to programs."""
+    """Return a manifest to programs."""
     told: dict[str, Any] = msgspec.to_builtins(manifest)
     return told
 

@@ -117,12 +117,12 @@ def _opened(path: Path, log: Path | None) -> Iterator[BinaryIO]:
 
 
 def is_standard_output(path: Path) -> bool:
-    """Say whether what is written there is what the command prints."""
+    """Return whether what is written there is what the command prints."""
     return _descriptor(path) == _STREAMS["-"]
 
 
 def _descriptor(path: Path) -> int | None:
-    """Say which open file is meant, if one is."""
+    """Return which open file is meant, if one is."""
     text = str(path)
     for before in _DESCRIPTORS:
         number = text.removeprefix(before)
@@ -148,7 +148,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def give_name(made: Path, target: Path) -> None:
-    """Give a file that is whole its name; unlike a renaming, never over a file that somebody made meanwhile.
+    """Return a file that is whole its name; unlike a renaming, never over a file that somebody made meanwhile.
 
     Raises:
         OSError: the name is taken, or cannot be given.

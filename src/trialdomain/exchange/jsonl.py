@@ -108,7 +108,7 @@ def write_jsonl(
 
 
 def is_packed(path: Path) -> bool:
-    """Say whether a file is compressed.
+    """Return whether a file is compressed.
 
     Raises:
         LogUnusable: it cannot be read.
@@ -183,7 +183,7 @@ def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", heard
 
 
 def _is_exported(lines: Iterator[bytes]) -> bool:
-    """Say whether any of the first lines of a file has keys of an export: then the file was one, and was changed."""
+    """Return whether any of the first lines of a file has keys of an export: then the file was one, and was changed."""
     return any(sum(key in line for key in _KEYS) > 1 for line in islice(lines, _LOOKED_AT))
 
 

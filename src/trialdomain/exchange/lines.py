@@ -92,7 +92,7 @@ def read_entry(line: bytes) -> tuple[StoredEntry, bytes]:
 
 
 def fitting(read: Line) -> tuple[StoredEntry, bytes]:
-    """Give the entry of a line, and its leaf.
+    """Return the entry of a line, and its leaf.
 
     Raises:
         LineReformatted: its state or its leaf was written in another form, and says the same.
@@ -108,7 +108,7 @@ def fitting(read: Line) -> tuple[StoredEntry, bytes]:
 
 
 def leaf_of(read: Line) -> bytes:
-    """Give the leaf that the entry of a line should have.
+    """Return the leaf that the entry of a line should have.
 
     Raises:
         LineUnreadable: its stream or its name is no Unicode.
@@ -120,7 +120,7 @@ def leaf_of(read: Line) -> bytes:
 
 
 def other_form(read: Line, leaf: bytes) -> str | None:
-    """Say in which other form an entry was written, where it says what its leaf says; None where it does not.
+    """Return in which other form an entry was written, where it says what its leaf says; None where it does not.
 
     Args:
         read: the line.
@@ -153,7 +153,7 @@ def read_root(text: str) -> bytes | None:
 
 
 def is_other_form(text: str, root: bytes) -> bool:
-    """Say whether a root is written otherwise than this version, or an earlier one, writes it."""
+    """Return whether a root is written otherwise than this version, or an earlier one, writes it."""
     return text not in {as_base64(root), root.hex()}
 
 
@@ -184,7 +184,7 @@ def _with_state(head: Mapping[str, object], state: bytes) -> bytes:
 
 
 def canonical(state: bytes) -> bytes | None:
-    """Give the canonical form of a state that was written in another; None for what has none."""
+    """Return the canonical form of a state that was written in another; None for what has none."""
     try:
         read = json.loads(state, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_once)
         return json.dumps(read, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()

@@ -165,7 +165,7 @@ def _with_rows(design: Any, folder: Path | None, faults: list[str]) -> Any:
 
 
 def _as_table(row: Any) -> Any:
-    """Give a row that stands as ``[3, 0, "escalate"]`` the names of its values."""
+    """Return a row that stands as ``[3, 0, "escalate"]`` the names of its values."""
     return dict(zip(_ROW, row, strict=True)) if isinstance(row, list) else row
 
 
@@ -352,7 +352,7 @@ def _made(kind: Any, fields: dict[str, Any], place: str, faults: list[str], befo
 
 
 def _default(field: Any) -> Any:
-    """Give what a field is where nothing is said of it, if that is made of parts."""
+    """Return what a field is where nothing is said of it, if that is made of parts."""
     factory = getattr(field.default, "factory", None)
     made = field.default if factory is None else factory()
     return made if attrs.has(type(made)) else None

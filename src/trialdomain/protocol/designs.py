@@ -50,7 +50,7 @@ class DesignSpec:
         return ()
 
     def unfit(self, levels: int) -> str | None:  # noqa: ARG002 - a design asks it of its own parameters
-        """Say why the parameters cannot be those of a protocol with so many levels; None where they can."""
+        """Return why the parameters cannot be those of a protocol with so many levels; None where they can."""
         return None
 
 
@@ -66,7 +66,7 @@ class ThreePlusThree(DesignSpec):
     @property
     @override
     def mtd_means(self) -> str:
-        """Give the registry's words."""
+        """Return the registry's words."""
         return f"{_SIX}, as 3+3 ({self.identity}) finds it"
 
     @property
@@ -113,7 +113,7 @@ class RollingSix(DesignSpec):
     @property
     @override
     def mtd_means(self) -> str:
-        """Give the same words as for 3+3."""
+        """Return the same words as for 3+3."""
         return f"{_SIX}, as rolling six ({self.identity}) finds it"
 
     @property
@@ -160,7 +160,7 @@ def _state_fault(row: StateRow) -> str | None:
 
 
 def published_state(enrolled: int, dlt: int, pending: int) -> StateAnswer:
-    """Give the published answer of rolling six for one state of a level (Frankel 2020, Table 2).
+    """Return the published answer of rolling six for one state of a level (Frankel 2020, Table 2).
 
     >>> published_state(5, 0, 2).value, published_state(6, 0, 1).value, published_state(6, 1, 1).value
     ('same', 'escalate', 'hold')
@@ -241,7 +241,7 @@ class TableDesign(DesignSpec):
     @property
     @override
     def mtd_means(self) -> str:
-        """Say by which rate a level is selected."""
+        """Return by which rate a level is selected."""
         if self.target is None:
             return f"No level: the decision table ({self.identity}) has no target rate, and people may name a candidate"
         return (
@@ -338,5 +338,5 @@ DEFAULT_DESIGN: DesignSpec = ThreePlusThree()
 
 
 def is_known(spec: DesignSpec) -> TypeIs[KnownSpec]:
-    """Say whether the parameters are those of a design of this library."""
+    """Return whether the parameters are those of a design of this library."""
     return type(spec) in DESIGNS.values() and DESIGNS.get(getattr(spec, "name", "")) is type(spec)

@@ -114,7 +114,7 @@ class DltRule:
         )
 
     def expected_up_to(self, term: str) -> int:
-        """Give the grade up to which a term never counts, whatever its capitals and blanks; 0 where every grade may."""
+        """Return the grade up to which a term never counts, whatever its capitals and blanks; 0 where every grade may."""
         named = folded(term)
         return next((one.up_to_grade for one in self.expected_with_chemotherapy if folded(one.term) == named), 0)
 
@@ -243,7 +243,7 @@ class TrialProtocol:
         return self.dlt is not None and self.dlt.cytopenia is not None
 
     def level(self, number: int) -> DoseLevel:
-        """Give a dose level by its number, from 1."""
+        """Return a dose level by its number, from 1."""
         return self.levels[number - 1]
 
 

@@ -247,5 +247,5 @@ def _on(start: date, day: int) -> ClinicalTime:
 
 
 def at_site(day: date, time: str) -> ClinicalTime:
-    """Give a time of a day, as the site's clock tells it."""
+    """Return a time of a day, as the site's clock tells it."""
     return ClinicalTime(f"{day}T{time}{_SITE_OFFSET}")

@@ -52,13 +52,13 @@ _Act: TypeAlias = Callable[[], object]
 
 
 def simulated_protocol(trial: str | None = None) -> TrialProtocol:
-    """Give NCT06245746, perhaps under another code, with a title that says that it is simulated."""
+    """Return NCT06245746, perhaps under another code, with a title that says that it is simulated."""
     real = nct06245746()
     return simulated_under(real)(trial or real.trial)
 
 
 def simulated_under(protocol: TrialProtocol) -> Callable[[str], TrialProtocol]:
-    """Give a protocol under the codes of simulated trials, with a title that says that they are simulated."""
+    """Return a protocol under the codes of simulated trials, with a title that says that they are simulated."""
     return lambda trial: attrs.evolve(protocol, trial=trial, title=f"Simulated: {protocol.title}")
 
 
@@ -159,7 +159,7 @@ class Site:
         return state
 
     def _is_new(self, state: Escalation) -> bool:
-        """Say whether nobody has decided this yet, or outcomes have changed since."""
+        """Return whether nobody has decided this yet, or outcomes have changed since."""
         if not state.decided:
             return True
         last = state.decided[-1].fact

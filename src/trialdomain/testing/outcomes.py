@@ -117,7 +117,7 @@ def _subject(number: int) -> str:
 
 
 def _days_until_known(protocol: TrialProtocol) -> int:
-    """Give the days from an infusion after which its outcome is known, and nobody has to wait for it any more."""
+    """Return the days from an infusion after which its outcome is known, and nobody has to wait for it any more."""
     rule, stagger = protocol.dlt, protocol.stagger
     if rule is None:
         return 0

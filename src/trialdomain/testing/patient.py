@@ -49,7 +49,7 @@ _UNITS = {"ANC": "10*9/L", "WBC": "10*9/L", "PLT": "10*9/L", "HGB": "g/L"}
 
 
 def at(number: int, clock: str = "") -> str:
-    """Give a day from the start of chemotherapy, or a time of it (at the site, +08:00)."""
+    """Return a day from the start of chemotherapy, or a time of it (at the site, +08:00)."""
     day = (T0 + timedelta(days=number)).isoformat()
     return f"{day}T{clock}+08:00" if clock else day
 
@@ -190,7 +190,7 @@ class Patient:
         )
 
     def history(self, facts: Sequence[ParticipantFact] | None = None) -> History:
-        """Give the history of this participant alone, or of other facts."""
+        """Return the history of this participant alone, or of other facts."""
         stream = participant_stream(self.protocol.trial, "S001")
         of = self.facts if facts is None else facts
         return History.of(

@@ -25,7 +25,7 @@ def months_before(day: date, months: int) -> date:
 
 
 def site_day(moment: datetime, zone: tzinfo) -> date:
-    """Give the calendar day of a recording time at the site; never one outside the years of a trial.
+    """Return the calendar day of a recording time at the site; never one outside the years of a trial.
 
     At the first and the last hours of those years the site's day may be one that no answer can be asked for.
 

@@ -82,7 +82,7 @@ class ClinicalTime:
         return ClinicalTime(local.isoformat(timespec="seconds" if seconds else "minutes"))
 
     def at_site(self, zone: tzinfo) -> "ClinicalTime":
-        """Give a local time the offset that the site's zone had then; what has an offset, or no time, stays as it is.
+        """Return a local time the offset that the site's zone had then; what has an offset, or no time, stays as it is.
 
         >>> from zoneinfo import ZoneInfo
         >>> ClinicalTime("2026-03-02T07:00").at_site(ZoneInfo("Asia/Shanghai")).text
@@ -116,13 +116,13 @@ class ClinicalTime:
         return day if self.first < day <= self.last else self.first
 
     def after(self, other: "ClinicalTime") -> timedelta | None:
-        """Give the time from another moment to this one; None where one has no time, or only one has an offset."""
+        """Return the time from another moment to this one; None where one has no time, or only one has an offset."""
         if self.at and other.at and (self.at.tzinfo is None) == (other.at.tzinfo is None):
             return self.at - other.at
         return None
 
     def precedes(self, other: "ClinicalTime") -> bool:
-        """Say whether this is known to lie before another: by the day, or by the time where both have one alike.
+        """Return whether this is known to lie before another: by the day, or by the time where both have one alike.
 
         >>> march = ClinicalTime("2026-03")
         >>> ClinicalTime("2026").precedes(march), ClinicalTime("2025").precedes(march)
@@ -132,7 +132,7 @@ class ClinicalTime:
         return self.last < other.first if between is None else between > timedelta(0)
 
     def lies_ahead(self, now: datetime) -> bool:
-        """Say whether this has not come yet: by its first day, or by its time, an hour ahead of the clock or more.
+        """Return whether this has not come yet: by its first day, or by its time, an hour ahead of the clock or more.
 
         Args:
             now: the time at the site, in its zone; clocks differ by less than an hour.

@@ -59,7 +59,7 @@ def access_stream(trial: str) -> str:
 
 
 def kind_of(stream: str) -> str | None:
-    """Say what a stream is about, as the stored names of its facts begin; None for what no stream is named.
+    """Return what a stream is about, as the stored names of its facts begin; None for what no stream is named.
 
     >>> kind_of("T1"), kind_of("T1/cohort/1"), kind_of("T1/cohort/01")
     ('trial', 'cohort', None)
@@ -69,7 +69,7 @@ def kind_of(stream: str) -> str | None:
 
 
 def trial_of(stream: str) -> str:
-    """Give the trial whose stream this is.
+    """Return the trial whose stream this is.
 
     >>> trial_of("T1"), trial_of("T1/participant/S001")
     ('T1', 'T1')
@@ -78,7 +78,7 @@ def trial_of(stream: str) -> str:
 
 
 def subject_of(stream: str) -> str | None:
-    """Give the subject whose stream this is; None for any other stream.
+    """Return the subject whose stream this is; None for any other stream.
 
     >>> subject_of("T1/participant/S001"), subject_of("T1/cohort/1")
     ('S001', None)
@@ -88,6 +88,6 @@ def subject_of(stream: str) -> str | None:
 
 
 def level_of(stream: str) -> int | None:
-    """Give the dose level whose stream this is; None for any other stream."""
+    """Return the dose level whose stream this is; None for any other stream."""
     _, kind, level = (*stream.split("/", 2), "", "")[:3]
     return int(level) if kind == "cohort" else None

@@ -38,7 +38,7 @@ def _is_ordinary(value: object) -> bool:
 
 
 def is_bounded(value: Decimal) -> bool:
-    """Say whether a number is finite, with at most 15 digits and no exponent with which it could not be computed."""
+    """Return whether a number is finite, with at most 15 digits and no exponent with which it could not be computed."""
     _, digits, exponent = value.as_tuple()
     return isinstance(exponent, int) and len(digits) <= _MOST_DIGITS and abs(exponent) <= _LARGEST_EXPONENT
 

@@ -14,7 +14,7 @@ _ASSUMED = "no row says when the subject was enrolled: the day of the first dose
 
 
 def record_administrations(rows: Sequence[Cells], level: int | None) -> list[Cells]:
-    """Give rows their facts, the first of each day the administration; list what no fact can hold.
+    """Return rows their facts, the first of each day the administration; list what no fact can hold.
 
     Args:
         rows: of ex, of one subject, in the order of their numbers.

@@ -102,7 +102,7 @@ def read_line(cells: Cells) -> EventLine:
 
 
 def is_fatal(cells: Cells) -> bool:
-    """Say whether a line tells of a death, also where no fact can hold the line."""
+    """Return whether a line tells of a death, also where no fact can hold the line."""
     terms = cells.setting.terms
     if terms.outcome.get(key_of(cells["AEOUT"])) is Outcome.FATAL or key_of(cells["AESDTH"]) == "Y":
         return True
@@ -111,7 +111,7 @@ def is_fatal(cells: Cells) -> bool:
 
 
 def last_fatal(rows: Sequence[Cells]) -> list[Cells]:
-    """Give the fatal lines; of several of one event the last, for those before it ended when it began."""
+    """Return the fatal lines; of several of one event the last, for those before it ended when it began."""
     last: dict[tuple[str, str], Cells] = {}
     for cells in sorted(rows, key=lambda cells: (cells["AESTDTC"], int(cells.row.sequence))):
         if is_fatal(cells):
@@ -120,7 +120,7 @@ def last_fatal(rows: Sequence[Cells]) -> list[Cells]:
 
 
 def _joined_by(cells: Cells) -> tuple[str, str]:
-    """Give what a line has in common with others of its event: the id and the term; its number where it has no id."""
+    """Return what a line has in common with others of its event: the id and the term; its number where it has no id."""
     named = cells[cells.setting.event_id]
     return (named, folded(cells["AEDECOD"])) if named else ("", cells.row.sequence)
 
@@ -132,7 +132,7 @@ def _toxicity(cells: Cells) -> int | None:
 
 
 def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
-    """Give the grade, and whether it was mapped: AETOXGR before AESEV, and a fatal event before both.
+    """Return the grade, and whether it was mapped: AETOXGR before AESEV, and a fatal event before both.
 
     Raises:
         NotRecorded: there is none.
@@ -157,7 +157,7 @@ def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
 
 
 def _graded(cells: Cells, *, fatal: bool) -> int | None:
-    """Give the toxicity grade; None where there is none, and something stands in for it.
+    """Return the toxicity grade; None where there is none, and something stands in for it.
 
     Raises:
         Malformed: it is none, and nothing stands in for it.
@@ -224,7 +224,7 @@ def _episodes(lines: Sequence[EventLine]) -> list[list[EventLine]]:
 
 
 def _end(event: Sequence[EventLine]) -> ClinicalTime | None:
-    """Give the end of an event: the latest one; None while a line of its last day has none.
+    """Return the end of an event: the latest one; None while a line of its last day has none.
 
     An earlier line without an end went over into the next one.
     """
@@ -239,7 +239,7 @@ def _end(event: Sequence[EventLine]) -> ClinicalTime | None:
 
 
 def record(events: Sequence[Sequence[EventLine]]) -> None:
-    """Give the lines of each event their facts: the first a report, the others follow-ups."""
+    """Return the lines of each event their facts: the first a report, the others follow-ups."""
     ids = Counter(event[0].joined_by for event in events)
     for event in events:
         named = event[0].joined_by
@@ -310,12 +310,12 @@ def _attributions(related: Relatedness | None) -> tuple[Attribution, ...]:
 
 
 def _more_related(lines: Iterable[EventLine]) -> Relatedness | None:
-    """Give the more related judgement, as of two assessors; a line without one says nothing."""
+    """Return the more related judgement, as of two assessors; a line without one says nothing."""
     return max((line.related for line in lines if line.related is not None), key=CAUTION.index, default=None)
 
 
 def _serious(lines: Iterable[EventLine]) -> bool | None:
-    """Say whether lines are serious: yes if one is; unknown where nobody said."""
+    """Return whether lines are serious: yes if one is; unknown where nobody said."""
     said = [line.serious for line in lines if line.serious is not None]
     return any(said) if said else None
 

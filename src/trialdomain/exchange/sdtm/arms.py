@@ -48,7 +48,7 @@ def arm_of(row: Row) -> str:
 
 
 def _named_in(row: Row) -> str:
-    """Give the column that names the arm; where it says that there is none, its code names none either."""
+    """Return the column that names the arm; where it says that there is none, its code names none either."""
     for name, code in (("ARM", "ARMCD"), ("ACTARM", "ACTARMCD")):
         column = name if row[name] else code
         if row[column] and key_of(row[column]) not in _NO_ARM:
@@ -121,7 +121,7 @@ def _exceeds(one: Dose, other: Dose) -> bool:
 
 
 def _amount_in(dose: Dose, unit: str) -> Decimal | None:
-    """Give an amount in another unit; None where it cannot be converted exactly enough to be stored."""
+    """Return an amount in another unit; None where it cannot be converted exactly enough to be stored."""
     if key_of(dose.unit) == key_of(unit):
         return dose.amount
     try:
@@ -145,7 +145,7 @@ def _in_unit(dose: Dose | None, doses: Mapping[str, Dose]) -> Dose | None:
 
 
 def levels_of(arms: Sequence[Arm], terms: Terms, protocol: TrialProtocol | None) -> dict[str, int]:
-    """Give each arm its dose level: as the terms say, else by the doses of the protocol, else by their order.
+    """Return each arm its dose level: as the terms say, else by the doses of the protocol, else by their order.
 
     Raises:
         StudyUnusable: the terms name some arms and not others.
@@ -163,7 +163,7 @@ def levels_of(arms: Sequence[Arm], terms: Terms, protocol: TrialProtocol | None)
 
 
 def _filled(by_dose: Mapping[str, int], arms: Sequence[Arm], protocol: TrialProtocol) -> dict[str, int]:
-    """Give the arms whose dose no level has the lowest levels that are free, above those of arms with lower doses.
+    """Return the arms whose dose no level has the lowest levels that are free, above those of arms with lower doses.
 
     Where none is free, an arm has one level more than there are, and the protocol does not fit.
     """

@@ -74,11 +74,11 @@ class Cells:
         return self.read.row
 
     def __getitem__(self, column: str) -> str:
-        """Give a cell as text."""
+        """Return a cell as text."""
         return self.row[column]
 
     def remark(self, text: str) -> None:
-        """Say what was left out, converted or assumed."""
+        """Return what was left out, converted or assumed."""
         self.read.remarks.append(text)
 
     def flag(self, column: str) -> bool | None:
@@ -90,7 +90,7 @@ class Cells:
         return self._meaning(column, _YES, word=None)
 
     def word(self, column: str, known: Mapping[str, T], *, what: str = "") -> T:
-        """Give the meaning of a word that terms may explain.
+        """Return the meaning of a word that terms may explain.
 
         Args:
             column: where it stands.

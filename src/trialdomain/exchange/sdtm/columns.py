@@ -46,7 +46,7 @@ class Domain:
         return tuple(dict.fromkeys(name for name in columns if name and not self.reads(name)))
 
     def reads(self, column: str) -> bool:
-        """Say whether a column is read."""
+        """Return whether a column is read."""
         return column == SUBJECT or column in self.columns
 
 

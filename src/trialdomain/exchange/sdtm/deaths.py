@@ -79,7 +79,7 @@ def _told(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list
 
 
 def _ends_before_it_begins(cells: Cells) -> bool:
-    """Say whether the end of an event is none, so that it dates no death."""
+    """Return whether the end of an event is none, so that it dates no death."""
     begun, ended = _date(cells, "AESTDTC"), _date(cells, "AEENDTC")
     return begun is not None and ended is not None and ended.precedes(begun)
 

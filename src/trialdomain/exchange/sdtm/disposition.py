@@ -47,12 +47,12 @@ class About(Word):
 
 
 def meaning_of(row: Row, terms: Terms) -> Disposition | None:
-    """Say what a row of ds says happened; None for a word that is not known."""
+    """Return what a row of ds says happened; None for a word that is not known."""
     return terms.disposition.get(key_of(row["DSDECOD"]))
 
 
 def about(row: Row, *, ended_early: frozenset[str]) -> About:
-    """Say what a row is about: by DSSCAT, else by its EPOCH.
+    """Return what a row is about: by DSSCAT, else by its EPOCH.
 
     Args:
         row: of ds.
@@ -108,7 +108,7 @@ class Person:
 
 
 def disposed(cells: Cells, what: Disposition, person: Person) -> ParticipantFact:
-    """Give the fact of a row that is neither an enrollment nor a death.
+    """Return the fact of a row that is neither an enrollment nor a death.
 
     Raises:
         NotRecorded: there is none.

@@ -50,7 +50,7 @@ _ACIDITY = "PH"
 
 
 def consent(cells: Cells) -> Consented | None:
-    """Give the consent, where its day is stated; who signed and what is not, and stands as the participant's."""
+    """Return the consent, where its day is stated; who signed and what is not, and stands as the participant's."""
     signed_on = cells.date_if_any("RFICDTC")
     if signed_on is None:
         return None
@@ -60,7 +60,7 @@ def consent(cells: Cells) -> Consented | None:
 
 
 def screening(cells: Cells, became: ImportedScreening | None) -> Screened:
-    """Give the screening.
+    """Return the screening.
 
     Raises:
         NotRecorded: there is no day of it.
@@ -83,7 +83,7 @@ def dose(cells: Cells) -> Dose | None:
 
 
 def laboratory(cells: Cells) -> LabRecorded:
-    """Give a laboratory result as it was written.
+    """Return a laboratory result as it was written.
 
     Raises:
         NotRecorded: it is no number, or its unit or its date is none.
@@ -105,7 +105,7 @@ def laboratory(cells: Cells) -> LabRecorded:
 
 
 def vital_sign(cells: Cells) -> VitalSignRecorded:
-    """Give a vital sign as it was measured.
+    """Return a vital sign as it was measured.
 
     Raises:
         NotRecorded: it is no sign that a fact holds, or its number, its unit, its site or its date is none.

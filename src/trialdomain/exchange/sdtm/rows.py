@@ -48,7 +48,7 @@ class Row:
     cells: Mapping[str, str]
 
     def __getitem__(self, column: str) -> str:
-        """Give a cell without the blanks around it; empty where the file has no such column."""
+        """Return a cell without the blanks around it; empty where the file has no such column."""
         return self.cells.get(column, "").strip()
 
     @property
@@ -91,7 +91,7 @@ class RowRead:
     """What contradicts it in the study itself, or had to be assumed."""
 
     def find(self, sentence: str, *, of: type[ParticipantFact] | None = None) -> None:
-        """Say what contradicts the row, or one of its facts."""
+        """Return what contradicts the row, or one of its facts."""
         self.findings.append(Found(sentence=sentence, of=of))
 
     def leave_out(self, why: NotRecorded) -> None:
@@ -118,5 +118,5 @@ def escaped(subject: str) -> str:
 
 
 def unescaped(subject: str) -> str:
-    """Give back the name of which an id was made."""
+    """Return back the name of which an id was made."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), subject)

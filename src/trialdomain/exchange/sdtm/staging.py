@@ -102,7 +102,7 @@ class Staging:
                 yield subject
 
     def rows(self, subject: str) -> list[Row]:
-        """Give the rows of a subject, file by file."""
+        """Return the rows of a subject, file by file."""
         found = self._rows.execute(
             f"{_SELECT} WHERE subject = ? ORDER BY domain, CAST(sequence AS INTEGER)",  # whatever the order of the file
             [subject],
@@ -162,7 +162,7 @@ class Staging:
         self._rows.executemany("INSERT INTO unfit VALUES (?, ?, ?, ?, ?, ?)", [one for one in batch if one[-1]])
 
     def _staged(self, file: _File, line: Line) -> tuple[int, int, str, str, str, str]:
-        """Give a row as it is staged, and why it cannot be; empty where it can."""
+        """Return a row as it is staged, and why it cannot be; empty where it can."""
         domain = file.domain
         self.counts[domain.code] += 1
         row = Row(
@@ -242,7 +242,7 @@ def _named(columns: Sequence[str], cells: Sequence[str]) -> Mapping[str, str]:
 
 
 def _columns(file: _File, table: Table, *, strict: bool) -> tuple[str, ...]:
-    """Give the columns of a file in capitals.
+    """Return the columns of a file in capitals.
 
     Raises:
         StudyUnusable: the subject's is missing.

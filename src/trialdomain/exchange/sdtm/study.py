@@ -116,7 +116,7 @@ class Study:
         return said
 
     def levels(self, protocol: TrialProtocol | None = None) -> Mapping[str, int]:
-        """Give each arm, in capitals, its dose level: under a protocol, by its doses where the arms have them.
+        """Return each arm, in capitals, its dose level: under a protocol, by its doses where the arms have them.
 
         Raises:
             StudyUnusable: the terms give some arms a level and others none.

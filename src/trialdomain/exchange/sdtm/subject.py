@@ -60,7 +60,7 @@ def read_subject(
 
 
 def _give(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None:
-    """Give a row its fact; list it where there is none."""
+    """Return a row its fact; list it where there is none."""
     if cells.read.reason:
         return
     try:
@@ -96,7 +96,7 @@ def _person(own: Cells, ended_early: frozenset[str], *, enrolled: bool) -> Perso
 
 
 def _became(own: Cells, rows: Sequence[Cells], *, enrolled: bool) -> ImportedScreening | None:
-    """Say what the study says became of the screening; None while it says nothing."""
+    """Return what the study says became of the screening; None while it says nothing."""
     if enrolled:
         return ImportedScreening.ENROLLED
     failed = any(_meaning(cells) is Disposition.SCREEN_FAILED or _left_screening(cells) for cells in rows)
@@ -114,12 +114,12 @@ def _meaning(cells: Cells) -> Disposition | None:
 
 
 def _each_once(rows: Sequence[Cells]) -> list[Cells]:
-    """Give each row once, where it stands first."""
+    """Return each row once, where it stands first."""
     return list({(one.row.file, one.row.line): one for one in rows}.values())
 
 
 def _enrollment(rows: Sequence[Cells], level: int | None) -> Cells | None:
-    """Give the row of the enrollment its fact: of several the one that randomizes, else the first."""
+    """Return the row of the enrollment its fact: of several the one that randomizes, else the first."""
     entered = [cells for cells in rows if _meaning(cells) is Disposition.ENROLLED]
     entered.sort(key=lambda cells: key_of(cells["DSDECOD"]) != _RANDOMIZED)
     for cells in entered:
@@ -136,7 +136,7 @@ def _required(level: int | None) -> int:
 
 
 def _disposition(cells: Cells, person: Person, enrolled: Cells | None) -> ParticipantFact | None:
-    """Give the fact of a row of ds that is not the enrollment; none for what another row's fact tells."""
+    """Return the fact of a row of ds that is not the enrollment; none for what another row's fact tells."""
     what = _meaning(cells)
     if what is None:
         given = cells["DSDECOD"]

@@ -77,7 +77,7 @@ class TermsInvalid(InputInvalid):
 
 
 def key_of(word: str) -> str:
-    """Give a word as words are compared: in capitals, without blanks around it.
+    """Return a word as words are compared: in capitals, without blanks around it.
 
     >>> key_of(" Not Related ")
     'NOT RELATED'

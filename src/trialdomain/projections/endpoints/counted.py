@@ -1,4 +1,4 @@
-"""Blood counts: whether one was severe, and when it recovered."""
+"""Endpoints from blood counts: whether a count was severe, and when it recovered."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -25,7 +25,7 @@ _CONFOUNDED_BY = {
 
 @attrs.frozen
 class _Told:
-    """The course of one count, with what every value about it says."""
+    """The course of one blood count, with the fields that all values about it share."""
 
     of: Observed
     count: Count
@@ -36,12 +36,12 @@ class _Told:
 
 
 def low_count(of: Observed, count: Count, series: Series) -> Found:
-    """Say whether a count was severe in the observation."""
+    """Derive whether a count was severe in the observation."""
     return _severe(_told(of, count, series)), series.examined
 
 
 def count_recovery(of: Observed, count: Count, series: Series) -> Found:
-    """Give the days to the recovery of a count."""
+    """Derive the days to the recovery of a count."""
     return _recovery(_told(of, count, series)), series.examined
 
 
@@ -61,7 +61,7 @@ def _told(of: Observed, count: Count, series: Series) -> _Told:
 
 
 def _severe(told: _Told) -> Value:
-    """Say whether a count was severe in the observation."""
+    """Derive whether a count was severe in the observation."""
     of, course = told.of, told.course
     common: dict[str, Any] = {"examined": told.examined, "details": told.details}
     unused = told.flags[:1]
@@ -79,7 +79,7 @@ def _severe(told: _Told) -> Value:
 
 
 def _unseen(told: _Told, flags: Sequence[Flag | None]) -> Value:
-    """Say that a count was not followed closely enough to know."""
+    """Return the value for a count that was not measured often enough."""
     course = told.course
     gap: Mapping[str, Detail] = {} if course.gap is None else {"gap": course.gap}
     return told.of.absence(
@@ -93,7 +93,7 @@ def _unseen(told: _Told, flags: Sequence[Flag | None]) -> Value:
 
 
 def _recovery(told: _Told) -> Value:
-    """Give the days to recovery."""
+    """Derive the days to recovery."""
     of, course = told.of, told.course
     competing = of.frame.ended_by is EndedBy.DEATH and of.rules.death is DeathAs.COMPETING
     if course.anchor is None:
@@ -121,7 +121,7 @@ def _recovery(told: _Told) -> Value:
 
 
 def _unmeasured_since(told: _Told) -> date | None:
-    """Give the last day with a result, where the time was censored more days after it than may lie between results."""
+    """Return the last day with a result if the time was censored more days after it than the longest allowed gap."""
     last = told.course.last_measured
     gap = 0 if last is None else (told.course.censored_on - last).days
     return last if gap > told.of.rules.max_gap_days else None
@@ -130,7 +130,7 @@ def _unmeasured_since(told: _Told) -> date | None:
 def _recovered(told: _Told) -> Value:
     of, course, recovered, anchor = told.of, told.course, told.course.recovered, told.course.anchor
     if recovered is None or anchor is None:
-        raise AssertionError("nobody recovers who was never below")
+        raise AssertionError("a recovery without a count below the threshold")
     first, fell = recovered.run[0].on, course.fell_again
     return of.value(
         Status.OBSERVED,

@@ -145,7 +145,7 @@ class _Told:
 
 
 def describe(endpoint: Endpoint, protocol: TrialProtocol) -> Description:
-    """Say what an endpoint means in a protocol."""
+    """Return what an endpoint means in a protocol."""
     one, rules = _known(endpoint), protocol.endpoints.of(endpoint)
     told = _told(one, rules, protocol)
     own = {f"endpoints.derived.{one.id}.{name}": getattr(one, name) for name in _own_names(one)}
@@ -275,7 +275,7 @@ def _known(endpoint: Endpoint) -> KnownEndpoint:
 
 
 def _place(one: KnownEndpoint, name: str) -> str:
-    """Say where in a protocol file a number stands: with the endpoint, or with those that all endpoints share."""
+    """Return where in a protocol file a number stands: with the endpoint, or with those that all endpoints share."""
     for own, place in one.places.items():
         if place in one.own and (name == place or name.startswith(f"{place}.")):
             return f"endpoints.derived.{one.id}.{own}{name.removeprefix(place)}"

@@ -24,7 +24,7 @@ class Kind(Word):
 
 
 def is_texts(given: object) -> bool:
-    """Say whether something is a tuple of texts, none of them blank."""
+    """Return whether something is a tuple of texts, none of them blank."""
     return isinstance(given, tuple) and all(isinstance(one, str) and one.strip() for one in given)
 
 

@@ -203,7 +203,7 @@ class CountRecovery(_OfCount):
 
 
 def are_products(given: object) -> bool:
-    """Say whether something is a tuple of different products."""
+    """Return whether something is a tuple of different products."""
     if not isinstance(given, tuple) or not given:
         return False
     return all(isinstance(one, BloodProduct) for one in given) and len(set(given)) == len(given)
@@ -302,10 +302,10 @@ FAMILIES: Mapping[str, type[KnownEndpoint]] = {
 
 
 def is_windowed(endpoint: Endpoint) -> TypeIs[WindowedEndpoint]:
-    """Say whether an endpoint is observed in a window of its own."""
+    """Return whether an endpoint is observed in a window of its own."""
     return is_known(endpoint) and isinstance(endpoint, Windowed)
 
 
 def is_known(endpoint: Endpoint) -> TypeIs[KnownEndpoint]:
-    """Say whether an endpoint is of a family of this library."""
+    """Return whether an endpoint is of a family of this library."""
     return type(endpoint) in FAMILIES.values()

@@ -23,13 +23,13 @@ from trialdomain.values.given.plural import how_many
 
 
 def window(rules: EndpointRules) -> str:
-    """Say from when to when."""
+    """Return from when to when."""
     start = "the start of chemotherapy" if rules.anchor is Anchor.CHEMOTHERAPY else "the infusion"
     return f"from {start} to {how_many(rules.window_days, 'elapsed day')} after it"
 
 
 def fever(rule: FebrileNeutropenia) -> str:
-    """Say what a day of febrile neutropenia is."""
+    """Return what a day of febrile neutropenia is."""
     more, least = ("at least", "at least") if rule.inclusive else ("above", "more than")
     return (
         f"a neutrophil count below {rule.anc_below} 10*9/L with one temperature {more} {rule.temperature_above} Cel, "

@@ -98,7 +98,7 @@ class EndpointRules:
         refuse(_endpoint_faults(self))
 
     def recovery(self, count: Count) -> Recovery:
-        """Give the rule of a count.
+        """Return the rule of a count.
 
         Raises:
             KeyError: leukocytes have none.
@@ -110,7 +110,7 @@ class EndpointRules:
         }[count]
 
     def min_grade(self, endpoint: EventIncidence | EventDuration) -> int:
-        """Give the grade that an event must have reached: the endpoint's own, that of its group, or any.
+        """Return the grade that an event must have reached: the endpoint's own, that of its group, or any.
 
         Ask it of the rules of the endpoint (:meth:`of`).
         """
@@ -128,7 +128,7 @@ class EndpointRules:
         return next((one for one in self.derived if one.id.casefold() == wanted), None)
 
     def of(self, endpoint: Endpoint) -> "EndpointRules":
-        """Give the numbers by which one endpoint is derived: its own, and the shared ones for all the rest.
+        """Return the numbers by which one endpoint is derived: its own, and the shared ones for all the rest.
 
         These very rules where it has none of its own.
 

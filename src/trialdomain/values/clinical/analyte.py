@@ -144,7 +144,7 @@ def _criteria() -> Mapping[str, str]:
 
 @cache
 def _known() -> Mapping[str, str]:
-    """Give every known name as it is written, by what it is compared by."""
+    """Return every known name as it is written, by what it is compared by."""
     read = [name for names in (*_COUNTS.values(), *_OF_CRITERIA.values()) for name in names]
     return {_key(name): name for name in (*_UNREAD, *read)}
 
@@ -155,7 +155,7 @@ _FOLDED_SIGNED = frozenset(map(_key, _SIGNED))
 
 @lru_cache(maxsize=4_096)
 def count_of(analyte: str) -> Count | None:
-    """Say which count a result is of, by its name; None for another test. See also :func:`is_blood`.
+    """Return which count a result is of, by its name; None for another test. See also :func:`is_blood`.
 
     >>> count_of("Neutrophils"), count_of("777-3"), count_of("ALT")
     (<Count.NEUTROPHILS: 'neutrophils'>, <Count.PLATELETS: 'platelets'>, None)
@@ -165,7 +165,7 @@ def count_of(analyte: str) -> Count | None:
 
 @lru_cache(maxsize=4_096)
 def finding_name(name: str) -> str:
-    """Give the word by which criteria compare something: that of the preset where the name is one of its names.
+    """Return the word by which criteria compare something: that of the preset where the name is one of its names.
 
     >>> finding_name("SGPT"), finding_name("Last_trial")
     ('alt', 'last trial')
@@ -175,23 +175,23 @@ def finding_name(name: str) -> str:
 
 
 def is_known(analyte: str) -> bool:
-    """Say whether a laboratory test of that name is known, whether an endpoint reads it or not."""
+    """Return whether a laboratory test of that name is known, whether an endpoint reads it or not."""
     return _key(analyte) in _known()
 
 
 def is_fraction(analyte: str) -> bool:
-    """Say whether a test measures a part of a whole, so that no result is above 100 %."""
+    """Return whether a test measures a part of a whole, so that no result is above 100 %."""
     return _key(analyte) in _FOLDED_FRACTIONS
 
 
 def is_signed(analyte: str) -> bool:
-    """Say whether a test may have a result below zero."""
+    """Return whether a test may have a result below zero."""
     return _key(analyte) in _FOLDED_SIGNED
 
 
 @lru_cache(maxsize=4_096)
 def nearest(analyte: str) -> str | None:
-    """Give the known name that is nearest to one that is not; None where none is near.
+    """Return the known name that is nearest to one that is not; None where none is near.
 
     >>> nearest("Neutrophilz"), nearest("Zzz")
     ('Neutrophil', None)
@@ -202,7 +202,7 @@ def nearest(analyte: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def is_blood(specimen: str | None) -> bool:
-    """Say whether a specimen is blood, serum or plasma; one that nobody named is.
+    """Return whether a specimen is blood, serum or plasma; one that nobody named is.
 
     >>> is_blood(None), is_blood("SERUM"), is_blood("CEREBROSPINAL FLUID")
     (True, True, False)
@@ -211,15 +211,15 @@ def is_blood(specimen: str | None) -> bool:
 
 
 def is_known_specimen(specimen: str) -> bool:
-    """Say whether a specimen is known, blood or not."""
+    """Return whether a specimen is known, blood or not."""
     return is_blood(specimen) or folded(specimen) in _OTHER_SPECIMENS
 
 
 def names() -> Mapping[str, tuple[str, ...]]:
-    """Give what endpoints and criteria read, with every name of it: for a table that people read."""
+    """Return what endpoints and criteria read, with every name of it: for a table that people read."""
     return {**{count.value: names for count, names in _COUNTS.items()}, **_OF_CRITERIA}
 
 
 def specimens() -> tuple[Sequence[str], Sequence[str]]:
-    """Give the specimens that are read, and the others that are known: for a table that people read."""
+    """Return the specimens that are read, and the others that are known: for a table that people read."""
     return sorted(_BLOOD), sorted(_OTHER_SPECIMENS)

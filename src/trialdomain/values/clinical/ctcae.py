@@ -52,7 +52,7 @@ def term_of(term: str, *, code: str | None = None) -> CtcaeTerm | None:
 
 @lru_cache(maxsize=1_024)
 def nearest_terms(term: str) -> tuple[str, ...]:
-    """Give up to three terms of the table that are written most like one that it lacks.
+    """Return up to three terms of the table that are written most like one that it lacks.
 
     >>> nearest_terms("Feverr")
     ('Fever',)
@@ -62,7 +62,7 @@ def nearest_terms(term: str) -> tuple[str, ...]:
 
 
 def all_terms() -> tuple[CtcaeTerm, ...]:
-    """Give every term of the table, in the order of the table."""
+    """Return every term of the table, in the order of the table."""
     return tuple(_table().values())
 
 

@@ -133,7 +133,7 @@ class Decision:
 
     @classmethod
     def expand(cls, *, level: int) -> "Decision":
-        """Give a full level more slots."""
+        """Return a full level more slots."""
         return cls(action=Action.EXPAND, level=level)
 
     @classmethod

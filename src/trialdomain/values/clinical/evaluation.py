@@ -14,7 +14,7 @@ class Evaluation(Word):
     NOT_EVALUABLE = "not-evaluable"
 
     def occupies(self, *, holds: bool) -> bool:
-        """Say whether a slot is in use: held by somebody not infused yet, or used by an outcome, pending or known.
+        """Return whether a slot is in use: held by somebody not infused yet, or used by an outcome, pending or known.
 
         Args:
             holds: whether they hold a slot that they have not given back.

@@ -39,12 +39,12 @@ class Range:
         return cls(Decimal(least), None if most is None else Decimal(most), unit)
 
     def holds(self, value: Decimal, unit: str | None) -> bool:
-        """Say whether a value lies inside, after exact conversion; one without a unit is taken to be in this one."""
+        """Return whether a value lies inside, after exact conversion; one without a unit is taken to be in this one."""
         exact = self._exact(value, unit)
         return exact >= self.least and (self.most is None or exact <= self.most)
 
     def leaves(self, value: Decimal, unit: str | None, comparator: str | None) -> bool:
-        """Say whether a bound that lies inside leaves anything: nothing is below the least, or above the most."""
+        """Return whether a bound that lies inside leaves anything: nothing is below the least, or above the most."""
         exact = self._exact(value, unit)
         return not ((comparator == "<" and exact == self.least) or (comparator == ">" and exact == self.most))
 
@@ -52,7 +52,7 @@ class Range:
         return value if unit is None or self.unit in {None, unit} else convert(value, unit, to=self.unit or unit)
 
     def measures(self, unit: str | None) -> bool:
-        """Say whether a value in a unit can be compared with this."""
+        """Return whether a value in a unit can be compared with this."""
         return unit is not None and self.unit is not None and alike(unit, self.unit)
 
     @override
@@ -115,7 +115,7 @@ BOUNDED_ABOVE = frozenset({"%", "1", "[pH]"})
 
 
 def possible_result(analyte: str, unit: str | None) -> Range | None:
-    """Give what results of a laboratory test can be; None where nothing is known to be impossible."""
+    """Return what results of a laboratory test can be; None where nothing is known to be impossible."""
     if unit == "[pH]":
         return _ACIDITY
     if is_signed(analyte) or (unit is None and count_of(analyte) is None):
@@ -187,7 +187,7 @@ def check_answer(name: str, number: Decimal, unit: str | None) -> None:
 
 
 def usual_result(analyte: str, unit: str | None) -> Range | None:
-    """Give between which values results of a test in blood usually lie; None where no table says so."""
+    """Return between which values results of a test in blood usually lie; None where no table says so."""
     known = _USUAL.get(count_of(analyte) or finding_name(analyte), ())
     return next((one for one in known if one.measures(unit)), None)
 

@@ -146,7 +146,7 @@ _SAME = (
 
 
 def ucum(spelling: str) -> str:
-    """Give the UCUM code of a unit that is spelled in a common way.
+    """Return the UCUM code of a unit that is spelled in a common way.
 
     The case of letters does not matter where no prefix is at stake: ``g/dl`` is ``g/dL``, but ``MMOL/L`` may be mega.
 
@@ -176,7 +176,7 @@ def _code(spelling: str) -> str | None:
 
 
 def _alike_but_for_case(given: str, known: str) -> bool:
-    """Say whether two spellings mean one thing, which differ in nothing but the case of letters."""
+    """Return whether two spellings mean one thing, which differ in nothing but the case of letters."""
     parts = zip(given.split("/"), known.split("/"), strict=True)
     return all(
         one == other
@@ -206,7 +206,7 @@ def known_unit(_: object, attribute: "attrs.Attribute[str]", code: str) -> None:
 
 
 def is_known(code: str | None) -> bool:
-    """Say whether this is the UCUM code of a known unit, or none."""
+    """Return whether this is the UCUM code of a known unit, or none."""
     return code is None or (type(code) is str and code in _TABLE)
 
 
@@ -217,7 +217,7 @@ def optional_unit(fact: object, attribute: "attrs.Attribute[str]", code: str | N
 
 
 def alike(code: str, other: str) -> bool:
-    """Say whether two known units measure the same quantity.
+    """Return whether two known units measure the same quantity.
 
     >>> alike("Cel", "[degF]"), alike("Cel", "kg")
     (True, False)
@@ -227,7 +227,7 @@ def alike(code: str, other: str) -> bool:
 
 @cache
 def scale(unit: str, *, to: str) -> Decimal | None:
-    """Give the number by which a value is multiplied to convert it exactly; None where the units are not so related.
+    """Return the number by which a value is multiplied to convert it exactly; None where the units are not so related.
 
     >>> scale("g/dL", to="g/L"), scale("/uL", to="10*9/L"), scale("mmol/L", to="g/L")
     (Decimal('10'), Decimal('0.001'), None)

@@ -60,7 +60,7 @@ def word_of(field: str, kind: type[W], given: object) -> W:
 
 
 def wrong_kind(field: str, hint: object, given: object) -> str:
-    """Say what a field must be, and what was given; of an enumeration all its words, and the nearest.
+    """Return what a field must be, and what was given; of an enumeration all its words, and the nearest.
 
     >>> wrong_kind("age", int | None, "42")
     "age must be a whole number or None, got the text '42'"
@@ -69,7 +69,7 @@ def wrong_kind(field: str, hint: object, given: object) -> str:
 
 
 def must_be(hint: object) -> str:
-    """Say what a value of a type is."""
+    """Return what a value of a type is."""
     return " or ".join(dict.fromkeys(_called(kind) for kind in _alternatives(hint)))
 
 
@@ -98,7 +98,7 @@ def _given(value: object) -> str:
 
 
 def _words(hint: object) -> tuple[str, ...]:
-    """Give the words of every enumeration that a value may be of."""
+    """Return the words of every enumeration that a value may be of."""
     kinds = [kind for kind in _alternatives(hint) if isinstance(kind, type) and issubclass(kind, Enum)]
     return tuple(str(one.value) for kind in kinds for one in kind)
 

@@ -84,7 +84,7 @@ def named(given: "str | os.PathLike[str]", *, what: str = "the file") -> Path:
 
 
 def is_no_file(path: Path) -> bool:
-    """Say whether a folder, a pipe or a device stands there, by one look: at a second, it may be gone."""
+    """Return whether a folder, a pipe or a device stands there, by one look: at a second, it may be gone."""
     try:
         return not S_ISREG(path.stat().st_mode)
     except OSError:
@@ -101,12 +101,12 @@ def unread(path: "str | os.PathLike[str]", error: OSError) -> str:
 
 
 def next_after(error: OSError) -> str:
-    """Say what to do about a file that cannot be read."""
+    """Return what to do about a file that cannot be read."""
     return _NEXT.get(error.errno or 0, "check the name and the disk")
 
 
 def why_unusable(error: OSError | ValueError) -> str:
-    """Give the reason of an error that opening, making or looking at a file raised.
+    """Return the reason of an error that opening, making or looking at a file raised.
 
     The operating system words its own errors. For a name that no file can have Python raises a ``ValueError``, and
     words it anew from version to version.

@@ -37,7 +37,7 @@ def _joined(value: object, shown: Mapping[str, str]) -> str:
 
 
 def _whole(value: object, field: "attrs.Attribute[object]") -> str | None:
-    """Give all of a value; None for a collection of many, which would take long to write and not fit."""
+    """Return all of a value; None for a collection of many, which would take long to write and not fit."""
     if callable(field.repr):
         return str(field.repr(value))
     many = isinstance(value, Collection) and not isinstance(value, str | bytes) and len(value) > _SHOWN

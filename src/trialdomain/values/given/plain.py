@@ -27,12 +27,12 @@ class TimeUnusable(InputInvalid, ValueError):
 
 
 def is_a(given: object, kind: type[T]) -> TypeGuard[T]:
-    """Say whether a value truly is of a class, or of one derived from it: to ``isinstance`` a stand-in may pretend."""
+    """Return whether a value truly is of a class, or of one derived from it: to ``isinstance`` a stand-in may pretend."""
     return issubclass(type(given), kind)
 
 
 def plain(given: T) -> T:
-    """Give a text, a number, a day or a time as a plain one; anything else, also a word of the library, as it is.
+    """Return a text, a number, a day or a time as a plain one; anything else, also a word of the library, as it is.
 
     Raises:
         TimeUnusable: a time whose zone gives no offset.
@@ -66,7 +66,7 @@ def _plain(given: object) -> object:
 
 
 def plain_time(given: object) -> datetime:
-    """Give a time with the offset that its zone says when it is asked once; without one, a naive time.
+    """Return a time with the offset that its zone says when it is asked once; without one, a naive time.
 
     Raises:
         TimeUnusable: it is no time, or its zone gives no offset.
@@ -82,7 +82,7 @@ def plain_time(given: object) -> datetime:
 
 
 def plain_moment(given: object) -> datetime:
-    """Give the moment that a time with an offset names, as a plain time with that offset; also in UTC it has a year.
+    """Return the moment that a time with an offset names, as a plain time with that offset; also in UTC it has a year.
 
     Raises:
         TimeUnusable: it is no time, has no offset, or lies beyond the calendar in UTC.

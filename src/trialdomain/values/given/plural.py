@@ -16,7 +16,7 @@ def how_many(number: int, one: str, many: str | None = None) -> str:
 
 
 def singular_or(number: int, one: str, many: str | None = None) -> str:
-    """Give the words alone, for one or for several.
+    """Return the words alone, for one or for several.
 
     >>> singular_or(1, "follows", "follow"), singular_or(2, "follows", "follow")
     ('follows', 'follow')

@@ -28,12 +28,12 @@ def short(given: object, most: int = 40) -> str:
 
 
 def is_storable(text: str) -> bool:
-    """Say whether a text is one of Unicode, and not what was left of one that could not be read."""
+    """Return whether a text is one of Unicode, and not what was left of one that could not be read."""
     return text.isascii() or _HALVES.search(text) is None
 
 
 def folded(text: str) -> str:
-    """Give what words are compared by: without regard to capitals, and to blanks around and between them.
+    """Return what words are compared by: without regard to capitals, and to blanks around and between them.
 
     >>> folded(" Febrile  neutropenia")
     'febrile neutropenia'
@@ -63,7 +63,7 @@ def optional_text(fact: object, attribute: "attrs.Attribute[str]", value: str | 
 
 
 def is_plain(value: str) -> bool:
-    """Say whether a text is not blank, not endless, and has no control character but newline and tab."""
+    """Return whether a text is not blank, not endless, and has no control character but newline and tab."""
     return _is_plain(value) if len(value) > _SHORT else _is_plain_code(value)
 
 

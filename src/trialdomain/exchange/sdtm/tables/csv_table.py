@@ -87,7 +87,7 @@ class _Lines:
         return self._number, text
 
     def give_back(self) -> tuple[int, str]:
-        """Give the first line of the present record; the others are read again."""
+        """Return the first line of the present record; the others are read again."""
         first, *others = self.taken
         self._again.extendleft(reversed(others))
         return first

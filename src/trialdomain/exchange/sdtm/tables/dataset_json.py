@@ -92,7 +92,7 @@ def _line(number: int, text: bytes, columns: tuple[str, ...], name: str) -> Line
 
 
 def _cell(value: object) -> str:
-    """Give a value as text; a number with a fraction comes as it was written."""
+    """Return a value as text; a number with a fraction comes as it was written."""
     if isinstance(value, bool):
         return "Y" if value else "N"
     return "" if value is None else str(value)

@@ -36,7 +36,7 @@ class Line:
 
 
 def counted(number: int, cells: Sequence[str], columns: Sequence[str]) -> Line:
-    """Give a line, which is no row where it has more cells than there are columns, or fewer."""
+    """Return a line, which is no row where it has more cells than there are columns, or fewer."""
     fits = len(cells) == len(columns)
     return Line(number, cells, "" if fits else f"it has {len(cells)} cells under {len(columns)} columns")
 

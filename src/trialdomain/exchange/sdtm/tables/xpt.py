@@ -125,7 +125,7 @@ def _digits(text: bytes) -> int:
 
 
 def number_of(stored: bytes) -> str:
-    """Give a stored number as text, as few digits as tell it from its neighbors; empty where it is missing.
+    """Return a stored number as text, as few digits as tell it from its neighbors; empty where it is missing.
 
     Up to 56 bits of a fraction are stored, and programs that write such files have 53: so a number is rounded to those.
 
