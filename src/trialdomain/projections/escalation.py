@@ -48,7 +48,8 @@ class Escalation:
     held: bool
     """Whether the last decision is to wait or to stop: no participant takes a slot until the next decision."""
     level_in_turn: int | None
-    """The level that the design treats next, at most the level to which a decision limits it; None after a stop."""
+    """The level to treat next: that of the design, at most the level to which a decision limits it; None after a
+    stop."""
     not_before: date | None
     """The first day on which the next participant of the level in turn may be infused; None without a limit."""
     evidence: tuple[int, ...]

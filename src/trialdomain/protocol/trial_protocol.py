@@ -114,7 +114,7 @@ class DltRule:
         )
 
     def expected_up_to(self, term: str) -> int:
-        """Return the grade up to which a term never counts, whatever its capitals and blanks; 0 where every grade may."""
+        """Return the grade up to which a term never counts (0 for none), ignoring case and white space of the term."""
         named = folded(term)
         return next((one.up_to_grade for one in self.expected_with_chemotherapy if folded(one.term) == named), 0)
 

@@ -27,7 +27,7 @@ class TimeUnusable(InputInvalid, ValueError):
 
 
 def is_a(given: object, kind: type[T]) -> TypeGuard[T]:
-    """Return whether a value truly is of a class, or of one derived from it: to ``isinstance`` a stand-in may pretend."""
+    """Return whether a value is of a class or a subclass, by ``type``: a mock can deceive ``isinstance``."""
     return issubclass(type(given), kind)
 
 
