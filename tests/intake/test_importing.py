@@ -680,7 +680,7 @@ class TestRefusing:
         assert left_nothing(tmp_path)
 
     def test_files_without_a_row(self, tmp_path: Path) -> None:
-        with pytest.raises(StudyUnusable, match="nobody to import"):
+        with pytest.raises(StudyUnusable, match="no subjects to import"):
             imported(tmp_path, {domain: [] for domain in study()})
 
     @pytest.mark.parametrize("name", ["log.db", "log.db.unrecorded.csv", "log.db-wal", "log.db-shm", "log.db-journal"])

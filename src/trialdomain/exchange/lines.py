@@ -1,4 +1,4 @@
-"""The lines of an exported log, each by itself: an entry, or the size and root at the end of a trial."""
+"""The single lines of an exported log: an entry, or the size and root at the end of a trial."""
 
 import json
 import re
@@ -24,13 +24,13 @@ class LineUnreadable(LogCorrupt):
 
 
 class LineReformatted(LineUnreadable):
-    """An entry was written in another form than its own, and says the same."""
+    """An entry has the same content, but in a different JSON form than its canonical one."""
 
     code = "line-reformatted"
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
-    """One entry, as its line has it; nothing of it is checked yet."""
+    """One entry as it is in its line, not validated yet."""
 
     position: int
     stream: str
@@ -46,7 +46,7 @@ class Last(msgspec.Struct, forbid_unknown_fields=True):
     trial: str
     size: int
     root: str
-    """In base64; earlier versions wrote it in hex."""
+    """The root in base64; earlier versions wrote it in hex."""
 
 
 class _Either(msgspec.Struct):
@@ -63,27 +63,27 @@ _ROOT = re.compile(r"[A-Za-z0-9+/]{43}=")
 
 
 def parse(line: bytes) -> Line | Last:
-    """Read a line as what it says it is.
+    """Decode a line as an entry or as a last line, by its keys.
 
     Raises:
-        LineUnreadable: it is neither an entry nor the last line of a trial, or a key stands in it twice.
+        LineUnreadable: it is neither an entry nor the last line of a trial, or it has a duplicate key.
     """
     try:
         is_last = _EITHER.decode(line).trial is not None
         read = _LAST.decode(line) if is_last else _LINE.decode(line)
         if line != (write_last(read) if isinstance(read, Last) else _written(read)):
-            once_each(line)  # in our own form, no key stands twice
+            once_each(line)  # a line in our own form has no duplicate key, so it is not parsed again
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise LineUnreadable(str(error)[:400]) from None
     return read
 
 
 def read_entry(line: bytes) -> tuple[StoredEntry, bytes]:
-    """Read one exported entry that fits its leaf, whatever its state says, also of a newer version; give its leaf too.
+    """Decode one exported entry that matches its leaf, and return both. The state is not decoded: it may be newer.
 
     Raises:
         LineReformatted: its state or its leaf was written in another form.
-        LineUnreadable: it is no entry, or was altered.
+        LineUnreadable: it is not an entry, or was altered.
     """
     read = parse(line)
     if isinstance(read, Last):
@@ -95,8 +95,8 @@ def fitting(read: Line) -> tuple[StoredEntry, bytes]:
     """Return the entry of a line, and its leaf.
 
     Raises:
-        LineReformatted: its state or its leaf was written in another form, and says the same.
-        LineUnreadable: the entry does not fit its leaf.
+        LineReformatted: its state or its leaf has the same content in another form.
+        LineUnreadable: the entry does not match its leaf.
     """
     state, leaf = bytes(read.state), leaf_of(read)
     if leaf.hex() != read.leaf:
@@ -108,10 +108,10 @@ def fitting(read: Line) -> tuple[StoredEntry, bytes]:
 
 
 def leaf_of(read: Line) -> bytes:
-    """Return the leaf that the entry of a line should have.
+    """Compute the leaf of the entry of a line.
 
     Raises:
-        LineUnreadable: its stream or its name is no Unicode.
+        LineUnreadable: its stream or its name is not valid Unicode.
     """
     try:
         return leaf_hash(stream=read.stream, version=read.version, topic=read.name, state=bytes(read.state))
@@ -120,11 +120,11 @@ def leaf_of(read: Line) -> bytes:
 
 
 def other_form(read: Line, leaf: bytes) -> str | None:
-    """Return in which other form an entry was written, where it says what its leaf says; None where it does not.
+    """Return what is written in another form, if the content matches the leaf; None if it does not match.
 
     Args:
         read: the line.
-        leaf: that the entry should have as it is written.
+        leaf: the leaf computed from the line as it is written.
     """
     beside = read_hash(read.leaf)
     if beside == leaf:
@@ -137,13 +137,13 @@ def other_form(read: Line, leaf: bytes) -> str | None:
 
 
 def read_hash(text: str) -> bytes | None:
-    """Read a hash in hex, also in capitals or between spaces; None for any other text."""
+    """Decode a hash in hex, also in capitals or with spaces around it; None for any other text."""
     plain = text.strip()
     return bytes.fromhex(plain) if _HASH.fullmatch(plain) else None
 
 
 def read_root(text: str) -> bytes | None:
-    """Read the root of a tree: base64, as checkpoints have it, or hex, as earlier versions wrote it; None for others.
+    """Decode the root of a tree: base64, as in checkpoints, or hex, as in earlier versions; None for any other text.
 
     >>> read_root("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=") == read_root("00" * 32) == bytes(32)
     True
@@ -153,12 +153,12 @@ def read_root(text: str) -> bytes | None:
 
 
 def is_other_form(text: str, root: bytes) -> bool:
-    """Return whether a root is written otherwise than this version, or an earlier one, writes it."""
+    """Return whether a root is written in a form that no version of this library writes."""
     return text not in {as_base64(root), root.hex()}
 
 
 def write_entry(entry: StoredEntry, leaf: bytes) -> bytes:
-    """Write the line of an entry."""
+    """Encode an entry as a line."""
     head = {
         "position": entry.position,
         "stream": entry.originator_id,
@@ -170,7 +170,7 @@ def write_entry(entry: StoredEntry, leaf: bytes) -> bytes:
 
 
 def write_last(last: Last) -> bytes:
-    """Write the last line of a trial."""
+    """Encode the last line of a trial."""
     return msgspec.json.encode(last) + b"\n"
 
 
@@ -184,7 +184,7 @@ def _with_state(head: Mapping[str, object], state: bytes) -> bytes:
 
 
 def canonical(state: bytes) -> bytes | None:
-    """Return the canonical form of a state that was written in another; None for what has none."""
+    """Return the canonical form of a state that was written in another form; None if it has none."""
     try:
         read = json.loads(state, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_once)
         return json.dumps(read, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
@@ -193,10 +193,10 @@ def canonical(state: bytes) -> bytes | None:
 
 
 def once_each(given: bytes) -> None:
-    """Refuse JSON in which a key stands twice, at any depth: one reader takes the first, and another the last.
+    """Refuse JSON with a duplicate key, at any depth: some parsers take the first value, others the last.
 
     Raises:
-        ValueError: one does, or it is no JSON.
+        ValueError: it has a duplicate key, or is not JSON.
         RecursionError: it is nested too deep.
     """
     json.loads(given, object_pairs_hook=_once)

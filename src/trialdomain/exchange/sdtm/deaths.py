@@ -1,4 +1,4 @@
-"""The death of somebody, wherever the study tells of it: recorded once, with its earliest full date.
+"""The death of a subject, collected from all domains and recorded once, with the earliest complete date.
 
 Source: CDISC SDTMIG: DTHFL and DTHDTC of dm; AEOUT, AESDTH and the end of a fatal event; the disposition of ds.
 """
@@ -17,12 +17,12 @@ from trialdomain.exchange.sdtm.terms import Disposition, key_of
 from trialdomain.values.clinical_time import ClinicalTime
 
 _ORDER = (DS, DM, AE)
-"""Whose row the death is recorded with."""
+"""The order of preference of the domains for the row with which the death is recorded."""
 
 
 @attrs.frozen(kw_only=True)
 class _Told:
-    """A row that tells of the death."""
+    """A row that reports the death."""
 
     cells: Cells
     on: ClinicalTime
@@ -33,10 +33,10 @@ class _Told:
 
 
 def record_death(rows: Sequence[Cells]) -> None:
-    """Record the death of one subject, if there was one, and say what contradicts it.
+    """Record the death of one subject, if there was one, and add findings about contradictions.
 
     Args:
-        rows: every row of the subject that can tell of a death or of a completion; facts are added to theirs.
+        rows: all rows of the subject that can report a death or a completion; the fact is added to one of them.
     """
     own = next(cells for cells in rows if cells.row.domain is DM)
     fatal = last_fatal([cells for cells in rows if cells.row.domain is AE])
@@ -66,7 +66,7 @@ def record_death(rows: Sequence[Cells]) -> None:
 
 
 def _told(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list[_Told]:
-    """List the rows that give a date of the death; without any, the start of a fatal event stands for it."""
+    """List the rows with a date of the death; without any, use the start of a fatal event as the date."""
     ended = [cells for cells in fatal if not _ends_before_it_begins(cells)]
     dated = [(cells, "DSSTDTC") for cells in disposed] + [(own, "DTHDTC")] + [(cells, "AEENDTC") for cells in ended]
     told = [_Told(cells=cells, on=on) for cells, column in dated if (on := _date(cells, column)) is not None]
@@ -79,7 +79,7 @@ def _told(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list
 
 
 def _ends_before_it_begins(cells: Cells) -> bool:
-    """Return whether the end of an event is none, so that it dates no death."""
+    """Return whether an event's end is before its start, so that the end cannot be the date of a death."""
     begun, ended = _date(cells, "AESTDTC"), _date(cells, "AEENDTC")
     return begun is not None and ended is not None and ended.precedes(begun)
 
@@ -98,6 +98,6 @@ def _is_death(cells: Cells) -> bool:
 
 
 def _event(cells: Cells) -> str | None:
-    """Name the event behind a death that its own line tells of."""
+    """Return the id of the event that caused a death, if its own line reports the death."""
     told = AdverseEventReported | AdverseEventFollowedUp
     return next((fact.event for fact in cells.read.facts if isinstance(fact, told)), None)

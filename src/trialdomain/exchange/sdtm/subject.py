@@ -1,4 +1,4 @@
-"""The rows of one subject, read together: which of them become which facts, and why others do not."""
+"""Read the rows of one subject together: convert them into facts, or give the reason why not."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,7 +15,7 @@ from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead,
 from trialdomain.exchange.sdtm.terms import Disposition, key_of
 
 _RANDOMIZED = "RANDOMIZED"
-"""Of several rows of an enrollment the one that counts, for it gives the arm."""
+"""The word of the enrollment row that counts if there are several, because it gives the arm."""
 
 
 def read_subject(
@@ -24,10 +24,10 @@ def read_subject(
     """Read the rows of one subject, in the order in which they are recorded.
 
     Args:
-        rows: file by file; the first is the subject's own.
-        setting: what rows are read with.
+        rows: the rows, file by file; the first is the subject's row of dm.
+        setting: the settings of the import.
         levels: the dose level of each arm.
-        ended_early: the epochs that another one follows.
+        ended_early: the epochs that are followed by another epoch.
     """
     cells = [Cells(RowRead(row=row), setting) for row in rows]
     of: dict[Domain, list[Cells]] = {domain: [] for domain in (DM, DS, EX, AE, LB, VS)}
@@ -60,7 +60,7 @@ def read_subject(
 
 
 def _give(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None:
-    """Return a row its fact; list it where there is none."""
+    """Attach the fact to a row; list the row as not recorded if there is none."""
     if cells.read.reason:
         return
     try:
@@ -74,7 +74,7 @@ def _give(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None
 
 
 def _read_own(own: Cells, became: ImportedScreening | None) -> None:
-    """Read the consent and the screening; one that has no day is said of the row, which is listed without any."""
+    """Read the consent and the screening. A missing day becomes a remark; without any fact, the row is listed."""
     if unescaped(own.row.subject) != own.row.subject:
         own.remark("USUBJID has characters that an id cannot have, and is recorded with their numbers")
     signed = consent(own)
@@ -96,7 +96,7 @@ def _person(own: Cells, ended_early: frozenset[str], *, enrolled: bool) -> Perso
 
 
 def _became(own: Cells, rows: Sequence[Cells], *, enrolled: bool) -> ImportedScreening | None:
-    """Return what the study says became of the screening; None while it says nothing."""
+    """Return the result of the screening; None if the study does not state it."""
     if enrolled:
         return ImportedScreening.ENROLLED
     failed = any(_meaning(cells) is Disposition.SCREEN_FAILED or _left_screening(cells) for cells in rows)
@@ -114,12 +114,12 @@ def _meaning(cells: Cells) -> Disposition | None:
 
 
 def _each_once(rows: Sequence[Cells]) -> list[Cells]:
-    """Return each row once, where it stands first."""
+    """Return each row once, at its first place."""
     return list({(one.row.file, one.row.line): one for one in rows}.values())
 
 
 def _enrollment(rows: Sequence[Cells], level: int | None) -> Cells | None:
-    """Return the row of the enrollment its fact: of several the one that randomizes, else the first."""
+    """Attach the fact to the enrollment row and return it: of several rows, the randomization, or else the first."""
     entered = [cells for cells in rows if _meaning(cells) is Disposition.ENROLLED]
     entered.sort(key=lambda cells: key_of(cells["DSDECOD"]) != _RANDOMIZED)
     for cells in entered:
@@ -136,7 +136,7 @@ def _required(level: int | None) -> int:
 
 
 def _disposition(cells: Cells, person: Person, enrolled: Cells | None) -> ParticipantFact | None:
-    """Return the fact of a row of ds that is not the enrollment; none for what another row's fact tells."""
+    """Return the fact of a row of ds that is not the enrollment; None if another row has the fact."""
     what = _meaning(cells)
     if what is None:
         given = cells["DSDECOD"]
@@ -144,7 +144,7 @@ def _disposition(cells: Cells, person: Person, enrolled: Cells | None) -> Partic
             raise NotRecorded(f"there is no fact for {given[:40]!r} in {cells['DSCAT'][:40]!r}")
         raise NotRecorded(f"there is no fact for the disposition {given[:40]!r}", word=("DSDECOD", given))
     if what is Disposition.DIED:
-        cells.dated("DSSTDTC")  # the death is recorded once everything is read
+        cells.dated("DSSTDTC")  # only validate: the death is recorded after all rows are read
         return None
     if what is Disposition.ENROLLED and enrolled is not None:
         if cells["DSSTDTC"] != enrolled["DSSTDTC"]:
@@ -155,7 +155,7 @@ def _disposition(cells: Cells, person: Person, enrolled: Cells | None) -> Partic
 
 
 def _read_events(rows: Sequence[Cells]) -> list[list[EventLine]]:
-    """Read the lines of ae, and record the events that they amount to."""
+    """Read the lines of ae, and record their events."""
     lines = []
     for cells in rows:
         try:
