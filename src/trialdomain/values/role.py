@@ -1,10 +1,10 @@
-"""What somebody is to a trial."""
+"""The roles of users in a trial."""
 
 from trialdomain.values.word import Word
 
 
 class Role(Word):
-    """What somebody is to the trial."""
+    """The role of a user in a trial."""
 
     INVESTIGATOR = "investigator"
     COORDINATOR = "coordinator"

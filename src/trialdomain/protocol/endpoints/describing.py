@@ -1,4 +1,4 @@
-"""What an endpoint means in a protocol: a sentence with its numbers, the numbers, and what was chosen."""
+"""Describe an endpoint of a protocol: its definition with numbers, its parameters, and the choices of this library."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
@@ -116,7 +116,7 @@ _DLT_RULE = ("dlt.min_grade", "dlt.window_days", "dlt.related", "dlt.worsening",
 
 @attrs.frozen(kw_only=True)
 class Description:
-    """What an endpoint is in one protocol."""
+    """The description of an endpoint in one protocol."""
 
     __repr__ = in_short
 
@@ -124,28 +124,28 @@ class Description:
     meaning: str
     """The definition, in a sentence, with the numbers of the protocol."""
     parameters: Mapping[str, object]
-    """The numbers that it depends on, by their names in a protocol file."""
+    """The parameters that it depends on, by their names in a protocol file."""
     variants: Sequence[str]
-    """The names by which published variants are chosen (``--with``)."""
+    """The names of the published variants that can be selected (``--with``)."""
     choices: Sequence[str]
-    """What this library decides without a published default."""
+    """The decisions of this library without a published default."""
 
 
 @attrs.frozen
 class _Told:
-    """What one family says of an endpoint."""
+    """The description of an endpoint by its family."""
 
     meaning: str
     names: Sequence[str]
-    """Of ``EndpointRules``: the parameters that it depends on."""
+    """The parameters of ``EndpointRules`` that the endpoint depends on."""
     choices: Sequence[str]
     variants: Sequence[str] = ()
     of_protocol: Sequence[str] = ()
-    """Of the protocol beside them."""
+    """Further parameters of the protocol that it depends on."""
 
 
 def describe(endpoint: Endpoint, protocol: TrialProtocol) -> Description:
-    """Return what an endpoint means in a protocol."""
+    """Describe an endpoint of a protocol."""
     one, rules = _known(endpoint), protocol.endpoints.of(endpoint)
     told = _told(one, rules, protocol)
     own = {f"endpoints.derived.{one.id}.{name}": getattr(one, name) for name in _own_names(one)}
@@ -260,7 +260,7 @@ def _molar(count: Count) -> tuple[str, ...]:
 
 
 def _offered(one: KnownEndpoint, variants: Sequence[str]) -> Iterator[str]:
-    """Yield the variants that can change this endpoint: not those of numbers that it has of its own."""
+    """Yield the variants that can change this endpoint, except those of parameters that it overrides."""
     for name in variants:
         sets = {place for preset in PRESETS[name].values() for place in preset.sets}
         own = tuple(one.own)
@@ -275,7 +275,7 @@ def _known(endpoint: Endpoint) -> KnownEndpoint:
 
 
 def _place(one: KnownEndpoint, name: str) -> str:
-    """Return where in a protocol file a number stands: with the endpoint, or with those that all endpoints share."""
+    """Return the path of a parameter in a protocol file: in the endpoint's table, or in the shared one."""
     for own, place in one.places.items():
         if place in one.own and (name == place or name.startswith(f"{place}.")):
             return f"endpoints.derived.{one.id}.{own}{name.removeprefix(place)}"
@@ -289,7 +289,7 @@ def _value(of: object, name: str) -> object:
 
 
 def _own_names(one: KnownEndpoint) -> Iterator[str]:
-    """Name the parameters that have no shared number: what sort of events, which products."""
+    """Yield the parameters without a shared default, such as the terms of events or the products."""
     match one:
         case EventIncidence() | EventDuration() if one.group is None:
             yield from ("terms", "min_grade")

@@ -1,4 +1,4 @@
-"""How an adverse event is judged: related to what, by whom, how serious, with which outcome."""
+"""The judgements of an adverse event: relatedness to an agent, assessor, seriousness, outcome."""
 
 import attrs
 
@@ -10,7 +10,7 @@ GRADES = range(1, FATAL_GRADE + 1)
 
 
 class Relatedness(Word):
-    """How likely an agent caused the event, from least to most."""
+    """The likelihood that an agent caused the event, from least to most."""
 
     UNRELATED = "unrelated"
     UNLIKELY = "unlikely"
@@ -21,11 +21,11 @@ class Relatedness(Word):
 
 
 RELATED = (Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY)
-"""What counts as related where nothing else is said (registry: possibly, likely or definitely)."""
+"""The default values that count as related (registry: possibly, likely or definitely)."""
 
 
 class Agent(Word):
-    """What an event may be related to."""
+    """An agent to which an event may be related."""
 
     INFUSION = "infusion"
     CHEMOTHERAPY = "chemotherapy"
@@ -72,7 +72,7 @@ class Seriousness(Word):
 
 
 class Outcome(Word):
-    """What became of the event (SDTM AEOUT)."""
+    """The outcome of an adverse event (SDTM AEOUT)."""
 
     RECOVERED = "recovered"
     RECOVERING = "recovering"
