@@ -176,7 +176,7 @@ class TestWhatIsSaidFollowsTheNumbers:
 
     def test_choices_speak_of_the_anchor_and_the_hours_of_the_endpoint(self) -> None:
         infused = LowCount(id="H", title="h", count=Count.PLATELETS, anchor=Anchor.INFUSION)
-        assert self.described(infused).choices[0] == "the analysis set: those who were infused"
+        assert self.described(infused).choices[0] == "the analysis set: the infused participants"
         short = FebrileNeutropeniaDuration(id="H", title="h", rule=FebrileNeutropenia(afebrile_hours=24))
         assert "24 hours without any temperature end an episode, flagged" in self.described(short).choices
 

@@ -32,62 +32,62 @@ from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plural import how_many
 
 _SETS = {
-    Anchor.CHEMOTHERAPY: "the analysis set: chemotherapy started and infused; whoever had no chemotherapy is outside "
-    "it, and listed",
-    Anchor.INFUSION: "the analysis set: those who were infused",
+    Anchor.CHEMOTHERAPY: "the analysis set: participants with a start of chemotherapy and an infusion; participants "
+    "without chemotherapy are outside it, and listed",
+    Anchor.INFUSION: "the analysis set: the infused participants",
 }
 _ENDS = (
-    "what ends the observation: death, withdrawal from follow-up, the last contact when lost, the end of follow-up, "
+    "the observation ends at: death, withdrawal from follow-up, the last contact when lost, the end of follow-up, "
     "the data cut-off, and the day before the next cycle, a relapse or a new anti-leukemic therapy"
 )
 _COUNTED = (
     "the daily value is the lowest of the day; nothing is imputed; consecutive means measured values on different days",
-    'a result such as "< 5" decides where its bound does; a result without a unit is not used, and listed',
-    "blood, serum and plasma count; a result of another specimen counts for nothing",
+    'a result such as "< 5" is used if its bound decides; a result without a unit is not used, and listed',
+    "results in blood, serum and plasma are used; results of other specimens are not",
 )
 _REPORTED = (
-    "an event that ended and came back has an episode for each time, and began anew when it came back",
-    "episodes are whole days, both ends inclusive, clipped to the observation, and united where they overlap",
-    "an episode that is recovered and has no end date has no duration: it is counted beside",
+    "an event that ended and came back has a separate episode, with a new onset, for each time",
+    "episodes are whole days, both ends inclusive, clipped to the observation, and merged if they overlap",
+    "an episode that is recovered and has no end date has no duration: it is counted separately",
 )
 _PREVALENT = {
-    False: "an episode under way at the start is prevalent: it counts for nothing; whoever has only such ones is out "
-    "of n/N",
+    False: "an episode under way at the start is prevalent and not counted; participants with only such episodes are "
+    "not in n/N",
     True: "an episode under way at the start is prevalent, and counts from the first day on",
 }
 _PAIRING = (
     (
-        "the count paired with a temperature: the nearest one, of two equally near the lower; where one has no time, "
-        "whole days count"
+        "the count paired with a temperature: the nearest one, and the lower one of two equally near; if one has no "
+        "time, whole days are compared"
     ),
     "derived days and reported events that share a day are one episode",
 )
 _FEVER_ENDS = (
-    "when an episode is over: a count is taken by its time, and one without a time is the end of its day",
-    "an episode that is recovered and has no end date has no duration: it is counted beside",
+    "the end of an episode: a count is placed at its time, and a count without a time at the end of its day",
+    "an episode that is recovered and has no end date has no duration: it is counted separately",
 )
 _RECOVERED = (
     "the first value of the run lies in the window; the others may follow it, up to the longest gap after the window",
-    "whoever was severe before the start alone is at risk, and recovers from then",
-    "a run that is under way at the end is no recovery: the time is censored on the last date before it",
+    "participants with a severe count only before the start are at risk, and recover from then",
+    "a run that is under way at the end is not a recovery: the time is censored on the last date before it",
     "never below: not at risk, if the count was measured from start to end without a gap longer than allowed",
     "never below, and with a longer gap: not observed",
-    "once below: at risk, whatever gap follows; without a recovery the time is censored when the observation ends",
-    "where the last result is longer before that end than allowed, the answer names its day",
+    "once below: at risk, even if a gap follows; without a recovery the time is censored when the observation ends",
+    "if the gap from the last result to that end is longer than allowed, the answer has the day of the result",
 )
 _SAFETY = (
-    "whoever had no serious event, and one of which nobody said whether it was, is in no share of those",
+    "participants with an event of unknown seriousness, and without a serious one, are not in the share of serious ones",
     "an event from before the infusion counts once it is worse than its lowest grade since then",
     "a resolved event is at grade 0 from the day after its end",
     "a partial date counts as the earliest day that it allows, not before the infusion",
 )
 _DLT = (
-    "evaluable is whoever had a DLT, or the whole infusion and the whole window, assessed",
-    "whoever left in the window without a DLT, or had an amount of no dose level, is not evaluable",
+    "participants are evaluable with a DLT, or with the complete infusion and the complete window, assessed",
+    "participants who left in the window without a DLT, or had an amount of no dose level, are not evaluable",
 )
 _AGENTS = (
-    "any intent counts, prophylaxis too, where the protocol says no less",
-    "which classes are anti-infective, and which routes are local",
+    "any intent counts, prophylaxis too, unless the protocol restricts it",
+    "the classes that are anti-infective, and the routes that are local",
     "an agent without an ATC code is not counted, and listed",
 )
 _YEAR = 365
@@ -204,9 +204,9 @@ def _told(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) -> 
 
 def _of_events(one: EventIncidence | EventDuration, rules: EndpointRules, meaning: str) -> _Told:
     further = {
-        EventGroup.INFECTION: ("febrile neutropenia itself is no infection",),
-        EventGroup.BLEEDING: ("which terms name a bleeding",),
-        None: ("a term is known by its name, and by its CTCAE code where this library has the term",),
+        EventGroup.INFECTION: ("febrile neutropenia itself is not an infection",),
+        EventGroup.BLEEDING: ("the terms that name a bleeding",),
+        None: ("a term is recognized by its name, and by its CTCAE code if this library has the term",),
     }[one.group]
     grade = () if one.group is None else (f"{one.group.value}_min_grade",)
     variants = ("bleeding", "prevalent") if one.group is EventGroup.BLEEDING else ("prevalent",)
@@ -235,8 +235,12 @@ def _of_fever_days(rules: EndpointRules, meaning: str) -> _Told:
 
 def _of_low_count(one: LowCount, rules: EndpointRules, meaning: str) -> _Told:
     names = (*_FRAME, *_MEASURED, f"{one.count.value}.threshold", *_molar(one.count), "include_prevalent")
-    before = "and is counted all the same" if rules.include_prevalent else "and out of n/N"
-    choices = (*_observed(rules), *_COUNTED, f"whoever was severe before the start is prevalent, {before}")
+    before = "and counted" if rules.include_prevalent else "and not in n/N"
+    choices = (
+        *_observed(rules),
+        *_COUNTED,
+        f"participants with a severe count before the start are prevalent, {before}",
+    )
     return _Told(meaning, names, choices, (*_THRESHOLDS[one.count], "prevalent"))
 
 
@@ -270,7 +274,7 @@ def _offered(one: KnownEndpoint, variants: Sequence[str]) -> Iterator[str]:
 
 def _known(endpoint: Endpoint) -> KnownEndpoint:
     if not is_known(endpoint):
-        raise TypeError(f"{type(endpoint).__name__} is no family of endpoints: a protocol refuses it")
+        raise TypeError(f"{type(endpoint).__name__} is not a family of endpoints: no protocol can have it")
     return endpoint
 
 
