@@ -1,7 +1,7 @@
-"""Findings: each check with a log that it finds something in, and a twin in which it finds nothing.
+"""Findings: for each check, a log with a finding, and a twin without one.
 
-The twins differ in the one thing that the check is about. What a use case refuses is recorded as a deviation, or as a
-correction; what no use case writes is put into a log as another system, or somebody with an editor, would.
+The twins differ only in the subject of the check. Conduct that a use case refuses is recorded as a deviation or as a
+correction. Entries that no use case writes are put into the log directly, as another system or an intruder could.
 """
 
 from collections.abc import Callable, Iterable, Sequence

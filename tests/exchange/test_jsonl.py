@@ -1,4 +1,4 @@
-"""A log as JSON lines: what is written, that it is read back whole, and that every damage is refused by its line."""
+"""A log as JSON lines: writing, reading back completely, and refusing every damage with its line number."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Endpoints as data of a protocol: one is added, one is left out, and every surface follows, without a line of code."""
+"""Endpoints as data of a protocol: adding or removing one changes every output, without a change of code."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The protocol: every number an amendment can change, refused with every fault at once, in TOML and back."""
+"""The protocol: parameters, validation with all faults at once, and the round trip through TOML."""
 
 from decimal import Decimal
 from pathlib import Path

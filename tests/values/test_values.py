@@ -1,4 +1,4 @@
-"""The values that facts are made of."""
+"""The values in facts."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone

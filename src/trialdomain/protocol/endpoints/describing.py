@@ -76,7 +76,7 @@ _RECOVERED = (
     "if the gap from the last result to that end is longer than allowed, the answer has the day of the result",
 )
 _SAFETY = (
-    "participants with an event of unknown seriousness, and without a serious one, are not in the share of serious ones",
+    "participants with an event of unknown seriousness, and without a serious one, are not in the serious share",
     "an event from before the infusion counts once it is worse than its lowest grade since then",
     "a resolved event is at grade 0 from the day after its end",
     "a partial date counts as the earliest day that it allows, not before the infusion",

@@ -146,7 +146,7 @@ class Recovery:
     """The minimum elapsed days from the last transfusion of the count's product to each value."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no count of values or days."""
+        """Refuse invalid counts of values or days."""
         target = self.recovered_from
         refuse(
             (
