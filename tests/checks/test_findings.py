@@ -1067,7 +1067,7 @@ class TestOwnChecks:
     @pytest.mark.parametrize("given", ["a sentence", {"check": "mine"}])
     def test_what_is_no_finding_is_refused(self, given: object) -> None:
         wrong = type("Wrong", (Unblinded,), {"end": lambda *_: [given], "id": "wrong"})
-        with pytest.raises(CheckUnusable, match="is no finding: make it with self"):
+        with pytest.raises(CheckUnusable, match="is not a finding: make it with self"):
             findings(three().trial.history(), checks=[wrong])
 
     def test_one_check_twice_is_one_and_two_of_one_id_are_refused(self) -> None:

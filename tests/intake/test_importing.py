@@ -712,7 +712,7 @@ class TestRefusing:
         for of_domain in rows.values():
             for one in of_domain:
                 one["STUDYID"] = "A study"
-        with pytest.raises(InputInvalid, match="is no trial code"):
+        with pytest.raises(InputInvalid, match="is not a valid trial code"):
             imported(tmp_path, rows)
 
     def test_a_log_that_somebody_made_meanwhile_is_left_as_it_is(self, tmp_path: Path) -> None:

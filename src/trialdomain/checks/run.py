@@ -271,7 +271,7 @@ def _require_findings(check: Check, found: Iterable[object]) -> Iterator[AuditFi
     for one in found:
         if not isinstance(one, AuditFinding):
             raise CheckUnusable(
-                f"check {check.id} found {str(one)[:40]!r}, which is no finding: make it with self.found(...)"
+                f"check {check.id} found {str(one)[:40]!r}, which is not a finding: make it with self.found(...)"
             )
         for name, right, expected in (
             ("sentence", isinstance(one.sentence, str), "a text"),

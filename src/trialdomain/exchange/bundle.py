@@ -143,7 +143,7 @@ def read_manifest(given: bytes) -> Manifest:
             raise FormUnknown(form=form)
         found = _MANIFEST.decode(given)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BundleMalformed(f"{MANIFEST} is none of a bundle: {str(error)[:200]}") from None
+        raise BundleMalformed(f"{MANIFEST} is not a manifest of a bundle: {str(error)[:200]}") from None
     try:
         once_each(given)
     except (ValueError, RecursionError) as error:
@@ -168,11 +168,13 @@ def read_proof(line: bytes) -> tuple[int, list[bytes]]:
         if line != write_proof(read.position, hashes):
             once_each(line)  # a line in our own form has no duplicate key, so it is not parsed again
             if read.hashes != [b64encode(one).decode() for one in hashes]:
-                raise ValueError("a hash in it is not written as base64 has it")  # noqa: TRY301 - as others
+                raise ValueError("a hash in it is not in canonical base64")  # noqa: TRY301 - as others
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BundleMalformed(f"the line is no proof: {str(error)[:200]}") from None
+        raise BundleMalformed(f"the line is not a proof: {str(error)[:200]}") from None
     if len(hashes) > MOST_HASHES or any(len(one) != HASH_BYTES for one in hashes):
-        raise BundleMalformed(f"the line is no proof: one has at most {MOST_HASHES} hashes of {HASH_BYTES} bytes")
+        raise BundleMalformed(
+            f"the line is not a proof: a proof has at most {MOST_HASHES} hashes of {HASH_BYTES} bytes"
+        )
     return read.position, hashes
 
 

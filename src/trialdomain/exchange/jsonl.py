@@ -204,7 +204,7 @@ class _Section:
     def add(self, entry: StoredEntry, leaf: bytes) -> None:
         """Add an entry; it must be the next of this trial and of its stream."""
         if entry.trial != self.trial:
-            raise ValueError(f"an entry of trial {entry.trial} stands among those of trial {self.trial}")
+            raise ValueError(f"an entry of trial {entry.trial} is among those of trial {self.trial}")
         stream, version = str(entry.originator_id), entry.originator_version
         for what, expected, found in (
             ("position", self._frontier.size + 1, entry.position),
@@ -230,7 +230,7 @@ class _Section:
         if read_root(last.root) != root:
             raise ValueError("the root does not fit the entries: the file was altered")
         if is_other_form(last.root, root):
-            raise ValueError("the line was reformatted: its root is written in another form, and says the same")
+            raise ValueError("the line was reformatted: its root is written in another form, with the same content")
         self._flush(last=True)
 
     def _flush(self, *, last: bool = False) -> None:
@@ -262,7 +262,7 @@ def _command_of(entry: StoredEntry) -> str:
 
 def _end(section: _Section | None, last: Last) -> None:
     if section is None:
-        raise ValueError(f"it ends trial {last.trial[:70]!r}, of which no entry stands before it")
+        raise ValueError(f"it ends trial {last.trial[:70]!r}, but no entry of it comes before")
     section.end(last)
 
 

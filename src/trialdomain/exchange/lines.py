@@ -87,7 +87,7 @@ def read_entry(line: bytes) -> tuple[StoredEntry, bytes]:
     """
     read = parse(line)
     if isinstance(read, Last):
-        raise LineUnreadable(f"the line ends trial {read.trial[:70]!r}, and is no entry")
+        raise LineUnreadable(f"the line ends trial {read.trial[:70]!r}, and is not an entry")
     return fitting(read)
 
 
@@ -101,7 +101,7 @@ def fitting(read: Line) -> tuple[StoredEntry, bytes]:
     state, leaf = bytes(read.state), leaf_of(read)
     if leaf.hex() != read.leaf:
         if (form := other_form(read, leaf)) is not None:
-            raise LineReformatted(f"position {read.position} was reformatted: {form}, and says the same")
+            raise LineReformatted(f"position {read.position} was reformatted: {form}, with the same content")
         raise LineUnreadable(f"position {read.position} does not fit its leaf: it was altered")
     trial = trial_of(read.stream)
     return StoredEntry(read.stream, read.version, read.name, state, trial, read.position), leaf
@@ -116,7 +116,7 @@ def leaf_of(read: Line) -> bytes:
     try:
         return leaf_hash(stream=read.stream, version=read.version, topic=read.name, state=bytes(read.state))
     except UnicodeEncodeError as error:
-        raise LineUnreadable(f"a name in it is no Unicode: {error.reason}") from None
+        raise LineUnreadable(f"a name in it is not valid Unicode: {error.reason}") from None
 
 
 def other_form(read: Line, leaf: bytes) -> str | None:
@@ -203,13 +203,13 @@ def once_each(given: bytes) -> None:
 
 
 def _refuse(text: str) -> object:
-    raise ValueError(f"{text} is none of a state's numbers")
+    raise ValueError(f"{text} is not a valid number in a state")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"a key stands twice in it: {name[:40]!r}")
+            raise ValueError(f"it has a duplicate key: {name[:40]!r}")
         found[name] = value
     return found

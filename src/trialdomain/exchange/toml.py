@@ -118,7 +118,7 @@ def _table(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
-        raise ProtocolInvalid([f"it is no TOML: {error}"]) from None
+        raise ProtocolInvalid([f"it is not TOML: {error}"]) from None
 
 
 def _protocol(table: dict[str, Any], folder: Path | None) -> TrialProtocol:

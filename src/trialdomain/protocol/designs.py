@@ -293,7 +293,7 @@ def _row_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
     expected = range(1, most + 1) if 1 in by_n or cohort_size == 1 else range(cohort_size, most + 1, cohort_size)
     for n in sorted({*expected, *by_n}):
         if n not in expected:
-            yield f"design.rows has {n} evaluable, which is no whole number of cohorts of {cohort_size}"
+            yield f"design.rows has {n} evaluable, which is not a whole number of cohorts of {cohort_size}"
         missing = [str(dlt) for dlt in range(n + 1) if dlt not in by_n.get(n, {})]
         if missing:
             yield f"design.rows has no row for {', '.join(missing)} DLT in {n} evaluable"

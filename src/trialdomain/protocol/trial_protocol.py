@@ -282,7 +282,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
             one.contradicts is None or one.contradicts in known, f"criterion {one.id} contradicts an unknown one"
         )
     for criterion, count in Counter(criterion.id for criterion in protocol.criteria).items():
-        yield unless(count == 1, f"criterion {criterion} stands {count} times")
+        yield unless(count == 1, f"criterion {criterion} is listed {count} times")
 
 
 def _administrations_fault(protocol: TrialProtocol) -> str | None:

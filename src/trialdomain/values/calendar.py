@@ -57,7 +57,7 @@ class DayInvalid(InputInvalid):
     code = "day-invalid"
 
     def __init__(self, *, given: object) -> None:
-        super().__init__(f"{short(given)!r} is no calendar day: give a date, or a text such as '2026-03-02'")
+        super().__init__(f"{short(given)!r} is not a calendar day: pass a date, or a text such as '2026-03-02'")
         self.given = given
 
 

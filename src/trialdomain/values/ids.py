@@ -20,7 +20,7 @@ class CodeInvalid(InputInvalid, ValueError):
 
     def __init__(self, *, what: str, given: object) -> None:
         super().__init__(
-            f"{short(given, 70)!r} is no {what} code: "
+            f"{short(given, 70)!r} is not a valid {what} code: "
             f"use up to 64 letters, digits, dots, dashes and underscores, no names"
         )
         self.what, self.given = what, given

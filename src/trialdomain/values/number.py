@@ -66,7 +66,7 @@ def as_decimal(value: Decimal | int | str) -> Decimal:
     try:
         return Decimal(given)
     except InvalidOperation:
-        raise ValueError(f"{short(given)!r} is no number") from None
+        raise ValueError(f"{short(given)!r} is not a number") from None
 
 
 def decimal_number(*, least: int | None = None, most: int | None = None) -> Validator:
@@ -88,7 +88,7 @@ def decimal_number(*, least: int | None = None, most: int | None = None) -> Vali
         if not value.is_finite():
             raise ValueError(f"{attribute.name} must be a finite number, got {value}")
         if not is_bounded(value):
-            raise ValueError(f"{attribute.name} must have at most {_MOST_DIGITS} digits and no exponent beyond reason")
+            raise ValueError(f"{attribute.name} must have at most {_MOST_DIGITS} digits and a reasonable exponent")
         if least is not None and value < least:
             raise ValueError(f"{attribute.name} must be at least {least}, got {value}")
         if most is not None and value > most:

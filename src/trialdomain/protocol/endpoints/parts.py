@@ -77,7 +77,7 @@ def atc_faults(name: str, groups: object) -> Iterator[str]:
         return
     for one in groups:
         if not isinstance(one, str) or _ATC.fullmatch(one) is None:
-            yield f"{name}: {one!r} is no ATC group, such as J01 or J02AC"
+            yield f"{name}: {one!r} is not an ATC group, such as J01 or J02AC"
 
 
 @attrs.frozen(kw_only=True)

@@ -189,7 +189,7 @@ def _endpoint_faults(rules: EndpointRules) -> Iterator[str | None]:
             yield f"endpoint {one.id} has a number of a wrong kind: {error}"
     for code, count in Counter(str(one.id).casefold() for one in rules.derived).items():
         named = [str(one.id) for one in rules.derived if str(one.id).casefold() == code]
-        yield unless(count == 1, f"endpoint {named[-1]} stands {count} times: codes differ by more than their capitals")
+        yield unless(count == 1, f"endpoint {named[-1]} is listed {count} times: codes must differ in more than case")
 
 
 _GRAMS_PER_MMOL = Decimal("16.114")
