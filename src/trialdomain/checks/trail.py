@@ -48,14 +48,14 @@ class ClockJumped(Check):
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
-        self._told: list[tuple[int, float, int]] = []
+        self._times: list[tuple[int, float, int]] = []
         """For each entry: its position, its time, and the hash of its command (0 for an imported entry)."""
         self._site_day = _site_day(audited)
 
     @override
     def entry(self, entry: Entry) -> Iterable[AuditFinding]:
         envelope, position = entry.envelope, entry.position
-        self._told.append(
+        self._times.append(
             (position, envelope.recorded_at.timestamp(), 0 if envelope.source else hash(envelope.command))
         )
         if subject_of(entry.stream) is not None:
@@ -71,14 +71,14 @@ class ClockJumped(Check):
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
-        told, now = sorted(self._told), self.audited.now.timestamp()
-        ahead = [(position, at) for position, at, _ in told if at > now]
+        times, now = sorted(self._times), self.audited.now.timestamp()
+        ahead = [(position, at) for position, at, _ in times if at > now]
         if ahead:
             many = how_many(len(ahead), "entry was", "entries were")
             sentence = f"{many} recorded later than now, the last at {_shown(max(at for _, at in ahead))}"
             yield self.found(sentence, evidence=(ahead[0][0], ahead[-1][0]), severity=Severity.MAJOR)
         still: list[int] = []
-        for (before, since, earlier), (position, at, later) in pairwise(told):
+        for (before, since, earlier), (position, at, later) in pairwise(times):
             stands = at == since and earlier != 0 != later
             if stands and earlier != later:
                 still += [position] if still else [before, position]
@@ -86,8 +86,8 @@ class ClockJumped(Check):
                 yield from self._stood_still(still, since)
                 still = []
                 yield from self._leapt(before, since, position, at)
-        if told:
-            yield from self._stood_still(still, told[-1][1])
+        if times:
+            yield from self._stood_still(still, times[-1][1])
 
     def _leapt(self, before: int, since: float, position: int, at: float) -> Iterator[AuditFinding]:
         limits = self.audited.limits
@@ -113,8 +113,8 @@ class ClockJumped(Check):
 
 def _latest(fact: Any) -> ClinicalTime | None:  # noqa: ANN401 - any fact of a participant
     """Return the latest day in a fact."""
-    told = [when for name in _dated(cast("Hashable", type(fact))) if (when := getattr(fact, name)) is not None]
-    return told[0] if len(told) == 1 else max(told, key=lambda when: when.first, default=None)
+    days = [when for name in _dated(cast("Hashable", type(fact))) if (when := getattr(fact, name)) is not None]
+    return days[0] if len(days) == 1 else max(days, key=lambda when: when.first, default=None)
 
 
 @cache

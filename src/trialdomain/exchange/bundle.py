@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from trialdomain.errors import InputInvalid
-from trialdomain.exchange.lines import once_each
+from trialdomain.exchange.lines import refuse_duplicate_keys
 from trialdomain.tree.merkle import HASH_BYTES
 from trialdomain.tree.proofs import MOST_HASHES
 
@@ -145,7 +145,7 @@ def read_manifest(given: bytes) -> Manifest:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BundleMalformed(f"{MANIFEST} is not a manifest of a bundle: {str(error)[:200]}") from None
     try:
-        once_each(given)
+        refuse_duplicate_keys(given)
     except (ValueError, RecursionError) as error:
         raise KeyTwice(why=str(error)[:200], manifest=found) from None
     return found
@@ -166,7 +166,7 @@ def read_proof(line: bytes) -> tuple[int, list[bytes]]:
         read = _PROOF.decode(line)
         hashes = [b64decode(one, validate=True) for one in read.hashes]
         if line != write_proof(read.position, hashes):
-            once_each(line)  # a line in our own form has no duplicate key, so it is not parsed again
+            refuse_duplicate_keys(line)  # a line in our own form has no duplicate key, so it is not parsed again
             if read.hashes != [b64encode(one).decode() for one in hashes]:
                 raise ValueError("a hash in it is not in canonical base64")  # noqa: TRY301 - as others
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -41,10 +41,10 @@ from trialdomain.values.given.plural import n_entries
 from trialdomain.values.progress import Progress, unheard
 
 _BATCH = 1_000
-_HEARD_EVERY = 1_000
+_PROGRESS_EVERY = 1_000
 _KEYS = (b'"position"', b'"stream"', b'"leaf"', b'"state"', b'"size"', b'"root"')
 """The keys of exported lines; a line with two of them is recognized as a damaged line of an export."""
-_LOOKED_AT = 20
+_EXAMINED_LINES = 20
 """The number of lines that are examined for these keys."""
 _BATCH_BYTES = 8 * 1024 * 1024
 """The most bytes of states in a batch: a line may have millions of bytes, and gzip can compress a thousand such lines
@@ -102,7 +102,7 @@ def write_jsonl(
     for entry, leaf in with_leaves(log, trial, until=size):
         frontier.add(leaf)
         file.write(write_entry(entry, leaf))
-        if not frontier.size % _HEARD_EVERY:
+        if not frontier.size % _PROGRESS_EVERY:
             progress("exporting", frontier.size, size)
     file.write(write_last(Last(trial=trial, size=size, root=as_base64(frontier.root()))))
     return size
@@ -137,11 +137,11 @@ def read_jsonl(path: Path, store: Store, *, remember: bool = False, progress: Pr
         file: _Readable = stack.enter_context(gzip.GzipFile(fileobj=plain)) if _begins_packed(plain) else plain
         total = path.stat().st_size
 
-        def heard() -> None:
+        def report_progress() -> None:
             if total:  # otherwise it is a pipe, which has no offset
                 progress("reading", plain.tell(), total)
 
-        _read(path, file, partial(_Section, store=store, remember=remember), heard)
+        _read(path, file, partial(_Section, store=store, remember=remember), report_progress)
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def _begins_packed(plain: BufferedReader) -> bool:
     return plain.peek(2)[:2] == GZIP_HEADER
 
 
-def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", heard: Callable[[], None]) -> None:
+def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", report_progress: Callable[[], None]) -> None:
     section: _Section | None = None
     number = 0
     lines = _lines(path, file)
@@ -171,8 +171,8 @@ def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", heard
                 entry, leaf = _entry(read)
                 section = section or begin(entry.trial)
                 section.add(entry, leaf)
-            if not number % _HEARD_EVERY:
-                heard()
+            if not number % _PROGRESS_EVERY:
+                report_progress()
         except (LogCorrupt, ValueError) as error:
             kind = LineCorrupt if number > 1 or _is_exported(chain([line], lines)) else NotALog
             raise kind(path=path, line=number, why=str(error)[:400]) from None
@@ -184,7 +184,7 @@ def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", heard
 
 def _is_exported(lines: Iterator[bytes]) -> bool:
     """Return whether any of the first lines has keys of an export: then the file is an export that was damaged."""
-    return any(sum(key in line for key in _KEYS) > 1 for line in islice(lines, _LOOKED_AT))
+    return any(sum(key in line for key in _KEYS) > 1 for line in islice(lines, _EXAMINED_LINES))
 
 
 class _Section:

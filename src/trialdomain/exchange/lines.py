@@ -72,7 +72,7 @@ def parse(line: bytes) -> Line | Last:
         is_last = _EITHER.decode(line).trial is not None
         read = _LAST.decode(line) if is_last else _LINE.decode(line)
         if line != (write_last(read) if isinstance(read, Last) else _written(read)):
-            once_each(line)  # a line in our own form has no duplicate key, so it is not parsed again
+            refuse_duplicate_keys(line)  # a line in our own form has no duplicate key, so it is not parsed again
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise LineUnreadable(str(error)[:400]) from None
     return read
@@ -192,7 +192,7 @@ def canonical(state: bytes) -> bytes | None:
         return None
 
 
-def once_each(given: bytes) -> None:
+def refuse_duplicate_keys(given: bytes) -> None:
     """Refuse JSON with a duplicate key, at any depth: some parsers take the first value, others the last.
 
     Raises:

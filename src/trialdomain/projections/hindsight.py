@@ -200,7 +200,7 @@ class Hindsight:
 
     def _seat(self, stream: str, chosen: Positions, of_trial: Positions, *, judging: bool) -> Seat:
         known, on = self._people[stream].with_(chosen), self._moment.on
-        judged = [_judgement(entry, on) for entry in known.entries if judging and _judges_later(entry, on)]
+        judged = [_judgement(entry, on) for entry in known.entries if judging and _judges_relatedness_later(entry, on)]
         case = case_of_current(stream, known, on=on, also=judged)
         return seat_of(case, self._book(of_trial).book, on=on)
 
@@ -219,12 +219,12 @@ class Hindsight:
         return self._books[of_trial]
 
 
-def _judges_later(entry: Recorded[Any], on: date) -> bool:
+def _judges_relatedness_later(entry: Recorded[Any], on: date) -> bool:
     fact = entry.fact
-    return isinstance(fact, AdverseEventFollowedUp) and _speaks_of(fact, on) and fact.on.first > on
+    return isinstance(fact, AdverseEventFollowedUp) and _describes_event_on(fact, on) and fact.on.first > on
 
 
-def _speaks_of(fact: AdverseEventFollowedUp, on: date) -> bool:
+def _describes_event_on(fact: AdverseEventFollowedUp, on: date) -> bool:
     """Return whether a follow-up says something about the event on a day, even if it is dated later."""
     return bool(fact.attributions) or _ended_by(fact, on)
 
@@ -281,7 +281,7 @@ def _split(stream: str, entries: Sequence[Recorded[Any]], moment: Moment) -> _St
                 since[entry.position] = _Later(entry, entry, removes=removes)
         elif entry.version in standing:
             begun = today.first_of(entry)
-            if begun.version in known or (begun.position > moment.position and _tells(entry, moment)):
+            if begun.version in known or (begun.position > moment.position and _counts_as_known(entry, moment)):
                 since[entry.position] = _Later(entry, begun, chain=today.chain_of(entry.version))
     return _Stream(stream, then, since)
 
@@ -290,12 +290,12 @@ def _firsts(found: Current[Any]) -> frozenset[int]:
     return frozenset(found.first_of(entry).version for entry in found.entries)
 
 
-def _tells(entry: Recorded[Any], moment: Moment) -> bool:
+def _counts_as_known(entry: Recorded[Any], moment: Moment) -> bool:
     """Return whether an entry first recorded later is about that day and does not follow from the decision."""
     fact, on = entry.fact, moment.on
     if subject_of(entry.stream) is None:
         return isinstance(fact, ProtocolAmended) and fact.effective_on < on
-    if isinstance(fact, AdverseEventFollowedUp) and _speaks_of(fact, on):
+    if isinstance(fact, AdverseEventFollowedUp) and _describes_event_on(fact, on):
         return True
     when = happened(fact)
     if when is None or when.first > on:

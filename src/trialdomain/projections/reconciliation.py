@@ -74,13 +74,13 @@ def reconciliation_of(counts: DltCounts, book: Casebook) -> tuple[Difference, ..
         for difference in _at_level(
             level.level,
             {member.subject: member for member in counts.members if member.level == level.level},
-            _told(book.cohorts.get(level.level, ())),
+            _memberships(book.cohorts.get(level.level, ())),
             by_calendar,
         )
     )
 
 
-def _told(entries: Sequence[Recorded[Any]]) -> dict[str, Membership]:
+def _memberships(entries: Sequence[Recorded[Any]]) -> dict[str, Membership]:
     """Fold the facts of a cohort about its members; facts about slots and decisions are skipped."""
     members: dict[str, Membership] = {}
     for entry in entries:

@@ -32,7 +32,7 @@ class Smallest:
     """Whether the search was complete: no smaller set exists, and no further set of the same size."""
 
 
-class _TooMuch(Exception):
+class _LimitReached(Exception):
     """The search reached its limit of steps."""
 
 
@@ -49,7 +49,7 @@ def smallest_change(past: Hindsight, changed: Callable[[Seen], bool]) -> Smalles
         for size in range(1, len(reduced) + 1):
             if found := search.of_size(size):
                 return Smallest(found, proven=len(found) < _MOST_SETS)
-    except _TooMuch:
+    except _LimitReached:
         pass
     return Smallest((reduced,), proven=False)
 
@@ -159,4 +159,4 @@ class _Search:
     def _step(self, cost: int) -> None:
         self._steps += cost
         if self._steps > _MOST_STEPS:
-            raise _TooMuch
+            raise _LimitReached

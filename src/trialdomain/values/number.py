@@ -27,7 +27,7 @@ Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Decimal], None]
 def is_ordinary(value: Decimal) -> bool:
     """Quickly accept a number of at most 15 digits with a small exponent; a rejected number may still be bounded."""
     try:
-        _as_it_stands(value)
+        _exact_context(value)
     except ArithmeticError:
         return False
     return value.is_finite()
@@ -43,7 +43,7 @@ def is_bounded(value: Decimal) -> bool:
     return isinstance(exponent, int) and len(digits) <= _MOST_DIGITS and abs(exponent) <= _LARGEST_EXPONENT
 
 
-_as_it_stands = Context(
+_exact_context = Context(
     prec=_MOST_DIGITS,
     Emin=_MOST_DIGITS - 1 - _LARGEST_EXPONENT,  # no exponent is below the smallest accepted one
     Emax=_LARGEST_EXPONENT,

@@ -62,7 +62,7 @@ def consent(cells: Cells) -> Consented | None:
     )
 
 
-def screening(cells: Cells, became: ImportedScreening | None) -> Screened:
+def screening(cells: Cells, result: ImportedScreening | None) -> Screened:
     """Return the screening.
 
     Raises:
@@ -71,7 +71,7 @@ def screening(cells: Cells, became: ImportedScreening | None) -> Screened:
     on = cells.dated("DMDTC")
     age = cells.age()
     found = () if age is None else (Finding(name="age", number=Decimal(age), on=on),)
-    return Screened(on=on, findings=found, imported=became)
+    return Screened(on=on, findings=found, imported=result)
 
 
 def dose(cells: Cells) -> Dose | None:

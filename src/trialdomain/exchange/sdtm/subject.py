@@ -40,26 +40,26 @@ def read_subject(
     if enrolled is None and given:
         assume_enrollment(given[0])
     entered = enrolled is not None or bool(given)
-    _read_own(own, _became(own, of[DS], enrolled=entered))
+    _read_own(own, _screening_result(own, of[DS], enrolled=entered))
     person = _person(own, ended_early, enrolled=entered)
     for one in of[DS]:
         if one is not enrolled:
-            _give(one, lambda cells: _disposition(cells, person, enrolled))
+            _attach_fact(one, lambda cells: _disposition(cells, person, enrolled))
         if entered and any(isinstance(fact, ScreenFailed) for fact in one.read.facts):
             one.read.find("failed the screening, and was enrolled")
     list_early_ends(of[DS])
     events = _read_events(of[AE])
     for one in of[LB]:
-        _give(one, laboratory)
+        _attach_fact(one, laboratory)
     for one in of[VS]:
-        _give(one, vital_sign)
+        _attach_fact(one, vital_sign)
     record_death([own, *of[DS], *of[AE]])
     administered = _each_once([*given, *of[EX]])
     reported = _each_once([*(line.cells for event in events for line in event), *of[AE]])
     return [one.read for one in (own, *of[DS], *administered, *reported, *of[LB], *of[VS])]
 
 
-def _give(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None:
+def _attach_fact(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None:
     """Attach the fact to a row; list the row as not recorded if there is none."""
     if cells.read.reason:
         return
@@ -73,12 +73,12 @@ def _give(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None
         cells.read.facts = () if fact is None else (fact,)
 
 
-def _read_own(own: Cells, became: ImportedScreening | None) -> None:
+def _read_own(own: Cells, result: ImportedScreening | None) -> None:
     """Read the consent and the screening. A missing day becomes a remark; without any fact, the row is listed."""
     if unescaped(own.row.subject) != own.row.subject:
         own.remark("USUBJID has characters that an id cannot have, and is recorded with their numbers")
     signed = consent(own)
-    _give(own, lambda cells: screening(cells, became))
+    _attach_fact(own, lambda cells: screening(cells, result))
     if signed is not None:
         own.read.facts = (signed, *own.read.facts)
         if own.read.reason and not own.read.malformed:
@@ -95,7 +95,7 @@ def _person(own: Cells, ended_early: frozenset[str], *, enrolled: bool) -> Perso
     )
 
 
-def _became(own: Cells, rows: Sequence[Cells], *, enrolled: bool) -> ImportedScreening | None:
+def _screening_result(own: Cells, rows: Sequence[Cells], *, enrolled: bool) -> ImportedScreening | None:
     """Return the result of the screening; None if the study does not state it."""
     if enrolled:
         return ImportedScreening.ENROLLED
@@ -123,7 +123,7 @@ def _enrollment(rows: Sequence[Cells], level: int | None) -> Cells | None:
     entered = [cells for cells in rows if _meaning(cells) is Disposition.ENROLLED]
     entered.sort(key=lambda cells: key_of(cells["DSDECOD"]) != _RANDOMIZED)
     for cells in entered:
-        _give(cells, lambda cells: Enrolled(on=cells.dated("DSSTDTC"), level=_required(level)))
+        _attach_fact(cells, lambda cells: Enrolled(on=cells.dated("DSSTDTC"), level=_required(level)))
         if cells.read.facts:
             return cells
     return None

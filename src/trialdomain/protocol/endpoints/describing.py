@@ -132,7 +132,7 @@ class Description:
 
 
 @attrs.frozen
-class _Told:
+class _Wording:
     """The description of an endpoint by its family."""
 
     meaning: str
@@ -147,28 +147,30 @@ class _Told:
 def describe(endpoint: Endpoint, protocol: TrialProtocol) -> Description:
     """Describe an endpoint of a protocol."""
     one, rules = _known(endpoint), protocol.endpoints.of(endpoint)
-    told = _told(one, rules, protocol)
+    wording = _wording(one, rules, protocol)
     own = {f"endpoints.derived.{one.id}.{name}": getattr(one, name) for name in _own_names(one)}
-    shared = {_place(one, name): _value(rules, name) for name in told.names}
+    shared = {_place(one, name): _value(rules, name) for name in wording.names}
     return Description(
         endpoint=endpoint,
-        meaning=told.meaning,
-        parameters={**own, **shared, **{name: _value(protocol, name) for name in told.of_protocol}},
-        variants=tuple(_offered(one, ("anchor", *told.variants) if told.names[:1] == ("anchor",) else told.variants)),
-        choices=told.choices,
+        meaning=wording.meaning,
+        parameters={**own, **shared, **{name: _value(protocol, name) for name in wording.of_protocol}},
+        variants=tuple(
+            _offered(one, ("anchor", *wording.variants) if wording.names[:1] == ("anchor",) else wording.variants)
+        ),
+        choices=wording.choices,
     )
 
 
 def meaning_of(endpoint: Endpoint, protocol: TrialProtocol) -> str:
     """Define an endpoint in a sentence, with the numbers of a protocol."""
-    return _told(_known(endpoint), protocol.endpoints.of(endpoint), protocol).meaning
+    return _wording(_known(endpoint), protocol.endpoints.of(endpoint), protocol).meaning
 
 
 def _observed(rules: EndpointRules) -> tuple[str, ...]:
     return _SETS[rules.anchor], _ENDS
 
 
-def _told(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) -> _Told:  # noqa: C901 - a case a family
+def _wording(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) -> _Wording:  # noqa: C901 - a case a family
     match one:
         case EventIncidence():
             return _of_events(one, rules, meanings.event_incidence(one, rules))
@@ -184,25 +186,25 @@ def _told(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) -> 
             return _of_recovery(one, rules, meanings.count_recovery(one, rules))
         case TransfusionRate():
             products = ", ".join(product.value.replace("-", " ") for product in one.products)
-            return _Told(
+            return _Wording(
                 meanings.transfusion(one, rules), _FRAME, (*_observed(rules), f"no product but {products} counts")
             )
         case AntiInfectiveRate():
             given = (*_FRAME, "anti_infective_classes", "local_routes", "anti_infective_intent")
-            return _Told(meanings.anti_infective(rules), given, (*_observed(rules), *_AGENTS), ("intent",))
+            return _Wording(meanings.anti_infective(rules), given, (*_observed(rules), *_AGENTS), ("intent",))
         case SafetyIncidence():
             year: tuple[str, ...] = ("1 year is 365 days",) if _YEAR in rules.safety_days else ()
-            return _Told(meanings.adverse_events(rules), ("safety_days",), (*year, *_SAFETY))
+            return _Wording(meanings.adverse_events(rules), ("safety_days",), (*year, *_SAFETY))
         case DltIncidence():
-            return _Told(meanings.dlt(protocol), (), _DLT, of_protocol=_DLT_RULE)
+            return _Wording(meanings.dlt(protocol), (), _DLT, of_protocol=_DLT_RULE)
         case MaximumToleratedDose():
             chosen = () if protocol.design is None else protocol.design.choices
-            return _Told(meanings.mtd(protocol), (), chosen, of_protocol=("design",))
+            return _Wording(meanings.mtd(protocol), (), chosen, of_protocol=("design",))
         case _:
             assert_never(one)
 
 
-def _of_events(one: EventIncidence | EventDuration, rules: EndpointRules, meaning: str) -> _Told:
+def _of_events(one: EventIncidence | EventDuration, rules: EndpointRules, meaning: str) -> _Wording:
     further = {
         EventGroup.INFECTION: ("febrile neutropenia itself is not an infection",),
         EventGroup.BLEEDING: ("the terms that name a bleeding",),
@@ -211,10 +213,10 @@ def _of_events(one: EventIncidence | EventDuration, rules: EndpointRules, meanin
     grade = () if one.group is None else (f"{one.group.value}_min_grade",)
     variants = ("bleeding", "prevalent") if one.group is EventGroup.BLEEDING else ("prevalent",)
     choices = (*_observed(rules), *_REPORTED, _PREVALENT[rules.include_prevalent], *further)
-    return _Told(meaning, (*_FRAME, "include_prevalent", *grade), choices, variants)
+    return _Wording(meaning, (*_FRAME, "include_prevalent", *grade), choices, variants)
 
 
-def _of_fever(rules: EndpointRules, meaning: str, names: Sequence[str] = (), choices: Sequence[str] = ()) -> _Told:
+def _of_fever(rules: EndpointRules, meaning: str, names: Sequence[str] = (), choices: Sequence[str] = ()) -> _Wording:
     offset = rules.febrile_neutropenia.axillary_offset
     under_arm = (
         f"{offset} Cel are added to a temperature taken under the arm; the site is kept"
@@ -223,17 +225,17 @@ def _of_fever(rules: EndpointRules, meaning: str, names: Sequence[str] = (), cho
     )
     said = (*_observed(rules), _PAIRING[0], under_arm, *_PAIRING[1:], _PREVALENT[rules.include_prevalent], *choices)
     own = (*_FRAME, "max_gap_days", "include_prevalent", *_FEVER, *names)
-    return _Told(meaning, own, said, ("fn", "fn_source", "prevalent"))
+    return _Wording(meaning, own, said, ("fn", "fn_source", "prevalent"))
 
 
-def _of_fever_days(rules: EndpointRules, meaning: str) -> _Told:
+def _of_fever_days(rules: EndpointRules, meaning: str) -> _Wording:
     hours = how_many(rules.febrile_neutropenia.afebrile_hours, "hour")
     first, *others = _FEVER_ENDS
     choices = (first, f"{hours} without any temperature end an episode, flagged", *others)
     return _of_fever(rules, meaning, ("febrile_neutropenia.afebrile_hours",), choices)
 
 
-def _of_low_count(one: LowCount, rules: EndpointRules, meaning: str) -> _Told:
+def _of_low_count(one: LowCount, rules: EndpointRules, meaning: str) -> _Wording:
     names = (*_FRAME, *_MEASURED, f"{one.count.value}.threshold", *_molar(one.count), "include_prevalent")
     before = "and counted" if rules.include_prevalent else "and not in n/N"
     choices = (
@@ -241,10 +243,10 @@ def _of_low_count(one: LowCount, rules: EndpointRules, meaning: str) -> _Told:
         *_COUNTED,
         f"participants with a severe count before the start are prevalent, {before}",
     )
-    return _Told(meaning, names, choices, (*_THRESHOLDS[one.count], "prevalent"))
+    return _Wording(meaning, names, choices, (*_THRESHOLDS[one.count], "prevalent"))
 
 
-def _of_recovery(one: CountRecovery, rules: EndpointRules, meaning: str) -> _Told:
+def _of_recovery(one: CountRecovery, rules: EndpointRules, meaning: str) -> _Wording:
     of_rule = ("threshold", "recovered_from", "consecutive", "anchor", "transfusion_free_days")
     names = (
         *(*_FRAME, *_MEASURED, "confirm_after_window", "death"),
@@ -256,7 +258,7 @@ def _of_recovery(one: CountRecovery, rules: EndpointRules, meaning: str) -> _Tol
         Count.HEMOGLOBIN: ("the rule of platelets, by analogy",),
     }.get(one.count, ())
     variants = (*_THRESHOLDS[one.count], _ANCHORS[one.count], "death")
-    return _Told(meaning, names, (*_observed(rules), *_COUNTED, *_RECOVERED, *further), variants)
+    return _Wording(meaning, names, (*_observed(rules), *_COUNTED, *_RECOVERED, *further), variants)
 
 
 def _molar(count: Count) -> tuple[str, ...]:
