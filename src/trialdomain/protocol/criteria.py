@@ -12,7 +12,7 @@ from trialdomain.values.word import Word
 
 
 class CriterionKind(Word):
-    """Whether a criterion includes or excludes."""
+    """Which way a criterion reads."""
 
     INCLUSION = "inclusion"
     """An inclusion criterion: its statement must be true."""
@@ -21,7 +21,7 @@ class CriterionKind(Word):
 
 
 class Answer(Word):
-    """The allowed kinds of answers to a criterion."""
+    """What may answer a criterion."""
 
     FACTS = "facts"
     """Only recorded findings."""
@@ -32,7 +32,7 @@ class Answer(Word):
 
 
 class Comparison(Word):
-    """The comparison of a recorded finding; every bound is inclusive."""
+    """How a recorded fact is compared; every bound is inclusive."""
 
     AT_LEAST = "at-least"
     AT_MOST = "at-most"
@@ -60,7 +60,7 @@ _COMPARES_NUMBER = {Comparison.AT_LEAST, Comparison.AT_MOST, Comparison.AT_MOST_
 
 @attrs.frozen(kw_only=True)
 class FactTest:
-    """One comparison of a recorded finding."""
+    """One comparison on a recorded fact."""
 
     finding: str
     comparison: Comparison

@@ -26,7 +26,7 @@ from trialdomain.values.word import Word
 
 
 class TallyBy(Word):
-    """The dose level at which an infused participant is counted."""
+    """Which dose level an infused participant is counted at."""
 
     RECEIVED = "received"
     ASSIGNED = "assigned"
@@ -34,7 +34,7 @@ class TallyBy(Word):
 
 @attrs.frozen(kw_only=True)
 class DoseLevel:
-    """One dose level. The dose is optional, because the registry has levels without amounts."""
+    """One dose level; the registry names levels without amounts, so a dose may be absent."""
 
     level: int
     dose: Dose | None = None
@@ -59,7 +59,7 @@ class ExpectedToxicity:
 
 @attrs.frozen(kw_only=True)
 class CytopeniaRule:
-    """A cytopenia that lasts beyond a day counts as a DLT; participants are evaluable only after that day."""
+    """A cytopenia that lasts beyond a day counts as a DLT; participants are evaluable only once that day is over."""
 
     anc_below: Decimal | None = None
     """In 10*9/L."""
@@ -85,7 +85,7 @@ class CytopeniaRule:
 
 @attrs.frozen(kw_only=True)
 class DltRule:
-    """The definition of a dose-limiting toxicity.
+    """What counts as a dose-limiting toxicity.
 
     The registry: an adverse event possibly, likely or definitely related to the infusion, within 14 days. It has no
     grade threshold, so the default has none: any related grade counts, grade 1 included.
@@ -132,7 +132,7 @@ def _contradictory(expected: Sequence[ExpectedToxicity]) -> Iterator[str]:
 
 @attrs.frozen(kw_only=True)
 class EvaluableRule:
-    """The participants who count for a decision (**choice**: the registry says "evaluable" without a definition)."""
+    """Who counts for the decision (**choice**: the registry says "evaluable" and leaves it undefined)."""
 
     min_fraction: Decimal = Decimal("1.0")
     """The fraction of the infusion that must have been given."""
@@ -149,7 +149,7 @@ class EvaluableRule:
 
 @attrs.frozen(kw_only=True)
 class Stagger:
-    """The minimum days between infusions at one level (0: the registry is silent)."""
+    """How many days lie at least between infusions at one level (0: the registry is silent)."""
 
     first_to_second_days: int = 0
     between_days: int = 0
@@ -166,7 +166,7 @@ class Stagger:
 
 @attrs.frozen(kw_only=True)
 class Stopping:
-    """The events that suspend the trial until people decide."""
+    """What suspends the trial until people decide."""
 
     related_grade_5: bool = True
     """Whether a death related to the infusion, at any time, suspends recruitment and infusions."""
@@ -174,7 +174,7 @@ class Stopping:
 
 @attrs.frozen(kw_only=True)
 class Grant:
-    """The use cases that a role may use."""
+    """The use cases that a role has."""
 
     role: Role
     use_cases: tuple[str, ...]
@@ -188,10 +188,10 @@ class Grant:
 
 @attrs.frozen(kw_only=True)
 class TrialProtocol:
-    """A version of the protocol. It is stored in the log, so that a replay needs nothing else.
+    """The protocol in force: it travels inside the log, so that nothing else is needed to replay it.
 
     Raises:
-        ProtocolInvalid: the protocol is invalid; the error lists all faults.
+        ProtocolInvalid: it names every fault at once.
     """
 
     __repr__ = in_short

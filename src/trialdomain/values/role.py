@@ -4,7 +4,7 @@ from trialdomain.values.word import Word
 
 
 class Role(Word):
-    """The role of a user in a trial."""
+    """What somebody is to the trial."""
 
     INVESTIGATOR = "investigator"
     COORDINATOR = "coordinator"

@@ -29,7 +29,7 @@ class Evaluation(Word):
 
 
 class EvaluationReason(Word):
-    """The reason why a participant is evaluable, pending or not evaluable; ``words`` is the text for people."""
+    """Why a participant is evaluable, pending or not evaluable; ``words`` says it for people."""
 
     NOT_INFUSED = "not-infused"
     DLT = "dlt"

@@ -4,7 +4,7 @@ from trialdomain.values.word import Word
 
 
 class BloodProduct(Word):
-    """The product of a transfusion."""
+    """What was transfused."""
 
     RED_CELLS = "red-cells"
     PLATELETS = "platelets"
@@ -13,7 +13,7 @@ class BloodProduct(Word):
 
 
 class Intent(Word):
-    """The intent of an anti-infective treatment."""
+    """What an anti-infective was given for."""
 
     TREATMENT = "treatment"
     PROPHYLAXIS = "prophylaxis"
@@ -21,7 +21,7 @@ class Intent(Word):
 
 
 class MedicationClass(Word):
-    """The class of a concomitant medication, as far as the protocol needs it."""
+    """What a concomitant medication is, as far as the protocol asks."""
 
     G_CSF = "g-csf"
     TPO_RECEPTOR_AGONIST = "tpo-receptor-agonist"
