@@ -91,7 +91,7 @@ class TestCodes:
             "NotRecorded",
             "SourceBroken",
             "_Broken",
-            "_TooMuch",
+            "_LimitReached",
         ]  # none of them ever leaves the module that catches it
 
     def test_a_class_of_the_package_without_one_is_refused(self) -> None:

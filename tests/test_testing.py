@@ -235,7 +235,7 @@ class TestHistories:
         with pytest.raises(OutcomesUnreachable) as refused:
             history_of(f"1{letter}", protocol=bare)
         assert str(refused.value) == (
-            f"no history is built with the outcome {letter}: the protocol has no dlt rule, and so counts nobody; "
+            f"no history is built with the outcome {letter}: the protocol has no dlt rule, so it counts no DLTs; "
             f"record the facts of such a trial by hand"
         )
         history, on = history_of("", protocol=bare)

@@ -535,13 +535,13 @@ class TestTheManifest:
         with pytest.raises(BundleMalformed, match="two ways"):
             read_manifest((bundle / "manifest.json").read_bytes())
         [defect] = checked(bundle).defects
-        assert (defect.what, "can be read in two ways: a key stands twice" in defect.why) == (What.BUNDLE, True)
+        assert (defect.what, "can be read in two ways: it has a duplicate key" in defect.why) == (What.BUNDLE, True)
 
     def test_and_in_a_proof(self) -> None:
         line = write_proof(7, [bytes(32)])
         assert read_proof(line) == (7, [bytes(32)])
         for twice in (line.replace(b"{", b'{"position":8,'), line.replace(b"{", b'{"hashes":[],')):
-            with pytest.raises(BundleMalformed, match="a key stands twice"):
+            with pytest.raises(BundleMalformed, match="it has a duplicate key"):
                 read_proof(twice)
         with pytest.raises(BundleMalformed, match="base64"):
             read_proof(line.replace(b"AAA=", b"AAB="))
@@ -558,7 +558,7 @@ class TestTheManifest:
     def test_one_that_cannot_be_read_hides_nothing_else(self, bundle: Path, text: str) -> None:
         (bundle / "manifest.json").write_text(text, "utf-8")
         [defect] = checked(bundle).defects
-        assert (defect.what, defect.why.startswith("manifest.json is none")) == (What.BUNDLE, True)
+        assert (defect.what, defect.why.startswith("manifest.json is not a manifest")) == (What.BUNDLE, True)
         place = places(bundle)[4]
         (bundle / EVENTS).write_bytes(b"".join(other_state(4, leaf=False)(lines(bundle, EVENTS))))
         assert found(checked(bundle))[1:] == [(What.ALTERED, *place)]

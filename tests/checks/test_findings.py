@@ -1,7 +1,7 @@
-"""Findings: each check with a log that it finds something in, and a twin in which it finds nothing.
+"""Findings: for each check, a log with a finding, and a twin without one.
 
-The twins differ in the one thing that the check is about. What a use case refuses is recorded as a deviation, or as a
-correction; what no use case writes is put into a log as another system, or somebody with an editor, would.
+The twins differ only in the subject of the check. Conduct that a use case refuses is recorded as a deviation or as a
+correction. Entries that no use case writes are put into the log directly, as another system or an intruder could.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -1059,13 +1059,15 @@ class TestOwnChecks:
             raise KeyError("dose")
 
         broken = type("Broken", (Unblinded,), {method: fail, "id": "broken"})
-        with pytest.raises(CheckUnusable, match="check broken failed: KeyError: 'dose'; mend it, or leave it out"):
+        with pytest.raises(
+            CheckUnusable, match="check broken failed: KeyError: 'dose'; fix the check, or leave it out"
+        ):
             findings(three().trial.history(), checks=[broken])
 
     @pytest.mark.parametrize("given", ["a sentence", {"check": "mine"}])
     def test_what_is_no_finding_is_refused(self, given: object) -> None:
         wrong = type("Wrong", (Unblinded,), {"end": lambda *_: [given], "id": "wrong"})
-        with pytest.raises(CheckUnusable, match="is no finding: make it with self"):
+        with pytest.raises(CheckUnusable, match="is not a finding: make it with self"):
             findings(three().trial.history(), checks=[wrong])
 
     def test_one_check_twice_is_one_and_two_of_one_id_are_refused(self) -> None:
@@ -1074,7 +1076,7 @@ class TestOwnChecks:
         other = type("Other", (Unblinded,), {})
         with pytest.raises(CheckUnusable, match="two checks have the id 'unblinded'"):
             findings(history, checks=[Unblinded, other])
-        with pytest.raises(CheckUnusable, match="'consent' is no check"):
+        with pytest.raises(CheckUnusable, match="'consent' is not a check"):
             findings(history, checks=["consent"])  # type: ignore[list-item]  # as somebody might
 
     @pytest.mark.parametrize(
@@ -1098,7 +1100,7 @@ class TestOwnChecks:
 
     def test_a_severity_that_is_none_is_refused(self) -> None:
         names = {"id": "mine", "title": "mine", "requirement": "mine", "severity": "major"}
-        with pytest.raises(CheckUnusable, match="'Mine' has a severity that is none"):
+        with pytest.raises(CheckUnusable, match="'Mine' has an invalid severity"):
             findings(three().trial.history(), checks=[type("Mine", (Check,), names)])
 
     def test_a_file_may_have_dataclasses(self, tmp_path: Path) -> None:
@@ -1131,11 +1133,11 @@ class TestOwnChecks:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            (None, "is no Python file"),
-            ("1 / 0", "failed: ZeroDivisionError: division by zero; mend it"),
+            (None, "is not a Python file"),
+            ("1 / 0", "failed: ZeroDivisionError: division by zero; fix the file"),
             ("def (", "failed: SyntaxError"),
             ("", "has no list CHECKS"),
-            ("CHECKS = [int]", "in CHECKS is no check"),
+            ("CHECKS = [int]", "in CHECKS is not a check"),
             ("from trialdomain import Check\nCHECKS = [Check]", "lacks id, title, requirement"),
         ],
     )

@@ -93,7 +93,7 @@ class TestProofs:
         }
         assert "is in the tree of" in done(tmp_path, "check-proof", "proof", "entry", "--key", site / "second.pub")
         (tmp_path / "last").write_text(lines[-1])
-        assert "and is no entry" in refused(tmp_path, "check-proof", "proof", "last", "--key", site / "signer.pub")
+        assert "and is not an entry" in refused(tmp_path, "check-proof", "proof", "last", "--key", site / "signer.pub")
 
     def test_what_a_proof_does_not_show_is_a_finding_and_no_unusable_input(self, site: Path, tmp_path: Path) -> None:
         (tmp_path / "proof").write_text(done(site, "prove", LOG, 57))

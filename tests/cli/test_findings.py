@@ -71,7 +71,7 @@ class TestFindings:
         [
             (["--only", "nothing"], "there is no check 'nothing'; there are"),
             (["--severity", "grave"], "invalid choice: 'grave'"),
-            (["--checks", "nowhere.py"], "nowhere.py is no Python file"),
+            (["--checks", "nowhere.py"], "nowhere.py is not a Python file"),
             (["--decisions", "--only", "clock"], "--decisions looks at decisions alone"),
             (["--decisions", "--severity", "major"], "--decisions looks at decisions alone"),
         ],

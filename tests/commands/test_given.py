@@ -222,11 +222,11 @@ class TestKinds:
     @pytest.mark.parametrize("given", [uuid4(), 0, 7, b"c1", ["c1"], "", "a b", object(), True, Decimal(1)])
     def test_a_command_id_is_a_code(self, site: Site, given: object) -> None:
         before = site.trial.history().position
-        with pytest.raises(InputInvalid, match="is no command code"):
+        with pytest.raises(InputInvalid, match="is not a valid command code"):
             site.desk.record_relapse("S001", on=day(0), command_id=given)  # type: ignore[arg-type]  # what it is about
         ids = Trials(site.trials._store, clock=site.clock, new_id=lambda: given)  # type: ignore[arg-type, return-value]  # noqa: SLF001 - the same log
         desk = ids.trial(OPEN.trial).acting(INVESTIGATOR)
-        with pytest.raises(InputInvalid, match="is no command code"):
+        with pytest.raises(InputInvalid, match="is not a valid command code"):
             desk.record_relapse("S001", on=day(0))
         assert site.trial.history().position == before
 
@@ -253,7 +253,7 @@ class TestKinds:
         assert Dose(amount=1, unit="mg").amount == Decimal(1)
         assert Finding(name="WBC", number=3).number == Decimal(3)
         for given in (1.5, None, True, b"1", "one", object()):
-            with pytest.raises(ValueError, match=r"amount|is no number"):
+            with pytest.raises(ValueError, match=r"amount|is not a number"):
                 Dose(amount=given, unit="mg")  # type: ignore[arg-type]  # what it is about
 
     def test_a_whole_number_that_json_readers_disagree_about_is_refused(self, site: Site) -> None:

@@ -255,7 +255,7 @@ class TestRefused:
                 ((1, 0, UP), (1, 1, DOWN), (3, 0, UP), (3, 1, STAY), (3, 2, DOWN), (3, 3, OUT)),
                 "no row for 0, 1, 2 DLT in 2",
             ),
-            (((4, 0, UP), (4, 1, UP), (4, 2, UP), (4, 3, UP), (4, 4, UP)), "no whole number of cohorts of 3"),
+            (((4, 0, UP), (4, 1, UP), (4, 2, UP), (4, 3, UP), (4, 4, UP)), "not a whole number of cohorts of 3"),
             (((3, 0, UP), (3, 1, UP), (3, 2, DOWN), (3, 3, DOWN), (3, 0, UP)), "has 0 DLT in 3 twice"),
             (
                 (

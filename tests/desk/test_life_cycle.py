@@ -126,7 +126,7 @@ class TestOrder:
 
     def test_a_name_is_no_code(self, site: Site) -> None:
         before = site.trial.history().position
-        with pytest.raises(CodeInvalid, match="is no subject code"):
+        with pytest.raises(CodeInvalid, match="is not a valid subject code"):
             site.desk.consent("Jane Doe", signed_on=DAY0, form_version="1")
         assert site.trial.history().position == before
 

@@ -80,7 +80,7 @@ class TestNothingIsStoredThatCannotBeRead:
             (lambda s: s.desk.transfuse("S001", on=DAY0, product=anything("p"), units=1), "product must be one of"),
             (lambda s: s.desk.transfuse("S001", on=DAY0, product=anything("platelets"), units=anything(1.5)), "float"),
             (lambda s: s.desk.correct(s.infusion("S001"), level=True, reason=REASON), "got True"),
-            (lambda s: s.desk.correct(s.infusion("S001"), fraction="50%", reason=REASON), "'50%' is no number"),
+            (lambda s: s.desk.correct(s.infusion("S001"), fraction="50%", reason=REASON), "'50%' is not a number"),
             (lambda s: s.desk.correct(s.infusion("S001"), lot="x" * 11_000, reason=REASON), "1 to 10000 characters"),
             (lambda s: s.desk.correct(anything([s.infusion("S001")]), level=1, reason=REASON), "a list is no entry"),
             (lambda s: s.desk.correct(s.infusion("S001"), lot="x", reason=anything(None)), "says nothing"),
@@ -88,7 +88,7 @@ class TestNothingIsStoredThatCannotBeRead:
             (lambda s: s.desk.decide_escalation(on=DAY0, decided=Decision.wait(level=1), rationale=""), "says nothing"),
             (lambda s: s.trial.acting(anything("li")), "'li' is no user"),
             (lambda s: s.trial.acting(User(id="li", name="x", role=anything("boss"), organization="x")), "boss"),
-            (lambda s: s.trial.history().escalation(on=anything(7)), "'7' is no calendar day"),
+            (lambda s: s.trial.history().escalation(on=anything(7)), "'7' is not a calendar day"),
             (lambda s: s.trial.history(known_at=anything("soon")), "'soon' is no moment"),
         ],
     )

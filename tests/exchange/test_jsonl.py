@@ -1,4 +1,4 @@
-"""A log as JSON lines: what is written, that it is read back whole, and that every damage is refused by its line."""
+"""A log as JSON lines: writing, reading back completely, and refusing every damage with its line number."""
 
 import gzip
 import json
@@ -303,8 +303,8 @@ DAMAGES: dict[str, tuple[Damage, int, str]] = {
     "the first line missing": (lambda lines: lines[1:], 1, "expected position 1, found 2"),
     "the last entry missing": (lambda lines: [*lines[:4], lines[5]], 5, "with 5 entries, after 4 of trial T1"),
     "the last line missing": (lambda lines: lines[:-1], 5, "the file ends before the trial's size and root"),
-    "the last line alone": (lambda lines: lines[-1:], 1, "it ends trial 'T1', of which no entry stands before it"),
-    "the last line twice": (lambda lines: [*lines, lines[-1]], 7, "of which no entry stands before it"),
+    "the last line alone": (lambda lines: lines[-1:], 1, "it ends trial 'T1', but no entry of it comes before"),
+    "the last line twice": (lambda lines: [*lines, lines[-1]], 7, "but no entry of it comes before"),
     "the whole twice": (lambda lines: lines + lines, 7, "trial T1 begins a second time"),
     "more of a trial that has ended": (
         lambda lines: [*lines, *exported([("T1/cohort/2", 1, *T1[1][2:])])],
@@ -315,7 +315,7 @@ DAMAGES: dict[str, tuple[Damage, int, str]] = {
     "an entry of a second trial": (
         lambda lines: [*lines[:1], exported([*T2, *T2])[1], *lines[2:]],
         2,
-        "an entry of trial T2 stands among those of trial T1",
+        "an entry of trial T2 is among those of trial T1",
     ),
     "the end of a second trial": (lambda lines: [*lines[:5], exported(T2)[-1]], 6, "it ends trial 'T2' with 2 entries"),
     "a size": (changed(6, size=6), 6, "with 6 entries, after 5 of trial T1"),
@@ -335,9 +335,17 @@ DAMAGES: dict[str, tuple[Damage, int, str]] = {
     "a key that nobody knows": (changed(1, comment="looks fine"), 1, "unknown field `comment`"),
     "a key less": (replaced(1, b'"version":1,', b""), 1, "missing required field `version`"),
     "a second line on the same line": (replaced(1, b"\n", b"{}\n"), 1, "malformed"),
-    "a key twice in a line": (replaced(1, b'{"position":1', b'{"position":9,"position":1'), 1, "a key stands twice"),
-    "a state twice in a line": (replaced(1, b',"state":', b',"state":{"fact":{}},"state":'), 1, "a key stands twice"),
-    "a key twice in the last line": (replaced(6, b'{"trial"', b'{"size":9,"trial"'), 6, "a key stands twice"),
+    "a key twice in a line": (
+        replaced(1, b'{"position":1', b'{"position":9,"position":1'),
+        1,
+        "it has a duplicate key",
+    ),
+    "a state twice in a line": (
+        replaced(1, b',"state":', b',"state":{"fact":{}},"state":'),
+        1,
+        "it has a duplicate key",
+    ),
+    "a key twice in the last line": (replaced(6, b'{"trial"', b'{"size":9,"trial"'), 6, "it has a duplicate key"),
     # Numbers.
     "a position that is a fraction": (replaced(1, b'"position":1', b'"position":1.5'), 1, "position"),
     "a position that is no number": (replaced(1, b'"position":1', b'"position":NaN'), 1, "malformed"),
@@ -496,7 +504,7 @@ class TestDamage:
     ) -> None:
         error = refusal(file, b"".join(form(exported(T1))))
         assert (error.line, why in error.why, "reformatted" in error.why) == (line, True, True), error
-        assert "says the same" in error.why
+        assert "with the same content" in error.why
         for read in (read_log, lambda path: restore(path, tmp_path / "log.db")):
             with pytest.raises(LineCorrupt) as caught:
                 read(file)

@@ -1,4 +1,4 @@
-"""The files that a study may come in: SAS transport files, written here byte by byte, Dataset-JSON, and CSV."""
+"""The file formats of a study: SAS transport files (written here byte by byte), Dataset-JSON, and CSV."""
 
 import json
 from pathlib import Path

@@ -680,7 +680,7 @@ class TestRefusing:
         assert left_nothing(tmp_path)
 
     def test_files_without_a_row(self, tmp_path: Path) -> None:
-        with pytest.raises(StudyUnusable, match="nobody to import"):
+        with pytest.raises(StudyUnusable, match="no subjects to import"):
             imported(tmp_path, {domain: [] for domain in study()})
 
     @pytest.mark.parametrize("name", ["log.db", "log.db.unrecorded.csv", "log.db-wal", "log.db-shm", "log.db-journal"])
@@ -712,7 +712,7 @@ class TestRefusing:
         for of_domain in rows.values():
             for one in of_domain:
                 one["STUDYID"] = "A study"
-        with pytest.raises(InputInvalid, match="is no trial code"):
+        with pytest.raises(InputInvalid, match="is not a valid trial code"):
             imported(tmp_path, rows)
 
     def test_a_log_that_somebody_made_meanwhile_is_left_as_it_is(self, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Severe counts and their recovery: the worked examples of the CIBMTR forms manual, and cases worked out by hand.
+"""Severe counts and their recovery: the worked examples of the CIBMTR forms manual, and cases computed by hand.
 
-Expected days are counted on fingers from the values that each case gives; day 0 is the start of chemotherapy.
+Expected days are counted by hand from the values of each case; day 0 is the start of chemotherapy.
 """
 
 from collections.abc import Sequence

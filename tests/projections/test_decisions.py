@@ -1,6 +1,6 @@
-"""Decisions looked at again: what was known then, whether they follow, and what is known of their day today.
+"""The audit of decisions: what was known then, whether the decision follows, and today's answer for the same day.
 
-The expectations are the table of the walk in the words of the design (NCT06245746; 3+3 with 6 for an MTD): 0/3 goes on,
+The expectations are the 3+3 table in the words of the design (NCT06245746; 3+3 with 6 for an MTD): 0/3 goes on,
 1/3 asks for six, 2 close the level.
 """
 

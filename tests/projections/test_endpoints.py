@@ -1,4 +1,4 @@
-"""Endpoints of a whole trial: what changes nothing, evidence, summaries, primary endpoints, what-ifs."""
+"""Endpoints of a complete trial: invariance, evidence, summaries, primary endpoints, what-if analyses."""
 
 import json
 from collections.abc import Sequence

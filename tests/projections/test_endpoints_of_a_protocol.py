@@ -1,4 +1,4 @@
-"""Endpoints as data of a protocol: one is added, one is left out, and every surface follows, without a line of code."""
+"""Endpoints as data of a protocol: adding or removing one changes every output, without a change of code."""
 
 import csv
 import json
@@ -177,7 +177,7 @@ class TestWhatIsSaidFollowsTheNumbers:
 
     def test_choices_speak_of_the_anchor_and_the_hours_of_the_endpoint(self) -> None:
         infused = LowCount(id="H", title="h", count=Count.PLATELETS, anchor=Anchor.INFUSION)
-        assert self.described(infused).choices[0] == "the analysis set: those who were infused"
+        assert self.described(infused).choices[0] == "the analysis set: the infused participants"
         short = FebrileNeutropeniaDuration(id="H", title="h", rule=FebrileNeutropenia(afebrile_hours=24))
         assert "24 hours without any temperature end an episode, flagged" in self.described(short).choices
 
@@ -216,7 +216,7 @@ class TestWrongKindsInPython:
             (lambda: rules_with(EventIncidence(id="A", title="t", terms="Nausea")), "terms must be a tuple"),  # type: ignore[arg-type]  # as above
             (lambda: rules_with(EventIncidence(id="A", title="t", group="infection")), "group must be"),  # type: ignore[arg-type]  # as above
             (lambda: rules_with(SafetyIncidence(id="A", title="t", days=7)), "safety_days must be a tuple"),  # type: ignore[arg-type]  # as above
-            (lambda: rules_with(SafetyIncidence(id=None, title="t")), "is no endpoint code"),  # type: ignore[arg-type]  # as above
+            (lambda: rules_with(SafetyIncidence(id=None, title="t")), "is not a valid endpoint code"),  # type: ignore[arg-type]  # as above
             (lambda: rules_with(SafetyIncidence(id="A", title=3)), "title must be a text"),  # type: ignore[arg-type]  # as above
             (lambda: rules_with(TransfusionRate(id="A", title="t", products=())), "must name some products"),
             (lambda: attrs.evolve(nct06245746(), source=3), "source must be a text"),  # type: ignore[arg-type]  # as above
@@ -340,7 +340,7 @@ class TestProtocolFile:
 
     def test_codes_differ_by_more_than_their_capitals(self) -> None:
         each = [f'[[endpoints.derived]]\nid = "{code}"\ntitle = "t"\nfamily = "mtd"\n' for code in ("S9", "s9")]
-        with pytest.raises(ProtocolInvalid, match="endpoint s9 stands 2 times"):
+        with pytest.raises(ProtocolInvalid, match="endpoint s9 is listed 2 times"):
             protocol_from_toml(HEAD + "".join(each))
 
     def test_a_standard_endpoint_is_found_whatever_the_capitals(self) -> None:
@@ -387,7 +387,7 @@ class TestProtocolFile:
             ('X = {title = "t", family = "event-incidence"}', "endpoint X must name a group, or terms"),
             ('X = {title = " ", family = "dlt"}', "endpoint X has a blank title"),
             ('X = {title = "t", family = "dlt", window_days = 3}', "endpoints.derived.X.window_days: there is no such"),
-            ('"a b" = {title = "t", family = "dlt"}', "'a b' is no endpoint code"),
+            ('"a b" = {title = "t", family = "dlt"}', "'a b' is not a valid endpoint code"),
             ("S9 = {recovered_from = 20}", "endpoint S9: recovered_from must be a number of at least the threshold 50"),
             ("S9 = {window_days = 0}", "endpoint S9: window_days must be a whole number of at least 1"),
             ("S9 = {threshold_mmol = 3}", "endpoint S9: threshold_mmol goes with a threshold of hemoglobin"),
@@ -395,7 +395,7 @@ class TestProtocolFile:
             ("P1 = {days = []}", "endpoint P1: safety_days must name some days"),
             ("S6 = {products = []}", "endpoint S6 must name some products"),
             ("S12 = {classes = []}", "endpoint S12 must name some ATC groups"),
-            ('S12 = {classes = ["j02"]}', "endpoint S12: classes: 'j02' is no ATC group, such as J01 or J02AC"),
+            ('S12 = {classes = ["j02"]}', "endpoint S12: classes: 'j02' is not an ATC group, such as J01 or J02AC"),
             ('S9 = {id = "X"}', "endpoints.derived.S9.id: the name of the table is the code: leave it out"),
             ("S7 = {transfusion_free_days = 7}", "endpoint S7: no transfusion raises neutrophils"),
             ("S9 = {threshold = nan, recovered_from = 20}", "endpoint S9: threshold must be a number of at least 0"),

@@ -1,4 +1,4 @@
-"""Participant flow: a person is counted once, in the one status that fits."""
+"""Participant flow: each person is counted once, in exactly one status."""
 
 from decimal import Decimal
 

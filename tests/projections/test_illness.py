@@ -1,4 +1,4 @@
-"""Febrile neutropenia, infections, bleeding, transfusions and anti-infectives, on cases worked out by hand."""
+"""Febrile neutropenia, infections, bleeding, transfusions and anti-infectives, on cases computed by hand."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""From when and until when somebody is observed, and who is in the analysis set; days are counted from day 0."""
+"""The start and the end of the observation, and the analysis set; days are counted from day 0."""
 
 from datetime import timedelta
 

@@ -1,7 +1,7 @@
-"""The laboratory outcomes of CDISCPILOT01, from the first administration, against the files themselves.
+"""The laboratory endpoints of CDISCPILOT01, from the first administration, compared with the files themselves.
 
-The real trial has results every two weeks and healthy counts, so that the default definitions observe nobody closely
-enough. Wider ones are asked of it: results at most 30 days apart, platelets below 140, hemoglobin below 120 g/L.
+The real trial has results every two weeks and healthy counts, so the default definitions observe no subject closely
+enough. The tests use wider definitions: results at most 30 days apart, platelets below 140, hemoglobin below 120 g/L.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""The reasons that the pure rule does not give: DLTs at an amount of no level, days between; and the record of them."""
+"""Reasons from outside the design: DLTs at an amount of no level, and days between infusions; their recording."""
 
 from decimal import Decimal
 

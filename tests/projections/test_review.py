@@ -1,4 +1,4 @@
-"""The safety review: due dates by ICH E2A, delayed toxicity, narratives, and what nobody has judged.
+"""The safety review: deadlines by ICH E2A, delayed toxicity, narratives, and missing judgements.
 
 Days are counted from the start of chemotherapy; the infusion is on day 1, its window ends on day 15.
 """

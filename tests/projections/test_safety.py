@@ -1,4 +1,4 @@
-"""The safety summary, counted by hand from small stories."""
+"""The safety summary, compared with counts by hand on small histories."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""The audit trail: who set, changed and withdrew what, when, and why."""
+"""The audit trail: the user, the time, the reason, and the fields that were set, changed or withdrawn."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Which entries outcomes read, and how: names, specimens, results that leave it open, ends that nobody recorded."""
+"""The entries that endpoints read: names, specimens, undecided results, and ends without a recorded date."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Published variants of the outcomes by name, in Python and in TOML."""
+"""Published variants of endpoint definitions by name, in Python and in TOML."""
 
 from decimal import Decimal
 

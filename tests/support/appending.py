@@ -1,4 +1,4 @@
-"""A process that records results without end, and says what was acknowledged: made to be killed."""
+"""A process that records results endlessly and reports the acknowledged ones, until a test kills it."""
 
 import sys
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
-"""The requirements of the audit trail and the attacks on it, each with the tests that bear its id.
+"""The requirements of the audit trail, and the attacks on it, each with the tests that carry its id.
 
-Run this file to write ``docs/reference/audit-trail.md``; a test holds the page against it.
+Run this file to write ``docs/reference/audit-trail.md``; a test compares the page with it.
 """
 
 import ast

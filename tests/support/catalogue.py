@@ -1,6 +1,6 @@
-"""One row for every kind of fact: an example, a change that corrects it, and values that its validation refuses.
+"""One row for every kind of fact: an example, a correction of it, and values that its validation refuses.
 
-Run as a program, it writes golden files that are missing; it never writes over one.
+Run as a program, it writes missing golden files; it never overwrites one.
 """
 
 from collections.abc import Mapping

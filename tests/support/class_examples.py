@@ -1,4 +1,4 @@
-"""Every class of the package that holds values, and an example of each: met in what is handed out, or put together."""
+"""An example of every value class of the package: found in the library's answers, or constructed."""
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence

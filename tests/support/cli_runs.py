@@ -1,7 +1,7 @@
-"""Runs of the command line, each in a process of its own.
+"""Runs of the command line, each in its own process.
 
-The process is forked from one that has imported the library already: to import it anew takes half a second, in each of
-some two hundred runs. ``tests/test_docs.py`` runs the installed script, as a shell does.
+The process is forked from one that has imported the library already: an import takes half a second, in each of some
+two hundred runs. ``tests/test_docs.py`` runs the installed script, as a shell does.
 """
 
 import json

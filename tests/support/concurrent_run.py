@@ -1,7 +1,7 @@
-"""One of several processes that record in the same trial at once, with some threads: acts by chance, told in a journal.
+"""One of several processes that record in the same trial at once, with several threads and random commands.
 
-``python concurrent_run.py LOG JOURNAL SEED SECONDS THREADS``. The journal says of each act, one JSON line each, what is
-about to be done, and then what came of it, so that it can be done again by itself.
+``python concurrent_run.py LOG JOURNAL SEED SECONDS THREADS``. The journal has JSON lines: for each command, one line
+before it, and one with its result. So every command can be executed again by itself.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""The criteria of the preset and the findings that they read, as the code has them.
+"""The criteria of the preset, and the findings that they read, generated from the code.
 
-Run this file to write ``docs/reference/criteria.md``; a test holds the page against it.
+Run this file to write ``docs/reference/criteria.md``; a test compares the page with it.
 """
 
 from collections.abc import Iterator

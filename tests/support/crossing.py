@@ -1,4 +1,4 @@
-"""What a test runs in another process: it stands here, where a spawned process can import it."""
+"""Functions that a test runs in another process; a spawned process can import them from here."""
 
 from importlib import import_module
 from pathlib import Path

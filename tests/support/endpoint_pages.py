@@ -1,4 +1,4 @@
-"""The pages of the endpoints of NCT06245746: written from the code, but for the example of each."""
+"""The pages of the endpoints of NCT06245746: generated from the code, except for the example of each."""
 
 from collections.abc import Iterator
 from decimal import Decimal

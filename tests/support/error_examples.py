@@ -1,4 +1,4 @@
-"""Every error class of the package, and errors of each made from examples of what its constructor takes."""
+"""Every error class of the package, with instances made from examples of its constructor arguments."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

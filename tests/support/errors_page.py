@@ -1,6 +1,6 @@
-"""Every error by its code: its class, what it means, its family, and what a service may answer.
+"""Every error by its code: its class, its meaning, its family, and the HTTP status for a service.
 
-Run this file to write ``docs/reference/errors.md``; a test holds the page against it.
+Run this file to write ``docs/reference/errors.md``; a test compares the page with it.
 """
 
 from pathlib import Path

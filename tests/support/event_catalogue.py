@@ -1,6 +1,6 @@
-"""The event catalogue, written from the code: every stored name with its fields, and an example of each.
+"""The event catalogue, generated from the code: every stored name with its fields, and an example.
 
-Run this file to write ``docs/reference/events.md``; a test holds the page against it.
+Run this file to write ``docs/reference/events.md``; a test compares the page with it.
 """
 
 import ast

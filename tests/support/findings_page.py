@@ -1,6 +1,6 @@
-"""Every check of the audit, as the code has it.
+"""Every check of the audit, generated from the code.
 
-Run this file to write ``docs/reference/findings.md``; a test holds the page against it.
+Run this file to write ``docs/reference/findings.md``; a test compares the page with it.
 """
 
 from collections.abc import Iterator

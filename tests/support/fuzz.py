@@ -1,9 +1,9 @@
-"""Fuzz one of the ways in which bytes from strangers come in, from its seeds.
+"""Fuzz one of the inputs for untrusted bytes, starting from its seeds.
 
-``pip install atheris``, which is no dependency of this library, then
+``pip install atheris``, which is not a dependency of this library, then
 ``python tests/support/fuzz.py jsonl -max_total_time=300 -timeout=10 -rss_limit_mb=1000``, with ``codec``, ``note``,
-``proof``, ``jsonl`` or ``db``; what stands after it goes to libFuzzer. What it finds becomes a seed in
-``tests/strangers``, with a name that says what it is, once it is mended.
+``proof``, ``jsonl`` or ``db``; all further arguments go to libFuzzer. After a fix, add the crashing input to the seeds
+in ``tests/strangers``, with a name that describes it.
 """
 
 import json

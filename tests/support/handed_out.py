@@ -1,4 +1,4 @@
-"""Everything that the library hands out, gathered from a few trials, and the classes that were met in it."""
+"""All values that the library returns, collected from a few trials, and their classes."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Reading: what a history answers, and every word that its answers can have, as the code has them.
+"""Reading: the answers of a history, and all their words, generated from the code.
 
-Run this file to write the end of ``docs/reference/history.md``; a test holds the page against it.
+Run this file to write the end of ``docs/reference/history.md``; a test compares the page with it.
 """
 
 import ast

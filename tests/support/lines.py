@@ -1,4 +1,4 @@
-"""Something that happens between any two lines of this library's writing and reading, as a signal handler may."""
+"""Run an action between any two lines of the library's reading and writing code, as a signal handler may."""
 
 import sys
 from collections.abc import Callable, Iterator

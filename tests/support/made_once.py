@@ -1,4 +1,4 @@
-"""What many tests read and nobody changes: made once for all, also where tests run in several processes at once."""
+"""Shared read-only fixtures: created once, also if tests run in several processes at once."""
 
 import fcntl
 import os

@@ -1,6 +1,6 @@
-"""The public names, each with the first sentence of its docstring, and the page on which it is used.
+"""The public names, each with the first sentence of its docstring, and the page that uses it.
 
-Run this file to write ``docs/reference/names.md``; a test holds the page against it.
+Run this file to write ``docs/reference/names.md``; a test compares the page with it.
 """
 
 import inspect

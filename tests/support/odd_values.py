@@ -1,4 +1,4 @@
-"""Values that no argument has, each made anew: other types, texts that nobody can write, classes that pretend."""
+"""Values that no parameter accepts, each created anew: wrong types, invalid texts, classes that imitate others."""
 
 import itertools
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
-"""Which databases a test leaves open: SQLite's own word, so that it fails on every Python and in the test at fault.
+"""Detect databases that a test leaves open, by SQLite's own report, on every Python and in the test at fault.
 
-Python 3.13 warns of a connection that was never closed, but only where its memory is taken back: in a later test, or
-in none. An audit hook sees every connection as it is made, by the library as well as by a test.
+Python 3.13 warns about a connection that was never closed, but only when its memory is freed: in a later test, or
+never. An audit hook sees every connection when it is made, by the library as well as by a test.
 """
 
 import sqlite3

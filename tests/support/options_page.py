@@ -1,6 +1,6 @@
-"""Every option of every command, as the parser has it: the end of the page of the commands, written from the code.
+"""Every option of every command, from the parser: the generated end of the page of the commands.
 
-Run this file to write it into ``docs/reference/commands.md``; a test holds the page against it.
+Run this file to write it into ``docs/reference/commands.md``; a test compares the page with it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A log of one participant, in a file, and what other programs do to it."""
+"""A log of one participant in a file, and changes of it by other programs."""
 
 import os
 import subprocess

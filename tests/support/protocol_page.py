@@ -1,6 +1,6 @@
-"""The protocol file: every parameter with its default, and what the preset says, as the code has them.
+"""The protocol file: every parameter with its default and the preset's value, generated from the code.
 
-Run this file to write ``docs/reference/protocol-file.md``; a test holds the page against it.
+Run this file to write ``docs/reference/protocol-file.md``; a test compares the page with it.
 """
 
 from collections.abc import Collection, Iterator

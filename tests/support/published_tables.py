@@ -1,4 +1,4 @@
-"""Decision tables of published interval designs, by their published formulas and SciPy: what walks are held against."""
+"""Decision tables of published interval designs, computed by their formulas with SciPy, as a reference for tests."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction

@@ -1,7 +1,7 @@
-"""Answers to simulated trials, to a real one and to bare outcomes, recorded as digests before the code was rearranged.
+"""Answers to simulated trials, to a real one and to outcomes notation, recorded as digests before a refactoring.
 
-``python tests/support/recorded_answers.py`` records them anew. Do so only where an answer is meant to change, and say
-in the commit which one and why: ``tests/test_recorded_answers.py`` holds everything else to be as it was.
+``python tests/support/recorded_answers.py`` records them anew. Do so only if an answer is meant to change, and say in
+the commit which one and why: ``tests/test_recorded_answers.py`` asserts that all other answers are unchanged.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""How often a test that repeats itself does so: in full under ``make soak``, and in part in every other run.
+"""The number of repetitions of a repeating test: all of them under ``make soak``, a part in every other run.
 
 ``--rounds N`` is a percentage of the rounds of a race, the kills of a process, the examples of a property. A test names
-its full number, ``times(200)``, and may name the fewest that are of use, ``times(200, least=20)``. It is marked
-``soak``, which hypothesis's own tests need not be.
+its full number, ``times(200)``, and may name the smallest useful one, ``times(200, least=20)``. It is marked ``soak``;
+tests of hypothesis need no mark.
 """
 
 from collections.abc import Sequence

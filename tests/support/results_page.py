@@ -1,6 +1,6 @@
-"""What results are called, which specimens are read, and what values can be, as the code has it.
+"""The names of results, the specimens that are read, and the possible values, generated from the code.
 
-Run this file to write ``docs/reference/results.md``; a test holds the page against it.
+Run this file to write ``docs/reference/results.md``; a test compares the page with it.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A small study in SDTM files, made for tests: two arms, four people, and what a test adds to or changes in it."""
+"""A small study in SDTM files for tests: two arms, four people, and the changes that a test makes."""
 
 import csv
 from collections.abc import Mapping

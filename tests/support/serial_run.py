@@ -1,8 +1,8 @@
-"""Executing a log again, serially: each command by itself, on the log as it was before it.
+"""Execute a log again serially: each command by itself, on the log as it was before the command.
 
-Two commands that were recorded at once are serializable if each of them, done alone in the order of the log, records
-the same. So every command of a journal is decided again on the entries before its own, and what it would have appended
-is compared with what stands there, byte by byte. A refusal is decided again on each log that the command can have seen.
+Two commands that were recorded at once are serializable if each of them, executed alone in the order of the log,
+records the same. So every command of a journal is decided again on the entries before its own, and its result is
+compared with the recorded entries, byte by byte. A refusal is decided again on each log that the command can have read.
 """
 
 import json

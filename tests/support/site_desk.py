@@ -1,4 +1,4 @@
-"""A site in a test: one trial in memory, one person at the desk, and a clock that goes from day to day."""
+"""A site in a test: one trial in memory, one user at the desk, and a clock that advances day by day."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,7 +1,7 @@
-"""Where bytes from strangers come in: each way by itself, and as far as it leads.
+"""The inputs for untrusted bytes: each of them alone, with all the code that processes it.
 
-The seeds in ``tests/strangers`` and the fuzzers come through here: whatever is given, only errors of this library are
-swallowed.
+The seeds in ``tests/strangers`` and the fuzzers use these functions. For any input, they suppress only errors of this
+library.
 """
 
 import json

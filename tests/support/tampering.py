@@ -1,4 +1,4 @@
-"""What an insider with the database, and without a key, can do to a log: past its triggers, with leaves that fit."""
+"""Attacks by an insider with the database but without a key: bypassed triggers, and recomputed leaves."""
 
 import json
 import sqlite3

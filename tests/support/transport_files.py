@@ -1,4 +1,4 @@
-"""SAS transport files of version 5, written byte by byte as TS-140 lays them out."""
+"""Write SAS transport files of version 5 byte by byte, as specified in TS-140."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""What is said of a path that no file can have, by everything that takes one, in the same words on every Python."""
+"""Refused file names: every function that takes a path gives the same message, on every Python version."""
 
 from collections.abc import Callable, Sequence
 from itertools import product

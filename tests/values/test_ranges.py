@@ -1,4 +1,4 @@
-"""What a measured value can be, in every unit, and which names mean the same."""
+"""The possible ranges of measured values in every unit, and the synonyms of laboratory tests."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""The values that facts are made of."""
+"""The values in facts."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -260,7 +260,7 @@ class TestCodes:
 
     @pytest.mark.parametrize("code", ["", "a b", "a/b", "-a", ".", "\u0661", "a" * 65, "a\n"])
     def test_anything_else(self, code: str) -> None:
-        with pytest.raises(CodeInvalid, match="no subject code"):
+        with pytest.raises(CodeInvalid, match="not a valid subject code"):
             check_id("subject", code)
 
     def test_streams_name_their_owner(self) -> None:

@@ -1,4 +1,4 @@
-"""Every closed set of words is text to whoever compares or prints it, and still itself to the library."""
+"""Enumerations: members compare and print as their text, and stay members inside the library."""
 
 import inspect
 import json

@@ -1,1 +1,1 @@
-"""Findings: independent checks over a log, ours and those of whoever embeds it."""
+"""Findings: independent checks over a log, by this library and by programs that embed it."""

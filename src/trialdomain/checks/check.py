@@ -1,4 +1,4 @@
-"""What a finding is, and what a check of a log looks like: one of ours, or one of yours."""
+"""Findings, and the base class of checks, both those of this library and user-defined ones."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -35,14 +35,14 @@ from trialdomain.values.word import Word
 
 
 class Severity(Word):
-    """How grave a finding is, in the words of inspectors (EMA, grading of GCP inspection findings); and a note."""
+    """The severity of a finding, by the grading of GCP inspection findings (EMA), with a note in addition."""
 
     CRITICAL = "critical"
-    """It may put people at risk, or the counts that protect them in doubt."""
+    """It may put participants at risk, or make the counts that protect them doubtful."""
     MAJOR = "major"
     MINOR = "minor"
     NOTE = "note"
-    """Nothing is wrong; somebody should know."""
+    """Not a fault: information for the reader."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,32 +54,32 @@ class AuditFinding:
     severity: Severity
     sentence: str
     subject: str | None
-    """The participant, where it is about one."""
+    """The participant, if the finding is about one."""
     evidence: tuple[int, ...]
-    """The positions of the entries behind it."""
+    """The positions of the entries that show it."""
     requirement: str
-    """What asks for it to be otherwise."""
+    """The requirement that is not met."""
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """From where on something is worth a finding (**choice**, each of them)."""
+    """The thresholds from which checks report a finding (**choice**, each of them)."""
 
     late_days: int = 30
-    """Days between what happened and its recording."""
+    """The most days from an event to its recording."""
     seconds_back: int = 60
-    """Seconds between two entries, the later one earlier: less is two who recorded at once."""
+    """The most seconds by which a later entry may have an earlier time: two users may record at the same time."""
     silent_days: int = 90
-    """Days between two entries, beyond which the clock may have jumped."""
+    """The most days between two entries; after a longer gap, the clock may have jumped."""
     changes: int = 10
-    """Corrections and voids by one user ..."""
+    """The number of corrections and voids by one user that is a finding, if ``changes_percent`` is reached too."""
     changes_percent: int = 10
-    """... that are also so many of a hundred of the entries that they recorded."""
+    """The percentage of corrections and voids among the user's entries that is worth a finding."""
 
 
-@attrs.frozen(kw_only=True, slots=False)  # for its cached properties: help cannot show those that attrs makes
+@attrs.frozen(kw_only=True, slots=False)  # without slots: help() cannot show the cached properties that attrs makes
 class Audited:
-    """The trial that is looked at, as every check is given it."""
+    """The audited trial, as passed to every check."""
 
     __repr__ = in_short
 
@@ -87,7 +87,7 @@ class Audited:
     on: date
     """The day for which windows are judged."""
     now: datetime
-    """When the audit is made."""
+    """The time of the audit."""
     book: Casebook
     trial: Sequence[Recorded[Any]]
     """The current entries of the trial's own stream."""
@@ -100,18 +100,18 @@ class Audited:
 
     @cached_property
     def versions(self) -> dict[str, TrialProtocol]:
-        """Every version of the protocol that was in force, by its name."""
+        """All protocol versions that were in force, by name."""
         return {protocol.version: protocol for _, protocol in self.book.versions}
 
     @cached_property
     def decisions(self) -> tuple[DecisionAudit, ...]:
-        """Every decision about the dose that stands, looked at again."""
+        """The audits of all current decisions about the dose."""
         return tuple(one for one in self.history.decisions() if one.superseded_by is None)
 
 
 @attrs.define(slots=False)  # for its cached properties
 class AuditedCase:
-    """One participant, as every check is given them."""
+    """One participant, as passed to every check."""
 
     __repr__ = in_short
 
@@ -120,20 +120,21 @@ class AuditedCase:
 
     @cached_property
     def seat(self) -> Seat:
-        """What the counts need of them."""
+        """The participant's contribution to the DLT counts."""
         return seat_of(self.case, self.audited.book, on=self.audited.on)
 
     @property
     def member(self) -> Member | None:
-        """Where they stand; None for somebody who neither took a slot nor was infused."""
+        """The participant's DLT evaluation; None if they neither took a slot nor were infused."""
         return self.seat.member
 
     @cached_property
     def breaches(self) -> Sequence[tuple[Recorded[ParticipantFact], CommandRefused]]:
-        """Each rule of conduct that what happened breaks, in the order of the days, whatever was recorded when.
+        """The broken rules of conduct, each with its entry, in the order of the days of the events.
 
-        Of one day, and of days that a partial date allows, what has to come first is taken to have come first. What
-        comes after a death or a departure, or before a consent, is not among them: see the checks on those.
+        The order of recording does not matter. Events of one day, or with partial dates that overlap, are assumed to
+        have happened in the required order. Events after a death or a departure, or before a consent, are left to
+        separate checks.
         """
         consents = sorted(self.case.of(Consented), key=_order)
         versions = self.audited.versions
@@ -157,7 +158,7 @@ _ENDS = (Withdrew, LostToFollowUp, CompletedFollowUp, Died)
 
 
 def _order(entry: Recorded[ParticipantFact], *, not_before: date = date.min) -> tuple[date, int, int]:
-    """Order by day, and within a day by what has to come first; a partial date of an end is taken for its last day."""
+    """Return a sort key: the day, then the required order within a day; a partial end date counts as its last day."""
     when, fact = happened(entry.fact), entry.fact
     rank = next((rank for rank, kind in enumerate(_RANK) if isinstance(fact, kind)), len(_RANK))
     if isinstance(fact, _ENDS):
@@ -167,36 +168,36 @@ def _order(entry: Recorded[ParticipantFact], *, not_before: date = date.min) -> 
 
 
 class Check:
-    """Something to look for; a new one is made for each audit, so that it may remember what it has seen.
+    """A check over a log. Each audit creates a new instance, so a check may keep state.
 
-    Override one of the three methods, or several. Entries come stream by stream, the trial's own first; a participant
-    comes after the entries of theirs. What a check finds, it makes with :meth:`found`.
+    Override one or more of the three methods. Entries come stream by stream, the trial's own stream first; ``case`` is
+    called after the entries of that participant. Create findings with :meth:`found`.
     """
 
     id: ClassVar[str]
     title: ClassVar[str]
     severity: ClassVar[Severity] = Severity.MAJOR
     requirement: ClassVar[str]
-    """What asks for it; ``{protocol}`` stands for where the protocol is written (``TrialProtocol.source``)."""
+    """The source of the requirement; ``{protocol}`` is replaced by ``TrialProtocol.source``."""
 
     def __init__(self, audited: Audited) -> None:
         self.audited = audited
 
-    def entry(self, entry: Entry) -> Iterable[AuditFinding]:  # noqa: ARG002 - for others to override
-        """Look at one entry, current or not."""
+    def entry(self, entry: Entry) -> Iterable[AuditFinding]:  # noqa: ARG002 - for subclasses to override
+        """Check one entry, current or not."""
         return ()
 
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:  # noqa: ARG002 - as above
-        """Look at one participant, as currently known."""
+        """Check the current state of one participant."""
         return ()
 
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:  # noqa: ARG002 - as above
-        """Look at the trial, once everything was seen."""
+        """Check the trial, after all entries and participants."""
         return ()
 
     @classmethod
     def required_by(cls, source: str | None) -> str:
-        """Say what asks for it, and name where the protocol is written; by default just the protocol."""
+        """Return the requirement with the source of the protocol inserted; without a source, "the protocol"."""
         return cls.requirement.replace("{protocol}", source or "the protocol")
 
     def found(

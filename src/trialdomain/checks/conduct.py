@@ -1,4 +1,4 @@
-"""Deviations of single participants: what happened against the rules of conduct, whether or not somebody said so."""
+"""Protocol deviations of single participants, whether or not they were recorded as deviations."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -49,10 +49,10 @@ def _rules(*rules: tuple[type[ParticipantFact], type[CommandRefused]]) -> _Rules
 
 
 class _Breach(Check):
-    """What breaks some of the rules that use cases ask, in the words in which they refuse it."""
+    """Breaches of some of the rules that use cases enforce; the sentence is that of the refusal."""
 
     rules: ClassVar[_Rules]
-    """Facts, and the rules that they break."""
+    """Kinds of facts, each with a rule that it may break."""
 
     @override
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
@@ -66,7 +66,7 @@ class _Breach(Check):
 
 
 class ConsentUndocumented(Check):
-    """Somebody was screened, treated or enrolled without a consent, or before it."""
+    """A participant was screened, treated or enrolled without a consent, or before it."""
 
     id = "consent"
     title = "consent missing, or later than the first procedure"
@@ -103,7 +103,7 @@ _PROCEDURES: Mapping[type[Any], str] = {
 
 
 class CriteriaUndocumented(_Breach):
-    """Somebody was enrolled or infused with a criterion that is not met or not answered."""
+    """A participant was enrolled or infused with a criterion that is not met or not answered."""
 
     id = "criteria"
     title = "a criterion not met, or not answered"
@@ -112,7 +112,7 @@ class CriteriaUndocumented(_Breach):
 
 
 class BeforeEnrollment(_Breach):
-    """Somebody was infused before they were enrolled, or without, or sent to another level after the infusion."""
+    """A participant was infused before or without an enrollment, or was reassigned after the infusion."""
 
     id = "before-enrollment"
     title = "an infusion before the enrollment, or before the level was assigned"
@@ -121,7 +121,7 @@ class BeforeEnrollment(_Breach):
 
 
 class OutsideLevel(_Breach):
-    """Somebody was infused at another level than the assigned one, or with an amount that is not of the level."""
+    """A participant was infused at a level other than the assigned one, or with an amount outside the level."""
 
     id = "level"
     title = "an infusion outside its level"
@@ -131,7 +131,7 @@ class OutsideLevel(_Breach):
 
 
 class Twice(_Breach):
-    """Somebody was enrolled or infused once more than the protocol has it."""
+    """A participant was enrolled or infused more often than the protocol allows."""
 
     id = "twice"
     title = "enrolled or infused once too often"
@@ -140,7 +140,7 @@ class Twice(_Breach):
 
 
 class AfterLeaving(Check):
-    """Somebody was enrolled or infused after they are known to have left."""
+    """A participant was enrolled or infused after they had certainly left the trial."""
 
     id = "after-leaving"
     title = "treated after they had left"
@@ -163,7 +163,7 @@ class AfterLeaving(Check):
 
 
 class ObservedAfterDeath(Check):
-    """Something was observed of somebody who is known to have died before."""
+    """An observation is dated after the participant's death."""
 
     id = "after-death"
     title = "observed after the death"
@@ -187,11 +187,11 @@ class ObservedAfterDeath(Check):
 
 
 _LAST_SEEN = ("ended", "ended_at", "ended_on", "last_contact")
-"""Fields that tell how long somebody was alive at least."""
+"""Fields with a day on which the participant was still alive."""
 
 
 class DeathDates(Check):
-    """Entries that give different dates of one death."""
+    """Entries give different dates for one death."""
 
     id = "death-dates"
     title = "different dates of one death"
@@ -216,7 +216,7 @@ class DeathDates(Check):
 
 
 class DeviationRecorded(Check):
-    """What was recorded as a deviation, with what was said of it."""
+    """An entry was recorded as a deviation, with a stated reason."""
 
     id = "deviation"
     title = "recorded as a deviation"

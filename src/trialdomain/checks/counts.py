@@ -1,4 +1,4 @@
-"""What was counted and decided, against what the log says."""
+"""Checks of counts and decisions against the log."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from trialdomain.values.ids import subject_of
 
 
 class Reconciliation(Check):
-    """A cohort says otherwise of a participant than the participant's own record."""
+    """A cohort's facts about a participant differ from the participant's own entries."""
 
     id = "reconciliation"
     title = "a cohort and a participant that differ"
@@ -29,7 +29,7 @@ class Reconciliation(Check):
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
         self._infused: defaultdict[str | None, set[ClinicalTime]] = defaultdict(set)
-        """By participant: when their infusions began, as was recorded and corrected."""
+        """By participant: the start times of their infusions, including corrected ones."""
 
     @override
     def entry(self, entry: Entry) -> Iterable[AuditFinding]:
@@ -40,7 +40,7 @@ class Reconciliation(Check):
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
         book, on = self.audited.book, self.audited.history.last_day()
-        if self.audited.on < on:  # cohorts were told of everything, whatever the day that is asked about
+        if self.audited.on < on:  # cohorts record everything that happened, so compare with the latest day
             book = self.audited.history.casebook(on=on)
             counts = dlt_counts(book, on=on)
         evidence = {member.subject: member.evidence for member in (*counts.members, *counts.unassigned)}
@@ -58,7 +58,7 @@ class Reconciliation(Check):
             yield from self._closings(counts, book)
 
     def _infusions(self, book: Casebook) -> Iterator[AuditFinding]:
-        """A cohort is told once of an infusion, as of when it was told: what is corrected later stays as it was."""
+        """Compare infusion dates. A cohort records an infusion once; later corrections do not change that fact."""
         for level, entries in sorted(book.cohorts.items()):
             for entry in entries:
                 told = entry.fact
@@ -90,7 +90,7 @@ _OPENS_AND_CLOSES = (CohortOpened, EnrollmentStopped, EnrollmentResumed)
 
 
 class DecisionUnfounded(Check):
-    """A decision about the dose does not follow from what was known, or records another basis than the log has."""
+    """A decision about the dose does not follow from the state known then, or records a basis unlike the log's."""
 
     id = "decision"
     title = "a decision that does not follow from its basis"
@@ -108,7 +108,7 @@ class DecisionUnfounded(Check):
 
 
 class DecisionOvertaken(Check):
-    """A decision about the dose rests on an answer that is another with what was recorded since."""
+    """A decision about the dose rests on an answer that later entries have changed."""
 
     id = "overtaken"
     title = "a decision whose answer is another today"

@@ -1,4 +1,4 @@
-"""Dose levels over the versions of the protocol: a level that stands for another dose than it did."""
+"""Checks of dose levels across protocol versions: a level whose dose was redefined."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
@@ -24,9 +24,9 @@ class _InUse:
     level: int
     day: date
     position: int
-    """Where the infusion was first recorded."""
+    """The position at which the infusion was first recorded."""
     evidence: int
-    """What says so now."""
+    """The position of the current entry of the infusion."""
 
 
 @attrs.frozen
@@ -37,10 +37,10 @@ class _InForce:
 
 
 class DoseRedefined(Check):
-    """A level has another dose than it had when somebody was infused at it.
+    """A level has a different dose now than when a participant was infused at it.
 
-    An amendment of that kind is refused at the desk. A log has it all the same by a correction or a void, by an
-    infusion that was recorded after the amendment, or because other software wrote it. What was mended since is none.
+    The desk refuses such an amendment. It can still happen by a correction or a void, by an infusion that was recorded
+    after the amendment, or by an entry of other software. A redefinition that was undone is not a finding.
     """
 
     id = "dose-redefined"
@@ -61,7 +61,7 @@ class DoseRedefined(Check):
 
     @override
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
-        for one in case.case.ever(Infused):  # whatever day is asked for: the log has it
+        for one in case.case.ever(Infused):  # also after the day of the audit, because the log has it
             day = one.fact.started_at.first
             for level in sorted(levels_of(one.fact, self.audited.book.in_force_on(day))):
                 since = case.case.since(one)
@@ -82,7 +82,7 @@ class DoseRedefined(Check):
             yield self._redefined(level, was, found, history)
 
     def _first_dose(self, one: _InUse, history: Sequence[_InForce]) -> Dose | None:
-        """Find what the level stood for: by the version of the day, and by what the log said when it was recorded."""
+        """Return the level's dose at the infusion: by the version of its day, or by the log when it was recorded."""
         by_day = first_given(dose_in(version, one.level) for version in self._versions_from(one.day))
         in_time = [at for at, known in enumerate(history) if known.since < one.position]
         by_log = first_given(dose_in(known.protocol, one.level) for known in history[max(in_time, default=0) :])
@@ -110,7 +110,7 @@ class DoseRedefined(Check):
 
 
 def _changed_at(level: int, was: Dose | None, history: Sequence[_InForce]) -> int:
-    """Give the position from which on the level has had its present dose, or one of others than it was."""
+    """Return the position of the first entry since which the level has never had its old dose."""
     position = history[-1].since
     for known in reversed(history):
         if keeps(was, dose_in(known.protocol, level)):
@@ -120,7 +120,7 @@ def _changed_at(level: int, was: Dose | None, history: Sequence[_InForce]) -> in
 
 
 def _in_force_by_log(trial: Sequence[Entry]) -> Iterator[_InForce]:
-    """Yield the version in force after each entry that can change it, as the log stood then."""
+    """Yield the version in force after each entry that can change it, computed from the log up to that entry."""
     for number, entry in enumerate(trial, start=1):
         brings = [
             e.fact for e in current_entries(trial[:number]) if isinstance(e.fact, TrialRegistered | ProtocolAmended)

@@ -1,4 +1,4 @@
-"""Recruitment: what was done while it was suspended, after it had closed, or beyond what was planned."""
+"""Checks of recruitment: enrollments and infusions while it was suspended, after it closed, or beyond the plan."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -24,17 +24,17 @@ class _Halt:
     since: ClinicalTime
     until: ClinicalTime | None
     infusion: bool
-    """Whether it halts infusions as well."""
+    """Whether the halt covers infusions too."""
     what: str
     evidence: tuple[int, ...]
 
     def covers(self, when: ClinicalTime) -> bool:
-        """Say whether a day is known to lie within it: its own first and last day do not."""
+        """Return whether a day certainly lies within the halt; its first and last day do not count."""
         return self.since.precedes(when) and (self.until is None or when.precedes(self.until))
 
 
 class WhileHalted(Check):
-    """Somebody was enrolled or infused while that was suspended, or after recruitment had closed."""
+    """A participant was enrolled or infused during a suspension, or after recruitment had closed."""
 
     id = "suspension"
     title = "enrolled or infused while that was halted, or a death that halted nothing"
@@ -45,7 +45,7 @@ class WhileHalted(Check):
         super().__init__(audited)
         self._halts = list(_halts(audited.trial))
         self._suspended_for: set[str | None] = set()
-        """Whose record has ever suspended infusion."""
+        """The participants whose entries ever caused a suspension of infusions."""
 
     @override
     def entry(self, entry: Entry) -> Iterable[AuditFinding]:
@@ -77,9 +77,9 @@ class WhileHalted(Check):
                 yield self.found(sentence, evidence=halt.evidence)
 
     def _died(self, of: Case) -> Iterator[AuditFinding]:
-        """Find a related death that suspended nothing: that is recorded in one transaction with it."""
+        """Find a related death without a suspension; the suspension is written in the same transaction as the death."""
         if any(entry.envelope.source is not None for entry in of.of(AdverseEventReported)):
-            return  # another system's: what has happened elsewhere suspends nothing here
+            return  # imported from another system: an imported death does not suspend anything here
         stops = all(version.stopping.related_grade_5 for _, version in self.audited.book.versions)
         if stops and of.subject not in self._suspended_for and is_related_death(of, self.audited.protocol):
             death = of.death
@@ -111,7 +111,7 @@ def _suspension(entry: Recorded[RecruitmentSuspended], until: ClinicalTime | Non
 
 
 class RecruitmentExceeded(Check):
-    """More people were infused than the protocol allows, or than its target."""
+    """More participants were infused than the protocol allows, or than its target."""
 
     id = "recruitment"
     title = "more people infused than planned"

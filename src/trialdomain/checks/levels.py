@@ -1,4 +1,4 @@
-"""Levels and days: levels that were not in turn, days between infusions, windows that nobody has assessed."""
+"""Checks of levels and days: early escalation, days between infusions, windows without an assessment."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -40,12 +40,12 @@ class _Watched:
     infused_on: date
     infused_by: int
     known_on: date | None
-    """The day on which the outcome was known; None while it is not."""
+    """The day from which the evaluation was known; None while it is pending."""
     evidence: tuple[int, ...]
 
 
 class EscalatedEarly(Check):
-    """Somebody was infused at a higher level than the one before, while an outcome below was not known."""
+    """A participant was infused at a higher level than the previous one, while an evaluation below was pending."""
 
     id = "sequence"
     title = "escalated before a window closed"
@@ -90,9 +90,9 @@ class EscalatedEarly(Check):
 
 
 def _known_on(member: Member, case: Case, protocol: TrialProtocol) -> date | None:
-    """Give the first day on which an outcome could be known; None while it is pending.
+    """Return the first day on which the evaluation could be known; None while it is pending.
 
-    What was reported later about an assessed window is for the audit of decisions.
+    Later reports about an assessed window are left to the audit of decisions.
     """
     rule, last, infusion = protocol.dlt, member.window_last, case.first_infusion
     if rule is None or last is None or infusion is None:
@@ -123,11 +123,11 @@ _SAYS_NOT_EVALUABLE: dict[EvaluationReason, tuple[type[ParticipantFact], ...]] =
     EvaluationReason.ASSESSED_NOT_EVALUABLE: (DltWindowAssessed,),
     EvaluationReason.CYTOPENIA_NOT_SHOWN: (*_LEAVING, *_TREATED_AGAIN),
 }
-"""The kinds of entries from whose days on somebody is not evaluable; of any other reason, the infusion's."""
+"""The kinds of entries from whose days on a participant is not evaluable; for other reasons, the infusion's day."""
 
 
 class StaggerKept(Check):
-    """Two people were infused at one level in fewer days than the protocol asks for."""
+    """Two participants were infused at one level with fewer days between them than the protocol requires."""
 
     id = "stagger"
     title = "too few days between infusions"
@@ -162,7 +162,7 @@ class StaggerKept(Check):
 
 
 class WindowOpen(Check):
-    """The outcome of somebody whose window is over waits for somebody's word."""
+    """The window of a participant is over, but the required assessment is missing."""
 
     id = "window"
     title = "a window that is not assessed to its last day"

@@ -1,4 +1,4 @@
-"""What the protocol does not say."""
+"""Checks of the protocol: the rules that it leaves open."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +11,7 @@ from trialdomain.protocol.trial_protocol import Stagger, TrialProtocol
 
 
 class Silence(Check):
-    """A rule that the protocol leaves as open as it may be."""
+    """The protocol leaves a rule open."""
 
     id = "silence"
     title = "a rule that the protocol leaves open"
@@ -26,7 +26,7 @@ class Silence(Check):
 
 
 def silences(protocol: TrialProtocol) -> Iterator[str]:
-    """Say what a protocol leaves open."""
+    """Yield the rules that a protocol leaves open."""
     if any(level.dose is None for level in protocol.levels):
         yield "the dose levels have no amounts: an infusion is believed to be of the level that was meant"
     if protocol.zone is None:

@@ -1,6 +1,6 @@
-"""What was recorded and can be so, but is improbable, or is read by nothing.
+"""Checks of recorded data that are possible but improbable, or that no endpoint reads.
 
-Source: consistent and accurate source data (ICH E6(R3) 4.2.2). What cannot be so is refused before it is recorded.
+Source: consistent and accurate source data (ICH E6(R3) 4.2.2). Impossible data are refused before they are recorded.
 """
 
 from collections import defaultdict
@@ -21,13 +21,13 @@ from trialdomain.values.given.text import short
 
 _Measured: TypeAlias = Recorded[LabRecorded] | Recorded[VitalSignRecorded]
 _SHOWN = 3
-"""Values in a sentence; the entries of all of them stand behind it."""
+"""The most values in a sentence; the evidence has the entries of all values."""
 _UPWARDS = (Comparator.ABOVE, Comparator.AT_LEAST)
 _DOWNWARDS = (Comparator.BELOW, Comparator.AT_MOST)
 
 
 class ImprobableValue(Check):
-    """A result or a vital sign is outside what is usual: it may be a slip, or another unit."""
+    """A result or a vital sign is outside the usual range: it may be a typing error, or another unit."""
 
     id = "improbable-value"
     title = "a value that is possible and improbable"
@@ -55,7 +55,7 @@ class ImprobableValue(Check):
 
 
 def _is_outside(value: Decimal, unit: str | None, comparator: Comparator | None, usual: Range) -> bool:
-    """Say whether a result is known to be outside a range: a bound alone tells of one side."""
+    """Return whether a result is certainly outside a range; a result with a comparator is known on one side only."""
     if usual.holds(value, unit):
         return False
     too_low = not Range(usual.least, None, usual.unit).holds(value, unit)
@@ -69,7 +69,7 @@ def _values(entries: Sequence[_Measured]) -> str:
 
 
 class UncheckedTerm(Check):
-    """An adverse event has a term that the library's part of CTCAE lacks, so that its grade could not be checked."""
+    """The library's CTCAE table lacks the term of an adverse event, so its grade could not be checked."""
 
     id = "unchecked-term"
     title = "a term that this library's part of CTCAE lacks"
@@ -94,7 +94,7 @@ class UncheckedTerm(Check):
 
 
 class UnreadResult(Check):
-    """Laboratory results stand under a name, or a specimen, that is not known: nothing reads them."""
+    """Laboratory results have an unknown name or specimen, so no endpoint reads them."""
 
     id = "unread-result"
     title = "results under a name that nothing reads"
@@ -113,7 +113,7 @@ class UnreadResult(Check):
 
 
 def _unread(lab: LabRecorded) -> Iterator[str]:
-    """Say why a result is read by nothing, where that may be a slip."""
+    """Yield why no endpoint reads a result, if that may be a typing error."""
     if is_blood(lab.specimen) and not is_known(lab.analyte):
         near = nearest(lab.analyte)
         hint = "no known name is near" if near is None else f"the nearest known name is {near!r}"

@@ -1,4 +1,4 @@
-"""Looking for findings: every check over one reading of a log."""
+"""Run all checks in one pass over a log."""
 
 import importlib.util
 import sys
@@ -41,7 +41,7 @@ from trialdomain.checks.safety import (
     SeriousWithoutCriterion,
 )
 from trialdomain.checks.slots import ClosedLevel, SlotsExceeded
-from trialdomain.checks.trail import ClockJumped, ManyChanges, NamesSomebody, RecordedLate
+from trialdomain.checks.trail import ClockJumped, ManyChanges, PersonalDataInText, RecordedLate
 from trialdomain.errors import InputInvalid, TrialError
 from trialdomain.events.entries import current_entries
 from trialdomain.events.recorded import Entry
@@ -87,7 +87,7 @@ CHECKS: tuple[type[Check], ...] = (
     ClockJumped,
     RecordedLate,
     ManyChanges,
-    NamesSomebody,
+    PersonalDataInText,
     Silence,
 )
 """Every check of this library."""
@@ -95,52 +95,52 @@ _SEVERITIES = list(Severity)
 
 
 class CheckUnusable(InputInvalid):
-    """A check of somebody's own cannot be read, or has failed."""
+    """A user-defined check cannot be loaded, or has failed."""
 
     code = "check-unusable"
 
 
 @attrs.frozen(kw_only=True)
 class Findings:
-    """What was found in a log."""
+    """The findings of an audit of a log."""
 
     __repr__ = in_short
 
     trial: str
     known_at: int
-    """The position that was looked at."""
+    """The log position up to which the log was read."""
     on: date
     checks: tuple[type[Check], ...]
-    """What was looked for."""
+    """The checks that were run."""
     source: str | None = None
-    """Where the protocol is written, as it says itself."""
+    """The reference to the protocol document, from ``TrialProtocol.source``."""
     found: tuple[AuditFinding, ...]
-    """The gravest first; of one severity in the order of the checks."""
+    """The most severe first; within one severity in the order of the checks."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found that is worse than a note: of a note, nothing is wrong."""
+        """Whether there is no finding more severe than a note; a note is not a fault."""
         return all(one.severity is Severity.NOTE for one in self.found)
 
     @override
     def __reduce__(self) -> tuple[object, ...]:
-        """Be pickled with what each check says of itself: a check of your own need not be at hand where it is read."""
+        """Pickle the description of each check, so that the reader does not need the code of user-defined checks."""
         checks = tuple(_Named.of(check) for check in self.checks)
         said = {one.name: getattr(self, one.name) for one in attrs.fields(Findings) if one.name != "checks"}
         return _found, (checks, said)
 
     def __copy__(self) -> Self:
-        """Give the same one: nothing in it changes."""
+        """Return the same one: nothing in it changes."""
         return self
 
     def __deepcopy__(self, _: object) -> Self:
-        """Give the same one: nothing in it changes."""
+        """Return the same one: nothing in it changes."""
         return self
 
 
 @attrs.frozen
 class _Named:
-    """A check in a pickle: where its class stands, and what the class says."""
+    """A check in a pickle: the module and name of its class, and its description."""
 
     module: str
     name: str
@@ -161,7 +161,7 @@ def _found(checks: Sequence[_Named], said: dict[str, Any]) -> Findings:
 
 @lru_cache(maxsize=256)
 def _check(named: _Named) -> type[Check]:
-    """Give the class of a check; where it is not at hand, one that says the same of itself and looks for nothing."""
+    """Return the class of a check; if it cannot be imported, a substitute with its description that finds nothing."""
     try:
         known: object = attrgetter(named.name)(import_module(named.module))
     except (ImportError, AttributeError):
@@ -182,21 +182,21 @@ def findings(
     now: datetime | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Findings:
-    """Look for what an inspector would ask about.
+    """Audit a log: collect what an inspector would ask about.
 
-    Memory follows one participant, and 16 bytes for each entry.
+    Memory use is one participant at a time, plus 16 bytes for each entry.
 
     Args:
-        history: the trial, as it was known.
+        history: the trial, as known at a position.
         on: the day for which windows are judged; by default that of the last entry.
-        checks: what to look for; add your own to :data:`CHECKS`.
-        least: the lowest severity that counts.
-        limits: from where on something is worth a finding.
-        now: when the audit is made, with an offset; by default the time of the machine.
-        progress: told the number of entries of each stream that was read.
+        checks: the checks to run; add your own to :data:`CHECKS`.
+        least: the lowest severity to report.
+        limits: the thresholds of the checks.
+        now: the time of the audit, with an offset; by default the time of the machine.
+        progress: called with the number of entries of each stream after it was read.
 
     Raises:
-        CheckUnusable: a check raised an error of its own.
+        CheckUnusable: a check raised an exception.
     """
     checks = _usable(checks)
     day = history.last_day() if on is None else as_day(on)
@@ -237,7 +237,7 @@ class _Run:
         self.found: list[AuditFinding] = []
 
     def entries(self, entries: Sequence[Entry]) -> None:
-        """Show every entry to those checks that look at entries."""
+        """Pass every entry to the checks that override ``entry``."""
         for check in self._of_entry:
             look, found = check.entry, self.found
             with _named(check.id):
@@ -246,7 +246,7 @@ class _Run:
                         found += _require_findings(check, told)
 
     def call(self, checks: Iterable[Check], method: str, given: object) -> None:
-        """Show something to checks."""
+        """Call one method of several checks with an argument."""
         for check in checks:
             with _named(check.id):
                 self.found += _require_findings(check, getattr(check, method)(given))
@@ -254,23 +254,23 @@ class _Run:
 
 @contextmanager
 def _named(check: object) -> Iterator[None]:
-    """Name the check that fails: it may be anybody's."""
+    """Convert an exception of a check into ``CheckUnusable`` with the name of the check: it may be user-defined."""
     try:
         yield
     except TrialError:
         raise
     except (Exception, SystemExit) as error:
         raise CheckUnusable(
-            f"check {check} failed: {type(error).__name__}: {error}; mend it, or leave it out"
+            f"check {check} failed: {type(error).__name__}: {error}; fix the check, or leave it out"
         ) from error
 
 
 def _require_findings(check: Check, found: Iterable[object]) -> Iterator[AuditFinding]:
-    """Let findings through that are some, and that say of which check they are."""
+    """Yield the findings after validating that each is a finding and carries the id of its check."""
     for one in found:
         if not isinstance(one, AuditFinding):
             raise CheckUnusable(
-                f"check {check.id} found {str(one)[:40]!r}, which is no finding: make it with self.found(...)"
+                f"check {check.id} found {str(one)[:40]!r}, which is not a finding: make it with self.found(...)"
             )
         for name, right, expected in (
             ("sentence", isinstance(one.sentence, str), "a text"),
@@ -286,7 +286,7 @@ def _require_findings(check: Check, found: Iterable[object]) -> Iterator[AuditFi
 
 
 def _usable(checks: Sequence[type[Check]]) -> tuple[type[Check], ...]:
-    """Take each check once; refuse what is none, and two of one id."""
+    """Return each check once; refuse anything that is not a check, and two checks with one id."""
     once = tuple(dict.fromkeys(checks))
     for one in once:
         if lacking := _lacking(one):
@@ -304,26 +304,26 @@ def _made(check: type[Check], audited: Audited) -> Check:
 
 
 def read_checks(path: str | Path) -> tuple[type[Check], ...]:
-    """Read checks of your own from a Python file, which names them in ``CHECKS``. The file is run.
+    """Load user-defined checks from the list ``CHECKS`` of a Python file. The file is executed.
 
     Raises:
-        CheckUnusable: the file is none, fails, or names no checks.
+        CheckUnusable: the file is not a Python file, fails, or has no valid list ``CHECKS``.
     """
     path = named(path)
     refuse_database(path)
     spec = importlib.util.spec_from_file_location(f"trialdomain_checks_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise CheckUnusable(f"{path} is no Python file: name one that has a list CHECKS")
+        raise CheckUnusable(f"{path} is not a Python file: pass a Python file with a list CHECKS")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses and the like look for what a module names
+    sys.modules[spec.name] = module  # dataclasses and similar libraries look up the names of a module here
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
-        raise CheckUnusable(f"{path} failed: {type(error).__name__}: {error}; mend it") from error
+        raise CheckUnusable(f"{path} failed: {type(error).__name__}: {error}; fix the file") from error
     checks: Any = getattr(module, "CHECKS", None)
     if not isinstance(checks, list | tuple):
-        raise CheckUnusable(f"{path} has no list CHECKS of subclasses of trialdomain.Check: name them there")
+        raise CheckUnusable(f"{path} has no list CHECKS: define it, with subclasses of trialdomain.Check")
     for one in checks:
         if lacking := _lacking(one):
             raise CheckUnusable(f"{path}: {getattr(one, '__name__', str(one))[:40]!r} in CHECKS {lacking}")
@@ -331,11 +331,11 @@ def read_checks(path: str | Path) -> tuple[type[Check], ...]:
 
 
 def _lacking(one: object) -> str | None:
-    """Say what keeps something from being a check; None where nothing does."""
+    """Return the reason why an object is not a valid check; None if it is valid."""
     if not (isinstance(one, type) and issubclass(one, Check)):
-        return "is no check: give a subclass of trialdomain.Check"
+        return "is not a check: use a subclass of trialdomain.Check"
     texts = [name for name in ("id", "title", "requirement") if not isinstance(getattr(one, name, None), str)]
     if texts:
         return f"lacks {', '.join(texts)}: give each as a text"
     severity: object = one.severity
-    return None if isinstance(severity, Severity) else "has a severity that is none: give a Severity"
+    return None if isinstance(severity, Severity) else "has an invalid severity: use a member of Severity"

@@ -1,4 +1,4 @@
-"""Seriousness against its criteria and against what became of an event.
+"""Checks of adverse events: seriousness against its criteria, and dates against outcomes.
 
 Source: ICH E2A, II.B: an event is serious if it results in death, is life-threatening, needs hospitalization, ...
 """
@@ -29,7 +29,7 @@ class _OfEvent(Check):
 
 
 class CriterionNotSerious(_OfEvent):
-    """An event has a criterion of seriousness, and is not serious."""
+    """An event has a criterion of seriousness but is not marked serious."""
 
     id = "serious-criterion"
     title = "a criterion of seriousness, and not serious"
@@ -44,7 +44,7 @@ class CriterionNotSerious(_OfEvent):
 
 
 class FatalNotSerious(_OfEvent):
-    """An event was fatal, and is not serious."""
+    """An event was fatal but is not marked serious."""
 
     id = "fatal-not-serious"
     title = "fatal, and not serious"
@@ -57,7 +57,7 @@ class FatalNotSerious(_OfEvent):
 
 
 class SeriousWithoutCriterion(_OfEvent):
-    """An event is serious, and no criterion says why."""
+    """An event is marked serious without a criterion of seriousness."""
 
     id = "serious-without-criterion"
     title = "serious, and no criterion says why"
@@ -70,7 +70,7 @@ class SeriousWithoutCriterion(_OfEvent):
 
 
 class FollowedUpBeforeOnset(_OfEvent):
-    """A follow-up is dated before its event began: a corrected onset has moved past it, and it counts from there."""
+    """A follow-up is dated before the onset of its event, after a correction of the onset; it counts from the onset."""
 
     id = "follow-up-order"
     title = "a follow-up before the onset of its event"
@@ -85,7 +85,7 @@ class FollowedUpBeforeOnset(_OfEvent):
 
 
 class EndUnknown(_OfEvent):
-    """An event is recovered, and nobody recorded when it ended: it has no duration."""
+    """An event is recovered but has no end date, so it has no duration."""
 
     id = "end-unknown"
     title = "recovered, and no end date"
@@ -98,7 +98,7 @@ class EndUnknown(_OfEvent):
 
 
 class EndedNotRecovered(_OfEvent):
-    """An event has ended, and its participant has not recovered from it."""
+    """An event has an end date, but its outcome is not recovered."""
 
     id = "ended-not-recovered"
     title = "ended, and not recovered"

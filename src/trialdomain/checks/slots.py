@@ -1,4 +1,4 @@
-"""Slots: how many there are, who holds one, and whether a level takes anybody."""
+"""Checks of slots: their number, their holders, and closed levels."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -30,7 +30,7 @@ from trialdomain.values.given.plural import how_many
 
 
 class SlotsExceeded(Check):
-    """Somebody took a slot that there was not, or was infused without one."""
+    """A participant took a slot when none was free, or was infused without a slot."""
 
     id = "slots"
     title = "more people than slots"
@@ -39,12 +39,12 @@ class SlotsExceeded(Check):
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
         self._recorded: dict[EntryRef, int] = {}
-        """Where each decision was recorded."""
+        """The position of each decision."""
         self._causes: dict[int, EntryRef | None] = {}
-        """By position: what slots were given for."""
+        """By position of an opening or expansion: the entry that caused it."""
         book = audited.book
         self._decisions = {book.places[entry.position]: entry.fact.decided for entry in book.decisions}
-        """By where it was first recorded: what was decided, as it is known now."""
+        """By position of the first recording: the current content of each decision."""
 
     @override
     def entry(self, entry: Entry) -> Iterable[AuditFinding]:
@@ -94,7 +94,7 @@ class SlotsExceeded(Check):
             yield self.found(sentence, evidence=[entry.position])
 
     def _most(self, entry: Recorded[Any]) -> int | None:
-        """Say how many slots the design gives there; None where no decision gave them."""
+        """Return the number of slots that the design gives; None if no decision gave them."""
         design = self.audited.protocol.design
         if isinstance(entry.fact, CohortOpened) and design is not None:
             return design_of(design).opening_slots()
@@ -108,10 +108,10 @@ class SlotsExceeded(Check):
         given = slots_given(decided, state)
         if given is not None or decided.level is None:
             return given
-        return state.design.slots_at(decided.level, state.situation)  # corrected since to one that gives none
+        return state.design.slots_at(decided.level, state.situation)  # the decision was corrected to one without slots
 
     def _decided_at(self, entry: Recorded[Any]) -> int | None:
-        """Find where the decision was first recorded that slots were given for."""
+        """Return the first position of the decision that gave the slots."""
         cause = self._causes.get(self.audited.book.places[entry.position])
         return None if cause is None else self._recorded.get(cause)
 
@@ -126,18 +126,19 @@ class SlotsExceeded(Check):
 
 
 def _but_released(cohort: Cohort, subject: str, why: Release) -> str | None:
-    """Say what somebody was who could not give a slot back for this reason; None where they could."""
+    """Return why a participant could not give a slot back for this reason; None if they could."""
     member = cohort.members.get(subject)
     if member is None or not member.holds:
         return "held none"
     was = member.standing.evaluation
-    # Of a dose that is no level's, a cohort is told nothing but that the slot is free: nobody there can be evaluated.
+    # For a dose that belongs to no level, a cohort records only the release of the slot: such a participant is never
+    # evaluable.
     not_evaluable = why is Release.NOT_EVALUABLE and was is Evaluation.NOT_EVALUABLE
     return None if was is Evaluation.NOT_INFUSED or not_evaluable else f"was {was.value} there"
 
 
 class ClosedLevel(Check):
-    """Somebody entered a level, or was infused there, after it had closed."""
+    """A participant took a slot of a level, or was infused there, after the level had closed."""
 
     id = "closed-level"
     title = "treated at a level that was closed"
@@ -150,7 +151,7 @@ class ClosedLevel(Check):
         stops: dict[int, Recorded[Any]] = {}
         told.sort(key=lambda one: self.audited.book.places[one[0].position])
         for _, together in groupby(told, key=lambda one: one[0].envelope.command):
-            moment = list(together)  # one command: what it lifts is lifted for all of it, what it closes closes after
+            moment = list(together)  # the facts of one command: a resumption counts before them, a stop after them
             for entry, level in moment:
                 if isinstance(entry.fact, EnrollmentResumed):
                     stops.pop(level, None)

@@ -1,4 +1,4 @@
-"""The trail itself: clocks that jump, entries made late, many changes by one user, texts that name somebody."""
+"""Checks of the audit trail: clock jumps, late entries, many changes by one user, personal data in texts."""
 
 import re
 import unicodedata
@@ -35,10 +35,10 @@ from trialdomain.values.ids import subject_of
 
 
 class ClockJumped(Check):
-    """The clock that entries were recorded by went back, stood still, jumped forward, or is ahead.
+    """The clock that dates the entries went back, stood still, jumped forward, or is ahead.
 
-    A clock that went back shows as one that stands still: nobody records before what they had read last. Two who
-    record at once may be some milliseconds out of order.
+    A clock that went back appears as one that stands still, because an entry is never dated before the last entry that
+    its writer had read. Two users who record at the same time may be some milliseconds out of order.
     """
 
     id = "clock"
@@ -48,14 +48,14 @@ class ClockJumped(Check):
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
-        self._told: list[tuple[int, float, int]] = []
-        """Of each entry its position, its time, and its command, or 0 where it was imported."""
+        self._times: list[tuple[int, float, int]] = []
+        """For each entry: its position, its time, and the hash of its command (0 for an imported entry)."""
         self._site_day = _site_day(audited)
 
     @override
     def entry(self, entry: Entry) -> Iterable[AuditFinding]:
         envelope, position = entry.envelope, entry.position
-        self._told.append(
+        self._times.append(
             (position, envelope.recorded_at.timestamp(), 0 if envelope.source else hash(envelope.command))
         )
         if subject_of(entry.stream) is not None:
@@ -71,14 +71,14 @@ class ClockJumped(Check):
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
-        told, now = sorted(self._told), self.audited.now.timestamp()
-        ahead = [(position, at) for position, at, _ in told if at > now]
+        times, now = sorted(self._times), self.audited.now.timestamp()
+        ahead = [(position, at) for position, at, _ in times if at > now]
         if ahead:
             many = how_many(len(ahead), "entry was", "entries were")
             sentence = f"{many} recorded later than now, the last at {_shown(max(at for _, at in ahead))}"
             yield self.found(sentence, evidence=(ahead[0][0], ahead[-1][0]), severity=Severity.MAJOR)
         still: list[int] = []
-        for (before, since, earlier), (position, at, later) in pairwise(told):
+        for (before, since, earlier), (position, at, later) in pairwise(times):
             stands = at == since and earlier != 0 != later
             if stands and earlier != later:
                 still += [position] if still else [before, position]
@@ -86,8 +86,8 @@ class ClockJumped(Check):
                 yield from self._stood_still(still, since)
                 still = []
                 yield from self._leapt(before, since, position, at)
-        if told:
-            yield from self._stood_still(still, told[-1][1])
+        if times:
+            yield from self._stood_still(still, times[-1][1])
 
     def _leapt(self, before: int, since: float, position: int, at: float) -> Iterator[AuditFinding]:
         limits = self.audited.limits
@@ -112,14 +112,14 @@ class ClockJumped(Check):
 
 
 def _latest(fact: Any) -> ClinicalTime | None:  # noqa: ANN401 - any fact of a participant
-    """Give the last day that a fact tells of."""
-    told = [when for name in _dated(cast("Hashable", type(fact))) if (when := getattr(fact, name)) is not None]
-    return told[0] if len(told) == 1 else max(told, key=lambda when: when.first, default=None)
+    """Return the latest day in a fact."""
+    days = [when for name in _dated(cast("Hashable", type(fact))) if (when := getattr(fact, name)) is not None]
+    return days[0] if len(days) == 1 else max(days, key=lambda when: when.first, default=None)
 
 
 @cache
 def _dated(kind: Hashable) -> tuple[str, ...]:
-    """Name the fields of a kind of facts that hold a day or a time."""
+    """Return the names of the fields of a kind of fact that hold a day or a time."""
     hints = get_type_hints(cast("type", kind))
     fields = attrs.fields(cast("type[attrs.AttrsInstance]", kind))
     return tuple(field.name for field in fields if ClinicalTime in {hints[field.name], *get_args(hints[field.name])})
@@ -130,13 +130,13 @@ def _shown(timestamp: float) -> str:
 
 
 def _site_day(audited: Audited) -> Callable[[datetime], date]:
-    """Give the day at the site; the entries of one command have one time."""
+    """Return a function from a time to the day at the site. It caches the last time: one command has one time."""
     zone = audited.history.zone
     return lru_cache(maxsize=16)(lambda moment: site_day(moment, zone))
 
 
 class RecordedLate(Check):
-    """What happened was recorded long after; what another system recorded came when it was imported."""
+    """An event was recorded long after it happened. Imported entries are exempt: their time is that of the import."""
 
     id = "late-entry"
     title = "recorded long after it happened"
@@ -174,14 +174,14 @@ class RecordedLate(Check):
 
 
 def _known_by(fact: Any) -> ClinicalTime | None:  # noqa: ANN401 - any fact of a participant
-    """Give the time by which a fact could have been recorded whole: of a course its end; None while it goes on."""
+    """Return the time from which a fact could be recorded completely: for a course its end; None while ongoing."""
     if isinstance(fact, ChemotherapyGiven | AntiInfectiveGiven | ConcomitantMedicationGiven):
         return fact.ended_on
     return getter_of(type(fact))(fact)
 
 
 class ManyChanges(Check):
-    """One user changed much of what they, or others, had recorded."""
+    """One user corrected or voided many entries, their own or those of other users."""
 
     id = "many-changes"
     title = "many changes by one user"
@@ -196,7 +196,7 @@ class ManyChanges(Check):
     @override
     def entry(self, entry: Entry) -> Iterable[AuditFinding]:
         if isinstance(entry.fact, AccessRefused):
-            return ()  # recorded by the system of them
+            return ()  # the system records refusals about a user; the user did not write them
         user = entry.envelope.user
         self._recorded[user] += 1
         if target_version(entry) is not None:
@@ -214,10 +214,10 @@ class ManyChanges(Check):
                 )
 
 
-class NamesSomebody(Check):
-    """A text looks as if it held an identity number, a telephone number or an address: subjects are codes.
+class PersonalDataInText(Check):
+    """A text looks as if it contains an identity number, a telephone number or an address: subjects are codes.
 
-    The finding says where, and not what: it does not hand the text on.
+    The finding names the field and the position. It does not repeat the text.
     """
 
     id = "identity"
@@ -239,7 +239,7 @@ _CODES = {
     *("atc_code", "ctcae_code", "ctcae_version", "event", "form_version", "linked_to", "lot", "protocol_version"),
     *("regimen_code", "root", "subject", "unit", "user", "version"),
 }
-"""Fields of a text that is a code, and no words of somebody's own."""
+"""Text fields that hold a code, not free text of a user."""
 
 
 def _texts(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -269,7 +269,7 @@ def _answers(fact: Screened | CriteriaAnswered) -> Iterator[tuple[str, str]]:
 
 @cache
 def _worded(kind: Hashable) -> tuple[str, ...]:
-    """Name the fields of a kind of facts that hold words; results and vital signs, most of a log, hold none."""
+    """Return the free-text fields of a kind of fact; results and vital signs, most of a log, have none."""
     if not isinstance(kind, type) or kind in {LabRecorded, VitalSignRecorded, AccessRefused}:
         return ("why",) if kind is AccessRefused else ()
     hints = get_type_hints(kind)
@@ -296,7 +296,7 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
 
 
 def looks_like(text: str) -> Iterator[str]:
-    """Say what of somebody's identity a text looks as if it held.
+    """Yield the kinds of personal identifiers that a text seems to contain.
 
     >>> list(looks_like("call +86 138 0013 8000")), list(looks_like("slip 88 of 2026-03-02, 1200 mL"))
     (['a telephone number'], [])
@@ -313,7 +313,7 @@ _CHECKS = "10X98765432"
 
 
 def _is_resident(number: str) -> bool:
-    """Say whether 18 characters are a resident identity number of China, by its check digit (GB 11643-1999)."""
+    """Return whether 18 characters are a Chinese resident identity number, by the check digit (GB 11643-1999)."""
     digits = [one for one in number if one not in " -"]
     total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, digits, strict=False))
     return _CHECKS[total % 11] == digits[-1].upper()

@@ -1,1 +1,1 @@
-"""Logs and protocols as files: read strictly, written so that others can verify them."""
+"""Logs and protocols as files: read strictly, and written so that other programs can verify them."""

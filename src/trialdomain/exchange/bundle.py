@@ -1,4 +1,4 @@
-"""The files of an audit bundle that say what is in it: the manifest, and a proof for each entry."""
+"""The metadata files of an audit bundle: the manifest, and an inclusion proof for each entry."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from trialdomain.errors import InputInvalid
-from trialdomain.exchange.lines import once_each
+from trialdomain.exchange.lines import refuse_duplicate_keys
 from trialdomain.tree.merkle import HASH_BYTES
 from trialdomain.tree.proofs import MOST_HASHES
 
@@ -22,13 +22,13 @@ LARGEST_MANIFEST = 1 << 20
 
 
 class BundleMalformed(InputInvalid):
-    """A manifest, or a line of proofs, is none."""
+    """A manifest, or a line of the proofs, is malformed."""
 
     code = "bundle-malformed"
 
 
 class FormUnknown(BundleMalformed):
-    """A manifest is of a form that this version does not know."""
+    """A manifest has a format that this version does not know."""
 
     code = "form-unknown"
 
@@ -40,18 +40,18 @@ class FormUnknown(BundleMalformed):
 
 
 class KeyTwice(BundleMalformed):
-    """In a manifest a key stands twice: programs differ in which of both they take."""
+    """A manifest has a duplicate key: some JSON parsers take the first value, others the last."""
 
     code = "key-twice"
 
     def __init__(self, *, why: str, manifest: "Manifest") -> None:
         super().__init__(f"{MANIFEST} can be read in two ways: {why}")
         self.why, self.manifest = why, manifest
-        """What is said by those that stand last."""
+        """The manifest as read with the last value of each duplicate key."""
 
 
 class Exporter(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """Who has handed out a bundle."""
+    """The user who exported a bundle."""
 
     user: str
     name: str
@@ -68,37 +68,37 @@ class BundleFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froze
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """What is in a bundle, and from where."""
+    """The content of a bundle, and its origin."""
 
     format: str
     trial: str
     size: int
-    """How many entries the log had: those of its tree."""
+    """The number of entries of the log, which is the size of its Merkle tree."""
     root: str
-    """Of that tree, in base64; earlier versions wrote it in hex."""
+    """The root of that tree, in base64; earlier versions wrote it in hex."""
     participants: list[str] | None
-    """Those to whom the bundle is filtered; None for a whole log."""
+    """The participants to whom the bundle is filtered; None for a complete log."""
     entries: int
-    """How many of the entries are in it."""
+    """The number of entries in the bundle."""
     on: str
-    """The day for which findings were judged: the site's day of the last entry that says something of the trial."""
+    """The day for which findings were judged: the site's day of the last entry about the trial itself."""
     zone: str
-    """The site's, in which ``changes.csv`` has local times."""
+    """The time zone of the site, for the local times in ``changes.csv``."""
     protocol: str
     """The version of the protocol that was in force on that day."""
     software: str | None
-    """The version of trialdomain that recorded the last entry, as the log says; None where it does not."""
+    """The version of trialdomain that recorded the last entry, from the log; None if the log does not have it."""
     written_with: str | None = None
-    """The version of trialdomain that has written the bundle, which the log says after it alone, or never."""
+    """The version of trialdomain that wrote the bundle; the log has it only in later entries, or never."""
     at: str
-    """When, in UTC."""
+    """The time of the export, in UTC."""
     why: str | None
     by: Exporter | None
-    """None where the log is a file, in which nothing can be recorded."""
+    """None for a log in an exported file, in which the export cannot be recorded."""
     recorded: int | None
-    """The position of the entry that records the export; None where nothing is."""
+    """The position of the entry that records the export; None if it was not recorded."""
     files: dict[str, BundleFile]
-    """Every other file, by its name."""
+    """All other files of the bundle, by name."""
 
 
 class _Form(msgspec.Struct, frozen=True):
@@ -106,11 +106,11 @@ class _Form(msgspec.Struct, frozen=True):
 
 
 class ProofLine(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The proof that one entry is in the tree, RFC 6962 section 2.1.1: the sibling of every node on its way up."""
+    """The inclusion proof of one entry (RFC 6962 section 2.1.1): the sibling hash of each node on the path up."""
 
     position: int
     hashes: list[str]
-    """In base64, from the leaf up."""
+    """The hashes in base64, from the leaf to the root."""
 
 
 _MANIFEST = msgspec.json.Decoder(Manifest)
@@ -119,23 +119,23 @@ _PROOF = msgspec.json.Decoder(ProofLine)
 
 
 def write_manifest(manifest: Manifest) -> bytes:
-    """Write a manifest, for people too."""
+    """Encode a manifest as indented JSON, readable for people too."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 
 def manifest_json(manifest: Manifest) -> dict[str, Any]:
-    """Give a manifest to programs."""
+    """Return a manifest as JSON values for programs."""
     told: dict[str, Any] = msgspec.to_builtins(manifest)
     return told
 
 
 def read_manifest(given: bytes) -> Manifest:
-    """Read a manifest.
+    """Decode a manifest.
 
     Raises:
-        FormUnknown: it is of a newer form.
-        KeyTwice: a key stands in it twice, at whatever depth.
-        BundleMalformed: it is none.
+        FormUnknown: it has a newer format.
+        KeyTwice: it has a duplicate key, at any depth.
+        BundleMalformed: it is not a manifest.
     """
     try:
         form = _FORM.decode(given).format
@@ -143,41 +143,43 @@ def read_manifest(given: bytes) -> Manifest:
             raise FormUnknown(form=form)
         found = _MANIFEST.decode(given)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BundleMalformed(f"{MANIFEST} is none of a bundle: {str(error)[:200]}") from None
+        raise BundleMalformed(f"{MANIFEST} is not a manifest of a bundle: {str(error)[:200]}") from None
     try:
-        once_each(given)
+        refuse_duplicate_keys(given)
     except (ValueError, RecursionError) as error:
         raise KeyTwice(why=str(error)[:200], manifest=found) from None
     return found
 
 
 def write_proof(position: int, hashes: Sequence[bytes]) -> bytes:
-    """Write the line of a proof."""
+    """Encode a proof as a line."""
     return msgspec.json.encode(ProofLine(position, [b64encode(one).decode() for one in hashes])) + b"\n"
 
 
 def read_proof(line: bytes) -> tuple[int, list[bytes]]:
-    """Read the line of a proof: the position of the entry, and the hashes.
+    """Decode the line of a proof: the position of the entry, and the hashes.
 
     Raises:
-        BundleMalformed: it is none.
+        BundleMalformed: the line is not a proof.
     """
     try:
         read = _PROOF.decode(line)
         hashes = [b64decode(one, validate=True) for one in read.hashes]
         if line != write_proof(read.position, hashes):
-            once_each(line)  # in our own form, no key stands twice
+            refuse_duplicate_keys(line)  # a line in our own form has no duplicate key, so it is not parsed again
             if read.hashes != [b64encode(one).decode() for one in hashes]:
-                raise ValueError("a hash in it is not written as base64 has it")  # noqa: TRY301 - as others
+                raise ValueError("a hash in it is not in canonical base64")  # noqa: TRY301 - as others
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BundleMalformed(f"the line is no proof: {str(error)[:200]}") from None
+        raise BundleMalformed(f"the line is not a proof: {str(error)[:200]}") from None
     if len(hashes) > MOST_HASHES or any(len(one) != HASH_BYTES for one in hashes):
-        raise BundleMalformed(f"the line is no proof: one has at most {MOST_HASHES} hashes of {HASH_BYTES} bytes")
+        raise BundleMalformed(
+            f"the line is not a proof: a proof has at most {MOST_HASHES} hashes of {HASH_BYTES} bytes"
+        )
     return read.position, hashes
 
 
 def described(file: BinaryIO) -> BundleFile:
-    """Say of a file what a manifest says of it."""
+    """Return the size and the SHA-256 of a file, for the manifest."""
     digest, size = sha256(), 0
     while block := file.read(_BLOCK):
         digest.update(block)

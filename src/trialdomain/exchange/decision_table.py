@@ -10,11 +10,11 @@ from trialdomain.protocol.designs import TableRow, TableWord
 
 _HEADER = ["n", "dlt", "decision"]
 _LONGEST_COUNT = 4
-"""Digits: far more participants than any table has."""
+"""The most digits of a count: far more participants than any table has."""
 
 
 class TableUnreadable(InputInvalid):
-    """A file is no decision table."""
+    """A file is not a decision table."""
 
     code = "table-unreadable"
 
@@ -24,7 +24,7 @@ class TableUnreadable(InputInvalid):
 
 
 def rows_to_csv(rows: Iterable[TableRow]) -> str:
-    """Write rows, with the header."""
+    """Encode rows as CSV with the header."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADER)
@@ -33,10 +33,10 @@ def rows_to_csv(rows: Iterable[TableRow]) -> str:
 
 
 def rows_from_csv(text: str) -> list[Mapping[str, object]]:
-    """Read rows as a protocol file would have them, for their values to be checked there.
+    """Decode rows into the form of a protocol file; the caller validates their values.
 
     Raises:
-        TableUnreadable: another header, or a row with other than two whole numbers and a word of the table.
+        TableUnreadable: the header differs, or a row is not two whole numbers and a decision word.
     """
     lines = csv.reader(StringIO(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}"), newline=None))
     try:

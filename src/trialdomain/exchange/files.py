@@ -1,4 +1,4 @@
-"""Files from and for others: small ones that are read, and new ones that are written whole or not at all."""
+"""File input and output: read small files, and create new files atomically."""
 
 import errno
 import gzip
@@ -18,18 +18,18 @@ from trialdomain.storage.plain_files import open_plain, refuse_beside, refuse_lo
 from trialdomain.values.given.filename import is_no_file, named, unread
 
 STANDARD_OUTPUT = Path("-")
-"""What stands for it where a file is to be written."""
+"""The path that means standard output."""
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTORS = ("/dev/fd/", "/proc/self/fd/")
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-"""What file systems say that have no links."""
+"""The error numbers of file systems without hard links."""
 
 
 def read_file(path: Path, *, most: int) -> bytes:
-    """Read a file of a few bytes, plain or gzip.
+    """Read a small file, plain or gzip.
 
     Raises:
-        InputInvalid: it cannot be read, or is longer.
+        InputInvalid: it cannot be read, or has more than ``most`` bytes.
     """
     if is_no_file(named(path)):
         raise InputInvalid(f"{path} is a folder or a device: name a file")
@@ -50,10 +50,10 @@ def read_file(path: Path, *, most: int) -> bytes:
 
 
 def write_text(path: Path, text: str, *, log: Path | None = None) -> None:
-    """Write a text as :func:`writing` does.
+    """Write a text to a new file, as :func:`writing` does.
 
     Raises:
-        InputInvalid: the file is there already, or cannot be made.
+        InputInvalid: the file exists already, or cannot be created.
     """
     with writing(path, log=log) as file:
         file.write(text.encode())
@@ -61,29 +61,29 @@ def write_text(path: Path, text: str, *, log: Path | None = None) -> None:
 
 @contextmanager
 def writing_text(path: Path, *, log: Path | None = None) -> Iterator[TextIO]:
-    """Write a text as :func:`writing` does, line by line, with the ends of lines that it is given."""
+    """Open a new text file, as :func:`writing` does, without conversion of line ends."""
     with writing(path, log=log) as file:
         text = TextIOWrapper(file, encoding="utf-8", newline="")
         try:
             yield text
         finally:
-            text.detach()  # which writes what is left, and leaves the file open
+            text.detach()  # flushes the buffer, and leaves the binary file open
 
 
 @contextmanager
 def writing(path: Path, *, log: Path | None = None) -> Iterator[BinaryIO]:
-    """Write a new file, which has its name only when it is whole; where that ends in ``.gz``, it is compressed.
+    """Create a file atomically: write a temporary file, then link it to its name. A ``.gz`` file is compressed.
 
-    ``-``, ``/dev/stdout`` and the like are written to as they are, and so is a pipe or a device.
+    Standard output (``-``, ``/dev/stdout``), pipes and devices are written to directly.
 
     Args:
-        path: where to.
-        log: the log that is read, into which standard output must not lead.
+        path: the file to create.
+        log: the log that is read; standard output must not be redirected into it.
 
     Raises:
-        InputInvalid: the file is there already, or cannot be made.
-        NameTaken: it would be a part of a log.
-        BrokenPipeError: nobody reads on.
+        InputInvalid: the file exists already, or cannot be created.
+        NameTaken: the name would be a part of a log.
+        BrokenPipeError: the reader of the pipe has closed it.
     """
     try:
         with _opened(named(path), log) as file:
@@ -117,12 +117,12 @@ def _opened(path: Path, log: Path | None) -> Iterator[BinaryIO]:
 
 
 def is_standard_output(path: Path) -> bool:
-    """Say whether what is written there is what the command prints."""
+    """Return whether a path means the standard output of the command."""
     return _descriptor(path) == _STREAMS["-"]
 
 
 def _descriptor(path: Path) -> int | None:
-    """Say which open file is meant, if one is."""
+    """Return the file descriptor that a path means; None for a file path."""
     text = str(path)
     for before in _DESCRIPTORS:
         number = text.removeprefix(before)
@@ -148,10 +148,10 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def give_name(made: Path, target: Path) -> None:
-    """Give a file that is whole its name; unlike a renaming, never over a file that somebody made meanwhile.
+    """Link a finished file to its name. Unlike a rename, this never replaces a file that was created meanwhile.
 
     Raises:
-        OSError: the name is taken, or cannot be given.
+        OSError: the name is taken, or the link fails.
     """
     try:
         os.link(made, target)

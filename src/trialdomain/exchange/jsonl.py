@@ -1,8 +1,8 @@
-"""A log as JSON lines: one entry a line in the order of positions, and last its size and root.
+"""A log as JSON lines: one entry a line in the order of positions, and a last line with size and root.
 
-A line is ``{"position", "stream", "version", "name", "leaf", "state"}``; ``state`` stands byte for byte as it is stored
-and hashed, so that who, when and why are under the hash as well. Nothing outside ``state`` is believed but the position
-and what the leaf binds. The last line of a trial is ``{"trial", "size", "root"}``, the root in base64.
+A line is ``{"position", "stream", "version", "name", "leaf", "state"}``. ``state`` is copied byte for byte as it is
+stored and hashed, so the hash also covers user, time and reason. Outside ``state``, the reader trusts only the position
+and the fields that the leaf hash covers. The last line of a trial is ``{"trial", "size", "root"}``, the root in base64.
 """
 
 import gzip
@@ -41,17 +41,18 @@ from trialdomain.values.given.plural import n_entries
 from trialdomain.values.progress import Progress, unheard
 
 _BATCH = 1_000
-_HEARD_EVERY = 1_000
+_PROGRESS_EVERY = 1_000
 _KEYS = (b'"position"', b'"stream"', b'"leaf"', b'"state"', b'"size"', b'"root"')
-"""Keys of the lines of an export, by two of which a damaged one is known."""
-_LOOKED_AT = 20
-"""Lines from which it is known."""
+"""The keys of exported lines; a line with two of them is recognized as a damaged line of an export."""
+_EXAMINED_LINES = 20
+"""The number of lines that are examined for these keys."""
 _BATCH_BYTES = 8 * 1024 * 1024
-"""Of the states of a batch: a line may hold millions, and few bytes of gzip a thousand such lines."""
+"""The most bytes of states in a batch: a line may have millions of bytes, and gzip can compress a thousand such lines
+into a few bytes."""
 
 
 class LineCorrupt(LogCorrupt):
-    """A line of an exported log is not one that was exported."""
+    """A line of an exported log was damaged or altered."""
 
     code = "line-corrupt"
 
@@ -64,7 +65,7 @@ class LineCorrupt(LogCorrupt):
 
 
 class NotALog(LineCorrupt):
-    """A file is no exported log at all: it is empty, or its lines are none of an export."""
+    """A file is not an exported log: it is empty, or its lines are not those of an export."""
 
     code = "not-a-log"
 
@@ -80,18 +81,18 @@ class _Readable(Protocol):
 def write_jsonl(
     log: LogReader, trial: str, file: BinaryIO, *, until: int | None = None, progress: Progress = unheard
 ) -> int:
-    """Write one trial of a log, or its entries up to a position; give the number of entries.
+    """Write one trial of a log, or its entries up to a position, and return the number of entries.
 
     Args:
-        log: has the entries.
-        trial: its code.
-        file: where to.
-        until: the last position; by default, all of it.
-        progress: told how many entries were written.
+        log: the log with the entries.
+        trial: the code of the trial.
+        file: the file to write to.
+        until: the last position; by default, all entries.
+        progress: called with the number of entries written so far.
 
     Raises:
         InputInvalid: the log does not have the trial.
-        LeafDiffers: the log was altered; an export would give its entries new, fitting leaves.
+        LeafDiffers: the log was altered. Exporting it would compute new leaves that match the altered entries.
         LogCorrupt: entries are missing.
     """
     size = log.head(trial) if until is None else until
@@ -101,17 +102,17 @@ def write_jsonl(
     for entry, leaf in with_leaves(log, trial, until=size):
         frontier.add(leaf)
         file.write(write_entry(entry, leaf))
-        if not frontier.size % _HEARD_EVERY:
+        if not frontier.size % _PROGRESS_EVERY:
             progress("exporting", frontier.size, size)
     file.write(write_last(Last(trial=trial, size=size, root=as_base64(frontier.root()))))
     return size
 
 
 def is_packed(path: Path) -> bool:
-    """Say whether a file is compressed.
+    """Return whether a file is compressed.
 
     Raises:
-        LogUnusable: it cannot be read.
+        LogUnusable: the file cannot be read.
     """
     with _opening(path) as plain:
         return _begins_packed(plain)
@@ -122,26 +123,25 @@ def read_jsonl(path: Path, store: Store, *, remember: bool = False, progress: Pr
 
     Args:
         path: the file.
-        store: the log to be.
-        remember: whether commands are remembered, so that none of them is recorded a second time; what was asked for is
-            not known.
-        progress: told how many bytes of the file were read; nothing of a pipe, which has no size.
+        store: the empty log to write to.
+        remember: whether to register the commands, so that none of them can be recorded a second time; their requests
+            are unknown.
+        progress: called with the number of bytes read so far; not called for a pipe, which has no size.
 
     Raises:
-        LineCorrupt: a line that is not an entry in its place, a state that is not canonical, a leaf or a root that does
-            not fit, or an end that is missing; it names the line. What was reformatted, and says the same, is refused
-            as such.
+        LineCorrupt: a line is not the expected entry, a state is not canonical, a leaf or a root does not match, or
+            the end is missing; the message names the line. A line that was only reformatted has its own message.
         LogUnusable: the file cannot be read.
     """
-    with _opening(path) as plain, ExitStack() as stack:  # once, for a pipe cannot be opened a second time
+    with _opening(path) as plain, ExitStack() as stack:  # open only once: a pipe cannot be opened a second time
         file: _Readable = stack.enter_context(gzip.GzipFile(fileobj=plain)) if _begins_packed(plain) else plain
         total = path.stat().st_size
 
-        def heard() -> None:
-            if total:  # else it is a pipe, which cannot say where it stands
+        def report_progress() -> None:
+            if total:  # otherwise it is a pipe, which has no offset
                 progress("reading", plain.tell(), total)
 
-        _read(path, file, partial(_Section, store=store, remember=remember), heard)
+        _read(path, file, partial(_Section, store=store, remember=remember), report_progress)
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def _begins_packed(plain: BufferedReader) -> bool:
     return plain.peek(2)[:2] == GZIP_HEADER
 
 
-def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", heard: Callable[[], None]) -> None:
+def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", report_progress: Callable[[], None]) -> None:
     section: _Section | None = None
     number = 0
     lines = _lines(path, file)
@@ -171,8 +171,8 @@ def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", heard
                 entry, leaf = _entry(read)
                 section = section or begin(entry.trial)
                 section.add(entry, leaf)
-            if not number % _HEARD_EVERY:
-                heard()
+            if not number % _PROGRESS_EVERY:
+                report_progress()
         except (LogCorrupt, ValueError) as error:
             kind = LineCorrupt if number > 1 or _is_exported(chain([line], lines)) else NotALog
             raise kind(path=path, line=number, why=str(error)[:400]) from None
@@ -183,12 +183,12 @@ def _read(path: Path, file: _Readable, begin: "Callable[[str], _Section]", heard
 
 
 def _is_exported(lines: Iterator[bytes]) -> bool:
-    """Say whether any of the first lines of a file has keys of an export: then the file was one, and was changed."""
-    return any(sum(key in line for key in _KEYS) > 1 for line in islice(lines, _LOOKED_AT))
+    """Return whether any of the first lines has keys of an export: then the file is an export that was damaged."""
+    return any(sum(key in line for key in _KEYS) > 1 for line in islice(lines, _EXAMINED_LINES))
 
 
 class _Section:
-    """The entries of one trial so far, on their way into a store."""
+    """The entries of one trial read so far, to be written into a store in batches."""
 
     def __init__(self, trial: str, *, store: Store, remember: bool) -> None:
         if store.head(trial):
@@ -197,14 +197,14 @@ class _Section:
         self._frontier = Frontier()
         self._versions: dict[str, int] = {}
         self._going_on: tuple[str | None, int] = None, 0
-        """The command that may go on, and how many of its entries are recorded."""
+        """The command that may continue in the next batch, and the number of its entries recorded so far."""
         self._batch: list[StoredEntry] = []
         self._bytes = 0
 
     def add(self, entry: StoredEntry, leaf: bytes) -> None:
-        """Take an entry that is the next of this trial, and of its stream."""
+        """Add an entry; it must be the next of this trial and of its stream."""
         if entry.trial != self.trial:
-            raise ValueError(f"an entry of trial {entry.trial} stands among those of trial {self.trial}")
+            raise ValueError(f"an entry of trial {entry.trial} is among those of trial {self.trial}")
         stream, version = str(entry.originator_id), entry.originator_version
         for what, expected, found in (
             ("position", self._frontier.size + 1, entry.position),
@@ -220,7 +220,7 @@ class _Section:
             self._flush()
 
     def end(self, last: Last) -> None:
-        """Compare with what the last line says, and record the rest."""
+        """Compare size and root with the last line, and record the remaining entries."""
         if (last.trial, last.size) != (self.trial, self._frontier.size):
             raise ValueError(
                 f"it ends trial {last.trial[:70]!r} with {n_entries(last.size)}, "
@@ -230,7 +230,7 @@ class _Section:
         if read_root(last.root) != root:
             raise ValueError("the root does not fit the entries: the file was altered")
         if is_other_form(last.root, root):
-            raise ValueError("the line was reformatted: its root is written in another form, and says the same")
+            raise ValueError("the line was reformatted: its root is written in another form, with the same content")
         self._flush(last=True)
 
     def _flush(self, *, last: bool = False) -> None:
@@ -241,7 +241,7 @@ class _Section:
         self._batch, self._bytes = [], 0
 
     def _commands(self, *, last: bool) -> Iterator[Sealed]:
-        """Yield the batch by commands; the last one may go on in the next batch, and is remembered with that."""
+        """Yield the batch by commands. The last command may continue in the next batch, and is registered with it."""
         groups = [(name, list(some)) for name, some in groupby(self._batch, key=_command_of)]
         going_on, earlier = self._going_on
         if going_on is not None and (not groups or groups[0][0] != going_on):
@@ -262,12 +262,12 @@ def _command_of(entry: StoredEntry) -> str:
 
 def _end(section: _Section | None, last: Last) -> None:
     if section is None:
-        raise ValueError(f"it ends trial {last.trial[:70]!r}, of which no entry stands before it")
+        raise ValueError(f"it ends trial {last.trial[:70]!r}, but no entry of it comes before")
     section.end(last)
 
 
 def _entry(read: Line) -> tuple[StoredEntry, bytes]:
-    """Check a line by itself: a known name in a stream of its kind, a canonical state, and the leaf of both."""
+    """Validate a single line: a known event name in a stream of its kind, a canonical state, and a matching leaf."""
     entry, leaf = fitting(read)
     entry_of(entry, strict=True)
     return entry, leaf

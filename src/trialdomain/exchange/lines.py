@@ -1,4 +1,4 @@
-"""The lines of an exported log, each by itself: an entry, or the size and root at the end of a trial."""
+"""The single lines of an exported log: an entry, or the size and root at the end of a trial."""
 
 import json
 import re
@@ -24,13 +24,13 @@ class LineUnreadable(LogCorrupt):
 
 
 class LineReformatted(LineUnreadable):
-    """An entry was written in another form than its own, and says the same."""
+    """An entry has the same content, but in a different JSON form than its canonical one."""
 
     code = "line-reformatted"
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
-    """One entry, as its line has it; nothing of it is checked yet."""
+    """One entry as it is in its line, not validated yet."""
 
     position: int
     stream: str
@@ -46,7 +46,7 @@ class Last(msgspec.Struct, forbid_unknown_fields=True):
     trial: str
     size: int
     root: str
-    """In base64; earlier versions wrote it in hex."""
+    """The root in base64; earlier versions wrote it in hex."""
 
 
 class _Either(msgspec.Struct):
@@ -63,68 +63,68 @@ _ROOT = re.compile(r"[A-Za-z0-9+/]{43}=")
 
 
 def parse(line: bytes) -> Line | Last:
-    """Read a line as what it says it is.
+    """Decode a line as an entry or as a last line, by its keys.
 
     Raises:
-        LineUnreadable: it is neither an entry nor the last line of a trial, or a key stands in it twice.
+        LineUnreadable: it is neither an entry nor the last line of a trial, or it has a duplicate key.
     """
     try:
         is_last = _EITHER.decode(line).trial is not None
         read = _LAST.decode(line) if is_last else _LINE.decode(line)
         if line != (write_last(read) if isinstance(read, Last) else _written(read)):
-            once_each(line)  # in our own form, no key stands twice
+            refuse_duplicate_keys(line)  # a line in our own form has no duplicate key, so it is not parsed again
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise LineUnreadable(str(error)[:400]) from None
     return read
 
 
 def read_entry(line: bytes) -> tuple[StoredEntry, bytes]:
-    """Read one exported entry that fits its leaf, whatever its state says, also of a newer version; give its leaf too.
+    """Decode one exported entry that matches its leaf, and return both. The state is not decoded: it may be newer.
 
     Raises:
         LineReformatted: its state or its leaf was written in another form.
-        LineUnreadable: it is no entry, or was altered.
+        LineUnreadable: it is not an entry, or was altered.
     """
     read = parse(line)
     if isinstance(read, Last):
-        raise LineUnreadable(f"the line ends trial {read.trial[:70]!r}, and is no entry")
+        raise LineUnreadable(f"the line ends trial {read.trial[:70]!r}, and is not an entry")
     return fitting(read)
 
 
 def fitting(read: Line) -> tuple[StoredEntry, bytes]:
-    """Give the entry of a line, and its leaf.
+    """Return the entry of a line, and its leaf.
 
     Raises:
-        LineReformatted: its state or its leaf was written in another form, and says the same.
-        LineUnreadable: the entry does not fit its leaf.
+        LineReformatted: its state or its leaf has the same content in another form.
+        LineUnreadable: the entry does not match its leaf.
     """
     state, leaf = bytes(read.state), leaf_of(read)
     if leaf.hex() != read.leaf:
         if (form := other_form(read, leaf)) is not None:
-            raise LineReformatted(f"position {read.position} was reformatted: {form}, and says the same")
+            raise LineReformatted(f"position {read.position} was reformatted: {form}, with the same content")
         raise LineUnreadable(f"position {read.position} does not fit its leaf: it was altered")
     trial = trial_of(read.stream)
     return StoredEntry(read.stream, read.version, read.name, state, trial, read.position), leaf
 
 
 def leaf_of(read: Line) -> bytes:
-    """Give the leaf that the entry of a line should have.
+    """Compute the leaf of the entry of a line.
 
     Raises:
-        LineUnreadable: its stream or its name is no Unicode.
+        LineUnreadable: its stream or its name is not valid Unicode.
     """
     try:
         return leaf_hash(stream=read.stream, version=read.version, topic=read.name, state=bytes(read.state))
     except UnicodeEncodeError as error:
-        raise LineUnreadable(f"a name in it is no Unicode: {error.reason}") from None
+        raise LineUnreadable(f"a name in it is not valid Unicode: {error.reason}") from None
 
 
 def other_form(read: Line, leaf: bytes) -> str | None:
-    """Say in which other form an entry was written, where it says what its leaf says; None where it does not.
+    """Return what is written in another form, if the content matches the leaf; None if it does not match.
 
     Args:
         read: the line.
-        leaf: that the entry should have as it is written.
+        leaf: the leaf computed from the line as it is written.
     """
     beside = read_hash(read.leaf)
     if beside == leaf:
@@ -137,13 +137,13 @@ def other_form(read: Line, leaf: bytes) -> str | None:
 
 
 def read_hash(text: str) -> bytes | None:
-    """Read a hash in hex, also in capitals or between spaces; None for any other text."""
+    """Decode a hash in hex, also in capitals or with spaces around it; None for any other text."""
     plain = text.strip()
     return bytes.fromhex(plain) if _HASH.fullmatch(plain) else None
 
 
 def read_root(text: str) -> bytes | None:
-    """Read the root of a tree: base64, as checkpoints have it, or hex, as earlier versions wrote it; None for others.
+    """Decode the root of a tree: base64, as in checkpoints, or hex, as in earlier versions; None for any other text.
 
     >>> read_root("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=") == read_root("00" * 32) == bytes(32)
     True
@@ -153,12 +153,12 @@ def read_root(text: str) -> bytes | None:
 
 
 def is_other_form(text: str, root: bytes) -> bool:
-    """Say whether a root is written otherwise than this version, or an earlier one, writes it."""
+    """Return whether a root is written in a form that no version of this library writes."""
     return text not in {as_base64(root), root.hex()}
 
 
 def write_entry(entry: StoredEntry, leaf: bytes) -> bytes:
-    """Write the line of an entry."""
+    """Encode an entry as a line."""
     head = {
         "position": entry.position,
         "stream": entry.originator_id,
@@ -170,7 +170,7 @@ def write_entry(entry: StoredEntry, leaf: bytes) -> bytes:
 
 
 def write_last(last: Last) -> bytes:
-    """Write the last line of a trial."""
+    """Encode the last line of a trial."""
     return msgspec.json.encode(last) + b"\n"
 
 
@@ -184,7 +184,7 @@ def _with_state(head: Mapping[str, object], state: bytes) -> bytes:
 
 
 def canonical(state: bytes) -> bytes | None:
-    """Give the canonical form of a state that was written in another; None for what has none."""
+    """Return the canonical form of a state that was written in another form; None if it has none."""
     try:
         read = json.loads(state, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_once)
         return json.dumps(read, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
@@ -192,24 +192,24 @@ def canonical(state: bytes) -> bytes | None:
         return None
 
 
-def once_each(given: bytes) -> None:
-    """Refuse JSON in which a key stands twice, at any depth: one reader takes the first, and another the last.
+def refuse_duplicate_keys(given: bytes) -> None:
+    """Refuse JSON with a duplicate key, at any depth: some parsers take the first value, others the last.
 
     Raises:
-        ValueError: one does, or it is no JSON.
+        ValueError: it has a duplicate key, or is not JSON.
         RecursionError: it is nested too deep.
     """
     json.loads(given, object_pairs_hook=_once)
 
 
 def _refuse(text: str) -> object:
-    raise ValueError(f"{text} is none of a state's numbers")
+    raise ValueError(f"{text} is not a valid number in a state")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"a key stands twice in it: {name[:40]!r}")
+            raise ValueError(f"it has a duplicate key: {name[:40]!r}")
         found[name] = value
     return found

@@ -1,7 +1,7 @@
 """A protocol as TOML, for people to write and to keep beside their code.
 
-A file gives only what differs from the defaults. Numbers are read exactly as written. An invalid file is refused with
-every fault named at once, each with its place.
+A file has only the parameters that differ from the defaults. Numbers are read exactly as written. An invalid file is
+refused with all its faults at once, each with its place.
 """
 
 import tomllib
@@ -30,9 +30,9 @@ from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.given.filename import is_no_file, named, unread
 
 _MOST_BYTES = 1 << 24
-"""Of a protocol: one of ours has 30 kB."""
+"""The most bytes of a protocol file; a protocol of ours has 30 kB."""
 _NONE = "none"
-"""How a file says that a parameter with a default is not to be set: TOML has no null."""
+"""The word that unsets a parameter with a default, because TOML has no null."""
 
 
 def read_protocol(path: str | Path) -> TrialProtocol:
@@ -67,7 +67,7 @@ def protocol_from_toml(text: str, *, folder: Path | None = None) -> TrialProtoco
 
     Args:
         text: the protocol.
-        folder: where the files are that it names; by default the current one.
+        folder: the folder of the files that the protocol names; by default the current one.
 
     Raises:
         ProtocolInvalid: it names every fault at once.
@@ -77,16 +77,16 @@ def protocol_from_toml(text: str, *, folder: Path | None = None) -> TrialProtoco
 
 @attrs.frozen
 class DesignFile:
-    """A design, and for how many dose levels it is asked."""
+    """A design, and the number of dose levels."""
 
     spec: DesignSpec
     levels: int
     protocol: TrialProtocol | None
-    """The protocol, where the file is a whole one."""
+    """The protocol, if the file is a complete protocol."""
 
 
 def read_design(path: str | Path) -> DesignFile:
-    """Read a design from a TOML file: ``levels = 5`` and ``[design]``, or a whole protocol.
+    """Read a design from a TOML file: ``levels = 5`` and ``[design]``, or a complete protocol.
 
     Raises:
         ProtocolInvalid: it names every fault at once, or has no design.
@@ -118,7 +118,7 @@ def _table(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
-        raise ProtocolInvalid([f"it is no TOML: {error}"]) from None
+        raise ProtocolInvalid([f"it is not TOML: {error}"]) from None
 
 
 def _protocol(table: dict[str, Any], folder: Path | None) -> TrialProtocol:
@@ -134,9 +134,9 @@ def _protocol(table: dict[str, Any], folder: Path | None) -> TrialProtocol:
 
 
 def _with_rows(design: Any, folder: Path | None, faults: list[str]) -> Any:
-    """Read the rows of a decision table from the file that the design names, or as short lists.
+    """Read the rows of a decision table from the CSV file that the design names, or from short lists.
 
-    The rows, and not the name of the file, are what a protocol holds.
+    A protocol holds the rows, not the name of the file.
     """
     if not isinstance(design, dict) or design.get("name") != _BY_TABLE:
         return design
@@ -165,7 +165,7 @@ def _with_rows(design: Any, folder: Path | None, faults: list[str]) -> Any:
 
 
 def _as_table(row: Any) -> Any:
-    """Give a row that stands as ``[3, 0, "escalate"]`` the names of its values."""
+    """Convert a row such as ``[3, 0, "escalate"]`` into a table with the names of its values."""
     return dict(zip(_ROW, row, strict=True)) if isinstance(row, list) else row
 
 
@@ -174,7 +174,7 @@ _ROW = ("n", "dlt", "decision")
 
 
 def protocol_to_toml(protocol: TrialProtocol) -> str:
-    """Write a protocol as TOML, every number as it stands; what is not set is left out."""
+    """Encode a protocol as TOML with exact numbers; parameters that are not set are left out."""
     table: dict[str, Any] = _written(protocol)
     return tomli_w.dumps(table)
 
@@ -204,14 +204,14 @@ def _fields_written(value: Any) -> dict[str, Any]:
 
 
 def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None) -> Any:
-    """Read a value of a kind; add what is wrong with it, and go on, so that all of it is found.
+    """Convert a value to a type. Add each fault to the list and continue, so that all faults are found.
 
     Args:
-        kind: what it is to be.
-        value: what the file has.
-        place: where it stands, for the faults.
-        faults: what was found so far.
-        base: what it is by default: a table that gives a part of it leaves the rest as it is there.
+        kind: the type to convert to.
+        value: the value in the file.
+        place: the path of the value, for the faults.
+        faults: the faults found so far.
+        base: the default: a table with some of the fields keeps the other fields of the default.
     """
     if get_origin(kind) in {Union, UnionType}:
         if value == _NONE:
@@ -242,7 +242,7 @@ def _read_array(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
 
 
 def _read_design(value: Any, place: str, faults: list[str]) -> Any:
-    """Read the parameters of a design: its name says of which."""
+    """Read the parameters of the design that ``name`` selects."""
     if not isinstance(value, dict):
         such = next(iter(DESIGNS))
         faults.append(
@@ -260,11 +260,11 @@ def _read_design(value: Any, place: str, faults: list[str]) -> Any:
 
 
 def _read_endpoints(value: Any, place: str, faults: list[str], shared: Any) -> tuple[Endpoint, ...]:
-    """Read which endpoints a protocol derives: an array has all of them, a table changes the standard ones.
+    """Read the endpoints that a protocol derives: an array lists all of them, a table changes the standard ones.
 
-    In a table each name is a code: ``"none"`` leaves the endpoint out, a table with a ``family`` is a new one, and a
-    table without changes the standard one of that code. ``shared`` is the rule of febrile neutropenia, of which an
-    endpoint may give a part.
+    In a table, each key is the code of an endpoint. ``"none"`` removes the endpoint. A table with a ``family`` defines
+    a new one. A table without a ``family`` changes the standard endpoint of that code. ``shared`` is the protocol's
+    rule of febrile neutropenia; an endpoint may override some of its fields.
     """
     if isinstance(value, list):
         each = [_read_endpoint(one, None, f"{place}[{at}]", faults, shared) for at, one in enumerate(value, start=1)]
@@ -295,7 +295,7 @@ def _read_endpoints(value: Any, place: str, faults: list[str], shared: Any) -> t
 def _read_endpoint(
     value: Any, standard: Endpoint | None, place: str, faults: list[str], shared: Any
 ) -> Endpoint | None:
-    """Read one endpoint: its family says of which class; without one, the standard one of its code is changed."""
+    """Read one endpoint: its family selects the class; without a family, it changes the standard endpoint."""
     if not isinstance(value, dict):
         faults.append(f'{place}: expected a table with a family, or "{_NONE}", got {type(value).__name__}')
         return None
@@ -323,7 +323,9 @@ def _read_class(
     before = len(faults)
     faults += [f"{_at(place, name)}: there is no such parameter" for name in value if name not in fields]
     given: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in fields}
-    for name, field in sorted(fields.items(), key=lambda one: one[0] == "derived"):  # it rests on what is shared
+    for name, field in sorted(
+        fields.items(), key=lambda one: one[0] == "derived"
+    ):  # "derived" last: it uses the shared rule
         if name in value:
             so_far = len(faults)
             default = parts.get(name) or (_default(field) if base is None else getattr(base, name))
@@ -334,7 +336,7 @@ def _read_class(
                 given[name] = read
         elif field.default is attrs.NOTHING and base is None:
             faults.append(f"{_at(place, name)}: is missing")
-    # What cannot be read is left at something that can be, so that the faults of all the rest are found as well.
+    # Parameters that cannot be read get a valid placeholder, so that the faults of all other parameters are found too.
     stand_ins = {name: value for name, value in _STAND_INS.items() if name in fields} if len(faults) > before else {}
     made = _made(kind, stand_ins | given, place, faults, before)
     return made if len(faults) == before else None
@@ -352,14 +354,14 @@ def _made(kind: Any, fields: dict[str, Any], place: str, faults: list[str], befo
 
 
 def _default(field: Any) -> Any:
-    """Give what a field is where nothing is said of it, if that is made of parts."""
+    """Return the default of a field, if it is an attrs class; otherwise None."""
     factory = getattr(field.default, "factory", None)
     made = field.default if factory is None else factory()
     return made if attrs.has(type(made)) else None
 
 
 def _with_presets(value: dict[str, Any], place: str, faults: list[str]) -> tuple[dict[str, Any], EndpointRules]:
-    """Take the variants that are chosen by name out of a table of endpoints, and give what they amount to."""
+    """Separate the presets that a table of endpoints selects by name, and return the rest with the resulting rules."""
     chosen = {name: one for name, one in value.items() if name in PRESETS and not isinstance(one, dict)}
     try:
         base = endpoint_rules(**chosen)

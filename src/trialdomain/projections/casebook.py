@@ -1,7 +1,7 @@
-"""The casebook: what is currently known of each participant, one case each, and of each cohort.
+"""The casebook: the current entries of each participant (one case each) and of each cohort.
 
-What the trial and its cohorts say is kept; cases come one after another, each time they are asked for, so that memory
-follows one participant.
+The entries of the trial and its cohorts stay in memory. Cases are read one after another, again for each iteration, so
+memory holds one participant at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,25 +43,25 @@ from trialdomain.values.ids import level_of, subject_of
 
 F = TypeVar("F")
 Streams: TypeAlias = Iterable[tuple[str, Iterable[Recorded[Any]]]]
-"""One stream after another, each with its entries."""
+"""Streams one after another, each with its name and its entries."""
 _ENDS_OBSERVATION = {WithdrawalScope.FOLLOW_UP, WithdrawalScope.USE_OF_DATA}
 
 
 class TrialUnregistered(LogCorrupt):
-    """A log has entries of a trial, and none that registers it."""
+    """The log has entries of a trial, but no entry that registers it."""
 
     code = "trial-unregistered"
 
 
 @attrs.frozen(kw_only=True)
 class Assignment:
-    """A dose level that somebody was sent to."""
+    """The dose level to which a participant is assigned."""
 
     level: int
     since: int
-    """The position at which that was first recorded."""
+    """The position at which the assignment was first recorded."""
     position: int
-    """The position of the entry that says so now."""
+    """The position of the current entry of the assignment."""
 
 
 @attrs.frozen(eq=False)
@@ -73,42 +73,45 @@ class Case:
     subject: str
     entries: Sequence[Recorded[ParticipantFact]]
     last_day: date
-    """The last day of which anything is known."""
+    """The day of the latest entry (the last contact)."""
     stream: str
     _recorded: Current[ParticipantFact]
     _by_kind: Mapping[type, list[Recorded[Any]]]
 
     def stands(self, cause: EntryRef) -> bool:
-        """Say whether an entry of this participant, or what corrects it, still counts."""
+        """Return whether an entry of this participant, or its correction, still counts."""
         if cause.stream != self.stream:
             return False
         return any(cause.version in self._recorded.chain_of(entry.version) for entry in self.entries)
 
     def since(self, entry: Recorded[Any]) -> int:
-        """Give the position at which something was first recorded: a correction keeps the place of what it corrects."""
+        """Return the position of the first recording: a correction keeps the place of the entry that it corrects."""
         return self._recorded.since(entry)
 
     def first_of(self, entry: Recorded[Any]) -> Recorded[Any]:
-        """Give what was first recorded, where an entry corrects it; or the entry itself."""
+        """Return the entry that was first recorded: of a correction, the original entry; otherwise the entry itself."""
         return self._recorded.first_of(entry)
 
     def deviation_of(self, entry: Recorded[Any]) -> str | None:
-        """Give why a rule of conduct was broken, where it was: a correction of something else leaves that as it was."""
+        """Return the stated reason for breaking a rule of conduct, if there is one.
+
+        A correction of other fields keeps the reason of the original entry.
+        """
         return entry.envelope.deviation or self.first_of(entry).envelope.deviation
 
     def of(self, kind: type[F]) -> list[Recorded[F]]:
-        """Give the entries of one kind of fact."""
+        """Return the entries of one kind of fact."""
         found: list[Recorded[Any]] = self._by_kind.get(kind, [])
         return found
 
     def ever(self, kind: type[F]) -> list[Recorded[F]]:
-        """Give the current entries of one kind of fact, also those of a day that has not come yet."""
+        """Return the current entries of one kind of fact, including entries dated after the day of the casebook."""
         found: list[Recorded[Any]] = [entry for entry in self._recorded.entries if isinstance(entry.fact, kind)]
         return found
 
     @property
     def infusions(self) -> list[Recorded[Infused]]:
-        """Every administration, in the order of their days."""
+        """All administrations, in the order of their days."""
         return sorted(self.of(Infused), key=lambda e: (e.fact.started_at.first, self.since(e)))
 
     @cached_property
@@ -118,18 +121,18 @@ class Case:
 
     @cached_property
     def adverse_events(self) -> list[AdverseEvent]:
-        """Every report with its follow-ups; another system may tell one event in several."""
+        """All reports with their follow-ups. Another system may record one event in several reports."""
         follow_ups = self.of(AdverseEventFollowedUp)
         return [AdverseEvent.of(report, follow_ups, self.deaths) for report in self.of(AdverseEventReported)]
 
     @cached_property
     def joined_events(self) -> list[AdverseEvent]:
-        """Every event, with all that tells it."""
+        """All events, each joined from all its reports."""
         return told_together(self.adverse_events)
 
     @cached_property
     def worse_since_infusion(self) -> Mapping[str, Sequence[Graded]]:
-        """By the id of each report: what began, or became worse, since the infusion; nothing without one."""
+        """By the id of each report: the grades that began, or became worse, since the infusion; empty without one."""
         if self.first_infusion is None:
             return {event.event: () for event in self.adverse_events}
         return worse_by_row(self.adverse_events, self.first_infusion.fact.started_at)
@@ -149,27 +152,27 @@ class Case:
 
     @property
     def death(self) -> Recorded[Died] | None:
-        """The death, if it is known; of two that other systems gave, the earlier."""
+        """The death, if it is recorded; the earliest one if other systems recorded several."""
         return next(iter(self.deaths), None)
 
     @property
     def deaths(self) -> list[Recorded[Died]]:
-        """Every record of the death, the earliest first: other systems may give several."""
+        """All records of the death, the earliest first: other systems may record several."""
         return sorted(self.of(Died), key=lambda entry: (entry.fact.on.last, self.since(entry)))
 
     @property
     def left(self) -> LastSeen | None:
-        """When observation ended, for any reason but death: what is certain comes before what a partial date allows."""
+        """The end of the observation for any reason but death. A complete date is preferred to a partial one."""
         return min((seen for _, seen in self.endings), key=lambda one: (one.last, one.position), default=None)
 
     @property
     def departures(self) -> list[LastSeen]:
-        """Each entry by which they left before the planned end, with the last day on which they were seen."""
+        """Each entry by which the participant left early, with the last day on which they were seen."""
         return [seen for by, seen in self.endings if by is not EndedBy.COMPLETED]
 
     @property
     def endings(self) -> list[tuple[EndedBy, LastSeen]]:
-        """Each entry that ends the observation, for any reason but death, with the last day of it."""
+        """Each entry that ends the observation for any reason but death, with the last day of observation."""
         seen = [
             (EndedBy.WITHDREW, LastSeen(entry.fact.last_contact or entry.fact.on, entry.position, entry.fact.on))
             for entry in self.of(Withdrew)
@@ -184,47 +187,47 @@ class Case:
 
     @property
     def refuses_treatment(self) -> bool:
-        """Whether they withdrew, from treatment or altogether."""
+        """Whether the participant withdrew from treatment or from the trial."""
         return bool(self.of(Withdrew))
 
 
 @attrs.frozen(kw_only=True)
 class Casebook:
-    """A trial as it is known: its protocol, its participants, and what the cohorts know."""
+    """The current knowledge of a trial: its protocol versions, its participants, and its cohorts."""
 
     __repr__ = in_short
 
     protocol: TrialProtocol
     """The version in force."""
     versions: Sequence[tuple[date, TrialProtocol]]
-    """Every version, with the day from which it was in force."""
+    """All versions, each with the first day on which it was in force."""
     cases: Iterable[Case]
-    """In the order of their subjects' codes; each time that they are iterated, they are read again."""
+    """In the order of the subjects' codes; every iteration reads them again."""
     decisions: Sequence[Recorded[EscalationDecided]]
-    """In the order in which they, or what they correct, were first recorded."""
+    """In the order of the first recording: a correction takes the place of the entry that it corrects."""
     releases: Sequence[tuple[int, Recorded[SlotReleased]]]
-    """Each release of a slot, with its level; it stands only while what caused it does."""
+    """Each release of a slot, with its level. It counts only while the entry that caused it counts."""
     reopened: Mapping[int, int]
-    """By level: where the last amendment that reopened it was first recorded."""
+    """By level: the position of the first recording of the last amendment that reopened it."""
     places: Mapping[int, int]
-    """By the position of a current entry of the trial or a cohort: where it, or what it corrects, was first recorded.
+    """By the position of a current entry of the trial or a cohort: the position of its first recording.
 
-    A correction takes the place of what it restates, so it neither jumps over what was decided since, nor undoes it.
+    A correction takes the place of the entry that it corrects. So it neither overtakes nor undoes later decisions.
     """
     cohorts: Mapping[int, Sequence[Recorded[Any]]]
     """By level: the current entries of its cohort."""
 
     def in_force_on(self, day: date) -> TrialProtocol:
-        """Give the version in force on a day: infusions are judged by the one of their day."""
+        """Return the version in force on a day: an infusion is judged by the version of its day."""
         return [protocol for since, protocol in self.versions if since <= day][-1]
 
 
 def read_casebook(read: Callable[[], Streams], *, on: date) -> Casebook:
-    """File every current entry that counts on a day.
+    """Build the casebook of the current entries up to a day.
 
     Args:
-        read: gives one stream after another, with its entries in the order of their versions, those of participants
-            last; it is called again for each reading of the cases.
+        read: returns the streams one after another, participants last, each with its entries in the order of their
+            versions; it is called again for each iteration over the cases.
         on: the calendar day at the site.
 
     Raises:
@@ -239,7 +242,7 @@ def _is_of_trial(one: tuple[str, Iterable[Recorded[Any]]]) -> bool:
 
 
 def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Case], *, on: date) -> Casebook:
-    """File what the trial and its cohorts say, where it is known which of their entries are current.
+    """Build the casebook from entries of the trial and its cohorts that are already known to be current.
 
     Raises:
         TrialUnregistered: no entry registers the trial.
@@ -275,7 +278,7 @@ def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Ca
 
 @attrs.frozen
 class _Cases(Iterable[Case]):
-    """The cases of a log, read anew for each iteration."""
+    """The cases of a log; every iteration reads them again."""
 
     _read: Callable[[], Streams]
     _on: date
@@ -288,7 +291,7 @@ class _Cases(Iterable[Case]):
 
 
 def case_of(stream: str, entries: Iterable[Recorded[Any]], *, on: date) -> Case:
-    """File what counts of one participant on a day."""
+    """Build the case of one participant from the entries up to a day."""
     coming = iter(entries)
     filed = _filed(coming, on)
     if filed.changed:
@@ -297,15 +300,15 @@ def case_of(stream: str, entries: Iterable[Recorded[Any]], *, on: date) -> Case:
 
 
 def case_of_current(stream: str, known: Current[Any], *, on: date, also: Sequence[Recorded[Any]] = ()) -> Case:
-    """File what counts of one participant on a day, where it is known which entries are current.
+    """Build the case of one participant from entries that are already known to be current.
 
     Args:
-        stream: the participant's.
+        stream: the name of the participant's stream.
         known: the current entries.
         on: the day.
-        also: entries that count besides, whatever their day.
+        also: further entries that count, even if they are dated later.
     """
-    filed = _filed(known.entries, on, whatever_it_changes=True)
+    filed = _filed(known.entries, on, accept_corrections=True)
     for entry in also:
         filed.by_kind.setdefault(type(entry.fact), []).append(entry)
         filed.late.discard(entry.version)
@@ -323,17 +326,17 @@ def _case(stream: str, known: Current[Any], filed: "_Filed", on: date) -> Case:
 class _Filed:
     read: list[Recorded[Any]]
     by_kind: dict[type, list[Recorded[Any]]]
-    """Those that count on the day."""
+    """The entries that count on the day."""
     late: set[int]
-    """The versions of those that happened later."""
+    """The versions of the entries dated later."""
     last: date | None
-    """The last day on which anything happened."""
+    """The day of the latest entry."""
     changed: bool
-    """Whether an entry corrects or voids another: none after it was read."""
+    """Whether an entry corrects or voids another one; reading stopped at that entry."""
 
 
-def _filed(entries: Iterable[Recorded[Any]], on: date, *, whatever_it_changes: bool = False) -> _Filed:
-    """Sort entries by kind, as they come: most of a replay is this loop."""
+def _filed(entries: Iterable[Recorded[Any]], on: date, *, accept_corrections: bool = False) -> _Filed:
+    """Group entries by kind in one pass. A replay spends most of its time in this loop."""
     read: list[Recorded[Any]] = []
     by_kind: dict[type, list[Recorded[Any]]] = {}
     shelves: dict[type, tuple[Callable[[Any], ClinicalTime | None], Callable[[Recorded[Any]], None], bool]] = {}
@@ -349,7 +352,7 @@ def _filed(entries: Iterable[Recorded[Any]], on: date, *, whatever_it_changes: b
         except KeyError:
             when_of, put, voids = getter_of(kind), by_kind.setdefault(kind, []).append, kind in VOIDS
             shelves[kind] = when_of, put, voids
-        if (voids or entry.envelope.corrects is not None) and not whatever_it_changes:
+        if (voids or entry.envelope.corrects is not None) and not accept_corrections:
             changed = True
             break
         when = when_of(fact)
@@ -365,9 +368,9 @@ def _filed(entries: Iterable[Recorded[Any]], on: date, *, whatever_it_changes: b
 
 
 def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date, TrialProtocol]]:
-    """Give every version of the protocol with its first day; of two of one day, the one recorded last comes last.
+    """Return all versions of the protocol, each with its first day; two versions of one day in the order of recording.
 
-    None, where no entry registers the trial: an amendment alone says nothing of the days before it.
+    Empty if no entry registers the trial: an amendment alone does not define the days before it.
     """
     registered = [(date.min, entry.fact.protocol) for entry in entries if isinstance(entry.fact, TrialRegistered)]
     amended = [(entry.fact.effective_on, entry.fact.protocol) for entry in _amendments(entries, on=on)]
@@ -379,5 +382,5 @@ def _amendments(entries: Sequence[Recorded[Any]], *, on: date) -> list[Recorded[
 
 
 def by_stream(entries: Iterable[Recorded[Any]]) -> Streams:
-    """Tell streams apart in entries that come stream by stream."""
+    """Group entries by stream; the entries of one stream must be adjacent."""
     return groupby(entries, key=lambda entry: entry.stream)

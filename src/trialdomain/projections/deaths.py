@@ -1,4 +1,4 @@
-"""Deaths that the study drug may have caused."""
+"""Deaths that are related to the study drug."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -14,15 +14,15 @@ class RelatedDeathsView:
     """The view of the infused participants who died, at any time, of an event related to the infusion."""
 
     def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:  # noqa: ARG002 - as every view
-        """Name infusions, deaths and adverse events."""
+        """Return infusions, deaths and adverse events."""
         return frozenset({Infused, Died, AdverseEventReported, AdverseEventFollowedUp})
 
     def part(self, case: Case, book: Casebook, on: date) -> str | None:  # noqa: ARG002 - as every view
-        """Give the participant's code, where they died so."""
+        """Return the participant's code if the death is related; otherwise None."""
         return case.subject if is_related_death(case, book.protocol) else None
 
     def whole(self, parts: Sequence[str | None], book: Casebook, on: date) -> frozenset[str]:  # noqa: ARG002 - as every view
-        """Name all of them."""
+        """Return the codes of all these participants."""
         return frozenset(one for one in parts if one is not None)
 
 
@@ -30,7 +30,7 @@ RELATED_DEATHS = RelatedDeathsView()
 
 
 def is_related_death(case: Case, protocol: TrialProtocol) -> bool:
-    """Say whether an infused participant died, at any time, of an event related to the infusion."""
+    """Return whether an infused participant died, at any time, of an event related to the infusion."""
     if not case.first_infusion:
         return False
     related = (protocol.dlt or DltRule()).related

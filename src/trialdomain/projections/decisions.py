@@ -1,4 +1,4 @@
-"""Every decision about the dose, looked at again: what was known then, whether it follows, and what is known today."""
+"""The audit of dose decisions: recompute what was known then, whether the decision follows, and today's answer."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
@@ -25,14 +25,14 @@ from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import subject_of
 
 Taken: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
-"""What people decide about the dose."""
+"""The facts that are decisions about the dose."""
 StreamsInMemory: TypeAlias = Sequence[tuple[str, Sequence[Recorded[Any]]]]
 _NO_DESIGN = "no escalation design was in force: nothing could be decided by it"
 
 
 @attrs.frozen(kw_only=True)
 class BasisDifference:
-    """One thing that a decision recorded of its basis, and that the log says otherwise."""
+    """One field of a decision's recorded basis that differs from the log."""
 
     field: str
     recorded: object
@@ -47,18 +47,18 @@ class LaterEntry:
 
     entry: Recorded[Any]
     alone: bool
-    """Whether it changes the answer by itself: with it, and nothing else that was recorded later."""
+    """Whether it changes the answer as the only later entry."""
     needed: bool
-    """Whether the answer of today would be another without it."""
+    """Whether today's answer would differ without it."""
     in_a_set: bool
-    """Whether it is in a set that changes the answer and of which no entry can be left out."""
+    """Whether it is in a minimal set that changes the answer (no entry of the set can be left out)."""
     target: Recorded[Any] | None = None
-    """What it corrects or voids."""
+    """The entry that it corrects or voids."""
 
 
 @attrs.frozen(kw_only=True)
 class StandsOtherwise:
-    """A participant who stands otherwise today, for the day of a decision, than was known then."""
+    """A participant whose evaluation for the day of a decision differs today from then."""
 
     subject: str
     then: Member | None
@@ -67,43 +67,43 @@ class StandsOtherwise:
 
 @attrs.frozen(kw_only=True)
 class DecisionAudit:
-    """One decision, looked at again."""
+    """The audit of one decision."""
 
     __repr__ = in_short
 
     entry: Recorded[Taken]
     superseded_by: int | None
-    """The position of what corrected or voided it since."""
+    """The position of the later entry that corrected or voided it."""
     then: Escalation | None
-    """The state as known at the position that it recorded, for the day that it recorded; None without a design."""
+    """The state at the log position and for the day that the decision recorded; None without a design."""
     differences: tuple[BasisDifference, ...]
-    """What it recorded of its basis otherwise than the log has it."""
+    """The fields of the recorded basis that differ from the log."""
     breaches: tuple[CommandRefused, ...]
-    """The rules that it breaks by the state as known then; it follows from that state where there are none."""
+    """The rules that the decision breaks by the state then; if there are none, it follows from that state."""
     today: Escalation | None
-    """The state for the same day with everything that is known of it today."""
+    """The state for the same day with everything that is known about it today."""
     same_answer: bool
-    """Whether the answer that it rests on is the same today: where to treat next and with how many slots, whether to
-    wait or to stop, the levels closed, the MTD."""
+    """Whether the design gives the same answer today: the next level and its slots, to wait or to stop, the levels
+    closed, the MTD."""
     breaches_today: tuple[CommandRefused, ...]
-    """The rules that it would break by the state of today; none where the answer is the same."""
+    """The rules that the decision would break by the state of today; empty if the answer is the same."""
     members: tuple[StandsOtherwise, ...]
-    """Whoever stands otherwise today, whether or not that changes the answer."""
+    """The participants whose evaluation differs today, whether or not that changes the answer."""
     changing: tuple[LaterEntry, ...]
-    """Every later entry that changes the answer, by position; none where it is the same."""
+    """Every later entry that changes the answer, by position; empty if the answer is the same."""
     smallest: Smallest
-    """The smallest sets of them that change the answer."""
+    """The smallest sets of later entries that change the answer."""
     sufficient: Smallest
-    """The smallest sets of them that give the answer of today."""
+    """The smallest sets of later entries that give today's answer."""
 
     @property
     def follows(self) -> bool:
-        """Whether it follows from the state as known then."""
+        """Whether the decision follows from the state known then."""
         return not self.breaches
 
     @property
     def ok(self) -> bool:
-        """Whether it rests on what it says, follows from it, and would be taken today."""
+        """Whether the basis matches the log, the decision follows from it, and it would be allowed today."""
         return self.follows and self.same_answer and not self.differences
 
 
@@ -114,15 +114,15 @@ def audit_decisions(
     zone: tzinfo,
     progress: Callable[[int, int], None] = lambda _, __: None,
 ) -> Iterator[DecisionAudit]:
-    """Look again at every decision, those that were corrected or voided among them, in the order of the log.
+    """Audit every decision in the order of the log, including corrected and voided ones.
 
-    Memory follows the facts that can change a count; a log without a decision is not read beyond its cohorts.
+    Only facts that can change a count are kept in memory. Without a decision, participants are not read at all.
 
     Args:
-        read: gives one stream after another, participants last, without the kinds of facts that it is told.
+        read: returns the streams one after another, participants last, without the kinds of facts in its argument.
         versions: every version of the protocol that was ever recorded.
-        zone: the site's.
-        progress: told how many decisions were looked at, and how many there are.
+        zone: the time zone of the site.
+        progress: called with the number of audited decisions, and the number of all decisions.
     """
     streams: list[tuple[str, list[Recorded[Any]]]] = []
     decisions: list[_Found] = []
@@ -142,7 +142,7 @@ def audit_decisions(
 class _Found:
     entry: Recorded[Taken]
     first: Recorded[Taken]
-    """What it corrects, as it was first recorded; or itself."""
+    """The entry that was first recorded, before corrections; or itself."""
     superseded_by: int | None
 
 
@@ -200,7 +200,7 @@ def _registered(streams: StreamsInMemory, position: int) -> bool:
 
 
 def _unregistered(found: _Found) -> DecisionAudit:
-    """Nothing was known of the trial when it was decided."""
+    """Audit a decision that was recorded before the trial was registered."""
     none = Smallest((), proven=True)
     return DecisionAudit(
         entry=found.entry,
@@ -219,7 +219,7 @@ def _unregistered(found: _Found) -> DecisionAudit:
 
 
 def _late(found: _Found, past: Hindsight, streams: StreamsInMemory, started: int) -> Iterator[BasisDifference]:
-    """Yield that a decision says it had read less than stood in the log, where that answers otherwise."""
+    """Yield a difference if the log had more entries than the decision says it had read, and they change the answer."""
     basis = found.entry.fact.basis
     if basis.position > started:
         yield BasisDifference(field="position", recorded=basis.position, recomputed=started)
@@ -231,7 +231,7 @@ def _late(found: _Found, past: Hindsight, streams: StreamsInMemory, started: int
 
 
 def _out_of_order(found: _Found, before: Sequence[_Found]) -> Iterator[CommandRefused]:
-    """Yield that a decision is dated before one that was taken earlier, and stood then."""
+    """Yield a breach if a decision is dated before an earlier recorded decision that was current then."""
     if found.entry is not found.first or not isinstance(found.entry.fact, EscalationDecided):
         return
     stood = (one for one in before if one.superseded_by is None or one.superseded_by > found.entry.position)
@@ -242,9 +242,10 @@ def _out_of_order(found: _Found, before: Sequence[_Found]) -> Iterator[CommandRe
 
 
 def _answers(fact: Taken) -> Callable[[Seen], Hashable]:
-    """Give what a decision rests on, of an answer: the recommendation, the MTD, or that a conclusion may be drawn.
+    """Return a function that extracts from an answer the part that the decision rests on.
 
-    What the same treatment at the same level is called does not matter: it follows from who was treated last.
+    This is the recommendation, the MTD, or whether a conclusion may be drawn. Two names for the same treatment at the
+    same level compare as equal: the name follows from the participant who was treated last.
     """
 
     def answer(seen: Seen) -> Hashable:
@@ -265,7 +266,7 @@ def _answers(fact: Taken) -> Callable[[Seen], Hashable]:
 
 
 def _breaches(fact: Taken, seen: Seen) -> Iterator[CommandRefused]:
-    """Yield the rules that a decision breaks by a state."""
+    """Yield the rules that a decision breaks in a state."""
     state = seen.state
     if state is None:
         yield CommandRefused(_NO_DESIGN)
@@ -285,7 +286,7 @@ def _breaches(fact: Taken, seen: Seen) -> Iterator[CommandRefused]:
 
 
 def _differences(entry: Recorded[Taken], state: Escalation | None) -> Iterator[BasisDifference]:
-    """Yield what a decision recorded of its basis otherwise than the log has it."""
+    """Yield the fields of a decision's recorded basis that differ from the log."""
     fact, basis = entry.fact, entry.fact.basis
     if state is None:
         return
@@ -311,7 +312,7 @@ def _rule(decision: Decision) -> Hashable:
 
 
 def _target(entry: Recorded[Any], streams: StreamsInMemory) -> Recorded[Any] | None:
-    """Find what an entry corrects or voids."""
+    """Return the entry that an entry corrects or voids."""
     version = target_version(entry)
     of_stream = next((entries for stream, entries in streams if stream == entry.stream), ())
     return next((one for one in of_stream if one.version == version), None)
@@ -348,5 +349,5 @@ def _stands(member: Member | None) -> Hashable:
 
 
 def versions_recorded(trial: Iterable[Recorded[Any]]) -> list[TrialProtocol]:
-    """Give every version of the protocol that the trial's stream ever had, in force or not."""
+    """Return all protocol versions in the trial's stream, in force or not."""
     return [entry.fact.protocol for entry in trial if isinstance(entry.fact, TrialRegistered | ProtocolAmended)]

@@ -1,4 +1,4 @@
-"""DLT counts: where every participant stands, and the tally of every level."""
+"""DLT counts: the DLT evaluation of every participant, and the tally of every dose level."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -62,57 +62,57 @@ _FOR_CYTOPENIAS = (
     Relapsed,
     Transfused,
 )
-"""Those that do besides where the protocol counts cytopenias: counts, what raises them, and what ends them."""
+"""The further kinds that can do so if the protocol counts cytopenias: blood counts, and what raises or ends them."""
 
 
 @attrs.frozen(kw_only=True)
 class Dlt:
-    """The dose-limiting toxicity of a participant: the first of what counts."""
+    """The dose-limiting toxicity of a participant: the first one that counts."""
 
     event: str | None
     """The adverse event; None for a cytopenia."""
     laboratory: tuple[int, ...] = ()
-    """Of a cytopenia: the versions, in the participant's stream, of the counts that show it."""
+    """For a cytopenia: the versions, in the participant's stream, of the blood counts that show it."""
     term: str
     grade: int | None
-    """On the day of the onset; None for a cytopenia."""
+    """The grade on the day of the onset; None for a cytopenia."""
     onset: ClinicalTime
     uncertain: bool
-    """Whether the onset is partial: it counts until the date is completed."""
+    """Whether the onset is a partial date: the DLT counts until the date is completed."""
 
 
 @attrs.frozen(kw_only=True)
 class Member:
-    """A participant who holds a slot or was infused, and where they stand."""
+    """A participant who holds a slot or was infused, with their DLT evaluation."""
 
     subject: str
     level: int | None
-    """The level received; before the infusion, the one assigned; None for an amount that belongs to no level."""
+    """The level received; before the infusion, the assigned level; None for an amount that belongs to no level."""
     standing: Standing
     dlt: Dlt | None
     infused_on: ClinicalTime | None
     window_last: date | None
     """The last day of the observation window."""
     held_from: int
-    """The position of the entry by which they took their slot."""
+    """The position of the entry by which the participant took the slot."""
     infused_by: int | None
     """The position of the infusion."""
     evidence: tuple[int, ...]
-    """The positions of the entries without which this would differ."""
+    """The positions of the log entries that this evaluation depends on."""
     flags: tuple[EvaluationFlag, ...] = ()
-    """What a reader should know of it."""
+    """Flags for the reader of this evaluation."""
     aside: SetAside | None = None
     """An assessment of the window that does not count."""
 
     @property
     def why(self) -> str:
-        """Why they stand where they do, in words."""
+        """The reason for the evaluation, in words."""
         return why_words(self.standing, self.aside)
 
 
 @attrs.frozen(kw_only=True)
 class DltCounts:
-    """Every level's tally, and every member behind it."""
+    """The tally of every level, and the members that were counted."""
 
     __repr__ = in_short
 
@@ -120,24 +120,24 @@ class DltCounts:
     members: tuple[Member, ...]
     """In the order in which they took their slots."""
     unassigned: tuple[Member, ...] = ()
-    """Infused with an amount that belongs to no level: they are in no tally."""
+    """Participants infused with an amount that belongs to no level: they are in no tally."""
 
 
 @attrs.frozen
 class Seat:
-    """What the counts need of one participant, and what the record of them says about others."""
+    """The contribution of one participant to the counts."""
 
     member: Member | None
-    """Before any slot is taken for released."""
+    """The participant, before released slots are subtracted."""
     causes: frozenset[EntryRef] = frozenset()
-    """The entries of theirs that still stand, and that released a slot."""
+    """The participant's current entries that caused the release of a slot."""
 
 
 class DltCountsView:
-    """The view of who stands where: a seat for each participant, and the tallies of all levels."""
+    """The view of the DLT counts: a seat for each participant, and the tallies of all levels."""
 
     def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
-        """Name the kinds of facts that can change a count by any of some versions of the protocol."""
+        """Return the kinds of facts that can change a count under any of the given protocol versions."""
         lasting = any(protocol.counts_cytopenias for protocol in versions)
         return frozenset((*_COUNTED, *_FOR_CYTOPENIAS) if lasting else _COUNTED)
 
@@ -154,24 +154,24 @@ DLT_COUNTS = DltCountsView()
 
 
 def dlt_counts(book: Casebook, *, on: date) -> DltCounts:
-    """Count, for the windows as they are on a day."""
+    """Count DLTs, with the observation windows as they are on a day."""
     return count([seat_of(case, book, on=on) for case in book.cases], book)
 
 
 def seat_of(case: Case, book: Casebook, *, on: date) -> Seat:
-    """Read one case; whether they gave their slot back is known once every case has been read."""
+    """Compute the seat of one participant. Released slots are subtracted later, when every case has been read."""
     found = (entry.envelope.caused_by for _, entry in book.releases)
     causes = {cause for cause in found if cause is not None and cause.stream == case.stream}
     return Seat(member_of(case, book, on=on), frozenset(cause for cause in causes if case.stands(cause)))
 
 
 def count(seats: Sequence[Seat], book: Casebook, *, held: Mapping[int, int] | None = None) -> DltCounts:
-    """Count what was read of every case; a protocol without a DLT rule judges nobody, and has no counts.
+    """Count the seats of all participants; empty if the protocol has no DLT rule.
 
     Args:
-        seats: of everybody.
-        book: what the trial and its cohorts say.
-        held: what ``held_by_record`` gives for the book, where it is known already.
+        seats: one for each participant.
+        book: the casebook, with the streams of the trial and of its cohorts.
+        held: the result of ``held_by_record`` for this book, if the caller has computed it already.
     """
     if book.protocol.dlt is None:
         return DltCounts(tallies=(), members=())
@@ -185,7 +185,7 @@ def count(seats: Sequence[Seat], book: Casebook, *, held: Mapping[int, int] | No
 
 
 def members_of(seats: Sequence[Seat], book: Casebook) -> list[Member]:
-    """Give whoever was infused, or holds a slot, in the order in which they took it."""
+    """Return the participants who were infused or hold a slot, in the order in which they took it."""
     standing = frozenset[EntryRef]().union(*(seat.causes for seat in seats))
     released: dict[tuple[int, str], int] = {}
     for level, entry in book.releases:
@@ -197,14 +197,14 @@ def members_of(seats: Sequence[Seat], book: Casebook) -> list[Member]:
 
 
 def _gave_back(member: Member, released: Mapping[tuple[int, str], int]) -> bool:
-    """Say whether somebody who is not infused gave back the slot that they took last."""
+    """Return whether a participant who was not infused gave back the slot that they took last."""
     if member.infused_by is not None or member.level is None:
         return False
     return released.get((member.level, member.subject), 0) > member.held_from
 
 
 def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
-    """Say where a participant stands; None for somebody who neither took a slot nor was infused."""
+    """Evaluate one participant; None for a participant who neither took a slot nor was infused."""
     infusion = case.first_infusion
     if infusion is None:
         return _waiting(case)
@@ -234,7 +234,7 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
 
 
 def _waiting(case: Case) -> Member | None:
-    """Somebody who took a slot and is not infused yet; not once they left or died."""
+    """Return a participant who holds a slot and waits for the infusion; None once they left or died."""
     if case.assignment is None or case.death or case.left or case.refuses_treatment:
         return None
     assigned = case.assignment
@@ -261,7 +261,7 @@ def _qualifying(case: Case, protocol: TrialProtocol) -> list[Qualifying]:
 
 
 def _treated_again(case: Case, protocol: TrialProtocol) -> list[Beginning]:
-    """Give what began since the infusion and changes counts: the next cycle, a relapse, a new therapy."""
+    """Return the events since the infusion that change blood counts: the next cycle, a relapse, a new therapy."""
     first = case.first_infusion
     if first is None or not protocol.counts_cytopenias:
         return []
@@ -324,7 +324,7 @@ def _judged(
 
 
 def _explained(case: Case, rule: DltRule) -> tuple[int, ...]:
-    """Name the first fatal event, whenever it began, and who judged it; none where there is no such event."""
+    """Return the entries of the first fatal event, whenever it began, and of its judgement; empty if there is none."""
     for event in case.joined_events:
         if event.fatal:
             judged = event.judged(Agent.INFUSION, related=rule.related)
@@ -371,20 +371,21 @@ def _tally(level: int, members: Sequence[Member], held: int) -> Tally:
 
 
 def held_by_record(book: Casebook) -> dict[int, int]:
-    """Give by level the most slots that were ever in use at once, as the cohorts recorded it."""
+    """Return, by level, the peak number of slots in use at the same time, as the cohorts recorded it."""
     return {level.level: _held_by_record(book.cohorts.get(level.level, ())) for level in book.protocol.levels}
 
 
 def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
-    """Follow the slots of a level as they were taken and given back, and give the most that were in use at once.
+    """Replay the slots of a level as they were taken and given back, and return the peak number in use.
 
-    This is history that no present standing shows: a level that was expanded keeps its slots, whoever left since.
+    The current evaluations do not show this: an expanded level keeps its slots after participants leave.
     """
     members: dict[str, Membership] = {}
     using: set[str] = set()
     most = 0
     for _, together in groupby(entries, key=lambda entry: entry.envelope.command):
-        # One command is one moment: who is infused in vain never used a slot.
+        # The facts of one command count as one moment: a participant whose slot is taken and given back
+        # in the same command never used a slot.
         for subject in {subject for entry in together if (subject := tell(members, entry.fact)) is not None}:
             (using.add if members[subject].occupies else using.discard)(subject)
         most = max(most, len(using))

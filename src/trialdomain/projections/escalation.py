@@ -1,4 +1,4 @@
-"""The escalation state: what next, what the MTD is, and on what it rests."""
+"""The escalation state: the recommendation, the MTD, and the counts and evidence behind them."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -22,37 +22,38 @@ from trialdomain.values.word import Word
 
 
 class LimitCode(Word):
-    """Why people wait, although the design would go on."""
+    """The reasons to wait although the design itself would continue."""
 
     UNASSIGNED_DLT = "unassigned-dlt"
-    """A DLT at an amount that belongs to no level, which no decision has named yet."""
+    """A DLT at an amount that belongs to no level; no decision has named the participant yet."""
     STAGGERED = "staggered"
-    """The infusion before was too short a time ago."""
+    """The time since the previous infusion is too short."""
 
 
 @attrs.frozen(kw_only=True)
 class Escalation:
-    """The answer of the design to the trial as it is known."""
+    """The answer of the design to the current state of the trial."""
 
     __repr__ = in_short
 
     protocol: TrialProtocol
-    """The version that it was judged by."""
+    """The protocol version in force."""
     decision: Decision
     counts: DltCounts
     situation: Situation
     spec: DesignSpec
     """The design of that version of the protocol."""
     decided: tuple[Recorded[EscalationDecided], ...]
-    """What people have decided so far."""
+    """The decisions recorded so far."""
     held: bool
-    """Whether people decided to wait, or to stop: nobody takes a slot until they decide again."""
+    """Whether the last decision is to wait or to stop: no participant takes a slot until the next decision."""
     level_in_turn: int | None
-    """Where the walk stops, at most where people have capped it; None once the design stops."""
+    """The level to treat next: that of the design, at most the level to which a decision limits it; None after a
+    stop."""
     not_before: date | None
-    """The first day on which the next participant of the level in turn may be infused, where somebody was before."""
+    """The first day on which the next participant of the level in turn may be infused; None without a limit."""
     evidence: tuple[int, ...]
-    """The positions of the entries that it rests on."""
+    """The positions of the log entries that the answer depends on."""
 
     @property
     def design(self) -> Design:
@@ -61,17 +62,17 @@ class Escalation:
 
     @property
     def unassigned(self) -> tuple[str, ...]:
-        """Whoever had a DLT at an amount that belongs to no level: a decision names them."""
+        """The participants with a DLT at an amount that belongs to no level: a decision must name them."""
         return tuple(member.subject for member in self.counts.unassigned if member.dlt)
 
 
 def escalation(book: Casebook, *, on: date) -> Escalation | None:
-    """Ask the protocol's design; None when the protocol has none."""
+    """Ask the protocol's design about a casebook; None if the protocol has no design."""
     return escalation_of(dlt_counts(book, on=on), book, on=on)
 
 
 def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: bool = True) -> Escalation | None:
-    """Ask the protocol's design about counts; None when the protocol has none."""
+    """Ask the protocol's design about DLT counts; None if the protocol has no design."""
     spec = book.protocol.design
     if spec is None:
         return None
@@ -99,7 +100,7 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
 
 
 def situation_of(counts: DltCounts, book: Casebook) -> Situation:
-    """Give what a design looks at, from counts and from what people recorded."""
+    """Return the input of a design, from the counts and from the recorded decisions."""
     return Situation(
         tallies=counts.tallies,
         last_level=_last_level(counts.members),
@@ -118,7 +119,7 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
 
 
 def closed_levels(counts: DltCounts, book: Casebook) -> tuple[int, ...]:
-    """Give the levels that take nobody: those that the design closes, and those that people have recorded as closed."""
+    """Return the closed levels: those that the design closes, and those that a decision closed."""
     if book.protocol.design is not None:
         return decide(situation_of(counts, book), design=book.protocol.design, forecasting=False).closed_levels
     final = min((closing.level for closing in final_closings(book)), default=None)
@@ -126,7 +127,7 @@ def closed_levels(counts: DltCounts, book: Casebook) -> tuple[int, ...]:
 
 
 def opened_slots(book: Casebook) -> tuple[tuple[int, ...], ...]:
-    """Give by level the numbers of slots that were opened, one after another."""
+    """Return, by level, the numbers of slots that were opened, in the order of opening."""
     return tuple(
         tuple(
             e.fact.slots for e in book.cohorts.get(one.level, ()) if isinstance(e.fact, CohortOpened | CohortExpanded)
@@ -136,7 +137,7 @@ def opened_slots(book: Casebook) -> tuple[tuple[int, ...], ...]:
 
 
 def slots_given(chosen: Decision, state: Escalation) -> int | None:
-    """Say how many may hold a slot at a level that was chosen: as recommended, or as the design has it there."""
+    """Return the number of slots at a chosen level: as recommended, or as the design gives for that level."""
     if chosen.level is None or chosen.action in {Action.WAIT, Action.STOP}:
         return None
     same = chosen.bare == state.decision.bare
@@ -144,13 +145,13 @@ def slots_given(chosen: Decision, state: Escalation) -> int | None:
 
 
 def _evidence(counts: DltCounts, book: Casebook) -> set[int]:
-    """Gather what every member rests on, and the decisions that made closings final."""
+    """Collect the evidence of all members, and the positions of the decisions that closed levels for good."""
     closings = {entry.position for entry in book.decisions if entry.fact.recommended.closed_levels}
     return closings | {position for member in (*counts.members, *counts.unassigned) for position in member.evidence}
 
 
 def _unnamed(decision: Decision, counts: DltCounts, book: Casebook) -> Decision:
-    """Hold escalation, and an MTD, until a decision names whoever had a DLT at an amount that belongs to no level."""
+    """Hold escalation and the MTD until a decision names the participants with a DLT at an amount of no level."""
     named = {subject for entry in book.decisions for subject in entry.fact.basis.unassigned}
     unnamed = [member for member in counts.unassigned if member.dlt and member.subject not in named]
     going_on = decision.action is Action.ESCALATE or decision.mtd.status is MtdStatus.ESTABLISHED
@@ -171,7 +172,7 @@ def _why_unnamed(what: str, subjects: Sequence[str]) -> Because:
 
 
 def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on: date) -> Decision:
-    """Wait where the one before was infused too short a time ago."""
+    """Replace the recommendation by waiting if the time since the previous infusion is too short."""
     if decision.level is None or decision.action is Action.WAIT or until is None or on >= until:
         return decision
     before = [m for m in counts.members if m.level == decision.level and m.infused_on]
@@ -187,7 +188,7 @@ def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on:
 
 
 def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:
-    """Give the closings that people have recorded: each stands until an amendment reopens its level."""
+    """Return the closings that decisions recorded: each holds until an amendment reopens its level."""
     return tuple(
         FinalClosing(level=level, cause=f"decided on {entry.fact.basis.on}")
         for entry in book.decisions
@@ -197,7 +198,7 @@ def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:
 
 
 def _last_level(members: Sequence[Member]) -> int | None:
-    """Find the level of whoever was infused last; of two on one day, of the one recorded last."""
+    """Return the level of the latest infusion; of two infusions on one day, of the one recorded last."""
     infused = [
         (m.infused_on.first, m.infused_by or 0, m.level) for m in members if m.infused_on and m.level is not None
     ]

@@ -1,7 +1,7 @@
-"""Participant flow: how many were screened, enrolled and infused, and what became of them (CONSORT).
+"""Participant flow (CONSORT): counts of people screened, enrolled and infused, and how their participation ended.
 
-A person is counted once, whatever the number of attempts. A withdrawal from treatment leaves a person under
-observation; it stands beside what ended the observation.
+A person is counted once, even after several screening attempts. A withdrawal from treatment does not end the
+observation; it is counted separately.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ from trialdomain.values.word import Word
 
 
 class Status(Word):
-    """How far a person came, or what ended the observation."""
+    """The furthest stage that a person reached, or the reason for which the observation ended."""
 
     SCREENED = "screened"
     """Neither enrolled, nor found not eligible."""
@@ -53,25 +53,28 @@ class Status(Word):
 
 @attrs.frozen(kw_only=True)
 class Disposition:
-    """How far one person came."""
+    """The disposition of one person."""
 
     subject: str
     level: int | None
-    """The level received; before the infusion, the one assigned; None for neither."""
+    """The level received; before the infusion, the assigned level; None if there is neither."""
     status: Status
     consented: bool
     screenings: int
     failed_screenings: int
     screen_failure: bool
-    """Whether they failed screening, by its latest attempt, and were not enrolled."""
+    """Whether the latest screening attempt failed and the person was not enrolled."""
     enrolled: bool
     administrations: int
     eligible_since: int | None
-    """The position of the screening that found somebody eligible who is not enrolled; consent takes no slot."""
+    """The position of the screening that found an unenrolled person eligible; None for all others."""
     withdrew_from_treatment: str | None
-    """Why, where they did: the reason, up to its colon where there are details; empty where nobody said."""
+    """The reason for withdrawing from treatment, without the details after its colon.
+
+    Empty if no reason was recorded; None if the person did not withdraw.
+    """
     evidence: tuple[int, ...]
-    """The positions of the entries that it rests on."""
+    """The positions of the log entries that this disposition was computed from."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,7 +82,7 @@ class LevelFlow:
     """The people of one dose level, or of all."""
 
     level: int | None
-    """None for everybody, and for those of no level."""
+    """None for the totals of all people, and for people without a level."""
     enrolled: int
     infused: int
     administrations: int
@@ -87,12 +90,12 @@ class LevelFlow:
     reasons: tuple[tuple[str, int], ...]
     """Why people withdrew from treatment, the most frequent reason first."""
     ended: tuple[tuple[Status, int], ...]
-    """Of the people who were enrolled: how many are in each status from ``enrolled`` on."""
+    """How many of the enrolled people have each status, from ``enrolled`` on."""
 
 
 @attrs.frozen(kw_only=True)
 class Flow:
-    """Everybody, and what became of them."""
+    """The participant flow of a trial."""
 
     __repr__ = in_short
 
@@ -100,7 +103,7 @@ class Flow:
     consented: int
     screened: int
     screenings: int
-    """Attempts: somebody who was screened again counts twice here."""
+    """The number of attempts: a person who was screened twice counts twice here."""
     failed_screenings: int
     screen_failures: int
     """People who failed screening and were not enrolled later."""
@@ -108,16 +111,16 @@ class Flow:
     """Eligible people without a slot, in the order of the screening that found them eligible."""
     levels: tuple[LevelFlow, ...]
     unassigned: LevelFlow | None
-    """Whoever was infused with an amount that belongs to no level; None where nobody was."""
+    """The people infused with an amount that belongs to no level; None if there are none."""
     overall: LevelFlow
     dispositions: tuple[Disposition, ...]
 
 
 class FlowView:
-    """The view of how far everybody came."""
+    """The view that computes the participant flow."""
 
     def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:  # noqa: ARG002 - as every view
-        """Name every kind: somebody of whom there is but a laboratory result is one of the people."""
+        """Return every kind of fact: a person with nothing but a laboratory result is counted too."""
         return EVERY_KIND
 
     def part(self, case: Case, book: Casebook, on: date) -> Disposition | None:  # noqa: ARG002 - as every view
@@ -133,7 +136,7 @@ FLOW = FlowView()
 
 
 def disposition_of(case: Case, book: Casebook) -> Disposition | None:
-    """Say how far one person came; None for somebody of whom nothing was known by then."""
+    """Return the disposition of one person; None if the case has no entries up to its day."""
     if not case.entries:
         return None
     infusion, assignment = case.first_infusion, case.assignment
@@ -170,7 +173,7 @@ def disposition_of(case: Case, book: Casebook) -> Disposition | None:
 
 
 def flow_of(dispositions: Sequence[Disposition], book: Casebook) -> Flow:
-    """Count what was found of everybody."""
+    """Count the dispositions of all people."""
     elsewhere = [one for one in dispositions if one.level is None and one.administrations]
     return Flow(
         people=len(dispositions),
@@ -213,7 +216,7 @@ _ONCE_ENROLLED = (Status.ENROLLED, Status.ON_STUDY, Status.COMPLETED, Status.WIT
 
 
 def _status(case: Case, *, not_eligible: bool) -> Status:
-    """Give the status; the first line that fits is the answer."""
+    """Return the status: the first case that matches."""
     gone = [e for e in case.of(Withdrew) if e.fact.scope is not WithdrawalScope.TREATMENT]
     lines = (
         (case.death, Status.DIED),
@@ -229,20 +232,23 @@ def _status(case: Case, *, not_eligible: bool) -> Status:
 
 
 def _not_eligible(screening: Screened) -> bool:
-    """Say whether a screening by itself found somebody not eligible."""
+    """Return whether a screening by itself found the person not eligible."""
     unmet = any(one.status is CriterionStatus.UNMET for one in screening.assessment)
     return unmet or screening.imported is ImportedScreening.SCREEN_FAILURE
 
 
 def _eligible_since(case: Case, last: Recorded[Screened] | None) -> int | None:
-    """Find the screening here, and the last, that leaves nothing unmet or unanswered; of an import nobody knows."""
+    """Return the position of the last screening, if it was done here and left no criterion unmet or unanswered.
+
+    An imported screening does not say which criteria were met, so it gives None.
+    """
     if last is None or last.envelope.source is not None:
         return None
     return None if unmet(last.fact.assessment) else case.since(last)
 
 
 def _failed(case: Case, last: Recorded[Screened] | None, failed: Sequence[Recorded[ScreenFailed]]) -> bool:
-    """Say whether the latest attempt failed: who was screened again since has not failed any more."""
+    """Return whether the latest attempt failed: a new screening replaces an earlier failure."""
     since = 0 if last is None else case.since(last)
     return any(case.since(entry) > since for entry in failed) or (last is not None and _not_eligible(last.fact))
 

@@ -1,16 +1,16 @@
-"""Hindsight: what the design would have answered about an earlier day, with some of what was recorded since.
+"""Hindsight: the design's answer about an earlier day, recomputed with entries that were recorded later.
 
-Known today of that day is
+Later entries that count as knowledge about that day:
 
-- whatever a participant's record says of it: an event that began by then, a death, an assessment, a result, whenever it
-  was recorded; of a follow-up dated later, how it judges relatedness, for that is a judgement on the event itself, and
-  an end of the event by then;
-- corrections and voids of what was known then;
+- all entries of a participant that are dated up to that day: an event that began by then, a death, an assessment, a
+  result. Of a follow-up dated later: its judgement of relatedness, because that is a judgement on the event itself, and
+  an end of the event up to that day;
+- corrections and voids of entries that were known then;
 - an amendment that took effect before that day.
 
-What people did later is not: later decisions, and what followed from this one. An enrollment, a reassignment or an
-infusion that was recorded after the decision, and is not known to have come before its day, or before its time, is
-taken to have followed from it; so is an amendment that took effect on its day.
+Later actions of people do not count: later decisions, and actions that followed from this decision. An enrollment, a
+reassignment or an infusion that was recorded after the decision is assumed to follow from it, unless it is known to be
+earlier than the decision's day or time. The same holds for an amendment that took effect on that day.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
@@ -37,10 +37,10 @@ NONE: Positions = frozenset()
 
 @attrs.frozen
 class Moment:
-    """When a decision was taken."""
+    """The moment of a decision."""
 
     position: int
-    """The last position that had been read for it."""
+    """The last log position that had been read for the decision."""
     on: date
     """The day for which windows were judged."""
     recorded_at: datetime
@@ -49,12 +49,12 @@ class Moment:
 
 @attrs.frozen
 class Seen:
-    """What the design answers to some of the entries."""
+    """The design's answer to a selection of the entries."""
 
     __repr__ = in_short
 
     state: Escalation | None
-    """None where no design was in force."""
+    """None if no design was in force."""
     recruitment_ended: bool
 
 
@@ -67,20 +67,20 @@ class _Book:
 
 @attrs.frozen
 class _Later:
-    """What one later entry does: it takes the place of something, or removes something."""
+    """The effect of one later entry: it replaces or adds an entry, or removes entries."""
 
     entry: Recorded[Any]
     begun: Recorded[Any]
-    """What was first recorded of it."""
+    """The entry that was first recorded, before corrections."""
     chain: tuple[int, ...] = ()
-    """The versions of what it stands for, its own last; of a void none."""
+    """The versions that it replaces, its own last; empty for a void."""
     removes: frozenset[int] = frozenset()
-    """The versions of what was first recorded of all that a void withdraws."""
+    """For a void: the versions, as first recorded, of all entries that it withdraws."""
 
 
 @attrs.frozen
 class _Stream:
-    """One stream, as known then, and what is known of that day since."""
+    """One stream: the entries known then, and the later entries about that day."""
 
     name: str
     then: Current[Any]
@@ -88,7 +88,7 @@ class _Stream:
     """By position."""
 
     def with_(self, chosen: Collection[int]) -> Current[Any]:
-        """Give what was known then, changed by some of what is known since."""
+        """Return the entries known then, changed by the chosen later entries."""
         told = [later for position, later in self.since.items() if position in chosen]
         if not told:
             return self.then
@@ -107,11 +107,11 @@ class _Stream:
 
 
 class Hindsight:
-    """One moment of a trial, from today.
+    """One moment of a trial, seen with today's knowledge.
 
     Args:
-        streams: every stream of the trial, whole, with the facts that can change a count.
-        moment: when it was.
+        streams: every stream of the trial, complete, with the facts that can change a count.
+        moment: the moment to look at.
     """
 
     def __init__(self, streams: Iterable[tuple[str, Sequence[Recorded[Any]]]], moment: Moment) -> None:
@@ -127,7 +127,7 @@ class Hindsight:
         self.of_trial = tuple(position for one in self._of_trial for position in one.since)
         """The later entries of the trial and its cohorts that count."""
         self.of_people = {name: tuple(one.since) for name, one in self._people.items() if self._matters(one)}
-        """By stream: the later entries of each participant who stands otherwise with them."""
+        """By stream: the later entries of each participant whose evaluation they change."""
 
     def _matters(self, one: _Stream) -> bool:
         every = frozenset(one.since)
@@ -142,29 +142,29 @@ class Hindsight:
         return frozenset(self.of_trial).union(*self.of_people.values())
 
     def entry(self, position: int) -> Recorded[Any]:
-        """Give one of the later entries."""
+        """Return one of the later entries."""
         return next(
             one.since[position].entry for one in (*self._of_trial, *self._people.values()) if position in one.since
         )
 
     def size(self, stream: str) -> int:
-        """Say how many entries one participant may have."""
+        """Return the maximum number of entries of one participant."""
         one = self._people[stream]
         return len(one.then.entries) + len(one.since)
 
     def then(self) -> Seen:
-        """Ask the design about what was known then, as it was asked."""
+        """Ask the design with the entries known then."""
         return self._ask([self._seat(name, NONE, NONE, judging=False) for name in self._people], NONE)
 
     def today(self) -> Seen:
-        """Ask the design about all that is known of that day today."""
+        """Ask the design with everything that is known today about that day."""
         of_trial = frozenset(self.of_trial)
         return self._ask(
             [self.seat(name, frozenset(one.since), of_trial) for name, one in self._people.items()], of_trial
         )
 
     def seen(self, chosen: Positions = NONE) -> Seen:
-        """Ask the design about what was known then, and some of the later entries."""
+        """Ask the design with the entries known then and the chosen later entries."""
         of_trial = chosen.intersection(self.of_trial)
         changed = {name: chosen.intersection(positions) for name, positions in self.of_people.items()}
         stands = ((name, self.stands(name, here, of_trial)) for name, here in changed.items() if here)
@@ -175,7 +175,10 @@ class Hindsight:
         return self._answers[key]
 
     def stands(self, stream: str, chosen: Positions, of_trial: Positions = NONE) -> Hashable:
-        """Say what the design sees of a participant: what it rests on is not it, nor a day that no rule compares."""
+        """Return the values of a participant that the design compares.
+
+        Evidence is left out, and so is a day that no rule compares.
+        """
         seat = self.seat(stream, chosen, of_trial)
         member = seat.member
         if member is None:
@@ -189,7 +192,7 @@ class Hindsight:
         )
 
     def seat(self, stream: str, chosen: Positions, of_trial: Positions = NONE) -> Seat:
-        """Read one participant with some of their later entries, under some of the trial's."""
+        """Compute the seat of one participant with chosen later entries of theirs and of the trial."""
         key = (stream, chosen, of_trial)
         if key not in self._seats:
             self._seats[key] = self._seat(stream, chosen, of_trial, judging=True)
@@ -197,7 +200,7 @@ class Hindsight:
 
     def _seat(self, stream: str, chosen: Positions, of_trial: Positions, *, judging: bool) -> Seat:
         known, on = self._people[stream].with_(chosen), self._moment.on
-        judged = [_judgement(entry, on) for entry in known.entries if judging and _judges_later(entry, on)]
+        judged = [_judgement(entry, on) for entry in known.entries if judging and _judges_relatedness_later(entry, on)]
         case = case_of_current(stream, known, on=on, also=judged)
         return seat_of(case, self._book(of_trial).book, on=on)
 
@@ -216,13 +219,13 @@ class Hindsight:
         return self._books[of_trial]
 
 
-def _judges_later(entry: Recorded[Any], on: date) -> bool:
+def _judges_relatedness_later(entry: Recorded[Any], on: date) -> bool:
     fact = entry.fact
-    return isinstance(fact, AdverseEventFollowedUp) and _speaks_of(fact, on) and fact.on.first > on
+    return isinstance(fact, AdverseEventFollowedUp) and _describes_event_on(fact, on) and fact.on.first > on
 
 
-def _speaks_of(fact: AdverseEventFollowedUp, on: date) -> bool:
-    """Say whether a follow-up says something of an event as it was on a day, whatever its own date."""
+def _describes_event_on(fact: AdverseEventFollowedUp, on: date) -> bool:
+    """Return whether a follow-up says something about the event on a day, even if it is dated later."""
     return bool(fact.attributions) or _ended_by(fact, on)
 
 
@@ -231,7 +234,7 @@ def _ended_by(fact: AdverseEventFollowedUp, on: date) -> bool:
 
 
 def _judgement(entry: Recorded[AdverseEventFollowedUp], on: date) -> Recorded[AdverseEventFollowedUp]:
-    """Keep of a follow-up how it judges, and an end by a day: what else it says is so from its own day on."""
+    """Keep only the judgement of a follow-up, and an end up to a day: its other fields hold from its own day on."""
     fact = entry.fact
     ended = fact.ended if _ended_by(fact, on) else None
     judged = AdverseEventFollowedUp(event=fact.event, on=fact.on, attributions=fact.attributions, ended=ended)
@@ -239,9 +242,9 @@ def _judgement(entry: Recorded[AdverseEventFollowedUp], on: date) -> Recorded[Ad
 
 
 def _days_matter_from(streams: Iterable[tuple[str, Sequence[Recorded[Any]]]], people: Iterable[_Stream]) -> date | None:
-    """Give the first day on which anybody may have been the one infused last; None where every day is compared.
+    """Return the first day on which the last infusion may have been; None if every day is compared.
 
-    Whoever was infused before somebody who was infused in any case was not the last, on whichever day it was.
+    A participant infused before that day was not the last one: another participant was certainly infused later.
     """
     facts = (entry.fact for stream, entries in streams if "/" not in stream for entry in entries)
     if any(isinstance(f, TrialRegistered | ProtocolAmended) and f.protocol.stagger != Stagger() for f in facts):
@@ -250,7 +253,7 @@ def _days_matter_from(streams: Iterable[tuple[str, Sequence[Recorded[Any]]]], pe
 
 
 def _infused_in_any_case(one: _Stream) -> date | None:
-    """Give the first day on which somebody may have been infused; None where they may not have been at all."""
+    """Return the earliest possible day of a participant's infusion; None if there may have been none at all."""
     then = [entry for entry in one.then.entries if isinstance(entry.fact, Infused)]
     removed = frozenset[int]().union(*(later.removes for later in one.since.values()))
     if not then or any(one.then.first_of(entry).version in removed for entry in then):
@@ -261,7 +264,7 @@ def _infused_in_any_case(one: _Stream) -> date | None:
 
 
 def _split(stream: str, entries: Sequence[Recorded[Any]], moment: Moment) -> _Stream:
-    """Tell what was known then from what is known since; of a chain of corrections, only its last counts."""
+    """Separate the entries known then from the later ones; of a chain of corrections, only the last counts."""
     then = current([entry for entry in entries if entry.position <= moment.position])
     since: dict[int, _Later] = {}
     if all(entry.position <= moment.position for entry in entries):
@@ -278,7 +281,7 @@ def _split(stream: str, entries: Sequence[Recorded[Any]], moment: Moment) -> _St
                 since[entry.position] = _Later(entry, entry, removes=removes)
         elif entry.version in standing:
             begun = today.first_of(entry)
-            if begun.version in known or (begun.position > moment.position and _tells(entry, moment)):
+            if begun.version in known or (begun.position > moment.position and _counts_as_known(entry, moment)):
                 since[entry.position] = _Later(entry, begun, chain=today.chain_of(entry.version))
     return _Stream(stream, then, since)
 
@@ -287,12 +290,12 @@ def _firsts(found: Current[Any]) -> frozenset[int]:
     return frozenset(found.first_of(entry).version for entry in found.entries)
 
 
-def _tells(entry: Recorded[Any], moment: Moment) -> bool:
-    """Say whether an entry that was first recorded later tells of that day, and does not follow from the decision."""
+def _counts_as_known(entry: Recorded[Any], moment: Moment) -> bool:
+    """Return whether an entry first recorded later is about that day and does not follow from the decision."""
     fact, on = entry.fact, moment.on
     if subject_of(entry.stream) is None:
         return isinstance(fact, ProtocolAmended) and fact.effective_on < on
-    if isinstance(fact, AdverseEventFollowedUp) and _speaks_of(fact, on):
+    if isinstance(fact, AdverseEventFollowedUp) and _describes_event_on(fact, on):
         return True
     when = happened(fact)
     if when is None or when.first > on:

@@ -1,4 +1,4 @@
-"""Who acted, with the name, role and organization that they had then, and under which protocol and software."""
+"""The users of a trial with their name, role and organization at a position; the protocol and software versions."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class People:
-    """What a trial's own stream says of its users, as of any position.
+    """The users, software versions and protocol versions in a trial's own stream, as of any position.
 
     Args:
         entries: the trial's own stream, in the order of its versions.
@@ -33,24 +33,27 @@ class People:
 
     @property
     def ids(self) -> frozenset[str]:
-        """The ids of everybody who was ever introduced."""
+        """The ids of all users who were ever registered."""
         return frozenset(self._users)
 
     def known(self, user: str, *, at: int) -> UserRegistered | None:
-        """Say who a user was at a position; None for somebody of whom nothing was recorded by then."""
+        """Return the registration of a user as of a position; None if the user was not registered by then."""
         return _last(self._users.get(user, []), at)
 
     def software(self, *, at: int) -> str | None:
-        """Give the version of the library that recorded a position."""
+        """Return the version of the library that recorded the entry at a position."""
         return _last(self._software, at)
 
     def protocol(self, *, at: int) -> str | None:
-        """Give the version of the protocol that had been recorded last at a position."""
+        """Return the protocol version that was recorded last, as of a position."""
         return _last(self._protocols, at)
 
 
 def _last(recorded: Sequence[tuple[int, T]], at: int) -> T | None:
-    """Give what was recorded last; who registers a trial, and with what, is recorded right after the registration."""
+    """Return the value recorded last, as of a position.
+
+    The user and the software of the registration (position 1) are recorded directly after it.
+    """
     if at == 1:
         return recorded[0][1] if recorded else None
     return next((found for position, found in reversed(recorded) if position <= at), None)

@@ -1,8 +1,8 @@
-"""Reconciliation: what the cohorts were told of their members, against what the casebook says of them.
+"""Reconciliation: compare the facts that cohorts recorded about their members with the casebook.
 
-Nothing counts from the cohorts' own facts. They are written in the transaction of the participant's fact that causes
-them, so any difference is the mark of an entry made by other means. The day of an infusion, of which a cohort is told
-once, is compared with all that was ever recorded, by the check ``reconciliation`` of an audit.
+Counts never come from the cohorts' own facts. A cohort fact is written in the same transaction as the participant fact
+that causes it. So a difference shows an entry that was written by other means. A cohort records the day of an infusion
+only once; the check ``reconciliation`` of an audit compares it with all days that were ever recorded.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,19 +32,19 @@ _BY_CALENDAR = {
 
 
 class Aspect(Word):
-    """What the two sides differ in."""
+    """The aspect in which the two sides differ."""
 
     DLT = "dlt"
     EVALUATION = "evaluation"
     ONSET = "onset"
-    """Of the DLT."""
+    """The date of the DLT."""
     SLOT = "slot"
-    """Of somebody who is not infused."""
+    """For a participant who is not infused."""
 
 
 @attrs.frozen(kw_only=True)
 class Difference:
-    """One thing that a cohort says otherwise than the casebook."""
+    """One difference between a cohort and the casebook."""
 
     level: int
     subject: str
@@ -54,16 +54,16 @@ class Difference:
 
 
 def reconciliation(book: Casebook, *, on: date) -> tuple[Difference, ...]:
-    """List every difference between the two sides; a log written by this library has none.
+    """List all differences between the two sides; a log written by this library has none.
 
-    An evaluation that the calendar alone has changed since the last entry is none. Ask for the present day: the cohorts
-    were told of everything that has happened, whatever the day that is asked about.
+    An evaluation that changed only because time has passed is not a difference. Pass the present day: the cohorts
+    record everything that has happened, and cannot be read as of an earlier day.
     """
     return reconciliation_of(dlt_counts(book, on=on), book)
 
 
 def reconciliation_of(counts: DltCounts, book: Casebook) -> tuple[Difference, ...]:
-    """Compare what the cohorts were told with counts; a protocol without a DLT rule has none."""
+    """Compare the cohorts with the DLT counts; empty if the protocol has no DLT rule."""
     if book.protocol.dlt is None:
         return ()
     lasting = any(version.counts_cytopenias for _, version in book.versions)
@@ -74,14 +74,14 @@ def reconciliation_of(counts: DltCounts, book: Casebook) -> tuple[Difference, ..
         for difference in _at_level(
             level.level,
             {member.subject: member for member in counts.members if member.level == level.level},
-            _told(book.cohorts.get(level.level, ())),
+            _memberships(book.cohorts.get(level.level, ())),
             by_calendar,
         )
     )
 
 
-def _told(entries: Sequence[Recorded[Any]]) -> dict[str, Membership]:
-    """Fold what a cohort was told of people; how many slots there are, and decisions, are not counted twice."""
+def _memberships(entries: Sequence[Recorded[Any]]) -> dict[str, Membership]:
+    """Fold the facts of a cohort about its members; facts about slots and decisions are skipped."""
     members: dict[str, Membership] = {}
     for entry in entries:
         tell(members, entry.fact)

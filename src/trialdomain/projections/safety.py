@@ -1,9 +1,9 @@
-"""The safety summary: adverse events after the infusion, as participants and as events.
+"""The safety summary: adverse events after the infusion, counted as participants and as events.
 
 Source: the registry's primary outcome asks for adverse and serious adverse events within 28 days and 1 year of the
 infusion; the days are the protocol's ``endpoints.safety_days``. An event counts from the day on which it began, or
-became worse than its lowest grade since the infusion, as for a DLT; a partial date counts as the earliest day that it
-allows, not before the infusion, and allows none after the end of the event.
+became worse than its lowest grade since the infusion, as for a DLT. A partial date counts as the earliest possible
+day: not before the infusion, and not after the end of the event.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ _K = TypeVar("_K")
 
 @attrs.frozen(kw_only=True)
 class Count:
-    """How many participants had something, and how many events there were of it."""
+    """A number of participants, and the number of their events."""
 
     participants: int
     events: int
@@ -43,7 +43,7 @@ class Count:
 
 @attrs.frozen(kw_only=True)
 class TermCount:
-    """How often one term was reported."""
+    """The counts of one reported term."""
 
     term: str
     count: Count
@@ -52,50 +52,50 @@ class TermCount:
 
 @attrs.frozen(kw_only=True)
 class Incidence:
-    """The events of one dose level, or of everybody, within one period."""
+    """The adverse events of one dose level, or of all participants, within one period."""
 
     __repr__ = in_short
 
     level: int | None
-    """None for everybody, and for those of no level."""
+    """None for the totals of all participants, and for participants without a level."""
     infused: int
     completed: int | None
-    """Of those infused: how many are known to have been under observation to the end of the period, if it has one."""
+    """The infused participants known to be under observation to the end of the period; None for an open period."""
     any_event: Count
     distinct_events: int
-    """Events, where rows that another system links to one event count as one."""
+    """The number of events, where rows that another system links to one event count as one."""
     serious: Count
-    """By what was known of them up to the end of the period, as are fatal events and grades."""
+    """Judged by what was recorded up to the end of the period, as are fatal events and grades."""
     related: Count
-    """Possibly, likely or definitely related to the infusion."""
+    """Events possibly, likely or definitely related to the infusion."""
     fatal: Count
     grades: tuple[tuple[int, Count], ...]
-    """By highest grade within the period: participants by their worst event, and events."""
+    """By highest grade within the period; a participant counts once, with the worst event."""
     relatedness: tuple[tuple[Relatedness, Count], ...]
-    """To the infusion: participants by their most related event, and events."""
+    """By relatedness to the infusion; a participant counts once, with the most related event."""
     terms: tuple[TermCount, ...]
-    """The most frequent first, by participants."""
+    """The term with the most participants first."""
     imputed: int
-    """Events whose partial date was completed for this."""
+    """Events whose partial date was completed for these counts."""
 
 
 @attrs.frozen(kw_only=True)
 class Period:
-    """Everything within some days of the infusion."""
+    """The events within some days of the infusion."""
 
     __repr__ = in_short
 
     days: int | None
-    """Elapsed days from the infusion, its own day being 0, both inclusive; None for any time."""
+    """Elapsed days from the infusion (day 0), inclusive; None for no limit."""
     levels: tuple[Incidence, ...]
     unassigned: Incidence | None
-    """Whoever was infused with an amount that belongs to no level; None where nobody was."""
+    """The participants infused with an amount that belongs to no level; None if there are none."""
     overall: Incidence
 
 
 @attrs.frozen(kw_only=True)
 class Listed:
-    """One event behind the counts: whoever asks for a number finds its entries here."""
+    """One event that was counted, with the log entries that support it."""
 
     subject: str
     level: int | None
@@ -103,18 +103,18 @@ class Listed:
     """Its id."""
     term: str
     since: date | None
-    """The day from which it counts; None for one that the infusion did not precede."""
+    """The day from which the event counts; None if it does not follow an infusion."""
     day: int | None
     """That day, in elapsed days from the infusion."""
     highest_grade: int
-    """Since the infusion, or at all where that did not precede it."""
+    """The highest grade since the infusion; the highest grade overall if the event does not follow an infusion."""
     serious: bool | None
-    """None where nobody said."""
+    """None if the seriousness was not recorded."""
     fatal: bool
     relatedness: Relatedness
-    """To the infusion."""
+    """The relatedness to the infusion."""
     evidence: tuple[int, ...]
-    """The positions of its report, and of what gave it its grades, its seriousness and its relatedness."""
+    """The positions of its report, and of the entries with its grades, seriousness and relatedness."""
 
 
 @attrs.frozen(kw_only=True)
@@ -124,9 +124,9 @@ class Safety:
     __repr__ = in_short
 
     reported: Count
-    """Everything that was reported, of whomever and whenever."""
+    """All reported events, of all participants, at any time."""
     distinct_events: int
-    """Of those reported, as above."""
+    """The reported events, with linked rows counted as one."""
     before_infusion: Count
     """Events that began before the infusion and did not become worse after it."""
     not_infused: Count
@@ -138,41 +138,41 @@ class Safety:
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """What the summary needs of one event."""
+    """The fields of one adverse event that the summary needs."""
 
     event: str
     """Its id."""
     key: Hashable
-    """By which rows of one event are joined."""
+    """The key by which rows of one event are joined."""
     term: str
     since: date | None
-    """The day from which it counts; None for one that the infusion did not precede."""
+    """The day from which the event counts; None if it does not follow an infusion."""
     imputed: bool
     grades: tuple[tuple[date, int, int], ...]
-    """From each day on, since the infusion: the grade, and the position of the entry that gives it."""
+    """The grades since the infusion: first day, grade, and the position of the entry with it."""
     reported_grade: int
-    """The highest at all."""
+    """The highest grade overall."""
     seriousness_by: Callable[[date], tuple[bool | None, int]]
-    """Whether it was serious by a day, None where nobody said, and the position of the entry that says so."""
+    """Returns whether the event was serious by a day (None if not recorded), and the position of that entry."""
     fatal_by: Callable[[date], bool]
     relatedness: Relatedness
     judged_by: tuple[int, ...]
-    """The positions of the entries that say so."""
+    """The positions of the entries that judge the relatedness."""
     evidence: tuple[int, ...]
-    """The positions of its report, and of what gave it the grade from which it counts."""
+    """The positions of its report, and of the entry with the grade from which it counts."""
 
     def serious_by(self, day: date) -> bool | None:
-        """Say whether it was serious, by the latest word up to a day; None where nobody said."""
+        """Return whether it was serious by the latest entry up to a day; None if not recorded."""
         return self.seriousness_by(day)[0]
 
     def grade(self, until: date) -> int:
-        """Give the highest grade up to a day."""
+        """Return the highest grade up to a day."""
         return max(grade for day, grade, _ in self.grades if day <= until)
 
 
 @attrs.frozen(kw_only=True)
 class Exposure:
-    """What the summary needs of one person."""
+    """The fields of one person that the summary needs."""
 
     subject: str
     level: int | None
@@ -188,7 +188,7 @@ class SafetyView:
     """The view of adverse events: an exposure for each participant, and the summary."""
 
     def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:  # noqa: ARG002 - as every view
-        """Name every kind: the last day of which anything is known may be that of a laboratory result."""
+        """Return every kind of fact: the last contact may be a laboratory result."""
         return EVERY_KIND
 
     def part(self, case: Case, book: Casebook, on: date) -> Exposure:
@@ -218,7 +218,7 @@ def exposure_of(case: Case, book: Casebook, *, on: date) -> Exposure:
 
 
 def _observed_until(case: Case, *, on: date) -> date:
-    """Find the last day of which anything is known, up to a day; of whom nothing is known since, nobody observed."""
+    """Return the day of the last contact, at most the given day: without later entries there was no observation."""
     ends = [on, *([case.left.last] if case.left else []), *([case.death.fact.on.last] if case.death else [])]
     return min(case.last_day, *ends)
 
@@ -246,7 +246,7 @@ def _event(event: AdverseEvent, case: Case) -> Event:
 
 
 def safety_of(exposures: Sequence[Exposure], book: Casebook, *, on: date) -> Safety:
-    """Count what was read of every case."""
+    """Count the events of all participants."""
     infused = [one for one in exposures if one.infused_on is not None]
     days: tuple[int | None, ...] = (None, *book.protocol.endpoints.safety_days)
     return Safety(
@@ -324,14 +324,14 @@ def _count(found: Iterable[tuple[Exposure, Sequence[Event]]]) -> Count:
 
 
 def _by(keys: Sequence[_K], found: Sequence[Sequence[_K]]) -> tuple[tuple[_K, Count], ...]:
-    """Count events by a key, and participants by their last key in an order; what nobody has is left out."""
+    """Count events by a key, and participants by the last of their keys in the given order; skip unused keys."""
     events = Counter(key for of_one in found for key in of_one)
     participants = Counter(max(of_one, key=keys.index) for of_one in found if of_one)
     return tuple((key, Count(participants=participants[key], events=events[key])) for key in keys if events[key])
 
 
 def _terms(found: Sequence[Sequence[tuple[str, int]]]) -> tuple[TermCount, ...]:
-    """Count by term, whatever its capitals and blanks; the first spelling stands for all."""
+    """Count by term, ignoring case and white space; show the first spelling."""
     spelled: dict[str, str] = {}
     highest: dict[str, int] = {}
     events: Counter[str] = Counter()

@@ -1,8 +1,8 @@
-"""The smallest sets of later entries that make an answer another one.
+"""The smallest sets of later entries that change an answer.
 
-Participants stand for themselves, so sets are looked for in each of them first, and only those that make somebody
-stand otherwise are combined. The search is bounded; beyond the bound, a set is given of which no entry can be left out,
-and it is said that a smaller one may exist.
+Participants are independent of each other. So the search looks for sets within each participant first, and combines
+only the sets that change the evaluation of a participant. The search is bounded. Beyond the bound it returns a minimal
+set (no entry can be left out), and marks that a smaller set may exist.
 """
 
 from collections import deque
@@ -14,13 +14,13 @@ import attrs
 from trialdomain.projections.hindsight import NONE, Hindsight, Positions, Seen
 
 _MOST_STEPS = 20_000
-"""Seats and answers that one search looks at: some seconds."""
+"""The maximum number of seats and answers that one search computes: some seconds."""
 _MOST_SETS = 1_000
-"""Sets of one size that are named."""
+"""The maximum number of sets of one size that are returned."""
 _MOST_ASKED = 1_000
-"""Answers that are asked for in the search for what else changes one."""
+"""The maximum number of answers computed in the search for further minimal sets."""
 _ENTRIES_OF_A_STEP = 50
-"""A participant of so many entries takes about as long to read as an answer to ask for."""
+"""Reading a participant with this many entries takes about as long as computing one answer."""
 
 
 @attrs.frozen
@@ -29,19 +29,19 @@ class Smallest:
 
     sets: tuple[Positions, ...]
     proven: bool
-    """Whether there is none that is smaller, and none of the same size that is not named."""
+    """Whether the search was complete: no smaller set exists, and no further set of the same size."""
 
 
-class _TooMuch(Exception):
-    """The search has taken as many steps as it may."""
+class _LimitReached(Exception):
+    """The search reached its limit of steps."""
 
 
 def smallest_change(past: Hindsight, changed: Callable[[Seen], bool]) -> Smallest:
-    """Look for the smallest sets of later entries that change an answer, where all of them together do.
+    """Search the smallest sets of later entries that change an answer; all entries together must change it.
 
     Args:
         past: the moment.
-        changed: says of an answer whether it is another one.
+        changed: returns whether an answer differs.
     """
     reduced = _reduced(past, changed, past.later)
     search = _Search(past, changed)
@@ -49,16 +49,16 @@ def smallest_change(past: Hindsight, changed: Callable[[Seen], bool]) -> Smalles
         for size in range(1, len(reduced) + 1):
             if found := search.of_size(size):
                 return Smallest(found, proven=len(found) < _MOST_SETS)
-    except _TooMuch:
+    except _LimitReached:
         pass
     return Smallest((reduced,), proven=False)
 
 
 def in_any_set(past: Hindsight, changed: Callable[[Seen], bool], known: Sequence[Positions]) -> Positions:
-    """Name the entries of every set that changes an answer and of which none can be left out, small or large.
+    """Return the entries of all minimal sets that change an answer, small or large.
 
-    One after another, an entry of each known set is taken away, and another set is looked for in what is left. The
-    search is bounded; it may miss a set that changes the answer only while others of today are left out.
+    The search removes one entry of a known set after another, and looks for a minimal set in the remaining entries.
+    It is bounded. It may miss a set that changes the answer only while other later entries are left out.
     """
     sets = list(known)
     coming = deque(frozenset({position}) for one in known for position in sorted(one))
@@ -83,7 +83,7 @@ def in_any_set(past: Hindsight, changed: Callable[[Seen], bool], known: Sequence
 
 
 def _reduced(past: Hindsight, changed: Callable[[Seen], bool], given: Positions) -> Positions:
-    """Leave out what can be left out: halves first, then ever smaller parts, then single entries."""
+    """Reduce a set to a minimal one (delta debugging): leave out halves, then smaller parts, then single entries."""
     left = sorted(given)
     part = len(left) // 2 or 1
     while True:
@@ -113,7 +113,7 @@ class _Search:
         self._streams = sorted(past.of_people)
         self._others: dict[tuple[str, int, Positions], list[Positions]] = {}
         self._stands: dict[tuple[str, Positions], set[Hashable]] = {}
-        """How a participant can stand with the sets looked at so far."""
+        """The evaluations of each participant with the sets tried so far."""
         self._steps = 0
 
     def of_size(self, size: int) -> tuple[Positions, ...]:
@@ -130,7 +130,7 @@ class _Search:
         return tuple(found)
 
     def _spread(self, at: int, size: int, of_trial: Positions) -> Iterator[Positions]:
-        """Combine sets of participants, each of which makes one of them stand otherwise."""
+        """Combine sets of several participants, each of which changes the evaluation of one participant."""
         if not size:
             yield of_trial
             return
@@ -142,7 +142,7 @@ class _Search:
                         yield chosen | rest
 
     def _making_another(self, stream: str, size: int, of_trial: Positions) -> list[Positions]:
-        """Find the sets of one participant with which they stand as with no smaller set."""
+        """Find the sets of one participant that give an evaluation which no smaller set gives."""
         key = (stream, size, of_trial)
         if key not in self._others:
             known = self._stands.setdefault((stream, of_trial), {self._past.stands(stream, NONE, of_trial)})
@@ -159,4 +159,4 @@ class _Search:
     def _step(self, cost: int) -> None:
         self._steps += cost
         if self._steps > _MOST_STEPS:
-            raise _TooMuch
+            raise _LimitReached

@@ -1,6 +1,6 @@
-"""The audit trail of a stream: every entry with what it set, changed or withdrew, field by field.
+"""The audit trail of a stream: every entry with the fields that it set, changed or withdrew.
 
-Old and new values are computed from the two entries, and never taken from whoever changed them.
+Old and new values are computed from the two entries. They are never taken from the user who made the change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from trialdomain.values.word import Word
 
 
 class Act(Word):
-    """What an entry did."""
+    """The kind of change that an entry made."""
 
     RECORDED = "recorded"
     CORRECTED = "corrected"
@@ -29,34 +29,34 @@ class Act(Word):
 
 @attrs.frozen(kw_only=True)
 class FieldChange:
-    """One field of an entry that an act set, changed, set to unknown, or withdrew."""
+    """One field of an entry that was set, changed, set to unknown, or withdrawn."""
 
     field: str
-    """The path to it, such as ``grade`` or ``attributions[1].relatedness``."""
+    """The path to the field, such as ``grade`` or ``attributions[1].relatedness``."""
     old: Plain | None
-    """None where nothing was known."""
+    """None if no value was known."""
     new: Plain | None
-    """None where nothing is known any more."""
+    """None if no value is known any more."""
     of: int
-    """The position of the entry whose field it is: for a void, of what was withdrawn."""
+    """The position of the entry that has the field: for a void, of the withdrawn entry."""
 
 
 @attrs.frozen(kw_only=True)
 class TrailEntry:
-    """One entry, and what it did."""
+    """One entry with its changes."""
 
     __repr__ = in_short
 
     entry: Recorded[Any]
     act: Act
     changes: tuple[FieldChange, ...]
-    """In the order of the fact's fields; of a first entry, every field that says something."""
+    """In the order of the fact's fields; for a first entry, every field with a value."""
     target: int | None
-    """The position of what it corrects or voids."""
+    """The position of the entry that it corrects or voids."""
     superseded_by: int | None
-    """The position of what corrected or voided it since."""
+    """The position of the later entry that corrected or voided it."""
     who: UserRegistered | None
-    """Whoever recorded it, with the name, role and organization that they had then."""
+    """The user who recorded it, with their name, role and organization at that time."""
     protocol: str | None
     """The version of the protocol that had been recorded last."""
     software: str | None
@@ -64,12 +64,12 @@ class TrailEntry:
 
 
 def trail_of(recorded: Sequence[Recorded[Any]], people: People, asked: "Asked | None" = None) -> list[TrailEntry]:
-    """Tell what each entry of one stream did, in the order of its versions.
+    """Return each entry of one stream with its changes, in the order of versions.
 
     Args:
-        recorded: the entries of one stream, all of them.
-        people: who the users were.
-        asked: the part that is asked for; all by default.
+        recorded: all entries of one stream.
+        people: the users, protocol versions and software versions of the trial.
+        asked: the filter; without it, all entries.
     """
     wanted = asked or Asked()
     by_version = {entry.version: entry for entry in recorded}
@@ -103,26 +103,29 @@ def trail_of(recorded: Sequence[Recorded[Any]], people: People, asked: "Asked | 
 
 @attrs.frozen(kw_only=True)
 class Asked:
-    """Which part of a trail is asked for; what is None is not asked about."""
+    """A filter of a trail; a field that is None does not filter."""
 
     position: int | None = None
-    """Of one entry."""
+    """The position of one entry."""
     field: str | None = None
-    """A path, or the beginning of one: ``attributions`` asks for all that is in them."""
+    """A path, or the beginning of one: ``attributions`` matches all fields inside it."""
     by: str | None = None
     """A user's id."""
     since: date | None = None
     until: date | None = None
-    """Recorded then, both inclusive: a time with its offset, or a day at the site, of which ``History`` makes one."""
+    """The first and the last time of recording, both inclusive.
+
+    A time with its offset. ``History`` also takes a day at the site and converts it.
+    """
     why: str | None = None
-    """Words that stand in the reason or the deviation, whatever their capitals."""
+    """Words to find in the reason or the deviation, ignoring case."""
     after: int | None = None
     """Recorded after this position."""
     changed: bool = False
-    """Corrections and voids alone."""
+    """Whether to return only corrections and voids."""
 
     def is_about(self, entry: Recorded[Any]) -> bool:
-        """Say whether an entry is asked for, whatever its fields."""
+        """Return whether an entry passes the filters that are not about fields."""
         meta = entry.meta
         said = "" if self.why is None else f"{meta.reason or ''} {meta.deviation or ''}".casefold()
         return (
@@ -135,13 +138,13 @@ class Asked:
         )
 
     def fields_of(self, changes: Sequence["FieldChange"]) -> "tuple[FieldChange, ...]":
-        """Give those of the changes that are asked for."""
+        """Return the changes that match the field filter."""
         return tuple(one for one in changes if self.field is None or _is_of(one.field, self.field))
 
 
 def _moment(given: date) -> datetime:
     if not isinstance(given, datetime):
-        raise TypeError(f"{given} is a day, which is no moment before the zone of its site is known")
+        raise TypeError(f"{given} is a date without a time zone: pass a datetime with its offset")
     return given
 
 
@@ -150,7 +153,7 @@ def _is_of(path: str, asked: str) -> bool:
 
 
 def _target(entry: Recorded[Any], by_version: Mapping[int, Recorded[Any]]) -> tuple[Act, Recorded[Any] | None]:
-    """Find what an entry corrects or voids: an entry before it."""
+    """Return the kind of change, and the earlier entry that it corrects or voids."""
     version = target_version(entry)
     if version is None:
         return Act.RECORDED, None
@@ -177,7 +180,7 @@ def _changes(
 def _follow_ups(
     voided: Recorded[Any], void: Recorded[Any], recorded: Sequence[Recorded[Any]], superseded: Mapping[int, int]
 ) -> list[Recorded[Any]]:
-    """Find the follow-ups that go with the report of an adverse event: those that still stood."""
+    """Return the follow-ups that a void withdraws together with the report of an adverse event: the current ones."""
     if not isinstance(voided.fact, AdverseEventReported):
         return []
     return [

@@ -1,7 +1,7 @@
-"""A view: an answer that is made of a part for each participant, and of a whole from the parts.
+"""A view: an answer computed in two steps, a part for each participant and a whole from all parts (map and reduce).
 
-Views have one shape, so that a trial can be read once for several of them, and for one of them no more of it is read
-than it needs.
+All views have this shape. So the trial can be read once for several views, and a single view reads only the kinds of
+facts that it needs.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,35 +15,35 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 Part = TypeVar("Part")
 Whole_co = TypeVar("Whole_co", covariant=True)
 EVERY_KIND: frozenset[type[Any]] = frozenset(get_args(ParticipantFact))
-"""What a view reads that asks for the last day of which anything is known, or for everybody of whom anything is."""
+"""The kinds for a view that needs the last contact of a participant, or all participants with any entry."""
 
 
 class View(Protocol[Part, Whole_co]):
     """An answer about a trial, as of a day."""
 
     def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
-        """Name the kinds of facts about participants that can change the answer, by any of some protocol versions."""
+        """Return the kinds of participant facts that can change the answer under any of the protocol versions."""
         ...
 
     def part(self, case: Case, book: Casebook, on: date) -> Part:
-        """Read one participant."""
+        """Compute the part of one participant."""
         ...
 
     def whole(self, parts: Sequence[Part], book: Casebook, on: date) -> Whole_co:
-        """Put together what was read of every participant, in the order of their codes."""
+        """Combine the parts of all participants, in the order of their codes."""
         ...
 
 
 def answer(
     view: View[Part, Whole_co], book: Casebook, on: date, progress: Callable[[int], object] = lambda _: None
 ) -> Whole_co:
-    """Read every participant for one view, and give the whole.
+    """Compute one view: the part of every participant, then the whole.
 
     Args:
-        view: the view that is asked.
-        book: the casebook, read for it.
+        view: the view to compute.
+        book: the casebook, read for the view.
         on: the day for which windows are judged.
-        progress: told the number of entries of each participant that was read.
+        progress: called with the number of entries of each participant.
     """
     parts = []
     for case in book.cases:
@@ -54,5 +54,5 @@ def answer(
 
 
 def left_out(reads: Collection[type[Any]]) -> frozenset[type[Any]]:
-    """Name the kinds that need not be read: what is voided is always asked, whatever it was."""
+    """Return the kinds that need not be read; voids are always read, because a void may withdraw any kind."""
     return EVERY_KIND - {*reads, ParticipantEntryVoided}

@@ -1,4 +1,4 @@
-"""Eligibility criteria as data: what each asks, when it is judged, and which recorded facts answer it."""
+"""Eligibility criteria as data: the question, the gate at which it is judged, and the findings that answer it."""
 
 from decimal import Decimal
 
@@ -15,20 +15,20 @@ class CriterionKind(Word):
     """Which way a criterion reads."""
 
     INCLUSION = "inclusion"
-    """It must be so."""
+    """An inclusion criterion: its statement must be true."""
     EXCLUSION = "exclusion"
-    """It must not be so."""
+    """An exclusion criterion: its statement must be false."""
 
 
 class Answer(Word):
     """What may answer a criterion."""
 
     FACTS = "facts"
-    """Recorded facts alone."""
+    """Only recorded findings."""
     ATTESTATION = "attestation"
-    """Somebody's word alone."""
+    """Only an attestation of a user."""
     EITHER = "either"
-    """The facts when they are recorded, somebody's word otherwise."""
+    """The findings if they are recorded, otherwise an attestation of a user."""
 
 
 class Comparison(Word):
@@ -38,14 +38,14 @@ class Comparison(Word):
     AT_MOST = "at-most"
     AT_MOST_TIMES_UPPER_LIMIT = "at-most-times-upper-limit"
     IS = "is"
-    """Words are among the given ones, whatever their capitals."""
+    """The words are among the listed ones, ignoring case."""
     IS_SO = "is-so"
     IS_NOT_SO = "is-not-so"
     WITHIN_DAYS = "within-days"
-    """A date lies fewer than so many days before; exactly so many days is outside."""
+    """A date lies fewer than a number of days before; exactly that number of days is outside."""
     NOT_WITHIN_DAYS = "not-within-days"
     WITHIN_MONTHS = "within-months"
-    """A date lies after the same day so many calendar months before; on that day is outside."""
+    """A date lies after the same day a number of calendar months before; that day itself is outside."""
 
 
 _LARGEST_NUMBER = 1_000_000
@@ -54,7 +54,7 @@ _FURTHEST_BACK = {
     Comparison.NOT_WITHIN_DAYS: LONGEST_DAYS,
     Comparison.WITHIN_MONTHS: 1_200,
 }
-"""A hundred years."""
+"""The most days or months of a test: a hundred years."""
 _COMPARES_NUMBER = {Comparison.AT_LEAST, Comparison.AT_MOST, Comparison.AT_MOST_TIMES_UPPER_LIMIT}
 
 
@@ -66,11 +66,11 @@ class FactTest:
     comparison: Comparison
     number: Decimal | None = None
     unit: str | None = None
-    """The unit of ``number``; a finding in another one is converted exactly."""
+    """The unit of ``number``; a finding in another unit is converted exactly."""
     words: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a comparison with nothing to compare with."""
+        """Refuse a comparison without a value to compare with."""
         worded = self.comparison is Comparison.IS
         numeric = self.comparison in _COMPARES_NUMBER | _FURTHEST_BACK.keys()
         test = f"the test of {self.finding!r} by {self.comparison.value}"
@@ -106,22 +106,22 @@ class Criterion:
     id: str
     kind: CriterionKind
     meaning: str
-    """What it asks, in words."""
+    """The statement of the criterion in words."""
     answer: Answer
     gate: Gate = Gate.SCREENING
     tests: tuple[FactTest, ...] = ()
-    """Of an inclusion, all must hold; of an exclusion, none may."""
+    """For an inclusion, all tests must hold; for an exclusion, none may hold."""
     applies_to: str | None = None
-    """The sex to which alone it applies, ``F`` or ``M``; None for everybody."""
+    """The sex to which it applies, ``F`` or ``M``; None for both."""
     expires: bool = False
-    """Whether the facts that answer it are laboratory values, which are valid only so many days."""
+    """Whether the findings are laboratory values, which are valid only for ``screening_validity_days``."""
     comment_required: bool = False
-    """Whether an attestation that excludes must say why."""
+    """Whether an attestation that excludes must have a comment."""
     contradicts: str | None = None
-    """The criterion that cannot be so together with this one."""
+    """The criterion whose statement cannot be true together with this one."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a criterion that nothing can answer."""
+        """Refuse a criterion that cannot be answered."""
         refuse(
             (
                 unless(bool(self.id.strip()), "a criterion has no id"),

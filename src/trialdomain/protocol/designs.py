@@ -1,7 +1,7 @@
-"""The escalation designs that a protocol can name, with their parameters as data.
+"""The parameters of the escalation designs that a protocol can name, as data.
 
-What a design decides stands in ``trialdomain.designs``; here is what is stored, and what a protocol file gives:
-``[design]``, its ``name``, and its parameters.
+The rules of the designs are in ``trialdomain.designs``. This module has the stored parameters, which are the table
+``[design]`` of a protocol file: its ``name`` and the parameters.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,33 +24,33 @@ _FEWER = "no MTD is found with fewer than 6 evaluable participants at its level"
 class DesignSpec:
     """The parameters of an escalation design: the base of one class for each design.
 
-    In a stored protocol and in a protocol file the ``name`` says which class it is.
+    In a stored protocol and in a protocol file, ``name`` selects the class.
     """
 
     __slots__ = ()
 
     known_as: ClassVar[str]
-    """How the literature calls it: it stands before each code of its reasons (``3+3/one-dlt``)."""
+    """The name of the design in the literature, which is the prefix of its reason codes (``3+3/one-dlt``)."""
     revision: ClassVar[int]
-    """It rises when the same outcomes would be answered otherwise."""
+    """The revision of the rules; it increases when the answer to the same outcomes changes."""
 
     @property
     def identity(self) -> str:
-        """The design and its revision, as the basis of a decision records them (``3+3/1``)."""
+        """The design and its revision, as recorded in the basis of a decision (``3+3/1``)."""
         return f"{self.known_as}/{self.revision}"
 
     @property
     def mtd_means(self) -> str:
-        """Which level the design calls the MTD, as a sentence without its end."""
+        """The design's definition of the MTD, as a sentence without its full stop."""
         raise NotImplementedError
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What the MTD rests on beside its definition."""
+        """Further choices that determine the MTD."""
         return ()
 
-    def unfit(self, levels: int) -> str | None:  # noqa: ARG002 - a design asks it of its own parameters
-        """Say why the parameters cannot be those of a protocol with so many levels; None where they can."""
+    def unfit(self, levels: int) -> str | None:  # noqa: ARG002 - for subclasses to override
+        """Return why the parameters do not fit a protocol with a number of levels; None if they fit."""
         return None
 
 
@@ -66,7 +66,7 @@ class ThreePlusThree(DesignSpec):
     @property
     @override
     def mtd_means(self) -> str:
-        """Give the registry's words."""
+        """Return the registry's words."""
         return f"{_SIX}, as 3+3 ({self.identity}) finds it"
 
     @property
@@ -76,25 +76,25 @@ class ThreePlusThree(DesignSpec):
 
 
 class StateAnswer(Word):
-    """What rolling six does at one level, in the words of its tables."""
+    """The answer of rolling six at one level, in the words of its tables."""
 
     SAME = "same"
     """Treat the next participant at this level."""
     HOLD = "hold"
-    """Treat nobody until an outcome is known."""
+    """Treat no participant until an outcome is known."""
     ESCALATE = "escalate"
     DE_ESCALATE = "de-escalate"
 
 
 @attrs.frozen(kw_only=True)
 class StateRow:
-    """What rolling six does in one state of a level."""
+    """The answer of rolling six in one state of a level."""
 
     enrolled: int = attrs.field(validator=whole_number(least=1))
-    """Who holds a slot there, infused or not, and was not replaced: 1 to 6."""
+    """The participants who hold a slot there, infused or not, and were not replaced: 1 to 6."""
     dlt: int = attrs.field(validator=whole_number(least=0))
     pending: int = attrs.field(validator=whole_number(least=0))
-    """Of those enrolled, whose outcome is not known yet."""
+    """The enrolled participants whose outcome is not known yet."""
     answer: StateAnswer
 
 
@@ -113,7 +113,7 @@ class RollingSix(DesignSpec):
     @property
     @override
     def mtd_means(self) -> str:
-        """Give the same words as for 3+3."""
+        """Return the same words as for 3+3."""
         return f"{_SIX}, as rolling six ({self.identity}) finds it"
 
     @property
@@ -122,7 +122,7 @@ class RollingSix(DesignSpec):
         return (_FEWER,)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse rows that are none, and a table that would treat on after two DLTs."""
+        """Refuse invalid rows, and a table that would continue treatment at a level after two DLTs."""
         states = [(row.enrolled, row.dlt, row.pending) for row in self.table]
         refuse(
             (
@@ -160,7 +160,7 @@ def _state_fault(row: StateRow) -> str | None:
 
 
 def published_state(enrolled: int, dlt: int, pending: int) -> StateAnswer:
-    """Give the published answer of rolling six for one state of a level (Frankel 2020, Table 2).
+    """Return the published answer of rolling six for one state of a level (Frankel 2020, Table 2).
 
     >>> published_state(5, 0, 2).value, published_state(6, 0, 1).value, published_state(6, 1, 1).value
     ('same', 'escalate', 'hold')
@@ -183,7 +183,7 @@ def published_state(enrolled: int, dlt: int, pending: int) -> StateAnswer:
 
 
 def _bolder_states(rows: Sequence[StateRow]) -> Iterator[str]:
-    """Name where a DLT more escalates, and one less does not."""
+    """Yield a fault for each state that escalates although the state with one DLT less does not."""
     own = {(row.enrolled, row.dlt, row.pending): row.answer for row in rows}
     for row in rows:
         for fewer, more in ((row.dlt - 1, row.dlt), (row.dlt, row.dlt + 1)):
@@ -199,21 +199,21 @@ def _bolder_states(rows: Sequence[StateRow]) -> Iterator[str]:
 
 
 class TableWord(Word):
-    """What a decision table says of a level, from the boldest to the most cautious."""
+    """The answer of a decision table for a level, from the boldest to the most cautious."""
 
     ESCALATE = "escalate"
     STAY = "stay"
     DE_ESCALATE = "de-escalate"
     ELIMINATE = "eliminate"
-    """Go down, and treat nobody at this level, or above it, any more."""
+    """Go down, and never treat a participant at this level or above it again."""
 
 
 @attrs.frozen(kw_only=True)
 class TableRow:
-    """What is decided at a level after so many evaluable participants, of whom so many had a DLT."""
+    """The decision at a level for a number of evaluable participants and a number of DLTs among them."""
 
     n: int = attrs.field(validator=whole_number(least=1))
-    """Evaluable participants at the level."""
+    """The number of evaluable participants at the level."""
     dlt: int = attrs.field(validator=whole_number(least=0))
     decision: TableWord
 
@@ -231,17 +231,17 @@ class TableDesign(DesignSpec):
     cohort_size: int = 3
     start_level: int = 1
     max_n: int | None = None
-    """Evaluable participants in all, after which the trial stops; None sets no limit."""
+    """The number of evaluable participants in total after which the trial stops; None for no limit."""
     n_earlystop: int | None = None
-    """Evaluable participants at a level, at which the trial stops where the table says stay; None is the most that the
-    table has."""
+    """The number of evaluable participants at a level at which the trial stops if the table says stay; None for the
+    largest number in the table."""
     target: Decimal | None = None
-    """The rate of DLTs that the MTD is to have, for its selection at the end; None leaves that to people."""
+    """The target DLT rate for the selection of the MTD at the end; None leaves the selection to people."""
 
     @property
     @override
     def mtd_means(self) -> str:
-        """Say by which rate a level is selected."""
+        """Return the definition with the target rate."""
         if self.target is None:
             return f"No level: the decision table ({self.identity}) has no target rate, and people may name a candidate"
         return (
@@ -250,7 +250,7 @@ class TableDesign(DesignSpec):
         )
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a table that is not whole, or bolder with more DLTs."""
+        """Refuse a table that is incomplete, or bolder with more DLTs."""
         refuse(
             (
                 at_least("design.cohort_size", self.cohort_size, 1),
@@ -279,7 +279,7 @@ def _row_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
         yield f"design.rows has {beyond.n} evaluable, and a table has at most {MOST_IN_TABLE} at a level"
         return
     if cohort_size < 1:
-        return  # which is a fault of its own
+        return  # reported as a separate fault
     by_n: dict[int, dict[int, TableWord]] = {}
     for row in rows:
         of_n = by_n.setdefault(row.n, {})
@@ -293,7 +293,7 @@ def _row_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
     expected = range(1, most + 1) if 1 in by_n or cohort_size == 1 else range(cohort_size, most + 1, cohort_size)
     for n in sorted({*expected, *by_n}):
         if n not in expected:
-            yield f"design.rows has {n} evaluable, which is no whole number of cohorts of {cohort_size}"
+            yield f"design.rows has {n} evaluable, which is not a whole number of cohorts of {cohort_size}"
         missing = [str(dlt) for dlt in range(n + 1) if dlt not in by_n.get(n, {})]
         if missing:
             yield f"design.rows has no row for {', '.join(missing)} DLT in {n} evaluable"
@@ -303,7 +303,7 @@ def _row_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
 
 
 def _bolder(by_n: Mapping[int, Mapping[int, TableWord]]) -> Iterator[str]:
-    """Name where more DLTs have the bolder answer: at one number of participants, or at a higher rate of another."""
+    """Yield a fault where more DLTs give a bolder answer: at one number of participants, or at a higher rate."""
     order = list(TableWord)
     for n, words in sorted(by_n.items()):
         for (fewer, one), (more, other) in pairwise(sorted(words.items())):
@@ -320,23 +320,23 @@ def _bolder(by_n: Mapping[int, Mapping[int, TableWord]]) -> Iterator[str]:
 
 
 MOST_IN_TABLE = 60
-"""Evaluable participants at one level that a decision table has at most."""
+"""The most evaluable participants at one level in a decision table."""
 MOST_LEVELS = 20
-"""A ladder longer than this is refused: no published one comes near it."""
+"""The most dose levels of a protocol; no published trial comes near it."""
 ROLLING_SIX = 6
-"""The most who hold a slot at a level at once (Skolnik 2008)."""
+"""The most participants who hold a slot at a level at once (Skolnik 2008)."""
 CLOSING_DLTS = 2
-"""DLTs that close a level, whatever its size (Storer 1989; Skolnik 2008)."""
+"""The number of DLTs that closes a level, independent of its size (Storer 1989; Skolnik 2008)."""
 KnownSpec: TypeAlias = ThreePlusThree | RollingSix | TableDesign
-"""Every design that there is: one that is added here and not in ``design_of`` is an error of the type checker."""
+"""All designs. The type checker reports a design that is added here but not in ``design_of``."""
 DESIGNS: dict[str, type[KnownSpec]] = {
     str(attrs.fields_dict(kind)["name"].default): kind for kind in (ThreePlusThree, RollingSix, TableDesign)
 }
-"""By name: the class of its parameters."""
+"""By name of the design: the class of its parameters."""
 DEFAULT_DESIGN: DesignSpec = ThreePlusThree()
-"""The design of a protocol that names none (NCT06245746)."""
+"""The default design (NCT06245746)."""
 
 
 def is_known(spec: DesignSpec) -> TypeIs[KnownSpec]:
-    """Say whether the parameters are those of a design of this library."""
+    """Return whether the parameters are those of a design of this library."""
     return type(spec) in DESIGNS.values() and DESIGNS.get(getattr(spec, "name", "")) is type(spec)

@@ -1,4 +1,4 @@
-"""How a protocol is refused: with every fault named at once."""
+"""Refuse a protocol with all its faults at once."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from trialdomain.values.given.plural import how_many
 
 
 class ProtocolInvalid(InputInvalid, ValueError):
-    """A protocol, or a part of one, cannot be; ``faults`` names each reason."""
+    """A protocol, or a part of one, is invalid; ``faults`` lists all reasons."""
 
     code = "protocol-invalid"
 
@@ -18,14 +18,14 @@ class ProtocolInvalid(InputInvalid, ValueError):
 
 
 LONGEST_DAYS = 36_500
-"""A hundred years in days, and more than any count of a trial."""
+"""The largest accepted number: a hundred years in days, and more than any count in a trial."""
 
 
 def refuse(faults: Iterable[str | None]) -> None:
-    """Refuse when there is any fault; None stands for none.
+    """Raise if there is any fault; skip None.
 
     Raises:
-        ProtocolInvalid: it names all of them.
+        ProtocolInvalid: there are faults; it lists all of them.
     """
     found = [fault for fault in faults if fault is not None]
     if found:
@@ -33,12 +33,12 @@ def refuse(faults: Iterable[str | None]) -> None:
 
 
 def at_least(name: str, value: object, least: int) -> str | None:
-    """Name a number that is too small, too large for any trial, or no number."""
+    """Return a fault for a value that is too small, too large for any trial, or not a number."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LONGEST_DAYS:
         return f"{name} must be a whole number of at least {least}, and at most {LONGEST_DAYS}, got {value!r}"
     return None
 
 
 def unless(holds: bool, fault: str) -> str | None:  # noqa: FBT001 - it reads as the sentence that it makes
-    """Name a fault unless something holds."""
+    """Return the fault unless the condition holds."""
     return None if holds else fault

@@ -1,4 +1,4 @@
-"""Made-up answers by which somebody meets every criterion, for simulations and tests; never for a person."""
+"""Invented answers that meet every criterion, for simulations and tests; never for a real person."""
 
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ _LONG_AGO = ClinicalTime("2000-01-01")
 
 
 def eligible(protocol: TrialProtocol, *, on: date) -> tuple[tuple[Finding, ...], tuple[Attestation, ...]]:
-    """Make findings and attestations, observed on a day, that meet the criteria of a protocol."""
+    """Create findings and attestations, observed on a day, that meet the criteria of a protocol."""
     findings = {
         test.finding: _finding(test, criterion, on)
         for criterion in protocol.criteria
@@ -29,7 +29,7 @@ def eligible(protocol: TrialProtocol, *, on: date) -> tuple[tuple[Finding, ...],
 
 
 def _finding(test: FactTest, criterion: Criterion, on: date) -> Finding:
-    """Make a fact that makes a test hold for an inclusion, and fail for an exclusion."""
+    """Create a finding that passes the test of an inclusion, or fails the test of an exclusion."""
     holds = criterion.kind is CriterionKind.INCLUSION
     day = ClinicalTime.of(on)
     match test.comparison:

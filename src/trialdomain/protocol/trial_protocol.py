@@ -1,6 +1,6 @@
-"""What a protocol fixes, with the source of each default.
+"""The parameters of a trial protocol, with the source of each default.
 
-Where the registry entry (NCT06245746) is silent, the default is a choice of this library and says so: **choice**.
+If the registry entry (NCT06245746) is silent, the default is a choice of this library, marked as **choice**.
 """
 
 from collections import Counter
@@ -48,7 +48,7 @@ class ExpectedToxicity:
     up_to_grade: int
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a grade that is none."""
+        """Refuse an invalid grade."""
         refuse(
             (
                 unless(bool(self.term.strip()), "an expected toxicity names no term"),
@@ -69,7 +69,7 @@ class CytopeniaRule:
     """Elapsed days from the infusion."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a rule that nothing can meet."""
+        """Refuse a rule without a valid threshold."""
         thresholds = [value for value in (self.anc_below, self.platelets_below) if value is not None]
         refuse(
             (
@@ -102,7 +102,7 @@ class DltRule:
     cytopenia: CytopeniaRule | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse grades and windows that are none."""
+        """Refuse invalid grades and windows."""
         refuse(
             (
                 unless(self.min_grade in GRADES, f"dlt.min_grade must be from 1 to 5, got {self.min_grade!r}"),
@@ -114,13 +114,13 @@ class DltRule:
         )
 
     def expected_up_to(self, term: str) -> int:
-        """Give the grade up to which a term never counts, whatever its capitals and blanks; 0 where every grade may."""
+        """Return the grade up to which a term never counts (0 for none), ignoring case and white space of the term."""
         named = folded(term)
         return next((one.up_to_grade for one in self.expected_with_chemotherapy if folded(one.term) == named), 0)
 
 
 def _contradictory(expected: Sequence[ExpectedToxicity]) -> Iterator[str]:
-    """Name each term that stands twice with different grades: nothing says which of them counts."""
+    """Yield a fault for each term that is listed twice with different grades."""
     grades: dict[str, set[int]] = {}
     for one in expected:
         grades.setdefault(folded(one.term), set()).add(one.up_to_grade)
@@ -137,10 +137,10 @@ class EvaluableRule:
     min_fraction: Decimal = Decimal("1.0")
     """The fraction of the infusion that must have been given."""
     requires_assessment: bool = True
-    """Whether the window must have been assessed; without it, the calendar alone decides."""
+    """Whether the window must be assessed; if not, the end of the window is enough."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a fraction that is none."""
+        """Refuse an invalid fraction."""
         share = self.min_fraction
         refuse(
             (unless(is_bounded(share) and 0 <= share <= 1, f"evaluable.min_fraction must be from 0 to 1, got {share}"),)
@@ -155,7 +155,7 @@ class Stagger:
     between_days: int = 0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse days that are none."""
+        """Refuse invalid numbers of days."""
         refuse(
             (
                 at_least("stagger.first_to_second_days", self.first_to_second_days, 0),
@@ -169,7 +169,7 @@ class Stopping:
     """What suspends the trial until people decide."""
 
     related_grade_5: bool = True
-    """A death related to the infusion, at any time, suspends recruitment and infusion."""
+    """Whether a death related to the infusion, at any time, suspends recruitment and infusions."""
 
 
 @attrs.frozen(kw_only=True)
@@ -200,20 +200,20 @@ class TrialProtocol:
     title: str
     version: str
     source: str | None = None
-    """Where the protocol stands, such as a registry entry: what findings name as the source of a requirement."""
+    """The document of the protocol, such as a registry entry; findings name it as the source of a requirement."""
     levels: tuple[DoseLevel, ...]
     zone: str | None = None
-    """The site's IANA time zone; None where it is not known, and dates then count as they stand."""
+    """The site's IANA time zone; None if it is unknown: dates are then used as they are written."""
     design: DesignSpec | None = DEFAULT_DESIGN
     target_recruitment: int | None = None
-    """In infused participants; it warns, and never refuses."""
+    """The target number of infused participants; exceeding it gives a warning, never a refusal."""
     max_infused: int | None = None
-    """In infused participants; beyond it, enrollment is refused."""
+    """The maximum number of infused participants; beyond it, enrollment is refused."""
     open_levels_max: int = 1
     administrations: int | None = 1
-    """How often one participant is infused; None where the protocol does not say. With a design it is 1."""
+    """The number of infusions of one participant; None if the protocol does not state it. With a design it is 1."""
     dose_tolerance: Decimal = Decimal("0.10")
-    """How far, as a fraction, an amount may be off a level's dose and still belong to it (**choice**)."""
+    """The relative deviation from a level's dose up to which an amount belongs to the level (**choice**)."""
     tally_by: TallyBy = TallyBy.RECEIVED
     dlt: DltRule | None = DltRule()
     evaluable: EvaluableRule = EvaluableRule()
@@ -221,20 +221,20 @@ class TrialProtocol:
     stopping: Stopping = Stopping()
     criteria: tuple[Criterion, ...] = ()
     concurrent_agents_excluded: tuple[str, ...] = ("cytarabine",)
-    """Agents of the planned consolidation, which are no agents that inhibit cell division concurrently."""
+    """Agents of the planned consolidation; they do not count as concurrent agents that inhibit cell division."""
     screening_validity_days: int = 28
-    """How old a laboratory value may be on the day of enrollment (**choice**)."""
+    """The maximum age in days of a laboratory value on the day of enrollment (**choice**)."""
     endpoints: EndpointRules = attrs.Factory(EndpointRules)
     roles: tuple[Grant, ...] = ()
-    """Who may use what; empty where the embedding service alone decides."""
+    """The use cases of each role; empty if the embedding service controls access."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a protocol that cannot be."""
+        """Refuse an invalid protocol."""
         refuse(_faults(self))
 
     @property
     def site_zone(self) -> tzinfo:
-        """The zone in which days are counted: the site's, or UTC where it is not known."""
+        """The zone in which days are counted: the site's zone, or UTC if it is unknown."""
         return ZoneInfo(self.zone) if self.zone else UTC
 
     @property
@@ -243,7 +243,7 @@ class TrialProtocol:
         return self.dlt is not None and self.dlt.cytopenia is not None
 
     def level(self, number: int) -> DoseLevel:
-        """Give a dose level by its number, from 1."""
+        """Return a dose level by its number, from 1."""
         return self.levels[number - 1]
 
 
@@ -282,13 +282,14 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
             one.contradicts is None or one.contradicts in known, f"criterion {one.id} contradicts an unknown one"
         )
     for criterion, count in Counter(criterion.id for criterion in protocol.criteria).items():
-        yield unless(count == 1, f"criterion {criterion} stands {count} times")
+        yield unless(count == 1, f"criterion {criterion} is listed {count} times")
 
 
 def _administrations_fault(protocol: TrialProtocol) -> str | None:
-    """Name a number of administrations that is none, or that no design here can follow.
+    """Return a fault for an invalid number of administrations, or for more than one with a design.
 
-    The design's rules are for a first infusion: stagger, level in turn, slot and window would apply to each one.
+    The rules of a design are for a first infusion. With more, stagger, level in turn, slot and window would apply to
+    each of them.
     """
     number = protocol.administrations
     if number is not None and (fault := at_least("administrations", number, 1)):
@@ -312,5 +313,5 @@ def _dose_faults(protocol: TrialProtocol) -> Iterator[str | None]:
 def _known_zone(zone: str | None) -> bool:
     try:
         return zone is None or bool(ZoneInfo(zone))
-    except (KeyError, ValueError, OSError):  # a name that is none, or a file that is not there
+    except (KeyError, ValueError, OSError):  # not a zone name, or a missing file
         return False

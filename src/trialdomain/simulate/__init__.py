@@ -1,1 +1,1 @@
-"""Made-up trials, recorded through the public API; nothing in them is about a person."""
+"""Simulated trials, recorded through the public API; they contain no data of real people."""

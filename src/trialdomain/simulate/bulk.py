@@ -1,7 +1,7 @@
-"""Made-up trials by the thousand entries: for load, and for measuring; the logs are as valid as any.
+"""Large simulated trials for load tests and benchmarks; their logs are valid.
 
-Nobody decides anything in them: their protocol has the DLT rule of NCT06245746 and no escalation design, so that a
-trial may have any number of participants.
+They contain no decisions: their protocol has the DLT rule of NCT06245746 but no escalation design. So a trial may have
+any number of participants.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ from trialdomain.storage.store import Store
 from trialdomain.values.clinical_time import ClinicalTime
 
 _SPREAD_DAYS = 365
-"""Over how many days chemotherapy starts."""
+"""The number of days over which the starts of chemotherapy are spread."""
 
 
 def simulate_in_bulk(
@@ -42,15 +42,15 @@ def simulate_in_bulk(
     chances: Chances = USUAL,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Record one trial with so many participants; give the number of its entries.
+    """Record one trial with many participants, and return the number of its entries.
 
     Args:
         store: the log.
-        seed: of everything that is left to chance.
+        seed: the seed of the random generator.
         trial: the trial's code.
-        participants: how many there are.
-        chances: how often things happen.
-        progress: told the number of participants recorded so far.
+        participants: the number of participants.
+        chances: the probabilities of events.
+        progress: called with the number of participants recorded so far.
     """
     chance = Random(seed)  # noqa: S311 - a simulation, no secret
     protocol = attrs.evolve(simulated_protocol(trial), design=None, criteria=())
@@ -69,7 +69,7 @@ def simulate_in_bulk(
 
 
 def _happened(course: Course, *, start: date, level: int, protocol: TrialProtocol) -> Iterator[Happened]:
-    """Tell a course in commands, from the consent on: what is observed on one day comes together."""
+    """Yield the commands of a course, from the consent on; the observations of one day form one command."""
     began, infused = ClinicalTime.of(start), start + timedelta(days=course.infusion_day)
     consented = Consented(
         signed_on=began, signer=Signer.PARTICIPANT, form_version="1.0", protocol_version=protocol.version, age=42

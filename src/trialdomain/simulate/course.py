@@ -1,7 +1,7 @@
-"""What happens to one made-up participant: drawn by chance, from a seed, before anything is recorded.
+"""The course of one simulated participant: drawn at random from a seed, before anything is recorded.
 
-Counts fall after chemotherapy and come back, as they do; the numbers are invented, and only plausible. Days are counted
-from the start of chemotherapy, or from the infusion where that is said.
+Blood counts fall after chemotherapy and recover. The numbers are invented and only plausible. Days are counted from the
+start of chemotherapy unless a docstring says "from the infusion".
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from trialdomain.values.clinical_time import ClinicalTime
 OBSERVED_DAYS = 42
 """From the start of chemotherapy, as the windowed endpoints ask."""
 BETWEEN_LABS = 2
-"""Days: laboratory values every other day."""
+"""The days with laboratory values: every other day."""
 INFUSED_AT = "10:00"
 _SITE_OFFSET = "+08:00"
 _DLTS = (("Infusion related reaction", 3), ("Alanine aminotransferase increased", 3), ("Cytokine release syndrome", 2))
@@ -50,15 +50,15 @@ _TRANSFUSE_BELOW = {
 
 @attrs.frozen(kw_only=True)
 class Chances:
-    """How often things happen: each is a probability."""
+    """The probabilities of events."""
 
     screen_failure: float = 0.25
     dlt: tuple[float, ...] = (0.10, 0.25, 0.45)
     """By dose level; the last one counts for all levels above."""
     leaves: float = 0.10
-    """Withdraws from follow-up within the observation window, and is replaced."""
+    """The participant withdraws from follow-up within the observation window, and is replaced."""
     fever: float = 0.25
-    """On a day of few neutrophils."""
+    """For each day with low neutrophils."""
     infection: float = 0.3
     bleeding: float = 0.3
 
@@ -68,7 +68,7 @@ USUAL = Chances()
 
 @attrs.frozen(kw_only=True)
 class Course:
-    """One participant's fate at one dose level."""
+    """The course of one participant at one dose level."""
 
     infusion_day: int
     """From the start of chemotherapy."""
@@ -77,11 +77,11 @@ class Course:
     leaves_day: int | None
     """From the infusion."""
     observed: tuple[tuple[int, tuple[ParticipantFact, ...]], ...]
-    """What is observed on each day from the start of chemotherapy; results of one day come together."""
+    """The observations of each day from the start of chemotherapy; the results of one day are grouped."""
 
 
 def draw_course(chance: Random, *, start: date, level: int, chances: Chances) -> Course:
-    """Draw a course for somebody whose chemotherapy starts on a day."""
+    """Draw a course for a participant whose chemotherapy starts on a day."""
     infusion_day = chance.randint(1, 4)
     odds = chances.dlt[min(level, len(chances.dlt)) - 1]
     dlt_day = chance.randint(1, 12) if chance.random() < odds else None
@@ -106,7 +106,7 @@ def _dlt(chance: Random, onset: ClinicalTime) -> AdverseEventReported:
 
 
 def _other_events(chance: Random, start: date, infusion_day: int) -> Iterator[tuple[int, ParticipantFact]]:
-    """Yield what chemotherapy causes, and the infusion does not."""
+    """Yield the adverse events that chemotherapy causes, not the infusion."""
     for number in range(chance.randint(1, 3)):
         term, grade = chance.choice(_OTHERS)
         day = chance.randint(1, 30)
@@ -125,7 +125,10 @@ def _other_events(chance: Random, start: date, infusion_day: int) -> Iterator[tu
 
 
 def _illnesses(start: date, infusion_day: int, chances: Chances) -> Iterator[tuple[int, ParticipantFact]]:
-    """Yield an infection and a bleeding while counts are low; drawn apart, so that they change nothing else."""
+    """Yield an infection and a bleeding while counts are low.
+
+    They have their own random generator, so that they do not change the other draws.
+    """
     chance = Random(f"illness {start} {infusion_day}")  # noqa: S311 - made-up people
     for name, odds, terms, longest in (
         ("INF", chances.infection, _INFECTIONS, 10),
@@ -140,7 +143,7 @@ def _illnesses(start: date, infusion_day: int, chances: Chances) -> Iterator[tup
 
 
 def _counts_and_what_follows(chance: Random, start: date, chances: Chances) -> Iterator[tuple[int, ParticipantFact]]:
-    """Yield laboratory values every other day, and the fevers, infections and transfusions that come of them."""
+    """Yield laboratory values every other day, and the resulting fevers, infections and transfusions."""
     lowest_day, back_day = chance.randint(10, 14), chance.randint(22, 34)
     febrile = False
     for day in range(0, OBSERVED_DAYS + 1, BETWEEN_LABS):
@@ -247,5 +250,5 @@ def _on(start: date, day: int) -> ClinicalTime:
 
 
 def at_site(day: date, time: str) -> ClinicalTime:
-    """Give a time of a day, as the site's clock tells it."""
+    """Return a time of a day on the site's clock."""
     return ClinicalTime(f"{day}T{time}{_SITE_OFFSET}")

@@ -1,4 +1,4 @@
-"""A made-up site that conducts a whole trial, day by day, through the public API."""
+"""A simulated site that conducts a trial day by day through the public API."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -44,51 +44,51 @@ SPONSOR = User(id="sponsor", name="Simulated sponsor", role=Role.SPONSOR, organi
 INVESTIGATOR = User(id="investigator", name="Simulated investigator", role=Role.INVESTIGATOR, organization="Simulated")
 FIRST_DAY = date(2026, 3, 2)
 _EVENING = time(10)
-"""UTC, when the site writes up its day: 18:00 in Wuhan."""
+"""The time at which the site records its day, in UTC: 18:00 in Wuhan."""
 _LONGEST = 3_650
-"""Days after which a simulation has gone wrong."""
+"""The maximum number of days; a longer simulation has an error."""
 _WORTH_A_DECISION = {Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE, Action.STOP}
 _Act: TypeAlias = Callable[[], object]
 
 
 def simulated_protocol(trial: str | None = None) -> TrialProtocol:
-    """Give NCT06245746, perhaps under another code, with a title that says that it is simulated."""
+    """Return the protocol of NCT06245746, optionally with another code; the title says that the trial is simulated."""
     real = nct06245746()
     return simulated_under(real)(trial or real.trial)
 
 
 def simulated_under(protocol: TrialProtocol) -> Callable[[str], TrialProtocol]:
-    """Give a protocol under the codes of simulated trials, with a title that says that they are simulated."""
+    """Return a function from a trial code to this protocol with that code; the title says that it is simulated."""
     return lambda trial: attrs.evolve(protocol, trial=trial, title=f"Simulated: {protocol.title}")
 
 
 class SimulatedClock:
-    """A clock that stands still until it is told the next day, save for a second at each look."""
+    """A clock that is advanced day by day, and by one second at each reading."""
 
     def __init__(self, first: date) -> None:
         self._now = datetime.combine(first, _EVENING, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        """Tell the time, UTC."""
+        """Return the time in UTC."""
         self._now += timedelta(seconds=1)
         return self._now
 
     def advance_to(self, day: date) -> None:
-        """Go on to the evening of a day; never back."""
+        """Advance to the evening of a day; never go back."""
         self._now = max(self._now, datetime.combine(day, _EVENING, tzinfo=UTC))
 
 
 @attrs.define
 class Site:
-    """Screens, treats and observes people until the design stops, and everybody who is left has been observed.
+    """Screens, treats and observes participants until the design stops and the observation of all has ended.
 
     Args:
-        trial: the trial, registered, in a log that ``clock`` is the clock of.
-        clock: the one that it advances.
-        protocol: the trial's.
-        chance: decides everything that is left to chance.
-        chances: how often things happen.
-        most: how many people are enrolled at most.
+        trial: the registered trial, in a log that uses ``clock``.
+        clock: the clock that the site advances.
+        protocol: the protocol of the trial.
+        chance: the random generator.
+        chances: the probabilities of events.
+        most: the maximum number of enrolled participants.
     """
 
     trial: TrialHandle
@@ -109,14 +109,14 @@ class Site:
     _stopped: bool = False
 
     def __attrs_post_init__(self) -> None:
-        """Sit down at the desk."""
+        """Open the desk of the trial."""
         self.desk = self.trial.acting(INVESTIGATOR)
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> date:
-        """Go from day to day until nothing is left to do; give the last day.
+        """Run day by day until no action is left, and return the last day.
 
         Args:
-            progress: told the number of people enrolled so far.
+            progress: called with the number of people enrolled so far.
         """
         for _ in range(_LONGEST):
             self.clock.advance_to(self.today)
@@ -128,13 +128,13 @@ class Site:
             if self._stopped and not self._agenda:
                 return self.today
             self.today += timedelta(days=1)
-        raise AssertionError("a simulated trial came to no end")
+        raise AssertionError("a simulated trial did not end within the maximum number of days")
 
     def _later(self, days: int, act: _Act) -> None:
         heappush(self._agenda, (self.today + timedelta(days=days), next(self._numbers), act))
 
     def _conduct(self) -> None:
-        """Decide where there is something to decide, and let the next candidate come."""
+        """Record a decision if one is due, and admit the next candidate."""
         state = self._state()
         if state.decision.action in _WORTH_A_DECISION and self._is_new(state):
             self.desk.decide_escalation(on=self.today)
@@ -159,7 +159,7 @@ class Site:
         return state
 
     def _is_new(self, state: Escalation) -> bool:
-        """Say whether nobody has decided this yet, or outcomes have changed since."""
+        """Return whether this recommendation was not decided yet, or the counts have changed since."""
         if not state.decided:
             return True
         last = state.decided[-1].fact
@@ -182,7 +182,7 @@ class Site:
         self._stopped = True
 
     def _admit(self, level: int) -> None:
-        """Screen the next candidate; enroll whoever is eligible at the level in turn, where there is a slot."""
+        """Screen the next candidate; if eligible and a slot is free, enroll them at the level in turn."""
         self._screened += 1
         subject = f"S{self._screened:03}"
         age = self.chance.randint(18, 60)
@@ -195,7 +195,7 @@ class Site:
         try:
             self.desk.enroll(subject, level=level, on=self.today)
         except (LevelNotOpen, NoFreeSlot, NobodyInTurn):
-            return  # eligible, and without a slot
+            return  # eligible, but no slot is free
         self._enrolled += 1
         course = draw_course(self.chance, start=self.today, level=level, chances=self.chances)
         self.desk.start_chemotherapy(subject, on=self.today, regimen="high-dose cytarabine", ecog=1)
@@ -205,7 +205,7 @@ class Site:
             self._later(day, lambda facts=facts: self._observe(subject, facts))  # type: ignore[misc]  # bound now
 
     def _answers(self) -> tuple[Sequence[Finding], Sequence[Attestation]]:
-        """Make answers by which somebody is eligible, or not: then with a heart that pumps too little."""
+        """Return answers to the criteria: eligible, or not eligible because of a low ejection fraction."""
         findings, attestations = eligible(self.protocol, on=self.today)
         if self.chance.random() >= self.chances.screen_failure:
             return findings, attestations
@@ -228,13 +228,13 @@ class Site:
         if course.leaves_day is not None:
             self._later(course.leaves_day, lambda: self._leave(subject))
             return
-        # An infusion that was put off may come after the event that would have been dose-limiting.
+        # A postponed infusion may come after the event that would have been dose-limiting.
         limited = course.dlt_day is not None and planned + timedelta(days=course.dlt_day) >= self.today
         if not limited and self.protocol.dlt is not None:
             self._later(self.protocol.dlt.window_days, lambda: self.desk.assess_dlt_window(subject, on=self.today))
 
     def _send_elsewhere(self, subject: str, course: Course, attestations: Sequence[Attestation], planned: date) -> None:
-        """Reassign somebody whose level has closed since, or stop their treatment where no slot is free."""
+        """Reassign a participant whose level has closed, or stop their treatment if no slot is free."""
         in_turn = self._state().level_in_turn
         try:
             if in_turn is not None:
@@ -242,7 +242,7 @@ class Site:
                 self._later(1, lambda: self._infuse(subject, in_turn, course, attestations, planned))
                 return
         except (LevelNotOpen, NoFreeSlot, NobodyInTurn, TrialIsClosed):
-            pass  # there is nowhere to go
+            pass  # no level has a free slot
         why = "no slot: the dose level closed"
         self.desk.withdraw(subject, on=self.today, scope=WithdrawalScope.TREATMENT, why=why)
 
@@ -251,7 +251,7 @@ class Site:
         self._left.add(subject)
 
     def _observe(self, subject: str, facts: Sequence[ParticipantFact]) -> None:
-        """Record what was observed today: results of a day in one commit."""
+        """Record the observations of today; the results of a day go into one commit."""
         labs = [fact for fact in facts if isinstance(fact, LabRecorded)]
         signs = [fact for fact in facts if isinstance(fact, VitalSignRecorded)]
         recorded = self.desk.record_labs(subject, labs) if labs else []
@@ -282,7 +282,7 @@ class Site:
         )
 
     def _report(self, subject: str, fact: AdverseEventReported) -> None:
-        """Report an event on the day of its onset, and follow it up when it ends."""
+        """Report an event on the day of its onset, and schedule a follow-up for its end."""
         self.desk.report_adverse_event(
             subject,
             event=fact.event,
@@ -303,7 +303,7 @@ class Site:
         self.desk.follow_up_adverse_event(subject, event=event, on=over, ended=over, outcome=Outcome.RECOVERED)
 
     def _correct(self) -> None:
-        """Correct the first result of all: it was copied wrongly."""
+        """Correct the first result of the trial, as if it had been transcribed wrongly."""
         entry = self._to_correct
         if entry is not None and isinstance(entry.fact, LabRecorded):
             right = entry.fact.value + 1

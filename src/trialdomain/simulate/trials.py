@@ -1,4 +1,4 @@
-"""Whole made-up trials in a log: conducted by a site, or in bulk."""
+"""Simulate complete trials into a log: conducted by a site, or in bulk."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,20 +18,20 @@ from trialdomain.simulate.site import FIRST_DAY, SPONSOR, SimulatedClock, Site, 
 from trialdomain.storage.open_store import open_store
 
 MOST_PARTICIPANTS = 36
-"""3+3 with three levels never needs more than 18 who are evaluable; the rest are replacements."""
+"""3+3 with three levels never needs more than 18 evaluable participants; the rest are replacements."""
 IN_BULK = 1_000
-"""How many participants a trial in bulk has, where nobody says."""
+"""The default number of participants of a bulk trial."""
 DEMO_SEED = 25
 """A trial with screen failures, DLTs, a replacement, a correction, an expansion and a de-escalation."""
 
 
 @attrs.frozen(kw_only=True)
 class Simulated:
-    """One made-up trial, as it stands in its log."""
+    """One simulated trial in its log."""
 
     trial: TrialHandle
     last_day: date
-    """The day on which it ended."""
+    """The day on which the trial ended."""
 
 
 @contextmanager
@@ -44,15 +44,15 @@ def simulated_trial(
     chances: Chances = USUAL,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Simulated]:
-    """Conduct a whole trial day by day, through the public API, into a log; the same seed gives the same trial.
+    """Conduct a complete trial day by day, through the public API, into a log; the same seed gives the same trial.
 
     Args:
-        address: where the log is, as ``Trials.open`` takes it.
-        seed: of everything that is left to chance.
-        protocol: the trial's; by default NCT06245746, with a title that says that it is simulated.
-        participants: how many are enrolled at most.
-        chances: how often things happen.
-        progress: told the number of people enrolled so far.
+        address: the address of the log, as for ``Trials.open``.
+        seed: the seed of the random generator.
+        protocol: the protocol; by default NCT06245746, with a title that says that it is simulated.
+        participants: the maximum number of enrolled participants.
+        chances: the probabilities of events.
+        progress: called with the number of people enrolled so far.
     """
     clock = SimulatedClock(FIRST_DAY)
     used = protocol or simulated_protocol()
@@ -64,7 +64,7 @@ def simulated_trial(
 
 @attrs.frozen(kw_only=True)
 class Written:
-    """One made-up trial that was written into a log."""
+    """A summary of one simulated trial that was written into a log."""
 
     trial: str
     seed: int
@@ -81,19 +81,19 @@ def simulate(
     protocol_of: Callable[[str], TrialProtocol] = simulated_protocol,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Written]:
-    """Write made-up trials into a new log; it is there whole, or not at all.
+    """Write simulated trials into a new log file, which is created atomically.
 
     Args:
-        target: the file to make.
-        seed: of the first trial; each further one has the next.
-        trials: how many.
-        participants: how many are enrolled in each, at most; in bulk, exactly.
-        bulk: without decisions, and much faster.
-        protocol_of: gives the protocol of a trial by its code; by default NCT06245746, and in bulk always.
-        progress: told the number of people so far.
+        target: the file to create.
+        seed: the seed of the first trial; each further trial has the next number.
+        trials: the number of trials.
+        participants: the maximum number of enrolled participants of each trial; in bulk, the exact number.
+        bulk: whether to write trials without decisions, which is much faster.
+        protocol_of: returns the protocol for a trial code; by default NCT06245746. In bulk it is always the default.
+        progress: called with the number of people so far.
 
     Raises:
-        LogUnusable: the file exists, or cannot be made.
+        LogUnusable: the file exists, or cannot be created.
     """
     written: list[Written] = []
     before = 0
@@ -128,6 +128,6 @@ def _in_bulk(path: Path, *, trial: str, seed: int, participants: int, progress: 
 
 
 def _ids(trial: str) -> Callable[[], str]:
-    """Number commands, so that the same seed gives the same log."""
+    """Return a generator of consecutive command ids, so that the same seed gives the same log."""
     numbers = count_from(1)
     return lambda: f"{trial}-{next(numbers)}"

@@ -1,4 +1,4 @@
-"""For tests of a trial's rules: given facts, when a decision, then facts; and histories from outcomes notation."""
+"""Test tools for the rules of a trial: given-when-then scenarios, and histories from outcomes notation."""
 
 from trialdomain.protocol.made_up import eligible
 from trialdomain.testing.given import Given, Taken, given

@@ -1,4 +1,7 @@
-"""Given facts, when a decision, then facts. Every fact goes through the codec, so each scenario proves storage too."""
+"""Given-when-then scenarios: given facts, when a decision is taken, then facts.
+
+Every fact is encoded and decoded by the codec, so each scenario also tests the storage format.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -15,7 +18,7 @@ from trialdomain.values.given.in_short import in_short
 
 
 class Folds(Protocol):
-    """Anything that folds recorded facts."""
+    """An object that folds recorded facts."""
 
     def apply(self, entry: Recorded[Any], /) -> None:
         """Fold one more entry."""
@@ -26,14 +29,13 @@ _META = Meta(recorded_at=datetime(2026, 1, 1, tzinfo=UTC), user="test", command=
 
 
 def given(aggregate: A, *facts: Fact) -> "Given[A]":
-    """Fold facts, after a round trip through the codec, into an aggregate, or anything else with ``apply``.
+    """Fold facts, after a round trip through the codec, into an aggregate or another object with ``apply``.
 
-    Any past is taken, also one that no trial can have, such as two enrollments without a consent: what is given is
-    folded, and no rule is asked.
+    No rule is checked. So a past is accepted that no trial can have, such as two enrollments without a consent.
 
     Args:
-        aggregate: what folds the facts: a new ``Participant``, ``Cohort`` or ``Trial``, or a class of your own.
-        facts: what has happened, in its order.
+        aggregate: the object that folds the facts: a new ``Participant``, ``Cohort`` or ``Trial``, or your own class.
+        facts: the past facts, in their order.
 
     Raises:
         FactUnstorable, StateMalformed: a fact holds a value that its stored form cannot have.
@@ -54,7 +56,7 @@ class Given(Generic[A]):
     aggregate: A
 
     def when(self, decide: Callable[[A], Sequence[Fact]]) -> "Taken":
-        """Take a decision; what it raises is kept for ``refused``."""
+        """Take a decision; if it raises, keep the exception for ``refused``."""
         __tracebackhide__ = True
         try:
             return Taken(list(decide(self.aggregate)), None)
@@ -64,7 +66,7 @@ class Given(Generic[A]):
 
 @attrs.frozen
 class Taken:
-    """A decision that was taken: the facts that it gave, or why it refused."""
+    """A decision that was taken: the facts that it returned, or the exception that it raised."""
 
     __repr__ = in_short
 
@@ -72,14 +74,14 @@ class Taken:
     error: Exception | None
 
     def then(self, *expected: Fact) -> None:
-        """Hold the facts against those that were expected, field by field; no fact says that nothing is recorded.
+        """Assert the facts of the decision, field by field; pass no fact to assert that nothing is recorded.
 
         Raises:
-            AssertionError: another number of facts, another kind, or other fields; it names every one.
-            TrialError: the decision was refused; it is what was refused.
+            AssertionError: the number, the kinds or the fields of the facts differ; the message lists all differences.
+            TrialError: the decision was refused; the refusal is raised again.
         """
         __tracebackhide__ = True
-        if isinstance(self.error, TrialError):  # where in the library it was raised is of no use to whoever reads it
+        if isinstance(self.error, TrialError):  # without traceback: the place in the library does not help the reader
             raise self.error.with_traceback(None)
         if self.error is not None:
             raise self.error
@@ -96,10 +98,10 @@ class Taken:
         )
 
     def refused(self, kind: type[Exception], **fields: object) -> None:
-        """Hold the refusal against the one that was expected, with the fields that are named.
+        """Assert that the decision was refused with an exception of a kind, and with the passed fields.
 
         Raises:
-            AssertionError: it was not refused, for another reason, or with other fields; it names every one.
+            AssertionError: the decision was accepted, or the kind or the fields of the exception differ.
         """
         __tracebackhide__ = True
         if self.error is None:
@@ -114,7 +116,7 @@ class Taken:
 
 
 class _Absent:
-    """What stands for a field that an error does not have."""
+    """A placeholder for a field that an error does not have."""
 
     @override
     def __repr__(self) -> str:
@@ -125,7 +127,7 @@ _ABSENT = _Absent()
 
 
 def _fail_where(differences: Iterable[tuple[str, object, object]]) -> None:
-    """Fail with a line for each difference: where it is, what was expected there, and what was found."""
+    """Raise AssertionError with a line for each difference: its path, the expected value, and the actual value."""
     __tracebackhide__ = True
     lines = [f"{where}: expected {wanted!r}, got {found!r}" for where, wanted, found in differences]
     if lines:

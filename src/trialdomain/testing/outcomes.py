@@ -1,4 +1,4 @@
-"""Whole histories from outcomes notation: ``1NNN 2NTP`` as the facts of a trial that came to it."""
+"""Build histories from outcomes notation: ``1NNN 2NTP`` as the facts of a trial with these outcomes."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -41,7 +41,7 @@ from trialdomain.values.ids import participant_stream, trial_stream
 FIRST_DAY = date(2026, 3, 2)
 _TERM = "Fever"
 _GRADES = (3, 4, 2, 1, FATAL_GRADE)
-"""In the order of choice: a grade 5 is a death, and is taken last."""
+"""In the order of preference: grade 5 is a death, and comes last."""
 _LETTERS = {
     Evaluation.EVALUABLE: Outcome.NO_DLT,
     Evaluation.PENDING: Outcome.PENDING,
@@ -50,7 +50,7 @@ _LETTERS = {
 
 
 class OutcomesUnreachable(InputInvalid):
-    """A protocol counts the facts of a fixture otherwise than the notation says."""
+    """The facts of a fixture cannot give the outcome of the notation under this protocol."""
 
     code = "outcomes-unreachable"
 
@@ -62,30 +62,34 @@ class OutcomesUnreachable(InputInvalid):
 
 
 def history_of(outcomes: str, *, protocol: TrialProtocol | None = None) -> tuple[History, date]:
-    """Build the history of a trial that came to some outcomes, and the day on which all of them are known.
+    """Build the history of a trial with given outcomes, and the day on which all of them are known.
 
-    One subject is infused a day, in the order of the notation, from 2 March 2026 on. By the protocol's own rules:
-    ``N`` is assessed at the end of the window, with blood counts that are not low where cytopenias count; ``T`` has an
-    event of a term and a grade that are dose-limiting, related as the rule wants it, on day 2 or the last day of the
-    window; ``X`` withdraws from follow-up on day 3 or the last day; of ``P`` nothing more is known, or, where no
-    assessment is required, an event whose relatedness nobody has assessed.
+    One subject is infused each day, in the order of the notation, from 2 March 2026 on. By the protocol's own rules:
 
-    The notation is taken as ``decide`` takes it: a level above the protocol's, or one with nobody at the level below,
-    is refused; everything else is built, also what the rule would not have done (``1NTT 2NNN``, or seven at a level).
-    The facts are a past, and no conduct: nobody answers criteria, fills slots or keeps days between infusions, so an
-    audit of the history has findings.
+    - ``N`` is assessed at the end of the window. If cytopenias count as DLTs, blood counts are recorded that are not
+      low.
+    - ``T`` has an event with a dose-limiting term and grade and the relatedness that the rule requires, on day 2 or the
+      last day of the window.
+    - ``X`` withdraws from follow-up on day 3 or the last day.
+    - ``P`` has no further entries. If the protocol requires no assessment, ``P`` has an event without an assessed
+      relatedness.
+
+    The notation is that of ``decide``. A level above the protocol's levels, or above a level without participants, is
+    refused. Everything else is built, even a trial that the rule would not allow (``1NTT 2NNN``, or seven at a level).
+    The history has facts without the conduct of a trial: no answers to criteria, no slots, no days between infusions.
+    So an audit of the history has findings.
 
     Args:
         outcomes: the outcomes, in notation.
-        protocol: the protocol, by default that of NCT06245746.
+        protocol: the protocol; by default that of NCT06245746.
 
     Returns:
         The history, and the first day on which every window, every count and every wait between infusions is over.
 
     Raises:
-        OutcomesMalformed: the text is no sequence of outcomes of this protocol.
-        OutcomesUnreachable: the protocol has no DLT rule, no event that is dose-limiting by it, or counts a subject
-            otherwise than the notation says.
+        OutcomesMalformed: the text is not a sequence of outcomes of this protocol.
+        OutcomesUnreachable: the protocol has no DLT rule or no dose-limiting event, or its evaluation of a subject
+            differs from the notation.
 
     >>> history, on = history_of("1NTX")
     >>> history.dlt_counts(on=on).tallies[0].dlts
@@ -101,10 +105,10 @@ def history_of(outcomes: str, *, protocol: TrialProtocol | None = None) -> tuple
 
 
 def outcomes_of(treated: tuple[Treated, ...], *, protocol: TrialProtocol) -> Iterator[Draft[Any]]:
-    """Yield the facts of each subject, the first of them from 2 March 2026 on; ``history_of`` also checks their counts.
+    """Yield the facts of each subject, from 2 March 2026 on; ``history_of`` also verifies the evaluations.
 
     Raises:
-        OutcomesUnreachable: the protocol has no DLT rule, or no event that is dose-limiting by it where one is needed.
+        OutcomesUnreachable: the protocol has no DLT rule, or no dose-limiting event although the outcomes need one.
     """
     for number, one in enumerate(treated):
         day = FIRST_DAY + timedelta(days=number)
@@ -117,7 +121,7 @@ def _subject(number: int) -> str:
 
 
 def _days_until_known(protocol: TrialProtocol) -> int:
-    """Give the days from an infusion after which its outcome is known, and nobody has to wait for it any more."""
+    """Return the days from an infusion after which its outcome is known and no other infusion has to wait for it."""
     rule, stagger = protocol.dlt, protocol.stagger
     if rule is None:
         return 0
@@ -126,7 +130,7 @@ def _days_until_known(protocol: TrialProtocol) -> int:
 
 
 def _check(history: History, treated: Sequence[Treated], *, on: date) -> None:
-    """Refuse a history whose counts are not those of the notation: a test that rests on it would prove nothing."""
+    """Refuse a history whose evaluations differ from the notation: a test with it would prove nothing."""
     if not treated:
         return
     members = {member.subject: member for member in history.dlt_counts(on=on).members}
@@ -135,7 +139,7 @@ def _check(history: History, treated: Sequence[Treated], *, on: date) -> None:
         member = members.get(subject)
         level, letter = (None, None) if member is None else (member.level, _letter(member))
         if (level, letter) != (one.level, one.outcome):
-            found = "nobody" if member is None else f"{letter} at level {level} ({member.why})"
+            found = "no member" if member is None else f"{letter} at level {level} ({member.why})"
             raise OutcomesUnreachable(
                 letter=one.outcome,
                 why=f"the protocol counts {subject}, meant as {one.outcome} at level {one.level}, as {found}",
@@ -151,11 +155,11 @@ def _letter(member: Member) -> Outcome | None:
 def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[ParticipantFact]:
     rule, infused = protocol.dlt, ClinicalTime.of(day)
     if rule is None:
-        raise OutcomesUnreachable(letter=one.outcome, why="the protocol has no dlt rule, and so counts nobody")
+        raise OutcomesUnreachable(letter=one.outcome, why="the protocol has no dlt rule, so it counts no DLTs")
     yield Consented(signed_on=infused, signer=Signer.PARTICIPANT, form_version="1", protocol_version=protocol.version)
     yield Screened(on=infused)
     yield Enrolled(on=infused, level=one.level)
-    # Where the window has one day, nobody can leave before its last: then the infusion was not given.
+    # In a window of one day, a participant cannot leave before the last day: there, X has an infusion of amount 0.
     given = Decimal(one.outcome is not Outcome.NOT_EVALUABLE or rule.window_days > 0)
     yield Infused(level=one.level, dose=protocol.level(one.level).dose, started_at=infused, fraction=given)
     match one.outcome:
@@ -167,15 +171,15 @@ def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[Partici
             yield from _limiting(day, rule, letter=Outcome.DLT, relatedness=_related(rule))
         case Outcome.NOT_EVALUABLE:
             if rule.window_days > 0:
-                last = _after(day, min(3, rule.window_days - 1))  # the last day of the window was not seen
+                last = _after(day, min(3, rule.window_days - 1))  # before the last day of the window
                 yield Withdrew(on=last, scope=WithdrawalScope.FOLLOW_UP)
         case Outcome.PENDING:
-            if not protocol.evaluable.requires_assessment:  # the calendar alone would make them evaluable
+            if not protocol.evaluable.requires_assessment:  # otherwise the end of the window makes them evaluable
                 yield from _limiting(day, rule, letter=Outcome.PENDING, relatedness=Relatedness.NOT_ASSESSED)
 
 
 def _limiting(day: date, rule: DltRule, *, letter: Outcome, relatedness: Relatedness) -> Iterator[ParticipantFact]:
-    """Yield an event that is dose-limiting by a rule where it is related as is said; at grade 5 the death as well."""
+    """Yield an event with a dose-limiting term and grade and the passed relatedness; at grade 5 also the death."""
     found = _limiting_grade(rule)
     if found is None:
         raise OutcomesUnreachable(
@@ -193,7 +197,7 @@ def _limiting(day: date, rule: DltRule, *, letter: Outcome, relatedness: Related
 
 
 def _limiting_grade(rule: DltRule) -> tuple[str, int] | None:
-    """Find a term and a grade of it that are dose-limiting by a rule: a fever if one is, a death only where it must."""
+    """Return a dose-limiting term and grade: preferably a fever, a death only if no other grade is dose-limiting."""
     terms = sorted(all_terms(), key=lambda one: one.term != _TERM)
     for grades in (_GRADES[:-1], _GRADES[-1:]):
         for one in terms:
@@ -208,7 +212,7 @@ def _related(rule: DltRule) -> Relatedness:
 
 
 def _counts_not_low(day: date, rule: CytopeniaRule) -> Iterator[LabRecorded]:
-    """Yield counts at the threshold, which is not below it, on the last day that may be low and on the day after."""
+    """Yield counts equal to the threshold (not low) on the last day that may be low, and on the day after it."""
     for analyte, threshold in (("ANC", rule.anc_below), ("PLT", rule.platelets_below)):
         for days in (rule.beyond_day, rule.beyond_day + 1):
             if threshold is not None:

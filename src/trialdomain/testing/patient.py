@@ -1,4 +1,4 @@
-"""One participant told in a few words, in days from the start of chemotherapy, and asked for endpoints."""
+"""A short notation for one participant, in days from the start of chemotherapy, to test endpoints."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -44,23 +44,23 @@ from trialdomain.values.ids import participant_stream, trial_stream
 T0 = date(2026, 3, 2)
 """Day 0: the start of chemotherapy."""
 OPEN = attrs.evolve(nct06245746(), criteria=())
-"""The preset without its criteria, for endpoints ask for none."""
+"""The preset without its criteria, because endpoints do not need them."""
 _UNITS = {"ANC": "10*9/L", "WBC": "10*9/L", "PLT": "10*9/L", "HGB": "g/L"}
 
 
 def at(number: int, clock: str = "") -> str:
-    """Give a day from the start of chemotherapy, or a time of it (at the site, +08:00)."""
+    """Return a day from the start of chemotherapy, or a time of it (at the site, +08:00)."""
     day = (T0 + timedelta(days=number)).isoformat()
     return f"{day}T{clock}+08:00" if clock else day
 
 
 class Patient:
-    """What is recorded of one participant, and what follows from it: a history for tests of endpoints.
+    """Records the facts of one participant and derives endpoints from them, for tests of endpoints.
 
     Args:
         rules: the definitions of the endpoints; by default those of NCT06245746.
-        chemotherapy: the day on which it starts; None for nobody's.
-        infusion: the day of the infusion, at level 1; None where there is none.
+        chemotherapy: the day on which chemotherapy starts; None for no chemotherapy.
+        infusion: the day of the infusion, at level 1; None for no infusion.
 
     >>> Patient().counts("PLT", {0: "100", 9: "30"}).value("S8").value
     True
@@ -79,7 +79,7 @@ class Patient:
             self.add(Infused, level=1, started_at=at(infusion, "10:00"))
 
     def add(self, fact: Any, /, **fields: Any) -> Self:  # noqa: ANN401 - a fact and its fields, which make() checks
-        """Record any fact, its fields as the desk takes them."""
+        """Record a fact of any kind, with the fields in the form that the desk accepts."""
         self.facts.append(make(fact, **fields))
         return self
 
@@ -88,7 +88,7 @@ class Patient:
         return self.add(ChemotherapyStarted, on=at(day), regimen="cytarabine", cycle=cycle)
 
     def counts(self, analyte: str, values: Mapping[int, str] | Sequence[str], unit: str | None = None) -> Self:
-        """Record values by day, or one a day from day 0; ``"< 5"`` has a comparator."""
+        """Record values by day, or one value a day from day 0; ``"< 5"`` has a comparator."""
         numbered = values if isinstance(values, Mapping) else dict(enumerate(values))
         for day, text in numbered.items():
             comparator, _, value = text.rpartition(" ")
@@ -97,7 +97,7 @@ class Patient:
         return self
 
     def count_at(self, analyte: str, value: str, day: int, clock: str) -> Self:
-        """Record one value of a time of day."""
+        """Record one value at a time of day."""
         self.facts.append(lab(analyte, value, _UNITS[analyte], collected_at=at(day, clock)))
         return self
 
@@ -166,7 +166,7 @@ class Patient:
         return self.add(NewTherapyStarted, on=at(day), kind="azacitidine")
 
     def lost(self, day: int, last_contact: int) -> Self:
-        """Record that nobody can reach them any more."""
+        """Record that the participant was lost to follow-up."""
         return self.add(LostToFollowUp, on=at(day), last_contact=at(last_contact))
 
     def withdrew(self, day: int, scope: WithdrawalScope = WithdrawalScope.FOLLOW_UP) -> Self:
@@ -190,7 +190,7 @@ class Patient:
         )
 
     def history(self, facts: Sequence[ParticipantFact] | None = None) -> History:
-        """Give the history of this participant alone, or of other facts."""
+        """Return the history of this participant alone, or of other facts."""
         stream = participant_stream(self.protocol.trial, "S001")
         of = self.facts if facts is None else facts
         return History.of(
@@ -201,5 +201,5 @@ class Patient:
         )
 
     def value(self, endpoint: str, *, on: int = 100) -> Value:
-        """Ask for one endpoint, at a cut-off."""
+        """Derive one endpoint at a cut-off."""
         return self.history().endpoints(on=T0 + timedelta(days=on)).value(endpoint, "S001")

@@ -1,1 +1,1 @@
-"""What facts and answers are made of: immutable, validated, free of any clock."""
+"""The values in facts and answers: immutable, validated, and independent of any clock."""

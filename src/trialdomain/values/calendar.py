@@ -1,4 +1,4 @@
-"""Calendar arithmetic, and the years in which there is any, in one place."""
+"""Calendar arithmetic, and the accepted years, in one place."""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, tzinfo
@@ -11,11 +11,11 @@ from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.text import short
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
-"""The years of every date and time: a trial has no others, and from each of them every window can be computed."""
+"""The years of every date and time of a trial. Every window from a day in these years can be computed."""
 
 
 def months_before(day: date, months: int) -> date:
-    """Go back so many calendar months; a day that the month does not have becomes its last.
+    """Subtract calendar months; a day that the resulting month does not have becomes its last day.
 
     >>> months_before(date(2026, 8, 31), 6)
     datetime.date(2026, 2, 28)
@@ -25,9 +25,10 @@ def months_before(day: date, months: int) -> date:
 
 
 def site_day(moment: datetime, zone: tzinfo) -> date:
-    """Give the calendar day of a recording time at the site; never one outside the years of a trial.
+    """Return the site's calendar day of a recording time, limited to the years of a trial.
 
-    At the first and the last hours of those years the site's day may be one that no answer can be asked for.
+    In the first and last hours of these years, the site's own day may lie outside them; answers cannot be computed for
+    such a day.
 
     >>> from datetime import UTC
     >>> from zoneinfo import ZoneInfo
@@ -39,7 +40,7 @@ def site_day(moment: datetime, zone: tzinfo) -> date:
 
 
 def times_shown(local: datetime, zone: tzinfo) -> int:
-    """Count how often the clocks of a zone show a local time: 0 where they skip it, 2 where they repeat it.
+    """Count how often the clocks of a zone show a local time: 0 if they skip it, 2 if they repeat it.
 
     >>> from zoneinfo import ZoneInfo
     >>> zone = ZoneInfo("Europe/Berlin")
@@ -51,17 +52,17 @@ def times_shown(local: datetime, zone: tzinfo) -> int:
 
 
 class DayInvalid(InputInvalid):
-    """A calendar day is asked for, and something else was given."""
+    """A parameter takes a calendar day, and the caller passed something else."""
 
     code = "day-invalid"
 
     def __init__(self, *, given: object) -> None:
-        super().__init__(f"{short(given)!r} is no calendar day: give a date, or a text such as '2026-03-02'")
+        super().__init__(f"{short(given)!r} is not a calendar day: pass a date, or a text such as '2026-03-02'")
         self.given = given
 
 
 class YearInvalid(InputInvalid, ValueError):
-    """A date or a time lies in a year that no trial has."""
+    """A date or a time lies outside the accepted years."""
 
     code = "year-invalid"
 
@@ -71,26 +72,26 @@ class YearInvalid(InputInvalid, ValueError):
 
 
 def check_year(given: object, year: int) -> None:
-    """Refuse what lies in a year that no trial has.
+    """Refuse a date or time outside the accepted years.
 
     Raises:
-        YearInvalid: it does.
+        YearInvalid: the year is outside.
     """
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise YearInvalid(given=given)
 
 
 def day_of_a_trial(_: object, __: "attrs.Attribute[Any]", day: date) -> None:
-    """Accept a day in a year that a trial can have."""
+    """Accept a day in the accepted years (an attrs validator)."""
     check_year(day, day.year)
 
 
 def as_day(given: object) -> date:
-    """Take a calendar day, as a date or as its text.
+    """Convert a date, or its text, to a calendar day.
 
     Raises:
-        DayInvalid: it is a time, or no day.
-        YearInvalid: it lies in a year that no trial has.
+        DayInvalid: it is a time, or not a day.
+        YearInvalid: it lies outside the accepted years.
     """
     day: object = None if is_a(given, datetime) else plain(given)
     if not is_a(day, date):

@@ -1,7 +1,7 @@
-"""When something happened, as precisely as it is known: a year, a month, a day, or a time with its offset.
+"""Dates and times of clinical events with their known precision: a year, a month, a day, or a time with its offset.
 
-The day counted is the one that the text says, at the place where it was written down: windows are calendar days at
-the site. Partial dates are kept as given and never completed; ``first`` and ``last`` are the days that they allow.
+The day is the one in the text, in the local time of the place where it was recorded: windows are calendar days at the
+site. Partial dates are stored as given and never completed; ``first`` and ``last`` are the days that they allow.
 """
 
 import re
@@ -23,11 +23,11 @@ _CLOCKS_DIFFER = timedelta(hours=1)
 
 
 class ClinicalTime:
-    """A date or a time of the clinic, ISO 8601, from a year to a second; equal when written alike.
+    """A clinical date or time (ISO 8601), from a year to a second; two values are equal if their texts are equal.
 
     Raises:
-        ValueError: a text that is no such date or time.
-        YearInvalid: it lies in a year that no trial has, also after it was put into another zone.
+        ValueError: the text is not such a date or time.
+        YearInvalid: it lies outside the accepted years, also after conversion to another zone.
 
     >>> ClinicalTime("2026-02").last
     datetime.date(2026, 2, 28)
@@ -41,7 +41,7 @@ class ClinicalTime:
     last: date
     """The latest day that the text allows."""
     at: datetime | None
-    """The moment, when the text has a time; without an offset where the site's zone was not known."""
+    """The time as a ``datetime``, if the text has one; without an offset if the site's zone was unknown."""
 
     def __init__(self, text: str) -> None:
         given = plain(text)
@@ -55,7 +55,7 @@ class ClinicalTime:
 
     @classmethod
     def of(cls, when: "When") -> "ClinicalTime":
-        """Take what a caller has at hand: a date, an aware time, or a text as precise as it is known."""
+        """Convert a date, an aware ``datetime``, or a text with the known precision."""
         if is_a(when, ClinicalTime):
             return when
         if is_a(when, datetime):
@@ -67,7 +67,7 @@ class ClinicalTime:
         return cls(given.isoformat() if is_a(given, date) else given)  # type: ignore[arg-type]  # or is refused
 
     def in_zone(self, zone: tzinfo) -> "ClinicalTime":
-        """Say the same moment in the words of a zone; what has no offset stays as it is.
+        """Convert the same moment to a zone; a value without an offset is returned unchanged.
 
         >>> from zoneinfo import ZoneInfo
         >>> ClinicalTime("2026-03-02T23:00Z").in_zone(ZoneInfo("Asia/Shanghai")).text
@@ -82,7 +82,7 @@ class ClinicalTime:
         return ClinicalTime(local.isoformat(timespec="seconds" if seconds else "minutes"))
 
     def at_site(self, zone: tzinfo) -> "ClinicalTime":
-        """Give a local time the offset that the site's zone had then; what has an offset, or no time, stays as it is.
+        """Add the offset of the site's zone to a local time; other values are returned unchanged.
 
         >>> from zoneinfo import ZoneInfo
         >>> ClinicalTime("2026-03-02T07:00").at_site(ZoneInfo("Asia/Shanghai")).text
@@ -95,12 +95,12 @@ class ClinicalTime:
 
     @property
     def day(self) -> date | None:
-        """The day, when the text has one."""
+        """The day, if the text has one."""
         return self.first if self.first == self.last else None
 
     @property
     def date_text(self) -> str:
-        """As much of the day as is known, without the time of the day.
+        """The known part of the date, without the time of day.
 
         >>> ClinicalTime("2026-03-02T10:15+08:00").date_text, ClinicalTime("2026-03").date_text
         ('2026-03-02', '2026-03')
@@ -108,7 +108,7 @@ class ClinicalTime:
         return self.text.partition("T")[0]
 
     def first_since(self, day: date) -> date:
-        """Complete a start: the earliest day that the text allows, but not before another that it covers.
+        """Complete a start date: the earliest day that the text allows, but not before ``day`` if the text covers it.
 
         >>> ClinicalTime("2026-03").first_since(date(2026, 3, 2)), ClinicalTime("2026-02").first_since(date(2026, 3, 2))
         (datetime.date(2026, 3, 2), datetime.date(2026, 2, 1))
@@ -116,13 +116,13 @@ class ClinicalTime:
         return day if self.first < day <= self.last else self.first
 
     def after(self, other: "ClinicalTime") -> timedelta | None:
-        """Give the time from another moment to this one; None where one has no time, or only one has an offset."""
+        """Return the time from another moment to this one; None if one has no time, or only one has an offset."""
         if self.at and other.at and (self.at.tzinfo is None) == (other.at.tzinfo is None):
             return self.at - other.at
         return None
 
     def precedes(self, other: "ClinicalTime") -> bool:
-        """Say whether this is known to lie before another: by the day, or by the time where both have one alike.
+        """Return whether this is certainly before another: by the day, or by the times if both are comparable.
 
         >>> march = ClinicalTime("2026-03")
         >>> ClinicalTime("2026").precedes(march), ClinicalTime("2025").precedes(march)
@@ -132,10 +132,10 @@ class ClinicalTime:
         return self.last < other.first if between is None else between > timedelta(0)
 
     def lies_ahead(self, now: datetime) -> bool:
-        """Say whether this has not come yet: by its first day, or by its time, an hour ahead of the clock or more.
+        """Return whether this is in the future: by its first day, or by a time an hour or more ahead of the clock.
 
         Args:
-            now: the time at the site, in its zone; clocks differ by less than an hour.
+            now: the time at the site, in its zone; two clocks are assumed to differ by less than an hour.
         """
         if self.first > site_day(now, now.tzinfo or UTC):
             return True
@@ -147,7 +147,7 @@ class ClinicalTime:
 
     @override
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        """Be pickled and copied as the text alone: it says the rest, and nothing may be set afterwards."""
+        """Pickle and copy only the text: the other attributes follow from it, and the object is immutable."""
         return type(self), (self.text,)
 
     @override
@@ -170,9 +170,9 @@ class ClinicalTime:
 _set = object.__setattr__
 
 
-@lru_cache(maxsize=4_096)  # what was collected at one visit has one time
+@lru_cache(maxsize=4_096)  # all results of one visit have the same time
 def _read(text: str) -> tuple[date, date, datetime | None]:
-    """Read a text: the first day that it allows, the last, and the moment, if it has one."""
+    """Parse a text: the first and the last day that it allows, and the time, if it has one."""
     found = _GRAMMAR.fullmatch(text)
     if found is None:
         raise ValueError(

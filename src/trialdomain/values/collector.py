@@ -1,7 +1,7 @@
 """Pause the garbage collector during bulk reads.
 
-Facts hold no cycles, and the collector would look through the thousands of one participant again and again while they
-live: a quarter of a replay (docs/adr/0009). What is no longer used is freed as ever, by its reference count.
+Facts have no reference cycles. The collector would scan the thousands of facts of one participant again and again: a
+quarter of the time of a replay (docs/adr/0009). Unused objects are still freed by reference counting.
 """
 
 import gc
@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def garbage_collector_paused() -> Iterator[None]:
-    """Pause the garbage collector for all threads, and leave it as it was.
+    """Pause the garbage collector for all threads, and restore its state afterwards.
 
-    Of two that overlap, the first one turns it off and on again; the other finds it off, and leaves it.
+    If two calls overlap, the first one turns the collector off and on; the second finds it off, and changes nothing.
     """
     if not gc.isenabled():
         yield

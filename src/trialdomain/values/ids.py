@@ -1,4 +1,4 @@
-"""Names of trials, subjects and streams."""
+"""Codes of trials and subjects, and names of streams."""
 
 import re
 
@@ -9,7 +9,7 @@ from trialdomain.values.given.text import short
 _CODE = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ID = re.compile(_CODE)
 LONGEST_STREAM = 300
-"""Characters of a stream's name: no stream of ours has a longer one."""
+"""The most characters of a stream name; no stream of ours has a longer one."""
 _STREAM = re.compile(rf"{_CODE}(?:/(?:(access)|(cohort)/[1-9][0-9]{{0,3}}|(participant)/{_CODE}))?")
 
 
@@ -20,7 +20,7 @@ class CodeInvalid(InputInvalid, ValueError):
 
     def __init__(self, *, what: str, given: object) -> None:
         super().__init__(
-            f"{short(given, 70)!r} is no {what} code: "
+            f"{short(given, 70)!r} is not a valid {what} code: "
             f"use up to 64 letters, digits, dots, dashes and underscores, no names"
         )
         self.what, self.given = what, given
@@ -30,36 +30,36 @@ def check_id(what: str, given: str) -> str:
     """Accept a code of letters, digits, dots, dashes and underscores.
 
     Raises:
-        CodeInvalid: anything else; a name, say, does not belong into a log.
+        CodeInvalid: the text has other characters. A person's name, for example, must not be in a log.
     """
-    text: object = plain(given)  # whatever a caller gave
+    text: object = plain(given)  # the caller may have passed any type
     if not is_a(text, str) or _ID.fullmatch(text) is None:
         raise CodeInvalid(what=what, given=given)
     return text
 
 
 def trial_stream(trial: str) -> str:
-    """Name the stream of the trial itself."""
+    """Return the name of the trial's own stream."""
     return trial
 
 
 def cohort_stream(trial: str, level: int) -> str:
-    """Name the stream of one dose level."""
+    """Return the name of the stream of one dose level (cohort)."""
     return f"{trial}/cohort/{level}"
 
 
 def participant_stream(trial: str, subject: str) -> str:
-    """Name the stream of one participant."""
+    """Return the name of the stream of one participant."""
     return f"{trial}/participant/{subject}"
 
 
 def access_stream(trial: str) -> str:
-    """Name the stream of refusals for want of a right."""
+    """Return the name of the stream of access refusals."""
     return f"{trial}/access"
 
 
 def kind_of(stream: str) -> str | None:
-    """Say what a stream is about, as the stored names of its facts begin; None for what no stream is named.
+    """Return the kind of a stream, which is the prefix of its stored event names; None if it is not a stream name.
 
     >>> kind_of("T1"), kind_of("T1/cohort/1"), kind_of("T1/cohort/01")
     ('trial', 'cohort', None)
@@ -69,7 +69,7 @@ def kind_of(stream: str) -> str | None:
 
 
 def trial_of(stream: str) -> str:
-    """Give the trial whose stream this is.
+    """Return the trial whose stream this is.
 
     >>> trial_of("T1"), trial_of("T1/participant/S001")
     ('T1', 'T1')
@@ -78,7 +78,7 @@ def trial_of(stream: str) -> str:
 
 
 def subject_of(stream: str) -> str | None:
-    """Give the subject whose stream this is; None for any other stream.
+    """Return the subject whose stream this is; None for any other stream.
 
     >>> subject_of("T1/participant/S001"), subject_of("T1/cohort/1")
     ('S001', None)
@@ -88,6 +88,6 @@ def subject_of(stream: str) -> str | None:
 
 
 def level_of(stream: str) -> int | None:
-    """Give the dose level whose stream this is; None for any other stream."""
+    """Return the dose level whose stream this is; None for any other stream."""
     _, kind, level = (*stream.split("/", 2), "", "")[:3]
     return int(level) if kind == "cohort" else None

@@ -1,4 +1,4 @@
-"""One validator for every number that a fact carries."""
+"""Converters and validators for the numbers in facts."""
 
 from collections.abc import Callable
 from decimal import (
@@ -25,9 +25,9 @@ Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Decimal], None]
 
 
 def is_ordinary(value: Decimal) -> bool:
-    """Say at a glance that a number has at most 15 digits and no exponent to speak of; others may be fine as well."""
+    """Quickly accept a number of at most 15 digits with a small exponent; a rejected number may still be bounded."""
     try:
-        _as_it_stands(value)
+        _exact_context(value)
     except ArithmeticError:
         return False
     return value.is_finite()
@@ -38,43 +38,43 @@ def _is_ordinary(value: object) -> bool:
 
 
 def is_bounded(value: Decimal) -> bool:
-    """Say whether a number is finite, with at most 15 digits and no exponent with which it could not be computed."""
+    """Return whether a number is finite, with at most 15 digits and an exponent within bounds."""
     _, digits, exponent = value.as_tuple()
     return isinstance(exponent, int) and len(digits) <= _MOST_DIGITS and abs(exponent) <= _LARGEST_EXPONENT
 
 
-_as_it_stands = Context(
+_exact_context = Context(
     prec=_MOST_DIGITS,
-    Emin=_MOST_DIGITS - 1 - _LARGEST_EXPONENT,  # so that no exponent is below the least that is accepted
+    Emin=_MOST_DIGITS - 1 - _LARGEST_EXPONENT,  # no exponent is below the smallest accepted one
     Emax=_LARGEST_EXPONENT,
     traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded, Subnormal, Underflow],
 ).plus
-"""Raises where a number would have to be changed to fit: in one step, for most of reading a log are numbers."""
+"""A decimal context that raises if a number does not fit unchanged; fast, as most values of a log are numbers."""
 
 
 def as_decimal(value: Decimal | int | str) -> Decimal:
-    """Take a number as it is written: a decimal, a whole number, or their text; anything else is left as it is.
+    """Convert a whole number, or a text, to a ``Decimal``; a value of any other type is returned unchanged.
 
-    A binary float is not taken: what it holds is not what was written.
+    A binary float is not converted: it does not hold the exact number that was written.
 
     >>> as_decimal("0.40")
     Decimal('0.40')
     """
-    given: object = plain(value)  # whatever a caller gave; what is no number is left for the validator to refuse
+    given: object = plain(value)  # the caller may have passed any type; the validator refuses what is not a number
     if not (is_a(given, int) or is_a(given, str)) or isinstance(given, bool):
-        return given  # type: ignore[return-value]  # as said
+        return given  # type: ignore[return-value]  # the validator checks the type
     try:
         return Decimal(given)
     except InvalidOperation:
-        raise ValueError(f"{short(given)!r} is no number") from None
+        raise ValueError(f"{short(given)!r} is not a number") from None
 
 
 def decimal_number(*, least: int | None = None, most: int | None = None) -> Validator:
-    """Accept a finite decimal of at most 15 significant digits whose exponent is bounded.
+    """Create a validator for a finite decimal of at most 15 significant digits with a bounded exponent.
 
     Args:
-        least: the smallest value that is accepted; None accepts any.
-        most: the largest value that is accepted; None accepts any.
+        least: the smallest accepted value; None for no limit.
+        most: the largest accepted value; None for no limit.
     """
     unbounded = least is None and most is None
 
@@ -88,7 +88,7 @@ def decimal_number(*, least: int | None = None, most: int | None = None) -> Vali
         if not value.is_finite():
             raise ValueError(f"{attribute.name} must be a finite number, got {value}")
         if not is_bounded(value):
-            raise ValueError(f"{attribute.name} must have at most {_MOST_DIGITS} digits and no exponent beyond reason")
+            raise ValueError(f"{attribute.name} must have at most {_MOST_DIGITS} digits and a reasonable exponent")
         if least is not None and value < least:
             raise ValueError(f"{attribute.name} must be at least {least}, got {value}")
         if most is not None and value > most:
@@ -98,11 +98,11 @@ def decimal_number(*, least: int | None = None, most: int | None = None) -> Vali
 
 
 def whole_number(*, least: int, most: int | None = None) -> "Callable[[object, attrs.Attribute[Any], int], None]":
-    """Accept a whole number within bounds, both inclusive.
+    """Create a validator for a whole number within bounds, both inclusive.
 
     Args:
-        least: the smallest value that is accepted.
-        most: the largest value that is accepted; None accepts any.
+        least: the smallest accepted value.
+        most: the largest accepted value; None for no limit.
     """
     within = f"of at least {least}" if most is None else f"from {least} to {most}"
 
@@ -114,7 +114,7 @@ def whole_number(*, least: int, most: int | None = None) -> "Callable[[object, a
 
 
 def optional_number(*, least: int | None = None) -> Callable[[object, "attrs.Attribute[Any]", Decimal | None], None]:
-    """Accept such a number, or none."""
+    """Create a validator for a decimal number or None."""
     check = decimal_number(least=least)
 
     def check_some(fact: object, attribute: "attrs.Attribute[Any]", value: Decimal | None) -> None:

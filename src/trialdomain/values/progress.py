@@ -1,14 +1,14 @@
-"""How long work says how far it has come."""
+"""Progress callbacks for long-running work."""
 
 from collections.abc import Callable
 from typing import TypeAlias
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
+"""A callback with the name of the work, the amount done, and the total amount."""
 
 
 def counted(progress: Progress, what: str, total: int) -> Callable[[int], None]:
-    """Tell a progress how far something has come, by the numbers that are added to it."""
+    """Return a callback that takes increments, and reports their sum to a progress callback."""
     done = 0
 
     def count(more: int) -> None:
@@ -20,4 +20,4 @@ def counted(progress: Progress, what: str, total: int) -> Callable[[int], None]:
 
 
 def unheard(_: str, __: int, ___: int) -> None:
-    """Listen to no progress."""
+    """Ignore progress (the default callback)."""

@@ -1,4 +1,4 @@
-"""Why a record was changed: words that an inspector can use."""
+"""Reasons for changes of records, with enough words for an inspector."""
 
 import re
 import unicodedata
@@ -19,14 +19,13 @@ _FILLER = frozenset(
 )
 _MOST_CHARACTERS = 2_000
 REASON = "reason"
-"""In the metadata of a field: what people write there says why, and is checked where they give it; its value is an
-example of such words."""
+"""The metadata key of a field that holds a reason. Its text is checked on input; the metadata value is an example."""
 HANDED_OUT = "inspection of 2026-05-04 by the agency"
-"""An example of why a log is handed out."""
+"""An example of a reason for an export."""
 
 
 class ReasonMissing(InputInvalid):
-    """A change, or an act that needs a reason, comes without words that say why."""
+    """A change, or another command that needs a reason, has no meaningful reason."""
 
     code = "reason-missing"
 
@@ -41,14 +40,14 @@ class ReasonMissing(InputInvalid):
 
 
 def check_reason(given: str, *, such_as: str | None = None) -> str:
-    """Accept a reason that says something; blank, invisible or filler words are refused.
+    """Accept a meaningful reason; refuse blank text, invisible characters and filler words.
 
     Args:
         given: the reason.
-        such_as: an example for the sentence of a refusal; by default, one of a correction.
+        such_as: an example for the error message; by default, one of a correction.
 
     Raises:
-        ReasonMissing: it says nothing (21 CFR 11.10(e); ICH E6(R3) 4.2.2).
+        ReasonMissing: the reason has no meaning (21 CFR 11.10(e); ICH E6(R3) 4.2.2).
 
     >>> check_reason("transcription: laboratory slip 88")
     'transcription: laboratory slip 88'
@@ -60,10 +59,10 @@ def check_reason(given: str, *, such_as: str | None = None) -> str:
 
 
 def check_words(given: str, *, such_as: str | None = None) -> str:
-    """Accept words of any length that say something; ``such_as`` is as above.
+    """Accept a meaningful text of any length; ``such_as`` is as for ``check_reason``.
 
     Raises:
-        ReasonMissing: they are blank, invisible or filler.
+        ReasonMissing: the text is blank, invisible or only filler words.
     """
     given = plain(given)
     if not is_a(given, str):

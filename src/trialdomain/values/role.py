@@ -1,4 +1,4 @@
-"""What somebody is to a trial."""
+"""The roles of users in a trial."""
 
 from trialdomain.values.word import Word
 

@@ -1,10 +1,10 @@
-"""What somebody can do in a trial, by the names that a protocol's table of roles gives to it."""
+"""The use cases of a trial, by their names in a protocol's table of roles."""
 
 from trialdomain.values.word import Word
 
 
 class UseCase(Word):
-    """Everything that records: one for each method of a desk, and the import of a whole trial."""
+    """All use cases that record: one for each method of a desk, and the import of a complete trial."""
 
     REGISTER = "register"
     CONSENT = "consent"
@@ -38,10 +38,10 @@ class UseCase(Word):
     DECLARE_MTD = "declare-mtd"
     DECLARE_NO_MTD = "declare-no-mtd"
     CORRECT = "correct"
-    """What was recorded of a participant; what people decided takes the right to decide it as well."""
+    """Correct an entry of a participant. To correct a decision, the user also needs the right to decide."""
     VOID = "void"
-    """As for a correction."""
+    """Void an entry; the rights are as for a correction."""
     EXPORT = "export"
-    """An audit bundle."""
+    """Export an audit bundle."""
     IMPORT = "import"
-    """A trial that was recorded elsewhere, whole."""
+    """Import a complete trial that was recorded in another system."""

@@ -1,13 +1,13 @@
-"""The words of the library: closed sets that are stored, compared and printed as words."""
+"""The base of the library's enumerations: closed sets of words that are stored, compared and printed as text."""
 
 from enum import StrEnum
 
 
 class Word(StrEnum):
-    """The base of every enumeration here: a member is its word, so it prints as one and equals the text.
+    """The base of all enumerations: a member equals its text and prints as it.
 
-    A text of a caller's own class is read once and made plain (``values.plain``); a member of these classes has nothing
-    to read, and stays a member.
+    A text of a caller's own class is converted to a plain ``str`` once (``values.given.plain``). A member of these
+    classes is not converted: it stays a member.
 
     >>> class Colour(Word):
     ...     RED = "red"

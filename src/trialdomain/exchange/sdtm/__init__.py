@@ -1,5 +1,5 @@
-"""SDTM, the tables in which trials are handed to authorities, read into facts.
+"""Import of SDTM, the tables in which trials are submitted to authorities, into facts.
 
-Source: CDISC Study Data Tabulation Model and its Implementation Guide; what becomes of each row is this library's
-reading of it, in docs/reference/sdtm.md.
+Source: CDISC Study Data Tabulation Model and its Implementation Guide. docs/reference/sdtm.md describes how this
+library converts each row.
 """

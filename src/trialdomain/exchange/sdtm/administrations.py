@@ -1,4 +1,4 @@
-"""The administrations of one subject: the rows of ex of one day are one."""
+"""The administrations of one subject: all rows of ex of one day form one administration."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,14 +14,14 @@ _ASSUMED = "no row says when the subject was enrolled: the day of the first dose
 
 
 def record_administrations(rows: Sequence[Cells], level: int | None) -> list[Cells]:
-    """Give rows their facts, the first of each day the administration; list what no fact can hold.
+    """Attach facts to the rows: the first row of a day gets the administration. List rows that no fact can represent.
 
     Args:
-        rows: of ex, of one subject, in the order of their numbers.
-        level: the dose level of the arm; None where there is no arm.
+        rows: the rows of ex of one subject, in the order of their numbers.
+        level: the dose level of the arm; None if there is no arm.
 
     Returns:
-        The rows that have an administration, in the order of the days.
+        The rows with an administration, in the order of the days.
     """
     of_day: dict[date, Infused] = {}
     first: dict[date, Cells] = {}
@@ -79,7 +79,7 @@ def _later(one: ClinicalTime | None, other: ClinicalTime | None) -> ClinicalTime
 
 
 def assume_enrollment(first: Cells) -> None:
-    """Put the enrollment before the first dose, on its day and at its level: it has to have come first."""
+    """Add an enrollment before the first dose, on its day and at its level: an enrollment must have happened."""
     for fact in first.read.facts:
         if isinstance(fact, Infused):
             on = ClinicalTime(fact.started_at.first.isoformat())

@@ -1,4 +1,4 @@
-"""The lines of ae: which of them are one event, and the report and the follow-ups that they amount to.
+"""The lines of ae: join the lines of one event, and convert them into a report and follow-ups.
 
 Source: CDISC SDTMIG 6.2.1: a change of an event's grade may be a line of its own, joined to the others by an id
 (AESPID, or the column that the sponsor uses). In many files that id numbers lines, so the term has to agree as well.
@@ -30,7 +30,7 @@ from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import folded
 
 _SEVERE = 3
-"""The highest grade that a word of AESEV has: it does not contradict a higher one."""
+"""The highest grade of an AESEV word; the word does not contradict a higher AETOXGR."""
 _CRITERIA = {
     "AESDTH": Seriousness.DEATH,
     "AESLIFE": Seriousness.LIFE_THREATENING,
@@ -42,19 +42,19 @@ _CRITERIA = {
     "AESMIE": Seriousness.OTHER,
 }
 _NO_GRADE = {"", "NA", "N/A", "UNK", "UNKNOWN", "NOT APPLICABLE", "."}
-"""How files say that nobody gave a grade."""
+"""The words in files for a missing grade."""
 
 
 @attrs.define(kw_only=True)
 class EventLine:
-    """One line, as it is read."""
+    """One line of ae, converted."""
 
     __repr__ = in_short
 
     cells: Cells
     term: str
     joined_by: str
-    """What joins it to other lines; empty where nothing does."""
+    """The id that joins it to other lines; empty if there is none."""
     onset: ClinicalTime
     ended: ClinicalTime | None
     grade: int
@@ -66,18 +66,18 @@ class EventLine:
 
     @property
     def day(self) -> tuple[object, object]:
-        """The days that its onset allows: lines of one day have them in common."""
+        """The earliest and latest possible day of the onset; lines with the same pair count as one day."""
         return self.onset.first, self.onset.last
 
 
 def read_line(cells: Cells) -> EventLine:
-    """Read one line.
+    """Convert one line.
 
     Raises:
-        NotRecorded: no fact can hold it.
+        NotRecorded: no fact can represent it.
     """
     if not cells["AEDECOD"]:
-        raise Malformed("AEDECOD must be a text, and not blank: nobody knows which event it was")
+        raise Malformed("AEDECOD must be a text, and not blank: it is the term of the event")
     terms = cells.setting.terms
     outcome = cells.word("AEOUT", terms.outcome)
     criteria = {criterion: None for column, criterion in _CRITERIA.items() if cells.flag(column)}
@@ -102,7 +102,7 @@ def read_line(cells: Cells) -> EventLine:
 
 
 def is_fatal(cells: Cells) -> bool:
-    """Say whether a line tells of a death, also where no fact can hold the line."""
+    """Return whether a line reports a death, even if no fact can represent the line."""
     terms = cells.setting.terms
     if terms.outcome.get(key_of(cells["AEOUT"])) is Outcome.FATAL or key_of(cells["AESDTH"]) == "Y":
         return True
@@ -111,7 +111,7 @@ def is_fatal(cells: Cells) -> bool:
 
 
 def last_fatal(rows: Sequence[Cells]) -> list[Cells]:
-    """Give the fatal lines; of several of one event the last, for those before it ended when it began."""
+    """Return the fatal lines; of several lines of one event, only the last: an earlier one ended when it began."""
     last: dict[tuple[str, str], Cells] = {}
     for cells in sorted(rows, key=lambda cells: (cells["AESTDTC"], int(cells.row.sequence))):
         if is_fatal(cells):
@@ -120,22 +120,22 @@ def last_fatal(rows: Sequence[Cells]) -> list[Cells]:
 
 
 def _joined_by(cells: Cells) -> tuple[str, str]:
-    """Give what a line has in common with others of its event: the id and the term; its number where it has no id."""
+    """Return the key that joins the lines of an event: the id and the term; without an id, the number of the line."""
     named = cells[cells.setting.event_id]
     return (named, folded(cells["AEDECOD"])) if named else ("", cells.row.sequence)
 
 
 def _toxicity(cells: Cells) -> int | None:
-    """Read the toxicity grade (AETOXGR), with the word before it or without; None for what is none."""
+    """Parse the toxicity grade (AETOXGR), with or without the word "GRADE" before it; None if it is not a grade."""
     number = as_number(key_of(cells["AETOXGR"]).removeprefix("GRADE").strip())
     return int(number) if number is not None and number in GRADES else None
 
 
 def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
-    """Give the grade, and whether it was mapped: AETOXGR before AESEV, and a fatal event before both.
+    """Return the grade, and whether it was mapped. A fatal event has grade 5; otherwise AETOXGR precedes AESEV.
 
     Raises:
-        NotRecorded: there is none.
+        NotRecorded: there is no grade.
     """
     graded, severity = _graded(cells, fatal=fatal), None
     if cells["AESEV"] or graded is None:
@@ -157,10 +157,10 @@ def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
 
 
 def _graded(cells: Cells, *, fatal: bool) -> int | None:
-    """Give the toxicity grade; None where there is none, and something stands in for it.
+    """Return the toxicity grade; None if there is none but another field gives the grade.
 
     Raises:
-        Malformed: it is none, and nothing stands in for it.
+        Malformed: it is not a grade, and no other field gives one.
     """
     graded = _toxicity(cells)
     if graded is None and key_of(cells["AETOXGR"]) not in _NO_GRADE:
@@ -171,7 +171,7 @@ def _graded(cells: Cells, *, fatal: bool) -> int | None:
 
 
 def _severity(cells: Cells, *, needed: bool) -> int | None:
-    """Read the severity (AESEV); None where it is blank, or where another grade counts and it has no meaning."""
+    """Read the severity (AESEV); None if it is blank, or unknown while another field gives the grade."""
     if not cells["AESEV"]:
         return None
     try:
@@ -192,9 +192,9 @@ def _has(term: str, grade: int) -> bool:
 
 
 def events_of(lines: Sequence[EventLine]) -> list[list[EventLine]]:
-    """Join the lines of each event of one subject, each in the order of its onset, then of its number.
+    """Group the lines of one subject by event; within an event, in the order of onset and number.
 
-    A line that starts after the end of those before it is a new event.
+    A line that starts after the end of all lines before it begins a new event.
     """
     joined: dict[tuple[str, str], list[EventLine]] = {}
     for line in sorted(lines, key=lambda line: (line.onset.first, _moment(line), _number(line))):
@@ -208,12 +208,12 @@ def _number(line: EventLine) -> int:
 
 
 def _moment(line: EventLine) -> str:
-    """Order lines of one day by their time, where they have one."""
+    """Return a sort key for lines of one day: the time, if there is one."""
     return "" if line.onset.at is None else line.onset.at.isoformat()
 
 
 def _episodes(lines: Sequence[EventLine]) -> list[list[EventLine]]:
-    """Part the lines of one id and one term where one starts after the end of those before it."""
+    """Split the lines of one id and one term wherever a line starts after the end of all lines before it."""
     episodes: list[list[EventLine]] = []
     for line in lines:
         ended = _end(episodes[-1]) if episodes else None
@@ -224,9 +224,9 @@ def _episodes(lines: Sequence[EventLine]) -> list[list[EventLine]]:
 
 
 def _end(event: Sequence[EventLine]) -> ClinicalTime | None:
-    """Give the end of an event: the latest one; None while a line of its last day has none.
+    """Return the latest end of an event; None if a line of its last day has no end.
 
-    An earlier line without an end went over into the next one.
+    An earlier line without an end continues in the next line.
     """
     last = [line for line in event if line.day == event[-1].day]
     if any(line.ended is None for line in last):
@@ -239,7 +239,7 @@ def _end(event: Sequence[EventLine]) -> ClinicalTime | None:
 
 
 def record(events: Sequence[Sequence[EventLine]]) -> None:
-    """Give the lines of each event their facts: the first a report, the others follow-ups."""
+    """Attach facts to the lines of each event: a report to the first line, follow-ups to the others."""
     ids = Counter(event[0].joined_by for event in events)
     for event in events:
         named = event[0].joined_by
@@ -297,7 +297,7 @@ def _of_days(event: Iterable[EventLine]) -> Mapping[tuple[object, object], Seque
 
 
 def _still_serious(*, known: bool | None, said: bool | None) -> bool | None:
-    """Join what was known of the seriousness and what a later line says; a serious event stays so (ICH E2A, II.B)."""
+    """Combine the known seriousness with that of a later line; a serious event stays serious (ICH E2A, II.B)."""
     if known or said is None:
         return known
     return said
@@ -310,16 +310,16 @@ def _attributions(related: Relatedness | None) -> tuple[Attribution, ...]:
 
 
 def _more_related(lines: Iterable[EventLine]) -> Relatedness | None:
-    """Give the more related judgement, as of two assessors; a line without one says nothing."""
+    """Return the most related judgement, as for two assessors; lines without a judgement are skipped."""
     return max((line.related for line in lines if line.related is not None), key=CAUTION.index, default=None)
 
 
 def _serious(lines: Iterable[EventLine]) -> bool | None:
-    """Say whether lines are serious: yes if one is; unknown where nobody said."""
+    """Return whether any line is serious; None if no line states it."""
     said = [line.serious for line in lines if line.serious is not None]
     return any(said) if said else None
 
 
 def _criteria(known: Sequence[Seriousness], lines: Iterable[EventLine]) -> tuple[Seriousness, ...]:
-    """Add what lines name to the criteria that are known."""
+    """Add the criteria of the lines to the known criteria."""
     return tuple(dict.fromkeys((*known, *(criterion for line in lines for criterion in line.criteria))))

@@ -1,7 +1,7 @@
 """The planned arms of a study as dose levels.
 
-An arm's dose is the most that anybody of it received on one day. Arms come in the order of their doses; those with one
-dose in common, and those in which nobody was dosed yet, in the order of their codes.
+An arm's dose is the highest amount that any subject of the arm received on one day. Arms are sorted by dose. Arms with
+equal doses, and arms in which no subject was dosed yet, are sorted by code.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +19,9 @@ from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.unit import alike, convert, ucum
 
 SCREEN_FAILED = {"SCREEN FAILURE", "SCRNFAIL"}
-"""What stands in the place of an arm where somebody failed the screening."""
+"""The words used instead of an arm for subjects who failed the screening."""
 _NO_ARM = {*SCREEN_FAILED, "NOT ASSIGNED", "NOTASSGN", "NOT TREATED", "NOTTRT", "UNPLANNED TREATMENT", "UNPLAN"}
-"""What stands in the place of an arm where there is none (CDISC SDTMIG 5.2)."""
+"""The words used instead of an arm for subjects without an arm (CDISC SDTMIG 5.2)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,26 +29,26 @@ class Arm:
     """A planned arm."""
 
     name: str
-    """In capitals, as words are compared."""
+    """The name in capitals, for comparison."""
     shown: str
-    """As it is written."""
+    """The name as it is written."""
     code: str
     dose: Dose | None
-    """None where nobody of it was dosed, or with amounts that cannot be compared."""
+    """None if no subject of the arm was dosed, or if the amounts cannot be compared."""
 
 
 def arm_of(row: Row) -> str:
-    """Name the planned arm of a subject, else the actual one, in capitals; empty where there is none.
+    """Return the planned arm of a subject, or else the actual one, in capitals; empty if there is none.
 
     Args:
-        row: the subject's own.
+        row: the subject's row of dm.
     """
     named = _named_in(row)
     return key_of(row[named]) if named else ""
 
 
 def _named_in(row: Row) -> str:
-    """Give the column that names the arm; where it says that there is none, its code names none either."""
+    """Return the column that names the arm. If it says that there is no arm, the arm's code is ignored too."""
     for name, code in (("ARM", "ARMCD"), ("ACTARM", "ACTARMCD")):
         column = name if row[name] else code
         if row[column] and key_of(row[column]) not in _NO_ARM:
@@ -57,7 +57,7 @@ def _named_in(row: Row) -> str:
 
 
 def planned_arms(staging: Staging) -> tuple[Arm, ...]:
-    """List the planned arms in the order of their doses, then of their codes; those without a dose last."""
+    """List the planned arms sorted by dose, then by code; arms without a dose come last."""
     of_subject: dict[str, str] = {}
     shown: dict[str, tuple[str, str]] = {}
     for row in staging.of_kind(DM):
@@ -80,7 +80,7 @@ def _place(arm: Arm) -> tuple[bool, Decimal, str]:
 
 
 def _highest(rows: Iterable[Row], of_subject: Mapping[str, str]) -> dict[str, Dose]:
-    """Give, for each arm, the most that anybody received on one day."""
+    """Return, for each arm, the highest amount that a subject received on one day."""
     doses: dict[str, Dose] = {}
     of_day: dict[str, Dose | None] = {}
     subject = ""
@@ -108,7 +108,7 @@ def _given(row: Row) -> Dose | None:
 
 
 def added(one: Dose | None, other: Dose | None) -> Dose | None:
-    """Add two amounts, in the unit of the first; None where one is not known, or their units cannot be compared."""
+    """Add two amounts, in the unit of the first; None if one is unknown, or the units cannot be converted."""
     if one is None or other is None:
         return None
     amount = _amount_in(other, one.unit)
@@ -121,7 +121,7 @@ def _exceeds(one: Dose, other: Dose) -> bool:
 
 
 def _amount_in(dose: Dose, unit: str) -> Decimal | None:
-    """Give an amount in another unit; None where it cannot be converted exactly enough to be stored."""
+    """Convert an amount to another unit; None if it cannot be converted exactly enough to be stored."""
     if key_of(dose.unit) == key_of(unit):
         return dose.amount
     try:
@@ -136,7 +136,7 @@ def _amount_in(dose: Dose, unit: str) -> Decimal | None:
 
 
 def _in_unit(dose: Dose | None, doses: Mapping[str, Dose]) -> Dose | None:
-    """Put a dose into the unit of the first arm; None where it cannot be."""
+    """Convert a dose to the unit of the first arm; None if that is not possible."""
     if dose is None:
         return None
     unit = next(iter(doses.values())).unit
@@ -145,10 +145,10 @@ def _in_unit(dose: Dose | None, doses: Mapping[str, Dose]) -> Dose | None:
 
 
 def levels_of(arms: Sequence[Arm], terms: Terms, protocol: TrialProtocol | None) -> dict[str, int]:
-    """Give each arm its dose level: as the terms say, else by the doses of the protocol, else by their order.
+    """Map each arm to its dose level: by the terms, or else by the protocol's doses, or else by the order of the arms.
 
     Raises:
-        StudyUnusable: the terms name some arms and not others.
+        StudyUnusable: the terms name only some of the arms.
     """
     if terms.arms:
         unnamed = [arm.shown for arm in arms if arm.name not in terms.arms]
@@ -163,16 +163,16 @@ def levels_of(arms: Sequence[Arm], terms: Terms, protocol: TrialProtocol | None)
 
 
 def _filled(by_dose: Mapping[str, int], arms: Sequence[Arm], protocol: TrialProtocol) -> dict[str, int]:
-    """Give the arms whose dose no level has the lowest levels that are free, above those of arms with lower doses.
+    """Map arms whose dose no level has to the lowest free levels, above those of arms with lower doses.
 
-    Where none is free, an arm has one level more than there are, and the protocol does not fit.
+    If no level is free, the arm gets one level more than the protocol has, so that the protocol does not match.
     """
     free = [level.level for level in protocol.levels if level.level not in by_dose.values()]
     levels: dict[str, int] = {}
     above = 0
     for arm in arms:
         if arm.dose is None:
-            above = 0  # it may be any, for nobody was dosed in it yet
+            above = 0  # any level is possible: no subject of the arm was dosed yet
         level = by_dose.get(arm.name)
         if level is None:
             level = next((one for one in free if one > above), len(protocol.levels) + 1)
@@ -182,7 +182,7 @@ def _filled(by_dose: Mapping[str, int], arms: Sequence[Arm], protocol: TrialProt
 
 
 def _level(arm: Arm, protocol: TrialProtocol) -> int | None:
-    """Find the level of a protocol whose dose an arm has."""
+    """Return the level of a protocol that has the dose of an arm."""
     for level in protocol.levels:
         if arm.dose is not None and level.dose is not None:
             amount = _amount_in(arm.dose, level.dose.unit)
@@ -192,7 +192,7 @@ def _level(arm: Arm, protocol: TrialProtocol) -> int | None:
 
 
 def dose_levels(arms: Sequence[Arm], levels: Mapping[str, int]) -> tuple[DoseLevel, ...]:
-    """Describe the dose levels that the arms amount to; amounts only where every level has one, and they rise.
+    """Return the dose levels of the arms. They have amounts only if every level has one and the amounts increase.
 
     Raises:
         StudyUnusable: the levels have a gap.

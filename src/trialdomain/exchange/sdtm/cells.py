@@ -1,4 +1,4 @@
-"""The cells of a row, read as dates, numbers and words; what was left out of them is remarked."""
+"""Convert the cells of a row to dates, numbers and words; a remark lists what was left out."""
 
 import re
 from collections.abc import Mapping
@@ -22,16 +22,16 @@ from trialdomain.values.given.in_short import in_short
 T = TypeVar("T")
 
 _OTHER_DATES = re.compile(r"[0-9T:Z+-]+/[0-9T:Z+-]+|[0-9-]*--[0-9T:-]*|[0-9-]+T(?:[0-9]{2}|-:[0-9:-]+)")
-"""Dates that SDTM allows and a clinical time cannot hold: intervals, parts left out in between, an hour alone."""
+"""Dates that SDTM allows but ``ClinicalTime`` cannot represent: intervals, missing middle parts, an hour alone."""
 _FRACTION = re.compile(r"(?P<second>.*T[0-9]{2}:[0-9]{2}:[0-9]{2})\.(?P<fraction>[0-9]+)(?P<offset>.*)")
 """A time with a fraction of its second (SDTMIG 4.4.1)."""
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?"
 _WHOLE = re.compile(_NUMBER)
 _RESULT = re.compile(rf"(?P<comparator>[<>]=?)?\s*(?P<number>{_NUMBER})")
 _MOST_DIGITS = 15
-"""Of a number: so many a floating point number keeps."""
+"""The most digits of a number: the precision of a floating point number."""
 _MOST_CHARACTERS = _MOST_DIGITS + 1
-"""Of a number: its digits and a point."""
+"""The most characters of a number: its digits and a point."""
 _YEARS: Mapping[str, Fraction] = {
     "YEARS": Fraction(1),
     "MONTHS": Fraction(1, 12),
@@ -39,29 +39,29 @@ _YEARS: Mapping[str, Fraction] = {
     "DAYS": Fraction(4, 1461),
     "HOURS": Fraction(4, 1461 * 24),
 }
-"""How many years one of each is (CDISC codelist AGEU); a year has 365.25 days."""
+"""The length of each unit of age in years (CDISC codelist AGEU); a year has 365.25 days."""
 _YES = {"Y": True, "N": False, "U": None, "NA": None, "": None}
-"""Answers (CDISC codelist NY): what is unknown is never a no."""
+"""Answers (CDISC codelist NY): an unknown answer never counts as "no"."""
 
 
 @attrs.frozen(kw_only=True)
 class Setting:
-    """What the rows of a study are read with."""
+    """The settings for reading the rows of a study."""
 
     terms: Terms
     zone: ZoneInfo | None
-    """The site's, by which a time without an offset gets one."""
+    """The time zone of the site, for times without an offset."""
     now: datetime
-    """At the site, in its zone: nothing has happened after it."""
+    """The present time at the site, in its zone; later dates are refused."""
     strict: bool
-    """Whether what breaks the standard is refused, and not left out."""
+    """Whether rows that break the standard are refused instead of left out."""
     event_id: str
     """The column that joins the lines of one adverse event."""
 
 
 @attrs.frozen
 class Cells:
-    """The cells of one row, and what is remarked of them."""
+    """The cells of one row, with methods that convert them and add remarks."""
 
     __repr__ = in_short
 
@@ -74,31 +74,31 @@ class Cells:
         return self.read.row
 
     def __getitem__(self, column: str) -> str:
-        """Give a cell as text."""
+        """Return a cell as text."""
         return self.row[column]
 
     def remark(self, text: str) -> None:
-        """Say what was left out, converted or assumed."""
+        """Add a remark about something that was left out, converted or assumed."""
         self.read.remarks.append(text)
 
     def flag(self, column: str) -> bool | None:
-        """Read a yes or a no; None where nobody said.
+        """Read a yes or a no; None if the cell is blank or unknown.
 
         Raises:
-            Malformed: it is neither.
+            Malformed: the cell has another word.
         """
         return self._meaning(column, _YES, word=None)
 
     def word(self, column: str, known: Mapping[str, T], *, what: str = "") -> T:
-        """Give the meaning of a word that terms may explain.
+        """Return the meaning of a word that terms may explain.
 
         Args:
-            column: where it stands.
-            known: the meanings, by the words in capitals.
-            what: what to call it, where the standard leaves its words to the sponsor.
+            column: the column of the word.
+            known: the meanings, by word in capitals.
+            what: the name of the concept for messages, if the standard leaves its words to the sponsor.
 
         Raises:
-            NotRecorded: it has none; it breaks the standard where that has a list.
+            NotRecorded: the word has no known meaning; ``Malformed`` if the standard has a codelist for it.
         """
         given = self[column]
         if what and key_of(given) not in known:
@@ -113,25 +113,25 @@ class Cells:
         raise Malformed(f"{column} is {given[:40]!r}, but only {words} are known", word=word)
 
     def dated(self, column: str) -> ClinicalTime:
-        """Read a date that has to be there.
+        """Read a required date.
 
         Raises:
-            NotRecorded: it is not there, or a clinical time cannot hold it.
+            NotRecorded: it is missing, or ``ClinicalTime`` cannot represent it.
         """
         if not self[column]:
             raise NotRecorded(f"it has no date ({column})")
         return self._time(column, self[column])
 
     def date(self, column: str) -> ClinicalTime | None:
-        """Read a date that may be absent.
+        """Read an optional date.
 
         Raises:
-            NotRecorded: it is there, and a clinical time cannot hold it.
+            NotRecorded: it is present, but ``ClinicalTime`` cannot represent it.
         """
         return self._time(column, self[column]) if self[column] else None
 
     def date_if_any(self, column: str) -> ClinicalTime | None:
-        """Read a date whose row says something without it: one that is none is left out, with a remark."""
+        """Read an optional date; leave an invalid one out with a remark, because the row is useful without it."""
         try:
             return self.date(column)
         except NotRecorded as reason:
@@ -163,10 +163,10 @@ class Cells:
         return found["second"] + found["offset"]
 
     def _local(self, column: str, when: ClinicalTime) -> ClinicalTime:
-        """Put a time into the site's zone, or give it the offset that it had there.
+        """Convert a time to the site's zone; a time without an offset gets the offset of the zone.
 
         Raises:
-            NotRecorded: the clocks of the zone never showed it.
+            NotRecorded: the time does not exist in the zone (daylight saving time).
         """
         zone, at = self.setting.zone, when.at
         if zone is None or at is None:
@@ -180,10 +180,10 @@ class Cells:
         return when.at_site(zone).in_zone(zone)
 
     def amount(self, column: str) -> Decimal:
-        """Read an amount; one with more than 15 digits is rounded to them, with a remark.
+        """Read an amount; round it to 15 digits if it has more, with a remark.
 
         Raises:
-            Malformed: it is no number.
+            Malformed: it is not a number.
         """
         found = as_amount(self[column])
         if found is not None and as_number(self[column]) is None:
@@ -193,10 +193,10 @@ class Cells:
         return found
 
     def result(self, column: str) -> tuple[str | None, Decimal]:
-        """Read a result: a number, which may have a comparator before it.
+        """Read a result: a number, with or without a comparator before it.
 
         Raises:
-            NotRecorded: it is none.
+            NotRecorded: it is not a number.
         """
         found = _RESULT.fullmatch(self[column])
         number = None if found is None else as_number(found["number"])
@@ -205,7 +205,7 @@ class Cells:
         return found["comparator"], number
 
     def limit(self, column: str) -> Decimal | None:
-        """Read a reference limit; one that is no number is left out, with a remark."""
+        """Read a reference limit; leave out one that is not a number, with a remark."""
         found = as_number(self[column])
         if found is None and self[column]:
             self.remark(f"the reference limit {self[column][:40]!r} ({column}) is no number, and is left out")
@@ -215,7 +215,7 @@ class Cells:
         """Read a unit.
 
         Raises:
-            NotRecorded: it is not known.
+            NotRecorded: the unit is unknown.
         """
         if not self[column]:
             return None
@@ -225,7 +225,7 @@ class Cells:
             raise NotRecorded(f"the unit {self[column][:40]!r} is not known") from None
 
     def age(self) -> int | None:
-        """Read the age in completed years; one that is none is left out, with a remark."""
+        """Read the age in completed years; leave out an invalid age, with a remark."""
         if not self["AGE"]:
             return None
         number, unit = as_number(self["AGE"]), _YEARS.get(key_of(self["AGEU"]) or "YEARS")
@@ -243,7 +243,7 @@ class Cells:
 
 
 def as_number(text: str) -> Decimal | None:
-    """Read a number, with an exponent or without; None for what is none, or has more than 15 digits.
+    """Parse a number, with or without an exponent; None if it is not a number, or has more than 15 digits.
 
     >>> as_number("1e+08"), as_number("1.5E3"), as_number("much")
     (Decimal('100000000'), Decimal('1500'), None)
@@ -256,7 +256,7 @@ def as_number(text: str) -> Decimal | None:
 
 
 def as_amount(text: str) -> Decimal | None:
-    """Read a number as `as_number` does; one with more digits, such as a computed dose has, is rounded to 15.
+    """Parse a number as `as_number` does, but round one with more digits (such as a computed dose) to 15 digits.
 
     >>> as_amount("351.49999999999994"), as_amount("0.3333333333333333"), as_amount("much")
     (Decimal('351.5'), Decimal('0.33333333333333'), None)

@@ -1,6 +1,6 @@
-"""Which files a study has, which columns they have, and what is not known where one is absent.
+"""The files of a study, their columns, and the information that is missing without each of them.
 
-Source: CDISC SDTMIG 3.4; only the subject has to be there, since without it no row belongs to anybody.
+Source: CDISC SDTMIG 3.4. Only the subject's column is required: without it, rows cannot be assigned to subjects.
 """
 
 from collections.abc import Mapping
@@ -14,27 +14,27 @@ _KEYS = {"STUDYID": "the study that the rows are of", "DOMAIN": ""}
 
 @attrs.frozen(kw_only=True, eq=False)
 class Domain:
-    """One file, named as SDTM names it."""
+    """One SDTM domain, which is one file."""
 
     code: str
     sequence: str | None
     """The column that numbers its rows within a subject."""
     unknown_without: str
-    """What is not known where the file is absent."""
+    """The information that is missing without the file."""
     columns: Mapping[str, str]
-    """Each column that has a field, with what is not known where it is absent; empty where nothing is to be said."""
+    """The columns that are read, each with the information that is missing without it; empty for no message."""
     strict: tuple[str, ...]
-    """The columns that a strict import asks for."""
+    """The columns that a strict import requires."""
     instead: Mapping[str, tuple[str, ...]] = attrs.Factory(dict[str, tuple[str, ...]])
-    """Columns that say what another one would."""
+    """By column: other columns that can replace it."""
 
     @property
     def name(self) -> str:
-        """Its name in small letters, as its file is named."""
+        """The name in lower case, as in the file name."""
         return self.code.lower()
 
     def absent(self, columns: tuple[str, ...]) -> list[tuple[str, str]]:
-        """Name the columns that a file does not have, each with what is then not known."""
+        """Return the missing columns of a file, each with the information that is missing without it."""
         return [
             (column, unknown)
             for column, unknown in self.columns.items()
@@ -42,11 +42,11 @@ class Domain:
         ]
 
     def without_field(self, columns: tuple[str, ...]) -> tuple[str, ...]:
-        """Name the columns of a file that no field takes."""
+        """Return the columns of a file that are not read."""
         return tuple(dict.fromkeys(name for name in columns if name and not self.reads(name)))
 
     def reads(self, column: str) -> bool:
-        """Say whether a column is read."""
+        """Return whether a column is read."""
         return column == SUBJECT or column in self.columns
 
 
@@ -158,4 +158,4 @@ VS = Domain(
     strict=("STUDYID", "DOMAIN", SUBJECT, "VSSEQ", "VSTESTCD", "VSORRES", "VSORRESU", "VSDTC"),
 )
 DOMAINS = (DM, DS, EX, AE, LB, VS)
-"""In the order in which the rows of a subject are recorded."""
+"""All domains, in the order in which the rows of a subject are recorded."""

@@ -1,4 +1,4 @@
-"""The death of somebody, wherever the study tells of it: recorded once, with its earliest full date.
+"""The death of a subject, collected from all domains and recorded once, with the earliest complete date.
 
 Source: CDISC SDTMIG: DTHFL and DTHDTC of dm; AEOUT, AESDTH and the end of a fatal event; the disposition of ds.
 """
@@ -17,12 +17,12 @@ from trialdomain.exchange.sdtm.terms import Disposition, key_of
 from trialdomain.values.clinical_time import ClinicalTime
 
 _ORDER = (DS, DM, AE)
-"""Whose row the death is recorded with."""
+"""The order of preference of the domains for the row with which the death is recorded."""
 
 
 @attrs.frozen(kw_only=True)
-class _Told:
-    """A row that tells of the death."""
+class _DeathReport:
+    """A row that reports the death."""
 
     cells: Cells
     on: ClinicalTime
@@ -33,26 +33,26 @@ class _Told:
 
 
 def record_death(rows: Sequence[Cells]) -> None:
-    """Record the death of one subject, if there was one, and say what contradicts it.
+    """Record the death of one subject, if there was one, and add findings about contradictions.
 
     Args:
-        rows: every row of the subject that can tell of a death or of a completion; facts are added to theirs.
+        rows: all rows of the subject that can report a death or a completion; the fact is added to one of them.
     """
     own = next(cells for cells in rows if cells.row.domain is DM)
     fatal = last_fatal([cells for cells in rows if cells.row.domain is AE])
     disposed = [cells for cells in rows if _is_death(cells)]
-    told = _told(own, fatal, disposed)
-    if not told:
+    reports = _death_reports(own, fatal, disposed)
+    if not reports:
         if disposed or key_of(own["DTHFL"]) == "Y":
             (disposed or [own])[0].read.find("a death is told of, and no row has a date of it")
         return
-    told.sort(key=lambda one: (_ORDER.index(one.cells.row.domain), int(one.cells.row.sequence or 0)))
-    on = min((one.on for one in told), key=lambda on: (on.day is None, on.first))
-    with_it = told[0]
+    reports.sort(key=lambda one: (_ORDER.index(one.cells.row.domain), int(one.cells.row.sequence or 0)))
+    on = min((one.on for one in reports), key=lambda on: (on.day is None, on.first))
+    with_it = reports[0]
     read = with_it.cells.read
     read.facts = (*read.facts, Died(on=on, event=_event(with_it.cells)))
-    if any(one.on.precedes(other.on) for one in told for other in told):
-        dates = ", ".join(one.shown for one in told)
+    if any(one.on.precedes(other.on) for one in reports for other in reports):
+        dates = ", ".join(one.shown for one in reports)
         read.find(f"the dates of the death differ: {dates}; {on} is recorded", of=Died)
     if "DTHFL" in own.row.cells and key_of(own["DTHFL"]) != "Y":
         read.find(f"DTHFL is {own['DTHFL'][:20]!r}, and {with_it.cells.row.record} tells of a death", of=Died)
@@ -65,21 +65,21 @@ def record_death(rows: Sequence[Cells]) -> None:
                 cells.read.find(f"completed on {fact.on}, and died on {on}", of=CompletedFollowUp)
 
 
-def _told(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list[_Told]:
-    """List the rows that give a date of the death; without any, the start of a fatal event stands for it."""
+def _death_reports(own: Cells, fatal: Sequence[Cells], disposed: Sequence[Cells]) -> list[_DeathReport]:
+    """List the rows with a date of the death; without any, use the start of a fatal event as the date."""
     ended = [cells for cells in fatal if not _ends_before_it_begins(cells)]
     dated = [(cells, "DSSTDTC") for cells in disposed] + [(own, "DTHDTC")] + [(cells, "AEENDTC") for cells in ended]
-    told = [_Told(cells=cells, on=on) for cells, column in dated if (on := _date(cells, column)) is not None]
-    if told:
-        return told
-    begun = [_Told(cells=cells, on=on) for cells in fatal if (on := _date(cells, "AESTDTC")) is not None][:1]
+    reports = [_DeathReport(cells=cells, on=on) for cells, column in dated if (on := _date(cells, column)) is not None]
+    if reports:
+        return reports
+    begun = [_DeathReport(cells=cells, on=on) for cells in fatal if (on := _date(cells, "AESTDTC")) is not None][:1]
     for one in begun:
         one.cells.read.find("the event is fatal, and no row has a date of the death: its start is taken", of=Died)
     return begun
 
 
 def _ends_before_it_begins(cells: Cells) -> bool:
-    """Say whether the end of an event is none, so that it dates no death."""
+    """Return whether an event's end is before its start, so that the end cannot be the date of a death."""
     begun, ended = _date(cells, "AESTDTC"), _date(cells, "AEENDTC")
     return begun is not None and ended is not None and ended.precedes(begun)
 
@@ -98,6 +98,6 @@ def _is_death(cells: Cells) -> bool:
 
 
 def _event(cells: Cells) -> str | None:
-    """Name the event behind a death that its own line tells of."""
-    told = AdverseEventReported | AdverseEventFollowedUp
-    return next((fact.event for fact in cells.read.facts if isinstance(fact, told)), None)
+    """Return the id of the event that caused a death, if its own line reports the death."""
+    kinds = AdverseEventReported | AdverseEventFollowedUp
+    return next((fact.event for fact in cells.read.facts if isinstance(fact, kinds)), None)

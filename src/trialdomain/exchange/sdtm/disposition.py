@@ -1,4 +1,4 @@
-"""What became of somebody: enrolled, failed the screening, left the treatment, left the study, or completed it.
+"""Dispositions of subjects: enrolled, failed the screening, left the treatment, left the study, or completed it.
 
 Source: CDISC SDTMIG 6.2.3: a row of ds is about what DSSCAT names, else about its EPOCH. Only the end of study
 participation, or of the last epoch, ends observation; the end of a treatment ends treatment alone.
@@ -29,34 +29,34 @@ _CATEGORIES = {"PROTOCOL MILESTONE", "DISPOSITION EVENT", ""}
 _TREATMENT = ("TREATMENT", "EXPOSURE", "DOSING", "STUDY DRUG", "THERAPY", "INDUCTION", "CONSOLIDATION", "MAINTENANCE")
 _STUDY = ("PARTICIPATION", "STUDY", "TRIAL")
 _END_OF_STUDY = ("END OF STUDY", "END OF TRIAL", "STUDY COMPLETION", "STUDY EXIT", "STUDY TERMINATION")
-"""What an epoch is called that is the end of the study; DSSCAT has no more to say than that it is about the study."""
+"""Names of an epoch that is the end of the study; for DSSCAT, it is enough that it names the study."""
 _AFTER_TREATMENT = re.compile(r"\b(?:POST|AFTER|OFF)[ -]*(?:STUDY )?(?:TREATMENT|EXPOSURE|DOSING|DRUG|THERAPY)\b")
 _LATER = ("FOLLOW-UP", "FOLLOW UP", "FOLLOWUP", "OBSERVATION")
 
 
 class About(Word):
-    """What a row of ds is about."""
+    """The subject matter of a row of ds."""
 
     NOT_SAID = "not-said"
     SCREENING = "screening"
     TREATMENT = "treatment"
     EPOCH = "epoch"
-    """Another epoch than the last."""
+    """The end of an epoch that is not the last one."""
     STUDY = "study"
-    """Study participation, or the last epoch."""
+    """The end of study participation, or of the last epoch."""
 
 
 def meaning_of(row: Row, terms: Terms) -> Disposition | None:
-    """Say what a row of ds says happened; None for a word that is not known."""
+    """Return the disposition in a row of ds; None if its word is unknown."""
     return terms.disposition.get(key_of(row["DSDECOD"]))
 
 
 def about(row: Row, *, ended_early: frozenset[str]) -> About:
-    """Say what a row is about: by DSSCAT, else by its EPOCH.
+    """Return the subject matter of a row: by DSSCAT, or else by its EPOCH.
 
     Args:
-        row: of ds.
-        ended_early: the epochs, in capitals, that another one follows.
+        row: a row of ds.
+        ended_early: the epochs, in capitals, that are followed by another epoch.
     """
     said, by_epoch = key_of(row["DSSCAT"]), key_of(row["EPOCH"])
     text = said or by_epoch
@@ -74,11 +74,11 @@ def about(row: Row, *, ended_early: frozenset[str]) -> About:
 
 
 def ended_early(subjects: Iterable[Sequence[Row]], terms: Terms) -> frozenset[str]:
-    """Name the epochs after whose end somebody's row tells of the end of another one.
+    """Return the epochs that are followed by the end of another epoch in the rows of any subject.
 
     Args:
         subjects: the rows of ds of each subject.
-        terms: what words mean.
+        terms: the meanings of words.
     """
     found: set[str] = set()
     for rows in subjects:
@@ -96,22 +96,22 @@ _ENDS = (Disposition.COMPLETED, Disposition.WITHDREW, Disposition.LOST)
 
 @attrs.frozen(kw_only=True)
 class Person:
-    """What the dispositions of one subject are read with."""
+    """The context for reading the dispositions of one subject."""
 
     ended_early: frozenset[str]
-    """The epochs that another one follows."""
+    """The epochs that are followed by another epoch."""
     last_contact: ClinicalTime | None
-    """When participation ended, as the subject's own row has it (RFPENDTC)."""
+    """The end of participation, from the subject's row of dm (RFPENDTC)."""
     consent: str
-    """The record that has the day of the consent; empty where none has it."""
+    """The record with the day of the consent; empty if there is none."""
     enrolled: bool
 
 
 def disposed(cells: Cells, what: Disposition, person: Person) -> ParticipantFact:
-    """Give the fact of a row that is neither an enrollment nor a death.
+    """Return the fact of a row that is neither an enrollment nor a death.
 
     Raises:
-        NotRecorded: there is none.
+        NotRecorded: there is no fact for the row.
     """
     decode, term = cells["DSDECOD"], cells["DSTERM"]
     shown = f"{decode[:40]!r} in {cells['DSSCAT'][:40] or cells['EPOCH'][:40] or cells['DSCAT'][:40]!r}"
@@ -140,10 +140,10 @@ def disposed(cells: Cells, what: Disposition, person: Person) -> ParticipantFact
 
 
 def list_early_ends(rows: Sequence[Cells]) -> None:
-    """List the completions after which the observation went on, for a later row tells of its end.
+    """List as not recorded the completions that are not the end of observation, because a later row is.
 
     Args:
-        rows: of ds, of one subject, with their facts.
+        rows: the rows of ds of one subject, with their facts.
     """
     ends = [(cells, fact) for cells in rows for fact in cells.read.facts if _ends_observation(fact)]
     for cells, fact in ends:
@@ -166,6 +166,6 @@ def _no_consent(person: Person) -> str:
 
 
 def _last_contact(on: ClinicalTime, person: Person) -> ClinicalTime:
-    """Take the end of participation, which SDTM defines as the last known contact; else the day of the loss."""
+    """Return the end of participation, which SDTM defines as the last known contact; or else the day of the loss."""
     last = person.last_contact
     return on if last is None or on.precedes(last) else last

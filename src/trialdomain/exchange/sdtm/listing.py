@@ -1,4 +1,4 @@
-"""A list of rows as CSV, such as those that were not recorded: where each stands, why, and the row itself."""
+"""A list of rows as CSV, such as the rows that were not recorded: file and line, reason, and the row itself."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from trialdomain.exchange.sdtm.rows import Row
 
 
 class Listing:
-    """A list on its way into a file; use it in a ``with`` statement."""
+    """A writer of a list into a file; use it in a ``with`` statement."""
 
     def __init__(self, path: Path, *, why: str) -> None:
         self.path, self.rows = path, 0
@@ -24,7 +24,7 @@ class Listing:
         self._file.close()
 
     def add(self, row: Row, reason: str) -> None:
-        """List a row."""
+        """Add a row to the list."""
         self.rows += 1
         self._writer.writerow((row.file, row.line, row.record, reason, _as_csv(row)))
 

@@ -1,8 +1,8 @@
-"""What becomes of one row of dm, lb and vs, and of one administration.
+"""Convert one row of dm, lb or vs, or one administration, into a fact.
 
-A row that the standard allows and that no fact can hold is not recorded, with its reason (``NotRecorded``). One that
-the standard does not allow is not recorded either (``Malformed``), and a strict import refuses it: guessing what it
-means would invent something.
+A row that the standard allows but that no fact can represent is not recorded, with a reason (``NotRecorded``). A row
+that breaks the standard is not recorded either (``Malformed``), and a strict import refuses it: a guess of its meaning
+would invent data.
 """
 
 from decimal import Decimal
@@ -26,7 +26,7 @@ from trialdomain.values.clinical.screening import Finding
 from trialdomain.values.clinical.unit import ucum
 
 NOT_STATED = "not stated"
-"""What SDTM has no field for, where a fact asks for it."""
+"""The placeholder for a required value for which SDTM has no field."""
 _SIGNS = {
     "TEMP": VitalSign.TEMPERATURE,
     "OXYSAT": VitalSign.OXYGEN_SATURATION,
@@ -50,7 +50,10 @@ _ACIDITY = "PH"
 
 
 def consent(cells: Cells) -> Consented | None:
-    """Give the consent, where its day is stated; who signed and what is not, and stands as the participant's."""
+    """Return the consent if its day is stated.
+
+    SDTM has neither the signer nor the versions: the participant is assumed to sign, and versions are not stated.
+    """
     signed_on = cells.date_if_any("RFICDTC")
     if signed_on is None:
         return None
@@ -59,23 +62,23 @@ def consent(cells: Cells) -> Consented | None:
     )
 
 
-def screening(cells: Cells, became: ImportedScreening | None) -> Screened:
-    """Give the screening.
+def screening(cells: Cells, result: ImportedScreening | None) -> Screened:
+    """Return the screening.
 
     Raises:
-        NotRecorded: there is no day of it.
+        NotRecorded: its day is missing.
     """
     on = cells.dated("DMDTC")
     age = cells.age()
     found = () if age is None else (Finding(name="age", number=Decimal(age), on=on),)
-    return Screened(on=on, findings=found, imported=became)
+    return Screened(on=on, findings=found, imported=result)
 
 
 def dose(cells: Cells) -> Dose | None:
-    """Read the amount of an administration; a blank one is not known.
+    """Read the amount of an administration; None if it is blank.
 
     Raises:
-        NotRecorded: it is no amount with a unit.
+        NotRecorded: it is not an amount with a unit.
     """
     if not cells["EXDOSE"]:
         return None
@@ -83,10 +86,10 @@ def dose(cells: Cells) -> Dose | None:
 
 
 def laboratory(cells: Cells) -> LabRecorded:
-    """Give a laboratory result as it was written.
+    """Return a laboratory result as it was written.
 
     Raises:
-        NotRecorded: it is no number, or its unit or its date is none.
+        NotRecorded: it is not a number, or its unit or its date is invalid.
     """
     comparator, value = cells.result("LBORRES")
     analyte = cells["LBTESTCD"].upper()
@@ -105,10 +108,10 @@ def laboratory(cells: Cells) -> LabRecorded:
 
 
 def vital_sign(cells: Cells) -> VitalSignRecorded:
-    """Give a vital sign as it was measured.
+    """Return a vital sign as it was measured.
 
     Raises:
-        NotRecorded: it is no sign that a fact holds, or its number, its unit, its site or its date is none.
+        NotRecorded: no fact has this vital sign, or its number, unit, body site or date is invalid.
     """
     sign = _SIGNS.get(key_of(cells["VSTESTCD"]))
     if sign is None:

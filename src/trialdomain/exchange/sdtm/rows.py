@@ -1,4 +1,4 @@
-"""One row of a study, and what becomes of it."""
+"""One row of a study, and the result of reading it."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _UNFIT = re.compile(r"0(?=x[0-9A-F]{2,6}_)|[^A-Za-z0-9_.-]|^[_.-]")
 
 
 class NotRecorded(Exception):
-    """A row, or a cell, for which there is no fact; its text is the reason."""
+    """No fact can represent a row or a cell; the text of the exception is the reason."""
 
     malformed = False
     """Whether the row breaks the standard, so that a strict import refuses it."""
@@ -23,7 +23,7 @@ class NotRecorded(Exception):
     def __init__(self, reason: str, *, word: tuple[str, str] | None = None) -> None:
         super().__init__(reason)
         self.word = word
-        """The column and the word, where it is a word that is not known."""
+        """The column and the word, if the reason is an unknown word."""
 
 
 class Malformed(NotRecorded):
@@ -38,22 +38,22 @@ class Row:
 
     domain: Domain
     file: str
-    """As it is named."""
+    """The name of the file."""
     line: int
-    """Where it stands in the file, from 1."""
+    """The line in the file, from 1."""
     subject: str
-    """The id of the subject, escaped where it has to be; empty where there is none."""
+    """The id of the subject, escaped if necessary; empty if there is none."""
     sequence: str
-    """Its number among the rows of this subject; empty for the row of the subject itself."""
+    """The number among the rows of this subject; empty for the subject's row of dm."""
     cells: Mapping[str, str]
 
     def __getitem__(self, column: str) -> str:
-        """Give a cell without the blanks around it; empty where the file has no such column."""
+        """Return a cell without white space around it; empty if the file has no such column."""
         return self.cells.get(column, "").strip()
 
     @property
     def record(self) -> str:
-        """Its name: the domain, the subject and the number."""
+        """The name of the row: the domain, the subject and the number."""
         return "/".join(part for part in (self.domain.code, self.subject, self.sequence) if part)
 
     def malformed(self, why: str) -> RowMalformed:
@@ -63,53 +63,53 @@ class Row:
 
 @attrs.frozen(kw_only=True)
 class Found:
-    """What contradicts a fact in the study itself, or had to be assumed: its entry says so, and an audit finds it."""
+    """A contradiction within the study, or an assumption. It is recorded with the entry, and an audit reports it."""
 
     sentence: str
     of: type[ParticipantFact] | None
-    """Which of the row's facts it is about; None for the first."""
+    """The kind of the row's fact that it is about; None for the first fact."""
 
 
 @attrs.define(kw_only=True)
 class RowRead:
-    """One row and what becomes of it: facts, or the reason why there is none.
+    """One row with its result: facts, or the reason why there is none.
 
-    A row without a fact and without a reason is told by the facts of another row, which a remark names.
+    A row without a fact and without a reason is covered by the facts of another row, which a remark names.
     """
 
     row: Row
     facts: tuple[ParticipantFact, ...] = ()
     reason: str = ""
-    """Why the row is listed. One that is listed may tell of a death all the same."""
+    """The reason why the row is listed as not recorded. A listed row may still report a death."""
     malformed: bool = False
     """Whether it is listed because it breaks the standard."""
     word: tuple[str, str] | None = None
-    """The column and the word for which it is listed, where that is a word that is not known."""
+    """The column and the word, if it is listed because of an unknown word."""
     remarks: list[str] = attrs.Factory(list)
-    """What of it was left out, converted or assumed."""
+    """The parts of the row that were left out, converted or assumed."""
     findings: list[Found] = attrs.Factory(list)
-    """What contradicts it in the study itself, or had to be assumed."""
+    """Contradictions within the study, and assumptions."""
 
     def find(self, sentence: str, *, of: type[ParticipantFact] | None = None) -> None:
-        """Say what contradicts the row, or one of its facts."""
+        """Add a finding about the row, or about one of its facts."""
         self.findings.append(Found(sentence=sentence, of=of))
 
     def leave_out(self, why: NotRecorded) -> None:
-        """List the row."""
+        """List the row as not recorded."""
         self.reason, self.malformed, self.word = str(why), why.malformed, why.word
 
 
 def escaped(subject: str) -> str:
-    """Make an id of a subject's name: what no id can have becomes ``0x`` with its hexadecimal number and ``_``.
+    """Convert a subject's name into an id: a character that an id cannot have becomes ``0x``, its hex code and ``_``.
 
     Raises:
-        Malformed: nothing stands there, or it is too long.
+        Malformed: the name is blank or too long.
 
     >>> escaped("01/701 15"), unescaped(escaped("01/701 15"))
     ('010x2F_7010x20_15', '01/701 15')
     """
     if not subject:
-        raise Malformed("USUBJID is blank: nobody knows whose row it is")
+        raise Malformed("USUBJID is blank: the row has no subject")
     made = _UNFIT.sub(lambda found: f"0x{ord(found[0]):02X}_", subject)
     try:
         return check_id("subject", made)
@@ -118,5 +118,5 @@ def escaped(subject: str) -> str:
 
 
 def unescaped(subject: str) -> str:
-    """Give back the name of which an id was made."""
+    """Return the name from which an id was made (the inverse of ``escaped``)."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), subject)

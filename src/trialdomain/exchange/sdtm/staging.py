@@ -1,8 +1,8 @@
-"""The files of a study, checked row by row and put in the order of their subjects.
+"""The files of a study, checked row by row and sorted by subject.
 
-Files come in any order of subjects, and are larger than memory should be. Their rows are staged in a temporary
-database of SQLite's own, so that reading them subject by subject needs the memory of one subject. A row that cannot be
-staged is kept beside the others with the reason; a strict import refuses it.
+Files come in any order of subjects, and may be larger than memory. Their rows are staged in a temporary SQLite
+database, so that reading them subject by subject needs the memory of one subject. A row that cannot be staged is kept
+in a second table with the reason; a strict import refuses it.
 """
 
 import json
@@ -28,7 +28,7 @@ __all__ = ["RowMalformed", "Staging", "StudyUnusable"]
 _BATCH = 5_000
 _BATCH_CHARACTERS = 4 * 1024 * 1024
 _LONGEST_SEQUENCE = 9
-"""Digits: SDTM's are shorter."""
+"""The most digits of a sequence number; those of SDTM are shorter."""
 _SELECT = "SELECT domain, line, subject, sequence, cells FROM rows"
 _TWICE = (
     "SELECT rowid, domain, line, subject, sequence, cells FROM rows"
@@ -53,25 +53,25 @@ class Staging:
     """The rows of a study; close it, or use it in a ``with`` statement.
 
     Args:
-        folder: holds the files.
+        folder: the folder with the files.
         strict: whether to refuse the first row that breaks the standard, and a study that lacks a file or a column.
-        progress: told how many bytes have been read.
+        progress: called with the number of bytes read so far.
 
     Raises:
         StudyUnusable: the study as a whole cannot be read.
-        RowMalformed: a row cannot be, and the import is strict.
+        RowMalformed: a row breaks the standard, and the import is strict.
     """
 
     def __init__(self, folder: Path, *, strict: bool, progress: Progress) -> None:
         self.study = ""
         self.strict = strict
         self.files = _files(folder, strict=strict)
-        """By domain: what the file is named."""
+        """By domain: its file."""
         self.columns: dict[str, tuple[str, ...]] = {}
         """By domain: the columns that its file has, in capitals."""
         self.counts: Counter[str] = Counter()
-        """By domain: the rows that its file has."""
-        self._rows = sqlite3.connect("", isolation_level=None)  # a file that SQLite makes, and removes in the end
+        """By domain: the number of rows of its file."""
+        self._rows = sqlite3.connect("", isolation_level=None)  # a temporary file, which SQLite removes at the end
         try:
             self._rows.execute(
                 "CREATE TABLE rows (domain INTEGER, line INTEGER, subject TEXT, sequence TEXT, cells TEXT)"
@@ -96,15 +96,15 @@ class Staging:
         self._rows.close()
 
     def subjects(self) -> Iterator[str]:
-        """Yield the subjects in the order of their own rows."""
+        """Yield the subjects in the order of their rows in dm."""
         with closing(self._rows.execute("SELECT subject FROM rows WHERE domain = 0 ORDER BY line")) as found:
             for (subject,) in found:
                 yield subject
 
     def rows(self, subject: str) -> list[Row]:
-        """Give the rows of a subject, file by file."""
+        """Return the rows of a subject, file by file."""
         found = self._rows.execute(
-            f"{_SELECT} WHERE subject = ? ORDER BY domain, CAST(sequence AS INTEGER)",  # whatever the order of the file
+            f"{_SELECT} WHERE subject = ? ORDER BY domain, CAST(sequence AS INTEGER)",  # not in file order
             [subject],
         )
         return [self._row(*values) for values in found.fetchall()]
@@ -162,7 +162,7 @@ class Staging:
         self._rows.executemany("INSERT INTO unfit VALUES (?, ?, ?, ?, ?, ?)", [one for one in batch if one[-1]])
 
     def _staged(self, file: _File, line: Line) -> tuple[int, int, str, str, str, str]:
-        """Give a row as it is staged, and why it cannot be; empty where it can."""
+        """Return a row in the form of the staging table, and the reason why it is unfit; empty if it is fit."""
         domain = file.domain
         self.counts[domain.code] += 1
         row = Row(
@@ -188,11 +188,11 @@ class Staging:
         return DOMAINS.index(domain), line.number, row.subject, row.sequence, cells, why
 
     def _check_keys(self, row: Row) -> None:
-        """Refuse a row of another study, and one of another domain.
+        """Refuse a row of another study or of another domain.
 
         Raises:
-            RowMalformed: it is of another study.
-            Malformed: it names no study, or another domain.
+            RowMalformed: the row is of another study.
+            Malformed: the row names no study, or another domain.
         """
         columns = self.columns[row.domain.code]
         if "STUDYID" in columns:
@@ -206,9 +206,9 @@ class Staging:
             raise Malformed(f"DOMAIN is {row['DOMAIN'][:40]!r}, but {row.domain.code!r} was expected")
 
     def _check(self) -> None:
-        """Set apart a record that stands twice, and a subject that no row introduces."""
+        """Move duplicate records, and rows of subjects without a row in dm, to the unfit rows."""
         if not self.counts[DM.code]:
-            raise StudyUnusable(f"{self.files[DM.code].path.name} has no row: there is nobody to import")
+            raise StudyUnusable(f"{self.files[DM.code].path.name} has no row: there are no subjects to import")
         self._rows.execute("CREATE INDEX by_record ON rows (subject, domain, sequence)")
         self._set_apart(
             _TWICE,
@@ -235,18 +235,18 @@ class Staging:
 
 
 def _named(columns: Sequence[str], cells: Sequence[str]) -> Mapping[str, str]:
-    """Put cells under their columns; where they are too many or too few, under numbers."""
+    """Map column names to cells; if there are too many or too few cells, use numbers as names."""
     if len(cells) == len(columns):
         return dict(zip(columns, cells, strict=True))
     return {str(number): cell for number, cell in enumerate(cells, start=1)}
 
 
 def _columns(file: _File, table: Table, *, strict: bool) -> tuple[str, ...]:
-    """Give the columns of a file in capitals.
+    """Return the columns of a file in capitals.
 
     Raises:
-        StudyUnusable: the subject's is missing.
-        RowMalformed: one that is read stands twice.
+        StudyUnusable: the column of the subject is missing.
+        RowMalformed: a column that is read occurs twice.
     """
     columns = tuple(name.strip().upper() for name in table.columns)
     needed = file.domain.strict if strict else (SUBJECT,)
@@ -260,10 +260,10 @@ def _columns(file: _File, table: Table, *, strict: bool) -> tuple[str, ...]:
 
 
 def _files(folder: Path, *, strict: bool) -> dict[str, _File]:
-    """Find the file of each domain, whatever the case of its name.
+    """Find the file of each domain, ignoring the case of its name.
 
     Raises:
-        StudyUnusable: there is none for dm, two for one domain, or one that is no file.
+        StudyUnusable: there is no file for dm, there are two for one domain, or one is not a regular file.
     """
     try:
         found = sorted(folder.iterdir())
@@ -294,10 +294,10 @@ def _size(path: Path) -> int:
 
 
 def _sequence(row: Row, columns: Sequence[str]) -> str:
-    """Read the number of a row, as a whole number however it was written; its line where there is no such column.
+    """Return the number of a row, normalized to a whole number; without such a column, the line of the row.
 
     Raises:
-        Malformed: it is none.
+        Malformed: it is not a whole number.
     """
     column = row.domain.sequence
     if column is None:

@@ -1,4 +1,4 @@
-"""A study in SDTM files: its arms, the protocol that they amount to, and the facts of each subject."""
+"""A study in SDTM files: its arms, the protocol derived from them, and the facts of each subject."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -25,23 +25,23 @@ from trialdomain.values.progress import Progress, unheard
 __all__ = ["RowMalformed", "RowRead", "Study", "StudyUnusable"]
 
 EVENT_ID = "AESPID"
-"""The column that joins the lines of one adverse event, where nobody names another."""
+"""The default column that joins the lines of one adverse event."""
 
 
 class Study:
     """A folder of SDTM files, read subject by subject; close it, or use it in a ``with`` statement.
 
     Args:
-        folder: holds dm, and as many as there are of ds, ex, ae, lb and vs: ``.csv``, ``.json``, ``.ndjson`` or
-            ``.xpt``, in any case.
-        terms: what a sponsor's own words mean.
+        folder: the folder with dm, and optionally ds, ex, ae, lb and vs: ``.csv``, ``.json``, ``.ndjson`` or ``.xpt``
+            files; the case of names is ignored.
+        terms: the meanings of a sponsor's own words.
         event_id: the column that joins the lines of one adverse event.
         strict: whether to refuse the first row that breaks the standard.
-        progress: told how much of the files has been read.
+        progress: called with the number of bytes of the files read so far.
 
     Raises:
         StudyUnusable: the study as a whole cannot be read.
-        RowMalformed: a row cannot be, and the import is strict; or it is of another study, or no text.
+        RowMalformed: a row breaks the standard, and the import is strict; or it is of another study, or not text.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Study:
         self.close()
 
     def close(self) -> None:
-        """Remove what was staged."""
+        """Remove the staged rows."""
         self._staging.__exit__()
 
     def _check_event_id(self) -> None:
@@ -84,17 +84,17 @@ class Study:
 
     @property
     def name(self) -> str:
-        """The study, as its rows name it; empty where they do not."""
+        """The name of the study in its rows; empty if they have none."""
         return self._staging.study
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """The rows of each file."""
+        """The number of rows of each file."""
         return {file.path.name: self._staging.counts[code] for code, file in self._staging.files.items()}
 
     @property
     def columns_without_field(self) -> Mapping[str, tuple[str, ...]]:
-        """By file: the columns that no fact takes."""
+        """By file: the columns that are not read into any fact."""
         return {
             file.path.name: tuple(
                 name for name in file.domain.without_field(self._staging.columns[code]) if name != self._event_id
@@ -104,7 +104,7 @@ class Study:
 
     @property
     def absent(self) -> Sequence[str]:
-        """What is not there and what is not known without it, a sentence for each file and each column."""
+        """One sentence for each missing file and column, with the information that is missing without it."""
         said = [
             f"There is no {domain.name}: not known are {domain.unknown_without}"
             for domain in DOMAINS
@@ -116,18 +116,18 @@ class Study:
         return said
 
     def levels(self, protocol: TrialProtocol | None = None) -> Mapping[str, int]:
-        """Give each arm, in capitals, its dose level: under a protocol, by its doses where the arms have them.
+        """Map each arm, in capitals, to its dose level; with a protocol, by its doses if the arms have doses.
 
         Raises:
-            StudyUnusable: the terms give some arms a level and others none.
+            StudyUnusable: the terms give a level to only some of the arms.
         """
         return levels_of(self.arms, self.terms, protocol)
 
     def protocol(self, *, zone: str | None = None) -> TrialProtocol:
-        """Derive a protocol from the arms: no criteria, no DLT rule and no design, for the files have none.
+        """Derive a protocol from the arms. It has no criteria, no DLT rule and no design, because the files have none.
 
         Raises:
-            StudyUnusable: the study's name is no code.
+            StudyUnusable: the study's name is not a valid code.
             ProtocolInvalid: the zone is unknown.
         """
         try:
@@ -157,8 +157,8 @@ class Study:
         """Yield each subject with their rows, in the order of the files.
 
         Args:
-            zone: the site's; a time without an offset gets the one of this zone. None leaves times as they stand.
-            now: the time at the site, in its zone; nothing has happened after it.
+            zone: the time zone of the site, for times without an offset; None leaves these times without one.
+            now: the present time at the site, in its zone; later dates are refused.
             levels: the dose level of each arm.
 
         Raises:
@@ -183,6 +183,6 @@ class Study:
         return groupby(self._staging.of_kind(DS), key=attrgetter("subject"))
 
     def unfit(self) -> Iterator[RowRead]:
-        """Yield the rows that belong to no subject, or stand twice, or are none, each with the reason."""
+        """Yield the rows that belong to no subject, are duplicates, or cannot be read, each with the reason."""
         for row, why in self._staging.unfit():
             yield RowRead(row=row, reason=why, malformed=True)

@@ -1,4 +1,4 @@
-"""The rows of one subject, read together: which of them become which facts, and why others do not."""
+"""Read the rows of one subject together: convert them into facts, or give the reason why not."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,7 +15,7 @@ from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead,
 from trialdomain.exchange.sdtm.terms import Disposition, key_of
 
 _RANDOMIZED = "RANDOMIZED"
-"""Of several rows of an enrollment the one that counts, for it gives the arm."""
+"""The word of the enrollment row that counts if there are several, because it gives the arm."""
 
 
 def read_subject(
@@ -24,10 +24,10 @@ def read_subject(
     """Read the rows of one subject, in the order in which they are recorded.
 
     Args:
-        rows: file by file; the first is the subject's own.
-        setting: what rows are read with.
+        rows: the rows, file by file; the first is the subject's row of dm.
+        setting: the settings of the import.
         levels: the dose level of each arm.
-        ended_early: the epochs that another one follows.
+        ended_early: the epochs that are followed by another epoch.
     """
     cells = [Cells(RowRead(row=row), setting) for row in rows]
     of: dict[Domain, list[Cells]] = {domain: [] for domain in (DM, DS, EX, AE, LB, VS)}
@@ -40,27 +40,27 @@ def read_subject(
     if enrolled is None and given:
         assume_enrollment(given[0])
     entered = enrolled is not None or bool(given)
-    _read_own(own, _became(own, of[DS], enrolled=entered))
+    _read_own(own, _screening_result(own, of[DS], enrolled=entered))
     person = _person(own, ended_early, enrolled=entered)
     for one in of[DS]:
         if one is not enrolled:
-            _give(one, lambda cells: _disposition(cells, person, enrolled))
+            _attach_fact(one, lambda cells: _disposition(cells, person, enrolled))
         if entered and any(isinstance(fact, ScreenFailed) for fact in one.read.facts):
             one.read.find("failed the screening, and was enrolled")
     list_early_ends(of[DS])
     events = _read_events(of[AE])
     for one in of[LB]:
-        _give(one, laboratory)
+        _attach_fact(one, laboratory)
     for one in of[VS]:
-        _give(one, vital_sign)
+        _attach_fact(one, vital_sign)
     record_death([own, *of[DS], *of[AE]])
     administered = _each_once([*given, *of[EX]])
     reported = _each_once([*(line.cells for event in events for line in event), *of[AE]])
     return [one.read for one in (own, *of[DS], *administered, *reported, *of[LB], *of[VS])]
 
 
-def _give(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None:
-    """Give a row its fact; list it where there is none."""
+def _attach_fact(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None:
+    """Attach the fact to a row; list the row as not recorded if there is none."""
     if cells.read.reason:
         return
     try:
@@ -73,12 +73,12 @@ def _give(cells: Cells, make: Callable[[Cells], ParticipantFact | None]) -> None
         cells.read.facts = () if fact is None else (fact,)
 
 
-def _read_own(own: Cells, became: ImportedScreening | None) -> None:
-    """Read the consent and the screening; one that has no day is said of the row, which is listed without any."""
+def _read_own(own: Cells, result: ImportedScreening | None) -> None:
+    """Read the consent and the screening. A missing day becomes a remark; without any fact, the row is listed."""
     if unescaped(own.row.subject) != own.row.subject:
         own.remark("USUBJID has characters that an id cannot have, and is recorded with their numbers")
     signed = consent(own)
-    _give(own, lambda cells: screening(cells, became))
+    _attach_fact(own, lambda cells: screening(cells, result))
     if signed is not None:
         own.read.facts = (signed, *own.read.facts)
         if own.read.reason and not own.read.malformed:
@@ -95,8 +95,8 @@ def _person(own: Cells, ended_early: frozenset[str], *, enrolled: bool) -> Perso
     )
 
 
-def _became(own: Cells, rows: Sequence[Cells], *, enrolled: bool) -> ImportedScreening | None:
-    """Say what the study says became of the screening; None while it says nothing."""
+def _screening_result(own: Cells, rows: Sequence[Cells], *, enrolled: bool) -> ImportedScreening | None:
+    """Return the result of the screening; None if the study does not state it."""
     if enrolled:
         return ImportedScreening.ENROLLED
     failed = any(_meaning(cells) is Disposition.SCREEN_FAILED or _left_screening(cells) for cells in rows)
@@ -114,16 +114,16 @@ def _meaning(cells: Cells) -> Disposition | None:
 
 
 def _each_once(rows: Sequence[Cells]) -> list[Cells]:
-    """Give each row once, where it stands first."""
+    """Return each row once, at its first place."""
     return list({(one.row.file, one.row.line): one for one in rows}.values())
 
 
 def _enrollment(rows: Sequence[Cells], level: int | None) -> Cells | None:
-    """Give the row of the enrollment its fact: of several the one that randomizes, else the first."""
+    """Attach the fact to the enrollment row and return it: of several rows, the randomization, or else the first."""
     entered = [cells for cells in rows if _meaning(cells) is Disposition.ENROLLED]
     entered.sort(key=lambda cells: key_of(cells["DSDECOD"]) != _RANDOMIZED)
     for cells in entered:
-        _give(cells, lambda cells: Enrolled(on=cells.dated("DSSTDTC"), level=_required(level)))
+        _attach_fact(cells, lambda cells: Enrolled(on=cells.dated("DSSTDTC"), level=_required(level)))
         if cells.read.facts:
             return cells
     return None
@@ -136,7 +136,7 @@ def _required(level: int | None) -> int:
 
 
 def _disposition(cells: Cells, person: Person, enrolled: Cells | None) -> ParticipantFact | None:
-    """Give the fact of a row of ds that is not the enrollment; none for what another row's fact tells."""
+    """Return the fact of a row of ds that is not the enrollment; None if another row has the fact."""
     what = _meaning(cells)
     if what is None:
         given = cells["DSDECOD"]
@@ -144,7 +144,7 @@ def _disposition(cells: Cells, person: Person, enrolled: Cells | None) -> Partic
             raise NotRecorded(f"there is no fact for {given[:40]!r} in {cells['DSCAT'][:40]!r}")
         raise NotRecorded(f"there is no fact for the disposition {given[:40]!r}", word=("DSDECOD", given))
     if what is Disposition.DIED:
-        cells.dated("DSSTDTC")  # the death is recorded once everything is read
+        cells.dated("DSSTDTC")  # only validate: the death is recorded after all rows are read
         return None
     if what is Disposition.ENROLLED and enrolled is not None:
         if cells["DSSTDTC"] != enrolled["DSSTDTC"]:
@@ -155,7 +155,7 @@ def _disposition(cells: Cells, person: Person, enrolled: Cells | None) -> Partic
 
 
 def _read_events(rows: Sequence[Cells]) -> list[list[EventLine]]:
-    """Read the lines of ae, and record the events that they amount to."""
+    """Read the lines of ae, and record their events."""
     lines = []
     for cells in rows:
         try:

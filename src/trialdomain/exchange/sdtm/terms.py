@@ -1,7 +1,7 @@
-"""What the words of a study mean: those of the standard, and a sponsor's own, which a file explains.
+"""The meanings of the words in a study: those of the standard, and a sponsor's own words, from a file.
 
-Source: CDISC Controlled Terminology, codelists AESEV, OUT, NCOMPLT and PROTMLST. AEREL has no codelist: only words that
-name one degree of this library's scale are known, and those of CDISCPILOT01. Words are compared without regard to case.
+Source: CDISC Controlled Terminology, codelists AESEV, OUT, NCOMPLT and PROTMLST. AEREL has no codelist: the known words
+are those that name one degree of this library's scale, and those of CDISCPILOT01. The comparison of words ignores case.
 """
 
 import tomllib
@@ -21,7 +21,7 @@ _MOST_BYTES = 1024 * 1024
 
 
 class Disposition(Word):
-    """What a row of ds says happened."""
+    """The event in a row of ds."""
 
     ENROLLED = "enrolled"
     CONSENTED = "consented"
@@ -71,13 +71,13 @@ _DISPOSITIONS: Mapping[str, Disposition] = {
 
 
 class TermsInvalid(InputInvalid):
-    """A file that explains a sponsor's words cannot be understood."""
+    """A file with the meanings of a sponsor's words is invalid."""
 
     code = "terms-invalid"
 
 
 def key_of(word: str) -> str:
-    """Give a word as words are compared: in capitals, without blanks around it.
+    """Normalize a word for comparison: in capitals, without white space around it.
 
     >>> key_of(" Not Related ")
     'NOT RELATED'
@@ -87,21 +87,21 @@ def key_of(word: str) -> str:
 
 @attrs.frozen(kw_only=True)
 class Terms:
-    """What words mean, each in capitals."""
+    """The meanings of words; the words are in capitals."""
 
     relatedness: Mapping[str, Relatedness | None] = _RELATEDNESS
     outcome: Mapping[str, Outcome | None] = _OUTCOMES
     severity: Mapping[str, int] = _SEVERITIES
     disposition: Mapping[str, Disposition] = _DISPOSITIONS
     arms: Mapping[str, int] = attrs.Factory(dict[str, int])
-    """The dose level of an arm; where it is empty, the arms are put in order."""
+    """The dose level of each arm; if empty, the levels follow the order of the arms."""
 
     @classmethod
     def from_toml(cls, text: str) -> "Terms":
-        """Read words and their meanings; what is not explained means what it does anyway.
+        """Read words and their meanings from TOML; words that it does not list keep their default meaning.
 
         Raises:
-            TermsInvalid: it is no TOML, or a table, or a meaning, is none.
+            TermsInvalid: the text is not TOML, or has an invalid table or meaning.
         """
         try:
             given = tomllib.loads(text)
@@ -162,8 +162,8 @@ def read_terms(path: Path) -> Terms:
     """Read a file of terms.
 
     Raises:
-        InputInvalid: it cannot be read.
-        TermsInvalid: it cannot be understood.
+        InputInvalid: the file cannot be read.
+        TermsInvalid: the file is invalid.
     """
     try:
         return Terms.from_toml(read_file(path, most=_MOST_BYTES).decode())

@@ -1,4 +1,4 @@
-"""Blood counts: whether one was severe, and when it recovered."""
+"""Endpoints from blood counts: whether a count was severe, and when it recovered."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -24,8 +24,8 @@ _CONFOUNDED_BY = {
 
 
 @attrs.frozen
-class _Told:
-    """The course of one count, with what every value about it says."""
+class _CountReading:
+    """The course of one blood count, with the fields that all values about it share."""
 
     of: Observed
     count: Count
@@ -36,16 +36,16 @@ class _Told:
 
 
 def low_count(of: Observed, count: Count, series: Series) -> Found:
-    """Say whether a count was severe in the observation."""
-    return _severe(_told(of, count, series)), series.examined
+    """Derive whether a count was severe in the observation."""
+    return _severe(_read_course(of, count, series)), series.examined
 
 
 def count_recovery(of: Observed, count: Count, series: Series) -> Found:
-    """Give the days to the recovery of a count."""
-    return _recovery(_told(of, count, series)), series.examined
+    """Derive the days to the recovery of a count."""
+    return _recovery(_read_course(of, count, series)), series.examined
 
 
-def _told(of: Observed, count: Count, series: Series) -> _Told:
+def _read_course(of: Observed, count: Count, series: Series) -> _CountReading:
     rule = of.rules.recovery(count)
     given = [
         Given(of.frame.onset(entry.fact.on), entry.position, imputed=entry.fact.on.day is None)
@@ -55,16 +55,16 @@ def _told(of: Observed, count: Count, series: Series) -> _Told:
     course = course_of(series.days, given, rule=rule, frame=of.frame, rules=of.rules)
     reach = [one for one in given if one.imputed and of.frame.holds(one.on)] if rule.transfusion_free_days else []
     flags = [Flag.UNUSED_RESULTS if series.unused else None, Flag.IMPUTED_DATE if reach else None]
-    return _Told(
+    return _CountReading(
         of, count, course, len(series.examined), flags, {"unused": tuple(series.unused)} if series.unused else {}
     )
 
 
-def _severe(told: _Told) -> Value:
-    """Say whether a count was severe in the observation."""
-    of, course = told.of, told.course
-    common: dict[str, Any] = {"examined": told.examined, "details": told.details}
-    unused = told.flags[:1]
+def _severe(reading: _CountReading) -> Value:
+    """Derive whether a count was severe in the observation."""
+    of, course = reading.of, reading.course
+    common: dict[str, Any] = {"examined": reading.examined, "details": reading.details}
+    unused = reading.flags[:1]
     if course.baseline is not None and not of.rules.include_prevalent:
         evidence = [course.baseline.entry.position]
         return of.value(Status.PREVALENT, evidence=evidence, flags=unused, **common)
@@ -74,63 +74,63 @@ def _severe(told: _Told) -> Value:
         evidence = [step.entry.position]
         return of.value(Status.OBSERVED, value=True, on=step.on, evidence=evidence, flags=marks, **common)
     if course.seen is not Seen.WHOLE:
-        return _unseen(told, marks)
+        return _unseen(reading, marks)
     return of.absence(Status.OBSERVED, value=False, flags=marks, **common)
 
 
-def _unseen(told: _Told, flags: Sequence[Flag | None]) -> Value:
-    """Say that a count was not followed closely enough to know."""
-    course = told.course
+def _unseen(reading: _CountReading, flags: Sequence[Flag | None]) -> Value:
+    """Return the value for a count that was not measured often enough."""
+    course = reading.course
     gap: Mapping[str, Detail] = {} if course.gap is None else {"gap": course.gap}
-    return told.of.absence(
+    return reading.of.absence(
         Status.NOT_OBSERVED,
         because=course.seen.value,
         evidence=course.around_gap,
         flags=flags,
-        examined=told.examined,
-        details={**told.details, **gap},
+        examined=reading.examined,
+        details={**reading.details, **gap},
     )
 
 
-def _recovery(told: _Told) -> Value:
-    """Give the days to recovery."""
-    of, course = told.of, told.course
+def _recovery(reading: _CountReading) -> Value:
+    """Derive the days to recovery."""
+    of, course = reading.of, reading.course
     competing = of.frame.ended_by is EndedBy.DEATH and of.rules.death is DeathAs.COMPETING
     if course.anchor is None:
         if course.seen is not Seen.WHOLE:
-            return _unseen(told, told.flags[:1])
-        common: dict[str, Any] = {"examined": told.examined, "details": told.details}
-        return of.absence(Status.NOT_AT_RISK, flags=told.flags[:1], **common)
+            return _unseen(reading, reading.flags[:1])
+        common: dict[str, Any] = {"examined": reading.examined, "details": reading.details}
+        return of.absence(Status.NOT_AT_RISK, flags=reading.flags[:1], **common)
     if course.recovered is not None:
-        return _recovered(told)
+        return _recovered(reading)
     if course.seen is Seen.NOT_MEASURED and not competing:
-        return _unseen(told, told.flags)
+        return _unseen(reading, reading.flags)
     last = of.frame.end if competing else course.censored_on
     return of.absence(
         Status.DIED if competing else Status.CENSORED,
         because=of.frame.ended_by.value,
         days=max(of.frame.day(last), 0),
         on=last,
-        unmeasured_since=None if competing else _unmeasured_since(told),
+        unmeasured_since=None if competing else _unmeasured_since(reading),
         episodes=_episodes(course),
         evidence=[course.anchor.entry.position, *course.undecided],
-        flags=[*_marks(told), Flag.UNCONFIRMED if course.unconfirmed else None],
-        examined=told.examined,
-        details={**told.details, **_beside(course)},
+        flags=[*_marks(reading), Flag.UNCONFIRMED if course.unconfirmed else None],
+        examined=reading.examined,
+        details={**reading.details, **_beside(course)},
     )
 
 
-def _unmeasured_since(told: _Told) -> date | None:
-    """Give the last day with a result, where the time was censored more days after it than may lie between results."""
-    last = told.course.last_measured
-    gap = 0 if last is None else (told.course.censored_on - last).days
-    return last if gap > told.of.rules.max_gap_days else None
+def _unmeasured_since(reading: _CountReading) -> date | None:
+    """Return the last day with a result if the time was censored more days after it than the longest allowed gap."""
+    last = reading.course.last_measured
+    gap = 0 if last is None else (reading.course.censored_on - last).days
+    return last if gap > reading.of.rules.max_gap_days else None
 
 
-def _recovered(told: _Told) -> Value:
-    of, course, recovered, anchor = told.of, told.course, told.course.recovered, told.course.anchor
+def _recovered(reading: _CountReading) -> Value:
+    of, course, recovered, anchor = reading.of, reading.course, reading.course.recovered, reading.course.anchor
     if recovered is None or anchor is None:
-        raise AssertionError("nobody recovers who was never below")
+        raise AssertionError("a recovery without a count below the threshold")
     first, fell = recovered.run[0].on, course.fell_again
     return of.value(
         Status.OBSERVED,
@@ -144,10 +144,10 @@ def _recovered(told: _Told) -> Value:
             *recovered.undecided,
             *(step.entry.position for step in recovered.run),
         ],
-        flags=[*_marks(told), Flag.FELL_AGAIN if fell is not None else None],
-        examined=told.examined,
+        flags=[*_marks(reading), Flag.FELL_AGAIN if fell is not None else None],
+        examined=reading.examined,
         details={
-            **told.details,
+            **reading.details,
             **_beside(course),
             "from_onset": (first - (course.first_below or anchor).on).days,
             "confirmed_on": recovered.run[-1].on,
@@ -156,11 +156,11 @@ def _recovered(told: _Told) -> Value:
     )
 
 
-def _marks(told: _Told) -> list[Flag | None]:
-    course, (kind, confounder) = told.course, _CONFOUNDED_BY.get(told.count, (None, None))
+def _marks(reading: _CountReading) -> list[Flag | None]:
+    course, (kind, confounder) = reading.course, _CONFOUNDED_BY.get(reading.count, (None, None))
     return [
-        *told.flags,
-        confounder if kind is not None and told.of.was_given(kind) else None,
+        *reading.flags,
+        confounder if kind is not None and reading.of.was_given(kind) else None,
         Flag.PREVALENT if course.baseline is not None else None,
         Flag.FROM_LEUKOCYTES if course.anchor is not None and course.anchor.derived else None,
         Flag.UNDECIDED if course.undecided else None,

@@ -26,14 +26,14 @@ _FEBRILE_NEUTROPENIA = "Febrile neutropenia"
 
 @attrs.frozen(kw_only=True)
 class Story:
-    """The episodes of one illness, and what was looked at for them."""
+    """The episodes of one illness, and the entries that were examined for them."""
 
     episodes: Sequence[Illness]
     looked_at: Sequence[Recorded[Any]]
     unseen: str | None = None
-    """Why nobody can tell that there was none; None where one can."""
+    """The reason why an absence cannot be established; None if it can."""
     doubt: Flag | None = None
-    """What a reader of an absence should know."""
+    """A flag for the reader of an absence."""
 
 
 def febrile_story(of: Observed, neutrophils: Series, first: date) -> Story:
@@ -62,7 +62,7 @@ def febrile_story(of: Observed, neutrophils: Series, first: date) -> Story:
 
 
 def _underivable(of: Observed, readings: Sequence[Temperature], neutrophils: Series) -> str | None:
-    """Say why no day could be derived; None where a fever would have shown, or neutrophils were never low."""
+    """Return why febrile neutropenia was not derivable; None if a fever would have shown, or counts were never low."""
     limit, frame, longest = of.rules.febrile_neutropenia.anc_below, of.frame, of.rules.max_gap_days
     high = [day.on for day in neutrophils.days if frame.holds(day.on) and day.reaches(limit) is not None]
     low = any(frame.holds(day.on) and day.below(limit) is not None for day in neutrophils.days)
@@ -101,12 +101,15 @@ def _belongs(group: EventGroup | None, terms: Sequence[str]) -> Callable[[str, C
 
 
 def _key(name: str, term: CtcaeTerm | None) -> str:
-    """Give what two names of one term have in common; a term that the table lacks is known by its name."""
+    """Return a key that is equal for all names of one term; for a term outside the CTCAE table, its folded name."""
     return folded(name if term is None else term.term)
 
 
 def _counted(of: Observed, story: Story) -> tuple[list[Illness], list[Illness]]:
-    """Tell the episodes that count from those that were under way before: unless the protocol includes these."""
+    """Return the episodes that count, and the prevalent ones (under way before the observation).
+
+    Prevalent episodes count only if the protocol includes them.
+    """
     before = [one for one in story.episodes if one.prevalent]
     if of.rules.include_prevalent:
         return [attrs.evolve(one, first=max(one.first, of.frame.start)) for one in story.episodes], before
@@ -114,7 +117,7 @@ def _counted(of: Observed, story: Story) -> tuple[list[Illness], list[Illness]]:
 
 
 def _none(of: Observed, story: Story, before: Sequence[Illness]) -> Value | None:
-    """Say why there is no value, where nothing counts and that is not simply a no."""
+    """Return a value without a result if no episode counts and that does not mean "no"; otherwise None."""
     if before:
         return of.value(Status.PREVALENT, evidence=_reached_by(of, before[0]), examined=len(story.looked_at))
     if story.unseen is not None:
@@ -123,7 +126,7 @@ def _none(of: Observed, story: Story, before: Sequence[Illness]) -> Value | None
 
 
 def incidence(of: Observed, story: Story) -> Value:
-    """Say whether anything began in the observation."""
+    """Derive the incidence: whether an episode began in the observation."""
     counted, before = _counted(of, story)
     if not counted:
         absent = of.absence(Status.OBSERVED, value=False, flags=[story.doubt], examined=len(story.looked_at))
@@ -140,7 +143,7 @@ def incidence(of: Observed, story: Story) -> Value:
 
 
 def _reached_by(of: Observed, illness: Illness) -> Sequence[int]:
-    """Give what shows that an illness lasted into the observation, which the onset of one from before does not."""
+    """Return the positions that show that an earlier illness lasted into the observation; its onset does not."""
     return (*(of.ended_by if illness.ongoing else ()), *illness.evidence)
 
 
@@ -152,7 +155,7 @@ def _marks(episodes: Sequence[Illness]) -> list[Flag | None]:
 
 
 def duration(of: Observed, story: Story) -> Value:
-    """Add up the days of what began in the observation."""
+    """Derive the duration: the sum of the days of the episodes that count."""
     counted, before = _counted(of, story)
     if not counted:
         absent = of.absence(Status.NO_EPISODE, flags=[story.doubt], examined=len(story.looked_at))

@@ -1,4 +1,4 @@
-"""One participant under observation, and how a value about them is put together."""
+"""One participant under observation, and the construction of endpoint values about them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
@@ -16,12 +16,12 @@ from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
 
 Found: TypeAlias = tuple[Value, Sequence[Recorded[Any]]]
-"""A value, and every entry that was looked at for it."""
+"""A value, and every entry that was examined for it."""
 
 
 @attrs.frozen
 class Observed:
-    """What an endpoint of one participant starts from."""
+    """The input for deriving an endpoint of one participant."""
 
     __repr__ = in_short
 
@@ -39,7 +39,7 @@ class Observed:
         flags: Iterable[Flag | None] = (),
         **fields: Any,  # noqa: ANN401 - the fields of a value, which its class checks
     ) -> Value:
-        """Make a value: it rests on what opened the observation, and on what is given."""
+        """Make a value. Its evidence is the entries that opened the observation and the given ones."""
         frame = self.frame
         own = [Flag.INFUSION_FIRST if frame.infusion_first else None, Flag.IMPUTED_DATE if frame.imputed else None]
         found = {flag for flag in (*own, *flags) if flag is not None}
@@ -64,21 +64,21 @@ class Observed:
         flags: Iterable[Flag | None] = (),
         **fields: Any,  # noqa: ANN401 - as above
     ) -> Value:
-        """Make the value of something that was not seen: it rests on what ended the observation as well."""
+        """Make the value of an absence. Its evidence includes the entry that ended the observation."""
         return self.value(status, evidence=[*evidence, *self.ended_by], flags=flags, **fields)
 
     @property
     def ended_by(self) -> tuple[int, ...]:
-        """The position of the entry that ended the observation, where one did."""
+        """The position of the entry that ended the observation; empty if none did."""
         return () if self.frame.ended_position is None else (self.frame.ended_position,)
 
     def under_way(self, started: ClinicalTime, ended: ClinicalTime | None) -> bool:
-        """Say whether a course has any day in the observation; without an end it goes on."""
+        """Return whether a course has any day in the observation; a course without an end is ongoing."""
         frame = self.frame
         return frame.onset(started) <= frame.end and (ended is None or ended.last >= frame.start)
 
     def was_given(self, kind: MedicationClass) -> bool:
-        """Say whether a medication was given on any day of the observation."""
+        """Return whether a medication was given on any day of the observation."""
         return any(
             entry.fact.medication_class is kind and self.under_way(entry.fact.started_on, entry.fact.ended_on)
             for entry in self.case.of(ConcomitantMedicationGiven)
@@ -86,5 +86,5 @@ class Observed:
 
 
 def imputed(*times: ClinicalTime | None) -> Flag | None:
-    """Flag dates whose day was completed."""
+    """Return a flag if any of the dates is partial, so that its day was completed."""
     return Flag.IMPUTED_DATE if any(when is not None and when.day is None for when in times) else None

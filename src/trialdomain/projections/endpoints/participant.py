@@ -1,4 +1,4 @@
-"""The endpoints of one participant that are observed in a window: of their current entries and the protocol alone."""
+"""The windowed endpoints of one participant, derived from their current entries and the protocol alone."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -42,13 +42,13 @@ from trialdomain.values.clinical.analyte import Count
 from trialdomain.values.given.in_short import in_short
 
 _FEVER_LOOKS_BACK = 7
-"""Days before the start: whether febrile neutropenia was under way then, and the counts that go with a fever."""
+"""Days before the start that are read: for febrile neutropenia under way, and for counts that go with a fever."""
 _T = TypeVar("_T")
 
 
 @attrs.frozen(kw_only=True)
 class ParticipantValues:
-    """The windowed endpoints of one participant, and what was looked at for them."""
+    """The windowed endpoints of one participant, and the entries that were examined for them."""
 
     __repr__ = in_short
 
@@ -59,7 +59,7 @@ class ParticipantValues:
 
 @attrs.frozen
 class Asked:
-    """An endpoint, and the numbers by which it is derived."""
+    """A requested endpoint, and the protocol's numbers for its derivation."""
 
     __repr__ = in_short
 
@@ -68,12 +68,12 @@ class Asked:
 
 
 def windowed(rules: EndpointRules) -> tuple[Asked, ...]:
-    """Give the endpoints of a protocol that are observed in a window, each with its numbers."""
+    """Return the windowed endpoints of a protocol, each with its numbers."""
     return tuple(Asked(one, rules.of(one)) for one in rules.derived if is_windowed(one))
 
 
 def observation_of(case: Case, rules: EndpointRules, *, on: date) -> Observation | Outside:
-    """Frame the observation of one participant, as of a day; or say why there is none."""
+    """Return the observation of one participant as of a day, or the reason why there is none."""
     return observe(
         infusion=case.first_infusion,
         starts=starts_of(case.of(ChemotherapyStarted), case.of(ChemotherapyGiven)),
@@ -119,7 +119,7 @@ class _Reading:
         return self._derived(asked.endpoint, of)
 
     def _once(self, read: Callable[[], _T], name: str, rules: EndpointRules, *further: Hashable) -> _T:
-        """Read something once for each set of numbers: by their identity, for to compare them takes longer."""
+        """Cache a reading for each set of numbers. The key is their ``id``: comparing the numbers takes longer."""
         key = (name, id(rules), *further)
         if key not in self._read:
             self._read[key] = read()
@@ -167,7 +167,7 @@ class _Reading:
         return self._once(lambda: _counts(of), "counts", of.rules).get(count, EMPTY)
 
     def _outside(self, endpoint: WindowedEndpoint, why: Outside) -> Value:
-        """Say that there is no value, resting on what says so."""
+        """Return the value for a participant outside the observation, with the entries that show it as evidence."""
         case = self._case
         said = [
             *case.of(ScreenFailed),
@@ -193,6 +193,6 @@ def _first(of: Observed) -> date:
 def _counts(of: Observed) -> Mapping[Count, Series]:
     frame, rules = of.frame, of.rules
     last = frame.confirmed_until
-    if frame.whole:  # a count of the day after it may go with a temperature of the last day
+    if frame.whole:  # a count of the day after the window may go with a temperature of its last day
         last = max(last, frame.end + timedelta(hours=rules.febrile_neutropenia.pairing_hours))
     return read_counts(of.case.of(LabRecorded), first=_first(of), last=last, rules=rules)

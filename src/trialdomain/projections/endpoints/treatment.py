@@ -1,4 +1,4 @@
-"""What was given: blood transfusions and anti-infective agents."""
+"""Endpoints from treatments: blood transfusions and anti-infective agents."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,17 +16,17 @@ from trialdomain.values.given.text import folded
 
 
 def product_name(product: BloodProduct) -> str:
-    """Name the detail that says whether a product was given."""
+    """Return the name of the detail for whether a product was given."""
     return product.value.replace("-", "_")
 
 
 def units_name(product: BloodProduct) -> str:
-    """Name the detail that says how much of it was given."""
+    """Return the name of the detail for the units that were given."""
     return f"{product_name(product).removesuffix('s')}_units"
 
 
 def transfusions(of: Observed, products: Sequence[BloodProduct]) -> Found:
-    """Say whether some blood products were given, and how much of each."""
+    """Derive whether any of some blood products was given, and how many units of each."""
     entries = of.case.of(Transfused)
     within = [entry for entry in entries if of.frame.holds(of.frame.onset(entry.fact.on))]
     given = {product: [entry for entry in within if entry.fact.product is product] for product in products}
@@ -57,16 +57,16 @@ Given: TypeAlias = Sequence[Recorded[AntiInfectiveGiven]]
 
 @attrs.frozen(kw_only=True)
 class _Agents:
-    """The systemic agents of somebody that were given on any day of the observation."""
+    """The systemic agents that a participant received on any day of the observation."""
 
     counted: Given
-    """Those of the classes that count."""
+    """The agents of the classes that count."""
     treatment: Given
-    """Of these, those given as treatment."""
+    """Of the counted agents, those given as treatment."""
     headline: Given
-    """Of these, those that the protocol asks for."""
+    """Of the counted agents, those that the protocol's endpoint uses."""
     uncoded: Given
-    """Those that might count, had they a code."""
+    """The agents without an ATC code, which might count."""
 
 
 def _agents(of: Observed, entries: Given) -> _Agents:
@@ -90,7 +90,7 @@ def _as_treatment(given: Given) -> Given:
 
 
 def anti_infectives(of: Observed) -> Found:
-    """Say whether a systemic agent of the classes that count was given on any day of the observation."""
+    """Derive whether a systemic agent of the classes that count was given on any day of the observation."""
     entries = of.case.of(AntiInfectiveGiven)
     agents = _agents(of, entries)
     common: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The endpoints of a trial: the values of everybody, those of safety and of the escalation included."""
+"""The endpoints of a trial: the values of all participants, including those of safety and of the escalation."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -26,26 +26,26 @@ from trialdomain.values.given.in_short import in_short
 
 @attrs.frozen(kw_only=True)
 class EndpointValues:
-    """Every endpoint of everybody, as of a day."""
+    """All endpoints of all participants, as of a day."""
 
     __repr__ = in_short
 
     protocol: TrialProtocol
-    """Whose definitions were used; see ``endpoints`` in it."""
+    """The version whose definitions were used; see its ``endpoints``."""
     values: Mapping[str, tuple[Value, ...]]
-    """By the code of the endpoint, in the order of the subjects' codes; none for an MTD, which is the trial's, and for
-    DLT where the protocol has no rule for it."""
+    """By the code of the endpoint, in the order of the subjects' codes. Empty for an MTD, which belongs to the trial,
+    and for a DLT if the protocol has no DLT rule."""
     mtd: Mtd | None
-    """None where the protocol has no design."""
+    """None if the protocol has no design."""
     tallies: tuple[Tally, ...]
     mtd_evidence: tuple[int, ...]
-    """The positions of the entries that the MTD rests on."""
+    """The positions of the entries that the MTD depends on."""
 
     def of(self, endpoint: str, subject: str) -> Value:
-        """Give one value.
+        """Return one value.
 
         Raises:
-            KeyError: the protocol has no such endpoint, or nobody of that code is in the trial.
+            KeyError: the protocol has no such endpoint, or the trial has no participant with that code.
         """
         for value in self.values[endpoint]:
             if value.subject == subject:
@@ -60,13 +60,13 @@ def endpoint_values(
     state: Escalation | None,
     protocol: TrialProtocol,
 ) -> EndpointValues:
-    """Put together what was read of every participant.
+    """Combine the parts of all participants.
 
     Args:
         windowed: by subject, the values of the windowed endpoints.
-        exposures: what the safety summary reads of each; empty where no endpoint needs it.
-        counts: who had a DLT; None where no endpoint needs it.
-        state: what the design says; None where there is none, or no endpoint needs it.
+        exposures: the exposures of the safety summary; empty if no endpoint needs them.
+        counts: the DLT counts; None if no endpoint needs them.
+        state: the escalation state; None if there is no design, or no endpoint needs it.
         protocol: the version whose definitions were used.
     """
     of_endpoint: dict[str, list[Value]] = {one.id: [] for one in protocol.endpoints.derived if is_windowed(one)}
@@ -77,7 +77,7 @@ def endpoint_values(
     members = {} if counts is None else {one.subject: one for one in (*counts.members, *counts.unassigned)}
     for one in protocol.endpoints.derived:
         if not is_known(one):
-            raise TypeError(f"{type(one).__name__} is no family of endpoints: a protocol refuses it")
+            raise TypeError(f"{type(one).__name__} is not a family of endpoints: no protocol can have it")
         if is_windowed(one):
             found[one.id] = of_endpoint[one.id]
             continue
@@ -102,7 +102,7 @@ def endpoint_values(
 
 
 def _adverse_events(code: str, one: Exposure, days: Sequence[int]) -> Value:
-    """Say whether somebody had an adverse event, and a serious one, within each of the safety days."""
+    """Derive whether a participant had an adverse event, and a serious one, within each of the safety days."""
     if one.infused_on is None or one.infused_by is None:
         return Value(endpoint=code, subject=one.subject, level=None, status=Status.OUTSIDE, because="not-infused")
     details: dict[str, Detail] = {}
@@ -150,7 +150,7 @@ _FLAGS = {
 
 
 def _dlt(code: str, subject: str, member: Member | None) -> Value:
-    """Say whether somebody had a DLT, of those evaluable."""
+    """Derive whether an evaluable participant had a DLT."""
     if member is None or member.infused_on is None:
         return Value(endpoint=code, subject=subject, level=None, status=Status.OUTSIDE, because="not-infused")
     evaluation = member.standing.evaluation

@@ -1,4 +1,4 @@
-"""The value of one endpoint in one participant, or why there is none."""
+"""The value of one endpoint in one participant, or the reason why there is none."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -13,34 +13,34 @@ Detail: TypeAlias = bool | int | Decimal | str | date | tuple["Detail", ...] | M
 
 
 class Status(Word):
-    """Whether there is a value, and if not, why."""
+    """Whether there is a value, and if not, the reason."""
 
     OBSERVED = "observed"
     NO_EPISODE = "no-episode"
-    """Of a duration: there was nothing to last; the mean over all counts it as 0."""
+    """For a duration: no episode occurred; the mean over all participants counts it as 0."""
     NOT_AT_RISK = "not-at-risk"
-    """Of a time to recovery: never below the threshold."""
+    """For a time to recovery: the count was never below the threshold."""
     CENSORED = "censored"
-    """Of a time to recovery: not recovered when the observation ended; ``days`` is for how long that is known."""
+    """For a time to recovery: not recovered when the observation ended; ``days`` is the known time without recovery."""
     DIED = "died"
-    """Of a time to recovery: death came first."""
+    """For a time to recovery: the participant died before the recovery."""
     END_UNKNOWN = "end-unknown"
-    """Of a duration: an episode is recovered, and nobody recorded when; it is counted beside the durations."""
+    """For a duration: an episode has ended, but its end date was not recorded; counted separately."""
     PREVALENT = "prevalent"
-    """It was so before the observation began."""
+    """The condition was present before the observation began."""
     NOT_OBSERVED = "not-observed"
     OUTSIDE = "outside-analysis-set"
 
 
 class Flag(Word):
-    """What a reader should know about a value."""
+    """A note for the reader of a value."""
 
     INFUSION_FIRST = "infusion-first"
     """Chemotherapy began only after the infusion."""
     IMPUTED_DATE = "imputed-date"
-    """The day of a partial date was completed."""
+    """The day of a partial date was imputed."""
     PREVALENT = "prevalent"
-    """It was so before the observation began, and is counted nevertheless."""
+    """The condition was present before the observation began, and is counted because the protocol includes it."""
     FROM_LEUKOCYTES = "from-leukocytes"
     """Leukocytes stand in for a missing neutrophil count."""
     FELL_AGAIN = "fell-again"
@@ -52,13 +52,13 @@ class Flag(Word):
     UNDECIDED = "undecided-results"
     """A result such as "< 1" leaves open whether the count had recovered: it shows no recovery, and ends a run."""
     NO_TEMPERATURE = "no-temperature"
-    """An episode of fever was over because nobody measured a temperature for the hours that end one."""
+    """An episode of fever ended because no temperature was recorded for the hours that end an episode."""
     UNUSED_RESULTS = "unused-results"
     """Results without a day, without a unit, or in one that cannot be converted were not used."""
     G_CSF = "g-csf"
-    """Given in the window: it confounds the recovery of neutrophils."""
+    """G-CSF was given in the window: it confounds the recovery of neutrophils."""
     TPO_RECEPTOR_AGONIST = "tpo-receptor-agonist"
-    """Given in the window: it confounds the recovery of platelets."""
+    """A TPO receptor agonist was given in the window: it confounds the recovery of platelets."""
     NOT_CLASSIFIED = "not-classified"
     """An anti-infective without an ATC code was not counted."""
     PARTIAL_ENDING = "partial-ending"
@@ -68,12 +68,12 @@ class Flag(Word):
     TRANSFUSED = "transfused"
     """Platelets were given shortly before the count that says that a thrombocytopenia did not last."""
     NOT_DERIVED = "not-derived"
-    """Temperatures, or low neutrophil counts, were not recorded closely enough: reported events alone speak."""
+    """Temperatures, or low neutrophil counts, were not recorded often enough: only reported events were used."""
 
 
 @attrs.frozen(kw_only=True)
 class Episode:
-    """Some days of illness, or of a severe count, one after another."""
+    """Consecutive days of illness, or of a severe count."""
 
     first: date
     last: date
@@ -83,7 +83,7 @@ class Episode:
 
     @property
     def days(self) -> int:
-        """How long it lasted."""
+        """The number of days, both ends included."""
         return (self.last - self.first).days + 1
 
 
@@ -92,33 +92,34 @@ class Value:
     """One endpoint of one participant."""
 
     endpoint: str
-    """The code by which the protocol calls it."""
+    """The code of the endpoint in the protocol."""
     subject: str
     level: int | None
     """The dose level received; None before the infusion, and for an amount of no level."""
     status: Status
     value: bool | int | None = None
-    """Whether it happened; or days. None where ``status`` says why."""
+    """Whether it happened, or a number of days; None if there is no value, for the reason in ``status``."""
     because: str | None = None
-    """A code for why there is no value: what ended the observation, or what was missing."""
+    """A code for the reason why there is no value: the end of the observation, or the missing data."""
     days: int | None = None
-    """Of a time: elapsed days to recovery, to death, or to the last day on which there was none."""
+    """For a time: elapsed days to recovery, to death, or to the last day without recovery."""
     unmeasured_since: date | None = None
-    """Of a time that is censored: the last day with a result, where it is longer before ``on`` than allowed."""
+    """For a censored time: the last day with a result, if the gap to ``on`` is longer than allowed."""
     on: date | None = None
-    """The day of what happened: an onset, a recovery, a death, a censoring."""
+    """The day of the onset, recovery, death or censoring."""
     first: date | None = None
     """Day 0 of the observation."""
     last: date | None = None
-    """Its last day."""
+    """The last day of the observation."""
     ended_by: str | None = None
-    """Why it ended then."""
+    """The reason for the end of the observation."""
     episodes: tuple[Episode, ...] = ()
-    """Of a duration those that count; of a time to recovery every one in the window."""
+    """For a duration, the episodes that count; for a time to recovery, all episodes in the window."""
     flags: tuple[Flag, ...] = ()
     details: Mapping[str, Detail] = attrs.field(factory=dict)
-    """What stands beside the value: parts, products, units, further dates."""
+    """Further data: parts, products, units, further dates."""
     examined: int = 0
-    """How many entries were looked at."""
+    """The number of entries that were examined."""
     evidence: tuple[int, ...] = ()
-    """The positions of the entries without which it would differ; of an absence, of those that open and end it."""
+    """The positions of the entries that the value depends on; for an absence, of those that open and end the
+    observation."""

@@ -1,4 +1,4 @@
-"""The view of endpoints: of each participant what the asked endpoints need, and no more."""
+"""The view of endpoints: for each participant it reads only the data that the requested endpoints need."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
@@ -60,18 +60,18 @@ _FRAME: frozenset[type[Any]] = frozenset(
         *(LostToFollowUp, NewTherapyStarted, Relapsed, ScreenFailed, Withdrew),
     }
 )
-"""What opens and ends an observation, and says at which level somebody is."""
+"""The kinds of facts that open or end an observation, or determine the dose level."""
 _EVENTS: frozenset[type[Any]] = frozenset({AdverseEventFollowedUp, AdverseEventReported})
 
 
 @attrs.frozen
 class EndpointPart:
-    """What the asked endpoints need of one participant."""
+    """The data of one participant that the requested endpoints need."""
 
     subject: str
     values: tuple[Value, ...]
     exposure: Exposure | None
-    """None where no asked endpoint needs it."""
+    """None if no requested endpoint needs it."""
     seat: Seat | None
     """The same."""
 
@@ -81,20 +81,20 @@ class EndpointsView:
     """The view of some endpoints of a protocol."""
 
     protocol: TrialProtocol
-    """Whose definitions are used; it derives the asked endpoints alone."""
+    """The version whose definitions are used, reduced to the requested endpoints."""
     asked: tuple[Asked, ...]
-    """The windowed ones among them."""
+    """The windowed endpoints among them."""
 
     @classmethod
     def of(cls, protocol: TrialProtocol, only: Collection[str] | None = None) -> "EndpointsView":
-        """Ask for the endpoints of a protocol; ``only`` names some of them."""
+        """Create the view for the endpoints of a protocol, or for those whose codes ``only`` lists."""
         rules = protocol.endpoints
         if only is not None:
             rules = attrs.evolve(rules, derived=tuple(one for one in rules.derived if one.id in only))
         return cls(attrs.evolve(protocol, endpoints=rules), windowed(rules))
 
     def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
-        """Name the kinds of facts that the asked endpoints are derived from."""
+        """Return the kinds of facts from which the requested endpoints are derived."""
         every = [*versions, self.protocol]
         derived = [one for one in self.protocol.endpoints.derived if is_known(one)]
         return frozenset().union(_FRAME, *(_read_for(one, every) for one in derived))
@@ -108,12 +108,12 @@ class EndpointsView:
     def part_with(
         self, case: Case, book: Casebook, on: date, exposure: Exposure | None, seat: Seat | None
     ) -> EndpointPart:
-        """Read one participant whose exposure and seat are known already."""
+        """Compute the part of one participant whose exposure and seat the caller has computed already."""
         values = participant_values(case, self.asked, level=_level(case, book), on=on).values if self.asked else ()
         return EndpointPart(case.subject, values, exposure, seat)
 
     def whole(self, parts: Sequence[EndpointPart], book: Casebook, on: date) -> EndpointValues:
-        """Put the values of everybody together, with those of safety and of the escalation."""
+        """Combine the values of all participants, with those of safety and of the escalation."""
         seats = [part.seat for part in parts if part.seat is not None]
         counts = DLT_COUNTS.whole(seats, book, on) if len(seats) == len(parts) else None
         needs_state = counts is not None and self._any(MaximumToleratedDose)
@@ -131,7 +131,7 @@ class EndpointsView:
 
 
 def _level(case: Case, book: Casebook) -> int | None:
-    """Give the dose level received; None before the infusion, and for an amount of no level."""
+    """Return the dose level received; None before the infusion, and for an amount of no level."""
     infusion = case.first_infusion
     if infusion is None:
         return None

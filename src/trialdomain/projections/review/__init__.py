@@ -1,7 +1,7 @@
-"""The safety review: what a safety committee reads first, person by person, and what waits for somebody.
+"""The safety review for a safety committee: one line for each participant, and the judgements that are still missing.
 
-Source: docs/explanation/safety-review.md. Nothing is counted here: counts are those of the DLT evaluation and of the
-safety summary.
+Source: docs/explanation/safety-review.md. Nothing is counted here: the counts come from the DLT evaluation and from
+the safety summary.
 """
 
 from trialdomain.projections.review.answer import (

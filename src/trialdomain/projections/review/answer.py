@@ -1,4 +1,4 @@
-"""What a safety review says: the classes that it is made of."""
+"""The classes of which a safety review consists."""
 
 from datetime import date
 
@@ -17,7 +17,7 @@ from trialdomain.values.word import Word
 
 
 class Open(Word):
-    """What nobody has judged yet."""
+    """A judgement that is still missing."""
 
     RELATEDNESS = "relatedness-not-assessed"
     SERIOUSNESS = "seriousness-not-stated"
@@ -29,7 +29,7 @@ class Open(Word):
     CYTOPENIA = "cytopenia-not-shown"
     AWARENESS = "awareness-not-recorded"
     TERM = "term-not-checked"
-    """This library's part of CTCAE lacks the term: nobody has checked its grade."""
+    """The CTCAE table of this library lacks the term, so its grade was not checked."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,14 +39,14 @@ class NotAssessed:
     subject: str
     what: Open
     event: str | None
-    """The adverse event that it is about."""
+    """The adverse event that the judgement is about."""
     position: int | None
-    """The entry that it is about."""
+    """The position of the entry that the judgement is about."""
 
 
 @attrs.frozen(kw_only=True)
 class Deviation:
-    """A rule of conduct that was broken, and why."""
+    """A broken rule of conduct, with the stated reason."""
 
     position: int
     why: str
@@ -71,7 +71,7 @@ class Reviewed:
     subject: str
     level: int | None
     dose: Dose | None
-    """The amount of the first infusion, when it is known."""
+    """The amount of the first infusion, if it is known."""
     lot: str | None
     chemotherapy: tuple[ClinicalTime, ...]
     """The starts of chemotherapy."""
@@ -81,14 +81,14 @@ class Reviewed:
     """An assessment of the window that does not count."""
     dlt: Dlt | None
     assessed_by: tuple[str, ...]
-    """Of a DLT: the assessors who judged it related. Else: who assessed the window."""
+    """For a DLT: the assessors who judged it related. Otherwise: the assessors of the window."""
     window_last: date | None
     days_left: int | None
-    """In the window, from the cut-off; 0 once it is over."""
+    """The days left in the window after the cut-off; 0 once the window is over."""
     last_contact: date
-    """The last day of which anything is known."""
+    """The day of the latest entry."""
     highest_grade: int | None
-    """Of the adverse events since the infusion."""
+    """The highest grade of the adverse events since the infusion."""
     serious: tuple[SeriousEvent, ...]
     death: ClinicalTime | None
     deviations: tuple[Deviation, ...]
@@ -96,7 +96,7 @@ class Reviewed:
 
 @attrs.frozen(kw_only=True)
 class Judgement:
-    """What one assessor said of an event, and when."""
+    """One assessor's judgement of an event, with its date."""
 
     assessor: Assessor
     relatedness: Relatedness
@@ -106,7 +106,7 @@ class Judgement:
 
 @attrs.frozen(kw_only=True)
 class Narrative:
-    """The story of one DLT."""
+    """The narrative of one DLT."""
 
     __repr__ = in_short
 
@@ -127,7 +127,7 @@ class Narrative:
 
 @attrs.frozen(kw_only=True)
 class Reaction:
-    """A suspected unexpected serious reaction, and by when it is reported."""
+    """A suspected unexpected serious adverse reaction (SUSAR), with its reporting deadlines."""
 
     subject: str
     level: int | None
@@ -138,24 +138,25 @@ class Reaction:
     expected: bool | None
     criteria: tuple[Seriousness, ...]
     aware_on: date
-    """When the sponsor knew that it is one."""
+    """The day on which the sponsor became aware of it."""
     awareness_recorded: bool
-    """Otherwise the day on which it was recorded stands for it, or the earliest that a partial date allows."""
+    """Whether that day was recorded. If not, ``aware_on`` is the day of recording, or the earliest possible day of a
+    partial date."""
     dangerous_since: date | None
-    """When the sponsor knew that it is fatal or life-threatening; None where it is not."""
+    """The day on which the sponsor knew that it is fatal or life-threatening; None if it is neither."""
     danger_recorded: bool
     """As above."""
     due_in_7_days: date | None
-    """Of a fatal or life-threatening one."""
+    """The deadline for a fatal or life-threatening reaction."""
     complete_by: date | None
-    """8 days after that: the complete report of such a one."""
+    """The deadline for the complete report of a fatal or life-threatening reaction: 8 days later."""
     due_in_15_days: date
     positions: tuple[int, ...]
 
 
 @attrs.frozen(kw_only=True)
 class Delayed:
-    """An event that would have been a DLT, had it not come after the window."""
+    """An event after the window that would have been a DLT within the window."""
 
     subject: str
     level: int | None
@@ -179,7 +180,7 @@ class Review:
     participants: tuple[Reviewed, ...]
     narratives: tuple[Narrative, ...]
     reactions: tuple[Reaction, ...]
-    """The first one due comes first."""
+    """The earliest deadline first."""
     delayed: tuple[Delayed, ...]
     not_assessed: tuple[NotAssessed, ...]
     counts: DltCounts

@@ -1,4 +1,4 @@
-"""How a safety review is read from the cases, one after another."""
+"""Compute a safety review from the cases, one participant after another."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
@@ -42,15 +42,15 @@ _OPEN_REASONS = {
 def review_of(
     members: Iterable[Member], counts: DltCounts, safety: Safety, book: Casebook, *, on: date, zone: tzinfo
 ) -> Review:
-    """Review everybody who holds a slot or was infused.
+    """Review all participants who hold a slot or were infused.
 
     Args:
-        members: they.
-        counts: where everybody stands; nobody does where the protocol has no DLT rule.
+        members: these participants.
+        counts: the DLT counts; empty if the protocol has no DLT rule.
         safety: the summary of adverse events.
-        book: the trial.
+        book: the casebook of the trial.
         on: the data cut-off.
-        zone: the site's.
+        zone: the time zone of the site.
     """
     by_subject = {member.subject: member for member in members}
 
@@ -85,7 +85,7 @@ def review_of(
 
 
 def _left_before(case: Case) -> Member | None:
-    """Give somebody who was enrolled and left, or died, before the infusion: a committee asks about them too."""
+    """Return an enrolled participant who left or died before the infusion: a committee asks about them too."""
     if case.assignment is None or case.first_infusion is not None:
         return None
     return Member(
@@ -102,12 +102,12 @@ def _left_before(case: Case) -> Member | None:
 
 
 def _events(case: Case) -> list[AdverseEvent]:
-    """Give the events that began, or became worse, since the infusion."""
+    """Return the events that began, or became worse, since the infusion."""
     return [event for event in case.adverse_events if case.worse_since_infusion[event.event]]
 
 
 def _grade_since(event: AdverseEvent, case: Case) -> int:
-    """Give the highest grade since the infusion."""
+    """Return the highest grade since the infusion."""
     worse = case.worse_since_infusion[event.event]
     return max((graded.grade for graded in worse), default=event.highest_grade)
 
@@ -165,7 +165,7 @@ def _event(case: Case, dlt: Dlt) -> AdverseEvent | None:
 
 
 def _judgements(event: AdverseEvent | None) -> Iterator[Judgement]:
-    """Yield what was said of the relatedness to the infusion, in the order of its date."""
+    """Yield the judgements of relatedness to the infusion, in the order of their dates."""
     if event is None:
         return
     said = [(event.onset, event.report.position, event.report.fact.attributions)]
@@ -246,7 +246,7 @@ def _late(case: Case, member: Member, book: Casebook) -> Iterator[Delayed]:
 
 
 def _missing(case: Case, member: Member, reactions: Sequence[Suspected]) -> Iterator[NotAssessed]:
-    """Yield what nobody has judged of somebody."""
+    """Yield the missing judgements about one participant."""
     by_event = {one.event.event: one for one in reactions}
 
     def about(what: Open, event: AdverseEvent | None = None, position: int | None = None) -> NotAssessed:

@@ -1,4 +1,4 @@
-"""What an endpoint means in a protocol: a sentence with its numbers, the numbers, and what was chosen."""
+"""Describe an endpoint of a protocol: its definition with numbers, its parameters, and the choices of this library."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
@@ -32,62 +32,62 @@ from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plural import how_many
 
 _SETS = {
-    Anchor.CHEMOTHERAPY: "the analysis set: chemotherapy started and infused; whoever had no chemotherapy is outside "
-    "it, and listed",
-    Anchor.INFUSION: "the analysis set: those who were infused",
+    Anchor.CHEMOTHERAPY: "the analysis set: participants with a start of chemotherapy and an infusion; participants "
+    "without chemotherapy are outside it, and listed",
+    Anchor.INFUSION: "the analysis set: the infused participants",
 }
 _ENDS = (
-    "what ends the observation: death, withdrawal from follow-up, the last contact when lost, the end of follow-up, "
+    "the observation ends at: death, withdrawal from follow-up, the last contact when lost, the end of follow-up, "
     "the data cut-off, and the day before the next cycle, a relapse or a new anti-leukemic therapy"
 )
 _COUNTED = (
     "the daily value is the lowest of the day; nothing is imputed; consecutive means measured values on different days",
-    'a result such as "< 5" decides where its bound does; a result without a unit is not used, and listed',
-    "blood, serum and plasma count; a result of another specimen counts for nothing",
+    'a result such as "< 5" is used if its bound decides; a result without a unit is not used, and listed',
+    "results in blood, serum and plasma are used; results of other specimens are not",
 )
 _REPORTED = (
-    "an event that ended and came back has an episode for each time, and began anew when it came back",
-    "episodes are whole days, both ends inclusive, clipped to the observation, and united where they overlap",
-    "an episode that is recovered and has no end date has no duration: it is counted beside",
+    "an event that ended and came back has a separate episode, with a new onset, for each time",
+    "episodes are whole days, both ends inclusive, clipped to the observation, and merged if they overlap",
+    "an episode that is recovered and has no end date has no duration: it is counted separately",
 )
 _PREVALENT = {
-    False: "an episode under way at the start is prevalent: it counts for nothing; whoever has only such ones is out "
-    "of n/N",
+    False: "an episode under way at the start is prevalent and not counted; participants with only such episodes are "
+    "not in n/N",
     True: "an episode under way at the start is prevalent, and counts from the first day on",
 }
 _PAIRING = (
     (
-        "the count paired with a temperature: the nearest one, of two equally near the lower; where one has no time, "
-        "whole days count"
+        "the count paired with a temperature: the nearest one, and the lower one of two equally near; if one has no "
+        "time, whole days are compared"
     ),
     "derived days and reported events that share a day are one episode",
 )
 _FEVER_ENDS = (
-    "when an episode is over: a count is taken by its time, and one without a time is the end of its day",
-    "an episode that is recovered and has no end date has no duration: it is counted beside",
+    "the end of an episode: a count is placed at its time, and a count without a time at the end of its day",
+    "an episode that is recovered and has no end date has no duration: it is counted separately",
 )
 _RECOVERED = (
     "the first value of the run lies in the window; the others may follow it, up to the longest gap after the window",
-    "whoever was severe before the start alone is at risk, and recovers from then",
-    "a run that is under way at the end is no recovery: the time is censored on the last date before it",
+    "participants with a severe count only before the start are at risk, and recover from then",
+    "a run that is under way at the end is not a recovery: the time is censored on the last date before it",
     "never below: not at risk, if the count was measured from start to end without a gap longer than allowed",
     "never below, and with a longer gap: not observed",
-    "once below: at risk, whatever gap follows; without a recovery the time is censored when the observation ends",
-    "where the last result is longer before that end than allowed, the answer names its day",
+    "once below: at risk, even if a gap follows; without a recovery the time is censored when the observation ends",
+    "if the gap from the last result to that end is longer than allowed, the answer has the day of the result",
 )
 _SAFETY = (
-    "whoever had no serious event, and one of which nobody said whether it was, is in no share of those",
+    "participants with an event of unknown seriousness, and without a serious one, are not in the serious share",
     "an event from before the infusion counts once it is worse than its lowest grade since then",
     "a resolved event is at grade 0 from the day after its end",
     "a partial date counts as the earliest day that it allows, not before the infusion",
 )
 _DLT = (
-    "evaluable is whoever had a DLT, or the whole infusion and the whole window, assessed",
-    "whoever left in the window without a DLT, or had an amount of no dose level, is not evaluable",
+    "participants are evaluable with a DLT, or with the complete infusion and the complete window, assessed",
+    "participants who left in the window without a DLT, or had an amount of no dose level, are not evaluable",
 )
 _AGENTS = (
-    "any intent counts, prophylaxis too, where the protocol says no less",
-    "which classes are anti-infective, and which routes are local",
+    "any intent counts, prophylaxis too, unless the protocol restricts it",
+    "the classes that are anti-infective, and the routes that are local",
     "an agent without an ATC code is not counted, and listed",
 )
 _YEAR = 365
@@ -116,7 +116,7 @@ _DLT_RULE = ("dlt.min_grade", "dlt.window_days", "dlt.related", "dlt.worsening",
 
 @attrs.frozen(kw_only=True)
 class Description:
-    """What an endpoint is in one protocol."""
+    """The description of an endpoint in one protocol."""
 
     __repr__ = in_short
 
@@ -124,51 +124,53 @@ class Description:
     meaning: str
     """The definition, in a sentence, with the numbers of the protocol."""
     parameters: Mapping[str, object]
-    """The numbers that it depends on, by their names in a protocol file."""
+    """The parameters that it depends on, by their names in a protocol file."""
     variants: Sequence[str]
-    """The names by which published variants are chosen (``--with``)."""
+    """The names of the published variants that can be selected (``--with``)."""
     choices: Sequence[str]
-    """What this library decides without a published default."""
+    """The decisions of this library without a published default."""
 
 
 @attrs.frozen
-class _Told:
-    """What one family says of an endpoint."""
+class _Wording:
+    """The description of an endpoint by its family."""
 
     meaning: str
     names: Sequence[str]
-    """Of ``EndpointRules``: the parameters that it depends on."""
+    """The parameters of ``EndpointRules`` that the endpoint depends on."""
     choices: Sequence[str]
     variants: Sequence[str] = ()
     of_protocol: Sequence[str] = ()
-    """Of the protocol beside them."""
+    """Further parameters of the protocol that it depends on."""
 
 
 def describe(endpoint: Endpoint, protocol: TrialProtocol) -> Description:
-    """Say what an endpoint means in a protocol."""
+    """Describe an endpoint of a protocol."""
     one, rules = _known(endpoint), protocol.endpoints.of(endpoint)
-    told = _told(one, rules, protocol)
+    wording = _wording(one, rules, protocol)
     own = {f"endpoints.derived.{one.id}.{name}": getattr(one, name) for name in _own_names(one)}
-    shared = {_place(one, name): _value(rules, name) for name in told.names}
+    shared = {_place(one, name): _value(rules, name) for name in wording.names}
     return Description(
         endpoint=endpoint,
-        meaning=told.meaning,
-        parameters={**own, **shared, **{name: _value(protocol, name) for name in told.of_protocol}},
-        variants=tuple(_offered(one, ("anchor", *told.variants) if told.names[:1] == ("anchor",) else told.variants)),
-        choices=told.choices,
+        meaning=wording.meaning,
+        parameters={**own, **shared, **{name: _value(protocol, name) for name in wording.of_protocol}},
+        variants=tuple(
+            _offered(one, ("anchor", *wording.variants) if wording.names[:1] == ("anchor",) else wording.variants)
+        ),
+        choices=wording.choices,
     )
 
 
 def meaning_of(endpoint: Endpoint, protocol: TrialProtocol) -> str:
     """Define an endpoint in a sentence, with the numbers of a protocol."""
-    return _told(_known(endpoint), protocol.endpoints.of(endpoint), protocol).meaning
+    return _wording(_known(endpoint), protocol.endpoints.of(endpoint), protocol).meaning
 
 
 def _observed(rules: EndpointRules) -> tuple[str, ...]:
     return _SETS[rules.anchor], _ENDS
 
 
-def _told(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) -> _Told:  # noqa: C901 - a case a family
+def _wording(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) -> _Wording:  # noqa: C901 - a case a family
     match one:
         case EventIncidence():
             return _of_events(one, rules, meanings.event_incidence(one, rules))
@@ -184,37 +186,37 @@ def _told(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) -> 
             return _of_recovery(one, rules, meanings.count_recovery(one, rules))
         case TransfusionRate():
             products = ", ".join(product.value.replace("-", " ") for product in one.products)
-            return _Told(
+            return _Wording(
                 meanings.transfusion(one, rules), _FRAME, (*_observed(rules), f"no product but {products} counts")
             )
         case AntiInfectiveRate():
             given = (*_FRAME, "anti_infective_classes", "local_routes", "anti_infective_intent")
-            return _Told(meanings.anti_infective(rules), given, (*_observed(rules), *_AGENTS), ("intent",))
+            return _Wording(meanings.anti_infective(rules), given, (*_observed(rules), *_AGENTS), ("intent",))
         case SafetyIncidence():
             year: tuple[str, ...] = ("1 year is 365 days",) if _YEAR in rules.safety_days else ()
-            return _Told(meanings.adverse_events(rules), ("safety_days",), (*year, *_SAFETY))
+            return _Wording(meanings.adverse_events(rules), ("safety_days",), (*year, *_SAFETY))
         case DltIncidence():
-            return _Told(meanings.dlt(protocol), (), _DLT, of_protocol=_DLT_RULE)
+            return _Wording(meanings.dlt(protocol), (), _DLT, of_protocol=_DLT_RULE)
         case MaximumToleratedDose():
             chosen = () if protocol.design is None else protocol.design.choices
-            return _Told(meanings.mtd(protocol), (), chosen, of_protocol=("design",))
+            return _Wording(meanings.mtd(protocol), (), chosen, of_protocol=("design",))
         case _:
             assert_never(one)
 
 
-def _of_events(one: EventIncidence | EventDuration, rules: EndpointRules, meaning: str) -> _Told:
+def _of_events(one: EventIncidence | EventDuration, rules: EndpointRules, meaning: str) -> _Wording:
     further = {
-        EventGroup.INFECTION: ("febrile neutropenia itself is no infection",),
-        EventGroup.BLEEDING: ("which terms name a bleeding",),
-        None: ("a term is known by its name, and by its CTCAE code where this library has the term",),
+        EventGroup.INFECTION: ("febrile neutropenia itself is not an infection",),
+        EventGroup.BLEEDING: ("the terms that name a bleeding",),
+        None: ("a term is recognized by its name, and by its CTCAE code if this library has the term",),
     }[one.group]
     grade = () if one.group is None else (f"{one.group.value}_min_grade",)
     variants = ("bleeding", "prevalent") if one.group is EventGroup.BLEEDING else ("prevalent",)
     choices = (*_observed(rules), *_REPORTED, _PREVALENT[rules.include_prevalent], *further)
-    return _Told(meaning, (*_FRAME, "include_prevalent", *grade), choices, variants)
+    return _Wording(meaning, (*_FRAME, "include_prevalent", *grade), choices, variants)
 
 
-def _of_fever(rules: EndpointRules, meaning: str, names: Sequence[str] = (), choices: Sequence[str] = ()) -> _Told:
+def _of_fever(rules: EndpointRules, meaning: str, names: Sequence[str] = (), choices: Sequence[str] = ()) -> _Wording:
     offset = rules.febrile_neutropenia.axillary_offset
     under_arm = (
         f"{offset} Cel are added to a temperature taken under the arm; the site is kept"
@@ -223,24 +225,28 @@ def _of_fever(rules: EndpointRules, meaning: str, names: Sequence[str] = (), cho
     )
     said = (*_observed(rules), _PAIRING[0], under_arm, *_PAIRING[1:], _PREVALENT[rules.include_prevalent], *choices)
     own = (*_FRAME, "max_gap_days", "include_prevalent", *_FEVER, *names)
-    return _Told(meaning, own, said, ("fn", "fn_source", "prevalent"))
+    return _Wording(meaning, own, said, ("fn", "fn_source", "prevalent"))
 
 
-def _of_fever_days(rules: EndpointRules, meaning: str) -> _Told:
+def _of_fever_days(rules: EndpointRules, meaning: str) -> _Wording:
     hours = how_many(rules.febrile_neutropenia.afebrile_hours, "hour")
     first, *others = _FEVER_ENDS
     choices = (first, f"{hours} without any temperature end an episode, flagged", *others)
     return _of_fever(rules, meaning, ("febrile_neutropenia.afebrile_hours",), choices)
 
 
-def _of_low_count(one: LowCount, rules: EndpointRules, meaning: str) -> _Told:
+def _of_low_count(one: LowCount, rules: EndpointRules, meaning: str) -> _Wording:
     names = (*_FRAME, *_MEASURED, f"{one.count.value}.threshold", *_molar(one.count), "include_prevalent")
-    before = "and is counted all the same" if rules.include_prevalent else "and out of n/N"
-    choices = (*_observed(rules), *_COUNTED, f"whoever was severe before the start is prevalent, {before}")
-    return _Told(meaning, names, choices, (*_THRESHOLDS[one.count], "prevalent"))
+    before = "and counted" if rules.include_prevalent else "and not in n/N"
+    choices = (
+        *_observed(rules),
+        *_COUNTED,
+        f"participants with a severe count before the start are prevalent, {before}",
+    )
+    return _Wording(meaning, names, choices, (*_THRESHOLDS[one.count], "prevalent"))
 
 
-def _of_recovery(one: CountRecovery, rules: EndpointRules, meaning: str) -> _Told:
+def _of_recovery(one: CountRecovery, rules: EndpointRules, meaning: str) -> _Wording:
     of_rule = ("threshold", "recovered_from", "consecutive", "anchor", "transfusion_free_days")
     names = (
         *(*_FRAME, *_MEASURED, "confirm_after_window", "death"),
@@ -252,7 +258,7 @@ def _of_recovery(one: CountRecovery, rules: EndpointRules, meaning: str) -> _Tol
         Count.HEMOGLOBIN: ("the rule of platelets, by analogy",),
     }.get(one.count, ())
     variants = (*_THRESHOLDS[one.count], _ANCHORS[one.count], "death")
-    return _Told(meaning, names, (*_observed(rules), *_COUNTED, *_RECOVERED, *further), variants)
+    return _Wording(meaning, names, (*_observed(rules), *_COUNTED, *_RECOVERED, *further), variants)
 
 
 def _molar(count: Count) -> tuple[str, ...]:
@@ -260,7 +266,7 @@ def _molar(count: Count) -> tuple[str, ...]:
 
 
 def _offered(one: KnownEndpoint, variants: Sequence[str]) -> Iterator[str]:
-    """Yield the variants that can change this endpoint: not those of numbers that it has of its own."""
+    """Yield the variants that can change this endpoint, except those of parameters that it overrides."""
     for name in variants:
         sets = {place for preset in PRESETS[name].values() for place in preset.sets}
         own = tuple(one.own)
@@ -270,12 +276,12 @@ def _offered(one: KnownEndpoint, variants: Sequence[str]) -> Iterator[str]:
 
 def _known(endpoint: Endpoint) -> KnownEndpoint:
     if not is_known(endpoint):
-        raise TypeError(f"{type(endpoint).__name__} is no family of endpoints: a protocol refuses it")
+        raise TypeError(f"{type(endpoint).__name__} is not a family of endpoints: no protocol can have it")
     return endpoint
 
 
 def _place(one: KnownEndpoint, name: str) -> str:
-    """Say where in a protocol file a number stands: with the endpoint, or with those that all endpoints share."""
+    """Return the path of a parameter in a protocol file: in the endpoint's table, or in the shared one."""
     for own, place in one.places.items():
         if place in one.own and (name == place or name.startswith(f"{place}.")):
             return f"endpoints.derived.{one.id}.{own}{name.removeprefix(place)}"
@@ -289,7 +295,7 @@ def _value(of: object, name: str) -> object:
 
 
 def _own_names(one: KnownEndpoint) -> Iterator[str]:
-    """Name the parameters that have no shared number: what sort of events, which products."""
+    """Yield the parameters without a shared default, such as the terms of events or the products."""
     match one:
         case EventIncidence() | EventDuration() if one.group is None:
             yield from ("terms", "min_grade")

@@ -1,4 +1,4 @@
-"""What every endpoint of a protocol has, whatever its family."""
+"""The base class of the endpoints of a protocol."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
@@ -11,28 +11,28 @@ from trialdomain.values.word import Word
 
 
 class Kind(Word):
-    """What kind of number an endpoint is, and so how it is summarized."""
+    """The kind of value of an endpoint, which determines its summary."""
 
     INCIDENCE = "incidence"
-    """Whether it happened: n/N with an exact interval."""
+    """Whether an event happened: n/N with an exact interval."""
     DURATION = "duration"
     """Days of illness."""
     TIME = "time"
     """Days to a recovery, which death or the end of observation may prevent."""
     DOSE = "dose"
-    """A dose level of the trial, and no value of a participant."""
+    """A dose level of the trial, not a value of a participant."""
 
 
 def is_texts(given: object) -> bool:
-    """Say whether something is a tuple of texts, none of them blank."""
+    """Return whether a value is a tuple of texts, none of them blank."""
     return isinstance(given, tuple) and all(isinstance(one, str) and one.strip() for one in given)
 
 
 class Endpoint:
     """One endpoint of a protocol: the base of one class for each family.
 
-    In a stored protocol and in a protocol file ``family`` says which class it is. A parameter of a family that is not
-    given is the one that the protocol has for all its endpoints (``EndpointRules``).
+    In a stored protocol and in a protocol file, ``family`` selects the class. A parameter without a value takes the
+    shared value of the protocol (``EndpointRules``).
     """
 
     __slots__ = ()
@@ -41,22 +41,22 @@ class Endpoint:
 
     @property
     def id(self) -> str:
-        """The number or code by which the protocol calls it, such as ``S9``."""
+        """The number or code of the endpoint in the protocol, such as ``S9``."""
         raise NotImplementedError
 
     @property
     def family(self) -> str:
-        """What is derived, as protocol files call it."""
+        """The name of the family in protocol files."""
         raise NotImplementedError
 
     @property
     def title(self) -> str:
-        """What tables call it."""
+        """The title in tables."""
         raise NotImplementedError
 
     @property
     def wording(self) -> str:
-        """The words of the protocol or of its registry entry; empty where they are not given."""
+        """The definition in the words of the protocol or of its registry entry; empty if there is none."""
         raise NotImplementedError
 
     @property
@@ -66,22 +66,22 @@ class Endpoint:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Where the definition comes from."""
+        """The sources of the definition."""
         raise NotImplementedError
 
     @property
     def places(self) -> Mapping[str, str]:
-        """The parameter of ``EndpointRules`` that each parameter of this endpoint takes the place of, where given."""
+        """By parameter of this endpoint: the parameter of ``EndpointRules`` that it overrides."""
         return {}
 
     @property
     def own(self) -> Mapping[str, object]:
-        """What takes the place of parameters of ``EndpointRules``, by their names there."""
+        """The values that override parameters of ``EndpointRules``, by their names there."""
         given = {place: getattr(self, name) for name, place in self.places.items()}
         return {place: value for place, value in given.items() if value is not None}
 
     def faults(self) -> Iterator[str | None]:
-        """Name what is wrong with it by itself."""
+        """Yield the faults of the endpoint that do not depend on other parameters."""
         try:
             check_id("endpoint", self.id)
         except CodeInvalid as error:
@@ -98,15 +98,15 @@ class Endpoint:
 
 @attrs.frozen(kw_only=True)
 class Described(Endpoint):
-    """What an endpoint is called, and where that comes from."""
+    """An endpoint with code, title, wording and sources."""
 
     id: str
-    """The number or code by which the protocol calls it, such as ``S9``."""
+    """The number or code of the endpoint in the protocol, such as ``S9``."""
     title: str
     """What tables call it."""
     wording: str = ""
     """The words of the protocol, or of its registry entry."""
     time_frame: str = ""
-    """In the same words."""
+    """The time frame, in the words of the protocol or of its registry entry."""
     sources: tuple[str, ...] = ()
     """Where the definition comes from."""

@@ -1,6 +1,6 @@
-"""The families of endpoints: what can be derived, and by which parameters.
+"""The families of endpoints that can be derived, with their parameters.
 
-A protocol has as many endpoints of a family as it likes: recovery of platelets at 20 beside the one at 50.
+A protocol may have any number of endpoints of one family: recovery of platelets at 20 and at 50, for example.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ class Windowed(Described):
     """An endpoint of the observation that begins with chemotherapy, or with the infusion."""
 
     anchor: Anchor | None = None
-    """What day 0 is."""
+    """The event on day 0."""
     window_days: int | None = None
     """Elapsed days from day 0."""
 
@@ -52,11 +52,11 @@ class EventGroup(Word):
 @attrs.frozen(kw_only=True)
 class _OfEvents(Windowed):
     group: EventGroup | None = None
-    """A group of terms; else ``terms``."""
+    """A group of terms; None if ``terms`` lists them."""
     terms: tuple[str, ...] = ()
-    """CTCAE terms, whatever their capitals."""
+    """CTCAE terms; case is ignored."""
     min_grade: int | None = None
-    """The grade that an event must have reached; None: that of the protocol for the group, else 1."""
+    """The grade that an event must have reached; None for the protocol's grade of the group, or else 1."""
 
     @property
     @override
@@ -94,7 +94,7 @@ class EventDuration(_OfEvents):
 @attrs.frozen(kw_only=True)
 class _Febrile(Windowed):
     rule: FebrileNeutropenia | None = None
-    """When a day is one of febrile neutropenia."""
+    """The rule for a day of febrile neutropenia."""
 
     @property
     @override
@@ -123,9 +123,9 @@ class _OfCount(Windowed):
     count: Count
     """Neutrophils, platelets or hemoglobin."""
     threshold: Decimal | None = None
-    """Below it the count is severe; in 10*9/L, of hemoglobin in g/L."""
+    """A count below it is severe; in 10*9/L, for hemoglobin in g/L."""
     threshold_mmol: Decimal | None = None
-    """Of hemoglobin: the same threshold in mmol/L; results in mmol/L are not used where only ``threshold`` is given."""
+    """For hemoglobin: the same threshold in mmol/L. If only ``threshold`` is set, results in mmol/L are not used."""
 
     @property
     @override
@@ -139,7 +139,7 @@ class _OfCount(Windowed):
     @override
     def own(self) -> Mapping[str, object]:
         given = dict(super().own)
-        if self.threshold is not None:  # what is derived from the protocol's own threshold does not go with another one
+        if self.threshold is not None:  # recovered_from of the protocol belongs to its own threshold
             given = {f"{self.count.value}.recovered_from": None} | given
             if self.count is Count.HEMOGLOBIN:
                 given["hemoglobin_mmol"] = self.threshold_mmol
@@ -174,13 +174,13 @@ class CountRecovery(_OfCount):
     kind = Kind.TIME
     family: Literal["count-recovery"] = "count-recovery"
     recovered_from: Decimal | None = None
-    """At or above it a value counts towards recovery; None: the threshold where that is given, else the protocol's."""
+    """A value at or above it counts towards recovery; None for ``threshold`` if set, or else the protocol's value."""
     consecutive: int | None = None
-    """Values on different days that were measured one after another."""
+    """The number of consecutive values, measured on different days."""
     recovery_anchor: RecoveryAnchor | None = None
-    """After which severe value recovery is looked for."""
+    """The severe value after which the recovery is searched."""
     transfusion_free_days: int | None = None
-    """Elapsed days that each value must lie after the last transfusion of its product."""
+    """The minimum elapsed days from the last transfusion of the count's product to each value."""
 
     @property
     @override
@@ -203,7 +203,7 @@ class CountRecovery(_OfCount):
 
 
 def are_products(given: object) -> bool:
-    """Say whether something is a tuple of different products."""
+    """Return whether a value is a tuple of different products."""
     if not isinstance(given, tuple) or not given:
         return False
     return all(isinstance(one, BloodProduct) for one in given) and len(set(given)) == len(given)
@@ -216,7 +216,7 @@ class TransfusionRate(Windowed):
     kind = Kind.INCIDENCE
     family: Literal["transfusion"] = "transfusion"
     products: tuple[BloodProduct, ...] = (BloodProduct.RED_CELLS, BloodProduct.PLATELETS)
-    """Those that count."""
+    """The products that count."""
 
     @override
     def faults(self) -> Iterator[str | None]:
@@ -233,7 +233,7 @@ class AntiInfectiveRate(Windowed):
     classes: tuple[str, ...] | None = None
     """ATC groups, such as ``J02``."""
     intent: IntentCounted | None = None
-    """Which agents count."""
+    """The intents of treatment that count."""
 
     @property
     @override
@@ -255,7 +255,7 @@ class SafetyIncidence(Described):
     kind = Kind.INCIDENCE
     family: Literal["safety-incidence"] = "safety-incidence"
     days: tuple[int, ...] | None = None
-    """Elapsed days from the infusion, rising."""
+    """Elapsed days from the infusion, in increasing order."""
 
     @property
     @override
@@ -290,7 +290,7 @@ WindowedEndpoint: TypeAlias = (
     | AntiInfectiveRate
 )
 KnownEndpoint: TypeAlias = WindowedEndpoint | SafetyIncidence | DltIncidence | MaximumToleratedDose
-"""Every family that there is: one that is added here and derived nowhere is an error of the type checker."""
+"""All families. The type checker reports a family that is added here but derived nowhere."""
 FAMILIES: Mapping[str, type[KnownEndpoint]] = {
     str(attrs.fields_dict(kind)["family"].default): kind
     for kind in (
@@ -302,10 +302,10 @@ FAMILIES: Mapping[str, type[KnownEndpoint]] = {
 
 
 def is_windowed(endpoint: Endpoint) -> TypeIs[WindowedEndpoint]:
-    """Say whether an endpoint is observed in a window of its own."""
+    """Return whether an endpoint is observed in a window of its own."""
     return is_known(endpoint) and isinstance(endpoint, Windowed)
 
 
 def is_known(endpoint: Endpoint) -> TypeIs[KnownEndpoint]:
-    """Say whether an endpoint is of a family of this library."""
+    """Return whether an endpoint is of a family of this library."""
     return type(endpoint) in FAMILIES.values()

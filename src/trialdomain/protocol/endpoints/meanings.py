@@ -1,4 +1,4 @@
-"""What an endpoint of each family means, in a sentence, with the numbers of a protocol."""
+"""Define the endpoints of each family in a sentence, with the numbers of a protocol."""
 
 from trialdomain.protocol.endpoints.families import (
     CountRecovery,
@@ -23,13 +23,13 @@ from trialdomain.values.given.plural import how_many
 
 
 def window(rules: EndpointRules) -> str:
-    """Say from when to when."""
+    """Describe the observation window."""
     start = "the start of chemotherapy" if rules.anchor is Anchor.CHEMOTHERAPY else "the infusion"
     return f"from {start} to {how_many(rules.window_days, 'elapsed day')} after it"
 
 
 def fever(rule: FebrileNeutropenia) -> str:
-    """Say what a day of febrile neutropenia is."""
+    """Describe a day of febrile neutropenia."""
     more, least = ("at least", "at least") if rule.inclusive else ("above", "more than")
     return (
         f"a neutrophil count below {rule.anc_below} 10*9/L with one temperature {more} {rule.temperature_above} Cel, "
@@ -42,7 +42,7 @@ def fever(rule: FebrileNeutropenia) -> str:
 
 
 def febrile_neutropenia(rules: EndpointRules) -> str:
-    """Define its incidence."""
+    """Define the incidence of febrile neutropenia."""
     rule = rules.febrile_neutropenia
     derived = "a day of febrile neutropenia"
     event = f'a reported adverse event "Febrile neutropenia" of grade {rule.reported_min_grade} or more'
@@ -52,7 +52,7 @@ def febrile_neutropenia(rules: EndpointRules) -> str:
 
 
 def fever_days(rules: EndpointRules) -> str:
-    """Define its duration."""
+    """Define the duration of febrile neutropenia."""
     rule = rules.febrile_neutropenia
     if rule.source is EventSource.REPORTED:
         return (
@@ -88,7 +88,7 @@ def event_incidence(one: EventIncidence, rules: EndpointRules) -> str:
 
 
 def event_duration(one: EventDuration, rules: EndpointRules) -> str:
-    """Define the days of events."""
+    """Define the duration of events."""
     return (
         f"The days on which any adverse event {_events(one)}, of grade {rules.min_grade(one)} or more and with an "
         f"onset {window(rules)}, was under way."
@@ -96,14 +96,14 @@ def event_duration(one: EventDuration, rules: EndpointRules) -> str:
 
 
 def transfusion(one: TransfusionRate, rules: EndpointRules) -> str:
-    """Define whether blood was transfused."""
+    """Define the rate of transfusions."""
     products = " or ".join(product.value.replace("-", " ") for product in one.products)
     beside = "; also by product, and units" if len(one.products) > 1 else "; also units"
     return f"At least one transfusion of {products} {window(rules)}{beside}."
 
 
 def anti_infective(rules: EndpointRules) -> str:
-    """Define whether an anti-infective was given."""
+    """Define the rate of anti-infective agents."""
     intent = "" if rules.anti_infective_intent is IntentCounted.ANY else ", given as treatment"
     return (
         f"At least one systemic agent of ATC {', '.join(rules.anti_infective_classes)}{intent}, on any day "
@@ -116,7 +116,7 @@ _ONE = {Count.PLATELETS: "platelet count", Count.HEMOGLOBIN: "hemoglobin", Count
 
 
 def low_count(one: LowCount, rules: EndpointRules) -> str:
-    """Define whether a count was severe."""
+    """Define the incidence of a severe count."""
     below = rules.recovery(one.count).threshold
     return f"At least one {_ONE[one.count]} below {below} {_unit(one.count)}{_molar(one.count, rules)} {window(rules)}."
 
@@ -126,7 +126,7 @@ def _unit(count: Count) -> str:
 
 
 def _molar(count: Count, rules: EndpointRules) -> str:
-    """Say the threshold of hemoglobin in mmol/L."""
+    """Add the threshold of hemoglobin in mmol/L."""
     mmol = rules.hemoglobin_mmol
     return f" ({mmol} mmol/L)" if count is Count.HEMOGLOBIN and mmol is not None else ""
 

@@ -1,4 +1,4 @@
-"""Parts of endpoint definitions: when a day is one of febrile neutropenia, and when a count has recovered.
+"""Parts of endpoint definitions: the rules of febrile neutropenia and of the recovery of a blood count.
 
 Each default names its source: CTCAE v5.0; the CIBMTR forms manual; IDSA 2002; or **choice**, a decision of this library
 with no published default.
@@ -54,7 +54,7 @@ class IntentCounted(Word):
 
 
 def below_zero(name: str, value: object) -> str | None:
-    """Name what is no number of at least 0."""
+    """Return a fault for a value that is not a number of at least 0."""
     if not isinstance(value, Decimal):
         return f"{name} must be a decimal number, got {value!r}"
     return unless(
@@ -63,7 +63,7 @@ def below_zero(name: str, value: object) -> str | None:
 
 
 def grade_fault(name: str, grade: int) -> str | None:
-    """Name what is no grade."""
+    """Return a fault for a value that is not a grade."""
     return unless(grade in GRADES, f"{name} must be a grade from 1 to 5")
 
 
@@ -71,13 +71,13 @@ _ATC = re.compile(r"[A-Z]([0-9]{2}([A-Z]([A-Z]([0-9]{2})?)?)?)?")
 
 
 def atc_faults(name: str, groups: object) -> Iterator[str]:
-    """Name what is no ATC group of any level, as WHO writes them."""
+    """Yield a fault for each value that is not an ATC group of any level, in WHO notation."""
     if not isinstance(groups, tuple):
         yield f"{name} must be a tuple of ATC groups"
         return
     for one in groups:
         if not isinstance(one, str) or _ATC.fullmatch(one) is None:
-            yield f"{name}: {one!r} is no ATC group, such as J01 or J02AC"
+            yield f"{name}: {one!r} is not an ATC group, such as J01 or J02AC"
 
 
 @attrs.frozen(kw_only=True)
@@ -87,29 +87,29 @@ class FebrileNeutropenia:
     anc_below: Decimal = Decimal("1.0")
     """In 10*9/L."""
     temperature_above: Decimal = Decimal("38.3")
-    """A single reading, in degrees Celsius."""
+    """A single reading above it is a fever, in degrees Celsius."""
     sustained_from: Decimal = Decimal("38.0")
-    """At least two timed readings as high as this, with none below between them."""
+    """At least two timed readings of at least this temperature, without a lower one between them, are a fever."""
     sustained_over_minutes: int = 60
-    """Between the first and the last of them."""
+    """The minimum time between the first and the last of these readings."""
     inclusive: bool = False
-    """Whether the temperature of a single reading, and the minutes, are themselves enough (IDSA 2002: they are)."""
+    """Whether exactly this temperature of a single reading, and exactly these minutes, are enough (as in IDSA 2002)."""
     sustained_gap_hours: int = 12
-    """The longest time between two of them."""
+    """The longest time between two of these readings."""
     pairing_hours: int = 24
-    """The neutrophil count nearest to a temperature, on either side."""
+    """A temperature is paired with the nearest neutrophil count within these hours, before or after it."""
     pairing_before_hours: int = 48
-    """Else the latest before it."""
+    """Without such a count, it is paired with the latest count within these hours before it."""
     afebrile_hours: int = 48
-    """How long every temperature must be lower before an episode is over (**choice**)."""
+    """The hours with only lower temperatures after which an episode is over (**choice**)."""
     axillary_offset: Decimal = Decimal(0)
-    """Added to what was measured under the arm, in degrees Celsius."""
+    """The degrees Celsius added to a temperature that was measured under the arm."""
     source: EventSource = EventSource.EITHER
     reported_min_grade: int = 3
-    """Of a reported adverse event "Febrile neutropenia" (CTCAE v5.0: it begins at 3)."""
+    """The minimum grade of a reported adverse event "Febrile neutropenia" (in CTCAE v5.0 it begins at 3)."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no number of hours, cells or degrees."""
+        """Refuse invalid numbers of hours, cells or degrees."""
         hours = (
             "sustained_over_minutes",
             "sustained_gap_hours",
@@ -136,17 +136,17 @@ class Recovery:
     """When a count is severe, and when it has recovered: so many consecutive values at or above a threshold."""
 
     threshold: Decimal
-    """Below it a count is severe."""
+    """A count below it is severe."""
     recovered_from: Decimal | None = None
-    """At or above it a value counts towards recovery; None: the threshold itself."""
+    """A value at or above it counts towards recovery; None for the threshold itself."""
     consecutive: int = 3
-    """Values on different days that were measured one after another."""
+    """The number of consecutive values, measured on different days."""
     anchor: RecoveryAnchor = RecoveryAnchor.FIRST_BELOW
     transfusion_free_days: int = 0
-    """Elapsed days that each value must lie after the last transfusion of its product."""
+    """The minimum elapsed days from the last transfusion of the count's product to each value."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no count of values or days."""
+        """Refuse invalid counts of values or days."""
         target = self.recovered_from
         refuse(
             (
@@ -165,5 +165,5 @@ class Recovery:
 
     @property
     def target(self) -> Decimal:
-        """At or above it a value counts towards recovery."""
+        """The value at or above which a count is recovering."""
         return self.threshold if self.recovered_from is None else self.recovered_from

@@ -1,4 +1,4 @@
-"""Which endpoints a protocol derives, and the numbers that they share.
+"""The endpoints that a protocol derives, and the parameters that they share.
 
 Each default names its source: CTCAE v5.0; the CIBMTR forms manual; Ciftciler 2020; IDSA 2002; or **choice**, a decision
 of this library with no published default.
@@ -46,7 +46,7 @@ class EndpointRules:
     __repr__ = in_short
 
     derived: tuple[Endpoint, ...] = STANDARD_ENDPOINTS
-    """In the order in which tables show them."""
+    """The endpoints, in the order of tables."""
 
     anchor: Anchor = Anchor.CHEMOTHERAPY
     window_days: int = 42
@@ -54,9 +54,9 @@ class EndpointRules:
     safety_days: tuple[int, ...] = (28, 365)
     """Elapsed days from the infusion (registry: 28 days and 1 year; 365 days is a **choice**)."""
     max_gap_days: int = 7
-    """Between values that count as consecutive (**choice**)."""
+    """The maximum days between consecutive values (**choice**)."""
     baseline_days: int = 7
-    """How long before the start a value may be the baseline (**choice**)."""
+    """The maximum days before the start at which a value may be the baseline (**choice**)."""
     include_prevalent: bool = False
     death: DeathAs = DeathAs.COMPETING
     confirm_after_window: bool = True
@@ -70,18 +70,18 @@ class EndpointRules:
     hemoglobin: Recovery = _HEMOGLOBIN
     """In g/L (CTCAE v5.0 grade 3; the rest by analogy: **choice**)."""
     hemoglobin_mmol: Decimal | None = Decimal("4.9")
-    """The same threshold in mmol/L, as CTCAE v5.0 gives it, and not converted; None: such results are not used."""
+    """The same threshold in mmol/L as in CTCAE v5.0, not converted; None: results in mmol/L are not used."""
     anti_infective_classes: tuple[str, ...] = ("J01", "J02", "J04", "J05", "P01")
     """ATC groups (**choice**)."""
     local_routes: tuple[str, ...] = (
         *("topical", "cutaneous", "ophthalmic", "otic", "auricular (otic)", "nasal", "inhalation"),
         *("respiratory (inhalation)", "vaginal", "dental", "oropharyngeal", "mouthwash"),
     )
-    """By every other route an agent is systemic (**choice**)."""
+    """The local routes; by every other route, an agent is systemic (**choice**)."""
     anti_infective_intent: IntentCounted = IntentCounted.ANY
 
     def __attrs_post_init__(self) -> None:
-        """Refuse windows and grades that are none."""
+        """Refuse invalid windows and grades."""
         days = list(_days_faults(self.safety_days))
         grades = ("infection_min_grade", "bleeding_min_grade")
         refuse(
@@ -98,10 +98,10 @@ class EndpointRules:
         refuse(_endpoint_faults(self))
 
     def recovery(self, count: Count) -> Recovery:
-        """Give the rule of a count.
+        """Return the rule of a count.
 
         Raises:
-            KeyError: leukocytes have none.
+            KeyError: leukocytes have no rule.
         """
         return {
             Count.NEUTROPHILS: self.neutrophils,
@@ -110,9 +110,9 @@ class EndpointRules:
         }[count]
 
     def min_grade(self, endpoint: EventIncidence | EventDuration) -> int:
-        """Give the grade that an event must have reached: the endpoint's own, that of its group, or any.
+        """Return the grade that an event must have reached: that of the endpoint, or of its group, or 1.
 
-        Ask it of the rules of the endpoint (:meth:`of`).
+        Call it on the rules of the endpoint (:meth:`of`).
         """
         match endpoint.group:
             case None:
@@ -123,17 +123,17 @@ class EndpointRules:
                 return self.bleeding_min_grade
 
     def endpoint(self, name: str) -> Endpoint | None:
-        """Find an endpoint by its code, whatever its capitals; None where the protocol has no such one."""
+        """Return the endpoint with a code, ignoring case; None if the protocol does not have it."""
         wanted = name.strip().casefold()
         return next((one for one in self.derived if one.id.casefold() == wanted), None)
 
     def of(self, endpoint: Endpoint) -> "EndpointRules":
-        """Give the numbers by which one endpoint is derived: its own, and the shared ones for all the rest.
+        """Return the parameters of one endpoint: the shared ones, overridden by its own.
 
-        These very rules where it has none of its own.
+        Without own parameters, this returns ``self``.
 
         Raises:
-            ProtocolInvalid: its numbers and the shared ones do not go together.
+            ProtocolInvalid: its own parameters contradict the shared ones.
         """
         own = endpoint.own
         return with_values(attrs.evolve(self, derived=()), own) if own else self
@@ -147,7 +147,7 @@ RAISED_BY: Mapping[Count, BloodProduct] = {
 
 
 def with_values(rules: EndpointRules, values: Mapping[str, object]) -> EndpointRules:
-    """Change some numbers, each by its name, such as ``platelets.threshold``; all of them at once."""
+    """Change several parameters at once, by names such as ``platelets.threshold``."""
     changed: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
     for part in dict.fromkeys(name.partition(".")[0] for name in values if "." in name):
         inner: dict[str, Any] = {
@@ -189,17 +189,17 @@ def _endpoint_faults(rules: EndpointRules) -> Iterator[str | None]:
             yield f"endpoint {one.id} has a number of a wrong kind: {error}"
     for code, count in Counter(str(one.id).casefold() for one in rules.derived).items():
         named = [str(one.id) for one in rules.derived if str(one.id).casefold() == code]
-        yield unless(count == 1, f"endpoint {named[-1]} stands {count} times: codes differ by more than their capitals")
+        yield unless(count == 1, f"endpoint {named[-1]} is listed {count} times: codes must differ in more than case")
 
 
 _GRAMS_PER_MMOL = Decimal("16.114")
-"""Of hemoglobin's monomer."""
+"""Grams per mmol of the hemoglobin monomer."""
 _MMOL_TOLERANCE = Decimal("0.03")
-"""CTCAE's own pair, 80 g/L and 4.9 mmol/L, is 1.3 % apart."""
+"""The tolerance of the conversion; CTCAE's own pair, 80 g/L and 4.9 mmol/L, differs by 1.3 %."""
 
 
 def _mmol_fault(hemoglobin: Recovery, mmol: Decimal | None) -> str | None:
-    """Name a threshold in mmol/L that means another one than that in g/L: results would be judged by two measures."""
+    """Return a fault if the thresholds in mmol/L and in g/L differ: results would be judged by two standards."""
     if mmol is None:
         return None
     fault = below_zero("hemoglobin_mmol", mmol)

@@ -1,6 +1,6 @@
-"""The endpoints that a protocol derives unless it says otherwise: those of NCT06245746, without its words.
+"""The default endpoints of a protocol: those of NCT06245746, without the wording of the registry entry.
 
-P is primary and S secondary, in the order of that registry entry. The sources are those of the definitions.
+P is primary and S secondary, in the order of the registry entry. The sources are those of the definitions.
 """
 
 from trialdomain.protocol.endpoints.endpoint import Endpoint

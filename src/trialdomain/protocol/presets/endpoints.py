@@ -1,4 +1,4 @@
-"""Published variants of endpoint definitions, by name: each sets a few numbers and leaves all others."""
+"""Published variants of endpoint definitions, by name: each sets a few parameters and keeps the others."""
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -13,7 +13,7 @@ from trialdomain.values.given.text import short
 
 @attrs.frozen
 class Preset:
-    """One variant: what it sets, by the names of the parameters, and where it comes from."""
+    """One variant: the parameters that it sets, by name, and its source."""
 
     sets: Mapping[str, object]
     source: str
@@ -91,14 +91,14 @@ PRESETS: Mapping[str, Mapping[str, Preset]] = {
 
 
 def endpoint_rules(base: EndpointRules | None = None, /, **chosen: object) -> EndpointRules:
-    """Choose published variants by name.
+    """Select published variants by name.
 
     Args:
-        base: what is kept where nothing is chosen; the defaults, if not given.
-        chosen: by the name of a decision, the name of a variant; a number may be written as one.
+        base: the rules to change; by default, the default rules.
+        chosen: by name of a choice, the name of a variant; a numeric name may be passed as a number.
 
     Raises:
-        ProtocolInvalid: there is no such decision, or no such variant; it names those that there are.
+        ProtocolInvalid: there is no such choice or variant; the error lists the existing ones.
 
     >>> rules = endpoint_rules(anc_recovery="1.0", fn="idsa", platelets=25)
     >>> rules.neutrophils.threshold, rules.febrile_neutropenia.anc_below, rules.platelets.threshold
@@ -118,7 +118,7 @@ def endpoint_rules(base: EndpointRules | None = None, /, **chosen: object) -> En
 
 
 def preset_of(name: str, given: object) -> Preset | str:
-    """Find a variant; or say in a sentence why there is none."""
+    """Return a variant, or an error message if there is none."""
     variants = PRESETS.get(name)
     if variants is None:
         return f"there is no preset {name!r}: there are {', '.join(PRESETS)}"

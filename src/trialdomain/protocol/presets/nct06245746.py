@@ -1,7 +1,7 @@
 """The preset: UCMSC-Exo in acute myeloid leukemia, as registered (NCT06245746, Wuhan Union Hospital).
 
-The registry lists 9 inclusion and 25 exclusion items; split into atomic answers they are 40 criteria. What it leaves
-open is a choice and a parameter: windows in days or calendar months (the boundary day passes), the day of judgement.
+The registry lists 9 inclusion and 25 exclusion items; split into atomic criteria they are 40. Details that it leaves
+open are choices and parameters: windows in days or calendar months (the boundary day passes), the day of judgement.
 """
 
 from collections.abc import Sequence
@@ -199,12 +199,12 @@ def nct06245746(
     """Build the protocol of NCT06245746.
 
     Args:
-        doses: the amounts of the three levels, lowest first. The registry gives none, and none are made up.
+        doses: the amounts of the three levels, lowest first. The registry has no amounts, so there is no default.
         version: the name of the protocol's version.
-        roles: who may do what; none where the embedding service alone decides.
+        roles: the use cases of each role; empty if the embedding service controls access.
 
     Raises:
-        ProtocolInvalid: a number of doses other than three, or doses that do not rise.
+        ProtocolInvalid: the number of doses is not three, or the doses do not increase.
     """
     if doses is not None and len(doses) != _LEVELS:
         raise ProtocolInvalid(

@@ -1,6 +1,6 @@
-"""The outcomes of NCT06245746 in the words of the registry entry: 3 primary and 13 secondary ones.
+"""The endpoints of NCT06245746 in the words of the registry entry: 3 primary and 13 secondary ones.
 
-The entry gives windows and units, and hardly a definition: the definitions are defaults of this library.
+The entry has windows and units, but hardly any definitions: the definitions are defaults of this library.
 """
 
 from collections.abc import Iterator

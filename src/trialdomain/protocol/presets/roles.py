@@ -1,6 +1,6 @@
-"""Who may do what, as it is usual at one site that is its own sponsor (**choice**: the registry does not say).
+"""The usual use cases of each role at a single site that is its own sponsor (**choice**: the registry is silent).
 
-Wuhan Union Hospital is the lead sponsor and the only site of NCT06245746: the investigator has what a sponsor has.
+Wuhan Union Hospital is the lead sponsor and the only site of NCT06245746: the investigator has the sponsor's rights.
 """
 
 from trialdomain.protocol.trial_protocol import Grant
@@ -45,4 +45,4 @@ USUAL_ROLES = (
     _grant(Role.SPONSOR, *_RUNNING, *_DECIDING, UseCase.EXPORT),
     _grant(Role.SOFTWARE, UseCase.REGISTER, UseCase.IMPORT),
 )
-"""The preset table: a monitor reads and exports, a committee decides, only an investigator judges a window."""
+"""The preset: a monitor reads and exports, a committee decides, only an investigator assesses a DLT window."""

@@ -1,8 +1,8 @@
-"""Which names of laboratory tests mean the same, and which specimens are blood.
+"""Synonyms of laboratory tests, and the specimens that count as blood.
 
 Sources: CDISC controlled terminology (LBTESTCD, LBSPEC); LOINC (Regenstrief Institute), the codes of counts per volume
-and of hemoglobin in blood; the usual names and abbreviations of laboratories. What a name is compared by is its words,
-whatever the capitals, the blanks and the underscores between them. The text of an entry stays as it was given.
+and of hemoglobin in blood; the usual names and abbreviations of laboratories. The comparison of names ignores case,
+white space and underscores. The text of an entry is stored as it was given.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ _OF_CRITERIA: Mapping[str, tuple[str, ...]] = {
     "spo2": ("SPO2", "OXYSAT", "Oxygen saturation", "O2 saturation", "2708-6", "59408-5"),
     "lvef": ("LVEF", "Left ventricular ejection fraction", "10230-1"),
 }
-"""By the words of the preset's criteria: the names of what they compare."""
+"""By the finding name in the preset's criteria: the synonyms of the finding."""
 
 _FRACTIONS: tuple[str, ...] = (
     *("HCT", "Hematocrit", "Haematocrit", "4544-3", "20570-8", "NEUTLE", "Neutrophils/Leukocytes", "770-8", "26511-6"),
@@ -66,10 +66,10 @@ _FRACTIONS: tuple[str, ...] = (
     *("Blasts/Leukocytes", "RETIRBC", "Reticulocytes/Erythrocytes", "HBA1C", "Hemoglobin A1C", "SpO2", "OXYSAT"),
     *("Oxygen saturation", "O2 saturation", "2708-6", "59408-5", "LVEF", "TSAT", "Transferrin saturation"),
 )
-"""Parts of a whole: none is above 100 %."""
+"""Tests that measure a fraction of a total: no result is above 100 %."""
 
 _SIGNED: tuple[str, ...] = ("BASEXCS", "BE", "Base excess", "ANIONG", "Anion gap", "OSMGAP", "Osmolality gap")
-"""Differences and balances, which may be below zero."""
+"""Tests of differences and balances, whose results may be below zero."""
 
 _UNREAD: tuple[str, ...] = (
     *_FRACTIONS,
@@ -98,7 +98,7 @@ _UNREAD: tuple[str, ...] = (
     *("NITRITE", "Nitrite", "LEUKASE", "Leukocyte esterase", "CASTS", "BACT", "HBSAG", "HBSAB", "HBCAB", "HCAB"),
     *("HIV12AB", "RPR", "PO2", "PCO2", "PAO2", "PACO2", "HAPTOG", "Haptoglobin", "OSMLTY", "Osmolality"),
 )
-"""Tests that are known, and that no endpoint reads."""
+"""Known tests that no endpoint reads."""
 
 _BLOOD = frozenset(
     {
@@ -117,7 +117,7 @@ _OTHER_SPECIMENS = frozenset(
         *("bronchoalveolar lavage fluid", "lavage fluid", "cord blood", "umbilical cord blood", "dialysis fluid"),
     }
 )
-"""Specimens that are known, and in which no endpoint reads anything."""
+"""Known specimens whose results no endpoint reads."""
 
 UNITS: Mapping[Count, str] = {
     Count.NEUTROPHILS: "10*9/L",
@@ -125,7 +125,7 @@ UNITS: Mapping[Count, str] = {
     Count.HEMOGLOBIN: "g/L",
     Count.LEUKOCYTES: "10*9/L",
 }
-"""The unit in which each is judged."""
+"""By count: the unit in which it is compared with thresholds."""
 
 
 def _key(name: str) -> str:
@@ -144,7 +144,7 @@ def _criteria() -> Mapping[str, str]:
 
 @cache
 def _known() -> Mapping[str, str]:
-    """Give every known name as it is written, by what it is compared by."""
+    """Return all known names by their comparison key."""
     read = [name for names in (*_COUNTS.values(), *_OF_CRITERIA.values()) for name in names]
     return {_key(name): name for name in (*_UNREAD, *read)}
 
@@ -155,7 +155,7 @@ _FOLDED_SIGNED = frozenset(map(_key, _SIGNED))
 
 @lru_cache(maxsize=4_096)
 def count_of(analyte: str) -> Count | None:
-    """Say which count a result is of, by its name; None for another test. See also :func:`is_blood`.
+    """Return the blood count that a test name means; None for another test. See also :func:`is_blood`.
 
     >>> count_of("Neutrophils"), count_of("777-3"), count_of("ALT")
     (<Count.NEUTROPHILS: 'neutrophils'>, <Count.PLATELETS: 'platelets'>, None)
@@ -165,7 +165,7 @@ def count_of(analyte: str) -> Count | None:
 
 @lru_cache(maxsize=4_096)
 def finding_name(name: str) -> str:
-    """Give the word by which criteria compare something: that of the preset where the name is one of its names.
+    """Normalize the name of a finding for criteria: a synonym becomes the name that the preset uses.
 
     >>> finding_name("SGPT"), finding_name("Last_trial")
     ('alt', 'last trial')
@@ -175,23 +175,23 @@ def finding_name(name: str) -> str:
 
 
 def is_known(analyte: str) -> bool:
-    """Say whether a laboratory test of that name is known, whether an endpoint reads it or not."""
+    """Return whether a laboratory test is known, even if no endpoint reads it."""
     return _key(analyte) in _known()
 
 
 def is_fraction(analyte: str) -> bool:
-    """Say whether a test measures a part of a whole, so that no result is above 100 %."""
+    """Return whether a test measures a fraction of a total, so that no result is above 100 %."""
     return _key(analyte) in _FOLDED_FRACTIONS
 
 
 def is_signed(analyte: str) -> bool:
-    """Say whether a test may have a result below zero."""
+    """Return whether a test may have a result below zero."""
     return _key(analyte) in _FOLDED_SIGNED
 
 
 @lru_cache(maxsize=4_096)
 def nearest(analyte: str) -> str | None:
-    """Give the known name that is nearest to one that is not; None where none is near.
+    """Return the known name that is most similar to an unknown one; None if none is similar.
 
     >>> nearest("Neutrophilz"), nearest("Zzz")
     ('Neutrophil', None)
@@ -202,7 +202,7 @@ def nearest(analyte: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def is_blood(specimen: str | None) -> bool:
-    """Say whether a specimen is blood, serum or plasma; one that nobody named is.
+    """Return whether a specimen is blood, serum or plasma; a specimen that was not recorded counts as blood.
 
     >>> is_blood(None), is_blood("SERUM"), is_blood("CEREBROSPINAL FLUID")
     (True, True, False)
@@ -211,15 +211,15 @@ def is_blood(specimen: str | None) -> bool:
 
 
 def is_known_specimen(specimen: str) -> bool:
-    """Say whether a specimen is known, blood or not."""
+    """Return whether a specimen is known, blood or not."""
     return is_blood(specimen) or folded(specimen) in _OTHER_SPECIMENS
 
 
 def names() -> Mapping[str, tuple[str, ...]]:
-    """Give what endpoints and criteria read, with every name of it: for a table that people read."""
+    """Return the tests that endpoints and criteria read, with all their names, for the documentation."""
     return {**{count.value: names for count, names in _COUNTS.items()}, **_OF_CRITERIA}
 
 
 def specimens() -> tuple[Sequence[str], Sequence[str]]:
-    """Give the specimens that are read, and the others that are known: for a table that people read."""
+    """Return the specimens that are read, and the other known specimens, for the documentation."""
     return sorted(_BLOOD), sorted(_OTHER_SPECIMENS)

@@ -1,4 +1,4 @@
-"""The terms of CTCAE that this library knows, each with the grades that it has.
+"""The CTCAE terms that this library has, each with its possible grades.
 
 Source: Common Terminology Criteria for Adverse Events v5.0, NCI, 27 November 2017. A term that is not in the table is
 accepted with any grade from 1 to 5, and marked as unchecked.
@@ -14,7 +14,7 @@ from trialdomain.values.given.text import folded
 
 CTCAE_5 = "5.0"
 _NEAR = 0.75
-"""How much two terms must have in common (difflib): a letter or two of a short one may differ."""
+"""The minimum similarity of two terms (difflib): one or two letters of a short term may differ."""
 
 
 @attrs.frozen
@@ -23,7 +23,7 @@ class CtcaeTerm:
 
     term: str
     code: str
-    """The MedDRA lowest level term that CTCAE names."""
+    """The code of the MedDRA lowest level term in CTCAE."""
     organ_class: str
     grades: frozenset[int]
     bleeding: bool
@@ -33,7 +33,7 @@ class CtcaeTerm:
 
 
 def known_term(term: str, *, version: str = CTCAE_5) -> CtcaeTerm | None:
-    """Look a term up, whatever its capitals; None when this table has no such term, or is of another version.
+    """Look up a term, ignoring case; None if the table lacks the term, or is of another CTCAE version.
 
     >>> sorted(known_term("febrile neutropenia").grades)
     [3, 4, 5]
@@ -42,7 +42,7 @@ def known_term(term: str, *, version: str = CTCAE_5) -> CtcaeTerm | None:
 
 
 def term_of(term: str, *, code: str | None = None) -> CtcaeTerm | None:
-    """Recognize a term by its code, or by its name, whatever the version of CTCAE that it was reported by.
+    """Look up a term by its code or its name, for reports by any version of CTCAE.
 
     >>> term_of("sepsis").infection, term_of("Nosebleed", code="10015090").term
     (True, 'Epistaxis')
@@ -52,7 +52,7 @@ def term_of(term: str, *, code: str | None = None) -> CtcaeTerm | None:
 
 @lru_cache(maxsize=1_024)
 def nearest_terms(term: str) -> tuple[str, ...]:
-    """Give up to three terms of the table that are written most like one that it lacks.
+    """Return up to three terms of the table whose spelling is most similar to a term that it lacks.
 
     >>> nearest_terms("Feverr")
     ('Fever',)
@@ -62,7 +62,7 @@ def nearest_terms(term: str) -> tuple[str, ...]:
 
 
 def all_terms() -> tuple[CtcaeTerm, ...]:
-    """Give every term of the table, in the order of the table."""
+    """Return every term of the table, in the order of the table."""
     return tuple(_table().values())
 
 

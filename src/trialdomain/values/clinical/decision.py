@@ -1,4 +1,4 @@
-"""What an escalation design answers: what to do next, what the MTD is, and what is still needed."""
+"""The answer of an escalation design: the next action, the MTD, and the participants still needed."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -33,9 +33,9 @@ class MtdStatus(Word):
 
 
 SLOTS_FULL = "slots-full"
-"""Of a wait, in every design: every slot of the level in turn is taken, and an outcome there is not known yet."""
+"""A reason to wait, in every design: all slots of the level in turn are taken, and an outcome there is pending."""
 OUTCOMES_PENDING = "outcomes-pending"
-"""Of a wait, in every design: nobody is treated until pending outcomes are known."""
+"""A reason to wait, in every design: no participant is treated until pending outcomes are known."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +43,7 @@ class Because:
     """The reason of a decision: a code for programs, a sentence for people."""
 
     code: str = attrs.field(converter=str, validator=plain_text)
-    """What a design says has its name before it (``3+3/one-dlt``); what a limit around it says has none."""
+    """The code. A reason of a design has the design's name as a prefix (``3+3/one-dlt``); that of a limit has none."""
     text: str
 
     @property
@@ -59,11 +59,11 @@ class Mtd:
     status: MtdStatus = MtdStatus.OPEN
     level: int | None = None
     bounded_above: bool | None = None
-    """Whether a closed level lies above an established MTD; without one, a higher dose might be tolerated too."""
+    """Whether a closed level is above an established MTD; if not, a higher dose might be tolerated too."""
 
     @classmethod
     def established(cls, level: int, *, bounded_above: bool) -> "Mtd":
-        """Name the highest dose with DLT in no more than 1/6 of at least 6 evaluable participants."""
+        """Create an MTD: the highest dose with DLT in no more than 1/6 of at least 6 evaluable participants."""
         return cls(status=MtdStatus.ESTABLISHED, level=level, bounded_above=bounded_above)
 
 
@@ -72,7 +72,7 @@ class FinalClosing:
     """A closing that people recorded: it stands, whatever is revised later."""
 
     level: int = attrs.field(validator=whole_number(least=1))
-    """This level is closed, and every level above it."""
+    """The lowest closed level; all levels above it are closed too."""
     cause: str
 
 
@@ -82,9 +82,9 @@ class Awaited:
 
     level: int
     subject: int | str
-    """The subject's code; in outcomes notation, which subject of that level, from 1."""
+    """The subject's code; in outcomes notation, the number of the subject within the level, from 1."""
     until: date | None = None
-    """The day after the observation window, when it is known."""
+    """The day after the observation window, if it is known."""
 
 
 @attrs.frozen(kw_only=True)
@@ -96,11 +96,11 @@ class Forecast:
     """
 
     least: Mapping[str, int | None]
-    """By outcome: the fewest, 0 when it is reached, None when it can no longer happen."""
+    """By result: the smallest number; 0 if the result is reached, None if it is no longer possible."""
     most: int
-    """The most, until the design stops."""
+    """The largest number until the design stops."""
     exceeds_target: tuple[str, ...] | None = None
-    """Outcomes that need more infusions than the target recruitment has left; None without a target."""
+    """The results that need more infusions than the target recruitment has left; None without a target."""
 
 
 @attrs.frozen(kw_only=True)
@@ -117,9 +117,9 @@ class Decision:
 
     action: Action
     level: int | None = None
-    """The level in turn: the one to treat next, now or when the waiting is over; None once the design stops."""
+    """The level in turn: the level to treat next, now or after waiting; None once the design stops."""
     slots: int | None = attrs.field(default=None, validator=optional(whole_number(least=1)))
-    """How many may hold a slot at that level; None where no level is in turn, or where people named none."""
+    """The number of slots at that level; None if no level is in turn, or if the decision names no number."""
     mtd: Mtd = Mtd()
     closed_levels: tuple[int, ...] = ()
     waiting_for: tuple[Awaited, ...] = ()
@@ -133,7 +133,7 @@ class Decision:
 
     @classmethod
     def expand(cls, *, level: int) -> "Decision":
-        """Give a full level more slots."""
+        """Open more slots at a full level."""
         return cls(action=Action.EXPAND, level=level)
 
     @classmethod
@@ -143,12 +143,12 @@ class Decision:
 
     @classmethod
     def de_escalate(cls, *, to: int) -> "Decision":
-        """Go back down to a level, and on with its tally."""
+        """Go back down to a level, and continue its tally."""
         return cls(action=Action.DE_ESCALATE, level=to)
 
     @classmethod
     def wait(cls, *, level: int) -> "Decision":
-        """Treat nobody until an outcome is known; ``level`` is the one in turn as things stand."""
+        """Treat no participant until an outcome is known; ``level`` is the level currently in turn."""
         return cls(action=Action.WAIT, level=level)
 
     @classmethod
@@ -163,5 +163,5 @@ class Decision:
 
     @property
     def bare(self) -> "Decision":
-        """The same decision without slots, closed levels, names, reason and forecast."""
+        """The decision without slots, closed levels, names, reason and forecast."""
         return Decision(action=self.action, level=self.level, mtd=self.mtd)

@@ -1,4 +1,4 @@
-"""A dose, and how far two of them are apart."""
+"""A dose: an amount of the study drug with its unit."""
 
 from decimal import Decimal
 
@@ -18,5 +18,5 @@ class Dose:
 
     @override
     def __str__(self) -> str:
-        """Say it in words: ``10 mg``."""
+        """Format the dose: ``10 mg``."""
         return f"{self.amount} {self.unit}"

@@ -1,4 +1,4 @@
-"""Where one participant stands in the DLT evaluation, and why."""
+"""The DLT evaluation of one participant, with its reason."""
 
 import attrs
 
@@ -14,10 +14,10 @@ class Evaluation(Word):
     NOT_EVALUABLE = "not-evaluable"
 
     def occupies(self, *, holds: bool) -> bool:
-        """Say whether a slot is in use: held by somebody not infused yet, or used by an outcome, pending or known.
+        """Return whether the participant uses a slot: by holding one before the infusion, or by an outcome.
 
         Args:
-            holds: whether they hold a slot that they have not given back.
+            holds: whether the participant holds a slot that they have not given back.
         """
         match self:
             case Evaluation.NOT_INFUSED:
@@ -51,7 +51,7 @@ class EvaluationReason(Word):
 
     @property
     def words(self) -> str:
-        """The reason in words, which may change; the value is what is stored, and never does."""
+        """The reason in words. The words may change; the stored value never does."""
         return _WORDS[self]
 
 
@@ -77,12 +77,12 @@ _WORDS = {
 
 
 class EvaluationFlag(Word):
-    """What a reader should know of where somebody stands; the value is what reports print."""
+    """A note for the reader of an evaluation; reports print its value."""
 
     PARTIAL_ONSET = "partial-onset"
-    """A DLT counts by a date that is known only in part, until it is completed."""
+    """A DLT counts by a partial date until the date is completed."""
     PARTIAL_ENDING = "partial-ending"
-    """When they left or died is known only in part, and leaves open whether the last day of the window was seen."""
+    """The partial date of leaving or death leaves open whether the last day of the window was observed."""
     LATE_COUNT = "late-count"
     """The first count that shows that a cytopenia did not last came more than ``max_gap_days`` after its day."""
     TRANSFUSED = "transfused"
@@ -98,4 +98,4 @@ class Standing:
 
 
 NOT_INFUSED = Standing(evaluation=Evaluation.NOT_INFUSED, reason=EvaluationReason.NOT_INFUSED)
-"""Where everybody begins."""
+"""The initial evaluation of every participant."""

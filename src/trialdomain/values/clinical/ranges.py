@@ -1,10 +1,10 @@
-"""What a measured value can be, and between which values it usually lies: the one table of both.
+"""The possible and the usual ranges of measured values, in one table.
 
-A value that cannot be is refused wherever it is given, in whatever unit, also as a bound ("< -1"). One that can be, and
-is improbable, is recorded, and is a finding of the audit. Sources: no concentration, count or pressure is below zero;
-no part of a whole is above 100 %; temperatures from 20 to 50 degrees Celsius, ages to 150 years and ECOG grades 0 to 5
-(Oken 1982). The other limits are a **choice**: the possible ones lie beyond every published case, and the usual ones
-beyond what is seen on a hematology ward.
+An impossible value is refused everywhere, in any unit, also as a bound ("< -1"). An improbable value is recorded, and
+becomes a finding of the audit. Sources: no concentration, count or pressure is below zero; no fraction of a total is
+above 100 %; temperatures from 20 to 50 degrees Celsius, ages to 150 years and ECOG grades 0 to 5 (Oken 1982). The other
+limits are a **choice**: the possible ranges include every published case, and the usual ranges include what is seen on
+a hematology ward.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,14 +20,14 @@ from trialdomain.values.clinical.unit import alike, convert
 
 
 class ValueImpossible(InputInvalid, ValueError):
-    """A value is outside what can be: the sentence says which, and the range."""
+    """A value is outside its possible range; the message has the value and the range."""
 
     code = "value-impossible"
 
 
 @attrs.frozen
 class Range:
-    """From the least to the most, both inclusive, in a unit; None in place of the most: there is none."""
+    """A range with inclusive limits in a unit; without an upper limit if ``most`` is None."""
 
     least: Decimal
     most: Decimal | None
@@ -35,16 +35,16 @@ class Range:
 
     @classmethod
     def of(cls, least: str, most: str | None, unit: str | None) -> "Range":
-        """Take two numbers as they are written."""
+        """Create a range from two numbers as texts."""
         return cls(Decimal(least), None if most is None else Decimal(most), unit)
 
     def holds(self, value: Decimal, unit: str | None) -> bool:
-        """Say whether a value lies inside, after exact conversion; one without a unit is taken to be in this one."""
+        """Return whether a value lies inside, after exact unit conversion; no unit means the unit of the range."""
         exact = self._exact(value, unit)
         return exact >= self.least and (self.most is None or exact <= self.most)
 
     def leaves(self, value: Decimal, unit: str | None, comparator: str | None) -> bool:
-        """Say whether a bound that lies inside leaves anything: nothing is below the least, or above the most."""
+        """Return whether a result with a comparator allows any value inside the range: nothing is below ``least``."""
         exact = self._exact(value, unit)
         return not ((comparator == "<" and exact == self.least) or (comparator == ">" and exact == self.most))
 
@@ -52,19 +52,19 @@ class Range:
         return value if unit is None or self.unit in {None, unit} else convert(value, unit, to=self.unit or unit)
 
     def measures(self, unit: str | None) -> bool:
-        """Say whether a value in a unit can be compared with this."""
+        """Return whether a value in a unit can be compared with this range."""
         return unit is not None and self.unit is not None and alike(unit, self.unit)
 
     @override
     def __str__(self) -> str:
-        """Say it in words: for a sentence."""
+        """Format the range for a message."""
         bounds = f"at least {self.least}" if self.most is None else f"from {self.least} to {self.most}"
         return bounds if self.unit is None else f"{bounds} {self.unit}"
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What can be, and what is usual."""
+    """The possible and the usual range of a measurement."""
 
     possible: Range
     usual: Range
@@ -84,7 +84,7 @@ VITAL_SIGNS: Mapping[str, Limits] = {
     "body-weight": _limits("kg", ("0.1", "700"), ("25", "300")),
     "body-height": _limits("cm", ("20", "280"), ("100", "230")),
 }
-"""By the word of the vital sign: its limits, in the unit that every unit of it is converted to."""
+"""By the name of the vital sign: its limits, in the unit to which all its units are converted."""
 
 _USUAL: Mapping[Count | str, tuple[Range, ...]] = {
     Count.NEUTROPHILS: (Range.of("0", "100", "10*9/L"),),
@@ -96,7 +96,7 @@ _USUAL: Mapping[Count | str, tuple[Range, ...]] = {
     "bilirubin": (Range.of("0", "1000", "umol/L"), Range.of("0", "600", "mg/L")),
     "creatinine": (Range.of("5", "3000", "umol/L"), Range.of("0.5", "340", "mg/L")),
 }
-"""Usual results of blood, by what they measure, one range for each kind of unit."""
+"""The usual results in blood by test, one range for each kind of unit."""
 
 ANSWERS: Mapping[str, Range] = {
     "age": Range.of("0", "150", None),
@@ -104,18 +104,18 @@ ANSWERS: Mapping[str, Range] = {
     "spo2": Range.of("0", "100", "%"),
     "lvef": Range.of("0", "100", "%"),
 }
-"""By the words of the criteria: what a recorded answer can be."""
+"""By the name of a finding in the criteria: the possible values of a recorded answer."""
 _WHOLE = frozenset({"age", "ecog"})
 
 _NOT_BELOW_ZERO = Range.of("0", None, None)
 _ACIDITY = Range.of("0", "14", "[pH]")
 _WHOLES = Range.of("0", "100", "%")
 BOUNDED_ABOVE = frozenset({"%", "1", "[pH]"})
-"""Units in which a result may also be too high."""
+"""The units in which a result also has an upper limit."""
 
 
 def possible_result(analyte: str, unit: str | None) -> Range | None:
-    """Give what results of a laboratory test can be; None where nothing is known to be impossible."""
+    """Return the possible range of a laboratory test; None if no value is known to be impossible."""
     if unit == "[pH]":
         return _ACIDITY
     if is_signed(analyte) or (unit is None and count_of(analyte) is None):
@@ -133,17 +133,17 @@ def check_result(
     comparator: str | None = None,
     limits: tuple[Decimal | None, ...] = (),
 ) -> None:
-    """Refuse a laboratory result, or a limit of its reference range, that cannot be.
+    """Refuse an impossible laboratory result, or an impossible limit of its reference range.
 
     Args:
         analyte: the name of the test.
         unit: the UCUM code, or None.
         value: the result, or its bound.
-        comparator: how the result bounds the value: of "< 0" nothing can be so, of "<= 0" zero can.
-        limits: those of the reference range.
+        comparator: the comparator of the result: "< 0" allows no possible value, "<= 0" allows zero.
+        limits: the limits of the reference range.
 
     Raises:
-        ValueImpossible: it is outside what can be.
+        ValueImpossible: the value is outside the possible range.
     """
     possible = possible_result(analyte, unit)
     if possible is None:
@@ -157,11 +157,11 @@ def check_result(
 
 
 def check_vital_sign(sign: str, value: Decimal, unit: str) -> None:
-    """Refuse a vital sign that cannot be, in whatever unit it is given.
+    """Refuse an impossible vital sign, in any unit.
 
     Raises:
-        ValueError: the unit measures something else.
-        ValueImpossible: it is outside what can be.
+        ValueError: the unit measures another quantity.
+        ValueImpossible: the value is outside the possible range.
     """
     possible = VITAL_SIGNS[sign].possible
     if not possible.measures(unit):
@@ -171,10 +171,10 @@ def check_vital_sign(sign: str, value: Decimal, unit: str) -> None:
 
 
 def check_answer(name: str, number: Decimal, unit: str | None) -> None:
-    """Refuse a number that what a criterion asks cannot be.
+    """Refuse an impossible number in the answer to a criterion.
 
     Raises:
-        ValueImpossible: it is outside what can be, or no whole number where only such ones are.
+        ValueImpossible: it is outside the possible range, or not a whole number where one is required.
     """
     word = finding_name(name)
     possible = ANSWERS.get(word)
@@ -187,12 +187,12 @@ def check_answer(name: str, number: Decimal, unit: str | None) -> None:
 
 
 def usual_result(analyte: str, unit: str | None) -> Range | None:
-    """Give between which values results of a test in blood usually lie; None where no table says so."""
+    """Return the usual range of a test in blood; None if the tables do not have it."""
     known = _USUAL.get(count_of(analyte) or finding_name(analyte), ())
     return next((one for one in known if one.measures(unit)), None)
 
 
 def usual_results() -> Iterator[tuple[str, tuple[Range, ...]]]:
-    """Yield what laboratory tests measure, with the usual ranges: for a table that people read."""
+    """Yield the laboratory tests with their usual ranges, for the documentation."""
     for what, usual in _USUAL.items():
         yield what.value if isinstance(what, Count) else what, usual

@@ -1,4 +1,4 @@
-"""What a screening, or a later gate, has established about a person."""
+"""The findings and assessments of a screening, or of a later gate."""
 
 from decimal import Decimal
 
@@ -35,7 +35,7 @@ class Finding:
     """A recorded fact that a criterion compares: exactly one of a yes or no, words, a number, or a date."""
 
     name: str = attrs.field(validator=plain_text)
-    """What it is, in the protocol's words: ``spo2``, ``diagnosis``, ``last_anticancer_therapy``."""
+    """The name of the finding in the protocol: ``spo2``, ``diagnosis``, ``last_anticancer_therapy``."""
     yes: bool | None = None
     words: str | None = attrs.field(default=None, validator=optional_text)
     number: Decimal | None = attrs.field(
@@ -45,14 +45,14 @@ class Finding:
     upper_limit: Decimal | None = attrs.field(
         default=None, converter=optional(as_decimal), validator=optional_number(least=0)
     )
-    """The laboratory's upper limit of normal, where the criterion compares with it."""
+    """The laboratory's upper limit of normal, if the criterion compares with it."""
     date: ClinicalTime | None = None
-    """The date that is the fact itself, such as the last therapy's."""
+    """The date that is the finding itself, such as that of the last therapy."""
     on: ClinicalTime | None = None
-    """When it was observed."""
+    """The date of the observation."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a finding that says nothing, or several things, and a number that cannot be."""
+        """Refuse a finding without a value or with several values, and an impossible number."""
         if sum(value is not None for value in (self.yes, self.words, self.number, self.date)) != 1:
             raise ValueError(f"finding {short(self.name)} must have exactly one of yes, words, number and date")
         if self.number is not None:

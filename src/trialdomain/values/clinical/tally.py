@@ -1,4 +1,4 @@
-"""How the participants of one dose level stand."""
+"""The counts of the participants at one dose level."""
 
 from collections.abc import Iterable
 
@@ -25,32 +25,32 @@ class Tally:
 
     level: int = attrs.field(validator=whole_number(least=1))
     enrolled: int = attrs.field(default=0, validator=whole_number(least=0))
-    """Holding a slot, and not infused yet."""
+    """Participants who hold a slot and are not infused yet."""
     evaluable: int = attrs.field(default=0, validator=whole_number(least=0))
     dlts: int = attrs.field(default=0, validator=[whole_number(least=0), _at_most_evaluable])
     pending: int = attrs.field(default=0, validator=whole_number(least=0))
-    """Infused, without a DLT, and the observation window not over or not assessed."""
+    """Infused participants without a DLT whose observation window is not over or not assessed."""
     not_evaluable: int = attrs.field(default=0, validator=whole_number(least=0))
-    """Infused, and released to be replaced."""
+    """Infused participants who are not evaluable and released their slot for a replacement."""
     most_held: int = attrs.field(default=0, validator=whole_number(least=0))
-    """The most who ever held a slot here at the same time: more than a cohort means that it was expanded."""
+    """The peak number of slots held at the same time; more than a cohort means that the level was expanded."""
 
     @property
     def treated(self) -> int:
-        """Everybody infused at this level, whatever became of them."""
+        """All participants infused at this level."""
         return self.evaluable + self.pending + self.not_evaluable
 
     @property
     def occupied(self) -> int:
-        """The slots in use: who is not evaluable has given theirs back."""
+        """The slots in use; participants who are not evaluable have given theirs back."""
         return self.enrolled + self.pending + self.evaluable
 
 
 def most_held(gave_back: Iterable[bool]) -> int:
-    """Count the most slots in use at once, from who has given theirs back, in the order in which they took them.
+    """Return the peak number of slots in use, from a flag for each participant, in the order of taking slots.
 
-    Somebody who gave their slot back held it all the same when taking it, and is taken to have given it back before the
-    next one took theirs.
+    The flag is whether the participant gave the slot back. Such a participant counts when taking the slot, and is
+    assumed to have given it back before the next participant took one.
 
     >>> most_held([False, False, False, True]), most_held([True, False, False, False])
     (4, 3)

@@ -1,4 +1,4 @@
-"""How an adverse event is judged: related to what, by whom, how serious, with which outcome."""
+"""The judgements of an adverse event: relatedness to an agent, assessor, seriousness, outcome."""
 
 import attrs
 
@@ -21,7 +21,7 @@ class Relatedness(Word):
 
 
 RELATED = (Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY)
-"""What counts as related where nothing else is said (registry: possibly, likely or definitely)."""
+"""The default values that count as related (registry: possibly, likely or definitely)."""
 
 
 class Agent(Word):

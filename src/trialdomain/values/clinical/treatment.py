@@ -1,4 +1,4 @@
-"""What participants are given beside the study drug, as far as a rule asks."""
+"""Treatments other than the study drug, as far as a rule needs them."""
 
 from trialdomain.values.word import Word
 

@@ -15,12 +15,12 @@ import attrs
 from trialdomain.values.given.text import short
 
 UCUM = "ucum"
-"""Marks, in the metadata of a field, that it holds a unit: common spellings of it are accepted from callers."""
+"""The metadata key of a field that holds a unit: callers may use common spellings."""
 
 
 @attrs.frozen
 class Unit:
-    """A unit: what it measures, and how many base units of that it is (with an offset for temperatures)."""
+    """A unit: the quantity that it measures, and its factor to the base unit (with an offset for temperatures)."""
 
     code: str
     quantity: str
@@ -109,7 +109,7 @@ _SPELLINGS = {
     "PH": "[pH]",
 }
 _LONGEST_SPELLING = 100
-"""Characters: no unit has more."""
+"""The most characters of a unit."""
 
 
 _WORDS = (
@@ -127,9 +127,9 @@ _WORDS = (
     "thousand",
     "thou",
 )
-"""What begins with no prefix, in whatever case it is written."""
+"""Units that do not begin with a prefix, in any case."""
 _AT_STAKE = "mpgtezyMPGTEZY"
-"""Letters of which both cases have a meaning at the start of a unit: milli and mega, gram and giga, ..."""
+"""Letters that have a meaning in both cases at the start of a unit: milli and mega, gram and giga, ..."""
 _SAME = (
     (re.compile("[\u00b5\u03bc]"), "u"),
     (re.compile("(?<=10)[\u00b2\u00b3\u00b9\u2070-\u2079]+"), lambda power: f"^{normalize('NFKC', power[0])}"),
@@ -142,16 +142,16 @@ _SAME = (
     (re.compile(r"\s*/\s*"), "/"),
     (re.compile(r"(?i)(?<=[0-9])cells?(?=/)"), ""),
 )
-"""What is written in several ways and means one thing: a microliter is a cubic millimeter, ..."""
+"""Alternative spellings with one meaning: a microliter is a cubic millimeter, ..."""
 
 
 def ucum(spelling: str) -> str:
-    """Give the UCUM code of a unit that is spelled in a common way.
+    """Return the UCUM code of a unit in a common spelling.
 
-    The case of letters does not matter where no prefix is at stake: ``g/dl`` is ``g/dL``, but ``MMOL/L`` may be mega.
+    Case is ignored unless it decides a prefix: ``g/dl`` is ``g/dL``, but the first M of ``MMOL/L`` may be mega.
 
     Raises:
-        ValueError: the unit is not known.
+        ValueError: the unit is unknown.
 
     >>> ucum("10^9/L"), ucum("X10E3/mcL"), ucum("Cel")
     ('10*9/L', '10*3/uL', 'Cel')
@@ -176,7 +176,7 @@ def _code(spelling: str) -> str | None:
 
 
 def _alike_but_for_case(given: str, known: str) -> bool:
-    """Say whether two spellings mean one thing, which differ in nothing but the case of letters."""
+    """Return whether two spellings that differ only in case have the same meaning."""
     parts = zip(given.split("/"), known.split("/"), strict=True)
     return all(
         one == other
@@ -206,18 +206,18 @@ def known_unit(_: object, attribute: "attrs.Attribute[str]", code: str) -> None:
 
 
 def is_known(code: str | None) -> bool:
-    """Say whether this is the UCUM code of a known unit, or none."""
+    """Return whether this is the UCUM code of a known unit, or None."""
     return code is None or (type(code) is str and code in _TABLE)
 
 
 def optional_unit(fact: object, attribute: "attrs.Attribute[str]", code: str | None) -> None:
-    """Accept such a code, or none."""
+    """Accept such a code, or None."""
     if not is_known(code):
-        known_unit(fact, attribute, code)  # type: ignore[arg-type]  # none was accepted above
+        known_unit(fact, attribute, code)  # type: ignore[arg-type]  # None was accepted above
 
 
 def alike(code: str, other: str) -> bool:
-    """Say whether two known units measure the same quantity.
+    """Return whether two known units measure the same quantity.
 
     >>> alike("Cel", "[degF]"), alike("Cel", "kg")
     (True, False)
@@ -227,7 +227,7 @@ def alike(code: str, other: str) -> bool:
 
 @cache
 def scale(unit: str, *, to: str) -> Decimal | None:
-    """Give the number by which a value is multiplied to convert it exactly; None where the units are not so related.
+    """Return the exact factor for converting a value between two units; None if there is no such factor.
 
     >>> scale("g/dL", to="g/L"), scale("/uL", to="10*9/L"), scale("mmol/L", to="g/L")
     (Decimal('10'), Decimal('0.001'), None)
@@ -244,7 +244,7 @@ def convert(value: Decimal, unit: str, *, to: str) -> Fraction:
     """Convert a value exactly.
 
     Raises:
-        ValueError: the units measure different things.
+        ValueError: the units measure different quantities.
 
     >>> convert(Decimal("80"), "g/L", to="g/dL")
     Fraction(8, 1)

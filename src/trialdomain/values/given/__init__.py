@@ -1,1 +1,1 @@
-"""What callers give and people read: plain values, texts, names of files, words for numbers."""
+"""Convert values from callers, and format values for people: plain values, texts, file names, plurals."""

@@ -1,18 +1,18 @@
-"""A text as a cell of a table that people open in a spreadsheet, where some texts would be formulas."""
+"""Escape texts for tables that people open in a spreadsheet, where some texts would be formulas."""
 
 import re
 import unicodedata
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
-"""What a spreadsheet may take for the beginning of a formula (OWASP, CSV injection), also in full width."""
+"""The first characters of a formula in spreadsheets (OWASP, CSV injection), and their full-width forms."""
 
 
 def cell(value: object) -> str:
-    r"""Write a value so that a spreadsheet shows it, and runs nothing; what is not known is empty.
+    r"""Format a value so that a spreadsheet shows it but does not execute it; None becomes an empty cell.
 
-    A text that a spreadsheet could take for a formula gets an apostrophe before it, and characters that are not seen,
-    or that turn the order of others, are written as their numbers. The exact bytes stand in the log and its export.
+    A text that a spreadsheet could interpret as a formula gets an apostrophe before it. Invisible and bidirectional
+    control characters are written as escape sequences. The log and its export have the exact bytes.
 
     >>> cell("=1+1"), cell("-2.5"), cell("a\u202eb"), cell(None)
     ("'=1+1", '-2.5', 'a\\u202eb', '')
@@ -24,7 +24,7 @@ def cell(value: object) -> str:
 
 
 def visible(text: str) -> str:
-    r"""Write a text so that a terminal, or a spreadsheet, shows every character of it and obeys none.
+    r"""Escape a text so that a terminal or a spreadsheet shows every character and interprets none as a control.
 
     >>> visible("a\u202eb"), visible("\x1b[2J")
     ('a\\u202eb', '\\u001b[2J')

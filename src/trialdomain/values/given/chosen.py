@@ -1,4 +1,4 @@
-"""What a field must be and what was given in its place, in plain words; and a word of the library from its text."""
+"""Error messages about values of a wrong type or word, and the conversion of texts to members of enumerations."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -29,7 +29,7 @@ _CALLED: Mapping[object, str] = {
 
 
 class WordUnknown(InputInvalid, ValueError):
-    """A field takes one of some words, and something else was given."""
+    """A field takes one word of a list, and the caller passed something else."""
 
     code = "word-unknown"
 
@@ -40,15 +40,15 @@ class WordUnknown(InputInvalid, ValueError):
 
 
 def word_of(field: str, kind: type[W], given: object) -> W:
-    """Take a member of an enumeration, or its text.
+    """Convert a member of an enumeration, or its text, to the member.
 
     Args:
-        field: the name of what it is for, in the sentence of a refusal.
+        field: the name of the field, for the error message.
         kind: the enumeration.
-        given: what a caller gave.
+        given: the value that the caller passed.
 
     Raises:
-        WordUnknown: it is neither.
+        WordUnknown: it is neither a member nor the text of one.
     """
     if type(given) is kind:
         return given
@@ -60,7 +60,7 @@ def word_of(field: str, kind: type[W], given: object) -> W:
 
 
 def wrong_kind(field: str, hint: object, given: object) -> str:
-    """Say what a field must be, and what was given; of an enumeration all its words, and the nearest.
+    """Return an error message with the expected type and the passed value; for enumerations with the nearest word.
 
     >>> wrong_kind("age", int | None, "42")
     "age must be a whole number or None, got the text '42'"
@@ -69,7 +69,7 @@ def wrong_kind(field: str, hint: object, given: object) -> str:
 
 
 def must_be(hint: object) -> str:
-    """Say what a value of a type is."""
+    """Return the name of a type in plain words."""
     return " or ".join(dict.fromkeys(_called(kind) for kind in _alternatives(hint)))
 
 
@@ -77,7 +77,7 @@ def _alternatives(hint: object) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
 
 
-def _called(kind: Any) -> str:  # noqa: ANN401 - whatever a field is annotated with
+def _called(kind: Any) -> str:  # noqa: ANN401 - any annotation of a field
     if kind is NoneType:
         return "None"
     plain_kind = get_origin(kind) or kind
@@ -98,7 +98,7 @@ def _given(value: object) -> str:
 
 
 def _words(hint: object) -> tuple[str, ...]:
-    """Give the words of every enumeration that a value may be of."""
+    """Return the words of all enumerations in a type annotation."""
     kinds = [kind for kind in _alternatives(hint) if isinstance(kind, type) and issubclass(kind, Enum)]
     return tuple(str(one.value) for kind in kinds for one in kind)
 

@@ -1,4 +1,4 @@
-"""What is to be known of a path that a caller names: what it is, whether a file can have it, and what stands there."""
+"""Validate a path from a caller: its type, whether a file can have this name, and whether it is a regular file."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.text import short
 
 _NO_NAME = {errno.ENAMETOOLONG, errno.ELOOP}
-"""What the operating system says of a name that no file can have, or that leads round in a circle."""
+"""The error numbers for a name that no file can have, or for a loop of symbolic links."""
 _NEXT = {
     errno.ENOENT: "check the name",
     errno.ENOTDIR: "check the name",
@@ -19,13 +19,13 @@ _NEXT = {
     errno.EISDIR: "name a file",
     errno.EIO: "check the disk",
 }
-"""What to do next, by what the operating system says of a file that cannot be read."""
+"""By the error number for a file that cannot be read: the advice what to do next."""
 _LONGEST = 4_096
-"""Characters: no system opens a longer one."""
+"""The most characters of a path; no system opens a longer one."""
 
 
 class PathInvalid(InputInvalid):
-    """A file is asked for, and what was given cannot be the path of one."""
+    """A parameter takes the path of a file, and the caller passed something else."""
 
     code = "path-invalid"
 
@@ -37,7 +37,7 @@ class PathInvalid(InputInvalid):
 
 
 class NameUnusable(InputInvalid, LogUnusable):
-    """No file can have the name that was given, or links lead from it to itself."""
+    """No file can have this name, or it is a loop of symbolic links."""
 
     code = "name-unusable"
 
@@ -47,10 +47,10 @@ class NameUnusable(InputInvalid, LogUnusable):
 
 
 def as_path(what: str, given: object) -> Path:
-    """Take the path of a file, as a ``Path`` or as its text.
+    """Convert a ``Path``, or its text, to a path.
 
     Raises:
-        PathInvalid: it is neither, or longer than any path.
+        PathInvalid: it is neither, or too long.
     """
     if is_a(given, PurePath):
         path: Path | None = Path(PurePath.__str__(given))
@@ -62,14 +62,14 @@ def as_path(what: str, given: object) -> Path:
 
 
 def named(given: "str | os.PathLike[str]", *, what: str = "the file") -> Path:
-    """Take a path from a caller, whatever stands there: every path from outside comes through here.
+    """Validate a path from a caller; the file need not exist. All paths from callers pass through this function.
 
     Args:
         given: the path.
-        what: what to call it in an error.
+        what: the name of the parameter, for the error message.
 
     Raises:
-        PathInvalid: it is no path.
+        PathInvalid: it is not a path.
         NameUnusable: no file can have such a name.
     """
     path = as_path(what, given)
@@ -80,11 +80,11 @@ def named(given: "str | os.PathLike[str]", *, what: str = "the file") -> Path:
     except OSError as error:
         if error.errno in _NO_NAME:
             raise NameUnusable(path=str(path), why=why_unusable(error)) from None
-    return path  # what else there may be to say of it, whoever opens it says
+    return path  # other errors are raised by the code that opens the file
 
 
 def is_no_file(path: Path) -> bool:
-    """Say whether a folder, a pipe or a device stands there, by one look: at a second, it may be gone."""
+    """Return whether the path is a folder, a pipe or a device, with one ``stat``: the file may change between two."""
     try:
         return not S_ISREG(path.stat().st_mode)
     except OSError:
@@ -92,7 +92,7 @@ def is_no_file(path: Path) -> bool:
 
 
 def unread(path: "str | os.PathLike[str]", error: OSError) -> str:
-    """Say that a file cannot be read, why, and what to do next.
+    """Return an error message for a file that cannot be read: the reason, and what to do next.
 
     >>> unread("trial.db", FileNotFoundError(errno.ENOENT, "No such file or directory"))
     'trial.db cannot be read: No such file or directory; check the name'
@@ -101,15 +101,15 @@ def unread(path: "str | os.PathLike[str]", error: OSError) -> str:
 
 
 def next_after(error: OSError) -> str:
-    """Say what to do about a file that cannot be read."""
+    """Return the advice for a file that cannot be read."""
     return _NEXT.get(error.errno or 0, "check the name and the disk")
 
 
 def why_unusable(error: OSError | ValueError) -> str:
-    """Give the reason of an error that opening, making or looking at a file raised.
+    """Return the reason of an error that was raised when opening, creating or examining a file.
 
-    The operating system words its own errors. For a name that no file can have Python raises a ``ValueError``, and
-    words it anew from version to version.
+    The text of an ``OSError`` comes from the operating system. For a name that no file can have, Python raises a
+    ``ValueError`` whose text changes from version to version, so it is replaced.
     """
     if isinstance(error, OSError):
         return error.strerror or str(error)

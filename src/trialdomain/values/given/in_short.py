@@ -1,6 +1,6 @@
-"""How a value with many parts shows itself to a person at a prompt, in a log line or in a failed test: on one screen.
+"""A short ``repr`` for values with many fields, so that it fits on one screen: at a prompt, in a log or in a test.
 
-This is the one place that decides it. A class takes it by ``__repr__ = in_short`` in its body.
+A class uses it by ``__repr__ = in_short`` in its body.
 """
 
 from collections.abc import Collection, Mapping
@@ -8,18 +8,18 @@ from collections.abc import Collection, Mapping
 import attrs
 
 MOST = 1_500
-"""Characters: less than 20 lines of 80 columns."""
+"""The most characters of a repr: less than 20 lines of 80 columns."""
 _SHOWN = 5
-"""A collection with more members than this is told by their number."""
+"""A collection with more members is shown as their number."""
 _WORDS = 60
-"""Characters of a text, or of anything else, that does not fit."""
+"""The most characters of a value that does not fit completely."""
 
 
 def in_short(self: object) -> str:
-    """Show the fields of an attrs value: the short ones whole, and as many of the others as fit on a screen.
+    """Format the fields of an attrs value: short fields completely, and as many of the others as fit on a screen.
 
-    What does not fit is told by its class, or by its number: ``<TrialProtocol>``, ``<12 of Member>``. Fields for the
-    class's own use are left out.
+    Other fields are shown as their class or number of members: ``<TrialProtocol>``, ``<12 of Member>``. Private fields
+    are left out.
     """
     fields = [one for one in attrs.fields(type(self)) if one.repr and not one.name.startswith("_")]  # type: ignore[arg-type]  # of attrs classes alone
     shown = {one.name: _briefly(getattr(self, one.name)) for one in fields}
@@ -37,7 +37,7 @@ def _joined(value: object, shown: Mapping[str, str]) -> str:
 
 
 def _whole(value: object, field: "attrs.Attribute[object]") -> str | None:
-    """Give all of a value; None for a collection of many, which would take long to write and not fit."""
+    """Return the complete repr of a value; None for a large collection, whose repr would be slow and not fit."""
     if callable(field.repr):
         return str(field.repr(value))
     many = isinstance(value, Collection) and not isinstance(value, str | bytes) and len(value) > _SHOWN

@@ -1,8 +1,8 @@
-"""What a caller gives, as a plain value of its kind.
+"""Convert values from a caller to plain built-in types.
 
-A class derived from ``str``, ``int``, ``Decimal``, ``date`` or ``datetime`` may answer otherwise than its value, or
-otherwise the second time; so may a zone, and a stand-in that only says that it is one. What is made here is asked once,
-and is of the plain class ever after.
+A subclass of ``str``, ``int``, ``Decimal``, ``date`` or ``datetime`` may override methods, so that it returns other
+values than its own, or other values the second time. The same holds for a time zone or a mock. The functions here read
+such an object once, and return an instance of the plain class.
 """
 
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class TimeUnusable(InputInvalid, ValueError):
-    """Something is no time, or its zone does not say which moment it is."""
+    """A value is not a time, or its zone does not define the moment."""
 
     code = "time-unusable"
 
@@ -27,15 +27,15 @@ class TimeUnusable(InputInvalid, ValueError):
 
 
 def is_a(given: object, kind: type[T]) -> TypeGuard[T]:
-    """Say whether a value truly is of a class, or of one derived from it: to ``isinstance`` a stand-in may pretend."""
+    """Return whether a value is of a class or a subclass, by ``type``: a mock can deceive ``isinstance``."""
     return issubclass(type(given), kind)
 
 
 def plain(given: T) -> T:
-    """Give a text, a number, a day or a time as a plain one; anything else, also a word of the library, as it is.
+    """Convert a text, a number, a day or a time to its plain type; return any other value, and a ``Word``, unchanged.
 
     Raises:
-        TimeUnusable: a time whose zone gives no offset.
+        TimeUnusable: the zone of a time gives no offset.
 
     >>> class Loud(str):
     ...     def __str__(self):
@@ -66,10 +66,10 @@ def _plain(given: object) -> object:
 
 
 def plain_time(given: object) -> datetime:
-    """Give a time with the offset that its zone says when it is asked once; without one, a naive time.
+    """Convert to a plain ``datetime`` with the offset of its zone, which is read once; without a zone, a naive time.
 
     Raises:
-        TimeUnusable: it is no time, or its zone gives no offset.
+        TimeUnusable: it is not a time, or its zone gives no offset.
     """
     if not is_a(given, datetime):
         raise TimeUnusable(given=given, why="which is no datetime, has no offset and so is no moment")
@@ -82,10 +82,10 @@ def plain_time(given: object) -> datetime:
 
 
 def plain_moment(given: object) -> datetime:
-    """Give the moment that a time with an offset names, as a plain time with that offset; also in UTC it has a year.
+    """Convert a time with an offset to a plain ``datetime`` that can also be converted to UTC.
 
     Raises:
-        TimeUnusable: it is no time, has no offset, or lies beyond the calendar in UTC.
+        TimeUnusable: it is not a time, has no offset, or lies outside the calendar in UTC.
     """
     time = plain_time(given)
     if time.tzinfo is None:
@@ -98,7 +98,7 @@ def plain_moment(given: object) -> datetime:
 
 
 def _offset(naive: datetime, zone: tzinfo) -> timedelta | None:
-    """Ask a zone once."""
+    """Return the offset of a zone, reading it once."""
     try:
         offset = naive.replace(tzinfo=zone).utcoffset()
         return offset and timedelta(days=offset.days, seconds=offset.seconds, microseconds=offset.microseconds)

@@ -1,13 +1,13 @@
-"""How many there are of something, in words."""
+"""Numbers with singular or plural words."""
 
 
 def how_many(number: int, one: str, many: str | None = None) -> str:
-    """Say a number of things: one of them in the singular, every other number in the plural.
+    """Format a number with its noun: 1 with the singular, every other number with the plural.
 
     Args:
-        number: how many there are.
-        one: the words for one of them, with the verb that follows, if any.
-        many: the words for several; by default those for one, with an s.
+        number: the number.
+        one: the singular, with the verb that follows, if any.
+        many: the plural; by default the singular with an s.
 
     >>> how_many(1, "row"), how_many(0, "row"), how_many(12_000, "entry", "entries")
     ('1 row', '0 rows', '12000 entries')
@@ -16,7 +16,7 @@ def how_many(number: int, one: str, many: str | None = None) -> str:
 
 
 def singular_or(number: int, one: str, many: str | None = None) -> str:
-    """Give the words alone, for one or for several.
+    """Return only the words: the singular for 1, otherwise the plural.
 
     >>> singular_or(1, "follows", "follow"), singular_or(2, "follows", "follow")
     ('follows', 'follow')
@@ -27,7 +27,7 @@ def singular_or(number: int, one: str, many: str | None = None) -> str:
 
 
 def n_entries(number: int) -> str:
-    """Say a number of entries of a log.
+    """Format a number of log entries.
 
     >>> n_entries(1), n_entries(2)
     ('1 entry', '2 entries')

@@ -1,4 +1,4 @@
-"""Free text: what people write in their own words, and how it is kept."""
+"""Validate, compare and shorten texts; and free text as it is stored."""
 
 import re
 from functools import lru_cache
@@ -7,20 +7,20 @@ import attrs
 
 _MOST_CHARACTERS = 10_000
 _SHORT = 64
-"""Characters: a code or a name, and no free text."""
+"""The most characters of a text whose validation is cached: a code or a name, but not free text."""
 _HALVES = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def short(given: object, most: int = 40) -> str:
-    r"""Write down whatever a caller gave, for a sentence: its first characters, on one line, all of them printable.
+    r"""Format any value for an error message: its first characters, on one line, all of them printable.
 
     >>> short(["a", 1]), short("a\nb"), short("\ud800")
     ("['a', 1]", 'a b', '\\ud800')
     """
     try:
-        text = str.__str__(str(given))[:most]  # of a class derived from str, its characters
-    except Exception:  # noqa: BLE001 - of a number of 5,000 digits, or of what holds itself, Python makes no text
+        text = str.__str__(str(given))[:most]  # of a subclass of str, its plain characters
+    except Exception:  # noqa: BLE001 - str() fails for a number of 5,000 digits, or for an object that contains itself
         text = f"a {type(given).__name__}"[:most]
     if text.isprintable():
         return text
@@ -28,12 +28,12 @@ def short(given: object, most: int = 40) -> str:
 
 
 def is_storable(text: str) -> bool:
-    """Say whether a text is one of Unicode, and not what was left of one that could not be read."""
+    """Return whether a text is valid Unicode without lone surrogates, which decoding errors leave behind."""
     return text.isascii() or _HALVES.search(text) is None
 
 
 def folded(text: str) -> str:
-    """Give what words are compared by: without regard to capitals, and to blanks around and between them.
+    """Normalize words for comparison: fold case, and collapse white space around and between them.
 
     >>> folded(" Febrile  neutropenia")
     'febrile neutropenia'
@@ -42,10 +42,10 @@ def folded(text: str) -> str:
 
 
 def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
-    """Accept text that is not blank and has no control character but newline and tab.
+    """Accept text that is not blank and has no control character but newline and tab (an attrs validator).
 
     Raises:
-        ValueError: anything else.
+        ValueError: the value is not such a text.
     """
     given: object = value
     if type(given) is not str:
@@ -57,13 +57,13 @@ def plain_text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None
 
 
 def optional_text(fact: object, attribute: "attrs.Attribute[str]", value: str | None) -> None:
-    """Accept such a text, or none."""
+    """Accept such a text, or None."""
     if value is not None and (type(value) is not str or not is_plain(value)):
         plain_text(fact, attribute, value)
 
 
 def is_plain(value: str) -> bool:
-    """Say whether a text is not blank, not endless, and has no control character but newline and tab."""
+    """Return whether a text is not blank, not too long, and has no control character but newline and tab."""
     return _is_plain(value) if len(value) > _SHORT else _is_plain_code(value)
 
 
@@ -72,7 +72,7 @@ def _is_plain(value: str) -> bool:
 
 
 _is_plain_code = lru_cache(maxsize=4_096)(_is_plain)
-"""Codes, units and names come again and again."""
+"""The cached validation, because codes, units and names occur again and again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -86,11 +86,11 @@ class FreeText:
     sealed: str | None = attrs.field(default=None, validator=optional_text)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a text that is both, or neither."""
+        """Refuse a text that is both plain and sealed, or neither."""
         if (self.plain is None) == (self.sealed is None):
             raise ValueError("a free text is either plain or sealed")
 
     @classmethod
     def of(cls, text: "str | FreeText") -> "FreeText":
-        """Take plain words as they are."""
+        """Convert a plain text; return a ``FreeText`` unchanged."""
         return text if isinstance(text, FreeText) else cls(plain=text)

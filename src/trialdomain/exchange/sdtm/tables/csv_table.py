@@ -1,4 +1,4 @@
-"""CSV (RFC 4180) in UTF-8, with any line ends. A record that is none costs its first line alone."""
+"""CSV (RFC 4180) in UTF-8, with any line ends. After a malformed record, reading continues at its second line."""
 
 import csv
 import re
@@ -10,10 +10,10 @@ from typing import BinaryIO
 from trialdomain.exchange.sdtm.tables.table import Line, RowMalformed, StudyUnusable, counted
 
 _NO_TEXT = re.compile(r"[\ud800-\udfff]")
-"""What bytes that are no UTF-8 are read as."""
+"""The replacement for bytes that are not UTF-8."""
 _LONGEST_LINE = 1024 * 1024
 _MOST_LINES = 1_000
-"""Of one record: a cell in quotes goes over a few lines; a quote that is never closed, over the rest of the file."""
+"""The most lines of one record. A quoted cell has a few lines; an unclosed quote would take the rest of the file."""
 
 
 class CsvTable:
@@ -35,7 +35,7 @@ class CsvTable:
         self._text.detach()
 
     def _records(self) -> Iterator[Line]:
-        """Yield every record with its first line; after one that is none go on with the line that follows it."""
+        """Yield every record with its first line number; after a malformed record, continue with the next line."""
         reader = csv.reader(self._lines, strict=True)
         while True:
             self._lines.taken.clear()
@@ -53,14 +53,14 @@ class CsvTable:
 
 
 class _Lines:
-    """The lines of a file, of which those of the present record can be given back."""
+    """The lines of a file, with the possibility to read the lines of the current record again."""
 
     def __init__(self, text: TextIOWrapper, name: str) -> None:
         self._text, self._name = text, name
         self._number = 0
         self._again: deque[tuple[int, str]] = deque()
         self.taken: list[tuple[int, str]] = []
-        """The lines of the present record, each with its number."""
+        """The lines of the current record, each with its number."""
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -87,7 +87,7 @@ class _Lines:
         return self._number, text
 
     def give_back(self) -> tuple[int, str]:
-        """Give the first line of the present record; the others are read again."""
+        """Return the first line of the current record; the following lines will be read again."""
         first, *others = self.taken
         self._again.extendleft(reversed(others))
         return first

@@ -14,36 +14,36 @@ import msgspec
 from trialdomain.exchange.sdtm.tables.table import Line, RowMalformed, StudyUnusable, counted
 
 _TOKENS = re.compile(rb'(?P<text>"(?:[^"\\]|\\.)*(?:(?P<closed>")|\\?\Z))|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
-"""What structures JSON; a text that goes on in the next part of a file is not closed."""
+"""The structural tokens of JSON; a string that continues in the next chunk of the file is unterminated."""
 _WITHIN_LIST, _WITHIN_ROW = 2, 3
-"""How many brackets are open within the list of the rows, and within a row."""
+"""The depth of brackets within the list of rows, and within a row."""
 _CHUNK = 64 * 1024
 _LARGEST_PART = 16 * 1024 * 1024
-"""Bytes: of what stands around the rows, and of one row."""
+"""The most bytes of the text around the rows, and of one row."""
 _ROW = msgspec.json.Decoder(Any, float_hook=str)
 
 
 class _Column(msgspec.Struct):
-    """What describes a column; the name is enough."""
+    """The description of a column; only the name is needed."""
 
     name: str
 
 
 class _Header(msgspec.Struct):
-    """What stands around the rows."""
+    """The members of the object other than the rows."""
 
     columns: list[_Column]
     version: str = msgspec.field(name="datasetJSONVersion", default="1.1")
 
 
 class DatasetJson:
-    """One object, whose rows are decoded one by one."""
+    """A Dataset-JSON file as one object; the rows are decoded one by one."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file, self._name = file, name
         header = bytearray()
         for _ in _rows(file, name, header):
-            pass  # the columns may stand after the rows
+            pass  # read to the end: the columns may come after the rows
         self.columns = _columns(bytes(header), name)
         file.seek(0)
 
@@ -54,7 +54,7 @@ class DatasetJson:
 
 
 class DatasetNdjson:
-    """An object with the columns in the first line, and a row in each line after it."""
+    """A Dataset-JSON file as lines: an object with the columns in the first line, then one row a line."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file, self._name = file, name
@@ -92,14 +92,14 @@ def _line(number: int, text: bytes, columns: tuple[str, ...], name: str) -> Line
 
 
 def _cell(value: object) -> str:
-    """Give a value as text; a number with a fraction comes as it was written."""
+    """Return a value as text; a number with a fraction is kept as it was written."""
     if isinstance(value, bool):
         return "Y" if value else "N"
     return "" if value is None else str(value)
 
 
 def _rows(file: BinaryIO, name: str, header: bytearray) -> Iterator[bytes]:
-    """Yield the text of every row; what stands around the rows goes into ``header``.
+    """Yield the text of every row; append the text around the rows to ``header``.
 
     Raises:
         StudyUnusable: the file ends before its object does, or one part of it is too large.
@@ -114,22 +114,22 @@ def _rows(file: BinaryIO, name: str, header: bytearray) -> Iterator[bytes]:
 
 
 class _Scan:
-    """Finds the rows in the text of one object by counting brackets, so that memory follows one row."""
+    """Finds the rows in the text of one object by counting brackets, so that memory holds one row at a time."""
 
     def __init__(self, header: bytearray) -> None:
         self.depth = 0
         self.rest = b""
-        """What is not dealt with yet: a row, or a text, that goes on in the next part."""
+        """The text that is not processed yet: a row or a string that continues in the next chunk."""
         self._header = header
         self._key = b""
-        """The text that was read last outside of any value: the name of a member."""
+        """The string that was read last outside of any value: the name of a member."""
         self._inside = False
-        """Whether this is within the list of the rows."""
+        """Whether the scanner is within the list of rows."""
         self._done, self._begin = 0, -1
-        """Up to where the present text was dealt with, and where the present row begins in it."""
+        """The offset up to which the current text was processed, and the offset where the current row begins."""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Take the next part of the file; yield the rows that end in it."""
+        """Process the next chunk of the file; yield the rows that end in it."""
         text, self.rest = self.rest + chunk, b""
         self._done, self._begin = 0, -1
         for token in _TOKENS.finditer(text):
@@ -168,6 +168,6 @@ class _Scan:
 
 
 def _between(text: bytes) -> Iterator[bytes]:
-    """Yield what stands between two rows, which is no list."""
+    """Yield the values between two rows that are not lists."""
     if other := text.strip(b", \t\r\n"):
         yield other

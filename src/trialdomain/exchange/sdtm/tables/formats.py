@@ -1,4 +1,4 @@
-"""Which reader reads a file, by the end of its name."""
+"""Select the reader of a file by its extension."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,16 +19,16 @@ FORMATS: Mapping[str, Callable[[BinaryIO, str], Table]] = {
     ".ndjson": DatasetNdjson,
     ".xpt": Xpt,
 }
-"""By the end of a file's name, in small letters: what reads it, given the open file and its name."""
+"""By extension in lower case: the reader, a function of the open file and its name."""
 
 
 @contextmanager
 def open_table(path: Path) -> Iterator[tuple[Table, BinaryIO]]:
-    """Open a file as a table; also give the file, which tells how far it was read.
+    """Open a file as a table; also return the file, whose offset shows the progress.
 
     Raises:
-        StudyUnusable: it is no file of its format.
-        LogUnusable: it cannot be read.
+        StudyUnusable: the file does not have the format of its extension.
+        LogUnusable: the file cannot be read.
     """
     try:
         with open_plain(path) as file:

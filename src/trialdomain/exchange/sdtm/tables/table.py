@@ -1,4 +1,4 @@
-"""What every reader of a file gives: the names of its columns, and its rows one after another."""
+"""The interface of the readers: the names of the columns, and the rows one after another."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -9,13 +9,13 @@ from trialdomain.errors import InputInvalid
 
 
 class StudyUnusable(InputInvalid):
-    """A folder does not hold a study that can be read: there is no dm, no subject, or a file that is none."""
+    """A folder has no readable study: there is no dm, no subject, or a file is malformed."""
 
     code = "study-unusable"
 
 
 class RowMalformed(InputInvalid):
-    """A row of a study cannot be: it breaks the standard, or contradicts another row."""
+    """A row of a study is invalid: it breaks the standard, or contradicts another row."""
 
     code = "row-malformed"
 
@@ -26,23 +26,23 @@ class RowMalformed(InputInvalid):
 
 @attrs.frozen
 class Line:
-    """One row as it stands in its file."""
+    """One row of a file."""
 
     number: int
-    """Where it stands: in text its first line, from 1; in other files the number of the row, from 1."""
+    """The first line of the row in a text file, or the number of the row in other files, from 1."""
     cells: Sequence[str]
     why: str = ""
-    """Why it is no row; empty for one that is."""
+    """The reason why it is malformed; empty for a valid row."""
 
 
 def counted(number: int, cells: Sequence[str], columns: Sequence[str]) -> Line:
-    """Give a line, which is no row where it has more cells than there are columns, or fewer."""
+    """Return a line; it is malformed if the number of cells differs from the number of columns."""
     fits = len(cells) == len(columns)
     return Line(number, cells, "" if fits else f"it has {len(cells)} cells under {len(columns)} columns")
 
 
 class Table(Protocol):
-    """An open file. Its rows are read once, and never all of them at a time."""
+    """An open file. Its rows are read once, one after another, never all into memory."""
 
     columns: tuple[str, ...]
 

@@ -1,8 +1,8 @@
-"""SAS transport files (XPT) of version 5, as authorities take them.
+"""SAS transport files (XPT) of version 5, the format that authorities accept.
 
 Source: SAS Institute, TS-140, "The Record Layout of a Data Set in SAS Transport (XPORT) Format": records of 80 bytes;
-headers; one NAMESTR of 140 bytes for each column; then rows without anything between them. Numbers are floating point
-as on IBM mainframes: a sign, an exponent of 16 in excess of 64, and up to 56 bits of a fraction.
+headers; one NAMESTR of 140 bytes for each column; then rows without separators. Numbers are IBM mainframe floating
+point: a sign, an exponent of 16 with a bias of 64, and up to 56 bits of a fraction.
 """
 
 import struct
@@ -17,7 +17,7 @@ from trialdomain.exchange.sdtm.tables.table import Line, RowMalformed, StudyUnus
 
 _RECORD = 80
 _NAMESTR = struct.Struct(">hhhh8s40s8shhh2s8shhl52s")
-"""A column: its type (1 a number, 2 a text), a hash, its length, its number, its name, ..., and where it begins."""
+"""A column: its type (1 number, 2 text), a hash, its length, its number, its name, ..., and its offset."""
 _NUMBER = 1
 _LIBRARY = b"HEADER RECORD*******LIBRARY HEADER RECORD!!!!!!!"
 _MEMBER = b"HEADER RECORD*******MEMBER  HEADER RECORD!!!!!!!"
@@ -25,10 +25,10 @@ _DESCRIPTOR = b"HEADER RECORD*******DSCRPTR HEADER RECORD!!!!!!!"
 _NAMESTRS = b"HEADER RECORD*******NAMESTR HEADER RECORD!!!!!!!"
 _ROWS = b"HEADER RECORD*******OBS     HEADER RECORD!!!!!!!"
 _MOST_COLUMNS = 9_999
-"""The header has 4 digits for their number."""
+"""The most columns: the header has 4 digits for their number."""
 _LONGEST_NUMBER = 8
 _MISSING = b"._ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""The first byte of a number that is missing; all others are zero."""
+"""The first bytes of missing numbers; all their other bytes are zero."""
 
 
 @attrs.frozen
@@ -62,7 +62,7 @@ class Xpt:
         self._expect(_ROWS)
 
     def lines(self) -> Iterator[Line]:
-        """Yield the rows; the blanks that fill the last record are none."""
+        """Yield the rows; the blanks that pad the last record are skipped."""
         blank = b" " * self._length
         number, held_back, before_it = 0, 0, b""
         while (row := self._file.read(self._length)) == blank or len(row) == self._length:
@@ -125,9 +125,9 @@ def _digits(text: bytes) -> int:
 
 
 def number_of(stored: bytes) -> str:
-    """Give a stored number as text, as few digits as tell it from its neighbors; empty where it is missing.
+    """Return a stored number as text with the fewest digits that identify it; empty if it is missing.
 
-    Up to 56 bits of a fraction are stored, and programs that write such files have 53: so a number is rounded to those.
+    The format stores up to 56 bits of a fraction, but programs that write such files use 53, so the number is rounded.
 
     >>> number_of(bytes.fromhex("4110000000000000")), number_of(bytes.fromhex("c276a00000000000")), number_of(b".")
     ('1', '-118.625', '')
