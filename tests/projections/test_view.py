@@ -80,7 +80,7 @@ def test_what_reads_less_answers_the_same(seed: int, way: int, simulated: Callab
     with simulated(seed).history() as recorded:
         whole = recorded if way == 0 else altered(recorded, chance)
         last = date(2026, 9, 1)
-        for on in (last, date(2026, 3, 10) + timedelta(days=chance.randrange(90))):
+        for on in (last, date(2026, 3, 10) + timedelta(days=chance.randrange(90)), date(2026, 3, 3)):
             answers = whole.answers(on=on)
             assert whole.flow(on=on) == answers.flow
             assert whole.safety(on=on) == answers.safety

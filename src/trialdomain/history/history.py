@@ -366,7 +366,11 @@ class _Kept:
 
     def streams(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
         ordered = sorted(self.entries, key=lambda entry: (entry.stream, entry.version))
-        return by_stream(entry for entry in ordered if type(entry.fact) not in leave_out)
+        # A stream is yielded even if all of its entries are left out: its participant is in the trial.
+        return (
+            (stream, [entry for entry in entries if type(entry.fact) not in leave_out])
+            for stream, entries in by_stream(ordered)
+        )
 
     def stream(self, stream: str) -> Iterator[Entry]:
         return (entry for entry in self.entries if entry.stream == stream)
