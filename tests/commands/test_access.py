@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from runpy import run_path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -38,7 +39,9 @@ from trialdomain.events.participant import VitalSign, WithdrawalScope
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import NotEstablished, RecruitmentSuspended, TrialRegistered
 from trialdomain.projections.trail import Asked
+from trialdomain.protocol.presets import roles
 from trialdomain.values.clinical.treatment import BloodProduct, MedicationClass
+from trialdomain.values.word import Word
 
 
 def _export(desk: Desk, _: Entry) -> object:
@@ -152,6 +155,19 @@ def event(site: Site) -> Entry:
 
 
 class TestTable:
+    def test_a_new_use_case_is_granted_to_no_role_until_the_preset_names_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        of_words: Any = Word  # mypy knows no enumeration that is made of a mapping
+        later = of_words("UseCase", {**{one.name: one.value for one in UseCase}, "UNBLIND": "unblind"})
+        monkeypatch.setattr("trialdomain.values.use_case.UseCase", later)
+        table = run_path(str(roles.__file__))["USUAL_ROLES"]
+        assert [grant.use_cases for grant in table] == [grant.use_cases for grant in USUAL_ROLES]
+        assert not any("unblind" in grant.use_cases for grant in table)
+
+    def test_each_use_case_is_granted_to_a_role(self) -> None:
+        assert {name for grant in USUAL_ROLES for name in grant.use_cases} == {one.value for one in UseCase}
+
     def test_every_use_case_but_the_import_is_a_method_of_a_desk(self) -> None:
         methods = {name for name in dir(Desk) if not name.startswith("_") and callable(getattr(Desk, name))}
         assert {use_case.value.replace("-", "_") for use_case in _ACTS} == methods
