@@ -12,7 +12,7 @@ from trialdomain.values.word import Word
 
 
 class CriterionKind(Word):
-    """Which way a criterion reads."""
+    """Whether a criterion includes or excludes."""
 
     INCLUSION = "inclusion"
     """An inclusion criterion: its statement must be true."""
@@ -21,7 +21,7 @@ class CriterionKind(Word):
 
 
 class Answer(Word):
-    """What may answer a criterion."""
+    """The allowed kinds of answers to a criterion."""
 
     FACTS = "facts"
     """Only recorded findings."""
@@ -32,7 +32,7 @@ class Answer(Word):
 
 
 class Comparison(Word):
-    """How a recorded fact is compared; every bound is inclusive."""
+    """The comparison of a recorded finding; every bound is inclusive."""
 
     AT_LEAST = "at-least"
     AT_MOST = "at-most"
@@ -60,7 +60,7 @@ _COMPARES_NUMBER = {Comparison.AT_LEAST, Comparison.AT_MOST, Comparison.AT_MOST_
 
 @attrs.frozen(kw_only=True)
 class FactTest:
-    """One comparison on a recorded fact."""
+    """One comparison of a recorded finding."""
 
     finding: str
     comparison: Comparison

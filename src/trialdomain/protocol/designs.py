@@ -56,7 +56,7 @@ class DesignSpec:
 
 @attrs.frozen(kw_only=True)
 class ThreePlusThree(DesignSpec):
-    """3+3 in which 6 must be evaluable before a dose may be the MTD (NCT06245746; Storer 1989)."""
+    """3+3 with at least 6 evaluable participants before a dose may be the MTD (NCT06245746; Storer 1989)."""
 
     known_as = "3+3"
     revision = 1
@@ -100,7 +100,7 @@ class StateRow:
 
 @attrs.frozen(kw_only=True)
 class RollingSix(DesignSpec):
-    """Rolling six: up to 6 at a level at once, by who is enrolled, had a DLT or is pending (Skolnik 2008)."""
+    """Rolling six: up to 6 participants at a level at once, by counts of enrolled, DLT and pending (Skolnik 2008)."""
 
     known_as = "rolling-six"
     revision = 1
@@ -220,7 +220,7 @@ class TableRow:
 
 @attrs.frozen(kw_only=True)
 class TableDesign(DesignSpec):
-    """A decision table that the protocol prints: its rows are read at complete cohorts."""
+    """A decision table in the protocol: its rows apply to complete cohorts."""
 
     known_as = "table"
     revision = 1

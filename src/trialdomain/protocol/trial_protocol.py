@@ -26,7 +26,7 @@ from trialdomain.values.word import Word
 
 
 class TallyBy(Word):
-    """Which dose level an infused participant is counted at."""
+    """The dose level at which an infused participant is counted."""
 
     RECEIVED = "received"
     ASSIGNED = "assigned"
@@ -34,7 +34,7 @@ class TallyBy(Word):
 
 @attrs.frozen(kw_only=True)
 class DoseLevel:
-    """One dose level; the registry names levels without amounts, so a dose may be absent."""
+    """One dose level. The dose is optional, because the registry has levels without amounts."""
 
     level: int
     dose: Dose | None = None
@@ -59,7 +59,7 @@ class ExpectedToxicity:
 
 @attrs.frozen(kw_only=True)
 class CytopeniaRule:
-    """A cytopenia that lasts beyond a day counts as a DLT; participants are evaluable only once that day is over."""
+    """A cytopenia that lasts beyond a day counts as a DLT; participants are evaluable only after that day."""
 
     anc_below: Decimal | None = None
     """In 10*9/L."""
@@ -85,7 +85,7 @@ class CytopeniaRule:
 
 @attrs.frozen(kw_only=True)
 class DltRule:
-    """What counts as a dose-limiting toxicity.
+    """The definition of a dose-limiting toxicity.
 
     The registry: an adverse event possibly, likely or definitely related to the infusion, within 14 days. It has no
     grade threshold, so the default has none: any related grade counts, grade 1 included.
@@ -132,7 +132,7 @@ def _contradictory(expected: Sequence[ExpectedToxicity]) -> Iterator[str]:
 
 @attrs.frozen(kw_only=True)
 class EvaluableRule:
-    """Who counts for the decision (**choice**: the registry says "evaluable" and leaves it undefined)."""
+    """The participants who count for a decision (**choice**: the registry says "evaluable" without a definition)."""
 
     min_fraction: Decimal = Decimal("1.0")
     """The fraction of the infusion that must have been given."""
@@ -149,7 +149,7 @@ class EvaluableRule:
 
 @attrs.frozen(kw_only=True)
 class Stagger:
-    """How many days lie at least between infusions at one level (0: the registry is silent)."""
+    """The minimum days between infusions at one level (0: the registry is silent)."""
 
     first_to_second_days: int = 0
     between_days: int = 0
@@ -166,7 +166,7 @@ class Stagger:
 
 @attrs.frozen(kw_only=True)
 class Stopping:
-    """What suspends the trial until people decide."""
+    """The events that suspend the trial until people decide."""
 
     related_grade_5: bool = True
     """Whether a death related to the infusion, at any time, suspends recruitment and infusions."""
@@ -174,7 +174,7 @@ class Stopping:
 
 @attrs.frozen(kw_only=True)
 class Grant:
-    """The use cases that a role has."""
+    """The use cases that a role may use."""
 
     role: Role
     use_cases: tuple[str, ...]
@@ -188,10 +188,10 @@ class Grant:
 
 @attrs.frozen(kw_only=True)
 class TrialProtocol:
-    """The protocol in force: it travels inside the log, so that nothing else is needed to replay it.
+    """A version of the protocol. It is stored in the log, so that a replay needs nothing else.
 
     Raises:
-        ProtocolInvalid: it names every fault at once.
+        ProtocolInvalid: the protocol is invalid; the error lists all faults.
     """
 
     __repr__ = in_short

@@ -4,7 +4,7 @@ from trialdomain.values.word import Word
 
 
 class Role(Word):
-    """What somebody is to the trial."""
+    """The role of a user in a trial."""
 
     INVESTIGATOR = "investigator"
     COORDINATOR = "coordinator"

@@ -265,7 +265,7 @@ class SafetyIncidence(Described):
 
 @attrs.frozen(kw_only=True)
 class DltIncidence(Described):
-    """Whether there was a dose-limiting toxicity, of those evaluable: by the protocol's DLT rule."""
+    """Whether an evaluable participant had a dose-limiting toxicity, by the protocol's DLT rule."""
 
     kind = Kind.INCIDENCE
     family: Literal["dlt"] = "dlt"

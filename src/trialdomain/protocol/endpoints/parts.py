@@ -17,21 +17,21 @@ from trialdomain.values.word import Word
 
 
 class Anchor(Word):
-    """From when efficacy is counted."""
+    """The event from which the days of efficacy endpoints are counted."""
 
     CHEMOTHERAPY = "chemotherapy"
     INFUSION = "infusion"
 
 
 class DeathAs(Word):
-    """What a death does to a time to recovery."""
+    """The effect of a death on a time to recovery."""
 
     COMPETING = "competing"
     CENSOR = "censor"
 
 
 class RecoveryAnchor(Word):
-    """After which value below the threshold recovery is looked for."""
+    """The value below the threshold after which the recovery is searched."""
 
     FIRST_BELOW = "first-below"
     NADIR = "nadir"
@@ -39,7 +39,7 @@ class RecoveryAnchor(Word):
 
 
 class EventSource(Word):
-    """Where febrile neutropenia is taken from."""
+    """The source of febrile neutropenia."""
 
     EITHER = "either"
     DERIVED = "derived"
@@ -47,7 +47,7 @@ class EventSource(Word):
 
 
 class IntentCounted(Word):
-    """Which anti-infective agents count."""
+    """The intents of anti-infective agents that count."""
 
     ANY = "any"
     TREATMENT = "treatment"
@@ -82,7 +82,7 @@ def atc_faults(name: str, groups: object) -> Iterator[str]:
 
 @attrs.frozen(kw_only=True)
 class FebrileNeutropenia:
-    """When a day is one of febrile neutropenia (CTCAE v5.0; pairing: **choice**; IDSA 2002 is a preset)."""
+    """The rule for a day of febrile neutropenia (CTCAE v5.0; pairing: **choice**; IDSA 2002 is a preset)."""
 
     anc_below: Decimal = Decimal("1.0")
     """In 10*9/L."""
@@ -133,7 +133,7 @@ class FebrileNeutropenia:
 
 @attrs.frozen(kw_only=True)
 class Recovery:
-    """When a count is severe, and when it has recovered: so many consecutive values at or above a threshold."""
+    """The rule for a severe count and its recovery: a number of consecutive values at or above a threshold."""
 
     threshold: Decimal
     """A count below it is severe."""

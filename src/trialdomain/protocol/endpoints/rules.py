@@ -38,9 +38,9 @@ _HEMOGLOBIN = Recovery(threshold=Decimal(80), transfusion_free_days=7)
 
 @attrs.frozen(kw_only=True)
 class EndpointRules:
-    """The endpoints that a protocol derives, and every number that they share.
+    """The endpoints that a protocol derives, and the parameters that they share.
 
-    An endpoint may have a number of its own in the place of the shared one.
+    An endpoint may override a shared parameter with its own value.
     """
 
     __repr__ = in_short

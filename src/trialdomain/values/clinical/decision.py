@@ -13,7 +13,7 @@ from trialdomain.values.word import Word
 
 
 class Action(Word):
-    """What to do next."""
+    """The next action in the trial."""
 
     ENROLL = "enroll"
     EXPAND = "expand"
@@ -24,7 +24,7 @@ class Action(Word):
 
 
 class MtdStatus(Word):
-    """How far the search for the maximum tolerated dose has come."""
+    """The state of the search for the maximum tolerated dose."""
 
     OPEN = "open"
     ESTABLISHED = "established"
@@ -40,7 +40,7 @@ OUTCOMES_PENDING = "outcomes-pending"
 
 @attrs.frozen(kw_only=True)
 class Because:
-    """The reason of a decision: a code for programs, a sentence for people."""
+    """The reason of a decision: a code for programs, and a sentence for people."""
 
     code: str = attrs.field(converter=str, validator=plain_text)
     """The code. A reason of a design has the design's name as a prefix (``3+3/one-dlt``); that of a limit has none."""
@@ -69,7 +69,7 @@ class Mtd:
 
 @attrs.frozen(kw_only=True)
 class FinalClosing:
-    """A closing that people recorded: it stands, whatever is revised later."""
+    """A closing that a decision recorded: it remains in force even if earlier data are revised."""
 
     level: int = attrs.field(validator=whole_number(least=1))
     """The lowest closed level; all levels above it are closed too."""
@@ -78,7 +78,7 @@ class FinalClosing:
 
 @attrs.frozen(kw_only=True)
 class Awaited:
-    """A participant whose outcome is waited for."""
+    """A participant whose outcome is pending."""
 
     level: int
     subject: int | str
@@ -89,10 +89,10 @@ class Awaited:
 
 @attrs.frozen(kw_only=True)
 class Forecast:
-    """How many more evaluable participants each outcome still needs, treated one at a time.
+    """The number of evaluable participants that each result of the trial still needs, treated one at a time.
 
-    Outcomes are ``"none"`` (no level is tolerated) and each level as the MTD. Participants whose outcome is
-    pending count as needed.
+    The results are ``"none"`` (no level is tolerated) and each level as the MTD. Participants whose outcome is pending
+    count as needed.
     """
 
     least: Mapping[str, int | None]
@@ -105,9 +105,9 @@ class Forecast:
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """What to do next and what the MTD is, with the reason for both.
+    """The next action and the MTD, with the reason for both.
 
-    ``bare`` drops the explanation, so that a test or a person can say what is decided in one word:
+    ``bare`` removes the explanation, so that a test can state a decision briefly:
 
     >>> Decision.escalate(to=2)
     Decision(action=<Action.ESCALATE: 'escalate'>, level=2, ...)

@@ -29,7 +29,7 @@ class Evaluation(Word):
 
 
 class EvaluationReason(Word):
-    """Why a participant is evaluable, pending or not evaluable; ``words`` says it for people."""
+    """The reason why a participant is evaluable, pending or not evaluable; ``words`` is the text for people."""
 
     NOT_INFUSED = "not-infused"
     DLT = "dlt"

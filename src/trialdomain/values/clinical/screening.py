@@ -14,7 +14,7 @@ from trialdomain.values.word import Word
 
 
 class Gate(Word):
-    """When a criterion is judged."""
+    """The point in the trial at which a criterion is judged."""
 
     SCREENING = "screening"
     CHEMOTHERAPY = "chemotherapy"
@@ -22,7 +22,7 @@ class Gate(Word):
 
 
 class CriterionStatus(Word):
-    """What became of one criterion."""
+    """The result of judging one criterion."""
 
     MET = "met"
     UNMET = "unmet"
@@ -32,7 +32,7 @@ class CriterionStatus(Word):
 
 @attrs.frozen(kw_only=True)
 class Finding:
-    """A recorded fact that a criterion compares: exactly one of a yes or no, words, a number, or a date."""
+    """A recorded finding that a criterion compares: exactly one of a yes or no, words, a number, or a date."""
 
     name: str = attrs.field(validator=plain_text)
     """The name of the finding in the protocol: ``spo2``, ``diagnosis``, ``last_anticancer_therapy``."""
@@ -61,7 +61,7 @@ class Finding:
 
 @attrs.frozen(kw_only=True)
 class Attestation:
-    """Somebody's answer to a criterion: whether what it asks is so."""
+    """A user's answer to a criterion: whether its statement is true."""
 
     criterion: str = attrs.field(validator=plain_text)
     answer: bool
@@ -70,7 +70,7 @@ class Attestation:
 
 @attrs.frozen(kw_only=True)
 class CriterionAssessment:
-    """What became of one criterion, and why."""
+    """The result of judging one criterion, with the reason."""
 
     criterion: str = attrs.field(validator=plain_text)
     status: CriterionStatus

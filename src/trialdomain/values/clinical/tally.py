@@ -15,9 +15,9 @@ def _at_most_evaluable(tally: "Tally", _: "attrs.Attribute[int]", dlts: int) -> 
 
 @attrs.frozen(kw_only=True)
 class Tally:
-    """The participants of one dose level, counted as people, each once.
+    """The counts of the participants at one dose level; each participant counts once.
 
-    A DLT is a participant, so ``dlts`` never exceeds ``evaluable``.
+    ``dlts`` counts participants with a DLT, so it never exceeds ``evaluable``.
 
     >>> Tally(level=2, evaluable=3, dlts=1, pending=1).treated
     4

@@ -10,7 +10,7 @@ GRADES = range(1, FATAL_GRADE + 1)
 
 
 class Relatedness(Word):
-    """How likely an agent caused the event, from least to most."""
+    """The likelihood that an agent caused the event, from least to most."""
 
     UNRELATED = "unrelated"
     UNLIKELY = "unlikely"
@@ -25,7 +25,7 @@ RELATED = (Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY)
 
 
 class Agent(Word):
-    """What an event may be related to."""
+    """An agent to which an event may be related."""
 
     INFUSION = "infusion"
     CHEMOTHERAPY = "chemotherapy"
@@ -72,7 +72,7 @@ class Seriousness(Word):
 
 
 class Outcome(Word):
-    """What became of the event (SDTM AEOUT)."""
+    """The outcome of an adverse event (SDTM AEOUT)."""
 
     RECOVERED = "recovered"
     RECOVERING = "recovering"

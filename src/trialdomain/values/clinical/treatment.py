@@ -4,7 +4,7 @@ from trialdomain.values.word import Word
 
 
 class BloodProduct(Word):
-    """What was transfused."""
+    """The product of a transfusion."""
 
     RED_CELLS = "red-cells"
     PLATELETS = "platelets"
@@ -13,7 +13,7 @@ class BloodProduct(Word):
 
 
 class Intent(Word):
-    """What an anti-infective was given for."""
+    """The intent of an anti-infective treatment."""
 
     TREATMENT = "treatment"
     PROPHYLAXIS = "prophylaxis"
@@ -21,7 +21,7 @@ class Intent(Word):
 
 
 class MedicationClass(Word):
-    """What a concomitant medication is, as far as the protocol asks."""
+    """The class of a concomitant medication, as far as the protocol needs it."""
 
     G_CSF = "g-csf"
     TPO_RECEPTOR_AGONIST = "tpo-receptor-agonist"

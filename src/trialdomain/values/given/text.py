@@ -77,9 +77,9 @@ _is_plain_code = lru_cache(maxsize=4_096)(_is_plain)
 
 @attrs.frozen(kw_only=True)
 class FreeText:
-    """A text in somebody's own words: plain, or sealed so that it can be taken out of sight later.
+    """A text in a user's own words: plain, or sealed so that it can be made unreadable later.
 
-    Sealing is not offered yet; the place for it is in the stored format from the first version on.
+    Sealing is not available yet; the stored format reserves the field from the first version on.
     """
 
     plain: str | None = attrs.field(default=None, validator=optional_text)
