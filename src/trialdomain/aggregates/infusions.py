@@ -28,7 +28,7 @@ class DoseNotOfLevel(CommandRefused):
 
     def __init__(self, *, level: int, received: int | None) -> None:
         belongs = "no dose level" if received is None else f"level {received}"
-        super().__init__(f"the amount belongs to {belongs}, but the infusion names level {level}: correct one of them")
+        super().__init__(f"the amount belongs to {belongs}, but level {level} is meant: correct one of them")
         self.level, self.received = level, received
 
 

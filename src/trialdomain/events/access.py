@@ -10,7 +10,7 @@ from trialdomain.values.role import Role
 
 @attrs.frozen(kw_only=True)
 class AccessRefused:
-    """Somebody asked for a use case that their role does not have."""
+    """A user asked for a use case that the protocol does not grant to their role."""
 
     use_case: str = attrs.field(validator=plain_text)
     role: Role

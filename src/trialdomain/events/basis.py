@@ -14,7 +14,7 @@ from trialdomain.values.given.text import plain_text
 
 @attrs.frozen(kw_only=True)
 class Basis:
-    """What a decision rested on, so that it can be taken again later."""
+    """The basis of a decision, from which the audit can take the decision again."""
 
     __repr__ = in_short
 

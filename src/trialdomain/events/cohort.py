@@ -17,7 +17,7 @@ from trialdomain.values.word import Word
 
 
 class Release(Word):
-    """Why a slot was given back."""
+    """The reason why a slot was released."""
 
     NOT_EVALUABLE = "not-evaluable"
     """Another participant has to take the slot at the same level."""
@@ -27,7 +27,7 @@ class Release(Word):
 
 
 class Stop(Word):
-    """What stopped enrollment at a level."""
+    """The cause that stopped enrollment at a level."""
 
     CLOSED_BY_DESIGN = "closed-by-design"
     """Outcomes closed this level, or a lower one, by the rule of the design."""
@@ -37,7 +37,7 @@ class Stop(Word):
 
 @attrs.frozen(kw_only=True)
 class CohortOpened:
-    """A dose level takes participants, so many at first."""
+    """A dose level was opened with this number of slots."""
 
     level: int = attrs.field(validator=whole_number(least=1))
     dose: Dose | None
@@ -46,7 +46,7 @@ class CohortOpened:
 
 @attrs.frozen(kw_only=True)
 class CohortExpanded:
-    """The level was given more slots; the number is the new total."""
+    """The level got more slots; the number is the new total."""
 
     slots: int = attrs.field(validator=whole_number(least=1))
     why: FreeText = attrs.field(metadata={REASON: "the safety committee asked for it on 2026-05-04"})
@@ -54,14 +54,14 @@ class CohortExpanded:
 
 @attrs.frozen(kw_only=True)
 class SlotFilled:
-    """A participant holds a slot of this level."""
+    """A participant took a slot of this level."""
 
     subject: str = attrs.field(validator=plain_text)
 
 
 @attrs.frozen(kw_only=True)
 class SlotReleased:
-    """A participant gave their slot back."""
+    """The slot of a participant was released."""
 
     subject: str = attrs.field(validator=plain_text)
     why: Release
@@ -110,21 +110,21 @@ class MemberAssessed:
 
 @attrs.frozen(kw_only=True)
 class EnrollmentStopped:
-    """The level takes nobody any more, nor does any level above it."""
+    """Enrollment stopped at this level and at every level above it."""
 
     cause: Stop
 
 
 @attrs.frozen(kw_only=True)
 class EnrollmentResumed:
-    """What had stopped enrollment no longer holds."""
+    """Enrollment resumed at this level, because the cause of the stop no longer holds."""
 
     cause: Stop
 
 
 @attrs.frozen(kw_only=True)
 class EscalationDecided:
-    """People decided how to go on; the fact stands in the stream of the level that is in turn, or was last."""
+    """People took an escalation decision; the fact is in the stream of the level in turn, or of the last one."""
 
     __repr__ = in_short
 
@@ -138,7 +138,7 @@ class EscalationDecided:
 
 @attrs.frozen(kw_only=True)
 class CohortEntryVoided:
-    """An entry of this stream was made in error."""
+    """An earlier entry of this stream was recorded in error and does not count."""
 
     version: int = attrs.field(validator=whole_number(least=1))
 

@@ -25,14 +25,14 @@ _GRADE = whole_number(least=GRADES[0], most=GRADES[-1])
 
 
 class Signer(Word):
-    """Who signed a consent."""
+    """The person who signed a consent."""
 
     PARTICIPANT = "participant"
     GUARDIAN = "legal-guardian"
 
 
 class WindowResult(Word):
-    """What the assessment of an observation window found."""
+    """The result of the assessment of an observation window."""
 
     NO_DLT = "no-dlt"
     DLT = "dlt"
@@ -41,14 +41,14 @@ class WindowResult(Word):
 
 
 class ImportedScreening(Word):
-    """What another system says became of a screening, where it gives no answers to the criteria."""
+    """The result of a screening by another system that gives no answers to the criteria."""
 
     ENROLLED = "enrolled"
     SCREEN_FAILURE = "screen-failure"
 
 
 class Comparator(Word):
-    """How a laboratory result such as "< 5" bounds the value."""
+    """The bound in a laboratory result such as "< 5"."""
 
     BELOW = "<"
     AT_MOST = "<="
@@ -57,7 +57,7 @@ class Comparator(Word):
 
 
 class VitalSign(Word):
-    """What was measured."""
+    """The vital sign that was measured."""
 
     TEMPERATURE = "temperature"
     OXYGEN_SATURATION = "oxygen-saturation"
@@ -70,7 +70,7 @@ class VitalSign(Word):
 
 
 class BodySite(Word):
-    """Where a temperature was measured."""
+    """The site on the body where a temperature was measured."""
 
     ORAL = "oral"
     AXILLARY = "axillary"
@@ -80,7 +80,7 @@ class BodySite(Word):
 
 
 class WithdrawalScope(Word):
-    """What a participant withdrew from; only the last two end observation."""
+    """The scope of a withdrawal; only the last two end observation."""
 
     TREATMENT = "treatment"
     FOLLOW_UP = "follow-up"
@@ -116,7 +116,7 @@ class Consented:
 
 @attrs.frozen(kw_only=True)
 class Screened:
-    """The participant was screened: what was found, what was attested, and what that makes of each criterion."""
+    """The participant was screened: the findings, the attestations, and the resulting answer to each criterion."""
 
     __repr__ = in_short
 
@@ -138,7 +138,7 @@ class ScreenFailed:
 
 @attrs.frozen(kw_only=True)
 class CriteriaAnswered:
-    """What a later gate asks was established; it precedes chemotherapy or the infusion."""
+    """The criteria of a later gate were answered, before chemotherapy or the infusion."""
 
     __repr__ = in_short
 
@@ -158,7 +158,7 @@ class Enrolled:
 
 @attrs.frozen(kw_only=True)
 class LevelReassigned:
-    """The participant, not infused yet, goes to another dose level."""
+    """The participant was moved to another dose level before the infusion."""
 
     on: ClinicalTime
     from_level: int = attrs.field(validator=whole_number(least=1))
@@ -214,7 +214,7 @@ class Infused:
 
 @attrs.frozen(kw_only=True)
 class LabRecorded:
-    """A laboratory result, as the laboratory gave it."""
+    """A laboratory result was recorded, as the laboratory reported it."""
 
     analyte: str
     """A usual name, a short code, SDTM's LBTESTCD or a LOINC code: ``Neutrophils``, ``ANC``, ``NEUT``, ``751-8``."""
@@ -314,7 +314,7 @@ class AdverseEventReported:
     ended: ClinicalTime | None = attrs.field(default=None, validator=_not_before("onset"))
     outcome: Outcome | None = None
     aware_on: ClinicalTime | None = None
-    """When the sponsor became aware."""
+    """The time at which the sponsor became aware."""
     linked_to: str | None = attrs.field(default=None, validator=optional_text)
     """The id by which another system joins several rows to one event."""
 
@@ -325,7 +325,7 @@ class AdverseEventReported:
 
 @attrs.frozen(kw_only=True)
 class AdverseEventFollowedUp:
-    """What is new about an adverse event since; what is None has not changed. It is no correction."""
+    """An adverse event changed after its report; a field that is None has not changed. This is not a correction."""
 
     event: str = attrs.field(validator=plain_text)
     on: ClinicalTime
@@ -418,7 +418,7 @@ class Withdrew:
 
 @attrs.frozen(kw_only=True)
 class LostToFollowUp:
-    """Nobody can reach the participant any more."""
+    """The site cannot reach the participant any more."""
 
     on: ClinicalTime
     last_contact: ClinicalTime
@@ -447,7 +447,7 @@ class CompletedFollowUp:
 
 @attrs.frozen(kw_only=True)
 class ParticipantEntryVoided:
-    """An entry of this stream was made in error."""
+    """An earlier entry of this stream was recorded in error and does not count."""
 
     version: int = attrs.field(validator=whole_number(least=1))
 

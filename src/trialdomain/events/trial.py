@@ -25,7 +25,7 @@ def _user_code(_: object, __: object, user: str) -> None:
 
 @attrs.frozen(kw_only=True)
 class TrialRegistered:
-    """The trial began to be recorded, under this protocol."""
+    """The record of the trial began, under this protocol."""
 
     __repr__ = in_short
 
@@ -34,7 +34,7 @@ class TrialRegistered:
 
 @attrs.frozen(kw_only=True)
 class UserRegistered:
-    """Somebody acted for the first time, or their details changed; entries carry the id alone."""
+    """A user acted for the first time, or their details changed; other entries have only the id."""
 
     user: str = attrs.field(validator=_user_code)
     name: str = attrs.field(validator=plain_text)
@@ -44,7 +44,7 @@ class UserRegistered:
 
 @attrs.frozen(kw_only=True)
 class SoftwareChanged:
-    """From here on, entries were recorded by this version of the library."""
+    """The following entries were recorded by this version of the library."""
 
     version: str = attrs.field(validator=plain_text)
 
@@ -64,7 +64,7 @@ class ProtocolAmended:
 
 @attrs.frozen(kw_only=True)
 class RecruitmentSuspended:
-    """Nobody is enrolled until people decide; where it says so, nobody is infused either."""
+    """Enrollment is suspended until people resume it; with ``infusion``, infusions are suspended too."""
 
     on: ClinicalTime
     why: FreeText = attrs.field(metadata={REASON: "two deaths are under review"})
@@ -73,7 +73,7 @@ class RecruitmentSuspended:
 
 @attrs.frozen(kw_only=True)
 class RecruitmentResumed:
-    """Enrollment, and infusion, go on."""
+    """Enrollment and infusions were resumed."""
 
     on: ClinicalTime
     why: FreeText = attrs.field(metadata={REASON: "the review of 2026-05-04 found no relation"})
@@ -81,7 +81,7 @@ class RecruitmentResumed:
 
 @attrs.frozen(kw_only=True)
 class TrialClosed:
-    """Recruitment is over; observation goes on."""
+    """Recruitment was closed; observation continues."""
 
     on: ClinicalTime
     why: FreeText = attrs.field(metadata={REASON: "the MTD was declared, and follow-up is complete"})
@@ -98,7 +98,7 @@ class MtdDeclared:
 
 
 class NotEstablished(Word):
-    """Why there is no maximum tolerated dose."""
+    """The reason why there is no maximum tolerated dose."""
 
     NONE_TOLERATED = "none-tolerated"
     RECRUITMENT_ENDED = "recruitment-ended"
@@ -118,7 +118,7 @@ class MtdNotEstablished:
 
 @attrs.frozen(kw_only=True)
 class TrialExported:
-    """The log, or a part of it, was handed to somebody."""
+    """The log, or a part of it, was exported for a recipient."""
 
     what: str = attrs.field(validator=plain_text)
     why: FreeText = attrs.field(metadata={REASON: HANDED_OUT})
@@ -128,7 +128,7 @@ class TrialExported:
 
 @attrs.frozen(kw_only=True)
 class TrialEntryVoided:
-    """An entry of this stream was made in error."""
+    """An earlier entry of this stream was recorded in error and does not count."""
 
     version: int = attrs.field(validator=whole_number(least=1))
 
