@@ -5,6 +5,8 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import attrs
 import msgspec
@@ -16,9 +18,12 @@ from trialdomain.commands.corrections import NeverCorrected
 from trialdomain.commands.snapshot import Snapshot
 from trialdomain.desk import Desk
 from trialdomain.events.entries import VOIDS, EntryNotCurrent, current_entries
+from trialdomain.events.happened import getter_of
+from trialdomain.events.participant import ParticipantEntryVoided, ParticipantFact
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Source
 from trialdomain.events.registry import NAMES
 from trialdomain.storage.codec import StateMalformed, decode, encode
+from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.use_case import UseCase
 
 REASON = "transcription: source document 12"
@@ -240,3 +245,25 @@ def test_no_golden_file_of_a_released_version_is_changed() -> None:
             check=True,
         )
         assert changed.stdout == b"", f"golden files differ from those of {tag.decode()}"
+
+
+@pytest.mark.parametrize("kind", get_args(ParticipantFact), ids=lambda kind: kind.__name__)
+def test_every_fact_of_a_participant_says_when_it_happened(kind: type[Any]) -> None:
+    fields = {field.name: field for field in attrs.fields(kind)}
+    times = [
+        name for name, field in fields.items() if "ClinicalTime" in str(field.type) and "None" not in str(field.type)
+    ]
+    if kind is ParticipantEntryVoided:
+        assert times == []
+    else:
+        example = SimpleNamespace(**{name: name for name in fields})
+        assert getter_of(kind)(example) == times[0]
+
+
+def test_a_fact_that_does_not_say_when_it_happened_is_refused() -> None:
+    @attrs.frozen
+    class Undated:
+        somewhen: ClinicalTime
+
+    with pytest.raises(TypeError, match="Undated needs one field named 'on'"):
+        getter_of(Undated)

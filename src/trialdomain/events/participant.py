@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import attrs
 from attrs.validators import optional
 
+from trialdomain.events.happened import HAPPENED, UNDATED
 from trialdomain.values.clinical.ctcae import CTCAE_5, known_term
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.ranges import BOUNDED_ABOVE, check_result, check_vital_sign
@@ -106,7 +107,7 @@ _OLDEST = 150
 class Consented:
     """Informed consent was signed."""
 
-    signed_on: ClinicalTime
+    signed_on: ClinicalTime = attrs.field(metadata=HAPPENED)
     signer: Signer
     form_version: str = attrs.field(validator=plain_text)
     protocol_version: str = attrs.field(validator=plain_text)
@@ -184,7 +185,7 @@ class ChemotherapyGiven:
     regimen: str = attrs.field(validator=plain_text)
     cycle: int = attrs.field(default=1, validator=whole_number(least=1))
     agents: tuple[str, ...]
-    started_on: ClinicalTime
+    started_on: ClinicalTime = attrs.field(metadata=HAPPENED)
     ended_on: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_on"))
 
 
@@ -197,7 +198,7 @@ class Infused:
     dose: Dose | None = None
     """The amount that was given, when it is known."""
     body_weight_kg: Decimal | None = attrs.field(default=None, validator=optional_number(least=0))
-    started_at: ClinicalTime
+    started_at: ClinicalTime = attrs.field(metadata=HAPPENED)
     ended_at: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_at"))
     fraction: Decimal = attrs.field(default=Decimal(1), validator=decimal_number(least=0, most=1))
     """The fraction of the infusion that was given; 1 is all of it."""
@@ -222,7 +223,7 @@ class LabRecorded:
     comparator: Comparator | None = None
     unit: str | None = attrs.field(default=None, metadata={UCUM: True})
     """UCUM; None where the laboratory gave none, and then no rule counts the value."""
-    collected_at: ClinicalTime
+    collected_at: ClinicalTime = attrs.field(metadata=HAPPENED)
     lower_limit: Decimal | None = None
     upper_limit: Decimal | None = None
     laboratory: str | None = None
@@ -279,7 +280,7 @@ class VitalSignRecorded:
     sign: VitalSign
     value: Decimal = attrs.field(validator=decimal_number())
     unit: str = attrs.field(validator=known_unit, metadata={UCUM: True})
-    measured_at: ClinicalTime
+    measured_at: ClinicalTime = attrs.field(metadata=HAPPENED)
     site: BodySite | None = None
     """The site on the body, for a temperature."""
     room_air: bool | None = None
@@ -310,7 +311,7 @@ class AdverseEventReported:
     seriousness: tuple[Seriousness, ...] = ()
     """The criteria that make the event serious; another system may name none."""
     expected: bool | None = None
-    onset: ClinicalTime
+    onset: ClinicalTime = attrs.field(metadata=HAPPENED)
     ended: ClinicalTime | None = attrs.field(default=None, validator=_not_before("onset"))
     outcome: Outcome | None = None
     aware_on: ClinicalTime | None = None
@@ -374,7 +375,7 @@ class AntiInfectiveGiven:
     atc_code: str | None = attrs.field(default=None, validator=optional_text)
     route: str = attrs.field(validator=plain_text)
     intent: Intent = Intent.UNKNOWN
-    started_on: ClinicalTime
+    started_on: ClinicalTime = attrs.field(metadata=HAPPENED)
     ended_on: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_on"))
     """None while it is ongoing."""
 
@@ -386,7 +387,7 @@ class ConcomitantMedicationGiven:
     agent: str = attrs.field(validator=plain_text)
     medication_class: MedicationClass = MedicationClass.OTHER
     route: str = attrs.field(validator=plain_text)
-    started_on: ClinicalTime
+    started_on: ClinicalTime = attrs.field(metadata=HAPPENED)
     ended_on: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_on"))
     """None while it is ongoing."""
 
@@ -449,7 +450,7 @@ class CompletedFollowUp:
 class ParticipantEntryVoided:
     """An earlier entry of this stream was recorded in error and does not count."""
 
-    version: int = attrs.field(validator=whole_number(least=1))
+    version: int = attrs.field(validator=whole_number(least=1), metadata=UNDATED)
 
 
 def check_grade(term: str, grade: int, *, version: str, mapped: bool = False) -> None:
