@@ -448,7 +448,7 @@ class TestAHeadThatWasTakenAway:
 def test_that_heads_were_begun_is_no_command_that_anybody_can_give(plain: Logged) -> None:
     with Trials.open(plain.path) as trials:
         desk = trials.trial(TRIAL).acting(INVESTIGATOR)
-        with pytest.raises(InputInvalid, match="no command code"):
+        with pytest.raises(InputInvalid, match="is not a valid command code"):
             desk.consent("S100", signed_on="2026-03-02", form_version="1", command_id="heads begun")
 
 
