@@ -54,7 +54,7 @@ class TestMtd:
 
     def test_of_3_plus_3(self, folder: Path) -> None:
         assert done(folder, "design", "mtd", "3+3.toml", "--tallies", "0/3 1/6 2/3") == (
-            "MTD: level 2; a closed level lies above it\n"
+            "MTD: level 2; a level above it is closed\n"
         )
 
     @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ _HEADINGS = {
 
 
 def flow_report(flow: Flow) -> Report:
-    """Report how many people were screened, enrolled and infused, level by level, and what became of each."""
+    """Report how many people were screened, enrolled and infused by level, and the status of each participant."""
 
     def blocks() -> Iterator[Block]:
         yield Lines(_lines(flow))
@@ -83,20 +83,20 @@ def _lines(flow: Flow) -> Iterator[str]:
 
 
 def _tables(flow: Flow) -> Iterator[Table]:
-    named = [(str(level.level), level) for level in flow.levels]
-    named += [("no level", flow.unassigned)] if flow.unassigned else []
-    named += [("all", flow.overall)]
-    levels = [level for _, level in named]
+    groups = [(str(level.level), level) for level in flow.levels]
+    groups += [("no level", flow.unassigned)] if flow.unassigned else []
+    groups += [("all", flow.overall)]
+    levels = [level for _, level in groups]
     yield Table(
         title="Participants enrolled",
         columns=("level", "enrolled", "infused", "administrations", *_HEADINGS.values()),
-        rows=tuple(_row(name, level) for name, level in named),
+        rows=tuple(_row(name, level) for name, level in groups),
         turns=True,
     )
     if flow.overall.withdrew_from_treatment:
         yield Table(
             title="Withdrew from treatment",
-            columns=("reason", *(f"level {name}" if name.isdecimal() else name for name, _ in named)),
+            columns=("reason", *(f"level {name}" if name.isdecimal() else name for name, _ in groups)),
             rows=(
                 *(
                     (reason or "no reason given", *(str(dict(level.reasons).get(reason, 0)) for level in levels))

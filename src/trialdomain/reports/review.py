@@ -36,7 +36,7 @@ _OPEN = {
 
 
 def review_report(review: Review) -> Report:
-    """Report what a safety committee reads first: each participant, the DLTs, what is due, what is not assessed."""
+    """Report the safety review: participants, DLTs, due dates, and data that are not assessed."""
 
     def blocks() -> Iterator[Block]:
         yield Lines(_lines(review))
@@ -155,28 +155,28 @@ def _missing_json(one: NotAssessed) -> Json:
 
 
 def narrative_text(one: Narrative) -> str:
-    """Tell the story of one DLT in sentences."""
+    """Write the narrative of one DLT in sentences."""
     dose = f" ({_dose(one.dose)})" if one.dose is not None else ""
     level = "an amount of no dose level" if one.level is None else f"dose level {one.level}"
     grade = "" if one.dlt.grade is None else f", grade {one.dlt.grade}"
     partial = " (a partial date)" if one.dlt.uncertain else ""
-    said = [
+    sentences = [
         f"{one.subject} was infused at {level}{dose} on {one.infused_at}.",
         f"{one.dlt.term}{grade}, had its onset on {one.dlt.onset}{partial}, day {one.day} after the infusion.",
     ]
     grades = dict.fromkeys(f"{graded.grade} from {graded.on}" for graded in one.grades)
     if len(grades) > 1:
-        said.append("Grades: " + ", ".join(grades) + ".")
-    said += (
+        sentences.append("Grades: " + ", ".join(grades) + ".")
+    sentences += (
         f"The {judged.assessor.value} judged it {_related(judged.relatedness)} to the infusion (entry "
         f"{judged.position})."
         for judged in one.judgements
     )
     if one.criteria:
-        said.append("Serious: " + ", ".join(criterion.value for criterion in one.criteria) + ".")
+        sentences.append("Serious: " + ", ".join(criterion.value for criterion in one.criteria) + ".")
     ended = "" if one.ended is None else f", ended {one.ended}"
-    said.append(f"Outcome: {one.outcome.value if one.outcome else 'not recorded'}{ended}.")
-    return " ".join(said)
+    sentences.append(f"Outcome: {one.outcome.value if one.outcome else 'not recorded'}{ended}.")
+    return " ".join(sentences)
 
 
 def _related(relatedness: Relatedness) -> str:
@@ -193,17 +193,20 @@ def _lines(review: Review) -> Iterator[str]:
     yield f"Safety review, windows judged for {review.on}"
     for one in review.narratives:
         yield f"DLT: {narrative_text(one)}"
-    found = [one.subject for one in review.not_assessed if one.what is Open.DLT]
-    if found:
-        yield f"DLT found at an assessment, and no adverse event explains it: {', '.join(found)}"
+    unexplained = [one.subject for one in review.not_assessed if one.what is Open.DLT]
+    if unexplained:
+        yield f"DLT found at an assessment, and no adverse event explains it: {', '.join(unexplained)}"
     if not review.counts.tallies:
-        yield "The protocol has no DLT rule: nobody was judged by one."
-    elif not review.narratives and not found:
+        yield "The protocol has no DLT rule: no participant was judged by one."
+    elif not review.narratives and not unexplained:
         yield "No DLT."
     if not review.reactions:
         yield "No suspected unexpected serious reaction."
     if not all(one.awareness_recorded and one.danger_recorded for one in review.reactions):
-        yield "A day of awareness with ? was not recorded in full: the first that is possible, or that of the recording"
+        yield (
+            "A day of awareness with ? was not recorded in full: it is the earliest possible day, or the day of "
+            "recording"
+        )
     if review.counts.tallies and not review.delayed:
         yield "No delayed toxicity."
     if not review.not_assessed:
