@@ -61,7 +61,7 @@ class TestMtd:
         ("tallies", "sentence"),
         [
             ("3/1 0/3 0/0", "tally 1, '3/1': more DLTs than evaluable; the order is DLT/evaluable"),
-            ("0/3 1/3", "2 tallies for 3 levels: give one for each, 0/0 where nobody was treated"),
+            ("0/3 1/3", "2 tallies for 3 levels: give one for each level, 0/0 if no participant was treated"),
             ("0/3 x 0/0", "tally 2, 'x': expected DLT/evaluable, such as 1/6"),
         ],
     )
@@ -176,4 +176,4 @@ def test_a_simulated_trial_under_a_design_keeps_every_rule(folder: Path, file: s
 
 
 def test_in_bulk_nothing_is_decided(folder: Path) -> None:
-    assert "in bulk nothing is decided" in refused(folder, "simulate", "log.db", "--bulk", "--design", "r6.toml")
+    assert "trials in bulk have no decisions" in refused(folder, "simulate", "log.db", "--bulk", "--design", "r6.toml")

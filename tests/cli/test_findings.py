@@ -69,11 +69,11 @@ class TestFindings:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (["--only", "nothing"], "there is no check 'nothing'; there are"),
+            (["--only", "nothing"], "there is no check 'nothing': name one of"),
             (["--severity", "grave"], "invalid choice: 'grave'"),
             (["--checks", "nowhere.py"], "nowhere.py is no Python file"),
-            (["--decisions", "--only", "clock"], "--decisions looks at decisions alone"),
-            (["--decisions", "--severity", "major"], "--decisions looks at decisions alone"),
+            (["--decisions", "--only", "clock"], "--decisions audits only decisions"),
+            (["--decisions", "--severity", "major"], "--decisions audits only decisions"),
         ],
     )
     def test_what_cannot_be_asked(self, late: Path, arguments: list[str], words: str) -> None:

@@ -1,4 +1,4 @@
-"""``trialdomain restore``: an exported log, brought back."""
+"""``trialdomain restore``: restore an export into a new log."""
 
 import argparse
 import json
@@ -16,11 +16,11 @@ def add_restore(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "restore",
-        help="bring an exported log back",
-        description="Bring an exported JSONL file, plain or gzip, into a new log: the same entries, the same root.",
+        help="restore an export into a new log",
+        description="Restore an exported JSONL file, plain or gzip, into a new log: the same entries, the same root.",
     )
     parser.add_argument("file", metavar="FILE", type=named, help="the exported file")
-    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to make; it must not exist")
+    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to create; it must not exist")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 
