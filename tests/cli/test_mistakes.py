@@ -144,7 +144,7 @@ class TestWordsThatNoCommandKnows:
         [
             (
                 ["decide", "1NNN", "2NNT", "--levels", "3"],
-                "too many (put quotes around the sequence, as in '1NNN 2NNT'): see 'trialdomain decide --help'\n",
+                "extra argument (put quotes around the sequence, as in '1NNN 2NNT'): see 'trialdomain decide --help'\n",
             ),
             (
                 ["replay", LOG, "--know-at", "3"],

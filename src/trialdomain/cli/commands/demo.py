@@ -27,7 +27,7 @@ from trialdomain.verification.verify import Verified, verify
 
 _MOST_SEEDS = 2**31
 _NEXT = (
-    ("trialdomain demo --full", "the whole course of the trial, and every answer"),
+    ("trialdomain demo --full", "the course of the trial, and every answer"),
     ("trialdomain simulate sim.db", "such a trial in a log of your own; then:"),
     ("trialdomain replay sim.db", "every answer, rebuilt from the log"),
     ("trialdomain review sim.db", "the safety review for a committee"),
