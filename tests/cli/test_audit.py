@@ -59,7 +59,10 @@ class TestSigning:
             (["keygen", "signer"], "signer.key cannot be made: File exists"),
             (["keygen", "k", "--name", "a b"], "cannot be the name of a key"),
             (["checkpoint", LOG], "one of the arguments --key --request --keep is required"),
-            (["checkpoint", LOG, "--key", "second.key"], "a cosigner signs only notes that the key of a log has signed"),
+            (
+                ["checkpoint", LOG, "--key", "second.key"],
+                "a cosigner signs only notes that the key of a log has signed",
+            ),
             (["checkpoint", LOG, "--key", "signer.pub"], "a private key begins with PRIVATE+KEY"),
             (["checkpoint", LOG, "--key", "none.key"], "none.key cannot be read: No such file"),
             (["checkpoint", LOG, "--key", "signer.key", "--from", "5"], "--from needs --request"),

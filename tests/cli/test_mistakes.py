@@ -182,7 +182,9 @@ class TestDaysWithoutAFact:
         self, folder: Path, command: list[str]
     ) -> None:
         asked = [command[0], LOG, *command[1:], "--on"]
-        assert f"2020-01-01 is before the day of the first fact, {day(0)}: the trial" in done(folder, *asked, "2020-01-01")
+        assert f"2020-01-01 is before the day of the first fact, {day(0)}: the trial" in done(
+            folder, *asked, "2020-01-01"
+        )
         assert f"2030-01-01 is after the day of the last entry, {day(3)}: the log" in done(folder, *asked, "2030-01-01")
         for known in (day(0), day(3)):
             assert " lies " not in done(folder, *asked, known)
