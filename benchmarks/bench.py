@@ -1,8 +1,8 @@
 """Benchmarks of this library as ratios measured in one run: ``make bench``.
 
 The peers are plain ``eventsourcing`` with the same information (``plain.py``), and a lower limit. The limit is a scan
-of the SQLite table that decodes the same classes and does nothing else. The rounds of the peers alternate, so that load on
-the machine affects all of them; the median round of each counts.
+of the SQLite table that decodes the same classes and does nothing else. The rounds of the peers alternate, so that
+load on the machine affects all of them; the median round of each counts.
 """
 
 import argparse

@@ -21,10 +21,11 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
         "import-sdtm",
         help="import a study in SDTM files into a new log",
         description="Import a study in SDTM files into a new log: dm, and any of ds, ex, ae, lb and vs, each as CSV "
-        "(.csv), Dataset-JSON 1.1 (.json, .ndjson) or SAS transport file version 5 (.xpt). Rows that cannot "
-        "be recorded as a fact are listed in LOG.unrecorded.csv with the reason, and the exit status is 1. Values that "
-        "were left out, converted or assumed, and contradictions, are listed in LOG.remarks.csv. If the study as a whole "
-        "cannot be read (no dm, no USUBJID, two studies, bytes that are not text), no log is made, and the exit status is 2.",
+        "(.csv), Dataset-JSON 1.1 (.json, .ndjson) or SAS transport file version 5 (.xpt). Rows that "
+        "cannot be recorded as a fact are listed in LOG.unrecorded.csv with the reason, and the exit "
+        "status is 1. Values that were left out, converted or assumed, and contradictions, are listed in "
+        "LOG.remarks.csv. If the study as a whole cannot be read (no dm, no USUBJID, two studies, bytes "
+        "that are not text), no log is made, and the exit status is 2.",
     )
     parser.add_argument("folder", metavar="DIR", type=named, help="the folder with dm.csv, ds.csv, ... or dm.xpt, ...")
     parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to create; it must not exist")
