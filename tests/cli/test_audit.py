@@ -178,7 +178,7 @@ class TestHistory:
     @pytest.mark.parametrize(
         ("arguments", "why"),
         [
-            (["S999"], "nothing was recorded of 'S999'"),
+            (["S999"], "the log has no entries of 'S999'"),
             (["S001", "--between", "2026-03-02", "yesterday"], "expected a day such as 2026-03-02"),
             (["S001", "--between", "0001-01-01", "2026-03-02"], "0001-01-01 lies outside the years 1900 to 2199"),
             (["S001", "--between", "2026-03-02", "9999-12-31"], "9999-12-31 lies outside the years 1900 to 2199"),

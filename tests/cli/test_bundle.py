@@ -32,7 +32,7 @@ def test_somebody_whom_the_trial_knows_takes_it_away_and_the_log_says_so(simulat
     why = ("--user", "investigator", "--why", "inspection 12")
     told = done(simulated, "bundle", "trial.db", "whole.zip", *why, "--key", "signer.key")
     assert "by Simulated investigator, investigator, Simulated: inspection 12" in told
-    assert "It is in whole.zip, recorded at position " in told
+    assert "The bundle is in whole.zip, recorded at position " in told
     assert [fact.why.plain for fact in exports(simulated / "trial.db")[before:]] == ["inspection 12"]
     shown = done(simulated, "verify", "whole.zip", "--key", "signer.pub")
     assert "checkpoint.txt: the log begins with it, signed by site.example/signer" in shown

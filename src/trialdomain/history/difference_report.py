@@ -28,8 +28,8 @@ def diff_report(found: Diff, zone: tzinfo, *, fields: bool = False) -> Report:
 
     def blocks() -> Iterator[Block]:
         recommended = found.recommendations
-        paths = {one.path for one in recommended}
-        others = [one for one in found.changed if one.path not in paths]
+        paths = {change.path for change in recommended}
+        others = [change for change in found.changed if change.path not in paths]
         values, left = (others, 0) if fields else _most_important(others)
         for title, changes in (("Recommendations", recommended), ("Derived values", values)):
             if changes:
@@ -58,26 +58,26 @@ def _json(found: Diff, zone: tzinfo) -> dict[str, Json]:
         "later": found.later,
         "on_earlier": found.on_earlier.isoformat(),
         "on_later": found.on_later.isoformat(),
-        "recommendations": [_change_json(one) for one in found.recommendations],
+        "recommendations": [_change_json(change) for change in found.recommendations],
         "entries": [trail_json(entry, zone) for entry in found.entries],
-        "changed": [_change_json(one) for one in found.changed],
+        "changed": [_change_json(change) for change in found.changed],
     }
 
 
-def _change_json(one: ValueChange) -> Json:
-    return {"path": one.path, "old": one.old, "new": one.new}
+def _change_json(change: ValueChange) -> Json:
+    return {"path": change.path, "old": change.old, "new": change.new}
 
 
 def _most_important(changes: Sequence[ValueChange]) -> tuple[list[ValueChange], int]:
     """Sort values about levels and the whole trial first; return those to show, and the number of the others."""
-    ordered = sorted(changes, key=lambda one: _OF_ONE in one.path)
-    of_all = sum(_OF_ONE not in one.path for one in ordered)
+    ordered = sorted(changes, key=lambda change: _OF_ONE in change.path)
+    of_all = sum(_OF_ONE not in change.path for change in ordered)
     most = max(of_all, _MOST_SHOWN)
     return ordered[:most], len(ordered[most:])
 
 
 def _table(title: str, changes: Sequence[ValueChange]) -> Table:
-    rows = tuple((one.path, _text(one.old), _text(one.new)) for one in changes)
+    rows = tuple((change.path, _text(change.old), _text(change.new)) for change in changes)
     return Table(title=title, columns=("what", Column("before", least=12), Column("now", least=12)), rows=rows)
 
 

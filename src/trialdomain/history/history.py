@@ -132,7 +132,7 @@ class History:
             progress: a callback, called with the number of further entries read.
 
         Raises:
-            QuestionInvalid: nothing was recorded of the subject.
+            QuestionInvalid: the log has no entries of the subject.
         """
         asked_progress(progress)
         return self._trail(asked_text("the subject", subject), asked_part(asked, self.zone), progress)
@@ -151,7 +151,7 @@ class History:
             if entries := list(self.entries_of(stream)):
                 return entries
         raise QuestionInvalid(
-            f"nothing was recorded of {short(subject)!r} at position {self.position}: name a participant, "
+            f"the log has no entries of {short(subject)!r} at position {self.position}: name a participant, "
             f"'cohort/1' or another level, 'trial' or 'access'"
         )
 

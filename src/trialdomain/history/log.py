@@ -119,7 +119,7 @@ def _first_known(reader: LogReader, trial: str, zone: tzinfo) -> str:
     """Describe the first moment of the log: the end of its first command, and the time of its recording."""
     first = next(map(entry_of, reader.in_log_order(trial, until=1)), None)
     if first is None:
-        return "nothing is recorded of it yet"
+        return "the trial has no entries yet"
     when = first.meta.recorded_at.astimezone(zone)
     return (
         f"its first command ends at position {first.meta.parts}, and was recorded at {when.isoformat()}; "

@@ -68,7 +68,7 @@ def _result(audits: Sequence[DecisionAudit]) -> str:
         how_many(differing, "has a basis that differs from the log", "have a basis that differs from the log"),
         how_many(outdated, "rests on an answer that is different today", "rest on an answer that is different today"),
     )
-    return f"Of {how_many(len(standing), 'that stands', 'that stand')}, {', '.join(counts)}."
+    return f"Of {how_many(len(standing), 'decision in force', 'decisions in force')}, {', '.join(counts)}."
 
 
 def _json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:

@@ -109,9 +109,14 @@ def _of_participants(endpoints: Endpoints) -> _Columns:
             for when, which in (("early", "first"), ("late", "last"))
             for name, kind, values, meaning in (
                 ("any", "integer", "1 yes; 0 no", "whether there was an adverse event"),
-                ("serious", "integer", "1 yes; 0 no; empty if it is not recorded", "whether there was a serious one"),
-                ("events", "integer", "", "how many adverse events"),
-                ("serious_events", "integer", "", "how many serious ones"),
+                (
+                    "serious",
+                    "integer",
+                    "1 yes; 0 no; empty if it is not recorded",
+                    "whether there was a serious adverse event",
+                ),
+                ("events", "integer", "", "the number of adverse events"),
+                ("serious_events", "integer", "", "the number of serious adverse events"),
                 ("completed", "integer", "1 yes; 0 no", "whether the observation lasted to the end"),
             )
         },
@@ -151,10 +156,10 @@ def _of_summaries(endpoints: Endpoints) -> _Columns:
         "fraction": ("number", "0 to 1", "n/of"),
         "lower": ("number", "0 to 1", "exact 95 % interval (Clopper-Pearson); empty without SciPy"),
         "upper": ("number", "0 to 1", "the upper bound of the same interval"),
-        "median": ("number", "days", "of the values observed"),
-        "least": ("integer", "days", "the shortest"),
-        "most": ("integer", "days", "the longest"),
-        "mean": ("number", "days", "of the values observed"),
+        "median": ("number", "days", "the median of the observed values"),
+        "least": ("integer", "days", "the shortest observed value"),
+        "most": ("integer", "days", "the longest observed value"),
+        "mean": ("number", "days", "the mean of the observed values"),
         "mean_over_all": ("number", "days", "duration: the mean, with 0 for participants without an episode"),
         "ongoing": ("integer", "", "duration: participants whose episode was ongoing at the end"),
         "at_risk": ("integer", "", "time: participants who were ever below the threshold"),
@@ -169,7 +174,11 @@ def _of_summaries(endpoints: Endpoints) -> _Columns:
         "mtd_level": ("integer", "", f"{mtd}: the maximum tolerated dose"),
         "mtd_status": ("text", "", f"{mtd}: open, established, none-tolerated or not-established"),
         **{
-            status.value.replace("-", "_"): ("integer", "", f"how many participants have the status {status.value}")
+            status.value.replace("-", "_"): (
+                "integer",
+                "",
+                f"the number of participants with the status {status.value}",
+            )
             for status in _WITHOUT_VALUE
         },
         "ended_early": ("integer", "", "participants whose observation ended before the window did"),

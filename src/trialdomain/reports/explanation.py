@@ -128,28 +128,28 @@ def _json(found: Explanation) -> dict[str, Json]:
         "value": None if found.value is None else value_json(found.value),
         "levels": None
         if found.summary is None
-        else {str(level): summary_json(one) for level, one in found.summary.levels.items()},
+        else {str(level): summary_json(summary) for level, summary in found.summary.levels.items()},
         "overall": None if found.summary is None else summary_json(found.summary.overall),
         "participants": {value.subject: value_json(value) for value in found.values},
-        "rests_on": [_cited_json(one) for one in found.rests_on],
-        "looked_at": [_cited_json(one) for one in found.looked_at],
+        "rests_on": [_cited_json(cited) for cited in found.rests_on],
+        "looked_at": [_cited_json(cited) for cited in found.looked_at],
     }
 
 
-def _cited_json(one: Cited) -> Json:
+def _cited_json(cited: Cited) -> Json:
     return {
-        "position": one.position,
-        "stream": one.stream,
-        "version": one.version,
-        "what": one.words,
-        "recorded_at": one.recorded_at.isoformat(),
-        "user": one.user,
-        "name": one.name,
-        "role": one.role,
-        "organization": one.organization,
-        "reason": one.reason,
-        "corrects": one.corrects,
-        "source": one.source,
+        "position": cited.position,
+        "stream": cited.stream,
+        "version": cited.version,
+        "what": cited.words,
+        "recorded_at": cited.recorded_at.isoformat(),
+        "user": cited.user,
+        "name": cited.name,
+        "role": cited.role,
+        "organization": cited.organization,
+        "reason": cited.reason,
+        "corrects": cited.corrects,
+        "source": cited.source,
     }
 
 
@@ -160,7 +160,7 @@ def _plain(value: object) -> Json:
         case Decimal():
             return str(value)
         case tuple():
-            return [_plain(one) for one in value]
+            return [_plain(item) for item in value]
         case bool() | int() | str() | None:
             return value
         case _:
@@ -212,7 +212,9 @@ def _details(value: Value) -> Iterator[str]:
     for name, detail in value.details.items():
         label = name.replace("_", " ")
         if isinstance(detail, Mapping):
-            inner = ", ".join(f"{key.replace('_', ' ')} {_detail_text(one)}" for key, one in detail.items())
+            inner = ", ".join(
+                f"{key.replace('_', ' ')} {_detail_text(inner_value)}" for key, inner_value in detail.items()
+            )
             yield f"{label}: {inner}"
         elif not isinstance(detail, tuple) and detail is not None:
             yield f"{label} {_detail_text(detail)}"
@@ -241,23 +243,23 @@ def _entries(title: str, cited: Sequence[Cited]) -> Table:
         ),
         rows=tuple(
             (
-                str(one.position),
-                one.stream,
-                str(one.version),
-                one.words,
-                one.recorded_at.strftime("%Y-%m-%d %H:%M:%S"),
-                _who(one),
-                _note(one),
+                str(entry.position),
+                entry.stream,
+                str(entry.version),
+                entry.words,
+                entry.recorded_at.strftime("%Y-%m-%d %H:%M:%S"),
+                _who(entry),
+                _note(entry),
             )
-            for one in cited
+            for entry in cited
         ),
     )
 
 
-def _who(one: Cited) -> str:
-    return one.user if one.name is None else f"{one.name}, {one.role}, {one.organization}"
+def _who(cited: Cited) -> str:
+    return cited.user if cited.name is None else f"{cited.name}, {cited.role}, {cited.organization}"
 
 
-def _note(one: Cited) -> str:
-    corrected = "" if one.corrects is None else f"corrects version {one.corrects}: {one.reason}"
-    return "; ".join(part for part in (corrected, one.source or "") if part)
+def _note(cited: Cited) -> str:
+    corrected = "" if cited.corrects is None else f"corrects version {cited.corrects}: {cited.reason}"
+    return "; ".join(part for part in (corrected, cited.source or "") if part)

@@ -40,7 +40,7 @@ def _json(flow: Flow) -> dict[str, Json]:
         "levels": [_level_json(level) for level in flow.levels],
         "unassigned": None if flow.unassigned is None else _level_json(flow.unassigned),
         "overall": _level_json(flow.overall),
-        "participants": {one.subject: _disposition_json(one) for one in flow.dispositions},
+        "participants": {disposition.subject: _disposition_json(disposition) for disposition in flow.dispositions},
     }
 
 
@@ -56,18 +56,18 @@ def _level_json(level: LevelFlow) -> dict[str, Json]:
     }
 
 
-def _disposition_json(one: Disposition) -> Json:
+def _disposition_json(disposition: Disposition) -> Json:
     return {
-        "level": one.level,
-        "status": one.status.value,
-        "consented": one.consented,
-        "screenings": one.screenings,
-        "failed_screenings": one.failed_screenings,
-        "screen_failure": one.screen_failure,
-        "enrolled": one.enrolled,
-        "administrations": one.administrations,
-        "withdrew_from_treatment": one.withdrew_from_treatment,
-        "evidence": list(one.evidence),
+        "level": disposition.level,
+        "status": disposition.status.value,
+        "consented": disposition.consented,
+        "screenings": disposition.screenings,
+        "failed_screenings": disposition.failed_screenings,
+        "screen_failure": disposition.screen_failure,
+        "enrolled": disposition.enrolled,
+        "administrations": disposition.administrations,
+        "withdrew_from_treatment": disposition.withdrew_from_treatment,
+        "evidence": list(disposition.evidence),
     }
 
 

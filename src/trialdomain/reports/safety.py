@@ -30,23 +30,23 @@ def _json(safety: Safety) -> dict[str, Json]:
         "before_infusion": _count_json(safety.before_infusion),
         "not_infused": _count_json(safety.not_infused),
         "periods": [_period_json(period) for period in safety.periods],
-        "events": [_listed_json(one) for one in safety.events],
+        "events": [_listed_json(event) for event in safety.events],
     }
 
 
-def _listed_json(one: Listed) -> Json:
+def _listed_json(event: Listed) -> Json:
     return {
-        "subject": one.subject,
-        "level": one.level,
-        "event": one.event,
-        "term": one.term,
-        "since": None if one.since is None else one.since.isoformat(),
-        "day": one.day,
-        "highest_grade": one.highest_grade,
-        "serious": one.serious,
-        "fatal": one.fatal,
-        "relatedness": one.relatedness.value,
-        "evidence": list(one.evidence),
+        "subject": event.subject,
+        "level": event.level,
+        "event": event.event,
+        "term": event.term,
+        "since": None if event.since is None else event.since.isoformat(),
+        "day": event.day,
+        "highest_grade": event.highest_grade,
+        "serious": event.serious,
+        "fatal": event.fatal,
+        "relatedness": event.relatedness.value,
+        "evidence": list(event.evidence),
     }
 
 
@@ -71,14 +71,14 @@ def _incidence_json(found: Incidence) -> dict[str, Json]:
         "fatal": _count_json(found.fatal),
         "grades": {str(grade): _count_json(count) for grade, count in found.grades},
         "relatedness": {relatedness.value: _count_json(count) for relatedness, count in found.relatedness},
-        "terms": [_term_json(one) for one in found.terms],
+        "terms": [_term_json(counted) for counted in found.terms],
         "imputed": found.imputed,
     }
 
 
-def _term_json(one: TermCount) -> Json:
-    term: dict[str, Json] = {"term": one.term, "highest_grade": one.highest_grade}
-    return term | _count_json(one.count)
+def _term_json(counted: TermCount) -> Json:
+    term: dict[str, Json] = {"term": counted.term, "highest_grade": counted.highest_grade}
+    return term | _count_json(counted.count)
 
 
 def _count_json(count: Count) -> dict[str, Json]:
@@ -160,7 +160,7 @@ def _relatedness(period: Period) -> Table:
 
 def _terms(period: Period) -> Table:
     frequent = period.overall.terms[:_MOST_TERMS]
-    by_level = [{folded(one.term): one.count for one in level.terms} for level in period.levels]
+    by_level = [{folded(counted.term): counted.count for counted in level.terms} for level in period.levels]
     left_out = len(period.overall.terms) - len(frequent)
     return Table(
         title="Terms, at any time"
@@ -168,14 +168,14 @@ def _terms(period: Period) -> Table:
         columns=("term", "highest grade", *(f"level {level.level}" for level in period.levels), "all"),
         rows=tuple(
             (
-                one.term,
-                str(one.highest_grade),
+                counted.term,
+                str(counted.highest_grade),
                 *(
-                    _cell(counts.get(folded(one.term)), level)
+                    _cell(counts.get(folded(counted.term)), level)
                     for counts, level in zip(by_level, period.levels, strict=True)
                 ),
-                _cell(one.count, period.overall),
+                _cell(counted.count, period.overall),
             )
-            for one in frequent
+            for counted in frequent
         ),
     )

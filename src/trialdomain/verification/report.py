@@ -92,28 +92,28 @@ def _compared_json(note: Compared) -> Json:
     }
 
 
-def _defect_json(one: Defect) -> Json:
+def _defect_json(defect: Defect) -> Json:
     return {
-        "what": one.what.value,
-        "trial": one.trial,
-        "position": one.position,
-        "stream": one.stream,
-        "version": one.version,
-        "line": one.line,
-        "why": one.why,
+        "what": defect.what.value,
+        "trial": defect.trial,
+        "position": defect.position,
+        "stream": defect.stream,
+        "version": defect.version,
+        "line": defect.line,
+        "why": defect.why,
     }
 
 
 def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
     if found.bundle is not None:
         yield from _bundle_lines(found.bundle)
-    for one in found.trials:
-        yield f"Trial {one.trial}: {n_entries(one.size)}, root {as_base64(one.root)}"
-        for note in one.compared:
-            if not (note.head and one.notices):  # the notices describe the head
+    for trial in found.trials:
+        yield f"Trial {trial.trial}: {n_entries(trial.size)}, root {as_base64(trial.root)}"
+        for note in trial.compared:
+            if not (note.head and trial.notices):  # the notices describe the head
                 yield f"  {_comparison(note, checked=found.signatures_checked)}"
-        yield from (f"  {notice}" for notice in one.notices)
-        yield f"  {_covered(one)}"
+        yield from (f"  {notice}" for notice in trial.notices)
+        yield f"  {_covered(trial)}"
     if not found.signatures_checked:
         yield "Signatures were not checked: name the public keys that you trust with --key"
     if not outside:
@@ -159,26 +159,31 @@ def _comparison(note: Compared, *, checked: bool) -> str:
 
 def signed_by(signed: tuple[Signed, ...]) -> str:
     """List the trusted keys that signed a note, with the times that the signatures have."""
-    signers = (f"{one.key.name} at {one.at:%Y-%m-%d %H:%M:%S} UTC" if one.at else one.key.name for one in signed)
+    signers = (
+        f"{signature.key.name} at {signature.at:%Y-%m-%d %H:%M:%S} UTC" if signature.at else signature.key.name
+        for signature in signed
+    )
     return f"signed by {', '.join(signers)}" if signed else "not signed by a trusted key"
 
 
 def signed_json(signed: tuple[Signed, ...]) -> list[Json]:
     """Return the trusted keys that signed a note as JSON."""
-    return [{"name": one.key.name, "at": one.at.isoformat() if one.at else None} for one in signed]
+    return [
+        {"name": signature.key.name, "at": signature.at.isoformat() if signature.at else None} for signature in signed
+    ]
 
 
-def _covered(one: VerifiedTrial) -> str:
-    if not one.uncovered:
+def _covered(trial: VerifiedTrial) -> str:
+    if not trial.uncovered:
         return "checkpoints cover every entry"
-    if one.uncovered == one.size and any(note.fits is False for note in one.compared):
+    if trial.uncovered == trial.size and any(note.fits is False for note in trial.compared):
         return "no checkpoint that fits covers an entry: the log was rewritten; compare it with an older copy"
-    if one.uncovered == one.size:
+    if trial.uncovered == trial.size:
         return (
             "no checkpoint (a signed copy of the root) covers an entry: a change of an entry together with its hash "
             "cannot be detected; make one with 'trialdomain checkpoint', and keep it outside the log"
         )
-    newest = "newest entry" if one.uncovered == 1 else f"{one.uncovered} newest entries"
+    newest = "newest entry" if trial.uncovered == 1 else f"{trial.uncovered} newest entries"
     return f"no checkpoint covers the {newest} yet"
 
 
@@ -191,11 +196,14 @@ def _table(found: Verified) -> Table:
         ),
         rows=tuple(
             (
-                one.what.value,
-                one.trial or "",
-                *("" if value is None else str(value) for value in (one.position, one.stream, one.version, one.line)),
-                one.why,
+                defect.what.value,
+                defect.trial or "",
+                *(
+                    "" if value is None else str(value)
+                    for value in (defect.position, defect.stream, defect.version, defect.line)
+                ),
+                defect.why,
             )
-            for one in found.defects
+            for defect in found.defects
         ),
     )

@@ -103,7 +103,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         signed = "" if arguments.key or arguments.checkpoint else "; its tree is not signed: name a key with --key"
         recorded = "" if manifest.recorded is None else f", recorded at position {manifest.recorded}"
-        print_lines([f"It is in {arguments.place}{recorded}{signed}"])
+        print_lines([f"The bundle is in {arguments.place}{recorded}{signed}"])
     return 0
 
 

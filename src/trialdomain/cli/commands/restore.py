@@ -29,11 +29,11 @@ def _run(arguments: argparse.Namespace) -> int:
     with progress_bar() as progress:
         restored = restore(arguments.file, arguments.log, progress=progress)
     if arguments.json:
-        trials = [{"trial": one.trial, "entries": one.entries, "root": as_base64(one.root)} for one in restored]
+        trials = [{"trial": trial.trial, "entries": trial.entries, "root": as_base64(trial.root)} for trial in restored]
         print(json.dumps({"log": str(arguments.log), "trials": trials}))
         return 0
-    for one in restored:
-        many, are = n_entries(one.entries), singular_or(one.entries, "is", "are")
-        root = as_base64(one.root)
-        print_lines([f"{many} of trial {one.trial} {are} in {arguments.log}, under the root {root}"])
+    for trial in restored:
+        many, are = n_entries(trial.entries), singular_or(trial.entries, "is", "are")
+        root = as_base64(trial.root)
+        print_lines([f"{many} of trial {trial.trial} {are} in {arguments.log}, under the root {root}"])
     return 0

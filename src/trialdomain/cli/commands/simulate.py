@@ -80,12 +80,12 @@ def _run(arguments: argparse.Namespace) -> int:
             progress=lambda people: progress("simulating", people, trials * each),
         )
     seconds = time.perf_counter() - start
-    entries = sum(one.entries for one in written)
+    entries = sum(trial.entries for trial in written)
     if arguments.json:
-        named = [{"trial": one.trial, "seed": one.seed, "entries": one.entries} for one in written]
+        named = [{"trial": trial.trial, "seed": trial.seed, "entries": trial.entries} for trial in written]
         print(json.dumps({"log": str(arguments.out), "entries": entries, "trials": named}))
         return 0
-    rows = tuple((one.trial, str(one.seed), str(one.entries)) for one in written)
+    rows = tuple((trial.trial, str(trial.seed), str(trial.entries)) for trial in written)
     print_table(Table(title="Simulated trials", columns=("trial", "seed", "entries"), rows=rows))
     written_in = f"written in {seconds:.1f} s ({entries / seconds:,.0f}/s)"
     are = singular_or(entries, "is", "are")
