@@ -1,29 +1,29 @@
-# Everything runs in .venv, made from the locked requirements; the only thing needed beforehand is Python 3.11 or later.
+# All targets run in .venv, which is made from the locked requirements. They need only Python 3.11 or later.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The demo has an environment of its own, without the tools that only tests need.
+# The demo has its own environment, without the tools of the tests.
 DEMO := $(VENV)-demo
-# Tests run in so many processes; ARGS is for pytest: make test WORKERS=4 ARGS="tests/verification -x".
+# WORKERS is the number of test processes; ARGS goes to pytest: make test WORKERS=4 ARGS="tests/verification -x".
 WORKERS ?= 3
 ARGS ?=
-# Compiled tests are kept: to compile them anew takes as long as running a thousand of them.
+# Bytecode of the tests is kept: compiling them takes as long as running a thousand tests.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
-# What make soak repeats in full, by its marks: one after another, since a race wants the machine for itself.
+# The marks of the tests that make soak repeats in full, in one process, because races need the whole machine.
 SOAK := soak or hypothesis
 LOCK := requirements/dev.txt
 DEMO_LOCK := requirements/demo.txt
 PIP_INSTALL = -m pip install --disable-pip-version-check
 ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	|| { echo "trialdomain needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 2; }
-# Says which package pip is at, and ends as pip does.
+# Print the package that pip is processing, and exit with the status of pip.
 SAY_PACKAGES = awk '/^(Collecting|Processing)/ { n = split($$2, parts, "/"); print "    " parts[n]; fflush() } /^ERROR/ { print } /^ended/ { status = $$2 } END { exit status }'
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.tsv' -o -name '*.json' -o -name '*.toml')
 
 .PHONY: help setup install demo test unit test-all soak check bench docs format lock clean
 .DEFAULT_GOAL := help
 
-help:  ## what can be made
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/locked: $(LOCK)
@@ -42,9 +42,9 @@ $(VENV)/installed: $(VENV)/locked $(SOURCES) pyproject.toml README.md LICENSE
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall $(VENV)/dist/*.whl
 	@touch $@
 
-setup: $(VENV)/locked  ## the locked tools, in .venv
+setup: $(VENV)/locked  ## install the locked tools in .venv
 
-install: $(VENV)/installed  ## the wheel, built and installed in .venv
+install: $(VENV)/installed  ## build the wheel and install it in .venv
 	@echo "trialdomain is $(BIN)/trialdomain"
 
 $(DEMO)/installed: $(DEMO_LOCK) $(SOURCES) pyproject.toml README.md LICENSE
@@ -57,35 +57,35 @@ $(DEMO)/installed: $(DEMO_LOCK) $(SOURCES) pyproject.toml README.md LICENSE
 	@$(DEMO)/bin/python $(PIP_INSTALL) --quiet --no-deps --no-index --no-build-isolation .
 	@touch $@
 
-demo: $(DEMO)/installed  ## a made-up trial, recorded and replayed, in an environment of its own
-	@echo "simulating, recording, replaying and auditing a trial: some seconds"
+demo: $(DEMO)/installed  ## simulate, record and replay a trial, in an own environment
+	@echo "simulating, recording, replaying and auditing a trial: this takes some seconds"
 	@echo
 	@$(DEMO)/bin/trialdomain demo
 	@echo
 	@echo "trialdomain is $(DEMO)/bin/trialdomain"
 
-test: $(VENV)/installed  ## all tests, against the installed wheel
+test: $(VENV)/installed  ## run all tests against the installed wheel
 	@$(PYTEST) $(ARGS)
 
-unit: $(VENV)/installed  ## the tests that start no processes: quicker, and what a newer Python is tried with
+unit: $(VENV)/installed  ## run the tests that start no processes: faster; also for newer Pythons
 	@$(PYTEST) -m "not processes" $(ARGS)
 
-test-all:  ## all tests on every Python from 3.11 to 3.14 that is found, by name or under pyenv
+test-all:  ## run all tests on every installed Python from 3.11 to 3.14, on the path or under pyenv
 	@.ci/test-all
 
-soak: $(VENV)/installed  ## every test that repeats itself, in full: kills, races, properties
+soak: $(VENV)/installed  ## run every repeating test in full: kills, races, properties
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -m "$(SOAK)" --rounds 100 $(ARGS)
 
-check: setup  ## style, types and the import contract
+check: setup  ## check style, types and the import contract
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=src $(BIN)/lint-imports
 
-bench: $(VENV)/installed  ## speeds, as ratios against named peers in one run
+bench: $(VENV)/installed  ## measure speed as ratios against peers in one run
 	@$(BIN)/python benchmarks/bench.py
 
-docs: $(VENV)/installed  ## the pages that are written from the code
+docs: $(VENV)/installed  ## generate the pages that are written from the code
 	@$(BIN)/python tests/support/event_catalogue.py
 	@$(BIN)/python tests/support/endpoint_pages.py
 	@$(BIN)/python tests/support/audit_trail_page.py
@@ -98,16 +98,16 @@ docs: $(VENV)/installed  ## the pages that are written from the code
 	@$(BIN)/python tests/support/history_page.py
 	@$(BIN)/python tests/support/options_page.py
 
-format: setup  ## let ruff put the code in order
+format: setup  ## format the code and fix style with ruff
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock:  ## resolve the requirements anew (needs uv on the path)
+lock:  ## resolve the locked requirements again (needs uv on the path)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--all-extras --group dev --custom-compile-command 'make lock' --output-file $(LOCK) pyproject.toml
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--extra cli --group demo --constraint $(LOCK) --custom-compile-command 'make lock' --output-file $(DEMO_LOCK) \
 		pyproject.toml
 
-clean:  ## remove all that was made
+clean:  ## remove all generated files
 	@rm -rf .venv .venv-demo .venv-3.* build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

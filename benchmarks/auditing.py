@@ -1,7 +1,7 @@
-"""What an audit of a large log costs: verification, the history of one participant, and any moment.
+"""Benchmarks of the audit of a large log: verification, the history of one participant, and past moments.
 
-The peer of the verification is the limit: reading every row and hashing its state once, and nothing else. Answers about
-one participant are compared with reading the whole trial, which is what a log without streams would have to do.
+The peer of the verification is a lower limit: reading every row and hashing its state once, and nothing else. Answers
+about one participant are compared with reading the whole trial, as a log without streams would have to do.
 """
 
 import sqlite3
@@ -19,14 +19,14 @@ from trialdomain.simulate.trials import simulated_trial
 from trialdomain.storage.sqlite.store import SQLiteStore
 
 ENTRIES_OF_EACH = 121
-"""About so many entries has a participant who is simulated in bulk."""
+"""The approximate number of entries of a participant simulated in bulk."""
 TRIAL = "SIM-0001"
 SEED = 25
 LATE_EVENTS = 4
 
 
 def audit(path: Path, *, entries: int) -> list[Measured]:
-    """Measure on a log of about so many entries, made at this path."""
+    """Make a log of about this number of entries at a path, and measure on it."""
     recorder = SQLiteStore(path)
     size = simulate_in_bulk(recorder, seed=1, trial=TRIAL, participants=max(1, entries // ENTRIES_OF_EACH))
     recorder.close()
@@ -55,10 +55,10 @@ def audit(path: Path, *, entries: int) -> list[Measured]:
 
 
 def audit_decisions() -> list[Measured]:
-    """Measure the audit of a trial's decisions, with DLTs that were reported after all of them.
+    """Measure the audit of the decisions of a trial, with DLTs that were reported after all decisions.
 
-    The peer asks the same two questions of each decision, and no more: the state at its position, and the state today,
-    each from the whole log. Naming the entries, and proving that no set of them is smaller, comes on top.
+    The peer only derives two states for each decision: at its position, and today, each from the whole log. The audit
+    also names the entries that change the answer, and proves that no smaller set does.
     """
     with simulated_trial("memory:", seed=SEED) as simulated:
         trial, on = simulated.trial, simulated.last_day
@@ -98,12 +98,12 @@ def _asked_twice(trial: TrialHandle, moments: Sequence[tuple[int, date]]) -> Non
 
 def _found(trial: LoggedTrial) -> None:
     if not findings(trial.history()).found:
-        raise AssertionError("whoever records a whole trial in one day does so late")
+        raise AssertionError("this benchmark records a whole trial in one day, so late entries should be found")
 
 
 def _right(path: Path) -> None:
     if not verify(path).ok:
-        raise AssertionError("the log of this benchmark is not whole")
+        raise AssertionError("the log of this benchmark has defects")
 
 
 def _hashed(path: Path) -> None:

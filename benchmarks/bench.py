@@ -1,8 +1,8 @@
-"""How fast this library is, as ratios measured in one run: ``make bench``.
+"""Benchmarks of this library as ratios measured in one run: ``make bench``.
 
-Peers: plain ``eventsourcing`` that stores the same information (``plain.py``), and the limit, which is a scan of the
-SQLite table with the decoding of the same classes and nothing else. The rounds of the peers alternate, so that a busy
-machine is busy for all; of each, the median round counts.
+The peers are plain ``eventsourcing`` with the same information (``plain.py``), and a lower limit. The limit is a scan
+of the SQLite table that decodes the same classes and does nothing else. The rounds of the peers alternate, so that
+load on the machine affects all of them; the median round of each counts.
 """
 
 import argparse
@@ -38,9 +38,9 @@ OF_A_BENCHMARK = "more people than a level takes, all with outcomes to derive"
 APPENDS = 200
 USES = 100
 PEOPLE, EACH = 12, 1_000
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the benchmark makes its own folder in it
 _WHERE = _MEMORY if _MEMORY.is_dir() else Path(gettempdir())
-"""In memory where there is such a folder: a commit waits for a disk equally long on both sides, and hides the rest."""
+"""A folder in memory, if there is one: the time of disk writes is the same for all peers and hides the differences."""
 
 
 def a_result(number: int) -> LabRecorded:
@@ -58,7 +58,7 @@ def a_result(number: int) -> LabRecorded:
 
 
 class Bench:
-    """Two stores with the same content, and what is measured on them."""
+    """Two stores with the same content, and the measurements on them."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "ours.db"
@@ -71,14 +71,14 @@ class Bench:
         self.number = 0
 
     def close(self) -> None:
-        """Let go of both."""
+        """Close all stores."""
         self.recorder.close()
         self.signing.close()
         self.trials.close()
         self.plain.close()
 
     def person(self, subject: str, events: int) -> UUID:
-        """Record somebody with so many results in the window of the outcomes, on both sides."""
+        """Record a participant with a number of results in the window of the endpoints, in both stores."""
         self.desk.consent(subject, signed_on=DAY, form_version="1")
         self.desk.screen(subject, on=DAY)
         self.desk.start_chemotherapy(subject, on=DAY, regimen="cytarabine")
@@ -91,9 +91,9 @@ class Bench:
         return person.id
 
     def append(self) -> list[Measured]:
-        """Append one entry after another, each in a commit: with leaf, read set and command on our side.
+        """Append entries one by one, each in its own commit; this library also stores leaf, read set and command.
 
-        The second time the head of the tree is signed in every commit as well.
+        The second measurement also signs the head of the tree in every commit.
         """
         stream, trial = participant_stream("A", "S001"), "A"
         person = PlainParticipant(trial=trial, subject="S001")
@@ -132,7 +132,7 @@ class Bench:
         ]
 
     def use_case(self) -> Measured:
-        """Record one more result of somebody who has 100 entries."""
+        """Record one more result of a participant with 100 entries."""
         ids = {f"U{number:03}": self.person(f"U{number:03}", 100) for number in range(ROUNDS)}
         subjects, others = iter(ids), iter(ids.values())
 
@@ -156,7 +156,7 @@ class Bench:
         return Measured(what="use case on 100 entries", ours=mine, peer=peer, against="plain", expected=4)
 
     def load(self, known: UUID) -> Measured:
-        """Load somebody who has 1,000 entries, with the state of the trial on our side."""
+        """Load a participant with 1,000 entries; this library also loads the state of the trial."""
         mine, peer = alternating(
             lambda: timed(lambda: Snapshot(PROTOCOL.trial, self.recorder).participant("S000")),
             lambda: timed(lambda: self.plain.repository.get(known)),
@@ -164,12 +164,12 @@ class Bench:
         return Measured(what="load 1,000 entries", ours=mine, peer=peer, against="plain", expected=6)
 
     def reading(self, known: Sequence[UUID]) -> list[Measured]:
-        """Read everything, and replay it into every projection."""
+        """Read all entries, and replay them into every projection."""
         head = self.recorder.head(PROTOCOL.trial)
         history = history_of(self.recorder, PROTOCOL.trial)
         values = [value for of_one in history.endpoints(on=NOW.date()).found.values.values() for value in of_one]
         if not any(value.value is True and value.evidence for value in values):
-            raise AssertionError("nobody in this benchmark has an endpoint to derive")
+            raise AssertionError("no participant in this benchmark has an endpoint to derive")
         others = len(known) * (EACH + 1)
 
         def plain() -> float:
@@ -203,7 +203,7 @@ class Bench:
 
 
 def run(where: Path, *, entries: int) -> list[Measured]:
-    """Measure everything."""
+    """Run all benchmarks."""
     with TemporaryDirectory(dir=where) as folder:
         bench = Bench(Path(folder))
         try:
@@ -222,12 +222,12 @@ def run(where: Path, *, entries: int) -> list[Measured]:
 
 
 def main() -> int:
-    """Print what was measured; exit with 1 when a ratio is below what is expected."""
+    """Print the measurements; exit with 1 if a ratio is below the expected ratio."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--folder", type=Path, default=_WHERE, help="where both stores are made (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, default=_WHERE, help="the folder for the stores (default: %(default)s)")
     parser.add_argument(
-        "--entries", type=int, default=1_000_000, help="of the log that is audited (default: a million)"
+        "--entries", type=int, default=1_000_000, help="the number of entries in the audited log (default: a million)"
     )
     given = parser.parse_args()
     found = run(given.folder, entries=given.entries)
@@ -236,7 +236,7 @@ def main() -> int:
     else:
         print(f"median of {ROUNDS} alternating rounds in {given.folder}; microseconds for one unit of work")
         for one in found:
-            short = " <- below what is expected" if one.ratio < one.expected else ""
+            short = " <- below the expected ratio" if one.ratio < one.expected else ""
             print(
                 f"{one.what:34} {one.ours * 1e6:10.1f}  {one.against:20} {one.peer * 1e6:10.1f}"
                 f"   {one.ratio:5.2f}x (expected {one.expected}x){short}"

@@ -1,4 +1,4 @@
-"""How both sides of a comparison are timed."""
+"""Timing of comparisons between this library and its peers."""
 
 import time
 from collections.abc import Callable
@@ -21,18 +21,18 @@ class Measured:
 
     @property
     def ratio(self) -> float:
-        """How many times as fast as the peer this library is."""
+        """The speed of this library relative to the peer; above 1 this library is faster."""
         return self.peer / self.ours
 
 
 def alternating(*sides: Callable[[], float]) -> list[float]:
-    """Run each side in turn, and give the median of each."""
+    """Run the sides alternately for several rounds, and return the median time of each."""
     rounds = [[side() for side in sides] for _ in range(ROUNDS)]
     return [median(times) for times in zip(*rounds, strict=True)]
 
 
 def timed(work: Callable[[], object], units: int = 1) -> float:
-    """Give the seconds of one unit of work."""
+    """Run the work, and return the seconds per unit of work."""
     start = time.perf_counter()
     work()
     return (time.perf_counter() - start) / units

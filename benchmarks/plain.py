@@ -1,7 +1,7 @@
-"""The peer: the same information, recorded with plain ``eventsourcing`` as its documentation shows it.
+"""The peer of the benchmarks: the same information, recorded with plain ``eventsourcing`` as in its documentation.
 
-An aggregate with ``@event`` methods; every field of the envelope and of the fact is a keyword argument, and the library
-does the rest: its mapper, its JSON transcoder, its SQLite recorder.
+The peer is an aggregate with ``@event`` methods. Every field of the envelope and of the fact is a keyword argument, and
+``eventsourcing`` provides the mapper, the JSON transcoder and the SQLite recorder.
 """
 
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,11 +14,11 @@ from eventsourcing.domain import Aggregate, event
 
 _SITE = timezone(timedelta(hours=8))
 _HEMOGLOBIN = 2
-"""Its place among the four counts of a visit."""
+"""The index of hemoglobin among the four counts of a visit."""
 
 
 class PlainParticipant(Aggregate):
-    """A participant who keeps the results that were recorded of them."""
+    """A participant with recorded laboratory results."""
 
     def __init__(self, *, trial: str, subject: str) -> None:
         self.trial, self.subject = trial, subject
@@ -51,22 +51,22 @@ class PlainParticipant(Aggregate):
         deviation: str | None,
         source: str | None,
     ) -> None:
-        """Record one result, with the envelope that goes with it."""
+        """Record one result with its envelope."""
         self.results += 1
         self.last = value
 
 
 class PlainTrials(Application[UUID]):
-    """The application that saves and loads them."""
+    """The application that saves and loads participants."""
 
 
 def opened(path: str) -> PlainTrials:
-    """Open an application on one SQLite file."""
+    """Open an application on a SQLite file."""
     return PlainTrials(env={"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": path})
 
 
 def result(number: int) -> dict[str, Any]:
-    """Give the arguments of one result: the fields of a fact and of its envelope."""
+    """Return the arguments of one result: the fields of the fact and of its envelope."""
     return {
         "analyte": ("ANC", "PLT", "HGB", "WBC")[number % 4],
         "value": Decimal(number % 90) / 10,

@@ -1,19 +1,19 @@
 """Dose-escalation trials recorded as immutable events, and every answer rebuilt from them.
 
-Where to begin, and then ``help(trialdomain.Trials)``, for one:
+Where to begin; ``help(trialdomain.Trials)``, for example, has the details:
 
-- ``decide(situation_of(parse_outcomes("1NNN 2NNT", levels=3), levels=3))``: the answer of 3+3, without any log.
-- ``Trials.open("trial.db")``: a log; register a protocol, and act at the ``Desk`` of a trial as a ``User``.
+- ``decide(situation_of(parse_outcomes("1NNN 2NNT", levels=3), levels=3))``: the decision of 3+3, without a log.
+- ``Trials.open("trial.db")``: a log; register a protocol, and record facts at the ``Desk`` as a ``User``.
 - ``nct06245746()``: the protocol of NCT06245746, a ``TrialProtocol``; ``DltRule`` and ``DoseLevel`` are parts of it.
 - ``History``: a trial as it was known; ask it for ``escalation``, ``dlt_counts``, ``endpoints`` or ``answers``.
-- ``read_log``, ``restore``, ``import_sdtm``: a log, an export, or a study from elsewhere.
-- ``verify``, ``findings``: whether a log was changed, and what an inspector would ask about.
+- ``read_log``, ``restore``, ``import_sdtm``: read a log, restore an export, or import a study.
+- ``verify``, ``findings``: detect changes of a log, and check a trial as an inspector would.
 - ``TrialError``: the base of every error; each has a ``code``.
-- ``Action``, ``Relatedness``, ``Status`` and other closed sets of words: a member equals its word, and prints as it.
+- ``Action``, ``Relatedness``, ``Status`` and other enumerations: a member equals its word, and prints as its word.
 - ``trialdomain.testing``: facts and histories for tests of your own rules.
 
-``from trialdomain import *`` gives every public name; ``dir(trialdomain)`` lists them. They are imported when they are
-first used, so that ``import trialdomain`` costs next to nothing; their types stand in ``__init__.pyi``.
+``from trialdomain import *`` imports every public name; ``dir(trialdomain)`` lists them. Each name is imported at its
+first use, so that ``import trialdomain`` is fast; the types of the names are in ``__init__.pyi``.
 """
 
 from importlib import import_module
@@ -110,9 +110,8 @@ _HOMES = {
     "version": ("__version__",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted(_HOME_OF.keys() - {"__version__"})  # noqa: PLE0605 - the table above is the one place of the names
-"""What ``from trialdomain import *`` gives: every public name but the version, which would take the place of one's own.
-"""
+__all__ = sorted(_HOME_OF.keys() - {"__version__"})  # noqa: PLE0605 - the table above is the only list of the names
+"""The names of ``from trialdomain import *``: every public name except ``__version__``, which the caller may define."""
 
 
 def __getattr__(name: str) -> object:

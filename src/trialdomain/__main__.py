@@ -1,4 +1,4 @@
-"""The command line's entry point: it imports the commands where an interruption of that is caught."""
+"""The entry point of the command line; it imports the commands inside ``try``, to catch an interruption there."""
 
 import sys
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command: 0 is fine, 1 is findings, 2 is unusable input, 130 is interrupted."""
+    """Run a command and return its exit status: 0 success, 1 findings, 2 unusable input, 130 interrupted."""
     try:
-        from trialdomain.cli.run import run  # noqa: PLC0415 - it takes half a second, in which Control-C may come
+        from trialdomain.cli.run import run  # noqa: PLC0415 - the import takes half a second, and Control-C may interrupt it
 
         return run(arguments)
     except KeyboardInterrupt:

@@ -83,7 +83,7 @@ class TestEndpoints:
         (tmp_path / "kept.txt").write_text("x")
         refused = run("endpoints", log, "--csv", tmp_path)
         assert (refused.returncode, refused.stdout) == (2, "")
-        assert "is there already: name a new folder" in refused.stderr
+        assert "exists already: name a new folder" in refused.stderr
         assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
     def test_a_published_variant_instead_of_the_protocols(self, log: Path) -> None:

@@ -49,7 +49,7 @@ class TestSigning:
     def test_an_export_can_be_signed_and_keeps_nothing(self, site: Path) -> None:
         signed = done(site, "checkpoint", "log.jsonl", "--key", "signer.key")
         assert signed == (site / "checkpoint").read_text()
-        assert "keeps no notes" in refused(
+        assert "cannot store notes" in refused(
             site, "checkpoint", "log.jsonl", "--keep", "cosigned", "--trusted", "second.pub"
         )
 
@@ -59,10 +59,13 @@ class TestSigning:
             (["keygen", "signer"], "signer.key cannot be made: File exists"),
             (["keygen", "k", "--name", "a b"], "cannot be the name of a key"),
             (["checkpoint", LOG], "one of the arguments --key --request --keep is required"),
-            (["checkpoint", LOG, "--key", "second.key"], "a cosigner signs what a log's key has signed"),
+            (
+                ["checkpoint", LOG, "--key", "second.key"],
+                "a cosigner signs only notes that the key of a log has signed",
+            ),
             (["checkpoint", LOG, "--key", "signer.pub"], "a private key begins with PRIVATE+KEY"),
             (["checkpoint", LOG, "--key", "none.key"], "none.key cannot be read: No such file"),
-            (["checkpoint", LOG, "--key", "signer.key", "--from", "5"], "--from is of use with --request alone"),
+            (["checkpoint", LOG, "--key", "signer.key", "--from", "5"], "--from needs --request"),
             (["checkpoint", LOG, "--keep", "cosigned"], "--keep needs --trusted"),
             (["checkpoint", LOG, "--keep", "request", "--trusted", "second.pub"], "but must be signed by one of"),
             (["checkpoint", LOG, "--key", "signer.key", "--signed", LOG], "is not the file of a signer"),
@@ -108,7 +111,7 @@ class TestProofs:
             (tmp_path / "entry").write_text(line)
             finished = run(tmp_path, "check-proof", "proof", "entry", "--key", key)
             assert (finished.returncode, finished.stderr) == (1, "")
-            assert finished.stdout.startswith("Not shown: ")
+            assert finished.stdout.startswith("Not proven: ")
             assert why in finished.stdout
             answered = run(tmp_path, "check-proof", "proof", "entry", "--key", key, "--json")
             told = json.loads(answered.stdout)
@@ -118,7 +121,7 @@ class TestProofs:
 class TestVerify:
     def test_people_and_programs_are_told_the_same(self, site: Path) -> None:
         told = done(site, "verify", LOG, "--checkpoint", "cosigned", "--key", "signer.pub", "--key", "second.pub")
-        assert "every entry is under a checkpoint\nNothing is wrong.\n" in told
+        assert "checkpoints cover every entry\nNothing is wrong.\n" in told
         assert "signed by site-1.example/signer, second at 2" in told
         found = answer(site, "verify", "log.jsonl", "--checkpoint", "cosigned", "--key", "second.pub")
         assert (found["ok"], found["total"], found["defects"], found["signatures_checked"]) == (True, 0, [], True)
@@ -175,7 +178,7 @@ class TestHistory:
     @pytest.mark.parametrize(
         ("arguments", "why"),
         [
-            (["S999"], "nothing was recorded of 'S999'"),
+            (["S999"], "the log has no entries of 'S999'"),
             (["S001", "--between", "2026-03-02", "yesterday"], "expected a day such as 2026-03-02"),
             (["S001", "--between", "0001-01-01", "2026-03-02"], "0001-01-01 lies outside the years 1900 to 2199"),
             (["S001", "--between", "2026-03-02", "9999-12-31"], "9999-12-31 lies outside the years 1900 to 2199"),
@@ -214,17 +217,17 @@ class TestWordsBeside:
         assert finished.returncode == 0
         assert json.loads(finished.stdout)["known_at"] == before
         assert finished.stderr == (
-            f"trialdomain: position {inside.position} stands inside a command, which is known whole or not at all: "
-            f"this is what was known at position {before}\n"
+            f"trialdomain: position {inside.position} is inside a command, and a command is recorded as a whole: "
+            f"this is what was known at position {before}, before the command\n"
         )
         assert f"at position {before}" in run(site, "diff", LOG, 5, inside.position).stderr
 
     @pytest.mark.parametrize(
         ("arguments", "why"),
         [
-            (["--by", "nobody"], "--by nobody: the trial knows no user of that id; there are investigator"),
+            (["--by", "nobody"], "--by nobody: the trial has no user with this id: name one of investigator"),
             (["--entry", "999999"], "--entry 999999: the log of SIM-0001 has positions 1 to "),
-            (["--between", "2026-03-05", "2026-03-03"], "the second is before the first"),
+            (["--between", "2026-03-05", "2026-03-03"], "the second moment is before the first"),
         ],
     )
     def test_a_question_that_nothing_can_answer_is_refused(self, site: Path, arguments: list[str], why: str) -> None:
@@ -254,4 +257,4 @@ class TestWordsBeside:
             assert "wrong with the log itself" in audited.stderr
 
     def test_options_before_a_subject(self, site: Path) -> None:
-        assert "names come before options" in refused(site, "history", LOG, "--by", "investigator", "S001")
+        assert "arguments come before options" in refused(site, "history", LOG, "--by", "investigator", "S001")

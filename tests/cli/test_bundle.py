@@ -32,7 +32,7 @@ def test_somebody_whom_the_trial_knows_takes_it_away_and_the_log_says_so(simulat
     why = ("--user", "investigator", "--why", "inspection 12")
     told = done(simulated, "bundle", "trial.db", "whole.zip", *why, "--key", "signer.key")
     assert "by Simulated investigator, investigator, Simulated: inspection 12" in told
-    assert "It is in whole.zip, recorded at position " in told
+    assert "The bundle is in whole.zip, recorded at position " in told
     assert [fact.why.plain for fact in exports(simulated / "trial.db")[before:]] == ["inspection 12"]
     shown = done(simulated, "verify", "whole.zip", "--key", "signer.pub")
     assert "checkpoint.txt: the log begins with it, signed by site.example/signer" in shown
@@ -57,11 +57,11 @@ def test_of_a_file_nothing_is_recorded_and_it_says_so(simulated: Path) -> None:
     done(simulated, "export", "trial.db", "trial.jsonl")
     before = (simulated / "trial.jsonl").read_bytes()
     told = done(simulated, "bundle", "trial.jsonl", "of-a-file")
-    assert "nothing was recorded of the export" in told
-    assert "nobody has signed its tree" in told
+    assert "the export was not recorded" in told
+    assert "its tree is not signed" in told
     assert json.loads((simulated / "of-a-file" / "manifest.json").read_bytes())["recorded"] is None
     assert (simulated / "trial.jsonl").read_bytes() == before
-    assert "in which nothing can be recorded" in refused(simulated, "bundle", "trial.jsonl", "x", "--user", "mo")
+    assert "the export cannot be recorded in" in refused(simulated, "bundle", "trial.jsonl", "x", "--user", "mo")
     assert "'n/a' says nothing" in refused(simulated, "bundle", "trial.jsonl", "x", "--why", "n/a")
 
 
@@ -75,16 +75,16 @@ def test_of_a_log_that_cannot_be_written_nothing_is_recorded_either(
 
 def test_what_is_missing_or_wrong_is_one_sentence(simulated: Path) -> None:
     why = ("--user", "investigator", "--why", "inspection 12")
-    assert "say who exports and why" in refused(simulated, "bundle", "trial.db", "x")
+    assert "name the user and the reason" in refused(simulated, "bundle", "trial.db", "x")
     assert "'n/a' says nothing" in refused(
         simulated, "bundle", "trial.db", "x", "--user", "investigator", "--why", "n/a"
     )
-    assert "knows nobody with the id 'nobody'" in refused(
+    assert "has no user with the id 'nobody'" in refused(
         simulated, "bundle", "trial.db", "x", "--user", "nobody", "--why", "w"
     )
     assert "participant 'S999'" in refused(simulated, "bundle", "trial.db", "x", *why, "--participant", "S999")
     assert "--checkpoint needs --trusted" in refused(simulated, "bundle", "trial.db", "x", *why, "--checkpoint", "y")
-    assert "--signed is of use with --key" in refused(simulated, "bundle", "trial.db", "x", *why, "--signed", "y")
+    assert "--signed needs --key" in refused(simulated, "bundle", "trial.db", "x", *why, "--signed", "y")
     assert "exists already" in refused(simulated, "bundle", "trial.db", "trial.db", *why)
     (simulated / "empty").mkdir()
     assert "a folder or a device" in refused(simulated, "verify", "empty")

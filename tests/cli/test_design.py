@@ -54,14 +54,14 @@ class TestMtd:
 
     def test_of_3_plus_3(self, folder: Path) -> None:
         assert done(folder, "design", "mtd", "3+3.toml", "--tallies", "0/3 1/6 2/3") == (
-            "MTD: level 2; a closed level lies above it\n"
+            "MTD: level 2; a level above it is closed\n"
         )
 
     @pytest.mark.parametrize(
         ("tallies", "sentence"),
         [
             ("3/1 0/3 0/0", "tally 1, '3/1': more DLTs than evaluable; the order is DLT/evaluable"),
-            ("0/3 1/3", "2 tallies for 3 levels: give one for each, 0/0 where nobody was treated"),
+            ("0/3 1/3", "2 tallies for 3 levels: give one for each level, 0/0 if no participant was treated"),
             ("0/3 x 0/0", "tally 2, 'x': expected DLT/evaluable, such as 1/6"),
         ],
     )
@@ -176,4 +176,4 @@ def test_a_simulated_trial_under_a_design_keeps_every_rule(folder: Path, file: s
 
 
 def test_in_bulk_nothing_is_decided(folder: Path) -> None:
-    assert "in bulk nothing is decided" in refused(folder, "simulate", "log.db", "--bulk", "--design", "r6.toml")
+    assert "trials in bulk have no decisions" in refused(folder, "simulate", "log.db", "--bulk", "--design", "r6.toml")

@@ -69,11 +69,11 @@ class TestFindings:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (["--only", "nothing"], "there is no check 'nothing'; there are"),
+            (["--only", "nothing"], "there is no check 'nothing': name one of"),
             (["--severity", "grave"], "invalid choice: 'grave'"),
             (["--checks", "nowhere.py"], "nowhere.py is not a Python file"),
-            (["--decisions", "--only", "clock"], "--decisions looks at decisions alone"),
-            (["--decisions", "--severity", "major"], "--decisions looks at decisions alone"),
+            (["--decisions", "--only", "clock"], "--decisions audits only decisions"),
+            (["--decisions", "--severity", "major"], "--decisions audits only decisions"),
         ],
     )
     def test_what_cannot_be_asked(self, late: Path, arguments: list[str], words: str) -> None:
@@ -87,7 +87,7 @@ class TestDecisions:
         lines = finished.stdout.splitlines()
         assert "As known then, at position 28 for 2026-03-17: escalate to level 2 (level 1: 0/3)" in lines[2]
         assert "It follows" in lines[3]
-        assert "With everything known of that day today: expand level 1 to 6 slots" in lines[4]
+        assert "With the data of that day as known today: expand level 1 to 6 slots" in lines[4]
         assert any("Smallest change of the answer: position 31" in line for line in lines)
 
     def test_programs_read_it(self, late: Path) -> None:

@@ -106,7 +106,7 @@ class TestWhatIsNoLog:
     def test_a_log_without_a_trial_is_named_with_the_next_step(self, tmp_path: Path) -> None:
         Trials.open(tmp_path / "zero.db").close()
         for command in (["replay", "zero.db"], ["replay", "zero.db", "--trial", "T1"], ["export", "zero.db", "x"]):
-            assert "zero.db is a log, and holds no trial yet: register one" in refused(tmp_path, *command)
+            assert "zero.db is a log without a trial: register a trial" in refused(tmp_path, *command)
 
 
 class TestFilesThatAreMissing:
@@ -144,7 +144,7 @@ class TestWordsThatNoCommandKnows:
         [
             (
                 ["decide", "1NNN", "2NNT", "--levels", "3"],
-                "too many (put quotes around the sequence, as in '1NNN 2NNT'): see 'trialdomain decide --help'\n",
+                "extra argument (put quotes around the sequence, as in '1NNN 2NNT'): see 'trialdomain decide --help'\n",
             ),
             (
                 ["replay", LOG, "--know-at", "3"],
@@ -171,7 +171,7 @@ class TestWhoHandsOut:
 
     def test_the_users_whom_the_trial_knows_are_named(self, folder: Path) -> None:
         sentence = refused(folder, "bundle", LOG, "x", "--why", "inspection of May", "--user", "nobody")
-        assert "nobody with the id 'nobody': there are investigator; name one of them, or give --name" in sentence
+        assert "no user with the id 'nobody': name one of investigator, or give --name" in sentence
 
 
 class TestDaysWithoutAFact:
@@ -182,8 +182,10 @@ class TestDaysWithoutAFact:
         self, folder: Path, command: list[str]
     ) -> None:
         asked = [command[0], LOG, *command[1:], "--on"]
-        assert f"2020-01-01 lies before the first fact, of {day(0)}: nothing had" in done(folder, *asked, "2020-01-01")
-        assert f"2030-01-01 lies after the last entry, of {day(3)}: nothing was" in done(folder, *asked, "2030-01-01")
+        assert f"2020-01-01 is before the day of the first fact, {day(0)}: the trial" in done(
+            folder, *asked, "2020-01-01"
+        )
+        assert f"2030-01-01 is after the day of the last entry, {day(3)}: the log" in done(folder, *asked, "2030-01-01")
         for known in (day(0), day(3)):
             assert " lies " not in done(folder, *asked, known)
 
@@ -193,13 +195,13 @@ class TestDaysWithoutAFact:
         site.on(40).desk.consent("S001", signed_on=day(0), form_version="1")
         site.trials.close()
         assert " lies " not in done(tmp_path, "replay", LOG, "--on", day(0))
-        assert "lies before the first fact" in done(tmp_path, "replay", LOG, "--on", day(-1))
+        assert "is before the day of the first fact" in done(tmp_path, "replay", LOG, "--on", day(-1))
 
 
 class TestFieldsThatNoEntryHas:
     def test_the_nearest_is_named(self, folder: Path) -> None:
         shown = done(folder, "history", LOG, "--field", "grad")
-        said = "No entry has a field 'grad'; the nearest is grade.\n"
+        said = "No entry has a field 'grad'; the most similar is grade.\n"
         assert shown.endswith(f"{said}No entries match what you asked for.\n")
 
     @pytest.mark.parametrize("field", ["grade", "attributions", "attributions[1]", "attributions[1].relatedness"])

@@ -130,9 +130,9 @@ def test_standard_output_that_leads_into_the_log_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("endpoints", LOG, "--csv"), "several files are written: name a folder"),
-        (("bundle", LOG), "several files are written: name a folder"),
-        (("keygen",), "several files are written: name a folder"),
+        (("endpoints", LOG, "--csv"), "the command writes several files: name a folder"),
+        (("bundle", LOG), "the command writes several files: name a folder"),
+        (("keygen",), "the command writes several files: name a folder"),
         (("simulate",), "a log is a SQLite file"),
         (("restore", "log.jsonl"), "a log is a SQLite file"),
         (("import-sdtm", "."), "a log is a SQLite file"),

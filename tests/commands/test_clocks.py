@@ -208,7 +208,7 @@ class TestTheMoment:
     def test_what_is_none_is_refused(self, recorded: Path, name: str) -> None:
         with read_log(recorded) as log:
             give, _ = BAD[name]
-            with pytest.raises(MomentInvalid, match=r"has no offset|is no moment|is a time wh") as refused:
+            with pytest.raises(MomentInvalid, match=r"has no offset|is not a moment|is a time wh") as refused:
                 log[OPEN.trial].history(known_at=give())  # type: ignore[arg-type]  # what it is about
             assert len(str(refused.value)) < 250
             for asked in ({"since": give()}, {"until": give()}):

@@ -89,7 +89,7 @@ class TestNothingIsStoredThatCannotBeRead:
             (lambda s: s.trial.acting(anything("li")), "'li' is no user"),
             (lambda s: s.trial.acting(User(id="li", name="x", role=anything("boss"), organization="x")), "boss"),
             (lambda s: s.trial.history().escalation(on=anything(7)), "'7' is not a calendar day"),
-            (lambda s: s.trial.history(known_at=anything("soon")), "'soon' is no moment"),
+            (lambda s: s.trial.history(known_at=anything("soon")), "'soon' is not a moment"),
         ],
     )
     def test_a_value_of_the_wrong_kind_is_one_sentence(

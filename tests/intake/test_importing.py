@@ -750,7 +750,7 @@ class TestCommand:
         rows["lb"].pop()
         done = self.run(write(tmp_path / "study", rows), tmp_path / "log.db")
         assert (done.returncode, done.stderr) == (0, b"")
-        assert "Columns of dm.csv that have no field: SEX" in done.stdout.decode()
+        assert "Columns of dm.csv without a field in the log: SEX" in done.stdout.decode()
 
     def test_unusable_input_has_exit_status_2_and_one_sentence(self, tmp_path: Path) -> None:
         done = self.run(write(tmp_path / "study", changed("ae", 0, AESEV="BAD")), tmp_path / "log.db", "--strict")

@@ -186,8 +186,8 @@ class TestWhatIsSaidFollowsTheNumbers:
         rules = EndpointRules(derived=(infused, STANDARD_ENDPOINTS[10]))
         patient = Patient(rules, chemotherapy=None).counts("PLT", {1: "100"})
         lines = lines_of(endpoints_report(patient.history().endpoints(on="2026-06-01")))
-        assert "In the analysis set from infusion: 1; outside it, or nothing begun yet: 0" in lines
-        assert "In the analysis set: 0; outside it, or nothing begun yet: 1" in lines
+        assert "In the analysis set from infusion: 1; outside it, or not begun yet: 0" in lines
+        assert "In the analysis set: 0; outside it, or not begun yet: 1" in lines
 
     def test_other_definitions_keep_the_protocols_list(self) -> None:
         history = Patient(EndpointRules(derived=(NAUSEA,))).history()

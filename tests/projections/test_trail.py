@@ -149,7 +149,7 @@ class TestTrail:
         everything = list(site.trial.history().trail())
         assert len(everything) == site.trial.history().position
         for nobody in ("S009", "cohort/9", "", "trial/x", "cohort/x"):
-            with pytest.raises(QuestionInvalid, match="nothing was recorded of"):
+            with pytest.raises(QuestionInvalid, match="the log has no entries of"):
                 list(site.trial.history().trail(nobody))
 
     @pytest.mark.shows("AT-45")

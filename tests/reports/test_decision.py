@@ -36,8 +36,8 @@ def test_no_action_is_left_out() -> None:
     ("mtd", "words"),
     [
         (Mtd(), "open"),
-        (Mtd.established(2, bounded_above=True), "level 2; a closed level lies above it"),
-        (Mtd.established(3, bounded_above=False), "level 3; no closed level bounds it from above"),
+        (Mtd.established(2, bounded_above=True), "level 2; a level above it is closed"),
+        (Mtd.established(3, bounded_above=False), "level 3; no level above it is closed"),
         (Mtd(status=MtdStatus.NONE_TOLERATED), "none tolerated"),
         (Mtd(status=MtdStatus.NOT_ESTABLISHED), "not established"),
     ],
@@ -62,7 +62,7 @@ def test_an_escalation_line_by_line() -> None:
             "Evaluable participants still needed: at least 4 for none tolerated, 5 for MTD at level 1, "
             "8 for MTD at level 2, 9 for MTD at level 3; at most 15"
         ),
-        "Warning: what is left of the target recruitment does not suffice for: MTD at level 2, MTD at level 3",
+        "Warning: the remaining target recruitment is too small for: MTD at level 2, MTD at level 3",
     ]
 
 
@@ -89,7 +89,7 @@ def test_an_mtd_line_by_line() -> None:
             "0 DLTs in 6 evaluable: "
             "it is the MTD"
         ),
-        "MTD: level 1; a closed level lies above it",
+        "MTD: level 1; a level above it is closed",
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_forecast_that_was_too_much_to_make_is_said() -> None:
     assert list(decision_lines(Decision.wait(level=1))) == [
         "Next: wait; level 1 is in turn",
         "MTD: open",
-        "Still needed: too many outcomes are pending to say",
+        "Still needed: unknown, because too many outcomes are pending",
     ]
 
 

@@ -156,7 +156,7 @@ class TestAHeadThatNoGivenKeySigned:
         (tmp_path / "note").write_text(str(signed.checkpoint()))
         shown = done(tmp_path, "verify", signed.path, "--checkpoint", "note", "--key", "s.pub")
         assert shown.count("signed head") == 1
-        assert "every entry is under a checkpoint\nNothing is wrong.\n" in shown
+        assert "checkpoints cover every entry\nNothing is wrong.\n" in shown
         found = answer(tmp_path, "verify", signed.path, "--checkpoint", "note", "--key", "s.pub")
         assert (found["ok"], len(found["trials"][0]["notices"])) == (True, 1)
 

@@ -1,4 +1,4 @@
-"""The report of findings: a table for each check that found something."""
+"""The report of findings: one table for each check with findings."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -10,16 +10,16 @@ from trialdomain.reports.table import Column, Table
 from trialdomain.values.given.plural import how_many
 
 _MOST_SHOWN = 10
-"""Findings of one check, and positions of one finding, that people are shown; the JSON has all of them."""
+"""The number of findings of a check, and of positions of a finding, in the text; the JSON has all of them."""
 
 
 def findings_report(found: Findings, *, ok: bool | None = None, defects: int | None = None) -> Report:
-    """Report what the checks found.
+    """Report the findings of the checks.
 
     Args:
         found: the findings.
-        ok: whether nothing counts against the trial; by default as the findings say.
-        defects: how many things verification found wrong with the log itself; None where nobody asked it.
+        ok: whether the audit passed; by default as the findings say.
+        defects: the number of defects that verification found in the log; None if the log was not verified.
     """
 
     def json() -> dict[str, Json]:
@@ -28,11 +28,11 @@ def findings_report(found: Findings, *, ok: bool | None = None, defects: int | N
 
     def blocks() -> Iterator[Block]:
         for check in found.checks:
-            alike = [one for one in found.found if one.check == check.id]
-            if alike:
-                yield _table(check, alike)
-            if len(alike) > _MOST_SHOWN:
-                yield Lines([f"  ... and {len(alike) - _MOST_SHOWN} more: ask for --json", ""])
+            of_check = [finding for finding in found.found if finding.check == check.id]
+            if of_check:
+                yield _table(check, of_check)
+            if len(of_check) > _MOST_SHOWN:
+                yield Lines([f"  ... and {len(of_check) - _MOST_SHOWN} more: use --json to see all", ""])
         yield Lines([_result(found.found, altered=bool(defects))])
 
     return Report(
@@ -44,7 +44,7 @@ def findings_report(found: Findings, *, ok: bool | None = None, defects: int | N
 
 
 def _json(found: Findings, *, ok: bool) -> dict[str, Json]:
-    told = [one.check for one in found.found]
+    checks = [finding.check for finding in found.found]
     return {
         "trial": found.trial,
         "known_at": found.known_at,
@@ -56,20 +56,20 @@ def _json(found: Findings, *, ok: bool) -> dict[str, Json]:
                 "title": check.title,
                 "severity": check.severity.value,
                 "requirement": check.required_by(found.source),
-                "findings": told.count(check.id),
+                "findings": checks.count(check.id),
             }
             for check in found.checks
         ],
         "findings": [
             {
-                "check": one.check,
-                "severity": one.severity.value,
-                "subject": one.subject,
-                "sentence": one.sentence,
-                "evidence": list(one.evidence),
-                "requirement": one.requirement,
+                "check": finding.check,
+                "severity": finding.severity.value,
+                "subject": finding.subject,
+                "sentence": finding.sentence,
+                "evidence": list(finding.evidence),
+                "requirement": finding.requirement,
             }
-            for one in found.found
+            for finding in found.found
         ],
     }
 
@@ -77,17 +77,17 @@ def _json(found: Findings, *, ok: bool) -> dict[str, Json]:
 def _result(found: Sequence[AuditFinding], *, altered: bool) -> str:
     if not found:
         return "The checks found nothing else." if altered else "Nothing was found."
-    severities = ", ".join(_severity_words(number, severity) for severity, number in _by_severity(found))
+    severities = ", ".join(_severity_text(number, severity) for severity, number in _by_severity(found))
     return f"{how_many(len(found), 'finding')}: {severities}"
 
 
 def _by_severity(found: Iterable[AuditFinding]) -> Iterator[tuple[Severity, int]]:
-    """Count findings by severity, the gravest first."""
-    told = [one.severity for one in found]
-    return ((severity, told.count(severity)) for severity in Severity if severity in told)
+    """Count findings by severity, the most severe first."""
+    severities = [finding.severity for finding in found]
+    return ((severity, severities.count(severity)) for severity in Severity if severity in severities)
 
 
-def _severity_words(number: int, severity: Severity) -> str:
+def _severity_text(number: int, severity: Severity) -> str:
     return how_many(number, "note") if severity is Severity.NOTE else f"{number} {severity.value}"
 
 
@@ -96,12 +96,12 @@ def _table(check: type[Check], found: Sequence[AuditFinding]) -> Table:
         title=f"{check.id}: {check.title} ({found[0].requirement})",
         columns=("severity", "subject", Column("what", least=30, keep=1), Column("entries", least=12, keep=-1)),
         rows=tuple(
-            (one.severity.value, one.subject or "", one.sentence, _positions(one.evidence))
-            for one in found[:_MOST_SHOWN]
+            (finding.severity.value, finding.subject or "", finding.sentence, _positions(finding.evidence))
+            for finding in found[:_MOST_SHOWN]
         ),
     )
 
 
 def _positions(evidence: Sequence[int]) -> str:
-    shown = ", ".join(map(str, evidence[:_MOST_SHOWN]))
-    return shown if len(evidence) <= _MOST_SHOWN else f"{shown}, ... ({len(evidence)})"
+    first = ", ".join(map(str, evidence[:_MOST_SHOWN]))
+    return first if len(evidence) <= _MOST_SHOWN else f"{first}, ... ({len(evidence)})"

@@ -1,8 +1,8 @@
-"""What every command that asks a log has in common: which log, which trial, which moment, which day."""
+"""Arguments that the commands on a log share: the log, the trial, the moment and the day."""
 
 import argparse
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -22,45 +22,51 @@ from trialdomain.values.given.text import short
 from trialdomain.values.ids import subject_of, trial_stream
 
 DAY_OR_TIME = "a day such as 2026-03-02, or a time with its offset such as 2026-03-02T10:15+08:00"
+_MOST_LISTED = 20
+"""The number of trials or users in an error message."""
 _MOMENT = "a position, a day (its end at the site), or a time with its offset"
 
 
 class TrialNotNamed(InputInvalid):
-    """A log holds several trials, or not the one that was named."""
+    """The command must name a trial: the log holds several, or does not hold the named one."""
 
     code = "trial-not-named"
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:
-    """Add which log, and which of its trials."""
+    """Add the arguments for the log and the trial."""
     parser.add_argument("log", metavar="LOG", type=named, help="a SQLite file, or an exported JSONL file")
-    parser.add_argument("--trial", metavar="ID", help="which trial, where the log holds more than one")
+    parser.add_argument("--trial", metavar="ID", help="the trial, if the log holds more than one")
 
 
 def add_moment(parser: argparse.ArgumentParser) -> None:
-    """Add for which day, and as known when."""
+    """Add the options for the day of judgement and the known moment."""
     add_day(parser)
     add_known_at(parser)
 
 
 def add_day(parser: argparse.ArgumentParser) -> None:
-    """Add for which day."""
+    """Add the option for the day of judgement."""
     parser.add_argument("--on", metavar="DATE", type=_day, help="the day for which windows are judged")
 
 
 def add_two_moments(parser: argparse.ArgumentParser) -> None:
-    """Add between which moments."""
+    """Add the two moments of a comparison."""
     parser.add_argument("earlier", metavar="EARLIER", type=_moment, help=_MOMENT)
-    parser.add_argument("later", metavar="LATER", type=_moment, nargs="?", help="the same; left out: now")
+    parser.add_argument(
+        "later", metavar="LATER", type=_moment, nargs="?", help="the later moment, in the same form; by default now"
+    )
 
 
 def add_known_at(parser: argparse.ArgumentParser) -> None:
-    """Add as known when."""
-    parser.add_argument("--known-at", metavar="MOMENT", type=_moment, help=f"{_MOMENT}: what was known then")
+    """Add the option for the known moment."""
+    parser.add_argument(
+        "--known-at", metavar="MOMENT", type=_moment, help=f"answer with what was known at this moment: {_MOMENT}"
+    )
 
 
 def add_variants(parser: argparse.ArgumentParser) -> None:
-    """Add other definitions of the endpoints than those of the protocol."""
+    """Add the option for published variants of the endpoint definitions."""
     parser.add_argument(
         "--with",
         dest="variants",
@@ -68,62 +74,66 @@ def add_variants(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=_variant,
-        help=f"a published variant instead of the protocol's definition, such as platelets=25; of {', '.join(PRESETS)}",
+        help=f"use a published variant instead of the definition of the protocol, such as platelets=25; "
+        f"NAME is one of {', '.join(PRESETS)}",
     )
 
 
 @contextmanager
 def asked(arguments: argparse.Namespace) -> Iterator[tuple[History, date]]:
-    """Open the log, and give the trial as it was known, and the day: by default that of the last entry."""
+    """Open the log; yield the trial as known at the moment, and the day of judgement.
+
+    The default day is the day of the last entry.
+    """
     with asked_history(arguments) as history:
         yield history, arguments.on or history.last_day()
 
 
 def day_lines(history: History, arguments: argparse.Namespace) -> Iterator[str]:
-    """Say so where the day that was asked for lies before the first fact, or after the last entry."""
+    """Yield a remark if the day of judgement is before the first fact or after the last entry."""
     on: date | None = arguments.on
     if on is None:
         return
     registered = next(iter(history.entries_of(trial_stream(history.trial))), None)
     last = history.last_day()
     if on > last:
-        yield f"{on} lies after the last entry, of {last}: nothing was recorded since"
+        yield f"{on} is after the day of the last entry, {last}: the log has no data for the days between"
     elif registered is not None and on < site_day(registered.meta.recorded_at, history.zone):
         facts = (
             cast("ParticipantFact", entry.fact) for entry in history.entries() if subject_of(entry.stream) is not None
         )
         first = min((when.first for fact in facts if (when := happened(fact)) is not None), default=None)
         if first is not None and on < first:
-            yield f"{on} lies before the first fact, of {first}: nothing had happened yet"
+            yield f"{on} is before the day of the first fact, {first}: the trial has no data up to that day"
 
 
 @contextmanager
 def asked_history(arguments: argparse.Namespace) -> Iterator[History]:
-    """Open the log, and give the trial as it was known."""
+    """Open the log; yield the trial as known at the moment."""
     known_at: KnownAt | None = arguments.known_at
     with read_log(arguments.log) as log:
         yield as_known(chosen_trial(log, arguments.trial, path=arguments.log), known_at)
 
 
 def heading(history: History) -> str:
-    """Name the trial and the position as of which it is looked at."""
+    """Return a heading with the trial and its last known position."""
     return f"Trial {history.trial}, as known at position {history.position}"
 
 
 def as_known(trial: LoggedTrial, known_at: KnownAt | None) -> History:
-    """Look at a trial as it was known; say so where that is not the very position that was asked for."""
+    """Return the trial as known at a moment; print a message if the position differs from the requested one."""
     history = trial.history(known_at=known_at)
     if isinstance(known_at, int) and history.position != known_at:
         print(
-            f"trialdomain: position {known_at} stands inside a command, which is known whole or not at all: this is "
-            f"what was known at position {history.position}",
+            f"trialdomain: position {known_at} is inside a command, and a command is recorded as a whole: this is "
+            f"what was known at position {history.position}, before the command",
             file=sys.stderr,
         )
     return history
 
 
 def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> EndpointRules | None:
-    """Give the definitions of the protocol with the variants that were asked for; None without any."""
+    """Return the endpoint definitions of the protocol with the requested variants; None if there are no variants."""
     if not arguments.variants:
         return None
     try:
@@ -133,15 +143,15 @@ def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> En
 
 
 def chosen_trial(log: Log, named: str | None, *, path: Path) -> LoggedTrial:
-    """Find the trial that was named, or the only one.
+    """Find the named trial, or the only trial of the log.
 
     Args:
         log: the open log.
-        named: the trial; None for the only one.
-        path: what the log was opened by, for the sentence of a refusal.
+        named: the code of the trial; None for the only trial.
+        path: the path of the log, for error messages.
 
     Raises:
-        TrialNotNamed: the log holds several, or not the one that was named.
+        TrialNotNamed: the log holds several trials, or does not hold the named one.
     """
     trials = list(log)
     if named is None and len(trials) == 1:
@@ -149,11 +159,11 @@ def chosen_trial(log: Log, named: str | None, *, path: Path) -> LoggedTrial:
     if named in trials:
         return log[named]
     if not trials:
-        raise TrialNotNamed(f"{path} is a log, and holds no trial yet: register one in it, or name another log")
-    shown = ", ".join(trials[:20]) + (", ..." if len(trials) > 20 else "")  # noqa: PLR2004 - enough for one line
+        raise TrialNotNamed(f"{path} is a log without a trial: register a trial in it, or name another log")
+    codes = _listed(trials)
     if named is None:
-        raise TrialNotNamed(f"{path} holds {shown}: name one with --trial")
-    what_next = f"leave --trial out, or name {shown}" if len(trials) == 1 else f"name one of {shown}"
+        raise TrialNotNamed(f"{path} holds the trials {codes}: name one with --trial")
+    what_next = f"leave --trial out, or name {codes}" if len(trials) == 1 else f"name one of {codes}"
     raise TrialNotNamed(f"--trial {short(named)}: {path} has no such trial; {what_next}")
 
 
@@ -165,19 +175,22 @@ def _day(text: str) -> date:
 
 
 def listed_ids(ids: Collection[str]) -> str:
-    """List the users whom a trial knows, as many as a sentence takes."""
-    shown = sorted(ids)
-    return ", ".join(shown[:20]) + (", ..." if len(shown) > 20 else "")  # noqa: PLR2004 - enough for one line
+    """List the ids of the users of a trial, at most 20, for an error message."""
+    return _listed(sorted(ids))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_LISTED]) + (", ..." if len(names) > _MOST_LISTED else "")
 
 
 def moment_given(text: str) -> date | datetime | None:
-    """Read a day, or a time with its offset; None of anything else."""
+    """Parse a day or a time with its offset; return None for any other text."""
     found = day_or_time(text)
     return None if isinstance(found, datetime) and found.tzinfo is None else found
 
 
 def _moment(text: str) -> KnownAt:
-    if text.isascii() and text.isdecimal() and len(text) < 16:  # noqa: PLR2004 - as JSON's integers
+    if text.isascii() and text.isdecimal() and len(text) < 16:  # noqa: PLR2004 - the digits of the largest JSON integer
         return int(text)
     found = moment_given(text)
     if found is None:

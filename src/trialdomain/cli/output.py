@@ -1,6 +1,6 @@
-"""What people read: sentences and tables, as wide as the terminal or as ``COLUMNS`` says.
+"""Print reports as wide as the terminal or ``COLUMNS``, and draw progress bars.
 
-``rich``, which is an extra, draws how far work has come, and is asked for only here.
+The optional package ``rich`` draws the progress bars; only this module imports it.
 """
 
 import json
@@ -20,21 +20,21 @@ from trialdomain.values.given.cell import visible
 from trialdomain.values.progress import Progress, unheard
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID  # an extra, which may not be there
+    from rich.progress import TaskID  # an extra, which may not be installed
 
 _WIDTH_OF_A_FILE = 140
-"""Columns of a table, where neither a terminal nor ``COLUMNS`` says how many there are; a sentence is one line then."""
+"""The width of a table if neither a terminal nor ``COLUMNS`` gives a width; a sentence is then one line."""
 _NARROWEST = 40
-"""Columns that are taken for granted, whatever is said."""
+"""The minimum width, even if the terminal is narrower."""
 _HANGING = 2
-"""Blanks before what goes on from the line above."""
+"""The indentation of continuation lines."""
 _SHOWN_AT_ONCE = 20
-"""Lines of a table that do not wait for more to be written with them."""
+"""The number of first lines of a table that are flushed at once."""
 
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Draw how far long work has come on standard error, where a person looks at it; else say nothing."""
+    """Draw a progress bar on standard error if it is a terminal and ``rich`` is installed."""
     try:
         from rich.console import Console  # noqa: PLC0415 - an extra, imported when used
         from rich.progress import Progress as Bar  # noqa: PLC0415 - as above
@@ -56,12 +56,12 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def print_report(report: Report, *, as_json: bool, headed: bool = False) -> None:
-    """Print a report: its blocks for people, or its JSON on one line for programs.
+    """Print a report: the blocks for people, or the JSON on one line for programs.
 
     Args:
-        report: what is printed.
-        as_json: whether the user asked for JSON.
-        headed: whether people are shown the title before the blocks.
+        report: the report.
+        as_json: whether to print the JSON.
+        headed: whether to print the title before the blocks.
     """
     if as_json:
         print(json.dumps(report.json))
@@ -72,7 +72,7 @@ def print_report(report: Report, *, as_json: bool, headed: bool = False) -> None
 
 
 def _print_blocks(blocks: Iterable[Block]) -> bool:
-    """Print blocks, with a blank line between a section and the next; say whether the last line is a sentence."""
+    """Print blocks with a blank line between sections; return whether the last line is a sentence."""
     after_section, sentence = False, False
     for block in blocks:
         match block:
@@ -96,17 +96,17 @@ def _print_blocks(blocks: Iterable[Block]) -> bool:
 
 
 def print_table(table: Table) -> None:
-    """Draw a table on standard output, without the columns in which no row says anything."""
+    """Print a table without its empty columns."""
     rows = table.rows
-    said = [at for at in range(len(table.columns)) if not at or not rows or any(row[at].strip() for row in rows)]
-    columns = [table.columns[at] for at in said]
-    print_rows(columns, (tuple(row[at] for at in said) for row in rows), title=table.title, turns=table.turns)
+    filled = [at for at in range(len(table.columns)) if not at or not rows or any(row[at].strip() for row in rows)]
+    columns = [table.columns[at] for at in filled]
+    print_rows(columns, (tuple(row[at] for at in filled) for row in rows), title=table.title, turns=table.turns)
 
 
 def print_rows(columns: Sequence[Column], rows: Iterable[tuple[str, ...]], *, title: str, turns: bool = False) -> None:
-    """Draw a table on standard output whose rows are still to come, each when it does."""
-    shown = (tuple(map(_on_one_line, row)) for row in rows)
-    lines = draw(columns, shown, title=_on_one_line(title), width=_width(), turns=turns)
+    """Print a table row by row, each row as soon as it is read."""
+    printable = (tuple(map(_on_one_line, row)) for row in rows)
+    lines = draw(columns, printable, title=_on_one_line(title), width=_width(), turns=turns)
     for line in islice(lines, _SHOWN_AT_ONCE):
         print(line)
     sys.stdout.flush()
@@ -115,32 +115,31 @@ def print_rows(columns: Sequence[Column], rows: Iterable[tuple[str, ...]], *, ti
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print sentences, each beginning on a line of its own."""
-    width = _said_width()
+    """Print sentences, each on a new line."""
+    width = _given_width()
     for line in lines:
         text = _on_one_line(line)
-        shown = wrapped(text, sys.maxsize if width is None else width, hanging=_HANGING)
-        print("\n".join(shown))
+        print("\n".join(wrapped(text, sys.maxsize if width is None else width, hanging=_HANGING)))
 
 
 def say_written(sentence: str, file: Path) -> None:
-    """Say what was written into a file; nothing where it is what was printed."""
-    from trialdomain.exchange.files import is_standard_output  # noqa: PLC0415 - whoever writes no file does without
+    """Print a sentence about a written file, unless the file is standard output."""
+    from trialdomain.exchange.files import is_standard_output  # noqa: PLC0415 - only commands that write a file need it
 
     if not is_standard_output(file):
         print_lines([sentence])
 
 
 def _on_one_line(text: str) -> str:
-    r"""Show every character of a text, and let somebody's words begin no line of ours."""
+    """Make every character visible and remove line breaks, so that recorded text cannot start a new line."""
     return visible(text).replace("\n", "\\n").replace("\t", " ")
 
 
 def _width() -> int:
-    return _said_width() or _WIDTH_OF_A_FILE
+    return _given_width() or _WIDTH_OF_A_FILE
 
 
-def _said_width() -> int | None:
-    """Give the width that ``COLUMNS`` or a terminal says; None where nobody does."""
-    said = shutil.get_terminal_size((0, 0)).columns
-    return max(_NARROWEST, said) if said else None
+def _given_width() -> int | None:
+    """Return the width of ``COLUMNS`` or the terminal; None if there is neither."""
+    columns = shutil.get_terminal_size((0, 0)).columns
+    return max(_NARROWEST, columns) if columns else None

@@ -1,4 +1,4 @@
-"""Where a command writes: a file, a folder, or a log that it makes."""
+"""Parse the output paths of commands: a file, a folder, or a new log."""
 
 import argparse
 from pathlib import Path
@@ -11,13 +11,13 @@ NEW_FILE = f"a new file; {STANDARD_OUTPUT} is standard output, and a name that e
 
 
 def several_files(text: str) -> Path:
-    """Read where several files are to be written, which standard output cannot take."""
-    return _place(text, "several files are written: name a folder, or how they begin")
+    """Parse a folder or a file name prefix for several files; refuse standard output."""
+    return _place(text, "the command writes several files: name a folder, or the beginning of the file names")
 
 
 def new_log(text: str) -> Path:
-    """Read where a log is to be made, which standard output cannot take."""
-    return _place(text, "a log is a SQLite file, and none can be written there: name a file")
+    """Parse the path of a new log; refuse standard output."""
+    return _place(text, "a log is a SQLite file, which cannot be written there: name a file")
 
 
 def _place(text: str, instead: str) -> Path:

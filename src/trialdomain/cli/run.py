@@ -1,4 +1,4 @@
-"""Runs a command: one sentence for every error, and the exit status."""
+"""Run a command; print one sentence for an error, and return the exit status."""
 
 import argparse
 import os
@@ -36,23 +36,23 @@ _MODULES: Mapping[str, str] = {
     "prove": "sign",
     "check-proof": "sign",
 }
-"""By command: its module. A module is imported for its own commands alone: all of them take ten times as long."""
+"""The module of each command. Only the module of the given command is imported; all take ten times as long."""
 _STANDARD_OUTPUT = 1
 _UNUSABLE_INPUT = 2
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command: 0 is fine, 1 is findings, 2 is unusable input."""
-    _open_what_is_closed()
+    """Run a command and return its exit status: 0 is success, 1 is findings, 2 is unusable input."""
+    _replace_closed_streams()
     if sys.stdout is None:
         print("trialdomain: the answer cannot be written: standard output is closed: open it", file=sys.stderr)
         return _UNUSABLE_INPUT
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name of a file may be no Unicode
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name may not be valid Unicode
     try:
         given = _parsed(arguments)
         if hasattr(given, "log"):
-            from trialdomain.storage.plain_files import refuse_log_as_output  # noqa: PLC0415 - most of its import is SQLite
+            from trialdomain.storage.plain_files import refuse_log_as_output  # noqa: PLC0415 - it imports SQLite
 
             refuse_log_as_output(_STANDARD_OUTPUT, given.log)
         status: int = given.run(given)
@@ -61,20 +61,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print(f"trialdomain: {visible(str(error))}", file=sys.stderr)
         return _UNUSABLE_INPUT
     except BrokenPipeError:
-        # Whoever read the output has seen enough; without this, Python complains once more as it closes the pipe.
+        # The reader closed the pipe early; without this, Python reports the closed pipe again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"trialdomain: the answer cannot be written: {error.strerror}: free the place", file=sys.stderr)
+        print(
+            f"trialdomain: the answer cannot be written: {error.strerror}: write it to another place", file=sys.stderr
+        )
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNUSABLE_INPUT
     return status
 
 
-def _open_what_is_closed() -> None:
-    """Read nothing from a closed standard input, and say nothing to a closed standard error.
+def _replace_closed_streams() -> None:
+    """Replace a closed standard input or standard error by the null device.
 
-    Python has None for a closed stream, and ``print`` would take standard output instead.
+    Python sets a closed stream to None, and ``print`` to None writes to standard output.
     """
     if sys.stdin is None:
         sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open until the process ends
@@ -83,22 +85,24 @@ def _open_what_is_closed() -> None:
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the arguments; help and the version are answers too, and fail where they cannot be written."""
+    """Parse the arguments; flush the output of help and version, so that a write error is raised."""
     try:
         words = sys.argv[1:] if arguments is None else list(arguments)
-        found, unknown = _parser(words[:1]).parse_known_args(words)
+        parsed, unknown = _parser(words[:1]).parse_known_args(words)
     except SystemExit:
         sys.stdout.flush()
         raise
     if unknown:
-        command: Parser = found.parser
+        command: Parser = parsed.parser
         command.refuse(unknown)
-    return found
+    return parsed
 
 
 def _parser(first: Sequence[str] = ()) -> Parser:
-    """Make the parser: with one command, where the first word is one, else with all of them."""
-    parser = Parser(prog="trialdomain", description="Dose-escalation trials as events, and every answer about them.")
+    """Make the parser with only the given command, or with all commands if the first argument is not one."""
+    parser = Parser(
+        prog="trialdomain", description="Dose-escalation trials as immutable events, and every answer about them."
+    )
     parser.add_argument("--version", action="version", version=f"trialdomain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     if first != ["--version"]:

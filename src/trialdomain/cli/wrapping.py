@@ -1,7 +1,7 @@
-"""Texts on lines of a width: a line ends between two words, and no word is broken.
+"""Wrap text to a width: break lines between words, and never inside a word.
 
-A word that is longer than a line has one of its own, and is whole: somebody may want to copy it. Between characters of
-double width (Chinese, Japanese, Korean) a line may end as between words.
+A word that is longer than the width gets a line of its own and stays whole, so that users can copy it. Lines may also
+break between two characters of double width (Chinese, Japanese, Korean).
 """
 
 import unicodedata
@@ -11,7 +11,7 @@ from trialdomain.reports.table import NO_BREAK
 
 
 def room(text: str) -> int:
-    r"""Count the columns of a terminal that a text takes.
+    r"""Count the terminal columns of a text.
 
     >>> room("DLT"), room("试验"), room("e\N{COMBINING ACUTE ACCENT}")
     (3, 4, 1)
@@ -30,7 +30,7 @@ def _is_wide(character: str) -> bool:
 
 
 def longest_word(text: str) -> int:
-    """Count the columns that a text needs at least: its longest part that stays on one line, as far in as the first."""
+    """Count the minimum columns of a text: its indentation and its longest unbreakable part."""
     return room(_indent(text)) + max((room(word) for _, word in _words(text)), default=0)
 
 
@@ -39,7 +39,7 @@ def _indent(text: str) -> str:
 
 
 def wrapped(text: str, width: int, *, hanging: int = 0) -> list[str]:
-    """Break a text into lines, each as far in as the first, and those after it by so many columns more.
+    """Wrap a text; all lines have its indentation, and lines after the first have ``hanging`` more columns.
 
     >>> wrapped("  level 2 has 1 DLT in 6 evaluable", 20, hanging=2)
     ['  level 2 has 1 DLT', '    in 6 evaluable']
@@ -61,7 +61,7 @@ def wrapped(text: str, width: int, *, hanging: int = 0) -> list[str]:
 
 
 def _words(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each part that stays on one line, with the blank before it, if any."""
+    """Yield each unbreakable part of a text, with the blank before it, if any."""
     for number, word in enumerate(filter(None, text.split(" "))):
         blank = " " if number else ""
         if word.isascii():
@@ -71,7 +71,7 @@ def _words(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _pieces(blank: str, word: str) -> Iterator[tuple[str, str]]:
-    """Take a word apart where two characters of double width meet."""
+    """Split a word between adjacent characters of double width."""
     piece = ""
     for character in word:
         if piece and _is_wide(character) and _is_wide(piece[-1]):

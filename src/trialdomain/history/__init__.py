@@ -1,4 +1,4 @@
-"""The one read face: every answer about a trial, as it was known at one moment."""
+"""The read API: every answer about a trial, as it was known at one moment."""
 
 from trialdomain.history.answers import Answers, answers_report
 from trialdomain.history.difference import Diff, ValueChange

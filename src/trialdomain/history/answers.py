@@ -1,4 +1,4 @@
-"""Every answer about a trial at once."""
+"""All answers about a trial in one object, and their report."""
 
 from collections.abc import Iterator
 
@@ -20,29 +20,29 @@ from trialdomain.values.given.in_short import in_short
 
 @attrs.frozen(kw_only=True)
 class Answers:
-    """Every answer about a trial, as it was known at one moment, for one day."""
+    """All answers about a trial, as known at one moment, with windows judged for one day."""
 
     __repr__ = in_short
 
     escalation: Escalation | None
-    """None where the protocol has no design."""
+    """None if the protocol has no escalation design."""
     dlt_counts: DltCounts
-    """Without levels where the protocol has no DLT rule."""
+    """Without dose levels if the protocol has no DLT rule."""
     flow: Flow
     safety: Safety
     endpoints: Endpoints
-    """The endpoints of the protocol, with the values of everybody and their summaries."""
+    """The endpoints of the protocol: the values of all participants, and their summaries."""
 
 
 def answers_report(answers: Answers) -> Report:
-    """Report every answer, a section for each."""
+    """Report all answers, one section each."""
     escalation, dlt = escalation_report(answers.escalation), dlt_report(answers.dlt_counts)
     flow, safety = flow_report(answers.flow), safety_report(answers.safety)
     endpoints = endpoints_report(answers.endpoints)
 
     def blocks() -> Iterator[Block]:
         yield flow
-        if answers.escalation is None:  # else it shows the participants itself
+        if answers.escalation is None:  # the escalation section has the same table of participants
             yield dlt
         yield from (escalation, endpoints, safety)
 

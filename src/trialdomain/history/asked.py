@@ -1,4 +1,4 @@
-"""What somebody asks of a history, taken once, as plain values; what no question can have is refused."""
+"""Convert and validate the arguments of questions to a history; each argument is read once, as a plain value."""
 
 from collections.abc import Iterable
 from datetime import tzinfo
@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 
 def asked_text(what: str, given: object) -> str | None:
-    """Take a text, or none.
+    """Convert an optional text argument.
 
     Raises:
-        QuestionInvalid: it is something else.
+        QuestionInvalid: the argument is not a text.
     """
     text = plain(given)
     if text is not None and not is_a(text, str):
@@ -32,10 +32,10 @@ def asked_text(what: str, given: object) -> str | None:
 
 
 def asked_number(what: str, given: object) -> int | None:
-    """Take a whole number, or none.
+    """Convert an optional whole number argument.
 
     Raises:
-        QuestionInvalid: it is something else.
+        QuestionInvalid: the argument is not a whole number.
     """
     number = plain(given)
     if number is not None and (not is_a(number, int) or isinstance(number, bool)):
@@ -44,32 +44,32 @@ def asked_number(what: str, given: object) -> int | None:
 
 
 def asked_part(given: object, zone: tzinfo) -> Asked:
-    """Take the part of an audit trail that is asked for; all of it by default. A day is one at the site, as a whole.
+    """Convert the filter of an audit trail; None selects the whole trail. A day means the whole day at the site.
 
     Raises:
-        QuestionInvalid: it is no part, or of values that none has.
+        QuestionInvalid: the argument is not a filter, or one of its values has a wrong type.
         MomentInvalid: one of its times has no offset.
     """
     if given is None:
         return Asked()
-    one = asked_kind("the part of a trail", given, Asked)
+    part = asked_kind("the part of a trail", given, Asked)
     return Asked(
-        position=asked_number("the position", one.position),
-        field=asked_text("the field", one.field),
-        by=asked_text("the user", one.by),
-        since=None if one.since is None else as_moment(one.since, zone, begins=True),
-        until=None if one.until is None else as_moment(one.until, zone),
-        why=asked_text("the words", one.why),
-        after=asked_number("the position", one.after),
-        changed=one.changed is True,
+        position=asked_number("the position", part.position),
+        field=asked_text("the field", part.field),
+        by=asked_text("the user", part.by),
+        since=None if part.since is None else as_moment(part.since, zone, begins=True),
+        until=None if part.until is None else as_moment(part.until, zone),
+        why=asked_text("the words", part.why),
+        after=asked_number("the position", part.after),
+        changed=part.changed is True,
     )
 
 
 def asked_kind(what: str, given: object, kind: type[T]) -> T:
-    """Take a value of one kind as it is.
+    """Check that an argument is an instance of a class, and return it.
 
     Raises:
-        QuestionInvalid: it is of another.
+        QuestionInvalid: the argument is not an instance of the class.
     """
     if not is_a(given, kind):
         raise QuestionInvalid(
@@ -79,44 +79,44 @@ def asked_kind(what: str, given: object, kind: type[T]) -> T:
 
 
 def asked_rules(given: object) -> EndpointRules:
-    """Take other definitions of the endpoints as a protocol would have them: a field may hold anything.
+    """Validate other definitions of the endpoints by the rules of a protocol, whatever the fields hold.
 
     Raises:
-        QuestionInvalid: they are none, or cannot be so.
+        QuestionInvalid: the argument is not a set of definitions, or breaks the rules of a protocol.
     """
     rules = asked_kind("the rules of the endpoints", given, EndpointRules)
     try:
         return made_of(EndpointRules, {name: getattr(rules, name) for name in attrs.fields_dict(EndpointRules)})
     except FactUnstorable as error:
         why = short(error.why, 200)
-    except Exception as error:  # noqa: BLE001 - what the classes of others raise when they are read is not known
+    except Exception as error:  # noqa: BLE001 - a class of the caller may raise any error when it is read
         why = f"a value in them cannot be read ({type(error).__name__})"
-    raise QuestionInvalid(f"the rules of the endpoints cannot be so: {why}")
+    raise QuestionInvalid(f"the rules of the endpoints are invalid: {why}")
 
 
 def asked_progress(given: object) -> None:
-    """Refuse what cannot be told a progress.
+    """Refuse a progress callback that cannot be called.
 
     Raises:
-        QuestionInvalid: it cannot be called.
+        QuestionInvalid: the argument is not callable.
     """
     if not callable(given):
-        raise QuestionInvalid(f"progress is {short(given)!r}, and cannot be called: give a function")
+        raise QuestionInvalid(f"progress is {short(given)!r}, which cannot be called: give a function")
 
 
 def asked_drafts(given: object) -> list[Draft[Any]]:
-    """Take drafts of entries, once.
+    """Read an iterable of drafts once and validate each.
 
     Raises:
-        QuestionInvalid: it is no list of them.
+        QuestionInvalid: the argument is not iterable, or holds something other than drafts.
     """
     try:
-        found = iter(given)  # type: ignore[call-overload]  # or it is refused
+        items = iter(given)  # type: ignore[call-overload]  # a TypeError is caught below
     except TypeError:
-        raise QuestionInvalid(f"{short(given)!r} is no list of drafts: give some") from None
+        raise QuestionInvalid(f"{short(given)!r} is not a list of drafts: give a list of Draft") from None
     drafts: list[Draft[Any]] = []
-    for one in found:
-        draft = asked_kind("a draft", one, Draft)
+    for item in items:
+        draft = asked_kind("a draft", item, Draft)
         asked_kind("a stream", draft.stream, str)
         if type(draft.fact) not in NAMES:
             raise QuestionInvalid(f"{short(draft.fact)!r}, a value of type {type(draft.fact).__name__}, is no fact")
@@ -125,15 +125,15 @@ def asked_drafts(given: object) -> list[Draft[Any]]:
 
 
 def asked_texts(given: object) -> list[str]:
-    """Take several texts, such as the codes of endpoints.
+    """Convert a collection of texts, such as the codes of endpoints.
 
     Raises:
-        QuestionInvalid: it is one text, or no collection of texts.
+        QuestionInvalid: the argument is a single text, or not a collection of texts.
     """
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise QuestionInvalid(f"{short(given)!r} names nothing one by one: give a list of texts")
-    found = [plain(one) for one in given]
-    for one in found:
-        if not isinstance(one, str):
-            raise QuestionInvalid(f"{short(one)!r} is no text: give a list of texts")
-    return [str(one) for one in found]
+        raise QuestionInvalid(f"{short(given)!r} is not a list of texts: give a list of texts")
+    texts = [plain(item) for item in given]
+    for text in texts:
+        if not isinstance(text, str):
+            raise QuestionInvalid(f"{short(text)!r} is not a text: give a list of texts")
+    return [str(text) for text in texts]

@@ -1,4 +1,4 @@
-"""What became known between two moments: which entries, which derived values, which recommendations."""
+"""Differences between two moments of a trial: entries, derived values and recommendations."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -11,45 +11,45 @@ from trialdomain.reports.json import Json
 from trialdomain.values.given.in_short import in_short
 
 _NOT_VALUES = {"evidence", "examined", "definition", "note"}
-"""What an answer rests on is no answer; entries stand in the list of entries."""
+"""JSON members that are evidence or explanation, not values; the list of entries shows new evidence."""
 _RECOMMENDED = ("action", "level", "mtd", "mtd_status", "bounded_above", "closed_levels", "because")
 
 
 @attrs.frozen(kw_only=True)
 class ValueChange:
-    """One derived value that is another now."""
+    """One derived value that changed."""
 
     path: str
-    """Where it stands in the JSON of ``replay``, such as ``endpoints.S9.participants.S001.value``."""
+    """The path of the value in the JSON of ``replay``, such as ``endpoints.S9.participants.S001.value``."""
     old: Json
     new: Json
 
 
 @attrs.frozen(kw_only=True)
 class Diff:
-    """What two looks at a trial differ in."""
+    """The differences between an earlier and a later state of knowledge of a trial."""
 
     __repr__ = in_short
 
     trial: str
     earlier: int
-    """The position as of which the first look was."""
+    """The position of the earlier moment."""
     later: int
     on_earlier: date
     on_later: date
     entries: tuple[TrailEntry, ...]
-    """Those that the later look has and the earlier has not, in the order of their positions."""
+    """The entries that are new at the later moment, in the order of their positions."""
     changed: tuple[ValueChange, ...]
-    """Every derived value that is another now."""
+    """Every derived value that changed."""
 
     @property
     def recommendations(self) -> tuple[ValueChange, ...]:
-        """Of the derived values, what the design recommends, and the MTD."""
-        return tuple(one for one in self.changed if _is_recommendation(one.path))
+        """The changed values that are recommendations of the design or the MTD."""
+        return tuple(change for change in self.changed if _is_recommendation(change.path))
 
 
 def changed_values(before: Answers, after: Answers) -> tuple[ValueChange, ...]:
-    """Compare every single value of two answers."""
+    """Compare all values in the JSON of two answers."""
     old, new = (dict(_leaves((), answers_report(answers).json)) for answers in (before, after))
     return tuple(
         ValueChange(path=path, old=old.get(path), new=new.get(path))
@@ -58,30 +58,30 @@ def changed_values(before: Answers, after: Answers) -> tuple[ValueChange, ...]:
     )
 
 
-def _leaves(place: tuple[str, ...], value: Json) -> Iterator[tuple[str, Json]]:
-    """Yield every single value under its path; what stands in a list, by whom or what it is about."""
+def _leaves(path: tuple[str, ...], value: Json) -> Iterator[tuple[str, Json]]:
+    """Yield every value with its path; items of a list are named by their subject, event, level, term or period."""
     if isinstance(value, dict):
-        for name, one in value.items():
-            if _is_by_code(place) or name not in _NOT_VALUES:
-                yield from _leaves((*place, name), one)
-    elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
-        *before, last = place
-        for number, one in enumerate(value, start=1):
-            yield from _leaves((*before, f"{last}[{_named(one) or number}]"), one)
+        for name, member in value.items():
+            if _has_codes(path) or name not in _NOT_VALUES:
+                yield from _leaves((*path, name), member)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        *before, last = path
+        for number, item in enumerate(value, start=1):
+            yield from _leaves((*before, f"{last}[{_item_name(item) or number}]"), item)
     else:
-        yield ".".join(place), value
+        yield ".".join(path), value
 
 
-def _is_by_code(place: tuple[str, ...]) -> bool:
-    """Say whether names here are codes of endpoints or of participants, which may be any word."""
-    return place == ("endpoints",) or (len(place) == _OF_PARTICIPANTS and (place[0], place[2]) == _BY_SUBJECT)
+def _has_codes(path: tuple[str, ...]) -> bool:
+    """Return whether the keys at this path are codes of endpoints or participants, which may be any word."""
+    return path == ("endpoints",) or (len(path) == _OF_PARTICIPANTS and (path[0], path[2]) == _BY_SUBJECT)
 
 
 _BY_SUBJECT = ("endpoints", "participants")
 _OF_PARTICIPANTS = 3
 
 
-def _named(value: Json) -> str | None:
+def _item_name(value: Json) -> str | None:
     if not isinstance(value, dict):
         return None
     named = [str(value[name]) for name in ("subject", "event", "level", "term", "days") if value.get(name) is not None]

@@ -1,4 +1,4 @@
-"""The report of a difference: recommendations and derived values first, then a line for each entry."""
+"""The report of a difference: changed recommendations and values first, then one line for each new entry."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,31 +12,31 @@ from trialdomain.reports.trail import entries_listing, trail_json
 from trialdomain.values.given.plural import how_many, n_entries
 
 _OF_ONE = ".participants."
-"""In the path of a value of a single participant."""
+"""The part of a path that marks a value of a single participant."""
 _MOST_SHOWN = 60
-"""Derived values that people are shown, unless more of them are about levels and the whole trial."""
+"""The number of derived values in the text; all values about levels and the whole trial are shown anyway."""
 
 
 def diff_report(found: Diff, zone: tzinfo, *, fields: bool = False) -> Report:
-    """Report what two looks at a trial differ in.
+    """Report the differences between two moments of a trial.
 
     Args:
-        found: the difference.
-        zone: the site's, for the times that people read.
-        fields: show every field of every entry, and every derived value.
+        found: the differences.
+        zone: the time zone of the site, for the times in the text.
+        fields: whether to show every field of every entry, and every derived value.
     """
 
     def blocks() -> Iterator[Block]:
         recommended = found.recommendations
-        paths = {one.path for one in recommended}
-        others = [one for one in found.changed if one.path not in paths]
-        values, left = (others, 0) if fields else _most_telling(others)
+        paths = {change.path for change in recommended}
+        others = [change for change in found.changed if change.path not in paths]
+        values, left = (others, 0) if fields else _most_important(others)
         for title, changes in (("Recommendations", recommended), ("Derived values", values)):
             if changes:
-                yield _table(f"{title} that are others now", changes)
+                yield _table(f"{title} that changed", changes)
         if left:
             many = how_many(left, "value")
-            yield Lines([f"... and {many} of single participants: ask with --fields, or --json", ""])
+            yield Lines([f"... and {many} of single participants: use --fields or --json to see all", ""])
         number = len(found.entries)
         if number:
             title = how_many(number, "entry was recorded", "entries were recorded")
@@ -58,28 +58,28 @@ def _json(found: Diff, zone: tzinfo) -> dict[str, Json]:
         "later": found.later,
         "on_earlier": found.on_earlier.isoformat(),
         "on_later": found.on_later.isoformat(),
-        "recommendations": [_change_json(one) for one in found.recommendations],
-        "entries": [trail_json(told, zone) for told in found.entries],
-        "changed": [_change_json(one) for one in found.changed],
+        "recommendations": [_change_json(change) for change in found.recommendations],
+        "entries": [trail_json(entry, zone) for entry in found.entries],
+        "changed": [_change_json(change) for change in found.changed],
     }
 
 
-def _change_json(one: ValueChange) -> Json:
-    return {"path": one.path, "old": one.old, "new": one.new}
+def _change_json(change: ValueChange) -> Json:
+    return {"path": change.path, "old": change.old, "new": change.new}
 
 
-def _most_telling(changes: Sequence[ValueChange]) -> tuple[list[ValueChange], int]:
-    """Put what is about levels and the whole trial first; cut what no screen takes, and say how many values it is."""
-    ordered = sorted(changes, key=lambda one: _OF_ONE in one.path)
-    of_all = sum(_OF_ONE not in one.path for one in ordered)
-    shown = max(of_all, _MOST_SHOWN)
-    return ordered[:shown], len(ordered[shown:])
+def _most_important(changes: Sequence[ValueChange]) -> tuple[list[ValueChange], int]:
+    """Sort values about levels and the whole trial first; return those to show, and the number of the others."""
+    ordered = sorted(changes, key=lambda change: _OF_ONE in change.path)
+    of_all = sum(_OF_ONE not in change.path for change in ordered)
+    most = max(of_all, _MOST_SHOWN)
+    return ordered[:most], len(ordered[most:])
 
 
 def _table(title: str, changes: Sequence[ValueChange]) -> Table:
-    rows = tuple((one.path, _words(one.old), _words(one.new)) for one in changes)
+    rows = tuple((change.path, _text(change.old), _text(change.new)) for change in changes)
     return Table(title=title, columns=("what", Column("before", least=12), Column("now", least=12)), rows=rows)
 
 
-def _words(value: Json) -> str:
+def _text(value: Json) -> str:
     return "" if value is None else json.dumps(value) if isinstance(value, list | bool) else str(value)

@@ -1,4 +1,4 @@
-"""Explaining a number: the value is asked for as ever, and the log is read once more for what it rests on."""
+"""Explain an endpoint: derive its value as usual, then read the log again for the entries that it rests on."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
@@ -22,20 +22,23 @@ from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.text import short
 from trialdomain.values.ids import subject_of
 
+_MOST_NAMED = 10
+"""The number of participants that an error message lists."""
+
 
 class QuestionInvalid(InputInvalid):
-    """A question names an endpoint, or somebody, that the trial does not have."""
+    """A question names an endpoint or a participant that the trial does not have."""
 
     code = "question-invalid"
 
 
 def endpoint_of(given: object, rules: EndpointRules) -> Endpoint:
-    """Find an endpoint of a protocol by its code, whatever its capitals.
+    """Find an endpoint of a protocol by its code, ignoring case.
 
     Raises:
         QuestionInvalid: the protocol has no such endpoint.
     """
-    name: object = plain(given)  # whatever a caller gave
+    name: object = plain(given)  # any object of the caller
     found = rules.endpoint(name) if is_a(name, str) else None
     if found is None:
         known = ", ".join(one.id for one in rules.derived)
@@ -44,9 +47,9 @@ def endpoint_of(given: object, rules: EndpointRules) -> Endpoint:
     return found
 
 
-def _some(values: Sequence[Value]) -> str:
-    named = [value.subject for value in values]
-    return ", ".join(named[:10]) + (", ..." if len(named) > 10 else "") if named else "nobody"  # noqa: PLR2004 - enough for one line
+def _first_subjects(values: Sequence[Value]) -> str:
+    subjects = [value.subject for value in values]
+    return ", ".join(subjects[:_MOST_NAMED]) + (", ..." if len(subjects) > _MOST_NAMED else "")
 
 
 def explain(
@@ -58,47 +61,52 @@ def explain(
     known_at: int,
     on: date,
 ) -> Explanation:
-    """Explain an endpoint of somebody, or of the trial.
+    """Explain an endpoint of one participant or of the trial.
 
     Args:
-        read: gives one stream after another.
-        endpoints: what was answered.
-        endpoint: such as ``"S9"``.
-        subject: of whom; None for the whole trial.
-        known_at: the position as of which it was answered.
+        read: yields the streams of the trial, one after another.
+        endpoints: the derived endpoints.
+        endpoint: the code of the endpoint, such as ``"S9"``.
+        subject: the participant; None for the whole trial.
+        known_at: the last known position.
         on: the data cut-off.
 
     Raises:
-        QuestionInvalid: the protocol has no such endpoint, or nobody of that code.
+        QuestionInvalid: the protocol has no such endpoint, or the trial has no such participant.
     """
     protocol = endpoints.protocol
     asked = endpoint_of(endpoint, protocol.endpoints)
     values = endpoints.values(asked.id)
     value = next((one for one in values if one.subject == subject), None)
     if subject is not None and not values:
-        why = "it is the trial's" if asked.kind is Kind.DOSE else "the protocol has no rule for it, or nobody is in it"
-        raise QuestionInvalid(f"nobody has a {asked.id} of their own: {why}; leave the participant out")
+        why = (
+            "it is defined for the whole trial"
+            if asked.kind is Kind.DOSE
+            else "the protocol has no rule for it, or no participant is in the trial"
+        )
+        raise QuestionInvalid(f"participants have no {asked.id} of their own: {why}; leave the participant out")
     if subject is not None and value is None:
         raise QuestionInvalid(
-            f"there is no {asked.id} of {short(subject)!r} at position {known_at}: ask for that of {_some(values)}"
+            f"there is no {asked.id} of {short(subject)!r} at position {known_at}: "
+            f"name one of {_first_subjects(values)}"
         )
     summary = endpoints.summary(asked.id)
     overall = summary.overall.evidence if isinstance(summary.overall, DoseSummary) else ()
     whole = {*overall, *(position for one in values for position in one.evidence)}
     positions = whole if value is None else set(value.evidence)
     entries: list[Entry] = []
-    looked: Sequence[Entry] = ()
+    examined: Sequence[Entry] = ()
     trial: list[Entry] = []
     for stream, of_stream in read():
-        of_whom = subject_of(stream)
-        if of_whom is not None and subject is not None and of_whom != subject:
+        participant = subject_of(stream)
+        if participant is not None and subject is not None and participant != subject:
             continue
         recorded = list(of_stream)
         entries += [entry for entry in recorded if entry.position in positions]
         if "/" not in stream:
             trial = recorded
-        elif of_whom is not None and of_whom == subject:
-            looked = _looked_at(stream, recorded, asked, protocol, on)
+        elif participant is not None and participant == subject:
+            examined = _examined(stream, recorded, asked, protocol, on)
     return Explanation(
         definition=describe(asked, protocol),
         subject=subject,
@@ -106,7 +114,7 @@ def explain(
         summary=summary if value is None else None,
         values=values if value is None else (),
         rests_on=tuple(cite(sorted(entries, key=_position), trial)),
-        looked_at=tuple(cite(sorted(looked, key=_position), trial)),
+        looked_at=tuple(cite(sorted(examined, key=_position), trial)),
         known_at=known_at,
         on=on,
     )
@@ -116,17 +124,19 @@ def _position(entry: Entry) -> int:
     return entry.position
 
 
-def _looked_at(
+def _examined(
     stream: str, recorded: Sequence[Entry], endpoint: Endpoint, protocol: TrialProtocol, on: date
 ) -> Sequence[Entry]:
     case = case_of(stream, recorded, on=on)
     if isinstance(endpoint, SafetyIncidence | DltIncidence):
-        words: dict[int, Entry] = {entry.position: entry for event in case.adverse_events for entry in event.entries}
+        by_position: dict[int, Entry] = {
+            entry.position: entry for event in case.adverse_events for entry in event.entries
+        }
         kinds: Iterable[type[Any]] = (Infused, Died)
         if isinstance(endpoint, DltIncidence):
             kinds = DLT_COUNTS.reads([protocol]) - {Enrolled, LevelReassigned}
         for kind in kinds:
-            words |= {entry.position: entry for entry in case.of(kind)}
-        return list(words.values())
+            by_position |= {entry.position: entry for entry in case.of(kind)}
+        return list(by_position.values())
     wanted = [one for one in windowed(protocol.endpoints) if one.endpoint.id == endpoint.id]
     return participant_values(case, wanted, level=None, on=on).looked_at.get(endpoint.id, ())

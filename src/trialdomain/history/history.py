@@ -1,4 +1,4 @@
-"""The one read face: every answer about a trial, as it was known at one moment."""
+"""The read API of a trial: every answer, as it was known at one moment."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
@@ -53,43 +53,43 @@ from trialdomain.values.ids import trial_stream
 Part = TypeVar("Part")
 Whole = TypeVar("Whole")
 SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported, AccessRefused)
-"""Facts that say nothing of the trial itself."""
+"""Facts about users, software, exports and access; they do not change the answers about the trial."""
 
 
 class ReadStreams(Protocol):
-    """Reads a trial as it was known, one stream after another, participants last."""
+    """A function that yields the known streams of a trial one after another, participants last."""
 
     def __call__(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
-        """Leave out kinds of facts, unread."""
+        """Yield the streams without the facts of some types, which are not decoded."""
 
 
 @attrs.frozen
 class History:
-    """A trial as it was known at one moment, which is chosen once; then ask.
+    """A trial as it was known at one moment; its methods answer questions about the trial.
 
-    ``on`` is the calendar day, at the site, for which windows are judged.
+    The argument ``on`` of a method is the calendar day, at the site, for which windows are judged.
     """
 
     __repr__ = in_short
 
     trial: str
     position: int
-    """The last position that was known."""
+    """The last known position."""
     _streams: "ReadStreams"
     _stream: Callable[[str], Iterable[Entry]]
-    """Gives one stream; nothing where there is none."""
+    """Returns the entries of one stream; empty if there is no such stream."""
     _latest_first: Callable[[], Iterator[Entry]]
     zone: tzinfo
-    """The site's, or UTC where the protocol does not know it."""
+    """The time zone of the site; UTC if the protocol has none."""
     _latest_day: date | None = None
-    """The site's day of the moment, where one was chosen: nothing later can be judged from it."""
+    """The day of the chosen moment at the site; windows cannot be judged for a later day. None: no moment chosen."""
 
     @classmethod
     def of(cls, drafts: Iterable[Draft[Any]]) -> "History":
-        """Look at facts that were never stored, as a test has them, in the order in which they would be recorded.
+        """Make a history of drafts that were never stored, for tests, in the order in which they would be recorded.
 
         Raises:
-            MomentInvalid: no fact registers a trial.
+            MomentInvalid: no draft registers a trial.
         """
         entries = numbered(asked_drafts(drafts))
         registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
@@ -100,20 +100,20 @@ class History:
         return cls(registered.protocol.trial, len(entries), kept.streams, kept.stream, kept.latest_first, zone)
 
     def streams(self) -> Streams:
-        """Yield every stream with its entries: the trial's own, then its cohorts', then the participants'."""
+        """Yield every stream with its entries: the stream of the trial, then of cohorts, then of participants."""
         return self._streams()
 
     def entries_of(self, stream: str) -> Iterator[Entry]:
-        """Yield the entries of one stream; nothing where there is none.
+        """Yield the entries of one stream; nothing if there is no such stream.
 
         Raises:
-            QuestionInvalid: what is given is no text.
+            QuestionInvalid: the name of the stream is not a text.
         """
         named = asked_kind("the stream", plain(stream), str)
         return iter(self._stream(named) if is_storable(named) else ())
 
     def entries(self) -> Iterator[Entry]:
-        """Yield every entry that was known, the trial's own stream first, then stream by stream."""
+        """Yield every known entry by stream, the stream of the trial first."""
         return chain.from_iterable(entries for _, entries in self._streams())
 
     def trail(
@@ -123,16 +123,16 @@ class History:
         asked: Asked | None = None,
         progress: Callable[[int], object] = lambda _: None,
     ) -> Iterator[TrailEntry]:
-        """Tell every entry with what it set, changed or withdrew, field by field, who did it, when, and why.
+        """Yield the audit trail: each entry with its field changes, its user, its time and its reason.
 
         Args:
             subject: a participant; or ``"trial"``, ``"cohort/1"`` or ``"access"``; None for every stream, one after
                 another.
-            asked: the part of it that is asked for; all by default.
-            progress: told how many more entries were read.
+            asked: a filter for entries and fields; by default the whole trail.
+            progress: a callback, called with the number of further entries read.
 
         Raises:
-            QuestionInvalid: nothing was recorded of the subject.
+            QuestionInvalid: the log has no entries of the subject.
         """
         asked_progress(progress)
         return self._trail(asked_text("the subject", subject), asked_part(asked, self.zone), progress)
@@ -151,29 +151,29 @@ class History:
             if entries := list(self.entries_of(stream)):
                 return entries
         raise QuestionInvalid(
-            f"nothing was recorded of {short(subject)!r} at position {self.position}: name a participant, "
+            f"the log has no entries of {short(subject)!r} at position {self.position}: name a participant, "
             f"'cohort/1' or another level, 'trial' or 'access'"
         )
 
     def diff(self, later: "History", *, on: date | str | None = None) -> Diff:
-        """Compare with a later look at the same trial: which entries, derived values and recommendations changed.
+        """Compare with a later moment of the same trial: new entries, changed values and recommendations.
 
         Args:
-            later: the later look.
-            on: the day for which windows are judged in both, so that only what is known differs; by default, in each
-                that of its own last entry.
+            later: the history of the same trial at the later moment.
+            on: the day for which windows are judged in both, so that only the known data differ; by default, in each
+                history the day of its last entry.
 
         Raises:
-            MomentInvalid: the second look is earlier, or at another trial; or the day lies after one of the moments.
+            MomentInvalid: the other history is earlier, or of another trial; or the day is after one of the moments.
         """
-        asked_kind("the later look", later, History)
+        asked_kind("the later history", later, History)
         if self.trial != later.trial or self.position > later.position:
             raise MomentInvalid(
                 f"position {self.position} of {self.trial} and {later.position} of {later.trial}: "
                 f"give two moments of one trial, the earlier one first"
             )
-        days = [look.last_day() if on is None else as_day(on) for look in (self, later)]
-        before, after = (look.answers(on=day) for look, day in zip((self, later), days, strict=True))
+        days = [history.last_day() if on is None else as_day(on) for history in (self, later)]
+        before, after = (history.answers(on=day) for history, day in zip((self, later), days, strict=True))
         return Diff(
             trial=later.trial,
             earlier=self.position,
@@ -183,29 +183,29 @@ class History:
             entries=tuple(
                 sorted(
                     later.trail(asked=Asked(after=self.position)),
-                    key=lambda told: told.entry.position,
+                    key=lambda item: item.entry.position,
                 )
             ),
             changed=changed_values(before, after),
         )
 
     def dlt_counts(self, *, on: date | str) -> DltCounts:
-        """Count the participants with DLT, and everybody else, level by level."""
+        """Count the participants by level and evaluation: with DLT, evaluable, pending and not evaluable."""
         return self._answer(DLT_COUNTS, on)
 
     def reconciliation(self, *, on: date | str) -> tuple[Difference, ...]:
-        """Compare what the cohorts were told with what the casebook says; a log of this library has no difference."""
+        """Reconcile the facts of the cohorts with the casebook; in a log of this library they never differ."""
         return reconciliation(self._read_for(DLT_COUNTS, on), on=as_day(on))
 
     def escalation(self, *, on: date | str) -> Escalation | None:
-        """Ask the protocol's design what next; None when the protocol has none."""
+        """Return the escalation state with the decision of the design; None if the protocol has no design."""
         return escalation(self._read_for(DLT_COUNTS, on), on=as_day(on))
 
     def decisions(self, *, progress: Callable[[int, int], None] = lambda _, __: None) -> Iterator[DecisionAudit]:
-        """Look again at every decision about the dose: the state as known then, whether it follows, and whether today.
+        """Audit every decision about the dose: the state as known then, whether it follows, and the answer of today.
 
         Args:
-            progress: told how many decisions were looked at, and how many there are.
+            progress: a callback, called with the number of audited decisions and the number of all decisions.
         """
         asked_progress(progress)
         return self._decisions(progress)
@@ -215,7 +215,7 @@ class History:
         return audit_decisions(self._streams, versions, zone=self.zone, progress=progress)
 
     def flow(self, *, on: date | str) -> Flow:
-        """Follow everybody from the screening to the end of observation."""
+        """Return the participant flow, from screening to the end of observation."""
         return self._answer(FLOW, on)
 
     def safety(self, *, on: date | str) -> Safety:
@@ -230,14 +230,14 @@ class History:
         only: Collection[str] | None = None,
         progress: Callable[[int], object] = lambda _: None,
     ) -> Endpoints:
-        """Derive the endpoints of the protocol: of everybody, by dose level, and overall.
+        """Derive the endpoints of the protocol: by participant, by dose level, and overall.
 
         Args:
             on: the data cut-off.
-            rules: other definitions than those of the protocol in force, as a what-if. Where they have the standard
-                list of endpoints, the protocol's own list is kept.
-            only: the codes of the endpoints that are asked for; then nothing is read that they do not need.
-            progress: told the number of entries of each participant that was read.
+            rules: other definitions than those of the protocol in force, as a what-if. If they have the standard list
+                of endpoints, the list of the protocol is kept.
+            only: the codes of the endpoints to derive; entries that they do not need are not read.
+            progress: a callback, called with the number of entries of each participant that was read.
 
         Raises:
             QuestionInvalid: the protocol has no such endpoint.
@@ -251,7 +251,7 @@ class History:
             return summarize(answer(view, book, as_day(on), progress))
 
     def _protocol(self, on: date | str, rules: EndpointRules | None) -> TrialProtocol:
-        """Give the protocol in force, perhaps with other definitions of endpoints."""
+        """Return the protocol in force, with other definitions of the endpoints if rules are set."""
         protocol = self.casebook(on=on).protocol
         return protocol if rules is None else _redefined(protocol, rules)
 
@@ -259,12 +259,12 @@ class History:
         return answer(view, self._read_for(view, on), as_day(on))
 
     def _read_for(self, view: View[Any, Any], on: date | str) -> Casebook:
-        """File the entries that a view reads."""
+        """Return a casebook with the entries that a view reads."""
         versions = versions_recorded(self._stream(trial_stream(self.trial)))
         return self._casebook(on, left_out(view.reads(versions)))
 
     def review(self, *, on: date | str) -> Review:
-        """Give what a safety committee reads first: everybody, the DLTs, what is due, what waits to be judged."""
+        """Return the safety review: participants, DLTs, due dates, and data that are not assessed."""
         day, book = as_day(on), self.casebook(on=on)
         read = [(DLT_COUNTS.part(case, book, day), SAFETY.part(case, book, day)) for case in book.cases]
         seats, exposures = [seat for seat, _ in read], [exposure for _, exposure in read]
@@ -279,32 +279,32 @@ class History:
         on: date | str,
         rules: EndpointRules | None = None,
     ) -> Explanation:
-        """Explain an endpoint: its definition, the entries it rests on, who recorded them, and what was looked at.
+        """Explain an endpoint: its definition, its evidence with users, and the examined entries.
 
         Args:
-            endpoint: such as ``"S9"``.
-            subject: of whom; None for the whole trial.
+            endpoint: the code of the endpoint, such as ``"S9"``.
+            subject: the participant; None for the whole trial.
             on: the data cut-off.
             rules: other definitions than those of the protocol in force.
 
         Raises:
-            QuestionInvalid: the protocol has no such endpoint, or nobody of that code.
+            QuestionInvalid: the protocol has no such endpoint, or the trial has no such participant.
         """
-        whom = asked_text("the subject", subject)
+        participant = asked_text("the subject", subject)
         asked = endpoint_of(endpoint, self._protocol(on, rules).endpoints)
         found = self.endpoints(on=on, rules=rules, only=[asked.id])
-        return explain(self._streams, found, asked.id, whom, known_at=self.position, on=as_day(on))
+        return explain(self._streams, found, asked.id, participant, known_at=self.position, on=as_day(on))
 
     def answers(
         self, *, on: date | str, rules: EndpointRules | None = None, progress: Callable[[int], None] = lambda _: None
     ) -> Answers:
-        """Give every answer at once: the participants are read once for all of them.
+        """Return all answers at once, reading each participant only once.
 
         Args:
             on: the day for which windows are judged.
-            rules: other definitions of the endpoints than those of the protocol in force. Where they have the standard
-                list of endpoints, the protocol's own list is kept.
-            progress: told the number of entries of each participant that was read.
+            rules: other definitions of the endpoints than those of the protocol in force. If they have the standard
+                list of endpoints, the list of the protocol is kept.
+            progress: a callback, called with the number of entries of each participant that was read.
         """
         day, book = as_day(on), self.casebook(on=on)
         asked_progress(progress)
@@ -319,7 +319,7 @@ class History:
                 exposures.append(exposure := SAFETY.part(case, book, day))
                 values.append(endpoints.part_with(case, book, day, exposure, seat))
                 progress(len(case.entries))
-                del case  # or one participant stays in memory while the next is read
+                del case  # free this participant before the next one is read
         counts = DLT_COUNTS.whole(seats, book, day)
         return Answers(
             escalation=escalation_of(counts, book, on=day),
@@ -330,15 +330,20 @@ class History:
         )
 
     def last_day(self) -> date:
-        """Give the site's day of the last entry that says more than who acted, with which software, or exported."""
-        said = (entry for entry in self._latest_first() if not isinstance(entry.fact, SAYS_NOTHING))
-        last = next(said, None)
+        """Return the day, at the site, of the last entry about the trial itself.
+
+        Entries about users, software, exports and access do not count.
+        """
+        about_trial = (entry for entry in self._latest_first() if not isinstance(entry.fact, SAYS_NOTHING))
+        last = next(about_trial, None)
         if last is None:
-            raise LogCorrupt(f"nothing is recorded of trial {self.trial} but who acted: verify the log")
+            raise LogCorrupt(
+                f"the log has no entry about trial {self.trial} itself, only about users and software: verify the log"
+            )
         return site_day(last.meta.recorded_at, self.zone)
 
     def casebook(self, *, on: date | str) -> Casebook:
-        """File every entry that was known and counts on a day."""
+        """Return a casebook with every known entry that counts on a day."""
         return self._casebook(on, frozenset())
 
     def _casebook(self, on: date | str, leave_out: Collection[type[Fact]]) -> Casebook:
@@ -351,7 +356,10 @@ class History:
 
 
 def _redefined(protocol: TrialProtocol, rules: object) -> TrialProtocol:
-    """Put other definitions in the place of a protocol's; its list of endpoints stays, unless they have one."""
+    """Return the protocol with other definitions of the endpoints.
+
+    The list of endpoints of the protocol stays, unless the definitions have a list other than the standard one.
+    """
     asked = asked_rules(rules)
     if asked.derived == STANDARD_ENDPOINTS:
         asked = attrs.evolve(asked, derived=protocol.endpoints.derived)
@@ -360,7 +368,7 @@ def _redefined(protocol: TrialProtocol, rules: object) -> TrialProtocol:
 
 @attrs.frozen
 class _Kept:
-    """Entries that were never stored, by their positions: a history of them can be pickled."""
+    """Entries in memory that were never stored, in the order of their positions; they can be pickled."""
 
     entries: Sequence[Entry]
 

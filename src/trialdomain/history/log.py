@@ -1,4 +1,4 @@
-"""Logs that are read and not written: a SQLite file, or an exported JSONL file."""
+"""Read-only access to logs: a SQLite file, or an exported JSONL file."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -26,7 +26,7 @@ from trialdomain.values.given.filename import named, unread
 from trialdomain.values.given.text import short
 
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
-"""Bytes of an exported file beyond which it is spooled into a file of its own."""
+"""The size in bytes above which an exported file is copied into a temporary SQLite file, not into memory."""
 
 
 @attrs.frozen
@@ -37,10 +37,10 @@ class LoggedTrial:
     _reader: LogReader
 
     def history(self, *, known_at: KnownAt | None = None) -> History:
-        """Look at the trial as it was known at a position, a time or a day; by default, as it is known now.
+        """Return the trial as it was known at a position, a time or a day; by default, as it is known now.
 
-        A time means the last position recorded at or before it, and a day its end at the site. A moment inside a
-        command moves back to its start: nobody ever knew half of it.
+        A time means the last position recorded at or before it. A day means its end at the site. A position inside a
+        command moves back to the end of the command before it, because a command is recorded as a whole.
 
         Raises:
             MomentInvalid: a time without an offset, or a position that the log does not have.
@@ -49,17 +49,17 @@ class LoggedTrial:
 
 
 def history_of(reader: LogReader, trial: str, *, known_at: KnownAt | None = None) -> History:
-    """Look at a trial in a recorder, as it was known at one moment.
+    """Return a trial in a store as it was known at one moment.
 
     Raises:
-        MomentInvalid: the trial was not registered then, or the moment is none that the log has.
-        YearInvalid: the moment lies in a year that no trial has.
+        MomentInvalid: the trial was not registered then, or the log does not have the position.
+        YearInvalid: the year of the moment is outside the years of trials.
     """
     zone = _zone(reader, trial)
     at = None if known_at is None else as_known_at(known_at, zone)
     head = reader.head(trial)
     if isinstance(at, datetime) and not _is_past(reader, trial, head, at):
-        reader.wait_for_writers()  # what is being recorded now may have been told an earlier time
+        reader.wait_for_writers()  # a running append may have an earlier recording time
         head = reader.head(trial)
     position, moment = (head, None) if at is None else _cut(reader, trial, head, at)
     if not position:
@@ -73,7 +73,7 @@ def history_of(reader: LogReader, trial: str, *, known_at: KnownAt | None = None
 
 @attrs.frozen
 class _Reading:
-    """Reads a trial of an open log up to a position."""
+    """A reader of one trial in an open log, up to a position."""
 
     reader: LogReader
     trial: str
@@ -90,12 +90,12 @@ class _Reading:
         return map(entry_of, self.reader.latest_first(self.trial, until=self.until))
 
     def __deepcopy__(self, _: object) -> Self:
-        """Read the same log: a copied history is the same look at it."""
+        """Return the same reader, because a copied history reads the same log."""
         return self
 
 
 def _cut(reader: LogReader, trial: str, head: int, known_at: int | datetime) -> tuple[int, datetime]:
-    """Find the last position that was known at a moment, and when the moment was; a command is known whole or not."""
+    """Find the last position known at a moment, and the time of the moment; commands are never split."""
     if isinstance(known_at, datetime):
         position = _last_recorded(reader, trial, head, known_at)
     elif 1 <= known_at <= head:
@@ -116,10 +116,10 @@ def _cut(reader: LogReader, trial: str, head: int, known_at: int | datetime) -> 
 
 
 def _first_known(reader: LogReader, trial: str, zone: tzinfo) -> str:
-    """Say when something was first known: at the position that ends the first command, and when it was recorded."""
+    """Describe the first moment of the log: the end of its first command, and the time of its recording."""
     first = next(map(entry_of, reader.in_log_order(trial, until=1)), None)
     if first is None:
-        return "nothing is recorded of it yet"
+        return "the trial has no entries yet"
     when = first.meta.recorded_at.astimezone(zone)
     return (
         f"its first command ends at position {first.meta.parts}, and was recorded at {when.isoformat()}; "
@@ -128,21 +128,21 @@ def _first_known(reader: LogReader, trial: str, zone: tzinfo) -> str:
 
 
 def _is_past(reader: LogReader, trial: str, head: int, moment: datetime) -> bool:
-    """Say whether something was recorded after a moment: then nothing more ever will be at or before it."""
+    """Return whether the last entry is later than a moment; then no later append can be at or before it."""
     last = reader.in_log_order(trial, after=max(0, head - 1), until=head)
     return any(entry.meta.recorded_at > moment for entry in map(entry_of, last))
 
 
 def _last_recorded(reader: LogReader, trial: str, head: int, moment: datetime) -> int:
-    """Find the last position that was recorded at or before a moment, by halves: times never go back in a log."""
-    known, later = 0, head + 1
-    while later - known > 1:
-        middle = (known + later) // 2
+    """Find the last position at or before a moment by binary search; recording times never decrease in a log."""
+    earlier, later = 0, head + 1
+    while later - earlier > 1:
+        middle = (earlier + later) // 2
         entry = next(map(entry_of, reader.in_log_order(trial, after=middle - 1, until=middle)), None)
         if entry is None:
             raise LogCorrupt(f"position {middle} of trial {trial} is missing: verify the log")
-        known, later = (middle, later) if entry.meta.recorded_at <= moment else (known, middle)
-    return known
+        earlier, later = (middle, later) if entry.meta.recorded_at <= moment else (earlier, middle)
+    return earlier
 
 
 def _zone(reader: LogReader, trial: str) -> tzinfo:
@@ -154,7 +154,7 @@ def _zone(reader: LogReader, trial: str) -> tzinfo:
 
 
 class Log(Mapping[str, LoggedTrial]):
-    """The trials of a log that is read and not written; close it, or use it in a ``with`` statement."""
+    """The trials of a read-only log, by code; close it, or use it in a ``with`` statement."""
 
     def __init__(self, reader: LogReader, folder: OwnFolder | None = None) -> None:
         self._reader, self._folder = reader, folder
@@ -181,11 +181,11 @@ class Log(Mapping[str, LoggedTrial]):
 
     @property
     def reader(self) -> LogReader:
-        """Where the entries are, for an export."""
+        """The store with the entries, for an export."""
         return self._reader
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file and remove the temporary copy, if there is one."""
         self._reader.close()
         if self._folder is not None:
             self._folder.cleanup()
@@ -195,18 +195,18 @@ def read_log(path: str | Path) -> Log:
     """Open a log for reading: a SQLite file, or an exported JSONL file, plain or gzip.
 
     Raises:
-        LogUnusable: the file is neither.
-        LogCorrupt: the file was exported, and changed since.
+        LogUnusable: the file is neither, or cannot be read.
+        LogCorrupt: an exported file was changed after the export.
     """
     path = named(path, what="the log")
     try:
-        looked = path.stat()
+        info = path.stat()
     except OSError as error:
         raise LogUnusable(unread(path, error)) from None
     if is_database(path):
         return Log(open_store(path, readonly=True))
-    # Of a pipe and of a compressed file, the size says nothing of what comes out.
-    small = S_ISREG(looked.st_mode) and looked.st_size <= _LARGEST_IN_MEMORY and not is_packed(path)
+    # The size of a pipe or a compressed file does not limit the size of its content.
+    small = S_ISREG(info.st_mode) and info.st_size <= _LARGEST_IN_MEMORY and not is_packed(path)
     folder = None if small else OwnFolder()
     spooled = open_store(IN_MEMORY if folder is None else folder.path / "log.db")
     log = Log(spooled, folder)

@@ -1,4 +1,4 @@
-"""Moments that somebody asks about, taken from whatever they come in; a day means its end at the site."""
+"""Convert the moments of questions: a position, a time or a day; a day means its end at the site."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TypeAlias
@@ -9,36 +9,36 @@ from trialdomain.values.given.plain import TimeUnusable, is_a, plain, plain_mome
 from trialdomain.values.given.text import short
 
 KnownAt: TypeAlias = int | datetime | date | str
-"""A position, a time with its offset, or a day: then its end at the site; of a time and a day also the text."""
+"""A position, a time with its offset, or a day (its end at the site); a time or a day may also be a text."""
 
 
 class MomentInvalid(InputInvalid):
-    """A question was asked about a moment that the log cannot answer."""
+    """The log cannot answer a question about this moment."""
 
     code = "moment-invalid"
 
 
 def as_known_at(given: object, zone: tzinfo) -> int | datetime:
-    """Take a position, a time with its offset, or a day at the site, as a position or a plain time.
+    """Convert a position, a time with its offset, or a day at the site into a position or a plain time.
 
     Raises:
-        MomentInvalid: it is none of them.
-        YearInvalid: it lies in a year that no trial has.
+        MomentInvalid: the argument is none of them.
+        YearInvalid: the year is outside the years of trials.
     """
     return plain(given) if is_a(given, int) and not isinstance(given, bool) else as_moment(given, zone)
 
 
 def as_moment(given: object, zone: tzinfo, *, begins: bool = False) -> datetime:
-    """Take a time with its offset, or a day at the site, or the text of either, as a plain time.
+    """Convert a time with its offset, a day at the site, or the text of either into a plain time.
 
     Args:
         given: the time, or the day.
-        zone: the site's, in which a day begins and ends.
-        begins: whether a day means its first moment; else it means its last.
+        zone: the time zone of the site, in which a day begins and ends.
+        begins: whether a day means its first moment; by default it means its last moment.
 
     Raises:
-        MomentInvalid: it is neither.
-        YearInvalid: it lies in a year that no trial has.
+        MomentInvalid: the argument is neither.
+        YearInvalid: the year is outside the years of trials.
     """
     if is_a(given, str):
         given = day_or_time(plain(given)) or given
@@ -46,8 +46,8 @@ def as_moment(given: object, zone: tzinfo, *, begins: bool = False) -> datetime:
         return (_begin if begins else _end)(as_day(given), zone)
     if not is_a(given, datetime):
         raise MomentInvalid(
-            f"{short(given)!r} is no moment: give a position, a day such as 2026-03-02, or a time with its offset such "
-            f"as 2026-03-02T10:15+08:00"
+            f"{short(given)!r} is not a moment: give a position, a day such as 2026-03-02, or a time with its offset "
+            f"such as 2026-03-02T10:15+08:00"
         )
     try:
         moment = plain_time(given)
@@ -61,7 +61,7 @@ def as_moment(given: object, zone: tzinfo, *, begins: bool = False) -> datetime:
 
 
 def day_or_time(text: str) -> date | datetime | None:
-    """Read the text of a day, or of a time; None of anything else."""
+    """Parse the text of a day or a time; return None for any other text."""
     try:
         if len(text) <= len("2026-03-02"):
             return date.fromisoformat(text)
@@ -75,5 +75,5 @@ def _begin(day: date, zone: tzinfo) -> datetime:
 
 
 def _end(day: date, zone: tzinfo) -> datetime:
-    """Give the last moment before the next day begins: where clocks are set, a day has no 24 hours."""
+    """Return the last moment before the next day; a day with a clock change does not have 24 hours."""
     return _begin(day + timedelta(days=1), zone) - timedelta(microseconds=1)

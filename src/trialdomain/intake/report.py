@@ -1,4 +1,4 @@
-"""The report of an import: rows by file, what was not recorded, and what was remarked."""
+"""The report of an import: rows by file, rows that were not recorded, and remarks."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from trialdomain.values.given.plural import how_many, n_entries, singular_or
 
 
 def import_report(imported: Imported) -> Report:
-    """Report what became of the rows of a study."""
+    """Report how many rows of a study were read, recorded or listed, and why."""
 
     def blocks() -> Iterator[Block]:
         yield _files(imported)
@@ -68,14 +68,14 @@ def _lines(imported: Imported) -> Iterator[str]:
     yield from _remarks(imported)
     for file in imported.files:
         if file.columns_without_field:
-            yield f"Columns of {file.file} that have no field: {', '.join(file.columns_without_field)}"
+            yield f"Columns of {file.file} without a field in the log: {', '.join(file.columns_without_field)}"
     for rule, entries in imported.deviations.items():
         many = how_many(entries, "entry breaks", "entries break")
         yield f"Deviations: {many} a rule of conduct ({rule})"
 
 
 def _remarks(imported: Imported) -> Iterator[str]:
-    """Yield what is said of single rows and words."""
+    """Yield sentences about words without a meaning, findings and remarks."""
     for column, words in imported.words.items():
         shown = ", ".join(f"{word!r} ({rows})" for word, rows in words.items())
         yield f"Words of {column} without a meaning: {shown}; say what they mean with --terms"

@@ -1,1 +1,1 @@
-"""Answers made readable: as tables for people, as JSON for programs."""
+"""Reports of the answers: tables and sentences for people, JSON for programs."""

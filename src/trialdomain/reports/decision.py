@@ -1,4 +1,4 @@
-"""The report of a decision: the levels, what to do next and why, what is still needed."""
+"""The report of a decision: the dose levels, the next step and its reason, and the forecast."""
 
 from collections.abc import Iterator, Sequence
 
@@ -25,12 +25,12 @@ _MTD = {
 
 
 def decision_report(tallies: Sequence[Tally], decision: Decision, *, forecasts: bool = True) -> Report:
-    """Report a decision after the counts of each level.
+    """Report the counts of each level, and then the decision.
 
     Args:
-        tallies: the counts that were decided on, level by level.
+        tallies: the counts that the decision is based on, by level.
         decision: the decision.
-        forecasts: whether its design has forecasts; then one that is missing is said to be.
+        forecasts: whether its design makes forecasts; if so, the report also says when the forecast is missing.
     """
 
     def blocks() -> Iterator[Block]:
@@ -41,7 +41,7 @@ def decision_report(tallies: Sequence[Tally], decision: Decision, *, forecasts: 
 
 
 def decision_json(decision: Decision) -> dict[str, Json]:
-    """Give the one JSON form of a decision; what is not known is null."""
+    """Return the JSON of a decision; unknown values are null."""
     because, forecast = decision.because, decision.forecast
     return {
         "action": decision.action.value,
@@ -58,8 +58,8 @@ def decision_json(decision: Decision) -> dict[str, Json]:
 
 
 def _awaited_json(awaited: Awaited) -> Json:
-    named: dict[str, Json] = {"level": awaited.level, "subject": awaited.subject}
-    return named if awaited.until is None else named | {"until": awaited.until.isoformat()}
+    member: dict[str, Json] = {"level": awaited.level, "subject": awaited.subject}
+    return member if awaited.until is None else member | {"until": awaited.until.isoformat()}
 
 
 def _forecast_json(forecast: Forecast) -> Json:
@@ -71,7 +71,7 @@ def _forecast_json(forecast: Forecast) -> Json:
 
 
 def tallies_table(tallies: Sequence[Tally], decision: Decision) -> Table:
-    """Show every dose level with its counts of people."""
+    """Make a table of the dose levels with their counts of participants."""
     return Table(
         title="Dose levels",
         columns=("level", "treated", "evaluable", "with DLT", "pending", "not evaluable", "status"),
@@ -88,7 +88,10 @@ def tallies_table(tallies: Sequence[Tally], decision: Decision) -> Table:
 
 
 def _status(tally: Tally, decision: Decision) -> str:
-    """Say whether a level is closed, open, or was not reached: nobody is or was there, and it is not in turn."""
+    """Return whether a level is closed, open or not reached.
+
+    A level is not reached if no participant was ever assigned to it and the decision does not name it.
+    """
     if tally.level in decision.closed_levels:
         return "closed"
     in_turn = decision.level == tally.level and decision.action is not Action.ESCALATE
@@ -96,40 +99,40 @@ def _status(tally: Tally, decision: Decision) -> str:
 
 
 def next_words(decision: Decision) -> str:
-    """Say what is done next."""
+    """Describe the next step of a decision."""
     slots = "" if decision.slots is None else f" to {how_many(decision.slots, 'slot')}"
     return _NEXT[decision.action].format(level=decision.level, slots=slots)
 
 
 def decision_lines(decision: Decision, *, forecasts: bool = True) -> Iterator[str]:
-    """Say a decision in sentences, one a line.
+    """Describe a decision in sentences, one per line.
 
     Args:
         decision: the decision.
-        forecasts: whether its design has forecasts; then one that is missing is said to be.
+        forecasts: whether its design makes forecasts; if so, a sentence also says when the forecast is missing.
     """
     yield f"Next: {next_words(decision)}"
     if decision.because:
         yield f"Because: {decision.because.text}"
     if decision.waiting_for:
-        yield "Waiting for: " + ", ".join(_named(awaited) for awaited in decision.waiting_for)
+        yield "Waiting for: " + ", ".join(_awaited_text(awaited) for awaited in decision.waiting_for)
     yield f"MTD: {mtd_words(decision.mtd)}"
     if decision.forecast is not None:
         yield from _forecast_lines(decision.forecast)
     elif forecasts:
-        yield "Still needed: too many outcomes are pending to say"
+        yield "Still needed: unknown, because too many outcomes are pending"
 
 
-def _named(awaited: Awaited) -> str:
+def _awaited_text(awaited: Awaited) -> str:
     who = f"subject {awaited.subject}" if isinstance(awaited.subject, int) else awaited.subject
     until = "" if awaited.until is None else f" until {awaited.until}"
     return f"{who} of level {awaited.level}{until}"
 
 
 def mtd_words(mtd: Mtd) -> str:
-    """Say what the MTD is, or that there is none."""
+    """Describe the MTD, or say that there is none."""
     if mtd.status is MtdStatus.ESTABLISHED:
-        above = "a closed level lies above it" if mtd.bounded_above else "no closed level bounds it from above"
+        above = "a level above it is closed" if mtd.bounded_above else "no level above it is closed"
         return f"level {mtd.level}; {above}"
     return _MTD[mtd.status]
 
@@ -138,15 +141,15 @@ def _forecast_lines(forecast: Forecast) -> Iterator[str]:
     if not forecast.most:
         return
     possible = {outcome: need for outcome, need in forecast.least.items() if need is not None}
-    needs = ", ".join(f"{need} for {_outcome_words(outcome)}" for outcome, need in possible.items())
+    needs = ", ".join(f"{need} for {_outcome_text(outcome)}" for outcome, need in possible.items())
     yield f"Evaluable participants still needed: at least {needs}; at most {forecast.most}"
-    impossible = [_outcome_words(outcome) for outcome in forecast.least if outcome not in possible]
+    impossible = [_outcome_text(outcome) for outcome in forecast.least if outcome not in possible]
     if impossible:
         yield f"Can no longer happen: {', '.join(impossible)}"
     if forecast.exceeds_target:
-        exceeding = ", ".join(_outcome_words(outcome) for outcome in forecast.exceeds_target)
-        yield f"Warning: what is left of the target recruitment does not suffice for: {exceeding}"
+        exceeding = ", ".join(_outcome_text(outcome) for outcome in forecast.exceeds_target)
+        yield f"Warning: the remaining target recruitment is too small for: {exceeding}"
 
 
-def _outcome_words(outcome: str) -> str:
+def _outcome_text(outcome: str) -> str:
     return "none tolerated" if outcome == "none" else f"MTD at level {outcome}"

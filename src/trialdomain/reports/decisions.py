@@ -1,4 +1,4 @@
-"""The reports of decisions that the audit took again."""
+"""The reports of audited decisions about the dose."""
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
@@ -23,15 +23,15 @@ from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many, singular_or
 
 _MOST_SHOWN = 5
-"""Sets that people are shown; programs get them all."""
+"""The number of sets in the text for people; the JSON has all of them."""
 
 
 def decisions_report(audits: Sequence[DecisionAudit], zone: tzinfo) -> Report:
-    """Report every decision about the dose, and how many of those that stand follow from what was known.
+    """Report every decision about the dose, and how many of the decisions in force follow from the known data.
 
     Args:
         audits: the decisions, in the order of recording.
-        zone: the site's, for the times that people read.
+        zone: the time zone of the site, for the times in the text.
     """
 
     def blocks() -> Iterator[Block]:
@@ -46,7 +46,7 @@ def decisions_report(audits: Sequence[DecisionAudit], zone: tzinfo) -> Report:
 
 
 def decision_audit_report(audit: DecisionAudit, zone: tzinfo) -> Report:
-    """Report one decision: what was known then, whether it follows, and what would be decided today."""
+    """Report one decision: the state as known then, whether it follows from it, and the answer of today."""
 
     def blocks() -> Iterator[Block]:
         yield Lines(_lines(audit, zone))
@@ -60,14 +60,15 @@ def _result(audits: Sequence[DecisionAudit]) -> str:
     standing = [audit for audit in audits if audit.superseded_by is None]
     if not standing:
         return "Nothing was decided."
-    broken, otherwise = sum(not one.follows for one in standing), sum(bool(one.differences) for one in standing)
-    overtaken = sum(not one.same_answer for one in standing)
-    told = (
-        how_many(broken, "does not follow from what was known", "do not follow from what was known"),
-        how_many(otherwise, "has another basis than the log", "have another basis than the log"),
-        how_many(overtaken, "rests on an answer that is another today", "rest on an answer that is another today"),
+    unfounded = sum(not audit.follows for audit in standing)
+    differing = sum(bool(audit.differences) for audit in standing)
+    outdated = sum(not audit.same_answer for audit in standing)
+    counts = (
+        how_many(unfounded, "does not follow from what was known", "do not follow from what was known"),
+        how_many(differing, "has a basis that differs from the log", "have a basis that differs from the log"),
+        how_many(outdated, "rests on an answer that is different today", "rest on an answer that is different today"),
     )
-    return f"Of {how_many(len(standing), 'that stands', 'that stand')}, {', '.join(told)}."
+    return f"Of {how_many(len(standing), 'decision in force', 'decisions in force')}, {', '.join(counts)}."
 
 
 def _json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
@@ -98,8 +99,12 @@ def _json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
         },
         "then": _state_json(audit.then),
         "differences": [
-            {"field": one.field, "recorded": _value(one.recorded), "recomputed": _value(one.recomputed)}
-            for one in audit.differences
+            {
+                "field": difference.field,
+                "recorded": _value(difference.recorded),
+                "recomputed": _value(difference.recomputed),
+            }
+            for difference in audit.differences
         ],
         "follows": audit.follows,
         "breaches": [str(breach) for breach in audit.breaches],
@@ -107,15 +112,15 @@ def _json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
         "same_answer": audit.same_answer,
         "allowed_today": not audit.breaches_today,
         "breaches_today": [str(breach) for breach in audit.breaches_today],
-        "participants": [_participant_json(one) for one in audit.members],
-        "changing": [_later_json(one) for one in audit.changing],
+        "participants": [_participant_json(member) for member in audit.members],
+        "changing": [_later_json(later) for later in audit.changing],
         "smallest": _sets_json(audit.smallest),
         "sufficient": _sets_json(audit.sufficient),
     }
 
 
 def _sets_json(smallest: Smallest) -> Json:
-    return {"sets": [list[Json](sorted(one)) for one in smallest.sets], "proven": smallest.proven}
+    return {"sets": [list[Json](sorted(positions)) for positions in smallest.sets], "proven": smallest.proven}
 
 
 def _taken_json(fact: Taken) -> Json:
@@ -140,32 +145,31 @@ def _state_json(state: Escalation | None) -> Json:
     return {**decision_json(state.decision), "last_level": state.situation.last_level, "tallies": tallies}
 
 
-def _participant_json(one: StandsOtherwise) -> Json:
-    return {"subject": one.subject, "then": _member(one.then), "today": _member(one.today)}
+def _participant_json(changed: StandsOtherwise) -> Json:
+    return {"subject": changed.subject, "then": _member_json(changed.then), "today": _member_json(changed.today)}
 
 
-def _member(member: Member | None) -> Json:
+def _member_json(member: Member | None) -> Json:
     if member is None:
         return None
-    told = member_json(member)
-    return {"level": member.level, **told}
+    return {"level": member.level, **member_json(member)}
 
 
-def _later_json(one: LaterEntry) -> Json:
-    entry = one.entry
+def _later_json(later: LaterEntry) -> Json:
+    entry = later.entry
     return {
         "position": entry.position,
         "stream": entry.stream,
         "version": entry.version,
         "entry": NAMES[type(entry.fact)],
-        "says": _says(one),
+        "says": _later_text(later),
         "recorded_at": entry.meta.recorded_at.isoformat(),
         "user": entry.meta.user,
         "reason": entry.meta.reason,
-        "alone": one.alone,
-        "needed": one.needed,
-        "in_a_set": one.in_a_set,
-        "target": None if one.target is None else one.target.position,
+        "alone": later.alone,
+        "needed": later.needed,
+        "in_a_set": later.in_a_set,
+        "target": None if later.target is None else later.target.position,
     }
 
 
@@ -178,7 +182,7 @@ def _value(value: object) -> Json:
         case FinalClosing():
             return {"level": value.level, "cause": value.cause}
         case tuple():
-            return [_value(one) for one in value]
+            return [_value(item) for item in value]
         case int() | None:
             return value
         case _:
@@ -189,29 +193,30 @@ def _lines(audit: DecisionAudit, zone: tzinfo) -> Iterator[str]:
     entry, basis = audit.entry, audit.entry.fact.basis
     when = entry.meta.recorded_at.astimezone(zone).isoformat(sep=" ", timespec="minutes")
     yield (
-        f"Position {entry.position}, {when}, {entry.meta.user}: {_words(entry.fact)}"
+        f"Position {entry.position}, {when}, {entry.meta.user}: {_taken_text(entry.fact)}"
         + ("" if audit.superseded_by is None else f" (corrected or voided since, at position {audit.superseded_by})")
     )
-    yield f"  As known then, at position {basis.position} for {basis.on}: {_state_words(audit.then)}"
-    yield from (f"  The basis differs: {_difference_words(one)}" for one in audit.differences)
+    yield f"  As known then, at position {basis.position} for {basis.on}: {_state_text(audit.then)}"
+    yield from (f"  The basis differs: {_difference_text(difference)}" for difference in audit.differences)
     if audit.follows:
         rationale = _plain(entry.fact)
         cautious = isinstance(entry.fact, EscalationDecided) and entry.fact.decided.bare != _bare(audit.then)
         yield "  It follows" + (f", more cautious than the rule: {rationale}" if cautious else "")
     yield from (f"  It does not follow: {breach}" for breach in audit.breaches)
     if audit.same_answer:
-        yield "  With everything known of that day today, the answer is the same"
+        yield "  With the data of that day as known today, the answer is the same"
     else:
-        yield f"  With everything known of that day today: {_state_words(audit.today)}"
+        yield f"  With the data of that day as known today: {_state_text(audit.today)}"
         allowed = "is still allowed" if not audit.breaches_today else "would not be taken"
         yield f"  What was decided {allowed}" + "".join(f": {breach}" for breach in audit.breaches_today[:1])
     yield from (
-        f"  {one.subject} was {_member_words(one.then)}, and is {_member_words(one.today)}" for one in audit.members
+        f"  {changed.subject} was {_member_text(changed.then)}, and is {_member_text(changed.today)}"
+        for changed in audit.members
     )
     if audit.smallest.sets:
-        yield f"  Smallest change of the answer: {_sets(audit.smallest)}"
+        yield f"  Smallest change of the answer: {_sets_text(audit.smallest)}"
         if set(audit.sufficient.sets) != set(audit.smallest.sets):
-            yield f"  Smallest change to the answer of today: {_sets(audit.sufficient)}"
+            yield f"  Smallest change to the answer of today: {_sets_text(audit.sufficient)}"
 
 
 def _changing_table(audit: DecisionAudit, zone: tzinfo) -> Table:
@@ -223,33 +228,33 @@ def _changing_table(audit: DecisionAudit, zone: tzinfo) -> Table:
         ),
         rows=tuple(
             (
-                str(one.entry.position),
-                one.entry.meta.recorded_at.astimezone(zone).isoformat(sep=" ", timespec="minutes"),
-                one.entry.meta.user,
-                one.entry.stream,
-                _says(one),
-                one.entry.meta.reason or "",
-                "yes" if one.alone else "no",
-                "yes" if one.needed else "no",
+                str(later.entry.position),
+                later.entry.meta.recorded_at.astimezone(zone).isoformat(sep=" ", timespec="minutes"),
+                later.entry.meta.user,
+                later.entry.stream,
+                _later_text(later),
+                later.entry.meta.reason or "",
+                "yes" if later.alone else "no",
+                "yes" if later.needed else "no",
             )
-            for one in audit.changing
+            for later in audit.changing
         ),
     )
 
 
-def _says(one: LaterEntry) -> str:
-    entry = one.entry
-    if one.target is None:
+def _later_text(later: LaterEntry) -> str:
+    entry, target = later.entry, later.target
+    if target is None:
         return fact_words(entry.fact)
     if isinstance(entry.fact, VOIDS):
-        return f"withdraws position {one.target.position}: {fact_words(one.target.fact)}"
-    return f"{fact_words(entry.fact)}; corrects position {one.target.position}"
+        return f"withdraws position {target.position}: {fact_words(target.fact)}"
+    return f"{fact_words(entry.fact)}; corrects position {target.position}"
 
 
-def _words(fact: Taken) -> str:
+def _taken_text(fact: Taken) -> str:
     match fact:
         case EscalationDecided():
-            return _decision_words(fact.decided)
+            return _decision_text(fact.decided)
         case MtdDeclared():
             above = "below a closed level" if fact.bounded_above else "with no closed level above"
             return f"the MTD is level {fact.level}, {above}"
@@ -258,12 +263,12 @@ def _words(fact: Taken) -> str:
             return f"no MTD: {fact.why.value}{candidate}"
 
 
-def _decision_words(decision: Decision) -> str:
-    found = decision.mtd.status is not MtdStatus.OPEN
-    return next_words(decision) + (f" (MTD: {mtd_words(decision.mtd)})" if found else "")
+def _decision_text(decision: Decision) -> str:
+    has_mtd = decision.mtd.status is not MtdStatus.OPEN
+    return next_words(decision) + (f" (MTD: {mtd_words(decision.mtd)})" if has_mtd else "")
 
 
-def _state_words(state: Escalation | None) -> str:
+def _state_text(state: Escalation | None) -> str:
     if state is None:
         return "no design was in force"
     tallies = ", ".join(
@@ -271,18 +276,19 @@ def _state_words(state: Escalation | None) -> str:
         for tally in state.counts.tallies
         if tally.treated
     )
-    return f"{_decision_words(state.decision)} ({tallies or 'nobody treated'})"
+    return f"{_decision_text(state.decision)} ({tallies or 'no participants treated'})"
 
 
-def _difference_words(one: BasisDifference) -> str:
-    return f"{one.field} is recorded as {_short(one.recorded)}, and the log has {_short(one.recomputed)}"
+def _difference_text(difference: BasisDifference) -> str:
+    recorded, recomputed = _short(difference.recorded), _short(difference.recomputed)
+    return f"{difference.field} is recorded as {recorded}, but the log gives {recomputed}"
 
 
 def _short(value: object) -> str:
     match value:
         case Decision():
             closed = ", ".join(map(str, value.closed_levels))
-            return _decision_words(value) + (f", levels {closed} closed" if closed else "")
+            return _decision_text(value) + (f", levels {closed} closed" if closed else "")
         case tuple():
             return ", ".join(map(_short, value)) or "none"
         case Tally():
@@ -295,7 +301,7 @@ def _short(value: object) -> str:
             return str(value)
 
 
-def _member_words(member: Member | None) -> str:
+def _member_text(member: Member | None) -> str:
     if member is None:
         return "at no level"
     level = "no level" if member.level is None else f"level {member.level}"
@@ -308,15 +314,15 @@ def _bare(state: Escalation | None) -> Decision | None:
     return None if state is None else state.decision.bare
 
 
-def _sets(smallest: Smallest) -> str:
+def _sets_text(smallest: Smallest) -> str:
     shown = [
-        f"{singular_or(len(one), 'position')} " + ", ".join(map(str, sorted(one)))
-        for one in smallest.sets[:_MOST_SHOWN]
+        f"{singular_or(len(positions), 'position')} " + ", ".join(map(str, sorted(positions)))
+        for positions in smallest.sets[:_MOST_SHOWN]
     ]
     more = (
         ""
         if len(smallest.sets) <= _MOST_SHOWN
         else f", or one of {how_many(len(smallest.sets) - _MOST_SHOWN, 'other')}"
     )
-    caveat = "" if smallest.proven else " (none can be left out; there may be others, or smaller ones)"
+    caveat = "" if smallest.proven else " (each entry of a set is necessary; other or smaller sets may exist)"
     return " or ".join(shown) + more + caveat

@@ -1,4 +1,4 @@
-"""Reports of a design on paper: its decision table, the MTD from tallies, one state of rolling six."""
+"""Reports of a design without a trial: the decision table, the MTD from tallies, one state of rolling six."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -12,7 +12,7 @@ from trialdomain.values.clinical.decision import Mtd
 
 
 def decision_table_report(table: DecisionTable, name: str) -> Report:
-    """Report the decision table of a design: one row for each number of evaluable participants."""
+    """Report the decision table of a design, with one row for each number of evaluable participants."""
     return Report(
         title=f"Decision table of the design {name}",
         blocks=lambda: [_decision_table(table, name)],
@@ -21,13 +21,13 @@ def decision_table_report(table: DecisionTable, name: str) -> Report:
 
 
 def mtd_report(mtd: Mtd, estimates: Mapping[int, Fraction], levels: int) -> Report:
-    """Report the level that a design selects as the MTD, with the estimated DLT rate of each level."""
+    """Report the level that a design selects as the MTD, and the estimated DLT rate of each level."""
     line = f"MTD: {mtd_words(mtd)}"
     return Report(title=line, blocks=lambda: [Lines([line])], json=lambda: _mtd_json(mtd, estimates, levels))
 
 
 def state_report(answer: str) -> Report:
-    """Report what rolling six does in one state of a level."""
+    """Report the answer of rolling six for one state of a level."""
     return Report(
         title="Rolling six, in one state of a level",
         blocks=lambda: [Lines([answer])],
@@ -38,11 +38,11 @@ def state_report(answer: str) -> Report:
 def _decision_table(table: DecisionTable, name: str) -> Table:
     counts = sorted({row.n for row in table.rows})
     most = max((row.dlt for row in table.rows), default=0)
-    words = {(row.n, row.dlt): row.decision.value for row in table.rows}
+    decisions = {(row.n, row.dlt): row.decision.value for row in table.rows}
     return Table(
         title=f"What the design {name} decides, by evaluable participants and DLTs at the level",
         columns=("evaluable", *(f"{dlt} DLT" if dlt == 1 else f"{dlt} DLTs" for dlt in range(most + 1))),
-        rows=tuple((str(n), *(words.get((n, dlt), "") for dlt in range(most + 1))) for n in counts),
+        rows=tuple((str(n), *(decisions.get((n, dlt), "") for dlt in range(most + 1))) for n in counts),
     )
 
 
@@ -52,7 +52,7 @@ def _table_json(table: DecisionTable, name: str) -> dict[str, Json]:
 
 
 def _mtd_json(mtd: Mtd, estimates: Mapping[int, Fraction], levels: int) -> dict[str, Json]:
-    found: list[Json] = [
+    rates: list[Json] = [
         round(float(estimates[level]), 12) if level in estimates else None for level in range(1, levels + 1)
     ]
-    return {"mtd": mtd.level, "mtd_status": mtd.status.value, "estimates": found}
+    return {"mtd": mtd.level, "mtd_status": mtd.status.value, "estimates": rates}

@@ -1,6 +1,6 @@
-"""The endpoints as CSV, for R and SAS: a row for each participant and endpoint, one for each summary, and a dictionary.
+"""CSV files of the endpoints for R and SAS: values by participant, summaries, and a data dictionary.
 
-Names are short, lower case and stable; dates are ISO 8601; yes and no are 1 and 0; what does not apply is empty.
+Names are short, lower case and stable. Dates are ISO 8601. Yes and no are 1 and 0. Cells that do not apply are empty.
 """
 
 import csv
@@ -41,24 +41,24 @@ _STATUSES = "; ".join(status.value for status in Status)
 _FLAGS = "; ".join(flag.value for flag in Flag)
 
 _Columns = dict[str, tuple[str, str, str]]
-"""By name: the type of a column, its values, and what it means."""
+"""The type, the values and the meaning of each column, by its name."""
 _ALWAYS = (BloodProduct.RED_CELLS, BloodProduct.PLATELETS)
-"""Products that have their columns in every file, so that programs find them."""
+"""Products that have columns in every file, so that programs can rely on them."""
 
 
 def _common(endpoints: Endpoints) -> _Columns:
     named = "; ".join(f"{code} {one.endpoint.title}" for code, one in endpoints.summaries.items())
     return {
         "trial": ("text", "", "the trial's code"),
-        "known_at": ("integer", "", "the last position of the log that was known"),
+        "known_at": ("integer", "", "the last position of the log that was read"),
         "cut_off": ("date", "ISO 8601", "the day for which windows were judged"),
         "endpoint": ("text", named, "the endpoint's code in the protocol"),
-        "kind": ("text", "; ".join(kind.value for kind in Kind), "what kind of number it is"),
+        "kind": ("text", "; ".join(kind.value for kind in Kind), "the kind of endpoint"),
     }
 
 
 def _codes(endpoints: Endpoints, family: type[object]) -> str:
-    """Name the endpoints of a family, for what a column is about."""
+    """Return the codes of the endpoints of a family, for the meaning of a column."""
     return " ".join(code for code, one in endpoints.summaries.items() if isinstance(one.endpoint, family)) or "none"
 
 
@@ -87,7 +87,7 @@ def _of_participants(endpoints: Endpoints) -> _Columns:
         "first_date": ("date", "ISO 8601", "day 0 of the observation"),
         "last_date": ("date", "ISO 8601", "its last day"),
         "ended_by": ("text", "", "why the observation ended"),
-        "flags": ("text", _FLAGS, "what a reader should know; separated by blanks"),
+        "flags": ("text", _FLAGS, "remarks about the value; separated by blanks"),
         "longest_days": ("integer", "days", "duration and time: the longest episode"),
         "days_from_onset": ("integer", "days", "time: elapsed days from the first severe value to recovery"),
         "severe_date": ("date", "ISO 8601", "time: the first severe value"),
@@ -95,88 +95,104 @@ def _of_participants(endpoints: Endpoints) -> _Columns:
             product_name(one): (
                 "integer",
                 "1 yes; 0 no",
-                f"{_with(endpoints, one)}: whether there was any {_words(one)}",
+                f"{_counting(endpoints, one)}: whether there was any {_product_text(one)}",
             )
             for one in products
         },
-        **{units_name(one): ("number", "units", f"{_with(endpoints, one)}: {_words(one)}") for one in products},
+        **{
+            units_name(one): ("number", "units", f"{_counting(endpoints, one)}: {_product_text(one)}")
+            for one in products
+        },
         "treatment": ("integer", "1 yes; 0 no", f"{agents}: whether any agent was given as treatment"),
         **{
             f"{when}_{name}": (kind, values, f"{safety}: {meaning} within the {which} of its safety_days")
             for when, which in (("early", "first"), ("late", "last"))
             for name, kind, values, meaning in (
                 ("any", "integer", "1 yes; 0 no", "whether there was an adverse event"),
-                ("serious", "integer", "1 yes; 0 no; empty where nobody said", "whether there was a serious one"),
-                ("events", "integer", "", "how many adverse events"),
-                ("serious_events", "integer", "", "how many serious ones"),
+                (
+                    "serious",
+                    "integer",
+                    "1 yes; 0 no; empty if it is not recorded",
+                    "whether there was a serious adverse event",
+                ),
+                ("events", "integer", "", "the number of adverse events"),
+                ("serious_events", "integer", "", "the number of serious adverse events"),
                 ("completed", "integer", "1 yes; 0 no", "whether the observation lasted to the end"),
             )
         },
-        "examined": ("integer", "", "how many entries were looked at"),
-        "evidence": ("text", "", "the positions of the entries that it rests on; separated by blanks"),
+        "examined": ("integer", "", "the number of entries that were examined"),
+        "evidence": ("text", "", "the positions of the entries that the value rests on; separated by blanks"),
     }
 
 
-def _with(endpoints: Endpoints, product: BloodProduct) -> str:
-    """Name the endpoints that count a product."""
+def _counting(endpoints: Endpoints, product: BloodProduct) -> str:
+    """Return the codes of the endpoints that count a product."""
     found = [(code, one.endpoint) for code, one in endpoints.summaries.items()]
     asked = [code for code, one in found if isinstance(one, TransfusionRate) and product in one.products]
     return " ".join(asked) or "none"
 
 
-def _words(product: BloodProduct) -> str:
+def _product_text(product: BloodProduct) -> str:
     return product.value.replace("-", " ")
 
 
-_SHOWN = (Status.END_UNKNOWN, Status.NOT_AT_RISK, Status.PREVALENT, Status.NOT_OBSERVED, Status.OUTSIDE)
-"""Of whom there is no value, by why."""
+_WITHOUT_VALUE = (Status.END_UNKNOWN, Status.NOT_AT_RISK, Status.PREVALENT, Status.NOT_OBSERVED, Status.OUTSIDE)
+"""The statuses without a value that have a column of their own."""
 
 
 def _of_summaries(endpoints: Endpoints) -> _Columns:
     mtd = _codes(endpoints, MaximumToleratedDose)
     return {
         **_common(endpoints),
-        "group": ("text", "level; unassigned; overall", "whom it is about"),
-        "level": ("integer", "", "of group level: the dose level received"),
-        "part": ("text", "", "of an endpoint with several numbers: which; empty for the endpoint itself"),
-        "n": ("integer", "", "incidence: who had it; duration: who had an episode"),
-        "of": ("integer", "", "of how many"),
+        "group": ("text", "level; unassigned; overall", "the participants that the row summarizes"),
+        "level": ("integer", "", "for the group level: the dose level received"),
+        "part": (
+            "text",
+            "",
+            "for an endpoint with several numbers: the name of the part; empty for the endpoint itself",
+        ),
+        "n": ("integer", "", "incidence: participants with the event; duration: participants with an episode"),
+        "of": ("integer", "", "the number of participants counted"),
         "fraction": ("number", "0 to 1", "n/of"),
         "lower": ("number", "0 to 1", "exact 95 % interval (Clopper-Pearson); empty without SciPy"),
-        "upper": ("number", "0 to 1", "the same"),
-        "median": ("number", "days", "of the values observed"),
-        "least": ("integer", "days", "the shortest"),
-        "most": ("integer", "days", "the longest"),
-        "mean": ("number", "days", "of the values observed"),
-        "mean_over_all": ("number", "days", "duration: with 0 for those without an episode"),
-        "ongoing": ("integer", "", "duration: whose episode was under way at the end"),
-        "at_risk": ("integer", "", "time: who was ever below the threshold"),
-        "recovered": ("integer", "", "time"),
-        "died": ("integer", "", "time: who died first"),
-        "censored": ("integer", "", "time: who was last seen without recovery"),
+        "upper": ("number", "0 to 1", "the upper bound of the same interval"),
+        "median": ("number", "days", "the median of the observed values"),
+        "least": ("integer", "days", "the shortest observed value"),
+        "most": ("integer", "days", "the longest observed value"),
+        "mean": ("number", "days", "the mean of the observed values"),
+        "mean_over_all": ("number", "days", "duration: the mean, with 0 for participants without an episode"),
+        "ongoing": ("integer", "", "duration: participants whose episode was ongoing at the end"),
+        "at_risk": ("integer", "", "time: participants who were ever below the threshold"),
+        "recovered": ("integer", "", "time: participants who recovered"),
+        "died": ("integer", "", "time: participants who died before recovery"),
+        "censored": ("integer", "", "time: participants who were last seen without recovery"),
         "estimator": ("text", "Aalen-Johansen; Kaplan-Meier", "time: how the median is estimated"),
         "estimated_median": ("integer", "days", "time: the first day by which at least half have recovered"),
-        "median_reached": ("integer", "1 yes; 0 no", "time: whether there is one"),
+        "median_reached": ("integer", "1 yes; 0 no", "time: whether the estimated median was reached"),
         "by_window": ("number", "0 to 1", "time: the estimated probability of recovery by the last day of the window"),
-        "total": ("number", "", "of a part that is a sum: units, events, or people who completed a period"),
+        "total": ("number", "", "for a part that is a sum: units, events, or participants who completed a period"),
         "mtd_level": ("integer", "", f"{mtd}: the maximum tolerated dose"),
         "mtd_status": ("text", "", f"{mtd}: open, established, none-tolerated or not-established"),
         **{
-            status.value.replace("-", "_"): ("integer", "", f"how many participants have the status {status.value}")
-            for status in _SHOWN
+            status.value.replace("-", "_"): (
+                "integer",
+                "",
+                f"the number of participants with the status {status.value}",
+            )
+            for status in _WITHOUT_VALUE
         },
-        "ended_early": ("integer", "", "whose observation ended before the window did"),
+        "ended_early": ("integer", "", "participants whose observation ended before the window did"),
     }
 
 
 def write_endpoints(endpoints: Endpoints, folder: Path, *, trial: str, known_at: int, on: date) -> Mapping[str, int]:
-    """Write the three files into a new folder: all of them, or none.
+    """Write the three CSV files into a new folder, all or none: write into a subfolder, then rename.
 
     Returns:
-        The rows of each file, by its name.
+        The number of rows of each file, by file name.
 
     Raises:
-        InputInvalid: the folder is there and not empty, or cannot be written.
+        InputInvalid: the folder exists and is not empty, or cannot be written.
     """
     of_participants, of_summaries = _of_participants(endpoints), _of_summaries(endpoints)
     common: _Row = {"trial": trial, "known_at": known_at, "cut_off": on}
@@ -187,7 +203,7 @@ def write_endpoints(endpoints: Endpoints, folder: Path, *, trial: str, known_at:
     }
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputInvalid(f"{folder} is there already: name a new folder, or an empty one")
+            raise InputInvalid(f"{folder} exists already: name a new folder, or an empty one")
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / ".part"
         part.mkdir()
@@ -199,7 +215,9 @@ def write_endpoints(endpoints: Endpoints, folder: Path, *, trial: str, known_at:
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
-        raise InputInvalid(f"{folder} cannot be written: {error.strerror}: free the place, or name another") from None
+        raise InputInvalid(
+            f"{folder} cannot be written: {error.strerror}: name another folder, or make this one writable"
+        ) from None
     return {name: len(rows) for name, (_, rows) in files.items()}
 
 
@@ -259,15 +277,15 @@ def _participants(endpoints: Endpoints) -> Iterator[_Row]:
 
 
 def _periods(value: Value) -> _Row:
-    """Give the first and the last of the safety periods."""
+    """Return the columns of the first and the last safety period."""
     found = [
         detail for name, detail in value.details.items() if name.startswith("days_") and isinstance(detail, Mapping)
     ]
     if not found:
         return {}
-    shown = (("early", found[0]), ("late", found[-1]))
+    periods = (("early", found[0]), ("late", found[-1]))
     return {
-        f"{when}_{name}": one for when, detail in shown for name, one in detail.items() if isinstance(one, bool | int)
+        f"{when}_{name}": one for when, detail in periods for name, one in detail.items() if isinstance(one, bool | int)
     }
 
 
@@ -279,13 +297,13 @@ def _cell(value: Value, name: str) -> _Cell:
 def _summaries(endpoints: Endpoints) -> Iterator[_Row]:
     for code, found in endpoints.summaries.items():
         for group, level, summary in _groups(found):
-            named: _Row = {
+            group_cells: _Row = {
                 "endpoint": code,
                 "kind": found.endpoint.kind.value,
                 "group": group,
                 "level": level,
             }
-            yield from (named | row for row in _summary(summary))
+            yield from (group_cells | row for row in _summary(summary))
 
 
 def _groups(found: EndpointSummary) -> Iterator[tuple[str, int | None, Summary]]:
@@ -348,7 +366,7 @@ def _spread(spread: Spread) -> _Row:
 
 
 def _counted(counted: Counted) -> _Row:
-    numbers: _Row = {status.value.replace("-", "_"): counted.statuses.get(status, 0) for status in _SHOWN}
+    numbers: _Row = {status.value.replace("-", "_"): counted.statuses.get(status, 0) for status in _WITHOUT_VALUE}
     return numbers | {"ended_early": counted.ended_early}
 
 

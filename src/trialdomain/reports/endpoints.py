@@ -1,4 +1,4 @@
-"""The reports of the endpoints: all of them, and one of each participant."""
+"""The reports of the endpoints: all endpoints by dose level, and one endpoint by participant."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
@@ -45,7 +45,7 @@ def endpoints_report(endpoints: Endpoints) -> Report:
 
 
 def endpoint_report(endpoints: Endpoints, endpoint: Endpoint) -> Report:
-    """Report one endpoint of each participant, after its summaries."""
+    """Report the summaries of one endpoint, and then its value for each participant."""
 
     def blocks() -> Iterator[Block]:
         yield Lines((*_lines(endpoints), *summary_lines(endpoints.summary(endpoint.id))))
@@ -60,7 +60,7 @@ def _json(endpoints: Endpoints, codes: Iterable[str]) -> dict[str, Json]:
 
 
 def _lines(endpoints: Endpoints) -> Iterator[str]:
-    """Say what the tables rest on."""
+    """Yield sentences about the windows and the analysis sets behind the tables."""
     rules, codes = endpoints.protocol.endpoints, list(endpoints.summaries)
     windowed = [one for one in rules.derived if one.id in endpoints.summaries and is_windowed(one)]
     if windowed:
@@ -86,23 +86,23 @@ def _lines(endpoints: Endpoints) -> Iterator[str]:
         values = endpoints.values(first.id)
         missing = sum(_is_outside(value) for value in values)
         which = "" if anchor is rules.anchor else f" from {anchor.value}"
-        yield f"In the analysis set{which}: {len(values) - missing}; outside it, or nothing begun yet: {missing}"
-    unheard = [
+        yield f"In the analysis set{which}: {len(values) - missing}; outside it, or not begun yet: {missing}"
+    unreported = [
         one.id
         for one in windowed
         if isinstance(one, _RECORDED) and not any(v.examined for v in endpoints.values(one.id))
     ]
-    if unheard:
-        yield f"No entry of anybody speaks of {', '.join(unheard)}: a 0 there says that nothing was recorded"
+    if unreported:
+        yield f"No participant has an entry for {', '.join(unreported)}: a 0 there means that nothing was recorded"
 
 
 def _is_outside(value: Value) -> bool:
-    """Say whether somebody has no day of observation: outside the analysis set, or nothing begun."""
+    """Return whether a participant has no day of observation: outside the analysis set, or not begun yet."""
     return value.first is None or value.last is None or value.last < value.first
 
 
 _RECORDED = (EventIncidence, TransfusionRate, AntiInfectiveRate)
-"""What is so because somebody recorded it, and not measured."""
+"""Families of endpoints that rest on reports of events, and not on measurements."""
 _TITLES = {
     Kind.INCIDENCE: "How many had it: n/N, % [exact 95 % interval]",
     Kind.DURATION: "How long it lasted: median (range) days of n with an episode; mean over all",
@@ -111,18 +111,18 @@ _TITLES = {
 
 
 def _tables(endpoints: Endpoints) -> Iterator[Table]:
-    """Show the endpoints by dose level and for everybody, one table for each kind."""
+    """Make one table for each kind of endpoint, by dose level and overall."""
     for kind, title in _TITLES.items():
-        named = [summary for summary in endpoints.summaries.values() if summary.endpoint.kind is kind]
-        if not named:
+        of_kind = [summary for summary in endpoints.summaries.values() if summary.endpoint.kind is kind]
+        if not of_kind:
             continue
-        names = [name for name, _ in _groups(named[0]) if name not in {_NO_LEVEL, _ALL}]
-        elsewhere = [_NO_LEVEL] if any(summary.unassigned for summary in named) else []
-        groups = [*names, *elsewhere, _ALL]
+        names = [name for name, _ in _groups(of_kind[0]) if name not in {_NO_LEVEL, _ALL}]
+        unassigned = [_NO_LEVEL] if any(summary.unassigned for summary in of_kind) else []
+        groups = [*names, *unassigned, _ALL]
         yield Table(
             title=title,
             columns=("endpoint", "", *groups),
-            rows=tuple(row for summary in named for row in _rows(summary, groups)),
+            rows=tuple(row for summary in of_kind for row in _rows(summary, groups)),
         )
     doses = [
         (code, "MTD", mtd_words(summary.overall.mtd))
@@ -137,8 +137,8 @@ _NO_LEVEL, _ALL = "no level", "all"
 
 
 def _groups(summary: EndpointSummary) -> list[tuple[str, Summary]]:
-    elsewhere = [] if summary.unassigned is None else [(_NO_LEVEL, summary.unassigned)]
-    return [*((f"level {level}", one) for level, one in summary.levels.items()), *elsewhere, (_ALL, summary.overall)]
+    unassigned = [] if summary.unassigned is None else [(_NO_LEVEL, summary.unassigned)]
+    return [*((f"level {level}", one) for level, one in summary.levels.items()), *unassigned, (_ALL, summary.overall)]
 
 
 def _rows(summary: EndpointSummary, groups: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -158,9 +158,9 @@ def _rows(summary: EndpointSummary, groups: Sequence[str]) -> Iterator[tuple[str
             yield ("", f"  {name.replace('_', ' ')}", *cells(partial(_total_cell, name=name)))
     if _flag_count(overall, Flag.NOT_DERIVED):
         yield ("", "  by reports alone", *cells(lambda one: str(_flag_count(one, Flag.NOT_DERIVED))))
-    for status, words in (_WHY_NO_DLT if isinstance(endpoint, DltIncidence) else _WHY).items():
+    for status, label in (_WHY_NO_DLT if isinstance(endpoint, DltIncidence) else _WHY).items():
         if _status_count(overall, status):
-            yield ("", f"  {words}", *cells(partial(_status_cell, status=status)))
+            yield ("", f"  {label}", *cells(partial(_status_cell, status=status)))
 
 
 def _status_cell(summary: Summary, status: Status) -> str:
@@ -170,7 +170,7 @@ def _status_cell(summary: Summary, status: Status) -> str:
 _WHY = {
     Status.NOT_AT_RISK: "never below, not at risk",
     Status.END_UNKNOWN: "end unknown",
-    Status.PREVALENT: "so before the start",
+    Status.PREVALENT: "present before the start",
     Status.NOT_OBSERVED: "not observed",
 }
 
@@ -187,7 +187,7 @@ def _status_count(summary: Summary, status: Status) -> int:
 
 
 def _part_cell(summary: Summary, name: str) -> str:
-    return _share_words(summary.parts[name]) if isinstance(summary, IncidenceSummary) else ""
+    return _share_text(summary.parts[name]) if isinstance(summary, IncidenceSummary) else ""
 
 
 def _total_cell(summary: Summary, name: str) -> str:
@@ -197,17 +197,17 @@ def _total_cell(summary: Summary, name: str) -> str:
 def _cell(summary: Summary) -> str:
     match summary:
         case IncidenceSummary():
-            return _share_words(summary.share)
+            return _share_text(summary.share)
         case DurationSummary():
-            return _duration_words(summary)
+            return _duration_text(summary)
         case TimeSummary():
-            return _time_words(summary)
+            return _time_text(summary)
         case DoseSummary():
             return ""
 
 
-def _share_words(share: Share) -> str:
-    """Say n/N, in percent, with its interval."""
+def _share_text(share: Share) -> str:
+    """Format n/N and its percentage with the interval."""
     if share.fraction is None:
         return "0/0"
     interval = share.interval
@@ -215,33 +215,33 @@ def _share_words(share: Share) -> str:
     return f"{share.n}/{share.of}, {together(f'{100 * share.fraction:.0f} %')} {between}".rstrip(" ")
 
 
-def _duration_words(summary: DurationSummary) -> str:
+def _duration_text(summary: DurationSummary) -> str:
     if not summary.of:
-        return "nobody"
+        return "no participants"
     if not summary.spread.number:
         return f"none in {summary.of}"
     ongoing = f", {summary.ongoing} ongoing" if summary.ongoing else ""
     spread, mean = summary.spread, summary.mean_over_all
-    return f"{_spread_words(spread)} of {spread.number}{ongoing}; mean {mean:.1f} of {summary.of}"
+    return f"{_spread_text(spread)} of {spread.number}{ongoing}; mean {mean:.1f} of {summary.of}"
 
 
-def _time_words(summary: TimeSummary) -> str:
+def _time_text(summary: TimeSummary) -> str:
     if not summary.at_risk:
         return "nobody at risk"
     median = summary.curve.median
     reached = "not reached" if median is None else str(median)
     recovered = f"{summary.recovered}/{summary.at_risk}"
-    times = f", {_spread_words(summary.spread)}" if summary.recovered else ""
+    times = f", {_spread_text(summary.spread)}" if summary.recovered else ""
     died = f", {summary.died} died" if summary.died else ""
     return f"{recovered}{times}{died}; est. {reached}"
 
 
-def _spread_words(spread: Spread) -> str:
+def _spread_text(spread: Spread) -> str:
     return f"{spread.median:g} ({spread.least} to {spread.most})"
 
 
 def summary_lines(summary: EndpointSummary) -> Iterator[str]:
-    """Say one endpoint by dose level and for everybody, one a line."""
+    """Describe one endpoint by dose level and overall, one line each."""
     for name, one in _groups(summary):
         if isinstance(one, DoseSummary):
             if one.mtd is not None:
@@ -257,7 +257,7 @@ def summary_lines(summary: EndpointSummary) -> Iterator[str]:
 
 
 def participants_table(endpoint: Endpoint, values: Sequence[Value]) -> Table:
-    """Show one endpoint of everybody."""
+    """Make a table of one endpoint by participant."""
     return Table(
         title=f"{endpoint.id} {endpoint.title}",
         columns=(
@@ -270,8 +270,8 @@ def participants_table(endpoint: Endpoint, values: Sequence[Value]) -> Table:
                 value.subject,
                 "" if value.level is None else str(value.level),
                 value_words(value),
-                _shown(value.on),
-                _shown(value.last),
+                _day_text(value.on),
+                _day_text(value.last),
                 value.ended_by or "",
                 ", ".join(_FLAGS.get(flag, flag.value.replace("-", " ")) for flag in value.flags),
                 " ".join(map(str, value.evidence)),
@@ -282,7 +282,7 @@ def participants_table(endpoint: Endpoint, values: Sequence[Value]) -> Table:
 
 
 _LEAST = 14
-"""Characters for a value, for notes and for a list of entries."""
+"""The minimum width of the columns for values, notes and entries."""
 _FLAGS = {
     Flag.G_CSF: "G-CSF given",
     Flag.TPO_RECEPTOR_AGONIST: "TPO receptor agonist given",
@@ -296,12 +296,12 @@ _ABSENT = {
     Status.NO_EPISODE: "no episode",
     Status.NOT_AT_RISK: "not at risk: never below",
     Status.END_UNKNOWN: "recovered, end unknown",
-    Status.PREVALENT: "so before the start",
+    Status.PREVALENT: "present before the start",
 }
 
 
 def value_words(value: Value) -> str:
-    """Say a value, or why there is none."""
+    """Describe a value, or why there is none."""
     because = "" if value.because is None else f" ({value.because.replace('-', ' ')})"
     match value.status:
         case Status.OBSERVED:
@@ -321,5 +321,5 @@ def value_words(value: Value) -> str:
             return _ABSENT[value.status]
 
 
-def _shown(day: date | None) -> str:
+def _day_text(day: date | None) -> str:
     return "" if day is None else day.isoformat()

@@ -1,4 +1,4 @@
-"""The JSON of values, summaries and endpoints, for the reports that hold them."""
+"""The JSON of values, summaries and endpoints, shared by several reports."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -20,11 +20,11 @@ from trialdomain.reports.summaries import (
 )
 
 _DIGITS = 6
-"""Of a float in JSON."""
+"""The number of decimal places of a float in JSON."""
 
 
 def endpoints_json(endpoints: Endpoints, codes: Iterable[str]) -> dict[str, Json]:
-    """Give endpoints by code: of each participant, each dose level, and the whole trial."""
+    """Return the endpoints by code: for each participant, each dose level, and the whole trial."""
     return {
         code: {
             "title": summary.endpoint.title,
@@ -45,7 +45,7 @@ def _by_level_json(summary: EndpointSummary) -> dict[str, Json]:
 
 
 def value_json(value: Value) -> dict[str, Json]:
-    """Give one value; what does not apply is null."""
+    """Return the JSON of one value; members that do not apply are null."""
     return {
         "level": value.level,
         "status": value.status.value,
@@ -86,7 +86,7 @@ def _detail_json(detail: Detail) -> Json:
 
 
 def summary_json(summary: Summary) -> dict[str, Json]:
-    """Give one summary; fractions are rounded to 6 decimals."""
+    """Return the JSON of one summary; fractions are rounded to 6 decimals."""
     match summary:
         case IncidenceSummary():
             parts: dict[str, Json] = {name: _share_json(share) for name, share in summary.parts.items()}
@@ -121,7 +121,7 @@ def summary_json(summary: Summary) -> dict[str, Json]:
 
 
 def _share_json(share: Share) -> dict[str, Json]:
-    """Give n/N as a fraction with its exact 95 % interval."""
+    """Return n/N, the fraction, and its exact 95 % interval."""
     interval = share.interval
     return {
         "n": share.n,

@@ -12,7 +12,7 @@ from trialdomain.values.clinical.tally import Tally
 
 
 def escalation_report(state: Escalation | None) -> Report:
-    """Report what to do next and what it rests on; a protocol without a design has no JSON of it."""
+    """Report the next step and its evidence; the JSON is None if the protocol has no escalation design."""
 
     def blocks() -> Iterator[Block]:
         if state is None:
@@ -30,7 +30,7 @@ def _json(state: Escalation) -> dict[str, Json]:
 
 
 def dlt_report(counts: DltCounts) -> Report:
-    """Report the counts of each level, and where each participant stands."""
+    """Report the DLT counts of each level and the evaluation of each participant."""
 
     def blocks() -> Iterator[Block]:
         if counts.tallies:
@@ -53,7 +53,7 @@ def _dlt_json(counts: DltCounts) -> dict[str, Json]:
 
 
 def tally_json(tally: Tally) -> dict[str, Json]:
-    """Give the counts of one level."""
+    """Return the counts of one level as JSON."""
     return {
         "level": tally.level,
         "enrolled": tally.enrolled,
@@ -66,7 +66,7 @@ def tally_json(tally: Tally) -> dict[str, Json]:
 
 
 def member_json(member: Member) -> dict[str, Json]:
-    """Give where a participant stands, and on which entries that rests."""
+    """Return the evaluation of a participant and its evidence as JSON."""
     dlt = member.dlt
     return {
         "evaluation": member.standing.evaluation.value,
@@ -81,12 +81,12 @@ def member_json(member: Member) -> dict[str, Json]:
     }
 
 
-def _dlt_words(dlt: Dlt) -> str:
+def _dlt_text(dlt: Dlt) -> str:
     grade = "" if dlt.grade is None else f", grade {dlt.grade}"
     return f"{dlt.term}{grade}, {dlt.onset}"
 
 
-def _standing_words(member: Member) -> str:
+def _standing_text(member: Member) -> str:
     flags = "".join(f" [{flag.value.replace('-', ' ')}]" for flag in member.flags)
     return f"{member.standing.evaluation.value}: {member.why}{flags}"
 
@@ -104,8 +104,8 @@ def _members_table(counts: DltCounts) -> Table:
                 str(member.level or "none"),
                 "" if member.infused_on is None else member.infused_on.date_text,
                 "" if member.window_last is None else member.window_last.isoformat(),
-                _standing_words(member),
-                "" if member.dlt is None else _dlt_words(member.dlt),
+                _standing_text(member),
+                "" if member.dlt is None else _dlt_text(member.dlt),
                 ", ".join(map(str, member.evidence)),
             )
             for member in (*counts.members, *counts.unassigned)

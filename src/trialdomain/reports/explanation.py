@@ -1,4 +1,4 @@
-"""Why a number is what it is: its definition, and the entries that it rests on, with who recorded them and when."""
+"""Explanations of endpoint values: the definition, and the evidence with its users and recording times."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -24,7 +24,7 @@ from trialdomain.values.given.in_short import in_short
 
 @attrs.frozen(kw_only=True)
 class Cited:
-    """An entry of the log, and who recorded it, as they were known then."""
+    """An entry that an explanation cites, and the user who recorded it, as known at that time."""
 
     position: int
     stream: str
@@ -42,29 +42,34 @@ class Cited:
 
 @attrs.frozen(kw_only=True)
 class Explanation:
-    """One endpoint, of one participant or of the trial, and everything that it follows from."""
+    """One endpoint of one participant or of the trial, with its definition and evidence."""
 
     __repr__ = in_short
 
     definition: Description
-    """What the endpoint means in the protocol."""
+    """The definition of the endpoint in the protocol."""
     subject: str | None
     """None for the whole trial."""
     value: Value | None
-    """Of the participant."""
+    """The value of the participant; None for the whole trial."""
     summary: EndpointSummary | None
-    """Of the trial."""
+    """The summary for the trial; None for one participant."""
     values: tuple[Value, ...]
-    """Those behind the summary."""
+    """The values that the summary is computed from."""
     rests_on: tuple[Cited, ...]
     looked_at: tuple[Cited, ...]
-    """Of one participant: every entry that might have made a difference."""
+    """For one participant: every entry that the derivation examined."""
     known_at: int
     on: date
 
 
 def cite(entries: Iterable[Recorded[Any]], trial: Iterable[Recorded[Any]]) -> Iterator[Cited]:
-    """Say who recorded each entry, with the name, role and organization that they had then, by the trial's stream."""
+    """Cite entries with their users.
+
+    Args:
+        entries: the entries to cite.
+        trial: the stream of the trial, which holds the name, role and organization of each user at each position.
+    """
     people = People(trial)
     for entry in entries:
         meta = entry.meta
@@ -86,12 +91,12 @@ def cite(entries: Iterable[Recorded[Any]], trial: Iterable[Recorded[Any]]) -> It
 
 
 def is_absence(value: Value) -> bool:
-    """Say whether a value says that something was not seen: what was looked at then matters."""
+    """Return whether a value reports the absence of an event, so that the examined entries matter."""
     return value.status is not Status.OBSERVED or value.value is False
 
 
 def explanation_report(found: Explanation) -> Report:
-    """Report an explanation: the answer, then what it means, then the entries that it rests on."""
+    """Report an explanation: the value, its definition, and the entries that it rests on."""
     endpoint = found.definition.endpoint
 
     def blocks() -> Iterator[Block]:
@@ -123,28 +128,28 @@ def _json(found: Explanation) -> dict[str, Json]:
         "value": None if found.value is None else value_json(found.value),
         "levels": None
         if found.summary is None
-        else {str(level): summary_json(one) for level, one in found.summary.levels.items()},
+        else {str(level): summary_json(summary) for level, summary in found.summary.levels.items()},
         "overall": None if found.summary is None else summary_json(found.summary.overall),
         "participants": {value.subject: value_json(value) for value in found.values},
-        "rests_on": [_cited_json(one) for one in found.rests_on],
-        "looked_at": [_cited_json(one) for one in found.looked_at],
+        "rests_on": [_cited_json(cited) for cited in found.rests_on],
+        "looked_at": [_cited_json(cited) for cited in found.looked_at],
     }
 
 
-def _cited_json(one: Cited) -> Json:
+def _cited_json(cited: Cited) -> Json:
     return {
-        "position": one.position,
-        "stream": one.stream,
-        "version": one.version,
-        "what": one.words,
-        "recorded_at": one.recorded_at.isoformat(),
-        "user": one.user,
-        "name": one.name,
-        "role": one.role,
-        "organization": one.organization,
-        "reason": one.reason,
-        "corrects": one.corrects,
-        "source": one.source,
+        "position": cited.position,
+        "stream": cited.stream,
+        "version": cited.version,
+        "what": cited.words,
+        "recorded_at": cited.recorded_at.isoformat(),
+        "user": cited.user,
+        "name": cited.name,
+        "role": cited.role,
+        "organization": cited.organization,
+        "reason": cited.reason,
+        "corrects": cited.corrects,
+        "source": cited.source,
     }
 
 
@@ -155,7 +160,7 @@ def _plain(value: object) -> Json:
         case Decimal():
             return str(value)
         case tuple():
-            return [_plain(one) for one in value]
+            return [_plain(item) for item in value]
         case bool() | int() | str() | None:
             return value
         case _:
@@ -169,19 +174,19 @@ def _lines(found: Explanation) -> Iterator[str]:
     if found.summary is not None:
         yield from summary_lines(found.summary)
     yield ""
-    words = [text for text in (endpoint.wording, endpoint.time_frame and f"({endpoint.time_frame})") if text]
-    if words:
-        yield f"In the protocol's words: {' '.join(words)}"
+    wording = [text for text in (endpoint.wording, endpoint.time_frame and f"({endpoint.time_frame})") if text]
+    if wording:
+        yield f"In the protocol's words: {' '.join(wording)}"
     yield f"Definition: {definition.meaning}"
     yield f"Sources: {'; '.join(endpoint.sources) or 'the protocol alone'}"
-    parameters = [f"{name} = {_shown(value)}" for name, value in definition.parameters.items()]
+    parameters = [f"{name} = {_detail_text(value)}" for name, value in definition.parameters.items()]
     if parameters:
         yield f"Parameters: {', '.join(parameters)}"
     for choice in definition.choices:
         yield f"Choice: {choice}"
 
 
-def _shown(value: object) -> str:
+def _detail_text(value: object) -> str:
     plain = _plain(value)
     if isinstance(plain, list):
         return "[" + ", ".join(map(str, plain)) + "]"
@@ -203,14 +208,16 @@ def _sentence(value: Value) -> str:
 
 
 def _details(value: Value) -> Iterator[str]:
-    """Say what stands beside a value, where it is short."""
+    """Yield the details of a value that fit in the sentence."""
     for name, detail in value.details.items():
-        words = name.replace("_", " ")
+        label = name.replace("_", " ")
         if isinstance(detail, Mapping):
-            inner = ", ".join(f"{key.replace('_', ' ')} {_shown(one)}" for key, one in detail.items())
-            yield f"{words}: {inner}"
+            inner = ", ".join(
+                f"{key.replace('_', ' ')} {_detail_text(inner_value)}" for key, inner_value in detail.items()
+            )
+            yield f"{label}: {inner}"
         elif not isinstance(detail, tuple) and detail is not None:
-            yield f"{words} {_shown(detail)}"
+            yield f"{label} {_detail_text(detail)}"
 
 
 _MOST_SHOWN = 40
@@ -222,9 +229,9 @@ def _tables(found: Explanation) -> Iterator[Table]:
         return
     yield _entries("Rests on", found.rests_on)
     if found.value is not None and is_absence(found.value) and found.looked_at:
-        shown = found.looked_at[:_MOST_SHOWN]
-        left = len(found.looked_at) - len(shown)
-        yield _entries(f"Looked at{f' (and {left} more; --json has all)' if left else ''}", shown)
+        first = found.looked_at[:_MOST_SHOWN]
+        left = len(found.looked_at) - len(first)
+        yield _entries(f"Looked at{f' (and {left} more; --json has all)' if left else ''}", first)
 
 
 def _entries(title: str, cited: Sequence[Cited]) -> Table:
@@ -236,23 +243,23 @@ def _entries(title: str, cited: Sequence[Cited]) -> Table:
         ),
         rows=tuple(
             (
-                str(one.position),
-                one.stream,
-                str(one.version),
-                one.words,
-                one.recorded_at.strftime("%Y-%m-%d %H:%M:%S"),
-                _who(one),
-                _note(one),
+                str(entry.position),
+                entry.stream,
+                str(entry.version),
+                entry.words,
+                entry.recorded_at.strftime("%Y-%m-%d %H:%M:%S"),
+                _who(entry),
+                _note(entry),
             )
-            for one in cited
+            for entry in cited
         ),
     )
 
 
-def _who(one: Cited) -> str:
-    return one.user if one.name is None else f"{one.name}, {one.role}, {one.organization}"
+def _who(cited: Cited) -> str:
+    return cited.user if cited.name is None else f"{cited.name}, {cited.role}, {cited.organization}"
 
 
-def _note(one: Cited) -> str:
-    corrected = "" if one.corrects is None else f"corrects version {one.corrects}: {one.reason}"
-    return "; ".join(part for part in (corrected, one.source or "") if part)
+def _note(cited: Cited) -> str:
+    corrected = "" if cited.corrects is None else f"corrects version {cited.corrects}: {cited.reason}"
+    return "; ".join(part for part in (corrected, cited.source or "") if part)

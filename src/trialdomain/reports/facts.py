@@ -1,4 +1,4 @@
-"""A fact in a few words, as somebody reads it who asks what a number rests on."""
+"""One-line descriptions of facts, for lists of evidence."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _RELATED = {
 
 
 def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
-    """Say what a fact says.
+    """Describe a fact in one line.
 
     >>> from decimal import Decimal
     >>> from trialdomain.values.clinical_time import ClinicalTime
@@ -58,9 +58,9 @@ def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
             return f"infused at level {fact.level}{dose}, started {fact.started_at}"
         case AdverseEventReported():
             end = "" if fact.ended is None else f", ended {fact.ended}"
-            judged = _attributed(fact.attributions)
+            attributed = _attributed(fact.attributions)
             serious = ", serious" if fact.serious else ", seriousness unknown" if fact.serious is None else ""
-            return f"{fact.term} (event {fact.event}), grade {fact.grade}, onset {fact.onset}{end}{serious}{judged}"
+            return f"{fact.term} (event {fact.event}), grade {fact.grade}, onset {fact.onset}{end}{serious}{attributed}"
         case AdverseEventFollowedUp():
             grade = "" if fact.grade is None else f", grade {fact.grade}"
             end = "" if fact.ended is None else f", ended {fact.ended}"
@@ -72,15 +72,17 @@ def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
             end = "ongoing" if fact.ended_on is None else f"to {fact.ended_on}"
             return f"{fact.agent} ({code}, {fact.route}, {fact.intent.value}) from {fact.started_on} {end}"
         case _:
-            return _in_general(fact)
+            return _by_field(fact)
 
 
 def _attributed(attributions: tuple[Attribution, ...]) -> str:
-    judged = (f"{_RELATED[one.relatedness]} {one.agent.value} ({one.assessor.value})" for one in attributions)
-    return "".join(f", {one}" for one in judged)
+    return "".join(
+        f", {_RELATED[attribution.relatedness]} {attribution.agent.value} ({attribution.assessor.value})"
+        for attribution in attributions
+    )
 
 
-def _in_general(fact: Any) -> str:  # noqa: ANN401 - as above
+def _by_field(fact: Any) -> str:  # noqa: ANN401 - as above
     name = _WORD.sub(" ", type(fact).__name__).lower()
     return ", ".join((name, *_fields(fact)))
 
@@ -88,19 +90,19 @@ def _in_general(fact: Any) -> str:  # noqa: ANN401 - as above
 def _fields(fact: Any) -> Iterator[str]:  # noqa: ANN401 - as above
     for field in attrs.fields(type(fact)):
         value = getattr(fact, field.name)
-        words = field.name.replace("_", " ")
+        label = field.name.replace("_", " ")
         match value:
             case None | () | False:
                 continue
             case tuple():
-                yield f"{len(value)} {words}"
+                yield f"{len(value)} {label}"
             case Enum():
-                yield f"{words} {value.value}"
+                yield f"{label} {value.value}"
             case FreeText():
-                yield f"{words}: {value.plain}"
+                yield f"{label}: {value.plain}"
             case Dose():
                 yield str(value)
             case _ if attrs.has(type(value)):
                 continue
             case _:
-                yield f"{words} {value}"
+                yield f"{label} {value}"

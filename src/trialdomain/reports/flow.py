@@ -19,7 +19,7 @@ _HEADINGS = {
 
 
 def flow_report(flow: Flow) -> Report:
-    """Report how many people were screened, enrolled and infused, level by level, and what became of each."""
+    """Report how many people were screened, enrolled and infused by level, and the status of each participant."""
 
     def blocks() -> Iterator[Block]:
         yield Lines(_lines(flow))
@@ -40,7 +40,7 @@ def _json(flow: Flow) -> dict[str, Json]:
         "levels": [_level_json(level) for level in flow.levels],
         "unassigned": None if flow.unassigned is None else _level_json(flow.unassigned),
         "overall": _level_json(flow.overall),
-        "participants": {one.subject: _disposition_json(one) for one in flow.dispositions},
+        "participants": {disposition.subject: _disposition_json(disposition) for disposition in flow.dispositions},
     }
 
 
@@ -56,18 +56,18 @@ def _level_json(level: LevelFlow) -> dict[str, Json]:
     }
 
 
-def _disposition_json(one: Disposition) -> Json:
+def _disposition_json(disposition: Disposition) -> Json:
     return {
-        "level": one.level,
-        "status": one.status.value,
-        "consented": one.consented,
-        "screenings": one.screenings,
-        "failed_screenings": one.failed_screenings,
-        "screen_failure": one.screen_failure,
-        "enrolled": one.enrolled,
-        "administrations": one.administrations,
-        "withdrew_from_treatment": one.withdrew_from_treatment,
-        "evidence": list(one.evidence),
+        "level": disposition.level,
+        "status": disposition.status.value,
+        "consented": disposition.consented,
+        "screenings": disposition.screenings,
+        "failed_screenings": disposition.failed_screenings,
+        "screen_failure": disposition.screen_failure,
+        "enrolled": disposition.enrolled,
+        "administrations": disposition.administrations,
+        "withdrew_from_treatment": disposition.withdrew_from_treatment,
+        "evidence": list(disposition.evidence),
     }
 
 
@@ -83,20 +83,20 @@ def _lines(flow: Flow) -> Iterator[str]:
 
 
 def _tables(flow: Flow) -> Iterator[Table]:
-    named = [(str(level.level), level) for level in flow.levels]
-    named += [("no level", flow.unassigned)] if flow.unassigned else []
-    named += [("all", flow.overall)]
-    levels = [level for _, level in named]
+    groups = [(str(level.level), level) for level in flow.levels]
+    groups += [("no level", flow.unassigned)] if flow.unassigned else []
+    groups += [("all", flow.overall)]
+    levels = [level for _, level in groups]
     yield Table(
         title="Participants enrolled",
         columns=("level", "enrolled", "infused", "administrations", *_HEADINGS.values()),
-        rows=tuple(_row(name, level) for name, level in named),
+        rows=tuple(_row(name, level) for name, level in groups),
         turns=True,
     )
     if flow.overall.withdrew_from_treatment:
         yield Table(
             title="Withdrew from treatment",
-            columns=("reason", *(f"level {name}" if name.isdecimal() else name for name, _ in named)),
+            columns=("reason", *(f"level {name}" if name.isdecimal() else name for name, _ in groups)),
             rows=(
                 *(
                     (reason or "no reason given", *(str(dict(level.reasons).get(reason, 0)) for level in levels))

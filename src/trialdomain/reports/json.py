@@ -1,4 +1,4 @@
-"""What every answer is made of when programs ask."""
+"""The type of the JSON in every report."""
 
 from typing import TypeAlias
 

@@ -1,4 +1,4 @@
-"""The path of an escalation, drawn as a table: level by cohort, a letter for each participant."""
+"""The escalation path as a table: levels by cohorts, with one letter per participant."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -17,17 +17,17 @@ _OTHERS = {
 
 
 def path_table(state: Escalation) -> Table:
-    """Draw the path: a column for each cohort, and a row for each level, the highest on top.
+    """Make a table with one column per cohort and one row per level, the highest level first.
 
-    A cohort is whoever took a slot of one level between two decisions, with those who replaced somebody.
+    A cohort has the participants who took a slot of one level between two decisions, including replacements.
     """
     cohorts = list(_cohorts(state))
-    shown = {_mark(member) for cohort in cohorts for member in cohort}
-    legend = {_NO_DLT: "no DLT", _DLT: "DLT", **dict(_OTHERS.values())}
-    words = ", ".join(f"{mark} {meaning}" for mark, meaning in legend.items() if mark in {_NO_DLT, _DLT} | shown)
+    used = {_mark(member) for cohort in cohorts for member in cohort}
+    meanings = {_NO_DLT: "no DLT", _DLT: "DLT", **dict(_OTHERS.values())}
+    legend = ", ".join(f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in {_NO_DLT, _DLT} | used)
     levels = range(len(state.protocol.levels), 0, -1)
     return Table(
-        title=f"The path, cohort by cohort ({words})",
+        title=f"The path, cohort by cohort ({legend})",
         columns=("cohort", *(str(number) for number in range(1, len(cohorts) + 1))),
         rows=tuple((f"level {level}", *(_marks(cohort, level) for cohort in cohorts)) for level in levels),
         turns=True,

@@ -1,7 +1,7 @@
-"""A report: one answer, ready for every renderer.
+"""The report type: one answer in a form that every renderer can show.
 
-Each ``*_report(answer)`` of this room gives one. An answer knows no renderer, and a renderer knows no answer: between
-them stand a title, blocks to read, and JSON.
+Each ``*_report(answer)`` function of this package returns a report. Answers and renderers do not depend on each other:
+a report has a title, blocks for people, and JSON for programs.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,53 +13,53 @@ from trialdomain.reports.json import Json
 from trialdomain.reports.table import Column, Table
 
 
-def _as_lines(given: Iterable[str]) -> tuple[str, ...]:
-    return tuple(given)
+def _as_lines(lines: Iterable[str]) -> tuple[str, ...]:
+    return tuple(lines)
 
 
 @attrs.frozen
 class Lines:
-    """Sentences, each on a line of its own."""
+    """Sentences, one per line."""
 
     lines: tuple[str, ...] = attrs.field(converter=_as_lines)
 
 
 @attrs.frozen(kw_only=True)
 class Listing:
-    """A table whose rows are still being read: a renderer shows the first ones while the log is read further."""
+    """A table with an iterator of rows: a renderer can show the first rows before the whole log is read."""
 
     title: str
     columns: tuple[Column, ...]
     rows: Iterable[tuple[str, ...]]
-    """Can be iterated once."""
+    """An iterator; it can be consumed only once."""
 
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """A title, blocks and JSON; the blocks and the JSON are made when a renderer asks for them."""
+    """A title, blocks and JSON. The blocks and the JSON are computed when a renderer reads them."""
 
     title: str
-    """What a page about the answer is headed with."""
+    """The heading of the answer."""
     _blocks: Callable[[], "Iterable[Block]"]
     _json: Callable[[], dict[str, Json] | None]
 
     @property
     def blocks(self) -> "Iterator[Block]":
-        """Yield the blocks for people, in the order of reading."""
+        """Yield the blocks for people, in reading order."""
         return iter(self._blocks())
 
     @property
     def json(self) -> dict[str, Json] | None:
-        """Give the answer for programs; None where the trial has no such answer."""
+        """Return the answer for programs, or None if the trial has no such answer."""
         return self._json()
 
     def under(self, title: str, *remarks: str, **members: Json) -> "Report":
-        """Head this report with what the user asked.
+        """Return this report with a heading that names the question of the user.
 
         Args:
-            title: such as the trial and the moment; replaces the title of the answer alone.
-            remarks: sentences before the blocks.
-            members: what stands before the members of the JSON.
+            title: the new title, such as the trial and the moment; it replaces the title of the answer.
+            remarks: sentences to show before the blocks.
+            members: JSON members to put before those of the answer.
         """
 
         def blocks() -> Iterator[Block]:
@@ -71,4 +71,4 @@ class Report:
 
 
 Block: TypeAlias = Lines | Table | Listing | Report
-"""What a renderer can show; a report within a report is a section of it."""
+"""The blocks that a renderer can show; a report inside a report is a section of it."""

@@ -36,7 +36,7 @@ _OPEN = {
 
 
 def review_report(review: Review) -> Report:
-    """Report what a safety committee reads first: each participant, the DLTs, what is due, what is not assessed."""
+    """Report the safety review: participants, DLTs, due dates, and data that are not assessed."""
 
     def blocks() -> Iterator[Block]:
         yield Lines(_lines(review))
@@ -48,31 +48,31 @@ def review_report(review: Review) -> Report:
 def _json(review: Review) -> dict[str, Json]:
     return {
         "on": review.on.isoformat(),
-        "participants": {one.subject: _reviewed_json(one) for one in review.participants},
-        "narratives": [_narrative_json(one) for one in review.narratives],
-        "reactions": [_reaction_json(one) for one in review.reactions],
-        "delayed_toxicity": [_delayed_json(one) for one in review.delayed],
-        "not_assessed": [_missing_json(one) for one in review.not_assessed],
+        "participants": {reviewed.subject: _reviewed_json(reviewed) for reviewed in review.participants},
+        "narratives": [_narrative_json(narrative) for narrative in review.narratives],
+        "reactions": [_reaction_json(reaction) for reaction in review.reactions],
+        "delayed_toxicity": [_delayed_json(delayed) for delayed in review.delayed],
+        "not_assessed": [_missing_json(missing) for missing in review.not_assessed],
         "dlt": dlt_report(review.counts).json,
         "safety": safety_report(review.safety).json,
     }
 
 
-def _reviewed_json(one: Reviewed) -> Json:
+def _reviewed_json(reviewed: Reviewed) -> Json:
     return {
-        "level": one.level,
-        "dose": _dose(one.dose) or None,
-        "lot": one.lot,
-        "chemotherapy": [str(when) for when in one.chemotherapy],
-        "infusions": [str(when) for when in one.infusions],
-        "evaluation": one.standing.evaluation.value,
-        "reason": one.standing.reason.value,
-        "dlt": None if one.dlt is None else one.dlt.term,
-        "assessed_by": list(one.assessed_by),
-        "window_last": None if one.window_last is None else one.window_last.isoformat(),
-        "days_left": one.days_left,
-        "last_contact": one.last_contact.isoformat(),
-        "highest_grade": one.highest_grade,
+        "level": reviewed.level,
+        "dose": _dose(reviewed.dose) or None,
+        "lot": reviewed.lot,
+        "chemotherapy": [str(when) for when in reviewed.chemotherapy],
+        "infusions": [str(when) for when in reviewed.infusions],
+        "evaluation": reviewed.standing.evaluation.value,
+        "reason": reviewed.standing.reason.value,
+        "dlt": None if reviewed.dlt is None else reviewed.dlt.term,
+        "assessed_by": list(reviewed.assessed_by),
+        "window_last": None if reviewed.window_last is None else reviewed.window_last.isoformat(),
+        "days_left": reviewed.days_left,
+        "last_contact": reviewed.last_contact.isoformat(),
+        "highest_grade": reviewed.highest_grade,
         "serious_events": [
             {
                 "event": event.event,
@@ -82,101 +82,101 @@ def _reviewed_json(one: Reviewed) -> Json:
                 "criteria": _criteria(event.criteria),
                 "evidence": [event.position],
             }
-            for event in one.serious
+            for event in reviewed.serious
         ],
-        "death": None if one.death is None else str(one.death),
-        "deviations": [{"why": found.why, "evidence": [found.position]} for found in one.deviations],
+        "death": None if reviewed.death is None else str(reviewed.death),
+        "deviations": [{"why": found.why, "evidence": [found.position]} for found in reviewed.deviations],
     }
 
 
 def _criteria(criteria: tuple[Seriousness, ...]) -> list[Json]:
-    return [one.value for one in criteria]
+    return [criterion.value for criterion in criteria]
 
 
 def _dose(dose: Dose | None) -> str:
     return "" if dose is None else str(dose)
 
 
-def _narrative_json(one: Narrative) -> Json:
+def _narrative_json(narrative: Narrative) -> Json:
     return {
-        "subject": one.subject,
-        "level": one.level,
-        "term": one.dlt.term,
-        "event": one.dlt.event,
-        "onset": str(one.dlt.onset),
-        "day": one.day,
-        "text": narrative_text(one),
-        "evidence": list(one.evidence),
+        "subject": narrative.subject,
+        "level": narrative.level,
+        "term": narrative.dlt.term,
+        "event": narrative.dlt.event,
+        "onset": str(narrative.dlt.onset),
+        "day": narrative.day,
+        "text": narrative_text(narrative),
+        "evidence": list(narrative.evidence),
     }
 
 
-def _reaction_json(one: Reaction) -> Json:
+def _reaction_json(reaction: Reaction) -> Json:
     return {
-        "subject": one.subject,
-        "level": one.level,
-        "event": one.event,
-        "term": one.term,
-        "highest_grade": one.highest_grade,
-        "relatedness": one.relatedness.value,
-        "expected": one.expected,
-        "criteria": _criteria(one.criteria),
-        "aware_on": one.aware_on.isoformat(),
-        "awareness_recorded": one.awareness_recorded,
-        "dangerous_since": None if one.dangerous_since is None else one.dangerous_since.isoformat(),
-        "danger_recorded": one.danger_recorded,
-        "complete_by": None if one.complete_by is None else one.complete_by.isoformat(),
-        "due_in_7_days": None if one.due_in_7_days is None else one.due_in_7_days.isoformat(),
-        "due_in_15_days": one.due_in_15_days.isoformat(),
-        "evidence": list(one.positions),
+        "subject": reaction.subject,
+        "level": reaction.level,
+        "event": reaction.event,
+        "term": reaction.term,
+        "highest_grade": reaction.highest_grade,
+        "relatedness": reaction.relatedness.value,
+        "expected": reaction.expected,
+        "criteria": _criteria(reaction.criteria),
+        "aware_on": reaction.aware_on.isoformat(),
+        "awareness_recorded": reaction.awareness_recorded,
+        "dangerous_since": None if reaction.dangerous_since is None else reaction.dangerous_since.isoformat(),
+        "danger_recorded": reaction.danger_recorded,
+        "complete_by": None if reaction.complete_by is None else reaction.complete_by.isoformat(),
+        "due_in_7_days": None if reaction.due_in_7_days is None else reaction.due_in_7_days.isoformat(),
+        "due_in_15_days": reaction.due_in_15_days.isoformat(),
+        "evidence": list(reaction.positions),
     }
 
 
-def _delayed_json(one: Delayed) -> Json:
+def _delayed_json(delayed: Delayed) -> Json:
     return {
-        "subject": one.subject,
-        "level": one.level,
-        "event": one.event,
-        "term": one.term,
-        "grade": one.grade,
-        "on": str(one.on),
-        "day": one.day,
-        "relatedness": one.relatedness.value,
-        "evidence": list(one.positions),
+        "subject": delayed.subject,
+        "level": delayed.level,
+        "event": delayed.event,
+        "term": delayed.term,
+        "grade": delayed.grade,
+        "on": str(delayed.on),
+        "day": delayed.day,
+        "relatedness": delayed.relatedness.value,
+        "evidence": list(delayed.positions),
     }
 
 
-def _missing_json(one: NotAssessed) -> Json:
+def _missing_json(missing: NotAssessed) -> Json:
     return {
-        "subject": one.subject,
-        "what": one.what.value,
-        "event": one.event,
-        "evidence": [] if one.position is None else [one.position],
+        "subject": missing.subject,
+        "what": missing.what.value,
+        "event": missing.event,
+        "evidence": [] if missing.position is None else [missing.position],
     }
 
 
-def narrative_text(one: Narrative) -> str:
-    """Tell the story of one DLT in sentences."""
-    dose = f" ({_dose(one.dose)})" if one.dose is not None else ""
-    level = "an amount of no dose level" if one.level is None else f"dose level {one.level}"
-    grade = "" if one.dlt.grade is None else f", grade {one.dlt.grade}"
-    partial = " (a partial date)" if one.dlt.uncertain else ""
-    said = [
-        f"{one.subject} was infused at {level}{dose} on {one.infused_at}.",
-        f"{one.dlt.term}{grade}, had its onset on {one.dlt.onset}{partial}, day {one.day} after the infusion.",
+def narrative_text(narrative: Narrative) -> str:
+    """Write the narrative of one DLT in sentences."""
+    dose = f" ({_dose(narrative.dose)})" if narrative.dose is not None else ""
+    level = "an amount of no dose level" if narrative.level is None else f"dose level {narrative.level}"
+    grade = "" if narrative.dlt.grade is None else f", grade {narrative.dlt.grade}"
+    onset = f"{narrative.dlt.onset}{' (a partial date)' if narrative.dlt.uncertain else ''}"
+    sentences = [
+        f"{narrative.subject} was infused at {level}{dose} on {narrative.infused_at}.",
+        f"{narrative.dlt.term}{grade}, had its onset on {onset}, day {narrative.day} after the infusion.",
     ]
-    grades = dict.fromkeys(f"{graded.grade} from {graded.on}" for graded in one.grades)
+    grades = dict.fromkeys(f"{graded.grade} from {graded.on}" for graded in narrative.grades)
     if len(grades) > 1:
-        said.append("Grades: " + ", ".join(grades) + ".")
-    said += (
+        sentences.append("Grades: " + ", ".join(grades) + ".")
+    sentences += (
         f"The {judged.assessor.value} judged it {_related(judged.relatedness)} to the infusion (entry "
         f"{judged.position})."
-        for judged in one.judgements
+        for judged in narrative.judgements
     )
-    if one.criteria:
-        said.append("Serious: " + ", ".join(criterion.value for criterion in one.criteria) + ".")
-    ended = "" if one.ended is None else f", ended {one.ended}"
-    said.append(f"Outcome: {one.outcome.value if one.outcome else 'not recorded'}{ended}.")
-    return " ".join(said)
+    if narrative.criteria:
+        sentences.append("Serious: " + ", ".join(criterion.value for criterion in narrative.criteria) + ".")
+    ended = "" if narrative.ended is None else f", ended {narrative.ended}"
+    sentences.append(f"Outcome: {narrative.outcome.value if narrative.outcome else 'not recorded'}{ended}.")
+    return " ".join(sentences)
 
 
 def _related(relatedness: Relatedness) -> str:
@@ -191,19 +191,22 @@ def _related(relatedness: Relatedness) -> str:
 
 def _lines(review: Review) -> Iterator[str]:
     yield f"Safety review, windows judged for {review.on}"
-    for one in review.narratives:
-        yield f"DLT: {narrative_text(one)}"
-    found = [one.subject for one in review.not_assessed if one.what is Open.DLT]
-    if found:
-        yield f"DLT found at an assessment, and no adverse event explains it: {', '.join(found)}"
+    for narrative in review.narratives:
+        yield f"DLT: {narrative_text(narrative)}"
+    unexplained = [missing.subject for missing in review.not_assessed if missing.what is Open.DLT]
+    if unexplained:
+        yield f"DLT found at an assessment, and no adverse event explains it: {', '.join(unexplained)}"
     if not review.counts.tallies:
-        yield "The protocol has no DLT rule: nobody was judged by one."
-    elif not review.narratives and not found:
+        yield "The protocol has no DLT rule: no participant was judged by one."
+    elif not review.narratives and not unexplained:
         yield "No DLT."
     if not review.reactions:
         yield "No suspected unexpected serious reaction."
-    if not all(one.awareness_recorded and one.danger_recorded for one in review.reactions):
-        yield "A day of awareness with ? was not recorded in full: the first that is possible, or that of the recording"
+    if not all(reaction.awareness_recorded and reaction.danger_recorded for reaction in review.reactions):
+        yield (
+            "A day of awareness with ? was not recorded in full: it is the earliest possible day, or the day of "
+            "recording"
+        )
     if review.counts.tallies and not review.delayed:
         yield "No delayed toxicity."
     if not review.not_assessed:
@@ -217,7 +220,7 @@ def _tables(review: Review) -> Iterator[Table]:
             *("participant", "level", "amount", Column("lot", keep=-2), Column("chemotherapy from", keep=-1)),
             *("infused on", "last contact", "died"),
         ),
-        rows=tuple(_treatment_row(one) for one in review.participants),
+        rows=tuple(_treatment_row(reviewed) for reviewed in review.participants),
     )
     yield Table(
         title="Participants: safety",
@@ -225,7 +228,7 @@ def _tables(review: Review) -> Iterator[Table]:
             *("participant", Column("DLT evaluation", least=18), Column("assessed by", keep=-1), "days left"),
             *("highest grade", Column("serious", least=12), Column("deviations", least=16, keep=-1)),
         ),
-        rows=tuple(_safety_row(one) for one in review.participants),
+        rows=tuple(_safety_row(reviewed) for reviewed in review.participants),
     )
     if review.reactions:
         yield Table(
@@ -235,7 +238,7 @@ def _tables(review: Review) -> Iterator[Table]:
                 *(Column("criteria", least=16, keep=-2), Column("aware", keep=-1), "due in 15 days"),
                 *(Column("aware of danger", keep=-1), "due in 7 days", Column("complete by", keep=-1)),
             ),
-            rows=tuple(_reaction_row(one) for one in review.reactions),
+            rows=tuple(_reaction_row(reaction) for reaction in review.reactions),
         )
     if review.delayed:
         yield Table(
@@ -243,15 +246,15 @@ def _tables(review: Review) -> Iterator[Table]:
             columns=("participant", "level", "event", "grade", "on", "day", "related"),
             rows=tuple(
                 (
-                    one.subject,
-                    _level(one.level),
-                    one.term,
-                    str(one.grade),
-                    str(one.on),
-                    str(one.day),
-                    one.relatedness.value,
+                    delayed.subject,
+                    _level(delayed.level),
+                    delayed.term,
+                    str(delayed.grade),
+                    str(delayed.on),
+                    str(delayed.day),
+                    delayed.relatedness.value,
                 )
-                for one in review.delayed
+                for delayed in review.delayed
             ),
         )
     if review.not_assessed:
@@ -259,8 +262,13 @@ def _tables(review: Review) -> Iterator[Table]:
             title="Not assessed",
             columns=("participant", "what", "event", "entry"),
             rows=tuple(
-                (one.subject, _OPEN[one.what], one.event or "", "" if one.position is None else str(one.position))
-                for one in review.not_assessed
+                (
+                    missing.subject,
+                    _OPEN[missing.what],
+                    missing.event or "",
+                    "" if missing.position is None else str(missing.position),
+                )
+                for missing in review.not_assessed
             ),
         )
     yield from incidence_tables(review.safety)
@@ -270,44 +278,44 @@ def _level(level: int | None) -> str:
     return "" if level is None else str(level)
 
 
-def _treatment_row(one: Reviewed) -> tuple[str, ...]:
+def _treatment_row(reviewed: Reviewed) -> tuple[str, ...]:
     return (
-        one.subject,
-        _level(one.level),
-        _dose(one.dose),
-        one.lot or "",
-        " ".join(when.date_text for when in one.chemotherapy),
-        " ".join(when.date_text for when in one.infusions),
-        one.last_contact.isoformat(),
-        "" if one.death is None else str(one.death),
+        reviewed.subject,
+        _level(reviewed.level),
+        _dose(reviewed.dose),
+        reviewed.lot or "",
+        " ".join(when.date_text for when in reviewed.chemotherapy),
+        " ".join(when.date_text for when in reviewed.infusions),
+        reviewed.last_contact.isoformat(),
+        "" if reviewed.death is None else str(reviewed.death),
     )
 
 
-def _safety_row(one: Reviewed) -> tuple[str, ...]:
+def _safety_row(reviewed: Reviewed) -> tuple[str, ...]:
     return (
-        one.subject,
-        "DLT: " + one.dlt.term if one.dlt is not None else why_words(one.standing, one.aside),
-        ", ".join(one.assessed_by),
-        "" if one.days_left is None else str(one.days_left),
-        "" if one.highest_grade is None else str(one.highest_grade),
-        ", ".join(event.term for event in one.serious),
-        "; ".join(found.why for found in one.deviations),
+        reviewed.subject,
+        "DLT: " + reviewed.dlt.term if reviewed.dlt is not None else why_words(reviewed.standing, reviewed.aside),
+        ", ".join(reviewed.assessed_by),
+        "" if reviewed.days_left is None else str(reviewed.days_left),
+        "" if reviewed.highest_grade is None else str(reviewed.highest_grade),
+        ", ".join(event.term for event in reviewed.serious),
+        "; ".join(found.why for found in reviewed.deviations),
     )
 
 
-def _reaction_row(one: Reaction) -> tuple[str, ...]:
+def _reaction_row(reaction: Reaction) -> tuple[str, ...]:
     return (
-        one.subject,
-        one.term,
-        str(one.highest_grade),
-        one.relatedness.value,
-        "not assessed" if one.expected is None else "no",
-        ", ".join(criterion.value for criterion in one.criteria),
-        _known(one.aware_on, recorded=one.awareness_recorded),
-        one.due_in_15_days.isoformat(),
-        _known(one.dangerous_since, recorded=one.danger_recorded),
-        "" if one.due_in_7_days is None else one.due_in_7_days.isoformat(),
-        "" if one.complete_by is None else one.complete_by.isoformat(),
+        reaction.subject,
+        reaction.term,
+        str(reaction.highest_grade),
+        reaction.relatedness.value,
+        "not assessed" if reaction.expected is None else "no",
+        ", ".join(criterion.value for criterion in reaction.criteria),
+        _known(reaction.aware_on, recorded=reaction.awareness_recorded),
+        reaction.due_in_15_days.isoformat(),
+        _known(reaction.dangerous_since, recorded=reaction.danger_recorded),
+        "" if reaction.due_in_7_days is None else reaction.due_in_7_days.isoformat(),
+        "" if reaction.complete_by is None else reaction.complete_by.isoformat(),
     )
 
 

@@ -11,11 +11,11 @@ from trialdomain.values.given.plural import how_many, singular_or
 from trialdomain.values.given.text import folded
 
 _MOST_TERMS = 10
-"""How many terms a table shows; JSON has all."""
+"""The number of terms in the table; the JSON has all of them."""
 
 
 def safety_report(safety: Safety) -> Report:
-    """Report participants with adverse events, and events, by period and dose level."""
+    """Report participants with adverse events, and numbers of events, by period and dose level."""
 
     def blocks() -> Iterator[Block]:
         yield Lines(_lines(safety))
@@ -30,23 +30,23 @@ def _json(safety: Safety) -> dict[str, Json]:
         "before_infusion": _count_json(safety.before_infusion),
         "not_infused": _count_json(safety.not_infused),
         "periods": [_period_json(period) for period in safety.periods],
-        "events": [_listed_json(one) for one in safety.events],
+        "events": [_listed_json(event) for event in safety.events],
     }
 
 
-def _listed_json(one: Listed) -> Json:
+def _listed_json(event: Listed) -> Json:
     return {
-        "subject": one.subject,
-        "level": one.level,
-        "event": one.event,
-        "term": one.term,
-        "since": None if one.since is None else one.since.isoformat(),
-        "day": one.day,
-        "highest_grade": one.highest_grade,
-        "serious": one.serious,
-        "fatal": one.fatal,
-        "relatedness": one.relatedness.value,
-        "evidence": list(one.evidence),
+        "subject": event.subject,
+        "level": event.level,
+        "event": event.event,
+        "term": event.term,
+        "since": None if event.since is None else event.since.isoformat(),
+        "day": event.day,
+        "highest_grade": event.highest_grade,
+        "serious": event.serious,
+        "fatal": event.fatal,
+        "relatedness": event.relatedness.value,
+        "evidence": list(event.evidence),
     }
 
 
@@ -71,14 +71,14 @@ def _incidence_json(found: Incidence) -> dict[str, Json]:
         "fatal": _count_json(found.fatal),
         "grades": {str(grade): _count_json(count) for grade, count in found.grades},
         "relatedness": {relatedness.value: _count_json(count) for relatedness, count in found.relatedness},
-        "terms": [_term_json(one) for one in found.terms],
+        "terms": [_term_json(counted) for counted in found.terms],
         "imputed": found.imputed,
     }
 
 
-def _term_json(one: TermCount) -> Json:
-    named: dict[str, Json] = {"term": one.term, "highest_grade": one.highest_grade}
-    return named | _count_json(one.count)
+def _term_json(counted: TermCount) -> Json:
+    term: dict[str, Json] = {"term": counted.term, "highest_grade": counted.highest_grade}
+    return term | _count_json(counted.count)
 
 
 def _count_json(count: Count) -> dict[str, Json]:
@@ -87,9 +87,9 @@ def _count_json(count: Count) -> dict[str, Json]:
 
 def _lines(safety: Safety) -> Iterator[str]:
     yield (
-        f"Adverse events: {_words(safety.reported, 'reported')}, {safety.distinct_events} of them distinct; "
-        f"{_words(safety.before_infusion, 'before the infusion and not worse after it')}; "
-        f"{_words(safety.not_infused, 'in people not infused')}"
+        f"Adverse events: {_count_text(safety.reported, 'reported')}, {safety.distinct_events} of them distinct; "
+        f"{_count_text(safety.before_infusion, 'before the infusion and not worse after it')}; "
+        f"{_count_text(safety.not_infused, 'in people not infused')}"
     )
     for period in safety.periods:
         if period.overall.imputed:
@@ -99,12 +99,12 @@ def _lines(safety: Safety) -> Iterator[str]:
             yield f"Of the events {where}, {number} {count} by the earliest day that a partial date allows"
 
 
-def _words(count: Count, what: str) -> str:
+def _count_text(count: Count, what: str) -> str:
     return f"{count.events} {what} ({how_many(count.participants, 'participant')})"
 
 
 def incidence_tables(safety: Safety) -> Iterator[Table]:
-    """Show incidence by period and level, then the most frequent terms."""
+    """Make tables of incidence by period and level, of relatedness, and of the most frequent terms."""
     for period in safety.periods:
         when = "At any time after" if period.days is None else f"Within {how_many(period.days, 'day')} of"
         yield Table(
@@ -121,8 +121,8 @@ def incidence_tables(safety: Safety) -> Iterator[Table]:
 
 
 def _named(period: Period) -> list[tuple[str, Incidence]]:
-    elsewhere = [] if period.unassigned is None else [("no level", period.unassigned)]
-    return [*((str(level.level), level) for level in period.levels), *elsewhere, ("all", period.overall)]
+    unassigned = [] if period.unassigned is None else [("no level", period.unassigned)]
+    return [*((str(level.level), level) for level in period.levels), *unassigned, ("all", period.overall)]
 
 
 def _row(name: str, found: Incidence) -> tuple[str, ...]:
@@ -159,23 +159,23 @@ def _relatedness(period: Period) -> Table:
 
 
 def _terms(period: Period) -> Table:
-    shown = period.overall.terms[:_MOST_TERMS]
-    by_level = [{folded(one.term): one.count for one in level.terms} for level in period.levels]
-    left_out = len(period.overall.terms) - len(shown)
+    frequent = period.overall.terms[:_MOST_TERMS]
+    by_level = [{folded(counted.term): counted.count for counted in level.terms} for level in period.levels]
+    left_out = len(period.overall.terms) - len(frequent)
     return Table(
         title="Terms, at any time"
-        + (f", the {len(shown)} most frequent of {len(shown) + left_out}" if left_out else ""),
+        + (f", the {len(frequent)} most frequent of {len(frequent) + left_out}" if left_out else ""),
         columns=("term", "highest grade", *(f"level {level.level}" for level in period.levels), "all"),
         rows=tuple(
             (
-                one.term,
-                str(one.highest_grade),
+                counted.term,
+                str(counted.highest_grade),
                 *(
-                    _cell(counts.get(folded(one.term)), level)
+                    _cell(counts.get(folded(counted.term)), level)
                     for counts, level in zip(by_level, period.levels, strict=True)
                 ),
-                _cell(one.count, period.overall),
+                _cell(counted.count, period.overall),
             )
-            for one in shown
+            for counted in frequent
         ),
     )

@@ -1,7 +1,9 @@
-"""Intervals, medians and curves of the endpoints.
+"""Confidence intervals, medians and cumulative incidence of the endpoints.
 
-The exact interval needs SciPy (the extra ``stats``); without it there is none, and :data:`NO_SCIPY` says so. Curves are
-the product-limit sums themselves. Methods: Clopper and Pearson 1934; Kaplan and Meier 1958; Aalen and Johansen 1978.
+The exact interval needs SciPy (the extra ``stats``). Without SciPy there is no interval, and the report shows
+:data:`NO_SCIPY`. Curves are computed here as product-limit sums.
+
+Methods: Clopper and Pearson 1934; Kaplan and Meier 1958; Aalen and Johansen 1978.
 """
 
 from collections import Counter
@@ -16,12 +18,12 @@ from trialdomain.values.word import Word
 
 NO_SCIPY = "exact intervals need SciPy, which is not installed: install trialdomain[stats]"
 LEVEL = 0.95
-"""Of every interval."""
+"""The confidence level of every interval."""
 
 
 @attrs.frozen
 class Interval:
-    """A confidence interval, as two fractions."""
+    """A confidence interval with two fractions as its bounds."""
 
     lower: float
     upper: float
@@ -29,7 +31,7 @@ class Interval:
 
 @cache
 def exact_interval(n: int, of: int) -> Interval | None:
-    """Give the exact 95 % interval of n in N (Clopper and Pearson); None of nobody, or without SciPy.
+    """Compute the exact 95 % interval of n in N (Clopper and Pearson); None if N is 0 or SciPy is not installed.
 
     >>> interval = exact_interval(0, 3)
     >>> round(interval.upper, 4)  # 1 - 0.025 ** (1 / 3)
@@ -38,7 +40,7 @@ def exact_interval(n: int, of: int) -> Interval | None:
     if not of:
         return None
     try:
-        from scipy.special import betaincinv  # noqa: PLC0415 - an extra, and slow to import: only who asks waits for it
+        from scipy.special import betaincinv  # noqa: PLC0415 - an extra, and slow to import
     except ImportError:
         return None
     tail = (1 - LEVEL) / 2
@@ -48,13 +50,13 @@ def exact_interval(n: int, of: int) -> Interval | None:
 
 
 def has_scipy() -> bool:
-    """Say whether exact intervals can be had."""
+    """Return whether SciPy is installed, so that exact intervals can be computed."""
     return exact_interval(1, 2) is not None
 
 
 @attrs.frozen(kw_only=True)
 class Spread:
-    """The median and range of some numbers; all None of none."""
+    """The median, range and mean of some numbers; all None if there are no numbers."""
 
     number: int
     median: float | None
@@ -64,21 +66,21 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[int]) -> "Spread":
-        """Describe numbers; the median of an even number of them is the mean of the two in the middle."""
-        found = sorted(values)
-        if not found:
+        """Summarize numbers. The median of an even count is the mean of the two middle numbers."""
+        ordered = sorted(values)
+        if not ordered:
             return cls(number=0, median=None, least=None, most=None, mean=None)
         return cls(
-            number=len(found),
-            median=float(median_of(found)),
-            least=found[0],
-            most=found[-1],
-            mean=float(mean_of(found)),
+            number=len(ordered),
+            median=float(median_of(ordered)),
+            least=ordered[0],
+            most=ordered[-1],
+            mean=float(mean_of(ordered)),
         )
 
 
 class Ending(Word):
-    """How the observation of a time ended."""
+    """How the observation of a time to event ended."""
 
     EVENT = "event"
     COMPETING = "competing"
@@ -87,7 +89,7 @@ class Ending(Word):
 
 @attrs.frozen
 class Step:
-    """One time at which a curve changes, or somebody is censored."""
+    """One time at which the curve changes or a participant is censored."""
 
     days: int
     at_risk: int
@@ -104,25 +106,25 @@ class Curve:
 
     steps: tuple[Step, ...]
     median: int | None
-    """The first day by which the event has happened with a probability of at least one half; None: not reached."""
+    """The first day with an estimated probability of at least one half; None if it is never reached."""
 
     def at(self, days: int) -> float:
-        """Give the estimated probability that the event has happened by a day."""
+        """Return the estimated probability that the event has happened by a day."""
         return next((step.incidence for step in reversed(self.steps) if step.days <= days), 0.0)
 
 
 _HALF = 0.5
 _ROUNDING = 1e-12
-"""A sum of fractions may miss one half by as much."""
+"""The tolerance for rounding errors when a sum of floats is compared with one half."""
 
 
 def cumulative_incidence(times: Sequence[tuple[int, Ending]]) -> Curve:
-    """Estimate how probable an event is by each day (Aalen and Johansen).
+    """Estimate the cumulative incidence of an event by day (Aalen and Johansen).
 
-    Without competing events this is one minus the Kaplan-Meier estimate. Of one day, events come before censorings.
+    Without competing events the estimate is one minus Kaplan-Meier. Events precede censorings of the same day.
 
     Args:
-        times: for each person the days from the start, and how their observation ended.
+        times: for each participant the days from the start, and how the observation ended.
 
     >>> endings = Ending.EVENT, Ending.COMPETING, Ending.EVENT, Ending.CENSORED
     >>> curve = cumulative_incidence(list(zip((1, 2, 3, 4), endings, strict=True)))

@@ -1,4 +1,4 @@
-"""The course of a trial in a few lines: what was decided, and what changed a count."""
+"""The course of a trial as a table: decisions, and facts that changed a count."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ _RELEASES = {
     Release.NOT_EVALUABLE: "not evaluable: the slot is free again",
     Release.WITHDRAWN: "left before the infusion: the slot is free",
     Release.REASSIGNED: "sent to another level",
-    Release.LEVEL_CLOSED: "loses the slot, for the level closed",
+    Release.LEVEL_CLOSED: "loses the slot, because the level closed",
 }
 
 _OBSERVED = {
@@ -52,16 +52,16 @@ _OBSERVED = {
 
 
 def story_table(entries: Iterable[Recorded[Any]]) -> Table:
-    """Tell a trial, one line for each thing that a clinician asks about, in the order of recording."""
+    """List the course of a trial for a clinician, one row per important entry, in the order of recording."""
     ordered = sorted(entries, key=lambda entry: entry.position)
     known = {entry.ref: entry for entry in ordered}
-    told = ((entry, words) for entry in ordered if (words := _words(entry, known)) is not None)
+    described = ((entry, text) for entry in ordered if (text := _describe(entry, known)) is not None)
     return Table(
         title="What happened",
         columns=("recorded (UTC)", "who", Column("what", least=30), Column("entry", keep=-1)),
         rows=tuple(
-            (entry.meta.recorded_at.date().isoformat(), _who(entry), words, str(entry.position))
-            for entry, words in told
+            (entry.meta.recorded_at.date().isoformat(), _who(entry), text, str(entry.position))
+            for entry, text in described
         ),
     )
 
@@ -74,11 +74,11 @@ def _who(entry: Recorded[Any]) -> str:
     return "trial" if level is None else f"level {level}"
 
 
-def _words(entry: Recorded[Any], known: Mapping[EntryRef, Recorded[Any]]) -> str | None:
-    """Say an entry in words; None for one that is not part of the story."""
+def _describe(entry: Recorded[Any], known: Mapping[EntryRef, Recorded[Any]]) -> str | None:
+    """Describe an entry in one line; None if the table leaves it out."""
     if entry.meta.corrects is not None:
         old = known[EntryRef(entry.stream, entry.meta.corrects)].fact
-        what = ", ".join(f"{one.field} {one.old} is {one.new}" for one in changes(old, entry.fact))
+        what = ", ".join(f"{change.field} {change.old} is {change.new}" for change in changes(old, entry.fact))
         return f"correction: {what} ({entry.meta.reason})"
     return _of_participant(entry) or _of_cohort(entry, known) or _of_trial(entry)
 
@@ -136,7 +136,7 @@ def _of_trial(entry: Recorded[Any]) -> str | None:
 
 
 def observed_line(entries: Iterable[Recorded[Any]]) -> str:
-    """Say how much was observed."""
+    """Count the recorded observations by kind, in one sentence."""
     facts = Counter(type(entry.fact) for entry in entries)
     named = ", ".join(how_many(facts[kind], one, many) for kind, (one, many) in _OBSERVED.items())
     return f"Recorded: {named}."

@@ -1,4 +1,4 @@
-"""Endpoints summarized, by dose level and for everybody: n/N with exact intervals, medians and ranges, curves."""
+"""Summaries of endpoints, by dose level and overall: n/N with exact intervals, medians and ranges, curves."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,85 +33,85 @@ from trialdomain.values.given.in_short import in_short
 
 @attrs.frozen(kw_only=True)
 class Share:
-    """How many of how many, with the exact 95 % interval."""
+    """A proportion n/N with its exact 95 % interval."""
 
     n: int
     of: int
     interval: Interval | None
-    """None of nobody, or where SciPy is not installed."""
+    """None if N is 0 or SciPy is not installed."""
 
     @classmethod
     def count(cls, values: Iterable[bool | None]) -> "Share":
-        """Count who had something, of those of whom it is known."""
+        """Count the participants with the event among those with a known value."""
         found = [value for value in values if value is not None]
         return cls(n=sum(found), of=len(found), interval=exact_interval(sum(found), len(found)))
 
     @property
     def fraction(self) -> float | None:
-        """n/N; None of nobody."""
+        """n/N; None if N is 0."""
         return self.n / self.of if self.of else None
 
 
 @attrs.frozen(kw_only=True)
 class Counted:
-    """Who is behind a summary, and who is not: how many participants there are of each status, and of each flag."""
+    """The number of participants of each status and of each flag, whether the summary counts them or not."""
 
     statuses: Mapping[Status, int]
     flags: Mapping[Flag, int]
     ended_early: int
-    """Of those with an observation: how many were not observed to the end of the window."""
+    """The number of observed participants whose observation ended before the window did."""
 
 
 @attrs.frozen(kw_only=True)
 class IncidenceSummary:
-    """Of an endpoint that happens or not."""
+    """The summary of an endpoint that happens or not."""
 
     share: Share
     parts: Mapping[str, Share]
-    """What stands beside it: products, treatment alone, periods."""
+    """Further proportions of the endpoint: by product, for treatment alone, by period."""
     totals: Mapping[str, Decimal]
-    """Sums that are no shares: units that were given, events, people who completed a period."""
+    """Sums that are not proportions: units given, events, participants who completed a period."""
     counted: Counted
 
 
 @attrs.frozen(kw_only=True)
 class DurationSummary:
-    """Of days of illness."""
+    """The summary of days of illness."""
 
     spread: Spread
-    """Among those with an episode."""
+    """The days of the participants with an episode."""
     of: int
-    """Those with an episode, and those without."""
+    """The number of participants with or without an episode."""
     mean_over_all: float | None
-    """With 0 for those without an episode."""
+    """The mean days, with 0 for participants without an episode."""
     ongoing: int
     end_unknown: int
-    """Those with an episode that is recovered, and nobody recorded when: they stand in no number above."""
+    """Participants whose episode is recovered without an end date; the numbers above exclude them."""
     counted: Counted
 
 
 @attrs.frozen(kw_only=True)
 class TimeSummary:
-    """Of days to a recovery, among those at risk."""
+    """The summary of days to recovery, among the participants at risk."""
 
     at_risk: int
     recovered: int
     died: int
     censored: int
     spread: Spread
-    """Of the times of those who recovered."""
+    """The times of the participants who recovered."""
     from_onset: Spread
     """The same, from the first severe value."""
     estimator: str
     curve: Curve
     at_window: float | None
-    """The estimated probability of recovery by the last day of the window; None where nobody was at risk."""
+    """The estimated probability of recovery by the last day of the window; None if no participant was at risk."""
     counted: Counted
 
 
 @attrs.frozen(kw_only=True)
 class DoseSummary:
-    """Of the maximum tolerated dose."""
+    """The summary of the maximum tolerated dose."""
 
     mtd: Mtd | None
     tallies: tuple[Tally, ...]
@@ -123,28 +123,28 @@ Summary: TypeAlias = IncidenceSummary | DurationSummary | TimeSummary | DoseSumm
 
 @attrs.frozen(kw_only=True)
 class EndpointSummary:
-    """One endpoint, by dose level and for everybody."""
+    """One endpoint, by dose level and overall."""
 
     __repr__ = in_short
 
     endpoint: Endpoint
     levels: Mapping[int, Summary]
     unassigned: Summary | None
-    """Whoever was infused with an amount of no level; None where nobody was."""
+    """Participants infused with an amount of no dose level; None if there are none."""
     overall: Summary
 
 
 @attrs.frozen(kw_only=True)
 class Endpoints:
-    """Every endpoint of a trial: the values of everybody, and their summaries."""
+    """Every endpoint of a trial: the values of all participants, and their summaries."""
 
     __repr__ = in_short
 
     found: EndpointValues
     summaries: Mapping[str, EndpointSummary]
-    """By the code of the endpoint, in the protocol's order."""
+    """The summaries by the code of the endpoint, in the order of the protocol."""
     note: str | None
-    """Why there are no exact intervals, where SciPy is not installed."""
+    """A note that exact intervals are missing; None if SciPy is installed."""
 
     @property
     def protocol(self) -> TrialProtocol:
@@ -152,19 +152,19 @@ class Endpoints:
         return self.found.protocol
 
     def value(self, endpoint: str, subject: str) -> Value:
-        """Give one endpoint of one participant.
+        """Return the value of one endpoint for one participant.
 
         Raises:
-            KeyError: the protocol has no such endpoint, or nobody of that code is in the trial.
+            KeyError: the protocol has no such endpoint, or the trial has no such participant.
         """
         return self.found.of(endpoint, subject)
 
     def values(self, endpoint: str) -> tuple[Value, ...]:
-        """Give one endpoint of everybody; nothing where it is the trial's, or the protocol has no rule for it."""
+        """Return the values of one endpoint; empty if it is defined for the whole trial only, or has no rule."""
         return self.found.values.get(endpoint, ())
 
     def summary(self, endpoint: str) -> EndpointSummary:
-        """Give one endpoint by dose level and for everybody.
+        """Return the summary of one endpoint, by dose level and overall.
 
         Raises:
             KeyError: the protocol has no such endpoint.
@@ -187,7 +187,7 @@ def _summarized(found: EndpointValues, endpoint: Endpoint) -> EndpointSummary:
         }
         return EndpointSummary(endpoint=endpoint, levels=levels, unassigned=None, overall=whole)
     values = found.values.get(endpoint.id, ())
-    elsewhere = [value for value in values if value.level is None and value.first is not None]
+    unassigned = [value for value in values if value.level is None and value.first is not None]
 
     def summary(some: Sequence[Value]) -> Summary:
         return _SUMMARIES[endpoint.kind](endpoint, some, rules)
@@ -198,7 +198,7 @@ def _summarized(found: EndpointValues, endpoint: Endpoint) -> EndpointSummary:
             level.level: summary([value for value in values if value.level == level.level])
             for level in found.protocol.levels
         },
-        unassigned=summary(elsewhere) if elsewhere else None,
+        unassigned=summary(unassigned) if unassigned else None,
         overall=summary(values),
     )
 
@@ -224,13 +224,13 @@ def _incidence(endpoint: Endpoint, values: Sequence[Value], rules: EndpointRules
 
 
 def _detail(*path: str) -> Callable[[Value], Any]:
-    """Read a detail of a value, which may stand within another."""
+    """Return a function that reads a detail of a value; a path with several names reads a nested detail."""
 
     def read(value: Value) -> Any:  # noqa: ANN401 - the table below knows what each is
-        found: Any = value.details
+        detail: Any = value.details
         for name in path:
-            found = found[name]
-        return found
+            detail = detail[name]
+        return detail
 
     return read
 

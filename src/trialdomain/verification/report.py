@@ -1,4 +1,4 @@
-"""The report of a verification, and of what a bundle says about itself."""
+"""The reports of a verification and of the manifest of an audit bundle."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +16,12 @@ from trialdomain.verification.verify import Verified, VerifiedTrial
 
 
 def verified_report(log: Path, found: Verified, *, outside: bool) -> Report:
-    """Report whether a log was changed, and what is wrong with it.
+    """Report whether a log was changed, with every defect.
 
     Args:
-        log: the file, as the user named it.
-        found: what verification found.
-        outside: whether the user named a checkpoint that is kept elsewhere.
+        log: the path of the file, as the user wrote it.
+        found: the result of the verification.
+        outside: whether the user named a checkpoint that is kept outside the log.
     """
 
     def blocks() -> Iterator[Block]:
@@ -33,11 +33,11 @@ def verified_report(log: Path, found: Verified, *, outside: bool) -> Report:
 
 
 def bundle_report(place: Path, manifest: Manifest) -> Report:
-    """Report what is in a bundle, and who exported it.
+    """Report the content of a bundle, and who exported it.
 
     Args:
-        place: where the bundle is.
-        manifest: what the bundle says about itself.
+        place: the path of the bundle.
+        manifest: the manifest of the bundle.
     """
     return Report(
         title=f"Audit bundle of trial {manifest.trial}",
@@ -92,47 +92,47 @@ def _compared_json(note: Compared) -> Json:
     }
 
 
-def _defect_json(one: Defect) -> Json:
+def _defect_json(defect: Defect) -> Json:
     return {
-        "what": one.what.value,
-        "trial": one.trial,
-        "position": one.position,
-        "stream": one.stream,
-        "version": one.version,
-        "line": one.line,
-        "why": one.why,
+        "what": defect.what.value,
+        "trial": defect.trial,
+        "position": defect.position,
+        "stream": defect.stream,
+        "version": defect.version,
+        "line": defect.line,
+        "why": defect.why,
     }
 
 
 def _lines(found: Verified, *, outside: bool) -> Iterator[str]:
     if found.bundle is not None:
         yield from _bundle_lines(found.bundle)
-    for one in found.trials:
-        yield f"Trial {one.trial}: {n_entries(one.size)}, root {as_base64(one.root)}"
-        for note in one.compared:
-            if not (note.head and one.notices):  # which say it of the head
-                yield f"  {_held_against(note, checked=found.signatures_checked)}"
-        yield from (f"  {notice}" for notice in one.notices)
-        yield f"  {_covered(one)}"
+    for trial in found.trials:
+        yield f"Trial {trial.trial}: {n_entries(trial.size)}, root {as_base64(trial.root)}"
+        for note in trial.compared:
+            if not (note.head and trial.notices):  # the notices describe the head
+                yield f"  {_comparison(note, checked=found.signatures_checked)}"
+        yield from (f"  {notice}" for notice in trial.notices)
+        yield f"  {_covered(trial)}"
     if not found.signatures_checked:
         yield "Signatures were not checked: name the public keys that you trust with --key"
     if not outside:
         yield (
-            "No checkpoint from elsewhere was given: whoever can write to the log could have rewritten it whole, "
-            "or cut off its end; name one with --checkpoint"
+            "No checkpoint from outside the log was given. Without one, a user who can write to the log could have "
+            "rewritten all of it, or removed its newest entries: name one with --checkpoint"
         )
     more = "" if found.total == len(found.defects) else f", of which {how_many(len(found.defects), 'is', 'are')} named"
     yield "Nothing is wrong." if found.ok else f"{wrong_words(found)}{more}:"
 
 
 def wrong_words(found: Verified) -> str:
-    """Say how much is wrong."""
+    """Return the number of defects in words."""
     return how_many(found.total, "thing is wrong", "things are wrong")
 
 
 def _bundle_lines(manifest: Manifest) -> Iterator[str]:
-    of = ", ".join(manifest.participants or ())
-    filtered = "" if manifest.participants is None else f" of {manifest.size}, those of {of}"
+    participants = ", ".join(manifest.participants or ())
+    filtered = "" if manifest.participants is None else f" of {manifest.size}, those of {participants}"
     entries = n_entries(manifest.entries)
     yield f"Audit bundle of trial {manifest.trial}: {entries}{filtered}"
     by = manifest.by
@@ -140,12 +140,15 @@ def _bundle_lines(manifest: Manifest) -> Iterator[str]:
     why = "" if manifest.why is None else f": {manifest.why}"
     yield f"  exported {manifest.at}{who}{why}"
     if manifest.recorded is None:
-        yield "  nothing was recorded of the export: it was made from a file"
+        yield "  the export was not recorded: it was made from a file"
     if manifest.participants is not None:
-        yield "  that nothing is left out at the end of a participant's is not shown: compare with a whole bundle"
+        yield (
+            "  the bundle cannot show that the newest entries of a participant are complete: compare with a bundle of "
+            "the whole trial"
+        )
 
 
-def _held_against(note: Compared, *, checked: bool) -> str:
+def _comparison(note: Compared, *, checked: bool) -> str:
     fits = {True: note.but or "the log begins with it", False: "the log does not fit it", None: "cannot be compared"}[
         note.fits
     ]
@@ -155,28 +158,33 @@ def _held_against(note: Compared, *, checked: bool) -> str:
 
 
 def signed_by(signed: tuple[Signed, ...]) -> str:
-    """Say who has signed a note, and when, where their signatures say so."""
-    said = (f"{one.key.name} at {one.at:%Y-%m-%d %H:%M:%S} UTC" if one.at else one.key.name for one in signed)
-    return f"signed by {', '.join(said)}" if signed else "signed by nobody who is trusted"
+    """List the trusted keys that signed a note, with the times that the signatures have."""
+    signers = (
+        f"{signature.key.name} at {signature.at:%Y-%m-%d %H:%M:%S} UTC" if signature.at else signature.key.name
+        for signature in signed
+    )
+    return f"signed by {', '.join(signers)}" if signed else "not signed by a trusted key"
 
 
 def signed_json(signed: tuple[Signed, ...]) -> list[Json]:
-    """Say the same to programs."""
-    return [{"name": one.key.name, "at": one.at.isoformat() if one.at else None} for one in signed]
+    """Return the trusted keys that signed a note as JSON."""
+    return [
+        {"name": signature.key.name, "at": signature.at.isoformat() if signature.at else None} for signature in signed
+    ]
 
 
-def _covered(one: VerifiedTrial) -> str:
-    if not one.uncovered:
-        return "every entry is under a checkpoint"
-    if one.uncovered == one.size and any(note.fits is False for note in one.compared):
-        return "no entry is under a checkpoint that fits: something was rewritten, and an older copy shows what"
-    if one.uncovered == one.size:
+def _covered(trial: VerifiedTrial) -> str:
+    if not trial.uncovered:
+        return "checkpoints cover every entry"
+    if trial.uncovered == trial.size and any(note.fits is False for note in trial.compared):
+        return "no checkpoint that fits covers an entry: the log was rewritten; compare it with an older copy"
+    if trial.uncovered == trial.size:
         return (
-            "no entry is under a checkpoint (a signed copy of the root): whoever changes an entry and its hash is "
-            "not found out; make one with 'trialdomain checkpoint', and keep it elsewhere"
+            "no checkpoint (a signed copy of the root) covers an entry: a change of an entry together with its hash "
+            "cannot be detected; make one with 'trialdomain checkpoint', and keep it outside the log"
         )
-    newest = "newest entry is" if one.uncovered == 1 else f"{one.uncovered} newest entries are"
-    return f"the {newest} under no checkpoint yet"
+    newest = "newest entry" if trial.uncovered == 1 else f"{trial.uncovered} newest entries"
+    return f"no checkpoint covers the {newest} yet"
 
 
 def _table(found: Verified) -> Table:
@@ -188,11 +196,14 @@ def _table(found: Verified) -> Table:
         ),
         rows=tuple(
             (
-                one.what.value,
-                one.trial or "",
-                *("" if value is None else str(value) for value in (one.position, one.stream, one.version, one.line)),
-                one.why,
+                defect.what.value,
+                defect.trial or "",
+                *(
+                    "" if value is None else str(value)
+                    for value in (defect.position, defect.stream, defect.version, defect.line)
+                ),
+                defect.why,
             )
-            for one in found.defects
+            for defect in found.defects
         ),
     )

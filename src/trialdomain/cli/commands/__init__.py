@@ -1,1 +1,1 @@
-"""The commands of the command line, each with the parts that it needs."""
+"""The commands of the command line, one module for each or for a few related ones."""

@@ -1,4 +1,4 @@
-"""``trialdomain endpoints``, ``explain`` and ``review``: the endpoints, why they are so, and what a committee reads."""
+"""``trialdomain endpoints``, ``explain`` and ``review``: endpoints, their explanation, and the safety review."""
 
 import argparse
 from pathlib import Path
@@ -22,12 +22,12 @@ def add_endpoints(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "endpoints",
         help="derive the endpoints of the protocol",
-        description="Derive every endpoint of the protocol: of everybody, by dose level, and overall.",
+        description="Derive every endpoint of the protocol: by participant, by dose level, and overall.",
     )
     add_log(parser)
     add_moment(parser)
     add_variants(parser)
-    parser.add_argument("--endpoint", metavar="ID", help="show one endpoint of everybody, such as S9")
+    parser.add_argument("--endpoint", metavar="ID", help="show one endpoint for each participant, such as S9")
     parser.add_argument("--csv", metavar="DIR", type=several_files, help="write tables for R or SAS into a new folder")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_endpoints)
@@ -37,12 +37,12 @@ def add_explain(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add ``explain`` to the command line."""
     parser = commands.add_parser(
         "explain",
-        help="say what a number rests on",
+        help="explain a number: its definition and the entries that it rests on",
         description="Explain an endpoint: its definition, the entries that it rests on, who recorded them, and when.",
     )
     add_log(parser)
-    parser.add_argument("endpoint", metavar="ENDPOINT", help="its code in the protocol, such as S9")
-    parser.add_argument("subject", metavar="SUBJECT", nargs="?", help="of whom; left out: of the whole trial")
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="the code of the endpoint in the protocol, such as S9")
+    parser.add_argument("subject", metavar="SUBJECT", nargs="?", help="the participant; by default the whole trial")
     add_moment(parser)
     add_variants(parser)
     parser.add_argument("--json", action="store_true", help="answer in JSON")
@@ -53,8 +53,8 @@ def add_review(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add ``review`` to the command line."""
     parser = commands.add_parser(
         "review",
-        help="the safety review",
-        description="What a safety committee reads first: everybody, the DLTs, what is due, what waits to be judged.",
+        help="show the safety review",
+        description="Show the safety review of a committee: participants, DLTs, due dates, and data not assessed.",
     )
     add_log(parser)
     add_moment(parser)
@@ -65,30 +65,30 @@ def add_review(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _endpoints(arguments: argparse.Namespace) -> int:
     folder: Path | None = arguments.csv
     if folder is not None and arguments.json:
-        raise InputInvalid("--csv and --json were both asked for: choose one")
+        raise InputInvalid("--csv and --json cannot be combined: choose one")
     if arguments.endpoint is not None and folder is not None:
         raise InputInvalid("--csv writes every endpoint: leave --endpoint out")
     with asked(arguments) as (history, on), progress_bar() as progress:
-        rules, said = rules_asked(arguments, history, on), list(day_lines(history, arguments))
-        one = None
+        rules, remarks = rules_asked(arguments, history, on), list(day_lines(history, arguments))
+        endpoint = None
         if arguments.endpoint is not None:
-            one = endpoint_of(arguments.endpoint, rules or history.casebook(on=on).protocol.endpoints)
-        only = None if one is None else [one.id]
+            endpoint = endpoint_of(arguments.endpoint, rules or history.casebook(on=on).protocol.endpoints)
+        only = None if endpoint is None else [endpoint.id]
         read = counted(progress, "replaying", history.position)
         endpoints = history.endpoints(on=on, rules=rules, only=only, progress=read)
     if folder is not None:
         rows = write_endpoints(endpoints, folder, trial=history.trial, known_at=history.position, on=on)
         print_lines(f"{how_many(number, 'row')} in {folder / name}" for name, number in rows.items())
         return 0
-    report = endpoints_report(endpoints) if one is None else endpoint_report(endpoints, one)
-    asked_for = report.under(
+    report = endpoints_report(endpoints) if endpoint is None else endpoint_report(endpoints, endpoint)
+    headed = report.under(
         f"{heading(history)}, data cut-off {on}",
-        *said,
+        *remarks,
         trial=history.trial,
         known_at=history.position,
         on=on.isoformat(),
     )
-    print_report(asked_for, as_json=arguments.json, headed=True)
+    print_report(headed, as_json=arguments.json, headed=True)
     return 0
 
 
@@ -96,15 +96,15 @@ def _explain(arguments: argparse.Namespace) -> int:
     with asked(arguments) as (history, on):
         rules = rules_asked(arguments, history, on)
         found = history.explain(arguments.endpoint, arguments.subject, on=on, rules=rules)
-        said = list(day_lines(history, arguments))
+        remarks = list(day_lines(history, arguments))
     report = explanation_report(found)
-    print_report(report.under(report.title, *said), as_json=arguments.json, headed=True)
+    print_report(report.under(report.title, *remarks), as_json=arguments.json, headed=True)
     return 0
 
 
 def _review(arguments: argparse.Namespace) -> int:
     with asked(arguments) as (history, on):
-        review, said = history.review(on=on), list(day_lines(history, arguments))
-    report = review_report(review).under(heading(history), *said, trial=history.trial, known_at=history.position)
+        review, remarks = history.review(on=on), list(day_lines(history, arguments))
+    report = review_report(review).under(heading(history), *remarks, trial=history.trial, known_at=history.position)
     print_report(report, as_json=arguments.json, headed=True)
     return 0

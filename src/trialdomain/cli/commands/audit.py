@@ -1,4 +1,4 @@
-"""``trialdomain audit``: what an inspector would ask about a log."""
+"""``trialdomain audit``: checks of the recorded trial, and the audit of decisions."""
 
 import argparse
 import sys
@@ -27,40 +27,42 @@ def add_audit(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "audit",
-        help="look for what an inspector would ask about",
-        description="Look for what an inspector would ask about; or, with --decisions, look again at every decision "
-        "about the dose: the state as known then, whether the decision follows from it, and whether it would be taken "
-        "today. The exit status is 1 when something is found that is worse than a note, or the log was altered; an "
-        "altered export is not read, and the status is 2.",
+        help="check a trial for findings, as an inspector would",
+        description="Check a trial for findings, as an inspector would. With --decisions, audit every decision about "
+        "the dose: the state as known then, whether the decision follows from it, and whether it would be taken "
+        "today. The exit status is 1 if a finding is worse than a note, or if the log was altered. An altered export "
+        "is not read; the exit status is then 2.",
     )
     add_log(parser)
     add_moment(parser)
-    parser.add_argument("--decisions", action="store_true", help="every decision about the dose, one by one")
+    parser.add_argument("--decisions", action="store_true", help="audit every decision about the dose, one by one")
     parser.add_argument(
         "--severity",
         metavar="S",
         choices=[severity.value for severity in Severity],
-        help="the lowest severity that is shown and counts: critical, major, minor or note; by default all are shown, "
-        "and notes do not count",
+        help="the lowest severity to show and count: critical, major, minor or note; by default all are shown, and "
+        "notes do not change the exit status",
     )
-    parser.add_argument("--only", metavar="ID", action="append", default=[], help="this check alone; may be repeated")
+    parser.add_argument(
+        "--only", metavar="ID", action="append", default=[], help="run only this check; may be repeated"
+    )
     parser.add_argument(
         "--checks",
         metavar="FILE",
         type=named,
         action="append",
         default=[],
-        help="a Python file with a list CHECKS of checks of your own, which is run",
+        help="a Python file with your own checks in a list CHECKS; the file is executed; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    others = (arguments.only, arguments.checks, arguments.on, arguments.severity)
-    if arguments.decisions and any(others):
+    not_with_decisions = (arguments.only, arguments.checks, arguments.on, arguments.severity)
+    if arguments.decisions and any(not_with_decisions):
         raise InputInvalid(
-            "--decisions looks at decisions alone, each for its own day: leave --only, --checks, --severity and --on"
+            "--decisions audits only decisions, each for its own day: leave out --only, --checks, --severity and --on"
         )
     checks = _chosen([*CHECKS, *(check for file in arguments.checks for check in read_checks(file))], arguments.only)
     verified = _verified(arguments.log)
@@ -78,11 +80,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _altered(verified: Verified) -> str:
     wrong = wrong_words(verified)
-    return f"{wrong} with the log itself, and this rests on it as it stands: ask 'trialdomain verify'"
+    return f"{wrong} with the log itself, so these results may be wrong: use 'trialdomain verify' to see what"
 
 
 def _verified(log: Path) -> Verified:
-    """Verify the log: what is answered about one that was altered is of no use. No key is asked for here."""
+    """Verify the log without keys, because the results of an altered log cannot be trusted."""
     with progress_bar() as progress:
         return verify(log, progress=progress)
 
@@ -91,7 +93,7 @@ def _chosen(checks: Sequence[type[Check]], only: Sequence[str]) -> list[type[Che
     known = {check.id for check in checks}
     for name in only:
         if name not in known:
-            raise InputInvalid(f"there is no check {name[:40]!r}; there are {', '.join(sorted(known))}")
+            raise InputInvalid(f"there is no check {name[:40]!r}: name one of {', '.join(sorted(known))}")
     return [check for check in checks if not only or check.id in only]
 
 

@@ -1,4 +1,4 @@
-"""``trialdomain bundle``: a log for an inspector, with all that follows from it and all that proves it."""
+"""``trialdomain bundle``: an audit bundle with a log, its answers and its proofs, for an inspector."""
 
 import argparse
 import os
@@ -36,50 +36,64 @@ def add_bundle(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "bundle",
-        help="write an audit bundle: a log, what follows from it, and what proves it",
-        description="Write an audit bundle: the entries, every change with who, when and why, findings, decisions, a "
-        "proof for each entry, and the checkpoint. Who exported what and why is recorded in the log. Of a JSONL file, "
-        "or a file that cannot be written, nothing is recorded, and the bundle says so.",
+        help="write an audit bundle: a log with its answers and its proofs",
+        description="Write an audit bundle: the entries, the audit trail, findings, decisions, a proof for each entry, "
+        "and the checkpoint. The log records who exported what and why. If the log is a JSONL file, or a file that "
+        "cannot be written, the export is not recorded, and the bundle says so.",
     )
     add_log(parser)
     parser.add_argument(
-        "place", metavar="BUNDLE", type=several_files, help="a folder to make, or a file that ends in .zip"
+        "place", metavar="BUNDLE", type=several_files, help="the folder to create, or a file that ends in .zip"
     )
-    parser.add_argument("--why", metavar="WORDS", help="for whom and what for")
-    parser.add_argument("--user", metavar="ID", help="who exports; somebody whom the trial knows, or with what follows")
-    parser.add_argument("--name", metavar="NAME", help="the user's name, where the trial does not know them yet")
+    parser.add_argument("--why", metavar="WORDS", help="the recipient and the purpose of the export")
     parser.add_argument(
-        "--role", choices=[role.value for role in Role], metavar="ROLE", help="the user's role, such as monitor"
+        "--user",
+        metavar="ID",
+        help="the id of the exporting user; a user of the trial, or a new one with --name, --role and --organization",
     )
-    parser.add_argument("--organization", metavar="ORG", help="the user's organization")
+    parser.add_argument("--name", metavar="NAME", help="the name of the user, if the trial has no such user yet")
+    parser.add_argument(
+        "--role", choices=[role.value for role in Role], metavar="ROLE", help="the role of the user, such as monitor"
+    )
+    parser.add_argument("--organization", metavar="ORG", help="the organization of the user")
     parser.add_argument(
         "--participant",
         dest="participants",
         metavar="SUBJECT",
         action="append",
         default=[],
-        help="the entries of this participant alone; may be repeated",
+        help="export only the entries of this participant; may be repeated",
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--key", metavar="FILE", type=named, help="sign the tree of the bundle with this private key")
     how.add_argument(
-        "--checkpoint", metavar="NOTE", type=named, help="end where this signed checkpoint does; needs --trusted"
+        "--checkpoint",
+        metavar="NOTE",
+        type=named,
+        help="export the entries up to this signed checkpoint; needs --trusted",
     )
-    parser.add_argument("--trusted", metavar="FILE", type=named, help="public keys, one of which has signed it")
     parser.add_argument(
-        "--signed", metavar="FILE", type=named, help="where the signer remembers what it signed; by default KEY.signed"
+        "--trusted", metavar="FILE", type=named, help="public keys; one of them must have signed the checkpoint"
     )
-    parser.add_argument("--head-key", metavar="FILE", type=named, help="the writer's key, of a log of signed heads")
-    parser.add_argument("--json", action="store_true", help="answer with the manifest")
+    parser.add_argument(
+        "--signed",
+        metavar="FILE",
+        type=named,
+        help="the file in which the signer stores what it signed; by default KEY.signed",
+    )
+    parser.add_argument(
+        "--head-key", metavar="FILE", type=named, help="the private key of the writer, for a log with signed heads"
+    )
+    parser.add_argument("--json", action="store_true", help="print the manifest in JSON")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     for given, needs in (("signed", "key"), ("trusted", "checkpoint")):
         if getattr(arguments, given) is not None and getattr(arguments, needs) is None:
-            raise InputInvalid(f"--{given} is of use with --{needs} alone: leave it out")
+            raise InputInvalid(f"--{given} needs --{needs}: add it, or leave out --{given}")
     if arguments.checkpoint is not None and arguments.trusted is None:
-        raise InputInvalid("--checkpoint needs --trusted: the public keys, one of which has signed it")
+        raise InputInvalid("--checkpoint needs --trusted: name a file with the public key that signed it")
     with progress_bar() as progress:
         if is_database(arguments.log) and os.access(arguments.log, os.W_OK):
             manifest = _recorded(arguments, progress)
@@ -87,15 +101,15 @@ def _run(arguments: argparse.Namespace) -> int:
             manifest = _unrecorded(arguments, progress)
     print_report(bundle_report(arguments.place, manifest), as_json=arguments.json)
     if not arguments.json:
-        signed = "" if arguments.key or arguments.checkpoint else "; nobody has signed its tree: name a key with --key"
+        signed = "" if arguments.key or arguments.checkpoint else "; its tree is not signed: name a key with --key"
         recorded = "" if manifest.recorded is None else f", recorded at position {manifest.recorded}"
-        print_lines([f"It is in {arguments.place}{recorded}{signed}"])
+        print_lines([f"The bundle is in {arguments.place}{recorded}{signed}"])
     return 0
 
 
 def _recorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
     if arguments.why is None or arguments.user is None:
-        raise InputInvalid("an export is recorded in the log: say who exports and why, with --user and --why")
+        raise InputInvalid("the log records every export: name the user and the reason with --user and --why")
     note, keys = _noted(arguments)
     heads = None if arguments.head_key is None else HeadKey(read_signing_key(arguments.head_key))
     with read_log(arguments.log) as log:
@@ -120,7 +134,7 @@ def _recorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
 def _unrecorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:
     if arguments.user is not None or arguments.head_key is not None:
         raise InputInvalid(
-            f"{arguments.log} is a file in which nothing can be recorded: leave --user and --head-key, or name the log"
+            f"the export cannot be recorded in {arguments.log}: leave out --user and --head-key, or name a writable log"
         )
     if arguments.why is not None:
         check_reason(arguments.why, such_as=HANDED_OUT)
@@ -157,14 +171,14 @@ def _signer(arguments: argparse.Namespace) -> TreeSigner | None:
 
 
 def _user(arguments: argparse.Namespace, history: History) -> User:
-    """Find the user whom the trial knows, as what it knows them now; else take what was given."""
+    """Return the user of the trial with the given id, or a new user made from the options."""
     given = (arguments.name, arguments.role, arguments.organization)
     people = People(history.entries_of(trial_stream(history.trial)))
     known = people.known(arguments.user, at=history.position)
     if known is None and None in given:
         raise InputInvalid(
-            f"the trial knows nobody with the id {arguments.user[:40]!r}: there are {listed_ids(people.ids)}; name one "
-            f"of them, or give --name, --role and --organization too"
+            f"the trial has no user with the id {arguments.user[:40]!r}: name one of {listed_ids(people.ids)}, or give "
+            f"--name, --role and --organization too"
         )
     if known is None:
         return User(

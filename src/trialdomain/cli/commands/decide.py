@@ -1,4 +1,4 @@
-"""``trialdomain decide``: what a design answers to a sequence of outcomes."""
+"""``trialdomain decide``: the decision of a design after a sequence of outcomes."""
 
 import argparse
 import json
@@ -28,33 +28,37 @@ def add_decide(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "decide",
-        help="what 3+3, or another design, answers to a sequence of outcomes",
-        description="Say what to do next, what the MTD is and what is still needed, after a sequence of outcomes.",
-        epilog="OUTCOMES is a level and then one letter for each subject, group by group, in the order of treatment: "
+        help="show the decision of 3+3 or another design after a sequence of outcomes",
+        description="Show the next step, the MTD and the forecast after a sequence of outcomes.",
+        epilog="OUTCOMES lists groups in the order of treatment; a group is a level and one letter for each subject: "
         "N no DLT, T DLT, P pending, X not evaluable. '1NNN 2NNT' is three subjects at level 1 and three at level 2.",
     )
     parser.too_many = "put quotes around the sequence, as in '1NNN 2NNT'"
-    parser.add_argument("outcomes", metavar="OUTCOMES", help="such as '1NNN 2NNT'; '-' reads one sequence per line")
-    asked = parser.add_mutually_exclusive_group(required=True)
-    asked.add_argument(
-        "--levels", metavar="N", type=whole_number(least=1, most=MOST_LEVELS), help="dose levels, for 3+3"
+    parser.add_argument(
+        "outcomes",
+        metavar="OUTCOMES",
+        help="the outcomes, such as '1NNN 2NNT'; '-' reads one sequence per line of standard input",
     )
-    asked.add_argument(
+    design = parser.add_mutually_exclusive_group(required=True)
+    design.add_argument(
+        "--levels", metavar="N", type=whole_number(least=1, most=MOST_LEVELS), help="the number of dose levels, for 3+3"
+    )
+    design.add_argument(
         "--design", metavar="FILE", type=named, help="a TOML file with levels = 5 and [design], or a whole protocol"
     )
     parser.add_argument(
         "--target",
         metavar="N",
         type=whole_number(least=0, most=_MOST_PARTICIPANTS),
-        help="target recruitment, in infused participants, for a warning when it cannot suffice",
+        help="the target recruitment in infused participants; warns if it is too small",
     )
-    parser.add_argument("--json", action="store_true", help="answer in JSON; with '-' that is always so")
+    parser.add_argument("--json", action="store_true", help="answer in JSON; always with '-'")
     parser.set_defaults(run=_run)
 
 
 @attrs.frozen
-class _Asked:
-    """Which design is asked, and what is said of the trial."""
+class _Question:
+    """The design and the parameters of the trial that the command line names."""
 
     spec: DesignSpec
     levels: int
@@ -74,29 +78,29 @@ class _Asked:
         return decision_report(situation.tallies, decision, forecasts=design_of(self.spec).forecasts)
 
 
-def _asked(arguments: argparse.Namespace) -> _Asked:
+def _question(arguments: argparse.Namespace) -> _Question:
     if arguments.design is None:
-        return _Asked(DEFAULT_DESIGN, arguments.levels, None, arguments.target)
-    from trialdomain.exchange.toml import read_design  # noqa: PLC0415 - it takes longer than all the rest
+        return _Question(DEFAULT_DESIGN, arguments.levels, None, arguments.target)
+    from trialdomain.exchange.toml import read_design  # noqa: PLC0415 - a slow import that only --design needs
 
     file = read_design(arguments.design)
-    return _Asked(file.spec, file.levels, design_of(file.spec).start_level(), arguments.target)
+    return _Question(file.spec, file.levels, design_of(file.spec).start_level(), arguments.target)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    asked = _asked(arguments)
+    question = _question(arguments)
     if arguments.outcomes == "-":
-        return _answer_lines(sys.stdin.buffer, asked)
-    situation, decision = asked.answer(arguments.outcomes)
-    print_report(asked.report(situation, decision), as_json=arguments.json)
+        return _answer_lines(sys.stdin.buffer, question)
+    situation, decision = question.answer(arguments.outcomes)
+    print_report(question.report(situation, decision), as_json=arguments.json)
     return 0
 
 
-def _answer_lines(stream: BinaryIO, asked: _Asked) -> int:
+def _answer_lines(stream: BinaryIO, question: _Question) -> int:
     status = 0
     for line in _lines(stream):
         try:
-            answer = asked.report(*asked.answer(_text(line))).json
+            answer = question.report(*question.answer(_text(line))).json
         except InputInvalid as error:
             answer, status = {"error": str(error)}, 2
         print(json.dumps(answer), flush=True)
@@ -104,7 +108,7 @@ def _answer_lines(stream: BinaryIO, asked: _Asked) -> int:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield each line; of one that is too long, enough to be refused."""
+    """Yield each line; truncate a line that is too long to one byte over the limit."""
     while line := stream.readline(_LONGEST_LINE + 1):
         rest = line
         while len(rest) > _LONGEST_LINE and not rest.endswith(b"\n"):

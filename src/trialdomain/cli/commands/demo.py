@@ -1,4 +1,4 @@
-"""``trialdomain demo``: a whole made-up trial, recorded, exported, and replayed from both."""
+"""``trialdomain demo``: simulate, record and export a trial, and replay it from the log and the export."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -27,19 +27,19 @@ from trialdomain.verification.verify import Verified, verify
 
 _MOST_SEEDS = 2**31
 _NEXT = (
-    ("trialdomain demo --full", "the whole story, and every answer"),
+    ("trialdomain demo --full", "the course of the trial, and every answer"),
     ("trialdomain simulate sim.db", "such a trial in a log of your own; then:"),
     ("trialdomain replay sim.db", "every answer, rebuilt from the log"),
-    ("trialdomain review sim.db", "what a safety committee reads first"),
+    ("trialdomain review sim.db", "the safety review for a committee"),
     ("trialdomain history sim.db S001", "who recorded and changed what, and why"),
-    ("trialdomain audit sim.db", "what an inspector would ask about"),
+    ("trialdomain audit sim.db", "the findings of all checks"),
     ("the tutorial", "in the repository: a trial in Python"),
 )
 
 
 @attrs.frozen(kw_only=True)
 class _Demonstrated:
-    """A trial that was recorded and replayed, and what was found about it."""
+    """The simulated trial with its answers, the audit of its decisions, and its verification."""
 
     trial: str
     seed: int
@@ -55,29 +55,34 @@ def add_demo(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "demo",
         help="record and replay a made-up trial",
-        description="Simulate a whole NCT06245746 trial, record it through the public API, and replay it.",
+        description="Simulate a whole trial under the protocol of NCT06245746, record it through the public API, and "
+        "replay it.",
     )
     parser.add_argument(
-        "--seed", metavar="N", type=whole_number(least=0, most=_MOST_SEEDS), default=DEMO_SEED, help="another trial"
+        "--seed",
+        metavar="N",
+        type=whole_number(least=0, most=_MOST_SEEDS),
+        default=DEMO_SEED,
+        help="the seed of the simulation, for another trial",
     )
-    parser.add_argument("--full", action="store_true", help="tell its story, and show every answer about it")
+    parser.add_argument("--full", action="store_true", help="show the course of the trial and every answer about it")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    shown = _demonstrated(arguments.seed)
-    print_lines(_done(shown))
-    state = shown.answers.escalation
+    demo = _demonstrated(arguments.seed)
+    print_lines(_done(demo))
+    state = demo.answers.escalation
     if state is not None:
         print_table(path_table(state))
         print_lines([f"MTD: {mtd_words(state.decision.mtd)}"])
         if state.decision.because is not None:
             print_lines([f"Because: {state.decision.because.text}"])
     if arguments.full:
-        root = as_base64(shown.verified.trials[0].root)
-        print_lines(["", f"The root of the log is {root}.", observed_line(shown.entries), ""])
-        print_table(story_table(shown.entries))
-        print_report(answers_report(shown.answers), as_json=False)
+        root = as_base64(demo.verified.trials[0].root)
+        print_lines(["", f"The root of the log is {root}.", observed_line(demo.entries), ""])
+        print_table(story_table(demo.entries))
+        print_report(answers_report(demo.answers), as_json=False)
     else:
         widest = max(len(command) for command, _ in _NEXT)
         print_lines(["", "Where to look next"])
@@ -111,22 +116,22 @@ def _demonstrated(seed: int) -> _Demonstrated:
     )
 
 
-def _done(shown: _Demonstrated) -> Iterator[str]:
-    flow, tallies = shown.answers.flow, shown.answers.dlt_counts.tallies
+def _done(demo: _Demonstrated) -> Iterator[str]:
+    flow, tallies = demo.answers.flow, demo.answers.dlt_counts.tallies
     failures = how_many(flow.screen_failures, "screen failure")
     dlts = how_many(sum(tally.dlts for tally in tallies), "DLT")
     evaluable = sum(tally.evaluable for tally in tallies)
-    taken, audited = sum(audit.ok for audit in shown.decisions), len(shown.decisions)
-    yield f"Simulated data: a made-up trial under the protocol of {shown.trial} (seed {shown.seed})."
-    yield "Nobody in it is a person."
+    taken, audited = sum(audit.ok for audit in demo.decisions), len(demo.decisions)
+    yield f"Simulated data: a made-up trial under the protocol of {demo.trial} (seed {demo.seed})."
+    yield "No real participants are in it."
     yield ""
     yield "What was done"
     yield f"  {flow.screened} screened, {failures}, {flow.overall.infused} infused; {dlts} in {evaluable} evaluable"
-    yield f"  Recorded: {n_entries(len(shown.entries))} through the public API, in SQLite"
-    yield f"  Replayed: from SQLite and JSONL, with equal answers for the day {shown.on}"
+    yield f"  Recorded: {n_entries(len(demo.entries))} through the public API, in SQLite"
+    yield f"  Replayed: from SQLite and JSONL, with equal answers for the day {demo.on}"
     yield "  Verified: nothing is wrong with the log"
     follow = singular_or(taken, "follows", "follow")
-    declared = any(isinstance(entry.fact, MtdDeclared | MtdNotEstablished) for entry in shown.entries)
+    declared = any(isinstance(entry.fact, MtdDeclared | MtdNotEstablished) for entry in demo.entries)
     which = " (the last is of the MTD)" if declared else ""
     yield f"  Audited: {taken} of {how_many(audited, 'decision')}{which} {follow} from what was known"
     yield ""

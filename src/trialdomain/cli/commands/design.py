@@ -1,4 +1,4 @@
-"""``trialdomain design``: what a design of a protocol decides, on paper."""
+"""``trialdomain design``: the decision table, the MTD and the states of a design, without a trial."""
 
 import argparse
 import re
@@ -24,7 +24,7 @@ _TALLY = re.compile(r"(\d{1,4})/(\d{1,4})", re.ASCII)
 
 
 class TalliesMalformed(InputInvalid):
-    """A text is no row of tallies."""
+    """The text of the tallies cannot be parsed."""
 
     code = "tallies-malformed"
 
@@ -34,7 +34,7 @@ class TalliesMalformed(InputInvalid):
 
 
 class TableAbsent(InputInvalid):
-    """A design has no decision table."""
+    """The design has no decision table or no table of states."""
 
     code = "table-absent"
 
@@ -44,11 +44,11 @@ class TableAbsent(InputInvalid):
 
 
 def add_design(commands: "argparse._SubParsersAction[Parser]") -> None:
-    """Add the command, with a command of its own for each question, to the command line."""
+    """Add the command with its subcommands to the command line."""
     parser = commands.add_parser(
         "design",
-        help="the decision table of a design, the MTD from tallies, a state of rolling six",
-        description="Say what the design in a file decides: as the table that a protocol prints, or for counts.",
+        help="show the decision table of a design, the MTD from tallies, or a state of rolling six",
+        description="Show what the design in a file decides: as a decision table, or for given counts.",
     )
     questions = parser.add_subparsers(title="questions", metavar="QUESTION", required=True)
     _add_table(questions)
@@ -59,13 +59,17 @@ def add_design(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_table(questions: "argparse._SubParsersAction[Parser]") -> None:
     parser = questions.add_parser(
         "table",
-        help="the decision table that a protocol prints",
-        description="Print what is decided at a level after so many evaluable participants and DLTs.",
+        help="print the decision table, as in a protocol",
+        description="Print the decision at a level for each number of evaluable participants and DLTs.",
     )
     parser.add_argument("file", metavar="FILE", type=named, help=_FILE)
-    parser.add_argument("--csv", metavar="OUT", type=named, help=f"write it as CSV: {NEW_FILE}")
+    parser.add_argument("--csv", metavar="OUT", type=named, help=f"write the table as CSV into {NEW_FILE}")
     parser.add_argument(
-        "--max-n", metavar="N", type=whole_number(least=1, most=_MOST_N), default=_MOST_N, help="participants at most"
+        "--max-n",
+        metavar="N",
+        type=whole_number(least=1, most=_MOST_N),
+        default=_MOST_N,
+        help="the largest number of evaluable participants in the table",
     )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_table)
@@ -74,12 +78,15 @@ def _add_table(questions: "argparse._SubParsersAction[Parser]") -> None:
 def _add_mtd(questions: "argparse._SubParsersAction[Parser]") -> None:
     parser = questions.add_parser(
         "mtd",
-        help="the MTD that the design selects from tallies",
+        help="select the MTD from tallies",
         description="Select the MTD from the DLTs and the evaluable participants at each level.",
     )
     parser.add_argument("file", metavar="FILE", type=named, help=_FILE)
     parser.add_argument(
-        "--tallies", metavar="TALLIES", required=True, help="DLT/evaluable from level 1 upwards, such as '0/3 1/6 0/0'"
+        "--tallies",
+        metavar="TALLIES",
+        required=True,
+        help="the counts DLT/evaluable of each level from level 1, such as '0/3 1/6 0/0'",
     )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_mtd)
@@ -88,14 +95,14 @@ def _add_mtd(questions: "argparse._SubParsersAction[Parser]") -> None:
 def _add_state(questions: "argparse._SubParsersAction[Parser]") -> None:
     parser = questions.add_parser(
         "state",
-        help="what rolling six does in one state of a level",
+        help="show what rolling six does in one state of a level",
         description="Look up one state of a level in the table of a rolling six.",
     )
     parser.add_argument("file", metavar="FILE", type=named, help=_FILE)
     for name, what in (
-        ("enrolled", "who hold a slot at the level and were not replaced"),
-        ("dlt", "of them, with DLT"),
-        ("pending", "of them, with an outcome that is not known"),
+        ("enrolled", "participants who hold a slot at the level and were not replaced"),
+        ("dlt", "those with DLT"),
+        ("pending", "those whose outcome is pending"),
     ):
         parser.add_argument(
             f"--{name}", metavar="N", required=True, type=whole_number(least=0, most=_MOST_PEOPLE), help=what
@@ -129,9 +136,9 @@ def _tallies(text: str, file: DesignFile) -> list[Tally]:
     given = text.split()
     if len(given) != file.levels:
         raise InputInvalid(
-            f"{len(given)} tallies for {file.levels} levels: give one for each, 0/0 where nobody was treated"
+            f"{len(given)} tallies for {file.levels} levels: give one for each level, 0/0 if no participant was treated"
         )
-    found = []
+    tallies = []
     for at, one in enumerate(given, start=1):
         match = _TALLY.fullmatch(one)
         if match is None:
@@ -139,8 +146,8 @@ def _tallies(text: str, file: DesignFile) -> list[Tally]:
         dlt, evaluable = map(int, match.groups())
         if dlt > evaluable:
             raise TalliesMalformed(at=at, given=one, why="more DLTs than evaluable; the order is DLT/evaluable")
-        found.append(Tally(level=at, evaluable=evaluable, dlts=dlt))
-    return found
+        tallies.append(Tally(level=at, evaluable=evaluable, dlts=dlt))
+    return tallies
 
 
 def _state(arguments: argparse.Namespace) -> int:

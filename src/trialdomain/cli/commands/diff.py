@@ -1,4 +1,4 @@
-"""``trialdomain diff``: what became known between two moments, and what that changed."""
+"""``trialdomain diff``: the entries recorded between two moments, and the values that they changed."""
 
 import argparse
 
@@ -12,9 +12,9 @@ def add_diff(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "diff",
-        help="show what became known between two moments",
+        help="show new entries and changed values between two moments",
         description="Show which entries were recorded between two moments, and which derived values and "
-        "recommendations are others since.",
+        "recommendations changed.",
     )
     add_log(parser)
     add_two_moments(parser)

@@ -1,4 +1,4 @@
-"""``trialdomain history``: what was recorded, changed and withdrawn, by whom, when, and why."""
+"""``trialdomain history``: the audit trail, with what was recorded, changed or withdrawn, by whom, when and why."""
 
 import argparse
 import re
@@ -26,39 +26,43 @@ from trialdomain.values.ids import access_stream, trial_stream
 from trialdomain.values.progress import counted
 
 _NUMBER = re.compile(r"\[\d+\]")
-"""Which one of several, in the path of a field."""
+"""An index in the path of a field."""
 
 
 def add_history(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "history",
-        help="show who recorded and changed what, when, and why",
-        description="Show every entry about somebody, field by field: what it set, changed or withdrew, who did it and "
-        "as what, when in UTC and at the site, and why.",
+        help="show the audit trail: who recorded or changed what, when, and why",
+        description="Show every entry about a subject, field by field: what it set, changed or withdrew, the user and "
+        "their role, the time at the site, and the reason.",
     )
     add_log(parser)
     parser.add_argument(
         "subject",
         metavar="SUBJECT",
         nargs="?",
-        help="a participant; or 'trial', 'cohort/1' or 'access'; left out: everything",
+        help="a participant; or 'trial', 'cohort/1' or 'access'; by default everything",
     )
     add_known_at(parser)
     parser.add_argument(
-        "--entry", metavar="N", type=whole_number(least=1, most=LARGEST_SIZE), help="the entry at this position alone"
+        "--entry",
+        metavar="N",
+        type=whole_number(least=1, most=LARGEST_SIZE),
+        help="show only the entry at this position",
     )
-    parser.add_argument("--field", metavar="F", help="this field alone, such as grade or attributions")
-    parser.add_argument("--by", metavar="USER", help="what this user recorded, by id")
+    parser.add_argument("--field", metavar="F", help="show only this field, such as grade or attributions")
+    parser.add_argument("--by", metavar="USER", help="show only entries recorded by the user with this id")
     parser.add_argument(
         "--between",
         metavar=("T1", "T2"),
         nargs=2,
         type=_moment,
-        help="recorded then, both inclusive: days at the site, or times with their offset",
+        help="show only entries recorded between these moments, both inclusive: days at the site, or times with their "
+        "offset",
     )
-    parser.add_argument("--why", metavar="WORDS", help="where these words stand in the reason")
-    parser.add_argument("--changed", action="store_true", help="corrections and voids alone")
+    parser.add_argument("--why", metavar="WORDS", help="show only entries with these words in the reason")
+    parser.add_argument("--changed", action="store_true", help="show only corrections and voids")
     parser.add_argument("--csv", metavar="FILE", type=named, help=f"write a row for each field into {NEW_FILE}")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
@@ -67,10 +71,10 @@ def add_history(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _run(arguments: argparse.Namespace) -> int:
     file: Path | None = arguments.csv
     if file is not None and arguments.json:
-        raise InputInvalid("--csv and --json were both asked for: choose one")
+        raise InputInvalid("--csv and --json cannot be combined: choose one")
     with asked_history(arguments) as history:
         asked = _asked(arguments)
-        _require_askable(asked, history)
+        _check_filters(asked, history)
         if file is None and not arguments.json:
             _show(history, arguments.subject, asked)
             return 0
@@ -94,9 +98,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _show(history: History, subject: str | None, asked: Asked) -> None:
-    """Show each entry as soon as it is read: a log may be long, and the first entries may be enough for the reader."""
+    """Print each entry as soon as it is read, because a log may be long."""
     trail = history.trail(subject, asked=asked)
-    first = next(trail, None)  # refuses an unknown subject before the heading is printed
+    first = next(trail, None)  # raises an error for an unknown subject before the heading is printed
     remarks = _no_such_field(history, subject, asked) if first is None else ()
     about = f"{heading(history)}: {'everything' if subject is None else subject}, in the zone {history.zone}"
     report = trail_report(chain([] if first is None else [first], trail), history.zone)
@@ -104,37 +108,38 @@ def _show(history: History, subject: str | None, asked: Asked) -> None:
 
 
 def _no_such_field(history: History, subject: str | None, asked: Asked) -> Iterator[str]:
-    """Say so where no entry that was looked at has a field of that name, and name the nearest that one has."""
+    """Yield a remark if no entry has a field of this name, with the most similar name of a field."""
     if asked.field is None:
         return
-    paths = {one.field for told in history.trail(subject) for one in told.changes}
+    paths = {one.field for item in history.trail(subject) for one in item.changes}
     fields = {_NUMBER.sub("", path) for path in paths} | paths
     wanted = _NUMBER.sub("", asked.field)
     if any(path == wanted or path.startswith(f"{wanted}.") for path in fields):
         return
     near = get_close_matches(wanted, sorted({_NUMBER.sub("", path) for path in paths}), 1)
-    yield f"No entry has a field {asked.field[:40]!r}" + (f"; the nearest is {near[0]}." if near else ".")
+    yield f"No entry has a field {asked.field[:40]!r}" + (f"; the most similar is {near[0]}." if near else ".")
 
 
-def _require_askable(asked: Asked, history: History) -> None:
-    """Refuse to look for what the trial cannot have: an answer without entries would read as if nobody had acted."""
+def _check_filters(asked: Asked, history: History) -> None:
+    """Refuse impossible filters, because an empty answer would look as if no user had recorded anything."""
     backwards = (
         asked.since is not None
         and asked.until is not None
         and as_moment(asked.since, history.zone, begins=True) > as_moment(asked.until, history.zone)
     )
     if backwards:
-        raise InputInvalid("--between: the second is before the first; exchange them")
+        raise InputInvalid("--between: the second moment is before the first: swap them")
     if asked.position is not None and asked.position > history.position:
         raise InputInvalid(
-            f"--entry {asked.position}: the log of {history.trial} has positions 1 to {history.position}"
+            f"--entry {asked.position}: the log of {history.trial} has positions 1 to {history.position}: "
+            f"name one of them"
         )
     if asked.by is not None:
         people = People(history.entries_of(trial_stream(history.trial)))
         refused = {entry.envelope.user for entry in history.entries_of(access_stream(history.trial))}
         if asked.by not in people.ids | refused:
             known = listed_ids(people.ids | refused)
-            raise InputInvalid(f"--by {asked.by[:40]}: the trial knows no user of that id; there are {known}")
+            raise InputInvalid(f"--by {asked.by[:40]}: the trial has no user with this id: name one of {known}")
 
 
 def _asked(arguments: argparse.Namespace) -> Asked:

@@ -1,4 +1,4 @@
-"""``trialdomain import-sdtm``: a study in SDTM files, brought into a log."""
+"""``trialdomain import-sdtm``: import a study in SDTM files into a new log."""
 
 import argparse
 
@@ -19,38 +19,41 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "import-sdtm",
-        help="bring a study in SDTM files into a new log",
-        description="Bring a study in SDTM files into a new log: dm, and as many as there are of ds, ex, ae, lb and "
-        "vs, each as CSV (.csv), Dataset-JSON 1.1 (.json, .ndjson) or SAS transport file version 5 (.xpt). A row that "
-        "no fact can hold is listed in LOG.unrecorded.csv with its reason, and the exit status is 1; what was left "
-        "out, converted or assumed, and what contradicts itself, stands in LOG.remarks.csv. The exit status is 2, and "
-        "nothing is made, where the study as a whole cannot be read: no dm, no USUBJID, two studies, bytes that are no "
-        "text.",
+        help="import a study in SDTM files into a new log",
+        description="Import a study in SDTM files into a new log: dm, and any of ds, ex, ae, lb and vs, each as CSV "
+        "(.csv), Dataset-JSON 1.1 (.json, .ndjson) or SAS transport file version 5 (.xpt). Rows that "
+        "cannot be recorded as a fact are listed in LOG.unrecorded.csv with the reason, and the exit "
+        "status is 1. Values that were left out, converted or assumed, and contradictions, are listed in "
+        "LOG.remarks.csv. If the study as a whole cannot be read (no dm, no USUBJID, two studies, bytes "
+        "that are not text), no log is made, and the exit status is 2.",
     )
     parser.add_argument("folder", metavar="DIR", type=named, help="the folder with dm.csv, ds.csv, ... or dm.xpt, ...")
-    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to make; it must not exist")
+    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to create; it must not exist")
     parser.add_argument(
-        "--protocol", metavar="FILE", type=named, help="the protocol, in TOML; by default it is derived from the arms"
+        "--protocol",
+        metavar="FILE",
+        type=named,
+        help="the protocol as a TOML file; by default it is derived from the arms",
     )
     parser.add_argument(
-        "--zone", metavar="ZONE", help="the site's zone, such as America/New_York; by default it is unknown"
+        "--zone", metavar="ZONE", help="the time zone of the site, such as America/New_York; by default it is unknown"
     )
     parser.add_argument(
         "--terms",
         metavar="FILE",
         type=named,
-        help="what the sponsor's own words mean, in TOML",
+        help="a TOML file with the meanings of the sponsor's own terms",
     )
     parser.add_argument(
         "--event-id",
         metavar="COLUMN",
         default=EVENT_ID,
-        help=f"the column of ae that joins the lines of one event; by default {EVENT_ID}",
+        help=f"the column of ae that is equal in all lines of one event; by default {EVENT_ID}",
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="refuse the first row that breaks the standard, and a study that lacks a file or a column",
+        help="stop at the first row that breaks the standard, and refuse a study without a file or a column",
     )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)

@@ -1,4 +1,4 @@
-"""The commands that read a whole log: ``replay`` and ``export``."""
+"""``trialdomain replay`` and ``export``: the commands that read a whole log."""
 
 import argparse
 from pathlib import Path
@@ -31,7 +31,9 @@ def add_replay(commands: "argparse._SubParsersAction[Parser]") -> None:
 def add_export(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add ``export`` to the command line."""
     parser = commands.add_parser(
-        "export", help="write a log as JSON lines", description="Write one trial of a log as JSON lines, for others."
+        "export",
+        help="write a log as JSON lines",
+        description="Write one trial of a log as JSON lines, for other programs.",
     )
     add_log(parser)
     parser.add_argument("file", metavar="FILE", type=named, help=NEW_FILE)
@@ -40,11 +42,11 @@ def add_export(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _replay(arguments: argparse.Namespace) -> int:
     with asked(arguments) as (history, on), progress_bar() as progress:
-        said = list(day_lines(history, arguments))
+        remarks = list(day_lines(history, arguments))
         answers = history.answers(on=on, progress=counted(progress, "replaying", history.position))
     report = answers_report(answers).under(
         f"{heading(history)}, windows judged for {on}",
-        *said,
+        *remarks,
         trial=history.trial,
         known_at=history.position,
         on=on.isoformat(),
@@ -60,5 +62,5 @@ def _export(arguments: argparse.Namespace) -> int:
         with writing(file, log=arguments.log) as opened:
             size = write_jsonl(log.reader, trial, opened, progress=progress)
     are = singular_or(size, "is", "are")
-    say_written(f"{n_entries(size)} of trial {trial} {are} in {file}; nothing was recorded of the export", file)
+    say_written(f"{n_entries(size)} of trial {trial} {are} in {file}; the export was not recorded in the log", file)
     return 0

@@ -1,4 +1,4 @@
-"""``trialdomain restore``: an exported log, brought back."""
+"""``trialdomain restore``: restore an export into a new log."""
 
 import argparse
 import json
@@ -16,11 +16,11 @@ def add_restore(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "restore",
-        help="bring an exported log back",
-        description="Bring an exported JSONL file, plain or gzip, into a new log: the same entries, the same root.",
+        help="restore an export into a new log",
+        description="Restore an exported JSONL file, plain or gzip, into a new log: the same entries, the same root.",
     )
     parser.add_argument("file", metavar="FILE", type=named, help="the exported file")
-    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to make; it must not exist")
+    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to create; it must not exist")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 
@@ -29,11 +29,11 @@ def _run(arguments: argparse.Namespace) -> int:
     with progress_bar() as progress:
         restored = restore(arguments.file, arguments.log, progress=progress)
     if arguments.json:
-        trials = [{"trial": one.trial, "entries": one.entries, "root": as_base64(one.root)} for one in restored]
+        trials = [{"trial": trial.trial, "entries": trial.entries, "root": as_base64(trial.root)} for trial in restored]
         print(json.dumps({"log": str(arguments.log), "trials": trials}))
         return 0
-    for one in restored:
-        many, are = n_entries(one.entries), singular_or(one.entries, "is", "are")
-        root = as_base64(one.root)
-        print_lines([f"{many} of trial {one.trial} {are} in {arguments.log}, under the root {root}"])
+    for trial in restored:
+        many, are = n_entries(trial.entries), singular_or(trial.entries, "is", "are")
+        root = as_base64(trial.root)
+        print_lines([f"{many} of trial {trial.trial} {are} in {arguments.log}, under the root {root}"])
     return 0

@@ -1,4 +1,4 @@
-"""What signs a log, and what proves it: ``keygen``, ``checkpoint``, ``sign``, ``prove`` and ``check-proof``."""
+"""Signatures and proofs of logs: ``keygen``, ``checkpoint``, ``sign``, ``prove`` and ``check-proof``."""
 
 import argparse
 import json
@@ -40,15 +40,17 @@ def add_keygen(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "keygen",
         help="make a key that signs checkpoints",
-        description="Make an Ed25519 key: FILE.key, which is private and stays with whoever signs, and FILE.pub, which "
-        "whoever verifies is given.",
+        description="Make an Ed25519 key pair: FILE.key is private and stays with the signer; FILE.pub is for "
+        "verification.",
     )
-    parser.add_argument("file", metavar="FILE", type=several_files, help="the files to make, without .key and .pub")
-    parser.add_argument("--name", metavar="NAME", help="what signatures call the key, such as site-1.example/signer")
+    parser.add_argument("file", metavar="FILE", type=several_files, help="the files to create, without .key and .pub")
+    parser.add_argument(
+        "--name", metavar="NAME", help="the name of the key in signatures, such as site-1.example/signer"
+    )
     parser.add_argument(
         "--cosigner",
         action="store_true",
-        help="of a second party, who signs what a log's key has signed, with the time",
+        help="make a key for a second party, which signs checkpoints that the key of a log has signed, with the time",
     )
     parser.set_defaults(run=_keygen)
 
@@ -58,27 +60,30 @@ def add_checkpoint(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "checkpoint",
         help="sign the head of a log's tree",
-        description="Sign how many entries a log has and the root over them, and print the note: keep it elsewhere. "
-        "Without --key, ask somebody with a key on another machine, or keep what they signed.",
+        description="Sign the number of entries and the root of a log, and print the signed note: keep it outside the "
+        "log. Without --key, print a request for a signer on another machine, or store their signed note.",
     )
     add_log(parser)
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--key", metavar="FILE", type=named, help="sign with this private key")
-    how.add_argument("--request", action="store_true", help="print what 'trialdomain sign' asks for, elsewhere")
-    how.add_argument("--keep", metavar="NOTE", type=named, help="keep a signed note with the log; needs --trusted")
+    how.add_argument("--request", action="store_true", help="print a request for 'trialdomain sign' on another machine")
+    how.add_argument("--keep", metavar="NOTE", type=named, help="store a signed note with the log; needs --trusted")
     parser.add_argument(
-        "--signed", metavar="FILE", type=named, help="where the signer remembers what it signed; by default KEY.signed"
+        "--signed",
+        metavar="FILE",
+        type=named,
+        help="the file in which the signer stores what it signed; by default KEY.signed",
     )
     parser.add_argument(
         "--from",
         dest="old",
         metavar="SIZE",
         type=whole_number(least=0, most=LARGEST_SIZE),
-        help="with --request: how many entries the tree had that was signed last; by default that of the newest note",
+        help="with --request: the number of entries in the tree signed last; by default that of the newest note",
     )
-    parser.add_argument("--note", metavar="NOTE", type=named, help="with --request: a signed note, to be cosigned")
+    parser.add_argument("--note", metavar="NOTE", type=named, help="with --request: a signed note to cosign")
     parser.add_argument(
-        "--trusted", metavar="FILE", type=named, help="with --keep: public keys, one of which has signed"
+        "--trusted", metavar="FILE", type=named, help="with --keep: public keys; one of them must have signed the note"
     )
     parser.add_argument("--out", metavar="FILE", type=named, help=f"write into {NEW_FILE}")
     parser.set_defaults(run=_checkpoint)
@@ -88,19 +93,24 @@ def add_sign(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add ``sign`` to the command line."""
     parser = commands.add_parser(
         "sign",
-        help="sign a request, away from the log",
+        help="sign a request, on a machine without the log",
         description="Sign the tree head of a request, if it extends what this key signed before; print the note.",
     )
-    parser.add_argument("request", metavar="REQUEST", type=named, help="from 'trialdomain checkpoint LOG --request'")
+    parser.add_argument(
+        "request", metavar="REQUEST", type=named, help="the output of 'trialdomain checkpoint LOG --request'"
+    )
     parser.add_argument("--key", metavar="FILE", type=named, required=True, help="the private key")
     parser.add_argument(
-        "--signed", metavar="FILE", type=named, help="where the signer remembers what it signed; by default KEY.signed"
+        "--signed",
+        metavar="FILE",
+        type=named,
+        help="the file in which the signer stores what it signed; by default KEY.signed",
     )
     parser.add_argument(
         "--trusted",
         metavar="FILE",
         type=named,
-        help="public keys of which one must have signed already: for a cosigner",
+        help="for a cosigner: public keys; one of them must have signed the note already",
     )
     parser.add_argument("--out", metavar="FILE", type=named, help=f"write into {NEW_FILE}")
     parser.set_defaults(run=_sign)
@@ -115,9 +125,17 @@ def add_prove(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     add_log(parser)
     parser.add_argument(
-        "position", metavar="POSITION", type=whole_number(least=1, most=LARGEST_SIZE), help="of the entry, from 1"
+        "position",
+        metavar="POSITION",
+        type=whole_number(least=1, most=LARGEST_SIZE),
+        help="the position of the entry, from 1",
     )
-    parser.add_argument("--checkpoint", metavar="NOTE", type=named, help="the note; by default the newest with the log")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="NOTE",
+        type=named,
+        help="the signed note; by default the newest note stored with the log",
+    )
     parser.add_argument("--out", metavar="FILE", type=named, help=f"write into {NEW_FILE}")
     parser.set_defaults(run=_prove)
 
@@ -126,13 +144,15 @@ def add_check_proof(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add ``check-proof`` to the command line."""
     parser = commands.add_parser(
         "check-proof",
-        help="check such a proof, without the log",
-        description="Check that one exported entry is in a tree that was signed, with the public key alone. Exit "
-        "status 1 when that is not shown: the entry was altered, or nobody who is trusted has signed.",
+        help="check a proof of an entry, without the log",
+        description="Check that one exported entry is in a signed tree, using only the public key. The exit status is "
+        "1 if the proof fails: the entry was altered, or no trusted key signed the tree.",
     )
-    parser.add_argument("proof", metavar="PROOF", type=named, help="from 'trialdomain prove'")
-    parser.add_argument("entry", metavar="ENTRY", type=named, help="a file with the entry's line of an export")
-    parser.add_argument("--key", metavar="FILE", type=named, required=True, help="public keys, one of which has signed")
+    parser.add_argument("proof", metavar="PROOF", type=named, help="the output of 'trialdomain prove'")
+    parser.add_argument("entry", metavar="ENTRY", type=named, help="a file with the line of the entry in an export")
+    parser.add_argument(
+        "--key", metavar="FILE", type=named, required=True, help="public keys; one of them must have signed"
+    )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_check_proof)
 
@@ -144,7 +164,7 @@ def _keygen(arguments: argparse.Namespace) -> int:
     write_keys(key, secret, public)
     print_lines(
         [
-            f"{secret} signs as {key.name}: keep it private, and away from whoever can change the log",
+            f"{secret} signs as {key.name}: keep it private, where users who can change the log cannot read it",
             f"{public} verifies: {key.verifier}",
         ]
     )
@@ -154,7 +174,9 @@ def _keygen(arguments: argparse.Namespace) -> int:
 def _checkpoint(arguments: argparse.Namespace) -> int:
     for given, needs in (("old", "request"), ("note", "request"), ("trusted", "keep"), ("signed", "key")):
         if getattr(arguments, given) is not None and not getattr(arguments, needs):
-            raise InputInvalid(f"--{'from' if given == 'old' else given} is of use with --{needs} alone: leave it out")
+            raise InputInvalid(
+                f"--{'from' if given == 'old' else given} needs --{needs}: add it, or leave out the option"
+            )
     if arguments.request:
         with read_log(arguments.log) as log:
             tree = TrialTree(log.reader, chosen_trial(log, arguments.trial, path=arguments.log).trial)
@@ -167,7 +189,9 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
         return _keep(arguments)
     key = read_signing_key(arguments.key)
     if key.kind is KeyKind.COSIGNER:
-        raise InputInvalid("a cosigner signs what a log's key has signed: use --request --note, and 'trialdomain sign'")
+        raise InputInvalid(
+            "a cosigner signs only notes that the key of a log has signed: use --request --note, and 'trialdomain sign'"
+        )
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
         note = TrialTree(log.reader, trial).signed_by(TreeSigner(key, remembered(arguments)))
@@ -183,9 +207,9 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
 
 def _keep(arguments: argparse.Namespace) -> int:
     if arguments.trusted is None:
-        raise InputInvalid("--keep needs --trusted: the public keys, one of which has signed the note")
+        raise InputInvalid("--keep needs --trusted: name a file with the public key that signed the note")
     if not is_database(arguments.log):
-        raise InputInvalid(f"{arguments.log} is no SQLite file, and keeps no notes: keep the note beside it")
+        raise InputInvalid(f"{arguments.log} is not a SQLite file and cannot store notes: store the note beside it")
     note, keys = parse_note(read_file(arguments.keep, most=MOST_BYTES)), read_keys(arguments.trusted)
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
@@ -195,7 +219,7 @@ def _keep(arguments: argparse.Namespace) -> int:
     finally:
         recorder.close()
     many = n_entries(parse_checkpoint(note.text).size)
-    print_lines([f"{arguments.log} keeps the checkpoint of {many}, {signed_by(signed)}"])
+    print_lines([f"{arguments.log} stores the checkpoint of {many}, {signed_by(signed)}"])
     return 0
 
 
@@ -215,7 +239,7 @@ def _prove(arguments: argparse.Namespace) -> int:
         elif kept := log.reader.notes(tree.trial):
             note = parse_note(kept[-1][1].encode())
         else:
-            raise InputInvalid("no checkpoint is kept with the log: name one with --checkpoint, or make one")
+            raise InputInvalid("no checkpoint is stored with the log: name one with --checkpoint, or sign one")
         _give(str(tree.inclusion(arguments.position, note)), arguments)
     return 0
 
@@ -228,7 +252,7 @@ def _check_proof(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps({"shown": False, "why": str(error)}))
         else:
-            print_lines([f"Not shown: {error}"])
+            print_lines([f"Not proven: {error}"])
         return _FINDINGS
     if arguments.json:
         answer = {
@@ -246,20 +270,20 @@ def _check_proof(arguments: argparse.Namespace) -> int:
     else:
         entry = f"{shown.stream}, version {shown.version}, {shown.name}"
         tree = f"the tree of {n_entries(shown.checkpoint.size)}"
-        said = f"position {shown.position} of trial {shown.trial} ({entry}) is in {tree}, {signed_by(shown.signed)}"
-        print_lines([said])
+        sentence = f"position {shown.position} of trial {shown.trial} ({entry}) is in {tree}, {signed_by(shown.signed)}"
+        print_lines([sentence])
     return 0
 
 
 def remembered(arguments: argparse.Namespace) -> Path:
-    """Name the file in which a signer remembers what it signed: --signed, or beside --key."""
+    """Return the file in which a signer stores what it signed: --signed, or a file beside --key."""
     key: Path = arguments.key
     signed: Path | None = arguments.signed
     return signed or key.with_name(f"{key.name}.signed")
 
 
 def _give(text: str, arguments: argparse.Namespace) -> None:
-    """Print a text as it stands, or write it into a file that does not exist yet."""
+    """Print a text unchanged, or write it into a new file."""
     if arguments.out is None:
         print(text, end="")
     else:

@@ -1,4 +1,4 @@
-"""``trialdomain simulate``: made-up trials, written into a log."""
+"""``trialdomain simulate``: write simulated trials into a new log."""
 
 import argparse
 import json
@@ -27,30 +27,35 @@ def add_simulate(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "simulate",
-        help="write made-up trials into a new log",
-        description="Write made-up trials under the protocol of NCT06245746 into a new log, day by day through the "
-        "public API. With --bulk they have no escalation design, any number of participants, and come much faster.",
+        help="write simulated trials into a new log",
+        description="Write simulated trials under the protocol of NCT06245746 into a new log, day by day through the "
+        "public API. With --bulk, trials have no escalation design and any number of participants, and are written "
+        "much faster.",
     )
-    parser.add_argument("out", metavar="OUT", type=new_log, help="the SQLite file to make; it must not exist")
+    parser.add_argument("out", metavar="OUT", type=new_log, help="the SQLite file to create; it must not exist")
     parser.add_argument(
-        "--seed", metavar="N", type=whole_number(least=0, most=_MOST_SEEDS), default=1, help="of the first trial"
+        "--seed",
+        metavar="N",
+        type=whole_number(least=0, most=_MOST_SEEDS),
+        default=1,
+        help="the seed of the first trial",
     )
     parser.add_argument(
-        "--trials", metavar="N", type=whole_number(least=1, most=_MOST_TRIALS), default=1, help="how many trials"
+        "--trials", metavar="N", type=whole_number(least=1, most=_MOST_TRIALS), default=1, help="the number of trials"
     )
     parser.add_argument(
         "--participants",
         metavar="N",
         type=whole_number(least=1, most=_MOST_PARTICIPANTS),
-        help=f"enrolled in each at most ({MOST_PARTICIPANTS}); with --bulk, in each ({IN_BULK})",
+        help=f"the maximum enrolled in each trial ({MOST_PARTICIPANTS}); with --bulk, the exact number ({IN_BULK})",
     )
     parser.add_argument(
         "--design",
         metavar="FILE",
         type=named,
-        help="under another design: a TOML file with levels = 5 and [design], or a whole protocol",
+        help="use another design: a TOML file with levels = 5 and [design], or a whole protocol",
     )
-    parser.add_argument("--bulk", action="store_true", help="without decisions, by the thousand entries")
+    parser.add_argument("--bulk", action="store_true", help="write without decisions, thousands of entries at a time")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 
@@ -59,7 +64,9 @@ def _run(arguments: argparse.Namespace) -> int:
     trials: int = arguments.trials
     each: int = arguments.participants or (IN_BULK if arguments.bulk else MOST_PARTICIPANTS)
     if arguments.bulk and arguments.design is not None:
-        raise InputInvalid("--bulk and --design were both given: in bulk nothing is decided; choose one")
+        raise InputInvalid(
+            "--bulk and --design cannot be combined, because trials in bulk have no decisions: choose one"
+        )
     protocol_of = simulated_protocol if arguments.design is None else _under(read_design(arguments.design))
     start = time.perf_counter()
     with progress_bar() as progress:
@@ -73,12 +80,12 @@ def _run(arguments: argparse.Namespace) -> int:
             progress=lambda people: progress("simulating", people, trials * each),
         )
     seconds = time.perf_counter() - start
-    entries = sum(one.entries for one in written)
+    entries = sum(trial.entries for trial in written)
     if arguments.json:
-        named = [{"trial": one.trial, "seed": one.seed, "entries": one.entries} for one in written]
+        named = [{"trial": trial.trial, "seed": trial.seed, "entries": trial.entries} for trial in written]
         print(json.dumps({"log": str(arguments.out), "entries": entries, "trials": named}))
         return 0
-    rows = tuple((one.trial, str(one.seed), str(one.entries)) for one in written)
+    rows = tuple((trial.trial, str(trial.seed), str(trial.entries)) for trial in written)
     print_table(Table(title="Simulated trials", columns=("trial", "seed", "entries"), rows=rows))
     written_in = f"written in {seconds:.1f} s ({entries / seconds:,.0f}/s)"
     are = singular_or(entries, "is", "are")
@@ -87,7 +94,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _under(file: DesignFile) -> Callable[[str], TrialProtocol]:
-    """Give the protocol of the file, or that of NCT06245746 with the design and the levels of the file."""
+    """Use the protocol of the file, or the protocol of NCT06245746 with the design and the levels of the file."""
     if file.protocol is not None:
         return simulated_under(file.protocol)
     levels = tuple(DoseLevel(level=level) for level in range(1, file.levels + 1))

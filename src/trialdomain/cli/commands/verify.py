@@ -1,4 +1,4 @@
-"""``trialdomain verify``: was a log changed since it was recorded, and what."""
+"""``trialdomain verify``: check whether a log or a bundle was changed, and name every defect."""
 
 import argparse
 from pathlib import Path
@@ -20,10 +20,10 @@ def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "verify",
-        help="show whether a log was changed, and what",
-        description="Check every entry of a log, or of an audit bundle, against its leaf, and the tree over them "
-        "against the checkpoints that are kept with it and elsewhere. Exit status 1 when anything is wrong, each thing "
-        "by name.",
+        help="check whether a log was changed, and name what was changed",
+        description="Check every entry of a log, or of an audit bundle, against its leaf hash, and the Merkle tree "
+        "against the checkpoints stored with the log and elsewhere. The exit status is 1 if there is a defect; each "
+        "defect is named.",
     )
     add_log(parser)
     parser.add_argument(
@@ -33,7 +33,7 @@ def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
         type=named,
         action="append",
         default=[],
-        help="a note that was kept elsewhere; may be repeated",
+        help="a signed note that was stored outside the log; may be repeated",
     )
     parser.add_argument(
         "--key",
@@ -42,12 +42,12 @@ def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
         type=named,
         action="append",
         default=[],
-        help="public keys that are trusted, one a line; then a note must be signed by one of them; may be repeated",
+        help="trusted public keys, one per line; each note must then be signed by one of them; may be repeated",
     )
     parser.add_argument(
         "--require-head",
         action="store_true",
-        help="the newest entry must be under a head that the writer signed as it appended",
+        help="require that a head, signed by the writer with each append, covers the newest entry",
     )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
