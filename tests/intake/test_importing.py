@@ -62,7 +62,7 @@ from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.toxicity import Outcome, Relatedness, Seriousness
 from trialdomain.values.clinical.unit import convert
 from trialdomain.values.clinical_time import ClinicalTime
-from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.values.role import Role
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -78,7 +78,7 @@ def imported(
     protocol: TrialProtocol | None = None,
     zone: str | None = None,
     strict: bool = False,
-    progress: Progress = unheard,
+    progress: Progress = ignore_progress,
 ) -> Imported:
     folder = write(tmp_path / "study", study() if rows is None else rows)
     return import_sdtm(

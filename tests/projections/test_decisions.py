@@ -22,7 +22,7 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import MtdDeclared, NotEstablished
 from trialdomain.history import History
 from trialdomain.projections.decisions import DecisionAudit
-from trialdomain.projections.hindsight import Hindsight, Moment, Seen
+from trialdomain.projections.hindsight import DesignAnswer, Hindsight, Moment
 from trialdomain.projections.smallest_change import smallest_change
 from trialdomain.protocol.trial_protocol import DltRule
 from trialdomain.reports.decisions import decision_audit_report
@@ -679,7 +679,7 @@ def test_beyond_its_bound_the_search_gives_a_set_of_which_nothing_can_be_left_ou
     past = Hindsight(streams.items(), moment)
     monkeypatch.setattr("trialdomain.projections.smallest_change._MOST_STEPS", 1)
 
-    def closed(seen: Seen) -> bool:
+    def closed(seen: DesignAnswer) -> bool:
         return seen.state is not None and seen.state.decision.action is Action.STOP
 
     found = smallest_change(past, closed)

@@ -16,7 +16,7 @@ import pytest
 from trialdomain import Agent, Assessor, Attribution, ClinicalTime, DltRule, Relatedness
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Infused
 from trialdomain.events.recorded import Meta, Recorded
-from trialdomain.rules.adverse_event import AdverseEvent, told_together, worse_by_row
+from trialdomain.rules.adverse_event import AdverseEvent, joined_events, worse_by_row
 from trialdomain.rules.dlt import delayed, qualifying
 from trialdomain.values.clinical.toxicity import RELATED
 
@@ -111,7 +111,7 @@ def test_a_second_reading_finds_the_same_rises(seed: int, tell: object) -> None:
     chance = Random(seed)  # noqa: S311 - a test, no secret
     told = history(chance)
     rows = as_entries(told) if tell is as_entries else as_rows(told)
-    (event,) = told_together(rows)
+    (event,) = joined_events(rows)
     expected = rises(told)
     assert [((g.first - DAY0).days, g.grade) for g in event.worse_since(INFUSED.started_at)] == expected, told
     by_row = worse_by_row(rows, INFUSED.started_at)
@@ -140,7 +140,7 @@ def test_a_second_reading_finds_the_same_rises(seed: int, tell: object) -> None:
 )
 @pytest.mark.parametrize("tell", [as_entries, as_rows])
 def test_by_hand(told: list[Told], day: int | None, tell: object) -> None:
-    (event,) = told_together(as_entries(told) if tell is as_entries else as_rows(told))
+    (event,) = joined_events(as_entries(told) if tell is as_entries else as_rows(told))
     found = qualifying(event, infusion=INFUSED, rule=DltRule())
     assert (found and (found.graded.first - DAY0).days) == day
 
@@ -149,7 +149,7 @@ def test_by_hand(told: list[Told], day: int | None, tell: object) -> None:
 def test_rows_are_of_one_event_whatever_the_capitals_and_blanks_of_its_term(term: str, events: int) -> None:
     first, second = as_rows([Told(-5, 3), Told(4, 3)])
     renamed = attrs.evolve(second.report, fact=attrs.evolve(second.report.fact, term=term))
-    assert len(told_together([first, attrs.evolve(second, report=renamed)])) == events
+    assert len(joined_events([first, attrs.evolve(second, report=renamed)])) == events
 
 
 def test_of_lines_of_one_day_the_highest_grade_the_last_end_and_the_more_related_judgement_count() -> None:
@@ -158,7 +158,7 @@ def test_of_lines_of_one_day_the_highest_grade_the_last_end_and_the_more_related
     milder = attrs.evolve(rows[0].report, fact=attrs.evolve(rows[0].report.fact, ended=when(9)))
     later = attrs.evolve(rows[2].report, fact=attrs.evolve(rows[2].report.fact, attributions=()))
     graver = attrs.evolve(rows[1].report, fact=attrs.evolve(rows[1].report.fact, attributions=unrelated))
-    (event,) = told_together([AdverseEvent(one) for one in (milder, graver, later)])
+    (event,) = joined_events([AdverseEvent(one) for one in (milder, graver, later)])
     assert list(event.worse_since(INFUSED.started_at)) == []  # grade 3 from day -5 to day 9
     assert event.judged(Agent.INFUSION).relatedness is Relatedness.LIKELY
 
@@ -173,8 +173,8 @@ def test_rows_that_begin_on_one_day_are_counted_from_that_day_each_with_its_grad
 def test_rows_of_one_id_and_of_different_terms_stay_apart() -> None:
     rows = as_rows([Told(-5, 3), Told(2, 1)])
     nausea = attrs.evolve(rows[1].report, fact=attrs.evolve(rows[1].report.fact, term="Nausea"))
-    assert len(told_together([rows[0], AdverseEvent(nausea)])) == 2
-    assert len(told_together(rows)) == 1
+    assert len(joined_events([rows[0], AdverseEvent(nausea)])) == 2
+    assert len(joined_events(rows)) == 1
 
 
 RANK = {"unrelated": 0, "unlikely": 1, "not-assessed": 2, "possibly": 3, "likely": 4, "definitely": 5}

@@ -14,7 +14,7 @@ from names_page import first_sentence
 
 from trialdomain import Flag, History, Status
 from trialdomain.rules.observation import EndedBy, Outside
-from trialdomain.rules.recovery import Seen
+from trialdomain.rules.recovery import Coverage
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "history.md"
@@ -39,8 +39,8 @@ _ENDED: Mapping[EndedBy, str] = {
 }
 _WHY_NONE: Mapping[str, str] = {
     "a code of `ended_by`, below": "of `censored`, `died` and `not-observed`: what ended the observation",
-    Seen.NOT_MEASURED.value: "of `not-observed`: no result in the observation",
-    Seen.GAP.value: "of `not-observed`: too long a time without a result; `details` has the `gap`",
+    Coverage.NOT_MEASURED.value: "of `not-observed`: no result in the observation",
+    Coverage.GAP.value: "of `not-observed`: too long a time without a result; `details` has the `gap`",
     Outside.NOTHING_BEGUN.value: "of `not-observed`: neither chemotherapy nor the infusion yet",
     Outside.LEFT_BEFORE.value: "of `outside-analysis-set`: failed the screening, left or died before either",
     Outside.NOT_INFUSED.value: "of `outside-analysis-set`: chemotherapy, and no infusion",
@@ -87,7 +87,10 @@ def _sections() -> Iterator[str]:
 
 def because_codes() -> set[str]:
     """Give every code that says why there is no value."""
-    return {one.value for kind in (EndedBy, Outside) for one in kind} | {Seen.NOT_MEASURED.value, Seen.GAP.value}
+    return {one.value for kind in (EndedBy, Outside) for one in kind} | {
+        Coverage.NOT_MEASURED.value,
+        Coverage.GAP.value,
+    }
 
 
 def explained() -> set[str]:

@@ -25,7 +25,7 @@ from trialdomain.events.cohort import (
     SlotReleased,
     Stop,
 )
-from trialdomain.events.membership import Membership, tell
+from trialdomain.events.membership import Membership, apply_to_members
 from trialdomain.events.recorded import Recorded
 from trialdomain.limits.caution import against_deciding
 from trialdomain.protocol.trial_protocol import DoseLevel
@@ -101,7 +101,7 @@ class Cohort:
             case CohortOpened(slots=slots) | CohortExpanded(slots=slots):
                 self.slots = slots
             case SlotFilled() | SlotReleased() | MemberInfused() | MemberAssessed() | DltAttributed() | DltRevoked():
-                tell(self.members, entry.fact)
+                apply_to_members(self.members, entry.fact)
             case EnrollmentStopped(cause=cause):
                 self.stopped = cause
             case EnrollmentResumed():

@@ -54,7 +54,7 @@ from trialdomain.tree.proofs import InclusionProofs
 from trialdomain.values.given.filename import named
 from trialdomain.values.given.plural import n_entries
 from trialdomain.values.ids import participant_stream
-from trialdomain.values.progress import Progress, counted, unheard
+from trialdomain.values.progress import Progress, counted, ignore_progress
 from trialdomain.verification.bundle.manifest import stated
 from trialdomain.version import __version__
 
@@ -147,7 +147,7 @@ def write_bundle(
     *,
     note: Note | None = None,
     keys: Sequence[VerifierKey] = (),
-    progress: Progress = unheard,
+    progress: Progress = ignore_progress,
 ) -> Manifest:
     """Write every file of a bundle into a folder.
 

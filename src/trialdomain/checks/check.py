@@ -28,7 +28,7 @@ from trialdomain.events.recorded import Entry, Recorded
 from trialdomain.history import History
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.projections.decisions import DecisionAudit
-from trialdomain.projections.dlt_counts import DltCounts, Member, Seat, seat_of
+from trialdomain.projections.dlt_counts import DltCounts, DltPart, Member, dlt_part_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
@@ -119,14 +119,14 @@ class AuditedCase:
     audited: Audited
 
     @cached_property
-    def seat(self) -> Seat:
+    def dlt_part(self) -> DltPart:
         """The participant's contribution to the DLT counts."""
-        return seat_of(self.case, self.audited.book, on=self.audited.on)
+        return dlt_part_of(self.case, self.audited.book, on=self.audited.on)
 
     @property
     def member(self) -> Member | None:
         """The participant's DLT evaluation; None if they neither took a slot nor were infused."""
-        return self.seat.member
+        return self.dlt_part.member
 
     @cached_property
     def breaches(self) -> Sequence[tuple[Recorded[ParticipantFact], CommandRefused]]:

@@ -47,7 +47,7 @@ from trialdomain.events.entries import current_entries
 from trialdomain.events.recorded import Entry
 from trialdomain.history import History
 from trialdomain.projections.casebook import case_of
-from trialdomain.projections.dlt_counts import Seat, count
+from trialdomain.projections.dlt_counts import DltPart, count
 from trialdomain.storage.plain_files import refuse_database
 from trialdomain.values.calendar import as_day
 from trialdomain.values.given.filename import named
@@ -206,16 +206,16 @@ def findings(
         history=history, on=day, now=now or datetime.now(UTC), book=book, trial=trial, limits=limits or Limits()
     )
     run = _Run([_made(check, audited) for check in checks])
-    seats: list[Seat] = []
+    dlt_parts: list[DltPart] = []
     for stream, entries in history.streams():
         recorded = list(entries)
         run.entries(recorded)
         if subject_of(stream) is not None:
             case = AuditedCase(case_of(stream, recorded, on=day), audited)
-            seats.append(case.seat)
+            dlt_parts.append(case.dlt_part)
             run.call(run.of_case, "case", case)
         progress(len(recorded))
-    run.call(run.checks, "end", count(seats, book))
+    run.call(run.checks, "end", count(dlt_parts, book))
     order = {check.id: at for at, check in enumerate(checks)}
     found = [one for one in run.found if _SEVERITIES.index(one.severity) <= _SEVERITIES.index(least)]
     found.sort(key=lambda one: (_SEVERITIES.index(one.severity), order.get(one.check, len(order)), one.evidence))

@@ -17,7 +17,7 @@ from trialdomain.cli.wrapping import wrapped
 from trialdomain.reports.report import Block, Lines, Listing, Report
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.given.cell import visible
-from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.progress import Progress, ignore_progress
 
 if TYPE_CHECKING:
     from rich.progress import TaskID  # an extra, which may not be installed
@@ -39,10 +39,10 @@ def progress_bar() -> Iterator[Progress]:
         from rich.console import Console  # noqa: PLC0415 - an extra, imported when used
         from rich.progress import Progress as Bar  # noqa: PLC0415 - as above
     except ImportError:
-        yield unheard
+        yield ignore_progress
         return
     if not sys.stderr.isatty():
-        yield unheard
+        yield ignore_progress
         return
     with Bar(console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, TaskID] = {}

@@ -8,7 +8,7 @@ from trialdomain.aggregates.infusions import against_amount, against_number, aga
 from trialdomain.commands.snapshot import Snapshot
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
-from trialdomain.projections.dlt_counts import Member, members_of, seat_of
+from trialdomain.projections.dlt_counts import Member, dlt_part_of, members_of
 from trialdomain.projections.escalation import Escalation, LimitCode, escalation
 from trialdomain.protocol.trial_protocol import Stagger
 from trialdomain.rules.dose_kept import levels_of
@@ -101,7 +101,7 @@ def against_recruitment(snapshot: Snapshot, *, on: date) -> Iterator[CommandRefu
 
 def _members(snapshot: Snapshot, *, on: date) -> list[Member]:
     book = snapshot.casebook(on=on)
-    return members_of([seat_of(case, book, on=on) for case in book.cases], book)
+    return members_of([dlt_part_of(case, book, on=on) for case in book.cases], book)
 
 
 def levels_in_use(snapshot: Snapshot) -> frozenset[int]:

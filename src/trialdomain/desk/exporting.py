@@ -23,7 +23,7 @@ from trialdomain.tree.note import Note
 from trialdomain.values.given.filename import named
 from trialdomain.values.given.plain import plain
 from trialdomain.values.ids import trial_stream
-from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.values.use_case import UseCase
 
 _MOST_NAMED = 10
@@ -41,7 +41,7 @@ class Exporting(Acts):
         signer: TreeSigner | None = None,
         note: Note | None = None,
         keys: Iterable[VerifierKey] = (),
-        progress: Progress = unheard,
+        progress: Progress = ignore_progress,
     ) -> Manifest:
         """Write an audit bundle, and record its export: who, why, what, and the root of its tree.
 

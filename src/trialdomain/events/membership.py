@@ -29,7 +29,7 @@ class Membership:
         return self.standing.evaluation.occupies(holds=self.holds)
 
 
-def tell(members: dict[str, Membership], fact: CohortFact) -> str | None:
+def apply_to_members(members: dict[str, Membership], fact: CohortFact) -> str | None:
     """Apply one current fact to the members, by subject.
 
     Returns:

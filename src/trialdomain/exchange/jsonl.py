@@ -38,7 +38,7 @@ from trialdomain.tree.checkpoint import as_base64
 from trialdomain.tree.merkle import Frontier
 from trialdomain.values.given.filename import unread
 from trialdomain.values.given.plural import n_entries
-from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.progress import Progress, ignore_progress
 
 _BATCH = 1_000
 _PROGRESS_EVERY = 1_000
@@ -79,7 +79,7 @@ class _Readable(Protocol):
 
 
 def write_jsonl(
-    log: LogReader, trial: str, file: BinaryIO, *, until: int | None = None, progress: Progress = unheard
+    log: LogReader, trial: str, file: BinaryIO, *, until: int | None = None, progress: Progress = ignore_progress
 ) -> int:
     """Write one trial of a log, or its entries up to a position, and return the number of entries.
 
@@ -118,7 +118,7 @@ def is_packed(path: Path) -> bool:
         return _begins_packed(plain)
 
 
-def read_jsonl(path: Path, store: Store, *, remember: bool = False, progress: Progress = unheard) -> None:
+def read_jsonl(path: Path, store: Store, *, remember: bool = False, progress: Progress = ignore_progress) -> None:
     """Read an exported file, plain or gzip, into an empty store, strictly.
 
     Args:

@@ -267,9 +267,9 @@ class History:
         """Return the safety review: participants, DLTs, due dates, and data that are not assessed."""
         day, book = as_day(on), self.casebook(on=on)
         read = [(DLT_COUNTS.part(case, book, day), SAFETY.part(case, book, day)) for case in book.cases]
-        seats, exposures = [seat for seat, _ in read], [exposure for _, exposure in read]
+        dlt_parts, exposures = [dlt_part for dlt_part, _ in read], [exposure for _, exposure in read]
         summary = safety_of(exposures, book, on=day)
-        return review_of(members_of(seats, book), count(seats, book), summary, book, on=day, zone=self.zone)
+        return review_of(members_of(dlt_parts, book), count(dlt_parts, book), summary, book, on=day, zone=self.zone)
 
     def explain(
         self,
@@ -311,16 +311,16 @@ class History:
         if rules is not None:
             book = attrs.evolve(book, protocol=_redefined(book.protocol, rules))
         endpoints = EndpointsView.of(book.protocol)
-        seats, dispositions, exposures, values = [], [], [], []
+        dlt_parts, dispositions, exposures, values = [], [], [], []
         with garbage_collector_paused():
             for case in book.cases:
-                seats.append(seat := DLT_COUNTS.part(case, book, day))
+                dlt_parts.append(dlt_part := DLT_COUNTS.part(case, book, day))
                 dispositions.append(FLOW.part(case, book, day))
                 exposures.append(exposure := SAFETY.part(case, book, day))
-                values.append(endpoints.part_with(case, book, day, exposure, seat))
+                values.append(endpoints.part_with(case, book, day, exposure, dlt_part))
                 progress(len(case.entries))
                 del case  # free this participant before the next one is read
-        counts = DLT_COUNTS.whole(seats, book, day)
+        counts = DLT_COUNTS.whole(dlt_parts, book, day)
         return Answers(
             escalation=escalation_of(counts, book, on=day),
             dlt_counts=counts,

@@ -10,7 +10,7 @@ from trialdomain.intake.new_log import new_log
 from trialdomain.signing.trees import TrialTree
 from trialdomain.storage.open_store import open_store
 from trialdomain.values.given.filename import as_path, named
-from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.progress import Progress, ignore_progress
 
 
 @attrs.frozen(kw_only=True)
@@ -23,7 +23,7 @@ class Restored:
     """The Merkle root over the entries; it equals the root in the file."""
 
 
-def restore(file: str | Path, log: str | Path, *, progress: Progress = unheard) -> list[Restored]:
+def restore(file: str | Path, log: str | Path, *, progress: Progress = ignore_progress) -> list[Restored]:
     """Restore an exported JSONL file, plain or gzip, into a new log. The log appears complete, or not at all.
 
     Only a restore takes recording times from outside. Every entry is decoded strictly, and the log is created only if

@@ -22,7 +22,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.open_store import open_store
 from trialdomain.values.given.filename import as_path, named
 from trialdomain.values.given.plural import how_many
-from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.values.role import Role
 
 SYSTEM = "SDTM"
@@ -98,7 +98,7 @@ def import_sdtm(
     by: User = IMPORTER,
     clock: Clock = utc_now,
     permit: Permit | None = None,
-    progress: Progress = unheard,
+    progress: Progress = ignore_progress,
 ) -> Imported:
     """Import a study in SDTM files into a new log. The log appears complete, or not at all.
 

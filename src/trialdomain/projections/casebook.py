@@ -34,7 +34,7 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.rules.adverse_event import AdverseEvent, Graded, told_together, worse_by_row
+from trialdomain.rules.adverse_event import AdverseEvent, Graded, joined_events, worse_by_row
 from trialdomain.rules.evaluability import LastSeen
 from trialdomain.rules.observation import EndedBy
 from trialdomain.values.clinical_time import ClinicalTime
@@ -128,7 +128,7 @@ class Case:
     @cached_property
     def joined_events(self) -> list[AdverseEvent]:
         """All events, each joined from all its reports."""
-        return told_together(self.adverse_events)
+        return joined_events(self.adverse_events)
 
     @cached_property
     def worse_since_infusion(self) -> Mapping[str, Sequence[Graded]]:

@@ -16,7 +16,7 @@ from trialdomain.limits.caution import against_deciding
 from trialdomain.limits.conclusion import against_conclusion
 from trialdomain.projections.dlt_counts import DLT_COUNTS, Member
 from trialdomain.projections.escalation import Escalation, slots_given
-from trialdomain.projections.hindsight import NONE, Hindsight, Moment, Positions, Seen
+from trialdomain.projections.hindsight import NONE, DesignAnswer, Hindsight, Moment, Positions
 from trialdomain.projections.smallest_change import Smallest, in_any_set, smallest_change
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.decision import Action, Decision
@@ -24,7 +24,7 @@ from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import subject_of
 
-Taken: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
+DoseDecision: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
 """The facts that are decisions about the dose."""
 StreamsInMemory: TypeAlias = Sequence[tuple[str, Sequence[Recorded[Any]]]]
 _NO_DESIGN = "no escalation design was in force: nothing could be decided by it"
@@ -71,7 +71,7 @@ class DecisionAudit:
 
     __repr__ = in_short
 
-    entry: Recorded[Taken]
+    entry: Recorded[DoseDecision]
     superseded_by: int | None
     """The position of the later entry that corrected or voided it."""
     then: Escalation | None
@@ -140,8 +140,8 @@ def audit_decisions(
 
 @attrs.frozen
 class _Found:
-    entry: Recorded[Taken]
-    first: Recorded[Taken]
+    entry: Recorded[DoseDecision]
+    first: Recorded[DoseDecision]
     """The entry that was first recorded, before corrections; or itself."""
     superseded_by: int | None
 
@@ -169,13 +169,13 @@ def _audit(found: _Found, before: Sequence[_Found], streams: StreamsInMemory, zo
     recorded_at = found.first.meta.recorded_at.astimezone(zone)
     past = Hindsight(streams, Moment(position, basis.on, recorded_at))
     then, today, answer = past.then(), past.today(), _answers(entry.fact)
-    known, now = answer(past.seen()), answer(past.seen(past.later))
+    known, now = answer(past.answer_with()), answer(past.answer_with(past.later))
     changing: tuple[LaterEntry, ...] = ()
     smallest = sufficient = Smallest((), proven=True)
     if known != now:
-        smallest = smallest_change(past, lambda seen: answer(seen) != known)
-        sufficient = smallest_change(past, lambda seen: answer(seen) == now)
-        named = in_any_set(past, lambda seen: answer(seen) != known, smallest.sets)
+        smallest = smallest_change(past, lambda given: answer(given) != known)
+        sufficient = smallest_change(past, lambda given: answer(given) == now)
+        named = in_any_set(past, lambda given: answer(given) != known, smallest.sets)
         changing = tuple(_changing(past, answer, named.union(*sufficient.sets), streams))
     differences = [*_differences(entry, then.state), *_late(found, past, streams, started)]
     return DecisionAudit(
@@ -241,17 +241,17 @@ def _out_of_order(found: _Found, before: Sequence[_Found]) -> Iterator[CommandRe
         yield CommandRefused(f"it is dated {on}, and a decision of {max(days)} was taken before it")
 
 
-def _answers(fact: Taken) -> Callable[[Seen], Hashable]:
+def _answers(fact: DoseDecision) -> Callable[[DesignAnswer], Hashable]:
     """Return a function that extracts from an answer the part that the decision rests on.
 
     This is the recommendation, the MTD, or whether a conclusion may be drawn. Two names for the same treatment at the
     same level compare as equal: the name follows from the participant who was treated last.
     """
 
-    def answer(seen: Seen) -> Hashable:
-        if seen.state is None:
+    def answer(answered: DesignAnswer) -> Hashable:
+        if answered.state is None:
             return None
-        decision = seen.state.decision
+        decision = answered.state.decision
         match fact:
             case EscalationDecided():
                 waits = decision.action if decision.action in {Action.WAIT, Action.STOP} else None
@@ -260,14 +260,14 @@ def _answers(fact: Taken) -> Callable[[Seen], Hashable]:
             case MtdDeclared():
                 return decision.mtd
             case _:
-                return decision.mtd, tuple(map(str, _breaches(fact, seen)))
+                return decision.mtd, tuple(map(str, _breaches(fact, answered)))
 
     return answer
 
 
-def _breaches(fact: Taken, seen: Seen) -> Iterator[CommandRefused]:
+def _breaches(fact: DoseDecision, answered: DesignAnswer) -> Iterator[CommandRefused]:
     """Yield the rules that a decision breaks in a state."""
-    state = seen.state
+    state = answered.state
     if state is None:
         yield CommandRefused(_NO_DESIGN)
     elif isinstance(fact, EscalationDecided):
@@ -281,11 +281,11 @@ def _breaches(fact: Taken, seen: Seen) -> Iterator[CommandRefused]:
         yield from against_deciding(fact.decided, state.decision, last_level=last, explained=explained)
     else:
         judged = attrs.evolve(fact, basis=attrs.evolve(fact.basis, tallies=state.counts.tallies))
-        mtd, ended = state.decision.mtd, seen.recruitment_ended
+        mtd, ended = state.decision.mtd, answered.recruitment_ended
         yield from against_conclusion(judged, mtd, design=state.design, recruitment_ended=ended)
 
 
-def _differences(entry: Recorded[Taken], state: Escalation | None) -> Iterator[BasisDifference]:
+def _differences(entry: Recorded[DoseDecision], state: Escalation | None) -> Iterator[BasisDifference]:
     """Yield the fields of a decision's recorded basis that differ from the log."""
     fact, basis = entry.fact, entry.fact.basis
     if state is None:
@@ -319,12 +319,12 @@ def _target(entry: Recorded[Any], streams: StreamsInMemory) -> Recorded[Any] | N
 
 
 def _changing(
-    past: Hindsight, answer: Callable[[Seen], Hashable], in_a_set: Positions, streams: StreamsInMemory
+    past: Hindsight, answer: Callable[[DesignAnswer], Hashable], in_a_set: Positions, streams: StreamsInMemory
 ) -> Iterator[LaterEntry]:
-    then, today, later = answer(past.seen(NONE)), answer(past.seen(past.later)), past.later
+    then, today, later = answer(past.answer_with(NONE)), answer(past.answer_with(past.later)), past.later
     for position in sorted(later):
-        alone = answer(past.seen(frozenset({position}))) != then
-        needed = answer(past.seen(later - {position})) != today
+        alone = answer(past.answer_with(frozenset({position}))) != then
+        needed = answer(past.answer_with(later - {position})) != today
         if alone or needed or position in in_a_set:
             entry = past.entry(position)
             yield LaterEntry(

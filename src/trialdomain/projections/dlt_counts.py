@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from trialdomain.events.membership import Membership, tell
+from trialdomain.events.membership import Membership, apply_to_members
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
     AdverseEventReported,
@@ -124,7 +124,7 @@ class DltCounts:
 
 
 @attrs.frozen
-class Seat:
+class DltPart:
     """The contribution of one participant to the counts."""
 
     member: Member | None
@@ -134,18 +134,18 @@ class Seat:
 
 
 class DltCountsView:
-    """The view of the DLT counts: a seat for each participant, and the tallies of all levels."""
+    """The view of the DLT counts: a part for each participant, and the tallies of all levels."""
 
     def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
         """Return the kinds of facts that can change a count under any of the given protocol versions."""
         lasting = any(protocol.counts_cytopenias for protocol in versions)
         return frozenset((*_COUNTED, *_FOR_CYTOPENIAS) if lasting else _COUNTED)
 
-    def part(self, case: Case, book: Casebook, on: date) -> Seat:
+    def part(self, case: Case, book: Casebook, on: date) -> DltPart:
         """Read one participant."""
-        return seat_of(case, book, on=on)
+        return dlt_part_of(case, book, on=on)
 
-    def whole(self, parts: Sequence[Seat], book: Casebook, on: date) -> DltCounts:  # noqa: ARG002 - as every view
+    def whole(self, parts: Sequence[DltPart], book: Casebook, on: date) -> DltCounts:  # noqa: ARG002 - as every view
         """Count."""
         return count(parts, book)
 
@@ -155,27 +155,27 @@ DLT_COUNTS = DltCountsView()
 
 def dlt_counts(book: Casebook, *, on: date) -> DltCounts:
     """Count DLTs, with the observation windows as they are on a day."""
-    return count([seat_of(case, book, on=on) for case in book.cases], book)
+    return count([dlt_part_of(case, book, on=on) for case in book.cases], book)
 
 
-def seat_of(case: Case, book: Casebook, *, on: date) -> Seat:
-    """Compute the seat of one participant. Released slots are subtracted later, when every case has been read."""
+def dlt_part_of(case: Case, book: Casebook, *, on: date) -> DltPart:
+    """Compute the part of one participant. Released slots are subtracted later, when every case has been read."""
     found = (entry.envelope.caused_by for _, entry in book.releases)
     causes = {cause for cause in found if cause is not None and cause.stream == case.stream}
-    return Seat(member_of(case, book, on=on), frozenset(cause for cause in causes if case.stands(cause)))
+    return DltPart(member_of(case, book, on=on), frozenset(cause for cause in causes if case.stands(cause)))
 
 
-def count(seats: Sequence[Seat], book: Casebook, *, held: Mapping[int, int] | None = None) -> DltCounts:
-    """Count the seats of all participants; empty if the protocol has no DLT rule.
+def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[int, int] | None = None) -> DltCounts:
+    """Count the parts of all participants; empty if the protocol has no DLT rule.
 
     Args:
-        seats: one for each participant.
+        dlt_parts: one for each participant.
         book: the casebook, with the streams of the trial and of its cohorts.
         held: the result of ``held_by_record`` for this book, if the caller has computed it already.
     """
     if book.protocol.dlt is None:
         return DltCounts(tallies=(), members=())
-    members = members_of(seats, book)
+    members = members_of(dlt_parts, book)
     most = held_by_record(book) if held is None else held
     return DltCounts(
         tallies=tuple(_tally(level.level, members, most[level.level]) for level in book.protocol.levels),
@@ -184,15 +184,15 @@ def count(seats: Sequence[Seat], book: Casebook, *, held: Mapping[int, int] | No
     )
 
 
-def members_of(seats: Sequence[Seat], book: Casebook) -> list[Member]:
+def members_of(dlt_parts: Sequence[DltPart], book: Casebook) -> list[Member]:
     """Return the participants who were infused or hold a slot, in the order in which they took it."""
-    standing = frozenset[EntryRef]().union(*(seat.causes for seat in seats))
+    standing = frozenset[EntryRef]().union(*(dlt_part.causes for dlt_part in dlt_parts))
     released: dict[tuple[int, str], int] = {}
     for level, entry in book.releases:
         cause = entry.envelope.caused_by
         if cause is None or subject_of(cause.stream) is None or cause in standing:
             released[level, entry.fact.subject] = entry.position
-    found = [seat.member for seat in seats if seat.member and not _gave_back(seat.member, released)]
+    found = [dlt_part.member for dlt_part in dlt_parts if dlt_part.member and not _gave_back(dlt_part.member, released)]
     return sorted(found, key=lambda member: member.held_from)
 
 
@@ -386,7 +386,9 @@ def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
     for _, together in groupby(entries, key=lambda entry: entry.envelope.command):
         # The facts of one command count as one moment: a participant whose slot is taken and given back
         # in the same command never used a slot.
-        for subject in {subject for entry in together if (subject := tell(members, entry.fact)) is not None}:
+        for subject in {
+            subject for entry in together if (subject := apply_to_members(members, entry.fact)) is not None
+        }:
             (using.add if members[subject].occupies else using.discard)(subject)
         most = max(most, len(using))
     return most

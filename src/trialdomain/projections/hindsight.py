@@ -25,7 +25,7 @@ from trialdomain.events.participant import AdverseEventFollowedUp, Enrolled, Inf
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialClosed, TrialRegistered
 from trialdomain.projections.casebook import Casebook, case_of_current, casebook_of
-from trialdomain.projections.dlt_counts import Seat, count, held_by_record, seat_of
+from trialdomain.projections.dlt_counts import DltPart, count, dlt_part_of, held_by_record
 from trialdomain.projections.escalation import Escalation, escalation_of
 from trialdomain.protocol.trial_protocol import Stagger
 from trialdomain.values.given.in_short import in_short
@@ -48,7 +48,7 @@ class Moment:
 
 
 @attrs.frozen
-class Seen:
+class DesignAnswer:
     """The design's answer to a selection of the entries."""
 
     __repr__ = in_short
@@ -121,8 +121,8 @@ class Hindsight:
         self._of_trial = [one for one in split if subject_of(one.name) is None]
         self._people = {one.name: one for one in split if subject_of(one.name) is not None}
         self._books: dict[Positions, _Book] = {}
-        self._seats: dict[tuple[str, Positions, Positions], Seat] = {}
-        self._answers: dict[Hashable, Seen] = {}
+        self._dlt_parts: dict[tuple[str, Positions, Positions], DltPart] = {}
+        self._answers: dict[Hashable, DesignAnswer] = {}
         self._days_matter_from = _days_matter_from(whole, self._people.values())
         self.of_trial = tuple(position for one in self._of_trial for position in one.since)
         """The later entries of the trial and its cohorts that count."""
@@ -152,26 +152,26 @@ class Hindsight:
         one = self._people[stream]
         return len(one.then.entries) + len(one.since)
 
-    def then(self) -> Seen:
+    def then(self) -> DesignAnswer:
         """Ask the design with the entries known then."""
-        return self._ask([self._seat(name, NONE, NONE, judging=False) for name in self._people], NONE)
+        return self._ask([self._dlt_part(name, NONE, NONE, judging=False) for name in self._people], NONE)
 
-    def today(self) -> Seen:
+    def today(self) -> DesignAnswer:
         """Ask the design with everything that is known today about that day."""
         of_trial = frozenset(self.of_trial)
         return self._ask(
-            [self.seat(name, frozenset(one.since), of_trial) for name, one in self._people.items()], of_trial
+            [self.dlt_part(name, frozenset(one.since), of_trial) for name, one in self._people.items()], of_trial
         )
 
-    def seen(self, chosen: Positions = NONE) -> Seen:
+    def answer_with(self, chosen: Positions = NONE) -> DesignAnswer:
         """Ask the design with the entries known then and the chosen later entries."""
         of_trial = chosen.intersection(self.of_trial)
         changed = {name: chosen.intersection(positions) for name, positions in self.of_people.items()}
         stands = ((name, self.stands(name, here, of_trial)) for name, here in changed.items() if here)
         key = (of_trial, frozenset(stands))
         if key not in self._answers:
-            seats = [self.seat(name, changed.get(name, NONE), of_trial) for name in self._people]
-            self._answers[key] = self._ask(seats, of_trial)
+            dlt_parts = [self.dlt_part(name, changed.get(name, NONE), of_trial) for name in self._people]
+            self._answers[key] = self._ask(dlt_parts, of_trial)
         return self._answers[key]
 
     def stands(self, stream: str, chosen: Positions, of_trial: Positions = NONE) -> Hashable:
@@ -179,36 +179,36 @@ class Hindsight:
 
         Evidence is left out, and so is a day that no rule compares.
         """
-        seat = self.seat(stream, chosen, of_trial)
-        member = seat.member
+        dlt_part = self.dlt_part(stream, chosen, of_trial)
+        member = dlt_part.member
         if member is None:
-            return seat.causes
+            return dlt_part.causes
         day = None if member.infused_on is None else member.infused_on.first
         compared = day is not None and (self._days_matter_from is None or day >= self._days_matter_from)
         infused = (day, member.infused_by) if compared else day is not None
         return (
-            *(seat.causes, member.level, member.standing.evaluation, member.dlt is not None),
+            *(dlt_part.causes, member.level, member.standing.evaluation, member.dlt is not None),
             *(member.held_from, infused),
         )
 
-    def seat(self, stream: str, chosen: Positions, of_trial: Positions = NONE) -> Seat:
-        """Compute the seat of one participant with chosen later entries of theirs and of the trial."""
+    def dlt_part(self, stream: str, chosen: Positions, of_trial: Positions = NONE) -> DltPart:
+        """Compute the part of one participant with chosen later entries of theirs and of the trial."""
         key = (stream, chosen, of_trial)
-        if key not in self._seats:
-            self._seats[key] = self._seat(stream, chosen, of_trial, judging=True)
-        return self._seats[key]
+        if key not in self._dlt_parts:
+            self._dlt_parts[key] = self._dlt_part(stream, chosen, of_trial, judging=True)
+        return self._dlt_parts[key]
 
-    def _seat(self, stream: str, chosen: Positions, of_trial: Positions, *, judging: bool) -> Seat:
+    def _dlt_part(self, stream: str, chosen: Positions, of_trial: Positions, *, judging: bool) -> DltPart:
         known, on = self._people[stream].with_(chosen), self._moment.on
         judged = [_judgement(entry, on) for entry in known.entries if judging and _judges_relatedness_later(entry, on)]
         case = case_of_current(stream, known, on=on, also=judged)
-        return seat_of(case, self._book(of_trial).book, on=on)
+        return dlt_part_of(case, self._book(of_trial).book, on=on)
 
-    def _ask(self, seats: Sequence[Seat], of_trial: Positions) -> Seen:
+    def _ask(self, dlt_parts: Sequence[DltPart], of_trial: Positions) -> DesignAnswer:
         read = self._book(of_trial)
-        counts = count(seats, read.book, held=read.held)
+        counts = count(dlt_parts, read.book, held=read.held)
         state = escalation_of(counts, read.book, on=self._moment.on, forecasting=False)
-        return Seen(state, read.recruitment_ended)
+        return DesignAnswer(state, read.recruitment_ended)
 
     def _book(self, of_trial: Positions) -> _Book:
         if of_trial not in self._books:

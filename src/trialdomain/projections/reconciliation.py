@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from trialdomain.events.cohort import DltAttributed
-from trialdomain.events.membership import Membership, tell
+from trialdomain.events.membership import Membership, apply_to_members
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member, dlt_counts
@@ -84,7 +84,7 @@ def _memberships(entries: Sequence[Recorded[Any]]) -> dict[str, Membership]:
     """Fold the facts of a cohort about its members; facts about slots and decisions are skipped."""
     members: dict[str, Membership] = {}
     for entry in entries:
-        tell(members, entry.fact)
+        apply_to_members(members, entry.fact)
     return members
 
 

@@ -11,7 +11,7 @@ from itertools import combinations
 
 import attrs
 
-from trialdomain.projections.hindsight import NONE, Hindsight, Positions, Seen
+from trialdomain.projections.hindsight import NONE, DesignAnswer, Hindsight, Positions
 
 _MOST_STEPS = 20_000
 """The maximum number of seats and answers that one search computes: some seconds."""
@@ -36,7 +36,7 @@ class _LimitReached(Exception):
     """The search reached its limit of steps."""
 
 
-def smallest_change(past: Hindsight, changed: Callable[[Seen], bool]) -> Smallest:
+def smallest_change(past: Hindsight, changed: Callable[[DesignAnswer], bool]) -> Smallest:
     """Search the smallest sets of later entries that change an answer; all entries together must change it.
 
     Args:
@@ -54,7 +54,7 @@ def smallest_change(past: Hindsight, changed: Callable[[Seen], bool]) -> Smalles
     return Smallest((reduced,), proven=False)
 
 
-def in_any_set(past: Hindsight, changed: Callable[[Seen], bool], known: Sequence[Positions]) -> Positions:
+def in_any_set(past: Hindsight, changed: Callable[[DesignAnswer], bool], known: Sequence[Positions]) -> Positions:
     """Return the entries of all minimal sets that change an answer, small or large.
 
     The search removes one entry of a known set after another, and looks for a minimal set in the remaining entries.
@@ -73,7 +73,7 @@ def in_any_set(past: Hindsight, changed: Callable[[Seen], bool], known: Sequence
         if found is None:
             rest = past.later - away
             asked += 1
-            if not rest or not changed(past.seen(rest)):
+            if not rest or not changed(past.answer_with(rest)):
                 continue
             found = _reduced(past, changed, rest)
             asked += len(rest)
@@ -82,7 +82,7 @@ def in_any_set(past: Hindsight, changed: Callable[[Seen], bool], known: Sequence
     return NONE.union(*sets)
 
 
-def _reduced(past: Hindsight, changed: Callable[[Seen], bool], given: Positions) -> Positions:
+def _reduced(past: Hindsight, changed: Callable[[DesignAnswer], bool], given: Positions) -> Positions:
     """Reduce a set to a minimal one (delta debugging): leave out halves, then smaller parts, then single entries."""
     left = sorted(given)
     part = len(left) // 2 or 1
@@ -98,17 +98,17 @@ def _reduced(past: Hindsight, changed: Callable[[Seen], bool], given: Positions)
 
 
 def _without_a_part(
-    past: Hindsight, left: Sequence[int], part: int, changed: Callable[[Seen], bool]
+    past: Hindsight, left: Sequence[int], part: int, changed: Callable[[DesignAnswer], bool]
 ) -> list[int] | None:
     for start in reversed(range(0, len(left), part)):
         rest = [*left[:start], *left[start + part :]]
-        if rest and changed(past.seen(frozenset(rest))):
+        if rest and changed(past.answer_with(frozenset(rest))):
             return rest
     return None
 
 
 class _Search:
-    def __init__(self, past: Hindsight, changed: Callable[[Seen], bool]) -> None:
+    def __init__(self, past: Hindsight, changed: Callable[[DesignAnswer], bool]) -> None:
         self._past, self._changed = past, changed
         self._streams = sorted(past.of_people)
         self._others: dict[tuple[str, int, Positions], list[Positions]] = {}
@@ -123,7 +123,7 @@ class _Search:
             for of_trial in combinations(self._past.of_trial, from_trial):
                 for chosen in self._spread(0, size - from_trial, frozenset(of_trial)):
                     self._step(1)
-                    if self._changed(self._past.seen(chosen)):
+                    if self._changed(self._past.answer_with(chosen)):
                         found[chosen] = None
                     if len(found) >= _MOST_SETS:
                         return tuple(found)

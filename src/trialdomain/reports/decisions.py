@@ -7,7 +7,7 @@ from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.entries import VOIDS
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import MtdDeclared
-from trialdomain.projections.decisions import BasisDifference, DecisionAudit, LaterEntry, StandsOtherwise, Taken
+from trialdomain.projections.decisions import BasisDifference, DecisionAudit, DoseDecision, LaterEntry, StandsOtherwise
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.smallest_change import Smallest
@@ -123,7 +123,7 @@ def _sets_json(smallest: Smallest) -> Json:
     return {"sets": [list[Json](sorted(positions)) for positions in smallest.sets], "proven": smallest.proven}
 
 
-def _taken_json(fact: Taken) -> Json:
+def _taken_json(fact: DoseDecision) -> Json:
     match fact:
         case EscalationDecided():
             return decision_json(fact.decided)
@@ -133,7 +133,7 @@ def _taken_json(fact: Taken) -> Json:
             return {"mtd": None, "why": fact.why.value, "candidate": fact.candidate}
 
 
-def _plain(fact: Taken) -> str | None:
+def _plain(fact: DoseDecision) -> str | None:
     text = fact.rationale if isinstance(fact, EscalationDecided) else getattr(fact, "note", None)
     return None if text is None else str(text.plain)
 
@@ -251,7 +251,7 @@ def _later_text(later: LaterEntry) -> str:
     return f"{fact_words(entry.fact)}; corrects position {target.position}"
 
 
-def _taken_text(fact: Taken) -> str:
+def _taken_text(fact: DoseDecision) -> str:
     match fact:
         case EscalationDecided():
             return _decision_text(fact.decided)

@@ -365,7 +365,7 @@ class AdverseEvent:
         return first + [(one, entry.position) for entry in self.follow_ups for one in entry.fact.attributions]
 
 
-def told_together(rows: Iterable[AdverseEvent]) -> list[AdverseEvent]:
+def joined_events(rows: Iterable[AdverseEvent]) -> list[AdverseEvent]:
     """Join rows into events: the first row is the report, and the others are follow-ups from their onsets on.
 
     Of rows that begin on one day, the highest grade and the more related judgment count.
@@ -386,7 +386,7 @@ def worse_by_row(rows: Sequence[AdverseEvent], start: ClinicalTime) -> Mapping[s
     for row in rows:
         together.setdefault((row.key, row.onset.text), []).append(row)
     found: dict[str, list[Graded]] = {row.event: [] for row in rows}
-    for event in told_together(rows):
+    for event in joined_events(rows):
         for graded in event.worse_since(start):
             row = by_position[graded.position]
             found[row.event].append(graded)

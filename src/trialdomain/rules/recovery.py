@@ -19,7 +19,7 @@ from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
 
 
-class Seen(Word):
+class Coverage(Word):
     """Whether a count was measured without a gap from the start to the end of the observation."""
 
     WHOLE = "whole"
@@ -79,7 +79,7 @@ class CountCourse:
 
     __repr__ = in_short
 
-    seen: Seen
+    coverage: Coverage
     gap: tuple[date, date] | None
     """The first two consecutive measured days, or ends of the observation, that are further apart than allowed."""
     around_gap: tuple[int, ...]
@@ -226,7 +226,7 @@ def course_of(
     since = [day for day in shown if day.on >= frame.start]
     within = [day for day in since if day.on <= frame.end]
     below = [step for day in within if (step := day.step()) is not None]
-    seen, gap, around = _seen([(day.on, lab.position) for day in within if (lab := day.measured)], frame, rules)
+    coverage, gap, around = _coverage([(day.on, lab.position) for day in within if (lab := day.measured)], frame, rules)
     measured = [day.on for day in within if day.measured]
     baseline = _baseline(shown[: len(shown) - len(since)], frame, rules)
     read = _Read(since, given, rule, rules.max_gap_days, frame)
@@ -234,7 +234,7 @@ def course_of(
     found = None if anchor is None else read.recovery(anchor)
     recovered = found if found is not None and found.run else None
     return CountCourse(
-        seen=seen,
+        coverage=coverage,
         gap=gap,
         around_gap=around,
         last_measured=measured[-1] if measured else None,
@@ -257,17 +257,17 @@ def _baseline(before: Sequence[_Shown], frame: Observation, rules: EndpointRules
     return measured[-1].step() if measured else None
 
 
-def _seen(
+def _coverage(
     days: Sequence[tuple[date, int]], frame: Observation, rules: EndpointRules
-) -> tuple[Seen, tuple[date, date] | None, tuple[int, ...]]:
+) -> tuple[Coverage, tuple[date, date] | None, tuple[int, ...]]:
     """Say whether the count was measured without a gap from the start to the end of the observation."""
     if not days:
-        return Seen.NOT_MEASURED, None, ()
+        return Coverage.NOT_MEASURED, None, ()
     points = [(frame.start, None), *days, (frame.end, None)]
     for (one, before), (other, after) in pairwise(points):
         if (other - one).days > rules.max_gap_days:
-            return Seen.GAP, (one, other), tuple(position for position in (before, after) if position is not None)
-    return Seen.WHOLE, None, ()
+            return Coverage.GAP, (one, other), tuple(position for position in (before, after) if position is not None)
+    return Coverage.WHOLE, None, ()
 
 
 def _anchor(below: Sequence[Step], within: Sequence[_Shown], rule: Recovery) -> Step | None:

@@ -19,5 +19,5 @@ def counted(progress: Progress, what: str, total: int) -> Callable[[int], None]:
     return count
 
 
-def unheard(_: str, __: int, ___: int) -> None:
+def ignore_progress(_: str, __: int, ___: int) -> None:
     """Ignore progress (the default callback)."""

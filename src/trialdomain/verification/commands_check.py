@@ -10,7 +10,7 @@ from itertools import chain, repeat
 from operator import le
 from typing import Any, Protocol, TypeAlias
 
-from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.defect import Defect, Defects, What, shortened
 
 _BEFORE = b'"command":"'
 _NAMED = re.compile(rb'"command":"[A-Za-z0-9_./-]+"')
@@ -44,7 +44,7 @@ class CommandsCheck:
     """
 
     def __init__(self, source: "OneCommand", pages: Iterable[list[Any]], trial: bytes, defects: Defects) -> None:
-        self._source, self._code, self._trial, self._defects = source, trial, shown(trial), defects
+        self._source, self._code, self._trial, self._defects = source, trial, shortened(trial), defects
         self._coming = self._read(pages)
         self._after = _After()
         self._last = 0
@@ -186,4 +186,4 @@ def _plain(rows: Sequence[Any]) -> bool:
 
 
 def _id(pattern: bytes) -> str:
-    return shown(pattern.removeprefix(_BEFORE).removesuffix(b'"'))
+    return shortened(pattern.removeprefix(_BEFORE).removesuffix(b'"'))

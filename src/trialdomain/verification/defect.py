@@ -15,7 +15,7 @@ _MOST_IN_ALL = 20_000
 """The most listed defects in all: a forged log can have any number of trials."""
 
 
-def shown(value: object) -> str:
+def shortened(value: object) -> str:
     """Convert any stored value to text, cut to the length of the longest name."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
@@ -88,7 +88,7 @@ def of_row(what: What, why: str, place: tuple[object, object, object], *, trial:
         why=why,
         trial=trial,
         position=position if isinstance(position, int) else None,
-        stream=None if stream is None else shown(stream),
+        stream=None if stream is None else shortened(stream),
         version=version if isinstance(version, int) else None,
     )
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from trialdomain.storage.sqlite.bounds import MOST_LONG, SHORT_VALUE
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
-from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.defect import Defect, Defects, What, shortened
 from trialdomain.verification.readable import out_of_place, unreadable
 
 Row: TypeAlias = tuple[object, object, object, object, object, object]
@@ -87,7 +87,7 @@ class EntriesCheck:
         position, stream, version, name, state, leaf = row
         where: dict[str, object] = {
             "position": position if isinstance(position, int) else None,
-            "stream": shown(stream) if isinstance(stream, bytes) else None,
+            "stream": shortened(stream) if isinstance(stream, bytes) else None,
             "version": version if isinstance(version, int) else None,
         }
         if self._same:
@@ -137,7 +137,7 @@ class EntriesCheck:
 
     def versions_missing(self, stream: bytes, first: int, after: int, *, before: int) -> None:
         """Note that versions of a stream are missing, from ``first`` to before ``after``, which is at ``before``."""
-        named = shown(stream)
+        named = shortened(stream)
         if after - first + len(self._missing_versions) <= _MOST_GAPS:
             self._missing_versions += [(named, version, before) for version in range(first, after)]
         else:
@@ -146,7 +146,7 @@ class EntriesCheck:
 
     def version_out_of_place(self, stream: bytes, version: int, *, due: int, position: int) -> None:
         """Note that a stream has a version where another is due."""
-        named = shown(stream)
+        named = shortened(stream)
         self._missing_versions = [one for one in self._missing_versions if one[:2] != (named, version)]
         why = f"the entry has version {version} of its stream, where version {due} is due"
         self._add(What.REORDERED, why, position=position, stream=named, version=version)

@@ -38,7 +38,7 @@ from trialdomain.verification.blocks import (
     next_due_of,
     positions_of,
 )
-from trialdomain.verification.defect import MOST_SHOWN, Defect, Defects, What, shown
+from trialdomain.verification.defect import MOST_SHOWN, Defect, Defects, What, shortened
 from trialdomain.verification.entries_check import EntriesCheck
 from trialdomain.verification.lines_check import FoundLine, LinesCheck, ReadEntry
 from trialdomain.verification.order import WINDOW
@@ -153,7 +153,7 @@ class Exported:
                 break
         self._ahead.extendleft(reversed(blocks[1:]))
         trials = [stream.partition(b"/")[0] for stream in found]
-        return shown(max(trials, key=trials.count))
+        return shortened(max(trials, key=trials.count))
 
     def _one_by_one(self, block: Lines | ReadEntry, known: LinesCheck, check: EntriesCheck) -> int:
         """Check the lines of a block one by one; return their number."""
@@ -326,7 +326,7 @@ class Exported:
         root = read_root(last.root) or b""
         if root and is_other_form(last.root, root):
             why = "the root of the last line was written in another form; its value is unchanged"
-            self._add(What.REFORMATTED, why, shown(last.trial))
+            self._add(What.REFORMATTED, why, shortened(last.trial))
         return End(last.trial, last.size, root, self._line)
 
     def _add(self, what: What, why: str, trial: str | None = None, *, line: int | None = None) -> None:

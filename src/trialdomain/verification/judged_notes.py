@@ -17,7 +17,7 @@ from trialdomain.verification.defect import Defect, Defects, What
 
 
 @attrs.frozen(kw_only=True)
-class Held:
+class NoteToCheck:
     """A checkpoint or a head to compare with the log of a trial."""
 
     where: str
@@ -29,7 +29,7 @@ class Held:
 
 
 @attrs.frozen(kw_only=True)
-class Judged:
+class VerifiedNote:
     """A note after its signatures were verified, without its text."""
 
     where: str
@@ -90,7 +90,7 @@ class Tree(Protocol):
         """Say what does not fit a root that the tree had: the leaves or the entries; empty, where both fit."""
 
 
-def read_held(where: str, given: bytes, *, outside: bool, head: bool = False) -> Held:
+def read_held(where: str, given: bytes, *, outside: bool, head: bool = False) -> NoteToCheck:
     """Parse a note, as a checkpoint or as a head: no note is both.
 
     Raises:
@@ -99,12 +99,12 @@ def read_held(where: str, given: bytes, *, outside: bool, head: bool = False) ->
     try:
         note = parse_note(given)
         checkpoint = parse_head(note.text) if head else parse_checkpoint(note.text)
-        return Held(where=where, checkpoint=checkpoint, note=note, outside=outside)
+        return NoteToCheck(where=where, checkpoint=checkpoint, note=note, outside=outside)
     except NoteMalformed as error:
         raise NoteMalformed(f"{where}: {error}") from None
 
 
-def judge(one: Held, keys: Sequence[VerifierKey] | None) -> Judged:
+def judge(one: NoteToCheck, keys: Sequence[VerifierKey] | None) -> VerifiedNote:
     """Verify the signatures of a note, and drop its text.
 
     Args:
@@ -121,7 +121,7 @@ def judge(one: Held, keys: Sequence[VerifierKey] | None) -> Judged:
         except SignatureMissing as error:
             if one.outside or isinstance(error, SignatureWrong):
                 wrong = str(error)
-    return Judged(
+    return VerifiedNote(
         where=one.where,
         trial=checkpoint.trial,
         origin=checkpoint.origin,
@@ -135,7 +135,9 @@ def judge(one: Held, keys: Sequence[VerifierKey] | None) -> Judged:
     )
 
 
-def compare(judged: Iterable[Judged], check: Tree, defects: Defects, *, comparable: bool = True) -> Iterator[Compared]:
+def compare(
+    judged: Iterable[VerifiedNote], check: Tree, defects: Defects, *, comparable: bool = True
+) -> Iterator[Compared]:
     """Compare a log with the notes about it.
 
     A note that the log keeps and that no trusted key has signed is compared too, but covers no entry. Where it does not
@@ -156,7 +158,7 @@ def compare(judged: Iterable[Judged], check: Tree, defects: Defects, *, comparab
         yield _compared(one, fits=fits, but=check.but(one.root, one.size) if fits else "")
 
 
-def _fits(one: Judged, check: Tree, defects: Defects) -> bool | None:
+def _fits(one: VerifiedNote, check: Tree, defects: Defects) -> bool | None:
     if one.size > check.size:
         gone = "the newest are gone"
         gone = gone if one.vouched else f"{gone}, or the note was forged: {_NOT_SIGNED}"
@@ -180,12 +182,12 @@ def _fits(one: Judged, check: Tree, defects: Defects) -> bool | None:
 _NOT_SIGNED = "no trusted key has signed it"
 
 
-def _defect(check: Tree, one: Judged, what: What, why: str) -> Defect:
+def _defect(check: Tree, one: VerifiedNote, what: What, why: str) -> Defect:
     named = why if one.where in why else f"{one.where}: {why}"
     return Defect(what=what, why=named, trial=check.trial)
 
 
-def _compared(one: Judged, *, fits: bool | None, but: str = "") -> Compared:
+def _compared(one: VerifiedNote, *, fits: bool | None, but: str = "") -> Compared:
     return Compared(
         where=one.where,
         size=one.size,

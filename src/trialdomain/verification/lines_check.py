@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import attrs
 
-from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.defect import Defect, Defects, What, shortened
 from trialdomain.verification.entries_check import EntriesCheck
 from trialdomain.verification.leaf_columns import Leaves
 
@@ -98,7 +98,7 @@ class LinesCheck:
                 why="the leaf was written in another form; its value is unchanged",
                 trial=self._check.trial,
                 position=entry.position,
-                stream=shown(entry.stream),
+                stream=shortened(entry.stream),
                 version=entry.version,
                 line=entry.line,
             )

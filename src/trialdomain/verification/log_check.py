@@ -10,9 +10,9 @@ from trialdomain.storage.sqlite.bounds import Budget, counted
 from trialdomain.tree.note import NoteMalformed
 from trialdomain.values.given.plural import n_entries
 from trialdomain.verification.commands_check import CommandsCheck
-from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.defect import Defect, Defects, What, shortened
 from trialdomain.verification.entries_check import EntriesCheck, Row
-from trialdomain.verification.judged_notes import Held, read_held
+from trialdomain.verification.judged_notes import NoteToCheck, read_held
 from trialdomain.verification.leaf_columns import Leaves
 from trialdomain.verification.readable import MOST_READ, all_readable, registered
 from trialdomain.verification.source import MOST_NOTES, LogSource
@@ -31,9 +31,9 @@ class LogCheck:
     """
 
     def __init__(self, source: LogSource, trial: bytes, defects: Defects) -> None:
-        self._source, self._code, self._trial, self._defects = source, trial, shown(trial), defects
+        self._source, self._code, self._trial, self._defects = source, trial, shortened(trial), defects
 
-    def notes(self) -> Iterator[Held]:
+    def notes(self) -> Iterator[NoteToCheck]:
         """Yield the notes that the log keeps of the trial; a note of another trial or kind is a defect."""
         number: dict[bool, int] = {}
         for one in self._source.notes(self._code):

@@ -18,14 +18,14 @@ from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.given.filename import is_no_file, named
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plural import n_entries
-from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.verification.bundle.check import BundleCheck
 from trialdomain.verification.bundle.files import MemberUnreadable, Unpacked, is_bundle, unpacked
-from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.defect import Defect, Defects, What, shortened
 from trialdomain.verification.entries_check import EntriesCheck
 from trialdomain.verification.exported import Exported
 from trialdomain.verification.heads_check import HeadsCheck, KeptHead
-from trialdomain.verification.judged_notes import Compared, Held, Judged, Tree, compare, judge, read_held
+from trialdomain.verification.judged_notes import Compared, NoteToCheck, Tree, VerifiedNote, compare, judge, read_held
 from trialdomain.verification.log_check import LogCheck
 from trialdomain.verification.source import LogSource, SourceBroken
 from trialdomain.verification.sqlite.source import sqlite_source
@@ -83,7 +83,7 @@ def verify(
     keys: Sequence[VerifierKey] | None = None,
     trial: str | None = None,
     heads_required: bool = False,
-    progress: Progress = unheard,
+    progress: Progress = ignore_progress,
 ) -> Verified:
     """Verify a SQLite log, an exported JSONL file, plain or gzip, or an audit bundle, a folder or a zip file.
 
@@ -135,7 +135,7 @@ class _Run:
 
     def __init__(
         self,
-        outside: Sequence[Judged],
+        outside: Sequence[VerifiedNote],
         keys: Sequence[VerifierKey] | None,
         trial: str | None,
         *,
@@ -160,7 +160,7 @@ class _Run:
 
     def _rows(self, path: Path, source: LogSource) -> None:
         """Verify the rows of the tables."""
-        trials = [(shown(code), code) for code in source.trials()]
+        trials = [(shortened(code), code) for code in source.trials()]
         total = source.number()
         with source.structure_meanwhile() as structure:
             for trial, code in trials:
@@ -224,7 +224,7 @@ class _Run:
         others = [one for one in self._of(tree.trial) if one.size != tree.size]
         self._compare_bundle(tree, held, others)
 
-    def _compare_bundle(self, tree: Tree, held: Sequence[Held], incomparable: Sequence[Judged]) -> None:
+    def _compare_bundle(self, tree: Tree, held: Sequence[NoteToCheck], incomparable: Sequence[VerifiedNote]) -> None:
         """Compare a bundle with its own note, and with those other notes that can be compared.
 
         A bundle has the first entries of its log, and no proof about another tree. So a later note with more entries is
@@ -278,14 +278,14 @@ class _Run:
             bundle=self._bundle,
         )
 
-    def _sizes(self, trial: str, kept: Sequence[Judged]) -> list[int]:
+    def _sizes(self, trial: str, kept: Sequence[VerifiedNote]) -> list[int]:
         return [one.size for one in (*kept, *self._of(trial))]
 
-    def _of(self, trial: str) -> list[Judged]:
+    def _of(self, trial: str) -> list[VerifiedNote]:
         """Return the notes about a trial that were kept elsewhere."""
         return [one for one in self._outside if one.trial == trial]
 
-    def _compare(self, check: Tree, kept: Sequence[Judged], head: KeptHead | None) -> None:
+    def _compare(self, check: Tree, kept: Sequence[VerifiedNote], head: KeptHead | None) -> None:
         compared = tuple(compare([*kept, *self._of(check.trial)], check, self._defects))
         accepted = [one for one in compared if one.fits and (one.signed or self._keys is None)]
         if self._keys is not None and check.size and not any(one.signed for one in compared):

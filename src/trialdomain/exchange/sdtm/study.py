@@ -20,7 +20,7 @@ from trialdomain.protocol.endpoints.parts import Anchor
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
 from trialdomain.values.ids import CodeInvalid, check_id
-from trialdomain.values.progress import Progress, unheard
+from trialdomain.values.progress import Progress, ignore_progress
 
 __all__ = ["RowMalformed", "RowRead", "Study", "StudyUnusable"]
 
@@ -51,7 +51,7 @@ class Study:
         terms: Terms | None = None,
         event_id: str = EVENT_ID,
         strict: bool = False,
-        progress: Progress = unheard,
+        progress: Progress = ignore_progress,
     ) -> None:
         self.terms = terms or Terms()
         self._event_id, self._strict = key_of(event_id), strict

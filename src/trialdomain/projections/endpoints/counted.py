@@ -13,7 +13,7 @@ from trialdomain.protocol.endpoints.parts import DeathAs
 from trialdomain.protocol.endpoints.rules import RAISED_BY
 from trialdomain.rules.counts import Series
 from trialdomain.rules.observation import EndedBy
-from trialdomain.rules.recovery import CountCourse, Given, Seen, course_of
+from trialdomain.rules.recovery import CountCourse, Coverage, Given, course_of
 from trialdomain.values.clinical.analyte import Count
 from trialdomain.values.clinical.treatment import MedicationClass
 
@@ -73,7 +73,7 @@ def _severe(reading: _CountReading) -> Value:
         step = course.first_below
         evidence = [step.entry.position]
         return of.value(Status.OBSERVED, value=True, on=step.on, evidence=evidence, flags=marks, **common)
-    if course.seen is not Seen.WHOLE:
+    if course.coverage is not Coverage.WHOLE:
         return _unseen(reading, marks)
     return of.absence(Status.OBSERVED, value=False, flags=marks, **common)
 
@@ -84,7 +84,7 @@ def _unseen(reading: _CountReading, flags: Sequence[Flag | None]) -> Value:
     gap: Mapping[str, Detail] = {} if course.gap is None else {"gap": course.gap}
     return reading.of.absence(
         Status.NOT_OBSERVED,
-        because=course.seen.value,
+        because=course.coverage.value,
         evidence=course.around_gap,
         flags=flags,
         examined=reading.examined,
@@ -97,13 +97,13 @@ def _recovery(reading: _CountReading) -> Value:
     of, course = reading.of, reading.course
     competing = of.frame.ended_by is EndedBy.DEATH and of.rules.death is DeathAs.COMPETING
     if course.anchor is None:
-        if course.seen is not Seen.WHOLE:
+        if course.coverage is not Coverage.WHOLE:
             return _unseen(reading, reading.flags[:1])
         common: dict[str, Any] = {"examined": reading.examined, "details": reading.details}
         return of.absence(Status.NOT_AT_RISK, flags=reading.flags[:1], **common)
     if course.recovered is not None:
         return _recovered(reading)
-    if course.seen is Seen.NOT_MEASURED and not competing:
+    if course.coverage is Coverage.NOT_MEASURED and not competing:
         return _unseen(reading, reading.flags)
     last = of.frame.end if competing else course.censored_on
     return of.absence(

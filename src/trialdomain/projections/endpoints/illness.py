@@ -17,7 +17,7 @@ from trialdomain.rules.counts import Series
 from trialdomain.rules.fever import Temperature, derived, temperatures
 from trialdomain.rules.illness import Illness, reported, total_days, united
 from trialdomain.rules.observation import Observation
-from trialdomain.rules.recovery import Seen
+from trialdomain.rules.recovery import Coverage
 from trialdomain.values.clinical.ctcae import CtcaeTerm, term_of
 from trialdomain.values.given.text import folded
 
@@ -70,8 +70,8 @@ def _underivable(of: Observed, readings: Sequence[Temperature], neutrophils: Ser
         return None
     measured = [one.on for one in readings if frame.holds(one.on)]
     if not measured or not (high or low):
-        return Seen.NOT_MEASURED.value
-    return None if _without_gap(measured, frame, longest) else Seen.GAP.value
+        return Coverage.NOT_MEASURED.value
+    return None if _without_gap(measured, frame, longest) else Coverage.GAP.value
 
 
 def _without_gap(days: Sequence[date], frame: Observation, longest: int) -> bool:

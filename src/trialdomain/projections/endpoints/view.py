@@ -28,7 +28,7 @@ from trialdomain.events.participant import (
     Withdrew,
 )
 from trialdomain.projections.casebook import Case, Casebook
-from trialdomain.projections.dlt_counts import DLT_COUNTS, Seat
+from trialdomain.projections.dlt_counts import DLT_COUNTS, DltPart
 from trialdomain.projections.endpoints.participant import Asked, participant_values, windowed
 from trialdomain.projections.endpoints.trial import EndpointValues, endpoint_values
 from trialdomain.projections.endpoints.value import Value
@@ -72,7 +72,7 @@ class EndpointPart:
     values: tuple[Value, ...]
     exposure: Exposure | None
     """None if no requested endpoint needs it."""
-    seat: Seat | None
+    dlt_part: DltPart | None
     """The same."""
 
 
@@ -102,20 +102,20 @@ class EndpointsView:
     def part(self, case: Case, book: Casebook, on: date) -> EndpointPart:
         """Read one participant."""
         exposure = SAFETY.part(case, book, on) if self._any(SafetyIncidence) else None
-        seat = DLT_COUNTS.part(case, book, on) if self._any(DltIncidence, MaximumToleratedDose) else None
-        return self.part_with(case, book, on, exposure, seat)
+        dlt_part = DLT_COUNTS.part(case, book, on) if self._any(DltIncidence, MaximumToleratedDose) else None
+        return self.part_with(case, book, on, exposure, dlt_part)
 
     def part_with(
-        self, case: Case, book: Casebook, on: date, exposure: Exposure | None, seat: Seat | None
+        self, case: Case, book: Casebook, on: date, exposure: Exposure | None, dlt_part: DltPart | None
     ) -> EndpointPart:
-        """Compute the part of one participant whose exposure and seat the caller has computed already."""
+        """Compute the part of one participant whose other parts the caller has computed already."""
         values = participant_values(case, self.asked, level=_level(case, book), on=on).values if self.asked else ()
-        return EndpointPart(case.subject, values, exposure, seat)
+        return EndpointPart(case.subject, values, exposure, dlt_part)
 
     def whole(self, parts: Sequence[EndpointPart], book: Casebook, on: date) -> EndpointValues:
         """Combine the values of all participants, with those of safety and of the escalation."""
-        seats = [part.seat for part in parts if part.seat is not None]
-        counts = DLT_COUNTS.whole(seats, book, on) if len(seats) == len(parts) else None
+        dlt_parts = [part.dlt_part for part in parts if part.dlt_part is not None]
+        counts = DLT_COUNTS.whole(dlt_parts, book, on) if len(dlt_parts) == len(parts) else None
         needs_state = counts is not None and self._any(MaximumToleratedDose)
         state = escalation_of(counts, book, on=on) if needs_state and counts is not None else None
         return endpoint_values(

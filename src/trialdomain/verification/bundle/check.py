@@ -38,10 +38,10 @@ from trialdomain.verification.bundle.manifest import (
     in_other_form,
     quoted,
 )
-from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.defect import Defect, Defects, What, shortened
 from trialdomain.verification.entries_check import EntriesCheck
 from trialdomain.verification.exported import Exported
-from trialdomain.verification.judged_notes import Held
+from trialdomain.verification.judged_notes import NoteToCheck
 
 _NOTE = f"the bundle's {CHECKPOINT}"
 _NEEDED = (EVENTS, PROOFS, CHECKPOINT)
@@ -145,10 +145,10 @@ class BundleCheck:
         self._exported = Exported(self._bundle.place if path is None else path, self._defects, member=EVENTS)
         return self._exported
 
-    def of_whole(self, check: EntriesCheck) -> list[Held]:
+    def of_whole(self, check: EntriesCheck) -> list[NoteToCheck]:
         """Compare everything else with the entries of a whole bundle, which were read; return the notes about them."""
         if check.trial != self.trial:
-            self._add(What.BUNDLE, f"{EVENTS} also has entries of trial {shown(check.trial)}", trial=check.trial)
+            self._add(What.BUNDLE, f"{EVENTS} also has entries of trial {shortened(check.trial)}", trial=check.trial)
             return []
         self._checked = True
         head = self._entries(check.trial).whole(check)
@@ -170,7 +170,7 @@ class BundleCheck:
                 self._add(What.BUNDLE, why)
         return self._held(head, check)
 
-    def of_some(self, count: Callable[[int], None]) -> tuple[BundleTree, list[Held]] | None:
+    def of_some(self, count: Callable[[int], None]) -> tuple[BundleTree, list[NoteToCheck]] | None:
         """Check the entries of a filtered bundle; return their tree and the notes about it, where it is known."""
         manifest, trial = self.manifest, self.trial
         if trial is None:
@@ -235,14 +235,14 @@ class BundleCheck:
         for name in sorted({*named, *members, *_NEEDED} - {MANIFEST}):
             member = members.get(name)
             if self.manifest is not None and name not in named:
-                added = f"{shown(name)} is not in the manifest: it was added"
+                added = f"{shortened(name)} is not in the manifest: it was added"
                 self._add(What.BUNDLE, f"{MANIFEST} names no {name}" if name in _NEEDED else added)
             if member is None:
-                self._cannot_read(name, f"{shown(name)} is missing")
+                self._cannot_read(name, f"{shortened(name)} is missing")
             elif member.too_large and name not in _NEEDED:
-                self._too_large.append(f"{shown(name)} {member.why}")
+                self._too_large.append(f"{shortened(name)} {member.why}")
             elif member.path is None and (name in named or name in _NEEDED):
-                self._cannot_read(name, f"{shown(name)} {member.why}")
+                self._cannot_read(name, f"{shortened(name)} {member.why}")
             elif name in named:
                 self._compare_file(name, named[name])
         for name in (EVENTS, PROOFS):
@@ -256,7 +256,7 @@ class BundleCheck:
             self._cannot_read(name, str(error))
             return
         if (found.bytes, bytes.fromhex(found.sha256)) != (said.bytes, read_hash(said.sha256)):
-            self._add(What.BUNDLE, f"{shown(name)} does not have the size and hash of the manifest: it was changed")
+            self._add(What.BUNDLE, f"{shortened(name)} does not have the size and hash of the manifest: it was changed")
 
     def _cannot_read(self, name: str, why: str) -> None:
         self._unreadable.add(name)
@@ -341,7 +341,7 @@ class BundleCheck:
             what = f"{quoted(end.size)} entries of trial {quoted(end.trial)} with the root {root}"
             self._add(What.BUNDLE, f"the last line of {EVENTS} says {what}: it was changed", line=end.line)
 
-    def _held(self, head: TreeHead | None, check: EntriesCheck | None) -> list[Held]:
+    def _held(self, head: TreeHead | None, check: EntriesCheck | None) -> list[NoteToCheck]:
         """Return the checkpoint of the bundle for the comparison with its entries, where it is about them."""
         note, checkpoint = self._note, self._checkpoint
         if note is None or checkpoint is None:
@@ -349,7 +349,7 @@ class BundleCheck:
         if checkpoint.trial != self.trial:
             self._add(What.BAD_CHECKPOINT, f"{_NOTE} is of {quoted(checkpoint.origin)}, not of the bundle's log")
             return []
-        held = [Held(where=_NOTE, checkpoint=checkpoint, note=note, outside=False)]
+        held = [NoteToCheck(where=_NOTE, checkpoint=checkpoint, note=note, outside=False)]
         if self._signed == head:
             return held
         if check is not None and check.fits(checkpoint.root, checkpoint.size):

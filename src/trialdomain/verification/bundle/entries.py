@@ -18,7 +18,7 @@ from trialdomain.verification.bundle.lines import found_entry, proof_lines, read
 from trialdomain.verification.bundle.pairs import Pairing
 from trialdomain.verification.bundle.settling import Left
 from trialdomain.verification.bundle.streams import Streams
-from trialdomain.verification.defect import Defect, Defects, What, shown
+from trialdomain.verification.defect import Defect, Defects, What, shortened
 from trialdomain.verification.entries_check import EntriesCheck
 
 _FEW = 2
@@ -141,7 +141,7 @@ class BundleEntries:
         for number, read in read_lines(self._bundle):
             try:
                 if isinstance(read, Last):
-                    raise LineUnreadable(f"the line is the last of trial {shown(read.trial)!r}, and not an entry")  # noqa: TRY301 - joins the rest
+                    raise LineUnreadable(f"the line is the last of trial {shortened(read.trial)!r}, and not an entry")  # noqa: TRY301 - joins the rest
                 entry = read if isinstance(read, Broken) else found_entry(number, read)
             except LineUnreadable as error:
                 entry = Broken(number, str(error))
@@ -217,7 +217,7 @@ class BundleEntries:
     def _report_missing(self, left: Left, pairing: Pairing, streams: Streams, found: _Found) -> None:
         """Add defects for the missing entries of a filtered bundle, and for the proofs without an entry."""
         for stream in () if found.exchanged else streams.absent():
-            self._add(What.MISSING, "the participant has no entry", stream=shown(stream))
+            self._add(What.MISSING, "the participant has no entry", stream=shortened(stream))
         if not pairing.entries.number:
             return  # no participant has an entry
         proofs = {proof.line: proof for proof in self._within(left.head, left.without_entry)}
@@ -226,7 +226,7 @@ class BundleEntries:
             several = f"versions {gap.version} to {gap.upto} of the stream are missing"
             why = several if gap.upto > gap.version else f"version {gap.version} of the stream is missing"
             position = None if proof is None else proofs.pop(proof.line).position
-            self._add(What.MISSING, why, position=position, stream=shown(gap.stream), version=gap.version)
+            self._add(What.MISSING, why, position=position, stream=shortened(gap.stream), version=gap.version)
         known = pairing.entries.number - found.twice
         said = known + len(pairing.broken_entries) if found.said is None else found.said
         for proof in proofs.values():
@@ -300,7 +300,7 @@ class BundleEntries:
             why=why,
             trial=self._trial,
             position=found.position,
-            stream=None if place is None else shown(place[0]),
+            stream=None if place is None else shortened(place[0]),
             version=None if place is None else place[1],
             line=found.line,
         )
@@ -323,7 +323,7 @@ class BundleEntries:
 def _listed(streams: Sequence[str]) -> str:
     """List the subjects of some streams for a sentence, up to a limit."""
     more = f" and {len(streams) - _MOST_LISTED} more" if len(streams) > _MOST_LISTED else ""
-    return ", ".join(shown(subject_of(one) or one) for one in streams[:_MOST_LISTED]) + more
+    return ", ".join(shortened(subject_of(one) or one) for one in streams[:_MOST_LISTED]) + more
 
 
 def _most_led_to(pairing: Pairing, heads: Sequence[TreeHead]) -> TreeHead | None:

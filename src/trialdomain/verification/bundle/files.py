@@ -29,7 +29,7 @@ from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.plain_files import DatabaseNotRead, refuse_database
 from trialdomain.values.given.filename import unread
 from trialdomain.values.given.plural import how_many, singular_or
-from trialdomain.verification.defect import shown
+from trialdomain.verification.defect import shortened
 
 _BLOCK = 1 << 20
 _MOST_NAMED = 100
@@ -219,7 +219,7 @@ class _Unpacking:
         infos = self._infos.get(name, [])
         if len(infos) > 1:
             self._wrong.append(
-                f"{shown(name)} is {len(infos)} times in the zip file: programs differ in which of them they take"
+                f"{shortened(name)} is {len(infos)} times in the zip file: programs differ in which of them they take"
             )
         found = Member(None, "is missing")
         for info in (*infos[: _MOST_NAMED - 1], *infos[_MOST_NAMED - 1 :][-1:]):

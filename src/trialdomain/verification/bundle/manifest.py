@@ -20,7 +20,7 @@ from trialdomain.storage.store import StoredEntry
 from trialdomain.tree.proofs import LARGEST_SIZE
 from trialdomain.values.ids import check_id, trial_stream
 from trialdomain.values.role import Role
-from trialdomain.verification.defect import shown
+from trialdomain.verification.defect import shortened
 
 _MOST_BYTES = 64 * 1024 * 1024
 """The limit for the entries of the trial's own stream, which stay in memory: a real trial has a hundredth of it."""
@@ -234,5 +234,5 @@ def _is(read: Callable[[str], object], text: str) -> bool:
 
 def quoted(value: object) -> str:
     """Quote a value of a manifest for a message, up to a limit."""
-    text = shown(value)[:_LONGEST]
+    text = shortened(value)[:_LONGEST]
     return f"{text!r}" if isinstance(value, str) else text

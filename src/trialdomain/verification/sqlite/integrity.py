@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread, get_ident
 
-from trialdomain.verification.defect import Defect, What, of_row, shown
+from trialdomain.verification.defect import Defect, What, of_row, shortened
 from trialdomain.verification.sqlite.opening import opened
 
 _FOREIGN = """
@@ -64,7 +64,7 @@ def _check(path: Path, tables: Collection[str] | None, helped: int) -> list[Defe
             try:
                 for (said,) in connection.execute(f"PRAGMA integrity_check({asked})"):
                     if said != b"ok":
-                        why = f"SQLite finds that the file contradicts itself: {shown(said)}"
+                        why = f"SQLite finds that the file contradicts itself: {shortened(said)}"
                         found.append(Defect(what=What.STRUCTURE, why=why))
             except sqlite3.DataError:
                 why = "a row is longer than any entry's: types and indexes were not checked after it"
@@ -74,7 +74,7 @@ def _check(path: Path, tables: Collection[str] | None, helped: int) -> list[Defe
         with suppress(sqlite3.DataError):  # the check of the entries names that row
             for query, what, why in _NAMING if found else ():
                 found += [
-                    of_row(what, why.format(shown(trial)), (position, stream, version), trial=shown(trial))
+                    of_row(what, why.format(shortened(trial)), (position, stream, version), trial=shortened(trial))
                     for trial, position, stream, version in connection.execute(query)
                 ]
         found += (Defect(what=What.STRUCTURE, why=why) for why in _numbers(connection))

@@ -13,7 +13,7 @@ from trialdomain.storage.heads import BEGUN
 from trialdomain.storage.sqlite.file import check_file
 from trialdomain.tree.note import MOST_BYTES
 from trialdomain.values.given.plural import how_many, singular_or
-from trialdomain.verification.defect import Defect, What, of_row, shown
+from trialdomain.verification.defect import Defect, What, of_row, shortened
 from trialdomain.verification.entries_check import Row
 from trialdomain.verification.heads_check import KeptHead
 from trialdomain.verification.readable import OF_REGISTRATION
@@ -136,7 +136,7 @@ class SQLiteSource:
         self._schema = FoundSchema(connection)
         self._changed = list(self._schema.defects())
         self._tables = self._schema.readable()
-        self._encoding = shown(connection.execute("PRAGMA encoding").fetchone()[0])
+        self._encoding = shortened(connection.execute("PRAGMA encoding").fetchone()[0])
 
     @property
     def readable(self) -> bool:
@@ -284,7 +284,7 @@ class SQLiteSource:
     def newest(self, trial: bytes, *, after: int) -> Iterator[tuple[int, str, int]]:
         """Yield position, stream and version of the entries after a position, up to the number of listed defects."""
         for position, stream, version in self._connection.execute(_NEWEST, [trial, after, _MOST_NAMED]):
-            yield position, shown(stream), version
+            yield position, shortened(stream), version
 
     def uneven(self, trial: bytes) -> Iterator[tuple[bytes, Iterator[tuple[object, object]]]]:
         """Yield each stream whose versions have a gap or do not begin at 1."""
