@@ -149,6 +149,18 @@ class TestCommands:
         record(store, "T1", 2)
         assert store.append("T1", [Sealed(command("c1"), events("T1", 1))], read=read).repeated
 
+    @pytest.mark.parametrize("earlier", [-1, 2])
+    def test_a_command_has_no_more_entries_than_the_log(self, store: Store, earlier: int) -> None:
+        record(store, "T1", 1)
+        with pytest.raises(AppendRefused, match="command c1 cannot have"):
+            store.append("T1", [Sealed(command("c1"), events("T1", 2), earlier=earlier)])
+        assert (store.head("T1"), store.recorded_before("T1", command("c1"))) == (1, None)
+
+    def test_a_command_has_an_id(self, store: Store) -> None:
+        with pytest.raises(AppendRefused, match="a command needs an id"):
+            store.append("T1", [Sealed(command(""), events("T1", 1))])
+        assert store.head("T1") == 0
+
 
 class TestReadSet:
     @pytest.mark.parametrize("read", [0, 2, 5])
@@ -174,6 +186,13 @@ class TestReadSet:
         with pytest.raises(StreamMoved):
             store.append("T1", [Sealed(command("c1"), events("T1", 2))], read=ReadSet(position=1))
         assert store.append("T1", [Sealed(command("c1"), events("T1", 2))], read=ReadSet(position=2)).positions
+
+    def test_a_decision_that_read_more_than_the_log_has_read_another_log(self, store: Store) -> None:
+        record(store, "T1", 1)
+        with pytest.raises(StreamMoved) as caught:
+            store.append("T1", [Sealed(command("c1"), events("T1", 2))], read=ReadSet(position=2))
+        assert (caught.value.stream, caught.value.read, caught.value.found) == ("T1", 2, 1)
+        assert store.head("T1") == 1
 
     def test_but_not_one_of_a_kind_that_was_passed_over(self, store: Store) -> None:
         record(store, "T1", 1)
@@ -332,7 +351,42 @@ class TestOpening:
         again.wait_for_writers()
         again.close()
 
-    @pytest.mark.parametrize("named", ["", "sqlite:///", "postgres://host/db", "mysql://x", "file:log.db", 7])
-    def test_an_address_of_no_store_is_refused(self, named: str) -> None:
+    @pytest.mark.parametrize(
+        "named",
+        [
+            *(
+                "",
+                "  ",
+                "sqlite:///",
+                "sqlite:///  ",
+                "postgres://host/db",
+                "mysql://x",
+                "file:log.db",
+                "FILE:log.db",
+                7,
+            ),
+            *(
+                "FILE:log.db",
+                "MEMORY:",
+                "Memory:",
+                "sqlite:///memory:",
+                "sqlite:///MEMORY:",
+                "memory:x",
+                "Postgresql:db",
+            ),
+        ],
+    )
+    def test_an_address_of_no_store_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
         with pytest.raises(AddressUnknown, match="is no address of a log: write a path, sqlite:///FILE or memory:"):
             open_store(named)
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "mysql"])
+    def test_a_password_in_an_address_is_not_repeated(self, scheme: str) -> None:
+        with pytest.raises(AddressUnknown) as caught:
+            open_store(f"{scheme}://user:secret@host/db")
+        assert scheme in str(caught.value)
+        assert "secret" not in str(caught.value)

@@ -17,6 +17,7 @@ from eventsourcing.persistence import StoredEvent
 from repeating import times
 
 from trialdomain.errors import LogUnusable, TrialError
+from trialdomain.storage.plain_files import NameTaken
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.storage.sqlite.store import SQLiteStore
 
@@ -469,3 +470,17 @@ def move_first_page(path: Path) -> None:
     frames = [wal[start : start + 24 + page] for start in range(32, len(wal), 24 + page)]
     first_page = [frame[24:] for frame in frames if int.from_bytes(frame[:4]) == 1][-1]
     path.write_bytes(first_page + path.read_bytes()[page:])
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("readonly", [False, True])
+def test_a_log_cannot_have_the_name_of_a_file_that_sqlite_keeps_beside_another(
+    tmp_path: Path, suffix: str, *, readonly: bool
+) -> None:
+    SQLiteStore(tmp_path / "x.db").close()
+    (tmp_path / "y.db").symlink_to(tmp_path / f"x.db{suffix}")
+    for name in (f"x.db{suffix}", "y.db"):
+        with pytest.raises(NameTaken):
+            SQLiteStore(tmp_path / name, readonly=readonly)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.db", "y.db"]
+    SQLiteStore(tmp_path / f"z.db{suffix}").close()  # beside no log it is a name like any other

@@ -13,9 +13,10 @@ from trialdomain.values.given.text import short
 
 IN_MEMORY = "memory:"
 """The address of a log in memory: no other program can open it, and it is gone when it is closed."""
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(sqlite|file|memory|postgres|postgresql):")
+_ADDRESS = re.compile(r"[A-Z][A-Z0-9+.-]*://|(sqlite|file|memory|postgres|postgresql):", re.IGNORECASE)
 """The beginning of an address: any scheme with two slashes, or the scheme of a database."""
 _FILE = "sqlite:///"
+_NAMES_OF_MEMORY = {IN_MEMORY, MEMORY}
 
 
 class AddressUnknown(InputInvalid):
@@ -45,9 +46,17 @@ def _place(address: str | Path) -> str | Path:
         return as_path("the address of a log", address)
     given: object = plain(address)
     named = given if is_a(given, str) else ""
-    if named in {IN_MEMORY, MEMORY}:
+    if named in _NAMES_OF_MEMORY:
         return MEMORY
     path = named.removeprefix(_FILE)
-    if path in {"", MEMORY} or (path == named and _ADDRESS.match(path)):
-        raise AddressUnknown(f"{short(given)!r} is no address of a log: write a path, sqlite:///FILE or memory:")
+    if not path.strip() or path.lower() in _NAMES_OF_MEMORY or (path == named and _ADDRESS.match(path)):
+        raise AddressUnknown(
+            f"{short(_without_secrets(given))!r} is no address of a log: write a path, sqlite:///FILE or memory:"
+        )
     return as_path("the address of a log", path)
+
+
+def _without_secrets(given: object) -> object:
+    """Cut an address after its scheme: the rest may have a password, and error messages go into log files."""
+    scheme, slashes, rest = given.partition("://") if is_a(given, str) else ("", "", "")
+    return f"{scheme}{slashes}..." if rest else given

@@ -97,6 +97,8 @@ def refuse_moved(connection: sqlite3.Connection, trial: str, read: ReadSet, foun
         if now != version:
             raise StreamMoved(stream=stream, read=version, found=now)
     if read.position is not None:
+        if read.position > found.head:  # such a decision read another copy of the log
+            raise StreamMoved(stream=trial, read=read.position, found=found.head)
         query = f"{_SINCE} AND name NOT IN ({','.join('?' * len(read.passed_over))}) ORDER BY position LIMIT 1"
         moved = connection.execute(query, (trial, read.position, *read.passed_over)).fetchone()
         if moved is not None:

@@ -7,6 +7,7 @@ returns.
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from threading import Event
@@ -18,6 +19,7 @@ from typing_extensions import override
 from trialdomain.errors import TrialError
 from trialdomain.storage.errors import AppendRefused, EntriesNotKept, LogMoved, StoreFailed
 from trialdomain.storage.heads import BEGUN, BEGUN_REQUEST, HeadSigner, SignedHead, SignedHeads
+from trialdomain.storage.plain_files import refuse_beside
 from trialdomain.storage.recorder import LogSubscription, StoreRecorder
 from trialdomain.storage.sqlite.bounds import refuse_too_much
 from trialdomain.storage.sqlite.connections import MEMORY, Connections
@@ -49,9 +51,13 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
 
     Raises:
         LogUnusable: the file is not a log, or a newer version wrote it; it is left unchanged.
+        NameTaken: SQLite uses the name beside another database.
     """
 
     def __init__(self, path: str | Path, *, readonly: bool = False, signer: HeadSigner | None = None) -> None:
+        if str(path) != MEMORY:
+            with suppress(OSError, ValueError):  # the connection refuses a name that no file can have, and says why
+                refuse_beside(Path(path))
         super().__init__(Connections(str(path), readonly=readonly))
         self._heads = SignedHeads(signer)
         self._listeners: set[Event] = set()
@@ -80,8 +86,11 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
                     found = _found(connection, trial, asked, read)
                 refuse_moved(connection, trial, read, found)
                 self._refuse_older(trial, found.head)
+                before = found.head
                 for one, events in sealed:
                     _check_places(events, trial, from_one=one.command is not None)
+                    _check_command(one, before)
+                    before += len(events)
             except TrialError as error:
                 return error
             if not connection.in_transaction:
@@ -253,6 +262,19 @@ def _check_places(events: Sequence[StoredEvent], trial: str, *, from_one: bool) 
             raise AppendRefused(f"stream {stream} is not of trial {trial}: append to each trial separately")
         if from_one and version < 1:
             raise AppendRefused(f"stream {stream} cannot have a version {version}: count its entries from 1")
+
+
+def _check_command(sealed: Sealed, before: int) -> None:
+    """Refuse a command without an id, or one with more earlier entries than there are before its own."""
+    command = sealed.command
+    if command is None:
+        return
+    if not command.id:
+        raise AppendRefused("a command needs an id: nothing was recorded")
+    if not 0 <= sealed.earlier <= before:
+        raise AppendRefused(
+            f"command {command.id} cannot have {sealed.earlier} earlier entries: there are {before} before its own"
+        )
 
 
 def _overrule(connection: sqlite3.Connection, head: SignedHead) -> None:
