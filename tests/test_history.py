@@ -5,19 +5,23 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import attrs
 import pytest
 from eventsourcing.persistence import StoredEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from repeating import times
-from site_desk import DAY0, REASON, Site, day
+from site_desk import DAY0, OPEN, REASON, Site, day
 from typing_extensions import override
 
 from trialdomain import History, LogUnusable, decide, parse_outcomes, read_log, situation_of
 from trialdomain.commands.runner import User
 from trialdomain.errors import InputInvalid, LogCorrupt
-from trialdomain.events.participant import Relapsed
+from trialdomain.events.entries import current
+from trialdomain.events.numbered import numbered
+from trialdomain.events.participant import Infused, Relapsed
 from trialdomain.events.recorded import Draft
+from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import MomentInvalid
 from trialdomain.history.log import history_of as log_history_of
@@ -255,6 +259,41 @@ class TestFiles:
     def test_facts_without_a_trial(self) -> None:
         with pytest.raises(MomentInvalid, match="no fact registers a trial"):
             History.of([Draft(stream="T/participant/S1", fact=Relapsed(on=ClinicalTime("2026")))])
+
+
+class TestOfFacts:
+    """A history of facts that were never stored holds what one log could hold."""
+
+    FIRST = Draft(stream="A", fact=TrialRegistered(protocol=attrs.evolve(OPEN, trial="A")))
+    INFUSED = Draft(stream="A/participant/S1", fact=Infused(level=1, started_at=ClinicalTime("2026-03-02")))
+
+    def test_the_facts_of_another_trial_are_refused(self) -> None:
+        other = Draft(stream="B/participant/X1", fact=Relapsed(on=ClinicalTime("2026")))
+        with pytest.raises(InputInvalid, match=r"B/participant/X1.* is not of trial A: give the facts of one trial"):
+            History.of([self.FIRST, self.INFUSED, other])
+
+    @pytest.mark.parametrize(("version", "ok"), [(1, False), (2, True), (3, False), (9, False)])
+    def test_a_correction_has_the_kind_of_what_it_corrects(self, *, version: int, ok: bool) -> None:
+        stream, relapsed = "A/participant/S1", Relapsed(on=ClinicalTime("2026-03-04"))
+        drafts = [
+            *(self.FIRST, self.INFUSED, Draft(stream=stream, fact=relapsed)),
+            Draft(stream=stream, fact=relapsed, corrects=version, reason=REASON),
+        ]
+        if ok:
+            assert History.of(drafts).position == len(drafts)
+        else:
+            with pytest.raises(InputInvalid, match=f"corrects version {version} of stream"):
+                History.of(drafts)
+
+    def test_nor_is_such_a_correction_read_from_a_log(self) -> None:
+        infusion, relapse = numbered(
+            [
+                self.INFUSED,
+                Draft(stream="A/participant/S1", fact=Relapsed(on=ClinicalTime("2026")), corrects=1, reason=REASON),
+            ]
+        )
+        with pytest.raises(LogCorrupt, match="version 2 of stream A/participant/S1 corrects version 1"):
+            current([infusion, relapse])
 
 
 def test_the_last_day_leaves_out_who_acted_with_which_software() -> None:

@@ -41,10 +41,11 @@ class TestDiff:
     def test_recommendations_stand_first_then_values_then_a_line_for_each_entry(self, changed: Changed) -> None:
         # 1 DLT in 3 evaluable: 3+3 expands level 1 (Storer 1989).
         text = done(changed.folder, "diff", "log.db", changed.before)
-        recommended, rest = text.split("Derived values that are others now\n")
+        recommended, rest = text.split("Derived values that changed\n")
         values, entries = rest.split("were recorded\n")
-        assert recommended.splitlines()[1] == "Recommendations that are others now"
+        assert recommended.splitlines()[1] == "Recommendations that changed"
         assert any(line.split() == ["escalation.action", "escalate", "expand"] for line in recommended.splitlines())
+        assert any(line.split() == ["escalation.slots", "6"] for line in recommended.splitlines())
         assert any(line.split() == ["dlt.levels[1].dlts", "0", "1"] for line in values.splitlines())
         assert "escalation.action" not in values
         found = answer(changed.folder, "diff", "log.db", changed.before)

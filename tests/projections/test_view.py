@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+import attrs
 import pytest
 from made_once import SimulatedLog, seeds
 
@@ -92,6 +93,15 @@ def test_what_reads_less_answers_the_same(seed: int, way: int, simulated: Callab
                 assert list(asked.summaries) == [one]
                 assert asked.summary(one) == answers.endpoints.summary(one)
                 assert asked.values(one) == answers.endpoints.values(one)
+
+
+def test_so_it_does_where_the_protocol_derives_no_dlt_and_no_mtd(demonstrated: SimulatedLog) -> None:
+    with demonstrated.history() as history:
+        on = demonstrated.last_day
+        rules = history.casebook(on=on).protocol.endpoints
+        rules = attrs.evolve(rules, derived=tuple(one for one in rules.derived if one.id.startswith("S")))
+        assert history.endpoints(on=on, rules=rules) == history.answers(on=on, rules=rules).endpoints
+        assert history.endpoints(on=on, only=["P2"]).found.tallies == history.dlt_counts(on=on).tallies
 
 
 def test_each_view_leaves_something_out_but_what_was_voided(demonstrated: SimulatedLog) -> None:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import attrs
 from attrs import AttrsInstance
 
-from trialdomain.errors import CommandRefused
+from trialdomain.errors import CommandRefused, LogCorrupt
 from trialdomain.events.cohort import CohortEntryVoided
 from trialdomain.events.fields import Plain, plain_fields
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
@@ -70,6 +70,9 @@ def current(entries: Iterable[Recorded[F]]) -> Current[F]:
 
     A void withdraws its entry and all entries that this one corrected. The void itself is never current. Voiding the
     report of an adverse event voids its follow-ups.
+
+    Raises:
+        LogCorrupt: an entry corrects one of another kind.
     """
     recorded = entries if isinstance(entries, list) else list(entries)
     for entry in recorded:
@@ -91,6 +94,11 @@ def current(entries: Iterable[Recorded[F]]) -> Current[F]:
             continue
         corrected = entry.envelope.corrects
         before = () if corrected is None else chains.pop(corrected, ())
+        if before and type(by_version[before[-1]].fact) is not type(entry.fact):
+            raise LogCorrupt(
+                f"version {entry.version} of stream {entry.stream} corrects version {corrected}, which is a fact of "
+                f"another kind: verify the log"
+            )
         chains[entry.version] = chain = (*before, entry.version)
         kept[chain[0]] = entry
     corrections = {version: chain for version, chain in chains.items() if len(chain) > 1}

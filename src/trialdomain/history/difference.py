@@ -12,7 +12,7 @@ from trialdomain.values.given.in_short import in_short
 
 _NOT_VALUES = {"evidence", "examined", "definition", "note"}
 """JSON members that are evidence or explanation, not values; the list of entries shows new evidence."""
-_RECOMMENDED = ("action", "level", "mtd", "mtd_status", "bounded_above", "closed_levels", "because")
+_RECOMMENDED = ("action", "level", "slots", "mtd", "mtd_status", "bounded_above", "closed_levels", "because")
 
 
 @attrs.frozen(kw_only=True)

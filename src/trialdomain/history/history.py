@@ -90,11 +90,13 @@ class History:
 
         Raises:
             MomentInvalid: no draft registers a trial.
+            QuestionInvalid: a draft is of another trial, or corrects a fact of another kind.
         """
         entries = numbered(asked_drafts(drafts))
         registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
         if registered is None:
             raise MomentInvalid("no fact registers a trial: begin with one that does")
+        _refuse_unlike_a_log(entries, registered.protocol.trial)
         kept = _Kept(entries)
         zone = registered.protocol.site_zone
         return cls(registered.protocol.trial, len(entries), kept.streams, kept.stream, kept.latest_first, zone)
@@ -353,6 +355,23 @@ class History:
                 f"{day} is after {self._latest_day}, the day that was asked about: choose an earlier one"
             )
         return read_casebook(partial(self._streams, leave_out), on=day)
+
+
+def _refuse_unlike_a_log(entries: Sequence[Entry], trial: str) -> None:
+    """Refuse facts that no log has together: of two trials, or a correction by a fact of another kind."""
+    kinds: dict[tuple[str, int | None], type[Fact]] = {}
+    for entry in entries:
+        if entry.trial != trial:
+            raise QuestionInvalid(
+                f"stream {short(entry.stream)} is not of trial {trial}: give the facts of one trial at a time"
+            )
+        corrects, kind = entry.meta.corrects, type(entry.fact)
+        if corrects is not None and kinds.get((entry.stream, corrects)) is not kind:
+            raise QuestionInvalid(
+                f"a {kind.__name__} corrects version {corrects} of stream {short(entry.stream)}, which is no earlier "
+                f"{kind.__name__}: a correction has the kind of the fact that it corrects"
+            )
+        kinds[entry.stream, entry.version] = kind
 
 
 def _redefined(protocol: TrialProtocol, rules: object) -> TrialProtocol:

@@ -115,7 +115,8 @@ class EndpointsView:
     def whole(self, parts: Sequence[EndpointPart], book: Casebook, on: date) -> EndpointValues:
         """Combine the values of all participants, with those of safety and of the escalation."""
         dlt_parts = [part.dlt_part for part in parts if part.dlt_part is not None]
-        counts = DLT_COUNTS.whole(dlt_parts, book, on) if len(dlt_parts) == len(parts) else None
+        needs_counts = self._any(DltIncidence, MaximumToleratedDose)
+        counts = DLT_COUNTS.whole(dlt_parts, book, on) if needs_counts else None
         needs_state = counts is not None and self._any(MaximumToleratedDose)
         state = escalation_of(counts, book, on=on) if needs_state and counts is not None else None
         return endpoint_values(
