@@ -45,7 +45,7 @@ class TestDiff:
         values, entries = rest.split("were recorded\n")
         assert recommended.splitlines()[1] == "Recommendations that changed"
         assert any(line.split() == ["escalation.action", "escalate", "expand"] for line in recommended.splitlines())
-        assert any(line.split() == ["escalation.slots", "6"] for line in recommended.splitlines())
+        assert any(line.split() == ["escalation.slots", "3", "6"] for line in recommended.splitlines())
         assert any(line.split() == ["dlt.levels[1].dlts", "0", "1"] for line in values.splitlines())
         assert "escalation.action" not in values
         found = answer(changed.folder, "diff", "log.db", changed.before)

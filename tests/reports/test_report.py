@@ -5,26 +5,31 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 from blocks import json_of, lines_of, tables_of
 from made_once import SimulatedLog
+from site_desk import OPEN, Site
 
 import trialdomain
 from trialdomain import History, read_log
 from trialdomain.checks.report import findings_report
 from trialdomain.checks.run import findings
 from trialdomain.cli.output import print_report
+from trialdomain.events.cohort import MemberAssessed
 from trialdomain.history import answers_report, diff_report
 from trialdomain.reports.decisions import decisions_report
 from trialdomain.reports.design import state_report
 from trialdomain.reports.endpoints import endpoint_report, endpoints_report
 from trialdomain.reports.escalation import escalation_report
 from trialdomain.reports.explanation import explanation_report
+from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Listing, Report
 from trialdomain.reports.review import review_report
 from trialdomain.reports.table import Column, Table
 from trialdomain.reports.trail import trail_report
+from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason, Standing
 
 PACKAGE = Path(trialdomain.__file__).parent
 
@@ -148,3 +153,22 @@ def test_the_command_line_knows_reports_and_no_way_to_show_an_answer() -> None:
     }
     assert "endpoints_report" in taken
     assert {name for name in taken if not name.endswith("_report")} <= SHARED | WORDS
+
+
+def test_an_mtd_endpoint_without_a_design_says_why_it_has_none() -> None:
+    site = Site(attrs.evolve(OPEN, design=None))
+    found = site.trial.history().endpoints(on=site.today, only=["P3"])
+    report = endpoint_report(found, found.summary("P3").endpoint)
+    assert "The protocol has no escalation design, which would give the MTD" in lines_of(report)
+
+
+def test_an_explanation_names_a_design_as_people_do() -> None:
+    site = Site()
+    report = explanation_report(site.trial.history().explain("P3", on=site.today))
+    assert "Parameters: design = 3+3" in lines_of(report)
+
+
+def test_the_line_of_an_evaluation_has_its_reason() -> None:
+    standing = Standing(evaluation=Evaluation.PENDING, reason=EvaluationReason.WINDOW_OPEN)
+    fact = MemberAssessed(subject="S001", standing=standing)
+    assert fact_words(fact) == f"member assessed, subject S001, pending, window-open"

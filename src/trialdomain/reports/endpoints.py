@@ -246,6 +246,8 @@ def summary_lines(summary: EndpointSummary) -> Iterator[str]:
         if isinstance(one, DoseSummary):
             if one.mtd is not None:
                 yield f"MTD: {mtd_words(one.mtd)}"
+            elif name == _ALL:
+                yield "The protocol has no escalation design, which would give the MTD"
             yield from (
                 f"level {t.level}: {t.dlts} with DLT of {t.evaluable} evaluable" for t in one.tallies if name != "all"
             )

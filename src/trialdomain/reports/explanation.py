@@ -11,6 +11,7 @@ import attrs
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.endpoints.value import Status, Value
 from trialdomain.projections.people import People
+from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.endpoints.describing import Description
 from trialdomain.reports.endpoints import participants_table, summary_lines, value_words
 from trialdomain.reports.endpoints_json import summary_json, value_json
@@ -163,6 +164,8 @@ def _plain(value: object) -> Json:
             return [_plain(item) for item in value]
         case bool() | int() | str() | None:
             return value
+        case DesignSpec():
+            return value.known_as
         case _:
             return str(value)
 

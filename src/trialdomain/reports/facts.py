@@ -19,6 +19,7 @@ from trialdomain.events.participant import (
     VitalSignRecorded,
 )
 from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.evaluation import Standing
 from trialdomain.values.clinical.toxicity import Attribution, Relatedness
 from trialdomain.values.given.text import FreeText
 
@@ -102,6 +103,8 @@ def _fields(fact: Any) -> Iterator[str]:  # noqa: ANN401 - as above
                 yield f"{label}: {value.plain}"
             case Dose():
                 yield str(value)
+            case Standing():
+                yield f"{value.evaluation.value}, {value.reason.value}"
             case _ if attrs.has(type(value)):
                 continue
             case _:
