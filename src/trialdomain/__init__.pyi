@@ -96,8 +96,8 @@ from trialdomain.protocol.trial_protocol import DoseLevel as DoseLevel
 from trialdomain.protocol.trial_protocol import EvaluableRule as EvaluableRule
 from trialdomain.protocol.trial_protocol import Grant as Grant
 from trialdomain.protocol.trial_protocol import TrialProtocol as TrialProtocol
-from trialdomain.reports.explanation import Explanation as Explanation
-from trialdomain.reports.summaries import Endpoints as Endpoints
+from trialdomain.reports.endpoints.explanation import Explanation as Explanation
+from trialdomain.reports.endpoints.summaries import Endpoints as Endpoints
 from trialdomain.signing.keys import KeyKind as KeyKind
 from trialdomain.signing.keys import SigningKey as SigningKey
 from trialdomain.signing.keys import VerifierKey as VerifierKey

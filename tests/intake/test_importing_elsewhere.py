@@ -39,7 +39,7 @@ from trialdomain.intake.sdtm import ProtocolUnfit
 from trialdomain.projections.flow import Status
 from trialdomain.projections.review.answer import Open
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
-from trialdomain.reports.summaries import IncidenceSummary
+from trialdomain.reports.endpoints.summaries import IncidenceSummary
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.toxicity import Relatedness
 from trialdomain.values.clinical_time import ClinicalTime

@@ -13,7 +13,7 @@ import pytest
 from trialdomain import BloodProduct, EndpointRules, Flag, MedicationClass, Recovery, Status, endpoint_rules, lab
 from trialdomain.events.participant import Transfused
 from trialdomain.protocol.endpoints.parts import RecoveryAnchor
-from trialdomain.reports.endpoints import value_words
+from trialdomain.reports.endpoints.report import value_words
 from trialdomain.testing.patient import T0, Patient, at
 
 CIBMTR = ["10", "35", "30", "25", "10", "15", "19", "23", "25", "40", "50"]

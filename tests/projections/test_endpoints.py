@@ -19,8 +19,8 @@ from trialdomain import BloodProduct, BodySite, Draft, History, Status, Value, e
 from trialdomain.events.participant import Died, LabRecorded, ParticipantFact, VitalSignRecorded
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.protocol.endpoints.endpoint import Kind
-from trialdomain.reports.endpoints import endpoints_report
-from trialdomain.reports.summaries import DurationSummary, IncidenceSummary, TimeSummary
+from trialdomain.reports.endpoints.report import endpoints_report
+from trialdomain.reports.endpoints.summaries import DurationSummary, IncidenceSummary, TimeSummary
 from trialdomain.testing.patient import OPEN, T0, Patient, at
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import participant_stream, trial_stream

@@ -45,7 +45,7 @@ from trialdomain.history import QuestionInvalid
 from trialdomain.protocol.endpoints.describing import Description
 from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.reports.endpoints import endpoints_report
+from trialdomain.reports.endpoints.report import endpoints_report
 from trialdomain.testing.patient import T0, Patient
 from trialdomain.values.clinical.analyte import Count
 

@@ -9,7 +9,7 @@ import pytest
 
 from trialdomain import Flag, Outcome, Status, lab
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died
-from trialdomain.reports.summaries import DurationSummary
+from trialdomain.reports.endpoints.summaries import DurationSummary
 from trialdomain.testing.patient import T0, Patient, at
 
 AFEBRILE_HOURS = 48

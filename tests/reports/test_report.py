@@ -20,9 +20,9 @@ from trialdomain.events.cohort import MemberAssessed
 from trialdomain.history import answers_report, diff_report
 from trialdomain.reports.decisions import decisions_report
 from trialdomain.reports.design import state_report
-from trialdomain.reports.endpoints import endpoint_report, endpoints_report
+from trialdomain.reports.endpoints.explanation import explanation_report
+from trialdomain.reports.endpoints.report import endpoint_report, endpoints_report
 from trialdomain.reports.escalation import escalation_report
-from trialdomain.reports.explanation import explanation_report
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Listing, Report
@@ -171,4 +171,4 @@ def test_an_explanation_names_a_design_as_people_do() -> None:
 def test_the_line_of_an_evaluation_has_its_reason() -> None:
     standing = Standing(evaluation=Evaluation.PENDING, reason=EvaluationReason.WINDOW_OPEN)
     fact = MemberAssessed(subject="S001", standing=standing)
-    assert fact_words(fact) == f"member assessed, subject S001, pending, window-open"
+    assert fact_words(fact) == "member assessed, subject S001, pending, window-open"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scipy.stats import CensoredData, ecdf
 
-from trialdomain.reports.statistics import Ending, Spread, cumulative_incidence, exact_interval, has_scipy
+from trialdomain.reports.endpoints.statistics import Ending, Spread, cumulative_incidence, exact_interval, has_scipy
 
 EVENT, COMPETING, CENSORED = Ending.EVENT, Ending.COMPETING, Ending.CENSORED
 

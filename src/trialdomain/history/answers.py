@@ -8,13 +8,13 @@ from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.flow import Flow
 from trialdomain.projections.safety import Safety
-from trialdomain.reports.endpoints import endpoints_report
+from trialdomain.reports.endpoints.report import endpoints_report
+from trialdomain.reports.endpoints.summaries import Endpoints
 from trialdomain.reports.escalation import dlt_report, escalation_report
 from trialdomain.reports.flow import flow_report
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Report
 from trialdomain.reports.safety import safety_report
-from trialdomain.reports.summaries import Endpoints
 from trialdomain.values.given.in_short import in_short
 
 

@@ -16,8 +16,8 @@ from trialdomain.protocol.endpoints.endpoint import Endpoint, Kind
 from trialdomain.protocol.endpoints.families import DltIncidence, SafetyIncidence
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.reports.explanation import Explanation, cite
-from trialdomain.reports.summaries import DoseSummary, Endpoints
+from trialdomain.reports.endpoints.explanation import Explanation, cite
+from trialdomain.reports.endpoints.summaries import DoseSummary, Endpoints
 from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.text import short
 from trialdomain.values.ids import subject_of

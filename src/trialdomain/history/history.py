@@ -41,8 +41,8 @@ from trialdomain.projections.view import View, answer, left_out
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.reports.explanation import Explanation
-from trialdomain.reports.summaries import Endpoints, summarize
+from trialdomain.reports.endpoints.explanation import Explanation
+from trialdomain.reports.endpoints.summaries import Endpoints, summarize
 from trialdomain.values.calendar import as_day, site_day
 from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.given.in_short import in_short

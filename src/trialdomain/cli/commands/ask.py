@@ -9,9 +9,9 @@ from trialdomain.cli.parser import Parser
 from trialdomain.cli.places import several_files
 from trialdomain.errors import InputInvalid
 from trialdomain.history import endpoint_of
-from trialdomain.reports.endpoint_files import write_endpoints
-from trialdomain.reports.endpoints import endpoint_report, endpoints_report
-from trialdomain.reports.explanation import explanation_report
+from trialdomain.reports.endpoints.explanation import explanation_report
+from trialdomain.reports.endpoints.files import write_endpoints
+from trialdomain.reports.endpoints.report import endpoint_report, endpoints_report
 from trialdomain.reports.review import review_report
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.progress import counted

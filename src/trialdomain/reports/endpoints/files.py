@@ -20,8 +20,8 @@ from trialdomain.protocol.endpoints.families import (
     SafetyIncidence,
     TransfusionRate,
 )
-from trialdomain.reports.statistics import Spread
-from trialdomain.reports.summaries import (
+from trialdomain.reports.endpoints.statistics import Spread
+from trialdomain.reports.endpoints.summaries import (
     Counted,
     DoseSummary,
     DurationSummary,

@@ -16,11 +16,9 @@ from trialdomain.protocol.endpoints.families import (
 )
 from trialdomain.protocol.endpoints.parts import Anchor
 from trialdomain.reports.decision import mtd_words
-from trialdomain.reports.endpoints_json import endpoints_json
-from trialdomain.reports.json import Json
-from trialdomain.reports.report import Block, Lines, Report
-from trialdomain.reports.statistics import Spread
-from trialdomain.reports.summaries import (
+from trialdomain.reports.endpoints.as_json import endpoints_json
+from trialdomain.reports.endpoints.statistics import Spread
+from trialdomain.reports.endpoints.summaries import (
     DoseSummary,
     DurationSummary,
     Endpoints,
@@ -30,6 +28,8 @@ from trialdomain.reports.summaries import (
     Summary,
     TimeSummary,
 )
+from trialdomain.reports.json import Json
+from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table, together
 from trialdomain.values.given.plural import how_many
 

@@ -15,7 +15,7 @@ from trialdomain.protocol.endpoints.families import AntiInfectiveRate, SafetyInc
 from trialdomain.protocol.endpoints.parts import DeathAs
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.reports.statistics import (
+from trialdomain.reports.endpoints.statistics import (
     NO_SCIPY,
     Curve,
     Ending,

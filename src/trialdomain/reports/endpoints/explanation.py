@@ -13,12 +13,12 @@ from trialdomain.projections.endpoints.value import Status, Value
 from trialdomain.projections.people import People
 from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.endpoints.describing import Description
-from trialdomain.reports.endpoints import participants_table, summary_lines, value_words
-from trialdomain.reports.endpoints_json import summary_json, value_json
+from trialdomain.reports.endpoints.as_json import summary_json, value_json
+from trialdomain.reports.endpoints.report import participants_table, summary_lines, value_words
+from trialdomain.reports.endpoints.summaries import EndpointSummary
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
-from trialdomain.reports.summaries import EndpointSummary
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.given.in_short import in_short
 

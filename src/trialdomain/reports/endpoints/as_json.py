@@ -6,9 +6,8 @@ from decimal import Decimal
 
 from trialdomain.projections.endpoints.value import Detail, Value
 from trialdomain.protocol.endpoints.describing import meaning_of
-from trialdomain.reports.json import Json
-from trialdomain.reports.statistics import Curve, Spread
-from trialdomain.reports.summaries import (
+from trialdomain.reports.endpoints.statistics import Curve, Spread
+from trialdomain.reports.endpoints.summaries import (
     DoseSummary,
     DurationSummary,
     Endpoints,
@@ -18,6 +17,7 @@ from trialdomain.reports.summaries import (
     Summary,
     TimeSummary,
 )
+from trialdomain.reports.json import Json
 
 _DIGITS = 6
 """The number of decimal places of a float in JSON."""

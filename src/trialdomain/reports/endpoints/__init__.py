@@ -1,0 +1,1 @@
+"""Reports of the endpoints: summaries, tables, files, and the explanation of one value."""
