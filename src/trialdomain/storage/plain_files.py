@@ -93,7 +93,7 @@ def refuse_log_as_output(descriptor: int, log: Path) -> None:
 
 
 def _is_beside(path: Path) -> bool:
-    real = path.resolve()
+    real = Path(os.path.realpath(path))  # unlike Path.resolve, it raises nothing for a circle of links
     return any(
         real.name.endswith(suffix) and is_database(real.with_name(real.name.removesuffix(suffix))) for suffix in _BESIDE
     )
