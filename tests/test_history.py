@@ -27,6 +27,7 @@ from trialdomain.history import MomentInvalid
 from trialdomain.history.log import history_of as log_history_of
 from trialdomain.projections.reconciliation import Aspect
 from trialdomain.projections.trail import Asked
+from trialdomain.protocol.endpoints.families import EventIncidence
 from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 from trialdomain.testing import history_of
 from trialdomain.values.clinical.evaluation import Evaluation
@@ -259,6 +260,30 @@ class TestFiles:
     def test_facts_without_a_trial(self) -> None:
         with pytest.raises(MomentInvalid, match="no fact registers a trial"):
             History.of([Draft(stream="T/participant/S1", fact=Relapsed(on=ClinicalTime("2026")))])
+
+
+def test_ids_that_are_names_of_members_are_compared() -> None:
+    # A diff leaves out what an answer rests on: members named evidence, examined, definition and note.
+    named = EventIncidence(id="note", title="Fever", terms=("Fever",))
+    rules = attrs.evolve(OPEN.endpoints, derived=(*OPEN.endpoints.derived, named))
+    site = Site(attrs.evolve(OPEN, endpoints=rules))
+    subjects = ("evidence", "definition", "S003")
+    for subject in subjects:
+        site.admit(subject)
+        site.desk.start_chemotherapy(subject, on=site.today, regimen="DA")
+        site.desk.infuse(subject, level=1, started_at=site.today)
+    site.on(5)
+    before = site.trial.history()
+    for subject in subjects:
+        site.toxicity(subject)
+    changed = {
+        change.path: (change.old, change.new) for change in before.diff(site.trial.history(), on=site.today).changed
+    }
+    for subject in subjects:
+        assert changed[f"endpoints.note.participants.{subject}.value"] == (False, True)
+        assert changed[f"dlt.levels[1].participants.{subject}.evaluation"] == ("pending", "evaluable")
+    paths = {path for path in changed if not path.startswith("endpoints.note.")}
+    assert not any(path.endswith((".evidence", ".examined", ".definition", ".note")) for path in paths)
 
 
 class TestOfFacts:

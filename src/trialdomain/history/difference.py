@@ -74,11 +74,12 @@ def _leaves(path: tuple[str, ...], value: Json) -> Iterator[tuple[str, Json]]:
 
 def _has_codes(path: tuple[str, ...]) -> bool:
     """Return whether the keys at this path are codes of endpoints or participants, which may be any word."""
-    return path == ("endpoints",) or (len(path) == _OF_PARTICIPANTS and (path[0], path[2]) == _BY_SUBJECT)
+    return path == _ENDPOINTS or (path[-1:] == _PARTICIPANTS and path != (*_ENDPOINTS, *_PARTICIPANTS))
 
 
-_BY_SUBJECT = ("endpoints", "participants")
-_OF_PARTICIPANTS = 3
+_ENDPOINTS = ("endpoints",)
+_PARTICIPANTS = ("participants",)
+"""Under this key, in every answer; below ``endpoints`` it may be the code of an endpoint."""
 
 
 def _item_name(value: Json) -> str | None:
