@@ -24,10 +24,12 @@ from trialdomain.events.recorded import Draft
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import MomentInvalid
+from trialdomain.history.difference import _leaves
 from trialdomain.history.log import history_of as log_history_of
 from trialdomain.projections.reconciliation import Aspect
 from trialdomain.projections.trail import Asked
 from trialdomain.protocol.endpoints.families import EventIncidence
+from trialdomain.reports.json import Json
 from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 from trialdomain.testing import history_of
 from trialdomain.values.clinical.evaluation import Evaluation
@@ -284,6 +286,29 @@ def test_ids_that_are_names_of_members_are_compared() -> None:
         assert changed[f"dlt.levels[1].participants.{subject}.evaluation"] == ("pending", "evaluable")
     paths = {path for path in changed if not path.startswith("endpoints.note.")}
     assert not any(path.endswith((".evidence", ".examined", ".definition", ".note")) for path in paths)
+
+
+def test_items_of_one_name_are_compared_one_by_one() -> None:
+    # Two periods of 1 day: the first is moved. JSON names them alike, by their number of days.
+    was: list[Json] = [{"days": 1, "on": "2026-03-02"}, {"days": 1, "on": "2026-03-09"}, {"days": None, "on": "x"}]
+    now: list[Json] = [{"days": 1, "on": "2026-03-03"}, {"days": 1, "on": "2026-03-09"}, {"days": None, "on": "x"}]
+    before, after = (dict(_leaves(("episodes",), value)) for value in (was, now))
+    assert {path for path in before if before[path] != after[path]} == {"episodes[1 #1].on"}
+    assert len(before) == 6
+
+
+def test_the_day_at_the_site_follows_a_correction_of_its_zone() -> None:
+    site = Site(attrs.evolve(OPEN, zone="Asia/Shanghai"))
+    registration = next(iter(site.trial.history().entries()))
+    assert isinstance(registration.fact, TrialRegistered)
+    before = site.trial.history().position
+    protocol = attrs.evolve(registration.fact.protocol, zone="America/New_York")
+    site.now = datetime(2026, 3, 1, 20, tzinfo=UTC) + timedelta(days=1)
+    site.desk.correct(registration, protocol=protocol, reason=REASON)
+    # 20:00 UTC on 2 March is 15:00 of that day in New York, and 04:00 of 3 March in Shanghai.
+    assert site.trial.history().last_day() == date(2026, 3, 2)
+    assert str(site.trial.history().zone) == "America/New_York"
+    assert str(site.trial.history(known_at=before).zone) == "Asia/Shanghai"
 
 
 class TestOfFacts:

@@ -4,10 +4,12 @@ The twins differ only in the subject of the check. Conduct that a use case refus
 correction. Entries that no use case writes are put into the log directly, as another system or an intruder could.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, TypeAlias
 
 import attrs
@@ -17,6 +19,7 @@ from made_once import SimulatedLog, seeds
 from site_desk import OPEN, REASON, RELATED, Site, day, judged
 from typing_extensions import override
 
+import trialdomain.checks
 from trialdomain import (
     CHECKS,
     AuditedCase,
@@ -740,6 +743,18 @@ class TestChecks:
         assert found
         assert all(one.sentence and one.requirement and one.evidence for one in found)
         assert found_in(twin(), check) == []
+
+    def test_every_check_of_the_library_is_run(self) -> None:
+        modules = {f"trialdomain.checks.{module.name}" for module in iter_modules(trialdomain.checks.__path__)}
+        for name in modules:
+            import_module(name)
+
+        def below(check: type[Check]) -> Iterator[type[Check]]:
+            for one in check.__subclasses__():
+                yield from ([one] if one.__module__ in modules and "id" in vars(one) else [])
+                yield from below(one)
+
+        assert set(below(Check)) == set(CHECKS)
 
     def test_every_check_has_its_case(self) -> None:
         assert {case[0] for case in CASES} == {check.id for check in CHECKS}

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+import attrs
 import pytest
-from site_desk import DAY0, REASON, Site, day, judged, kinds
+from site_desk import DAY0, OPEN, REASON, Site, day, judged, kinds
 
-from trialdomain import Agent, Assessor, Relatedness
+from trialdomain import Agent, Assessor, Relatedness, Role, User
 from trialdomain.events.cohort import DltAttributed
 from trialdomain.events.participant import WithdrawalScope
+from trialdomain.events.trial import ProtocolAmended
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason
 
 
@@ -18,6 +20,25 @@ def site() -> Iterator[Site]:
     yield made
     made.check()
     made.trials.close()
+
+
+def test_a_new_user_moves_no_cause_to_another_entry() -> None:
+    # The first act of a user is recorded before what it brings about, in the stream of the trial.
+    site = Site()
+    site.treat("S001", "S002", "S003")
+    site.on(3)
+    for subject in ("S001", "S002"):  # 2 DLTs close level 1, and the amendment reopens it
+        site.toxicity(subject)
+    other = User(id="other", name="Other", role=Role.INVESTIGATOR, organization="Site")
+    protocol = attrs.evolve(OPEN, version="2", criteria=())
+    entries = site.trial.acting(other).amend(
+        protocol, effective_on=site.today, summary="version 2: level 1 is opened again", reopens=[1]
+    )
+    by_ref = {entry.ref: entry for entry in site.trial.history().entries()}
+    causes = [by_ref[entry.meta.caused_by] for entry in entries if entry.meta.caused_by is not None]
+    assert "UserRegistered" in kinds(entries)
+    assert causes
+    assert all(isinstance(cause.fact, ProtocolAmended) for cause in causes)
 
 
 class TestReport:

@@ -57,6 +57,7 @@ from trialdomain.exchange.sdtm.study import Study
 from trialdomain.intake.batch import Batch, BatchSpoiled, Happened
 from trialdomain.intake.sdtm import IMPORTER, Imported, ProtocolUnfit
 from trialdomain.protocol.trial_protocol import DoseLevel, Stagger, TallyBy, TrialProtocol
+from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.toxicity import Outcome, Relatedness, Seriousness
@@ -982,6 +983,16 @@ class TestBatch:
         assert not {("P-1", "2"), ("P-2", "1"), ("P-2", "2")} & known
         with read_log(tmp_path / "log.db") as log:
             assert log["NCT06245746"].history().reconciliation(on="2026-03-02") == ()
+
+    def test_recording_times_never_decrease_although_the_clock_does(self) -> None:
+        recorder = SQLiteStore(":memory:")
+        times = iter([NOW, *(NOW + timedelta(minutes=m) for m in (5, 1, 2, 3, 4, 6, 7, 8, 9))])
+        batch = Batch(recorder, OPEN, by=IMPORTER, clock=lambda: next(times), how="tested")
+        batch.add("S001", [Happened(command="1", facts=[Screened(on=ClinicalTime("2026-03-01"))])])
+        batch.finish()
+        recorded = [entry_of(row).meta.recorded_at for row in recorder.in_log_order(OPEN.trial)]
+        recorder.close()
+        assert recorded == sorted(recorded)
 
     def test_somebody_added_in_part_spoils_it(self) -> None:
         recorder = SQLiteStore(":memory:")

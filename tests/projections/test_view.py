@@ -25,11 +25,12 @@ from trialdomain.events.participant import (
     Withdrew,
 )
 from trialdomain.events.recorded import Draft
+from trialdomain.projections.deaths import RELATED_DEATHS
 from trialdomain.projections.dlt_counts import DLT_COUNTS
 from trialdomain.projections.endpoints.view import EndpointsView
 from trialdomain.projections.flow import FLOW
 from trialdomain.projections.safety import SAFETY
-from trialdomain.projections.view import EVERY_KIND, View, left_out
+from trialdomain.projections.view import EVERY_KIND, View, answer, left_out
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.text import FreeText
 from trialdomain.values.ids import subject_of
@@ -84,6 +85,8 @@ def test_what_reads_less_answers_the_same(seed: int, way: int, simulated: Callab
         for on in (last, date(2026, 3, 10) + timedelta(days=chance.randrange(90)), date(2026, 3, 3)):
             answers = whole.answers(on=on)
             assert whole.flow(on=on) == answers.flow
+            read = whole._read_for(RELATED_DEATHS, on)  # noqa: SLF001 - no answer of a history has it alone
+            assert answer(RELATED_DEATHS, read, on) == answer(RELATED_DEATHS, whole.casebook(on=on), on)
             assert whole.safety(on=on) == answers.safety
             assert whole.dlt_counts(on=on) == answers.dlt_counts
             assert whole.escalation(on=on) == answers.escalation
@@ -102,6 +105,15 @@ def test_so_it_does_where_the_protocol_derives_no_dlt_and_no_mtd(demonstrated: S
         rules = attrs.evolve(rules, derived=tuple(one for one in rules.derived if one.id.startswith("S")))
         assert history.endpoints(on=on, rules=rules) == history.answers(on=on, rules=rules).endpoints
         assert history.endpoints(on=on, only=["P2"]).found.tallies == history.dlt_counts(on=on).tallies
+
+
+def test_every_kind_of_fact_is_met(demonstrated: SimulatedLog) -> None:
+    with demonstrated.history() as history:
+        recorded = {type(entry.fact) for entry in history.entries() if subject_of(entry.stream) is not None}
+    chance, rare = Random(1), set[type[Any]]()  # noqa: S311 - a test, no secret
+    for _ in range(200):
+        rare.add(type(a_rare_fact(chance, ClinicalTime("2026-03-02"))))
+    assert recorded | rare | {ParticipantEntryVoided} == EVERY_KIND
 
 
 def test_each_view_leaves_something_out_but_what_was_voided(demonstrated: SimulatedLog) -> None:

@@ -17,9 +17,11 @@ from eventsourcing.persistence import StoredEvent
 from repeating import times
 
 from trialdomain.errors import LogUnusable, TrialError
+from trialdomain.storage.errors import LogMoved
 from trialdomain.storage.plain_files import NameTaken
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.storage.sqlite.store import SQLiteStore
+from trialdomain.storage.store import Command, Sealed
 
 Start: TypeAlias = Callable[[str], Callable[[Path], str]]
 PROGRAMS = Path(__file__).with_name("programs.py")
@@ -484,3 +486,34 @@ def test_a_log_cannot_have_the_name_of_a_file_that_sqlite_keeps_beside_another(
             SQLiteStore(tmp_path / name, readonly=readonly)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.db", "y.db"]
     SQLiteStore(tmp_path / f"z.db{suffix}").close()  # beside no log it is a name like any other
+
+
+def _overwritten(copy: Path, log: Path) -> None:
+    """Write an older copy over a log through SQLite, so that its file stays the same."""
+    with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(log)) as target:
+        source.backup(target)
+
+
+@pytest.mark.parametrize("way", ["append", "repeat", "alone", "insert_events"])
+def test_an_older_copy_that_was_written_over_the_log_is_refused(tmp_path: Path, way: str) -> None:
+    def event(version: int) -> StoredEvent:
+        return StoredEvent("T1", version, "fact.v1", b"{}")
+
+    store = SQLiteStore(tmp_path / "log.db")
+    first = Sealed(Command(id="c1", request=bytes(32)), [event(1)])
+    store.append("T1", [first])
+    with closing(sqlite3.connect(tmp_path / "log.db")) as log, closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        log.backup(copy)
+    match way:
+        case "insert_events":
+            store.insert_events([event(2)])
+        case "alone":
+            store.alone(lambda: store.append("T1", [Sealed(None, [event(2)])], within=True))
+        case _:
+            store.append("T1", [Sealed(None, [event(2)])])
+    if way == "repeat":
+        assert store.append("T1", [first]).repeated
+    _overwritten(tmp_path / "copy.db", tmp_path / "log.db")
+    with pytest.raises(LogMoved, match="T1 ends at 1, but position 2 was recorded"):
+        store.append("T1", [Sealed(None, [event(2)])])
+    store.close()

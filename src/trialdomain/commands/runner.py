@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from random import uniform
 from time import sleep
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -21,7 +21,7 @@ from trialdomain.commands.sealing import sealed, stored
 from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.errors import CommandRefused, Conflict, InputInvalid, TrialError
 from trialdomain.events.access import AccessRefused
-from trialdomain.events.recorded import Entry
+from trialdomain.events.recorded import Draft, Entry, EntryRef
 from trialdomain.events.trial import TrialRegistered, UserRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.errors import StreamMoved
@@ -276,6 +276,8 @@ class Conduct:
             trial_stream(self.trial), snapshot.trial.introduce(self.user.introduced(), software=__version__)
         )
         first = [draft for draft in drafts if isinstance(draft.fact, TrialRegistered)]
+        if not first and introduced:
+            drafts = [_after_introduction(snapshot, draft, len(introduced)) for draft in drafts]
         return [*first, *introduced, *(draft for draft in drafts if draft not in first)]
 
     def _sealed(
@@ -336,6 +338,14 @@ def _request_hash(*request: object) -> bytes:
         raise
     except Exception as error:
         raise FactMalformed(kind="a request", why=unreadable(error)) from error
+
+
+def _after_introduction(snapshot: Snapshot, draft: Draft[Any], introduced: int) -> Draft[Any]:
+    """Count the cause of a draft anew, where the introduction moves the cause on in the trial's stream."""
+    cause, stream = draft.caused_by, trial_stream(snapshot.id)
+    if cause is None or cause.stream != stream or cause.version <= snapshot.read.get(stream, 0):
+        return draft
+    return attrs.evolve(draft, caused_by=EntryRef(stream, cause.version + introduced))
 
 
 def _refuse_another_day(snapshot: Snapshot, decided_at: datetime, recorded_at: datetime) -> None:

@@ -1,6 +1,7 @@
 """Differences between two moments of a trial: entries, derived values and recommendations."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import attrs
@@ -66,8 +67,8 @@ def _leaves(path: tuple[str, ...], value: Json) -> Iterator[tuple[str, Json]]:
                 yield from _leaves((*path, name), member)
     elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
         *before, last = path
-        for number, item in enumerate(value, start=1):
-            yield from _leaves((*before, f"{last}[{_item_name(item) or number}]"), item)
+        for name, item in zip(_item_names(value), value, strict=True):
+            yield from _leaves((*before, f"{last}[{name}]"), item)
     else:
         yield ".".join(path), value
 
@@ -80,6 +81,15 @@ def _has_codes(path: tuple[str, ...]) -> bool:
 _ENDPOINTS = ("endpoints",)
 _PARTICIPANTS = ("participants",)
 """Under this key, in every answer; below ``endpoints`` it may be the code of an endpoint."""
+
+
+def _item_names(items: Sequence[Json]) -> Iterator[str]:
+    """Name each item of a list; items of the same name, such as two episodes of 3 days, are numbered."""
+    names = [_item_name(item) or str(number) for number, item in enumerate(items, start=1)]
+    seen: Counter[str] = Counter()
+    for name in names:
+        seen[name] += 1
+        yield name if names.count(name) == 1 else f"{name} #{seen[name]}"
 
 
 def _item_name(value: Json) -> str | None:

@@ -7,7 +7,8 @@ from typing import Any
 from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import Died, Enrolled, Infused, LevelReassigned
 from trialdomain.events.recorded import Entry
-from trialdomain.projections.casebook import Streams, case_of
+from trialdomain.projections.casebook import Case, Streams, case_of
+from trialdomain.projections.decisions import versions_recorded
 from trialdomain.projections.dlt_counts import DLT_COUNTS
 from trialdomain.projections.endpoints.participant import participant_values, windowed
 from trialdomain.projections.endpoints.value import Value
@@ -106,7 +107,7 @@ def explain(
         if "/" not in stream:
             trial = recorded
         elif participant is not None and participant == subject:
-            examined = _examined(stream, recorded, asked, protocol, on)
+            examined = _examined(case_of(stream, recorded, on=on), asked, protocol, versions_recorded(trial), on)
     return Explanation(
         definition=describe(asked, protocol),
         subject=subject,
@@ -125,16 +126,15 @@ def _position(entry: Entry) -> int:
 
 
 def _examined(
-    stream: str, recorded: Sequence[Entry], endpoint: Endpoint, protocol: TrialProtocol, on: date
+    case: Case, endpoint: Endpoint, protocol: TrialProtocol, versions: Sequence[TrialProtocol], on: date
 ) -> Sequence[Entry]:
-    case = case_of(stream, recorded, on=on)
     if isinstance(endpoint, SafetyIncidence | DltIncidence):
         by_position: dict[int, Entry] = {
             entry.position: entry for event in case.adverse_events for entry in event.entries
         }
         kinds: Iterable[type[Any]] = (Infused, Died)
         if isinstance(endpoint, DltIncidence):
-            kinds = DLT_COUNTS.reads([protocol]) - {Enrolled, LevelReassigned}
+            kinds = DLT_COUNTS.reads(versions) - {Enrolled, LevelReassigned}
         for kind in kinds:
             by_position |= {entry.position: entry for entry in case.of(kind)}
         return list(by_position.values())

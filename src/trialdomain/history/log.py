@@ -10,12 +10,13 @@ import attrs
 from typing_extensions import override
 
 from trialdomain.errors import LogCorrupt, LogUnusable
+from trialdomain.events.entries import current_entries
 from trialdomain.events.recorded import Entry, Fact
-from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.jsonl import is_packed, read_jsonl
 from trialdomain.history.history import History
 from trialdomain.history.moments import KnownAt, MomentInvalid, as_known_at
 from trialdomain.projections.casebook import Streams
+from trialdomain.projections.decisions import versions_recorded
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.open_store import IN_MEMORY, open_store
 from trialdomain.storage.own_folder import OwnFolder
@@ -24,6 +25,7 @@ from trialdomain.storage.store import LogReader
 from trialdomain.values.calendar import site_day
 from trialdomain.values.given.filename import named, unread
 from trialdomain.values.given.text import short
+from trialdomain.values.ids import trial_stream
 
 _LARGEST_IN_MEMORY = 8 * 1024 * 1024
 """The size in bytes above which an exported file is copied into a temporary SQLite file, not into memory."""
@@ -55,9 +57,9 @@ def history_of(reader: LogReader, trial: str, *, known_at: KnownAt | None = None
         MomentInvalid: the trial was not registered then, or the log does not have the position.
         YearInvalid: the year of the moment is outside the years of trials.
     """
-    zone = _zone(reader, trial)
-    at = None if known_at is None else as_known_at(known_at, zone)
     head = reader.head(trial)
+    zone = _zone(reader, trial, until=head)
+    at = None if known_at is None else as_known_at(known_at, zone)
     if isinstance(at, datetime) and not _is_past(reader, trial, head, at):
         reader.wait_for_writers()  # a running append may have an earlier recording time
         head = reader.head(trial)
@@ -67,6 +69,7 @@ def history_of(reader: LogReader, trial: str, *, known_at: KnownAt | None = None
             f"nothing was known of trial {trial} at {short(known_at)}: {_first_known(reader, trial, zone)}"
         )
     read = _Reading(reader, trial, position)
+    zone = zone if position == head else _zone(reader, trial, until=position)
     day = moment and site_day(moment, zone)
     return History(trial, position, read.streams, read.stream, read.latest_first, zone, day)
 
@@ -145,12 +148,11 @@ def _last_recorded(reader: LogReader, trial: str, head: int, moment: datetime) -
     return earlier
 
 
-def _zone(reader: LogReader, trial: str) -> tzinfo:
-    for stored in reader.in_log_order(trial, until=1):
-        fact = entry_of(stored).fact
-        if isinstance(fact, TrialRegistered):
-            return fact.protocol.site_zone
-    return UTC
+def _zone(reader: LogReader, trial: str, *, until: int) -> tzinfo:
+    """Return the site's zone by the protocol that is in force at a position, as the desk takes it; UTC without one."""
+    entries = current_entries(entries_of(trial_stream(trial), reader.stream(trial_stream(trial), until=until)))
+    versions = versions_recorded(entries)
+    return versions[-1].site_zone if versions else UTC
 
 
 class Log(Mapping[str, LoggedTrial]):

@@ -99,8 +99,6 @@ class Batch:
         """The position of the last entry."""
         self.deviations: Counter[str] = Counter()
         """The number of deviations by the name of the error of the rule."""
-        self.today = site_day(self._recorded_at, protocol.site_zone)
-        """The day at the site."""
         conduct = Conduct(self._trial, by, store, clock, lambda: _REGISTRATION, permit)
         entries: list[Recorded[Any]] = list(register_trial(conduct, protocol, use_case=UseCase.IMPORT, command_id=None))
         for entry in entries:
@@ -108,6 +106,9 @@ class Batch:
             self.position = max(self.position, entry.position)
             if (level := level_of(entry.stream)) is not None:
                 self._cohorts[level].apply(entry)
+        self._recorded_at = max(self._recorded_at, *(entry.meta.recorded_at for entry in entries))
+        self.today = site_day(self._recorded_at, protocol.site_zone)
+        """The day at the site."""
         self._appended = self.position
         self._book = read_casebook(lambda: by_stream(entries), on=self.today)
 

@@ -112,6 +112,8 @@ def _add_state(questions: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _table(arguments: argparse.Namespace) -> int:
+    if arguments.csv is not None and arguments.json:
+        raise InputInvalid("--csv and --json were both given: choose one")
     file = read_design(arguments.file)
     table = design_of(file.spec).table(arguments.max_n)
     if table is None:

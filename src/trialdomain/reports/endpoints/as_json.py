@@ -30,13 +30,14 @@ def endpoints_json(endpoints: Endpoints, codes: Iterable[str]) -> dict[str, Json
             "title": summary.endpoint.title,
             "definition": meaning_of(summary.endpoint, endpoints.protocol),
             "participants": {value.subject: value_json(value) for value in endpoints.values(code)},
-            **_by_level_json(summary),
+            **by_level_json(summary),
         }
         for code, summary in ((code, endpoints.summaries[code]) for code in codes)
     }
 
 
-def _by_level_json(summary: EndpointSummary) -> dict[str, Json]:
+def by_level_json(summary: EndpointSummary) -> dict[str, Json]:
+    """Return the JSON of an endpoint by dose level, of participants without one, and overall."""
     return {
         "levels": {str(level): summary_json(found) for level, found in summary.levels.items()},
         "unassigned": None if summary.unassigned is None else summary_json(summary.unassigned),

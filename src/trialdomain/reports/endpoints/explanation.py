@@ -13,7 +13,7 @@ from trialdomain.projections.endpoints.value import Status, Value
 from trialdomain.projections.people import People
 from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.endpoints.describing import Description
-from trialdomain.reports.endpoints.as_json import summary_json, value_json
+from trialdomain.reports.endpoints.as_json import by_level_json, value_json
 from trialdomain.reports.endpoints.report import participants_table, summary_lines, value_words
 from trialdomain.reports.endpoints.summaries import EndpointSummary
 from trialdomain.reports.facts import fact_words
@@ -127,14 +127,15 @@ def _json(found: Explanation) -> dict[str, Json]:
         "on": found.on.isoformat(),
         "subject": found.subject,
         "value": None if found.value is None else value_json(found.value),
-        "levels": None
-        if found.summary is None
-        else {str(level): summary_json(summary) for level, summary in found.summary.levels.items()},
-        "overall": None if found.summary is None else summary_json(found.summary.overall),
+        **(_NO_SUMMARY if found.summary is None else by_level_json(found.summary)),
         "participants": {value.subject: value_json(value) for value in found.values},
         "rests_on": [_cited_json(cited) for cited in found.rests_on],
         "looked_at": [_cited_json(cited) for cited in found.looked_at],
     }
+
+
+_NO_SUMMARY: Mapping[str, Json] = {"levels": None, "unassigned": None, "overall": None}
+"""For one participant: the members of :func:`by_level_json`."""
 
 
 def _cited_json(cited: Cited) -> Json:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any, TypeVar
 
 from eventsourcing.persistence import StoredEvent
@@ -62,7 +62,10 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         self._heads = SignedHeads(signer)
         self._listeners: set[Event] = set()
         self._recorded: dict[str, int] = {}
-        """By trial: the last position that this object has recorded."""
+        """By trial: the last position that this object has recorded; it only rises."""
+        self._nested: list[tuple[str, int]] = []
+        """The trials and positions that appends within the running :meth:`alone` reached."""
+        self._rising = Lock()
 
     def append(
         self, trial: str, commands: Sequence[Sealed], *, read: ReadSet = NOTHING_READ, within: bool = False
@@ -104,9 +107,17 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         self._notify()
         if isinstance(appended, TrialError):
             raise appended
-        if appended.positions and not within:
-            self._recorded[trial] = appended.positions[-1]
+        if appended.positions:
+            self._reached(trial, appended.positions[-1], within=within)
         return appended
+
+    def _reached(self, trial: str, position: int, *, within: bool) -> None:
+        """Remember how far this object has recorded; an append within another counts when the other one ends."""
+        if within:
+            self._nested.append((trial, position))
+            return
+        with self._rising:
+            self._recorded[trial] = max(position, self._recorded.get(trial, 0))
 
     def _insert(
         self,
@@ -142,13 +153,20 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         def work(connection: sqlite3.Connection) -> list[int]:
             inserted = Inserted(connection.total_changes)
             ids: list[int] = []
+            reached.clear()
             for trial, events in groupby(stored_events, key=lambda event: trial_of(str(event.originator_id))):
                 found = _found(connection, trial, None, NOTHING_READ)
-                ids += self._insert(connection, inserted, trial, [(_PLAIN, list(events))], found).notifications
+                self._refuse_older(trial, found.head)
+                appended = self._insert(connection, inserted, trial, [(_PLAIN, list(events))], found)
+                ids += appended.notifications
+                reached[trial] = appended.positions[-1]
             inserted.check_kept(connection)
             return ids
 
+        reached: dict[str, int] = {}
         ids = self._connections.write(work)
+        for trial, position in reached.items():
+            self._reached(trial, position, within=False)
         self._notify()
         return ids
 
@@ -157,14 +175,19 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
 
         Each append in it is all or nothing. Completed appends are on disk when this returns, or raises a TrialError.
         """
+        nested: list[tuple[str, int]] = []
 
         def until_error(_: sqlite3.Connection) -> T | TrialError:
+            nested.clear()
+            self._nested = nested
             try:
                 return work()
             except TrialError as error:
                 return error
 
         done = self._connections.write(until_error, may_wait=True)
+        for trial, position in nested:
+            self._reached(trial, position, within=False)
         if isinstance(done, TrialError):
             raise done
         return done
