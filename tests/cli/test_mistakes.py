@@ -84,7 +84,7 @@ class TestWhatIsNoLog:
     @pytest.mark.parametrize("command", ["replay", "history", "endpoints"])
     def test_it_is_called_no_log_and_not_a_damaged_one(self, other: Path, command: str) -> None:
         sentence = refused(other.parent, command, other.name)
-        assert f"{other.name}, line 1: this is no log of ours" in sentence
+        assert f"{other.name}, line 1: this is not a log of this library" in sentence
         assert "name a SQLite file, or an exported JSONL file" in sentence
         assert "export the log again" not in sentence
 

@@ -239,7 +239,7 @@ class TestTable:
             "register": lambda: Site(protocol),
             "amend": lambda: site.desk.amend(protocol, effective_on=day(0), summary="a misspelt right"),
         }
-        with pytest.raises(UseCaseUnknown, match="'enrol' of monitor is no use case; there are register, consent"):
+        with pytest.raises(UseCaseUnknown, match="'enrol' of monitor is not a use case; there are register, consent"):
             acts[act]()
 
     def test_a_correction_of_the_protocol_brings_no_such_table_either(self, site: Site) -> None:

@@ -86,9 +86,9 @@ GOOD: dict[str, Callable[[], datetime]] = {
     "a zone that answers once, and then with nonsense": lambda: datetime(*MOMENT, tzinfo=Zone(timedelta(0), "1")),
 }
 BAD: dict[str, tuple[Callable[[], object], str]] = {
-    "a class that forgets its offset": (lambda: Text(*MOMENT), "has no offset and so is no moment"),
+    "a class that forgets its offset": (lambda: Text(*MOMENT), "so it is not a moment"),
     "a zone that raises": (lambda: datetime(*MOMENT, tzinfo=Zone(KeyError("no"))), "whose zone gives no offset"),
-    "a zone that gives none": (lambda: datetime(*MOMENT, tzinfo=Zone(None)), "has no offset and so is no moment"),
+    "a zone that gives none": (lambda: datetime(*MOMENT, tzinfo=Zone(None)), "so it is not a moment"),
     "a zone of more than a day": (lambda: datetime(*MOMENT, tzinfo=Zone(25 * HOUR)), "whose zone gives no offset"),
     "a zone of less than a day": (lambda: datetime(*MOMENT, tzinfo=Zone(-24 * HOUR)), "whose zone gives no offset"),
     "a zone of a number": (lambda: datetime(*MOMENT, tzinfo=Zone(3600)), "whose zone gives no offset"),
@@ -100,9 +100,9 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         lambda: datetime.max.replace(tzinfo=timezone(-HOUR)),
         "which in UTC lies outside the years 1 to 9999",
     ),
-    "a stand-in": (lambda: Mock(spec=datetime), "is no datetime, has no offset and so is no moment"),
-    "a text": (lambda: "2026-03-02T06:00Z", "is no datetime, has no offset and so is no moment"),
-    "a day": (lambda: date(2026, 3, 2), "is no datetime, has no offset and so is no moment"),
+    "a stand-in": (lambda: Mock(spec=datetime), "is not a datetime with an offset, so it is not a moment"),
+    "a text": (lambda: "2026-03-02T06:00Z", "is not a datetime with an offset, so it is not a moment"),
+    "a day": (lambda: date(2026, 3, 2), "is not a datetime with an offset, so it is not a moment"),
 }
 
 

@@ -90,7 +90,7 @@ def test_a_reason_that_says_nothing_is_refused(site: Site, reason: str) -> None:
     ("field", "value", "why"),
     [
         ("grade", 9, "grade"),
-        ("onset", "03/02/2026", "is no clinical time"),
+        ("onset", "03/02/2026", "is not a clinical time"),
         ("onset", "2026-02-30", "not in the calendar"),
         ("ended", "2026-01-01", "ended 2026-01-01 lies before onset"),
         ("colour", "red", "it has no field 'colour', but event, term"),

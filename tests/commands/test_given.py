@@ -484,7 +484,7 @@ class TestWhatAFieldMustBe:
         "a day written otherwise": (
             lambda desk: desk.consent("S9", signed_on="02.03.2026", form_version="1"),
             (
-                "Consented cannot be recorded: signed_on: '02.03.2026' is no clinical time: write 2026, 2026-03, "
+                "Consented cannot be recorded: signed_on: '02.03.2026' is not a clinical time: write 2026, 2026-03, "
                 "2026-03-02, or 2026-03-02T10:15+08:00"
             ),
         ),

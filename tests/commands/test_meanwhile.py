@@ -254,7 +254,7 @@ class TestTimes:
             naive = Trials(trials._store, clock=lambda: given)  # type: ignore[arg-type, return-value]  # noqa: SLF001
             desk = naive.trial(OPEN.trial).acting(INVESTIGATOR)
             before = trial.history().position
-            with pytest.raises(ClockUnusable, match="has no offset and so is no moment: nothing was recorded"):
+            with pytest.raises(ClockUnusable, match="so it is not a moment: nothing was recorded"):
                 desk.consent("A", signed_on=day(0), form_version="1")
             with pytest.raises(ClockUnusable):
                 desk.decide_escalation(on=day(0))

@@ -236,7 +236,7 @@ def test_a_class_of_parameters_that_nobody_knows_is_refused() -> None:
     class Another(DesignSpec):
         known_as, revision = "another", 1
 
-    with pytest.raises(DesignUnknown, match="Another is no escalation design of this library: use one of three-"):
+    with pytest.raises(DesignUnknown, match="Another is not an escalation design of this library: use one of three-"):
         design_of(Another())
     with pytest.raises(ProtocolInvalid, match="design must be one of the known ones, under its own name"):
         attrs.evolve(nct06245746(), design=Another())

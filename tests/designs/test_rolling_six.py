@@ -172,8 +172,8 @@ def test_the_first_level_is_the_protocols() -> None:
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        (StateRow(enrolled=7, dlt=0, pending=0, answer=HOLD), "is no state"),
-        (StateRow(enrolled=2, dlt=1, pending=2, answer=HOLD), "is no state"),
+        (StateRow(enrolled=7, dlt=0, pending=0, answer=HOLD), "is not a state"),
+        (StateRow(enrolled=2, dlt=1, pending=2, answer=HOLD), "is not a state"),
         (StateRow(enrolled=3, dlt=2, pending=0, answer=UP), "must be de-escalate: 2 DLTs close a level"),
         (StateRow(enrolled=3, dlt=1, pending=0, answer=DOWN), "cannot be de-escalate: 2 DLTs close a level"),
         (StateRow(enrolled=2, dlt=0, pending=0, answer=HOLD), "cannot be hold: nothing would end the wait"),

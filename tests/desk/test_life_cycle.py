@@ -89,7 +89,7 @@ class TestOrder:
 
     def test_an_infusion_needs_its_day(self, site: Site) -> None:
         site.admit("S001")
-        refused(site, FactMalformed, lambda: site.desk.infuse("S001", level=1, started_at="2026-03"), "is no day")
+        refused(site, FactMalformed, lambda: site.desk.infuse("S001", level=1, started_at="2026-03"), "has no day")
 
     def test_a_future_date(self, site: Site) -> None:
         site.treat("S001")
@@ -412,7 +412,7 @@ class TestTrials:
         ["", "mysql://x", "sqlite://", "sqlite:///", "sqlite:trial.db", "file:trial.db", "sqlite:///:memory:"],
     )
     def test_an_address_that_is_none(self, address: str) -> None:
-        with pytest.raises(TrialError, match="is no address of a log: write a path, sqlite:///FILE or memory:"):
+        with pytest.raises(TrialError, match="is not an address of a log: write a path, sqlite:///FILE or memory:"):
             Trials.open(address)
 
 

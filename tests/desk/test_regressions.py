@@ -82,11 +82,14 @@ class TestNothingIsStoredThatCannotBeRead:
             (lambda s: s.desk.correct(s.infusion("S001"), level=True, reason=REASON), "got True"),
             (lambda s: s.desk.correct(s.infusion("S001"), fraction="50%", reason=REASON), "'50%' is not a number"),
             (lambda s: s.desk.correct(s.infusion("S001"), lot="x" * 11_000, reason=REASON), "1 to 10000 characters"),
-            (lambda s: s.desk.correct(anything([s.infusion("S001")]), level=1, reason=REASON), "a list is no entry"),
+            (
+                lambda s: s.desk.correct(anything([s.infusion("S001")]), level=1, reason=REASON),
+                "a list is not an entry",
+            ),
             (lambda s: s.desk.correct(s.infusion("S001"), lot="x", reason=anything(None)), "says nothing"),
             (lambda s: s.desk.correct(s.infusion("S001"), lot="x", reason="slip \ud800 88"), "says nothing"),
             (lambda s: s.desk.decide_escalation(on=DAY0, decided=Decision.wait(level=1), rationale=""), "says nothing"),
-            (lambda s: s.trial.acting(anything("li")), "'li' is no user"),
+            (lambda s: s.trial.acting(anything("li")), "'li' is not a user"),
             (lambda s: s.trial.acting(User(id="li", name="x", role=anything("boss"), organization="x")), "boss"),
             (lambda s: s.trial.history().escalation(on=anything(7)), "'7' is not a calendar day"),
             (lambda s: s.trial.history(known_at=anything("soon")), "'soon' is not a moment"),
@@ -398,7 +401,7 @@ def test_a_fraction_is_at_most_the_whole(site: Site, fraction: str) -> None:
 
 @pytest.mark.parametrize("address", ["sqlite:///:memory:", "sqlite://"])
 def test_memory_has_one_address(address: str) -> None:
-    with pytest.raises(TrialError, match="is no address of a log"):
+    with pytest.raises(TrialError, match="is not an address of a log"):
         Trials.open(address)
 
 

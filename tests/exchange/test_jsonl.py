@@ -348,7 +348,7 @@ DAMAGES: dict[str, tuple[Damage, int, str]] = {
     "a key twice in the last line": (replaced(6, b'{"trial"', b'{"size":9,"trial"'), 6, "it has a duplicate key"),
     # Numbers.
     "a position that is a fraction": (replaced(1, b'"position":1', b'"position":1.5'), 1, "position"),
-    "a position that is no number": (replaced(1, b'"position":1', b'"position":NaN'), 1, "malformed"),
+    "a position that is not a number": (replaced(1, b'"position":1', b'"position":NaN'), 1, "malformed"),
     "a position of 5,000 digits": (replaced(1, b'"position":1', b'"position":' + b"9" * 5_000), 1, "out of range"),
     "a version of 30 digits": (
         with_entry(1, "T1", 10**29, SOFTWARE[0]),

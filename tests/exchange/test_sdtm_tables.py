@@ -88,13 +88,13 @@ class TestXpt:
         ],
     )
     def test_what_is_no_such_file(self, tmp_path: Path, content: bytes, why: str) -> None:
-        with pytest.raises(StudyUnusable, match=r"ae\.xpt is no SAS transport file of version 5") as refused:
+        with pytest.raises(StudyUnusable, match=r"ae\.xpt is not a SAS transport file of version 5") as refused:
             read(written(tmp_path, "ae.xpt", content))
         assert why in str(refused.value)
 
     def test_bytes_that_are_no_text(self, tmp_path: Path) -> None:
         rows = b"P-1  " + ONE + b"Nausea      " + b"P-\xff  " + FIVE + b"Nausea      "
-        with pytest.raises(RowMalformed, match=r"ae\.xpt, line 2: USUBJID is no text"):
+        with pytest.raises(RowMalformed, match=r"ae\.xpt, line 2: USUBJID is not UTF-8 text"):
             read(written(tmp_path, "ae.xpt", transport(COLUMNS, rows)))
 
 
@@ -134,18 +134,18 @@ class TestDatasetJson:
         _, lines = read(written(tmp_path, "ae.json", json.dumps(dataset(rows))))
         assert [line.why for line in lines] == [
             "it has 2 cells under 3 columns",
-            "it is no list of texts and numbers",
-            "it is no list of texts and numbers",
-            "it is no list of texts and numbers",
+            "it is not a list of texts and numbers",
+            "it is not a list of texts and numbers",
+            "it is not a list of texts and numbers",
             "",
         ]
 
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            ("", "is no Dataset-JSON"),
-            ("[]", "is no Dataset-JSON"),
-            ("{}", "is no Dataset-JSON"),
+            ("", "is not Dataset-JSON"),
+            ("[]", "is not Dataset-JSON"),
+            ("{}", "is not Dataset-JSON"),
             (json.dumps(dataset([]))[:-2], "cut off"),
             (json.dumps(dataset([["P-1", 1, "open"]]))[:-8], "cut off"),
             (json.dumps(dataset([], datasetJSONVersion="1.0.0")), "is Dataset-JSON 1.0.0"),
@@ -170,7 +170,7 @@ class TestDatasetJson:
         head = {key: value for key, value in made.items() if key != "rows"}
         parts = [made] if name == "ae.json" else [head, ["P-1", 1, "caf?"]]
         text = "\n".join(map(json.dumps, parts)).encode().replace(b"?", b"\xe9")
-        with pytest.raises(RowMalformed, match=r"line \d: it is no text in UTF-8"):
+        with pytest.raises(RowMalformed, match=r"line \d: it is not UTF-8 text"):
             read(written(tmp_path, name, text))
 
     def test_lines(self, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ class TestDatasetJson:
         assert columns == ("USUBJID", "AESEQ", "AETERM")
         assert [(line.number, list(line.cells)) for line in lines[:3]] == [*zip((2, 3, 4), self.CELLS, strict=True)]
         assert lines[3].number == 5
-        assert lines[3].why.startswith("it is no JSON")
+        assert lines[3].why.startswith("it is not JSON")
 
     @pytest.mark.parametrize("name", ["ae.json", "ae.ndjson"])
     def test_the_standards_own_example(self, shared: Path, name: str) -> None:

@@ -126,7 +126,7 @@ class TestRows:
         with done.unrecorded.open(newline="") as file:
             listed = list(csv.DictReader(file))
         assert [(one["file"], one["line"], one["record"], one["reason"]) for one in listed] == [
-            ("lb.csv", "4", "LB/P-2/2", "the result 'N' is no number")
+            ("lb.csv", "4", "LB/P-2/2", "the result 'N' is not a number")
         ]
         assert listed[0]["row"] == "STUDY1,LB,P-2,2,COLOR,N,NO UNITS,,,2013-03-04T08:30"
 
@@ -485,20 +485,20 @@ class TestProtocol:
 
 
 MALFORMED: list[tuple[Rows, str, int, str]] = [
-    (changed("dm", 1, DMDTC="20/02/2013"), "dm.csv", 3, "is no clinical time"),
+    (changed("dm", 1, DMDTC="20/02/2013"), "dm.csv", 3, "is not a clinical time"),
     (changed("dm", 1, DMDTC="2013-02-30"), "dm.csv", 3, "not in the calendar"),
-    (changed("dm", 1, AGE="old"), "dm.csv", 3, "AGE is 'old', which is no number"),
+    (changed("dm", 1, AGE="old"), "dm.csv", 3, "AGE is 'old', which is not a number"),
     (changed("dm", 1, AGEU="DECADES"), "dm.csv", 3, "AGEU is 'DECADES'"),
-    (changed("dm", 1, USUBJID="P-1"), "dm.csv", 3, "stands in an earlier line as well"),
+    (changed("dm", 1, USUBJID="P-1"), "dm.csv", 3, "is also in an earlier line"),
     (changed("dm", 1, STUDYID="STUDY2"), "dm.csv", 3, "'STUDY1' was expected"),
     (changed("dm", 1, DOMAIN="AE"), "dm.csv", 3, "'DM' was expected"),
     (changed("dm", 2, USUBJID="Jane Doe"), "ds.csv", 5, "'P-3' has no row in dm.csv"),
-    (changed("ds", 0, DSSEQ="one"), "ds.csv", 2, "no whole number"),
-    (changed("ds", 0, DSSEQ="1.5"), "ds.csv", 2, "no whole number"),
+    (changed("ds", 0, DSSEQ="one"), "ds.csv", 2, "not a whole number"),
+    (changed("ds", 0, DSSEQ="1.5"), "ds.csv", 2, "not a whole number"),
     (changed("ds", 0, DSSTDTC="2027-01-01"), "ds.csv", 2, "lies in the future"),
-    (changed("ex", 0, EXDOSE="much"), "ex.csv", 2, "EXDOSE is 'much', which is no number"),
+    (changed("ex", 0, EXDOSE="much"), "ex.csv", 2, "EXDOSE is 'much', which is not a number"),
     (changed("ex", 0, EXDOSE="-5"), "ex.csv", 2, "must be at least 0"),
-    (changed("ex", 0, EXDOSE="NaN"), "ex.csv", 2, "which is no number"),
+    (changed("ex", 0, EXDOSE="NaN"), "ex.csv", 2, "which is not a number"),
     (changed("ex", 0, EXDOSU=""), "ex.csv", 2, "not blank"),
     (changed("ex", 0, EXENDTC="2013-02-01"), "ex.csv", 2, "lies before started_at"),
     (changed("ex", 0, USUBJID="P-3"), "ex.csv", 2, "was not randomized"),
@@ -508,12 +508,12 @@ MALFORMED: list[tuple[Rows, str, int, str]] = [
     (changed("ae", 0, AEDECOD=" "), "ae.csv", 2, "not blank"),
     (changed("ae", 0, AEENDTC="2013-03-01"), "ae.csv", 2, "lies before onset"),
     (changed("dm", 0, ARM=""), "ds.csv", 2, "the subject has no arm, so there is no dose level"),
-    (changed("dm", 3, RFPENDTC="garbage"), "dm.csv", 5, "RFPENDTC: 'garbage' is no clinical time"),
+    (changed("dm", 3, RFPENDTC="garbage"), "dm.csv", 5, "RFPENDTC: 'garbage' is not a clinical time"),
     (changed("dm", 0, STUDYID=""), "dm.csv", 2, "STUDYID is blank"),
     (changed("vs", 0, VSORRESU="kg"), "vs.csv", 2, "unit kg measures no temperature"),
     (changed("lb", 0, LBTESTCD=""), "lb.csv", 2, "not blank"),
     (with_row("lb", lab("P-9", 1)), "lb.csv", 5, "'P-9' has no row"),
-    (with_row("lb", lab("P-2", 1)), "lb.csv", 5, "record LB/P-2/1 stands in an earlier line"),
+    (with_row("lb", lab("P-2", 1)), "lb.csv", 5, "record LB/P-2/1 is also in an earlier line"),
     (
         with_row("vs", row("vs", "P-1", VSSEQ="2", VSTESTCD="TEMP", VSORRES="37", VSORRESU="C", VSDTC="x")),
         "vs.csv",
@@ -523,9 +523,9 @@ MALFORMED: list[tuple[Rows, str, int, str]] = [
 ]
 
 LISTED: list[tuple[Rows, str]] = [
-    (changed("ds", 3, DSDECOD="FINAL LAB VISIT"), "there is no fact for the disposition 'FINAL LAB VISIT'"),
-    (changed("ds", 3, DSCAT="OTHER EVENT"), "there is no fact for 'SCREEN FAILURE' in 'OTHER EVENT'"),
-    (changed("ds", 3, DSDECOD="COMPLETED", EPOCH="SCREENING"), "there is no fact for 'COMPLETED' in 'SCREENING'"),
+    (changed("ds", 3, DSDECOD="FINAL LAB VISIT"), "there is not a fact for the disposition 'FINAL LAB VISIT'"),
+    (changed("ds", 3, DSCAT="OTHER EVENT"), "there is not a fact for 'SCREEN FAILURE' in 'OTHER EVENT'"),
+    (changed("ds", 3, DSDECOD="COMPLETED", EPOCH="SCREENING"), "there is not a fact for 'COMPLETED' in 'SCREENING'"),
     (
         changed("ds", 3, DSDECOD="INFORMED CONSENT OBTAINED"),
         "a consent needs the versions of its form and of the protocol, and SDTM has neither",
@@ -540,14 +540,14 @@ LISTED: list[tuple[Rows, str]] = [
         )
         for text in ("2013---05", "2013-03-05T10", "2013-03-05T-:30", "--03-05", "2013-03-05/2013-03-07")
     ),
-    (changed("lb", 0, LBORRES="1" * 5000), f"the result {'1' * 40!r} is no number"),
+    (changed("lb", 0, LBORRES="1" * 5000), f"the result {'1' * 40!r} is not a number"),
     (changed("ae", 0, AESTDTC=""), "it has no date (AESTDTC)"),
-    (changed("lb", 0, LBORRES=""), "the result '' is no number"),
-    (changed("lb", 0, LBORRES="1e99"), "the result '1e99' is no number"),
+    (changed("lb", 0, LBORRES=""), "the result '' is not a number"),
+    (changed("lb", 0, LBORRES="1e99"), "the result '1e99' is not a number"),
     (changed("lb", 0, LBORRESU="furlong"), "the unit 'furlong' is not known"),
     (changed("lb", 0, LBDTC=""), "it has no date (LBDTC)"),
-    (changed("vs", 0, VSTESTCD="FRMSIZE"), "there is no fact for the vital sign 'FRMSIZE'"),
-    (changed("vs", 0, VSORRES="warm"), "the result 'warm' is no number"),
+    (changed("vs", 0, VSTESTCD="FRMSIZE"), "there is not a fact for the vital sign 'FRMSIZE'"),
+    (changed("vs", 0, VSORRES="warm"), "the result 'warm' is not a number"),
     (changed("vs", 0, VSLOC="TOE"), "the site of the body 'TOE' is not known"),
     (changed("vs", 0, VSORRESU=""), "the result has no unit"),
 ]
@@ -600,7 +600,7 @@ class TestRefusing:
 
     def test_an_end_of_participation_that_is_none_is_left_out(self, tmp_path: Path) -> None:
         (remark,) = imported(tmp_path, changed("dm", 3, RFPENDTC="garbage")).remarks
-        assert remark.startswith("RFPENDTC is left out: RFPENDTC: 'garbage' is no clinical time")
+        assert remark.startswith("RFPENDTC is left out: RFPENDTC: 'garbage' is not a clinical time")
 
     @pytest.mark.parametrize("strict", [False, True])
     def test_two_studies_are_refused(self, tmp_path: Path, strict: bool) -> None:
@@ -618,8 +618,8 @@ class TestRefusing:
         ("text", "why"),
         [
             ("STUDY1,LB,P-1", "3 cells under 10 columns"),
-            ('STUDY1,LB,"P-1', "no CSV"),
-            ('STUDY1,LB,"P-1"x,1,WBC,1,THOU/uL,,,2013-03-04', "no CSV"),
+            ('STUDY1,LB,"P-1', "not CSV"),
+            ('STUDY1,LB,"P-1"x,1,WBC,1,THOU/uL,,,2013-03-04', "not CSV"),
             ("STUDY1,LB,P-1\0,1,WBC,1,THOU/uL,,,2013-03-04", "has no row in dm.csv"),
             ("x" * 2_000_000, "longer than"),
         ],
@@ -642,7 +642,7 @@ class TestRefusing:
     def test_bytes_that_are_no_text(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "study", study())
         (folder / "ae.csv").write_bytes(b"\xff\xfe\x00")
-        with pytest.raises(RowMalformed, match=r"ae\.csv, line 1: it is no text in UTF-8"):
+        with pytest.raises(RowMalformed, match=r"ae\.csv, line 1: it is not UTF-8 text"):
             import_sdtm(folder, tmp_path / "log.db")
 
     def test_a_byte_that_is_no_text_is_named_by_its_line(self, tmp_path: Path) -> None:
@@ -651,7 +651,7 @@ class TestRefusing:
             file.writelines(b"STUDY1,LB,P-1,%d,WBC,1,THOU/uL,,,2013-03-04\n" % number for number in range(10, 500))
             file.write(b"STUDY1,LB,P-1,900,WBC,1,\xb5g/L,,,2013-03-04\n")
             file.write(b"STUDY1,LB,P-1,901,WBC,1,THOU/uL,,,2013-03-04\n")
-        with pytest.raises(RowMalformed, match=r"lb\.csv, line 495: it is no text in UTF-8"):
+        with pytest.raises(RowMalformed, match=r"lb\.csv, line 495: it is not UTF-8 text"):
             import_sdtm(folder, tmp_path / "log.db")
 
     @pytest.mark.parametrize("file", ["dm", "ds", "ex", "ae", "lb", "vs"])

@@ -139,7 +139,7 @@ class TestFiles:
         folder = write(tmp_path / "study", study())
         lines = (folder / "dm.csv").read_text().splitlines()
         (folder / "dm.csv").write_text("".join(f"{line},{column}\n" for line in lines))
-        with pytest.raises(RowMalformed, match="stands 2 times"):
+        with pytest.raises(RowMalformed, match="is there 2 times"):
             import_sdtm(folder, tmp_path / "log.db")
 
     def test_a_column_of_event_ids_that_stands_twice_is_refused(self, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ class TestFiles:
             path.unlink()
         done = import_sdtm(folder, tmp_path / "log.db")
         assert [entry.fact for entry in entries(tmp_path) if "/participant/" in entry.stream] == as_csv
-        assert listed(done) == [("LB/P-2/2", "the result 'N' is no number")]
+        assert listed(done) == [("LB/P-2/2", "the result 'N' is not a number")]
 
     def test_the_same_study_as_transport_files(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "study", study())
@@ -177,19 +177,19 @@ class TestFiles:
             path.unlink()
         done = import_sdtm(folder, tmp_path / "log.db")
         assert [entry.fact for entry in entries(tmp_path) if "/participant/" in entry.stream] == as_csv
-        assert listed(done) == [("LB/P-2/2", "the result 'N' is no number")]
+        assert listed(done) == [("LB/P-2/2", "the result 'N' is not a number")]
 
     @pytest.mark.parametrize(
         ("domain", "column", "unknown"),
         [
-            ("dm", "DMDTC", "dm.csv has no column DMDTC: not known are the days of screening"),
-            ("ae", "AEREL", "ae.csv has no column AEREL: not known are the relatedness of the events"),
-            ("ae", "AESER", "ae.csv has no column AESER: not known are the seriousness of the events"),
-            ("ex", "EXROUTE", "ex.csv has no column EXROUTE: not known are the routes"),
+            ("dm", "DMDTC", "dm.csv has no column DMDTC: unknown are the days of screening"),
+            ("ae", "AEREL", "ae.csv has no column AEREL: unknown are the relatedness of the events"),
+            ("ae", "AESER", "ae.csv has no column AESER: unknown are the seriousness of the events"),
+            ("ex", "EXROUTE", "ex.csv has no column EXROUTE: unknown are the routes"),
             (
                 "lb",
                 "LBSEQ",
-                "lb.csv has no column LBSEQ: not known are the numbers of the rows, for which the lines stand",
+                "lb.csv has no column LBSEQ: unknown are the numbers of the rows, for which the lines stand",
             ),
         ],
     )
@@ -279,7 +279,7 @@ class TestTerms:
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            ("relatedness = [", "are no TOML"),
+            ("relatedness = [", "are not TOML"),
             ("[words]", "have a table 'words': use relatedness, outcome, severity, disposition, arms"),
             ("relatedness = 1", "relatedness is no table"),
             ('[relatedness]\n"RELATED" = "maybe"', "'RELATED' cannot mean 'maybe': give one of unrelated,"),
@@ -532,7 +532,7 @@ class TestDeaths:
         rows = columns(self.rows(), "dm", DTHFL=("Y",))
         done = brought(tmp_path, rows)
         assert died_of(tmp_path) == []
-        assert done.findings["a death is told of, and no row has a date of it"] == 1
+        assert done.findings["a death is reported, but no row has its date"] == 1
 
     def test_a_death_that_dm_does_not_tell_of_is_a_finding(self, tmp_path: Path) -> None:
         done = brought(tmp_path, self.rows(ds={"DSDECOD": "DEATH", "DSSTDTC": "2024-01-18"}))
@@ -720,7 +720,7 @@ class TestArms:
     @pytest.mark.parametrize("text", ["1e-30", "12345678901234567890", "1e99"])
     def test_an_amount_that_cannot_be_rounded_is_listed(self, tmp_path: Path, text: str) -> None:
         done = brought(tmp_path, three_arms("1", "5", text))
-        assert listed(done) == [("EX/S-3/1", f"EXDOSE is {text!r}, which is no number")]
+        assert listed(done) == [("EX/S-3/1", f"EXDOSE is {text!r}, which is not a number")]
 
     def test_a_protocol_with_too_few_levels_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ProtocolUnfit):
@@ -778,7 +778,7 @@ class TestGrades:
     @pytest.mark.parametrize("graded", ["6", "0", "severe", "2.5"])
     def test_a_grade_that_is_none_is_listed(self, tmp_path: Path, graded: str) -> None:
         done = brought(tmp_path, with_lines({"AESEV": ""}, AETOXGR=(graded,)))
-        assert ("AE/P-1/1", f"AETOXGR is {graded!r}, which is no grade from 1 to 5") in listed(done)
+        assert ("AE/P-1/1", f"AETOXGR is {graded!r}, which is not a grade from 1 to 5") in listed(done)
 
     def test_a_grade_alone_is_a_dlt(self, tmp_path: Path) -> None:
         rule = attrs.evolve(nct06245746(), criteria=(), dlt=DltRule(min_grade=3))
@@ -938,7 +938,7 @@ class TestCells:
         with (tmp_path / "log.db.remarks.csv").open(newline="") as file:
             (remark,) = csv.DictReader(file)
         assert (remark["file"], remark["line"], remark["record"]) == ("lb.csv", "3", "LB/P-1/1")
-        assert remark["remark"] == f"the reference limit {limit!r} (LBORNRHI) is no number, and is left out"
+        assert remark["remark"] == f"the reference limit {limit!r} (LBORNRHI) is not a number, and is left out"
 
     @pytest.mark.parametrize(
         ("text", "number"),

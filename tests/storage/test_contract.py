@@ -380,7 +380,7 @@ class TestOpening:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        with pytest.raises(AddressUnknown, match="is no address of a log: write a path, sqlite:///FILE or memory:"):
+        with pytest.raises(AddressUnknown, match="is not an address of a log: write a path, sqlite:///FILE or memory:"):
             open_store(named)
         assert list(tmp_path.iterdir()) == []
 

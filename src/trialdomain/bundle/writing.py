@@ -134,7 +134,9 @@ def bundle_at(place: str | Path) -> Iterator[Path]:
         else:
             part.rename(place)
     except OSError as error:
-        raise BundleExists(f"{place} cannot be written: {error.strerror}: free the place, or name another") from None
+        raise BundleExists(
+            f"{place} cannot be written: {error.strerror}: correct that, or name another place"
+        ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -90,7 +90,7 @@ class UseCaseUnknown(InputInvalid):
 
     def __init__(self, *, role: Role, name: str) -> None:
         known = ", ".join(use_case.value for use_case in UseCase)
-        super().__init__(f"roles: {name[:40]!r} of {role.value} is no use case; there are {known}")
+        super().__init__(f"roles: {name[:40]!r} of {role.value} is not a use case; there are {known}")
         self.role, self.name = role, name
 
 

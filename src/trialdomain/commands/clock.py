@@ -13,11 +13,11 @@ Clock: TypeAlias = Callable[[], datetime]
 
 
 class ClockUnusable(InputInvalid):
-    """The clock returned a value that is no moment, such as a time without an offset."""
+    """The clock returned a value that is not a moment, such as a time without an offset."""
 
     code = "clock-unusable"
 
-    def __init__(self, *, given: object, why: str = "which has no offset and so is no moment") -> None:
+    def __init__(self, *, given: object, why: str = "which has no offset, so it is not a moment") -> None:
         super().__init__(
             f"the clock returned {short(given)!r}, {why}: nothing was recorded; "
             f"pass a clock such as lambda: datetime.now(UTC)"

@@ -97,11 +97,11 @@ def _plain_user(user: User) -> User:
     An object of a subclass could return another id at each reading.
 
     Raises:
-        InputInvalid: the argument is no user.
+        InputInvalid: the argument is not a user.
         FactMalformed: the user's id is no code, a name is blank, or the role is unknown.
     """
     if not is_a(user, User):
-        raise InputInvalid(f"{short(user)!r} is no user: pass a User with id, name, role and organization")
+        raise InputInvalid(f"{short(user)!r} is not a user: pass a User with id, name, role and organization")
     fact = User.introduced(user)
     return User(id=fact.user, name=fact.name, role=fact.role, organization=fact.organization)
 

@@ -31,7 +31,7 @@ class DesignUnknown(InputInvalid):
     code = "design-unknown"
 
     def __init__(self, *, kind: str) -> None:
-        super().__init__(f"{kind} is no escalation design of this library: use one of {', '.join(DESIGNS)}")
+        super().__init__(f"{kind} is not an escalation design of this library: use one of {', '.join(DESIGNS)}")
         self.kind = kind
 
 

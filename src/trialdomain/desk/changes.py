@@ -93,7 +93,7 @@ def _one_entry(given: object) -> Entry:
         InputInvalid: the argument is no entry, or none that a log can have.
     """
     if not is_a(given, Recorded):
-        raise InputInvalid(f"a {type(given).__name__} is no entry: pass one of those that a command returned")
+        raise InputInvalid(f"a {type(given).__name__} is not an entry: pass one of those that a command returned")
     trial, stream = plain(given.trial), plain(given.stream)
     if not is_a(stream, str) or kind_of(stream) is None or not is_a(trial, str) or kind_of(trial) != "trial":
         raise InputInvalid("the entry is of no stream that a log has: pass one of those that a command returned")

@@ -33,7 +33,7 @@ def lab(
         specimen: None for blood, serum or plasma; else in the words of SDTM's LBSPEC, such as ``URINE``.
 
     Raises:
-        FactMalformed: the unit is unknown, the value is no number, or the value is impossible.
+        FactMalformed: the unit is unknown, the value is not a number, or the value is impossible.
 
     >>> lab("ANC", "0.4", "10^9/L", collected_at="2026-03-10").unit
     '10*9/L'
@@ -64,7 +64,7 @@ def vital_sign(
     """Make a vital sign; the unit is in UCUM or a common spelling of it.
 
     Raises:
-        FactMalformed: the unit is unknown, the value is no number, or the value is impossible.
+        FactMalformed: the unit is unknown, the value is not a number, or the value is impossible.
     """
     return make(
         VitalSignRecorded, sign=sign, value=value, unit=unit, measured_at=measured_at, site=site, room_air=room_air

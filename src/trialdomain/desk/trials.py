@@ -49,7 +49,7 @@ class Trials:
     ) -> None:
         _check_parts(clock, new_id, permit)
         if not isinstance(store, Store):
-            raise InputInvalid(f"{short(store)!r} is no store of a log: use Trials.open")
+            raise InputInvalid(f"{short(store)!r} is not a store of a log: use Trials.open")
         self._store, self._clock, self._new_id, self._permit = store, clock, new_id, permit
 
     @classmethod

@@ -208,7 +208,7 @@ class Infused:
     def __attrs_post_init__(self) -> None:
         """Refuse an impossible body weight, and a start without a day, since the window starts on that day."""
         if self.started_at.day is None:
-            raise ValueError(f"started_at {self.started_at} is no day, and the window starts on the day")
+            raise ValueError(f"started_at {self.started_at} has no day, but the window starts on a day")
         if self.body_weight_kg is not None:
             check_vital_sign(VitalSign.BODY_WEIGHT.value, self.body_weight_kg, "kg")
 

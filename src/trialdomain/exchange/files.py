@@ -96,7 +96,7 @@ def writing(path: Path, *, log: Path | None = None) -> Iterator[BinaryIO]:
         raise
     except OSError as error:
         why = error.strerror or str(error)
-        raise InputInvalid(f"{path} cannot be written: {why}: free the place, or name another") from None
+        raise InputInvalid(f"{path} cannot be written: {why}: correct that, or name another place") from None
 
 
 @contextmanager

@@ -71,7 +71,10 @@ class NotALog(LineCorrupt):
 
     @override
     def _sentence(self, path: Path, line: int, why: str) -> str:
-        return f"{path}, line {line}: this is no log of ours ({why}): name a SQLite file, or an exported JSONL file"
+        return (
+            f"{path}, line {line}: this is not a log of this library ({why}): "
+            f"name a SQLite file, or an exported JSONL file"
+        )
 
 
 class _Readable(Protocol):

@@ -119,7 +119,7 @@ def asked_drafts(given: object) -> list[Draft[Any]]:
         draft = asked_kind("a draft", item, Draft)
         asked_kind("a stream", draft.stream, str)
         if type(draft.fact) not in NAMES:
-            raise QuestionInvalid(f"{short(draft.fact)!r}, a value of type {type(draft.fact).__name__}, is no fact")
+            raise QuestionInvalid(f"{short(draft.fact)!r}, a value of type {type(draft.fact).__name__}, is not a fact")
         drafts.append(draft)
     return drafts
 

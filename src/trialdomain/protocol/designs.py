@@ -146,7 +146,7 @@ def _start_fault(start_level: int, levels: int) -> str | None:
 def _state_fault(row: StateRow) -> str | None:
     shown = f"design.table: {row.enrolled} enrolled with {row.dlt} DLT and {row.pending} pending"
     if row.enrolled > ROLLING_SIX or row.dlt + row.pending > row.enrolled:
-        return f"{shown} is no state: at most {ROLLING_SIX} are enrolled, and DLT and pending are among them"
+        return f"{shown} is not a state: at most {ROLLING_SIX} are enrolled, and DLT and pending are among them"
     closes = row.dlt >= CLOSING_DLTS
     if closes is not (row.answer is StateAnswer.DE_ESCALATE):
         return (

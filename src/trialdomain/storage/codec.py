@@ -90,7 +90,7 @@ def _decode_other(kind: type, value: object) -> object:
 def _design(value: object) -> DesignSpec:
     """Read the parameters of a design; its name selects the class, because msgspec reads no union of attrs classes."""
     if isinstance(value, str):
-        raise ValueError(f"the design {value!r} is a text, as unreleased versions wrote it: record the trial anew")  # noqa: TRY004 - the value is stored
+        raise ValueError(f"the design {value!r} is a text, as unreleased versions wrote it: record the trial again")  # noqa: TRY004 - the value is stored
     name = value.get("name") if isinstance(value, dict) else None
     if not isinstance(name, str) or name not in DESIGNS:
         raise ValueError(f"a design is one of {', '.join(DESIGNS)}, got {str(name)[:80]!r}")

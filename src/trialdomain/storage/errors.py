@@ -12,7 +12,7 @@ class StreamMoved(Conflict):
 
     def __init__(self, *, stream: str, read: int, found: int) -> None:
         super().__init__(
-            f"stream {stream} was read at version {read}, but is at version {found} now: read it again, and decide anew"
+            f"stream {stream} was read at version {read}, but is at version {found} now: read it and decide again"
         )
         self.stream, self.read, self.found = stream, read, found
 

@@ -147,7 +147,7 @@ def entries_of(
 
 def _unplaced(name: str) -> NoReturn:
     """Refuse an entry whose position or version is not a number: another program stored it despite STRICT."""
-    raise StateMalformed(name=name, why="its position or its version is no whole number; verify the log")
+    raise StateMalformed(name=name, why="its position or its version is not a whole number; verify the log")
 
 
 def _misplaced(stream: str, position: int, name: str, state: bytes) -> NoReturn:

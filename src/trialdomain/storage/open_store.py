@@ -51,7 +51,7 @@ def _place(address: str | Path) -> str | Path:
     path = named.removeprefix(_FILE)
     if not path.strip() or path.lower() in _NAMES_OF_MEMORY or (path == named and _ADDRESS.match(path)):
         raise AddressUnknown(
-            f"{short(_without_secrets(given))!r} is no address of a log: write a path, sqlite:///FILE or memory:"
+            f"{short(_without_secrets(given))!r} is not an address of a log: write a path, sqlite:///FILE or memory:"
         )
     return as_path("the address of a log", path)
 

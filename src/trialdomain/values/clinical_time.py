@@ -46,7 +46,7 @@ class ClinicalTime:
     def __init__(self, text: str) -> None:
         given = plain(text)
         if not is_a(given, str):
-            raise ValueError(f"a value of type {type(text).__name__} is no clinical time: give a text, or a date")
+            raise ValueError(f"a value of type {type(text).__name__} is not a clinical time: give a text, or a date")
         first, last, at = _read(given)
         _set(self, "text", given)
         _set(self, "first", first)
@@ -176,7 +176,7 @@ def _read(text: str) -> tuple[date, date, datetime | None]:
     found = _GRAMMAR.fullmatch(text)
     if found is None:
         raise ValueError(
-            f"{text[:40]!r} is no clinical time: write 2026, 2026-03, 2026-03-02, or 2026-03-02T10:15+08:00"
+            f"{text[:40]!r} is not a clinical time: write 2026, 2026-03, 2026-03-02, or 2026-03-02T10:15+08:00"
         )
     try:
         first, last = _days(found)

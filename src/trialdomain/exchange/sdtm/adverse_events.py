@@ -165,8 +165,8 @@ def _graded(cells: Cells, *, fatal: bool) -> int | None:
     graded = _toxicity(cells)
     if graded is None and key_of(cells["AETOXGR"]) not in _NO_GRADE:
         if not cells["AESEV"] and not fatal:
-            raise Malformed(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade from 1 to 5")
-        cells.read.find(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is no grade, and is left out")
+            raise Malformed(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is not a grade from 1 to 5")
+        cells.read.find(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is not a grade, and is left out")
     return graded
 
 
@@ -179,7 +179,7 @@ def _severity(cells: Cells, *, needed: bool) -> int | None:
     except NotRecorded:
         if needed:
             raise
-        cells.remark("the severity is no word that is known, and the grade is taken (AESEV)")
+        cells.remark("the severity is not a known word, so the grade is used (AESEV)")
         return None
 
 

@@ -189,7 +189,7 @@ class Cells:
         if found is not None and as_number(self[column]) is None:
             self.remark(f"the amount is rounded to {_MOST_DIGITS} digits ({column})")
         if found is None:
-            raise Malformed(f"{column} is {self[column][:40]!r}, which is no number")
+            raise Malformed(f"{column} is {self[column][:40]!r}, which is not a number")
         return found
 
     def result(self, column: str) -> tuple[str | None, Decimal]:
@@ -201,14 +201,14 @@ class Cells:
         found = _RESULT.fullmatch(self[column])
         number = None if found is None else as_number(found["number"])
         if found is None or number is None:
-            raise NotRecorded(f"the result {self[column][:40]!r} is no number")
+            raise NotRecorded(f"the result {self[column][:40]!r} is not a number")
         return found["comparator"], number
 
     def limit(self, column: str) -> Decimal | None:
         """Read a reference limit; leave out one that is not a number, with a remark."""
         found = as_number(self[column])
         if found is None and self[column]:
-            self.remark(f"the reference limit {self[column][:40]!r} ({column}) is no number, and is left out")
+            self.remark(f"the reference limit {self[column][:40]!r} ({column}) is not a number, and is left out")
         return found
 
     def unit(self, column: str) -> str | None:
@@ -233,7 +233,7 @@ class Cells:
         if years is None or not ANSWERS["age"].holds(Decimal(years), None):
             if self.setting.strict:
                 if number is None:
-                    raise Malformed(f"AGE is {self['AGE'][:40]!r}, which is no number")
+                    raise Malformed(f"AGE is {self['AGE'][:40]!r}, which is not a number")
                 raise Malformed(f"AGEU is {self['AGEU'][:40]!r}: an age is taken in {', '.join(_YEARS)}")
             self.remark(f"the age {self['AGE'][:20]!r} {self['AGEU'][:20]!r} (AGE, AGEU) is none, and is left out")
             return None

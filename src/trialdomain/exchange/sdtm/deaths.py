@@ -44,7 +44,7 @@ def record_death(rows: Sequence[Cells]) -> None:
     reports = _death_reports(own, fatal, disposed)
     if not reports:
         if disposed or key_of(own["DTHFL"]) == "Y":
-            (disposed or [own])[0].read.find("a death is told of, and no row has a date of it")
+            (disposed or [own])[0].read.find("a death is reported, but no row has its date")
         return
     reports.sort(key=lambda one: (_ORDER.index(one.cells.row.domain), int(one.cells.row.sequence or 0)))
     on = min((one.on for one in reports), key=lambda on: (on.day is None, on.first))

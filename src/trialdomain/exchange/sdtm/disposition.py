@@ -111,13 +111,13 @@ def disposed(cells: Cells, what: Disposition, person: Person) -> ParticipantFact
     """Return the fact of a row that is neither an enrollment nor a death.
 
     Raises:
-        NotRecorded: there is no fact for the row.
+        NotRecorded: there is not a fact for the row.
     """
     decode, term = cells["DSDECOD"], cells["DSTERM"]
     shown = f"{decode[:40]!r} in {cells['DSSCAT'][:40] or cells['EPOCH'][:40] or cells['DSCAT'][:40]!r}"
     scope = about(cells.row, ended_early=person.ended_early)
     if key_of(cells["DSCAT"]) not in _CATEGORIES:
-        raise NotRecorded(f"there is no fact for {decode[:40]!r} in {cells['DSCAT'][:40]!r}")
+        raise NotRecorded(f"there is not a fact for {decode[:40]!r} in {cells['DSCAT'][:40]!r}")
     on = cells.dated("DSSTDTC")
     why = FreeText.of(decode if term in {"", decode} else f"{decode}: {term}")
     match what, scope:
@@ -136,7 +136,7 @@ def disposed(cells: Cells, what: Disposition, person: Person) -> ParticipantFact
         case (Disposition.WITHDREW | Disposition.LOST, _):
             return Withdrew(on=on, scope=WithdrawalScope.TREATMENT, why=why)
         case _:
-            raise NotRecorded(f"there is no fact for {shown}")
+            raise NotRecorded(f"there is not a fact for {shown}")
 
 
 def list_early_ends(rows: Sequence[Cells]) -> None:

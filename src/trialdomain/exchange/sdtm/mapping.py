@@ -115,10 +115,10 @@ def vital_sign(cells: Cells) -> VitalSignRecorded:
     """
     sign = _SIGNS.get(key_of(cells["VSTESTCD"]))
     if sign is None:
-        raise NotRecorded(f"there is no fact for the vital sign {cells['VSTESTCD'][:40]!r}")
+        raise NotRecorded(f"there is not a fact for the vital sign {cells['VSTESTCD'][:40]!r}")
     comparator, value = cells.result("VSORRES")
     if comparator:
-        raise NotRecorded(f"the result {cells['VSORRES'][:40]!r} is no number")
+        raise NotRecorded(f"the result {cells['VSORRES'][:40]!r} is not a number")
     temperature = sign is VitalSign.TEMPERATURE
     if temperature and key_of(cells["VSLOC"]) not in _SITES:
         raise NotRecorded(f"the site of the body {cells['VSLOC'][:40]!r} is not known")

@@ -212,7 +212,7 @@ class Staging:
         self._rows.execute("CREATE INDEX by_record ON rows (subject, domain, sequence)")
         self._set_apart(
             _TWICE,
-            lambda row: f"record {row.record} stands in an earlier line as well",
+            lambda row: f"record {row.record} is also in an earlier line",
         )
         self._set_apart(
             _STRANGE,
@@ -255,7 +255,7 @@ def _columns(file: _File, table: Table, *, strict: bool) -> tuple[str, ...]:
         raise StudyUnusable(f"{file.path.name} has no column {', '.join(missing)}: export it with all columns")
     for name, count in Counter(columns).items():
         if count > 1 and (strict or file.domain.reads(name)):
-            raise RowMalformed(file=file.path.name, line=1, why=f"column {name!r} stands {count} times")
+            raise RowMalformed(file=file.path.name, line=1, why=f"column {name!r} is there {count} times")
     return columns
 
 
@@ -306,5 +306,5 @@ def _sequence(row: Row, columns: Sequence[str]) -> str:
         return str(row.line)
     whole, _, fraction = row[column].partition(".")
     if not (whole.isascii() and whole.isdigit() and len(whole) <= _LONGEST_SEQUENCE) or fraction.strip("0"):
-        raise Malformed(f"{column} is {row[column][:40]!r}, which is no whole number")
+        raise Malformed(f"{column} is {row[column][:40]!r}, which is not a whole number")
     return str(int(whole))

@@ -106,13 +106,13 @@ class Study:
     def absent(self) -> Sequence[str]:
         """One sentence for each missing file and column, with the information that is missing without it."""
         said = [
-            f"There is no {domain.name}: not known are {domain.unknown_without}"
+            f"There is no {domain.name}: unknown are {domain.unknown_without}"
             for domain in DOMAINS
             if domain.code not in self._staging.files
         ]
         for code, file in self._staging.files.items():
             for column, unknown in file.domain.absent(self._staging.columns[code]):
-                said.append(f"{file.path.name} has no column {column}: not known are {unknown}")
+                said.append(f"{file.path.name} has no column {column}: unknown are {unknown}")
         return said
 
     def levels(self, protocol: TrialProtocol | None = None) -> Mapping[str, int]:

@@ -141,8 +141,8 @@ def _disposition(cells: Cells, person: Person, enrolled: Cells | None) -> Partic
     if what is None:
         given = cells["DSDECOD"]
         if cells["DSCAT"] and key_of(cells["DSCAT"]) != "DISPOSITION EVENT":
-            raise NotRecorded(f"there is no fact for {given[:40]!r} in {cells['DSCAT'][:40]!r}")
-        raise NotRecorded(f"there is no fact for the disposition {given[:40]!r}", word=("DSDECOD", given))
+            raise NotRecorded(f"there is not a fact for {given[:40]!r} in {cells['DSCAT'][:40]!r}")
+        raise NotRecorded(f"there is not a fact for the disposition {given[:40]!r}", word=("DSDECOD", given))
     if what is Disposition.DIED:
         cells.dated("DSSTDTC")  # only validate: the death is recorded after all rows are read
         return None

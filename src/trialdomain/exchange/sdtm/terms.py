@@ -106,7 +106,7 @@ class Terms:
         try:
             given = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
-            raise TermsInvalid(f"the terms are no TOML: {error}") from None
+            raise TermsInvalid(f"the terms are not TOML: {error}") from None
         strange = sorted(set(given) - set(_MEANINGS))
         if strange:
             raise TermsInvalid(f"the terms have a table {strange[0][:40]!r}: use {', '.join(_MEANINGS)}")

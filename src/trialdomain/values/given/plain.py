@@ -72,7 +72,7 @@ def plain_time(given: object) -> datetime:
         TimeUnusable: it is not a time, or its zone gives no offset.
     """
     if not is_a(given, datetime):
-        raise TimeUnusable(given=given, why="which is no datetime, has no offset and so is no moment")
+        raise TimeUnusable(given=given, why="which is not a datetime with an offset, so it is not a moment")
     time = datetime.timetz(given)
     naive = datetime.combine(datetime.date(given), time.replace(tzinfo=None))
     if time.tzinfo is None:
@@ -89,7 +89,7 @@ def plain_moment(given: object) -> datetime:
     """
     time = plain_time(given)
     if time.tzinfo is None:
-        raise TimeUnusable(given=given, why="which has no offset and so is no moment")
+        raise TimeUnusable(given=given, why="which has no offset, so it is not a moment")
     try:
         time.astimezone(UTC)
     except OverflowError:

@@ -45,7 +45,7 @@ class CsvTable:
                 return
             except csv.Error as error:
                 number, text = self._lines.give_back()
-                yield Line(number, (text.rstrip("\r\n")[:1000],), f"it is no CSV: {error}")
+                yield Line(number, (text.rstrip("\r\n")[:1000],), f"it is not CSV: {error}")
                 reader = csv.reader(self._lines, strict=True)
             else:
                 if cells:
@@ -80,7 +80,7 @@ class _Lines:
             raise StopIteration
         self._number += 1
         if _NO_TEXT.search(text):
-            raise RowMalformed(file=self._name, line=self._number, why="it is no text in UTF-8")
+            raise RowMalformed(file=self._name, line=self._number, why="it is not UTF-8 text")
         if len(text) > _LONGEST_LINE:
             while (rest := self._text.readline(_LONGEST_LINE)) and not rest.endswith(("\n", "\r")):
                 pass

@@ -73,7 +73,7 @@ def _columns(text: bytes, name: str) -> tuple[str, ...]:
     try:
         header = msgspec.json.decode(text.removeprefix(BOM_UTF8), type=_Header)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise StudyUnusable(f"{name} is no Dataset-JSON: {error}; export it as Dataset-JSON 1.1") from None
+        raise StudyUnusable(f"{name} is not Dataset-JSON: {error}; export it as Dataset-JSON 1.1") from None
     if not header.version.startswith("1.1"):
         raise StudyUnusable(f"{name} is Dataset-JSON {header.version[:20]}: export it as Dataset-JSON 1.1")
     return tuple(column.name for column in header.columns)
@@ -83,11 +83,11 @@ def _line(number: int, text: bytes, columns: tuple[str, ...], name: str) -> Line
     try:
         values = _ROW.decode(text)
     except UnicodeDecodeError:
-        raise RowMalformed(file=name, line=number, why="it is no text in UTF-8") from None
+        raise RowMalformed(file=name, line=number, why="it is not UTF-8 text") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return Line(number, (text[:1000].decode(errors="replace"),), f"it is no JSON: {error}")
+        return Line(number, (text[:1000].decode(errors="replace"),), f"it is not JSON: {error}")
     if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
-        return Line(number, (text[:1000].decode(errors="replace"),), "it is no list of texts and numbers")
+        return Line(number, (text[:1000].decode(errors="replace"),), "it is not a list of texts and numbers")
     return counted(number, [_cell(value) for value in values], columns)
 
 
@@ -108,7 +108,7 @@ def _rows(file: BinaryIO, name: str, header: bytearray) -> Iterator[bytes]:
     while chunk := file.read(_CHUNK):
         yield from scan.feed(chunk)
         if len(header) + len(scan.rest) > _LARGEST_PART:
-            raise StudyUnusable(f"{name} is no Dataset-JSON: a part of it has more than {_LARGEST_PART} bytes")
+            raise StudyUnusable(f"{name} is not Dataset-JSON: a part of it has more than {_LARGEST_PART} bytes")
     if scan.depth or scan.rest:
         raise StudyUnusable(f"{name} is cut off: its object does not end; export it again")
 

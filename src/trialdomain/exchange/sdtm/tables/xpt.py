@@ -90,7 +90,7 @@ class Xpt:
             try:
                 cells.append(part.rstrip(b" \0").decode())
             except UnicodeDecodeError:
-                raise RowMalformed(file=self._name, line=number, why=f"{column.name} is no text in UTF-8") from None
+                raise RowMalformed(file=self._name, line=number, why=f"{column.name} is not UTF-8 text") from None
         return Line(number, cells)
 
     def _column(self, text: bytes) -> _Column:
@@ -104,7 +104,7 @@ class Xpt:
     def _expect(self, header: bytes) -> bytes:
         record = self._read(_RECORD)
         if not record.startswith(header):
-            raise self._unusable(f"{header[20:28].decode().strip()} was expected, and {record[:40]!r} stands there")
+            raise self._unusable(f"{header[20:28].decode().strip()} was expected, but the file has {record[:40]!r}")
         return record
 
     def _skip(self, records: int) -> None:
@@ -117,7 +117,7 @@ class Xpt:
         return found
 
     def _unusable(self, why: str) -> StudyUnusable:
-        return StudyUnusable(f"{self._name} is no SAS transport file of version 5: {why}; export it again")
+        return StudyUnusable(f"{self._name} is not a SAS transport file of version 5: {why}; export it again")
 
 
 def _digits(text: bytes) -> int:
