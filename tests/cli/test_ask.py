@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 from collections.abc import Callable, Sequence
+from errno import ENOSPC
 from functools import cache
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 from cli_runs import run as run_in
 from made_once import SimulatedLog
 
+from trialdomain.errors import InputInvalid
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import read_log
+from trialdomain.reports.endpoints.files import write_endpoints
 
 
 @cache
@@ -85,6 +88,23 @@ class TestEndpoints:
         assert (refused.returncode, refused.stdout) == (2, "")
         assert "exists already: name a new folder" in refused.stderr
         assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+    def test_it_writes_all_files_or_none(self, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The last of the three files cannot be moved into place: the folder is full, or not writable any more."""
+        move = Path.rename
+
+        def failing(self: Path, target: Path) -> Path:
+            if self.name == "dictionary.csv":
+                raise OSError(ENOSPC, "No space left on device")
+            return move(self, target)
+
+        monkeypatch.setattr(Path, "rename", failing)
+        with read_log(log) as read:
+            history = next(iter(read.values())).history()
+            found = history.endpoints(on=history.last_day())
+            with pytest.raises(InputInvalid, match="No space left on device"):
+                write_endpoints(found, tmp_path / "out", trial=history.trial, known_at=1, on=history.last_day())
+        assert list((tmp_path / "out").iterdir()) == []
 
     def test_a_published_variant_instead_of_the_protocols(self, log: Path) -> None:
         usual = json.loads(run("endpoints", log, "--json").stdout)["endpoints"]["S7"]

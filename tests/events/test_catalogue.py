@@ -60,8 +60,8 @@ class Site:
 
     def record(self, name: str, row: Row) -> Entry:
         draft = Draft(stream=STREAMS[name.partition(".")[0]], fact=row.example)
-        conduct = self.desk._conduct  # noqa: SLF001 - the table records kinds for which no use case exists
-        (entry,) = conduct.run(UseCase.CORRECT, name, lambda snapshot: _read(snapshot, draft), None)
+        runner = self.desk._runner  # noqa: SLF001 - the table records kinds for which no use case exists
+        (entry,) = runner.run(UseCase.CORRECT, name, lambda snapshot: _read(snapshot, draft), None)
         return entry
 
     def stream(self, entry: Entry) -> list[Entry]:

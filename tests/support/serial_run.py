@@ -17,7 +17,7 @@ from concurrent_run import PROTOCOL, perform
 from site_desk import INVESTIGATOR
 
 from trialdomain import TrialError
-from trialdomain.commands.runner import Conduct
+from trialdomain.commands.runner import CommandRunner
 from trialdomain.desk import Desk
 from trialdomain.history import history_of
 from trialdomain.storage.mapper import StoredEvent, entry_of
@@ -125,13 +125,13 @@ class Again:
 
     def _executed(self, told: Told, position: int, now: datetime) -> "list[tuple[object, ...]] | TrialError":
         before = Before(self._store, position)
-        conduct = Conduct(TRIAL, INVESTIGATOR, before, lambda: now, lambda: told.command)  # type: ignore[arg-type]  # stands in for a recorder
+        runner = CommandRunner(TRIAL, INVESTIGATOR, before, lambda: now, lambda: told.command)  # type: ignore[arg-type]  # stands in for a recorder
         entry = None
         if told.entry is not None:
             stream, version = told.entry
             entry = next(one for one in self._history.entries_of(stream) if one.version == version)
         try:
-            perform(Desk(conduct), told.act, told.given, told.command, entry)
+            perform(Desk(runner), told.act, told.given, told.command, entry)
         except TrialError as error:
             return error
         return [_content(one) for one in before.appended]

@@ -34,7 +34,7 @@ class SlotsExceeded(Check):
 
     id = "slots"
     title = "more people than slots"
-    requirement = "slots at a level are opened by a decision, as many as the design gives (3+3: 3 or 6)"
+    requirement = "slots at a level are opened by a decision, as many as the design gives"
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)

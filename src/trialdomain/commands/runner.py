@@ -124,7 +124,7 @@ class _Attempt(Protocol):
 
 
 @attrs.frozen
-class Conduct:
+class CommandRunner:
     """The context of a desk: its user, trial, store, clock and access hook."""
 
     trial: str

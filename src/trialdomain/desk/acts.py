@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import attrs
 
 from trialdomain.aggregates.participant import Participant
-from trialdomain.commands.runner import Conduct, User
+from trialdomain.commands.runner import CommandRunner, User
 from trialdomain.commands.settlement import may_change_counts, settle
 from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.errors import InputInvalid
@@ -27,12 +27,12 @@ F = TypeVar("F", bound=ParticipantFact)
 class Acts:
     """The acts of one user in one trial."""
 
-    _conduct: Conduct
+    _runner: CommandRunner
 
     @property
     def user(self) -> User:
         """The user who acts."""
-        return self._conduct.user
+        return self._runner.user
 
     def _record(
         self,
@@ -52,7 +52,7 @@ class Acts:
             accepted = [done for fact in facts for done in act(participant, snapshot.localized(fact), deviation)]
             return self._of(subject, accepted, snapshot, deviation=deviation)
 
-        return self._conduct.run(use_case, (subject, in_order(facts), deviation), decide, command_id, about=subject)
+        return self._runner.run(use_case, (subject, in_order(facts), deviation), decide, command_id, about=subject)
 
     def _of(
         self, subject: str, facts: Sequence[ParticipantFact], snapshot: Snapshot, *, deviation: str | None = None
@@ -61,14 +61,14 @@ class Acts:
         drafts = self._only_of(subject, facts, snapshot, deviation=deviation)
         if not may_change_counts(facts, snapshot.protocols):
             return drafts
-        return drafts + settle(snapshot, drafts, about={subject}, on=self._conduct.today(snapshot))
+        return drafts + settle(snapshot, drafts, about={subject}, on=self._runner.today(snapshot))
 
     def _only_of(
         self, subject: str, facts: Sequence[Any], snapshot: Snapshot, *, deviation: str | None = None
     ) -> Drafts:
         for fact in facts:
-            self._conduct.refuse_future(snapshot, fact)
-        return drafts_in(participant_stream(self._conduct.trial, subject), facts, deviation=deviation)
+            self._runner.refuse_future(snapshot, fact)
+        return drafts_in(participant_stream(self._runner.trial, subject), facts, deviation=deviation)
 
 
 def check_level(protocol: TrialProtocol, level: int) -> int:

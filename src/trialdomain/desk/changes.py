@@ -35,13 +35,13 @@ class Changes(Acts):
         changes = converted_fields(type(entry.fact), changes)
 
         def decide(snapshot: Snapshot) -> Drafts:
-            today = self._conduct.today(snapshot)
+            today = self._runner.today(snapshot)
             drafts = correct(snapshot, entry, changes, reason=reason, on=today)
             for draft in drafts[:1]:
-                self._conduct.refuse_future(snapshot, draft.fact)
+                self._runner.refuse_future(snapshot, draft.fact)
             return drafts
 
-        return self._conduct.run(
+        return self._runner.run(
             UseCase.CORRECT,
             (entry.ref, reason, sorted(changes.items())),
             decide,
@@ -68,9 +68,9 @@ class Changes(Acts):
         entry, reason = _one_entry(entry), check_reason(reason)
 
         def decide(snapshot: Snapshot) -> Drafts:
-            return void(snapshot, entry, reason=reason, on=self._conduct.today(snapshot))
+            return void(snapshot, entry, reason=reason, on=self._runner.today(snapshot))
 
-        return self._conduct.run(
+        return self._runner.run(
             UseCase.VOID,
             (entry.ref, reason),
             decide,
@@ -81,7 +81,7 @@ class Changes(Acts):
 
     def _subject(self, entry: Entry) -> str | None:
         """Return the participant that an entry of this trial concerns."""
-        return subject_of(entry.stream) if trial_of(entry.stream) == self._conduct.trial else None
+        return subject_of(entry.stream) if trial_of(entry.stream) == self._runner.trial else None
 
 
 def _one_entry(given: object) -> Entry:

@@ -14,7 +14,7 @@ from trialdomain.commands.guards import (
     against_slots,
     escalation_state,
 )
-from trialdomain.commands.runner import Conduct
+from trialdomain.commands.runner import CommandRunner
 from trialdomain.commands.settlement import settle
 from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.designs.registry import design_of
@@ -58,7 +58,7 @@ class Enrollment(Acts):
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Register the trial; where it has a design, level 1 opens with the slots of one cohort."""
-        return register_trial(self._conduct, protocol, use_case=UseCase.REGISTER, command_id=command_id)
+        return register_trial(self._runner, protocol, use_case=UseCase.REGISTER, command_id=command_id)
 
     def consent(
         self,
@@ -80,7 +80,7 @@ class Enrollment(Acts):
             fact = make(Consented, **given, protocol_version=snapshot.protocol.version)
             return self._of(subject, snapshot.participant(subject).consented(snapshot.localized(fact)), snapshot)
 
-        return self._conduct.run(
+        return self._runner.run(
             UseCase.CONSENT,
             (subject, {name: given[name] for name in ("signed_on", "signer")}, given["form_version"], given["age"]),
             decide,
@@ -168,7 +168,7 @@ class Enrollment(Acts):
             participant, cohorts, today = (
                 snapshot.participant(subject),
                 snapshot.cohorts(),
-                self._conduct.today(snapshot),
+                self._runner.today(snapshot),
             )
             design = snapshot.protocol.design is not None
             state = escalation_state(snapshot, on=today) if design else None
@@ -197,7 +197,7 @@ class Enrollment(Acts):
             # A participant who left or died before the enrollment was recorded takes no slot; none holds two slots.
             return drafts + settle(snapshot, drafts, about={subject}, on=today)
 
-        return self._conduct.run(
+        return self._runner.run(
             UseCase.ENROLL,
             (subject, given, level, deviation),
             decide,
@@ -228,7 +228,7 @@ class Enrollment(Acts):
                 return []
             against = snapshot.trial.against_enrollment()
             if snapshot.protocol.design is not None:
-                state = escalation_state(snapshot, on=self._conduct.today(snapshot))
+                state = escalation_state(snapshot, on=self._runner.today(snapshot))
                 against = chain(
                     against,
                     against_enrollment_at(state, to_level),
@@ -237,14 +237,14 @@ class Enrollment(Acts):
                 )
             allow(against, None)
             drafts = self._only_of(subject, facts, snapshot)
-            return drafts + settle(snapshot, drafts, about={subject}, on=self._conduct.today(snapshot))
+            return drafts + settle(snapshot, drafts, about={subject}, on=self._runner.today(snapshot))
 
         request = (subject, to_level, {"on": given["on"]}, plain(why))
-        return self._conduct.run(UseCase.REASSIGN, request, decide, command_id, about=subject)
+        return self._runner.run(UseCase.REASSIGN, request, decide, command_id, about=subject)
 
 
 def register_trial(
-    conduct: Conduct, protocol: TrialProtocol, *, use_case: UseCase, command_id: str | None
+    runner: CommandRunner, protocol: TrialProtocol, *, use_case: UseCase, command_id: str | None
 ) -> Sequence[Entry]:
     """Register a trial, for the use case of a registration or of an import."""
     protocol = checked("a registration", protocol, TrialProtocol)
@@ -259,4 +259,4 @@ def register_trial(
         opened = Cohort(level.level).open(level, slots=design.opening_slots())
         return registered + drafts_in(cohort_stream(snapshot.id, level.level), opened)
 
-    return conduct.run(use_case, protocol, decide, command_id, registering=protocol)
+    return runner.run(use_case, protocol, decide, command_id, registering=protocol)

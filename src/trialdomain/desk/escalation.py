@@ -59,7 +59,7 @@ class Escalating(Acts):
             raise DecisionIncomplete(decided=decided)
 
         def decide(snapshot: Snapshot) -> Drafts:
-            today = self._conduct.today(snapshot)
+            today = self._runner.today(snapshot)
             refuse_future_day(day, today)
             now = escalation_state(snapshot, on=today)
             state = now if day == today else escalation_state(snapshot, on=day)
@@ -79,7 +79,7 @@ class Escalating(Acts):
                 recommended=recommended,
                 decided=attrs.evolve(chosen, slots=slots_given(chosen, state)),
                 basis=basis_of(snapshot, state, day),
-                by=self._conduct.user.id,
+                by=self._runner.user.id,
                 rationale=free_text("EscalationDecided", rationale),
             )
             drafts = drafts_in(cohort_stream(snapshot.id, level), facts)
@@ -92,7 +92,7 @@ class Escalating(Acts):
                 snapshot, cohorts[chosen.level], state, slots_given(chosen, state) or 0, caused_by=cause
             )
 
-        return self._conduct.run(UseCase.DECIDE_ESCALATION, (day, decided, rationale), decide, command_id)
+        return self._runner.run(UseCase.DECIDE_ESCALATION, (day, decided, rationale), decide, command_id)
 
 
 _TREATS = {Action.ENROLL, Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE}

@@ -80,29 +80,29 @@ class Exporting(Acts):
             expect("a note", note, Note)
         nothing = as_base64(bytes(HASH_BYTES))
         make(TrialExported, what="audit bundle", why=why, root=nothing)  # refuses a malformed request early
-        conduct = self._conduct
-        tree = TrialTree(conduct.store, conduct.trial)
+        runner = self._runner
+        tree = TrialTree(runner.store, runner.trial)
         with ExitStack() as stack:
             handed: list[_Handed] = []
             folder: list[Path] = []
 
             def decide(snapshot: Snapshot) -> Drafts:
                 chosen = check_participants(
-                    history_of(conduct.store, conduct.trial, known_at=snapshot.position), asked_for
+                    history_of(runner.store, runner.trial, known_at=snapshot.position), asked_for
                 )
                 head = head_of(tree, note, trusted, size=snapshot.name_position())
                 fact = make(TrialExported, what=_what(head, chosen), why=why, root=as_base64(head.root))
                 if not folder:  # make the folder once, also when the decision is repeated
                     folder.append(stack.enter_context(bundle_at(folder_or_zip)))
                 handed[:] = [_Handed(chosen, head, fact)]
-                return drafts_in(trial_stream(conduct.trial), [fact])
+                return drafts_in(trial_stream(runner.trial), [fact])
 
-            recorded = conduct.run(UseCase.EXPORT, (str(folder_or_zip), plain(why), asked_for), decide, None)[-1]
+            recorded = runner.run(UseCase.EXPORT, (str(folder_or_zip), plain(why), asked_for), decide, None)[-1]
             [export] = handed
             if signer is not None:
                 note, trusted = tree.signed_by(signer, size=export.head.size), (signer.key.verifier,)
                 tree.keep(note, trusted)
-            user = conduct.user
+            user = runner.user
             handover = Handover(
                 size=export.head.size,
                 at=recorded.meta.recorded_at,
@@ -112,7 +112,7 @@ class Exporting(Acts):
                 recorded=recorded.position,
             )
             return write_bundle(
-                folder[0], conduct.store, conduct.trial, handover, note=note, keys=trusted, progress=progress
+                folder[0], runner.store, runner.trial, handover, note=note, keys=trusted, progress=progress
             )
 
 

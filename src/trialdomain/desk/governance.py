@@ -105,7 +105,7 @@ class Governance(Acts):
         )
 
         def decide(snapshot: Snapshot) -> Drafts:
-            refuse_future_day(fact.effective_on, self._conduct.today(snapshot))
+            refuse_future_day(fact.effective_on, self._runner.today(snapshot))
             cohorts = snapshot.cohorts()
             drafts = drafts_in(trial_stream(snapshot.id), snapshot.trial.amend(fact, infused=levels_in_use(snapshot)))
             for level in fact.reopens:
@@ -113,9 +113,9 @@ class Governance(Acts):
                 if cohort is not None and cohort.stopped is not None:
                     resumed = EnrollmentResumed(cause=cohort.stopped)
                     drafts += drafts_in(cohort_stream(snapshot.id, level), [resumed], caused_by=snapshot.ref(drafts[0]))
-            return drafts + settle(snapshot, drafts, about=None, on=self._conduct.today(snapshot))
+            return drafts + settle(snapshot, drafts, about=None, on=self._runner.today(snapshot))
 
-        return self._conduct.run(UseCase.AMEND, fact, decide, command_id)
+        return self._runner.run(UseCase.AMEND, fact, decide, command_id)
 
     def declare_mtd(
         self,
@@ -176,7 +176,7 @@ class Governance(Acts):
         command_id: str | None,
     ) -> Sequence[Entry]:
         def decide(snapshot: Snapshot) -> Drafts:
-            today = self._conduct.today(snapshot)
+            today = self._runner.today(snapshot)
             refuse_future_day(on, today)
             state = escalation_state(snapshot, on=on)
             now = state if on == today else escalation_state(snapshot, on=today)
@@ -185,14 +185,14 @@ class Governance(Acts):
             facts = snapshot.trial.conclude(fact, mtd=state.decision.mtd, design=state.design, trial=snapshot.id)
             return drafts_in(trial_stream(snapshot.id), facts)
 
-        return self._conduct.run(use_case, request, decide, command_id)
+        return self._runner.run(use_case, request, decide, command_id)
 
     def _of_trial(
         self, use_case: UseCase, fact: T, act: Callable[[Snapshot, T], Sequence[TrialFact]], command_id: str | None
     ) -> Sequence[Entry]:
         def decide(snapshot: Snapshot) -> Drafts:
             placed = snapshot.localized(fact)
-            self._conduct.refuse_future(snapshot, placed)
+            self._runner.refuse_future(snapshot, placed)
             return drafts_in(trial_stream(snapshot.id), act(snapshot, placed))
 
-        return self._conduct.run(use_case, fact, decide, command_id)
+        return self._runner.run(use_case, fact, decide, command_id)

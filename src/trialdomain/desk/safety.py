@@ -159,7 +159,7 @@ class Safety(Acts):
         Raises:
             FactMalformed: the result is not evaluable, and has no reason.
         """
-        fact = make(DltWindowAssessed, on=on, by=self._conduct.user.id, result=result, missed=missed, why=why)
+        fact = make(DltWindowAssessed, on=on, by=self._runner.user.id, result=result, missed=missed, why=why)
         return self._record(
             UseCase.ASSESS_DLT_WINDOW, subject, [fact], Participant.observe, deviation=deviation, command_id=command_id
         )

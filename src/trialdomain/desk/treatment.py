@@ -116,7 +116,7 @@ class Treatment(Acts):
         def decide(snapshot: Snapshot) -> Drafts:
             check_level(snapshot.protocol, fact.level)
             design = snapshot.protocol.design is not None
-            today = self._conduct.today(snapshot)
+            today = self._runner.today(snapshot)
             state = escalation_state(snapshot, on=today) if design else None
             given = snapshot.localized(fact)
             facts = snapshot.participant(subject).infuse(
@@ -129,6 +129,6 @@ class Treatment(Acts):
                 deviation=deviation,
             )
             drafts = self._only_of(subject, facts, snapshot, deviation=deviation)
-            return drafts + settle(snapshot, drafts, about={subject}, on=self._conduct.today(snapshot))
+            return drafts + settle(snapshot, drafts, about={subject}, on=self._runner.today(snapshot))
 
-        return self._conduct.run(UseCase.INFUSE, (subject, fact, deviation), decide, command_id, about=subject)
+        return self._runner.run(UseCase.INFUSE, (subject, fact, deviation), decide, command_id, about=subject)

@@ -11,7 +11,7 @@ from trialdomain.aggregates.trial import TrialUnknown
 from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, utc_now
 from trialdomain.commands.coercion import check_callable, checked
-from trialdomain.commands.runner import Conduct, User
+from trialdomain.commands.runner import CommandRunner, User
 from trialdomain.desk import Desk
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History, KnownAt, history_of
@@ -130,7 +130,7 @@ class TrialHandle:
         Raises:
             FactMalformed: the user's id is no code, a name is blank, or the role is unknown.
         """
-        return Desk(Conduct(self.trial, user, self._store, self._clock, self._new_id, self._permit))
+        return Desk(CommandRunner(self.trial, user, self._store, self._clock, self._new_id, self._permit))
 
     @property
     def tree(self) -> TrialTree:

@@ -18,7 +18,7 @@ from trialdomain.aggregates.infusions import against_amount, against_number, aga
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, read_clock
-from trialdomain.commands.runner import Conduct, User
+from trialdomain.commands.runner import CommandRunner, User
 from trialdomain.commands.sealing import sealed, stored
 from trialdomain.commands.settlement import cohort_updates, may_change_counts
 from trialdomain.commands.snapshot import drafts_in, uncounted
@@ -99,8 +99,8 @@ class Batch:
         """The position of the last entry."""
         self.deviations: Counter[str] = Counter()
         """The number of deviations by the name of the error of the rule."""
-        conduct = Conduct(self._trial, by, store, clock, lambda: _REGISTRATION, permit)
-        entries: list[Recorded[Any]] = list(register_trial(conduct, protocol, use_case=UseCase.IMPORT, command_id=None))
+        runner = CommandRunner(self._trial, by, store, clock, lambda: _REGISTRATION, permit)
+        entries: list[Recorded[Any]] = list(register_trial(runner, protocol, use_case=UseCase.IMPORT, command_id=None))
         for entry in entries:
             self._versions[entry.stream] = entry.version
             self.position = max(self.position, entry.position)

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import attrs
 
 from trialdomain.errors import CommandRefused
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.entries import target_version
-from trialdomain.events.participant import ParticipantEntryVoided, ParticipantFact
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
 from trialdomain.limits.caution import against_deciding
@@ -18,6 +17,7 @@ from trialdomain.projections.dlt_counts import DLT_COUNTS, Member
 from trialdomain.projections.escalation import Escalation, slots_given
 from trialdomain.projections.hindsight import NONE, DesignAnswer, Hindsight, Moment, Positions
 from trialdomain.projections.smallest_change import Smallest, in_any_set, smallest_change
+from trialdomain.projections.view import left_out
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.decision import Action, Decision
 from trialdomain.values.given.in_short import in_short
@@ -126,7 +126,7 @@ def audit_decisions(
     """
     streams: list[tuple[str, list[Recorded[Any]]]] = []
     decisions: list[_Found] = []
-    for stream, entries in read(_uncounted(versions)):
+    for stream, entries in read(left_out(DLT_COUNTS.reads(versions))):
         if subject_of(stream) is not None and not decisions:
             return
         found = list(entries)
@@ -144,10 +144,6 @@ class _Found:
     first: Recorded[DoseDecision]
     """The entry that was first recorded, before corrections; or itself."""
     superseded_by: int | None
-
-
-def _uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
-    return frozenset(get_args(ParticipantFact)) - {*DLT_COUNTS.reads(versions), ParticipantEntryVoided}
 
 
 def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[_Found]:

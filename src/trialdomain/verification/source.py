@@ -1,7 +1,8 @@
 """The interface through which a verification reads a log: raw rows, from the driver of its database.
 
-Each store has one module that implements it. The module shares only the schema with the code that reads logs otherwise:
-an attacker who can change a database may exploit how that code works.
+Each store has one module that implements it. The module has its own queries. With the code that reads logs otherwise it
+shares the schema, the limits on lengths, and the refusal of unsafe files. So a change that is hidden from that code is
+found here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -26,7 +26,6 @@ from trialdomain.reports.endpoints.summaries import (
     DoseSummary,
     DurationSummary,
     Endpoints,
-    EndpointSummary,
     IncidenceSummary,
     Share,
     Summary,
@@ -210,8 +209,7 @@ def write_endpoints(endpoints: Endpoints, folder: Path, *, trial: str, known_at:
         try:
             for name, (columns, rows) in files.items():
                 _write(part / name, columns, rows)
-            for name in files:
-                (part / name).rename(folder / name)
+            _move(files, part, folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
@@ -219,6 +217,19 @@ def write_endpoints(endpoints: Endpoints, folder: Path, *, trial: str, known_at:
             f"{folder} cannot be written: {error.strerror}: name another folder, or make this one writable"
         ) from None
     return {name: len(rows) for name, (_, rows) in files.items()}
+
+
+def _move(names: Iterable[str], part: Path, folder: Path) -> None:
+    """Move the files into the folder; take them out again if one of them cannot be moved."""
+    moved: list[Path] = []
+    try:
+        for name in names:
+            (part / name).rename(folder / name)
+            moved.append(folder / name)
+    except BaseException:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[_Row]) -> None:
@@ -296,7 +307,7 @@ def _cell(value: Value, name: str) -> _Cell:
 
 def _summaries(endpoints: Endpoints) -> Iterator[_Row]:
     for code, found in endpoints.summaries.items():
-        for group, level, summary in _groups(found):
+        for group, level, summary in found.groups():
             group_cells: _Row = {
                 "endpoint": code,
                 "kind": found.endpoint.kind.value,
@@ -304,13 +315,6 @@ def _summaries(endpoints: Endpoints) -> Iterator[_Row]:
                 "level": level,
             }
             yield from (group_cells | row for row in _summary(summary))
-
-
-def _groups(found: EndpointSummary) -> Iterator[tuple[str, int | None, Summary]]:
-    yield from (("level", level, summary) for level, summary in found.levels.items())
-    if found.unassigned is not None:
-        yield "unassigned", None, found.unassigned
-    yield "overall", None, found.overall
 
 
 def _summary(summary: Summary) -> Iterator[_Row]:

@@ -136,9 +136,10 @@ def _tables(endpoints: Endpoints) -> Iterator[Table]:
 _NO_LEVEL, _ALL = "no level", "all"
 
 
-def _groups(summary: EndpointSummary) -> list[tuple[str, Summary]]:
-    unassigned = [] if summary.unassigned is None else [(_NO_LEVEL, summary.unassigned)]
-    return [*((f"level {level}", one) for level, one in summary.levels.items()), *unassigned, (_ALL, summary.overall)]
+def _groups(summary: EndpointSummary) -> Iterator[tuple[str, Summary]]:
+    """Yield the summaries by the heading of their column."""
+    for group, level, one in summary.groups():
+        yield _NO_LEVEL if group == "unassigned" else _ALL if level is None else f"level {level}", one
 
 
 def _rows(summary: EndpointSummary, groups: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -133,6 +133,13 @@ class EndpointSummary:
     """Participants infused with an amount of no dose level; None if there are none."""
     overall: Summary
 
+    def groups(self) -> Iterator[tuple[str, int | None, Summary]]:
+        """Yield each summary with its group: ``level`` and its number, ``unassigned``, ``overall``."""
+        yield from (("level", level, summary) for level, summary in self.levels.items())
+        if self.unassigned is not None:
+            yield "unassigned", None, self.unassigned
+        yield "overall", None, self.overall
+
 
 @attrs.frozen(kw_only=True)
 class Endpoints:
