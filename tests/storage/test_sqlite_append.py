@@ -13,7 +13,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from trialdomain.errors import TrialError
-from trialdomain.storage.errors import AppendRefused
+from trialdomain.storage.errors import AppendRefused, LogMoved
 from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 from trialdomain.storage.store import Command, ReadSet, Sealed
 
@@ -93,7 +93,10 @@ class TestNotificationIds:
         with closing(sqlite3.connect(path, isolation_level=None)) as attacker:
             attacker.execute("DROP TRIGGER entries_no_delete")
             attacker.execute("DELETE FROM entries WHERE rowid = 2")
-        assert log.insert_events(events("T1", 2)) == [3]
+        with pytest.raises(LogMoved, match="ends at 1, but position 2 was recorded"):
+            log.insert_events(events("T1", 2))
+        with closing(SQLiteStore(path)) as other:
+            assert other.insert_events(events("T1", 2)) == [3]
 
     def test_an_append_that_was_refused_uses_none_up(self, log: SQLiteStore) -> None:
         with pytest.raises(AppendRefused):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Any, TypeVar
 
 from eventsourcing.persistence import StoredEvent
@@ -61,11 +61,10 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         super().__init__(Connections(str(path), readonly=readonly))
         self._heads = SignedHeads(signer)
         self._listeners: set[Event] = set()
-        self._recorded: dict[str, int] = {}
-        """By trial: the last position that this object has recorded; it only rises."""
+        self._recorded: dict[str, set[int]] = {}
+        """By trial: the last position that this object has recorded, and perhaps earlier ones."""
         self._nested: list[tuple[str, int]] = []
         """The trials and positions that appends within the running :meth:`alone` reached."""
-        self._rising = Lock()
 
     def append(
         self, trial: str, commands: Sequence[Sealed], *, read: ReadSet = NOTHING_READ, within: bool = False
@@ -116,8 +115,11 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         if within:
             self._nested.append((trial, position))
             return
-        with self._rising:
-            self._recorded[trial] = max(position, self._recorded.get(trial, 0))
+        reached = self._recorded.setdefault(trial, set())
+        reached.add(position)
+        for one in tuple(reached):  # not under a lock: a signal handler may append while its thread is here
+            if one < position:
+                reached.discard(one)
 
     def _insert(
         self,
@@ -244,7 +246,7 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         Raises:
             LogMoved: the log ends before that position.
         """
-        recorded = self._recorded.get(trial, 0)
+        recorded = max(tuple(self._recorded.get(trial, ())), default=0)
         if head < recorded:
             why = (
                 f"trial {trial} ends at {head}, but position {recorded} was recorded: an older copy was written over it"
