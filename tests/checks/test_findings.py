@@ -544,7 +544,9 @@ def decided_for(level: int) -> History:
     drafts = [
         Draft(
             stream=e.stream.replace("cohort/2", f"cohort/{level}") if isinstance(e.fact, CohortOpened) else e.stream,
-            fact=attrs.evolve(e.fact, level=level) if isinstance(e.fact, CohortOpened) and e.fact.level > 1 else e.fact,
+            fact=attrs.evolve(e.fact, level=level)
+            if isinstance(e.fact, CohortOpened) and e.fact.level != 1
+            else e.fact,
             caused_by=e.meta.caused_by,
         )
         for e in sorted(decided().trial.history().entries(), key=lambda e: e.position)

@@ -488,9 +488,12 @@ class TestWhatAFieldMustBe:
                 "2026-03-02, or 2026-03-02T10:15+08:00"
             ),
         ),
-        "a number that is too small": (
-            lambda desk: desk.infuse("S001", level=0, started_at=DAY0),
-            "Infused cannot be recorded: level must be a whole number of at least 1, got 0",
+        "a label that no level can have": (
+            lambda desk: desk.infuse("S001", level="1/2", started_at=DAY0),
+            (
+                "Infused cannot be recorded: level 1/2 is not the label of a level: use a whole number, or up to 20 "
+                "letters, digits, dots, dashes, pluses and underscores, a letter among them"
+            ),
         ),
         "a grade that CTCAE has not": (
             lambda desk: desk.report_adverse_event("S001", event="A", term="Fever", grade=6, onset=DAY0),

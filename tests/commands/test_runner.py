@@ -456,7 +456,7 @@ class TestAmendments:
         [
             ({"version": "registry"}, "version registry was in force before"),
             ({"version": "2", "trial": "T9"}, "it is the protocol of T9"),
-            ({"version": "2", "levels": (DoseLevel(level=1),)}, "it has 1 dose level, fewer than 3"),
+            ({"version": "2", "levels": (DoseLevel(level=1),)}, "it does not have levels 2, 3: keep every level"),
         ],
     )
     def test_what_cannot_follow_is_refused(self, site: Site, change: dict[str, Any], words: str) -> None:
@@ -474,7 +474,7 @@ class TestAmendments:
             site,
             AmendmentUnusable,
             lambda: site.desk.amend(amended, effective_on=DAY0, summary="two", reopens=(4,)),
-            r"it reopens levels \[4\], and has 3",
+            r"it reopens levels \[4\], and has levels 1, 2, 3",
         )
 
 

@@ -16,6 +16,7 @@ import pytest
 from catalogue import META
 from hypothesis import given
 from hypothesis import strategies as st
+from level_numbers import number
 from published_tables import boin
 
 import trialdomain
@@ -100,15 +101,15 @@ class TestDecide:
         assert decision.level not in decision.closed_levels
         assert decision.mtd.level is None or decision.mtd.level not in decision.closed_levels
         levels = drawn[1]
-        lowest = min(decision.closed_levels, default=levels + 1)
+        lowest = min(map(number, decision.closed_levels), default=levels + 1)
         assert decision.closed_levels == tuple(range(lowest, levels + 1))  # a closing takes all above with it
 
     @given(drawn=outcomes())
     def test_no_untried_level_is_skipped_upwards(self, spec: DesignSpec, drawn: tuple[str, int]) -> None:
         now = situation(drawn)
         decision = design_of(spec).decide(now)
-        tried = max((tally.level for tally in now.tallies if tally.treated or tally.enrolled), default=0)
-        assert decision.level is None or decision.level <= tried + 1
+        tried = max((tally.place for tally in now.tallies if tally.treated or tally.enrolled), default=0)
+        assert number(decision.level) <= tried + 1
 
     @given(drawn=outcomes())
     def test_what_may_be_done_has_slots_for_it_and_a_wait_says_for_what(
@@ -124,7 +125,7 @@ class TestDecide:
             return
         assert decision.level is not None
         assert decision.slots is not None
-        free = decision.slots - now.tallies[decision.level - 1].occupied
+        free = decision.slots - now.tally_of(decision.level).occupied
         if decision.action in TREATS:
             assert free > 0
         else:
@@ -143,7 +144,7 @@ class TestDecide:
             closed = decision.closed_levels, after.closed_levels
             before, selected = design.select(now.tallies, closed[0]), design.select(other.tallies, closed[1])
             if before.level is not None and selected.level is not None:
-                assert selected.level <= before.level
+                assert number(selected.level) <= number(before.level)
             if isinstance(spec, ThreePlusThree):  # also from the one kind of answer to the other
                 assert reached(after) <= reached(decision)
 
@@ -159,7 +160,7 @@ class TestDecide:
 
 def reached(decision: Decision) -> int:
     """Give the level to treat next, or that is the MTD; 0 where there is none."""
-    return decision.level or decision.mtd.level or 0
+    return number(decision.level or decision.mtd.level)
 
 
 @each_design

@@ -377,7 +377,7 @@ class TestCaution:
 
 
 def said(decided: Decision, recommended: Decision) -> list[tuple[type[CommandRefused], str]]:
-    found = against_deciding(decided, recommended, last_level=2, explained=False)
+    found = against_deciding(decided, recommended, order=(1, 2, 3), last_level=2, explained=False)
     return [(type(one), str(one)) for one in found]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from level_numbers import number
 
 from trialdomain import Action, Decision, FinalClosing, Situation, Tally, decide, parse_outcomes, situation_of
 from trialdomain.designs.three_plus_three.reasons import Code
@@ -182,13 +183,14 @@ def enumerate_cohorts(probabilities: list[Fraction], *, cohort: int) -> tuple[di
             return {str(decision.mtd.level or "none"): Fraction(1)}, Fraction(0), Fraction(0)
         selected: dict[str, Fraction] = {}
         size, toxicities = Fraction(cohort), Fraction(0)
-        p = probabilities[decision.level - 1]
+        level = number(decision.level)
+        p = probabilities[level - 1]
         for outcomes in product((0, 1), repeat=cohort):
             dlts = sum(outcomes)
             chance = p**dlts * (1 - p) ** (cohort - dlts)
-            n, t = counts[decision.level - 1]
-            after_it = (*counts[: decision.level - 1], (n + cohort, t + dlts), *counts[decision.level :])
-            below = follow(after_it, decision.level)
+            n, t = counts[level - 1]
+            after_it = (*counts[: level - 1], (n + cohort, t + dlts), *counts[level:])
+            below = follow(after_it, level)
             for outcome, share in below[0].items():
                 selected[outcome] = selected.get(outcome, Fraction(0)) + chance * share
             size += chance * below[1]
@@ -221,7 +223,7 @@ class TestProperties:
     def test_nobody_is_sent_to_a_closed_level_or_above_one_not_cleared(self, drawn: tuple[str, int]) -> None:
         outcomes, levels = drawn
         decision = after(outcomes, levels=levels)
-        level = decision.level or decision.mtd.level or 0
+        level = number(decision.level or decision.mtd.level)
         assert level not in decision.closed_levels
         for tally in situation_of(parse_outcomes(outcomes, levels=levels), levels=levels).tallies[: max(0, level - 1)]:
             # no more than 1/6 of at least 6, or none of at least 3
@@ -230,4 +232,4 @@ class TestProperties:
 
 def answered_level(outcomes: str, *, levels: int) -> int:
     decision = after(outcomes, levels=levels)
-    return decision.level or decision.mtd.level or 0
+    return number(decision.level or decision.mtd.level)

@@ -66,7 +66,8 @@ class TestAtTheDesk:
             amend(site, after)
         assert str(error.value) == (
             f"the amendment cannot follow the protocol in force: level 1 would be {would_be}, but a participant was "
-            f"infused at it while it was 10 mg: leave the dose and the place of level 1 as they are"
+            f"infused at it while it was 10 mg: leave its dose as it is, and give another dose a level with a label of "
+            "its own"
         )
         assert site.state().protocol == ladder(*KNOWN)
 
@@ -87,7 +88,7 @@ class TestAtTheDesk:
 
     def test_a_level_in_use_is_not_removed(self) -> None:
         site = infused(*KNOWN)
-        refused(site, AmendmentUnusable, lambda: amend(site, ladder("10", "20", version="2")), "fewer than 3")
+        refused(site, AmendmentUnusable, lambda: amend(site, ladder("10", "20", version="2")), "does not have level 3")
 
     def test_an_amount_that_was_absent_is_supplied_once(self) -> None:
         site = infused(*UNKNOWN)

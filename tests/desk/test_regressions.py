@@ -132,7 +132,7 @@ class TestLevelsThatDoNotExist:
         infusion = site.treat("S001")
         site.screened("S002")
         why = "the sponsor's waiver 12"
-        with pytest.raises(LevelUnknown, match="there is no dose level 7: the protocol has 3"):
+        with pytest.raises(LevelUnknown, match="there is no dose level 7: the protocol has levels 1, 2, 3; correct"):
             site.desk.enroll("S002", on=DAY0, level=7, deviation=why)
         with pytest.raises(LevelUnknown):
             site.desk.infuse("S002", level=7, started_at=DAY0, deviation=why)

@@ -60,6 +60,7 @@ from trialdomain.protocol.trial_protocol import DoseLevel, Stagger, TallyBy, Tri
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.toxicity import Outcome, Relatedness, Seriousness
 from trialdomain.values.clinical.unit import convert
 from trialdomain.values.clinical_time import ClinicalTime
@@ -931,8 +932,8 @@ class TestRealStudy:
         first: dict[str, str] = {}
         for one in pilot_rows["ex"]:
             first[one["USUBJID"]] = min(first.get(one["USUBJID"], "9"), one["EXSTDTC"])
-        people: dict[int | None, set[str]] = {}
-        events: Counter[int | None] = Counter()
+        people: dict[Label | None, set[str]] = {}
+        events: Counter[Label | None] = Counter()
         for (subject, _), lines in _by_event(pilot_rows["ae"]).items():
             start, before = first[subject], 0
             for began, grade in sorted(lines.items()):

@@ -457,7 +457,7 @@ class TestForged:
         [audit] = edited(
             site, EscalationDecided, lambda fact: attrs.evolve(fact, decided=below, rationale=FreeText.of("lower"))
         )
-        assert [str(one) for one in audit.breaches] == ["level -1 was decided, and the protocol has levels 1 to 3"]
+        assert [str(one) for one in audit.breaches] == ["level -1 was decided, and the protocol has levels 1, 2, 3"]
 
     def test_a_decision_dated_before_the_one_that_was_taken_before_it(self, site: Site) -> None:
         site.treat("S004", "S005", "S006", level=2)

@@ -92,7 +92,7 @@ _ROWS = [
             reopens=(2,),
         ),
         {"summary": "level 2 is reopened after review"},
-        {"effective_on": "2026-13-01", "summary": {"plain": " "}, "reopens": ["2"]},
+        {"effective_on": "2026-13-01", "summary": {"plain": " "}, "reopens": ["2 "]},
     ),
     Row(
         trial.RecruitmentSuspended(on=day("2026-03-02"), why=words("related death"), infusion=True),
@@ -110,12 +110,12 @@ _ROWS = [
     Row(
         trial.MtdDeclared(level=2, bounded_above=True, basis=BASIS),
         {"bounded_above": False},
-        {"level": 0, "bounded_above": None, "basis": None},
+        {"level": "two levels", "bounded_above": None, "basis": None},
     ),
     Row(
         trial.MtdNotEstablished(why=trial.NotEstablished.RECRUITMENT_ENDED, basis=BASIS, candidate=1),
         {"candidate": None},
-        {"why": "because", "candidate": 0},
+        {"why": "because", "candidate": "01"},
     ),
     Row(
         trial.UserRegistered(user="u2", name="A. Investigator", role=Role.INVESTIGATOR, organization="Site 1"),
@@ -138,7 +138,7 @@ _ROWS = [
     Row(
         cohort.CohortOpened(level=2, dose=Dose(amount=Decimal("2.5"), unit="10*9"), slots=3),
         {"slots": 4},
-        {"level": 0, "slots": 0, "dose": {"amount": "NaN", "unit": "mg"}},
+        {"level": 1.5, "slots": 0, "dose": {"amount": "NaN", "unit": "mg"}},
     ),
     Row(cohort.CohortExpanded(slots=6, why=words("1 DLT in 3")), {"slots": 5}, {"slots": -1}),
     Row(cohort.SlotFilled(subject="S001"), {"subject": "S002"}, {"subject": ""}),
@@ -210,11 +210,11 @@ _ROWS = [
         {"gate": Gate.CHEMOTHERAPY},
         {"gate": "door", "findings": [{"name": "spo2", "yes": True, "words": "yes"}]},
     ),
-    Row(participant.Enrolled(on=day("2026-03-02"), level=1), {"level": 2}, {"level": 0, "on": None}),
+    Row(participant.Enrolled(on=day("2026-03-02"), level=1), {"level": 2}, {"level": "1", "on": None}),
     Row(
         participant.LevelReassigned(on=day("2026-03-02"), from_level=2, to_level=1, why=words("level 2 closed")),
         {"to_level": 3},
-        {"from_level": 0, "to_level": 1.5},
+        {"from_level": "a/b", "to_level": 1.5},
     ),
     Row(
         participant.ChemotherapyStarted(on=day("2026-03-02"), regimen="HiDAC", cycle=2, ecog=1),
@@ -240,7 +240,7 @@ _ROWS = [
         ),
         {"lot": "L8"},
         {
-            "level": 0,
+            "level": 10000,
             "fraction": "-1",
             "ended_at": "2026-03-02T08:00+08:00",
             "body_weight_kg": "1E+99",

@@ -25,6 +25,7 @@ from trialdomain.events.participant import Infused, VitalSign, VitalSignRecorded
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.toxicity import Outcome
 from trialdomain.values.clinical_time import When
 from trialdomain.values.ids import participant_stream
@@ -92,7 +93,7 @@ class Site:
     def temperature(self, value: str, on: When) -> VitalSignRecorded:
         return vital_sign(VitalSign.TEMPERATURE, value, "Cel", measured_at=on)
 
-    def treat(self, *subjects: str, level: int = 1) -> Entry:
+    def treat(self, *subjects: str, level: Label = 1) -> Entry:
         """Admit and infuse people today; give the last infusion."""
         for subject in subjects:
             self.admit(subject)

@@ -31,6 +31,7 @@ from trialdomain.limits.caution import against_deciding
 from trialdomain.protocol.trial_protocol import DoseLevel
 from trialdomain.values.clinical.decision import Decision
 from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, Standing
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.plural import singular_or
 from trialdomain.values.given.text import FreeText
@@ -41,7 +42,7 @@ class NoFreeSlot(CommandRefused):
 
     code = "no-free-slot"
 
-    def __init__(self, *, level: int, slots: int) -> None:
+    def __init__(self, *, level: Label, slots: int) -> None:
         taken = singular_or(slots, f"the slot of level {level} is", f"all {slots} slots of level {level} are")
         super().__init__(f"{taken} taken: wait for an outcome, or record the escalation decision")
         self.level, self.slots = level, slots
@@ -52,7 +53,7 @@ class LevelNotOpen(CommandRefused):
 
     code = "level-not-open"
 
-    def __init__(self, *, level: int) -> None:
+    def __init__(self, *, level: Label) -> None:
         super().__init__(f"level {level} is not open: record the escalation decision that opens it first")
         self.level = level
 
@@ -62,7 +63,7 @@ class EnrollmentIsStopped(CommandRefused):
 
     code = "enrollment-is-stopped"
 
-    def __init__(self, *, level: int, cause: Stop) -> None:
+    def __init__(self, *, level: Label, cause: Stop) -> None:
         super().__init__(
             f"enrollment at level {level} was stopped ({cause.value}): look at the escalation for the level in turn"
         )
@@ -89,7 +90,7 @@ class MemberNow:
 class Cohort:
     """The state of one dose level that its decisions need."""
 
-    level: int
+    level: Label
     slots: int = 0
     """The number of slots that people have opened here; 0 before the level is opened."""
     members: dict[str, Membership] = attrs.Factory(dict)
@@ -118,7 +119,7 @@ class Cohort:
 
     def open(self, level: DoseLevel, *, slots: int) -> Sequence[CohortFact]:
         """Open the level with its first slots."""
-        return [] if self.slots else [CohortOpened(level=level.level, dose=level.dose, slots=slots)]
+        return [] if self.slots else [CohortOpened(level=level.label, dose=level.dose, slots=slots)]
 
     def expand(self, slots: int, *, why: FreeText) -> Sequence[CohortFact]:
         """Give the level more slots."""
@@ -144,7 +145,10 @@ class Cohort:
     ) -> Sequence[CohortFact]:
         """Record a decision of people; refuse one that is less cautious than the rule."""
         explained = rationale is not None
-        allow(against_deciding(decided, recommended, last_level=basis.last_level, explained=explained), None)
+        order = [tally.level for tally in basis.tallies]
+        allow(
+            against_deciding(decided, recommended, order=order, last_level=basis.last_level, explained=explained), None
+        )
         return [
             EscalationDecided(recommended=recommended, decided=decided, basis=basis, by=by, rationale=rationale),
         ]

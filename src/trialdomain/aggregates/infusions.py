@@ -9,6 +9,7 @@ from trialdomain.events.participant import Infused
 from trialdomain.limits.stagger import held_until
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_of_amount
+from trialdomain.values.clinical.level import Label
 
 
 class StaggerNotKept(CommandRefused):
@@ -16,7 +17,7 @@ class StaggerNotKept(CommandRefused):
 
     code = "stagger-not-kept"
 
-    def __init__(self, *, level: int, until: date) -> None:
+    def __init__(self, *, level: Label, until: date) -> None:
         super().__init__(f"the next infusion at level {level} is not before {until}: wait until then")
         self.level, self.until = level, until
 
@@ -26,7 +27,7 @@ class DoseNotOfLevel(CommandRefused):
 
     code = "dose-not-of-level"
 
-    def __init__(self, *, level: int, received: int | None) -> None:
+    def __init__(self, *, level: Label, received: Label | None) -> None:
         belongs = "no dose level" if received is None else f"level {received}"
         super().__init__(f"the amount belongs to {belongs}, but level {level} is meant: correct one of them")
         self.level, self.received = level, received

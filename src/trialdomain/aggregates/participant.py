@@ -42,6 +42,7 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.eligibility import assess, contradictions, unmet
 from trialdomain.rules.known_facts import known_of
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.screening import CriterionAssessment, Gate
 from trialdomain.values.clinical.toxicity import FATAL_GRADE, Outcome
 from trialdomain.values.clinical_time import ClinicalTime
@@ -150,7 +151,7 @@ class AlreadyEnrolled(CommandRefused):
 
     code = "already-enrolled"
 
-    def __init__(self, *, subject: str, level: int) -> None:
+    def __init__(self, *, subject: str, level: Label) -> None:
         super().__init__(f"{subject} is enrolled at level {level} already: correct that entry, or reassign the level")
         self.subject, self.level = subject, level
 
@@ -190,7 +191,7 @@ class LevelNotAssigned(CommandRefused):
 
     code = "level-not-assigned"
 
-    def __init__(self, *, subject: str, assigned: int, given: int) -> None:
+    def __init__(self, *, subject: str, assigned: Label, given: Label) -> None:
         super().__init__(
             f"dose level {given} was named for {subject}, but level {assigned} is assigned: "
             f"record a reassignment first, or correct the level"
@@ -263,7 +264,7 @@ class Participant:
     consent: Consented | None = None
     screened_on: ClinicalTime | None = None
     enrolled_on: ClinicalTime | None = None
-    assigned_level: int | None = None
+    assigned_level: Label | None = None
     infusion: Infused | None = None
     """The first infusion."""
     infusions: int = 0

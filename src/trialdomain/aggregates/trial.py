@@ -28,9 +28,10 @@ from trialdomain.limits.conclusion import against_conclusion
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_kept import against_redefining
 from trialdomain.values.clinical.decision import Mtd
+from trialdomain.values.clinical.level import Label, listed_levels
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
-from trialdomain.values.given.plural import how_many, singular_or
+from trialdomain.values.given.plural import singular_or
 from trialdomain.values.given.text import short
 
 _MOST_OF_A_REASON = 200
@@ -214,7 +215,7 @@ class Trial:
             raise TrialIsClosed(closing=self.closing)
         return [fact]
 
-    def amend(self, fact: ProtocolAmended, *, infused: Collection[int]) -> Sequence[TrialFact]:
+    def amend(self, fact: ProtocolAmended, *, infused: Collection[Label]) -> Sequence[TrialFact]:
         """Bring a new version of the protocol into force; a level in ``infused`` keeps its dose."""
         old, new = self.protocol, fact.protocol
         if old is None:
@@ -227,8 +228,9 @@ class Trial:
             raise AmendmentUnusable(why=f"version {short(new.version)} was in force before; give it a new version")
         if fact.effective_on < self.effective_on:
             raise AmendmentUnusable(why=f"it takes effect on {fact.effective_on}, the last one on {self.effective_on}")
-        if any(not 1 <= level <= len(new.levels) for level in fact.reopens):
-            raise AmendmentUnusable(why=f"it reopens levels {short(list(fact.reopens), 80)}, and has {len(new.levels)}")
+        if any(not new.has_level(level) for level in fact.reopens):
+            named = short(list(fact.reopens), 80)
+            raise AmendmentUnusable(why=f"it reopens levels {named}, and has {listed_levels(new.labels)}")
         return [fact]
 
     def conclude(
@@ -245,6 +247,7 @@ def against_taking_the_place(old: TrialProtocol, new: TrialProtocol) -> str | No
     """Return why a protocol cannot replace another one, by an amendment or a correction; None when it can."""
     if new.trial != old.trial:
         return f"it is the protocol of {new.trial}"
-    if len(new.levels) < len(old.levels):
-        return f"it has {how_many(len(new.levels), 'dose level')}, fewer than {len(old.levels)}"
+    gone = [label for label in old.labels if not new.has_level(label)]
+    if gone:
+        return f"it does not have {listed_levels(gone)}: keep every level, also one that is not used any more"
     return None

@@ -16,12 +16,13 @@ from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_kept import dose_in, dose_words, first_given, keeps, levels_of
 from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import Label
 
 
 @attrs.frozen
 class _InUse:
     subject: str
-    level: int
+    level: Label
     day: date
     position: int
     """The position at which the infusion was first recorded."""
@@ -63,7 +64,8 @@ class DoseRedefined(Check):
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
         for one in case.case.ever(Infused):  # also after the day of the audit, because the log has it
             day = one.fact.started_at.first
-            for level in sorted(levels_of(one.fact, self.audited.book.in_force_on(day))):
+            in_force = self.audited.book.in_force_on(day)
+            for level in sorted(levels_of(one.fact, in_force), key=in_force.in_order):
                 since = case.case.since(one)
                 self._in_use.append(_InUse(case.case.subject, level, day, since, one.position))
         return ()
@@ -73,12 +75,13 @@ class DoseRedefined(Check):
         history = list(_in_force_by_log(self._trial))
         if not history:
             return
-        changed: dict[tuple[int, Dose | None], list[_InUse]] = {}
+        now = history[-1].protocol
+        changed: dict[tuple[Label, Dose | None], list[_InUse]] = {}
         for one in self._in_use:
             was = self._first_dose(one, history)
-            if not keeps(was, dose_in(history[-1].protocol, one.level)):
+            if not keeps(was, dose_in(now, one.level)):
                 changed.setdefault((one.level, was), []).append(one)
-        for (level, was), found in sorted(changed.items(), key=lambda item: item[0][0]):
+        for (level, was), found in sorted(changed.items(), key=lambda item: now.in_order(item[0][0])):
             yield self._redefined(level, was, found, history)
 
     def _first_dose(self, one: _InUse, history: Sequence[_InForce]) -> Dose | None:
@@ -95,12 +98,12 @@ class DoseRedefined(Check):
         return dropwhile(lambda version: version is not in_force, versions)
 
     def _redefined(
-        self, level: int, was: Dose | None, found: Sequence[_InUse], history: Sequence[_InForce]
+        self, level: Label, was: Dose | None, found: Sequence[_InUse], history: Sequence[_InForce]
     ) -> AuditFinding:
         first, now = min(found, key=lambda one: (one.day, one.position)), history[-1]
         people = len({one.subject for one in found})
         others = "" if people == 1 else f", the first of {people},"
-        becomes = "is gone" if level > len(now.protocol.levels) else f"is {dose_words(dose_in(now.protocol, level))}"
+        becomes = "is gone" if not now.protocol.has_level(level) else f"is {dose_words(dose_in(now.protocol, level))}"
         return self.found(
             f"level {level} was {dose_words(was)} when {first.subject}{others} was infused at it on {first.day}, and "
             f"{becomes} by version {now.protocol.version} of the protocol",
@@ -109,7 +112,7 @@ class DoseRedefined(Check):
         )
 
 
-def _changed_at(level: int, was: Dose | None, history: Sequence[_InForce]) -> int:
+def _changed_at(level: Label, was: Dose | None, history: Sequence[_InForce]) -> int:
     """Return the position of the first entry since which the level has never had its old dose."""
     position = history[-1].since
     for known in reversed(history):

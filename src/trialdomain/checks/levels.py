@@ -31,12 +31,13 @@ from trialdomain.projections.dlt_counts import DltCounts, Member
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.cytopenia import last_day
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason
+from trialdomain.values.clinical.level import Label
 
 
 @attrs.frozen
 class _Watched:
     subject: str
-    level: int
+    level: Label
     infused_on: date
     infused_by: int
     known_on: date | None
@@ -70,17 +71,19 @@ class EscalatedEarly(Check):
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
         if self.audited.protocol.design is None:
             return
-        last = 0
+        place, last = self.audited.protocol.in_order, 0
         for one in sorted(self._watched, key=lambda one: (one.infused_on, one.infused_by)):
-            if one.level > last > 0 or (last == 0 and one.level > 1):
+            here, _ = place(one.level)
+            if here > max(last, 1):
                 yield from self._pending_below(one)
-            last = one.level
+            last = here
 
     def _pending_below(self, first: _Watched) -> Iterator[AuditFinding]:
+        place = self.audited.protocol.in_order
         for below in self._watched:
             earlier = (below.infused_on, below.infused_by) < (first.infused_on, first.infused_by)
             pending = below.known_on is None or below.known_on > first.infused_on
-            if below.level < first.level and earlier and pending:
+            if place(below.level) < place(first.level) and earlier and pending:
                 yield self.found(
                     f"{first.subject} was infused at level {first.level} on {first.infused_on}, up from below, and the "
                     f"outcome of {below.subject} at level {below.level} was not known",
@@ -135,7 +138,7 @@ class StaggerKept(Check):
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
-        self._first: dict[int, list[tuple[date, int, Recorded[Infused], str]]] = defaultdict(list)
+        self._first: dict[Label, list[tuple[date, int, Recorded[Infused], str]]] = defaultdict(list)
 
     @override
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
@@ -147,10 +150,10 @@ class StaggerKept(Check):
 
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
-        for _, infused in sorted(self._first.items()):
+        for level in sorted(self._first, key=self.audited.protocol.in_order):
             days: list[date] = []
             before: int | None = None
-            for day, _, entry, subject in sorted(infused, key=lambda one: one[:2]):
+            for day, _, entry, subject in sorted(self._first[level], key=lambda one: one[:2]):
                 protocol = self.audited.book.in_force_on(day)
                 for breach in against_stagger(entry.fact, days, protocol):
                     evidence = [entry.position, *([] if before is None else [before])]

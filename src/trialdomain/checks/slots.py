@@ -25,6 +25,7 @@ from trialdomain.events.recorded import Entry, EntryRef, Recorded
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.projections.escalation import slots_given
 from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.plural import how_many
 
@@ -116,9 +117,9 @@ class SlotsExceeded(Check):
         return None if cause is None else self._recorded.get(cause)
 
     def _was_decided(self, cohort: Cohort, entry: Recorded[Any]) -> bool:
-        design = self.audited.protocol.design
-        first = 1 if design is None else design_of(design).start_level()
-        if cohort.level == first and isinstance(entry.fact, CohortOpened):
+        registered = self.audited.book.versions[0][1]
+        start = 1 if registered.design is None else design_of(registered.design).start_level()
+        if cohort.level == registered.labels[start - 1] and isinstance(entry.fact, CohortOpened):
             return True  # by the registration
         at = self._decided_at(entry)
         decided = None if at is None else self._decisions.get(at)
@@ -148,7 +149,8 @@ class ClosedLevel(Check):
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
         told = [(entry, level) for level, entries in self.audited.book.cohorts.items() for entry in entries]
-        stops: dict[int, Recorded[Any]] = {}
+        stops: dict[Label, Recorded[Any]] = {}
+        place = self.audited.protocol.in_order
         told.sort(key=lambda one: self.audited.book.places[one[0].position])
         for _, together in groupby(told, key=lambda one: one[0].envelope.command):
             moment = list(together)  # the facts of one command: a resumption counts before them, a stop after them
@@ -156,12 +158,13 @@ class ClosedLevel(Check):
                 if isinstance(entry.fact, EnrollmentResumed):
                     stops.pop(level, None)
             for entry, level in moment:
-                closed = min((below for below in stops if below <= level), default=None)
+                below = [stopped for stopped in stops if place(stopped) <= place(level)]
+                closed = min(below, key=place, default=None)
                 if closed is not None:
                     yield from self._against(level, stops[closed], entry)
             stops |= {level: entry for entry, level in moment if isinstance(entry.fact, EnrollmentStopped)}
 
-    def _against(self, level: int, stop: Recorded[Any], entry: Recorded[Any]) -> Iterator[AuditFinding]:
+    def _against(self, level: Label, stop: Recorded[Any], entry: Recorded[Any]) -> Iterator[AuditFinding]:
         evidence, since = [stop.position, entry.position], stop.envelope.recorded_at
         match entry.fact:
             case SlotFilled(subject=subject):

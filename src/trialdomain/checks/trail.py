@@ -238,6 +238,7 @@ class PersonalDataInText(Check):
 _CODES = {
     *("atc_code", "ctcae_code", "ctcae_version", "event", "form_version", "linked_to", "lot", "protocol_version"),
     *("regimen_code", "root", "subject", "unit", "user", "version"),
+    *("level", "from_level", "to_level", "candidate"),
 }
 """Text fields that hold a code, not free text of a user."""
 

@@ -19,6 +19,7 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialEntryVoided, TrialRegistered
 from trialdomain.values.clinical.ctcae import known_term
+from trialdomain.values.clinical.level import listed_levels
 from trialdomain.values.ids import cohort_stream, level_of, subject_of, trial_of
 from trialdomain.values.reason import check_reason
 from trialdomain.values.use_case import UseCase
@@ -118,7 +119,7 @@ def _opened_by(snapshot: Snapshot, decision: Entry) -> list[Entry]:
     """
     chain = current(snapshot.entries(decision.stream)).chain_of(decision.version)
     refs = {EntryRef(decision.stream, version) for version in chain}
-    cohorts = [current(snapshot.entries(cohort_stream(snapshot.id, level.level))) for level in snapshot.protocol.levels]
+    cohorts = [current(snapshot.entries(cohort_stream(snapshot.id, label))) for label in snapshot.protocol.labels]
     return [
         entry
         for cohort in cohorts
@@ -146,10 +147,10 @@ def _check_levels(snapshot: Snapshot, fact: Fact) -> None:
     """Refuse a dose level that the protocol does not have."""
     for field in ("level", "from_level", "to_level"):
         level = getattr(fact, field, None)
-        if isinstance(level, int) and level > len(snapshot.protocol.levels):
-            count = len(snapshot.protocol.levels)
+        if level is not None and not snapshot.protocol.has_level(level):
+            known = listed_levels(snapshot.protocol.labels)
             raise FactMalformed(
-                kind=type(fact).__name__, why=f"there is no dose level {level}: the protocol has {count}"
+                kind=type(fact).__name__, why=f"there is no dose level {level}: the protocol has {known}"
             )
 
 

@@ -13,6 +13,7 @@ from trialdomain.projections.escalation import Escalation, LimitCode, escalation
 from trialdomain.protocol.trial_protocol import Stagger
 from trialdomain.rules.dose_kept import levels_of
 from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Decision
+from trialdomain.values.clinical.level import Label
 
 
 class DesignAbsent(CommandRefused):
@@ -42,7 +43,7 @@ class LevelNotInTurn(CommandRefused):
 
     code = "level-not-in-turn"
 
-    def __init__(self, *, level: int, in_turn: int | None, closed: bool) -> None:
+    def __init__(self, *, level: Label, in_turn: Label | None, closed: bool) -> None:
         turn = "no level is in turn" if in_turn is None else f"level {in_turn} is in turn"
         super().__init__(
             f"level {level} is {'closed' if closed else 'not in turn'}, and {turn}: reassign, or correct the level"
@@ -55,7 +56,7 @@ class SlotNotHeld(CommandRefused):
 
     code = "slot-not-held"
 
-    def __init__(self, *, subject: str, level: int) -> None:
+    def __init__(self, *, subject: str, level: Label) -> None:
         super().__init__(f"{subject} holds no slot at level {level}: reassign to the level in turn first")
         self.subject, self.level = subject, level
 
@@ -72,7 +73,7 @@ def escalation_state(snapshot: Snapshot, *, on: date) -> Escalation:
     return state
 
 
-def against_enrollment_at(state: Escalation, level: int) -> Iterator[CommandRefused]:
+def against_enrollment_at(state: Escalation, level: Label) -> Iterator[CommandRefused]:
     """Yield each rule of the design that an enrollment at a level would break."""
     decision = state.decision
     if state.held or decision.level is None or _waits(state):
@@ -104,7 +105,7 @@ def _members(snapshot: Snapshot, *, on: date) -> list[Member]:
     return members_of([dlt_part_of(case, book, on=on) for case in book.cases], book)
 
 
-def levels_in_use(snapshot: Snapshot) -> frozenset[int]:
+def levels_in_use(snapshot: Snapshot) -> frozenset[Label]:
     """Return every level at which a participant was infused, by the named level or by the amount of the dose."""
     book = snapshot.casebook(on=date.max)
     infusions = (entry.fact for case in book.cases for entry in case.of(Infused))
@@ -138,5 +139,5 @@ def _waits(state: Escalation) -> bool:
     return waits and because in {OUTCOMES_PENDING, LimitCode.UNASSIGNED_DLT}
 
 
-def _not_in_turn(state: Escalation, level: int) -> LevelNotInTurn:
+def _not_in_turn(state: Escalation, level: Label) -> LevelNotInTurn:
     return LevelNotInTurn(level=level, in_turn=state.level_in_turn, closed=level in state.decision.closed_levels)

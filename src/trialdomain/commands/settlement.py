@@ -14,6 +14,7 @@ from trialdomain.projections.dlt_counts import DLT_COUNTS, Member, dlt_counts
 from trialdomain.projections.escalation import closed_levels
 from trialdomain.projections.view import answer
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.text import FreeText
 from trialdomain.values.ids import cohort_stream, trial_stream
@@ -57,13 +58,13 @@ def settle(snapshot: Snapshot, drafts: Drafts, *, about: Collection[str] | None,
 
 
 def cohort_updates(
-    cohorts: Mapping[int, Cohort],
+    cohorts: Mapping[Label, Cohort],
     members: Sequence[Member],
     *,
     elsewhere: Sequence[Member] = (),
     about: Collection[str] | None,
-    closed: Collection[int],
-) -> Iterator[tuple[int, Sequence[CohortFact]]]:
+    closed: Collection[Label],
+) -> Iterator[tuple[Label, Sequence[CohortFact]]]:
     """Yield, by level, the facts that bring its cohort up to date with the casebook.
 
     Args:
@@ -88,7 +89,7 @@ def cohort_updates(
         )
 
 
-def _why_gone(levels: Mapping[str, int | None], subject: str) -> Release:
+def _why_gone(levels: Mapping[str, Label | None], subject: str) -> Release:
     """Return why a participant gave back the slot at a level where the casebook no longer puts them."""
     if subject not in levels:
         return Release.WITHDRAWN

@@ -20,6 +20,7 @@ from trialdomain.projections.dlt_counts import DLT_COUNTS
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.store import LogReader, ReadSet, Row
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.ids import access_stream, cohort_stream, participant_stream, trial_stream
 
 Drafts: TypeAlias = list[Draft[Fact]]
@@ -89,9 +90,9 @@ class Snapshot:
             participant.protocol = self.trial.versions.get(participant.consent.protocol_version, self.protocol)
         return participant
 
-    def cohorts(self, *, following: Sequence[Draft[Any]] = ()) -> dict[int, Cohort]:
+    def cohorts(self, *, following: Sequence[Draft[Any]] = ()) -> dict[Label, Cohort]:
         """Load the cohort of every dose level, with some drafts applied."""
-        cohorts = {level.level: Cohort(level.level) for level in self.protocol.levels}
+        cohorts = {label: Cohort(label) for label in self.protocol.labels}
         for level, cohort in cohorts.items():
             entries = self.entries(cohort_stream(self.id, level))
             for draft in following:

@@ -8,6 +8,7 @@ import attrs
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import DesignSpec, TableRow
 from trialdomain.values.clinical.decision import Decision, Forecast, Mtd
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 
 
@@ -39,18 +40,18 @@ class Design(Protocol):
         ...
 
     def start_level(self) -> int:
-        """Return the level at which the first participant is treated."""
+        """Return the place of the level at which the first participant is treated, from 1."""
         ...
 
     def opening_slots(self) -> int:
         """Return the number of slots that a level has when it opens."""
         ...
 
-    def slots_at(self, level: int, situation: Situation) -> int:
+    def slots_at(self, level: Label, situation: Situation) -> int:
         """Return the number of slots at a level where people go on against the recommendation of the design."""
         ...
 
-    def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
+    def select(self, tallies: Sequence[Tally], closed: Collection[Label]) -> Mtd:
         """Select the MTD from the tallies of every level and the closed levels."""
         ...
 

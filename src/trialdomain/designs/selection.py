@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import attrs
 
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 
 _PRIOR = Fraction(1, 20)
@@ -21,10 +22,10 @@ class _Pool:
 
     estimate: Fraction
     weight: Fraction
-    levels: tuple[int, ...]
+    levels: tuple[Label, ...]
 
 
-def isotonic(tallies: Sequence[Tally]) -> dict[int, Fraction]:
+def isotonic(tallies: Sequence[Tally]) -> dict[Label, Fraction]:
     """Estimate the DLT rate at each level with evaluable participants; the estimates never decrease with the level."""
     pools: list[_Pool] = []
     for tally in tallies:
@@ -35,8 +36,10 @@ def isotonic(tallies: Sequence[Tally]) -> dict[int, Fraction]:
     return {level: pool.estimate for pool in pools for level in pool.levels}
 
 
-def nearest(estimates: dict[int, Fraction], target: Fraction) -> int | None:
+def nearest(estimates: dict[Label, Fraction], target: Fraction) -> Label | None:
     """Choose the level whose estimate is nearest to the target; None where there is no estimate.
+
+    The estimates are in the order of the levels.
 
     Among equally near levels: choose the highest where they are below the target, and the lowest where they are at or
     above it. Choose the lower one where they lie on both sides.
@@ -46,7 +49,7 @@ def nearest(estimates: dict[int, Fraction], target: Fraction) -> int | None:
     least = min(abs(estimate - target) for estimate in estimates.values())
     near = {level: estimate for level, estimate in estimates.items() if abs(estimate - target) == least}
     below = [level for level, estimate in near.items() if estimate < target]
-    return max(below) if below else min(near)
+    return below[-1] if below else next(iter(near))
 
 
 def _pool_of(tally: Tally) -> _Pool:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 import attrs
 
 from trialdomain.values.clinical.decision import Awaited, FinalClosing
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.in_short import in_short
 
 
 def _one_tally_per_level(_: "Situation", __: "attrs.Attribute[tuple[Tally, ...]]", tallies: tuple[Tally, ...]) -> None:
-    if [tally.level for tally in tallies] != list(range(1, len(tallies) + 1)) or not tallies:
+    places, labels = [tally.place for tally in tallies], {tally.level for tally in tallies}
+    if not tallies or len(labels) != len(tallies) or places != list(range(1, len(tallies) + 1)):
         msg = "tallies must name every dose level once, from level 1 upwards"
         raise ValueError(msg)
 
@@ -29,7 +31,7 @@ class Situation:
 
     tallies: tuple[Tally, ...] = attrs.field(validator=_one_tally_per_level)
     """One tally for every dose level of the protocol, from level 1 upwards."""
-    last_level: int | None = None
+    last_level: Label | None = None
     """The level of the participant treated last; None before the first treatment."""
     awaited: tuple[Awaited, ...] = ()
     """All participants whose outcome is pending."""
@@ -45,7 +47,7 @@ class Situation:
         if self.slots and len(self.slots) != len(self.tallies):
             msg = f"slots name {len(self.slots)} levels, but there are {len(self.tallies)} dose levels"
             raise ValueError(msg)
-        if self.last_level is not None and not 1 <= self.last_level <= len(self.tallies):
+        if self.last_level is not None and self.last_place is None:
             msg = f"level {self.last_level} was treated last, but there are {len(self.tallies)} dose levels"
             raise ValueError(msg)
         named = Counter(awaited.level for awaited in self.awaited)
@@ -54,7 +56,27 @@ class Situation:
                 msg = f"level {tally.level} has {tally.pending} pending, but {named[tally.level]} are named"
                 raise ValueError(msg)
 
+    @property
+    def last_place(self) -> int | None:
+        """The place of the level treated last, from 1; None before the first treatment."""
+        return next((tally.place for tally in self.tallies if tally.level == self.last_level), None)
+
+    def tally_of(self, level: Label) -> Tally:
+        """Return the tally of a level.
+
+        Raises:
+            KeyError: there is no such level.
+        """
+        for tally in self.tallies:
+            if tally.level == level:
+                return tally
+        raise KeyError(level)
+
+    def labels_from(self, place: int) -> tuple[Label, ...]:
+        """Return the labels of the levels from a place upwards."""
+        return tuple(tally.level for tally in self.tallies[place - 1 :])
+
     def awaited_at(self, levels: Sequence[Tally]) -> tuple[Awaited, ...]:
         """Return the participants whose outcome is pending at some levels, in the order of the levels."""
-        wanted = {tally.level for tally in levels}
-        return tuple(sorted((a for a in self.awaited if a.level in wanted), key=lambda a: a.level))
+        places = {tally.level: tally.place for tally in levels}
+        return tuple(sorted((a for a in self.awaited if a.level in places), key=lambda a: places[a.level]))

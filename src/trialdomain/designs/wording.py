@@ -10,9 +10,10 @@ def dlts_of(tally: Tally) -> str:
     return f"{how_many(tally.dlts, 'DLT')} in {tally.evaluable} evaluable"
 
 
-def closed_by(situation: Situation, level: int) -> str:
-    """Phrase the cause that closed ``level``, which is the lowest closed level."""
+def closed_by(situation: Situation, place: int) -> str:
+    """Phrase the cause that closed the level at a place, which is the lowest closed level."""
+    tally = situation.tallies[place - 1]
     for closing in situation.final_closings:
-        if closing.level == level:
-            return f"level {level} is closed for good: {closing.cause}"
-    return f"level {level} is closed by {how_many(situation.tallies[level - 1].dlts, 'DLT')}"
+        if closing.level == tally.level:
+            return f"level {tally.level} is closed for good: {closing.cause}"
+    return f"level {tally.level} is closed by {how_many(tally.dlts, 'DLT')}"

@@ -14,7 +14,7 @@ from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Entry
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.request import in_order
-from trialdomain.values.given.plain import plain
+from trialdomain.values.clinical.level import Label, as_label, is_label, listed_levels
 from trialdomain.values.given.text import short
 from trialdomain.values.ids import check_id, participant_stream
 from trialdomain.values.reason import check_reason
@@ -71,16 +71,17 @@ class Acts:
         return drafts_in(participant_stream(self._runner.trial, subject), facts, deviation=deviation)
 
 
-def check_level(protocol: TrialProtocol, level: int) -> int:
-    """Check a dose level, and return it as a plain number.
+def check_level(protocol: TrialProtocol, level: Label) -> Label:
+    """Check a dose level, and return its label as a plain value.
 
     Raises:
         LevelUnknown: the protocol has no such level.
     """
-    given: object = plain(level)  # a caller may pass any type
-    if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= len(protocol.levels):
-        raise LevelUnknown(level=given, levels=len(protocol.levels))
-    return given
+    given: Any = as_label(level)  # a caller may pass any type
+    if not is_label(given) or not protocol.has_level(given):
+        raise LevelUnknown(level=given, levels=protocol.labels)
+    label: Label = given
+    return label
 
 
 class LevelUnknown(InputInvalid):
@@ -88,8 +89,10 @@ class LevelUnknown(InputInvalid):
 
     code = "level-unknown"
 
-    def __init__(self, *, level: object, levels: int) -> None:
-        super().__init__(f"there is no dose level {short(level)}: the protocol has {levels}; correct the level")
+    def __init__(self, *, level: object, levels: Sequence[Label]) -> None:
+        super().__init__(
+            f"there is no dose level {short(level)}: the protocol has {listed_levels(levels)}; correct the level"
+        )
         self.level, self.levels = level, levels
 
 

@@ -31,6 +31,7 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import Entry
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical.level import Label, as_label
 from trialdomain.values.clinical.screening import Attestation, Finding, Gate
 from trialdomain.values.clinical_time import When
 from trialdomain.values.given.plain import plain
@@ -141,7 +142,7 @@ class Enrollment(Acts):
         subject: str,
         *,
         on: When,
-        level: int | None = None,
+        level: Label | None = None,
         deviation: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
@@ -174,9 +175,10 @@ class Enrollment(Acts):
             state = escalation_state(snapshot, on=today) if design else None
             if level is None and not design and len(cohorts) > 1:
                 raise LevelNotNamed(trial=snapshot.id)
-            in_turn = participant.assigned_level or (state.level_in_turn if state else None) or 1
-            chosen = in_turn if level is None else level
-            cohort = cohorts[check_level(snapshot.protocol, chosen)]
+            known = (level, participant.assigned_level, state.level_in_turn if state else None)
+            named = next((one for one in known if one is not None), snapshot.protocol.labels[0])
+            chosen = check_level(snapshot.protocol, named)
+            cohort = cohorts[chosen]
             facts = participant.enroll(
                 snapshot.localized(make(Enrolled, **given, level=chosen)),
                 also=chain(
@@ -209,20 +211,20 @@ class Enrollment(Acts):
         self,
         subject: str,
         *,
-        to_level: int,
+        to_level: Label,
         on: When,
         why: str,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Move a participant who is not infused yet to the level in turn, if it has a free slot."""
-        subject, to_level = check_id("subject", subject), plain(to_level)
+        subject, to_level = check_id("subject", subject), as_label(to_level)
         given = converted_fields(LevelReassigned, {"on": on, "why": why})
 
         def decide(snapshot: Snapshot) -> Drafts:
             check_level(snapshot.protocol, to_level)
             participant, cohort = snapshot.participant(subject), snapshot.cohorts()[to_level]
-            assigned = participant.assigned_level or 0
-            fact = make(LevelReassigned, **given, from_level=max(1, assigned), to_level=to_level)
+            assigned = snapshot.protocol.labels[0] if participant.assigned_level is None else participant.assigned_level
+            fact = make(LevelReassigned, **given, from_level=assigned, to_level=to_level)
             facts = participant.reassign(snapshot.localized(fact))
             if not facts:
                 return []
@@ -255,8 +257,8 @@ def register_trial(
         if protocol.design is None:
             return registered
         design = design_of(protocol.design)
-        level = protocol.level(design.start_level())
-        opened = Cohort(level.level).open(level, slots=design.opening_slots())
-        return registered + drafts_in(cohort_stream(snapshot.id, level.level), opened)
+        level = protocol.levels[design.start_level() - 1]
+        opened = Cohort(level.label).open(level, slots=design.opening_slots())
+        return registered + drafts_in(cohort_stream(snapshot.id, level.label), opened)
 
     return runner.run(use_case, protocol, decide, command_id, registering=protocol)

@@ -20,6 +20,7 @@ from trialdomain.limits.caution import against_deciding
 from trialdomain.projections.escalation import Escalation, slots_given
 from trialdomain.values.calendar import as_day
 from trialdomain.values.clinical.decision import Action, Decision
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.text import FreeText
 from trialdomain.values.ids import cohort_stream, trial_stream
@@ -67,14 +68,15 @@ class Escalating(Acts):
             recommended = state.decision
             chosen = recommended if decided is None else decided
             cohorts = snapshot.cohorts()
-            level = chosen.level or recommended.level or state.situation.last_level or 1
+            level = _of_the_decision(chosen, recommended, state)
             if level not in cohorts:
-                raise LevelUnknown(level=level, levels=len(cohorts))
+                raise LevelUnknown(level=level, levels=snapshot.protocol.labels)
             if taken and day < taken[-1].fact.basis.on:
                 raise DecisionOutOfOrder(on=day, last=taken[-1].fact.basis.on)
             if day < today:  # the decision must be allowed by what is known today as well
                 last = now.situation.last_level
-                allow(against_deciding(chosen, now.decision, last_level=last, explained=True), None)
+                order = snapshot.protocol.labels
+                allow(against_deciding(chosen, now.decision, order=order, last_level=last, explained=True), None)
             facts = cohorts[level].decide_escalation(
                 recommended=recommended,
                 decided=attrs.evolve(chosen, slots=slots_given(chosen, state)),
@@ -93,6 +95,12 @@ class Escalating(Acts):
             )
 
         return self._runner.run(UseCase.DECIDE_ESCALATION, (day, decided, rationale), decide, command_id)
+
+
+def _of_the_decision(chosen: Decision, recommended: Decision, state: Escalation) -> Label:
+    """Return the level in whose stream a decision is recorded: the level in turn, or the one treated last."""
+    named = (chosen.level, recommended.level, state.situation.last_level, state.protocol.labels[0])
+    return next(level for level in named if level is not None)
 
 
 _TREATS = {Action.ENROLL, Action.EXPAND, Action.ESCALATE, Action.DE_ESCALATE}

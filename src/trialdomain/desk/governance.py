@@ -27,6 +27,7 @@ from trialdomain.events.trial import (
 from trialdomain.projections.escalation import Escalation
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.calendar import as_day
+from trialdomain.values.clinical.level import Label, as_label, as_labels
 from trialdomain.values.clinical_time import When
 from trialdomain.values.given.plain import plain
 from trialdomain.values.ids import cohort_stream, trial_stream
@@ -85,7 +86,7 @@ class Governance(Acts):
         *,
         effective_on: date | str,
         summary: str,
-        reopens: Iterable[int] = (),
+        reopens: Iterable[Label] = (),
         command_id: str | None = None,
     ) -> Sequence[Entry]:
         """Bring a new version of the protocol into force; only an amendment reopens a level that is finally closed.
@@ -101,7 +102,7 @@ class Governance(Acts):
             protocol=protocol,
             effective_on=as_day(effective_on),
             summary=summary,
-            reopens=reopens,
+            reopens=as_labels(reopens),
         )
 
         def decide(snapshot: Snapshot) -> Drafts:
@@ -120,7 +121,7 @@ class Governance(Acts):
     def declare_mtd(
         self,
         *,
-        level: int,
+        level: Label,
         on: date | str,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
@@ -129,7 +130,7 @@ class Governance(Acts):
         Raises:
             MtdNotGiven: the design gives another MTD, or none.
         """
-        day, level = as_day(on), plain(level)
+        day, level = as_day(on), as_label(level)
 
         def declare(state: Escalation, snapshot: Snapshot) -> MtdDeclared:
             bounded = bool(state.decision.mtd.bounded_above)
@@ -142,7 +143,7 @@ class Governance(Acts):
         *,
         why: NotEstablished,
         on: date | str,
-        candidate: int | None = None,
+        candidate: Label | None = None,
         note: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:

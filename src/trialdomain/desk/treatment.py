@@ -13,6 +13,7 @@ from trialdomain.desk.acts import Acts, check_deviation, check_level
 from trialdomain.events.participant import ChemotherapyGiven, ChemotherapyStarted, Infused
 from trialdomain.events.recorded import Entry
 from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import Label, as_label
 from trialdomain.values.clinical_time import When
 from trialdomain.values.ids import check_id
 from trialdomain.values.use_case import UseCase
@@ -67,7 +68,7 @@ class Treatment(Acts):
         self,
         subject: str,
         *,
-        level: int,
+        level: Label,
         started_at: When,
         ended_at: When | None = None,
         dose: Dose | None = None,
@@ -102,7 +103,7 @@ class Treatment(Acts):
         """
         fact = make(
             Infused,
-            level=level,
+            level=as_label(level),
             dose=dose,
             body_weight_kg=body_weight_kg,
             started_at=started_at,

@@ -7,6 +7,7 @@ from attrs.validators import ge
 
 from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.clinical.decision import FinalClosing
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import plain_text
@@ -22,7 +23,7 @@ class Basis:
     """The design and its revision; the protocol in force has its parameters."""
     protocol_version: str = attrs.field(validator=plain_text)
     tallies: tuple[Tally, ...]
-    last_level: int | None
+    last_level: Label | None
     final_closings: tuple[FinalClosing, ...]
     slots: tuple[tuple[int, ...], ...]
     """By level, the numbers of slots that had been opened, in order, up to ``position``."""

@@ -8,6 +8,7 @@ from trialdomain.events.basis import Basis
 from trialdomain.values.clinical.decision import Decision
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.evaluation import Standing
+from trialdomain.values.clinical.level import Label, as_label, level_label
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import FreeText, optional_text, plain_text
@@ -39,7 +40,7 @@ class Stop(Word):
 class CohortOpened:
     """A dose level was opened with this number of slots."""
 
-    level: int = attrs.field(validator=whole_number(least=1))
+    level: Label = attrs.field(converter=as_label, validator=level_label)
     dose: Dose | None
     slots: int = attrs.field(validator=whole_number(least=1))
 

@@ -10,6 +10,7 @@ from attrs.validators import optional
 from trialdomain.events.happened import HAPPENED, UNDATED
 from trialdomain.values.clinical.ctcae import CTCAE_5, known_term
 from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import Label, as_label, level_label
 from trialdomain.values.clinical.ranges import BOUNDED_ABOVE, check_result, check_vital_sign
 from trialdomain.values.clinical.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.clinical.toxicity import GRADES, Attribution, Outcome, Seriousness
@@ -154,7 +155,7 @@ class Enrolled:
     """The participant entered the trial, at this dose level."""
 
     on: ClinicalTime
-    level: int = attrs.field(validator=whole_number(least=1))
+    level: Label = attrs.field(converter=as_label, validator=level_label)
 
 
 @attrs.frozen(kw_only=True)
@@ -162,8 +163,8 @@ class LevelReassigned:
     """The participant was moved to another dose level before the infusion."""
 
     on: ClinicalTime
-    from_level: int = attrs.field(validator=whole_number(least=1))
-    to_level: int = attrs.field(validator=whole_number(least=1))
+    from_level: Label = attrs.field(converter=as_label, validator=level_label)
+    to_level: Label = attrs.field(converter=as_label, validator=level_label)
     why: FreeText = attrs.field(metadata={REASON: "level 2 was closed before the infusion"})
 
 
@@ -193,7 +194,7 @@ class ChemotherapyGiven:
 class Infused:
     """The participant received one administration of the study drug."""
 
-    level: int = attrs.field(validator=whole_number(least=1))
+    level: Label = attrs.field(converter=as_label, validator=level_label)
     """The intended dose level."""
     dose: Dose | None = None
     """The amount that was given, when it is known."""

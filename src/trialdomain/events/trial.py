@@ -9,6 +9,7 @@ from attrs.validators import matches_re, optional
 from trialdomain.events.basis import Basis
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.calendar import day_of_a_trial
+from trialdomain.values.clinical.level import Label, as_label, as_labels, level_label, level_labels
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import FreeText, plain_text
@@ -58,7 +59,7 @@ class ProtocolAmended:
     protocol: TrialProtocol
     effective_on: date = attrs.field(validator=day_of_a_trial)
     summary: FreeText = attrs.field(metadata={REASON: "version 2.0: a longer window of 28 days"})
-    reopens: tuple[int, ...] = ()
+    reopens: tuple[Label, ...] = attrs.field(default=(), converter=as_labels, validator=level_labels)
     """The levels that it reopens, including finally closed ones."""
 
 
@@ -91,7 +92,7 @@ class TrialClosed:
 class MtdDeclared:
     """People declared the maximum tolerated dose that the design gives."""
 
-    level: int = attrs.field(validator=whole_number(least=1))
+    level: Label = attrs.field(converter=as_label, validator=level_label)
     bounded_above: bool
     """Whether a closed level lies above it."""
     basis: Basis
@@ -111,7 +112,7 @@ class MtdNotEstablished:
 
     why: NotEstablished
     basis: Basis
-    candidate: int | None = attrs.field(default=None, validator=optional(whole_number(least=1)))
+    candidate: Label | None = attrs.field(default=None, converter=as_label, validator=optional(level_label))
     """A level that the registry's words would allow, such as one with 1/6 when recruitment ends with 0/3 above it."""
     note: FreeText | None = None
 

@@ -216,7 +216,7 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
     if get_origin(kind) in {Union, UnionType}:
         if value == _NONE:
             return None
-        (kind,) = (one for one in get_args(kind) if one is not NoneType)
+        kind = Union[tuple(one for one in get_args(kind) if one is not NoneType)]  # noqa: UP007 - of what remains
     if kind is DesignSpec:
         return _read_design(value, place, faults)
     if kind == tuple[Endpoint, ...]:

@@ -31,6 +31,7 @@ from trialdomain.projections.dlt_counts import member_of
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.store import Command, Sealed, Store
 from trialdomain.values.calendar import site_day
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.ids import cohort_stream, level_of, participant_stream
 from trialdomain.values.use_case import UseCase
 
@@ -88,10 +89,10 @@ class Batch:
         self._store, self._protocol, self._user, self._clock, self._how = store, protocol, by, clock, how
         self._trial = protocol.trial
         self._versions: Counter[str] = Counter()
-        self._cohorts = {level.level: Cohort(level.level) for level in protocol.levels}
+        self._cohorts: dict[Label, Cohort] = {label: Cohort(label) for label in protocol.labels}
         self._recorded_at = read_clock(clock)
         self._uncounted = uncounted([protocol])
-        self._infused: dict[int, list[date]] = {}
+        self._infused: dict[Label, list[date]] = {}
         """By level: the days on which a participant was infused for the first time."""
         self._spoiled = False
         self._pending: list[Sealed] = []

@@ -20,6 +20,7 @@ from trialdomain.intake.batch import Batch, Happened
 from trialdomain.intake.new_log import folder_beside, give_name, refuse_existing
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.open_store import open_store
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.filename import as_path, named
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.progress import Progress, ignore_progress
@@ -59,7 +60,7 @@ class Imported:
     """By column: the unknown words, each with the number of rows that are listed for it."""
     absent: tuple[str, ...]
     """Sentences about data that the study lacks, and about what remains unknown without them."""
-    arms: Mapping[str, int]
+    arms: Mapping[str, Label]
     """The dose level of each arm."""
     remarks: Mapping[str, int]
     """Remarks on values of rows that were left out, converted or assumed, each with the number of rows."""
@@ -225,7 +226,8 @@ class _Importer:
         """Record every subject, and return the result with the counts of all rows."""
         report = _RowReport(unrecorded, remarked)
         total = sum(self._study.counts.values())
-        levels = self._study.levels(self._protocol if self._given else None)
+        places = self._study.levels(self._protocol if self._given else None)
+        levels = {arm: self._protocol.labels[place - 1] for arm, place in places.items()}
         try:
             report.add(self._study.unfit())
             zone, now = self._protocol.zone, self._batch.moment.astimezone(self._protocol.site_zone)

@@ -11,6 +11,7 @@ from trialdomain.errors import CommandRefused
 from trialdomain.events.basis import Basis
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, NotEstablished
 from trialdomain.values.clinical.decision import Mtd, MtdStatus
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many
 
@@ -56,15 +57,15 @@ def against_conclusion(
             pass
 
 
-def _is_candidate(level: int, basis: Basis, design: Design) -> bool:
+def _is_candidate(level: Label, basis: Basis, design: Design) -> bool:
     tally = _tally(level, basis)
     return tally is not None and design.candidate(tally)
 
 
-def _counts(level: int, basis: Basis) -> str:
+def _counts(level: Label, basis: Basis) -> str:
     tally = _tally(level, basis)
     return "nobody" if tally is None else f"{how_many(tally.dlts, 'DLT')} in {tally.evaluable} evaluable"
 
 
-def _tally(level: int, basis: Basis) -> Tally | None:
+def _tally(level: Label, basis: Basis) -> Tally | None:
     return next((tally for tally in basis.tallies if tally.level == level), None)

@@ -37,6 +37,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent, Graded, joined_events, worse_by_row
 from trialdomain.rules.evaluability import LastSeen
 from trialdomain.rules.observation import EndedBy
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import level_of, subject_of
@@ -57,7 +58,7 @@ class TrialUnregistered(LogCorrupt):
 class Assignment:
     """The dose level to which a participant is assigned."""
 
-    level: int
+    level: Label
     since: int
     """The position at which the assignment was first recorded."""
     position: int
@@ -205,16 +206,16 @@ class Casebook:
     """In the order of the subjects' codes; every iteration reads them again."""
     decisions: Sequence[Recorded[EscalationDecided]]
     """In the order of the first recording: a correction takes the place of the entry that it corrects."""
-    releases: Sequence[tuple[int, Recorded[SlotReleased]]]
+    releases: Sequence[tuple[Label, Recorded[SlotReleased]]]
     """Each release of a slot, with its level. It counts only while the entry that caused it counts."""
-    reopened: Mapping[int, int]
+    reopened: Mapping[Label, int]
     """By level: the position of the first recording of the last amendment that reopened it."""
     places: Mapping[int, int]
     """By the position of a current entry of the trial or a cohort: the position of its first recording.
 
     A correction takes the place of the entry that it corrects. So it neither overtakes nor undoes later decisions.
     """
-    cohorts: Mapping[int, Sequence[Recorded[Any]]]
+    cohorts: Mapping[Label, Sequence[Recorded[Any]]]
     """By level: the current entries of its cohort."""
 
     def in_force_on(self, day: date) -> TrialProtocol:
@@ -248,8 +249,8 @@ def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Ca
         TrialUnregistered: no entry registers the trial.
     """
     versions: list[tuple[date, TrialProtocol]] = []
-    cohorts: dict[int, Sequence[Recorded[Any]]] = {}
-    reopened: dict[int, int] = {}
+    cohorts: dict[Label, Sequence[Recorded[Any]]] = {}
+    reopened: dict[Label, int] = {}
     places: dict[int, int] = {}
     for stream, recorded in of_trial:
         places |= {entry.position: recorded.since(entry) for entry in recorded.entries}

@@ -20,6 +20,7 @@ from trialdomain.projections.smallest_change import Smallest, in_any_set, smalle
 from trialdomain.projections.view import left_out
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.decision import Action, Decision
+from trialdomain.values.clinical.level import listed_levels
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import subject_of
@@ -267,14 +268,15 @@ def _breaches(fact: DoseDecision, answered: DesignAnswer) -> Iterator[CommandRef
     if state is None:
         yield CommandRefused(_NO_DESIGN)
     elif isinstance(fact, EscalationDecided):
-        decided, levels = fact.decided.level, len(state.protocol.levels)
-        if decided is not None and not 1 <= decided <= levels:
-            yield CommandRefused(f"level {decided} was decided, and the protocol has levels 1 to {levels}")
-        elif fact.decided.slots is not None and fact.decided.slots != (given := slots_given(fact.decided, state)):
+        decided, order = fact.decided.level, state.protocol.labels
+        if decided is not None and decided not in order:
+            yield CommandRefused(f"level {decided} was decided, and the protocol has {listed_levels(order)}")
+            return
+        if fact.decided.slots is not None and fact.decided.slots != (given := slots_given(fact.decided, state)):
             told = "none" if given is None else str(given)
             yield CommandRefused(f"it gives {how_many(fact.decided.slots, 'slot')}, and the design gives {told}")
         explained, last = fact.rationale is not None, state.situation.last_level
-        yield from against_deciding(fact.decided, state.decision, last_level=last, explained=explained)
+        yield from against_deciding(fact.decided, state.decision, order=order, last_level=last, explained=explained)
     else:
         judged = attrs.evolve(fact, basis=attrs.evolve(fact.basis, tallies=state.counts.tallies))
         mtd, ended = state.decision.mtd, answered.recruitment_ended

@@ -28,13 +28,14 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.projections.casebook import Case, Casebook
-from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
+from trialdomain.protocol.trial_protocol import DltRule, DoseLevel, TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, cytopenias, first_lasted
 from trialdomain.rules.dlt import Qualifying, Window, first_dlt, judged_unrelated, qualifying
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, SetAside, judge_course, why_words
 from trialdomain.rules.observation import Beginning, beginnings_of, following_cycles, starts_of
 from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, EvaluationFlag, EvaluationReason, Standing
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally, most_held
 from trialdomain.values.clinical.toxicity import Agent
 from trialdomain.values.clinical_time import ClinicalTime
@@ -62,6 +63,7 @@ _FOR_CYTOPENIAS = (
     Relapsed,
     Transfused,
 )
+
 """The further kinds that can do so if the protocol counts cytopenias: blood counts, and what raises or ends them."""
 
 
@@ -86,7 +88,7 @@ class Member:
     """A participant who holds a slot or was infused, with their DLT evaluation."""
 
     subject: str
-    level: int | None
+    level: Label | None
     """The level received; before the infusion, the assigned level; None for an amount that belongs to no level."""
     standing: Standing
     dlt: Dlt | None
@@ -165,7 +167,7 @@ def dlt_part_of(case: Case, book: Casebook, *, on: date) -> DltPart:
     return DltPart(member_of(case, book, on=on), frozenset(cause for cause in causes if case.stands(cause)))
 
 
-def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[int, int] | None = None) -> DltCounts:
+def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[Label, int] | None = None) -> DltCounts:
     """Count the parts of all participants; empty if the protocol has no DLT rule.
 
     Args:
@@ -178,7 +180,7 @@ def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[int, in
     members = members_of(dlt_parts, book)
     most = held_by_record(book) if held is None else held
     return DltCounts(
-        tallies=tuple(_tally(level.level, members, most[level.level]) for level in book.protocol.levels),
+        tallies=tuple(_tally(level, members, most[level.label]) for level in book.protocol.levels),
         members=tuple(member for member in members if member.level is not None),
         unassigned=tuple(member for member in members if member.level is None),
     )
@@ -187,7 +189,7 @@ def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[int, in
 def members_of(dlt_parts: Sequence[DltPart], book: Casebook) -> list[Member]:
     """Return the participants who were infused or hold a slot, in the order in which they took it."""
     standing = frozenset[EntryRef]().union(*(dlt_part.causes for dlt_part in dlt_parts))
-    released: dict[tuple[int, str], int] = {}
+    released: dict[tuple[Label, str], int] = {}
     for level, entry in book.releases:
         cause = entry.envelope.caused_by
         if cause is None or subject_of(cause.stream) is None or cause in standing:
@@ -196,7 +198,7 @@ def members_of(dlt_parts: Sequence[DltPart], book: Casebook) -> list[Member]:
     return sorted(found, key=lambda member: member.held_from)
 
 
-def _gave_back(member: Member, released: Mapping[tuple[int, str], int]) -> bool:
+def _gave_back(member: Member, released: Mapping[tuple[Label, str], int]) -> bool:
     """Return whether a participant who was not infused gave back the slot that they took last."""
     if member.infused_by is not None or member.level is None:
         return False
@@ -353,11 +355,13 @@ def _cytopenia(found: Cytopenia) -> Dlt:
     )
 
 
-def _tally(level: int, members: Sequence[Member], held: int) -> Tally:
-    at_level = [member for member in members if member.level == level]
+def _tally(level: DoseLevel, members: Sequence[Member], held: int) -> Tally:
+    at_level = [member for member in members if member.level == level.label]
     count = [member.standing.evaluation for member in at_level].count
     return Tally(
-        level=level,
+        level=level.label,
+        place=level.level,
+        dose=level.dose,
         enrolled=count(Evaluation.NOT_INFUSED),
         evaluable=count(Evaluation.EVALUABLE),
         dlts=sum(member.dlt is not None for member in at_level),
@@ -370,9 +374,9 @@ def _tally(level: int, members: Sequence[Member], held: int) -> Tally:
     )
 
 
-def held_by_record(book: Casebook) -> dict[int, int]:
+def held_by_record(book: Casebook) -> dict[Label, int]:
     """Return, by level, the peak number of slots in use at the same time, as the cohorts recorded it."""
-    return {level.level: _held_by_record(book.cohorts.get(level.level, ())) for level in book.protocol.levels}
+    return {label: _held_by_record(book.cohorts.get(label, ())) for label in book.protocol.labels}
 
 
 def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:

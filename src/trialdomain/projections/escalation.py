@@ -17,6 +17,7 @@ from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.decision import Action, Awaited, Because, Decision, FinalClosing, Mtd, MtdStatus
 from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
 
@@ -47,7 +48,7 @@ class Escalation:
     """The decisions recorded so far."""
     held: bool
     """Whether the last decision is to wait or to stop: no participant takes a slot until the next decision."""
-    level_in_turn: int | None
+    level_in_turn: Label | None
     """The level to treat next: that of the design, at most the level to which a decision limits it; None after a
     stop."""
     not_before: date | None
@@ -82,7 +83,9 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
     last = book.decisions[-1].fact if book.decisions else None
     cautious = last is not None and last.decided.bare != last.recommended.bare
     cap = last.decided.level if last is not None and cautious else None
-    in_turn = decision.level if cap is None or decision.level is None else min(cap, decision.level)
+    in_turn = decision.level
+    if cap is not None and decision.level is not None:
+        in_turn = min(cap, decision.level, key=book.protocol.in_order)
     infused_on = [m.infused_on.first for m in counts.members if m.infused_on and m.level == in_turn]
     not_before = held_until(infused_on, book.protocol.stagger)
     return Escalation(
@@ -103,7 +106,7 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
     """Return the input of a design, from the counts and from the recorded decisions."""
     return Situation(
         tallies=counts.tallies,
-        last_level=_last_level(counts.members),
+        last_level=_last_level(counts.members, book.protocol.labels),
         awaited=tuple(
             Awaited(
                 level=member.level,
@@ -118,21 +121,20 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
     )
 
 
-def closed_levels(counts: DltCounts, book: Casebook) -> tuple[int, ...]:
+def closed_levels(counts: DltCounts, book: Casebook) -> tuple[Label, ...]:
     """Return the closed levels: those that the design closes, and those that a decision closed."""
     if book.protocol.design is not None:
         return decide(situation_of(counts, book), design=book.protocol.design, forecasting=False).closed_levels
-    final = min((closing.level for closing in final_closings(book)), default=None)
-    return () if final is None else tuple(range(final, len(book.protocol.levels) + 1))
+    final, labels = {closing.level for closing in final_closings(book)}, book.protocol.labels
+    lowest = next((at for at, label in enumerate(labels) if label in final), len(labels))
+    return labels[lowest:]
 
 
 def opened_slots(book: Casebook) -> tuple[tuple[int, ...], ...]:
     """Return, by level, the numbers of slots that were opened, in the order of opening."""
     return tuple(
-        tuple(
-            e.fact.slots for e in book.cohorts.get(one.level, ()) if isinstance(e.fact, CohortOpened | CohortExpanded)
-        )
-        for one in book.protocol.levels
+        tuple(e.fact.slots for e in book.cohorts.get(label, ()) if isinstance(e.fact, CohortOpened | CohortExpanded))
+        for label in book.protocol.labels
     )
 
 
@@ -157,7 +159,7 @@ def _unnamed(decision: Decision, counts: DltCounts, book: Casebook) -> Decision:
     going_on = decision.action is Action.ESCALATE or decision.mtd.status is MtdStatus.ESTABLISHED
     if not unnamed or not going_on:
         return decision
-    level = decision.level or decision.mtd.level
+    level = decision.mtd.level if decision.level is None else decision.level
     what = "escalation" if decision.action is Action.ESCALATE else "the MTD"
     because = _why_unnamed(what, [member.subject for member in unnamed])
     return attrs.evolve(decision, action=Action.WAIT, level=level, mtd=Mtd(), because=because)
@@ -197,9 +199,7 @@ def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:
     )
 
 
-def _last_level(members: Sequence[Member]) -> int | None:
+def _last_level(members: Sequence[Member], labels: Sequence[Label]) -> Label | None:
     """Return the level of the latest infusion; of two infusions on one day, of the one recorded last."""
-    infused = [
-        (m.infused_on.first, m.infused_by or 0, m.level) for m in members if m.infused_on and m.level is not None
-    ]
-    return max(infused)[2] if infused else None
+    infused = [(m.infused_on.first, m.infused_by or 0, m.level) for m in members if m.infused_on and m.level in labels]
+    return max(infused, key=lambda one: one[:2])[2] if infused else None

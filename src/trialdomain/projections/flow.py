@@ -29,6 +29,7 @@ from trialdomain.projections.view import EVERY_KIND
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.eligibility import unmet
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.screening import CriterionStatus
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
@@ -56,7 +57,7 @@ class Disposition:
     """The disposition of one person."""
 
     subject: str
-    level: int | None
+    level: Label | None
     """The level received; before the infusion, the assigned level; None if there is neither."""
     status: Status
     consented: bool
@@ -81,7 +82,7 @@ class Disposition:
 class LevelFlow:
     """The people of one dose level, or of all."""
 
-    level: int | None
+    level: Label | None
     """None for the totals of all people, and for people without a level."""
     enrolled: int
     infused: int
@@ -193,11 +194,11 @@ def flow_of(dispositions: Sequence[Disposition], book: Casebook) -> Flow:
 
 
 def _levels(dispositions: Sequence[Disposition], protocol: TrialProtocol) -> tuple[LevelFlow, ...]:
-    by_level = ((level.level, [one for one in dispositions if one.level == level.level]) for level in protocol.levels)
+    by_level = ((label, [one for one in dispositions if one.level == label]) for label in protocol.labels)
     return tuple(_level(level, found) for level, found in by_level)
 
 
-def _level(level: int | None, dispositions: Iterable[Disposition]) -> LevelFlow:
+def _level(level: Label | None, dispositions: Iterable[Disposition]) -> LevelFlow:
     treated = [one for one in dispositions if one.enrolled or one.administrations]
     withdrew = [one.withdrew_from_treatment for one in treated if one.withdrew_from_treatment is not None]
     ended = Counter(one.status for one in treated)

@@ -28,6 +28,7 @@ from trialdomain.projections.casebook import Casebook, case_of_current, casebook
 from trialdomain.projections.dlt_counts import DltPart, count, dlt_part_of, held_by_record
 from trialdomain.projections.escalation import Escalation, escalation_of
 from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import subject_of
 
@@ -61,7 +62,7 @@ class DesignAnswer:
 @attrs.frozen
 class _Book:
     book: Casebook
-    held: Mapping[int, int]
+    held: Mapping[Label, int]
     recruitment_ended: bool
 
 

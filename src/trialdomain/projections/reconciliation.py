@@ -17,6 +17,7 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member, dlt_counts
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.word import Word
 
@@ -46,7 +47,7 @@ class Aspect(Word):
 class Difference:
     """One difference between a cohort and the casebook."""
 
-    level: int
+    level: Label
     subject: str
     aspect: Aspect
     cohort: str
@@ -70,11 +71,11 @@ def reconciliation_of(counts: DltCounts, book: Casebook) -> tuple[Difference, ..
     by_calendar = _BY_CALENDAR | ({EvaluationReason.WINDOW_ASSESSED} if lasting else set())
     return tuple(
         difference
-        for level in book.protocol.levels
+        for label in book.protocol.labels
         for difference in _at_level(
-            level.level,
-            {member.subject: member for member in counts.members if member.level == level.level},
-            _memberships(book.cohorts.get(level.level, ())),
+            label,
+            {member.subject: member for member in counts.members if member.level == label},
+            _memberships(book.cohorts.get(label, ())),
             by_calendar,
         )
     )
@@ -93,7 +94,7 @@ def _dlt(found: DltAttributed | Dlt | None) -> tuple[str | None, ClinicalTime | 
 
 
 def _at_level(
-    level: int, members: dict[str, Member], known: dict[str, Membership], calendar: set[EvaluationReason]
+    level: Label, members: dict[str, Member], known: dict[str, Membership], calendar: set[EvaluationReason]
 ) -> Iterator[Difference]:
     for subject in sorted({*members, *known}):
         member, told = members.get(subject), known.get(subject, Membership())

@@ -18,6 +18,7 @@ from trialdomain.projections.view import EVERY_KIND
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
 from trialdomain.rules.dose_received import level_received
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.toxicity import GRADES, RELATED, Agent, Relatedness
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import folded
@@ -30,6 +31,7 @@ _FROM_LEAST = (
     Relatedness.LIKELY,
     Relatedness.DEFINITELY,
 )
+
 _K = TypeVar("_K")
 
 
@@ -56,7 +58,7 @@ class Incidence:
 
     __repr__ = in_short
 
-    level: int | None
+    level: Label | None
     """None for the totals of all participants, and for participants without a level."""
     infused: int
     completed: int | None
@@ -98,7 +100,7 @@ class Listed:
     """One event that was counted, with the log entries that support it."""
 
     subject: str
-    level: int | None
+    level: Label | None
     event: str
     """Its id."""
     term: str
@@ -175,7 +177,7 @@ class Exposure:
     """The fields of one person that the summary needs."""
 
     subject: str
-    level: int | None
+    level: Label | None
     infused_on: date | None
     infused_by: int | None
     """The position of the first infusion."""
@@ -284,14 +286,13 @@ def _period(days: int | None, infused: Sequence[Exposure], protocol: TrialProtoc
         days=days,
         unassigned=_incidence(None, elsewhere, days, on=on) if elsewhere else None,
         levels=tuple(
-            _incidence(level.level, [one for one in infused if one.level == level.level], days, on=on)
-            for level in protocol.levels
+            _incidence(label, [one for one in infused if one.level == label], days, on=on) for label in protocol.labels
         ),
         overall=_incidence(None, infused, days, on=on),
     )
 
 
-def _incidence(level: int | None, infused: Sequence[Exposure], days: int | None, *, on: date) -> Incidence:
+def _incidence(level: Label | None, infused: Sequence[Exposure], days: int | None, *, on: date) -> Incidence:
     ends = [(one, on if days is None else _end(one, days)) for one in infused]
     within = [(one, end, [e for e in one.events if e.since is not None and e.since <= end]) for one, end in ends]
 

@@ -16,6 +16,7 @@ from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import NO_LABEL, Label, as_label, is_label
 from trialdomain.values.clinical.toxicity import GRADES, RELATED, Relatedness
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import folded
@@ -37,7 +38,17 @@ class DoseLevel:
     """One dose level. The dose is optional, because the registry has levels without amounts."""
 
     level: int
+    """The place in the order of escalation, from 1; it may change when a level is put before this one."""
+    label: Label = attrs.field(default="", converter=as_label)
+    """The permanent name of the level, such as ``"1a"`` or ``-1``; by default its place. Everything that is recorded
+    names the level by its label."""
     dose: Dose | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Give a level without a label its place as the label, and refuse a label that is none."""
+        if self.label == "":
+            object.__setattr__(self, "label", self.level)
+        refuse((unless(is_label(self.label), f"the label of level {self.level} {NO_LABEL}"),))
 
 
 @attrs.frozen(kw_only=True)
@@ -242,9 +253,37 @@ class TrialProtocol:
         """Whether laboratory results can make a DLT."""
         return self.dlt is not None and self.dlt.cytopenia is not None
 
-    def level(self, number: int) -> DoseLevel:
-        """Return a dose level by its number, from 1."""
-        return self.levels[number - 1]
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels of the levels, in the order of escalation."""
+        return tuple(level.label for level in self.levels)
+
+    def has_level(self, label: Label) -> bool:
+        """Return whether a level has this label."""
+        return label in self.labels
+
+    def level(self, label: Label) -> DoseLevel:
+        """Return the dose level with a label.
+
+        Raises:
+            KeyError: no level has it.
+        """
+        for level in self.levels:
+            if level.label == label:
+                return level
+        raise KeyError(label)
+
+    def in_order(self, label: Label) -> tuple[int, str]:
+        """Return a sort key: the place of a level; levels that this version does not have come last."""
+        return (self.place(label) if self.has_level(label) else len(self.levels) + 1, str(label))
+
+    def place(self, label: Label) -> int:
+        """Return the place of a level in the order of escalation, from 1.
+
+        Raises:
+            KeyError: no level has this label.
+        """
+        return self.level(label).level
 
 
 def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
@@ -261,6 +300,8 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         numbers == list(range(1, len(numbers) + 1)) and 0 < len(numbers) <= MOST_LEVELS,
         f"levels must be numbered from 1 to at most {MOST_LEVELS} without a gap, got {numbers[: MOST_LEVELS + 1]}",
     )
+    for label, count in Counter(protocol.labels).items():
+        yield unless(count == 1, f"the label {label} is that of {count} levels: give each level its own")
     yield from _dose_faults(protocol)
     yield unless(_known_zone(protocol.zone), f"zone {protocol.zone!r} is not in the IANA time zone database")
     for name, least in (("target_recruitment", 1), ("max_infused", 1)):

@@ -1,20 +1,26 @@
 """The report of a decision: the dose levels, the next step and its reason, and the forecast."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Table
 from trialdomain.values.clinical.decision import Action, Awaited, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many
 
+Doses: TypeAlias = Mapping[Label, Dose]
+"""The doses of the levels, where they are known."""
+_UNKNOWN: Doses = {}
 _NEXT = {
-    Action.ENROLL: "enroll at level {level}",
-    Action.EXPAND: "expand level {level}{slots}, and enroll there",
-    Action.ESCALATE: "escalate to level {level}",
-    Action.DE_ESCALATE: "de-escalate to level {level}",
-    Action.WAIT: "wait; level {level} is in turn",
+    Action.ENROLL: "enroll at {level}",
+    Action.EXPAND: "expand {level}{slots}, and enroll there",
+    Action.ESCALATE: "escalate to {level}",
+    Action.DE_ESCALATE: "de-escalate to {level}",
+    Action.WAIT: "wait; {level} is in turn",
     Action.STOP: "stop",
 }
 _MTD = {
@@ -35,13 +41,30 @@ def decision_report(tallies: Sequence[Tally], decision: Decision, *, forecasts: 
 
     def blocks() -> Iterator[Block]:
         yield tallies_table(tallies, decision)
-        yield Lines(decision_lines(decision, forecasts=forecasts))
+        yield Lines(decision_lines(decision, doses, forecasts=forecasts))
 
-    return Report(title=f"Next: {next_words(decision)}", blocks=blocks, json=lambda: decision_json(decision))
+    doses = doses_of(tallies)
+    title = f"Next: {next_words(decision, doses)}"
+    return Report(title=title, blocks=blocks, json=lambda: decision_json(decision, doses))
 
 
-def decision_json(decision: Decision) -> dict[str, Json]:
-    """Return the JSON of a decision; unknown values are null."""
+def doses_of(tallies: Iterable[Tally]) -> Doses:
+    """Return the doses of the levels, by label, where the tallies have them."""
+    return {tally.level: tally.dose for tally in tallies if tally.dose is not None}
+
+
+def level_words(level: Label, doses: Doses = _UNKNOWN) -> str:
+    """Name a level with its dose, where it is known: ``level 1a (15 mg)``."""
+    return f"level {level} ({doses[level]})" if level in doses else f"level {level}"
+
+
+def dose_json(name: str, level: Label | None, doses: Doses) -> dict[str, Json]:
+    """Return a member with the dose of a level; no member where it is not known."""
+    return {name: str(doses[level])} if level is not None and level in doses else {}
+
+
+def decision_json(decision: Decision, doses: Doses = _UNKNOWN) -> dict[str, Json]:
+    """Return the JSON of a decision; unknown values are null, and a dose that is not known is left out."""
     because, forecast = decision.because, decision.forecast
     return {
         "action": decision.action.value,
@@ -54,6 +77,8 @@ def decision_json(decision: Decision) -> dict[str, Json]:
         "waiting_for": [_awaited_json(awaited) for awaited in decision.waiting_for],
         "because": None if because is None else {"code": because.code, "text": because.text},
         "forecast": None if forecast is None else _forecast_json(forecast),
+        **dose_json("dose", decision.level, doses),
+        **dose_json("mtd_dose", decision.mtd.level, doses),
     }
 
 
@@ -71,13 +96,20 @@ def _forecast_json(forecast: Forecast) -> Json:
 
 
 def tallies_table(tallies: Sequence[Tally], decision: Decision) -> Table:
-    """Make a table of the dose levels with their counts of participants."""
+    """Make a table of the dose levels with their counts of participants, and their doses where any is known."""
+    doses = doses_of(tallies)
+    known = bool(doses)
     return Table(
         title="Dose levels",
-        columns=("level", "treated", "evaluable", "with DLT", "pending", "not evaluable", "status"),
+        columns=(
+            *(("level", "dose") if known else ("level",)),
+            *("treated", "evaluable", "with DLT", "pending", "not evaluable", "status"),
+        ),
         rows=tuple(
             (
-                *map(str, (tally.level, tally.treated, tally.evaluable, tally.dlts, tally.pending)),
+                str(tally.level),
+                *([str(doses.get(tally.level, ""))] if known else []),
+                *map(str, (tally.treated, tally.evaluable, tally.dlts, tally.pending)),
                 str(tally.not_evaluable),
                 _status(tally, decision),
             )
@@ -98,25 +130,27 @@ def _status(tally: Tally, decision: Decision) -> str:
     return "open" if tally.treated or tally.enrolled or tally.most_held or in_turn else "not reached"
 
 
-def next_words(decision: Decision) -> str:
+def next_words(decision: Decision, doses: Doses = _UNKNOWN) -> str:
     """Describe the next step of a decision."""
     slots = "" if decision.slots is None else f" to {how_many(decision.slots, 'slot')}"
-    return _NEXT[decision.action].format(level=decision.level, slots=slots)
+    level = "no level" if decision.level is None else level_words(decision.level, doses)
+    return _NEXT[decision.action].format(level=level, slots=slots)
 
 
-def decision_lines(decision: Decision, *, forecasts: bool = True) -> Iterator[str]:
+def decision_lines(decision: Decision, doses: Doses = _UNKNOWN, *, forecasts: bool = True) -> Iterator[str]:
     """Describe a decision in sentences, one per line.
 
     Args:
         decision: the decision.
+        doses: the doses of the levels.
         forecasts: whether its design makes forecasts; if so, a sentence also says when the forecast is missing.
     """
-    yield f"Next: {next_words(decision)}"
+    yield f"Next: {next_words(decision, doses)}"
     if decision.because:
         yield f"Because: {decision.because.text}"
     if decision.waiting_for:
         yield "Waiting for: " + ", ".join(_awaited_text(awaited) for awaited in decision.waiting_for)
-    yield f"MTD: {mtd_words(decision.mtd)}"
+    yield f"MTD: {mtd_words(decision.mtd, doses)}"
     if decision.forecast is not None:
         yield from _forecast_lines(decision.forecast)
     elif forecasts:
@@ -129,11 +163,11 @@ def _awaited_text(awaited: Awaited) -> str:
     return f"{who} of level {awaited.level}{until}"
 
 
-def mtd_words(mtd: Mtd) -> str:
+def mtd_words(mtd: Mtd, doses: Doses = _UNKNOWN) -> str:
     """Describe the MTD, or say that there is none."""
-    if mtd.status is MtdStatus.ESTABLISHED:
+    if mtd.status is MtdStatus.ESTABLISHED and mtd.level is not None:
         above = "a level above it is closed" if mtd.bounded_above else "no level above it is closed"
-        return f"level {mtd.level}; {above}"
+        return f"{level_words(mtd.level, doses)}; {above}"
     return _MTD[mtd.status]
 
 

@@ -11,7 +11,7 @@ from trialdomain.projections.decisions import BasisDifference, DecisionAudit, Do
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.smallest_change import Smallest
-from trialdomain.reports.decision import decision_json, mtd_words, next_words
+from trialdomain.reports.decision import Doses, decision_json, dose_json, doses_of, level_words, mtd_words, next_words
 from trialdomain.reports.escalation import member_json, tally_json
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
@@ -84,7 +84,9 @@ def _json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
         "superseded_by": audit.superseded_by,
         "ok": audit.ok,
         "decided": _taken_json(fact),
-        "recommended": decision_json(fact.recommended) if isinstance(fact, EscalationDecided) else None,
+        "recommended": decision_json(fact.recommended, doses_of(fact.basis.tallies))
+        if isinstance(fact, EscalationDecided)
+        else None,
         "rationale": _plain(fact),
         "basis": {
             "design": fact.basis.design,
@@ -124,11 +126,13 @@ def _sets_json(smallest: Smallest) -> Json:
 
 
 def _taken_json(fact: DoseDecision) -> Json:
+    doses = doses_of(fact.basis.tallies)
     match fact:
         case EscalationDecided():
-            return decision_json(fact.decided)
+            return decision_json(fact.decided, doses)
         case MtdDeclared():
-            return {"mtd": fact.level, "bounded_above": fact.bounded_above}
+            dose = dose_json("mtd_dose", fact.level, doses)
+            return {"mtd": fact.level, "bounded_above": fact.bounded_above, **dose}
         case _:
             return {"mtd": None, "why": fact.why.value, "candidate": fact.candidate}
 
@@ -142,7 +146,8 @@ def _state_json(state: Escalation | None) -> Json:
     if state is None:
         return None
     tallies: list[Json] = [tally_json(tally) for tally in state.counts.tallies]
-    return {**decision_json(state.decision), "last_level": state.situation.last_level, "tallies": tallies}
+    doses = doses_of(state.counts.tallies)
+    return {**decision_json(state.decision, doses), "last_level": state.situation.last_level, "tallies": tallies}
 
 
 def _participant_json(changed: StandsOtherwise) -> Json:
@@ -254,18 +259,18 @@ def _later_text(later: LaterEntry) -> str:
 def _taken_text(fact: DoseDecision) -> str:
     match fact:
         case EscalationDecided():
-            return _decision_text(fact.decided)
+            return _decision_text(fact.decided, doses_of(fact.basis.tallies))
         case MtdDeclared():
             above = "below a closed level" if fact.bounded_above else "with no closed level above"
-            return f"the MTD is level {fact.level}, {above}"
+            return f"the MTD is {level_words(fact.level, doses_of(fact.basis.tallies))}, {above}"
         case _:
             candidate = "" if fact.candidate is None else f", level {fact.candidate} a candidate"
             return f"no MTD: {fact.why.value}{candidate}"
 
 
-def _decision_text(decision: Decision) -> str:
+def _decision_text(decision: Decision, doses: Doses) -> str:
     has_mtd = decision.mtd.status is not MtdStatus.OPEN
-    return next_words(decision) + (f" (MTD: {mtd_words(decision.mtd)})" if has_mtd else "")
+    return next_words(decision, doses) + (f" (MTD: {mtd_words(decision.mtd, doses)})" if has_mtd else "")
 
 
 def _state_text(state: Escalation | None) -> str:
@@ -276,7 +281,7 @@ def _state_text(state: Escalation | None) -> str:
         for tally in state.counts.tallies
         if tally.treated
     )
-    return f"{_decision_text(state.decision)} ({tallies or 'no participants treated'})"
+    return f"{_decision_text(state.decision, doses_of(state.counts.tallies))} ({tallies or 'no participants treated'})"
 
 
 def _difference_text(difference: BasisDifference) -> str:
@@ -288,7 +293,7 @@ def _short(value: object) -> str:
     match value:
         case Decision():
             closed = ", ".join(map(str, value.closed_levels))
-            return _decision_text(value) + (f", levels {closed} closed" if closed else "")
+            return _decision_text(value, {}) + (f", levels {closed} closed" if closed else "")
         case tuple():
             return ", ".join(map(_short, value)) or "none"
         case Tally():

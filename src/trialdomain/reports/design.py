@@ -9,6 +9,7 @@ from trialdomain.reports.json import Json
 from trialdomain.reports.report import Lines, Report
 from trialdomain.reports.table import Table
 from trialdomain.values.clinical.decision import Mtd
+from trialdomain.values.clinical.level import Label
 
 
 def decision_table_report(table: DecisionTable, name: str) -> Report:
@@ -20,7 +21,7 @@ def decision_table_report(table: DecisionTable, name: str) -> Report:
     )
 
 
-def mtd_report(mtd: Mtd, estimates: Mapping[int, Fraction], levels: int) -> Report:
+def mtd_report(mtd: Mtd, estimates: Mapping[Label, Fraction], levels: int) -> Report:
     """Report the level that a design selects as the MTD, and the estimated DLT rate of each level."""
     line = f"MTD: {mtd_words(mtd)}"
     return Report(title=line, blocks=lambda: [Lines([line])], json=lambda: _mtd_json(mtd, estimates, levels))
@@ -51,7 +52,7 @@ def _table_json(table: DecisionTable, name: str) -> dict[str, Json]:
     return {"design": name, "rows": rows}
 
 
-def _mtd_json(mtd: Mtd, estimates: Mapping[int, Fraction], levels: int) -> dict[str, Json]:
+def _mtd_json(mtd: Mtd, estimates: Mapping[Label, Fraction], levels: int) -> dict[str, Json]:
     rates: list[Json] = [
         round(float(estimates[level]), 12) if level in estimates else None for level in range(1, levels + 1)
     ]

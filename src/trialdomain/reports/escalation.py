@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
 from trialdomain.projections.escalation import Escalation
-from trialdomain.reports.decision import decision_json, decision_lines, tallies_table
+from trialdomain.reports.decision import decision_json, decision_lines, dose_json, doses_of, tallies_table
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table
@@ -20,13 +20,14 @@ def escalation_report(state: Escalation | None) -> Report:
             return
         yield tallies_table(state.counts.tallies, state.decision)
         yield _members_table(state.counts)
-        yield Lines(decision_lines(state.decision, forecasts=state.design.forecasts))
+        doses = doses_of(state.counts.tallies)
+        yield Lines(decision_lines(state.decision, doses, forecasts=state.design.forecasts))
 
     return Report(title="Dose escalation", blocks=blocks, json=lambda: None if state is None else _json(state))
 
 
 def _json(state: Escalation) -> dict[str, Json]:
-    return decision_json(state.decision) | {"evidence": list(state.evidence)}
+    return decision_json(state.decision, doses_of(state.counts.tallies)) | {"evidence": list(state.evidence)}
 
 
 def dlt_report(counts: DltCounts) -> Report:
@@ -53,7 +54,7 @@ def _dlt_json(counts: DltCounts) -> dict[str, Json]:
 
 
 def tally_json(tally: Tally) -> dict[str, Json]:
-    """Return the counts of one level as JSON."""
+    """Return the counts of one level as JSON, with its dose where it is known."""
     return {
         "level": tally.level,
         "enrolled": tally.enrolled,
@@ -62,6 +63,7 @@ def tally_json(tally: Tally) -> dict[str, Json]:
         "pending": tally.pending,
         "not_evaluable": tally.not_evaluable,
         "dlts": tally.dlts,
+        **dose_json("dose", tally.level, doses_of([tally])),
     }
 
 
@@ -101,7 +103,7 @@ def _members_table(counts: DltCounts) -> Table:
         rows=tuple(
             (
                 member.subject,
-                str(member.level or "none"),
+                "none" if member.level is None else str(member.level),
                 "" if member.infused_on is None else member.infused_on.date_text,
                 "" if member.window_last is None else member.window_last.isoformat(),
                 _standing_text(member),

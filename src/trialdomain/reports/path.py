@@ -7,6 +7,7 @@ from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.table import Table
 from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.level import Label
 
 _NO_DLT, _DLT = "o", "x"
 _OTHERS = {
@@ -25,7 +26,7 @@ def path_table(state: Escalation) -> Table:
     used = {_mark(member) for cohort in cohorts for member in cohort}
     meanings = {_NO_DLT: "no DLT", _DLT: "DLT", **dict(_OTHERS.values())}
     legend = ", ".join(f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in {_NO_DLT, _DLT} | used)
-    levels = range(len(state.protocol.levels), 0, -1)
+    levels = reversed(state.protocol.labels)
     return Table(
         title=f"The path, cohort by cohort ({legend})",
         columns=("cohort", *(str(number) for number in range(1, len(cohorts) + 1))),
@@ -38,13 +39,13 @@ def _cohorts(state: Escalation) -> Iterator[Sequence[Member]]:
     decided = [entry.position for entry in state.decided]
     members = sorted(state.counts.members, key=lambda member: member.held_from)
 
-    def cohort(member: Member) -> tuple[int, int | None]:
+    def cohort(member: Member) -> tuple[int, Label | None]:
         return sum(position < member.held_from for position in decided), member.level
 
     return (list(group) for _, group in groupby(members, cohort))
 
 
-def _marks(cohort: Sequence[Member], level: int) -> str:
+def _marks(cohort: Sequence[Member], level: Label) -> str:
     return "".join(_mark(member) for member in cohort if member.level == level)
 
 

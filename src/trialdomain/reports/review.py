@@ -19,6 +19,7 @@ from trialdomain.reports.safety import incidence_tables, safety_report
 from trialdomain.reports.table import Column, Table
 from trialdomain.rules.evaluability import why_words
 from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.toxicity import Relatedness, Seriousness
 
 _OPEN = {
@@ -274,7 +275,7 @@ def _tables(review: Review) -> Iterator[Table]:
     yield from incidence_tables(review.safety)
 
 
-def _level(level: int | None) -> str:
+def _level(level: Label | None) -> str:
     return "" if level is None else str(level)
 
 

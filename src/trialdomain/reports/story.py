@@ -29,7 +29,7 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, RecruitmentSuspended, TrialClosed
-from trialdomain.reports.decision import next_words
+from trialdomain.reports.decision import doses_of, level_words, next_words
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import level_of, subject_of
@@ -111,18 +111,18 @@ def _of_cohort(entry: Recorded[Any], known: Mapping[EntryRef, Recorded[Any]]) ->
             return "closed to enrollment"
         case EnrollmentResumed():
             return "open to enrollment again"
-        case EscalationDecided(decided=decided, recommended=recommended):
+        case EscalationDecided(decided=decided, recommended=recommended, basis=basis):
             because = recommended.because.text if recommended.because else "no reason is recorded"
-            return f"decision: {next_words(decided)}, because {because}"
+            return f"decision: {next_words(decided, doses_of(basis.tallies))}, because {because}"
         case _:
             return None
 
 
 def _of_trial(entry: Recorded[Any]) -> str | None:
     match entry.fact:
-        case MtdDeclared(level=level, bounded_above=bounded):
+        case MtdDeclared(level=level, bounded_above=bounded, basis=basis):
             above = "a closed level" if bounded else "no closed level"
-            return f"MTD declared: level {level}, with {above} above it"
+            return f"MTD declared: {level_words(level, doses_of(basis.tallies))}, with {above} above it"
         case MtdNotEstablished(why=why):
             return f"no MTD: {why.value}"
         case ProtocolAmended(protocol=protocol):

@@ -27,6 +27,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.simulate.course import INFUSED_AT, OBSERVED_DAYS, USUAL, Chances, Course, at_site, draw_course
 from trialdomain.simulate.site import FIRST_DAY, INVESTIGATOR, simulated_protocol
 from trialdomain.storage.store import Store
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 
 _SPREAD_DAYS = 365
@@ -59,16 +60,16 @@ def simulate_in_bulk(
     for number in range(1, participants + 1):
         subject = f"S{number:06}"
         start = FIRST_DAY + timedelta(days=chance.randrange(_SPREAD_DAYS))
-        level = chance.randint(1, len(protocol.levels))
-        course = draw_course(chance, start=start, level=level, chances=chances)
-        happened = _happened(course, start=start, level=level, protocol=protocol)
+        place = chance.randint(1, len(protocol.levels))
+        course = draw_course(chance, start=start, place=place, chances=chances)
+        happened = _happened(course, start=start, level=protocol.labels[place - 1], protocol=protocol)
         batch.add(subject, [attrs.evolve(one, command=f"{subject}-{at}") for at, one in enumerate(happened, start=1)])
         progress(number)
     batch.finish()
     return batch.position
 
 
-def _happened(course: Course, *, start: date, level: int, protocol: TrialProtocol) -> Iterator[Happened]:
+def _happened(course: Course, *, start: date, level: Label, protocol: TrialProtocol) -> Iterator[Happened]:
     """Yield the commands of a course, from the consent on; the observations of one day form one command."""
     began, infused = ClinicalTime.of(start), start + timedelta(days=course.infusion_day)
     consented = Consented(

@@ -80,10 +80,10 @@ class Course:
     """The observations of each day from the start of chemotherapy; the results of one day are grouped."""
 
 
-def draw_course(chance: Random, *, start: date, level: int, chances: Chances) -> Course:
-    """Draw a course for a participant whose chemotherapy starts on a day."""
+def draw_course(chance: Random, *, start: date, place: int, chances: Chances) -> Course:
+    """Draw a course for a participant whose chemotherapy starts on a day, at the level with this place."""
     infusion_day = chance.randint(1, 4)
-    odds = chances.dlt[min(level, len(chances.dlt)) - 1]
+    odds = chances.dlt[min(place, len(chances.dlt)) - 1]
     dlt_day = chance.randint(1, 12) if chance.random() < odds else None
     leaves_day = chance.randint(3, 12) if dlt_day is None and chance.random() < chances.leaves else None
     last = OBSERVED_DAYS if leaves_day is None else infusion_day + leaves_day - 1

@@ -36,6 +36,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.eligibility import unmet
 from trialdomain.simulate.course import INFUSED_AT, Chances, Course, at_site, draw_course
 from trialdomain.values.clinical.decision import Action, MtdStatus
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.screening import Attestation, Finding, Gate
 from trialdomain.values.clinical.toxicity import Outcome
 from trialdomain.values.role import Role
@@ -181,7 +182,7 @@ class Site:
         self.desk.declare_no_mtd(why=NotEstablished.RECRUITMENT_ENDED, on=self.today)
         self._stopped = True
 
-    def _admit(self, level: int) -> None:
+    def _admit(self, level: Label) -> None:
         """Screen the next candidate; if eligible and a slot is free, enroll them at the level in turn."""
         self._screened += 1
         subject = f"S{self._screened:03}"
@@ -197,7 +198,7 @@ class Site:
         except (LevelNotOpen, NoFreeSlot, NobodyInTurn):
             return  # eligible, but no slot is free
         self._enrolled += 1
-        course = draw_course(self.chance, start=self.today, level=level, chances=self.chances)
+        course = draw_course(self.chance, start=self.today, place=self.protocol.place(level), chances=self.chances)
         self.desk.start_chemotherapy(subject, on=self.today, regimen="high-dose cytarabine", ecog=1)
         planned = self.today + timedelta(days=course.infusion_day)
         self._later(course.infusion_day, lambda: self._infuse(subject, level, course, attestations, planned))
@@ -213,7 +214,7 @@ class Site:
         return [attrs.evolve(f, number=low) if f.name == "lvef" else f for f in findings], attestations
 
     def _infuse(
-        self, subject: str, level: int, course: Course, attestations: Sequence[Attestation], planned: date
+        self, subject: str, level: Label, course: Course, attestations: Sequence[Attestation], planned: date
     ) -> None:
         self.desk.answer_criteria(subject, gate=Gate.INFUSION, on=self.today, attestations=attestations)
         dose, started = self.protocol.level(level).dose, at_site(self.today, INFUSED_AT)

@@ -138,11 +138,12 @@ def _check(history: History, treated: Sequence[Treated], *, on: date) -> None:
         subject = _subject(number)
         member = members.get(subject)
         level, letter = (None, None) if member is None else (member.level, _letter(member))
-        if (level, letter) != (one.level, one.outcome):
+        meant = history.casebook(on=on).protocol.labels[one.level - 1]
+        if (level, letter) != (meant, one.outcome):
             found = "no member" if member is None else f"{letter} at level {level} ({member.why})"
             raise OutcomesUnreachable(
                 letter=one.outcome,
-                why=f"the protocol counts {subject}, meant as {one.outcome} at level {one.level}, as {found}",
+                why=f"the protocol counts {subject}, meant as {one.outcome} at level {meant}, as {found}",
             )
 
 
@@ -158,10 +159,11 @@ def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[Partici
         raise OutcomesUnreachable(letter=one.outcome, why="the protocol has no dlt rule, so it counts no DLTs")
     yield Consented(signed_on=infused, signer=Signer.PARTICIPANT, form_version="1", protocol_version=protocol.version)
     yield Screened(on=infused)
-    yield Enrolled(on=infused, level=one.level)
+    level = protocol.levels[one.level - 1]
+    yield Enrolled(on=infused, level=level.label)
     # In a window of one day, a participant cannot leave before the last day: there, X has an infusion of amount 0.
     given = Decimal(one.outcome is not Outcome.NOT_EVALUABLE or rule.window_days > 0)
-    yield Infused(level=one.level, dose=protocol.level(one.level).dose, started_at=infused, fraction=given)
+    yield Infused(level=level.label, dose=level.dose, started_at=infused, fraction=given)
     match one.outcome:
         case Outcome.NO_DLT:
             yield DltWindowAssessed(on=_after(day, rule.window_days), by="test", result=WindowResult.NO_DLT)

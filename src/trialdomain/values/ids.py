@@ -3,6 +3,7 @@
 import re
 
 from trialdomain.errors import InputInvalid
+from trialdomain.values.clinical.level import LABEL, Label, as_label
 from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.text import short
 
@@ -10,7 +11,7 @@ _CODE = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _ID = re.compile(_CODE)
 LONGEST_STREAM = 300
 """The most characters of a stream name; no stream of ours has a longer one."""
-_STREAM = re.compile(rf"{_CODE}(?:/(?:(access)|(cohort)/[1-9][0-9]{{0,3}}|(participant)/{_CODE}))?")
+_STREAM = re.compile(rf"{_CODE}(?:/(?:(access)|(cohort)/{LABEL}|(participant)/{_CODE}))?")
 
 
 class CodeInvalid(InputInvalid, ValueError):
@@ -43,7 +44,7 @@ def trial_stream(trial: str) -> str:
     return trial
 
 
-def cohort_stream(trial: str, level: int) -> str:
+def cohort_stream(trial: str, level: Label) -> str:
     """Return the name of the stream of one dose level (cohort)."""
     return f"{trial}/cohort/{level}"
 
@@ -87,7 +88,12 @@ def subject_of(stream: str) -> str | None:
     return subject if kind == "participant" else None
 
 
-def level_of(stream: str) -> int | None:
-    """Return the dose level whose stream this is; None for any other stream."""
+def level_of(stream: str) -> Label | None:
+    """Return the label of the dose level whose stream this is; None for any other stream.
+
+    >>> level_of("T1/cohort/1"), level_of("T1/cohort/1a"), level_of("T1")
+    (1, '1a', None)
+    """
     _, kind, level = (*stream.split("/", 2), "", "")[:3]
-    return int(level) if kind == "cohort" else None
+    label: Label | None = as_label(level) if kind == "cohort" else None
+    return label

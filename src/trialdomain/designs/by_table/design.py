@@ -20,6 +20,7 @@ from trialdomain.designs.selection import isotonic, nearest
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import TableDesign, TableWord
 from trialdomain.values.clinical.decision import Action, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 
 
@@ -55,24 +56,21 @@ class ByTable:
         ways = completions(situation, self._rules)
         answers = {one.essence: one for one in (answer_to(situation, way, self._rules) for way in ways)}
         answer = next(iter(answers.values()))
-        unknown = any(tally.pending for tally in situation.tallies if tally.level not in answer.closed)
+        unknown = any(tally.pending for tally in situation.tallies if tally.place not in answer.closed)
         if len(answers) > 1 or (answer.why is Why.ENDED and unknown):
             return self._wait(situation)
+        closed = tuple(situation.tallies[place - 1].level for place in answer.closed)
         if answer.why is Why.NONE:
-            return attrs.evolve(
-                Decision.none_tolerated(), closed_levels=answer.closed, because=why_none(situation, name)
-            )
+            return attrs.evolve(Decision.none_tolerated(), closed_levels=closed, because=why_none(situation, name))
         if answer.why is Why.ENDED:
-            mtd = self.select(situation.tallies, answer.closed)
+            mtd = self.select(situation.tallies, closed)
             because = why_ended(situation, mtd, name)
-            return Decision(action=Action.STOP, mtd=mtd, closed_levels=answer.closed, because=because)
-        if answer.action is Action.WAIT:
-            there = situation.tallies[(answer.level or 1) - 1]
-            because = why_wait_for_slots(there, situation, name)
-        else:
-            because = why(answer, situation, name)
+            return Decision(action=Action.STOP, mtd=mtd, closed_levels=closed, because=because)
+        there = situation.tallies[(answer.place or 1) - 1]
+        waits = answer.action is Action.WAIT
+        because = why_wait_for_slots(there, situation, name) if waits else why(answer, situation, name)
         return Decision(
-            action=answer.action, level=answer.level, slots=answer.slots, closed_levels=answer.closed, because=because
+            action=answer.action, level=there.level, slots=answer.slots, closed_levels=closed, because=because
         )
 
     def start_level(self) -> int:
@@ -83,17 +81,17 @@ class ByTable:
         """Return the slots of one cohort."""
         return self.spec.cohort_size
 
-    def slots_at(self, level: int, situation: Situation) -> int:
+    def slots_at(self, level: Label, situation: Situation) -> int:
         """Return the slots of the cohort that is not full, or of another one."""
-        tally = situation.tallies[level - 1]
+        tally = situation.tally_of(level)
         slots = capacity(tally, situation, situation.tallies, self._rules)
         more = places_left(situation.tallies, self._rules, self.spec.cohort_size)
         return slots if slots > tally.occupied else tally.occupied + min(self.spec.cohort_size, more)
 
-    def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
+    def select(self, tallies: Sequence[Tally], closed: Collection[Label]) -> Mtd:
         """Select the level whose estimated rate is nearest to the target; without a target establish none."""
-        eliminated = [tally.level for tally in tallies if self._word(tally) is TableWord.ELIMINATE]
-        lowest = min((*closed, *eliminated), default=len(tallies) + 1)
+        shut = [t.place for t in tallies if t.level in closed or self._word(t) is TableWord.ELIMINATE]
+        lowest = min(shut, default=len(tallies) + 1)
         if lowest == 1:
             return Mtd(status=MtdStatus.NONE_TOLERATED)
         if self.spec.target is None:
@@ -120,13 +118,13 @@ class ByTable:
         """Wait; the level in turn is the one treated last, or the highest open one below it."""
         lowest = certainly_closed(situation, self._rules)
         ladder = situation.tallies[: lowest - 1] or situation.tallies[:1]
-        level = min(situation.last_level or self.spec.start_level, len(ladder))
+        there = ladder[min(situation.last_place or self.spec.start_level, len(ladder)) - 1]
         awaited = situation.awaited_at(ladder)
         return Decision(
             action=Action.WAIT,
-            level=level,
-            slots=capacity(situation.tallies[level - 1], situation, situation.tallies, self._rules),
-            closed_levels=tuple(range(lowest, len(situation.tallies) + 1)),
+            level=there.level,
+            slots=capacity(there, situation, situation.tallies, self._rules),
+            closed_levels=situation.labels_from(lowest),
             waiting_for=awaited,
             because=why_wait_for_outcomes(awaited, self.spec.known_as),
         )

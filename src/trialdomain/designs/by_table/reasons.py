@@ -19,8 +19,8 @@ def why(answer: Answer, situation: Situation, name: str) -> Because:
         situation: the situation of the trial.
         name: the name of the design in the literature.
     """
-    last = situation.last_level or answer.level or 1
-    treated, there = situation.tallies[last - 1], situation.tallies[(answer.level or last) - 1]
+    last = situation.last_place or answer.place or 1
+    treated, there = situation.tallies[last - 1], situation.tallies[(answer.place or last) - 1]
     match answer.why:
         case Why.FILL:
             text = f"level {there.level} has {dlts_of(there)}: its cohort is filled up to {answer.slots}"
@@ -31,7 +31,7 @@ def why(answer: Answer, situation: Situation, name: str) -> Because:
             return Because(code=f"{name}/level-closed", text=text)
         case _:
             said = "nothing" if answer.word is None else answer.word.value
-            text = f"level {last} has {dlts_of(treated)}: the table says {said}{_edge(answer, situation)}"
+            text = f"level {treated.level} has {dlts_of(treated)}: the table says {said}{_edge(answer, situation)}"
             return Because(code=f"{name}/{_code(answer)}", text=text)
 
 
@@ -41,13 +41,15 @@ def _code(answer: Answer) -> str:
 
 def _edge(answer: Answer, situation: Situation) -> str:
     """Phrase why the answer stays at the level where the table says otherwise: there is no level to go to."""
-    if answer.level != situation.last_level:
+    if answer.place != situation.last_place:
         return ""
     if answer.word is TableWord.DE_ESCALATE:
         return ", and it is the lowest level"
     if answer.word is TableWord.ESCALATE:
-        above = (answer.level or 0) + 1
-        return f", and level {above} is closed" if above in answer.closed else ", and it is the highest level"
+        above = (answer.place or 0) + 1
+        if above not in answer.closed:
+            return ", and it is the highest level"
+        return f", and level {situation.tallies[above - 1].level} is closed"
     return ""
 
 
@@ -59,7 +61,7 @@ def why_none(situation: Situation, name: str) -> Because:
 
 def why_ended(situation: Situation, mtd: Mtd, name: str) -> Because:
     """Give the reason of a stop at the number of participants of a level or of the trial, with the selection."""
-    last = situation.tallies[(situation.last_level or 1) - 1]
+    last = situation.tallies[(situation.last_place or 1) - 1]
     selected = {
         MtdStatus.ESTABLISHED: f"level {mtd.level} is selected as the MTD",
         MtdStatus.NONE_TOLERATED: "no level is tolerated",
@@ -84,7 +86,8 @@ def why_wait_for_slots(tally: Tally, situation: Situation, name: str) -> Because
     return Because(code=f"{name}/{SLOTS_FULL}", text=text)
 
 
-def _eliminated(situation: Situation, level: int) -> str:
-    if any(closing.level == level for closing in situation.final_closings):
-        return closed_by(situation, level)
-    return f"level {level} has {dlts_of(situation.tallies[level - 1])}: the table eliminates it"
+def _eliminated(situation: Situation, place: int) -> str:
+    tally = situation.tallies[place - 1]
+    if any(closing.level == tally.level for closing in situation.final_closings):
+        return closed_by(situation, place)
+    return f"level {tally.level} has {dlts_of(tally)}: the table eliminates it"

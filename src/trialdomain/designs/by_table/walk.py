@@ -32,16 +32,18 @@ class Answer:
     """The answer where every outcome is known."""
 
     action: Action
-    level: int | None
+    place: int | None
+    """The place of the level to treat, from 1."""
     slots: int | None
     closed: tuple[int, ...]
+    """The places of the closed levels."""
     why: Why
     word: TableWord | None = None
 
     @property
     def essence(self) -> tuple[object, ...]:
         """The part of the answer that every completion must share, so that it holds before outcomes are known."""
-        return self.action, self.level, self.closed
+        return self.action, self.place, self.closed
 
 
 @attrs.frozen
@@ -74,9 +76,9 @@ def completions(situation: Situation, rules: Rules) -> Iterator[tuple[Tally, ...
     """
     certain = certainly_closed(situation, rules)
     without = [_known(tally, 0) for tally in situation.tallies]
-    others = [t for t in situation.tallies if t.pending and t.level < certain and t.level != situation.last_level]
+    others = [t for t in situation.tallies if t.pending and t.place < certain and t.level != situation.last_level]
     ways = [without, *(_with(without, _known(other, other.pending)) for other in others)]
-    here = next((t for t in situation.tallies if t.level == situation.last_level and t.level < certain), None)
+    here = next((t for t in situation.tallies if t.level == situation.last_level and t.place < certain), None)
     for way in ways:
         for dlts in range((here.pending if here else 0) + 1):
             yield tuple(way if here is None else _with(way, _known(here, dlts)))
@@ -88,7 +90,7 @@ def _with(tallies: Sequence[Tally], one: Tally) -> list[Tally]:
 
 
 def certainly_closed(situation: Situation, rules: Rules) -> int:
-    """Return the lowest level that is closed for all completions; the highest level plus 1 where none is."""
+    """Return the place of the lowest level that is closed for all completions; one above the highest where none is."""
     return lowest_closed(situation, tuple(_known(tally, 0) for tally in situation.tallies), rules)
 
 
@@ -96,7 +98,7 @@ def answer_to(situation: Situation, tallies: Sequence[Tally], rules: Rules) -> A
     """Compute the answer where every outcome is known."""
     lowest = lowest_closed(situation, tallies, rules)
     closed = tuple(range(lowest, len(tallies) + 1))
-    ladder, last = tallies[: lowest - 1], situation.last_level
+    ladder, last = tallies[: lowest - 1], situation.last_place
     if not ladder:
         return Answer(Action.STOP, None, None, closed, Why.NONE)
     step = _Step(situation, tallies, rules, closed)
@@ -120,10 +122,10 @@ def answer_to(situation: Situation, tallies: Sequence[Tally], rules: Rules) -> A
 
 
 def lowest_closed(situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:
-    """Return the lowest level that is eliminated or finally closed; the highest level plus 1 where none is."""
-    final = (closing.level for closing in situation.final_closings)
-    eliminated = (tally.level for tally in tallies if _eliminated(tally, situation, tallies, rules))
-    return min((*final, *eliminated), default=len(tallies) + 1)
+    """Return the place of the lowest eliminated or finally closed level; one above the highest where none is."""
+    final = {closing.level for closing in situation.final_closings}
+    shut = (t.place for t in tallies if t.level in final or _eliminated(t, situation, tallies, rules))
+    return min(shut, default=len(tallies) + 1)
 
 
 def _eliminated(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> bool:
@@ -139,7 +141,7 @@ def _eliminated(tally: Tally, situation: Situation, tallies: Sequence[Tally], ru
 def capacity(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:
     """Return the number of slots of a level: as people opened them, or whole cohorts for the occupied slots."""
     whole = max(1, -(-tally.occupied // rules.cohort_size)) * rules.cohort_size
-    opened = situation.slots[tally.level - 1] if situation.slots else ()
+    opened = situation.slots[tally.place - 1] if situation.slots else ()
     slots = max(whole, *opened[-1:]) if opened else whole
     return min(slots, tally.occupied + places_left(tallies, rules, slots))
 
@@ -169,21 +171,21 @@ class _Step:
         slots = self.capacity(tally)
         full = tally.occupied >= slots
         if full and tally.enrolled:
-            return Answer(Action.WAIT, tally.level, slots, self.closed, Why.NOT_INFUSED)
+            return Answer(Action.WAIT, tally.place, slots, self.closed, Why.NOT_INFUSED)
         if full:
             more = places_left(self.tallies, self.rules, self.rules.cohort_size)
             if not more and any(other.enrolled for other in self.tallies):  # they may still leave without an infusion
-                return Answer(Action.WAIT, tally.level, slots, self.closed, Why.NOT_INFUSED)
+                return Answer(Action.WAIT, tally.place, slots, self.closed, Why.NOT_INFUSED)
             if not more or tally.evaluable >= self.rules.most:
                 return self.ended()
             slots = tally.occupied + min(self.rules.cohort_size, more)
-        return Answer(self._towards(tally, full=full), tally.level, slots, self.closed, why, word)
+        return Answer(self._towards(tally, full=full), tally.place, slots, self.closed, why, word)
 
     def _towards(self, tally: Tally, *, full: bool) -> Action:
-        last = self.situation.last_level or tally.level
-        if tally.level > last:
+        last = self.situation.last_place or tally.place
+        if tally.place > last:
             return Action.ESCALATE
-        if tally.level < last:
+        if tally.place < last:
             return Action.DE_ESCALATE
         return Action.EXPAND if full else Action.ENROLL
 

@@ -28,6 +28,7 @@ from trialdomain.designs.rolling_six.states import State, answer_to, by_state, s
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import CLOSING_DLTS, ROLLING_SIX, RollingSix, StateAnswer, TableRow, TableWord
 from trialdomain.values.clinical.decision import Action, Awaited, Because, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 
 _FEWEST = 3
@@ -64,11 +65,11 @@ class RollingSixDesign:
         """Return all slots at once."""
         return ROLLING_SIX
 
-    def slots_at(self, level: int, situation: Situation) -> int:  # noqa: ARG002 - the interface of all designs
+    def slots_at(self, level: Label, situation: Situation) -> int:  # noqa: ARG002 - the interface of all designs
         """Return 6 for every level."""
         return ROLLING_SIX
 
-    def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
+    def select(self, tallies: Sequence[Tally], closed: Collection[Label]) -> Mtd:
         """Select the highest open level, once it has 6 evaluable with at most 1 DLT and no level below has too few."""
         ladder = below_closing(tallies, closed)
         if not ladder:
@@ -101,7 +102,7 @@ class RollingSixDesign:
     def _decided(self, situation: Situation, ladder: Sequence[Tally]) -> Decision:
         if not ladder:
             return attrs.evolve(Decision.none_tolerated(), because=why_none_tolerated(situation))
-        last = situation.last_level
+        last = situation.last_place
         if last is None:
             first = ladder[min(self.spec.start_level, len(ladder)) - 1]
             return self._treat(situation, first, why_treat_on(first))
@@ -117,7 +118,7 @@ class RollingSixDesign:
         passed = list(takewhile(self._is_left, from_last[:-1]))
         tally = from_last[len(passed)]
         if passed:
-            pending_below = situation.awaited_at(ladder[: passed[-1].level - 1])
+            pending_below = situation.awaited_at(ladder[: passed[-1].place - 1])
             if pending_below:
                 return _wait(tally, pending_below, why_wait(pending_below, "the next escalation"))
         because = why_escalate(passed, tally) if passed else None
@@ -146,10 +147,10 @@ class RollingSixDesign:
         if held or tally.occupied >= ROLLING_SIX:
             awaited = situation.awaited_at([tally])
             return _wait(tally, awaited, why_hold(tally, awaited))
-        last = situation.last_level or tally.level
+        last = situation.last_place or tally.place
         action = Action.ENROLL
-        if tally.level != last:
-            action = Action.ESCALATE if tally.level > last else Action.DE_ESCALATE
+        if tally.place != last:
+            action = Action.ESCALATE if tally.place > last else Action.DE_ESCALATE
         return Decision(action=action, level=tally.level, slots=ROLLING_SIX, because=because)
 
 

@@ -81,8 +81,8 @@ def why_wait(awaited: Sequence[Awaited], what: str) -> Because:
 
 def why_established(tally: Tally, situation: Situation) -> Because:
     """Give the reason why a level is the MTD."""
-    highest = tally.level == len(situation.tallies)
-    above = "" if highest else closed_by(situation, tally.level + 1)
+    highest = tally.place == len(situation.tallies)
+    above = "" if highest else closed_by(situation, tally.place + 1)
     why = "the highest dose level" if highest else f"the highest level not closed ({above})"
     return Because(code=Code.MTD_REACHED, text=f"level {tally.level} is {why}, with {dlts_of(tally)}: it is the MTD")
 

@@ -30,6 +30,7 @@ from trialdomain.designs.three_plus_three.walk import (
 )
 from trialdomain.protocol.designs import CLOSING_DLTS, TableRow, TableWord, ThreePlusThree
 from trialdomain.values.clinical.decision import Action, Decision, Forecast, Mtd, MtdStatus
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 
 
@@ -47,7 +48,7 @@ class ThreePlusThreeDesign:
     def decide(self, situation: Situation) -> Decision:
         """Walk up the open levels to the first that needs an action."""
         ladder = still_open(situation)
-        step = next_step(ladder, situation.last_level)
+        step = next_step(ladder, situation.last_place)
         closed = tuple(tally.level for tally in situation.tallies[len(ladder) :])
         return attrs.evolve(
             _decision(situation, ladder, step),
@@ -63,11 +64,11 @@ class ThreePlusThreeDesign:
         """Return the slots of one cohort."""
         return COHORT
 
-    def slots_at(self, level: int, situation: Situation) -> int:
+    def slots_at(self, level: Label, situation: Situation) -> int:
         """Return 6 where 3 are evaluable, as where the rule itself expands a level; else 3."""
-        return COHORT if situation.tallies[level - 1].evaluable < COHORT else COMPLETE
+        return COHORT if situation.tally_of(level).evaluable < COHORT else COMPLETE
 
-    def select(self, tallies: Sequence[Tally], closed: Collection[int]) -> Mtd:
+    def select(self, tallies: Sequence[Tally], closed: Collection[Label]) -> Mtd:
         """Select the highest open level, once it has 6 evaluable and no level below it needs an action."""
         ladder = below_closing(tallies, closed)
         step = next_step(ladder, None)
@@ -88,7 +89,7 @@ class ThreePlusThreeDesign:
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:
         """Search, with the rule itself, for the fewest and the most evaluable participants that are still needed."""
         ladder = still_open(situation)
-        return forecast(situation.tallies, still_open=ladder, last_level=situation.last_level, target=target)
+        return forecast(situation.tallies, still_open=ladder, last=situation.last_place, target=target)
 
 
 def _decision(situation: Situation, ladder: Sequence[Tally], step: Step | None) -> Decision:

@@ -41,14 +41,14 @@ class _Ahead:
 
 
 def forecast(
-    tallies: Sequence[Tally], *, still_open: Sequence[Tally], last_level: int | None, target: int | None = None
+    tallies: Sequence[Tally], *, still_open: Sequence[Tally], last: int | None, target: int | None = None
 ) -> Forecast | None:
     """Compute for each result how many evaluable participants it still needs, treated one at a time.
 
     Args:
         tallies: every dose level, from level 1 upwards.
         still_open: the levels that are not closed.
-        last_level: the level treated last.
+        last: the place of the level treated last.
         target: the target recruitment, in infused participants; None ignores it.
 
     Returns:
@@ -57,7 +57,7 @@ def forecast(
     pending = [tally.pending for tally in still_open]
     if sum(pending) > _MOST_PENDING or prod(2 * count + 1 for count in pending) > _MOST_WAYS:
         return None
-    ahead = _ahead(*_essence(still_open, last_level))
+    ahead = _ahead(*_essence(still_open, last))
     outcomes = [NONE_TOLERATED, *(str(tally.level) for tally in tallies)]
     left = None if target is None else max(0, target - sum(tally.treated for tally in tallies))
     return Forecast(
@@ -70,8 +70,8 @@ def forecast(
 
 
 @lru_cache(maxsize=100_000)
-def _ahead(still_open: tuple[Tally, ...], last_level: int | None) -> _Ahead:
-    step = next_step(still_open, last_level)
+def _ahead(still_open: tuple[Tally, ...], last: int | None) -> _Ahead:
+    step = next_step(still_open, last)
     if step is None:
         return _Ahead({NONE_TOLERATED: _Need(0, 0)}, most=0)
     if step.action is Action.STOP:
@@ -82,8 +82,8 @@ def _ahead(still_open: tuple[Tally, ...], last_level: int | None) -> _Ahead:
     for tally, infusions in _subjects(still_open, treated):
         for dlt in (0, 1):
             known = _with_outcome(tally, dlt=dlt, pending=not infusions)
-            after = (*still_open[: tally.level - 1], known, *still_open[tally.level :])
-            ahead = _ahead(*_essence(below_closing(after), tally.level if infusions else last_level))
+            after = (*still_open[: tally.place - 1], known, *still_open[tally.place :])
+            ahead = _ahead(*_essence(below_closing(after), tally.place if infusions else last))
             most = max(most, ahead.most + 1)
             for outcome, need in ahead.least.items():
                 way = _Need(need.evaluable + 1, need.infusions + infusions)
@@ -103,6 +103,7 @@ def _subjects(still_open: tuple[Tally, ...], treated: Tally | None) -> Iterator[
 def _with_outcome(tally: Tally, *, dlt: int, pending: bool) -> Tally:
     return Tally(
         level=tally.level,
+        place=tally.place,
         evaluable=tally.evaluable + 1,
         dlts=tally.dlts + dlt,
         pending=tally.pending - pending,
@@ -110,11 +111,12 @@ def _with_outcome(tally: Tally, *, dlt: int, pending: bool) -> Tally:
     )
 
 
-def _essence(still_open: Sequence[Tally], last_level: int | None) -> tuple[tuple[Tally, ...], int | None]:
+def _essence(still_open: Sequence[Tally], last: int | None) -> tuple[tuple[Tally, ...], int | None]:
     """Normalize the state for the cache: keep only the values that the forecast depends on."""
     ladder = [
         Tally(
             level=tally.level,
+            place=tally.place,
             evaluable=min(tally.evaluable, COMPLETE),
             dlts=tally.dlts,
             pending=tally.pending,
@@ -126,5 +128,6 @@ def _essence(still_open: Sequence[Tally], last_level: int | None) -> tuple[tuple
         if tally.pending or judge(tally.evaluable, tally.dlts, highest=False) is not Verdict.TOLERATED:
             break
         if tally.evaluable == COMPLETE:  # it can no longer close, so no subject is treated here or below again
-            ladder[: at + 1] = [Tally(level=done.level, evaluable=COMPLETE) for done in ladder[: at + 1]]
-    return tuple(ladder), last_level if any(tally.pending for tally in ladder) else None
+            done = ladder[: at + 1]
+            ladder[: at + 1] = [Tally(level=one.level, place=one.place, evaluable=COMPLETE) for one in done]
+    return tuple(ladder), last if any(tally.pending for tally in ladder) else None

@@ -53,7 +53,7 @@ def why_treat(step: Step, situation: Situation, still_open: Sequence[Tally]) -> 
     """
     match step.action:
         case Action.ESCALATE:
-            return _why_escalate(step, still_open[(situation.last_level or 1) - 1 : step.tally.level - 1])
+            return _why_escalate(step, still_open[(situation.last_place or 1) - 1 : step.tally.place - 1])
         case Action.DE_ESCALATE:
             return _why_de_escalate(step, situation, lowest_closed=len(still_open) + 1)
         case _:
@@ -86,8 +86,8 @@ def why_established(tally: Tally, situation: Situation) -> Because:
     """Give the reason why a level is the MTD."""
     why = (
         "the highest dose level"
-        if tally.level == len(situation.tallies)
-        else f"the highest level not closed ({closed_by(situation, tally.level + 1)})"
+        if tally.place == len(situation.tallies)
+        else f"the highest level not closed ({closed_by(situation, tally.place + 1)})"
     )
     text = f"level {tally.level} is {why}, with {dlts_of(tally)}: it is the MTD"
     return Because(code=Code.MTD_REACHED, text=text)
@@ -126,7 +126,7 @@ def _comes_to(step: Step) -> str:
 
 def _why_de_escalate(step: Step, situation: Situation, *, lowest_closed: int) -> Because:
     """Name the closed level at or below the one treated last; or the lower level that a late outcome reopens."""
-    if lowest_closed <= (situation.last_level or 0):
+    if lowest_closed <= (situation.last_place or 0):
         return Because(code=Code.LEVEL_CLOSED, text=f"{closed_by(situation, lowest_closed)}; {_asks(step)}")
     text = f"level {step.tally.level} is not yet tolerated: {dlts_of(step.tally)}; {_NEEDS[step.verdict]}"
     return Because(code=Code.LOWER_LEVEL_IN_TURN, text=text)

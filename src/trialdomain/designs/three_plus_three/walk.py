@@ -58,23 +58,27 @@ class Step:
     """For a wait: whether for all outcomes pending at open levels, or only for those at the level in turn."""
 
 
-def next_step(still_open: Sequence[Tally], last_level: int | None) -> Step | None:
+def next_step(still_open: Sequence[Tally], last: int | None) -> Step | None:
     """Walk up the open levels to the first that needs an action; None when no level is open.
 
     Escalation and an MTD wait for every outcome pending at an open level; treating at the same level, or at a lower
     one, waits only for a free slot.
+
+    Args:
+        still_open: the levels that are not closed, from the lowest upwards.
+        last: the place of the level treated last.
     """
     for tally in still_open:
         verdict = judge(tally.evaluable, tally.dlts, highest=tally is still_open[-1])
         if verdict is not Verdict.TOLERATED:
-            return _step(still_open, tally, verdict, last_level)
+            return _step(still_open, tally, verdict, last)
     return None
 
 
-def _step(still_open: Sequence[Tally], tally: Tally, verdict: Verdict, last_level: int | None) -> Step:
+def _step(still_open: Sequence[Tally], tally: Tally, verdict: Verdict, last: int | None) -> Step:
     expanded = verdict is not Verdict.FILL_COHORT or tally.most_held > COHORT
     slots = COMPLETE if expanded else COHORT
-    climbs = last_level is not None and tally.level > last_level
+    climbs = last is not None and tally.place > last
     if (climbs or verdict is Verdict.MTD) and any(level.pending for level in still_open):
         return Step(tally, verdict, Action.WAIT, slots, waits_for_all=True)
     if verdict is Verdict.MTD:
@@ -83,6 +87,6 @@ def _step(still_open: Sequence[Tally], tally: Tally, verdict: Verdict, last_leve
         return Step(tally, verdict, Action.WAIT, slots)
     if climbs:
         return Step(tally, verdict, Action.ESCALATE, slots)
-    if last_level is not None and tally.level < last_level:
+    if last is not None and tally.place < last:
         return Step(tally, verdict, Action.DE_ESCALATE, slots)
     return Step(tally, verdict, Action.EXPAND if expanded and tally.occupied == COHORT else Action.ENROLL, slots)

@@ -8,12 +8,13 @@ from trialdomain.exchange.sdtm.arms import added
 from trialdomain.exchange.sdtm.cells import Cells
 from trialdomain.exchange.sdtm.mapping import NOT_STATED, dose
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 
 _ASSUMED = "no row says when the subject was enrolled: the day of the first dose is assumed"
 
 
-def record_administrations(rows: Sequence[Cells], level: int | None) -> list[Cells]:
+def record_administrations(rows: Sequence[Cells], level: Label | None) -> list[Cells]:
     """Attach facts to the rows: the first row of a day gets the administration. List rows that no fact can represent.
 
     Args:
@@ -45,7 +46,7 @@ def record_administrations(rows: Sequence[Cells], level: int | None) -> list[Cel
     return [first[day] for day in sorted(first)]
 
 
-def _administration(cells: Cells, level: int | None) -> Infused:
+def _administration(cells: Cells, level: Label | None) -> Infused:
     if level is None:
         raise Malformed("the subject was not randomized to an arm, so there is no dose level")
     started_at = cells.dated("EXSTDTC")

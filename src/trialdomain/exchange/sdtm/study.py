@@ -19,6 +19,7 @@ from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.protocol.endpoints.parts import Anchor
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.progress import Progress, ignore_progress
 
@@ -152,7 +153,7 @@ class Study:
         return max((len({row["EXSTDTC"][:10] for row in rows}) for _, rows in of_subject), default=None)
 
     def subjects(
-        self, *, zone: str | None, now: datetime, levels: Mapping[str, int]
+        self, *, zone: str | None, now: datetime, levels: Mapping[str, Label]
     ) -> Iterator[tuple[str, Sequence[RowRead]]]:
         """Yield each subject with their rows, in the order of the files.
 

@@ -13,13 +13,14 @@ from trialdomain.exchange.sdtm.disposition import About, Person, about, disposed
 from trialdomain.exchange.sdtm.mapping import consent, laboratory, screening, vital_sign
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead, unescaped
 from trialdomain.exchange.sdtm.terms import Disposition, key_of
+from trialdomain.values.clinical.level import Label
 
 _RANDOMIZED = "RANDOMIZED"
 """The word of the enrollment row that counts if there are several, because it gives the arm."""
 
 
 def read_subject(
-    rows: Sequence[Row], setting: Setting, *, levels: Mapping[str, int], ended_early: frozenset[str]
+    rows: Sequence[Row], setting: Setting, *, levels: Mapping[str, Label], ended_early: frozenset[str]
 ) -> list[RowRead]:
     """Read the rows of one subject, in the order in which they are recorded.
 
@@ -118,7 +119,7 @@ def _each_once(rows: Sequence[Cells]) -> list[Cells]:
     return list({(one.row.file, one.row.line): one for one in rows}.values())
 
 
-def _enrollment(rows: Sequence[Cells], level: int | None) -> Cells | None:
+def _enrollment(rows: Sequence[Cells], level: Label | None) -> Cells | None:
     """Attach the fact to the enrollment row and return it: of several rows, the randomization, or else the first."""
     entered = [cells for cells in rows if _meaning(cells) is Disposition.ENROLLED]
     entered.sort(key=lambda cells: key_of(cells["DSDECOD"]) != _RANDOMIZED)
@@ -129,7 +130,7 @@ def _enrollment(rows: Sequence[Cells], level: int | None) -> Cells | None:
     return None
 
 
-def _required(level: int | None) -> int:
+def _required(level: Label | None) -> Label:
     if level is None:
         raise Malformed("the subject has no arm, so there is no dose level")
     return level

@@ -11,6 +11,7 @@ from trialdomain.projections.casebook import Case
 from trialdomain.projections.endpoints.value import Flag, Status, Value
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.observation import Observation
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.treatment import MedicationClass
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
@@ -29,7 +30,7 @@ class Observed:
     case: Case
     rules: EndpointRules
     frame: Observation
-    level: int | None
+    level: Label | None
 
     def value(
         self,

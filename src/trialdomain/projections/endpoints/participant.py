@@ -39,6 +39,7 @@ from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.rules.counts import EMPTY, Series, read_counts
 from trialdomain.rules.observation import Observation, Outside, beginnings_of, endings_of, observe, starts_of
 from trialdomain.values.clinical.analyte import Count
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
 
 _FEVER_LOOKS_BACK = 7
@@ -85,7 +86,7 @@ def observation_of(case: Case, rules: EndpointRules, *, on: date) -> Observation
     )
 
 
-def participant_values(case: Case, asked: Iterable[Asked], *, level: int | None, on: date) -> ParticipantValues:
+def participant_values(case: Case, asked: Iterable[Asked], *, level: Label | None, on: date) -> ParticipantValues:
     """Derive the windowed endpoints of one participant, as of a day.
 
     Args:
@@ -104,7 +105,7 @@ def participant_values(case: Case, asked: Iterable[Asked], *, level: int | None,
 class _Reading:
     """One participant, read once for all endpoints that have the same numbers."""
 
-    def __init__(self, case: Case, level: int | None, on: date) -> None:
+    def __init__(self, case: Case, level: Label | None, on: date) -> None:
         self._case, self._level, self._on = case, level, on
         self._read: dict[tuple[Hashable, ...], Any] = {}
 

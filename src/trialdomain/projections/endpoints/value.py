@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import attrs
 
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.word import Word
 
 Detail: TypeAlias = bool | int | Decimal | str | date | tuple["Detail", ...] | Mapping[str, "Detail"] | None
@@ -94,7 +95,7 @@ class Value:
     endpoint: str
     """The code of the endpoint in the protocol."""
     subject: str
-    level: int | None
+    level: Label | None
     """The dose level received; None before the infusion, and for an amount of no level."""
     status: Status
     value: bool | int | None = None

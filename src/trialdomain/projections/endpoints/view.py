@@ -53,6 +53,7 @@ from trialdomain.protocol.endpoints.families import (
 )
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
+from trialdomain.values.clinical.level import Label
 
 _FRAME: frozenset[type[Any]] = frozenset(
     {
@@ -131,7 +132,7 @@ class EndpointsView:
         return any(isinstance(one, families) for one in self.protocol.endpoints.derived)
 
 
-def _level(case: Case, book: Casebook) -> int | None:
+def _level(case: Case, book: Casebook) -> Label | None:
     """Return the dose level received; None before the infusion, and for an amount of no level."""
     infusion = case.first_infusion
     if infusion is None:

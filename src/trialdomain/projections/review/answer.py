@@ -10,6 +10,7 @@ from trialdomain.rules.adverse_event import Graded
 from trialdomain.rules.evaluability import SetAside
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.evaluation import Standing
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.toxicity import Assessor, Outcome, Relatedness, Seriousness
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
@@ -69,7 +70,7 @@ class Reviewed:
     """One participant who was enrolled or infused."""
 
     subject: str
-    level: int | None
+    level: Label | None
     dose: Dose | None
     """The amount of the first infusion, if it is known."""
     lot: str | None
@@ -111,7 +112,7 @@ class Narrative:
     __repr__ = in_short
 
     subject: str
-    level: int | None
+    level: Label | None
     dose: Dose | None
     infused_at: ClinicalTime
     dlt: Dlt
@@ -130,7 +131,7 @@ class Reaction:
     """A suspected unexpected serious adverse reaction (SUSAR), with its reporting deadlines."""
 
     subject: str
-    level: int | None
+    level: Label | None
     event: str
     term: str
     highest_grade: int
@@ -159,7 +160,7 @@ class Delayed:
     """An event after the window that would have been a DLT within the window."""
 
     subject: str
-    level: int | None
+    level: Label | None
     event: str
     term: str
     grade: int

@@ -15,7 +15,7 @@ from trialdomain.protocol.endpoints.families import (
     is_windowed,
 )
 from trialdomain.protocol.endpoints.parts import Anchor
-from trialdomain.reports.decision import mtd_words
+from trialdomain.reports.decision import doses_of, mtd_words
 from trialdomain.reports.endpoints.as_json import endpoints_json
 from trialdomain.reports.endpoints.statistics import Spread
 from trialdomain.reports.endpoints.summaries import (
@@ -125,7 +125,7 @@ def _tables(endpoints: Endpoints) -> Iterator[Table]:
             rows=tuple(row for summary in of_kind for row in _rows(summary, groups)),
         )
     doses = [
-        (code, "MTD", mtd_words(summary.overall.mtd))
+        (code, "MTD", mtd_words(summary.overall.mtd, doses_of(summary.overall.tallies)))
         for code, summary in endpoints.summaries.items()
         if isinstance(summary.overall, DoseSummary) and summary.overall.mtd is not None
     ]
@@ -246,7 +246,7 @@ def summary_lines(summary: EndpointSummary) -> Iterator[str]:
     for name, one in _groups(summary):
         if isinstance(one, DoseSummary):
             if one.mtd is not None:
-                yield f"MTD: {mtd_words(one.mtd)}"
+                yield f"MTD: {mtd_words(one.mtd, doses_of(one.tallies))}"
             elif name == _ALL:
                 yield "The protocol has no escalation design, which would give the MTD"
             yield from (

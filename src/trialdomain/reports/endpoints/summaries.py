@@ -27,6 +27,7 @@ from trialdomain.reports.endpoints.statistics import (
 )
 from trialdomain.rules.observation import EndedBy
 from trialdomain.values.clinical.decision import Mtd
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.in_short import in_short
 
@@ -128,12 +129,12 @@ class EndpointSummary:
     __repr__ = in_short
 
     endpoint: Endpoint
-    levels: Mapping[int, Summary]
+    levels: Mapping[Label, Summary]
     unassigned: Summary | None
     """Participants infused with an amount of no dose level; None if there are none."""
     overall: Summary
 
-    def groups(self) -> Iterator[tuple[str, int | None, Summary]]:
+    def groups(self) -> Iterator[tuple[str, Label | None, Summary]]:
         """Yield each summary with its group: ``level`` and its number, ``unassigned``, ``overall``."""
         yield from (("level", level, summary) for level, summary in self.levels.items())
         if self.unassigned is not None:
@@ -189,7 +190,7 @@ def _summarized(found: EndpointValues, endpoint: Endpoint) -> EndpointSummary:
     rules = found.protocol.endpoints.of(endpoint)
     if endpoint.kind is Kind.DOSE:
         whole = DoseSummary(mtd=found.mtd, tallies=found.tallies, evidence=found.mtd_evidence)
-        levels: dict[int, Summary] = {
+        levels: dict[Label, Summary] = {
             tally.level: DoseSummary(mtd=None, tallies=(tally,), evidence=()) for tally in found.tallies
         }
         return EndpointSummary(endpoint=endpoint, levels=levels, unassigned=None, overall=whole)
@@ -201,10 +202,7 @@ def _summarized(found: EndpointValues, endpoint: Endpoint) -> EndpointSummary:
 
     return EndpointSummary(
         endpoint=endpoint,
-        levels={
-            level.level: summary([value for value in values if value.level == level.level])
-            for level in found.protocol.levels
-        },
+        levels={label: summary([value for value in values if value.level == label]) for label in found.protocol.labels},
         unassigned=summary(unassigned) if unassigned else None,
         overall=summary(values),
     )

@@ -6,6 +6,7 @@ from datetime import date
 import attrs
 from attrs.validators import optional
 
+from trialdomain.values.clinical.level import Label, as_label, level_label
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import plain_text
 from trialdomain.values.number import whole_number
@@ -57,12 +58,12 @@ class Mtd:
     """The answer to "what is the MTD", kept apart from the level to treat next."""
 
     status: MtdStatus = MtdStatus.OPEN
-    level: int | None = None
+    level: Label | None = attrs.field(default=None, converter=as_label)
     bounded_above: bool | None = None
     """Whether a closed level is above an established MTD; if not, a higher dose might be tolerated too."""
 
     @classmethod
-    def established(cls, level: int, *, bounded_above: bool) -> "Mtd":
+    def established(cls, level: Label, *, bounded_above: bool) -> "Mtd":
         """Create an MTD: the highest dose with DLT in no more than 1/6 of at least 6 evaluable participants."""
         return cls(status=MtdStatus.ESTABLISHED, level=level, bounded_above=bounded_above)
 
@@ -71,7 +72,7 @@ class Mtd:
 class FinalClosing:
     """A closing that a decision recorded: it remains in force even if earlier data are revised."""
 
-    level: int = attrs.field(validator=whole_number(least=1))
+    level: Label = attrs.field(converter=as_label, validator=level_label)
     """The lowest closed level; all levels above it are closed too."""
     cause: str
 
@@ -80,7 +81,7 @@ class FinalClosing:
 class Awaited:
     """A participant whose outcome is pending."""
 
-    level: int
+    level: Label
     subject: int | str
     """The subject's code; in outcomes notation, the number of the subject within the level, from 1."""
     until: date | None = None
@@ -116,43 +117,43 @@ class Decision:
     __repr__ = in_short
 
     action: Action
-    level: int | None = None
+    level: Label | None = attrs.field(default=None, converter=as_label)
     """The level in turn: the level to treat next, now or after waiting; None once the design stops."""
     slots: int | None = attrs.field(default=None, validator=optional(whole_number(least=1)))
     """The number of slots at that level; None if no level is in turn, or if the decision names no number."""
     mtd: Mtd = Mtd()
-    closed_levels: tuple[int, ...] = ()
+    closed_levels: tuple[Label, ...] = ()
     waiting_for: tuple[Awaited, ...] = ()
     because: Because | None = None
     forecast: Forecast | None = None
 
     @classmethod
-    def enroll(cls, *, level: int) -> "Decision":
+    def enroll(cls, *, level: Label) -> "Decision":
         """Treat another participant at the level that was treated last."""
         return cls(action=Action.ENROLL, level=level)
 
     @classmethod
-    def expand(cls, *, level: int) -> "Decision":
+    def expand(cls, *, level: Label) -> "Decision":
         """Open more slots at a full level."""
         return cls(action=Action.EXPAND, level=level)
 
     @classmethod
-    def escalate(cls, *, to: int) -> "Decision":
+    def escalate(cls, *, to: Label) -> "Decision":
         """Go up to a level, new or visited before."""
         return cls(action=Action.ESCALATE, level=to)
 
     @classmethod
-    def de_escalate(cls, *, to: int) -> "Decision":
+    def de_escalate(cls, *, to: Label) -> "Decision":
         """Go back down to a level, and continue its tally."""
         return cls(action=Action.DE_ESCALATE, level=to)
 
     @classmethod
-    def wait(cls, *, level: int) -> "Decision":
+    def wait(cls, *, level: Label) -> "Decision":
         """Treat no participant until an outcome is known; ``level`` is the level currently in turn."""
         return cls(action=Action.WAIT, level=level)
 
     @classmethod
-    def established(cls, level: int, *, bounded_above: bool) -> "Decision":
+    def established(cls, level: Label, *, bounded_above: bool) -> "Decision":
         """Stop: this is the MTD."""
         return cls(action=Action.STOP, mtd=Mtd.established(level, bounded_above=bounded_above))
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import attrs
 
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import Label, as_label, level_label
 from trialdomain.values.number import whole_number
 
 
@@ -23,7 +25,11 @@ class Tally:
     4
     """
 
-    level: int = attrs.field(validator=whole_number(least=1))
+    level: Label = attrs.field(converter=as_label, validator=level_label)
+    place: int = attrs.field(default=0, validator=whole_number(least=0))
+    """The place of the level in the order of escalation, from 1; by default the number that is its label."""
+    dose: Dose | None = None
+    """The dose of the level, if it is known."""
     enrolled: int = attrs.field(default=0, validator=whole_number(least=0))
     """Participants who hold a slot and are not infused yet."""
     evaluable: int = attrs.field(default=0, validator=whole_number(least=0))
@@ -34,6 +40,13 @@ class Tally:
     """Infused participants who are not evaluable and released their slot for a replacement."""
     most_held: int = attrs.field(default=0, validator=whole_number(least=0))
     """The peak number of slots held at the same time; more than a cohort means that the level was expanded."""
+
+    def __attrs_post_init__(self) -> None:
+        """Take the place from the label where it is not given; refuse a tally without one."""
+        if self.place == 0 and isinstance(self.level, int):
+            object.__setattr__(self, "place", self.level)
+        if self.place < 1:
+            raise ValueError(f"level {self.level} has no place in the order of the levels: give it, from 1")
 
     @property
     def treated(self) -> int:
