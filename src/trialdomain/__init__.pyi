@@ -66,6 +66,7 @@ from trialdomain.protocol.designs import TableDesign as TableDesign
 from trialdomain.protocol.designs import TableRow as TableRow
 from trialdomain.protocol.designs import TableWord as TableWord
 from trialdomain.protocol.designs import ThreePlusThree as ThreePlusThree
+from trialdomain.protocol.dose_level import DoseLevel as DoseLevel
 from trialdomain.protocol.endpoints.endpoint import Endpoint as Endpoint
 from trialdomain.protocol.endpoints.families import AntiInfectiveRate as AntiInfectiveRate
 from trialdomain.protocol.endpoints.families import CountRecovery as CountRecovery
@@ -92,7 +93,6 @@ from trialdomain.protocol.presets.endpoints import endpoint_rules as endpoint_ru
 from trialdomain.protocol.presets.nct06245746 import nct06245746 as nct06245746
 from trialdomain.protocol.presets.roles import USUAL_ROLES as USUAL_ROLES
 from trialdomain.protocol.trial_protocol import DltRule as DltRule
-from trialdomain.protocol.trial_protocol import DoseLevel as DoseLevel
 from trialdomain.protocol.trial_protocol import EvaluableRule as EvaluableRule
 from trialdomain.protocol.trial_protocol import Grant as Grant
 from trialdomain.protocol.trial_protocol import TrialProtocol as TrialProtocol

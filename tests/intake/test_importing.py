@@ -56,7 +56,8 @@ from trialdomain.exchange.sdtm.staging import RowMalformed, StudyUnusable
 from trialdomain.exchange.sdtm.study import Study
 from trialdomain.intake.batch import Batch, BatchSpoiled, Happened
 from trialdomain.intake.sdtm import IMPORTER, Imported, ProtocolUnfit
-from trialdomain.protocol.trial_protocol import DoseLevel, Stagger, TallyBy, TrialProtocol
+from trialdomain.protocol.dose_level import DoseLevel
+from trialdomain.protocol.trial_protocol import Stagger, TallyBy, TrialProtocol
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.values.clinical.dose import Dose

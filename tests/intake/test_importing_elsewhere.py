@@ -38,7 +38,8 @@ from trialdomain.exchange.sdtm.terms import TermsInvalid
 from trialdomain.intake.sdtm import ProtocolUnfit
 from trialdomain.projections.flow import Status
 from trialdomain.projections.review.answer import Open
-from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+from trialdomain.protocol.dose_level import DoseLevel
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.endpoints.summaries import IncidenceSummary
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.toxicity import Relatedness

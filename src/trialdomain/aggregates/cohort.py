@@ -28,7 +28,7 @@ from trialdomain.events.cohort import (
 from trialdomain.events.membership import Membership, apply_to_members
 from trialdomain.events.recorded import Recorded
 from trialdomain.limits.caution import against_deciding
-from trialdomain.protocol.trial_protocol import DoseLevel
+from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.values.clinical.decision import Decision
 from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, Standing
 from trialdomain.values.clinical.level import Label

@@ -1,7 +1,8 @@
 """Checks of counts and decisions against the log."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from typing_extensions import override
 
@@ -9,11 +10,12 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.checks.check import Audited, AuditFinding, Check, Severity
 from trialdomain.events.cohort import CohortOpened, EnrollmentResumed, EnrollmentStopped, MemberInfused
 from trialdomain.events.participant import Infused
-from trialdomain.events.recorded import Entry
+from trialdomain.events.recorded import Entry, Recorded
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, dlt_counts
 from trialdomain.projections.escalation import closed_levels
 from trialdomain.projections.reconciliation import reconciliation_of
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import subject_of
 
@@ -59,7 +61,7 @@ class Reconciliation(Check):
 
     def _infusions(self, book: Casebook) -> Iterator[AuditFinding]:
         """Compare infusion dates. A cohort records an infusion once; later corrections do not change that fact."""
-        for level, entries in sorted(book.cohorts.items()):
+        for level, entries in _in_order(book):
             for entry in entries:
                 told = entry.fact
                 if isinstance(told, MemberInfused) and told.on not in self._infused[told.subject]:
@@ -72,7 +74,7 @@ class Reconciliation(Check):
 
     def _closings(self, counts: DltCounts, book: Casebook) -> Iterator[AuditFinding]:
         closings = closed_levels(counts, book)
-        for level, entries in sorted(book.cohorts.items()):
+        for level, entries in _in_order(book):
             cohort = Cohort(level)
             for entry in entries:
                 cohort.apply(entry)
@@ -126,3 +128,8 @@ class DecisionOvertaken(Check):
                 evidence=[position, *(one.entry.position for one in audit.changing)],
                 severity=Severity.MAJOR if allowed else Severity.CRITICAL,
             )
+
+
+def _in_order(book: Casebook) -> list[tuple[Label, Sequence[Recorded[Any]]]]:
+    """Return the cohorts in the order of the levels."""
+    return sorted(book.cohorts.items(), key=lambda one: book.protocol.in_order(one[0]))

@@ -59,7 +59,9 @@ class SlotsExceeded(Check):
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
         if self.audited.protocol.design is None:
             return
-        for level, entries in sorted(self.audited.book.cohorts.items()):
+        for level, entries in sorted(
+            self.audited.book.cohorts.items(), key=lambda one: self.audited.protocol.in_order(one[0])
+        ):
             cohort = Cohort(level)
             for entry in entries:
                 yield from self._against(cohort, entry)

@@ -5,12 +5,13 @@ a DLT, ``P`` pending, ``X`` not evaluable.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 
 from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
+from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.values.clinical.decision import Awaited
 from trialdomain.values.clinical.tally import Tally, most_held
 from trialdomain.values.word import Word
@@ -46,6 +47,7 @@ class Treated:
     """One treated subject in the notation."""
 
     level: int
+    """The place of the level in the order of escalation, from 1."""
     outcome: Outcome
 
 
@@ -115,25 +117,36 @@ def _read(text: str, *, levels: int) -> Iterator[Treated]:
             yield Treated(level, Outcome(letter))
 
 
-def situation_of(treated: tuple[Treated, ...], *, levels: int) -> Situation:
-    """Count a sequence of outcomes by level."""
-    by_level = [[one.outcome for one in treated if one.level == level] for level in range(1, levels + 1)]
+def situation_of(
+    treated: tuple[Treated, ...], *, levels: int, of_protocol: Sequence[DoseLevel] | None = None
+) -> Situation:
+    """Count a sequence of outcomes by level.
+
+    Args:
+        treated: the sequence, which names each level by its place.
+        levels: the number of dose levels.
+        of_protocol: the levels of a protocol, for their labels and doses; by default a label is the place.
+    """
+    ladder = of_protocol or [DoseLevel(level=place) for place in range(1, levels + 1)]
+    by_level = [(level, [one.outcome for one in treated if one.level == level.level]) for level in ladder]
     return Situation(
-        tallies=tuple(_tally(level, outcomes) for level, outcomes in enumerate(by_level, start=1)),
-        last_level=treated[-1].level if treated else None,
+        tallies=tuple(_tally(level, outcomes) for level, outcomes in by_level),
+        last_level=ladder[treated[-1].level - 1].label if treated else None,
         awaited=tuple(
-            Awaited(level=level, subject=subject)
-            for level, outcomes in enumerate(by_level, start=1)
+            Awaited(level=level.label, subject=subject)
+            for level, outcomes in by_level
             for subject, outcome in enumerate(outcomes, start=1)
             if outcome is Outcome.PENDING
         ),
     )
 
 
-def _tally(level: int, outcomes: list[Outcome]) -> Tally:
+def _tally(level: DoseLevel, outcomes: list[Outcome]) -> Tally:
     dlts = outcomes.count(Outcome.DLT)
     return Tally(
-        level=level,
+        level=level.label,
+        place=level.level,
+        dose=level.dose,
         evaluable=dlts + outcomes.count(Outcome.NO_DLT),
         dlts=dlts,
         pending=outcomes.count(Outcome.PENDING),

@@ -1,5 +1,6 @@
 """The design of a protocol, and decisions by it."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import assert_never
 
@@ -22,6 +23,7 @@ from trialdomain.protocol.designs import (
     ThreePlusThree,
     is_known,
 )
+from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.values.clinical.decision import Decision, FinalClosing
 
 
@@ -80,15 +82,21 @@ class StateImpossible(InputInvalid):
         self.enrolled, self.dlt, self.pending = enrolled, dlt, pending
 
 
-def situation_after(treated: tuple[Treated, ...], *, levels: int, design: DesignSpec) -> Situation:
+def situation_after(
+    treated: tuple[Treated, ...], *, levels: int, design: DesignSpec, of_protocol: Sequence[DoseLevel] | None = None
+) -> Situation:
     """Count a sequence of outcomes under a design; a level that it eliminated on the way stays closed.
 
     Raises:
         DesignUnknown: the class of the parameters belongs to no design of this library.
     """
-    asked, whole = design_of(design), situation_of(treated, levels=levels)
-    seen = (situation_of(treated[:end], levels=levels) for end in range(1, len(treated) + 1))
-    lowest = min((level for one in seen for level in asked.decide(one).closed_levels), default=None)
+
+    def counted(end: int) -> Situation:
+        return situation_of(treated[:end], levels=levels, of_protocol=of_protocol)
+
+    asked, whole = design_of(design), counted(len(treated))
+    closed = {label for end in range(1, len(treated) + 1) for label in asked.decide(counted(end)).closed_levels}
+    lowest = next((tally.level for tally in whole.tallies if tally.level in closed), None)
     if lowest is None or lowest in asked.decide(whole).closed_levels:
         return whole
     closing = FinalClosing(level=lowest, cause="eliminated before, which more outcomes do not lift")

@@ -18,6 +18,7 @@ import tomli_w
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.exchange.decision_table import rows_from_csv
 from trialdomain.protocol.designs import DESIGNS, MOST_LEVELS, DesignSpec, TableRow
+from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.protocol.endpoints.parts import FebrileNeutropenia
@@ -25,7 +26,7 @@ from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
-from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.given.filename import is_no_file, named, unread
 

@@ -28,7 +28,8 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.projections.casebook import Case, Casebook
-from trialdomain.protocol.trial_protocol import DltRule, DoseLevel, TrialProtocol
+from trialdomain.protocol.dose_level import DoseLevel
+from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, cytopenias, first_lasted
 from trialdomain.rules.dlt import Qualifying, Window, first_dlt, judged_unrelated, qualifying
 from trialdomain.rules.dose_received import level_received

@@ -13,10 +13,10 @@ import attrs
 
 from trialdomain.protocol.criteria import Criterion
 from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec, is_known
+from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
-from trialdomain.values.clinical.dose import Dose
-from trialdomain.values.clinical.level import NO_LABEL, Label, as_label, is_label
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.toxicity import GRADES, RELATED, Relatedness
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import folded
@@ -31,24 +31,6 @@ class TallyBy(Word):
 
     RECEIVED = "received"
     ASSIGNED = "assigned"
-
-
-@attrs.frozen(kw_only=True)
-class DoseLevel:
-    """One dose level. The dose is optional, because the registry has levels without amounts."""
-
-    level: int
-    """The place in the order of escalation, from 1; it may change when a level is put before this one."""
-    label: Label = attrs.field(default="", converter=as_label)
-    """The permanent name of the level, such as ``"1a"`` or ``-1``; by default its place. Everything that is recorded
-    names the level by its label."""
-    dose: Dose | None = None
-
-    def __attrs_post_init__(self) -> None:
-        """Give a level without a label its place as the label, and refuse a label that is none."""
-        if self.label == "":
-            object.__setattr__(self, "label", self.level)
-        refuse((unless(is_label(self.label), f"the label of level {self.level} {NO_LABEL}"),))
 
 
 @attrs.frozen(kw_only=True)

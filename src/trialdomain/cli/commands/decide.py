@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import attrs
@@ -15,6 +15,7 @@ from trialdomain.designs.registry import decide, design_of, situation_after
 from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
 from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec
+from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.reports.decision import decision_report
 from trialdomain.reports.report import Report
 from trialdomain.values.clinical.decision import Decision
@@ -63,6 +64,7 @@ class _Question:
     spec: DesignSpec
     levels: int
     start_level: int | None
+    of_protocol: Sequence[DoseLevel] | None
     target: int | None
 
     def answer(self, text: str) -> tuple[Situation, Decision]:
@@ -70,7 +72,7 @@ class _Question:
         situation = (
             situation_of(outcomes, levels=self.levels)
             if self.start_level is None
-            else situation_after(outcomes, levels=self.levels, design=self.spec)
+            else situation_after(outcomes, levels=self.levels, design=self.spec, of_protocol=self.of_protocol)
         )
         return situation, decide(situation, design=self.spec, target=self.target)
 
@@ -80,11 +82,12 @@ class _Question:
 
 def _question(arguments: argparse.Namespace) -> _Question:
     if arguments.design is None:
-        return _Question(DEFAULT_DESIGN, arguments.levels, None, arguments.target)
+        return _Question(DEFAULT_DESIGN, arguments.levels, None, None, arguments.target)
     from trialdomain.exchange.toml import read_design  # noqa: PLC0415 - a slow import that only --design needs
 
     file = read_design(arguments.design)
-    return _Question(file.spec, file.levels, design_of(file.spec).start_level(), arguments.target)
+    of_protocol = None if file.protocol is None else file.protocol.levels
+    return _Question(file.spec, file.levels, design_of(file.spec).start_level(), of_protocol, arguments.target)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -12,8 +12,9 @@ from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import new_log
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.toml import DesignFile, read_design
+from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.presets.nct06245746 import nct06245746
-from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.table import Table
 from trialdomain.simulate.site import simulated_protocol, simulated_under
 from trialdomain.simulate.trials import IN_BULK, MOST_PARTICIPANTS, simulate

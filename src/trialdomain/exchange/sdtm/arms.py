@@ -14,7 +14,8 @@ from trialdomain.exchange.sdtm.columns import DM, EX
 from trialdomain.exchange.sdtm.rows import Row
 from trialdomain.exchange.sdtm.staging import Staging, StudyUnusable
 from trialdomain.exchange.sdtm.terms import Terms, key_of
-from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
+from trialdomain.protocol.dose_level import DoseLevel
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.unit import alike, convert, ucum
 

@@ -1,0 +1,25 @@
+"""A dose level of a protocol: its place, its permanent label and its dose."""
+
+import attrs
+
+from trialdomain.protocol.faults import refuse, unless
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import NO_LABEL, Label, as_label, is_label
+
+
+@attrs.frozen(kw_only=True)
+class DoseLevel:
+    """One dose level. The dose is optional, because the registry has levels without amounts."""
+
+    level: int
+    """The place in the order of escalation, from 1; it may change when a level is put before this one."""
+    label: Label = attrs.field(default="", converter=as_label)
+    """The permanent name of the level, such as ``"1a"`` or ``-1``; by default its place. Everything that is recorded
+    names the level by its label."""
+    dose: Dose | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Give a level without a label its place as the label, and refuse a label that is none."""
+        if self.label == "":
+            object.__setattr__(self, "label", self.level)
+        refuse((unless(is_label(self.label), f"the label of level {self.level} {NO_LABEL}"),))
