@@ -26,9 +26,9 @@ class Tally:
     """
 
     level: Label = attrs.field(converter=as_label, validator=level_label)
-    place: int = attrs.field(default=0, validator=whole_number(least=0))
+    place: int = attrs.field(default=0, validator=whole_number(least=0), repr=False)
     """The place of the level in the order of escalation, from 1; by default the number that is its label."""
-    dose: Dose | None = None
+    dose: Dose | None = attrs.field(default=None, repr=False)
     """The dose of the level, if it is known."""
     enrolled: int = attrs.field(default=0, validator=whole_number(least=0))
     """Participants who hold a slot and are not infused yet."""
