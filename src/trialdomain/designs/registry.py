@@ -1,5 +1,6 @@
 """The design of a protocol, and decisions by it."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import assert_never
 
@@ -16,6 +17,7 @@ from trialdomain.protocol.designs import (
     DEFAULT_DESIGN,
     DESIGNS,
     DesignSpec,
+    IntervalSpec,
     RollingSix,
     StateAnswer,
     TableDesign,
@@ -23,6 +25,7 @@ from trialdomain.protocol.designs import (
     is_known,
 )
 from trialdomain.values.clinical.decision import Decision, FinalClosing
+from trialdomain.values.clinical.tally import Tally
 
 
 class DesignUnknown(InputInvalid):
@@ -49,7 +52,7 @@ def design_of(spec: DesignSpec) -> Design:
             return ThreePlusThreeDesign(spec)
         case RollingSix():
             return RollingSixDesign(spec)
-        case TableDesign():
+        case TableDesign() | IntervalSpec():
             return ByTable(spec)
         case _:
             assert_never(spec)
@@ -85,14 +88,45 @@ def situation_after(treated: tuple[Treated, ...], *, levels: int, design: Design
 
     Raises:
         DesignUnknown: the class of the parameters belongs to no design of this library.
+        TableExceeded: a level has more evaluable participants than the table of the design.
     """
     asked, whole = design_of(design), situation_of(treated, levels=levels)
+    refuse_beyond_table(design, whole.tallies)
     seen = (situation_of(treated[:end], levels=levels) for end in range(1, len(treated) + 1))
     lowest = min((level for one in seen for level in asked.decide(one).closed_levels), default=None)
     if lowest is None or lowest in asked.decide(whole).closed_levels:
         return whole
     closing = FinalClosing(level=lowest, cause="eliminated before, which more outcomes do not lift")
     return attrs.evolve(whole, final_closings=(closing,))
+
+
+class TableExceeded(InputInvalid):
+    """A level has more participants than the decision table of the design."""
+
+    code = "table-exceeded"
+
+    def __init__(self, *, level: int, known: int, most: int) -> None:
+        super().__init__(
+            f"level {level} has {known} participants who are or may become evaluable, and the decision table ends at "
+            f"{most}: give a larger max_n in [design], or correct the counts"
+        )
+        self.level, self.known, self.most = level, known, most
+
+
+def refuse_beyond_table(design: DesignSpec, tallies: Sequence[Tally]) -> None:
+    """Refuse counts for which the decision table of a design has no row.
+
+    A question about counts alone is refused. A log is answered, because what happened is recorded: by the last row.
+
+    Raises:
+        TableExceeded: a level has more evaluable participants than the table.
+    """
+    most = design.most_at_level
+    if most is None:
+        return
+    for tally in tallies:
+        if tally.occupied > most:
+            raise TableExceeded(level=tally.level, known=tally.occupied, most=most)
 
 
 def decide(
