@@ -58,10 +58,15 @@ from trialdomain.projections.endpoints.value import Flag as Flag
 from trialdomain.projections.endpoints.value import Status as Status
 from trialdomain.projections.endpoints.value import Value as Value
 from trialdomain.projections.review import Review as Review
+from trialdomain.protocol.designs import Boin as Boin
 from trialdomain.protocol.designs import DesignSpec as DesignSpec
+from trialdomain.protocol.designs import I3Plus3 as I3Plus3
+from trialdomain.protocol.designs import Keyboard as Keyboard
+from trialdomain.protocol.designs import Mtpi2 as Mtpi2
 from trialdomain.protocol.designs import RollingSix as RollingSix
 from trialdomain.protocol.designs import StateAnswer as StateAnswer
 from trialdomain.protocol.designs import StateRow as StateRow
+from trialdomain.protocol.designs import TableBounds as TableBounds
 from trialdomain.protocol.designs import TableDesign as TableDesign
 from trialdomain.protocol.designs import TableRow as TableRow
 from trialdomain.protocol.designs import TableWord as TableWord
@@ -156,6 +161,7 @@ __all__ = [
     "AuditedCase",
     "BloodProduct",
     "BodySite",
+    "Boin",
     "Check",
     "ClinicalTime",
     "CommandRefused",
@@ -199,12 +205,14 @@ __all__ = [
     "Grant",
     "HeadKey",
     "History",
+    "I3Plus3",
     "Imported",
     "InTheFuture",
     "InputInvalid",
     "Intent",
     "IntentCounted",
     "KeyKind",
+    "Keyboard",
     "LabRecorded",
     "Limits",
     "LogCorrupt",
@@ -216,6 +224,7 @@ __all__ = [
     "Meta",
     "Mtd",
     "MtdStatus",
+    "Mtpi2",
     "NotPermitted",
     "Outcome",
     "OutcomesMalformed",
@@ -237,6 +246,7 @@ __all__ = [
     "StateAnswer",
     "StateRow",
     "Status",
+    "TableBounds",
     "TableDesign",
     "TableRow",
     "TableWord",

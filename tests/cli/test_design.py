@@ -16,9 +16,20 @@ n_earlystop = 9
 rows = [[3, 0, "escalate"], [3, 1, "stay"], [3, 2, "de-escalate"], [3, 3, "eliminate"]]
 """
 
+INTERVAL = {
+    "boin.toml": 'levels = 3\n[design]\nname = "boin"\ntarget = 0.3\nmax_n = 18\nextra_safety = true\n',
+    "keyboard.toml": 'levels = 5\n[design]\nname = "keyboard"\ntarget = 0.2\n',
+    "mtpi-2.toml": 'levels = 3\n[design]\nname = "mtpi-2"\ntarget = 0.3\nmax_n = 15\n',
+    "i3+3.toml": 'levels = 3\n[design]\nname = "i3+3"\ntarget = 0.25\nmax_n = 18\nn_earlystop = 9\n',
+}
+VARIANT = 'levels = 3\n[design]\nname = "three-plus-three"\nstart_level = 2\nmost_dlts_in_six = 2\n'
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    for name, text in INTERVAL.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "variant.toml").write_text(VARIANT)
     (tmp_path / "r6.toml").write_text(ROLLING_SIX)
     (tmp_path / "table.toml").write_text(BY_TABLE)
     (tmp_path / "3+3.toml").write_text('levels = 3\ndesign = {name = "three-plus-three"}\n')
@@ -40,6 +51,40 @@ class TestTable:
         assert [found[3, dlt] for dlt in range(4)] == ["escalate", "stay", "eliminate", "eliminate"]
         assert [found[6, dlt] for dlt in range(3)] == ["escalate", "escalate", "eliminate"]
 
+    def test_a_file_of_three_lines_has_the_table_of_an_interval_design(self, folder: Path) -> None:
+        found = answer(folder, "design", "table", "keyboard.toml")
+        rows = {(row["n"], row["dlt"]): row["decision"] for row in found["rows"]}
+        assert len(rows) == sum(n + 1 for n in range(1, 61))
+        assert rows[1, 1] == "eliminate"  # P(p > 0.2 | 1 of 1) = 0.96
+        assert found["findings"] == []  # with cohorts of 3
+        assert len(answer(folder, "design", "table", "keyboard.toml", "--max-n", 3)["rows"]) == 9
+
+    def test_a_large_table_is_shown_by_its_bounds(self, folder: Path) -> None:
+        lines = done(folder, "design", "table", "boin.toml").splitlines()
+        # Printed by the software of BOIN for a target of 0.30, at 6 evaluable: 1, 3, 4.
+        assert ["6", "1", "DLT", "3", "DLTs", "4", "DLTs"] in [line.split() for line in lines]
+        assert ["1", "0", "DLTs", "1", "DLT", "never"] in [line.split() for line in lines]
+
+    def test_a_first_dlt_that_ends_the_trial_is_a_finding(self, folder: Path) -> None:
+        (folder / "one.toml").write_text(INTERVAL["keyboard.toml"] + "cohort_size = 1\n")
+        (finding,) = answer(folder, "design", "table", "one.toml")["findings"]
+        assert finding.startswith(
+            "1 DLT in 1 evaluable eliminates a level: at level 1, a single DLT in the first cohort"
+        )
+        assert f"note: {finding}" in " ".join(done(folder, "design", "table", "one.toml").split())
+        finished = run(folder, "design", "table", "one.toml", "--csv", "one.csv")
+        assert (finished.returncode, finished.stderr) == (0, f"note: {finding}\n")
+
+    def test_an_interval_design_is_its_own_table_too(self, folder: Path) -> None:
+        done(folder, "design", "table", "mtpi-2.toml", "--csv", "own.csv")
+        (folder / "own.toml").write_text('levels = 3\n[design]\nname = "table"\nfile = "own.csv"\nmax_n = 15\n')
+        for outcomes in ("1NNN 2NNT", "1NNN 2NTT", "1TTT", "1NNN 2NNN 3NTT 2NNT", "1NNP"):
+            one = answer(folder, "decide", outcomes, "--design", "mtpi-2.toml")
+            other = answer(folder, "decide", outcomes, "--design", "own.toml")
+            assert [one[name] for name in ("action", "level", "slots", "closed_levels")] == [
+                other[name] for name in ("action", "level", "slots", "closed_levels")
+            ]
+
     def test_people_get_a_grid(self, folder: Path) -> None:
         lines = done(folder, "design", "table", "table.toml").splitlines()
         assert lines[0] == "What the design table decides, by evaluable participants and DLTs at the level"
@@ -56,6 +101,18 @@ class TestMtd:
         assert done(folder, "design", "mtd", "3+3.toml", "--tallies", "0/3 1/6 2/3") == (
             "MTD: level 2; a level above it is closed\n"
         )
+
+    def test_estimates_are_of_all_tried_levels(self, folder: Path) -> None:
+        # By hand, with Beta(0.05, 0.05): 0.05/3.1, 3.05/3.1 (eliminated, and estimated all the same); untried: null.
+        found = answer(folder, "design", "mtd", "i3+3.toml", "--tallies", "0/3 3/3 0/0")
+        assert found == {"mtd": 1, "mtd_status": "established", "estimates": [0.016129032258, 0.983870967742, None]}
+        safe = answer(folder, "design", "mtd", "boin.toml", "--tallies", "2/3 0/3 0/0")
+        assert (safe["mtd"], safe["mtd_status"]) == (None, "none-tolerated")  # P(p > 0.3 | 2 of 3) = 0.916 > 0.90
+
+    def test_counts_beyond_the_table(self, folder: Path) -> None:
+        told = refused(folder, "design", "mtd", "mtpi-2.toml", "--tallies", "0/16 0/0 0/0")
+        assert "level 1 has 16 participants" in told
+        assert "the decision table ends at 15: give a larger max_n" in told
 
     @pytest.mark.parametrize(
         ("tallies", "sentence"),
@@ -91,6 +148,25 @@ class TestDecide:
         found = answer(folder, "decide", "1NTTT", "--design", "table.toml")
         assert (found["level"], found["mtd_status"], found["closed_levels"]) == (None, "none-tolerated", [1, 2, 3])
 
+    def test_an_interval_design_of_a_file(self, folder: Path) -> None:
+        found = answer(folder, "decide", "1NNN 2NNT", "--design", "keyboard.toml")
+        # By hand: P(p in 0.15 to 0.25 | 1 of 3) is below P(p in 0.25 to 0.35 | 1 of 3), so the strongest key is above.
+        assert (found["action"], found["level"], found["slots"], found["closed_levels"]) == ("de-escalate", 1, 6, [])
+        assert found["because"]["code"] == "keyboard/de-escalate"
+        stays = answer(folder, "decide", "1NNT", "--design", "boin.toml")
+        assert (stays["action"], stays["level"], stays["slots"]) == ("expand", 1, 6)
+        closed = answer(folder, "decide", "1NNN 2TTT", "--design", "i3+3.toml")
+        assert (closed["action"], closed["level"], closed["closed_levels"]) == ("de-escalate", 1, [2, 3])
+        stop = answer(folder, "decide", "1TTT", "--design", "i3+3.toml")
+        assert (stop["action"], stop["level"], stop["closed_levels"]) == ("stop", None, [1, 2, 3])
+
+    def test_counts_beyond_the_table(self, folder: Path) -> None:
+        assert "ends at 60" in refused(folder, "decide", "1" + "N" * 61, "--design", "keyboard.toml")
+
+    def test_a_variant_of_3_plus_3(self, folder: Path) -> None:
+        assert answer(folder, "decide", "2NNT 2NNT", "--design", "variant.toml")["level"] == 3
+        assert "the design begins at level 2" in refused(folder, "decide", "1NNN", "--design", "variant.toml")
+
     def test_one_sequence_a_line(self, folder: Path) -> None:
         finished = run_bytes(folder, "decide", "-", "--design", "r6.toml", stdin=b"1NNN\n1NNN 3N\n2NNN\n")
         first, second, third = (json.loads(line) for line in finished.stdout.splitlines())
@@ -115,6 +191,17 @@ class TestDecide:
         (
             'levels = 3\n[design]\nname = "crm"\n',
             "design.name: is 'crm': name one of three-plus-three, ",
+        ),
+        (
+            'levels = 3\n[design]\nname = "boin"\ntarget = 30\n',
+            "design: design.target must be between 0 and 1 with at most 15 digits, got 30",
+        ),
+        ('levels = 3\n[design]\nname = "boin"\n', "design.target: is missing"),
+        ('levels = 3\n[design]\nname = "boin"\ntarget = 0.3\nsaf = 0.6\n', "design.saf must be between 0 and 0.3"),
+        ('levels = 2\n[design]\nname = "i3+3"\ntarget = 0.3\nstart_level = 3\n', "start_level is 3, and there are 2"),
+        (
+            'levels = 2\n[design]\nname = "i3+3"\ntarget = 0.3\nmargin_low = 0.1\n',
+            "design.margin_low: there is no such",
         ),
         ("levels = 3\n", "design: expected a table [design] with a name"),
         ('levels = 3\nseed = 1\n[design]\nname = "rolling-six"\n', "seed: there is no such parameter beside levels"),
@@ -161,7 +248,17 @@ def test_a_csv_that_is_no_table_is_refused_in_a_sentence(folder: Path, text: str
     assert fault in refused(folder, "design", "table", "wrong.toml")
 
 
-@pytest.mark.parametrize("file", ["r6.toml", "table.toml"])
+_KNOWN_AS = {
+    "r6.toml": "rolling-six",
+    "table.toml": "table",
+    "boin.toml": "boin",
+    "mtpi-2.toml": "mtpi-2",
+    "i3+3.toml": "i3+3",
+    "variant.toml": "3+3",
+}
+
+
+@pytest.mark.parametrize("file", _KNOWN_AS)
 def test_a_simulated_trial_under_a_design_keeps_every_rule(folder: Path, file: str) -> None:
     done(folder, "simulate", "log.db", "--design", file, "--seed", 3, "--participants", 9)
     decisions = answer(folder, "audit", "log.db", "--decisions")
@@ -170,9 +267,14 @@ def test_a_simulated_trial_under_a_design_keeps_every_rule(folder: Path, file: s
     found = json.loads(run(folder, "audit", "log.db", "--json").stdout)["findings"]  # minor ones end with status 1
     usual = {"silence", "recruitment", "late-entry", "window", "clock", "unchecked-term"}
     assert {one["check"] for one in found} <= usual
-    known_as = "rolling-six" if file == "r6.toml" else "table"
-    assert {one["basis"]["design"] for one in decisions["decisions"]} == {f"{known_as}/1"}
+    assert {one["basis"]["design"] for one in decisions["decisions"]} == {f"{_KNOWN_AS[file]}/1"}
     assert run(folder, "verify", "log.db").returncode == 0
+
+
+def test_a_simulation_asks_for_a_limit(folder: Path) -> None:
+    told = refused(folder, "simulate", "log.db", "--design", "keyboard.toml")
+    assert "a simulated trial might not end: the design keyboard has no limit: give max_n in [design]" in told
+    assert not (folder / "log.db").exists()
 
 
 def test_in_bulk_nothing_is_decided(folder: Path) -> None:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from importlib import import_module
@@ -20,11 +21,16 @@ from handed_out import NOW, parts_of
 
 import trialdomain
 from trialdomain import (
+    Boin,
     DesignSpec,
     History,
+    I3Plus3,
+    Keyboard,
+    Mtpi2,
     RollingSix,
     StateAnswer,
     StateRow,
+    TableBounds,
     TableDesign,
     TableRow,
     TableWord,
@@ -34,12 +40,14 @@ from trialdomain.exchange.sdtm.cells import Cells, Setting
 from trialdomain.exchange.sdtm.columns import AE
 from trialdomain.exchange.sdtm.rows import Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms
+from trialdomain.protocol.designs import IntervalSpec
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import LogReader, Store
 from trialdomain.testing import history_of
 
 _STATE = StateRow(enrolled=4, dlt=0, pending=1, answer=StateAnswer.ESCALATE)
 _ROWS = tuple(TableRow(n=1, dlt=dlt, decision=word) for dlt, word in ((0, TableWord.STAY), (1, TableWord.ELIMINATE)))
+_BOIN = Boin(target=Decimal("0.3"), max_n=12)
 _PLAIN: Mapping[object, object] = {
     Any: "anything",
     Exception: ValueError("no"),
@@ -49,11 +57,17 @@ _PLAIN: Mapping[object, object] = {
         RowRead(row=Row(domain=AE, file="ae.csv", line=2, subject="S001", sequence="1", cells={})),
         Setting(terms=Terms(), zone=None, now=NOW, strict=False, event_id="AESPID"),
     ),
+    Boin: _BOIN,
     DesignSpec: ThreePlusThree(),
     History: history_of("1NT")[0],
+    I3Plus3: I3Plus3(target=Decimal("0.3")),
+    IntervalSpec: _BOIN,
+    Keyboard: Keyboard(target=Decimal("0.2")),
+    Mtpi2: Mtpi2(target=Decimal("0.3")),
     RollingSix: RollingSix(table=(_STATE,)),
     StateRow: _STATE,
     StoredEvent: StoredEvent("T1", 1, "participant.infused.v1", b"{}"),
+    TableBounds: _BOIN.bounds,
     TableDesign: TableDesign(rows=_ROWS),
     Path: Path("log.db"),
     ZoneInfo: ZoneInfo("Asia/Shanghai"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import pairwise
 from math import log
 
 from scipy.special import betainc
@@ -38,6 +39,27 @@ def i3_plus_3(target: float, sizes: range) -> tuple[TableRow, ...]:
         return TableWord.DE_ESCALATE
 
     return tuple(_rows(target, sizes, word))
+
+
+def strongest_key(low: float, high: float, n: int, dlt: int) -> tuple[int, float]:
+    """Give where the strongest of all keys is (-1 below the target key, 0, 1 above), and its lead over the next one.
+
+    The keys and the compensation of the two end keys are those of the R package Keyboard, as Yan et al. 2017 and Guo et
+    al. 2017 (mTPI-2) describe them.
+    """
+    width = high - low
+    below = [low - width * at for at in range(int(low / width + 1e-9), 0, -1)]
+    above = [high + width * at for at in range(1, int((1 - high) / width + 1e-9) + 1)]
+    edges = [0.0] if not below or below[0] > 1e-9 else []
+    edges += [*below, low, high, *above]
+    edges += [1.0] if edges[-1] < 1 - 1e-9 else []
+    target = edges.index(low)
+    density = [
+        float(betainc(dlt + 1, n - dlt + 1, min(end, 1)) - betainc(dlt + 1, n - dlt + 1, max(start, 0))) / (end - start)
+        for start, end in pairwise(edges)
+    ]
+    best, second = sorted(range(len(density)), key=density.__getitem__)[:-3:-1]
+    return (best > target) - (best < target), density[best] - density[second]
 
 
 def _rows(target: float, sizes: range, word: Callable[[int, int], TableWord]) -> Iterator[TableRow]:

@@ -17,6 +17,8 @@ class DecisionTable:
     """The decisions of a design as a protocol prints them: one row for each count of DLTs in evaluable participants."""
 
     rows: tuple[TableRow, ...]
+    findings: tuple[str, ...] = ()
+    """What the authors of a protocol should know about this table, in sentences."""
 
 
 class Design(Protocol):

@@ -17,6 +17,7 @@ from trialdomain.protocol.designs import (
     DEFAULT_DESIGN,
     DESIGNS,
     DesignSpec,
+    IntervalSpec,
     RollingSix,
     StateAnswer,
     TableDesign,
@@ -25,6 +26,8 @@ from trialdomain.protocol.designs import (
 )
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.values.clinical.decision import Decision, FinalClosing
+from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.tally import Tally
 
 
 class DesignUnknown(InputInvalid):
@@ -51,7 +54,7 @@ def design_of(spec: DesignSpec) -> Design:
             return ThreePlusThreeDesign(spec)
         case RollingSix():
             return RollingSixDesign(spec)
-        case TableDesign():
+        case TableDesign() | IntervalSpec():
             return ByTable(spec)
         case _:
             assert_never(spec)
@@ -89,18 +92,49 @@ def situation_after(
 
     Raises:
         DesignUnknown: the class of the parameters belongs to no design of this library.
+        TableExceeded: a level has more evaluable participants than the table of the design.
     """
 
     def counted(end: int) -> Situation:
         return situation_of(treated[:end], levels=levels, of_protocol=of_protocol)
 
     asked, whole = design_of(design), counted(len(treated))
+    refuse_beyond_table(design, whole.tallies)
     closed = {label for end in range(1, len(treated) + 1) for label in asked.decide(counted(end)).closed_levels}
     lowest = next((tally.level for tally in whole.tallies if tally.level in closed), None)
     if lowest is None or lowest in asked.decide(whole).closed_levels:
         return whole
     closing = FinalClosing(level=lowest, cause="eliminated before, which more outcomes do not lift")
     return attrs.evolve(whole, final_closings=(closing,))
+
+
+class TableExceeded(InputInvalid):
+    """A level has more participants than the decision table of the design."""
+
+    code = "table-exceeded"
+
+    def __init__(self, *, level: Label, known: int, most: int) -> None:
+        super().__init__(
+            f"level {level} has {known} participants who are or may become evaluable, and the decision table ends at "
+            f"{most}: give a larger max_n in [design], or correct the counts"
+        )
+        self.level, self.known, self.most = level, known, most
+
+
+def refuse_beyond_table(design: DesignSpec, tallies: Sequence[Tally]) -> None:
+    """Refuse counts for which the decision table of a design has no row.
+
+    A question about counts alone is refused. A log is answered, because what happened is recorded: by the last row.
+
+    Raises:
+        TableExceeded: a level has more evaluable participants than the table.
+    """
+    most = design.most_at_level
+    if most is None:
+        return
+    for tally in tallies:
+        if tally.occupied > most:
+            raise TableExceeded(level=tally.level, known=tally.occupied, most=most)
 
 
 def decide(

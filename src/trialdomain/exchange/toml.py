@@ -195,7 +195,10 @@ def _written(value: Any) -> Any:
 
 
 def _fields_written(value: Any) -> dict[str, Any]:
-    fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+    derived = value.derived if isinstance(value, DesignSpec) else ()
+    fields = {
+        field.name: getattr(value, field.name) for field in attrs.fields(type(value)) if field.name not in derived
+    }
     unset = {field.name for field in attrs.fields(type(value)) if field.default is None}
     return {
         name: _NONE if inner is None else _written(inner)

@@ -10,6 +10,7 @@ from random import Random
 import attrs
 
 from trialdomain.desk.trials import TrialHandle, Trials
+from trialdomain.errors import InputInvalid
 from trialdomain.intake.new_log import new_log
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.simulate.bulk import simulate_in_bulk
@@ -23,6 +24,16 @@ IN_BULK = 1_000
 """The default number of participants of a bulk trial."""
 DEMO_SEED = 25
 """A trial with screen failures, DLTs, a replacement, a correction, an expansion and a de-escalation."""
+
+
+class SimulationEndless(InputInvalid):
+    """The parameters of the design set no end to a simulated trial."""
+
+    code = "simulation-endless"
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(f"a simulated trial might not end: {why}")
+        self.why = why
 
 
 @attrs.frozen(kw_only=True)
@@ -53,9 +64,15 @@ def simulated_trial(
         participants: the maximum number of enrolled participants.
         chances: the probabilities of events.
         progress: called with the number of people enrolled so far.
+
+    Raises:
+        SimulationEndless: the design has no limit on the participants.
     """
     clock = SimulatedClock(FIRST_DAY)
     used = protocol or simulated_protocol()
+    endless = None if used.design is None else used.design.endless
+    if endless is not None:
+        raise SimulationEndless(why=endless)
     with Trials.open(address, clock=clock, new_id=_ids(used.trial)) as trials:
         trial = trials.register(used, by=SPONSOR)
         site = Site(trial, clock, used, Random(seed), chances, participants)  # noqa: S311 - a simulation, no secret
@@ -94,6 +111,7 @@ def simulate(
 
     Raises:
         LogUnusable: the file exists, or cannot be created.
+        SimulationEndless: the design has no limit on the participants.
     """
     written: list[Written] = []
     before = 0

@@ -2,22 +2,23 @@
 
 import argparse
 import re
+import sys
 from pathlib import Path
 
 from trialdomain.cli.output import print_report
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import NEW_FILE
-from trialdomain.designs.registry import design_of, state_answer
+from trialdomain.designs.registry import design_of, refuse_beyond_table, state_answer
 from trialdomain.designs.selection import isotonic
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.decision_table import rows_to_csv
 from trialdomain.exchange.files import write_text
 from trialdomain.exchange.toml import DesignFile, read_design
+from trialdomain.protocol.designs import MOST_IN_INTERVAL
 from trialdomain.reports.design import decision_table_report, mtd_report, state_report
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.filename import named
 
-_MOST_N = 60
 _MOST_PEOPLE = 9_999
 _FILE = "a TOML file with levels = 5 and [design], or a whole protocol"
 _TALLY = re.compile(r"(\d{1,4})/(\d{1,4})", re.ASCII)
@@ -67,8 +68,8 @@ def _add_table(questions: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--max-n",
         metavar="N",
-        type=whole_number(least=1, most=_MOST_N),
-        default=_MOST_N,
+        type=whole_number(least=1, most=MOST_IN_INTERVAL),
+        default=MOST_IN_INTERVAL,
         help="the largest number of evaluable participants in the table",
     )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
@@ -121,6 +122,8 @@ def _table(arguments: argparse.Namespace) -> int:
     csv: Path | None = arguments.csv
     if csv is not None:
         write_text(csv, rows_to_csv(table.rows))
+        for finding in table.findings:
+            print(f"note: {finding}", file=sys.stderr)
     else:
         print_report(decision_table_report(table, file.spec.known_as), as_json=arguments.json)
     return 0
@@ -129,6 +132,7 @@ def _table(arguments: argparse.Namespace) -> int:
 def _mtd(arguments: argparse.Namespace) -> int:
     file = read_design(arguments.file)
     tallies = _tallies(arguments.tallies, file)
+    refuse_beyond_table(file.spec, tallies)
     mtd = design_of(file.spec).select(tallies, ())
     print_report(mtd_report(mtd, isotonic(tallies), file.levels), as_json=arguments.json)
     return 0

@@ -1,6 +1,6 @@
-"""The design of a decision table that the protocol prints."""
+"""The designs that read a decision table at complete cohorts: a table of the protocol, and every interval design."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 import attrs
@@ -18,7 +18,7 @@ from trialdomain.designs.by_table.walk import (
 from trialdomain.designs.design import DecisionTable
 from trialdomain.designs.selection import isotonic, nearest
 from trialdomain.designs.situation import Situation
-from trialdomain.protocol.designs import TableDesign, TableWord
+from trialdomain.protocol.designs import IntervalSpec, TableDesign, TableRow, TableWord
 from trialdomain.values.clinical.decision import Action, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
@@ -26,14 +26,14 @@ from trialdomain.values.clinical.tally import Tally
 
 @attrs.frozen
 class ByTable:
-    """The design of a decision table."""
+    """The design of a decision table: of the rows in a protocol, or of the bounds of an interval design."""
 
-    spec: TableDesign
+    spec: TableDesign | IntervalSpec
     _rules: Rules = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Index the rows by their counts."""
-        words = {(row.n, row.dlt): row.decision for row in self.spec.rows}
+        words = {(row.n, row.dlt): row.decision for row in _rows(self.spec)}
         most = max(n for n, _ in words)
         rules = Rules(
             words=words,
@@ -42,6 +42,7 @@ class ByTable:
             start_level=self.spec.start_level,
             max_n=self.spec.max_n,
             n_earlystop=most if self.spec.n_earlystop is None else self.spec.n_earlystop,
+            stop=self.spec.bounds.stop if isinstance(self.spec, IntervalSpec) else (),
         )
         object.__setattr__(self, "_rules", rules)
 
@@ -61,7 +62,8 @@ class ByTable:
             return self._wait(situation)
         closed = tuple(situation.tallies[place - 1].level for place in answer.closed)
         if answer.why is Why.NONE:
-            return attrs.evolve(Decision.none_tolerated(), closed_levels=closed, because=why_none(situation, name))
+            because = why_none(situation, self._rules, name)
+            return attrs.evolve(Decision.none_tolerated(), closed_levels=closed, because=because)
         if answer.why is Why.ENDED:
             mtd = self.select(situation.tallies, closed)
             because = why_ended(situation, mtd, name)
@@ -90,22 +92,32 @@ class ByTable:
 
     def select(self, tallies: Sequence[Tally], closed: Collection[Label]) -> Mtd:
         """Select the level whose estimated rate is nearest to the target; without a target establish none."""
-        shut = [t.place for t in tallies if t.level in closed or self._word(t) is TableWord.ELIMINATE]
+        shut = [
+            one.place
+            for one in tallies
+            if one.level in closed or self._rules.eliminates(one.place, one.evaluable, one.dlts)
+        ]
         lowest = min(shut, default=len(tallies) + 1)
         if lowest == 1:
             return Mtd(status=MtdStatus.NONE_TOLERATED)
         if self.spec.target is None:
             return Mtd(status=MtdStatus.NOT_ESTABLISHED)
-        level = nearest(isotonic(tallies[: lowest - 1]), Fraction(self.spec.target))
-        return Mtd() if level is None else Mtd.established(level, bounded_above=lowest <= len(tallies))
+        estimates = isotonic(tallies[: lowest - 1])
+        if not estimates:
+            return Mtd(status=MtdStatus.NOT_ESTABLISHED) if any(tally.evaluable for tally in tallies) else Mtd()
+        level = nearest(_below(estimates, self.spec), Fraction(self.spec.target))
+        if level is None:
+            return Mtd(status=MtdStatus.NONE_TOLERATED)
+        return Mtd.established(level, bounded_above=lowest <= len(tallies))
 
     def candidate(self, tally: Tally) -> bool:
         """Say whether the level has evaluable participants, and the table would not de-escalate there."""
         return bool(tally.evaluable) and self._word(tally) in {TableWord.ESCALATE, TableWord.STAY}
 
     def table(self, max_n: int) -> DecisionTable:
-        """Return the rows of the protocol."""
-        return DecisionTable(rows=tuple(row for row in self.spec.rows if row.n <= max_n))
+        """Return the rows of the protocol, or of an interval design for every number of evaluable participants."""
+        rows = tuple(row for row in _rows(self.spec) if row.n <= max_n)
+        return DecisionTable(rows=rows, findings=tuple(_findings(self._rules)))
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:  # noqa: ARG002 - the interface of all designs
         """Return None: a level may be treated any number of times."""
@@ -127,4 +139,27 @@ class ByTable:
             closed_levels=situation.labels_from(lowest),
             waiting_for=awaited,
             because=why_wait_for_outcomes(awaited, self.spec.known_as),
+        )
+
+
+def _rows(spec: TableDesign | IntervalSpec) -> Sequence[TableRow]:
+    if isinstance(spec, TableDesign):
+        return spec.rows
+    counts = ((n, dlt) for n in range(1, spec.bounds.most + 1) for dlt in range(n + 1))
+    return [TableRow(n=n, dlt=dlt, decision=spec.bounds.word(n, dlt)) for n, dlt in counts]
+
+
+def _below(estimates: Mapping[Label, Fraction], spec: TableDesign | IntervalSpec) -> dict[Label, Fraction]:
+    """Leave out the levels whose estimate is too high for an MTD, where the design has such a limit (BOIN)."""
+    limit = spec.mtd_below if isinstance(spec, IntervalSpec) else None
+    return {level: estimate for level, estimate in estimates.items() if limit is None or estimate < limit}
+
+
+def _findings(rules: Rules) -> Iterator[str]:
+    """Yield a sentence where the first cohort of a trial ends it with a single DLT."""
+    n = rules.cohort_size
+    if rules.word(n, 1) is TableWord.ELIMINATE:
+        yield (
+            f"1 DLT in {n} evaluable eliminates a level: at level 1, a single DLT in the first cohort ends the trial "
+            f"without an MTD; check cohort_size, elimination_min_n and elimination_cutoff"
         )

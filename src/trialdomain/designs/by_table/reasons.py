@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trialdomain.designs.by_table.walk import Answer, Why
+from trialdomain.designs.by_table.walk import Answer, Rules, Why, capacity
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.wording import closed_by, dlts_of
 from trialdomain.protocol.designs import TableWord
@@ -53,8 +53,16 @@ def _edge(answer: Answer, situation: Situation) -> str:
     return ""
 
 
-def why_none(situation: Situation, name: str) -> Because:
-    """Give the reason why no level is tolerated: the elimination of level 1."""
+def why_none(situation: Situation, rules: Rules, name: str) -> Because:
+    """Give the reason why no level is tolerated: the elimination of level 1, or the extra safety rule."""
+    first, closings = situation.tallies[0], situation.final_closings
+    n = max(capacity(first, situation, situation.tallies, rules), rules.cohort_size)
+    by_row = rules.word(n, first.dlts) is TableWord.ELIMINATE
+    if rules.ends(1, n, first.dlts) and not by_row and not any(closing.level == first.level for closing in closings):
+        return Because(
+            code=f"{name}/extra-safety",
+            text=f"level {first.level} has {dlts_of(first)}: the extra safety rule ends the trial, none is tolerated",
+        )
     text = f"{_eliminated(situation, 1)}: no level is left open, none is tolerated"
     return Because(code=f"{name}/none-tolerated", text=text)
 

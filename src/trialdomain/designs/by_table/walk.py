@@ -58,6 +58,8 @@ class Rules:
     start_level: int
     max_n: int | None
     n_earlystop: int
+    stop: tuple[int, ...] = ()
+    """The fewest DLTs at level 1 that end the trial, for each number from 1; empty without that rule (BOIN)."""
 
     def word(self, n: int, dlt: int) -> TableWord | None:
         """Look up a row; None where the table has none for these counts.
@@ -66,6 +68,14 @@ class Rules:
         """
         known = min(n, self.most)
         return self.words.get((known, min(dlt, known)))
+
+    def eliminates(self, place: int, n: int, dlt: int) -> bool:
+        """Say whether the counts eliminate a level: by its row, or at level 1 by the extra safety rule."""
+        return self.word(n, dlt) is TableWord.ELIMINATE or self.ends(place, n, dlt)
+
+    def ends(self, place: int, n: int, dlt: int) -> bool:
+        """Say whether the counts of the lowest level end the trial by the extra safety rule."""
+        return place == 1 and n > 0 and bool(self.stop) and dlt >= self.stop[min(n, self.most) - 1]
 
 
 def completions(situation: Situation, rules: Rules) -> Iterator[tuple[Tally, ...]]:
@@ -135,7 +145,7 @@ def _eliminated(tally: Tally, situation: Situation, tallies: Sequence[Tally], ru
     level, give no outcome.
     """
     n = max(capacity(tally, situation, tallies, rules), rules.cohort_size)
-    return rules.word(n, tally.dlts) is TableWord.ELIMINATE
+    return rules.eliminates(tally.place, n, tally.dlts)
 
 
 def capacity(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:

@@ -11,7 +11,8 @@ from math import prod
 import attrs
 
 from trialdomain.designs.closing import below_closing
-from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE, Verdict, judge, next_step
+from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE, Verdict, closes, judge, next_step
+from trialdomain.protocol.designs import CLOSING_DLTS, ThreePlusThree
 from trialdomain.values.clinical.decision import Action, Forecast
 from trialdomain.values.clinical.tally import Tally
 
@@ -41,7 +42,12 @@ class _Ahead:
 
 
 def forecast(
-    tallies: Sequence[Tally], *, still_open: Sequence[Tally], last: int | None, target: int | None = None
+    tallies: Sequence[Tally],
+    *,
+    still_open: Sequence[Tally],
+    last: int | None,
+    spec: ThreePlusThree,
+    target: int | None = None,
 ) -> Forecast | None:
     """Compute for each result how many evaluable participants it still needs, treated one at a time.
 
@@ -49,6 +55,7 @@ def forecast(
         tallies: every dose level, from level 1 upwards.
         still_open: the levels that are not closed.
         last: the place of the level treated last.
+        spec: the parameters of the variant.
         target: the target recruitment, in infused participants; None ignores it.
 
     Returns:
@@ -57,7 +64,7 @@ def forecast(
     pending = [tally.pending for tally in still_open]
     if sum(pending) > _MOST_PENDING or prod(2 * count + 1 for count in pending) > _MOST_WAYS:
         return None
-    ahead = _ahead(*_essence(still_open, last))
+    ahead = _ahead(*_essence(still_open, last, spec), spec)
     outcomes = [NONE_TOLERATED, *(str(tally.level) for tally in tallies)]
     left = None if target is None else max(0, target - sum(tally.treated for tally in tallies))
     return Forecast(
@@ -70,8 +77,8 @@ def forecast(
 
 
 @lru_cache(maxsize=100_000)
-def _ahead(still_open: tuple[Tally, ...], last: int | None) -> _Ahead:
-    step = next_step(still_open, last)
+def _ahead(still_open: tuple[Tally, ...], last: int | None, spec: ThreePlusThree) -> _Ahead:
+    step = next_step(still_open, last, spec)
     if step is None:
         return _Ahead({NONE_TOLERATED: _Need(0, 0)}, most=0)
     if step.action is Action.STOP:
@@ -83,7 +90,8 @@ def _ahead(still_open: tuple[Tally, ...], last: int | None) -> _Ahead:
         for dlt in (0, 1):
             known = _with_outcome(tally, dlt=dlt, pending=not infusions)
             after = (*still_open[: tally.place - 1], known, *still_open[tally.place :])
-            ahead = _ahead(*_essence(below_closing(after), tally.place if infusions else last))
+            left = below_closing(after, closes=lambda one: closes(one, spec))
+            ahead = _ahead(*_essence(left, tally.place if infusions else last, spec), spec)
             most = max(most, ahead.most + 1)
             for outcome, need in ahead.least.items():
                 way = _Need(need.evaluable + 1, need.infusions + infusions)
@@ -111,8 +119,15 @@ def _with_outcome(tally: Tally, *, dlt: int, pending: bool) -> Tally:
     )
 
 
-def _essence(still_open: Sequence[Tally], last: int | None) -> tuple[tuple[Tally, ...], int | None]:
-    """Normalize the state for the cache: keep only the values that the forecast depends on."""
+def _essence(
+    still_open: Sequence[Tally], last: int | None, spec: ThreePlusThree
+) -> tuple[tuple[Tally, ...], int | None]:
+    """Normalize the state for the cache: keep only the values that the forecast depends on.
+
+    The peak number of slots matters while fewer than 3 are evaluable; and where 2 DLTs in 6 are tolerated, it tells
+    whether 2 DLTs close the level.
+    """
+    kept = COHORT if spec.most_dlts_in_six < CLOSING_DLTS else COMPLETE
     ladder = [
         Tally(
             level=tally.level,
@@ -120,12 +135,12 @@ def _essence(still_open: Sequence[Tally], last: int | None) -> tuple[tuple[Tally
             evaluable=min(tally.evaluable, COMPLETE),
             dlts=tally.dlts,
             pending=tally.pending,
-            most_held=max(tally.most_held, tally.evaluable + tally.pending) if tally.evaluable < COHORT else 0,
+            most_held=max(tally.most_held, tally.evaluable + tally.pending) if tally.evaluable < kept else 0,
         )
         for tally in still_open
     ]
     for at, tally in enumerate(ladder):
-        if tally.pending or judge(tally.evaluable, tally.dlts, highest=False) is not Verdict.TOLERATED:
+        if tally.pending or judge(tally.evaluable, tally.dlts, highest=False, spec=spec) is not Verdict.TOLERATED:
             break
         if tally.evaluable == COMPLETE:  # it can no longer close, so no subject is treated here or below again
             done = ladder[: at + 1]

@@ -25,6 +25,8 @@ class Code(Word):
     """Treat on: fewer than 3 are evaluable."""
     ONE_DLT = f"{_NAME}/one-dlt"
     """Treat on: 1 DLT among 3 to 5 evaluable, so the level takes up to 6."""
+    TWO_DLTS = f"{_NAME}/two-dlts"
+    """Treat on: 2 DLTs among 4 or 5 evaluable, where a variant tolerates 2 in 6."""
     SIX_AT_HIGHEST = f"{_NAME}/six-at-highest"
     """Treat on: the highest level that is not closed needs 6 evaluable before it may be the MTD."""
     LEVEL_TOLERATED = f"{_NAME}/level-tolerated"
@@ -38,7 +40,8 @@ class Code(Word):
     OUTCOMES_PENDING = f"{_NAME}/{OUTCOMES_PENDING}"
     """Escalation and an MTD wait for every outcome pending at an open level."""
     MTD_REACHED = f"{_NAME}/mtd-reached"
-    """6 are evaluable at the highest level that is not closed, with at most 1 DLT."""
+    """The highest level that is not closed has the evaluable participants of an MTD, and is tolerated: 6 with at most 1
+    DLT, or the numbers of a variant."""
     NONE_TOLERATED = f"{_NAME}/none-tolerated"
     """No level is left open."""
 
@@ -57,7 +60,11 @@ def why_treat(step: Step, situation: Situation, still_open: Sequence[Tally]) -> 
         case Action.DE_ESCALATE:
             return _why_de_escalate(step, situation, lowest_closed=len(still_open) + 1)
         case _:
-            return Because(code=_CODES[step.verdict], text=_asks(step))
+            return Because(code=_code(step), text=_asks(step))
+
+
+def _code(step: Step) -> Code:
+    return Code.TWO_DLTS if step.verdict is Verdict.RESOLVE_DLT and step.tally.dlts > 1 else _CODES[step.verdict]
 
 
 def why_wait_for_slots(step: Step, awaited: Sequence[Awaited]) -> Because:

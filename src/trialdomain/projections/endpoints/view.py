@@ -54,6 +54,7 @@ from trialdomain.protocol.endpoints.families import (
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_received import level_received
 from trialdomain.values.clinical.level import Label
+from trialdomain.values.given.in_short import in_short
 
 _FRAME: frozenset[type[Any]] = frozenset(
     {
@@ -80,6 +81,8 @@ class EndpointPart:
 @attrs.frozen
 class EndpointsView:
     """The view of some endpoints of a protocol."""
+
+    __repr__ = in_short
 
     protocol: TrialProtocol
     """The version whose definitions are used, reduced to the requested endpoints."""
