@@ -167,6 +167,7 @@ def expected(*terms: str, up_to_grade: int = 5) -> tuple[ExpectedToxicity, ...]:
 
 
 DOSES = [Dose(amount=Decimal(amount), unit="mg") for amount in (10, 20, 40)]
+BY_BODY = {per: [Dose(amount=one.amount, unit="mg", per=per) for one in DOSES] for per in ("kg", "m2")}
 EVERY_TERM = [one.term for one in all_terms()]
 PROTOCOLS = {
     "as registered": nct06245746(),
@@ -196,6 +197,8 @@ PROTOCOLS = {
     "no design, any number": attrs.evolve(nct06245746(), design=None, administrations=None),
     "amounts": nct06245746(doses=DOSES),
     "amounts that must be exact": attrs.evolve(nct06245746(doses=DOSES), dose_tolerance=Decimal(0)),
+    "amounts per kg": attrs.evolve(nct06245746(doses=BY_BODY["kg"]), dose_tolerance=Decimal(0)),
+    "amounts per m2": attrs.evolve(nct06245746(doses=BY_BODY["m2"]), dose_tolerance=Decimal(0)),
     "the level assigned": attrs.evolve(nct06245746(doses=DOSES), tally_by=TallyBy.ASSIGNED),
     "no criteria": attrs.evolve(nct06245746(), criteria=()),
     "no roles": nct06245746(roles=()),

@@ -170,6 +170,25 @@ def infused_with(amount: str) -> Site:
     return site
 
 
+def infused_by_weight(weight: str | None) -> Site:
+    """100 ug/kg at level 1, and 7,000 ug given; the desk refuses it without the weight."""
+    doses = [Dose(amount=Decimal(n), unit="ug/kg") for n in (100, 200, 400)]
+    levels = tuple(DoseLevel(level=at, dose=dose) for at, dose in enumerate(doses, start=1))
+    site = Site(attrs.evolve(OPEN, levels=levels))
+    site.admit("S001")
+    dose, why = Dose(amount=7000, unit="ug"), _WHY if weight is None else None
+    site.desk.infuse("S001", level=1, dose=dose, body_weight_kg=weight, started_at=day(0), deviation=why)
+    return site
+
+
+def sized(**body: str) -> Site:
+    site = Site()
+    site.admit("S001")
+    infusion: dict[str, Any] = {"level": 1, "started_at": day(0), **body}
+    site.desk.infuse("S001", **infusion)
+    return site
+
+
 def registered_again(amount: str) -> Site:
     """Correct the amount of level 1, 100 ug, in the registration."""
     site = infused_with("110")
@@ -719,8 +738,11 @@ CASES: list[tuple[str, Maker, Maker]] = [
         lambda: event(outcome=Outcome.RECOVERED, ended=ClinicalTime("2026-03-04")),
     ),
     ("unchecked-term", lambda: event(term="Feverr", ctcae_code=None), lambda: event(term="fever")),
+    ("body-size", lambda: infused_by_weight(None), lambda: infused_by_weight("70")),
     ("improbable-value", lambda: measured("ANC", "400"), lambda: measured("ANC", "40")),
     ("improbable-value", lambda: warm("43.5"), lambda: warm("42.5")),
+    ("improbable-value", lambda: sized(body_weight_kg="301"), lambda: sized(body_weight_kg="300")),
+    ("improbable-value", lambda: sized(bsa_m2="4.6"), lambda: sized(bsa_m2="4.5")),
     ("unread-result", lambda: measured("Neutrophilz", "4"), lambda: measured("Neutrophils", "4")),
     ("unread-result", lambda: measured("Alanin", "4"), lambda: measured("ALT", "4")),
     (

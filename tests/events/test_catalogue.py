@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -19,10 +20,12 @@ from trialdomain.commands.snapshot import Snapshot
 from trialdomain.desk import Desk
 from trialdomain.events.entries import VOIDS, EntryNotCurrent, current_entries
 from trialdomain.events.happened import getter_of
-from trialdomain.events.participant import ParticipantEntryVoided, ParticipantFact
+from trialdomain.events.participant import Infused, ParticipantEntryVoided, ParticipantFact
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Source
 from trialdomain.events.registry import NAMES
-from trialdomain.storage.codec import StateMalformed, decode, encode
+from trialdomain.events.trial import TrialRegistered
+from trialdomain.storage.codec import _LEFT_OUT, _PER, StateMalformed, decode, encode
+from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.use_case import UseCase
 
@@ -206,6 +209,58 @@ class TestEnvelope:
         wire["meta"][field] = value
         with pytest.raises(StateMalformed):
             decode(name, msgspec.json.encode(wire))
+
+
+class TestDosesInTheLog:
+    """What a dose is divided by, and a body surface, are stored only where they are set."""
+
+    def stored(self, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever an infusion has
+        fact = Infused(level=1, started_at=ClinicalTime("2026-03-02"), **more)
+        name, state = encode(fact, META)
+        assert decode(name, state, strict=True) == (fact, META)
+        written: dict[str, Any] = msgspec.json.decode(state)["fact"]
+        return written
+
+    def test_a_dose_in_all_has_no_division(self) -> None:
+        written = self.stored(dose=Dose(amount=1, unit="mg"))
+        assert written["dose"] == {"amount": "1", "unit": "mg"}
+        assert sorted(written) == [
+            "body_weight_kg",
+            "dose",
+            "ended_at",
+            "fraction",
+            "level",
+            "lot",
+            "route",
+            "started_at",
+        ]
+
+    def test_one_by_the_body_has_it(self) -> None:
+        written = self.stored(dose=Dose(amount=1, unit="10^6{cells}/kg"), bsa_m2=Decimal("1.73"))
+        assert (written["dose"], written["bsa_m2"]) == ({"amount": "1", "per": "kg", "unit": "10*6{cells}"}, "1.73")
+
+    @pytest.mark.parametrize("unit", ["mg", "mg/m2"])
+    def test_the_levels_of_a_protocol_have_it_as_well(self, unit: str) -> None:
+        doses = [Dose(amount=amount, unit=unit) for amount in (1, 2, 3)]
+        fact = TrialRegistered(protocol=nct06245746(doses=doses))
+        name, state = encode(fact, META)
+        assert decode(name, state, strict=True) == (fact, META)
+        levels = msgspec.json.decode(state)["fact"]["protocol"]["levels"]
+        assert [level["dose"].get("per", "none") for level in levels] == ["none" if unit == "mg" else "m2"] * 3
+
+    def test_no_kind_of_fact_stores_an_empty_one(self) -> None:
+        with_doses = {name for name in NAMES.values() if b'"DosePer"' in schema_text(name)}
+        left_out = {NAMES[kind] for kind, fields in _LEFT_OUT.items() if _PER in fields}
+        assert with_doses == left_out
+
+    @pytest.mark.parametrize("unit", ["cells", "10^6{cells}", "mg/kg"])
+    def test_another_form_of_the_unit_is_not_canonical(self, unit: str) -> None:
+        with pytest.raises(StateMalformed):
+            decode(
+                "participant.infused.v1",
+                altered("participant.infused.v1", {"dose": {"amount": "1", "unit": unit}}),
+                strict=True,
+            )
 
 
 class TestEarlierShapes:

@@ -549,7 +549,8 @@ class TestEnrollment:
         (enrolled,) = facts(tmp_path, "S-1", Enrolled)
         assert (enrolled.on.text, enrolled.level) == ("2024-01-10", 1)
         (given,) = facts(tmp_path, "S-1", Infused)
-        assert given.dose == Dose(amount=Decimal(100_000_000), unit="cells")
+        assert given.dose == Dose(amount=Decimal(100_000_000), unit="{cells}")
+        assert done.remarks == {"the unit 'cells' is read as {cells} (EXDOSU)": 2}
         assert facts(tmp_path, "S-1", Screened)[0].imported is ImportedScreening.ENROLLED
         assumed = "no row says when the subject was enrolled: the day of the first dose is assumed"
         assert done.findings == {assumed: 2}
@@ -613,6 +614,78 @@ def three_arms(*doses: str) -> Rows:
                 row("ex", subject, EXSEQ="1", EXDOSE=amount, EXDOSU="mg", EXSTDTC="2024-01-10", EXENDTC="2024-01-10")
             )
     return rows
+
+
+def by_weight(*amounts: str) -> TrialProtocol:
+    levels = tuple(
+        DoseLevel(level=number, dose=Dose(amount=amount, unit="mg/kg"))
+        for number, amount in enumerate(amounts, start=1)
+    )
+    return attrs.evolve(nct06245746(), criteria=(), levels=levels)
+
+
+class TestUnitsOfDoses:
+    @pytest.mark.parametrize(
+        ("written", "dose"),
+        [
+            ("mg", "5 mg"),
+            ("IU", "5 [iU]"),
+            ("mg/kg", "5 mg/kg"),
+            ("mg/m2", "5 mg/m2"),
+            ("MG", "5 mg"),
+            ("MCG", "5 ug"),
+            ("TABLET", "5 {tablets}"),
+            ("PFU", "5 [PFU]"),
+            ("10^6 cells", "5 10*6{cells}"),
+        ],
+    )
+    def test_a_unit_is_read_in_the_words_of_sdtm(self, tmp_path: Path, written: str, dose: str) -> None:
+        rows = three_arms("5", "", "")
+        rows["ex"][0] |= {"EXDOSU": written}
+        done = brought(tmp_path, rows)
+        assert str(facts(tmp_path, "S-1", Infused)[0].dose) == dose
+        assert done.listed == 0
+
+    @pytest.mark.parametrize("written", ["foo", "units", "mg/mL", "%"])
+    def test_one_that_is_not_known_lists_its_row(self, tmp_path: Path, written: str) -> None:
+        rows = three_arms("5", "9", "20")
+        rows["ex"][0] |= {"EXDOSU": written}
+        done = brought(tmp_path, rows)
+        assert listed(done) == [("EX/S-1/1", f"the unit {written!r} is not known")]
+        assert facts(tmp_path, "S-1", Infused) == []
+
+    def test_amounts_of_one_day_are_added_across_units(self, tmp_path: Path) -> None:
+        rows = three_arms("10", "15", "40")
+        rows["ex"].append(row("ex", "S-1", EXSEQ="2", EXDOSE="0.01", EXDOSU="G", EXSTDTC="2024-01-10"))
+        brought(tmp_path, rows)
+        assert facts(tmp_path, "S-1", Infused)[0].dose == Dose(amount=20, unit="mg")
+
+    def test_an_amount_per_kg_is_not_added_to_one_in_all(self, tmp_path: Path) -> None:
+        rows = three_arms("10", "15", "40")
+        rows["ex"].append(row("ex", "S-1", EXSEQ="2", EXDOSE="10", EXDOSU="mg/kg", EXSTDTC="2024-01-10"))
+        assert (
+            "the amounts of one day cannot be added, and are left out (EXDOSE, EXDOSU)"
+            in brought(tmp_path, rows).remarks
+        )
+
+    def test_amounts_per_kg_find_their_levels(self, tmp_path: Path) -> None:
+        rows = three_arms("9", "5", "20")
+        for one in rows["ex"]:
+            one["EXDOSU"] = "mg/kg"
+        done = brought(tmp_path, rows, protocol=by_weight("5", "9", "20"))
+        assert done.arms == {"Cohort B": 1, "Cohort A": 2, "Cohort C": 3}
+        with read_log(tmp_path / "log.db") as log:
+            found = {one.check for one in findings(log["NCT06245746"].history()).found}
+        assert not found & {"body-size", "level"}
+
+    def test_amounts_in_all_without_a_weight_are_recorded_and_found(self, tmp_path: Path) -> None:
+        done = brought(tmp_path, three_arms("350", "630", "1400"), protocol=by_weight("5", "9", "20"))
+        assert done.listed == 0
+        assert done.deviations["BodySizeMissing"] == 3
+        with read_log(tmp_path / "log.db") as log:
+            told = [one for one in findings(log["NCT06245746"].history()).found if one.check == "body-size"]
+        assert {one.subject for one in told} == {"S-1", "S-2", "S-3"}
+        assert "the dose of level 1 is per kg, and the body weight is not recorded" in told[0].sentence
 
 
 class TestArms:

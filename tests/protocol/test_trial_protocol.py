@@ -66,6 +66,11 @@ class TestThePreset:
         assert by_answer[Answer.ATTESTATION] == attested.split()
 
 
+def dose_of(text: str) -> Dose:
+    amount, _, unit = text.partition(" ")
+    return Dose(amount=amount, unit=unit)
+
+
 class TestFaults:
     def test_every_fault_of_a_protocol_is_named_at_once(self) -> None:
         with pytest.raises(ProtocolInvalid) as refused:
@@ -166,10 +171,41 @@ class TestFaults:
         with pytest.raises(ProtocolInvalid, match=fault):
             nct06245746(doses=[Dose(amount=Decimal(n), unit="mg") for n in amounts])
 
+    @pytest.mark.parametrize(
+        ("doses", "fault"),
+        [
+            (("1 mg", "2 mg/kg", "3 mg"), "must all be in all, or all per kg, or all per m2"),
+            (("1 mg/kg", "2 mg/m2", "3 mg/kg"), "must all be in all, or all per kg, or all per m2"),
+            (("1 mg", "2 mL", "3 mg"), "units of different kinds, which cannot be compared"),
+            (("1 {cells}", "2 {particles}", "3 {cells}"), "units of different kinds, which cannot be compared"),
+            (("1 10*6{cells}", "10 10*5{cells}", "1 10*7{cells}"), "must rise from level to level"),
+            (("1 g", "2 mg", "3 mg"), "must rise from level to level"),
+        ],
+    )
+    def test_doses_are_compared(self, doses: tuple[str, ...], fault: str) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            nct06245746(doses=[dose_of(one) for one in doses])
+        [found] = refused.value.faults
+        assert fault in found
+
+    def test_doses_in_units_of_one_kind_are_taken(self) -> None:
+        doses = [dose_of(one) for one in ("1 10*6{cells}/kg", "3 10*6{cells}/kg", "1 10*7{cells}/kg")]
+        protocol = nct06245746(doses=doses)
+        assert [str(level.dose) for level in protocol.levels] == [str(dose) for dose in doses]
+
     def test_criteria_stand_once(self) -> None:
         criteria = nct06245746().criteria
         with pytest.raises(ProtocolInvalid, match="criterion I1 is listed 2 times"):
             attrs.evolve(nct06245746(), criteria=(*criteria, criteria[0]))
+
+
+SUCH_AS = "write it in UCUM, such as mg, MBq, [iU], 10*8{cells} or mg/kg"
+ONE_LEVEL = """
+trial = "T1"
+title = "By weight"
+version = "1"
+levels = [{{level = 1, dose = {{{}}}}}]
+"""
 
 
 class TestToml:
@@ -179,6 +215,51 @@ class TestToml:
         assert protocol_from_toml(text) == protocol
         assert protocol_to_toml(protocol_from_toml(text)) == text
         assert str(protocol_from_toml(text).dose_tolerance) == "0.10"
+
+    @pytest.mark.parametrize(
+        "dose",
+        [
+            'amount = 100000000, unit = "{cells}", per = "kg"',
+            'amount = 100000000, unit = "{cells}/kg"',
+            'amount = 100000000, unit = "{cells}/kg", per = "kg"',
+            'amount = 100000000, unit = " {cells} / kg"',
+        ],
+    )
+    def test_a_dose_per_kg_has_one_form(self, dose: str) -> None:
+        protocol = protocol_from_toml(ONE_LEVEL.format(dose))
+        given = protocol.level(1).dose
+        assert given is not None
+        assert (str(given.amount), given.unit, given.per) == ("100000000", "{cells}", "kg")
+        assert 'dose = { amount = 100000000, unit = "{cells}", per = "kg" }' in protocol_to_toml(protocol)
+        assert protocol_from_toml(protocol_to_toml(protocol)) == protocol
+
+    @pytest.mark.parametrize(
+        ("dose", "fault"),
+        [
+            ('amount = 1, unit = "cells"', "levels[1].dose: unit 'cells' is no unit of a dose: write {cells}"),
+            (
+                'amount = 1, unit = "cells", per = "kg"',
+                "levels[1].dose: unit 'cells' is no unit of a dose: write {cells}",
+            ),
+            (
+                'amount = 1, unit = "foo"',
+                f"levels[1].dose: unit 'foo' is no unit of a dose: {SUCH_AS}",
+            ),
+            (
+                'amount = 1, unit = "mg/kg", per = "m2"',
+                "levels[1].dose: unit 'mg/kg' is per kg, but per is m2: leave out one of them",
+            ),
+            ("amount = 1", "levels[1].dose.unit: is missing"),
+        ],
+    )
+    def test_a_unit_that_is_none_is_refused_in_its_place(self, dose: str, fault: str) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            protocol_from_toml(ONE_LEVEL.format(dose))
+        assert refused.value.faults == (fault,)
+
+    def test_a_body_that_is_none_is_refused(self) -> None:
+        with pytest.raises(ProtocolInvalid, match=r"levels\[1\]\.dose\.per: Invalid enum value 'lb'"):
+            protocol_from_toml(ONE_LEVEL.format('amount = 1, unit = "mg", per = "lb"'))
 
     def test_what_is_taken_away_stays_away(self) -> None:
         bare = attrs.evolve(nct06245746(), administrations=None, design=None, dlt=None, zone=None)

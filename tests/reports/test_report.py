@@ -3,7 +3,9 @@
 import ast
 import json
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -12,11 +14,12 @@ from made_once import SimulatedLog
 from site_desk import OPEN, Site
 
 import trialdomain
-from trialdomain import History, read_log
+from trialdomain import ClinicalTime, Dose, History, read_log
 from trialdomain.checks.report import findings_report
 from trialdomain.checks.run import findings
 from trialdomain.cli.output import print_report
 from trialdomain.events.cohort import MemberAssessed
+from trialdomain.events.participant import Infused
 from trialdomain.history import answers_report, diff_report
 from trialdomain.reports.decisions import decisions_report
 from trialdomain.reports.design import state_report
@@ -172,3 +175,22 @@ def test_the_line_of_an_evaluation_has_its_reason() -> None:
     standing = Standing(evaluation=Evaluation.PENDING, reason=EvaluationReason.WINDOW_OPEN)
     fact = MemberAssessed(subject="S001", standing=standing)
     assert fact_words(fact) == "member assessed, subject S001, pending, window-open"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "infused at level 1, started 2026-03-02"),
+        ({"dose": Dose(amount=70, unit="10*6{cells}")}, "infused at level 1, 70 10*6{cells}, started 2026-03-02"),
+        (
+            {"dose": Dose(amount=70, unit="10*6{cells}"), "body_weight_kg": Decimal(70)},
+            "infused at level 1, 70 10*6{cells} for 70 kg, started 2026-03-02",
+        ),
+        (
+            {"dose": Dose(amount=173, unit="mg"), "bsa_m2": Decimal("1.73")},
+            "infused at level 1, 173 mg for 1.73 m2, started 2026-03-02",
+        ),
+    ],
+)
+def test_the_line_of_an_infusion_has_what_its_level_rests_on(given: dict[str, Any], words: str) -> None:
+    assert fact_words(Infused(level=1, started_at=ClinicalTime("2026-03-02"), **given)) == words

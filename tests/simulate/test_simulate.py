@@ -15,7 +15,7 @@ import pytest
 from cli_runs import run_bytes
 from made_once import SimulatedLog, seeds
 
-from trialdomain import LogUnusable, read_log
+from trialdomain import Dose, LogUnusable, nct06245746, read_log
 from trialdomain.__main__ import main
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.participant import (
@@ -58,6 +58,17 @@ def test_every_trial_comes_to_an_end_that_its_record_bears_out(
             assert isinstance(concluded[0], MtdNotEstablished)
         assert [tally.pending + tally.enrolled for tally in answers.dlt_counts.tallies] == [0, 0, 0]
         assert {entry.meta.deviation for entry in entries} == {None}
+
+
+@pytest.mark.parametrize(("per", "received"), [("kg", "1000"), ("m2", "10")])
+def test_a_dose_by_the_body_is_given_for_an_invented_body(per: str, received: str) -> None:
+    doses = [Dose(amount=amount, unit="mg", per=per) for amount in (10, 20, 40)]
+    with simulated_trial("memory:", seed=9, participants=2, protocol=nct06245746(doses=doses)) as done:
+        entries = list(done.trial.history().entries())
+        assert done.trial.history().reconciliation(on=done.last_day) == ()
+    given = [entry.fact for entry in entries if isinstance(entry.fact, Infused)]
+    assert [str(fact.dose) for fact in given] == [f"{received} mg"] * 2  # 10 mg for each of 100 kg, or for 1 m2
+    assert {entry.meta.deviation for entry in entries} == {None}
 
 
 def test_recruitment_that_ends_early_establishes_nothing() -> None:

@@ -136,7 +136,7 @@ _ROWS = [
         voidable=False,
     ),
     Row(
-        cohort.CohortOpened(level=2, dose=Dose(amount=Decimal("2.5"), unit="10*9"), slots=3),
+        cohort.CohortOpened(level=2, dose=Dose(amount=Decimal("2.5"), unit="10*6{cells}/kg"), slots=3),
         {"slots": 4},
         {"level": 1.5, "slots": 0, "dose": {"amount": "NaN", "unit": "mg"}},
     ),
@@ -244,6 +244,7 @@ _ROWS = [
             "fraction": "-1",
             "ended_at": "2026-03-02T08:00+08:00",
             "body_weight_kg": "1E+99",
+            "bsa_m2": "0",
             "dose": {"amount": "1.2.3", "unit": "mg"},
         },
     ),

@@ -93,6 +93,9 @@ Path("preset.toml").write_text(protocol_to_toml(protocol))  # and back
 assert read_protocol("preset.toml") == protocol
 ```
 
+A dose is in all, or per kg or per m2 of the body: `{amount = 1, unit = "10*6{cells}", per = "kg"}`, or
+`unit = "10*6{cells}/kg"`. [Units of doses](../explanation/conduct.md#doses) are UCUM.
+
 To see the whole preset as a file, print `protocol_to_toml(nct06245746())`; it begins as
 [below](#what-the-preset-says). `trials.register(read_protocol(FILE), by=user)` begins a trial with a file, and
 `trialdomain import-sdtm DIR LOG --protocol FILE` takes one.

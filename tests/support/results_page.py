@@ -93,6 +93,7 @@ def _specimens() -> Iterator[str]:
 def _ranges() -> Iterator[str]:
     for sign, limits in ranges.VITAL_SIGNS.items():
         yield f"| {sign} | {limits.possible} | {limits.usual} |\n"
+    yield f"| body surface | {ranges.BODY_SURFACE.possible} | {ranges.BODY_SURFACE.usual} |\n"
     for what, usual in ranges.usual_results():
         yield f"| {what} | at least 0 | {' or '.join(map(str, usual))} |\n"
     for name, possible in ranges.ANSWERS.items():

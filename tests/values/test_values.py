@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import attrs
 import pytest
@@ -15,6 +16,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.values.calendar import as_day
 from trialdomain.values.clinical.ctcae import known_term
 from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.dose_unit import DosePer
 from trialdomain.values.clinical.unit import convert, ucum
 from trialdomain.values.given.text import FreeText
 from trialdomain.values.ids import CodeInvalid, check_id, cohort_stream, level_of, participant_stream, subject_of
@@ -267,6 +269,40 @@ class TestCodes:
         assert subject_of(participant_stream("T", "S.1")) == "S.1"
         assert level_of(cohort_stream("T", 12)) == 12
         assert (subject_of("T"), level_of("T"), subject_of("T/access"), level_of("T/participant/S1")) == (None,) * 4
+
+
+class TestDosesByTheBody:
+    @pytest.mark.parametrize(
+        ("unit", "per", "text"),
+        [
+            ("10^8 {cells}/kg", None, "1 10*8{cells}/kg"),
+            ("10*8{cells}", "kg", "1 10*8{cells}/kg"),
+            ("mg/m2", "m2", "1 mg/m2"),
+            ("MBq", None, "1 MBq"),
+        ],
+    )
+    def test_it_is_written_with_what_it_is_divided_by(self, unit: str, per: str | None, text: str) -> None:
+        assert str(Dose(amount=1, unit=unit, per=per)) == text
+
+    def test_one_form_is_kept(self) -> None:
+        dose = Dose(amount=1, unit="10^8 {cells}/kg")
+        assert (dose.unit, dose.per) == ("10*8{cells}", DosePer.KG)
+        assert dose == Dose(amount=1, unit="10*8.{cells}", per="kg") == attrs.evolve(dose)
+        assert hash(dose) == hash(Dose(amount=1, unit="10*8{cells}/kg"))
+
+    def test_a_division_that_contradicts_the_unit_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="unit 'mg/kg' is per kg, but per is m2: leave out one of them"):
+            Dose(amount=1, unit="mg/kg", per="m2")
+
+    @pytest.mark.parametrize("per", ["lb", "", 1, "KG"])
+    def test_only_the_body_divides(self, per: Any) -> None:  # noqa: ANN401 - what it is about
+        with pytest.raises(ValueError, match="per must be one of kg, m2"):
+            Dose(amount=1, unit="mg", per=per)
+
+    def test_amounts_are_converted_exactly(self) -> None:
+        assert Dose(amount="1", unit="10*8{cells}").amount_in(Dose(amount=0, unit="{cells}")) == 100_000_000
+        assert Dose(amount="1", unit="mg").amount_in(Dose(amount=0, unit="Ci")) is None
+        assert Dose(amount="1", unit="MBq").amount_in(Dose(amount=0, unit="mCi")) == Fraction(1, 37)
 
 
 @pytest.mark.parametrize("make", [lambda: Dose(amount=Decimal(1), unit="mg"), lambda: FreeText.of("a")])

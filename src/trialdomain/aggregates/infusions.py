@@ -8,7 +8,10 @@ from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
 from trialdomain.limits.stagger import held_until
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.rules.dose_received import level_of_amount
+from trialdomain.rules.dose_kept import dose_in
+from trialdomain.rules.dose_received import level_of_amount, missing_size
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.dose_unit import DosePer
 from trialdomain.values.clinical.level import Label
 
 
@@ -23,14 +26,51 @@ class StaggerNotKept(CommandRefused):
 
 
 class DoseNotOfLevel(CommandRefused):
-    """The amount of an infusion belongs to another level than the named one, or to none."""
+    """The amount of an infusion belongs to another level than the named one, or to none.
+
+    Args:
+        level: the named level.
+        received: the level of the amount; None where there is none.
+        per: the measure of the body that the amount was divided by.
+        units: the units of the amount and of the level, where they are of different kinds.
+    """
 
     code = "dose-not-of-level"
 
-    def __init__(self, *, level: Label, received: Label | None) -> None:
+    def __init__(
+        self,
+        *,
+        level: Label,
+        received: Label | None,
+        per: DosePer | None = None,
+        units: tuple[str, str] | None = None,
+    ) -> None:
         belongs = "no dose level" if received is None else f"level {received}"
-        super().__init__(f"the amount belongs to {belongs}, but level {level} is meant: correct one of them")
-        self.level, self.received = level, received
+        amount, correct = "the amount", "one of them"
+        if per is not None:
+            amount, correct = f"the amount per {per}", f"the amount, the {_BODY[per]} or the level"
+        because = ""
+        if units is not None:
+            because = f" (its unit is {units[0]}, and the dose of level {level} is in {units[1]}, another kind of unit)"
+        super().__init__(f"{amount} belongs to {belongs}{because}, but level {level} is meant: correct {correct}")
+        self.level, self.received, self.per, self.units = level, received, per, units
+
+
+class BodySizeMissing(CommandRefused):
+    """The dose of a level is by weight or body surface, and the infusion does not have it."""
+
+    code = "body-size-missing"
+
+    def __init__(self, *, level: Label, per: DosePer) -> None:
+        super().__init__(
+            f"the dose of level {level} is per {per}, and the {_BODY[per]} is not recorded: give it with the infusion "
+            f"({_FIELDS[per]})"
+        )
+        self.level, self.per = level, per
+
+
+_BODY = {DosePer.KG: "body weight", DosePer.M2: "body surface"}
+_FIELDS = {DosePer.KG: "body_weight_kg", DosePer.M2: "bsa_m2"}
 
 
 def against_number(taken: int, protocol: TrialProtocol) -> Iterator[CommandRefused]:
@@ -40,10 +80,20 @@ def against_number(taken: int, protocol: TrialProtocol) -> Iterator[CommandRefus
 
 
 def against_amount(fact: Infused, protocol: TrialProtocol) -> Iterator[CommandRefused]:
-    """Yield a refusal of an amount that does not belong to the named level."""
-    received = level_of_amount(fact, protocol)
+    """Yield a refusal of an amount that does not belong to the named level, or cannot be divided by the body size."""
+    received, meant = level_of_amount(fact, protocol), dose_in(protocol, fact.level)
     if received != fact.level:
-        yield DoseNotOfLevel(level=fact.level, received=received)
+        yield _not_of_level(fact, meant, received)
+    if (per := missing_size(fact, meant)) is not None:
+        yield BodySizeMissing(level=fact.level, per=per)
+
+
+def _not_of_level(fact: Infused, meant: Dose | None, received: Label | None) -> DoseNotOfLevel:
+    given = fact.dose
+    if given is None or meant is None:
+        return DoseNotOfLevel(level=fact.level, received=received)
+    units = None if given.is_like(meant) else (given.unit, meant.unit)
+    return DoseNotOfLevel(level=fact.level, received=received, per=None if units else meant.per, units=units)
 
 
 def against_stagger(fact: Infused, before: Sequence[date], protocol: TrialProtocol) -> Iterator[CommandRefused]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from typing_extensions import override
 
-from trialdomain.aggregates.infusions import DoseNotOfLevel
+from trialdomain.aggregates.infusions import BodySizeMissing, DoseNotOfLevel
 from trialdomain.aggregates.participant import (
     AfterDeath,
     AlreadyEnrolled,
@@ -128,6 +128,18 @@ class OutsideLevel(_Breach):
     severity = Severity.CRITICAL
     requirement = "each participant receives the assigned dose level ({protocol})"
     rules = _rules((Infused, LevelNotAssigned), (Infused, DoseNotOfLevel))
+
+
+class BodySizeUnknown(_Breach):
+    """A participant was infused at a level whose dose is by weight or body surface, and it was not recorded.
+
+    The desk refuses such an infusion. An import records it, at the level that was meant.
+    """
+
+    id = "body-size"
+    title = "no body weight, or no body surface, where the dose is by it"
+    requirement = "the dose of a level is per kg or per m2 ({protocol}), so the level of an amount needs it"
+    rules = _rules((Infused, BodySizeMissing))
 
 
 class Twice(_Breach):

@@ -11,15 +11,15 @@ from typing import TypeAlias
 from typing_extensions import override
 
 from trialdomain.checks.check import AuditedCase, AuditFinding, Check, Severity
-from trialdomain.events.participant import Comparator, LabRecorded, VitalSignRecorded
-from trialdomain.events.recorded import Recorded
+from trialdomain.events.participant import Comparator, Infused, LabRecorded, VitalSign, VitalSignRecorded
 from trialdomain.values.clinical.analyte import count_of, is_blood, is_known, is_known_specimen, nearest
 from trialdomain.values.clinical.ctcae import CTCAE_5, nearest_terms, term_of
-from trialdomain.values.clinical.ranges import VITAL_SIGNS, Range, usual_result
+from trialdomain.values.clinical.ranges import BODY_SURFACE, VITAL_SIGNS, Range, usual_result
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.given.text import short
 
-_Measured: TypeAlias = Recorded[LabRecorded] | Recorded[VitalSignRecorded]
+_Measured: TypeAlias = tuple[str, int]
+"""A value with its unit, and the position of its entry."""
 _SHOWN = 3
 """The most values in a sentence; the evidence has the entries of all values."""
 _UPWARDS = (Comparator.ABOVE, Comparator.AT_LEAST)
@@ -27,7 +27,7 @@ _DOWNWARDS = (Comparator.BELOW, Comparator.AT_MOST)
 
 
 class ImprobableValue(Check):
-    """A result or a vital sign is outside the usual range: it may be a typing error, or another unit."""
+    """A result, a vital sign or a body size is outside the usual range: it may be a typing error, or another unit."""
 
     id = "improbable-value"
     title = "a value that is possible and improbable"
@@ -41,15 +41,19 @@ class ImprobableValue(Check):
             fact = lab.fact
             usual = usual_result(fact.analyte, fact.unit) if is_blood(fact.specimen) else None
             if usual is not None and _is_outside(fact.value, fact.unit, fact.comparator, usual):
-                found[fact.analyte, usual].append(lab)
+                found[fact.analyte, usual].append((f"{fact.value} {fact.unit}", lab.position))
         for sign in case.case.of(VitalSignRecorded):
             usual = VITAL_SIGNS[sign.fact.sign.value].usual
             if not usual.holds(sign.fact.value, sign.fact.unit):
-                found[sign.fact.sign.value, usual].append(sign)
-        for (what, usual), entries in found.items():
+                found[sign.fact.sign.value, usual].append((f"{sign.fact.value} {sign.fact.unit}", sign.position))
+        for infusion in case.case.of(Infused):
+            for what, size, usual in _sizes(infusion.fact):
+                if not usual.holds(size, usual.unit):
+                    found[what, usual].append((f"{size} {usual.unit}", infusion.position))
+        for (what, usual), measured in found.items():
             yield self.found(
-                f"{case.case.subject}: {what} {_values(entries)}: usual is {usual}; check the value and its unit",
-                evidence=[entry.position for entry in entries],
+                f"{case.case.subject}: {what} {_values(measured)}: usual is {usual}; check the value and its unit",
+                evidence=[position for _, position in measured],
                 subject=case.case.subject,
             )
 
@@ -62,9 +66,17 @@ def _is_outside(value: Decimal, unit: str | None, comparator: Comparator | None,
     return comparator not in (_UPWARDS if too_low else _DOWNWARDS)
 
 
-def _values(entries: Sequence[_Measured]) -> str:
-    shown = ", ".join(f"{entry.fact.value} {entry.fact.unit}" for entry in entries[:_SHOWN])
-    more = len(entries) - _SHOWN
+def _sizes(fact: Infused) -> Iterator[tuple[str, Decimal, Range]]:
+    """Yield the body weight and the body surface of an infusion, each with its usual range."""
+    if fact.body_weight_kg is not None:
+        yield VitalSign.BODY_WEIGHT.value, fact.body_weight_kg, VITAL_SIGNS[VitalSign.BODY_WEIGHT.value].usual
+    if fact.bsa_m2 is not None:
+        yield "body surface", fact.bsa_m2, BODY_SURFACE.usual
+
+
+def _values(measured: Sequence[_Measured]) -> str:
+    shown = ", ".join(value for value, _ in measured[:_SHOWN])
+    more = len(measured) - _SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
 
 

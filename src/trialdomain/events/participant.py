@@ -11,7 +11,7 @@ from trialdomain.events.happened import HAPPENED, UNDATED
 from trialdomain.values.clinical.ctcae import CTCAE_5, known_term
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.level import Label, as_label, level_label
-from trialdomain.values.clinical.ranges import BOUNDED_ABOVE, check_result, check_vital_sign
+from trialdomain.values.clinical.ranges import BOUNDED_ABOVE, check_body_surface, check_result, check_vital_sign
 from trialdomain.values.clinical.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.clinical.toxicity import GRADES, Attribution, Outcome, Seriousness
 from trialdomain.values.clinical.treatment import BloodProduct, Intent, MedicationClass
@@ -197,8 +197,11 @@ class Infused:
     level: Label = attrs.field(converter=as_label, validator=level_label)
     """The intended dose level."""
     dose: Dose | None = None
-    """The amount that was given, when it is known."""
+    """The amount that was given in all, when it is known. An import may have it per kg or per m2, as it was written."""
     body_weight_kg: Decimal | None = attrs.field(default=None, validator=optional_number(least=0))
+    """The body weight in kg, by which the dose was computed."""
+    bsa_m2: Decimal | None = attrs.field(default=None, validator=optional_number(least=0))
+    """The body surface area in m2, by which the dose was computed."""
     started_at: ClinicalTime = attrs.field(metadata=HAPPENED)
     ended_at: ClinicalTime | None = attrs.field(default=None, validator=_not_before("started_at"))
     fraction: Decimal = attrs.field(default=Decimal(1), validator=decimal_number(least=0, most=1))
@@ -207,11 +210,13 @@ class Infused:
     lot: str | None = attrs.field(default=None, validator=optional_text)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse an impossible body weight, and a start without a day, since the window starts on that day."""
+        """Refuse an impossible body weight or surface, and a start without a day, since the window starts on it."""
         if self.started_at.day is None:
             raise ValueError(f"started_at {self.started_at} has no day, but the window starts on a day")
         if self.body_weight_kg is not None:
             check_vital_sign(VitalSign.BODY_WEIGHT.value, self.body_weight_kg, "kg")
+        if self.bsa_m2 is not None:
+            check_body_surface(self.bsa_m2)
 
 
 @attrs.frozen(kw_only=True)

@@ -17,6 +17,7 @@ class DoseLevel:
     """The permanent name of the level, such as ``"1a"`` or ``-1``; by default its place. Everything that is recorded
     names the level by its label."""
     dose: Dose | None = None
+    """The dose: in all, or per kg of body weight or m2 of body surface."""
 
     def __attrs_post_init__(self) -> None:
         """Give a level without a label its place as the label, and refuse a label that is none."""

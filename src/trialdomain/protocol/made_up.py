@@ -3,13 +3,45 @@
 from datetime import date
 from decimal import Decimal
 
+import attrs
+
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.dose_unit import DosePer
 from trialdomain.values.clinical.screening import Attestation, Finding
 from trialdomain.values.clinical_time import ClinicalTime
 
 _FROM_THE_RECORD = {"age", "consent", "ecog", "cell_division_inhibitor"}
 _LONG_AGO = ClinicalTime("2000-01-01")
+_WEIGHT_KG, _SURFACE_M2 = Decimal(100), Decimal(1)
+"""The size of an invented body: round numbers, so that the amounts stay short."""
+
+
+@attrs.frozen(kw_only=True)
+class Administered:
+    """An invented infusion of exactly a dose: the amount in all, with the weight or surface if the dose is by it."""
+
+    dose: Dose | None
+    body_weight_kg: Decimal | None = None
+    bsa_m2: Decimal | None = None
+
+
+def administered(dose: Dose | None) -> Administered:
+    """Create an infusion of exactly the dose of a level; without an amount if the level has none.
+
+    >>> administered(Dose(amount=2, unit="mg/kg")).dose
+    Dose(amount=Decimal('200'), unit='mg', per=None)
+    """
+    if dose is None or dose.per is None:
+        return Administered(dose=dose)
+    if dose.per is DosePer.KG:
+        return Administered(dose=_in_all(dose, _WEIGHT_KG), body_weight_kg=_WEIGHT_KG)
+    return Administered(dose=_in_all(dose, _SURFACE_M2), bsa_m2=_SURFACE_M2)
+
+
+def _in_all(dose: Dose, size: Decimal) -> Dose:
+    return Dose(amount=dose.amount * size, unit=dose.unit)
 
 
 def eligible(protocol: TrialProtocol, *, on: date) -> tuple[tuple[Finding, ...], tuple[Attestation, ...]]:

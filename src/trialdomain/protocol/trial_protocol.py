@@ -328,9 +328,13 @@ def _administrations_fault(protocol: TrialProtocol) -> str | None:
 def _dose_faults(protocol: TrialProtocol) -> Iterator[str | None]:
     doses = [level.dose for level in protocol.levels if level.dose is not None]
     yield unless(len(doses) in {0, len(protocol.levels)}, "some levels have a dose, and others none")
-    yield unless(len({dose.unit for dose in doses}) <= 1, "the doses of the levels have different units")
-    amounts = [dose.amount for dose in doses]
-    yield unless(amounts == sorted(set(amounts)), "the doses must rise from level to level")
+    per = {dose.per for dose in doses}
+    yield unless(len(per) <= 1, "the doses of the levels must all be in all, or all per kg, or all per m2")
+    amounts = [amount for dose in doses if (amount := dose.amount_in(doses[0])) is not None]
+    alike = len(amounts) == len(doses)
+    yield unless(alike, "the doses of the levels have units of different kinds, which cannot be compared")
+    rise = amounts == sorted(set(amounts))
+    yield unless(rise or not alike or len(per) > 1, "the doses must rise from level to level")
 
 
 def _known_zone(zone: str | None) -> bool:

@@ -56,7 +56,9 @@ def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
             return f"chemotherapy started on {fact.on}: {fact.regimen}, cycle {fact.cycle}"
         case Infused():
             dose = "" if fact.dose is None else f", {fact.dose}"
-            return f"infused at level {fact.level}{dose}, started {fact.started_at}"
+            sizes = [f"{size} {unit}" for size, unit in ((fact.body_weight_kg, "kg"), (fact.bsa_m2, "m2")) if size]
+            body = f" for {' and '.join(sizes)}" if sizes else ""
+            return f"infused at level {fact.level}{dose}{body}, started {fact.started_at}"
         case AdverseEventReported():
             end = "" if fact.ended is None else f", ended {fact.ended}"
             attributed = _attributed(fact.attributions)

@@ -30,7 +30,7 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import Entry
 from trialdomain.events.trial import NotEstablished
 from trialdomain.projections.escalation import Escalation
-from trialdomain.protocol.made_up import eligible
+from trialdomain.protocol.made_up import administered, eligible
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.eligibility import unmet
@@ -217,9 +217,17 @@ class Site:
         self, subject: str, level: Label, course: Course, attestations: Sequence[Attestation], planned: date
     ) -> None:
         self.desk.answer_criteria(subject, gate=Gate.INFUSION, on=self.today, attestations=attestations)
-        dose, started = self.protocol.level(level).dose, at_site(self.today, INFUSED_AT)
+        given, started = administered(self.protocol.level(level).dose), at_site(self.today, INFUSED_AT)
         try:
-            self.desk.infuse(subject, level=level, dose=dose, started_at=started, lot="simulated")
+            self.desk.infuse(
+                subject,
+                level=level,
+                dose=given.dose,
+                body_weight_kg=given.body_weight_kg,
+                bsa_m2=given.bsa_m2,
+                started_at=started,
+                lot="simulated",
+            )
         except (NobodyInTurn, StaggerNotKept):
             self._later(1, lambda: self._infuse(subject, level, course, attestations, planned))
             return

@@ -16,9 +16,11 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints
 import msgspec
 
 from trialdomain.errors import InputInvalid, LogCorrupt
-from trialdomain.events.participant import LabRecorded
+from trialdomain.events.cohort import CohortOpened
+from trialdomain.events.participant import Infused, LabRecorded
 from trialdomain.events.recorded import EntryRef, Envelope, Fact, Meta, Source, opened
 from trialdomain.events.registry import NAMES
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.protocol.designs import DESIGNS, DesignSpec
 from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.protocol.endpoints.families import FAMILIES
@@ -114,8 +116,15 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
-_LEFT_OUT: Mapping[type, bytes] = {LabRecorded: b'"specimen":null,'}
-"""By kind of fact: the bytes of a field that was added to its stored shape, where the field is empty.
+_PER = b'"per":null,'
+_LEFT_OUT: Mapping[type, tuple[bytes, ...]] = {
+    LabRecorded: (b'"specimen":null,',),
+    Infused: (b'"bsa_m2":null,', _PER),
+    CohortOpened: (_PER,),
+    TrialRegistered: (_PER,),
+    ProtocolAmended: (_PER,),
+}
+"""By kind of fact: the bytes of the fields that were added to its stored shape, where such a field is empty.
 
 The encoder leaves these bytes out, so that the states from before the addition keep their bytes. A text cannot contain
 these bytes, because JSON escapes its quotation marks.
@@ -129,8 +138,9 @@ def encode(fact: Fact, meta: Envelope) -> tuple[str, bytes]:
 
 def _written(state: "_State[Any]") -> bytes:
     found = _ENCODER.encode(state)
-    left_out = _LEFT_OUT.get(type(state.fact))
-    return found if left_out is None else found.replace(left_out, b"", 1)
+    for left_out in _LEFT_OUT.get(type(state.fact), ()):
+        found = found.replace(left_out, b"")
+    return found
 
 
 def on_the_wire(meta: Envelope) -> "_Meta":

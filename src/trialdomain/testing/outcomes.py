@@ -28,6 +28,7 @@ from trialdomain.events.recorded import Draft
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.history import History
 from trialdomain.projections.dlt_counts import Member
+from trialdomain.protocol.made_up import administered
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, TrialProtocol
 from trialdomain.rules.dlt import can_limit
@@ -162,8 +163,16 @@ def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[Partici
     level = protocol.levels[one.level - 1]
     yield Enrolled(on=infused, level=level.label)
     # In a window of one day, a participant cannot leave before the last day: there, X has an infusion of amount 0.
-    given = Decimal(one.outcome is not Outcome.NOT_EVALUABLE or rule.window_days > 0)
-    yield Infused(level=level.label, dose=level.dose, started_at=infused, fraction=given)
+    fraction = Decimal(one.outcome is not Outcome.NOT_EVALUABLE or rule.window_days > 0)
+    given = administered(level.dose)
+    yield Infused(
+        level=level.label,
+        dose=given.dose,
+        body_weight_kg=given.body_weight_kg,
+        bsa_m2=given.bsa_m2,
+        started_at=infused,
+        fraction=fraction,
+    )
     match one.outcome:
         case Outcome.NO_DLT:
             yield DltWindowAssessed(on=_after(day, rule.window_days), by="test", result=WindowResult.NO_DLT)

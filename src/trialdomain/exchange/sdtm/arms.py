@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import attrs
 
-from trialdomain.exchange.sdtm.cells import as_amount, as_number
+from trialdomain.exchange.sdtm.cells import as_amount, as_dose_unit, as_number
 from trialdomain.exchange.sdtm.columns import DM, EX
 from trialdomain.exchange.sdtm.rows import Row
 from trialdomain.exchange.sdtm.staging import Staging, StudyUnusable
@@ -17,7 +17,6 @@ from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.dose import Dose
-from trialdomain.values.clinical.unit import alike, convert, ucum
 
 SCREEN_FAILED = {"SCREEN FAILURE", "SCRNFAIL"}
 """The words used instead of an arm for subjects who failed the screening."""
@@ -101,9 +100,9 @@ def _highest(rows: Iterable[Row], of_subject: Mapping[str, str]) -> dict[str, Do
 
 
 def _given(row: Row) -> Dose | None:
-    amount = as_amount(row["EXDOSE"])
+    amount, unit = as_amount(row["EXDOSE"]), as_dose_unit(row["EXDOSU"])
     try:
-        return None if amount is None else Dose(amount=amount, unit=row["EXDOSU"])
+        return None if amount is None or unit is None else Dose(amount=amount, unit=unit[0])
     except ValueError:
         return None
 
@@ -112,26 +111,22 @@ def added(one: Dose | None, other: Dose | None) -> Dose | None:
     """Add two amounts, in the unit of the first; None if one is unknown, or the units cannot be converted."""
     if one is None or other is None:
         return None
-    amount = _amount_in(other, one.unit)
-    return None if amount is None else Dose(amount=one.amount + amount, unit=one.unit)
+    amount = _amount_in(other, one)
+    return None if amount is None else Dose(amount=one.amount + amount, unit=one.unit, per=one.per)
 
 
 def _exceeds(one: Dose, other: Dose) -> bool:
-    amount = _amount_in(one, other.unit)
+    amount = _amount_in(one, other)
     return amount is not None and amount > other.amount
 
 
-def _amount_in(dose: Dose, unit: str) -> Decimal | None:
-    """Convert an amount to another unit; None if it cannot be converted exactly enough to be stored."""
-    if key_of(dose.unit) == key_of(unit):
+def _amount_in(dose: Dose, other: Dose) -> Decimal | None:
+    """Convert an amount to the unit of another dose; None if it cannot be converted exactly enough to be stored."""
+    if dose.unit == other.unit and dose.per is other.per:
         return dose.amount
-    try:
-        have, want = ucum(dose.unit), ucum(unit)
-    except ValueError:
+    exact = dose.amount_in(other) if dose.per is other.per else None
+    if exact is None:
         return None
-    if not alike(have, want):
-        return None
-    exact = convert(dose.amount, have, to=want)
     amount = Decimal(exact.numerator) / Decimal(exact.denominator)
     return as_number(format(amount, "f"))
 
@@ -140,9 +135,9 @@ def _in_unit(dose: Dose | None, doses: Mapping[str, Dose]) -> Dose | None:
     """Convert a dose to the unit of the first arm; None if that is not possible."""
     if dose is None:
         return None
-    unit = next(iter(doses.values())).unit
-    amount = _amount_in(dose, unit)
-    return None if amount is None else Dose(amount=amount, unit=unit)
+    first = next(iter(doses.values()))
+    amount = _amount_in(dose, first)
+    return None if amount is None else attrs.evolve(first, amount=amount)
 
 
 def levels_of(arms: Sequence[Arm], terms: Terms, protocol: TrialProtocol | None) -> dict[str, int]:
@@ -186,7 +181,7 @@ def _level(arm: Arm, protocol: TrialProtocol) -> int | None:
     """Return the level of a protocol that has the dose of an arm."""
     for level in protocol.levels:
         if arm.dose is not None and level.dose is not None:
-            amount = _amount_in(arm.dose, level.dose.unit)
+            amount = _amount_in(arm.dose, level.dose)
             if amount == level.dose.amount:
                 return level.level
     return None

@@ -14,6 +14,7 @@ import attrs
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.values.calendar import times_shown
+from trialdomain.values.clinical.dose_unit import dose_unit, nearest
 from trialdomain.values.clinical.ranges import ANSWERS
 from trialdomain.values.clinical.unit import ucum
 from trialdomain.values.clinical_time import ClinicalTime
@@ -224,6 +225,23 @@ class Cells:
         except ValueError:
             raise NotRecorded(f"the unit {self[column][:40]!r} is not known") from None
 
+    def dose_unit(self, column: str) -> str:
+        """Read the unit of a dose; one that CDISC writes without braces, or in other letters, is read with a remark.
+
+        Raises:
+            NotRecorded: the unit is unknown.
+            Malformed: it is blank.
+        """
+        if not self[column]:
+            raise Malformed(f"the amount has no unit: {column} must be a text, and not blank")
+        found = as_dose_unit(self[column])
+        if found is None:
+            raise NotRecorded(f"the unit {self[column][:40]!r} is not known")
+        unit, meant = found
+        if meant:
+            self.remark(f"the unit {self[column][:40]!r} is read as {unit} ({column})")
+        return unit
+
     def age(self) -> int | None:
         """Read the age in completed years; leave out an invalid age, with a remark."""
         if not self["AGE"]:
@@ -253,6 +271,19 @@ def as_number(text: str) -> Decimal | None:
     number = format(Decimal(text), "f")
     number = number.rstrip(".") if "e" in text.lower() else number
     return Decimal(number) if len(number.lstrip("-")) <= _MOST_CHARACTERS else None
+
+
+def as_dose_unit(text: str) -> tuple[str, bool] | None:
+    """Read the unit of a dose, and say whether only its meaning was clear; None if it is no unit.
+
+    >>> as_dose_unit("mg"), as_dose_unit("CELLS"), as_dose_unit("much")
+    (('mg', False), ('{cells}', True), None)
+    """
+    try:
+        return str(dose_unit(text)), False
+    except ValueError:
+        near = nearest(text)
+        return None if near is None else (near, True)
 
 
 def as_amount(text: str) -> Decimal | None:

@@ -78,11 +78,11 @@ def dose(cells: Cells) -> Dose | None:
     """Read the amount of an administration; None if it is blank.
 
     Raises:
-        NotRecorded: it is not an amount with a unit.
+        NotRecorded: it is not an amount with a unit that is known.
     """
     if not cells["EXDOSE"]:
         return None
-    return Dose(amount=cells.amount("EXDOSE"), unit=cells["EXDOSU"])
+    return Dose(amount=cells.amount("EXDOSE"), unit=cells.dose_unit("EXDOSU"))
 
 
 def laboratory(cells: Cells) -> LabRecorded:

@@ -4,7 +4,7 @@ An impossible value is refused everywhere, in any unit, also as a bound ("< -1")
 becomes a finding of the audit. Sources: no concentration, count or pressure is below zero; no fraction of a total is
 above 100 %; temperatures from 20 to 50 degrees Celsius, ages to 150 years and ECOG grades 0 to 5 (Oken 1982). The other
 limits are a **choice**: the possible ranges include every published case, and the usual ranges include what is seen on
-a hematology ward.
+a hematology ward. The limits of the body surface area follow from those of weight and height (Mosteller 1987).
 """
 
 from collections.abc import Iterator, Mapping
@@ -85,6 +85,9 @@ VITAL_SIGNS: Mapping[str, Limits] = {
     "body-height": _limits("cm", ("20", "280"), ("100", "230")),
 }
 """By the name of the vital sign: its limits, in the unit to which all its units are converted."""
+
+BODY_SURFACE = _limits("m2", ("0.02", "7.5"), ("0.8", "4.5"))
+"""The limits of the body surface area: what the limits of weight and height give, as the root of kg times cm / 3600."""
 
 _USUAL: Mapping[Count | str, tuple[Range, ...]] = {
     Count.NEUTROPHILS: (Range.of("0", "100", "10*9/L"),),
@@ -168,6 +171,17 @@ def check_vital_sign(sign: str, value: Decimal, unit: str) -> None:
         raise ValueError(f"unit {unit} measures no {sign}: expected one like {possible.unit}")
     if not possible.holds(value, unit):
         raise ValueImpossible(f"value {value} {unit} cannot be: {sign} is {possible}")
+
+
+def check_body_surface(value: Decimal) -> None:
+    """Refuse an impossible body surface area, in m2.
+
+    Raises:
+        ValueImpossible: the value is outside the possible range.
+    """
+    possible = BODY_SURFACE.possible
+    if not possible.holds(value, possible.unit):
+        raise ValueImpossible(f"value {value} {possible.unit} cannot be: body surface is {possible}")
 
 
 def check_answer(name: str, number: Decimal, unit: str | None) -> None:
