@@ -128,6 +128,17 @@ def decided() -> Site:
     return site
 
 
+def recommended(level: int) -> Site:
+    """A level is recommended on day 30, and 2 DLTs close level 2 on day 31."""
+    site = decided()
+    site.treat("S004", "S005", "S006", level=2)
+    site.on(30).assess("S004", "S005", "S006")
+    site.desk.recommend_dose(level=level, purpose="phase II", rationale="no DLT in six", on=site.today)
+    for subject in ("S004", "S005"):
+        site.on(31).toxicity(subject, onset=day(20))
+    return site
+
+
 def with_dlt() -> Site:
     site = three()
     site.on(3).toxicity("S001")
@@ -653,6 +664,7 @@ CASES: list[tuple[str, Maker, Maker]] = [
         lambda: rewritten(decided(), edited(EscalationDecided, decided=Decision.escalate(to=3))),
         decided,
     ),
+    ("recommended-dose", lambda: recommended(2), lambda: recommended(1)),
     ("overtaken", lambda: decided_on_late_event(onset=14), lambda: decided_on_late_event(onset=15)),
     ("consent", lambda: consent_on(1), lambda: consent_on(0)),
     ("consent", lambda: rewritten(three(), without(Consented)), lambda: rewritten(three(), lambda f: f)),

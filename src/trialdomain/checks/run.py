@@ -31,6 +31,7 @@ from trialdomain.checks.doses import DoseRedefined
 from trialdomain.checks.halts import RecruitmentExceeded, WhileHalted
 from trialdomain.checks.levels import EscalatedEarly, StaggerKept, WindowOpen
 from trialdomain.checks.protocol import Silence
+from trialdomain.checks.recommended import RecommendedOvertaken
 from trialdomain.checks.recorded import ImprobableValue, UncheckedTerm, UnreadResult
 from trialdomain.checks.safety import (
     CriterionNotSerious,
@@ -58,6 +59,7 @@ CHECKS: tuple[type[Check], ...] = (
     Reconciliation,
     DecisionUnfounded,
     DecisionOvertaken,
+    RecommendedOvertaken,
     ConsentUndocumented,
     CriteriaUndocumented,
     BeforeEnrollment,

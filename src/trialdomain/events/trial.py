@@ -11,7 +11,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
-from trialdomain.values.given.text import FreeText, plain_text
+from trialdomain.values.given.text import FreeText, folded, plain_text
 from trialdomain.values.ids import check_id
 from trialdomain.values.number import whole_number
 from trialdomain.values.reason import HANDED_OUT, REASON
@@ -117,6 +117,25 @@ class MtdNotEstablished:
 
 
 @attrs.frozen(kw_only=True)
+class DoseRecommended:
+    """People recommended a dose level for a purpose, with or without an MTD.
+
+    A later recommendation supersedes an earlier one of the same purpose (letter case and spaces make no difference).
+    """
+
+    level: int = attrs.field(validator=whole_number(least=1))
+    purpose: str = attrs.field(validator=plain_text)
+    """What the dose is recommended for, such as phase II, or an expansion cohort."""
+    rationale: FreeText = attrs.field(metadata={REASON: "the highest dose of this trial, without a DLT in three"})
+    basis: Basis
+
+    @property
+    def purpose_key(self) -> str:
+        """The purpose for comparison: without letter case, and with single spaces."""
+        return folded(self.purpose)
+
+
+@attrs.frozen(kw_only=True)
 class TrialExported:
     """The log, or a part of it, was exported for a recipient."""
 
@@ -143,6 +162,7 @@ TrialFact: TypeAlias = (
     | TrialClosed
     | MtdDeclared
     | MtdNotEstablished
+    | DoseRecommended
     | TrialExported
     | TrialEntryVoided
 )

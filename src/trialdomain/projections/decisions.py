@@ -10,9 +10,10 @@ from trialdomain.errors import CommandRefused
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.entries import target_version
 from trialdomain.events.recorded import Recorded
-from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
+from trialdomain.events.trial import DoseRecommended, MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
 from trialdomain.limits.caution import against_deciding
 from trialdomain.limits.conclusion import against_conclusion
+from trialdomain.limits.recommendation import against_recommending, highest_recommendable
 from trialdomain.projections.dlt_counts import DLT_COUNTS, Member
 from trialdomain.projections.escalation import Escalation, slots_given
 from trialdomain.projections.hindsight import NONE, DesignAnswer, Hindsight, Moment, Positions
@@ -24,7 +25,7 @@ from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import subject_of
 
-DoseDecision: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
+DoseDecision: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished | DoseRecommended
 """The facts that are decisions about the dose."""
 StreamsInMemory: TypeAlias = Sequence[tuple[str, Sequence[Recorded[Any]]]]
 _NO_DESIGN = "no escalation design was in force: nothing could be decided by it"
@@ -152,7 +153,7 @@ def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[_Found]:
     for entry in entries:
         corrects = entry.envelope.corrects
         first[entry.version] = entry if corrects is None else first.get(corrects, entry)
-        if isinstance(entry.fact, EscalationDecided | MtdDeclared | MtdNotEstablished):
+        if isinstance(entry.fact, DoseDecision):
             yield _Found(entry, first[entry.version], superseded.get(entry.version))
 
 
@@ -240,7 +241,8 @@ def _out_of_order(found: _Found, before: Sequence[_Found]) -> Iterator[CommandRe
 def _answers(fact: DoseDecision) -> Callable[[DesignAnswer], Hashable]:
     """Return a function that extracts from an answer the part that the decision rests on.
 
-    This is the recommendation, the MTD, or whether a conclusion may be drawn. Two names for the same treatment at the
+    This is the recommendation, the MTD, whether a conclusion may be drawn, or the highest level that may be
+    recommended. Two names for the same treatment at the
     same level compare as equal: the name follows from the participant who was treated last.
     """
 
@@ -255,6 +257,8 @@ def _answers(fact: DoseDecision) -> Callable[[DesignAnswer], Hashable]:
                 return waits, decision.level, slots, decision.mtd, decision.closed_levels
             case MtdDeclared():
                 return decision.mtd
+            case DoseRecommended():
+                return _highest_recommendable(answered.state, answered)
             case _:
                 return decision.mtd, tuple(map(str, _breaches(fact, answered)))
 
@@ -275,10 +279,21 @@ def _breaches(fact: DoseDecision, answered: DesignAnswer) -> Iterator[CommandRef
             yield CommandRefused(f"it gives {how_many(fact.decided.slots, 'slot')}, and the design gives {told}")
         explained, last = fact.rationale is not None, state.situation.last_level
         yield from against_deciding(fact.decided, state.decision, last_level=last, explained=explained)
+    elif isinstance(fact, DoseRecommended):
+        design, conclusion = state.design, answered.conclusion
+        yield from against_recommending(
+            fact.level, state.decision, state.counts.tallies, design=design, conclusion=conclusion
+        )
     else:
         judged = attrs.evolve(fact, basis=attrs.evolve(fact.basis, tallies=state.counts.tallies))
         mtd, ended = state.decision.mtd, answered.recruitment_ended
         yield from against_conclusion(judged, mtd, design=state.design, recruitment_ended=ended)
+
+
+def _highest_recommendable(state: Escalation, answered: DesignAnswer) -> int:
+    return highest_recommendable(
+        state.decision, state.counts.tallies, design=state.design, conclusion=answered.conclusion
+    )
 
 
 def _differences(entry: Recorded[DoseDecision], state: Escalation | None) -> Iterator[BasisDifference]:

@@ -10,6 +10,7 @@ from trialdomain.designs.registry import decide, design_of
 from trialdomain.designs.situation import Situation
 from trialdomain.events.cohort import CohortExpanded, CohortOpened, EscalationDecided
 from trialdomain.events.recorded import Recorded
+from trialdomain.events.trial import DoseRecommended
 from trialdomain.limits.stagger import held_until
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
@@ -54,6 +55,8 @@ class Escalation:
     """The first day on which the next participant of the level in turn may be infused; None without a limit."""
     evidence: tuple[int, ...]
     """The positions of the log entries that the answer depends on."""
+    recommended_doses: tuple[Recorded[DoseRecommended], ...] = ()
+    """The dose that people recommended last for each purpose; the design does not read them."""
 
     @property
     def design(self) -> Design:
@@ -96,6 +99,7 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
         situation=situation,
         decided=tuple(book.decisions),
         evidence=tuple(sorted(_evidence(counts, book))),
+        recommended_doses=tuple(book.recommended_doses),
     )
 
 

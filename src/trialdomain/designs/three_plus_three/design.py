@@ -81,6 +81,11 @@ class ThreePlusThreeDesign:
         """Say whether the registry's words would allow a level: DLT in no more than 1/6 of at least 6 evaluable."""
         return tally.evaluable >= COMPLETE and tally.dlts * COMPLETE <= tally.evaluable
 
+    def tolerates(self, tally: Tally) -> bool:
+        """Say whether the walk would go on above the level: 0 DLTs in 3 to 5 evaluable, or at most 1 in 6 or more."""
+        tolerated = judge(tally.evaluable, tally.dlts, highest=False) is Verdict.TOLERATED
+        return tolerated and tally.dlts < CLOSING_DLTS
+
     def table(self, max_n: int) -> DecisionTable:
         """Return the decisions of the published 3+3 at a level that is neither the highest nor below a closed one."""
         return DecisionTable(rows=tuple(_rows(min(max_n, COMPLETE))))
