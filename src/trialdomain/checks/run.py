@@ -41,6 +41,7 @@ from trialdomain.checks.safety import (
     FollowedUpBeforeOnset,
     SeriousWithoutCriterion,
 )
+from trialdomain.checks.sentinels import SentinelKept
 from trialdomain.checks.slots import ClosedLevel, SlotsExceeded
 from trialdomain.checks.trail import ClockJumped, ManyChanges, PersonalDataInText, RecordedLate
 from trialdomain.errors import InputInvalid, TrialError
@@ -74,6 +75,7 @@ CHECKS: tuple[type[Check], ...] = (
     ClosedLevel,
     EscalatedEarly,
     StaggerKept,
+    SentinelKept,
     WhileHalted,
     RecruitmentExceeded,
     WindowOpen,

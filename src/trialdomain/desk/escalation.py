@@ -64,7 +64,7 @@ class Escalating(Acts):
             now = escalation_state(snapshot, on=today)
             state = now if day == today else escalation_state(snapshot, on=day)
             taken = now.decided
-            recommended = state.decision
+            recommended = state.to_decide
             chosen = recommended if decided is None else decided
             cohorts = snapshot.cohorts()
             level = chosen.level or recommended.level or state.situation.last_level or 1
@@ -74,7 +74,7 @@ class Escalating(Acts):
                 raise DecisionOutOfOrder(on=day, last=taken[-1].fact.basis.on)
             if day < today:  # the decision must be allowed by what is known today as well
                 last = now.situation.last_level
-                allow(against_deciding(chosen, now.decision, last_level=last, explained=True), None)
+                allow(against_deciding(chosen, now.to_decide, last_level=last, explained=True), None)
             facts = cohorts[level].decide_escalation(
                 recommended=recommended,
                 decided=attrs.evolve(chosen, slots=slots_given(chosen, state)),

@@ -99,6 +99,7 @@ class Treatment(Acts):
             AlreadyInfused: the participant was infused as often as the protocol allows.
             NotEligible: a criterion of chemotherapy or of the infusion day is unmet or unanswered.
             StaggerNotKept: the previous participant was infused too recently.
+            SentinelNotCleared: the first participant of the level is still observed, or people have to decide.
         """
         fact = make(
             Infused,
@@ -124,7 +125,7 @@ class Treatment(Acts):
                 also=chain(
                     snapshot.trial.against_infusion(),
                     against_infusion_at(snapshot, state, subject, given) if state else (),
-                    against_dose(snapshot, given, on=today),
+                    against_dose(snapshot, subject, given, on=today),
                 ),
                 deviation=deviation,
             )

@@ -223,7 +223,7 @@ def _late(found: _Found, past: Hindsight, streams: StreamsInMemory, started: int
     elif basis.position < started:
         at_once = Hindsight(streams, Moment(started, basis.on, found.first.meta.recorded_at)).then().state
         read = past.then().state
-        if read is not None and at_once is not None and _rule(read.decision) != _rule(at_once.decision):
+        if read is not None and at_once is not None and _rule(read.to_decide) != _rule(at_once.to_decide):
             yield BasisDifference(field="position", recorded=basis.position, recomputed=started)
 
 
@@ -249,7 +249,7 @@ def _answers(fact: DoseDecision) -> Callable[[DesignAnswer], Hashable]:
     def answer(answered: DesignAnswer) -> Hashable:
         if answered.state is None:
             return None
-        decision = answered.state.decision
+        decision = answered.state.to_decide
         match fact:
             case EscalationDecided():
                 waits = decision.action if decision.action in {Action.WAIT, Action.STOP} else None
@@ -278,7 +278,7 @@ def _breaches(fact: DoseDecision, answered: DesignAnswer) -> Iterator[CommandRef
             told = "none" if given is None else str(given)
             yield CommandRefused(f"it gives {how_many(fact.decided.slots, 'slot')}, and the design gives {told}")
         explained, last = fact.rationale is not None, state.situation.last_level
-        yield from against_deciding(fact.decided, state.decision, last_level=last, explained=explained)
+        yield from against_deciding(fact.decided, state.to_decide, last_level=last, explained=explained)
     elif isinstance(fact, DoseRecommended):
         design, conclusion = state.design, answered.conclusion
         yield from against_recommending(
@@ -314,8 +314,8 @@ def _differences(entry: Recorded[DoseDecision], state: Escalation | None) -> Ite
         recorded = getattr(basis, field)
         if recorded != value:
             yield BasisDifference(field=field, recorded=recorded, recomputed=value)
-    if isinstance(fact, EscalationDecided) and _rule(fact.recommended) != _rule(state.decision):
-        yield BasisDifference(field="recommended", recorded=fact.recommended, recomputed=state.decision)
+    if isinstance(fact, EscalationDecided) and _rule(fact.recommended) != _rule(state.to_decide):
+        yield BasisDifference(field="recommended", recorded=fact.recommended, recomputed=state.to_decide)
 
 
 def _rule(decision: Decision) -> Hashable:

@@ -192,6 +192,7 @@ class Hindsight:
         return (
             *(dlt_part.causes, member.level, member.standing.evaluation, member.dlt is not None),
             *(member.held_from, infused),
+            *(() if member.contact is None else (member.contact, member.dlt and member.dlt.onset)),
         )
 
     def dlt_part(self, stream: str, chosen: Positions, of_trial: Positions = NONE) -> DltPart:

@@ -316,7 +316,7 @@ def _member_text(member: Member | None) -> str:
 
 
 def _bare(state: Escalation | None) -> Decision | None:
-    return None if state is None else state.decision.bare
+    return None if state is None else state.to_decide.bare
 
 
 def _sets_text(smallest: Smallest) -> str:
