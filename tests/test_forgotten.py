@@ -52,6 +52,7 @@ ABOUT_THE_TRIAL = {
     trial.TrialClosed,
     trial.MtdDeclared,
     trial.MtdNotEstablished,
+    trial.DoseRecommended,
     trial.TrialEntryVoided,
 }
 """Facts of the trial's own stream whose day is a day on which something is known about the trial."""

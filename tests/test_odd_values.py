@@ -91,7 +91,9 @@ def sensible(site: Site) -> dict[str, object]:
     """Give an argument for each name that a use case needs."""
     today = site.today
     (entry, *_) = site.desk.report_adverse_event("S001", event="AE1", term="Fever", grade=1, onset=today)
-    names = dict.fromkeys(("why", "form_version", "regimen", "agent", "route", "kind", "summary"), "words")
+    names = dict.fromkeys(
+        ("why", "form_version", "regimen", "agent", "route", "kind", "summary", "purpose", "rationale"), "words"
+    )
     days = dict.fromkeys(("on", "signed_on", "started_on", "started_at", "onset", "last_contact"), today)
     return {
         **names,

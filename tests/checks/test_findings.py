@@ -71,7 +71,14 @@ from trialdomain.events.participant import (
 from trialdomain.events.trial import RecruitmentResumed, RecruitmentSuspended, TrialRegistered
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.protocol.made_up import eligible
-from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, ExpectedToxicity, Stagger, TrialProtocol
+from trialdomain.protocol.trial_protocol import (
+    CytopeniaRule,
+    DltRule,
+    ExpectedToxicity,
+    Sentinel,
+    Stagger,
+    TrialProtocol,
+)
 from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.given.text import FreeText
 
@@ -125,6 +132,17 @@ def decided() -> Site:
     site = three()
     site.on(15).assess("S001", "S002", "S003")
     site.decide()
+    return site
+
+
+def recommended(level: int) -> Site:
+    """A level is recommended on day 30, and 2 DLTs close level 2 on day 31."""
+    site = decided()
+    site.treat("S004", "S005", "S006", level=2)
+    site.on(30).assess("S004", "S005", "S006")
+    site.desk.recommend_dose(level=level, purpose="phase II", rationale="no DLT in six", on=site.today)
+    for subject in ("S004", "S005"):
+        site.on(31).toxicity(subject, onset=day(20))
     return site
 
 
@@ -264,6 +282,17 @@ def first_at_level_2(number: int) -> Site:
     why = None if number >= 15 else _WHY
     site.desk.enroll("S004", on=day(number), level=2, deviation=why)
     site.desk.infuse("S004", level=2, started_at=day(number), deviation=why)
+    return site
+
+
+def after_sentinel(number: int) -> Site:
+    """The sentinel of day 0 is observed for 7 days, and the next is infused on a day on which the sentinel is seen."""
+    site = Site(attrs.evolve(OPEN, stagger=Stagger(sentinel=Sentinel(observation_days=7))))
+    site.treat("S001")
+    site.on(number).admit("S002")
+    site.desk.record_vital_signs("S001", [site.temperature("36.8", on=site.today)])
+    deviation = None if number >= 7 else _WHY
+    site.desk.infuse("S002", level=1, started_at=site.today, deviation=deviation)
     return site
 
 
@@ -674,6 +703,7 @@ CASES: list[tuple[str, Maker, Maker]] = [
         lambda: rewritten(decided(), edited(EscalationDecided, decided=Decision.escalate(to=3))),
         decided,
     ),
+    ("recommended-dose", lambda: recommended(2), lambda: recommended(1)),
     ("overtaken", lambda: decided_on_late_event(onset=14), lambda: decided_on_late_event(onset=15)),
     ("consent", lambda: consent_on(1), lambda: consent_on(0)),
     ("consent", lambda: rewritten(three(), without(Consented)), lambda: rewritten(three(), lambda f: f)),
@@ -700,6 +730,7 @@ CASES: list[tuple[str, Maker, Maker]] = [
     ("closed-level", lambda: infused_after_closing(4), lambda: infused_after_closing(2)),
     ("sequence", lambda: first_at_level_2(13), lambda: first_at_level_2(15)),
     ("stagger", lambda: staggered(6), lambda: staggered(7)),
+    ("sentinel", lambda: after_sentinel(6), lambda: after_sentinel(7)),
     ("suspension", lambda: infused_while_suspended(3), lambda: infused_while_suspended(5)),
     ("suspension", lambda: enrolled_after_closure(4), lambda: enrolled_after_closure(3)),
     ("recruitment", lambda: infused_of_target(2), lambda: infused_of_target(3)),

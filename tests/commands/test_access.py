@@ -95,6 +95,9 @@ _ACTS: dict[UseCase, Callable[[Desk, Entry], object]] = {
     UseCase.AMEND: lambda desk, _: desk.amend(attrs.evolve(OPEN, version="2"), effective_on=day(0), summary="a word"),
     UseCase.DECLARE_MTD: lambda desk, _: desk.declare_mtd(level=1, on=day(0)),
     UseCase.DECLARE_NO_MTD: lambda desk, _: desk.declare_no_mtd(why=NotEstablished.STOPPED, on=day(0)),
+    UseCase.RECOMMEND_DOSE: lambda desk, _: desk.recommend_dose(
+        level=1, purpose="phase II", rationale="no DLT in three", on=day(0)
+    ),
     UseCase.EXPORT: _export,
     UseCase.CORRECT: lambda desk, entry: desk.correct(entry, grade=3, reason=REASON),
     UseCase.VOID: lambda desk, entry: desk.void(entry, reason=REASON),
@@ -106,7 +109,7 @@ _AT_THE_SITE = (
     "record-death complete-follow-up"
 )
 _DATA = "record-labs record-vital-signs transfuse give-anti-infective give-medication correct void"
-_DECISIONS = "decide-escalation declare-mtd declare-no-mtd suspend-recruitment resume-recruitment"
+_DECISIONS = "decide-escalation declare-mtd declare-no-mtd recommend-dose suspend-recruitment resume-recruitment"
 _MAY = {
     Role.INVESTIGATOR: " ".join(use_case.value for use_case in UseCase),
     Role.COORDINATOR: f"{_AT_THE_SITE} {_DATA}",

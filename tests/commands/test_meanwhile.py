@@ -1,7 +1,7 @@
 """Concurrent commands in one thread: each is recorded as if it had run alone, at a time of its own.
 
 Reading the clock triggers the other command, between a decision and its append; the tests try every reading. The
-expected result is the answer of the rule at the position before the entry: domain.md and three-plus-three.md.
+expected result is the answer of the rule at the position before the entry (docs/explanation/three-plus-three.md).
 """
 
 from collections.abc import Callable

@@ -118,6 +118,11 @@ _ROWS = [
         {"why": "because", "candidate": "01"},
     ),
     Row(
+        trial.DoseRecommended(level=1, purpose="phase II", rationale=words("no DLT in three"), basis=BASIS),
+        {"purpose": "phase Ib"},
+        {"level": 0, "purpose": " ", "rationale": {}, "basis": None},
+    ),
+    Row(
         trial.UserRegistered(user="u2", name="A. Investigator", role=Role.INVESTIGATOR, organization="Site 1"),
         {"organization": "Site 2"},
         {"user": "a b", "name": "", "role": "king"},

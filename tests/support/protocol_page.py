@@ -231,6 +231,7 @@ def _nested() -> Iterator[str]:
         "`roles`: [Grant](events.md#grant); its use cases are those of [the roles](../explanation/access.md)",
         "`dlt.expected_with_chemotherapy`: [ExpectedToxicity](events.md#expectedtoxicity)",
         "`dlt.cytopenia`: [CytopeniaRule](events.md#cytopeniarule)",
+        "`stagger.sentinel`: [Sentinel](events.md#sentinel)",
     ]
     for field, hint in get_type_hints(EndpointRules).items():
         found = next((one for one in (hint, *get_args(hint)) if attrs.has(one)), None)

@@ -6,6 +6,7 @@ from datetime import date
 from trialdomain.aggregates.trial import RecruitmentIsFull
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
+from trialdomain.limits.sentinel import Hold, observed_until
 from trialdomain.limits.stagger import held_until
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_kept import dose_in
@@ -23,6 +24,16 @@ class StaggerNotKept(CommandRefused):
     def __init__(self, *, level: Label, until: date) -> None:
         super().__init__(f"the next infusion at level {level} is not before {until}: wait until then")
         self.level, self.until = level, until
+
+
+class SentinelNotCleared(CommandRefused):
+    """A participant would be infused at a level whose sentinel is still observed, or awaits a decision of people."""
+
+    code = "sentinel-not-cleared"
+
+    def __init__(self, *, level: Label, sentinel: str, until: date, why: str) -> None:
+        super().__init__(why)
+        self.level, self.sentinel, self.until, self.why = level, sentinel, until, why
 
 
 class DoseNotOfLevel(CommandRefused):
@@ -108,3 +119,40 @@ def against_stagger(fact: Infused, before: Sequence[date], protocol: TrialProtoc
         yield StaggerNotKept(level=fact.level, until=until)
     elif later and then is not None and min(later) < then:
         yield StaggerNotKept(level=fact.level, until=then)
+
+
+def against_hold(hold: Hold | None) -> Iterator[CommandRefused]:
+    """Yield a refusal of an infusion that must wait for the sentinel of its level."""
+    if hold is not None:
+        yield SentinelNotCleared(level=hold.level, sentinel=hold.sentinel, until=hold.until, why=hold.why)
+
+
+def against_sentinel_days(
+    fact: Infused, subject: str, others: Sequence[tuple[date, str]], protocol: TrialProtocol
+) -> Iterator[CommandRefused]:
+    """Yield a refusal of an infusion within the observation of a sentinel, by the days alone.
+
+    A participant who was infused earlier, and is recorded later, becomes the sentinel of those who follow.
+
+    Args:
+        fact: the infusion.
+        subject: the participant.
+        others: the days of the recorded infusions of others at the level, each with the participant; some may lie
+            later than this one.
+        protocol: the protocol.
+    """
+    rule, day = protocol.stagger.sentinel, fact.started_at.first
+    if rule is None or not others:
+        return
+    first, sentinel = min(others, key=lambda one: one[0])
+    if first > day:
+        second, first, sentinel = first, day, subject
+    else:
+        second = day
+    until = observed_until(first, rule)
+    if second < until:
+        why = (
+            f"{sentinel}, the sentinel of level {fact.level}, is observed for {rule.observation_days} days: the next "
+            f"infusion there is not before {until}"
+        )
+        yield SentinelNotCleared(level=fact.level, sentinel=sentinel, until=until, why=why)

@@ -11,6 +11,7 @@ from trialdomain.designs.design import Design
 from trialdomain.errors import CommandRefused
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import (
+    DoseRecommended,
     MtdDeclared,
     MtdNotEstablished,
     ProtocolAmended,
@@ -25,10 +26,12 @@ from trialdomain.events.trial import (
     UserRegistered,
 )
 from trialdomain.limits.conclusion import against_conclusion
+from trialdomain.limits.recommendation import against_recommending
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_kept import against_redefining
-from trialdomain.values.clinical.decision import Mtd
+from trialdomain.values.clinical.decision import Decision, Mtd
 from trialdomain.values.clinical.level import Label, listed_levels
+from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plural import singular_or
@@ -142,16 +145,15 @@ class Trial:
     suspension: RecruitmentSuspended | None = None
     closing: TrialClosed | None = None
     conclusion: MtdDeclared | MtdNotEstablished | None = None
+    recommended: dict[str, DoseRecommended] = attrs.Factory(dict)
+    """By the key of its purpose: the recommended dose that stands."""
     users: dict[str, UserRegistered] = attrs.Factory(dict)
 
     def apply(self, entry: Recorded[TrialFact]) -> None:
         """Apply one current entry. No rule is checked, since the fact has happened."""
         match entry.fact:
-            case TrialRegistered(protocol=protocol) | ProtocolAmended(protocol=protocol):
-                self.protocol = protocol
-                self.versions[protocol.version] = protocol
-                if isinstance(entry.fact, ProtocolAmended):
-                    self.effective_on = entry.fact.effective_on
+            case TrialRegistered() | ProtocolAmended():
+                self._bring_into_force(entry.fact)
             case UserRegistered():
                 self.users[entry.fact.user] = entry.fact
             case SoftwareChanged(version=version):
@@ -164,10 +166,18 @@ class Trial:
                 self.closing = entry.fact
             case MtdDeclared() | MtdNotEstablished():
                 self.conclusion = entry.fact
+            case DoseRecommended():
+                self.recommended[entry.fact.purpose_key] = entry.fact
             case TrialExported() | TrialEntryVoided():
                 pass  # an export changes nothing here; a void is never current
             case _:
                 assert_never(entry.fact)
+
+    def _bring_into_force(self, fact: TrialRegistered | ProtocolAmended) -> None:
+        self.protocol = fact.protocol
+        self.versions[fact.protocol.version] = fact.protocol
+        if isinstance(fact, ProtocolAmended):
+            self.effective_on = fact.effective_on
 
     def register(self, protocol: TrialProtocol) -> Sequence[TrialFact]:
         """Register the trial."""
@@ -240,6 +250,13 @@ class Trial:
         if self.conclusion is not None:
             raise AlreadyConcluded(trial=trial)
         allow(against_conclusion(fact, mtd, design=design, recruitment_ended=self.closing is not None), None)
+        return [fact]
+
+    def recommend(
+        self, fact: DoseRecommended, *, decision: Decision, tallies: Sequence[Tally], design: Design
+    ) -> Sequence[TrialFact]:
+        """Recommend a dose level; refuse one above what the rule tolerates, or above the declared MTD."""
+        allow(against_recommending(fact.level, decision, tallies, design=design, conclusion=self.conclusion), None)
         return [fact]
 
 

@@ -32,6 +32,7 @@ from trialdomain.checks.doses import DoseRedefined
 from trialdomain.checks.halts import RecruitmentExceeded, WhileHalted
 from trialdomain.checks.levels import EscalatedEarly, StaggerKept, WindowOpen
 from trialdomain.checks.protocol import Silence
+from trialdomain.checks.recommended import RecommendedOvertaken
 from trialdomain.checks.recorded import ImprobableValue, UncheckedTerm, UnreadResult
 from trialdomain.checks.safety import (
     CriterionNotSerious,
@@ -41,6 +42,7 @@ from trialdomain.checks.safety import (
     FollowedUpBeforeOnset,
     SeriousWithoutCriterion,
 )
+from trialdomain.checks.sentinels import SentinelKept
 from trialdomain.checks.slots import ClosedLevel, SlotsExceeded
 from trialdomain.checks.trail import ClockJumped, ManyChanges, PersonalDataInText, RecordedLate
 from trialdomain.errors import InputInvalid, TrialError
@@ -59,6 +61,7 @@ CHECKS: tuple[type[Check], ...] = (
     Reconciliation,
     DecisionUnfounded,
     DecisionOvertaken,
+    RecommendedOvertaken,
     ConsentUndocumented,
     CriteriaUndocumented,
     BeforeEnrollment,
@@ -74,6 +77,7 @@ CHECKS: tuple[type[Check], ...] = (
     ClosedLevel,
     EscalatedEarly,
     StaggerKept,
+    SentinelKept,
     WhileHalted,
     RecruitmentExceeded,
     WindowOpen,

@@ -14,6 +14,7 @@ from trialdomain.events.cohort import CohortFact
 from trialdomain.events.participant import DltWindowAssessed
 from trialdomain.events.recorded import Fact
 from trialdomain.events.trial import (
+    DoseRecommended,
     MtdDeclared,
     MtdNotEstablished,
     ProtocolAmended,
@@ -161,5 +162,6 @@ _DECIDED_BY: Mapping[type[Fact], tuple[UseCase, ...]] = {
     TrialClosed: (UseCase.CLOSE,),
     MtdDeclared: (UseCase.DECLARE_MTD,),
     MtdNotEstablished: (UseCase.DECLARE_NO_MTD,),
+    DoseRecommended: (UseCase.RECOMMEND_DOSE,),
     DltWindowAssessed: (UseCase.ASSESS_DLT_WINDOW,),
 }

@@ -4,12 +4,19 @@ from collections.abc import Iterator
 from datetime import date
 
 from trialdomain.aggregates.cohort import Cohort, NoFreeSlot
-from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
+from trialdomain.aggregates.infusions import (
+    against_amount,
+    against_hold,
+    against_number,
+    against_sentinel_days,
+    against_stagger,
+)
 from trialdomain.commands.snapshot import Snapshot
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
 from trialdomain.projections.dlt_counts import Member, dlt_part_of, members_of
 from trialdomain.projections.escalation import Escalation, LimitCode, escalation
+from trialdomain.projections.sentinel import sentinel_hold
 from trialdomain.protocol.trial_protocol import Stagger
 from trialdomain.rules.dose_kept import levels_of
 from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Decision
@@ -87,7 +94,7 @@ def against_slots(state: Escalation, cohort: Cohort) -> Iterator[CommandRefused]
 
     This happens when a DLT is revoked: the level was given 6 slots because of it, and 3 are in use.
     """
-    decision = state.decision
+    decision = state.unheld
     full = decision.because is not None and decision.because.reason == SLOTS_FULL and decision.level == cohort.level
     if full and state.level_in_turn == cohort.level and decision.slots is not None:
         yield NoFreeSlot(level=cohort.level, slots=decision.slots)
@@ -112,12 +119,30 @@ def levels_in_use(snapshot: Snapshot) -> frozenset[Label]:
     return frozenset(level for one in infusions for level in levels_of(one, book.in_force_on(one.started_at.first)))
 
 
-def against_dose(snapshot: Snapshot, fact: Infused, *, on: date) -> Iterator[CommandRefused]:
-    """Yield each rule about the amount, and the days between infusions, that an infusion would break."""
+def against_dose(snapshot: Snapshot, subject: str, fact: Infused, *, on: date) -> Iterator[CommandRefused]:
+    """Yield each rule about the amount, the days between infusions, and the sentinel, that an infusion would break."""
     yield from against_amount(fact, snapshot.protocol)
     if snapshot.protocol.stagger != Stagger():
         before = [m.infused_on.first for m in _members(snapshot, on=on) if m.infused_on and m.level == fact.level]
         yield from against_stagger(fact, before, snapshot.protocol)
+    if any(known.stagger.sentinel for known in snapshot.trial.versions.values()):
+        yield from _against_sentinel(snapshot, subject, fact, on=on)
+
+
+def _against_sentinel(snapshot: Snapshot, subject: str, fact: Infused, *, on: date) -> Iterator[CommandRefused]:
+    """Yield a refusal of an infusion that must wait for a sentinel, as known on the day of the infusion."""
+    day = fact.started_at.first
+    book = snapshot.casebook(on=day)
+    hold = sentinel_hold(_members(snapshot, on=day), book, level=fact.level, on=day, before=subject)
+    if hold is not None:
+        yield from against_hold(hold)
+        return
+    others = [
+        (m.infused_on.first, m.subject)
+        for m in _members(snapshot, on=on)
+        if m.infused_on and m.level == fact.level and m.subject != subject
+    ]
+    yield from against_sentinel_days(fact, subject, others, book.protocol)
 
 
 def against_infusion_at(snapshot: Snapshot, state: Escalation, subject: str, fact: Infused) -> Iterator[CommandRefused]:

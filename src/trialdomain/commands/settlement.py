@@ -22,7 +22,7 @@ from trialdomain.values.ids import cohort_stream, trial_stream
 
 def may_change_counts(facts: Sequence[ParticipantFact], versions: Iterable[TrialProtocol]) -> bool:
     """Say whether facts can change a cohort. Most observations cannot, and so skip the settlement."""
-    counted = DLT_COUNTS.reads(versions)
+    counted = DLT_COUNTS.counted(versions)
     return any(type(fact) in counted for fact in facts)
 
 

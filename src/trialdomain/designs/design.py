@@ -61,6 +61,14 @@ class Design(Protocol):
         """Say whether people may name a level as a candidate where no MTD is established."""
         ...
 
+    def tolerates(self, tally: Tally) -> bool:
+        """Say whether a level that is not closed is tolerated: the rule goes on above it, or it is a candidate.
+
+        It asks for the outcomes of this level alone, wherever it stands: 0 DLTs in 3 at the highest level of 3+3 are
+        tolerated, and still no MTD (**choice**).
+        """
+        ...
+
     def table(self, max_n: int) -> DecisionTable | None:
         """Return the decisions at one level for up to ``max_n`` evaluable participants; None without a table."""
         ...

@@ -65,7 +65,7 @@ class Escalating(Acts):
             now = escalation_state(snapshot, on=today)
             state = now if day == today else escalation_state(snapshot, on=day)
             taken = now.decided
-            recommended = state.decision
+            recommended = state.to_decide
             chosen = recommended if decided is None else decided
             cohorts = snapshot.cohorts()
             level = _of_the_decision(chosen, recommended, state)
@@ -76,7 +76,7 @@ class Escalating(Acts):
             if day < today:  # the decision must be allowed by what is known today as well
                 last = now.situation.last_level
                 order = snapshot.protocol.labels
-                allow(against_deciding(chosen, now.decision, order=order, last_level=last, explained=True), None)
+                allow(against_deciding(chosen, now.to_decide, order=order, last_level=last, explained=True), None)
             facts = cohorts[level].decide_escalation(
                 recommended=recommended,
                 decided=attrs.evolve(chosen, slots=slots_given(chosen, state)),

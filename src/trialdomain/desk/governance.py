@@ -10,11 +10,12 @@ from trialdomain.commands.guards import escalation_state, levels_in_use
 from trialdomain.commands.runner import refuse_future_day
 from trialdomain.commands.settlement import settle
 from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
-from trialdomain.desk.acts import Acts
-from trialdomain.desk.escalation import basis_of
+from trialdomain.desk.acts import Acts, check_level
+from trialdomain.desk.escalation import DecisionOutOfOrder, basis_of
 from trialdomain.events.cohort import EnrollmentResumed
 from trialdomain.events.recorded import Entry
 from trialdomain.events.trial import (
+    DoseRecommended,
     MtdDeclared,
     MtdNotEstablished,
     NotEstablished,
@@ -31,6 +32,7 @@ from trialdomain.values.clinical.level import Label, as_label, as_labels
 from trialdomain.values.clinical_time import When
 from trialdomain.values.given.plain import plain
 from trialdomain.values.ids import cohort_stream, trial_stream
+from trialdomain.values.reason import check_reason
 from trialdomain.values.use_case import UseCase
 
 T = TypeVar("T", bound=TrialFact)
@@ -167,6 +169,57 @@ class Governance(Acts):
             day,
             command_id,
         )
+
+    def recommend_dose(
+        self,
+        *,
+        level: Label,
+        purpose: str,
+        rationale: str,
+        on: date | str,
+        command_id: str | None = None,
+    ) -> Sequence[Entry]:
+        """Recommend a dose level for a purpose, such as phase II; it supersedes an earlier one of the same purpose.
+
+        A dose may be recommended with an MTD or without one, and before or after recruitment is closed (**choice**).
+
+        Args:
+            level: the dose level.
+            purpose: what it is recommended for, in the words of the trial.
+            rationale: why this level.
+            on: the calendar day, at the site, for which windows are judged.
+            command_id: an id by which a repeated request is recognized.
+
+        Raises:
+            DoseNotTolerated: the level is above what the rule tolerates, then or today, or above the declared MTD.
+            LevelUnknown: the protocol has no such level.
+            DecisionOutOfOrder: the day is before that of the recommendation which it would supersede.
+            ReasonMissing: the rationale is blank, or a filler word.
+        """
+        day, level, purpose, rationale = as_day(on), as_label(level), plain(purpose), check_reason(rationale)
+
+        def decide(snapshot: Snapshot) -> Drafts:
+            today = self._runner.today(snapshot)
+            refuse_future_day(day, today)
+            state = escalation_state(snapshot, on=day)
+            now = state if day == today else escalation_state(snapshot, on=today)
+            fact = make(
+                DoseRecommended,
+                level=check_level(snapshot.protocol, level),
+                purpose=purpose,
+                rationale=rationale,
+                basis=basis_of(snapshot, state, day),
+            )
+            before = snapshot.trial.recommended.get(fact.purpose_key)
+            if before is not None and day < before.basis.on:
+                raise DecisionOutOfOrder(on=day, last=before.basis.on)
+            facts: Sequence[TrialFact] = ()
+            for seen in (now, state):
+                decision, tallies, design = seen.decision, seen.counts.tallies, seen.design
+                facts = snapshot.trial.recommend(fact, decision=decision, tallies=tallies, design=design)
+            return drafts_in(trial_stream(snapshot.id), facts)
+
+        return self._runner.run(UseCase.RECOMMEND_DOSE, (level, purpose, rationale, day), decide, command_id)
 
     def _conclude(
         self,

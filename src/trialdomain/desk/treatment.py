@@ -106,6 +106,7 @@ class Treatment(Acts):
             DoseNotOfLevel: the amount, divided by the weight or the body surface, does not belong to the level.
             BodySizeMissing: the dose of the level is by weight or body surface, which is not given.
             FactMalformed: a value is impossible, such as a weight of 0, or the amount is per kg or per m2.
+            SentinelNotCleared: the first participant of the level is still observed, or people have to decide.
         """
         fact = make(
             Infused,
@@ -133,7 +134,7 @@ class Treatment(Acts):
                 also=chain(
                     snapshot.trial.against_infusion(),
                     against_infusion_at(snapshot, state, subject, given) if state else (),
-                    against_dose(snapshot, given, on=today),
+                    against_dose(snapshot, subject, given, on=today),
                 ),
                 deviation=deviation,
             )

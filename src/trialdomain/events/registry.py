@@ -11,6 +11,7 @@ NAMES: dict[type[Fact], str] = {
     trial.TrialClosed: "trial.closed.v1",
     trial.MtdDeclared: "trial.mtd-declared.v1",
     trial.MtdNotEstablished: "trial.mtd-not-established.v1",
+    trial.DoseRecommended: "trial.dose-recommended.v1",
     trial.UserRegistered: "trial.user-registered.v1",
     trial.SoftwareChanged: "trial.software-changed.v1",
     trial.TrialExported: "trial.exported.v1",

@@ -12,7 +12,7 @@ from trialdomain.values.calendar import day_of_a_trial
 from trialdomain.values.clinical.level import Label, as_label, as_labels, level_label, level_labels
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
-from trialdomain.values.given.text import FreeText, plain_text
+from trialdomain.values.given.text import FreeText, folded, plain_text
 from trialdomain.values.ids import check_id
 from trialdomain.values.number import whole_number
 from trialdomain.values.reason import HANDED_OUT, REASON
@@ -118,6 +118,25 @@ class MtdNotEstablished:
 
 
 @attrs.frozen(kw_only=True)
+class DoseRecommended:
+    """People recommended a dose level for a purpose, with or without an MTD.
+
+    A later recommendation supersedes an earlier one of the same purpose (letter case and spaces make no difference).
+    """
+
+    level: Label = attrs.field(converter=as_label, validator=level_label)
+    purpose: str = attrs.field(validator=plain_text)
+    """What the dose is recommended for, such as phase II, or an expansion cohort."""
+    rationale: FreeText = attrs.field(metadata={REASON: "the highest dose of this trial, without a DLT in three"})
+    basis: Basis
+
+    @property
+    def purpose_key(self) -> str:
+        """The purpose for comparison: without letter case, and with single spaces."""
+        return folded(self.purpose)
+
+
+@attrs.frozen(kw_only=True)
 class TrialExported:
     """The log, or a part of it, was exported for a recipient."""
 
@@ -144,6 +163,7 @@ TrialFact: TypeAlias = (
     | TrialClosed
     | MtdDeclared
     | MtdNotEstablished
+    | DoseRecommended
     | TrialExported
     | TrialEntryVoided
 )

@@ -13,7 +13,17 @@ from trialdomain.values.given.in_short import in_short
 
 _NOT_VALUES = {"evidence", "examined", "definition", "note"}
 """JSON members that are evidence or explanation, not values; the list of entries shows new evidence."""
-_RECOMMENDED = ("action", "level", "slots", "mtd", "mtd_status", "bounded_above", "closed_levels", "because")
+_RECOMMENDED = (
+    "action",
+    "level",
+    "slots",
+    "mtd",
+    "mtd_status",
+    "bounded_above",
+    "closed_levels",
+    "because",
+    "recommended_doses",
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +55,7 @@ class Diff:
 
     @property
     def recommendations(self) -> tuple[ValueChange, ...]:
-        """The changed values that are recommendations of the design or the MTD."""
+        """The changed values that are recommendations of the design, the MTD, or doses that people recommended."""
         return tuple(change for change in self.changed if _is_recommendation(change.path))
 
 

@@ -14,7 +14,12 @@ from typing import Any
 import attrs
 
 from trialdomain.aggregates.cohort import Cohort
-from trialdomain.aggregates.infusions import against_amount, against_number, against_stagger
+from trialdomain.aggregates.infusions import (
+    against_amount,
+    against_number,
+    against_sentinel_days,
+    against_stagger,
+)
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, read_clock
@@ -92,8 +97,8 @@ class Batch:
         self._cohorts: dict[Label, Cohort] = {label: Cohort(label) for label in protocol.labels}
         self._recorded_at = read_clock(clock)
         self._uncounted = uncounted([protocol])
-        self._infused: dict[Label, list[date]] = {}
-        """By level: the days on which a participant was infused for the first time."""
+        self._infused: dict[Label, list[tuple[date, str]]] = {}
+        """By level: the days of the first infusions, each with its participant."""
         self._spoiled = False
         self._pending: list[Sealed] = []
         self.position = 0
@@ -215,10 +220,11 @@ class Batch:
             case Infused():
                 yield from against_amount(fact, self._protocol)
                 if participant.infusion is None:
-                    days = self._infused.setdefault(fact.level, [])
-                    yield from against_stagger(fact, days, self._protocol)
+                    others = self._infused.setdefault(fact.level, [])
+                    yield from against_stagger(fact, [day for day, _ in others], self._protocol)
+                    yield from against_sentinel_days(fact, participant.subject, others, self._protocol)
                     yield from against_number(sum(map(len, self._infused.values())), self._protocol)
-                    days.append(fact.started_at.first)
+                    others.append((fact.started_at.first, participant.subject))
             case _:
                 pass
 

@@ -32,7 +32,7 @@ from trialdomain.events.participant import (
     Withdrew,
 )
 from trialdomain.events.recorded import EntryRef, Recorded
-from trialdomain.events.trial import ProtocolAmended, TrialRegistered
+from trialdomain.events.trial import DoseRecommended, ProtocolAmended, TrialRegistered
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent, Graded, joined_events, worse_by_row
 from trialdomain.rules.evaluability import LastSeen
@@ -206,6 +206,8 @@ class Casebook:
     """In the order of the subjects' codes; every iteration reads them again."""
     decisions: Sequence[Recorded[EscalationDecided]]
     """In the order of the first recording: a correction takes the place of the entry that it corrects."""
+    recommended_doses: Sequence[Recorded[DoseRecommended]]
+    """The dose that was recommended last for each purpose, in the order of the first recording."""
     releases: Sequence[tuple[Label, Recorded[SlotReleased]]]
     """Each release of a slot, with its level. It counts only while the entry that caused it counts."""
     reopened: Mapping[Label, int]
@@ -252,12 +254,14 @@ def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Ca
     cohorts: dict[Label, Sequence[Recorded[Any]]] = {}
     reopened: dict[Label, int] = {}
     places: dict[int, int] = {}
+    doses: Sequence[Recorded[DoseRecommended]] = ()
     for stream, recorded in of_trial:
         places |= {entry.position: recorded.since(entry) for entry in recorded.entries}
         if (level := level_of(stream)) is not None:
             cohorts[level] = recorded.entries
         elif "/" not in stream:
             versions = _versions(recorded.entries, on=on)
+            doses = _recommended_doses(recorded.entries, on=on)
             reopened = {
                 level: places[e.position] for e in _amendments(recorded.entries, on=on) for level in e.fact.reopens
             }
@@ -270,6 +274,7 @@ def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Ca
         versions=versions,
         cases=cases,
         decisions=sorted(decisions, key=lambda entry: places[entry.position]),
+        recommended_doses=doses,
         releases=[(level, entry) for level, entry in of_cohorts if isinstance(entry.fact, SlotReleased)],
         reopened=reopened,
         places=places,
@@ -376,6 +381,16 @@ def _versions(entries: Sequence[Recorded[Any]], *, on: date) -> list[tuple[date,
     registered = [(date.min, entry.fact.protocol) for entry in entries if isinstance(entry.fact, TrialRegistered)]
     amended = [(entry.fact.effective_on, entry.fact.protocol) for entry in _amendments(entries, on=on)]
     return sorted([*registered, *amended], key=lambda one: one[0]) if registered else []
+
+
+def _recommended_doses(entries: Sequence[Recorded[Any]], *, on: date) -> Sequence[Recorded[DoseRecommended]]:
+    """Return the last recommended dose of each purpose up to a day."""
+    last: dict[str, Recorded[DoseRecommended]] = {}
+    for entry in entries:
+        if isinstance(entry.fact, DoseRecommended) and entry.fact.basis.on <= on:
+            last.pop(entry.fact.purpose_key, None)  # so that it takes its own place in the order
+            last[entry.fact.purpose_key] = entry
+    return tuple(last.values())
 
 
 def _amendments(entries: Sequence[Recorded[Any]], *, on: date) -> list[Recorded[ProtocolAmended]]:

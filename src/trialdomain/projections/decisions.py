@@ -10,9 +10,10 @@ from trialdomain.errors import CommandRefused
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.entries import target_version
 from trialdomain.events.recorded import Recorded
-from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
+from trialdomain.events.trial import DoseRecommended, MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialRegistered
 from trialdomain.limits.caution import against_deciding
 from trialdomain.limits.conclusion import against_conclusion
+from trialdomain.limits.recommendation import against_recommending, highest_recommendable
 from trialdomain.projections.dlt_counts import DLT_COUNTS, Member
 from trialdomain.projections.escalation import Escalation, slots_given
 from trialdomain.projections.hindsight import NONE, DesignAnswer, Hindsight, Moment, Positions
@@ -20,12 +21,12 @@ from trialdomain.projections.smallest_change import Smallest, in_any_set, smalle
 from trialdomain.projections.view import left_out
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.decision import Action, Decision
-from trialdomain.values.clinical.level import listed_levels
+from trialdomain.values.clinical.level import Label, listed_levels
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import subject_of
 
-DoseDecision: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished
+DoseDecision: TypeAlias = EscalationDecided | MtdDeclared | MtdNotEstablished | DoseRecommended
 """The facts that are decisions about the dose."""
 StreamsInMemory: TypeAlias = Sequence[tuple[str, Sequence[Recorded[Any]]]]
 _NO_DESIGN = "no escalation design was in force: nothing could be decided by it"
@@ -153,7 +154,7 @@ def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[_Found]:
     for entry in entries:
         corrects = entry.envelope.corrects
         first[entry.version] = entry if corrects is None else first.get(corrects, entry)
-        if isinstance(entry.fact, EscalationDecided | MtdDeclared | MtdNotEstablished):
+        if isinstance(entry.fact, DoseDecision):
             yield _Found(entry, first[entry.version], superseded.get(entry.version))
 
 
@@ -223,7 +224,7 @@ def _late(found: _Found, past: Hindsight, streams: StreamsInMemory, started: int
     elif basis.position < started:
         at_once = Hindsight(streams, Moment(started, basis.on, found.first.meta.recorded_at)).then().state
         read = past.then().state
-        if read is not None and at_once is not None and _rule(read.decision) != _rule(at_once.decision):
+        if read is not None and at_once is not None and _rule(read.to_decide) != _rule(at_once.to_decide):
             yield BasisDifference(field="position", recorded=basis.position, recomputed=started)
 
 
@@ -241,14 +242,15 @@ def _out_of_order(found: _Found, before: Sequence[_Found]) -> Iterator[CommandRe
 def _answers(fact: DoseDecision) -> Callable[[DesignAnswer], Hashable]:
     """Return a function that extracts from an answer the part that the decision rests on.
 
-    This is the recommendation, the MTD, or whether a conclusion may be drawn. Two names for the same treatment at the
+    This is the recommendation, the MTD, whether a conclusion may be drawn, or the highest level that may be
+    recommended. Two names for the same treatment at the
     same level compare as equal: the name follows from the participant who was treated last.
     """
 
     def answer(answered: DesignAnswer) -> Hashable:
         if answered.state is None:
             return None
-        decision = answered.state.decision
+        decision = answered.state.to_decide
         match fact:
             case EscalationDecided():
                 waits = decision.action if decision.action in {Action.WAIT, Action.STOP} else None
@@ -256,6 +258,8 @@ def _answers(fact: DoseDecision) -> Callable[[DesignAnswer], Hashable]:
                 return waits, decision.level, slots, decision.mtd, decision.closed_levels
             case MtdDeclared():
                 return decision.mtd
+            case DoseRecommended():
+                return _highest_recommendable(answered.state, answered)
             case _:
                 return decision.mtd, tuple(map(str, _breaches(fact, answered)))
 
@@ -276,11 +280,22 @@ def _breaches(fact: DoseDecision, answered: DesignAnswer) -> Iterator[CommandRef
             told = "none" if given is None else str(given)
             yield CommandRefused(f"it gives {how_many(fact.decided.slots, 'slot')}, and the design gives {told}")
         explained, last = fact.rationale is not None, state.situation.last_level
-        yield from against_deciding(fact.decided, state.decision, order=order, last_level=last, explained=explained)
+        yield from against_deciding(fact.decided, state.to_decide, order=order, last_level=last, explained=explained)
+    elif isinstance(fact, DoseRecommended):
+        design, conclusion = state.design, answered.conclusion
+        yield from against_recommending(
+            fact.level, state.decision, state.counts.tallies, design=design, conclusion=conclusion
+        )
     else:
         judged = attrs.evolve(fact, basis=attrs.evolve(fact.basis, tallies=state.counts.tallies))
         mtd, ended = state.decision.mtd, answered.recruitment_ended
         yield from against_conclusion(judged, mtd, design=state.design, recruitment_ended=ended)
+
+
+def _highest_recommendable(state: Escalation, answered: DesignAnswer) -> Label | None:
+    return highest_recommendable(
+        state.decision, state.counts.tallies, design=state.design, conclusion=answered.conclusion
+    )
 
 
 def _differences(entry: Recorded[DoseDecision], state: Escalation | None) -> Iterator[BasisDifference]:
@@ -301,8 +316,8 @@ def _differences(entry: Recorded[DoseDecision], state: Escalation | None) -> Ite
         recorded = getattr(basis, field)
         if recorded != value:
             yield BasisDifference(field=field, recorded=recorded, recomputed=value)
-    if isinstance(fact, EscalationDecided) and _rule(fact.recommended) != _rule(state.decision):
-        yield BasisDifference(field="recommended", recorded=fact.recommended, recomputed=state.decision)
+    if isinstance(fact, EscalationDecided) and _rule(fact.recommended) != _rule(state.to_decide):
+        yield BasisDifference(field="recommended", recorded=fact.recommended, recomputed=state.to_decide)
 
 
 def _rule(decision: Decision) -> Hashable:

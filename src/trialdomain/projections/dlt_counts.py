@@ -27,14 +27,16 @@ from trialdomain.events.participant import (
     Withdrew,
 )
 from trialdomain.events.recorded import EntryRef, Recorded
+from trialdomain.limits.sentinel import Noted
 from trialdomain.projections.casebook import Case, Casebook
+from trialdomain.projections.view import EVERY_KIND
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, cytopenias, first_lasted
 from trialdomain.rules.dlt import Qualifying, Window, first_dlt, judged_unrelated, qualifying
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, SetAside, judge_course, why_words
-from trialdomain.rules.observation import Beginning, beginnings_of, following_cycles, starts_of
+from trialdomain.rules.observation import Beginning, EndedBy, beginnings_of, following_cycles, starts_of
 from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally, most_held
@@ -85,6 +87,16 @@ class Dlt:
 
 
 @attrs.frozen(kw_only=True)
+class Contact:
+    """The contacts with a participant, for the rule about sentinels."""
+
+    last: date
+    """The day of the latest entry."""
+    endings: tuple[Noted, ...]
+    """Everything that ends the observation: a departure, a completed follow-up, a death."""
+
+
+@attrs.frozen(kw_only=True)
 class Member:
     """A participant who holds a slot or was infused, with their DLT evaluation."""
 
@@ -106,6 +118,8 @@ class Member:
     """Flags for the reader of this evaluation."""
     aside: SetAside | None = None
     """An assessment of the window that does not count."""
+    contact: Contact | None = None
+    """The contacts since the infusion; None if the protocol has no rule about sentinels."""
 
     @property
     def why(self) -> str:
@@ -140,6 +154,14 @@ class DltCountsView:
     """The view of the DLT counts: a part for each participant, and the tallies of all levels."""
 
     def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
+        """Return the kinds of facts that can change an answer under any of the given protocol versions.
+
+        Where a sentinel must be seen, each kind can: any entry is a contact.
+        """
+        known = list(versions)
+        return EVERY_KIND if any(protocol.watches_contacts for protocol in known) else self.counted(known)
+
+    def counted(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
         """Return the kinds of facts that can change a count under any of the given protocol versions."""
         lasting = any(protocol.counts_cytopenias for protocol in versions)
         return frozenset((*_COUNTED, *_FOR_CYTOPENIAS) if lasting else _COUNTED)
@@ -233,7 +255,27 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         evidence=judgement.evidence,
         flags=judgement.flags,
         aside=judgement.aside if standing == judgement.standing else None,
+        contact=_contact(case) if any(known.stagger.sentinel for _, known in book.versions) else None,
     )
+
+
+def _contact(case: Case) -> Contact:
+    since = {entry.position: case.since(entry) for entry in case.entries}
+    endings = [(seen.on.first, seen.position, f"{_ENDED[by]} {seen.on}") for by, seen in case.endings]
+    endings += [(death.fact.on.first, death.position, f"died on {death.fact.on}") for death in case.deaths]
+    return Contact(
+        last=case.last_day,
+        endings=tuple(
+            Noted(day=day, known_by=since[position], words=words) for day, position, words in sorted(endings)
+        ),
+    )
+
+
+_ENDED = {
+    EndedBy.WITHDREW: "left, and was last seen on",
+    EndedBy.LOST: "was lost to follow-up, and was last seen on",
+    EndedBy.COMPLETED: "completed the follow-up on",
+}
 
 
 def _waiting(case: Case) -> Member | None:

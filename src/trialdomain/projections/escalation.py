@@ -10,12 +10,24 @@ from trialdomain.designs.registry import decide, design_of
 from trialdomain.designs.situation import Situation
 from trialdomain.events.cohort import CohortExpanded, CohortOpened, EscalationDecided
 from trialdomain.events.recorded import Recorded
+from trialdomain.events.trial import DoseRecommended
+from trialdomain.limits.sentinel import Hold
 from trialdomain.limits.stagger import held_until
 from trialdomain.projections.casebook import Casebook
 from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
+from trialdomain.projections.sentinel import sentinel_hold
 from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.trial_protocol import TrialProtocol
-from trialdomain.values.clinical.decision import Action, Awaited, Because, Decision, FinalClosing, Mtd, MtdStatus
+from trialdomain.values.clinical.decision import (
+    SLOTS_FULL,
+    Action,
+    Awaited,
+    Because,
+    Decision,
+    FinalClosing,
+    Mtd,
+    MtdStatus,
+)
 from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
@@ -29,6 +41,10 @@ class LimitCode(Word):
     """A DLT at an amount that belongs to no level; no decision has named the participant yet."""
     STAGGERED = "staggered"
     """The time since the previous infusion is too short."""
+    SENTINEL_OBSERVED = "sentinel-observed"
+    """The sentinel of the level is still observed, or was not seen since the observation is over."""
+    SENTINEL_UNDECIDED = "sentinel-undecided"
+    """The sentinel of the level had a DLT or left; people have not decided since to treat at the level."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +56,11 @@ class Escalation:
     protocol: TrialProtocol
     """The protocol version in force."""
     decision: Decision
+    unheld: Decision
+    """The answer before any wait for days between infusions, or for a sentinel."""
+    to_decide: Decision
+    """The answer that people decide about: ``decision``; but ``unheld`` while a sentinel waits for people to decide. If
+    all slots are taken then, and a participant there is not infused yet, it is to treat those who hold a slot."""
     counts: DltCounts
     situation: Situation
     spec: DesignSpec
@@ -55,6 +76,8 @@ class Escalation:
     """The first day on which the next participant of the level in turn may be infused; None without a limit."""
     evidence: tuple[int, ...]
     """The positions of the log entries that the answer depends on."""
+    recommended_doses: tuple[Recorded[DoseRecommended], ...] = ()
+    """The dose that people recommended last for each purpose; the design does not read them."""
 
     @property
     def design(self) -> Design:
@@ -88,17 +111,24 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
         in_turn = min(cap, decision.level, key=book.protocol.in_order)
     infused_on = [m.infused_on.first for m in counts.members if m.infused_on and m.level == in_turn]
     not_before = held_until(infused_on, book.protocol.stagger)
+    hold = sentinel_hold(counts.members, book, level=in_turn, on=on)
+    answered = decision
+    if in_turn == decision.level:
+        answered = _staggered(_watched(decision, counts, hold, not_before, on=on), counts, not_before, on=on)
     return Escalation(
         protocol=book.protocol,
         spec=spec,
-        decision=_staggered(decision, counts, not_before if in_turn == decision.level else None, on=on),
+        decision=answered,
+        unheld=decision,
+        to_decide=answered if hold is None or not hold.for_people else _to_treat(decision, counts, hold),
         held=bool(last and cautious and last.decided.action in {Action.WAIT, Action.STOP}),
         level_in_turn=in_turn,
-        not_before=not_before,
+        not_before=not_before if hold is None else max(hold.until, not_before or hold.until),
         counts=counts,
         situation=situation,
         decided=tuple(book.decisions),
         evidence=tuple(sorted(_evidence(counts, book))),
+        recommended_doses=tuple(book.recommended_doses),
     )
 
 
@@ -142,8 +172,8 @@ def slots_given(chosen: Decision, state: Escalation) -> int | None:
     """Return the number of slots at a chosen level: as recommended, or as the design gives for that level."""
     if chosen.level is None or chosen.action in {Action.WAIT, Action.STOP}:
         return None
-    same = chosen.bare == state.decision.bare
-    return state.decision.slots if same else state.design.slots_at(chosen.level, state.situation)
+    same = chosen.bare == state.to_decide.bare
+    return state.to_decide.slots if same else state.design.slots_at(chosen.level, state.situation)
 
 
 def _evidence(counts: DltCounts, book: Casebook) -> set[int]:
@@ -187,6 +217,34 @@ def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on:
     )
     awaited = Awaited(level=decision.level, subject=last.subject, until=until)
     return attrs.evolve(decision, action=Action.WAIT, waiting_for=(awaited,), because=because)
+
+
+def _watched(decision: Decision, counts: DltCounts, hold: Hold | None, until: date | None, *, on: date) -> Decision:
+    """Replace the recommendation by waiting for the sentinel, unless the days between infusions last even longer."""
+    if hold is None or decision.level is None:
+        return decision
+    if decision.action is Action.WAIT and not _holders_wait(decision, counts):
+        return decision
+    if not hold.for_people and until is not None and on < until and hold.until < until:
+        return decision
+    code = LimitCode.SENTINEL_UNDECIDED if hold.for_people else LimitCode.SENTINEL_OBSERVED
+    awaited = Awaited(level=hold.level, subject=hold.sentinel, until=None if hold.for_people else hold.until)
+    return attrs.evolve(decision, action=Action.WAIT, waiting_for=(awaited,), because=Because(code=code, text=hold.why))
+
+
+def _holders_wait(decision: Decision, counts: DltCounts) -> bool:
+    """Say whether all slots are taken, and a participant who holds one is not infused yet."""
+    full = decision.because is not None and decision.because.reason == SLOTS_FULL
+    return full and any(tally.level == decision.level and tally.enrolled for tally in counts.tallies)
+
+
+def _to_treat(decision: Decision, counts: DltCounts, hold: Hold) -> Decision:
+    """Return the answer without waiting for a sentinel; if only slot holders are left to treat, to treat them."""
+    if decision.action is not Action.WAIT or not _holders_wait(decision, counts):
+        return decision
+    text = f"{hold.why}; those who hold a slot at level {hold.level} are treated then"
+    because = Because(code=LimitCode.SENTINEL_UNDECIDED, text=text)
+    return attrs.evolve(decision, action=Action.ENROLL, waiting_for=(), because=because)
 
 
 def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:

@@ -23,7 +23,7 @@ from trialdomain.events.entries import VOIDS, Current, current
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import AdverseEventFollowedUp, Enrolled, Infused, LevelReassigned
 from trialdomain.events.recorded import Recorded
-from trialdomain.events.trial import ProtocolAmended, TrialClosed, TrialRegistered
+from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialClosed, TrialRegistered
 from trialdomain.projections.casebook import Casebook, case_of_current, casebook_of
 from trialdomain.projections.dlt_counts import DltPart, count, dlt_part_of, held_by_record
 from trialdomain.projections.escalation import Escalation, escalation_of
@@ -57,6 +57,8 @@ class DesignAnswer:
     state: Escalation | None
     """None if no design was in force."""
     recruitment_ended: bool
+    conclusion: MtdDeclared | MtdNotEstablished | None
+    """The declaration about the MTD that stood then."""
 
 
 @attrs.frozen
@@ -64,6 +66,7 @@ class _Book:
     book: Casebook
     held: Mapping[Label, int]
     recruitment_ended: bool
+    conclusion: MtdDeclared | MtdNotEstablished | None
 
 
 @attrs.frozen
@@ -190,6 +193,7 @@ class Hindsight:
         return (
             *(dlt_part.causes, member.level, member.standing.evaluation, member.dlt is not None),
             *(member.held_from, infused),
+            *(() if member.contact is None else (member.contact, member.dlt and member.dlt.onset)),
         )
 
     def dlt_part(self, stream: str, chosen: Positions, of_trial: Positions = NONE) -> DltPart:
@@ -209,14 +213,16 @@ class Hindsight:
         read = self._book(of_trial)
         counts = count(dlt_parts, read.book, held=read.held)
         state = escalation_of(counts, read.book, on=self._moment.on, forecasting=False)
-        return DesignAnswer(state, read.recruitment_ended)
+        return DesignAnswer(state, read.recruitment_ended, read.conclusion)
 
     def _book(self, of_trial: Positions) -> _Book:
         if of_trial not in self._books:
             streams = [(one.name, one.with_(of_trial)) for one in self._of_trial]
-            ended = any(isinstance(entry.fact, TrialClosed) for _, found in streams for entry in found.entries)
+            facts = [entry.fact for _, found in streams for entry in found.entries]
+            ended = any(isinstance(fact, TrialClosed) for fact in facts)
+            conclusion = next((fact for fact in facts if isinstance(fact, MtdDeclared | MtdNotEstablished)), None)
             book = casebook_of(streams, (), on=self._moment.on)
-            self._books[of_trial] = _Book(book, held_by_record(book), ended)
+            self._books[of_trial] = _Book(book, held_by_record(book), ended, conclusion)
         return self._books[of_trial]
 
 

@@ -140,12 +140,48 @@ class EvaluableRule:
         )
 
 
+class SentinelRequirement(Word):
+    """A requirement on the sentinel of a level before the next participant is infused there."""
+
+    OBSERVED = "observed"
+    """The sentinel was seen on the last day of the observation or later, and did not leave or die before it."""
+    NO_DLT = "no-dlt"
+    """The sentinel had no DLT."""
+
+
+@attrs.frozen(kw_only=True)
+class Sentinel:
+    """The observation of the first participant infused at a level, before any other is infused there.
+
+    If the sentinel has a DLT, or leaves or dies before the observation is over, the next infusion at the level waits
+    until people decide to treat at the level.
+    """
+
+    observation_days: int
+    """Elapsed days from the sentinel's infusion: with 7, another participant is infused on day 7 at the earliest."""
+    requires: tuple[SentinelRequirement, ...] = (SentinelRequirement.OBSERVED, SentinelRequirement.NO_DLT)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse an observation of no day, or without a requirement."""
+        refuse(
+            (
+                at_least("stagger.sentinel.observation_days", self.observation_days, 1),
+                unless(
+                    bool(self.requires),
+                    "stagger.sentinel.requires names nothing: for days alone, set stagger.first_to_second_days",
+                ),
+            )
+        )
+
+
 @attrs.frozen(kw_only=True)
 class Stagger:
-    """The minimum days between infusions at one level (0: the registry is silent)."""
+    """The minimum days between infusions at one level (0: the registry is silent), and the sentinel of a level."""
 
     first_to_second_days: int = 0
     between_days: int = 0
+    sentinel: Sentinel | None = None
+    """The observation of the first participant of a level; None for none (the registry is silent)."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse invalid numbers of days."""
@@ -231,6 +267,12 @@ class TrialProtocol:
         return ZoneInfo(self.zone) if self.zone else UTC
 
     @property
+    def watches_contacts(self) -> bool:
+        """Whether a rule asks for the last contact with a participant."""
+        sentinel = self.stagger.sentinel
+        return sentinel is not None and SentinelRequirement.OBSERVED in sentinel.requires
+
+    @property
     def counts_cytopenias(self) -> bool:
         """Whether laboratory results can make a DLT."""
         return self.dlt is not None and self.dlt.cytopenia is not None
@@ -299,6 +341,10 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         protocol.design is None or is_known(protocol.design), "design must be one of the known ones, under its own name"
     )
     yield unless(protocol.design is None or protocol.dlt is not None, "a design needs a dlt rule to count by")
+    yield unless(
+        protocol.design is not None or protocol.stagger.sentinel is None,
+        "stagger.sentinel needs a design: after a DLT of the sentinel, people decide by it",
+    )
     known = {criterion.id for criterion in protocol.criteria}
     for one in protocol.criteria:
         yield unless(

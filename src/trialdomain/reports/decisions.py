@@ -6,7 +6,7 @@ from datetime import tzinfo
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.entries import VOIDS
 from trialdomain.events.registry import NAMES
-from trialdomain.events.trial import MtdDeclared
+from trialdomain.events.trial import DoseRecommended, MtdDeclared
 from trialdomain.projections.decisions import BasisDifference, DecisionAudit, DoseDecision, LaterEntry, StandsOtherwise
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
@@ -133,12 +133,15 @@ def _taken_json(fact: DoseDecision) -> Json:
         case MtdDeclared():
             dose = dose_json("mtd_dose", fact.level, doses)
             return {"mtd": fact.level, "bounded_above": fact.bounded_above, **dose}
+        case DoseRecommended():
+            return {"recommended": fact.level, "purpose": fact.purpose, **dose_json("dose", fact.level, doses)}
         case _:
             return {"mtd": None, "why": fact.why.value, "candidate": fact.candidate}
 
 
 def _plain(fact: DoseDecision) -> str | None:
-    text = fact.rationale if isinstance(fact, EscalationDecided) else getattr(fact, "note", None)
+    reasoned = isinstance(fact, EscalationDecided | DoseRecommended)
+    text = getattr(fact, "rationale" if reasoned else "note", None)
     return None if text is None else str(text.plain)
 
 
@@ -263,6 +266,9 @@ def _taken_text(fact: DoseDecision) -> str:
         case MtdDeclared():
             above = "below a closed level" if fact.bounded_above else "with no closed level above"
             return f"the MTD is {level_words(fact.level, doses_of(fact.basis.tallies))}, {above}"
+        case DoseRecommended():
+            level = level_words(fact.level, doses_of(fact.basis.tallies))
+            return f"{level} is recommended for {fact.purpose}: {_plain(fact)}"
         case _:
             candidate = "" if fact.candidate is None else f", level {fact.candidate} a candidate"
             return f"no MTD: {fact.why.value}{candidate}"
@@ -316,7 +322,7 @@ def _member_text(member: Member | None) -> str:
 
 
 def _bare(state: Escalation | None) -> Decision | None:
-    return None if state is None else state.decision.bare
+    return None if state is None else state.to_decide.bare
 
 
 def _sets_text(smallest: Smallest) -> str:

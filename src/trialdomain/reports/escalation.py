@@ -6,6 +6,7 @@ from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.decision import decision_json, decision_lines, dose_json, doses_of, tallies_table
 from trialdomain.reports.json import Json
+from trialdomain.reports.recommended import recommended_json, recommended_lines
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.clinical.tally import Tally
@@ -21,13 +22,21 @@ def escalation_report(state: Escalation | None) -> Report:
         yield tallies_table(state.counts.tallies, state.decision)
         yield _members_table(state.counts)
         doses = doses_of(state.counts.tallies)
-        yield Lines(decision_lines(state.decision, doses, forecasts=state.design.forecasts))
+        yield Lines(
+            [
+                *decision_lines(state.decision, doses, forecasts=state.design.forecasts),
+                *recommended_lines(state.recommended_doses, closed=state.decision.closed_levels),
+            ]
+        )
 
     return Report(title="Dose escalation", blocks=blocks, json=lambda: None if state is None else _json(state))
 
 
 def _json(state: Escalation) -> dict[str, Json]:
-    return decision_json(state.decision, doses_of(state.counts.tallies)) | {"evidence": list(state.evidence)}
+    return decision_json(state.decision, doses_of(state.counts.tallies)) | {
+        "evidence": list(state.evidence),
+        "recommended_doses": recommended_json(state.recommended_doses),
+    }
 
 
 def dlt_report(counts: DltCounts) -> Report:

@@ -14,6 +14,7 @@ from trialdomain.projections.review import (
 )
 from trialdomain.reports.escalation import dlt_report
 from trialdomain.reports.json import Json
+from trialdomain.reports.recommended import recommended_json, recommended_lines
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.safety import incidence_tables, safety_report
 from trialdomain.reports.table import Column, Table
@@ -54,6 +55,7 @@ def _json(review: Review) -> dict[str, Json]:
         "reactions": [_reaction_json(reaction) for reaction in review.reactions],
         "delayed_toxicity": [_delayed_json(delayed) for delayed in review.delayed],
         "not_assessed": [_missing_json(missing) for missing in review.not_assessed],
+        "recommended_doses": recommended_json(review.recommended_doses),
         "dlt": dlt_report(review.counts).json,
         "safety": safety_report(review.safety).json,
     }
@@ -212,6 +214,7 @@ def _lines(review: Review) -> Iterator[str]:
         yield "No delayed toxicity."
     if not review.not_assessed:
         yield "Everything is assessed."
+    yield from recommended_lines(review.recommended_doses)
 
 
 def _tables(review: Review) -> Iterator[Table]:

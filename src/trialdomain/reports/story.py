@@ -28,7 +28,14 @@ from trialdomain.events.participant import (
     VitalSignRecorded,
 )
 from trialdomain.events.recorded import EntryRef, Recorded
-from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, RecruitmentSuspended, TrialClosed
+from trialdomain.events.trial import (
+    DoseRecommended,
+    MtdDeclared,
+    MtdNotEstablished,
+    ProtocolAmended,
+    RecruitmentSuspended,
+    TrialClosed,
+)
 from trialdomain.reports.decision import doses_of, level_words, next_words
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.given.plural import how_many
@@ -125,6 +132,8 @@ def _of_trial(entry: Recorded[Any]) -> str | None:
             return f"MTD declared: {level_words(level, doses_of(basis.tallies))}, with {above} above it"
         case MtdNotEstablished(why=why):
             return f"no MTD: {why.value}"
+        case DoseRecommended(level=level, purpose=purpose, rationale=why, basis=basis):
+            return f"{level_words(level, doses_of(basis.tallies))} recommended for {purpose}: {why.plain}"
         case ProtocolAmended(protocol=protocol):
             return f"protocol amended: version {protocol.version}"
         case RecruitmentSuspended(why=why):

@@ -11,11 +11,12 @@ from typing import TypeAlias
 import attrs
 
 from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
-from trialdomain.aggregates.infusions import StaggerNotKept
+from trialdomain.aggregates.infusions import SentinelNotCleared, StaggerNotKept
 from trialdomain.aggregates.trial import TrialIsClosed
 from trialdomain.commands.guards import LevelNotInTurn, NobodyInTurn, SlotNotHeld
 from trialdomain.commands.runner import User
 from trialdomain.desk import Desk
+from trialdomain.desk.observed import vital_sign
 from trialdomain.desk.trials import TrialHandle
 from trialdomain.events.participant import (
     AdverseEventReported,
@@ -24,12 +25,13 @@ from trialdomain.events.participant import (
     ParticipantFact,
     Screened,
     Transfused,
+    VitalSign,
     VitalSignRecorded,
     WithdrawalScope,
 )
 from trialdomain.events.recorded import Entry
 from trialdomain.events.trial import NotEstablished
-from trialdomain.projections.escalation import Escalation
+from trialdomain.projections.escalation import Escalation, LimitCode
 from trialdomain.protocol.made_up import administered, eligible
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -61,6 +63,12 @@ def simulated_protocol(trial: str | None = None) -> TrialProtocol:
 def simulated_under(protocol: TrialProtocol) -> Callable[[str], TrialProtocol]:
     """Return a function from a trial code to this protocol with that code; the title says that it is simulated."""
     return lambda trial: attrs.evolve(protocol, trial=trial, title=f"Simulated: {protocol.title}")
+
+
+def _awaits_people(state: Escalation) -> bool:
+    """Say whether the next infusion waits for a decision about a sentinel."""
+    because = state.decision.because
+    return because is not None and because.code == LimitCode.SENTINEL_UNDECIDED
 
 
 class SimulatedClock:
@@ -137,7 +145,7 @@ class Site:
     def _conduct(self) -> None:
         """Record a decision if one is due, and admit the next candidate."""
         state = self._state()
-        if state.decision.action in _WORTH_A_DECISION and self._is_new(state):
+        if _awaits_people(state) or (state.decision.action in _WORTH_A_DECISION and self._is_new(state)):
             self.desk.decide_escalation(on=self.today)
             state = self._state()
         if state.decision.action is Action.STOP:
@@ -228,12 +236,13 @@ class Site:
                 started_at=started,
                 lot="simulated",
             )
-        except (NobodyInTurn, StaggerNotKept):
+        except (NobodyInTurn, SentinelNotCleared, StaggerNotKept):
             self._later(1, lambda: self._infuse(subject, level, course, attestations, planned))
             return
         except (LevelNotInTurn, SlotNotHeld):
             self._send_elsewhere(subject, course, attestations, planned)
             return
+        self._see_sentinel(subject)
         if course.leaves_day is not None:
             self._later(course.leaves_day, lambda: self._leave(subject))
             return
@@ -241,6 +250,17 @@ class Site:
         limited = course.dlt_day is not None and planned + timedelta(days=course.dlt_day) >= self.today
         if not limited and self.protocol.dlt is not None:
             self._later(self.protocol.dlt.window_days, lambda: self.desk.assess_dlt_window(subject, on=self.today))
+
+    def _see_sentinel(self, subject: str) -> None:
+        """Schedule a visit at the end of the observation of a sentinel, where the protocol observes them."""
+        sentinel = self.protocol.stagger.sentinel
+        if sentinel is not None:
+            self._later(sentinel.observation_days, lambda: self._see(subject))
+
+    def _see(self, subject: str) -> None:
+        if subject not in self._left:
+            sign = vital_sign(VitalSign.TEMPERATURE, "36.8", "Cel", measured_at=self.today)
+            self.desk.record_vital_signs(subject, [sign])
 
     def _send_elsewhere(self, subject: str, course: Course, attestations: Sequence[Attestation], planned: date) -> None:
         """Reassign a participant whose level has closed, or stop their treatment if no slot is free."""

@@ -127,7 +127,8 @@ def _days_until_known(protocol: TrialProtocol) -> int:
     if rule is None:
         return 0
     counted = 0 if rule.cytopenia is None else rule.cytopenia.beyond_day + 1
-    return max(rule.window_days, counted, stagger.first_to_second_days, stagger.between_days)
+    observed = 0 if stagger.sentinel is None else stagger.sentinel.observation_days
+    return max(rule.window_days, counted, stagger.first_to_second_days, stagger.between_days, observed)
 
 
 def _check(history: History, treated: Sequence[Treated], *, on: date) -> None:

@@ -37,6 +37,7 @@ class UseCase(Word):
     AMEND = "amend"
     DECLARE_MTD = "declare-mtd"
     DECLARE_NO_MTD = "declare-no-mtd"
+    RECOMMEND_DOSE = "recommend-dose"
     CORRECT = "correct"
     """Correct an entry of a participant. To correct a decision, the user also needs the right to decide."""
     VOID = "void"

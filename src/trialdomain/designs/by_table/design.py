@@ -114,6 +114,10 @@ class ByTable:
         """Say whether the level has evaluable participants, and the table would not de-escalate there."""
         return bool(tally.evaluable) and self._word(tally) in {TableWord.ESCALATE, TableWord.STAY}
 
+    def tolerates(self, tally: Tally) -> bool:
+        """Say whether the level is a candidate: a table that says stay or escalate does not go below the level."""
+        return self.candidate(tally)
+
     def table(self, max_n: int) -> DecisionTable:
         """Return the rows of the protocol, or of an interval design for every number of evaluable participants."""
         rows = tuple(row for row in _rows(self.spec) if row.n <= max_n)

@@ -82,6 +82,10 @@ class RollingSixDesign:
         """Say whether at least 6 are evaluable, and at most one sixth of them had a DLT."""
         return tally.evaluable >= ROLLING_SIX and tally.dlts * ROLLING_SIX <= tally.evaluable
 
+    def tolerates(self, tally: Tally) -> bool:
+        """Say whether the state of the level, with every outcome known, is to escalate."""
+        return self._word(tally.evaluable, tally.dlts) is TableWord.ESCALATE
+
     def table(self, max_n: int) -> DecisionTable:
         """Return the decisions for a level at which every outcome is known."""
         counts = ((n, dlt) for n in range(1, min(max_n, ROLLING_SIX) + 1) for dlt in range(n + 1))

@@ -89,6 +89,11 @@ class ThreePlusThreeDesign:
         enough = tally.evaluable >= (COMPLETE if tally.dlts else self.spec.evaluable_for_mtd)
         return enough and tolerated
 
+    def tolerates(self, tally: Tally) -> bool:
+        """Say whether the walk would go on above the level: 0 DLTs in 3 to 5 evaluable, or at most 1 in 6 or more."""
+        tolerated = judge(tally.evaluable, tally.dlts, highest=False, spec=self.spec) is Verdict.TOLERATED
+        return tolerated and not self._closes(tally)
+
     def table(self, max_n: int) -> DecisionTable:
         """Return the decisions of the published 3+3 at a level that is neither the highest nor below a closed one."""
         return DecisionTable(rows=tuple(self._rows(min(max_n, COMPLETE))))

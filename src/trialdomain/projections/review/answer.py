@@ -4,6 +4,8 @@ from datetime import date
 
 import attrs
 
+from trialdomain.events.recorded import Recorded
+from trialdomain.events.trial import DoseRecommended
 from trialdomain.projections.dlt_counts import Dlt, DltCounts
 from trialdomain.projections.safety import Safety
 from trialdomain.rules.adverse_event import Graded
@@ -184,5 +186,7 @@ class Review:
     """The earliest deadline first."""
     delayed: tuple[Delayed, ...]
     not_assessed: tuple[NotAssessed, ...]
+    recommended_doses: tuple[Recorded[DoseRecommended], ...]
+    """The dose that people recommended last for each purpose."""
     counts: DltCounts
     safety: Safety

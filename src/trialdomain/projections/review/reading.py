@@ -79,6 +79,7 @@ def review_of(
         reactions=tuple(sorted(reactions, key=lambda one: (one.due_in_7_days or one.due_in_15_days, one.subject))),
         delayed=tuple(late),
         not_assessed=tuple(missing),
+        recommended_doses=tuple(book.recommended_doses),
         counts=counts,
         safety=safety,
     )
