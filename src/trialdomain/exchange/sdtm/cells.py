@@ -15,6 +15,7 @@ from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded, Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.values.calendar import times_shown
 from trialdomain.values.clinical.ranges import ANSWERS
+from trialdomain.values.clinical.scale import Scale
 from trialdomain.values.clinical.unit import ucum
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
@@ -57,6 +58,8 @@ class Setting:
     """Whether rows that break the standard are refused instead of left out."""
     event_id: str
     """The column that joins the lines of one adverse event."""
+    grading: Scale
+    """The scale of AETOXGR."""
 
 
 @attrs.frozen

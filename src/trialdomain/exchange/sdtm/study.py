@@ -19,11 +19,13 @@ from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.protocol.endpoints.parts import Anchor
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
+from trialdomain.values.clinical.scale import CTCAE_5_0, SDTM_SEVERITY, Scale
 from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.progress import Progress, ignore_progress
 
 __all__ = ["RowMalformed", "RowRead", "Study", "StudyUnusable"]
 
+_TOXICITY = "AETOXGR"
 EVENT_ID = "AESPID"
 """The default column that joins the lines of one adverse event."""
 
@@ -123,8 +125,18 @@ class Study:
         """
         return levels_of(self.arms, self.terms, protocol)
 
-    def protocol(self, *, zone: str | None = None) -> TrialProtocol:
+    @property
+    def has_toxicity_grades(self) -> bool:
+        """Whether ae has a column of toxicity grades (AETOXGR)."""
+        return _TOXICITY in self._staging.columns.get(AE.code, ())
+
+    def protocol(self, *, zone: str | None = None, grading: Scale | None = None) -> TrialProtocol:
         """Derive a protocol from the arms. It has no criteria, no DLT rule and no design, because the files have none.
+
+        Args:
+            zone: the zone of the site.
+            grading: the scale of AETOXGR. By default it is CTCAE 5.0, which the files do not say; and SDTM severity in
+                a study without that column, whose events have a severity in words alone.
 
         Raises:
             StudyUnusable: the study's name is not a valid code.
@@ -143,6 +155,7 @@ class Study:
             design=None,
             administrations=self._most_administrations(),
             tally_by=TallyBy.ASSIGNED,
+            grading=grading or (CTCAE_5_0 if self.has_toxicity_grades else SDTM_SEVERITY),
             dlt=None,
             endpoints=EndpointRules(anchor=Anchor.INFUSION),
         )
@@ -152,7 +165,7 @@ class Study:
         return max((len({row["EXSTDTC"][:10] for row in rows}) for _, rows in of_subject), default=None)
 
     def subjects(
-        self, *, zone: str | None, now: datetime, levels: Mapping[str, int]
+        self, *, zone: str | None, now: datetime, levels: Mapping[str, int], grading: Scale
     ) -> Iterator[tuple[str, Sequence[RowRead]]]:
         """Yield each subject with their rows, in the order of the files.
 
@@ -160,6 +173,7 @@ class Study:
             zone: the time zone of the site, for times without an offset; None leaves these times without one.
             now: the present time at the site, in its zone; later dates are refused.
             levels: the dose level of each arm.
+            grading: the scale of AETOXGR.
 
         Raises:
             RowMalformed: a row breaks the standard, and the import is strict.
@@ -170,6 +184,7 @@ class Study:
             now=now,
             strict=self._strict,
             event_id=self._event_id,
+            grading=grading,
         )
         early = ended_early((list(rows) for _, rows in self._dispositions()), self.terms)
         for subject in self._staging.subjects():
