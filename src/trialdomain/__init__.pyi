@@ -229,6 +229,7 @@ __all__ = [
     "Role",
     "RollingSix",
     "SafetyIncidence",
+    "Scale",
     "Seriousness",
     "Severity",
     "Signer",

@@ -6,6 +6,7 @@ alone, so grade 1 is refused on that scale and accepted on any other.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import attrs
@@ -176,6 +177,22 @@ class TestCorrecting:
             ("CTCAE 5.0", "FDA 2007"),
             ("FDA 2007", "CTCAE 5.0"),
         ]
+
+    def test_a_scale_that_a_caller_made_is_read_as_its_text(self) -> None:
+        begun = site()
+        entry = reported(begun, "AE1", "Fever", 3)
+        made = Scale(name="CTCAE", version="5.1")
+        refused(begun, ScaleUnknown, lambda: begun.desk.correct(entry, scale=made, reason=REASON), "nearest")
+        fatal = reported(begun, "AE2", "Fever", 5)
+        made = Scale(name="fda", version="2007")
+        why = "FDA 2007 has no grade 5: it has grades 1 to 4"
+        refused(begun, FactMalformed, lambda: begun.desk.correct(fatal, scale=made, reason=REASON), why)
+        for given in (None, 5):
+            act = partial(begun.desk.correct, entry, scale=given, reason=REASON)
+            refused(begun, FactMalformed, act, "scale must be a Scale, got")
+        corrected = begun.desk.correct(entry, scale=Scale(name="ctcae", version="v5"), reason=REASON)[0]
+        assert isinstance(corrected.fact, AdverseEventReported)
+        assert (corrected.fact.scale, corrected.fact.ctcae_code) == (CTCAE_5_0, "10016558")
 
     def test_a_scale_without_the_grade_is_refused(self) -> None:
         begun = site()

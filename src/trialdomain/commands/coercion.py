@@ -151,8 +151,8 @@ def _coerced(kind: type, name: str, value: object) -> object:
     wanted, value = _types(kind).get(name, ()), plain(value)
     if ClinicalTime in wanted and (is_a(value, str) or is_a(value, date)):
         return ClinicalTime.of(value)
-    if Scale in wanted:
-        return scale_of(value)  # type: ignore[arg-type]  # or is refused
+    if Scale in wanted and is_a(value, str):
+        return scale_of(value)
     if FreeText in wanted and is_a(value, str):
         return {"plain": value}
     if Decimal in wanted and is_a(value, float):

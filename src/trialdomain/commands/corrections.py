@@ -19,6 +19,7 @@ from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventR
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialEntryVoided, TrialRegistered
 from trialdomain.values.clinical.ctcae import lacks, term_on
+from trialdomain.values.clinical.scale import Scale, scale_of
 from trialdomain.values.ids import cohort_stream, level_of, subject_of, trial_of
 from trialdomain.values.reason import check_reason
 from trialdomain.values.use_case import UseCase
@@ -60,10 +61,12 @@ def correct(snapshot: Snapshot, entry: Entry, changes: Mapping[str, object], *, 
         EntryNotCurrent: the entry was corrected or voided before.
         ReasonMissing: the reason is blank, or a filler word.
         FactMalformed: the restated fact is impossible.
+        ScaleUnknown: the scale is almost a known one.
     """
     check_reason(reason)
     current = _current(snapshot, entry, act="corrected")
-    fact = remake(current.fact, {name: snapshot.localized(value) for name, value in changes.items()})
+    named = {name: scale_of(value) if isinstance(value, Scale) else value for name, value in changes.items()}
+    fact = remake(current.fact, {name: snapshot.localized(value) for name, value in named.items()})
     _check_levels(snapshot, fact)
     if fact == current.fact:
         return []

@@ -78,6 +78,11 @@ class Scale:
         """Return the name and the version."""
         return self.name if self.version is None else f"{self.name} {self.version}"
 
+    @override
+    def __repr__(self) -> str:
+        """Return the class and the text: a protocol shows it among many fields."""
+        return f"<Scale: {self.text!r}>"
+
     @property
     def text(self) -> str:
         """The text from which :func:`scale_of` makes the same scale: with the grades, if the library does not know it.
