@@ -73,7 +73,7 @@ class TestTheProtocol:
         assert f'grading = "{grading}"' in protocol_to_toml(protocol)
         assert protocol_from_toml(protocol_to_toml(protocol)) == protocol
 
-    @pytest.mark.parametrize("given", ['"CTCEA 4.03"', "4.03", "{name = 4}", "[]"])
+    @pytest.mark.parametrize("given", ['"CTCEA 4.03"', '"none"', "4.03", "{name = 4}", "[]"])
     def test_a_file_with_none_is_refused_beside_its_other_faults(self, given: str) -> None:
         text = TOML.replace('"CTCAE v4.03"', given).replace("min_grade = 3", "min_grade = 9")
         with pytest.raises(ProtocolInvalid) as invalid:

@@ -61,6 +61,10 @@ class TestScales:
         assert grading(tmp_path) == "CTCAE 5.0"
         assert ASSUMED in done.absent
 
+    def test_a_study_without_events_names_no_scale_of_words(self, tmp_path: Path) -> None:
+        brought(tmp_path, {domain: rows for domain, rows in study().items() if domain != "ae"})
+        assert grading(tmp_path) == "CTCAE 5.0"
+
     def test_or_as_the_caller_says(self, tmp_path: Path) -> None:
         done = brought(tmp_path, lines({"AESEV": ""}, toxicity=("4",)), grading="CTCAE v4.03")
         assert told(tmp_path) == [("CTCAE 4.03", 4, False)]

@@ -77,6 +77,8 @@ class TestSpellings:
             ("ASTCT", "ASTCT 2019"),
             ("FDA 2017", "FDA 2007"),
             ("severity", "SDTM severity"),
+            ("CTAE", "CTCAE 5.0 or CTCAE 4.03"),
+            ("FDAA", "FDA 2007"),
         ],
     )
     def test_a_text_that_is_almost_one_is_refused_with_the_nearest(self, given: str, nearest: str) -> None:

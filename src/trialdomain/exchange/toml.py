@@ -27,7 +27,7 @@ from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import DoseLevel, TrialProtocol
 from trialdomain.storage.plain_files import open_plain
-from trialdomain.values.clinical.scale import Scale, ScaleUnknown, scale_of
+from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, ScaleUnknown, scale_of
 from trialdomain.values.given.filename import is_no_file, named, unread
 
 _MOST_BYTES = 1 << 24
@@ -241,6 +241,9 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
 
 def _read_scale(value: Any, place: str, faults: list[str]) -> Any:
     """Read a scale from its text, such as ``"CTCAE 4.03"``."""
+    if value == _NONE:
+        faults.append(f"{place}: a grade always has a scale: name it, or leave {place} out for {CTCAE_5_0}")
+        return None
     try:
         return scale_of(value)
     except ScaleUnknown as error:

@@ -130,13 +130,18 @@ class Study:
         """Whether ae has a column of toxicity grades (AETOXGR)."""
         return _TOXICITY in self._staging.columns.get(AE.code, ())
 
+    @property
+    def _has_words_alone(self) -> bool:
+        """Whether there is an ae, and none of its columns has toxicity grades."""
+        return AE.code in self._staging.files and not self.has_toxicity_grades
+
     def protocol(self, *, zone: str | None = None, grading: Scale | None = None) -> TrialProtocol:
         """Derive a protocol from the arms. It has no criteria, no DLT rule and no design, because the files have none.
 
         Args:
             zone: the zone of the site.
-            grading: the scale of AETOXGR. By default it is CTCAE 5.0, which the files do not say; and SDTM severity in
-                a study without that column, whose events have a severity in words alone.
+            grading: the scale of AETOXGR. By default it is CTCAE 5.0, which the files do not say; and SDTM severity
+                where ae has no such column, since its events have a severity in words alone.
 
         Raises:
             StudyUnusable: the study's name is not a valid code.
@@ -155,7 +160,7 @@ class Study:
             design=None,
             administrations=self._most_administrations(),
             tally_by=TallyBy.ASSIGNED,
-            grading=grading or (CTCAE_5_0 if self.has_toxicity_grades else SDTM_SEVERITY),
+            grading=grading or (SDTM_SEVERITY if self._has_words_alone else CTCAE_5_0),
             dlt=None,
             endpoints=EndpointRules(anchor=Anchor.INFUSION),
         )

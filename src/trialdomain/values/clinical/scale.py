@@ -235,13 +235,23 @@ def _is_spelling(title: str, scale: Scale) -> bool:
 
 
 def _near(title: str) -> Iterator[Scale]:
-    """Yield the known scales of the same name, then those with a similar text."""
+    """Yield the known scales with a similar text, then those of the same or a similar name."""
     words, numbers = _parts(title)
-    names = {one: _parts(one.name)[0] for one in KNOWN_SCALES}
-    named = [one for one, name in names.items() if name <= words or (words and words < name)]
-    spelled = {" ".join([*sorted(_parts(str(one))[0]), *_parts(str(one))[1]]): one for one in KNOWN_SCALES}
-    close = get_close_matches(" ".join([*sorted(words), *numbers]), spelled, n=3, cutoff=_NEAR)
-    yield from dict.fromkeys([*(spelled[one] for one in close), *named])
+    spelled = {_in_order(*_parts(str(one))): one for one in KNOWN_SCALES}
+    close = get_close_matches(_in_order(words, numbers), spelled, n=3, cutoff=_NEAR)
+    yield from dict.fromkeys(
+        [*(spelled[one] for one in close), *(one for one in KNOWN_SCALES if _is_named(words, _parts(one.name)[0]))]
+    )
+
+
+def _is_named(words: set[str], name: set[str]) -> bool:
+    """Say whether words have the name of a scale among them, or a part of it, or are similar to it."""
+    similar = get_close_matches(_in_order(words), [_in_order(name)], cutoff=_NEAR)
+    return name <= words or bool(words and words < name) or bool(similar)
+
+
+def _in_order(words: set[str], numbers: Sequence[str] = ()) -> str:
+    return " ".join([*sorted(words), *numbers])
 
 
 def _did_you_mean(title: str, near: Sequence[Scale]) -> str:
