@@ -108,6 +108,7 @@ _HOMES = {
     "values.clinical.decision": ("Action", "Decision", "FinalClosing", "Forecast", "Mtd", "MtdStatus"),
     "values.clinical.dose": ("Dose",),
     "values.role": ("Role",),
+    "values.clinical.scale": ("Scale",),
     "values.clinical.screening": ("Attestation", "Finding", "Gate"),
     "values.clinical.tally": ("Tally",),
     "values.clinical.treatment": ("BloodProduct", "Intent", "MedicationClass"),

@@ -121,6 +121,7 @@ from trialdomain.values.clinical.decision import Forecast as Forecast
 from trialdomain.values.clinical.decision import Mtd as Mtd
 from trialdomain.values.clinical.decision import MtdStatus as MtdStatus
 from trialdomain.values.clinical.dose import Dose as Dose
+from trialdomain.values.clinical.scale import Scale as Scale
 from trialdomain.values.clinical.screening import Attestation as Attestation
 from trialdomain.values.clinical.screening import Finding as Finding
 from trialdomain.values.clinical.screening import Gate as Gate
@@ -237,6 +238,7 @@ __all__ = [
     "Role",
     "RollingSix",
     "SafetyIncidence",
+    "Scale",
     "Seriousness",
     "Severity",
     "Signer",

@@ -56,7 +56,7 @@ class TestTrail:
         assert values(entry) == {
             "event": (None, "AE1"),
             "term": (None, "Fever"),
-            "ctcae_version": (None, "5.0"),
+            "scale": (None, "CTCAE 5.0"),
             "ctcae_code": (None, "10016558"),
             "unchecked": (None, False),
             "grade": (None, 2),

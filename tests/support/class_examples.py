@@ -44,6 +44,7 @@ from trialdomain.protocol.designs import IntervalSpec
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import LogReader, Store
 from trialdomain.testing import history_of
+from trialdomain.values.clinical.scale import CTCAE_5_0
 
 _STATE = StateRow(enrolled=4, dlt=0, pending=1, answer=StateAnswer.ESCALATE)
 _ROWS = tuple(TableRow(n=1, dlt=dlt, decision=word) for dlt, word in ((0, TableWord.STAY), (1, TableWord.ELIMINATE)))
@@ -55,7 +56,7 @@ _PLAIN: Mapping[object, object] = {
     Hashable: "anything",
     Cells: Cells(
         RowRead(row=Row(domain=AE, file="ae.csv", line=2, subject="S001", sequence="1", cells={})),
-        Setting(terms=Terms(), zone=None, now=NOW, strict=False, event_id="AESPID"),
+        Setting(terms=Terms(), zone=None, now=NOW, strict=False, event_id="AESPID", grading=CTCAE_5_0),
     ),
     Boin: _BOIN,
     DesignSpec: ThreePlusThree(),

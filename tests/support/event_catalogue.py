@@ -19,6 +19,7 @@ from trialdomain.protocol.designs import DESIGNS, DesignSpec
 from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.storage.upcasts import UPCASTS
+from trialdomain.values.clinical.scale import Scale
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "events.md"
@@ -100,6 +101,8 @@ def _default(field: "attrs.Attribute[Any]") -> str:
         return "none"
     if value == ():
         return "empty"
+    if isinstance(value, Scale):
+        return f"`{value}`"
     parts = value if isinstance(value, tuple) else (value,)
     if any(attrs.has(type(one)) for one in parts) or hasattr(value, "factory"):
         return "its defaults"

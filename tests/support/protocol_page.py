@@ -20,6 +20,7 @@ from trialdomain.protocol.endpoints.endpoint import Described
 from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.protocol.presets.endpoints import PRESETS
 from trialdomain.protocol.trial_protocol import Stagger, Stopping
+from trialdomain.values.clinical.scale import Scale
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "protocol-file.md"
 _TABLES: dict[str, type[Any]] = {
@@ -102,6 +103,7 @@ To see the whole preset as a file, print `protocol_to_toml(nct06245746())`; it b
 
 - A parameter with a default that is not to be set is written `"none"`: `design = "none"`, `dlt = "none"`. A design
   needs a `dlt` table to count by.
+- A scale is a text, `grading = "CTCAE 4.03"`; [the scales](../explanation/grading-scales.md) says which there are.
 - Numbers with a point may be written as numbers or as text, `0.5` or `"0.5"`.
 - Every name that is not below is refused, so a slip is no silent default.
 """
@@ -145,6 +147,8 @@ def _default(field: "attrs.Attribute[Any]") -> str:
     default: Any = field.default
     if default is attrs.NOTHING:
         return "required"
+    if isinstance(default, Scale):
+        return f"`{_text(default.text)}`"
     parts = default if isinstance(default, tuple) else (default,)
     if any(attrs.has(type(one)) for one in parts) or hasattr(default, "factory"):
         return "its defaults"

@@ -71,6 +71,8 @@ A term is compared with the part of CTCAE v5.0 that this library has, whatever i
 that part, which CTCAE itself may well have (`Nausea` is one), is recorded with any grade from 1 to 5, and marked
 `unchecked`. It is the finding `unchecked-term`, which gives the nearest terms, and stands in the safety review under
 what is not assessed. It belongs to no group of an endpoint.
+The table is asked of events on the scale CTCAE 5.0, and of an imported SDTM severity: of those of
+[another scale](../explanation/grading-scales.md) it says nothing.
 """
 
 

@@ -73,12 +73,12 @@ class ConsentMissing(CommandRefused):
 
 
 class GradeNotInTerm(CommandRefused):
-    """A follow-up names a grade that the term of its event does not have."""
+    """A follow-up names a grade that the scale of its event, or the term, does not have."""
 
     code = "grade-not-in-term"
 
     def __init__(self, *, event: str, why: str) -> None:
-        super().__init__(f"event {short(event)}: {why}; correct the grade, or the term of the report")
+        super().__init__(f"event {short(event)}: {why}; correct the grade, or the report")
         self.event, self.why = event, why
 
 
@@ -505,7 +505,7 @@ class Participant:
 
     def _refuse_grade(self, report: AdverseEventReported, grade: int) -> None:
         try:
-            check_grade(report.term, grade, version=report.ctcae_version)
+            check_grade(report.term, grade, scale=report.scale)
         except ValueError as error:
             raise GradeNotInTerm(event=report.event, why=str(error)) from None
 

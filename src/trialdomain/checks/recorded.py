@@ -10,12 +10,14 @@ from typing import TypeAlias
 
 from typing_extensions import override
 
-from trialdomain.checks.check import AuditedCase, AuditFinding, Check, Severity
+from trialdomain.checks.check import Audited, AuditedCase, AuditFinding, Check, Severity
 from trialdomain.events.participant import Comparator, Infused, LabRecorded, VitalSign, VitalSignRecorded
+from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.values.clinical.analyte import count_of, is_blood, is_known, is_known_specimen, nearest
-from trialdomain.values.clinical.ctcae import CTCAE_5, nearest_terms, term_of
+from trialdomain.values.clinical.ctcae import CTCAE_5, lacks, nearest_terms, term_of
 from trialdomain.values.clinical.ranges import BODY_SURFACE, VITAL_SIGNS, Range, usual_result
-from trialdomain.values.given.plural import how_many
+from trialdomain.values.clinical.scale import CTCAE_5_0, SDTM_SEVERITY, Scale
+from trialdomain.values.given.plural import how_many, singular_or
 from trialdomain.values.given.text import short
 
 _Measured: TypeAlias = tuple[str, int]
@@ -92,7 +94,8 @@ class UncheckedTerm(Check):
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
         found: defaultdict[str, list[int]] = defaultdict(list)
         for event in case.case.adverse_events:
-            if term_of(event.term, code=event.report.fact.ctcae_code) is None:
+            code = event.report.fact.ctcae_code
+            if lacks(event.scale, event.term) and term_of(event.term, code=code) is None:
                 found[event.term].append(event.report.position)
         for term, positions in found.items():
             near = nearest_terms(term)
@@ -103,6 +106,44 @@ class UncheckedTerm(Check):
                 evidence=positions,
                 subject=case.case.subject,
             )
+
+
+class ScaleWithoutTable(Check):
+    """Adverse events are graded by a scale of which this library has no table, so no term's grade was checked.
+
+    SDTM severity is no such scale: it has no grades of a term, so there is no table to have.
+    """
+
+    id = "scale-without-table"
+    title = "events graded by a scale that this library has no table of"
+    severity = Severity.NOTE
+    requirement = "a grade is one that the scale gives to the term"
+
+    @override
+    def __init__(self, audited: Audited) -> None:
+        super().__init__(audited)
+        self._found: defaultdict[Scale, list[int]] = defaultdict(list)
+
+    @override
+    def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
+        for event in case.case.adverse_events:
+            if event.scale not in {CTCAE_5_0, SDTM_SEVERITY}:
+                self._found[event.scale].append(event.report.position)
+        return ()
+
+    @override
+    def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
+        for scale, positions in self._found.items():
+            events = f"{how_many(len(positions), 'adverse event')} {singular_or(len(positions), 'is', 'are')}"
+            yield self.found(
+                f"{events} graded by {scale}, which this library has no table of: {_checked(scale)}", evidence=positions
+            )
+
+
+def _checked(scale: Scale) -> str:
+    if scale.highest is None:
+        return "its grades are not known, so any from 1 to 5 was accepted"
+    return f"a grade was checked against the {scale.grades_text} of the scale, not against its term"
 
 
 class UnreadResult(Check):

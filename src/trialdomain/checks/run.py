@@ -33,7 +33,7 @@ from trialdomain.checks.halts import RecruitmentExceeded, WhileHalted
 from trialdomain.checks.levels import EscalatedEarly, StaggerKept, WindowOpen
 from trialdomain.checks.protocol import Silence
 from trialdomain.checks.recommended import RecommendedOvertaken
-from trialdomain.checks.recorded import ImprobableValue, UncheckedTerm, UnreadResult
+from trialdomain.checks.recorded import ImprobableValue, ScaleWithoutTable, UncheckedTerm, UnreadResult
 from trialdomain.checks.safety import (
     CriterionNotSerious,
     EndedNotRecovered,
@@ -89,6 +89,7 @@ CHECKS: tuple[type[Check], ...] = (
     EndUnknown,
     ImprobableValue,
     UncheckedTerm,
+    ScaleWithoutTable,
     UnreadResult,
     ClockJumped,
     RecordedLate,

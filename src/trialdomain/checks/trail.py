@@ -236,7 +236,7 @@ class PersonalDataInText(Check):
 
 
 _CODES = {
-    *("atc_code", "ctcae_code", "ctcae_version", "event", "form_version", "linked_to", "lot", "protocol_version"),
+    *("atc_code", "ctcae_code", "event", "form_version", "linked_to", "lot", "protocol_version"),
     *("regimen_code", "root", "subject", "unit", "user", "version"),
     *("level", "from_level", "to_level", "candidate"),
 }

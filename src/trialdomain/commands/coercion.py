@@ -15,6 +15,7 @@ import attrs
 from trialdomain.errors import InputInvalid
 from trialdomain.storage.codec import FactUnstorable, made_of
 from trialdomain.storage.request import in_order
+from trialdomain.values.clinical.scale import Scale, scale_of
 from trialdomain.values.clinical.toxicity import Seriousness
 from trialdomain.values.clinical.unit import UCUM, ucum
 from trialdomain.values.clinical_time import ClinicalTime
@@ -150,6 +151,8 @@ def _coerced(kind: type, name: str, value: object) -> object:
     wanted, value = _types(kind).get(name, ()), plain(value)
     if ClinicalTime in wanted and (is_a(value, str) or is_a(value, date)):
         return ClinicalTime.of(value)
+    if Scale in wanted and is_a(value, str):
+        return scale_of(value)
     if FreeText in wanted and is_a(value, str):
         return {"plain": value}
     if Decimal in wanted and is_a(value, float):

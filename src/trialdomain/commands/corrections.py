@@ -18,8 +18,9 @@ from trialdomain.events.entries import current, current_entries, require_current
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialEntryVoided, TrialRegistered
-from trialdomain.values.clinical.ctcae import known_term
+from trialdomain.values.clinical.ctcae import lacks, term_on
 from trialdomain.values.clinical.level import listed_levels
+from trialdomain.values.clinical.scale import Scale, scale_of
 from trialdomain.values.ids import cohort_stream, level_of, subject_of, trial_of
 from trialdomain.values.reason import check_reason
 from trialdomain.values.use_case import UseCase
@@ -61,10 +62,12 @@ def correct(snapshot: Snapshot, entry: Entry, changes: Mapping[str, object], *, 
         EntryNotCurrent: the entry was corrected or voided before.
         ReasonMissing: the reason is blank, or a filler word.
         FactMalformed: the restated fact is impossible.
+        ScaleUnknown: the scale is almost a known one.
     """
     check_reason(reason)
     current = _current(snapshot, entry, act="corrected")
-    fact = remake(current.fact, {name: snapshot.localized(value) for name, value in changes.items()})
+    named = {name: scale_of(value) if isinstance(value, Scale) else value for name, value in changes.items()}
+    fact = remake(current.fact, {name: snapshot.localized(value) for name, value in named.items()})
     _check_levels(snapshot, fact)
     if fact == current.fact:
         return []
@@ -189,6 +192,7 @@ def _checked_event(
     _check_order([*others, fact], fact.event)
     _check_criteria(current.fact, fact)
     reported = {other.event for other in others if isinstance(other, AdverseEventReported)}
+    _check_grades([*others, fact], fact.event)
     if isinstance(fact, AdverseEventFollowedUp):
         if fact.event not in reported:
             raise FactMalformed(kind="AdverseEventFollowedUp", why=f"there is no adverse event {fact.event}")
@@ -203,9 +207,9 @@ def _checked_event(
             raise FactMalformed(
                 kind="AdverseEventReported", why=f"follow-ups name event {old.event}: void it, and record it again"
             )
-    if isinstance(old, AdverseEventReported) and fact.term != old.term:
-        known = known_term(fact.term, version=fact.ctcae_version)
-        return attrs.evolve(fact, ctcae_code=known.code if known else None, unchecked=known is None)
+    if isinstance(old, AdverseEventReported) and (fact.term, fact.scale) != (old.term, old.scale):
+        known = term_on(fact.scale, fact.term)
+        return attrs.evolve(fact, ctcae_code=known.code if known else None, unchecked=lacks(fact.scale, fact.term))
     return fact
 
 
@@ -220,6 +224,20 @@ def _check_follow_up(others: Sequence[Fact], fact: AdverseEventFollowedUp) -> No
                 kind="AdverseEventFollowedUp",
                 why=f"adverse event {fact.event} began on {report.onset}, after the follow-up of {fact.on}",
             )
+
+
+def _check_grades(facts: Sequence[Fact], event: str) -> None:
+    """Refuse a grade of a follow-up that the scale of its event does not have, whichever of the two is corrected."""
+    scales = [fact.scale for fact in facts if isinstance(fact, AdverseEventReported) and fact.event == event]
+    for one in facts:
+        if isinstance(one, AdverseEventFollowedUp) and one.event == event and one.grade is not None:
+            for scale in scales:
+                if one.grade not in scale.grades:
+                    raise FactMalformed(
+                        kind="AdverseEventReported",
+                        why=f"adverse event {event} is at grade {one.grade} by the follow-up of {one.on}, but {scale} "
+                        f"has {scale.grades_text}: correct the grade first",
+                    )
 
 
 def _check_criteria(old: Fact, fact: AdverseEventReported | AdverseEventFollowedUp) -> None:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import attrs
 
 from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.scale import Scale
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.text import FreeText
 
@@ -32,6 +33,8 @@ def _fields(path: str, value: object) -> Iterator[tuple[str, Plain]]:
         yield path, plain
     elif isinstance(value, Dose) and path:  # written with its unit
         yield path, str(value)
+    elif isinstance(value, Scale) and path:  # written with its version, and its grades where they are its own
+        yield path, value.text
     elif isinstance(value, tuple):
         for number, one in enumerate(value, start=1):
             yield from _fields(f"{path}[{number}]", one)

@@ -8,10 +8,11 @@ import attrs
 from attrs.validators import optional
 
 from trialdomain.events.happened import HAPPENED, UNDATED
-from trialdomain.values.clinical.ctcae import CTCAE_5, known_term
+from trialdomain.values.clinical.ctcae import term_on
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.level import Label, as_label, level_label
 from trialdomain.values.clinical.ranges import BOUNDED_ABOVE, check_body_surface, check_result, check_vital_sign
+from trialdomain.values.clinical.scale import CTCAE_5_0, Scale
 from trialdomain.values.clinical.screening import Attestation, CriterionAssessment, Finding, Gate
 from trialdomain.values.clinical.toxicity import GRADES, Attribution, Outcome, Seriousness
 from trialdomain.values.clinical.treatment import BloodProduct, Intent, MedicationClass
@@ -304,11 +305,15 @@ class AdverseEventReported:
     event: str = attrs.field(validator=plain_text)
     """The id of the event, which follow-ups name."""
     term: str = attrs.field(validator=plain_text)
-    ctcae_version: str = attrs.field(default=CTCAE_5, validator=plain_text)
+    scale: Scale = CTCAE_5_0
+    """The scale of the grade, also of the grades of its follow-ups."""
     ctcae_code: str | None = attrs.field(default=None, validator=optional_text)
+    """The code of the term in CTCAE 5.0; None on another scale."""
     unchecked: bool = False
-    """Whether the term is outside the table of this library, so that its grade could not be checked."""
+    """Whether the term is outside the table of this library, so that its grade could not be checked. It is false on a
+    scale other than CTCAE 5.0 and SDTM severity: of those terms the table says nothing."""
     grade: int = attrs.field(validator=_GRADE)
+    """A grade of the scale."""
     grade_mapped: bool = False
     """Whether the grade was mapped from severity in words; it is then exempt from the grades that a term has."""
     attributions: tuple[Attribution, ...] = ()
@@ -326,8 +331,8 @@ class AdverseEventReported:
     """The id by which another system joins several rows to one event."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a grade that the term does not have."""
-        check_grade(self.term, self.grade, version=self.ctcae_version, mapped=self.grade_mapped)
+        """Refuse a grade that the scale, or on CTCAE 5.0 the term, does not have."""
+        check_grade(self.term, self.grade, scale=self.scale, mapped=self.grade_mapped)
 
 
 @attrs.frozen(kw_only=True)
@@ -459,16 +464,21 @@ class ParticipantEntryVoided:
     version: int = attrs.field(validator=whole_number(least=1), metadata=UNDATED)
 
 
-def check_grade(term: str, grade: int, *, version: str, mapped: bool = False) -> None:
-    """Refuse a grade that CTCAE does not give to a term; a mapped grade, and an unknown term, may have any.
+def check_grade(term: str, grade: int, *, scale: Scale, mapped: bool = False) -> None:
+    """Refuse a grade that a scale does not have, and one that CTCAE 5.0 does not give to a term.
+
+    A term that the table of CTCAE 5.0 lacks, a term on another scale, and a mapped grade may have any grade of the
+    scale.
 
     Raises:
-        ValueError: the term has no such grade.
+        ValueError: the scale, or the term, has no such grade.
     """
-    known = known_term(term, version=version)
+    if grade not in scale.grades:
+        raise ValueError(f"{scale} has no grade {grade}: it has {scale.grades_text}")
+    known = term_on(scale, term)
     if known is not None and grade not in known.grades and not mapped:
         grades = ", ".join(map(str, sorted(known.grades)))
-        raise ValueError(f"{known.term} has no grade {grade} in CTCAE {version}: it has {grades}")
+        raise ValueError(f"{known.term} has no grade {grade} in {scale}: it has {grades}")
 
 
 ParticipantFact: TypeAlias = (

@@ -28,6 +28,7 @@ from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.plain_files import open_plain
+from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, ScaleUnknown, scale_of
 from trialdomain.values.given.filename import is_no_file, named, unread
 
 _MOST_BYTES = 1 << 24
@@ -185,6 +186,8 @@ def _written(value: Any) -> Any:
         return [value.n, value.dlt, value.decision.value]
     if isinstance(value, Endpoint):
         return {name: inner for name, inner in _fields_written(value).items() if inner not in ("", [])}
+    if isinstance(value, Scale):
+        return value.text
     if attrs.has(type(value)):
         return _fields_written(value)
     if isinstance(value, tuple):
@@ -225,6 +228,8 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
         return _read_design(value, place, faults)
     if kind == tuple[Endpoint, ...]:
         return _read_endpoints(value, place, faults, base)
+    if kind is Scale:
+        return _read_scale(value, place, faults)
     if attrs.has(kind):
         return _read_class(kind, value, place, faults, base)
     if get_origin(kind) is tuple:
@@ -235,6 +240,18 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
         return msgspec.convert(value, kind, strict=not isinstance(value, Decimal) or kind is Decimal)
     except (msgspec.ValidationError, ValueError) as error:
         faults.append(f"{place or 'it'}: {error}")
+        return None
+
+
+def _read_scale(value: Any, place: str, faults: list[str]) -> Any:
+    """Read a scale from its text, such as ``"CTCAE 4.03"``."""
+    if value == _NONE:
+        faults.append(f"{place}: a grade always has a scale: name it, or leave {place} out for {CTCAE_5_0}")
+        return None
+    try:
+        return scale_of(value)
+    except ScaleUnknown as error:
+        faults.append(f"{place}: {error}")
         return None
 
 

@@ -21,6 +21,7 @@ from trialdomain.intake.new_log import folder_beside, give_name, refuse_existing
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.open_store import open_store
 from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.scale import Scale, scale_of
 from trialdomain.values.given.filename import as_path, named
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.progress import Progress, ignore_progress
@@ -93,6 +94,7 @@ def import_sdtm(
     *,
     protocol: TrialProtocol | None = None,
     zone: str | None = None,
+    grading: Scale | str | None = None,
     terms: Terms | str | None = None,
     event_id: str = EVENT_ID,
     strict: bool = False,
@@ -109,6 +111,9 @@ def import_sdtm(
             were left out, converted or assumed, and contradictions, are listed in ``LOG.remarks.csv``.
         protocol: the protocol; by default one is derived from the arms, without criteria, DLT rule and design.
         zone: the IANA zone of the site, where the protocol does not name it; without one, times count as written.
+        grading: the scale of the toxicity grades (AETOXGR), such as "CTCAE 4.03", where no protocol names it. SDTM
+            files do not; by default it is CTCAE 5.0, and ``Imported.absent`` says so. A severity in words (AESEV) is on
+            a scale of its own, SDTM severity.
         terms: the meanings of a sponsor's own words, as ``Terms`` or as the text of a TOML file.
         event_id: the column of ae that joins the lines of one adverse event.
         strict: whether to refuse the first row that breaks the standard, instead of listing it.
@@ -121,7 +126,8 @@ def import_sdtm(
         StudyUnusable: the study as a whole cannot be read: there is no dm, or no column of the subject.
         RowMalformed: a row is of another study, or is no text; or it breaks the standard, and the import is strict.
         TermsInvalid: the terms cannot be read.
-        ProtocolUnfit: the protocol does not fit the study.
+        ProtocolUnfit: the protocol does not fit the study, or grades by another scale.
+        ScaleUnknown: the grading is almost a known scale, or names none.
         NotPermitted: the user may not import a trial.
         LogUnusable: the log exists, or cannot be made.
     """
@@ -135,6 +141,7 @@ def import_sdtm(
         zone = expect("an import's zone", zone, str)
     event_id, strict = expect("an import's event_id", event_id, str), expect("an import's strict", strict, bool)
     meant = None if terms is None else _meant(terms)
+    scale = None if grading is None else scale_of(grading)
     lists = [target.parent / f"{target.name}.{name}.csv" for name in ("unrecorded", "remarks")]
     refuse_existing(target, beside=lists)
     with ExitStack() as stack:
@@ -147,9 +154,10 @@ def import_sdtm(
         ):
             importer = _Importer(
                 study,
-                _fitting(study, protocol, zone),
+                _fitting(study, protocol, zone, scale),
                 made,
                 given=protocol is not None,
+                assumed=protocol is None and scale is None and study.has_toxicity_grades,
                 by=by,
                 clock=clock,
                 permit=permit,
@@ -183,9 +191,11 @@ class ProtocolUnfit(InputInvalid):
     code = "protocol-unfit"
 
 
-def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> TrialProtocol:
+def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None, grading: Scale | None) -> TrialProtocol:
     if protocol is None:
-        return study.protocol(zone=zone)
+        return study.protocol(zone=zone, grading=grading)
+    if grading not in {None, protocol.grading}:
+        raise ProtocolUnfit(f"the protocol grades by {protocol.grading}, not by {grading}: leave one of them out")
     needed = max(study.levels(protocol).values(), default=0)
     if len(protocol.levels) < needed:
         raise ProtocolUnfit(
@@ -200,6 +210,9 @@ def _fitting(study: Study, protocol: TrialProtocol | None, zone: str | None) -> 
     return attrs.evolve(protocol, zone=zone)
 
 
+_ASSUMED = "The files do not name the scale of the toxicity grades (AETOXGR): they are taken as grades of {scale}"
+
+
 class _Importer:
     """One import into a log that no other process has open."""
 
@@ -210,11 +223,13 @@ class _Importer:
         log: Path,
         *,
         given: bool,
+        assumed: bool,
         by: User,
         clock: Clock,
         permit: Permit | None,
     ) -> None:
         self._study, self._protocol, self._given = study, protocol, given
+        self._assumed = (_ASSUMED.format(scale=protocol.grading),) if assumed else ()
         self._store = open_store(log)
         try:
             self._batch = Batch(self._store, protocol, by=by, clock=clock, how="imported", permit=permit)
@@ -231,7 +246,9 @@ class _Importer:
         try:
             report.add(self._study.unfit())
             zone, now = self._protocol.zone, self._batch.moment.astimezone(self._protocol.site_zone)
-            for subject, rows in self._study.subjects(zone=zone, now=now, levels=levels):
+            for subject, rows in self._study.subjects(
+                zone=zone, now=now, levels=levels, grading=self._protocol.grading
+            ):
                 self._batch.add(subject, [_happened(one) for one in rows if one.facts])
                 report.add(rows)
                 progress("recording", report.rows, total)
@@ -255,7 +272,7 @@ class _Importer:
             unrecorded=None,
             reasons=dict(report.reasons.most_common()),
             words={column: dict(words.most_common()) for column, words in report.words.items()},
-            absent=tuple(self._study.absent),
+            absent=(*self._study.absent, *self._assumed),
             arms={arm.shown: levels[arm.name] for arm in self._study.arms},
             remarks=dict(report.remarks.most_common()),
             findings=dict(report.findings.most_common()),

@@ -39,6 +39,7 @@ from trialdomain.rules.evaluability import Course, Judgement, SetAside, judge_co
 from trialdomain.rules.observation import Beginning, EndedBy, beginnings_of, following_cycles, starts_of
 from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.scale import Scale, beside
 from trialdomain.values.clinical.tally import Tally, most_held
 from trialdomain.values.clinical.toxicity import Agent
 from trialdomain.values.clinical_time import ClinicalTime
@@ -81,6 +82,8 @@ class Dlt:
     term: str
     grade: int | None
     """The grade on the day of the onset; None for a cytopenia."""
+    scale: Scale | None = None
+    """The scale of the grade, where it is not the protocol's."""
     onset: ClinicalTime
     uncertain: bool
     """Whether the onset is a partial date: the DLT counts until the date is completed."""
@@ -247,7 +250,7 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         subject=case.subject,
         level=level,
         standing=standing,
-        dlt=_dlt(dlt) if dlt else _cytopenia(lasted) if lasted else None,
+        dlt=_dlt(dlt, book) if dlt else _cytopenia(lasted) if lasted else None,
         infused_on=infusion.fact.started_at,
         window_last=Window.of(infusion.fact, protocol.dlt).last if protocol.dlt else None,
         held_from=min(case.since(infusion), case.assignment.since if case.assignment else case.since(infusion)),
@@ -377,11 +380,12 @@ def _explained(case: Case, rule: DltRule) -> tuple[int, ...]:
     return ()
 
 
-def _dlt(event: Qualifying) -> Dlt:
+def _dlt(event: Qualifying, book: Casebook) -> Dlt:
     return Dlt(
         event=event.event.event,
         term=event.event.term,
         grade=event.graded.grade,
+        scale=beside(event.event.scale, book.protocol.grading),
         onset=event.onset,
         uncertain=event.uncertain,
     )

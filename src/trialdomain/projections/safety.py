@@ -19,6 +19,7 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent
 from trialdomain.rules.dose_received import level_received
 from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.scale import Scale, beside, highest_by_scale
 from trialdomain.values.clinical.toxicity import GRADES, RELATED, Agent, Relatedness
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import folded
@@ -50,6 +51,8 @@ class TermCount:
     term: str
     count: Count
     highest_grade: int
+    highest_by_scale: tuple[tuple[Scale, int], ...] = ()
+    """The highest grade on each scale; empty if every grade is by the protocol's scale."""
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +75,11 @@ class Incidence:
     """Events possibly, likely or definitely related to the infusion."""
     fatal: Count
     grades: tuple[tuple[int, Count], ...]
-    """By highest grade within the period; a participant counts once, with the worst event."""
+    """By highest grade within the period; a participant counts once, with the worst event.
+
+    Each grade counts as it is on the scale of its event; ``grades_by_scale`` says by which scales they are."""
+    grades_by_scale: tuple[tuple[Scale, tuple[tuple[int, Count], ...]], ...]
+    """The same for the events of each scale, the protocol's first; empty if every grade is by the protocol's scale."""
     relatedness: tuple[tuple[Relatedness, Count], ...]
     """By relatedness to the infusion; a participant counts once, with the most related event."""
     terms: tuple[TermCount, ...]
@@ -104,6 +111,8 @@ class Listed:
     event: str
     """Its id."""
     term: str
+    scale: Scale | None
+    """The scale of its grades, where it is not the protocol's."""
     since: date | None
     """The day from which the event counts; None if it does not follow an infusion."""
     day: int | None
@@ -134,6 +143,8 @@ class Safety:
     not_infused: Count
     """Events of people who were not infused."""
     periods: tuple[Period, ...]
+    grading: Scale
+    """The scale of the protocol in force."""
     events: tuple[Listed, ...]
     """Every event that was reported, by participant."""
 
@@ -147,6 +158,7 @@ class Event:
     key: Hashable
     """The key by which rows of one event are joined."""
     term: str
+    scale: Scale
     since: date | None
     """The day from which the event counts; None if it does not follow an infusion."""
     imputed: bool
@@ -236,6 +248,7 @@ def _event(event: AdverseEvent, case: Case) -> Event:
         evidence=tuple(sorted({event.report.position, *([began.position] if began else [])})),
         key=event.key,
         term=event.term,
+        scale=event.scale,
         since=None if began is None else max(began.first, first),
         imputed=began is not None and began.on.day is None,
         grades=tuple((max(graded.first, first), graded.grade, graded.position) for graded in worse),
@@ -257,17 +270,19 @@ def safety_of(exposures: Sequence[Exposure], book: Casebook, *, on: date) -> Saf
         before_infusion=_count((one, [event for event in one.events if event.since is None]) for one in infused),
         not_infused=_count((one, one.events) for one in exposures if one.infused_on is None),
         periods=tuple(_period(number, infused, book.protocol, on=on) for number in days),
-        events=tuple(_listed(one, event, on=on) for one in exposures for event in one.events),
+        grading=book.protocol.grading,
+        events=tuple(_listed(one, event, book.protocol, on=on) for one in exposures for event in one.events),
     )
 
 
-def _listed(one: Exposure, event: Event, *, on: date) -> Listed:
+def _listed(one: Exposure, event: Event, protocol: TrialProtocol, *, on: date) -> Listed:
     since = event.since
     return Listed(
         subject=one.subject,
         level=one.level,
         event=event.event,
         term=event.term,
+        scale=beside(event.scale, protocol.grading),
         since=since,
         day=None if since is None or one.infused_on is None else (since - one.infused_on).days,
         highest_grade=event.reported_grade if since is None else event.grade(on),
@@ -284,15 +299,18 @@ def _period(days: int | None, infused: Sequence[Exposure], protocol: TrialProtoc
     elsewhere = [one for one in infused if one.level is None]
     return Period(
         days=days,
-        unassigned=_incidence(None, elsewhere, days, on=on) if elsewhere else None,
+        unassigned=_incidence(None, elsewhere, days, protocol.grading, on=on) if elsewhere else None,
         levels=tuple(
-            _incidence(label, [one for one in infused if one.level == label], days, on=on) for label in protocol.labels
+            _incidence(label, [one for one in infused if one.level == label], days, protocol.grading, on=on)
+            for label in protocol.labels
         ),
-        overall=_incidence(None, infused, days, on=on),
+        overall=_incidence(None, infused, days, protocol.grading, on=on),
     )
 
 
-def _incidence(level: Label | None, infused: Sequence[Exposure], days: int | None, *, on: date) -> Incidence:
+def _incidence(
+    level: Label | None, infused: Sequence[Exposure], days: int | None, grading: Scale, *, on: date
+) -> Incidence:
     ends = [(one, on if days is None else _end(one, days)) for one in infused]
     within = [(one, end, [e for e in one.events if e.since is not None and e.since <= end]) for one, end in ends]
 
@@ -309,8 +327,13 @@ def _incidence(level: Label | None, infused: Sequence[Exposure], days: int | Non
         related=matching(lambda event, _: event.relatedness in RELATED),
         fatal=matching(lambda event, end: event.fatal_by(end)),
         grades=_by(GRADES, [[event.grade(end) for event in events] for _, end, events in within]),
+        grades_by_scale=_by_scale(
+            [[(event.scale, event.grade(end)) for event in events] for _, end, events in within], grading
+        ),
         relatedness=_by(_FROM_LEAST, [[event.relatedness for event in events] for _, _, events in within]),
-        terms=_terms([[(event.term, event.grade(end)) for event in events] for _, end, events in within]),
+        terms=_terms(
+            [[(event.term, event.scale, event.grade(end)) for event in events] for _, end, events in within], grading
+        ),
         imputed=sum(event.imputed for _, _, events in within for event in events),
     )
 
@@ -331,25 +354,36 @@ def _by(keys: Sequence[_K], found: Sequence[Sequence[_K]]) -> tuple[tuple[_K, Co
     return tuple((key, Count(participants=participants[key], events=events[key])) for key in keys if events[key])
 
 
-def _terms(found: Sequence[Sequence[tuple[str, int]]]) -> tuple[TermCount, ...]:
+def _by_scale(
+    found: Sequence[Sequence[tuple[Scale, int]]], grading: Scale
+) -> tuple[tuple[Scale, tuple[tuple[int, Count], ...]], ...]:
+    """Count by grade on each scale; empty if every grade is by the protocol's scale."""
+    scales = [scale for scale, _ in highest_by_scale((one for of_one in found for one in of_one), grading)]
+    return tuple(
+        (scale, _by(GRADES, [[grade for by, grade in of_one if by == scale] for of_one in found])) for scale in scales
+    )
+
+
+def _terms(found: Sequence[Sequence[tuple[str, Scale, int]]], grading: Scale) -> tuple[TermCount, ...]:
     """Count by term, ignoring case and white space; show the first spelling."""
     spelled: dict[str, str] = {}
-    highest: dict[str, int] = {}
+    graded: dict[str, list[tuple[Scale, int]]] = {}
     events: Counter[str] = Counter()
     participants: Counter[str] = Counter()
     for of_one in found:
-        for term, grade in of_one:
+        for term, scale, grade in of_one:
             key = folded(term)
             spelled.setdefault(key, term)
-            highest[key] = max(highest.get(key, 0), grade)
+            graded.setdefault(key, []).append((scale, grade))
             events[key] += 1
-        participants.update({folded(term) for term, _ in of_one})
+        participants.update({folded(term) for term, _, _ in of_one})
     ordered = sorted(spelled, key=lambda key: (-participants[key], -events[key], key))
     return tuple(
         TermCount(
             term=spelled[key],
             count=Count(participants=participants[key], events=events[key]),
-            highest_grade=highest[key],
+            highest_grade=max(grade for _, grade in graded[key]),
+            highest_by_scale=highest_by_scale(graded[key], grading),
         )
         for key in ordered
     )

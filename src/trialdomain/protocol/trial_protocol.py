@@ -17,6 +17,7 @@ from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
 from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, scale_of
 from trialdomain.values.clinical.toxicity import GRADES, RELATED, Relatedness
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import folded
@@ -85,6 +86,7 @@ class DltRule:
     """
 
     min_grade: int = 1
+    """The lowest grade that counts, on the event's own scale (**choice**)."""
     window_days: int = 14
     """Elapsed days from the day of the infusion, which is day 0; both ends belong to the window."""
     related: tuple[Relatedness, ...] = RELATED
@@ -244,6 +246,8 @@ class TrialProtocol:
     dose_tolerance: Decimal = Decimal("0.10")
     """The relative deviation from a level's dose up to which an amount belongs to the level (**choice**)."""
     tally_by: TallyBy = TallyBy.RECEIVED
+    grading: Scale = attrs.field(default=CTCAE_5_0, converter=scale_of)
+    """The scale of an adverse event whose report names none; a text such as "CTCAE 4.03" is converted."""
     dlt: DltRule | None = DltRule()
     evaluable: EvaluableRule = EvaluableRule()
     stagger: Stagger = Stagger()
@@ -345,6 +349,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         protocol.design is not None or protocol.stagger.sentinel is None,
         "stagger.sentinel needs a design: after a DLT of the sentinel, people decide by it",
     )
+    yield _grading_fault(protocol)
     known = {criterion.id for criterion in protocol.criteria}
     for one in protocol.criteria:
         yield unless(
@@ -352,6 +357,16 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         )
     for criterion, count in Counter(criterion.id for criterion in protocol.criteria).items():
         yield unless(count == 1, f"criterion {criterion} is listed {count} times")
+
+
+def _grading_fault(protocol: TrialProtocol) -> str | None:
+    """Return a fault for a DLT rule whose lowest grade is above every grade of the protocol's scale."""
+    if protocol.dlt is None:
+        return None
+    least, scale = protocol.dlt.min_grade, protocol.grading
+    return unless(
+        least <= scale.grades[-1], f"dlt.min_grade is {least}, but grading {scale} has {scale.grades_text}: lower it"
+    )
 
 
 def _administrations_fault(protocol: TrialProtocol) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.decision import decision_json, decision_lines, dose_json, doses_of, tallies_table
+from trialdomain.reports.grades import grade_text, scale_json
 from trialdomain.reports.json import Json
 from trialdomain.reports.recommended import recommended_json, recommended_lines
 from trialdomain.reports.report import Block, Lines, Report
@@ -86,14 +87,16 @@ def member_json(member: Member) -> dict[str, Json]:
         "window_last": None if member.window_last is None else member.window_last.isoformat(),
         "dlt": None
         if dlt is None
-        else {"event": dlt.event, "term": dlt.term, "grade": dlt.grade, "onset": dlt.onset.text},
+        else {"event": dlt.event, "term": dlt.term, "grade": dlt.grade}
+        | scale_json(dlt.scale)
+        | {"onset": dlt.onset.text},
         "flags": [flag.value for flag in member.flags],
         "evidence": list(member.evidence),
     }
 
 
 def _dlt_text(dlt: Dlt) -> str:
-    grade = "" if dlt.grade is None else f", grade {dlt.grade}"
+    grade = "" if dlt.grade is None else f", grade {grade_text(dlt.grade, dlt.scale)}"
     return f"{dlt.term}{grade}, {dlt.onset}"
 
 

@@ -18,8 +18,10 @@ from trialdomain.events.participant import (
     Transfused,
     VitalSignRecorded,
 )
+from trialdomain.reports.grades import grade_text
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.evaluation import Standing
+from trialdomain.values.clinical.scale import CTCAE_5_0, beside
 from trialdomain.values.clinical.toxicity import Attribution, Relatedness
 from trialdomain.values.given.text import FreeText
 
@@ -63,7 +65,8 @@ def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
             end = "" if fact.ended is None else f", ended {fact.ended}"
             attributed = _attributed(fact.attributions)
             serious = ", serious" if fact.serious else ", seriousness unknown" if fact.serious is None else ""
-            return f"{fact.term} (event {fact.event}), grade {fact.grade}, onset {fact.onset}{end}{serious}{attributed}"
+            grade = graded(fact)
+            return f"{fact.term} (event {fact.event}), {grade}, onset {fact.onset}{end}{serious}{attributed}"
         case AdverseEventFollowedUp():
             grade = "" if fact.grade is None else f", grade {fact.grade}"
             end = "" if fact.ended is None else f", ended {fact.ended}"
@@ -76,6 +79,11 @@ def fact_words(fact: Any) -> str:  # noqa: ANN401 - any fact of any stream
             return f"{fact.agent} ({code}, {fact.route}, {fact.intent.value}) from {fact.started_on} {end}"
         case _:
             return _by_field(fact)
+
+
+def graded(fact: AdverseEventReported) -> str:
+    """Write the grade of a report, with its scale unless that is CTCAE 5.0: ``grade 3 (ASTCT 2019)``."""
+    return f"grade {grade_text(fact.grade, beside(fact.scale, CTCAE_5_0))}"
 
 
 def _attributed(attributions: tuple[Attribution, ...]) -> str:

@@ -13,6 +13,7 @@ from trialdomain.projections.review import (
     Reviewed,
 )
 from trialdomain.reports.escalation import dlt_report
+from trialdomain.reports.grades import grade_text, highest_json, highest_text, scale_json
 from trialdomain.reports.json import Json
 from trialdomain.reports.recommended import recommended_json, recommended_lines
 from trialdomain.reports.report import Block, Lines, Report
@@ -76,11 +77,13 @@ def _reviewed_json(reviewed: Reviewed) -> Json:
         "days_left": reviewed.days_left,
         "last_contact": reviewed.last_contact.isoformat(),
         "highest_grade": reviewed.highest_grade,
+        **highest_json(reviewed.highest_by_scale),
         "serious_events": [
             {
                 "event": event.event,
                 "term": event.term,
                 "highest_grade": event.highest_grade,
+                **scale_json(event.scale),
                 "onset": str(event.onset),
                 "criteria": _criteria(event.criteria),
                 "evidence": [event.position],
@@ -105,6 +108,7 @@ def _narrative_json(narrative: Narrative) -> Json:
         "subject": narrative.subject,
         "level": narrative.level,
         "term": narrative.dlt.term,
+        **scale_json(narrative.dlt.scale),
         "event": narrative.dlt.event,
         "onset": str(narrative.dlt.onset),
         "day": narrative.day,
@@ -120,6 +124,7 @@ def _reaction_json(reaction: Reaction) -> Json:
         "event": reaction.event,
         "term": reaction.term,
         "highest_grade": reaction.highest_grade,
+        **scale_json(reaction.scale),
         "relatedness": reaction.relatedness.value,
         "expected": reaction.expected,
         "criteria": _criteria(reaction.criteria),
@@ -141,6 +146,7 @@ def _delayed_json(delayed: Delayed) -> Json:
         "event": delayed.event,
         "term": delayed.term,
         "grade": delayed.grade,
+        **scale_json(delayed.scale),
         "on": str(delayed.on),
         "day": delayed.day,
         "relatedness": delayed.relatedness.value,
@@ -161,7 +167,7 @@ def narrative_text(narrative: Narrative) -> str:
     """Write the narrative of one DLT in sentences."""
     dose = f" ({_dose(narrative.dose)})" if narrative.dose is not None else ""
     level = "an amount of no dose level" if narrative.level is None else f"dose level {narrative.level}"
-    grade = "" if narrative.dlt.grade is None else f", grade {narrative.dlt.grade}"
+    grade = "" if narrative.dlt.grade is None else f", grade {grade_text(narrative.dlt.grade, narrative.dlt.scale)}"
     onset = f"{narrative.dlt.onset}{' (a partial date)' if narrative.dlt.uncertain else ''}"
     sentences = [
         f"{narrative.subject} was infused at {level}{dose} on {narrative.infused_at}.",
@@ -253,7 +259,7 @@ def _tables(review: Review) -> Iterator[Table]:
                     delayed.subject,
                     _level(delayed.level),
                     delayed.term,
-                    str(delayed.grade),
+                    grade_text(delayed.grade, delayed.scale),
                     str(delayed.on),
                     str(delayed.day),
                     delayed.relatedness.value,
@@ -301,7 +307,7 @@ def _safety_row(reviewed: Reviewed) -> tuple[str, ...]:
         "DLT: " + reviewed.dlt.term if reviewed.dlt is not None else why_words(reviewed.standing, reviewed.aside),
         ", ".join(reviewed.assessed_by),
         "" if reviewed.days_left is None else str(reviewed.days_left),
-        "" if reviewed.highest_grade is None else str(reviewed.highest_grade),
+        highest_text(reviewed.highest_grade, reviewed.highest_by_scale),
         ", ".join(event.term for event in reviewed.serious),
         "; ".join(found.why for found in reviewed.deviations),
     )
@@ -311,7 +317,7 @@ def _reaction_row(reaction: Reaction) -> tuple[str, ...]:
     return (
         reaction.subject,
         reaction.term,
-        str(reaction.highest_grade),
+        grade_text(reaction.highest_grade, reaction.scale),
         reaction.relatedness.value,
         "not assessed" if reaction.expected is None else "no",
         ", ".join(criterion.value for criterion in reaction.criteria),

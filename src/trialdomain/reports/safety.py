@@ -1,8 +1,10 @@
 """The report of the safety summary."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from trialdomain.projections.safety import Count, Incidence, Listed, Period, Safety, TermCount
+from trialdomain.reports.grades import highest_json, highest_text, scale_json
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Table, together
@@ -40,6 +42,7 @@ def _listed_json(event: Listed) -> Json:
         "level": event.level,
         "event": event.event,
         "term": event.term,
+        **scale_json(event.scale),
         "since": None if event.since is None else event.since.isoformat(),
         "day": event.day,
         "highest_grade": event.highest_grade,
@@ -69,16 +72,28 @@ def _incidence_json(found: Incidence) -> dict[str, Json]:
         "serious": _count_json(found.serious),
         "related": _count_json(found.related),
         "fatal": _count_json(found.fatal),
-        "grades": {str(grade): _count_json(count) for grade, count in found.grades},
+        "grades": _grades_json(found.grades),
+        **_by_scale_json(found),
         "relatedness": {relatedness.value: _count_json(count) for relatedness, count in found.relatedness},
         "terms": [_term_json(counted) for counted in found.terms],
         "imputed": found.imputed,
     }
 
 
+def _grades_json(grades: Iterable[tuple[int, Count]]) -> Json:
+    return {str(grade): _count_json(count) for grade, count in grades}
+
+
+def _by_scale_json(found: Incidence) -> dict[str, Json]:
+    """Return the member ``grades_by_scale``, where a grade is by a scale that is not the protocol's."""
+    if not found.grades_by_scale:
+        return {}
+    return {"grades_by_scale": {scale.text: _grades_json(grades) for scale, grades in found.grades_by_scale}}
+
+
 def _term_json(counted: TermCount) -> Json:
     term: dict[str, Json] = {"term": counted.term, "highest_grade": counted.highest_grade}
-    return term | _count_json(counted.count)
+    return term | highest_json(counted.highest_by_scale) | _count_json(counted.count)
 
 
 def _count_json(count: Count) -> dict[str, Json]:
@@ -97,6 +112,13 @@ def _lines(safety: Safety) -> Iterator[str]:
             number = period.overall.imputed
             count = singular_or(number, "counts", "count")
             yield f"Of the events {where}, {number} {count} by the earliest day that a partial date allows"
+    others = Counter(event.scale for event in safety.events if event.scale is not None)
+    if others:
+        by = ", ".join(f"{how_many(number, 'event')} by {scale}" for scale, number in others.items())
+        yield (
+            f"The protocol grades by {safety.grading}; {by}: a table counts each grade as it is on the scale of its "
+            f"event, and converts none"
+        )
 
 
 def _count_text(count: Count, what: str) -> str:
@@ -108,7 +130,7 @@ def incidence_tables(safety: Safety) -> Iterator[Table]:
     for period in safety.periods:
         when = "At any time after" if period.days is None else f"Within {how_many(period.days, 'day')} of"
         yield Table(
-            title=f"{when} the infusion: participants (%) with adverse events [events]",
+            title=f"{when} the infusion: participants (%) with adverse events [events]{_scales(period)}",
             columns=(
                 *("level", "infused", "observed to the end", "any", "serious", "related", "fatal"),
                 *(f"grade {grade}" for grade in GRADES),
@@ -116,8 +138,29 @@ def incidence_tables(safety: Safety) -> Iterator[Table]:
             rows=tuple(_row(name, found) for name, found in _named(period)),
             turns=True,
         )
+    if safety.periods[0].overall.grades_by_scale:
+        yield _grades(safety.periods[0])
     yield _relatedness(safety.periods[0])
     yield _terms(safety.periods[0])
+
+
+def _scales(period: Period) -> str:
+    """Name the scales of the grades of a table, where they are not the protocol's alone."""
+    scales = period.overall.grades_by_scale
+    return "; grades by " + ", ".join(str(scale) for scale, _ in scales) if scales else ""
+
+
+def _grades(period: Period) -> Table:
+    return Table(
+        title="By the highest grade on each scale, at any time: participants (%) [events]",
+        columns=("level", "scale", *(f"grade {grade}" for grade in GRADES)),
+        rows=tuple(
+            (name, str(scale), *(_cell(dict(grades).get(grade), found) for grade in GRADES))
+            for name, found in _named(period)
+            for scale, grades in found.grades_by_scale
+        ),
+        turns=True,
+    )
 
 
 def _named(period: Period) -> list[tuple[str, Incidence]]:
@@ -169,7 +212,7 @@ def _terms(period: Period) -> Table:
         rows=tuple(
             (
                 counted.term,
-                str(counted.highest_grade),
+                highest_text(counted.highest_grade, counted.highest_by_scale),
                 *(
                     _cell(counts.get(folded(counted.term)), level)
                     for counts, level in zip(by_level, period.levels, strict=True)

@@ -37,6 +37,7 @@ from trialdomain.events.trial import (
     TrialClosed,
 )
 from trialdomain.reports.decision import doses_of, level_words, next_words
+from trialdomain.reports.facts import graded
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import level_of, subject_of
@@ -155,5 +156,5 @@ def _term(event: str | None, entry: Recorded[Any], known: Mapping[EntryRef, Reco
     cause = None if entry.meta.caused_by is None else known.get(entry.meta.caused_by)
     fact = None if cause is None else cause.fact
     if isinstance(fact, AdverseEventReported):
-        return f"{fact.term}, grade {fact.grade}"
+        return f"{fact.term}, {graded(fact)}"
     return event or "a lasting cytopenia"

@@ -11,6 +11,7 @@ import attrs
 
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died
 from trialdomain.events.recorded import Recorded
+from trialdomain.values.clinical.scale import Scale
 from trialdomain.values.clinical.toxicity import (
     FATAL_GRADE,
     RELATED,
@@ -155,8 +156,13 @@ class AdverseEvent:
 
     @property
     def term(self) -> str:
-        """The CTCAE term of the event."""
+        """The term of the event."""
         return self.report.fact.term
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of every grade of the event. A death that the event caused is grade 5 on any scale (**choice**)."""
+        return self.report.fact.scale
 
     @property
     def onset(self) -> ClinicalTime:
@@ -165,13 +171,13 @@ class AdverseEvent:
 
     @property
     def key(self) -> Hashable:
-        """The key that joins rows of one event: the id of the other system, and the term.
+        """The key that joins rows of one event: the id of the other system, the term, and the scale.
 
         Capitals and blanks of the term do not matter. Rows with the same id but another term are not joined, since in
-        many files the id numbers the lines.
+        many files the id numbers the lines; rows with grades on different scales are not, since an event has one.
         """
         linked = self.report.fact.linked_to
-        return (self.event,) if linked is None else (linked, folded(self.term))
+        return (self.event,) if linked is None else (linked, folded(self.term), self.scale)
 
     def _episodes(self) -> list[_Episode]:
         """Split the event into episodes: a grade that is dated after the day of an end begins a new episode."""

@@ -134,7 +134,10 @@ def delayed(
 
 
 def can_limit(term: str, grade: int, rule: DltRule) -> bool:
-    """Say whether a grade of a term can be dose-limiting: high enough, and above the expected toxicity."""
+    """Say whether a grade of a term can be dose-limiting: high enough, and above the expected toxicity.
+
+    The grade is on the event's own scale, and no grade is converted from one scale to another (**choice**).
+    """
     return grade >= rule.min_grade and grade > rule.expected_up_to(term)
 
 

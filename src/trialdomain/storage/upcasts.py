@@ -18,9 +18,13 @@ def _infused_v0(fact: Shape) -> Shape:
 
 
 def _adverse_event_reported_v0(fact: Shape) -> Shape:
-    """Convert relatedness, one word of the investigator about the infusion, into one attribution per agent."""
+    """Convert relatedness, one word of the investigator about the infusion, into one attribution per agent.
+
+    The version of CTCAE becomes a scale; every version has the grades 1 to 5.
+    """
     judged = {"agent": "infusion", "assessor": "investigator", "relatedness": fact["related"]}
-    return _without(fact, "related") | {"attributions": [judged]}
+    scale = {"name": "CTCAE", "version": fact.get("ctcae_version", "5.0"), "lowest": 1, "highest": 5}
+    return _without(fact, "related", "ctcae_version") | {"attributions": [judged], "scale": scale}
 
 
 def _without(fact: Shape, *fields: str) -> Shape:

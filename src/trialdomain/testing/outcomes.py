@@ -34,6 +34,7 @@ from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, TrialPro
 from trialdomain.rules.dlt import can_limit
 from trialdomain.values.clinical.ctcae import all_terms
 from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.scale import Scale
 from trialdomain.values.clinical.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Relatedness, Seriousness
 from trialdomain.values.clinical.toxicity import Outcome as EventOutcome
 from trialdomain.values.clinical_time import ClinicalTime
@@ -180,19 +181,22 @@ def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[Partici
             if rule.cytopenia is not None:
                 yield from _counts_not_low(day, rule.cytopenia)
         case Outcome.DLT:
-            yield from _limiting(day, rule, letter=Outcome.DLT, relatedness=_related(rule))
+            yield from _limiting(day, rule, protocol.grading, letter=Outcome.DLT, relatedness=_related(rule))
         case Outcome.NOT_EVALUABLE:
             if rule.window_days > 0:
                 last = _after(day, min(3, rule.window_days - 1))  # before the last day of the window
                 yield Withdrew(on=last, scope=WithdrawalScope.FOLLOW_UP)
         case Outcome.PENDING:
             if not protocol.evaluable.requires_assessment:  # otherwise the end of the window makes them evaluable
-                yield from _limiting(day, rule, letter=Outcome.PENDING, relatedness=Relatedness.NOT_ASSESSED)
+                unjudged = Relatedness.NOT_ASSESSED
+                yield from _limiting(day, rule, protocol.grading, letter=Outcome.PENDING, relatedness=unjudged)
 
 
-def _limiting(day: date, rule: DltRule, *, letter: Outcome, relatedness: Relatedness) -> Iterator[ParticipantFact]:
+def _limiting(
+    day: date, rule: DltRule, scale: Scale, *, letter: Outcome, relatedness: Relatedness
+) -> Iterator[ParticipantFact]:
     """Yield an event with a dose-limiting term and grade and the passed relatedness; at grade 5 also the death."""
-    found = _limiting_grade(rule)
+    found = _limiting_grade(rule, scale)
     if found is None:
         raise OutcomesUnreachable(
             letter=letter, why="no term of CTCAE has a grade that is dose-limiting by the dlt rule"
@@ -200,7 +204,7 @@ def _limiting(day: date, rule: DltRule, *, letter: Outcome, relatedness: Related
     term, grade = found
     onset, fatal = _after(day, min(2, rule.window_days)), grade == FATAL_GRADE
     judged = Attribution(agent=Agent.INFUSION, assessor=Assessor.INVESTIGATOR, relatedness=relatedness)
-    event = AdverseEventReported(event="AE1", term=term, grade=grade, onset=onset, attributions=(judged,))
+    event = AdverseEventReported(event="AE1", term=term, grade=grade, scale=scale, onset=onset, attributions=(judged,))
     if fatal:
         event = attrs.evolve(event, serious=True, seriousness=(Seriousness.DEATH,), outcome=EventOutcome.FATAL)
     yield event
@@ -208,13 +212,13 @@ def _limiting(day: date, rule: DltRule, *, letter: Outcome, relatedness: Related
         yield Died(on=onset, event=event.event)
 
 
-def _limiting_grade(rule: DltRule) -> tuple[str, int] | None:
+def _limiting_grade(rule: DltRule, scale: Scale) -> tuple[str, int] | None:
     """Return a dose-limiting term and grade: preferably a fever, a death only if no other grade is dose-limiting."""
     terms = sorted(all_terms(), key=lambda one: one.term != _TERM)
     for grades in (_GRADES[:-1], _GRADES[-1:]):
         for one in terms:
             for grade in grades:
-                if grade in one.grades and can_limit(one.term, grade, rule):
+                if grade in scale.grades and grade in one.grades and can_limit(one.term, grade, rule):
                     return one.term, grade
     return None
 

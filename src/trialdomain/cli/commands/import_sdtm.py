@@ -39,6 +39,12 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--zone", metavar="ZONE", help="the time zone of the site, such as America/New_York; by default it is unknown"
     )
     parser.add_argument(
+        "--grading",
+        metavar="SCALE",
+        help='the scale of the toxicity grades (AETOXGR), such as "CTCAE 4.03"; by default that of the protocol, else '
+        "CTCAE 5.0",
+    )
+    parser.add_argument(
         "--terms",
         metavar="FILE",
         type=named,
@@ -67,6 +73,7 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.log,
             protocol=protocol,
             zone=arguments.zone,
+            grading=arguments.grading,
             terms=None if arguments.terms is None else read_terms(arguments.terms),
             event_id=arguments.event_id,
             strict=arguments.strict,

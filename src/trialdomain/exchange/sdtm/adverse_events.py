@@ -2,6 +2,9 @@
 
 Source: CDISC SDTMIG 6.2.1: a change of an event's grade may be a line of its own, joined to the others by an id
 (AESPID, or the column that the sponsor uses). In many files that id numbers lines, so the term has to agree as well.
+
+A toxicity grade (AETOXGR) is by a scale that the files do not name (SDTMIG: it stands in the metadata): it is taken as
+the grading of the protocol. A severity in words (AESEV) is no grade of that scale: its scale is SDTM severity.
 """
 
 from collections import Counter
@@ -14,10 +17,10 @@ from trialdomain.exchange.sdtm.cells import Cells, as_number
 from trialdomain.exchange.sdtm.rows import Malformed, NotRecorded
 from trialdomain.exchange.sdtm.terms import key_of
 from trialdomain.rules.adverse_event import CAUTION
-from trialdomain.values.clinical.ctcae import CTCAE_5, known_term
+from trialdomain.values.clinical.ctcae import lacks
+from trialdomain.values.clinical.scale import SDTM_SEVERITY, Scale
 from trialdomain.values.clinical.toxicity import (
     FATAL_GRADE,
-    GRADES,
     Agent,
     Assessor,
     Attribution,
@@ -59,6 +62,8 @@ class EventLine:
     ended: ClinicalTime | None
     grade: int
     mapped: bool
+    scale: Scale | None
+    """None for a death without a grade of its own: it is on the scale of the lines before it."""
     related: Relatedness | None
     serious: bool | None
     criteria: tuple[Seriousness, ...]
@@ -85,7 +90,7 @@ def read_line(cells: Cells) -> EventLine:
     if ended is not None and ended.precedes(onset):
         raise Malformed(f"AEENDTC {ended} lies before onset {onset} (AESTDTC)")
     fatal = Seriousness.DEATH in criteria or outcome is Outcome.FATAL
-    grade, mapped = _grade(cells, fatal=fatal)
+    grade, mapped, scale = _grade(cells, fatal=fatal)
     return EventLine(
         cells=cells,
         term=cells["AEDECOD"],
@@ -94,6 +99,7 @@ def read_line(cells: Cells) -> EventLine:
         ended=ended,
         grade=grade,
         mapped=mapped,
+        scale=scale,
         related=cells.word("AEREL", terms.relatedness, what="relatedness"),
         serious=cells.flag("AESER"),
         criteria=tuple(criteria),
@@ -126,18 +132,18 @@ def _joined_by(cells: Cells) -> tuple[str, str]:
 
 
 def _toxicity(cells: Cells) -> int | None:
-    """Parse the toxicity grade (AETOXGR), with or without the word "GRADE" before it; None if it is not a grade."""
+    """Parse the toxicity grade (AETOXGR), with or without the word "GRADE" before it; None if the scale lacks it."""
     number = as_number(key_of(cells["AETOXGR"]).removeprefix("GRADE").strip())
-    return int(number) if number is not None and number in GRADES else None
+    return int(number) if number is not None and number in cells.setting.grading.grades else None
 
 
-def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
-    """Return the grade, and whether it was mapped. A fatal event has grade 5; otherwise AETOXGR precedes AESEV.
+def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool, Scale | None]:
+    """Return the grade, whether it was mapped, and its scale. A fatal event has grade 5; else AETOXGR precedes AESEV.
 
     Raises:
         NotRecorded: there is no grade.
     """
-    graded, severity = _graded(cells, fatal=fatal), None
+    graded, severity, grading = _graded(cells, fatal=fatal), None, cells.setting.grading
     if cells["AESEV"] or graded is None:
         severity = _severity(cells, needed=graded is None and not fatal)
     if graded is not None and severity is not None and severity != graded and not graded >= severity == _SEVERE:
@@ -145,15 +151,16 @@ def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool]:
     if fatal:
         if graded not in {None, FATAL_GRADE}:
             cells.read.find(f"AETOXGR is {graded}, and the event is fatal")
-        return FATAL_GRADE, graded != FATAL_GRADE or not _has(cells["AEDECOD"], FATAL_GRADE)
+        mapped = graded != FATAL_GRADE or not _has(grading, cells["AEDECOD"], FATAL_GRADE)
+        return FATAL_GRADE, mapped, grading if graded is not None and FATAL_GRADE in grading.grades else None
     if graded is None:
         if severity is None:
             raise NotRecorded("it has no severity (AESEV), so it has no grade")
-        return severity, True
-    if not _has(cells["AEDECOD"], graded):
-        cells.read.find(f"{cells['AEDECOD'][:80]} has no grade {graded} in CTCAE {CTCAE_5}")
-        return graded, True
-    return graded, False
+        return severity, True, SDTM_SEVERITY
+    if not _has(grading, cells["AEDECOD"], graded):
+        cells.read.find(f"{cells['AEDECOD'][:80]} has no grade {graded} in {grading}")
+        return graded, True, grading
+    return graded, False, grading
 
 
 def _graded(cells: Cells, *, fatal: bool) -> int | None:
@@ -165,7 +172,10 @@ def _graded(cells: Cells, *, fatal: bool) -> int | None:
     graded = _toxicity(cells)
     if graded is None and key_of(cells["AETOXGR"]) not in _NO_GRADE:
         if not cells["AESEV"] and not fatal:
-            raise Malformed(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is not a grade from 1 to 5")
+            grades = cells.setting.grading.grades
+            raise Malformed(
+                f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is not a grade from {grades[0]} to {grades[-1]}"
+            )
         cells.read.find(f"AETOXGR is {cells['AETOXGR'][:40]!r}, which is not a grade, and is left out")
     return graded
 
@@ -183,9 +193,9 @@ def _severity(cells: Cells, *, needed: bool) -> int | None:
         return None
 
 
-def _has(term: str, grade: int) -> bool:
+def _has(scale: Scale, term: str, grade: int) -> bool:
     try:
-        check_grade(term, grade, version=CTCAE_5)
+        check_grade(term, grade, scale=scale)
     except ValueError:
         return False
     return True
@@ -194,13 +204,34 @@ def _has(term: str, grade: int) -> bool:
 def events_of(lines: Sequence[EventLine]) -> list[list[EventLine]]:
     """Group the lines of one subject by event; within an event, in the order of onset and number.
 
-    A line that starts after the end of all lines before it begins a new event.
+    A line that starts after the end of all lines before it begins a new event, and so does one on another scale: an
+    event has one scale.
     """
     joined: dict[tuple[str, str], list[EventLine]] = {}
     for line in sorted(lines, key=lambda line: (line.onset.first, _moment(line), _number(line))):
         joined.setdefault(_joined_by(line.cells), []).append(line)
-    events = [event for of_key in joined.values() for event in _episodes(of_key)]
+    events = [event for of_key in joined.values() for of_one in _by_scale(of_key) for event in _episodes(of_one)]
     return sorted(events, key=lambda event: min(map(_number, event)))
+
+
+def _by_scale(lines: Sequence[EventLine]) -> Iterable[Sequence[EventLine]]:
+    """Split the lines of one id and one term by their scales.
+
+    A death without a grade of its own joins the lines before it, where their scale has the grade of a death.
+    """
+    found: dict[Scale, list[EventLine]] = {}
+    last: Scale | None = next((line.scale for line in lines if line.scale is not None), None)
+    for line in lines:
+        last = line.scale or last
+        scale = last if last is not None and line.grade in last.grades else SDTM_SEVERITY
+        found.setdefault(scale, []).append(attrs.evolve(line, scale=scale))
+    if len(found) > 1:
+        scales = " and ".join(map(str, found))
+        for line in (line for of_one in found.values() for line in of_one):
+            line.cells.remark(
+                f"lines of one event are graded by {scales}: those of each scale are an event of their own"
+            )
+    return found.values()
 
 
 def _number(line: EventLine) -> int:
@@ -260,11 +291,13 @@ def _record(event: Sequence[EventLine], *, linked_to: str | None) -> None:
         criteria = _criteria(criteria, of_day)
         news = (known, criteria) != so_far
         fact: AdverseEventReported | AdverseEventFollowedUp
+        scale = first.scale or SDTM_SEVERITY
         if line is first:
             fact = AdverseEventReported(
                 event=first.cells.row.sequence,
                 term=line.term,
-                unchecked=known_term(line.term) is None,
+                scale=scale,
+                unchecked=lacks(scale, line.term),
                 grade=highest.grade,
                 grade_mapped=highest.mapped,
                 attributions=_attributions(related),

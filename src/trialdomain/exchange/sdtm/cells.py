@@ -16,6 +16,7 @@ from trialdomain.exchange.sdtm.terms import Terms, key_of
 from trialdomain.values.calendar import times_shown
 from trialdomain.values.clinical.dose_unit import dose_unit, nearest
 from trialdomain.values.clinical.ranges import ANSWERS
+from trialdomain.values.clinical.scale import Scale
 from trialdomain.values.clinical.unit import ucum
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
@@ -58,6 +59,8 @@ class Setting:
     """Whether rows that break the standard are refused instead of left out."""
     event_id: str
     """The column that joins the lines of one adverse event."""
+    grading: Scale
+    """The scale of AETOXGR."""
 
 
 @attrs.frozen

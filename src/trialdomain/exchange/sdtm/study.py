@@ -20,11 +20,13 @@ from trialdomain.protocol.endpoints.parts import Anchor
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
 from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.scale import CTCAE_5_0, SDTM_SEVERITY, Scale
 from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.progress import Progress, ignore_progress
 
 __all__ = ["RowMalformed", "RowRead", "Study", "StudyUnusable"]
 
+_TOXICITY = "AETOXGR"
 EVENT_ID = "AESPID"
 """The default column that joins the lines of one adverse event."""
 
@@ -124,8 +126,23 @@ class Study:
         """
         return levels_of(self.arms, self.terms, protocol)
 
-    def protocol(self, *, zone: str | None = None) -> TrialProtocol:
+    @property
+    def has_toxicity_grades(self) -> bool:
+        """Whether ae has a column of toxicity grades (AETOXGR)."""
+        return _TOXICITY in self._staging.columns.get(AE.code, ())
+
+    @property
+    def _has_words_alone(self) -> bool:
+        """Whether there is an ae, and none of its columns has toxicity grades."""
+        return AE.code in self._staging.files and not self.has_toxicity_grades
+
+    def protocol(self, *, zone: str | None = None, grading: Scale | None = None) -> TrialProtocol:
         """Derive a protocol from the arms. It has no criteria, no DLT rule and no design, because the files have none.
+
+        Args:
+            zone: the zone of the site.
+            grading: the scale of AETOXGR. By default it is CTCAE 5.0, which the files do not say; and SDTM severity
+                where ae has no such column, since its events have a severity in words alone.
 
         Raises:
             StudyUnusable: the study's name is not a valid code.
@@ -144,6 +161,7 @@ class Study:
             design=None,
             administrations=self._most_administrations(),
             tally_by=TallyBy.ASSIGNED,
+            grading=grading or (SDTM_SEVERITY if self._has_words_alone else CTCAE_5_0),
             dlt=None,
             endpoints=EndpointRules(anchor=Anchor.INFUSION),
         )
@@ -153,7 +171,7 @@ class Study:
         return max((len({row["EXSTDTC"][:10] for row in rows}) for _, rows in of_subject), default=None)
 
     def subjects(
-        self, *, zone: str | None, now: datetime, levels: Mapping[str, Label]
+        self, *, zone: str | None, now: datetime, levels: Mapping[str, Label], grading: Scale
     ) -> Iterator[tuple[str, Sequence[RowRead]]]:
         """Yield each subject with their rows, in the order of the files.
 
@@ -161,6 +179,7 @@ class Study:
             zone: the time zone of the site, for times without an offset; None leaves these times without one.
             now: the present time at the site, in its zone; later dates are refused.
             levels: the dose level of each arm.
+            grading: the scale of AETOXGR.
 
         Raises:
             RowMalformed: a row breaks the standard, and the import is strict.
@@ -171,6 +190,7 @@ class Study:
             now=now,
             strict=self._strict,
             event_id=self._event_id,
+            grading=grading,
         )
         early = ended_early((list(rows) for _, rows in self._dispositions()), self.terms)
         for subject in self._staging.subjects():

@@ -13,6 +13,7 @@ from trialdomain.rules.evaluability import SetAside
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.evaluation import Standing
 from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.scale import Scale
 from trialdomain.values.clinical.toxicity import Assessor, Outcome, Relatedness, Seriousness
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
@@ -62,6 +63,8 @@ class SeriousEvent:
     event: str
     term: str
     highest_grade: int
+    scale: Scale | None
+    """The scale of the grade, where it is not the protocol's; also in the classes below."""
     onset: ClinicalTime
     criteria: tuple[Seriousness, ...]
     position: int
@@ -92,6 +95,8 @@ class Reviewed:
     """The day of the latest entry."""
     highest_grade: int | None
     """The highest grade of the adverse events since the infusion."""
+    highest_by_scale: tuple[tuple[Scale, int], ...]
+    """The same on each scale; empty if every grade is by the protocol's scale."""
     serious: tuple[SeriousEvent, ...]
     death: ClinicalTime | None
     deviations: tuple[Deviation, ...]
@@ -137,6 +142,7 @@ class Reaction:
     event: str
     term: str
     highest_grade: int
+    scale: Scale | None
     relatedness: Relatedness
     expected: bool | None
     criteria: tuple[Seriousness, ...]
@@ -166,6 +172,7 @@ class Delayed:
     event: str
     term: str
     grade: int
+    scale: Scale | None
     on: ClinicalTime
     day: int
     """Elapsed days from the infusion."""

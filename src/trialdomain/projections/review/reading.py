@@ -26,8 +26,9 @@ from trialdomain.rules.dlt import delayed
 from trialdomain.rules.expedited import FIRST_REPORT, REPORT, Suspected, is_serious, suspected
 from trialdomain.rules.observation import starts_of
 from trialdomain.values.calendar import site_day
-from trialdomain.values.clinical.ctcae import term_of
+from trialdomain.values.clinical.ctcae import lacks, term_of
 from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, EvaluationReason
+from trialdomain.values.clinical.scale import Scale, beside, highest_by_scale
 from trialdomain.values.clinical.toxicity import RELATED, Agent, Relatedness, Seriousness
 
 _OPEN_REASONS = {
@@ -67,9 +68,9 @@ def review_of(
         if member is None:
             continue
         found = [one for event in case.adverse_events if (one := suspected(event, recorded_on=recorded_on(case)))]
-        reviewed.append(_reviewed(case, member, on=on))
+        reviewed.append(_reviewed(case, member, book.protocol.grading, on=on))
         narratives += _narrative(case, member)
-        reactions += (_reaction(one, member) for one in found)
+        reactions += (_reaction(one, member, book.protocol.grading) for one in found)
         late += _late(case, member, book)
         missing += _missing(case, member, found)
     return Review(
@@ -113,7 +114,7 @@ def _grade_since(event: AdverseEvent, case: Case) -> int:
     return max((graded.grade for graded in worse), default=event.highest_grade)
 
 
-def _reviewed(case: Case, member: Member, *, on: date) -> Reviewed:
+def _reviewed(case: Case, member: Member, grading: Scale, *, on: date) -> Reviewed:
     infusion = case.first_infusion
     events = _events(case)
     last = member.window_last
@@ -132,11 +133,13 @@ def _reviewed(case: Case, member: Member, *, on: date) -> Reviewed:
         days_left=None if last is None else max((last - on).days, 0),
         last_contact=min(case.last_day, on),
         highest_grade=max((_grade_since(event, case) for event in events), default=None),
+        highest_by_scale=highest_by_scale(((event.scale, _grade_since(event, case)) for event in events), grading),
         serious=tuple(
             SeriousEvent(
                 event=event.event,
                 term=event.term,
                 highest_grade=event.highest_grade,
+                scale=beside(event.scale, grading),
                 onset=event.onset,
                 criteria=event.seriousness,
                 position=event.seriousness_by(date.max)[1],
@@ -199,7 +202,7 @@ def _narrative(case: Case, member: Member) -> Iterator[Narrative]:
     )
 
 
-def _reaction(one: Suspected, member: Member) -> Reaction:
+def _reaction(one: Suspected, member: Member, grading: Scale) -> Reaction:
     aware, danger = one.aware, one.aware_of_danger
     said = one.event.seriousness if one.event.serious else ()
     fatal = (Seriousness.DEATH,) if one.event.fatal and Seriousness.DEATH not in said else ()
@@ -209,6 +212,7 @@ def _reaction(one: Suspected, member: Member) -> Reaction:
         event=one.event.event,
         term=one.event.term,
         highest_grade=one.event.highest_grade,
+        scale=beside(one.event.scale, grading),
         relatedness=one.relatedness,
         expected=one.expected,
         criteria=(*said, *fatal),
@@ -239,6 +243,7 @@ def _late(case: Case, member: Member, book: Casebook) -> Iterator[Delayed]:
                 event=event.event,
                 term=event.term,
                 grade=graded.grade,
+                scale=beside(event.scale, book.protocol.grading),
                 on=graded.on,
                 day=(graded.first - infusion.fact.started_at.first).days,
                 relatedness=event.judged(Agent.INFUSION).relatedness,
@@ -259,7 +264,8 @@ def _missing(case: Case, member: Member, reactions: Sequence[Suspected]) -> Iter
         unjudged = event.judged(Agent.INFUSION).relatedness is Relatedness.NOT_ASSESSED
         if unjudged:
             yield about(Open.RELATEDNESS, event, where)
-        if term_of(event.term, code=event.report.fact.ctcae_code) is None:
+        code = event.report.fact.ctcae_code
+        if lacks(event.scale, event.term) and term_of(event.term, code=code) is None:
             yield about(Open.TERM, event, where)
         if event.serious is None:
             yield about(Open.SERIOUSNESS, event, where)

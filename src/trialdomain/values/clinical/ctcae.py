@@ -1,7 +1,7 @@
 """The CTCAE terms that this library has, each with its possible grades.
 
 Source: Common Terminology Criteria for Adverse Events v5.0, NCI, 27 November 2017. A term that is not in the table is
-accepted with any grade from 1 to 5, and marked as unchecked.
+accepted with any grade from 1 to 5, and marked as unchecked. The table says nothing about events on another scale.
 """
 
 from difflib import get_close_matches
@@ -10,6 +10,7 @@ from importlib.resources import files
 
 import attrs
 
+from trialdomain.values.clinical.scale import CTCAE_5_0, SDTM_SEVERITY, Scale
 from trialdomain.values.given.text import folded
 
 CTCAE_5 = "5.0"
@@ -39,6 +40,27 @@ def known_term(term: str, *, version: str = CTCAE_5) -> CtcaeTerm | None:
     [3, 4, 5]
     """
     return _table().get(folded(term)) if version == CTCAE_5 else None
+
+
+def term_on(scale: Scale, term: str) -> CtcaeTerm | None:
+    """Look up the term of an event on a scale; None on every scale but CTCAE 5.0, which the table is of.
+
+    >>> term_on(CTCAE_5_0, "fever").code, term_on(Scale(name="ASTCT", version="2019"), "fever")
+    ('10016558', None)
+    """
+    return known_term(term) if scale == CTCAE_5_0 else None
+
+
+def lacks(scale: Scale, term: str) -> bool:
+    """Say whether the table should have the term of an event on a scale, and lacks it.
+
+    It should have the terms of CTCAE 5.0, and those of SDTM severity: that has no terms of its own, so an endpoint
+    finds its events by the table alone (**choice**). Of any other scale it is not asked.
+
+    >>> lacks(CTCAE_5_0, "Feverr"), lacks(Scale(name="ASTCT", version="2019"), "Feverr")
+    (True, False)
+    """
+    return scale in {CTCAE_5_0, SDTM_SEVERITY} and known_term(term) is None
 
 
 def term_of(term: str, *, code: str | None = None) -> CtcaeTerm | None:
