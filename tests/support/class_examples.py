@@ -34,12 +34,14 @@ from trialdomain.exchange.sdtm.cells import Cells, Setting
 from trialdomain.exchange.sdtm.columns import AE
 from trialdomain.exchange.sdtm.rows import Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms
+from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import LogReader, Store
 from trialdomain.testing import history_of
 
 _STATE = StateRow(enrolled=4, dlt=0, pending=1, answer=StateAnswer.ESCALATE)
 _ROWS = tuple(TableRow(n=1, dlt=dlt, decision=word) for dlt, word in ((0, TableWord.STAY), (1, TableWord.ELIMINATE)))
+_COMPANION = DltCompanion(terms=("Blood bilirubin increased",), min_grade=2)
 _PLAIN: Mapping[object, object] = {
     Any: "anything",
     Exception: ValueError("no"),
@@ -50,6 +52,8 @@ _PLAIN: Mapping[object, object] = {
         Setting(terms=Terms(), zone=None, now=NOW, strict=False, event_id="AESPID"),
     ),
     DesignSpec: ThreePlusThree(),
+    DltCompanion: _COMPANION,
+    DltCriterion: DltCriterion(terms=("Nausea",), longer_than_days=3, together_with=_COMPANION),
     History: history_of("1NT")[0],
     RollingSix: RollingSix(table=(_STATE,)),
     StateRow: _STATE,

@@ -38,9 +38,9 @@ def silences(protocol: TrialProtocol) -> Iterator[str]:
     rule = protocol.dlt
     if rule is None:
         return
-    if rule.min_grade == 1:
+    if any(row.of_any_event and row.at_once and row.min_grade == 1 for row in rule.rows):
         yield "no grade is too low for a DLT: any related grade counts, grade 1 included"
-    if not rule.expected_with_chemotherapy:
+    if not rule.expected_with_chemotherapy and not any(row.never for row in rule.rows):
         yield "no toxicity is named that chemotherapy is expected to cause: each counts as a DLT when it is related"
-    if rule.cytopenia is None:
+    if not protocol.counts_cytopenias:
         yield "a cytopenia counts as a DLT by no rule, however long it lasts"

@@ -75,15 +75,21 @@ def member_json(member: Member) -> dict[str, Json]:
         "window_last": None if member.window_last is None else member.window_last.isoformat(),
         "dlt": None
         if dlt is None
-        else {"event": dlt.event, "term": dlt.term, "grade": dlt.grade, "onset": dlt.onset.text},
+        else {"event": dlt.event, "term": dlt.term, "grade": dlt.grade, "onset": dlt.onset.text, **row_json(dlt)},
         "flags": [flag.value for flag in member.flags],
         "evidence": list(member.evidence),
     }
 
 
+def row_json(dlt: Dlt) -> dict[str, Json]:
+    """Return the row of the DLT rule that decides as JSON; empty for a rule without rows."""
+    return {} if dlt.because is None else {"row": dlt.row, "because": dlt.because}
+
+
 def _dlt_text(dlt: Dlt) -> str:
     grade = "" if dlt.grade is None else f", grade {dlt.grade}"
-    return f"{dlt.term}{grade}, {dlt.onset}"
+    row = "" if dlt.row is None else f" (row {dlt.row})"
+    return f"{dlt.term}{grade}, {dlt.onset}{row}"
 
 
 def _standing_text(member: Member) -> str:

@@ -114,6 +114,37 @@ class Lasted:
 
 
 @attrs.frozen
+class Below:
+    """The first day on which an event was below a grade, as its entries date it."""
+
+    first: date
+    """The earliest possible day."""
+    last: date
+    """The latest possible day."""
+    position: int
+    """The position of the entry that says so."""
+
+
+@attrs.frozen(kw_only=True)
+class Spell:
+    """A period in which an event had some grade or a higher one; an event may have several."""
+
+    grades: tuple[Graded, ...]
+    """Its statements, in their order; each is at the grade or above."""
+    below: Below | None
+    """The first day below the grade; None where no entry says so, and for a fatal event."""
+
+    def since(self, start: Graded) -> "Spell":
+        """Return the part of the spell from one of its statements on."""
+        return attrs.evolve(self, grades=self.grades[self.grades.index(start) :])
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the event ended in death."""
+        return any(graded.grade == FATAL_GRADE for graded in self.grades)
+
+
+@attrs.frozen
 class Judged:
     """The relatedness that counts, and the positions of its judgments."""
 
@@ -215,6 +246,39 @@ class AdverseEvent:
                     lowest = min(lowest, graded.grade if place else 0)
             if ended is not None and ended.last + _DAY > start.first:
                 lowest = 0
+
+    def spells(self, grade: int) -> Iterator[Spell]:
+        """Yield the periods in which the event had a grade or a higher one.
+
+        A statement of a lower grade ends a period on its date. The end of an event ends it on the day after, since a
+        resolved event is at grade 0 from then.
+        """
+        episodes = self._episodes()
+        for episode in episodes:
+            run: list[Graded] = []
+            for graded in episode.grades(self.onset):
+                if graded.grade >= grade:
+                    run.append(graded)
+                elif run:
+                    yield _spell(run, Below(graded.first, graded.last, graded.position))
+                    run = []
+            if run:
+                yield _spell(run, self._over(episode, run[-1], last=episode is episodes[-1]))
+
+    def _over(self, episode: _Episode, graded: Graded, *, last: bool) -> Below | None:
+        """Return the first day after an episode; None while no entry ends it.
+
+        Args:
+            episode: the episode.
+            graded: its last statement of a grade.
+            last: whether it is the last one. A recovery without the day of the end ends it by the day of that entry.
+        """
+        if episode.ended is not None and episode.ended_by is not None:
+            return Below(episode.ended.first + _DAY, episode.ended.last + _DAY, episode.ended_by)
+        said = self.outcome_by if last and self.recovered else None
+        if said is None:
+            return None
+        return Below(min(graded.first, said.fact.on.last), said.fact.on.last, said.position)
 
     @property
     def highest_grade(self) -> int:
@@ -363,6 +427,11 @@ class AdverseEvent:
         """List every judgment in the order of its date, then of its recording."""
         first = [(attribution, self.report.position) for attribution in self.report.fact.attributions]
         return first + [(one, entry.position) for entry in self.follow_ups for one in entry.fact.attributions]
+
+
+def _spell(run: Sequence[Graded], below: Below | None) -> Spell:
+    spell = Spell(grades=tuple(run), below=below)
+    return attrs.evolve(spell, below=None) if spell.fatal else spell
 
 
 def joined_events(rows: Iterable[AdverseEvent]) -> list[AdverseEvent]:
