@@ -12,6 +12,7 @@ import pytest
 from site_desk import OPEN, REASON, RELATED, Site, day, judged, kinds
 
 from trialdomain import Relatedness, TrialProtocol, WithdrawalScope, findings, lab
+from trialdomain.checks.protocol import silences
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.trial_protocol import DltRule
@@ -135,6 +136,17 @@ class TestADuration:
         assert reason(site) is EvaluationReason.DURATION_OPEN
         followed(site, still, 3)
         assert site.dlts() == limits
+        site.check()
+
+    def test_a_follow_up_that_says_not_recovered_leaves_the_grade_as_it_was(self) -> None:
+        """Not recovered on day 5: 3 days so far; on day 6: 4 days. A judgment alone, on day 9, shows no day."""
+        site = treated()
+        reported(site, "Nausea", 3, 2)
+        site.on(5).desk.follow_up_adverse_event("S001", event="AE1", on=day(5), outcome=Outcome.NOT_RECOVERED)
+        site.on(9).desk.follow_up_adverse_event("S001", event="AE1", on=day(9), attributions=RELATED)
+        assert (site.dlts(), reason(site)) == (0, EvaluationReason.DURATION_NOT_SHOWN)
+        site.desk.follow_up_adverse_event("S001", event="AE1", on=day(6), outcome=Outcome.NOT_RECOVERED)
+        assert site.dlts() == 1
         site.check()
 
     def test_its_onset_is_the_day_on_which_the_grade_began(self) -> None:
@@ -506,6 +518,35 @@ class TestBloodCounts:
     def test_results_are_read_for_such_a_row(self) -> None:
         assert COUNTS.counts_cytopenias
         assert not PROTOCOL.counts_cytopenias
+
+
+class TestTheAudit:
+    def test_an_escalation_before_a_duration_was_known_is_found(self) -> None:
+        """Grade 4 from day 12 was known to last at most 7 days on day 19; level 2 was treated on day 16."""
+        site = Site(PROTOCOL)
+        site.treat("S001", "S002", "S003")
+        reported(site, ANC, 4, 12)
+        site.on(15).assess("S001", "S002", "S003")
+        site.on(16).screened("S004")
+        site.desk.enroll("S004", on=day(16), level=2, deviation=REASON)
+        site.desk.infuse("S004", level=2, started_at=day(16), deviation=REASON)
+        followed(site, 19, 2)
+        found = [one for one in findings(site.trial.history(), on=site.today).found if one.check == "sequence"]
+        assert ["S001" in one.sentence for one in found] == [True]
+
+    def test_what_the_rows_leave_open(self) -> None:
+        rule = DltRule(
+            criteria=(
+                DltCriterion(terms=("Neutrophil count decrease",), min_grade=4),
+                DltCriterion(terms=("Alopecia",), never=True),
+                DltCriterion(anc_below=Decimal("0.5"), longer_than_days=7),
+            )
+        )
+        said = [one for one in silences(attrs.evolve(OPEN, dlt=rule)) if "DLT" in one]
+        near = "(the nearest: Neutrophil count decreased): only an event of this very term fits it"
+        assert said == [
+            f"row 1 of the DLT rule names 'Neutrophil count decrease', which this library's part of CTCAE lacks {near}"
+        ]
 
 
 class TestWhatPeopleRead:

@@ -114,15 +114,15 @@ class Lasted:
 
 
 @attrs.frozen
-class Below:
-    """The first day on which an event was below a grade, as its entries date it."""
+class Dated:
+    """A day as an entry dates it."""
 
     first: date
     """The earliest possible day."""
     last: date
     """The latest possible day."""
     position: int
-    """The position of the entry that says so."""
+    """The position of the entry."""
 
 
 @attrs.frozen(kw_only=True)
@@ -131,8 +131,10 @@ class Spell:
 
     grades: tuple[Graded, ...]
     """Its statements, in their order; each is at the grade or above."""
-    below: Below | None
+    below: Dated | None
     """The first day below the grade; None where no entry says so, and for a fatal event."""
+    still: Dated | None = None
+    """Where no entry says so: the last day on which a follow-up says that it has not recovered."""
 
     def since(self, start: Graded) -> "Spell":
         """Return the part of the spell from one of its statements on."""
@@ -260,12 +262,28 @@ class AdverseEvent:
                 if graded.grade >= grade:
                     run.append(graded)
                 elif run:
-                    yield _spell(run, Below(graded.first, graded.last, graded.position))
+                    yield Spell(grades=tuple(run), below=Dated(graded.first, graded.last, graded.position))
                     run = []
             if run:
-                yield _spell(run, self._over(episode, run[-1], last=episode is episodes[-1]))
+                yield self._unended(tuple(run), episode, last=episode is episodes[-1])
 
-    def _over(self, episode: _Episode, graded: Graded, *, last: bool) -> Below | None:
+    def _unended(self, run: tuple[Graded, ...], episode: _Episode, *, last: bool) -> Spell:
+        """Return a period to the end of its episode."""
+        if any(graded.grade == FATAL_GRADE for graded in run):
+            return Spell(grades=run, below=None)
+        over = self._over(episode, run[-1], last=last)
+        return Spell(grades=run, below=over, still=self._still(run[-1]) if last and over is None else None)
+
+    def _still(self, graded: Graded) -> Dated | None:
+        """Return the day of the last follow-up, since a grade, that says that the event has not recovered.
+
+        A follow-up without a grade leaves the grade as it was.
+        """
+        later = (entry for entry in reversed(self.follow_ups) if entry.fact.outcome is Outcome.NOT_RECOVERED)
+        said = next((entry for entry in later if entry.fact.on.first >= graded.first), None)
+        return None if said is None else Dated(said.fact.on.first, said.fact.on.last, said.position)
+
+    def _over(self, episode: _Episode, graded: Graded, *, last: bool) -> Dated | None:
         """Return the first day after an episode; None while no entry ends it.
 
         Args:
@@ -274,11 +292,11 @@ class AdverseEvent:
             last: whether it is the last one. A recovery without the day of the end ends it by the day of that entry.
         """
         if episode.ended is not None and episode.ended_by is not None:
-            return Below(episode.ended.first + _DAY, episode.ended.last + _DAY, episode.ended_by)
+            return Dated(episode.ended.first + _DAY, episode.ended.last + _DAY, episode.ended_by)
         said = self.outcome_by if last and self.recovered else None
         if said is None:
             return None
-        return Below(min(graded.first, said.fact.on.last), said.fact.on.last, said.position)
+        return Dated(min(graded.first, said.fact.on.last), said.fact.on.last, said.position)
 
     @property
     def highest_grade(self) -> int:
@@ -427,11 +445,6 @@ class AdverseEvent:
         """List every judgment in the order of its date, then of its recording."""
         first = [(attribution, self.report.position) for attribution in self.report.fact.attributions]
         return first + [(one, entry.position) for entry in self.follow_ups for one in entry.fact.attributions]
-
-
-def _spell(run: Sequence[Graded], below: Below | None) -> Spell:
-    spell = Spell(grades=tuple(run), below=below)
-    return attrs.evolve(spell, below=None) if spell.fatal else spell
 
 
 def joined_events(rows: Iterable[AdverseEvent]) -> list[AdverseEvent]:

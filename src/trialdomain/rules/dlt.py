@@ -342,17 +342,19 @@ def _begins(spell: Spell, window: Window) -> date:
 def _duration(spell: Spell, window: Window) -> _Duration:
     """Count the days from the first day of a period to the first day after it.
 
-    For a period that no entry ends, they are counted to its last statement: what may have come later is not known.
+    For a period that no entry ends, they are counted to the last day on which an entry shows it: what may have come
+    later is not known.
     """
     start, last = spell.grades[0], spell.grades[-1]
     begins = _begins(spell, window)
     if spell.below is not None:
         below = spell.below
-        shown = (last.position, below.position)
-        return _Duration((below.first - start.last).days, (below.last - begins).days, shown)
-    if last is start:
+        positions = (last.position, below.position)
+        return _Duration((below.first - start.last).days, (below.last - begins).days, positions)
+    shown = spell.still or (None if last is start else last)
+    if shown is None:
         return _Duration(0, 0, (start.position,))
-    return _Duration((last.first - start.last).days, (last.last - begins).days, (last.position,))
+    return _Duration((shown.first - start.last).days, (shown.last - begins).days, (last.position, shown.position))
 
 
 @attrs.frozen
