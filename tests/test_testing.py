@@ -26,6 +26,7 @@ from trialdomain.aggregates.participant import AlreadyInfused, LevelNotAssigned,
 from trialdomain.events.cohort import CohortOpened, SlotFilled, SlotReleased
 from trialdomain.events.cohort import Release as Why
 from trialdomain.events.participant import Consented, Enrolled, Infused, Signer
+from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.trial_protocol import CytopeniaRule, ExpectedToxicity, Stagger, TallyBy
 from trialdomain.testing import OutcomesUnreachable, Taken, given, history_of
 from trialdomain.testing import outcomes as outcomes_module
@@ -162,6 +163,11 @@ def by(**changes: object) -> TrialProtocol:
     return attrs.evolve(nct06245746(), dlt=attrs.evolve(DltRule(), **changes))  # type: ignore[arg-type]  # each is what its name says
 
 
+def rows(*criteria: DltCriterion) -> TrialProtocol:
+    """Give the registered protocol with rows as its DLT rule."""
+    return by(min_grade=None, criteria=criteria)
+
+
 def expected(*terms: str, up_to_grade: int = 5) -> tuple[ExpectedToxicity, ...]:
     return tuple(ExpectedToxicity(term=term, up_to_grade=up_to_grade) for term in terms)
 
@@ -187,6 +193,24 @@ PROTOCOLS = {
         cytopenia=CytopeniaRule(anc_below=Decimal("0.5"), platelets_below=Decimal(25), beyond_day=42)
     ),
     "counts on the day alone": by(cytopenia=CytopeniaRule(platelets_below=Decimal(25), beyond_day=0)),
+    "rows: neutropenia for longer than 7 days alone": rows(
+        DltCriterion(terms=("Neutrophil count decreased",), min_grade=4, longer_than_days=7)
+    ),
+    "rows: nausea for longer than 20 days alone": rows(
+        DltCriterion(terms=("Nausea",), min_grade=3, longer_than_days=20)
+    ),
+    "rows: a companion alone": rows(
+        DltCriterion(
+            terms=("Alanine aminotransferase increased",),
+            min_grade=3,
+            together_with=DltCompanion(terms=("Blood bilirubin increased",), min_grade=2),
+        )
+    ),
+    "rows: no fever, and any other one": rows(DltCriterion(terms=("Fever",), never=True), DltCriterion(min_grade=3)),
+    "rows: low counts for longer than 7 days": by(
+        cytopenia=CytopeniaRule(anc_below=Decimal("0.2"), beyond_day=7),
+        criteria=(DltCriterion(anc_below=Decimal("0.5"), platelets_below=Decimal(25), longer_than_days=7),),
+    ),
     "no assessment": attrs.evolve(nct06245746(), evaluable=EvaluableRule(requires_assessment=False)),
     "no assessment, and counts": attrs.evolve(
         by(min_grade=4, cytopenia=CytopeniaRule(anc_below=Decimal(1))),

@@ -27,6 +27,7 @@ from trialdomain.aggregates.participant import FollowUpBeforeOnset
 from trialdomain.commands.coercion import FactMalformed
 from trialdomain.events.participant import AdverseEventReported, Enrolled, Infused, WindowResult
 from trialdomain.events.trial import TrialRegistered
+from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.trial_protocol import CytopeniaRule, EvaluableRule, ExpectedToxicity
 from trialdomain.values.clinical.decision import Action
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason
@@ -471,11 +472,23 @@ def something(site: Site, chance: Random, number: int) -> object:
     return chance.choice(acts)()
 
 
+ROWS = (
+    DltCriterion(terms=("Fever",), min_grade=4, longer_than_days=5),
+    DltCriterion(terms=("Fever",), min_grade=2, longer_than_days=2, together_with=DltCompanion(terms=("Fever",))),
+    DltCriterion(terms=("Fever",), never=True),
+    DltCriterion(anc_below=Decimal("0.5"), longer_than_days=4),
+)
+
+
 @pytest.mark.parametrize("cytopenia", [None, CYTOPENIA])
+@pytest.mark.parametrize("rows", [(), ROWS])
 @pytest.mark.parametrize("seed", range(5))
-def test_cohorts_and_participants_agree_whatever_is_recorded(seed: int, cytopenia: CytopeniaRule | None) -> None:
+def test_cohorts_and_participants_agree_whatever_is_recorded(
+    seed: int, rows: tuple[DltCriterion, ...], cytopenia: CytopeniaRule | None
+) -> None:
     chance = Random(seed)  # noqa: S311 - a test, no secret
-    site = Site(attrs.evolve(OPEN, dlt=DltRule(cytopenia=cytopenia, min_grade=chance.choice([1, 3]))))
+    rule = DltRule(cytopenia=cytopenia, criteria=rows, min_grade=chance.choice([1, 3]))
+    site = Site(attrs.evolve(OPEN, dlt=rule))
     site.treat("S001", "S002")
     recorded = 0
     for number in range(1, 40):

@@ -16,8 +16,9 @@ import pytest
 from trialdomain import Agent, Assessor, Attribution, ClinicalTime, DltRule, Relatedness
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Infused
 from trialdomain.events.recorded import Meta, Recorded
+from trialdomain.protocol.dlt_criteria import DltCriterion
 from trialdomain.rules.adverse_event import AdverseEvent, joined_events, worse_by_row
-from trialdomain.rules.dlt import delayed, qualifying
+from trialdomain.rules.dlt import delayed, judge, qualifying
 from trialdomain.values.clinical.toxicity import RELATED
 
 DAY0 = date(2026, 3, 12)
@@ -116,8 +117,9 @@ def test_a_second_reading_finds_the_same_rises(seed: int, tell: object) -> None:
     assert [((g.first - DAY0).days, g.grade) for g in event.worse_since(INFUSED.started_at)] == expected, told
     by_row = worse_by_row(rows, INFUSED.started_at)
     assert sorted(g.first for found in by_row.values() for g in found) == [DAY0 + timedelta(d) for d, _ in expected]
-    rule = DltRule(min_grade=chance.randint(1, 3))
-    counting = [day for day, grade in expected if grade >= rule.min_grade]
+    least = chance.randint(1, 3)
+    rule = DltRule(min_grade=least)
+    counting = [day for day, grade in expected if grade >= least]
     dlt = next((day for day in counting if day <= rule.window_days), None)
     found = qualifying(event, infusion=INFUSED, rule=rule)
     assert (found and (found.graded.first - DAY0).days) == dlt
@@ -212,3 +214,53 @@ def test_of_two_judgements_by_one_assessor_in_one_entry_the_more_related_counts_
         report = attrs.evolve(event.report, fact=attrs.evolve(event.report.fact, attributions=words))
         expected = max((one, other), key=lambda what: RANK[what.value])
         assert AdverseEvent(report).judged(Agent.INFUSION).relatedness is expected
+
+
+def lasting(told: list[Told], rule: DltRule) -> tuple[list[int], bool]:
+    """Read a duration from day to day: the onsets of the periods that are long enough, and whether one is open."""
+    (row,) = rule.criteria
+    least, longer_than = row.min_grade, row.longer_than_days or 0
+    rose, by_day = dict(rises(told)), {one.day: one for one in told}
+    grade, over, start, last, counting, open_one = 0, None, None, 0, list[int](), False
+
+    def end(first: int | None, days: int, *, known: bool) -> None:
+        nonlocal open_one
+        if first is None or not 0 <= first <= rule.window_days:
+            return
+        if days > longer_than:
+            counting.append(first)
+        elif not known:
+            open_one = True
+
+    for day in range(-10, 61):
+        if over is not None and day == over + 1:
+            end(start, day - (start or 0), known=True)
+            grade, over, start = 0, None, None
+        one = by_day.get(day)
+        if one is None:
+            continue
+        grade, over = one.grade, over if one.ended is None else one.ended
+        if grade < least:
+            end(start, day - (start or 0), known=True)
+            start = None
+            continue
+        last = day
+        if start is None and day in rose:
+            start = day
+    end(start, last - (start or 0), known=False)
+    return counting, open_one
+
+
+@pytest.mark.parametrize("tell", [as_entries, as_rows])
+@pytest.mark.parametrize("seed", range(300))
+def test_a_second_reading_finds_the_same_durations(seed: int, tell: object) -> None:
+    chance = Random(seed)  # noqa: S311 - a test, no secret
+    told = history(chance)
+    (event,) = joined_events(as_entries(told) if tell is as_entries else as_rows(told))
+    row = DltCriterion(terms=("Fever",), min_grade=chance.randint(1, 4), longer_than_days=chance.randint(1, 8))
+    rule = DltRule(criteria=(row,))
+    counting, open_one = lasting(told, rule)
+    found = judge(event, infusion=INFUSED, rule=rule)
+    onset = None if found.counted is None else (found.counted.graded.first - DAY0).days
+    assert onset == min(counting, default=None), told
+    assert (found.may_last is not None) == (open_one and not counting), told

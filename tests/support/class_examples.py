@@ -41,6 +41,7 @@ from trialdomain.exchange.sdtm.columns import AE
 from trialdomain.exchange.sdtm.rows import Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms
 from trialdomain.protocol.designs import IntervalSpec
+from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import LogReader, Store
 from trialdomain.testing import history_of
@@ -49,6 +50,7 @@ from trialdomain.values.clinical.scale import CTCAE_5_0
 _STATE = StateRow(enrolled=4, dlt=0, pending=1, answer=StateAnswer.ESCALATE)
 _ROWS = tuple(TableRow(n=1, dlt=dlt, decision=word) for dlt, word in ((0, TableWord.STAY), (1, TableWord.ELIMINATE)))
 _BOIN = Boin(target=Decimal("0.3"), max_n=12)
+_COMPANION = DltCompanion(terms=("Blood bilirubin increased",), min_grade=2)
 _PLAIN: Mapping[object, object] = {
     Any: "anything",
     Exception: ValueError("no"),
@@ -60,6 +62,8 @@ _PLAIN: Mapping[object, object] = {
     ),
     Boin: _BOIN,
     DesignSpec: ThreePlusThree(),
+    DltCompanion: _COMPANION,
+    DltCriterion: DltCriterion(terms=("Nausea",), longer_than_days=3, together_with=_COMPANION),
     History: history_of("1NT")[0],
     I3Plus3: I3Plus3(target=Decimal("0.3")),
     IntervalSpec: _BOIN,

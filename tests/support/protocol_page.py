@@ -233,6 +233,8 @@ def _nested() -> Iterator[str]:
         "`levels`: [DoseLevel](events.md#doselevel)",
         "`criteria`: [Criterion](events.md#criterion), and its `tests`: [FactTest](events.md#facttest)",
         "`roles`: [Grant](events.md#grant); its use cases are those of [the roles](../explanation/access.md)",
+        "`dlt.criteria`: [DltCriterion](events.md#dltcriterion) ([what a row means](../explanation/dlt-rows.md))",
+        "`dlt.criteria[].together_with`: [DltCompanion](events.md#dltcompanion)",
         "`dlt.expected_with_chemotherapy`: [ExpectedToxicity](events.md#expectedtoxicity)",
         "`dlt.cytopenia`: [CytopeniaRule](events.md#cytopeniarule)",
         "`stagger.sentinel`: [Sentinel](events.md#sentinel)",

@@ -11,6 +11,7 @@ from trialdomain.aggregates.infusions import against_stagger
 from trialdomain.checks.check import Audited, AuditedCase, AuditFinding, Check, Severity
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
     ChemotherapyGiven,
     ChemotherapyStarted,
     CompletedFollowUp,
@@ -104,13 +105,17 @@ def _known_on(member: Member, case: Case, protocol: TrialProtocol) -> date | Non
     over = [fact.on.first for fact in facts if fact.result is WindowResult.NO_DLT and fact.on.first >= last]
     if not protocol.evaluable.requires_assessment:
         over.append(last + timedelta(days=1))
-    if rule.cytopenia is not None:
-        counted = last_day(infusion.fact, rule.cytopenia) + timedelta(days=1)
+    if rule.cytopenia is not None or rule.criteria:
+        counted = last if rule.cytopenia is None else last_day(infusion.fact, rule.cytopenia)
         looked = [lab.fact.collected_at.first for lab in case.of(LabRecorded) if lab.position in member.evidence]
-        over = [max(day, counted, *looked) for day in over]
-    if member.standing.evaluation is Evaluation.PENDING and member.standing.reason in _COUNTS_MISSING:
+        looked += [
+            entry.fact.on.first for entry in case.of(AdverseEventFollowedUp) if entry.position in member.evidence
+        ]
+        until = counted + timedelta(days=1) if protocol.counts_cytopenias else last
+        over = [max(day, until, *looked) for day in over]
+    if member.standing.evaluation is Evaluation.PENDING and member.standing.reason in _NOT_SHOWN:
         over = []
-    known = [*over, *([member.dlt.onset.first] if member.dlt else [])]
+    known = [*over, *([member.dlt.known_on] if member.dlt else [])]
     if member.standing.evaluation is Evaluation.NOT_EVALUABLE:
         said = [entry for kind in _SAYS_NOT_EVALUABLE.get(member.standing.reason, ()) for entry in case.of(kind)]
         days = [when.first for entry in said if entry.position in member.evidence and (when := happened(entry.fact))]
@@ -118,13 +123,19 @@ def _known_on(member: Member, case: Case, protocol: TrialProtocol) -> date | Non
     return min(known, default=None)
 
 
-_COUNTS_MISSING = {EvaluationReason.CYTOPENIA_NOT_SHOWN, EvaluationReason.CYTOPENIA_OPEN}
+_NOT_SHOWN = {
+    EvaluationReason.CYTOPENIA_NOT_SHOWN,
+    EvaluationReason.CYTOPENIA_OPEN,
+    EvaluationReason.DURATION_NOT_SHOWN,
+    EvaluationReason.DURATION_OPEN,
+}
 _TREATED_AGAIN = (ChemotherapyGiven, ChemotherapyStarted, NewTherapyStarted, Relapsed)
 _LEAVING = (Died, Withdrew, LostToFollowUp, CompletedFollowUp)
 _SAYS_NOT_EVALUABLE: dict[EvaluationReason, tuple[type[ParticipantFact], ...]] = {
     EvaluationReason.LEFT: _LEAVING,
     EvaluationReason.ASSESSED_NOT_EVALUABLE: (DltWindowAssessed,),
     EvaluationReason.CYTOPENIA_NOT_SHOWN: (*_LEAVING, *_TREATED_AGAIN),
+    EvaluationReason.DURATION_NOT_SHOWN: _LEAVING,
 }
 """The kinds of entries from whose days on a participant is not evaluable; for other reasons, the infusion's day."""
 
@@ -186,6 +197,7 @@ class WindowOpen(Check):
 
 _WAITS_FOR_A_WORD = {
     EvaluationReason.CYTOPENIA_NOT_SHOWN,
+    EvaluationReason.DURATION_NOT_SHOWN,
     EvaluationReason.ENDING_UNCERTAIN,
     EvaluationReason.NOT_ASSESSED,
     EvaluationReason.RELATEDNESS_NOT_ASSESSED,

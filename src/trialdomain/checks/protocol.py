@@ -7,7 +7,9 @@ from typing_extensions import override
 from trialdomain.checks.check import AuditFinding, Check, Severity
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.projections.dlt_counts import DltCounts
-from trialdomain.protocol.trial_protocol import Stagger, TrialProtocol
+from trialdomain.protocol.trial_protocol import DltRule, Stagger, TrialProtocol
+from trialdomain.values.clinical.ctcae import known_term, nearest_terms
+from trialdomain.values.given.text import short
 
 
 class Silence(Check):
@@ -38,9 +40,22 @@ def silences(protocol: TrialProtocol) -> Iterator[str]:
     rule = protocol.dlt
     if rule is None:
         return
-    if rule.min_grade == 1:
+    if any(row.of_any_event and row.at_once and row.min_grade == 1 for row in rule.rows):
         yield "no grade is too low for a DLT: any related grade counts, grade 1 included"
-    if not rule.expected_with_chemotherapy:
+    if not rule.expected_with_chemotherapy and not any(row.never for row in rule.rows):
         yield "no toxicity is named that chemotherapy is expected to cause: each counts as a DLT when it is related"
-    if rule.cytopenia is None:
+    yield from _terms_that_may_be_misspelt(rule)
+    if not protocol.counts_cytopenias:
         yield "a cytopenia counts as a DLT by no rule, however long it lasts"
+
+
+def _terms_that_may_be_misspelt(rule: DltRule) -> Iterator[str]:
+    """Yield the terms of the rows that are in no table here, and nearly are."""
+    for number, row in enumerate(rule.criteria, start=1):
+        for term in (*row.terms, *(() if row.together_with is None else row.together_with.terms)):
+            near = () if known_term(term) is not None else nearest_terms(term)
+            if near:
+                yield (
+                    f"row {number} of the DLT rule names {short(term, 80)!r}, which this library's part of CTCAE lacks "
+                    f"(the nearest: {', '.join(near)}): only an event of this very term fits it"
+                )

@@ -93,6 +93,9 @@ class UncheckedTerm(Check):
     @override
     def case(self, case: AuditedCase) -> Iterable[AuditFinding]:
         found: defaultdict[str, list[int]] = defaultdict(list)
+        rule = case.audited.protocol.dlt
+        by_class = rule is not None and any(row.category is not None for row in rule.criteria)
+        rows = ", and no row of the DLT rule with a category fits it" if by_class else ""
         for event in case.case.adverse_events:
             code = event.report.fact.ctcae_code
             if lacks(event.scale, event.term) and term_of(event.term, code=code) is None:
@@ -102,7 +105,8 @@ class UncheckedTerm(Check):
             hint = f"the nearest: {', '.join(near)}" if near else "no term is near"
             yield self.found(
                 f"{case.case.subject}: {short(term, 80)!r} is not in the part of CTCAE {CTCAE_5} that this library has "
-                f"({hint}); CTCAE may have it: its grade is not checked, and it belongs to no group of an endpoint",
+                f"({hint}); CTCAE may have it: its grade is not checked, and it belongs to no group of an endpoint"
+                f"{rows}",
                 evidence=positions,
                 subject=case.case.subject,
             )

@@ -18,6 +18,7 @@ import tomli_w
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.exchange.decision_table import rows_from_csv
 from trialdomain.protocol.designs import DESIGNS, MOST_LEVELS, DesignSpec, TableRow
+from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.protocol.endpoints.families import FAMILIES
@@ -26,7 +27,7 @@ from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
-from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, ScaleUnknown, scale_of
 from trialdomain.values.given.filename import is_no_file, named, unread
@@ -188,6 +189,8 @@ def _written(value: Any) -> Any:
         return {name: inner for name, inner in _fields_written(value).items() if inner not in ("", [])}
     if isinstance(value, Scale):
         return value.text
+    if isinstance(value, DltCriterion | DltCompanion):
+        return {name: inner for name, inner in _fields_written(value).items() if inner not in ([], False)}
     if attrs.has(type(value)):
         return _fields_written(value)
     if isinstance(value, tuple):
@@ -344,6 +347,8 @@ def _read_class(
     before = len(faults)
     faults += [f"{_at(place, name)}: there is no such parameter" for name in value if name not in fields]
     given: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in fields}
+    if kind is DltRule and "criteria" in value:
+        given.pop("min_grade", None)  # the rows replace the default row of a grade alone
     for name, field in sorted(
         fields.items(), key=lambda one: one[0] == "derived"
     ):  # "derived" last: it uses the shared rule

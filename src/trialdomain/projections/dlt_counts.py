@@ -33,7 +33,7 @@ from trialdomain.projections.view import EVERY_KIND
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, cytopenias, first_lasted
-from trialdomain.rules.dlt import Qualifying, Window, first_dlt, judged_unrelated, qualifying
+from trialdomain.rules.dlt import Found, Qualifying, Window, first_dlt, judge, judged_unrelated
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, SetAside, judge_course, why_words
 from trialdomain.rules.observation import Beginning, EndedBy, beginnings_of, following_cycles, starts_of
@@ -87,6 +87,12 @@ class Dlt:
     onset: ClinicalTime
     uncertain: bool
     """Whether the onset is a partial date: the DLT counts until the date is completed."""
+    row: int | None = None
+    """The number, from 1, of the row of ``dlt.criteria`` that decides; None for a rule of one grade, or a fixed day."""
+    because: str | None = None
+    """That row in words."""
+    known_on: date
+    """The day from which it could be known to count: the onset, or the day on which it had lasted long enough."""
 
 
 @attrs.frozen(kw_only=True)
@@ -123,6 +129,8 @@ class Member:
     """An assessment of the window that does not count."""
     contact: Contact | None = None
     """The contacts since the infusion; None if the protocol has no rule about sentinels."""
+    open_until: date | None = None
+    """For a toxicity or a cytopenia that may still last too long: the last day on which that is open."""
 
     @property
     def why(self) -> str:
@@ -237,10 +245,11 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
     if infusion is None:
         return _waiting(case)
     protocol = book.in_force_on(infusion.fact.started_at.first)
-    events = _qualifying(case, protocol)
+    found = _found(case, protocol)
+    events = [one.counted for one in found if one.counted is not None]
     again = _treated_again(case, protocol)
     counts = _cytopenias(case, protocol, again)
-    judgement = _judged(case, events, counts, again, protocol, on=on)
+    judgement = _judged(case, found, counts, again, protocol, on=on)
     dlt, lasted = first_dlt(events), first_lasted(counts)
     level = level_received(infusion.fact, protocol)
     standing = judgement.standing
@@ -259,6 +268,7 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         flags=judgement.flags,
         aside=judgement.aside if standing == judgement.standing else None,
         contact=_contact(case) if any(known.stagger.sentinel for _, known in book.versions) else None,
+        open_until=judgement.open_until if standing == judgement.standing else None,
     )
 
 
@@ -299,13 +309,12 @@ def _waiting(case: Case) -> Member | None:
     )
 
 
-def _qualifying(case: Case, protocol: TrialProtocol) -> list[Qualifying]:
+def _found(case: Case, protocol: TrialProtocol) -> list[Found]:
     first, rule = case.first_infusion, protocol.dlt
     if first is None or rule is None:
         return []
-    deaths = case.deaths
-    judged = (qualifying(event, infusion=first.fact, rule=rule, deaths=deaths) for event in case.joined_events)
-    return [event for event in judged if event]
+    events, deaths = case.joined_events, case.deaths
+    return [judge(event, infusion=first.fact, rule=rule, deaths=deaths, others=events) for event in events]
 
 
 def _treated_again(case: Case, protocol: TrialProtocol) -> list[Beginning]:
@@ -322,13 +331,13 @@ def _treated_again(case: Case, protocol: TrialProtocol) -> list[Beginning]:
 
 def _cytopenias(case: Case, protocol: TrialProtocol, again: Sequence[Beginning]) -> list[Cytopenia]:
     first, rule = case.first_infusion, protocol.dlt
-    if first is None or rule is None or rule.cytopenia is None:
+    if first is None or rule is None or not protocol.counts_cytopenias:
         return []
     infused = first.fact.started_at.first
     return cytopenias(
         case.of(LabRecorded),
         infusion=first.fact,
-        rule=rule.cytopenia,
+        rule=rule,
         endpoints=protocol.endpoints,
         until=min((one.before(infused).on for one in again), default=None),
         transfusions=case.of(Transfused),
@@ -337,7 +346,7 @@ def _cytopenias(case: Case, protocol: TrialProtocol, again: Sequence[Beginning])
 
 def _judged(
     case: Case,
-    events: Sequence[Qualifying],
+    found: Sequence[Found],
     counts: Sequence[Cytopenia],
     again: Sequence[Beginning],
     protocol: TrialProtocol,
@@ -353,15 +362,19 @@ def _judged(
     unrelated = [
         position
         for event in case.joined_events
-        for position in judged_unrelated(event, infusion=infusion.fact, rule=rule, deaths=deaths)
+        for position in judged_unrelated(
+            event, infusion=infusion.fact, rule=rule, deaths=deaths, others=case.joined_events
+        )
     ]
-    ended = {seen.position for _, seen in case.endings}
-    ended |= {death.position for death in deaths} | {one.position for one in again}
+    ended = {seen.position for _, seen in case.endings} | {death.position for death in deaths}
     course = Course(
         infusion=infusion,
-        events=events,
+        events=[one.counted for one in found if one.counted is not None],
+        may_last=[one.may_last for one in found if one.may_last is not None],
+        short=tuple(position for one in found for position in one.short),
         cytopenias=counts,
-        counts_ended=tuple(sorted(ended)),
+        observation_ended=tuple(sorted(ended)),
+        counts_ended=tuple(sorted(ended | {one.position for one in again})),
         assessments=case.window_assessments,
         deaths=deaths,
         explained=_explained(case, rule),
@@ -388,17 +401,24 @@ def _dlt(event: Qualifying, book: Casebook) -> Dlt:
         scale=beside(event.event.scale, book.protocol.grading),
         onset=event.onset,
         uncertain=event.uncertain,
+        row=event.row,
+        because=event.because,
+        known_on=event.known_on,
     )
 
 
 def _cytopenia(found: Cytopenia) -> Dlt:
+    shown_on = found.entries[-1].fact.collected_at
     return Dlt(
         event=None,
         laboratory=tuple(entry.version for entry in found.entries),
-        term=f"{found.analyte} below the threshold beyond its day",
+        term=found.words,
         grade=None,
-        onset=found.onset,
+        onset=found.onset or shown_on,
         uncertain=False,
+        row=found.row,
+        because=found.because,
+        known_on=shown_on.first,
     )
 
 

@@ -141,7 +141,7 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
             Awaited(
                 level=member.level,
                 subject=member.subject,
-                until=member.window_last + timedelta(days=1) if member.window_last else None,
+                until=_known_from(member),
             )
             for member in counts.members
             if member.level is not None and member.standing.evaluation is Evaluation.PENDING
@@ -149,6 +149,12 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
         final_closings=final_closings(book),
         slots=opened_slots(book),
     )
+
+
+def _known_from(member: Member) -> date | None:
+    """Return the first day on which a pending outcome may be known: after the window, and after what still lasts."""
+    days = [day for day in (member.window_last, member.open_until) if day is not None]
+    return max(days) + timedelta(days=1) if member.window_last else None
 
 
 def closed_levels(counts: DltCounts, book: Casebook) -> tuple[Label, ...]:

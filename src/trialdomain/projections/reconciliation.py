@@ -26,6 +26,8 @@ _HELD = {True: "held", False: "not held"}
 _BY_CALENDAR = {
     EvaluationReason.CYTOPENIA_NOT_SHOWN,
     EvaluationReason.CYTOPENIA_OPEN,
+    EvaluationReason.DURATION_NOT_SHOWN,
+    EvaluationReason.DURATION_OPEN,
     EvaluationReason.NOT_ASSESSED,
     EvaluationReason.WINDOW_OPEN,
     EvaluationReason.WINDOW_OVER,

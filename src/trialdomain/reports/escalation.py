@@ -89,15 +89,22 @@ def member_json(member: Member) -> dict[str, Json]:
         if dlt is None
         else {"event": dlt.event, "term": dlt.term, "grade": dlt.grade}
         | scale_json(dlt.scale)
-        | {"onset": dlt.onset.text},
+        | {"onset": dlt.onset.text}
+        | row_json(dlt),
         "flags": [flag.value for flag in member.flags],
         "evidence": list(member.evidence),
     }
 
 
+def row_json(dlt: Dlt) -> dict[str, Json]:
+    """Return the row of the DLT rule that decides as JSON; empty for a rule without rows."""
+    return {} if dlt.because is None else {"row": dlt.row, "because": dlt.because}
+
+
 def _dlt_text(dlt: Dlt) -> str:
     grade = "" if dlt.grade is None else f", grade {grade_text(dlt.grade, dlt.scale)}"
-    return f"{dlt.term}{grade}, {dlt.onset}"
+    row = "" if dlt.row is None else f" (row {dlt.row})"
+    return f"{dlt.term}{grade}, {dlt.onset}{row}"
 
 
 def _standing_text(member: Member) -> str:

@@ -12,7 +12,7 @@ from trialdomain.projections.review import (
     Review,
     Reviewed,
 )
-from trialdomain.reports.escalation import dlt_report
+from trialdomain.reports.escalation import dlt_report, row_json
 from trialdomain.reports.grades import grade_text, highest_json, highest_text, scale_json
 from trialdomain.reports.json import Json
 from trialdomain.reports.recommended import recommended_json, recommended_lines
@@ -33,6 +33,7 @@ _OPEN = {
     Open.DLT: "a DLT found at the assessment that no adverse event explains",
     Open.ENDING: "whether the last day of the window was seen: a date is partial",
     Open.CYTOPENIA: "whether a cytopenia lasted: no count shows it",
+    Open.DURATION: "how long an event lasted: no entry shows it",
     Open.AWARENESS: "when the sponsor became aware of a serious reaction",
     Open.TERM: "the grade: this library's part of CTCAE lacks the term",
 }
@@ -112,6 +113,7 @@ def _narrative_json(narrative: Narrative) -> Json:
         "event": narrative.dlt.event,
         "onset": str(narrative.dlt.onset),
         "day": narrative.day,
+        **row_json(narrative.dlt),
         "text": narrative_text(narrative),
         "evidence": list(narrative.evidence),
     }
@@ -173,6 +175,8 @@ def narrative_text(narrative: Narrative) -> str:
         f"{narrative.subject} was infused at {level}{dose} on {narrative.infused_at}.",
         f"{narrative.dlt.term}{grade}, had its onset on {onset}, day {narrative.day} after the infusion.",
     ]
+    if narrative.dlt.because is not None:
+        sentences.append(f"It counts by row {narrative.dlt.row} of the DLT rule: {narrative.dlt.because}.")
     grades = dict.fromkeys(f"{graded.grade} from {graded.on}" for graded in narrative.grades)
     if len(grades) > 1:
         sentences.append("Grades: " + ", ".join(grades) + ".")

@@ -115,6 +115,39 @@ class Lasted:
 
 
 @attrs.frozen
+class Dated:
+    """A day as an entry dates it."""
+
+    first: date
+    """The earliest possible day."""
+    last: date
+    """The latest possible day."""
+    position: int
+    """The position of the entry."""
+
+
+@attrs.frozen(kw_only=True)
+class Spell:
+    """A period in which an event had some grade or a higher one; an event may have several."""
+
+    grades: tuple[Graded, ...]
+    """Its statements, in their order; each is at the grade or above."""
+    below: Dated | None
+    """The first day below the grade; None where no entry says so, and for a fatal event."""
+    still: Dated | None = None
+    """Where no entry says so: the last day on which a follow-up says that it has not recovered."""
+
+    def since(self, start: Graded) -> "Spell":
+        """Return the part of the spell from one of its statements on."""
+        return attrs.evolve(self, grades=self.grades[self.grades.index(start) :])
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the event ended in death."""
+        return any(graded.grade == FATAL_GRADE for graded in self.grades)
+
+
+@attrs.frozen
 class Judged:
     """The relatedness that counts, and the positions of its judgments."""
 
@@ -221,6 +254,55 @@ class AdverseEvent:
                     lowest = min(lowest, graded.grade if place else 0)
             if ended is not None and ended.last + _DAY > start.first:
                 lowest = 0
+
+    def spells(self, grade: int) -> Iterator[Spell]:
+        """Yield the periods in which the event had a grade or a higher one.
+
+        A statement of a lower grade ends a period on its date. The end of an event ends it on the day after, since a
+        resolved event is at grade 0 from then.
+        """
+        episodes = self._episodes()
+        for episode in episodes:
+            run: list[Graded] = []
+            for graded in episode.grades(self.onset):
+                if graded.grade >= grade:
+                    run.append(graded)
+                elif run:
+                    yield Spell(grades=tuple(run), below=Dated(graded.first, graded.last, graded.position))
+                    run = []
+            if run:
+                yield self._unended(tuple(run), episode, last=episode is episodes[-1])
+
+    def _unended(self, run: tuple[Graded, ...], episode: _Episode, *, last: bool) -> Spell:
+        """Return a period to the end of its episode."""
+        if any(graded.grade == FATAL_GRADE for graded in run):
+            return Spell(grades=run, below=None)
+        over = self._over(episode, run[-1], last=last)
+        return Spell(grades=run, below=over, still=self._still(run[-1]) if last and over is None else None)
+
+    def _still(self, graded: Graded) -> Dated | None:
+        """Return the day of the last follow-up, since a grade, that says that the event has not recovered.
+
+        A follow-up without a grade leaves the grade as it was.
+        """
+        later = (entry for entry in reversed(self.follow_ups) if entry.fact.outcome is Outcome.NOT_RECOVERED)
+        said = next((entry for entry in later if entry.fact.on.first >= graded.first), None)
+        return None if said is None else Dated(said.fact.on.first, said.fact.on.last, said.position)
+
+    def _over(self, episode: _Episode, graded: Graded, *, last: bool) -> Dated | None:
+        """Return the first day after an episode; None while no entry ends it.
+
+        Args:
+            episode: the episode.
+            graded: its last statement of a grade.
+            last: whether it is the last one. A recovery without the day of the end ends it by the day of that entry.
+        """
+        if episode.ended is not None and episode.ended_by is not None:
+            return Dated(episode.ended.first + _DAY, episode.ended.last + _DAY, episode.ended_by)
+        said = self.outcome_by if last and self.recovered else None
+        if said is None:
+            return None
+        return Dated(min(graded.first, said.fact.on.last), said.fact.on.last, said.position)
 
     @property
     def highest_grade(self) -> int:

@@ -13,8 +13,8 @@ import attrs
 from trialdomain.events.participant import Died, DltWindowAssessed, Infused, WindowResult
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
-from trialdomain.rules.cytopenia import Cytopenia, Lasting, first_lasted, last_day
-from trialdomain.rules.dlt import Qualifying, Window, first_dlt
+from trialdomain.rules.cytopenia import Cytopenia, Lasting, first_lasted
+from trialdomain.rules.dlt import MayLast, Qualifying, Window, first_dlt
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
@@ -53,6 +53,8 @@ class Judgement:
     flags: tuple[EvaluationFlag, ...] = ()
     aside: SetAside | None = None
     """For a participant whose window is open or not assessed: the latest assessment, which does not count."""
+    open_until: date | None = None
+    """For a toxicity or a cytopenia that may still last too long: the last day on which that is open."""
 
 
 @attrs.frozen
@@ -83,6 +85,12 @@ class Course:
     """The adverse events that qualify, or would qualify once their relatedness is assessed."""
     cytopenias: Sequence[Cytopenia] = ()
     """The judgment of each analyte for which the protocol has a threshold."""
+    may_last: Sequence[MayLast] = ()
+    """The events that count if they last longer, where no entry shows yet whether they did."""
+    short: tuple[int, ...] = ()
+    """The entries that show that events did not last long enough to count."""
+    observation_ended: tuple[int, ...] = ()
+    """The positions of the entries after which no event is followed up: leaving, completing the follow-up, death."""
     counts_ended: tuple[int, ...] = ()
     """The positions of the entries after which no further count can come: leaving, death, or new treatment."""
     assessments: Sequence[Recorded[DltWindowAssessed]] = ()
@@ -175,14 +183,39 @@ class _Asked:
 
     @cached_property
     def counts_open(self) -> bool:
-        """Whether the day beyond which a cytopenia must not last is still open."""
-        cytopenia = self.rule.cytopenia
-        return cytopenia is not None and self.on <= last_day(self.course.infusion.fact, cytopenia)
+        """Whether counts may still show that a cytopenia lasts too long."""
+        return any(self.on <= one.open_until for one in self.course.cytopenias)
 
     @cached_property
     def counts_show(self) -> tuple[int, ...]:
-        """The counts behind the judgments of all analytes."""
-        return tuple(entry.position for one in self.course.cytopenias for entry in one.entries)
+        """The counts behind the judgments of all analytes, and the entries that show how long events lasted."""
+        counts = tuple(entry.position for one in self.course.cytopenias for entry in one.entries)
+        return (*counts, *self.course.short)
+
+    @cached_property
+    def lasting(self) -> tuple[int, ...]:
+        """The entries of events that may last, or may have lasted, longer than a row allows."""
+        return tuple(position for one in self.course.may_last for position in one.evidence)
+
+    @property
+    def followed_up(self) -> bool:
+        """Whether an entry can still show how long such an event lasted."""
+        return bool(self.course.may_last) and not self.course.observation_ended
+
+    @property
+    def duration_open(self) -> bool:
+        """Whether such an event may still become longer than its row allows."""
+        return self.followed_up and any(self.on <= one.until for one in self.course.may_last)
+
+    def open_until(self, reason: EvaluationReason) -> date | None:
+        """Return the last day on which the answer is open, for the reasons that have one."""
+        match reason:
+            case EvaluationReason.DURATION_OPEN:
+                return max(one.until for one in self.course.may_last)
+            case EvaluationReason.CYTOPENIA_OPEN:
+                return max(one.open_until for one in self.course.cytopenias)
+            case _:
+                return None
 
     @cached_property
     def not_shown(self) -> bool:
@@ -215,6 +248,8 @@ LINES = (
         EvaluationReason.DEATH_NOT_EXPLAINED,
         lambda a: _when(a.died and not a.course.explained, *a.died),
     ),
+    Line(Evaluation.PENDING, EvaluationReason.DURATION_OPEN, lambda a: _when(a.duration_open, *a.lasting)),
+    Line(Evaluation.PENDING, EvaluationReason.DURATION_NOT_SHOWN, lambda a: _when(a.followed_up, *a.lasting)),
     Line(Evaluation.NOT_EVALUABLE, EvaluationReason.INCOMPLETE_INFUSION, lambda a: _when(not a.whole)),
     Line(
         Evaluation.NOT_EVALUABLE,
@@ -234,6 +269,11 @@ LINES = (
         Evaluation.NOT_EVALUABLE,
         EvaluationReason.CYTOPENIA_NOT_SHOWN,
         lambda a: _when(a.not_shown and a.course.counts_ended, *a.course.counts_ended, *a.counts_show),
+    ),
+    Line(
+        Evaluation.NOT_EVALUABLE,
+        EvaluationReason.DURATION_NOT_SHOWN,
+        lambda a: _when(a.course.may_last, *a.course.observation_ended, *a.lasting),
     ),
     Line(Evaluation.PENDING, EvaluationReason.ENDING_UNCERTAIN, lambda a: a.uncertain or None),
     Line(Evaluation.PENDING, EvaluationReason.CYTOPENIA_OPEN, lambda a: _when(a.counts_open)),
@@ -270,6 +310,7 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
         tuple(sorted({infusion.position, *rests_on, *judged})),
         _flags(course, line.reason),
         asked.aside if line.reason in _WITHOUT_ASSESSMENT else None,
+        asked.open_until(line.reason),
     )
 
 
@@ -278,7 +319,10 @@ def _flags(course: Course, reason: EvaluationReason) -> tuple[EvaluationFlag, ..
     match reason:
         case EvaluationReason.DLT:
             dlt = first_dlt(course.events)
-            return (EvaluationFlag.PARTIAL_ONSET,) if dlt is not None and dlt.uncertain else ()
+            partial = dlt is not None and dlt.uncertain
+            longest = dlt is not None and dlt.by_longest
+            flags = ((partial, EvaluationFlag.PARTIAL_ONSET), (longest, EvaluationFlag.PARTIAL_DURATION))
+            return tuple(flag for holds, flag in flags if holds)
         case EvaluationReason.ENDING_UNCERTAIN | EvaluationReason.ASSESSED_NOT_EVALUABLE:
             return (EvaluationFlag.PARTIAL_ENDING,)
         case EvaluationReason.WINDOW_ASSESSED | EvaluationReason.WINDOW_OVER:

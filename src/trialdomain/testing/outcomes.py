@@ -28,20 +28,29 @@ from trialdomain.events.recorded import Draft
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.history import History
 from trialdomain.projections.dlt_counts import Member
+from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.made_up import administered
 from trialdomain.protocol.presets.nct06245746 import nct06245746
-from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, TrialProtocol
-from trialdomain.rules.dlt import can_limit
-from trialdomain.values.clinical.ctcae import all_terms
+from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
+from trialdomain.values.clinical.ctcae import all_terms, known_term
 from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical.scale import Scale
-from trialdomain.values.clinical.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Relatedness, Seriousness
+from trialdomain.values.clinical.toxicity import (
+    FATAL_GRADE,
+    Agent,
+    Assessor,
+    Attribution,
+    Relatedness,
+    Seriousness,
+)
 from trialdomain.values.clinical.toxicity import Outcome as EventOutcome
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import participant_stream, trial_stream
 
 FIRST_DAY = date(2026, 3, 2)
 _TERM = "Fever"
+_ONSET = 2
+"""The day of a dose-limiting event, in elapsed days from the infusion."""
 _GRADES = (3, 4, 2, 1, FATAL_GRADE)
 """In the order of preference: grade 5 is a death, and comes last."""
 _LETTERS = {
@@ -128,8 +137,9 @@ def _days_until_known(protocol: TrialProtocol) -> int:
     if rule is None:
         return 0
     counted = 0 if rule.cytopenia is None else rule.cytopenia.beyond_day + 1
+    lasts = [_ONSET + row.longer_than_days + 1 for row in rule.criteria if row.longer_than_days is not None]
     observed = 0 if stagger.sentinel is None else stagger.sentinel.observation_days
-    return max(rule.window_days, counted, stagger.first_to_second_days, stagger.between_days, observed)
+    return max(rule.window_days, counted, *lasts, stagger.first_to_second_days, stagger.between_days, observed)
 
 
 def _check(history: History, treated: Sequence[Treated], *, on: date) -> None:
@@ -178,8 +188,7 @@ def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[Partici
     match one.outcome:
         case Outcome.NO_DLT:
             yield DltWindowAssessed(on=_after(day, rule.window_days), by="test", result=WindowResult.NO_DLT)
-            if rule.cytopenia is not None:
-                yield from _counts_not_low(day, rule.cytopenia)
+            yield from _counts_not_low(day, rule)
         case Outcome.DLT:
             yield from _limiting(day, rule, protocol.grading, letter=Outcome.DLT, relatedness=_related(rule))
         case Outcome.NOT_EVALUABLE:
@@ -195,16 +204,25 @@ def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[Partici
 def _limiting(
     day: date, rule: DltRule, scale: Scale, *, letter: Outcome, relatedness: Relatedness
 ) -> Iterator[ParticipantFact]:
-    """Yield an event with a dose-limiting term and grade and the passed relatedness; at grade 5 also the death."""
+    """Yield an event with a dose-limiting term and grade and the passed relatedness; at grade 5 also the death.
+
+    The event lasts long enough, and comes with its companion, where its row asks for that.
+    """
     found = _limiting_grade(rule, scale)
     if found is None:
         raise OutcomesUnreachable(
             letter=letter, why="no term of CTCAE has a grade that is dose-limiting by the dlt rule"
         )
-    term, grade = found
-    onset, fatal = _after(day, min(2, rule.window_days)), grade == FATAL_GRADE
+    term, grade, row = found
+    number, fatal = min(_ONSET, rule.window_days), grade == FATAL_GRADE
+    onset = _after(day, number)
     judged = Attribution(agent=Agent.INFUSION, assessor=Assessor.INVESTIGATOR, relatedness=relatedness)
     event = AdverseEventReported(event="AE1", term=term, grade=grade, scale=scale, onset=onset, attributions=(judged,))
+    if row.longer_than_days is not None and not fatal:
+        event = attrs.evolve(event, ended=_after(day, number + row.longer_than_days))
+    if row.together_with is not None and not fatal:
+        beside, least = _beside(row.together_with)
+        yield AdverseEventReported(event="AE2", term=beside, grade=least, scale=scale, onset=onset)
     if fatal:
         event = attrs.evolve(event, serious=True, seriousness=(Seriousness.DEATH,), outcome=EventOutcome.FATAL)
     yield event
@@ -212,27 +230,54 @@ def _limiting(
         yield Died(on=onset, event=event.event)
 
 
-def _limiting_grade(rule: DltRule, scale: Scale) -> tuple[str, int] | None:
-    """Return a dose-limiting term and grade: preferably a fever, a death only if no other grade is dose-limiting."""
-    terms = sorted(all_terms(), key=lambda one: one.term != _TERM)
-    for grades in (_GRADES[:-1], _GRADES[-1:]):
-        for one in terms:
-            for grade in grades:
-                if grade in scale.grades and grade in one.grades and can_limit(one.term, grade, rule):
-                    return one.term, grade
-    return None
+def _limiting_grade(rule: DltRule, scale: Scale) -> tuple[str, int, DltCriterion] | None:
+    """Return a dose-limiting term and grade, and its row: preferably a fever of a grade that counts at once.
+
+    A death is chosen only if no other grade is dose-limiting, and a term outside the table only if none of it is.
+    """
+    named = [(term, frozenset(scale.grades)) for row in rule.criteria for term in row.terms if known_term(term) is None]
+    terms = [(one.term, one.grades) for one in sorted(all_terms(), key=lambda one: one.term != _TERM)]
+    decided = [
+        (grade == FATAL_GRADE, not found[1].at_once, _GRADES.index(grade), place, (term, grade, found[1]))
+        for place, (term, grades) in enumerate([*terms, *named])
+        for grade in _GRADES
+        if grade in scale.grades and grade in grades and (found := rule.row_of(term, grade)) is not None
+    ]
+    chosen = min(decided, key=lambda one: (one[0], one[1], one[3], one[2]), default=None)
+    return None if chosen is None else chosen[-1]
+
+
+def _beside(companion: DltCompanion) -> tuple[str, int]:
+    """Return a term and a grade of a companion."""
+    fitting = [one for one in all_terms() if companion.fits(one.term, FATAL_GRADE)]
+    for one in fitting:
+        high = [grade for grade in sorted(one.grades) if grade >= companion.min_grade]
+        if high:
+            return one.term, high[0]
+    if not companion.terms:
+        raise OutcomesUnreachable(letter=Outcome.DLT, why=f"no term of CTCAE is {companion.words}")
+    return companion.terms[0], companion.min_grade
 
 
 def _related(rule: DltRule) -> Relatedness:
     return Relatedness.LIKELY if Relatedness.LIKELY in rule.related else rule.related[0]
 
 
-def _counts_not_low(day: date, rule: CytopeniaRule) -> Iterator[LabRecorded]:
-    """Yield counts equal to the threshold (not low) on the last day that may be low, and on the day after it."""
-    for analyte, threshold in (("ANC", rule.anc_below), ("PLT", rule.platelets_below)):
-        for days in (rule.beyond_day, rule.beyond_day + 1):
-            if threshold is not None:
-                yield LabRecorded(analyte=analyte, value=threshold, unit="10*9/L", collected_at=_after(day, days))
+def _counts_not_low(day: date, rule: DltRule) -> Iterator[LabRecorded]:
+    """Yield counts that are not low: equal to the highest threshold, on the days on which the rule looks at them.
+
+    These are the last day that may be low and the day after it, and for rows the last day of the window.
+    """
+    fixed, rows = rule.cytopenia, [row for _, row in rule.count_rows]
+    looked = {rule.window_days} if rows else set()
+    looked |= set() if fixed is None else {fixed.beyond_day, fixed.beyond_day + 1}
+    for analyte, thresholds in (
+        ("ANC", [None if fixed is None else fixed.anc_below, *(row.anc_below for row in rows)]),
+        ("PLT", [None if fixed is None else fixed.platelets_below, *(row.platelets_below for row in rows)]),
+    ):
+        known = [threshold for threshold in thresholds if threshold is not None]
+        for days in sorted(looked) if known else ():
+            yield LabRecorded(analyte=analyte, value=max(known), unit="10*9/L", collected_at=_after(day, days))
 
 
 def _after(day: date, days: int) -> ClinicalTime:

@@ -143,6 +143,7 @@ def _adverse_events(code: str, one: Exposure, days: Sequence[int]) -> Value:
 
 _FLAGS = {
     EvaluationFlag.PARTIAL_ONSET: Flag.IMPUTED_DATE,
+    EvaluationFlag.PARTIAL_DURATION: Flag.IMPUTED_DATE,
     EvaluationFlag.PARTIAL_ENDING: Flag.PARTIAL_ENDING,
     EvaluationFlag.LATE_COUNT: Flag.LATE_COUNT,
     EvaluationFlag.TRANSFUSED: Flag.TRANSFUSED,
@@ -162,6 +163,8 @@ def _dlt(code: str, subject: str, member: Member | None) -> Value:
     details: dict[str, Detail] = {"evaluation": evaluation.value, "reason": member.standing.reason.value}
     if dlt is not None:
         details |= {"term": dlt.term, "grade": dlt.grade, "event": dlt.event}
+        if dlt.because is not None:
+            details |= {"row": dlt.row, "because": dlt.because}
     return Value(
         endpoint=code,
         subject=subject,
@@ -172,7 +175,7 @@ def _dlt(code: str, subject: str, member: Member | None) -> Value:
         on=None if dlt is None else max(dlt.onset.first, member.infused_on.first),
         first=member.infused_on.first,
         last=member.window_last,
-        flags=tuple(_FLAGS[flag] for flag in member.flags),
+        flags=tuple(dict.fromkeys(_FLAGS[flag] for flag in member.flags)),
         details=details,
         evidence=member.evidence,
     )

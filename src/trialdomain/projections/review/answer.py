@@ -31,6 +31,7 @@ class Open(Word):
     DLT = "dlt-not-explained"
     ENDING = "ending-uncertain"
     CYTOPENIA = "cytopenia-not-shown"
+    DURATION = "duration-not-shown"
     AWARENESS = "awareness-not-recorded"
     TERM = "term-not-checked"
     """The CTCAE table of this library lacks the term, so its grade was not checked."""

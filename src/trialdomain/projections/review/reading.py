@@ -37,6 +37,7 @@ _OPEN_REASONS = {
     EvaluationReason.DLT_NOT_EXPLAINED: Open.DLT,
     EvaluationReason.ENDING_UNCERTAIN: Open.ENDING,
     EvaluationReason.CYTOPENIA_NOT_SHOWN: Open.CYTOPENIA,
+    EvaluationReason.DURATION_NOT_SHOWN: Open.DURATION,
 }
 
 
@@ -234,8 +235,13 @@ def _late(case: Case, member: Member, book: Casebook) -> Iterator[Delayed]:
     if infusion is None:
         return
     rule = book.in_force_on(infusion.fact.started_at.first).dlt
-    for event in case.joined_events if rule is not None else ():
-        graded = None if rule is None else delayed(event, infusion=infusion.fact, rule=rule, deaths=case.deaths)
+    events = case.joined_events
+    for event in events if rule is not None else ():
+        graded = (
+            None
+            if rule is None
+            else delayed(event, infusion=infusion.fact, rule=rule, deaths=case.deaths, others=events)
+        )
         if graded is not None:
             yield Delayed(
                 subject=case.subject,

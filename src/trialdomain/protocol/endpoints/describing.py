@@ -85,6 +85,13 @@ _DLT = (
     "participants are evaluable with a DLT, or with the complete infusion and the complete window, assessed",
     "participants who left in the window without a DLT, or had an amount of no dose level, are not evaluable",
 )
+_ROWS = (
+    "a duration is counted from the first day at the grade, or a higher one, to the first day below it; longer is more",
+    "an event that no entry ends counts once an entry shows it at the grade for longer; until then it is pending",
+    "an event and its companion are in force on one common day of the window; the companion's relatedness is not asked",
+    "a death that an event explains counts without a duration and without a companion, unless its row says never",
+    "a spell of blood counts begins on the date of the first low one and ends on the date of the first one that is not",
+)
 _AGENTS = (
     "any intent counts, prophylaxis too, unless the protocol restricts it",
     "the classes that are anti-infective, and the routes that are local",
@@ -196,12 +203,18 @@ def _wording(one: KnownEndpoint, rules: EndpointRules, protocol: TrialProtocol) 
             year: tuple[str, ...] = ("1 year is 365 days",) if _YEAR in rules.safety_days else ()
             return _Wording(meanings.adverse_events(rules), ("safety_days",), (*year, *_SAFETY))
         case DltIncidence():
-            return _Wording(meanings.dlt(protocol), (), _DLT, of_protocol=_DLT_RULE)
+            return _of_dlt(protocol)
         case MaximumToleratedDose():
             chosen = () if protocol.design is None else protocol.design.choices
             return _Wording(meanings.mtd(protocol), (), chosen, of_protocol=("design",))
         case _:
             assert_never(one)
+
+
+def _of_dlt(protocol: TrialProtocol) -> _Wording:
+    by_rows = protocol.dlt is not None and bool(protocol.dlt.criteria)
+    choices = (*_DLT, *_ROWS) if by_rows else _DLT
+    return _Wording(meanings.dlt(protocol), (), choices, of_protocol=_DLT_RULE)
 
 
 def _of_events(one: EventIncidence | EventDuration, rules: EndpointRules, meaning: str) -> _Wording:

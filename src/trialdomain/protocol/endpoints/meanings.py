@@ -17,7 +17,7 @@ from trialdomain.protocol.endpoints.parts import (
     RecoveryAnchor,
 )
 from trialdomain.protocol.endpoints.rules import RAISED_BY, EndpointRules
-from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.values.clinical.analyte import Count
 from trialdomain.values.given.plural import how_many
 
@@ -175,11 +175,24 @@ def dlt(protocol: TrialProtocol) -> str:
     if rule is None:
         return "The protocol has no rule for it."
     related = ", ".join(one.value for one in rule.related)
+    if rule.criteria:
+        return (
+            f"At least one adverse event that is {related} related to the infusion and counts by the first row that "
+            f"fits its term and grade, or blood counts that count by a row, with an onset from the infusion to "
+            f"{how_many(rule.window_days, 'elapsed day')} after it; of those evaluable. The rows: {_rows(rule)}."
+        )
     grade = "any grade" if rule.min_grade == 1 else f"grade {rule.min_grade} or more"
     return (
         f"At least one adverse event of {grade} that is {related} related to the infusion, with an onset from the "
         f"infusion to {how_many(rule.window_days, 'elapsed day')} after it; of those evaluable."
     )
+
+
+def _rows(rule: DltRule) -> str:
+    """Describe the rows of a DLT rule, in the order in which they decide."""
+    never = [f"{one.term} up to grade {one.up_to_grade} never counts" for one in rule.expected_with_chemotherapy]
+    numbered = [f"({number}) {row.words}" for number, row in enumerate(rule.rows, start=1)]
+    return "; ".join((*never, *numbered, "an event that no row fits is no DLT"))
 
 
 def mtd(protocol: TrialProtocol) -> str:

@@ -37,6 +37,8 @@ class EvaluationReason(Word):
     WINDOW_OVER = "window-over"
     CYTOPENIA_OPEN = "cytopenia-open"
     CYTOPENIA_NOT_SHOWN = "cytopenia-not-shown"
+    DURATION_OPEN = "duration-open"
+    DURATION_NOT_SHOWN = "duration-not-shown"
     WINDOW_OPEN = "window-open"
     NOT_ASSESSED = "not-assessed"
     RELATEDNESS_NOT_ASSESSED = "relatedness-not-assessed"
@@ -60,8 +62,12 @@ _WORDS = {
     EvaluationReason.DLT: "had a dose-limiting toxicity",
     EvaluationReason.WINDOW_ASSESSED: "whole infusion, and the window assessed",
     EvaluationReason.WINDOW_OVER: "whole infusion, and the window over",
-    EvaluationReason.CYTOPENIA_OPEN: "a cytopenia may still last beyond its day",
-    EvaluationReason.CYTOPENIA_NOT_SHOWN: "no count shows whether a cytopenia lasted beyond its day",
+    EvaluationReason.CYTOPENIA_OPEN: "a cytopenia may still last beyond its day, or longer than its days",
+    EvaluationReason.CYTOPENIA_NOT_SHOWN: "no count shows whether a cytopenia lasted beyond its day, or longer "
+    "than its days",
+    EvaluationReason.DURATION_OPEN: "an event may still last longer than a row of the DLT rule allows",
+    EvaluationReason.DURATION_NOT_SHOWN: "no entry shows whether an event lasted longer than a row of the DLT rule "
+    "allows",
     EvaluationReason.WINDOW_OPEN: "the window is not over",
     EvaluationReason.NOT_ASSESSED: "the window is over and not assessed",
     EvaluationReason.RELATEDNESS_NOT_ASSESSED: "an event in the window has no relatedness yet",
@@ -81,6 +87,8 @@ class EvaluationFlag(Word):
 
     PARTIAL_ONSET = "partial-onset"
     """A DLT counts by a partial date until the date is completed."""
+    PARTIAL_DURATION = "partial-duration"
+    """A DLT counts by the longest duration that partial dates allow until the dates are completed."""
     PARTIAL_ENDING = "partial-ending"
     """The partial date of leaving or death leaves open whether the last day of the window was observed."""
     LATE_COUNT = "late-count"
