@@ -5,9 +5,12 @@ agree with published packages.
 """
 
 import json
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
+from math import comb
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +25,7 @@ from trialdomain import (
     Action,
     Boin,
     Decision,
+    FinalClosing,
     I3Plus3,
     Keyboard,
     Mtd,
@@ -186,6 +190,12 @@ class TestStoredTable:
         assert attrs.evolve(spec, start_level=2, cohort_size=1).table is spec.table
         assert attrs.evolve(spec, target=Decimal("0.30")).table is spec.table  # the same number
 
+    def test_the_text_of_its_parameters_stays(self) -> None:
+        """A stored table is kept while this text is the same; a change would make every log compute its table again."""
+        spec = spec_of("boin", "0.30", max_n=12, saf=Decimal("0.150"), n_earlystop=6, bound_mtd=True)
+        assert spec.bounds.made_for == "boin target=3/10 max_n=12 saf=3/20"
+        assert spec_of("i3+3", "0.25").bounds.made_for == "i3+3 target=1/4"
+
     def test_a_decision_comes_from_the_stored_table_and_not_from_the_formula(self) -> None:
         """A log keeps deciding by the table that it holds, whatever a later version of the formula would make."""
         spec = spec_of("boin", "0.3")
@@ -314,6 +324,54 @@ class TestWalk:
         tallies = (Tally(level=1, evaluable=61, dlts=61), Tally(level=2))
         found = decide(Situation(tallies=tallies, last_level=1), design=spec_of("keyboard", "0.3"))
         assert found.bare == Decision.none_tolerated()
+
+
+class TestOperatingCharacteristics:
+    def test_published_ones_of_boin(self, shared: Path) -> None:
+        tried = 0
+        for case in cases(shared, "boin_characteristics"):
+            tried += 1
+            spec = spec_of(
+                "boin",
+                case["target"],
+                cohort_size=case["cohort_size"],
+                start_level=case["start"],
+                max_n=case["cohorts"] * case["cohort_size"],
+                n_earlystop=case["n_earlystop"],
+                extra_safety=case["extrasafe"],
+                bound_mtd=case["bound_mtd"],
+            )
+            found = enumerated(spec, [Fraction(p) for p in case["true_p"]])
+            assert {name: float(found[name]) for name in case["p_select"]} == pytest.approx(case["p_select"], abs=1e-9)
+            assert float(found["n"]) == pytest.approx(case["expected_n"], abs=1e-9)
+            assert float(found["dlt"]) == pytest.approx(case["expected_dlt"], abs=1e-9)
+        assert tried >= 2
+
+
+def enumerated(spec: IntervalSpec, rates: list[Fraction]) -> Mapping[str, Fraction]:
+    """Follow the design through every outcome of every cohort; give P(select) by level, E(n) and E(DLTs)."""
+    design, size = design_of(spec), spec.cohort_size
+
+    @cache
+    def follow(counts: tuple[tuple[int, int], ...], last: int | None, lowest: int | None) -> Mapping[str, Fraction]:
+        closings = () if lowest is None else (FinalClosing(level=lowest, cause="eliminated"),)
+        tallies = tuple(Tally(level=at, evaluable=n, dlts=dlt) for at, (n, dlt) in enumerate(counts, start=1))
+        decision = design.decide(Situation(tallies=tallies, last_level=last, final_closings=closings))
+        if decision.level is None:
+            return {str(decision.mtd.level or "none"): Fraction(1)}
+        rate, (n, before) = rates[decision.level - 1], counts[decision.level - 1]
+        total: defaultdict[str, Fraction] = defaultdict(Fraction)
+        for dlts in range(size + 1):
+            chance = comb(size, dlts) * rate**dlts * (1 - rate) ** (size - dlts)
+            after_it = (*counts[: decision.level - 1], (n + size, before + dlts), *counts[decision.level :])
+            closed = min(decision.closed_levels, default=lowest)
+            for name, share in follow(after_it, decision.level, closed).items():
+                total[name] += chance * share
+            total["n"] += chance * size
+            total["dlt"] += chance * dlts
+        return total
+
+    return follow(tuple((0, 0) for _ in rates), None, None)
 
 
 def drawn(random: Random) -> list[Tally]:

@@ -113,11 +113,16 @@ class IntervalSpec(DesignSpec):
 
     @property
     def _made_for(self) -> str:
-        """Write the parameters of the table; a number has one spelling, however many digits it was given with."""
-        names = [field.name for field in attrs.fields(type(self)) if field.name not in _BESIDE_THE_TABLE]
-        given = ((name, getattr(self, name)) for name in names)
+        """Write the parameters of the table that differ from their defaults; a number has one spelling.
+
+        A parameter that a later version adds, with a default, leaves the text as it was, and so the stored table.
+        """
+        fields = [field for field in attrs.fields(type(self)) if field.name not in _BESIDE_THE_TABLE]
+        given = (
+            (field.name, getattr(self, field.name)) for field in fields if getattr(self, field.name) != field.default
+        )
         told = (f"{name}={Fraction(value) if isinstance(value, Decimal) else value}" for name, value in given)
-        return f"{self.identity} {' '.join(told)}"
+        return f"{self.known_as} {' '.join(told)}"
 
     def _made(self) -> TableBounds:
         numbers = range(1, self._most + 1)
