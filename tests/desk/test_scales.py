@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
+from catalogue import META
 from site_desk import OPEN, REASON, RELATED, Site, day, refused
 
 from trialdomain import Entry, Scale, Severity, findings
@@ -18,16 +19,19 @@ from trialdomain.aggregates.participant import GradeNotInTerm
 from trialdomain.checks.check import AuditFinding
 from trialdomain.commands.coercion import FactMalformed
 from trialdomain.events.participant import AdverseEventReported
+from trialdomain.events.recorded import Recorded
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.reports.escalation import dlt_report
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.review import narrative_text, review_report
 from trialdomain.reports.safety import safety_report
+from trialdomain.rules.adverse_event import AdverseEvent, joined_events
 from trialdomain.storage.codec import decode, encode
 from trialdomain.storage.errors import CommandReused
 from trialdomain.testing import history_of
-from trialdomain.values.clinical.scale import CTCAE_5_0, ScaleUnknown
+from trialdomain.values.clinical.scale import CTCAE_5_0, ScaleUnknown, scale_of
+from trialdomain.values.clinical_time import ClinicalTime
 
 TOML = """
 trial = "CART-1"
@@ -56,9 +60,8 @@ def report(site: Site, event: str, term: str, grade: int, **more: Any) -> Advers
 
 
 def reported(site: Site, event: str, term: str, grade: int, **more: Any) -> Entry:  # noqa: ANN401 - as the desk
-    return site.desk.report_adverse_event(
-        "S001", event=event, term=term, grade=grade, onset=day(3), **{"attributions": RELATED, **more}
-    )[0]
+    given = {"onset": day(3), "attributions": RELATED, **more}
+    return site.desk.report_adverse_event("S001", event=event, term=term, grade=grade, **given)[0]
 
 
 class TestTheProtocol:
@@ -261,6 +264,18 @@ class TestAnswers:
         assert found["reactions"][0]["scale"] == "ASTCT 2019"
         assert "2 (CTCAE 4.03), 3 (ASTCT 2019)" in shown(review_report(review).blocks)
 
+    def test_so_does_delayed_toxicity(self) -> None:
+        begun = site().on(20)
+        report(begun, "AE1", "Fever", 3, onset=day(16))
+        report(begun, "AE2", CRS, 4, onset=day(17), scale="ASTCT 2019")
+        found = review_report(begun.trial.history().review(on=day(20)))
+        answer: Any = found.json
+        assert [(one["grade"], one.get("scale")) for one in answer["delayed_toxicity"]] == [
+            (3, None),
+            (4, "ASTCT 2019"),
+        ]
+        assert "'4 (ASTCT 2019)'" in shown(found.blocks)
+
     def test_no_term_on_another_scale_is_waiting_to_be_checked(self) -> None:
         begun = mixed()
         report(begun, "AE4", "Blue spots", 1, scale="WHO 1979")
@@ -327,6 +342,32 @@ class TestAnswers:
             str(review_report(history.review(on=day(9))).json),
         )
         assert not any("CTCAE" in text or "scale" in text for text in texts)
+
+
+class TestRowsOfOneEvent:
+    """Rows that another system links are one event, if they are on one scale."""
+
+    @staticmethod
+    def rows(*scales: str) -> list[AdverseEvent]:
+        facts = [
+            AdverseEventReported(
+                event=f"AE{number}",
+                term="Fever",
+                grade=2,
+                scale=scale_of(scale),
+                onset=ClinicalTime.of(day(number)),
+                linked_to="E1",
+            )
+            for number, scale in enumerate(scales, start=1)
+        ]
+        return [
+            AdverseEvent(Recorded(trial="T", position=n, stream="T/participant/S", version=n, meta=META, fact=fact))
+            for n, fact in enumerate(facts, start=1)
+        ]
+
+    def test_grades_of_two_scales_are_not_joined(self) -> None:
+        assert len(joined_events(self.rows("CTCAE 4.03", "CTCAE 4.03"))) == 1
+        assert len(joined_events(self.rows("CTCAE 4.03", "FDA 2007"))) == 2
 
 
 def found_in(site: Site, check: str) -> Sequence[AuditFinding]:

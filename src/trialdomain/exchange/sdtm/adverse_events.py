@@ -152,7 +152,7 @@ def _grade(cells: Cells, *, fatal: bool) -> tuple[int, bool, Scale | None]:
         if graded not in {None, FATAL_GRADE}:
             cells.read.find(f"AETOXGR is {graded}, and the event is fatal")
         mapped = graded != FATAL_GRADE or not _has(grading, cells["AEDECOD"], FATAL_GRADE)
-        return FATAL_GRADE, mapped, grading if graded is not None and FATAL_GRADE in grading.grades else None
+        return FATAL_GRADE, mapped, None if graded is None else grading
     if graded is None:
         if severity is None:
             raise NotRecorded("it has no severity (AESEV), so it has no grade")
@@ -217,7 +217,8 @@ def events_of(lines: Sequence[EventLine]) -> list[list[EventLine]]:
 def _by_scale(lines: Sequence[EventLine]) -> Iterable[Sequence[EventLine]]:
     """Split the lines of one id and one term by their scales.
 
-    A death without a grade of its own joins the lines before it, where their scale has the grade of a death.
+    A death without a grade of its own joins the lines before it. Where their scale has no grade of a death, the death
+    is on SDTM severity.
     """
     found: dict[Scale, list[EventLine]] = {}
     last: Scale | None = next((line.scale for line in lines if line.scale is not None), None)
