@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 import pytest
 from catalogue import META
+from level_numbers import number
 from published_tables import boin, i3_plus_3, strongest_key
 from repeating import times
 
@@ -359,13 +360,14 @@ def enumerated(spec: IntervalSpec, rates: list[Fraction]) -> Mapping[str, Fracti
         decision = design.decide(Situation(tallies=tallies, last_level=last, final_closings=closings))
         if decision.level is None:
             return {str(decision.mtd.level or "none"): Fraction(1)}
-        rate, (n, before) = rates[decision.level - 1], counts[decision.level - 1]
+        level = number(decision.level)
+        rate, (n, before) = rates[level - 1], counts[level - 1]
         total: defaultdict[str, Fraction] = defaultdict(Fraction)
         for dlts in range(size + 1):
             chance = comb(size, dlts) * rate**dlts * (1 - rate) ** (size - dlts)
-            after_it = (*counts[: decision.level - 1], (n + size, before + dlts), *counts[decision.level :])
-            closed = min(decision.closed_levels, default=lowest)
-            for name, share in follow(after_it, decision.level, closed).items():
+            after_it = (*counts[: level - 1], (n + size, before + dlts), *counts[level:])
+            closed = min(map(number, decision.closed_levels), default=lowest)
+            for name, share in follow(after_it, level, closed).items():
                 total[name] += chance * share
             total["n"] += chance * size
             total["dlt"] += chance * dlts
