@@ -120,7 +120,7 @@ _ROWS = [
     Row(
         trial.DoseRecommended(level=1, purpose="phase II", rationale=words("no DLT in three"), basis=BASIS),
         {"purpose": "phase Ib"},
-        {"level": 0, "purpose": " ", "rationale": {}, "basis": None},
+        {"level": 1.5, "purpose": " ", "rationale": {}, "basis": None},
     ),
     Row(
         trial.UserRegistered(user="u2", name="A. Investigator", role=Role.INVESTIGATOR, organization="Site 1"),

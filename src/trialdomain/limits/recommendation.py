@@ -26,7 +26,7 @@ class DoseNotTolerated(CommandRefused):
         or_lower = "" if lowest else " or a lower one"
         instead = "" if highest is None else f"; recommend level {highest}{or_lower}"
         super().__init__(f"level {level} cannot be recommended: {why}{instead}")
-        self.level, self.why, self.highest = level, why, highest
+        self.level, self.why, self.highest, self.lowest = level, why, highest, lowest
 
 
 def highest_recommendable(

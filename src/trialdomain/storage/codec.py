@@ -16,11 +16,17 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints
 import msgspec
 
 from trialdomain.errors import InputInvalid, LogCorrupt
-from trialdomain.events.cohort import CohortOpened
+from trialdomain.events.cohort import CohortOpened, EscalationDecided
 from trialdomain.events.participant import Infused, LabRecorded
 from trialdomain.events.recorded import EntryRef, Envelope, Fact, Meta, Source, opened
 from trialdomain.events.registry import NAMES
-from trialdomain.events.trial import ProtocolAmended, TrialRegistered
+from trialdomain.events.trial import (
+    DoseRecommended,
+    MtdDeclared,
+    MtdNotEstablished,
+    ProtocolAmended,
+    TrialRegistered,
+)
 from trialdomain.protocol.designs import DESIGNS, DesignSpec
 from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.protocol.endpoints.families import FAMILIES
@@ -123,6 +129,10 @@ _LEFT_OUT: Mapping[type, tuple[bytes, ...]] = {
     CohortOpened: (_PER,),
     TrialRegistered: (_PER,),
     ProtocolAmended: (_PER,),
+    EscalationDecided: (_PER,),
+    MtdDeclared: (_PER,),
+    MtdNotEstablished: (_PER,),
+    DoseRecommended: (_PER,),
 }
 """By kind of fact: the bytes of the fields that were added to its stored shape, where such a field is empty.
 

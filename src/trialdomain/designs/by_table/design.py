@@ -139,7 +139,7 @@ class ByTable:
         return Decision(
             action=Action.WAIT,
             level=there.level,
-            slots=capacity(there, situation, situation.tallies, self._rules),
+            slots=max(1, capacity(there, situation, situation.tallies, self._rules)),  # 0 where the trial is full
             closed_levels=situation.labels_from(lowest),
             waiting_for=awaited,
             because=why_wait_for_outcomes(awaited, self.spec.known_as),
