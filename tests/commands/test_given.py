@@ -304,6 +304,8 @@ def sensible(site: Site) -> Mapping[str, object]:
         "subject": "S001",
         "on": today,
         "why": "because of a question",
+        "purpose": "phase II",
+        "rationale": "no DLT in three",
         "signed_on": today,
         "form_version": "1",
         "level": 1,

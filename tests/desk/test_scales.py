@@ -341,6 +341,21 @@ class TestAnswers:
             str(safety_report(history.safety(on=day(9))).json),
             str(review_report(history.review(on=day(9))).json),
         )
+        named = "[events]; grades by CTCAE 4.03"  # the title of the tables alone: it is not what a reader would expect
+        assert [text.count(named) for text in texts] == [3, 3, 0, 0]
+        assert not any("CTCAE" in text.replace(named, "") or "scale" in text for text in texts)
+
+    def test_so_are_those_of_a_protocol_by_ctcae_5_0(self) -> None:
+        begun = Site()
+        begun.treat("S001")
+        begun.toxicity("S001")
+        history = begun.trial.history()
+        texts = (
+            shown(safety_report(history.safety(on=day(9))).blocks),
+            shown(review_report(history.review(on=day(9))).blocks),
+            str(safety_report(history.safety(on=day(9))).json),
+            str(review_report(history.review(on=day(9))).json),
+        )
         assert not any("CTCAE" in text or "scale" in text for text in texts)
 
 

@@ -57,7 +57,7 @@ from trialdomain.exchange.sdtm.study import Study
 from trialdomain.intake.batch import Batch, BatchSpoiled, Happened
 from trialdomain.intake.sdtm import IMPORTER, Imported, ProtocolUnfit
 from trialdomain.protocol.dose_level import DoseLevel
-from trialdomain.protocol.trial_protocol import Stagger, TallyBy, TrialProtocol
+from trialdomain.protocol.trial_protocol import Sentinel, Stagger, TallyBy, TrialProtocol
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.values.clinical.dose import Dose
@@ -451,6 +451,7 @@ class TestProtocol:
         ("changes", "broken"),
         [
             ({"stagger": Stagger(between_days=7)}, {"StaggerNotKept": 1}),
+            ({"stagger": Stagger(sentinel=Sentinel(observation_days=7))}, {"SentinelNotCleared": 1}),
             ({"max_infused": 1}, {"RecruitmentIsFull": 2}),
             ({"levels": _LEVELS, "tally_by": TallyBy.ASSIGNED}, {"DoseNotOfLevel": 1}),
         ],

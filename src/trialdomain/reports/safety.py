@@ -8,6 +8,7 @@ from trialdomain.reports.grades import highest_json, highest_text, scale_json
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Table, together
+from trialdomain.values.clinical.scale import CTCAE_5_0, Scale
 from trialdomain.values.clinical.toxicity import GRADES, Relatedness
 from trialdomain.values.given.plural import how_many, singular_or
 from trialdomain.values.given.text import folded
@@ -129,8 +130,9 @@ def incidence_tables(safety: Safety) -> Iterator[Table]:
     """Make tables of incidence by period and level, of relatedness, and of the most frequent terms."""
     for period in safety.periods:
         when = "At any time after" if period.days is None else f"Within {how_many(period.days, 'day')} of"
+        scales = _scales(period, safety.grading)
         yield Table(
-            title=f"{when} the infusion: participants (%) with adverse events [events]{_scales(period)}",
+            title=f"{when} the infusion: participants (%) with adverse events [events]{scales}",
             columns=(
                 *("level", "infused", "observed to the end", "any", "serious", "related", "fatal"),
                 *(f"grade {grade}" for grade in GRADES),
@@ -144,10 +146,10 @@ def incidence_tables(safety: Safety) -> Iterator[Table]:
     yield _terms(safety.periods[0])
 
 
-def _scales(period: Period) -> str:
-    """Name the scales of the grades of a table, where they are not the protocol's alone."""
-    scales = period.overall.grades_by_scale
-    return "; grades by " + ", ".join(str(scale) for scale, _ in scales) if scales else ""
+def _scales(period: Period, grading: Scale) -> str:
+    """Name the scales of the grades of a table; nothing where all of them are by CTCAE 5.0, as the protocol has it."""
+    scales = [scale for scale, _ in period.overall.grades_by_scale] or [grading]
+    return "" if scales == [CTCAE_5_0] else "; grades by " + ", ".join(map(str, scales))
 
 
 def _grades(period: Period) -> Table:

@@ -88,7 +88,8 @@ def history_of(outcomes: str, *, protocol: TrialProtocol | None = None) -> tuple
     The notation is that of ``decide``. A level above the protocol's levels, or above a level without participants, is
     refused. Everything else is built, even a trial that the rule would not allow (``1NTT 2NNN``, or seven at a level).
     The history has facts without the conduct of a trial: no answers to criteria, no slots, no days between infusions.
-    So an audit of the history has findings.
+    So an audit of the history has findings. It has no decisions either: by a protocol with a sentinel, its answer waits
+    for people if the first subject of a level has ``T``.
 
     Args:
         outcomes: the outcomes, in notation.
