@@ -197,7 +197,7 @@ class TestDecide:
             "design: design.target must be between 0 and 1 with at most 15 digits, got 30",
         ),
         ('levels = 3\n[design]\nname = "boin"\n', "design.target: is missing"),
-        ('levels = 3\n[design]\nname = "boin"\ntarget = 0.3\nsaf = 0.6\n', "design.saf must be between 0 and 0.3"),
+        ('levels = 3\n[design]\nname = "boin"\ntarget = 0.3\nsaf = 1.6\n', "design.saf must be between 0 and 1"),
         ('levels = 2\n[design]\nname = "i3+3"\ntarget = 0.3\nstart_level = 3\n', "start_level is 3, and there are 2"),
         (
             'levels = 2\n[design]\nname = "i3+3"\ntarget = 0.3\nmargin_low = 0.1\n',

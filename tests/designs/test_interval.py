@@ -89,8 +89,8 @@ class TestBoundaries:
 
     def test_a_rate_at_a_boundary_counts_as_at_it(self) -> None:
         # With 0.4 and 0.6 the boundary is 1/2: log(0.6/0.4) / log((0.6 * 0.6)/(0.4 * 0.4)) = log(1.5) / (2 log(1.5)).
-        down = Boin(target=Decimal("0.4"), tox=Decimal("0.6"))
-        up = Boin(target=Decimal("0.6"), saf=Decimal("0.4"))
+        down = Boin(target=Decimal("0.4"), tox=Decimal("1.5"))
+        up = Boin(target=Decimal("0.625"), saf=Decimal("0.6"))  # 0.375 and 0.625: the boundary is 1/2 as well
         for half, n in ((1, 2), (3, 6), (15, 30), (30, 60)):
             assert down.bounds.word(n, half) is DOWN
             assert up.bounds.word(n, half) is UP
@@ -193,8 +193,8 @@ class TestStoredTable:
 
     def test_the_text_of_its_parameters_stays(self) -> None:
         """A stored table is kept while this text is the same; a change would make every log compute its table again."""
-        spec = spec_of("boin", "0.30", max_n=12, saf=Decimal("0.150"), n_earlystop=6, bound_mtd=True)
-        assert spec.bounds.made_for == "boin target=3/10 max_n=12 saf=3/20"
+        spec = spec_of("boin", "0.30", max_n=12, saf=Decimal("0.50"), n_earlystop=6, bound_mtd=True)
+        assert spec.bounds.made_for == "boin target=3/10 max_n=12 saf=1/2"
         assert spec_of("i3+3", "0.25").bounds.made_for == "i3+3 target=1/4"
 
     def test_a_decision_comes_from_the_stored_table_and_not_from_the_formula(self) -> None:
@@ -454,9 +454,18 @@ class TestRefused:
             ("boin", {"target": Decimal(0)}, "design.target must be between 0 and 1 with at most 15 digits, got 0"),
             ("keyboard", {"target": Decimal(30)}, "design.target must be between 0 and 1"),
             ("mtpi-2", {"target": 0.3}, "design.target must be between 0 and 1 with at most 15 digits, got 0.3"),
-            ("boin", {"saf": Decimal("0.3")}, "design.saf must be between 0 and 0.3 with at most 15 digits, got 0.3"),
-            ("boin", {"saf": Decimal("0.6")}, "design.saf must be between 0 and 0.3 with at most 15 digits, got 0.6"),
-            ("boin", {"tox": Decimal("0.3")}, "design.tox must be between 0.3 and 1 with at most 15 digits, got 0.3"),
+            ("boin", {"saf": Decimal(1)}, "design.saf must be between 0 and 1 with at most 15 digits, got 1"),
+            ("boin", {"saf": Decimal(0)}, "design.saf must be between 0 and 1 with at most 15 digits, got 0"),
+            (
+                "boin",
+                {"tox": Decimal(1)},
+                "design.tox is a multiple of the target and must be above 1, such as 1.4, got 1",
+            ),
+            (
+                "boin",
+                {"tox": Decimal("0.42")},
+                "design.tox is a multiple of the target and must be above 1, such as 1.4, got 0.42",
+            ),
             ("boin", {"target": Decimal("0.8")}, "design.tox is 1.4 of the target, 1.12, and must be below 1"),
             ("boin", {"extra_safety_offset": Decimal(1)}, "design.extra_safety_offset must be between 0 and 0.95"),
             ("keyboard", {"margin_low": Decimal("0.3")}, "design.margin_low must be between 0 and 0.3"),

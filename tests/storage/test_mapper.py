@@ -127,7 +127,8 @@ class TestRefusing:
             )
 
     @pytest.mark.parametrize(
-        "stream", ["T1/cohort/x", "T1/cohort/01", "T1/cohort/0", "T1/cohort/\u0663", "T1/zzz", "T1/", "T1/access/1", ""]
+        "stream",
+        ["T1/cohort/a b", "T1/cohort/01", "T1/cohort/10000", "T1/cohort/\u0663", "T1/zzz", "T1/", "T1/access/1", ""],
     )
     def test_a_stream_that_no_trial_has_is_refused(self, recorder: SQLiteStore, stream: str) -> None:
         state = GOLDEN.joinpath("cohort.opened.v1.json").read_bytes().strip()

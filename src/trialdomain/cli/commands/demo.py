@@ -17,7 +17,7 @@ from trialdomain.events.trial import MtdDeclared, MtdNotEstablished
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import Answers, answers_report, read_log
 from trialdomain.projections.decisions import DecisionAudit
-from trialdomain.reports.decision import doses_of, mtd_words
+from trialdomain.reports.decision import mtd_words
 from trialdomain.reports.path import path_table
 from trialdomain.reports.story import observed_line, story_table
 from trialdomain.simulate.trials import DEMO_SEED, MOST_PARTICIPANTS, simulated_trial
@@ -75,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     state = demo.answers.escalation
     if state is not None:
         print_table(path_table(state))
-        print_lines([f"MTD: {mtd_words(state.decision.mtd, doses_of(state.counts.tallies))}"])
+        print_lines([f"MTD: {mtd_words(state.decision.mtd)}"])
         if state.decision.because is not None:
             print_lines([f"Because: {state.decision.because.text}"])
     if arguments.full:

@@ -18,6 +18,7 @@ from trialdomain.protocol.designs.posterior import probability_above, strongest_
 from trialdomain.protocol.designs.spec import DesignSpec, optional_number_fault, rate_fault, start_fault
 from trialdomain.protocol.designs.table import MOST_IN_TABLE, TableWord
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.values.number import is_bounded
 
 MOST_IN_INTERVAL = 200
 """The largest ``max_n`` of an interval design: its table has a row for each number up to it."""
@@ -163,10 +164,10 @@ class Boin(IntervalSpec):
     revision = 1
 
     name: Literal["boin"] = "boin"
-    saf: Decimal | None = None
-    """The highest DLT rate that is deemed too low, below the target; None for 0.6 of the target."""
-    tox: Decimal | None = None
-    """The lowest DLT rate that is deemed too high, above the target; None for 1.4 of the target."""
+    saf: Decimal = Decimal("0.6")
+    """The highest DLT rate that is deemed too low, as a multiple of the target, below 1."""
+    tox: Decimal = Decimal("1.4")
+    """The lowest DLT rate that is deemed too high, as a multiple of the target, above 1."""
     extra_safety: bool = False
     """Whether level 1 ends the trial, with no MTD, at a lower cutoff than that of an elimination."""
     extra_safety_offset: Decimal = Decimal("0.05")
@@ -208,9 +209,7 @@ class Boin(IntervalSpec):
 
     @property
     def _rates(self) -> tuple[Decimal, Decimal, Decimal]:
-        low = self.target * Decimal("0.6") if self.saf is None else self.saf
-        high = self.target * Decimal("1.4") if self.tox is None else self.tox
-        return low, self.target, high
+        return self.target * self.saf, self.target, self.target * self.tox
 
     @override
     def _faults(self) -> Iterator[str | None]:
@@ -218,12 +217,12 @@ class Boin(IntervalSpec):
         yield from before
         if before:
             return
-        low, target, high = self._rates
-        yield None if self.saf is None else rate_fault("design.saf", low, below=target)
-        if self.tox is None:
-            yield unless(high < 1, f"design.tox is 1.4 of the target, {high}, and must be below 1: give a lower one")
-        else:
-            yield rate_fault("design.tox", high, above=target)
+        yield rate_fault("design.saf", self.saf)
+        tox: object = self.tox
+        if not isinstance(tox, Decimal) or not is_bounded(tox) or tox <= 1:
+            yield f"design.tox is a multiple of the target and must be above 1, such as 1.4, got {str(tox)[:20]}"
+        elif tox * self.target >= 1:
+            yield f"design.tox is {tox} of the target, {tox * self.target}, and must be below 1: give a lower one"
         yield rate_fault("design.extra_safety_offset", self.extra_safety_offset, below=self.elimination_cutoff)
 
 
