@@ -213,7 +213,7 @@ class TestDecide:
         ('levels = 2\n[design]\nname = "table"\nrows = [[3, 0]]\n', "rows[1]: expected [evaluable, DLTs, decision]"),
         (
             'levels = 2\n[design]\nname = "table"\nrows = [[3, 0, "up"]]\n',
-            "rows[1].decision: Invalid enum value 'up'",
+            "rows[1].decision must be one of escalate, stay, de-escalate, eliminate, got the text 'up'",
         ),
         (
             'levels = 2\n[design]\nname = "table"\nrows = [[3, 0, "stay"]]\n',

@@ -39,6 +39,7 @@ SECTIONS = {
     "import-sdtm": ("import-sdtm`",),
     "decide": ("decide`",),
     "design table": ("design`",),
+    "protocol check": ("protocol`",),
     "design mtd": ("design`",),
     "design state": ("design`",),
 }

@@ -258,7 +258,7 @@ class TestToml:
         assert refused.value.faults == (fault,)
 
     def test_a_body_that_is_none_is_refused(self) -> None:
-        with pytest.raises(ProtocolInvalid, match=r"levels\[1\]\.dose\.per: Invalid enum value 'lb'"):
+        with pytest.raises(ProtocolInvalid, match=r"levels\[1\]\.dose\.per must be one of kg, m2, got the text 'lb'"):
             protocol_from_toml(ONE_LEVEL.format('amount = 1, unit = "mg", per = "lb"'))
 
     def test_what_is_taken_away_stays_away(self) -> None:
@@ -288,9 +288,12 @@ class TestToml:
         for fault in (
             "foo: there is no such parameter",
             "title: is missing",
-            "version: Expected `str`, got `int`",
+            "version must be a text, got the number 3",
             'design: expected a table [design] with a name, such as name = "three-plus-three", or "none", got str',
-            "dlt.related[2]: Invalid enum value 'perhaps'",
+            (
+                "dlt.related[2] must be one of unrelated, unlikely, possibly, likely, definitely, not-assessed, "
+                "got the text 'perhaps'"
+            ),
             "dlt: dlt.min_grade must be from 1 to 5, got 9",
             "dlt: dlt.window_days must be a whole number of at least 0, and at most 36500, got -1",
             "evaluable: evaluable.min_fraction must be from 0 to 1, got 1.5",

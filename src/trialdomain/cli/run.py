@@ -18,6 +18,7 @@ _MODULES: Mapping[str, str] = {
     "simulate": "simulate",
     "decide": "decide",
     "design": "design",
+    "protocol": "protocol",
     "replay": "log",
     "endpoints": "ask",
     "explain": "ask",

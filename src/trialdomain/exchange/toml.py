@@ -30,7 +30,9 @@ from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, ScaleUnknown, scale_of
+from trialdomain.values.given.chosen import wrong_kind
 from trialdomain.values.given.filename import is_no_file, named, unread
+from trialdomain.values.word import Word
 
 _MOST_BYTES = 1 << 24
 """The most bytes of a protocol file; a protocol of ours has 30 kB."""
@@ -237,13 +239,25 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
         return _read_class(kind, value, place, faults, base)
     if get_origin(kind) is tuple:
         return _read_array(get_args(kind)[0], value, place, faults)
+    return _converted(kind, value, place, faults)
+
+
+def _converted(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
+    given = value
     if kind is Decimal and isinstance(value, int | str) and not isinstance(value, bool):
         value = str(value)
     try:
         return msgspec.convert(value, kind, strict=not isinstance(value, Decimal) or kind is Decimal)
-    except (msgspec.ValidationError, ValueError) as error:
+    except msgspec.ValidationError as error:
+        faults.append(wrong_kind(place, kind, given) if _is_named(kind) else f"{place or 'it'}: {error}")
+    except ValueError as error:
         faults.append(f"{place or 'it'}: {error}")
-        return None
+    return None
+
+
+def _is_named(kind: Any) -> bool:
+    """Return whether a type has a name in plain words: a word of a list, a text, a number."""
+    return kind in {bool, int, str, Decimal} or (isinstance(kind, type) and issubclass(kind, Word))
 
 
 def _read_scale(value: Any, place: str, faults: list[str]) -> Any:
@@ -258,11 +272,18 @@ def _read_scale(value: Any, place: str, faults: list[str]) -> Any:
         return None
 
 
+def _of_words(kind: Any, read: Any) -> bool:
+    """Return whether an array of words has some that could be read: their own faults are found as well."""
+    (inner,) = (get_args(kind) or (None,))[:1]
+    return bool(read) and get_origin(kind) is tuple and isinstance(inner, type) and issubclass(inner, Word)
+
+
 def _read_array(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
     if not isinstance(value, list):
         faults.append(f"{place}: expected an array, got {type(value).__name__}")
         return ()
-    return tuple(_read(kind, inner, f"{place}[{at}]", faults) for at, inner in enumerate(value, start=1))
+    read = [_read(kind, inner, f"{place}[{at}]", faults) for at, inner in enumerate(value, start=1)]
+    return tuple(one for one in read if one is not None)
 
 
 def _read_design(value: Any, place: str, faults: list[str]) -> Any:
@@ -358,7 +379,7 @@ def _read_class(
             if hints[name] == tuple[Endpoint, ...]:
                 default = given.get("febrile_neutropenia", FebrileNeutropenia())
             read = _read(hints[name], value[name], _at(place, name), faults, default)
-            if len(faults) == so_far:
+            if len(faults) == so_far or _of_words(hints[name], read):
                 given[name] = read
         elif field.default is attrs.NOTHING and base is None:
             faults.append(f"{_at(place, name)}: is missing")

@@ -7,6 +7,7 @@ import attrs
 from trialdomain.protocol.faults import LONGEST_DAYS, refuse, unless
 from trialdomain.values.clinical.screening import Gate
 from trialdomain.values.clinical.unit import ucum
+from trialdomain.values.given.text import has_visible
 from trialdomain.values.number import is_bounded
 from trialdomain.values.word import Word
 
@@ -76,7 +77,7 @@ class FactTest:
         test = f"the test of {self.finding!r} by {self.comparison.value}"
         refuse(
             (
-                unless(bool(self.finding.strip()), "a test names no finding"),
+                unless(has_visible(self.finding), "a test names no finding"),
                 unless((self.number is not None) == numeric, f"{test} {'needs a' if numeric else 'takes no'} number"),
                 unless(_usable(self.number, self.comparison), f"{test} has a number that no criterion has"),
                 unless(self.unit is None or _known(self.unit), f"{test} names an unknown unit, {self.unit!r}"),
@@ -124,8 +125,8 @@ class Criterion:
         """Refuse a criterion that cannot be answered."""
         refuse(
             (
-                unless(bool(self.id.strip()), "a criterion has no id"),
-                unless(bool(self.meaning.strip()), f"criterion {self.id} has no meaning"),
+                unless(has_visible(self.id), "a criterion has no id"),
+                unless(has_visible(self.meaning), f"criterion {self.id} has no meaning"),
                 unless(
                     bool(self.tests) == (self.answer is not Answer.ATTESTATION),
                     f"criterion {self.id} is answered by {self.answer.value}, and has {len(self.tests)} tests",

@@ -16,7 +16,7 @@ from trialdomain.values.clinical.analyte import UNITS, Count
 from trialdomain.values.clinical.ctcae import all_terms, term_of
 from trialdomain.values.clinical.toxicity import GRADES
 from trialdomain.values.given.plural import how_many
-from trialdomain.values.given.text import folded
+from trialdomain.values.given.text import folded, has_visible
 from trialdomain.values.number import is_bounded
 
 
@@ -162,7 +162,7 @@ def _from_grade(grade: int) -> str:
 
 def _of_selection(row: DltCriterion | DltCompanion) -> Iterator[str | None]:
     """Yield the faults of the terms, the category and the grade of a row."""
-    yield unless(all(term.strip() for term in row.terms), "terms has a blank term")
+    yield unless(all(map(has_visible, row.terms)), "terms has a blank term")
     yield unless(row.min_grade in GRADES, f"min_grade must be from 1 to 5, got {row.min_grade!r}")
     if row.category is not None:
         yield unless(not row.terms, "terms and category are both given: choose one")

@@ -22,7 +22,7 @@ from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, scale_of
 from trialdomain.values.clinical.toxicity import GRADES, RELATED, Relatedness
 from trialdomain.values.given.in_short import in_short
-from trialdomain.values.given.text import folded
+from trialdomain.values.given.text import folded, has_visible
 from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.number import is_bounded
 from trialdomain.values.role import Role
@@ -47,7 +47,7 @@ class ExpectedToxicity:
         """Refuse an invalid grade."""
         refuse(
             (
-                unless(bool(self.term.strip()), "an expected toxicity names no term"),
+                unless(has_visible(self.term), "an expected toxicity names no term"),
                 unless(self.up_to_grade in GRADES, f"{self.term}: up_to_grade must be from 1 to 5"),
             )
         )
@@ -283,9 +283,7 @@ class Grant:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a blank use case."""
-        refuse(
-            (unless(all(name.strip() for name in self.use_cases), f"role {self.role.value} names a blank use case"),)
-        )
+        refuse((unless(all(map(has_visible, self.use_cases)), f"role {self.role.value} names a blank use case"),))
 
 
 @attrs.frozen(kw_only=True)
@@ -390,10 +388,10 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         check_id("trial", protocol.trial)
     except CodeInvalid as error:
         yield str(error)
-    yield unless(bool(protocol.title.strip()), "title is blank")
-    yield unless(bool(protocol.version.strip()), "version is blank")
+    yield unless(has_visible(protocol.title), "title has no visible character")
+    yield unless(has_visible(protocol.version), "version has no visible character")
     source: object = protocol.source
-    yield unless(source is None or (isinstance(source, str) and bool(source.strip())), "source must be a text, or None")
+    yield unless(source is None or has_visible(source), "source must be a text with a visible character, or None")
     numbers = [level.level for level in protocol.levels]
     yield unless(
         numbers == list(range(1, len(numbers) + 1)) and 0 < len(numbers) <= MOST_LEVELS,

@@ -6,6 +6,7 @@ from typing import ClassVar
 import attrs
 
 from trialdomain.protocol.faults import unless
+from trialdomain.values.given.text import has_visible
 from trialdomain.values.ids import CodeInvalid, check_id
 from trialdomain.values.word import Word
 
@@ -25,7 +26,7 @@ class Kind(Word):
 
 def is_texts(given: object) -> bool:
     """Return whether a value is a tuple of texts, none of them blank."""
-    return isinstance(given, tuple) and all(isinstance(one, str) and one.strip() for one in given)
+    return isinstance(given, tuple) and all(has_visible(one) for one in given)
 
 
 class Endpoint:
@@ -93,7 +94,7 @@ class Endpoint:
             yield unless(isinstance(found, str), f"endpoint {self.id}: {name} must be a text")
         yield unless(is_texts(self.sources), f"endpoint {self.id}: sources must be a tuple of texts")
         given: object = self.title
-        yield unless(not isinstance(given, str) or bool(given.strip()), f"endpoint {self.id} has a blank title")
+        yield unless(not isinstance(given, str) or has_visible(given), f"endpoint {self.id} has a blank title")
 
 
 @attrs.frozen(kw_only=True)

@@ -1,6 +1,7 @@
 """Validate, compare and shorten texts; and free text as it is stored."""
 
 import re
+import unicodedata
 from functools import lru_cache
 
 import attrs
@@ -30,6 +31,19 @@ def short(given: object, most: int = 40) -> str:
 def is_storable(text: str) -> bool:
     """Return whether a text is valid Unicode without lone surrogates, which decoding errors leave behind."""
     return text.isascii() or _HALVES.search(text) is None
+
+
+def has_visible(text: object) -> bool:
+    r"""Return whether a value is a text with at least one character that people can see.
+
+    >>> has_visible("A title"), has_visible(" \u200b"), has_visible("\ufeff"), has_visible(3)
+    (True, False, False, False)
+    """
+    return isinstance(text, str) and any(unicodedata.category(one) not in _UNSEEN for one in text)
+
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp", "Zs"}
+"""The categories of characters without a shape of their own: controls, formats, halves, unassigned ones, and spaces."""
 
 
 def folded(text: str) -> str:
