@@ -1,5 +1,6 @@
 """The example protocols, each with its first cohort conducted through the desk; comments count the days."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def test_each_comes_back_from_its_own_text(path: Path) -> None:
 
 
 def test_all_are_conducted_here() -> None:
-    conducted = {"flat-dose", "per-kg-with-sentinel", "dlt-table", "level-minus-one", "rolling-six"}
+    conducted = {"flat-dose", "per-kg-with-sentinel", "dlt-table", "level-minus-one", "rolling-six", "two-sites"}
     assert {path.stem for path in FILES} == conducted
 
 
@@ -175,3 +176,25 @@ class TestRollingSix:
             "S1", event="A", term="Fatigue", grade=3, onset=site.today, attributions=judged(Relatedness.LIKELY)
         )[0]
         assert str(reported.fact.scale) == "CTCAE 4.03"  # type: ignore[union-attr]  # an adverse event
+
+
+class TestTwoSites:
+    def test_a_cohort_at_two_sites_is_one_cohort(self) -> None:
+        site = site_of("two-sites")
+        for subject, at in (("S1", "B"), ("S2", "S"), ("S3", "B")):
+            site.desk.consent(subject, signed_on=site.today, form_version="1", site=at)
+            site.desk.screen(subject, on=site.today)
+            site.desk.enroll(subject, on=site.today)
+            # 2 March, 20:00 UTC: 2 March in Berlin, 3 March in Sydney
+            site.now = datetime(2026, 3, 2, 20, tzinfo=UTC)
+            dose = Dose(amount=10, unit="mg")
+            site.desk.infuse(subject, level=1, dose=dose, started_at="2026-03-02T20:00Z")
+        members = {m.subject: m for m in site.trial.history().dlt_counts(on=day(1)).members}
+        # the window of 7 days ends on 9 March in Berlin, and on 10 March in Sydney
+        assert {name: str(m.window_last) for name, m in members.items()} == {
+            "S1": "2026-03-09",
+            "S2": "2026-03-10",
+            "S3": "2026-03-09",
+        }
+        site.on(9).assess("S1", "S2", "S3")
+        assert site.state().decision.bare == Decision.escalate(to=2)

@@ -327,6 +327,11 @@ class Participant:
             case _:
                 assert_never(fact)
 
+    @property
+    def site(self) -> str | None:
+        """The code of the participant's site; None if the consent names none."""
+        return None if self.consent is None else self.consent.site
+
     def consented(self, fact: Consented) -> Sequence[ParticipantFact]:
         """Record a consent."""
         return self._unless_known(fact, self._after_death(fact.signed_on), None)

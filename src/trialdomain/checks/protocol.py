@@ -31,7 +31,7 @@ def silences(protocol: TrialProtocol) -> Iterator[str]:
     """Yield the rules that a protocol leaves open."""
     if any(level.dose is None for level in protocol.levels):
         yield "the dose levels have no amounts: an infusion is believed to be of the level that was meant"
-    if protocol.zone is None:
+    if protocol.zone is None and not protocol.sites:
         yield "the site has no time zone: a time without an offset counts as it stands"
     if protocol.design is not None and protocol.stagger == Stagger():
         yield "no days lie between infusions at a level (stagger 0)"

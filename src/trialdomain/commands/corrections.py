@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import attrs
 
@@ -15,7 +16,12 @@ from trialdomain.errors import CommandRefused
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.cohort import CohortEntryVoided, CohortExpanded, CohortOpened, EscalationDecided
 from trialdomain.events.entries import current, current_entries, require_current
-from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, ParticipantEntryVoided
+from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
+    AdverseEventReported,
+    Consented,
+    ParticipantEntryVoided,
+)
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialEntryVoided, TrialRegistered
 from trialdomain.values.clinical.ctcae import lacks, term_on
@@ -67,8 +73,10 @@ def correct(snapshot: Snapshot, entry: Entry, changes: Mapping[str, object], *, 
     check_reason(reason)
     current = _current(snapshot, entry, act="corrected")
     named = {name: scale_of(value) if isinstance(value, Scale) else value for name, value in changes.items()}
-    fact = remake(current.fact, {name: snapshot.localized(value) for name, value in named.items()})
+    site: Any = named.get("site", site_of(snapshot, current.stream))
+    fact = remake(current.fact, {name: snapshot.localized(value, site) for name, value in named.items()})
     _check_levels(snapshot, fact)
+    _check_site(snapshot, fact)
     if fact == current.fact:
         return []
     if isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
@@ -144,6 +152,20 @@ def _settled(snapshot: Snapshot, drafts: Drafts, *facts: Fact, on: date) -> Draf
     subject = subject_of(drafts[0].stream)
     named = {subject} if subject else {getattr(fact, "subject", None) for fact in facts}
     return settle(snapshot, drafts, about=None if None in named else {str(name) for name in named}, on=on)
+
+
+def site_of(snapshot: Snapshot, stream: str) -> str | None:
+    """Return the site of the participant whose stream it is; None for another stream, and without several sites."""
+    subject = subject_of(stream)
+    return snapshot.participant(subject).site if subject and snapshot.protocol.sites else None
+
+
+def _check_site(snapshot: Snapshot, fact: Fact) -> None:
+    """Refuse a consent at a site that the protocol does not have."""
+    sites = [one.id for one in snapshot.protocol.sites]
+    if isinstance(fact, Consented) and fact.site is not None and fact.site not in sites:
+        known = ", ".join(sites) or "none"
+        raise FactMalformed(kind="Consented", why=f"there is no site {fact.site}: the protocol has {known}")
 
 
 def _check_levels(snapshot: Snapshot, fact: Fact) -> None:

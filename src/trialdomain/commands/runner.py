@@ -303,16 +303,23 @@ class CommandRunner:
         return [entry_of(one) for one in self.store.in_log_order(self.trial, after=first - 1, until=last)]
 
     def today(self, snapshot: Snapshot) -> date:
-        """Return the calendar day of the decision at the site."""
-        return site_day(self._moment(snapshot), snapshot.protocol.site_zone)
+        """Return the calendar day of the decision at the site.
 
-    def refuse_future(self, snapshot: Snapshot, fact: object) -> None:
-        """Refuse a fact with a date or a time in the future.
+        With several sites it is the latest of their days, so that whatever was recorded at one of them counts at once
+        (**choice**).
+        """
+        protocol, moment = snapshot.protocol, self._moment(snapshot)
+        zones = [protocol.site_zone, *(protocol.zone_at(site.id) for site in protocol.sites)]
+        return max(site_day(moment, zone) for zone in zones)
+
+    def refuse_future(self, snapshot: Snapshot, fact: object, site: str | None = None) -> None:
+        """Refuse a fact with a date or a time in the future, at a site; None is the trial itself.
 
         Raises:
             InTheFuture: a date lies after the site's day, or a time more than an hour ahead of the clock.
         """
-        _refuse_future(fact, self._moment(snapshot).astimezone(snapshot.protocol.site_zone), self.today(snapshot))
+        moment = self._moment(snapshot).astimezone(snapshot.protocol.zone_at(site))
+        _refuse_future(fact, moment, moment.date())
 
     def _moment(self, snapshot: Snapshot) -> datetime:
         """Return the time of a decision: the same for all of it, and never before the last entry's.

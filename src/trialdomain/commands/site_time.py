@@ -6,6 +6,7 @@ the site's own, and gets the offset that the site's clocks had then.
 
 from enum import Enum
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -27,42 +28,41 @@ class OffsetMissing(InputInvalid):
         self.when, self.why = when, why
 
 
-def placed(given: F, protocol: TrialProtocol) -> F:
+def placed(given: F, zone: str | None) -> F:
     """Convert every time in a fact, in a part of one, or in several values, to the site's offset.
 
     Args:
         given: a fact, or any value that a fact holds.
-        protocol: names the site's zone.
+        zone: the site's time zone; None if it is not known.
 
     Raises:
         OffsetMissing: a time has no offset, and the zone is not known, or its clocks skip or repeat that hour.
     """
-    return _placed(given, protocol)  # type: ignore[no-any-return]  # of the same type
+    return _placed(given, zone)  # type: ignore[no-any-return]  # of the same type
 
 
-def _placed(given: Any, protocol: TrialProtocol) -> Any:  # noqa: ANN401 - any value that a fact holds
+def _placed(given: Any, zone: str | None) -> Any:  # noqa: ANN401 - any value that a fact holds
     if isinstance(given, ClinicalTime):
-        return _at_site(given, protocol)
+        return _at_site(given, zone)
     if isinstance(given, tuple):
-        parts = tuple(_placed(part, protocol) for part in given)
+        parts = tuple(_placed(part, zone) for part in given)
         return given if all(new is old for new, old in zip(parts, given, strict=True)) else parts
     if isinstance(given, Enum) or not attrs.has(type(given)) or isinstance(given, TrialProtocol):
         return given
     names = [field.name for field in attrs.fields(type(given))]
     values = {name: getattr(given, name) for name in names}
-    changed = {name: new for name, old in values.items() if (new := _placed(old, protocol)) is not old}
+    changed = {name: new for name, old in values.items() if (new := _placed(old, zone)) is not old}
     return attrs.evolve(given, **changed) if changed else given
 
 
-def _at_site(when: ClinicalTime, protocol: TrialProtocol) -> ClinicalTime:
+def _at_site(when: ClinicalTime, zone: str | None) -> ClinicalTime:
     if when.at is None:
         return when
     if when.at.tzinfo is not None:
-        return when if protocol.zone is None else when.in_zone(protocol.site_zone)
-    if protocol.zone is None:
+        return when if zone is None else when.in_zone(ZoneInfo(zone))
+    if zone is None:
         raise OffsetMissing(when=when, why="the protocol does not name the zone of the site")
-    zone = protocol.site_zone
-    if (shown := times_shown(when.at, zone)) != 1:
+    if (shown := times_shown(when.at, ZoneInfo(zone))) != 1:
         how = "skip that hour" if shown == 0 else "show that hour twice"
-        raise OffsetMissing(when=when, why=f"the clocks of {protocol.zone} {how}")
-    return when.at_site(zone)
+        raise OffsetMissing(when=when, why=f"the clocks of {zone} {how}")
+    return when.at_site(ZoneInfo(zone))

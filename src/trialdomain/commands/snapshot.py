@@ -167,13 +167,13 @@ class Snapshot:
             self._read_before[leave_out] = versions, streams
         return self._read_before[leave_out]
 
-    def localized(self, fact: F) -> F:
-        """Convert every time in a fact, and in its parts, to the site's offset.
+    def localized(self, fact: F, site: str | None = None) -> F:
+        """Convert every time in a fact, and in its parts, to the offset of a site; None is the trial itself.
 
         Raises:
             OffsetMissing: a time has no offset, and the protocol's zone does not determine the moment.
         """
-        return placed(fact, self.protocol)
+        return placed(fact, self.protocol.zone_name(site))
 
     def last_recorded(self) -> datetime | None:
         """Return the recording time of the last entry of the snapshot."""

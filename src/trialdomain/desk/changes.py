@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from trialdomain.commands.coercion import converted_fields
-from trialdomain.commands.corrections import correct, needed_for, void
+from trialdomain.commands.corrections import correct, needed_for, site_of, void
 from trialdomain.commands.snapshot import Drafts, Snapshot
 from trialdomain.desk.acts import Acts
 from trialdomain.errors import InputInvalid
@@ -38,7 +38,7 @@ class Changes(Acts):
             today = self._runner.today(snapshot)
             drafts = correct(snapshot, entry, changes, reason=reason, on=today)
             for draft in drafts[:1]:
-                self._runner.refuse_future(snapshot, draft.fact)
+                self._runner.refuse_future(snapshot, draft.fact, site_of(snapshot, draft.stream))
             return drafts
 
         return self._runner.run(

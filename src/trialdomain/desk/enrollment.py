@@ -18,7 +18,7 @@ from trialdomain.commands.runner import CommandRunner
 from trialdomain.commands.settlement import settle
 from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.designs.registry import design_of
-from trialdomain.desk.acts import Acts, check_deviation, check_level
+from trialdomain.desk.acts import Acts, check_deviation, check_level, check_site
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import (
     Consented,
@@ -69,21 +69,40 @@ class Enrollment(Acts):
         form_version: str,
         signer: Signer = Signer.PARTICIPANT,
         age: int | None = None,
+        site: str | None = None,
         command_id: str | None = None,
     ) -> Sequence[Entry]:
-        """Record that informed consent was signed; ``age`` is in completed years."""
+        """Record that informed consent was signed.
+
+        Args:
+            subject: the participant's code.
+            signed_on: the day, or the time, of the signature.
+            form_version: the version of the consent form.
+            signer: who signed.
+            age: in completed years.
+            site: the participant's site, where the protocol has several.
+            command_id: an id by which a repeated request is recognized.
+
+        Raises:
+            SiteUnknown: the protocol does not have the site, or has several and none is named.
+        """
         subject = check_id("subject", subject)
         given = converted_fields(
             Consented, {"signed_on": signed_on, "signer": signer, "form_version": form_version, "age": age}
         )
 
         def decide(snapshot: Snapshot) -> Drafts:
-            fact = make(Consented, **given, protocol_version=snapshot.protocol.version)
-            return self._of(subject, snapshot.participant(subject).consented(snapshot.localized(fact)), snapshot)
+            known = check_site(snapshot.protocol, site)
+            fact = make(Consented, **given, protocol_version=snapshot.protocol.version, site=known)
+            participant = snapshot.participant(subject)
+            return self._of(subject, participant.consented(snapshot.localized(fact, known)), snapshot)
 
         return self._runner.run(
             UseCase.CONSENT,
-            (subject, {name: given[name] for name in ("signed_on", "signer")}, given["form_version"], given["age"]),
+            (
+                *(subject, {name: given[name] for name in ("signed_on", "signer")}),
+                *(given["form_version"], given["age"], plain(site)),
+            ),
             decide,
             command_id,
             about=subject,
@@ -180,7 +199,7 @@ class Enrollment(Acts):
             chosen = check_level(snapshot.protocol, named)
             cohort = cohorts[chosen]
             facts = participant.enroll(
-                snapshot.localized(make(Enrolled, **given, level=chosen)),
+                snapshot.localized(make(Enrolled, **given, level=chosen), participant.site),
                 also=chain(
                     snapshot.trial.against_enrollment(),
                     against_recruitment(snapshot, on=today),
@@ -225,7 +244,7 @@ class Enrollment(Acts):
             participant, cohort = snapshot.participant(subject), snapshot.cohorts()[to_level]
             assigned = snapshot.protocol.labels[0] if participant.assigned_level is None else participant.assigned_level
             fact = make(LevelReassigned, **given, from_level=assigned, to_level=to_level)
-            facts = participant.reassign(snapshot.localized(fact))
+            facts = participant.reassign(snapshot.localized(fact, participant.site))
             if not facts:
                 return []
             against = snapshot.trial.against_enrollment()

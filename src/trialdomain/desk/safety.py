@@ -90,8 +90,9 @@ class Safety(Acts):
         subject, deviation = check_id("subject", subject), check_deviation(deviation)
 
         def decide(snapshot: Snapshot) -> Drafts:
-            report = snapshot.localized(fact if own is not None else _on_scale(told, snapshot.protocol.grading))
-            accepted = snapshot.participant(subject).report_adverse_event(report, deviation)
+            participant = snapshot.participant(subject)
+            graded = fact if own is not None else _on_scale(told, snapshot.protocol.grading)
+            accepted = participant.report_adverse_event(snapshot.localized(graded, participant.site), deviation)
             return self._of(subject, accepted, snapshot, deviation=deviation)
 
         request = (subject, in_order([fact]), deviation)

@@ -128,8 +128,9 @@ class Treatment(Acts):
             design = snapshot.protocol.design is not None
             today = self._runner.today(snapshot)
             state = escalation_state(snapshot, on=today) if design else None
-            given = snapshot.localized(fact)
-            facts = snapshot.participant(subject).infuse(
+            participant = snapshot.participant(subject)
+            given = snapshot.localized(fact, participant.site)
+            facts = participant.infuse(
                 given,
                 also=chain(
                     snapshot.trial.against_infusion(),

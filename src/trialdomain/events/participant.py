@@ -115,6 +115,8 @@ class Consented:
     protocol_version: str = attrs.field(validator=plain_text)
     age: int | None = attrs.field(default=None, validator=optional(whole_number(least=0, most=_OLDEST)))
     """In completed years at consent, up to 150; a date of birth does not enter a log."""
+    site: str | None = attrs.field(default=None, validator=optional_text)
+    """The code of the site, where the protocol has several: the participant's dates and times are those of its zone."""
 
 
 @attrs.frozen(kw_only=True)

@@ -18,6 +18,7 @@ from trialdomain.protocol.dlt_criteria import LAST_ROW, DltCriterion, Placed, co
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.sites import Site, is_known_zone, site_faults
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, scale_of
 from trialdomain.values.clinical.toxicity import GRADES, RELATED, Relatedness
@@ -303,7 +304,10 @@ class TrialProtocol:
     """The document of the protocol, such as a registry entry; findings name it as the source of a requirement."""
     levels: tuple[DoseLevel, ...]
     zone: str | None = None
-    """The site's IANA time zone; None if it is unknown: dates are then used as they are written."""
+    """The site's IANA time zone; None if it is unknown: dates are then used as they are written. With ``sites``, it is
+    the zone in which the days of the trial itself are counted, by default that of the first site."""
+    sites: tuple[Site, ...] = ()
+    """The sites, if there are several: the consent names the participant's, and their days are those of its zone."""
     design: DesignSpec | None = DEFAULT_DESIGN
     target_recruitment: int | None = None
     """The target number of infused participants; exceeding it gives a warning, never a refusal."""
@@ -336,8 +340,22 @@ class TrialProtocol:
 
     @property
     def site_zone(self) -> tzinfo:
-        """The zone in which days are counted: the site's zone, or UTC if it is unknown."""
-        return ZoneInfo(self.zone) if self.zone else UTC
+        """The zone in which the days of the trial are counted; UTC if it is unknown."""
+        return self.zone_at(None)
+
+    def zone_at(self, site: str | None) -> tzinfo:
+        """Return the zone in which the days of a site's participants are counted; UTC if it is unknown.
+
+        Args:
+            site: the code of the site; None, or a code that this version does not have, for the trial itself.
+        """
+        named = self.zone_name(site)
+        return ZoneInfo(named) if named else UTC
+
+    def zone_name(self, site: str | None) -> str | None:
+        """Return the name of that zone; None if it is unknown."""
+        found = next((one.zone for one in self.sites if one.id == site), None)
+        return found or self.zone or next((one.zone for one in self.sites), None)
 
     @property
     def watches_contacts(self) -> bool:
@@ -400,7 +418,8 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
     for label, count in Counter(protocol.labels).items():
         yield unless(count == 1, f"the label {label} is that of {count} levels: give each level its own")
     yield from _dose_faults(protocol)
-    yield unless(_known_zone(protocol.zone), f"zone {protocol.zone!r} is not in the IANA time zone database")
+    yield from site_faults(protocol.sites)
+    yield unless(is_known_zone(protocol.zone), f"zone {protocol.zone!r} is not in the IANA time zone database")
     for name, least in (("target_recruitment", 1), ("max_infused", 1)):
         value = getattr(protocol, name)
         yield None if value is None else at_least(name, value, least)
@@ -468,10 +487,3 @@ def _dose_faults(protocol: TrialProtocol) -> Iterator[str | None]:
     yield unless(alike, "the doses of the levels have units of different kinds, which cannot be compared")
     rise = amounts == sorted(set(amounts))
     yield unless(rise or not alike or len(per) > 1, "the doses must rise from level to level")
-
-
-def _known_zone(zone: str | None) -> bool:
-    try:
-        return zone is None or bool(ZoneInfo(zone))
-    except (KeyError, ValueError, OSError):  # not a zone name, or a missing file
-        return False

@@ -1,0 +1,42 @@
+"""The sites of a trial, each with its time zone."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from trialdomain.protocol.faults import unless
+from trialdomain.values.ids import CodeInvalid, check_id
+
+
+@attrs.frozen(kw_only=True)
+class Site:
+    """A site at which participants are treated; a participant's dates and times are those of their site."""
+
+    id: str
+    """A code, such as ``"B1"``; the consent of a participant names it."""
+    zone: str
+    """The site's IANA time zone, such as ``Europe/Berlin``."""
+
+
+def site_faults(sites: Sequence[Site]) -> Iterator[str | None]:
+    """Yield the faults of the sites of a protocol: a wrong code, an unknown zone, a code that two sites have."""
+    for site in sites:
+        try:
+            check_id("site", site.id)
+        except CodeInvalid as error:
+            yield str(error)
+        yield unless(
+            is_known_zone(site.zone), f"site {site.id}: zone {site.zone!r} is not in the IANA time zone database"
+        )
+    for code, count in Counter(site.id for site in sites).items():
+        yield unless(count == 1, f"site {code} is listed {count} times")
+
+
+def is_known_zone(zone: str | None) -> bool:
+    """Return whether the IANA time zone database has a zone; True for None."""
+    try:
+        return zone is None or bool(ZoneInfo(zone))
+    except (KeyError, ValueError, OSError):  # not a zone name, or a missing file
+        return False
