@@ -318,8 +318,8 @@ class CommandRunner:
         Raises:
             InTheFuture: a date lies after the site's day, or a time more than an hour ahead of the clock.
         """
-        moment = self._moment(snapshot).astimezone(snapshot.protocol.zone_at(site))
-        _refuse_future(fact, moment, moment.date())
+        moment, zone = self._moment(snapshot), snapshot.protocol.zone_at(site)
+        _refuse_future(fact, moment.astimezone(zone), site_day(moment, zone))
 
     def _moment(self, snapshot: Snapshot) -> datetime:
         """Return the time of a decision: the same for all of it, and never before the last entry's.
