@@ -208,6 +208,18 @@ levels = [{{level = 1, dose = {{{}}}}}]
 """
 
 
+def with_criteria(*tests: tuple[str, str, int | None]) -> str:
+    """Give a protocol file with criteria C1, C2, ... about the age, each with a kind, a comparison and a number."""
+    text = 'trial = "T"\ntitle = "T"\nversion = "1"\nlevels = [{level = 1}]\n'
+    for number, (kind, comparison, limit) in enumerate(tests, start=1):
+        value = "" if limit is None else f", number = {limit}"
+        text += (
+            f'[[criteria]]\nid = "C{number}"\nkind = "{kind}"\nmeaning = "a criterion"\nanswer = "facts"\n'
+            f'tests = [{{finding = "age", comparison = "{comparison}"{value}}}]\n'
+        )
+    return text
+
+
 class TestToml:
     def test_the_preset_comes_back_with_every_number_as_it_stood(self) -> None:
         protocol = nct06245746(doses=[Dose(amount=Decimal(n), unit="mg") for n in ("0.10", "1.0", "2")])
@@ -260,6 +272,45 @@ class TestToml:
     def test_a_body_that_is_none_is_refused(self) -> None:
         with pytest.raises(ProtocolInvalid, match=r"levels\[1\]\.dose\.per must be one of kg, m2, got the text 'lb'"):
             protocol_from_toml(ONE_LEVEL.format('amount = 1, unit = "mg", per = "lb"'))
+
+    @pytest.mark.parametrize(
+        ("first", "second", "fault"),
+        [
+            (("inclusion", "at-least", 18), ("inclusion", "at-most", 17), "age >= 18 and age <= 17"),
+            (("inclusion", "at-least", 18), ("exclusion", "at-least", 18), "age >= 18 and age < 18"),
+            (("exclusion", "at-most", 60), ("exclusion", "at-least", 60), "age > 60 and age < 60"),
+            (("inclusion", "is-so", None), ("exclusion", "is-so", None), "age yes and age no"),
+            (("inclusion", "is-so", None), ("inclusion", "is-not-so", None), "age yes and age no"),
+        ],
+    )
+    def test_criteria_that_nobody_can_meet_are_refused(
+        self, first: tuple[str, str, int | None], second: tuple[str, str, int | None], fault: str
+    ) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            protocol_from_toml(with_criteria(first, second))
+        assert refused.value.faults == (f"criteria C1 and C2 contradict each other: {fault} cannot both be",)
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            (("inclusion", "at-least", 18), ("inclusion", "at-most", 18)),
+            (("inclusion", "at-least", 18), ("exclusion", "at-least", 61)),
+            (("inclusion", "at-least", 18), ("inclusion", "at-least", 21)),
+            (("inclusion", "is-so", None), ("exclusion", "is-not-so", None)),
+        ],
+    )
+    def test_criteria_that_somebody_can_meet_are_taken(
+        self, first: tuple[str, str, int | None], second: tuple[str, str, int | None]
+    ) -> None:
+        assert len(protocol_from_toml(with_criteria(first, second)).criteria) == 2
+
+    def test_a_window_longer_than_the_observation_is_refused(self) -> None:
+        protocol = nct06245746()
+        assert attrs.evolve(protocol, dlt=DltRule(window_days=365)).dlt == DltRule(window_days=365)
+        with pytest.raises(
+            ProtocolInvalid, match=r"dlt\.window_days is 366, and participants are observed for 365"
+        ):
+            attrs.evolve(protocol, dlt=DltRule(window_days=366))
 
     def test_what_is_taken_away_stays_away(self) -> None:
         bare = attrs.evolve(nct06245746(), administrations=None, design=None, dlt=None, zone=None)

@@ -1,6 +1,8 @@
 """Eligibility criteria as data: the question, the gate at which it is judged, and the findings that answer it."""
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import combinations
 
 import attrs
 
@@ -134,3 +136,73 @@ class Criterion:
                 unless(self.applies_to in {None, "F", "M"}, f"criterion {self.id} applies to sex {self.applies_to!r}"),
             )
         )
+
+
+def contradictions(criteria: Sequence[Criterion]) -> Iterator[str]:
+    """Yield a fault for each pair of criteria that no participant can meet together.
+
+    Bounds of one finding in one unit, and yes and no, are compared; a criterion of one sex is left out.
+    """
+    demands = [
+        demand
+        for one in criteria
+        if one.applies_to is None
+        for test in one.tests
+        if (demand := _demand(one, test)) is not None
+    ]
+    told: set[tuple[str, str]] = set()
+    for first, second in combinations(demands, 2):
+        pair = (first.criterion, second.criterion)
+        if first.of == second.of and pair not in told and not first.meets(second):
+            told.add(pair)
+            yield (
+                f"criteria {first.criterion} and {second.criterion} contradict each other: {first.words} and "
+                f"{second.words} cannot both be"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class _Demand:
+    """What one test demands of a finding: a value from, or up to, a number; or yes, or no."""
+
+    criterion: str
+    of: tuple[str, str | None, Gate]
+    """The finding, its unit, and the gate at which it is judged."""
+    from_: Decimal | None = None
+    to: Decimal | None = None
+    strict: bool = False
+    """Whether the number itself is outside."""
+    so: bool | None = None
+    words: str
+
+    def meets(self, other: "_Demand") -> bool:
+        """Say whether some value fulfils both demands."""
+        if self.so is not None and other.so is not None:
+            return self.so == other.so
+        low, high = (self, other) if self.from_ is not None else (other, self)
+        if low.from_ is None or high.to is None:
+            return True
+        return low.from_ < high.to or (low.from_ == high.to and not (low.strict or high.strict))
+
+
+def _demand(criterion: Criterion, test: FactTest) -> _Demand | None:
+    """Return what a test demands of those who may take part; None for a comparison that is not compared."""
+    excludes = criterion.kind is CriterionKind.EXCLUSION
+    of = (test.finding, test.unit, criterion.gate)
+    unit = "" if test.unit is None else f" {test.unit}"
+    bounds = {Comparison.AT_LEAST: not excludes, Comparison.AT_MOST: excludes}
+    if test.comparison in bounds and test.number is not None:
+        is_lower = bounds[test.comparison]
+        sign = (">" if excludes else ">=") if is_lower else ("<" if excludes else "<=")
+        return _Demand(
+            criterion=criterion.id,
+            of=of,
+            from_=test.number if is_lower else None,
+            to=None if is_lower else test.number,
+            strict=excludes,
+            words=f"{test.finding} {sign} {test.number}{unit}",
+        )
+    if test.comparison in {Comparison.IS_SO, Comparison.IS_NOT_SO}:
+        so = (test.comparison is Comparison.IS_SO) is not excludes
+        return _Demand(criterion=criterion.id, of=of, so=so, words=f"{test.finding} {'yes' if so else 'no'}")
+    return None

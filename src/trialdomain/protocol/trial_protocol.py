@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from trialdomain.protocol.criteria import Criterion
+from trialdomain.protocol.criteria import contradictions as contradictory_criteria
 from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec, is_known
 from trialdomain.protocol.dlt_criteria import LAST_ROW, DltCriterion, Placed, contradictions
 from trialdomain.protocol.dose_level import DoseLevel
@@ -438,13 +439,30 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         "stagger.sentinel needs a design: after a DLT of the sentinel, people decide by it",
     )
     yield from _grading_faults(protocol)
+    yield _window_fault(protocol)
     known = {criterion.id for criterion in protocol.criteria}
     for one in protocol.criteria:
         yield unless(
             one.contradicts is None or one.contradicts in known, f"criterion {one.id} contradicts an unknown one"
         )
+    yield from contradictory_criteria(protocol.criteria)
     for criterion, count in Counter(criterion.id for criterion in protocol.criteria).items():
         yield unless(count == 1, f"criterion {criterion} is listed {count} times")
+
+
+def _window_fault(protocol: TrialProtocol) -> str | None:
+    """Return a fault for a DLT window that is longer than the protocol observes its participants.
+
+    They are observed for the endpoints: to the end of the window, or of the longest period of the safety summary.
+    """
+    if protocol.dlt is None:
+        return None
+    observed = max(protocol.endpoints.window_days, *protocol.endpoints.safety_days)
+    return unless(
+        protocol.dlt.window_days <= observed,
+        f"dlt.window_days is {protocol.dlt.window_days}, and participants are observed for {observed} days "
+        f"(endpoints.safety_days, endpoints.window_days): shorten the one, or lengthen the other",
+    )
 
 
 def _grading_faults(protocol: TrialProtocol) -> Iterator[str | None]:
