@@ -16,7 +16,7 @@ from trialdomain.checks.protocol import silences
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.trial_protocol import DltRule
-from trialdomain.reports.escalation import member_json
+from trialdomain.reports.escalation.state import member_json
 from trialdomain.reports.review import review_report
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason
 from trialdomain.values.clinical.toxicity import Outcome

@@ -36,8 +36,8 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import DoseRecommended, MtdDeclared, NotEstablished
 from trialdomain.limits.recommendation import DoseNotTolerated, against_recommending, highest_recommendable
 from trialdomain.protocol.designs import DesignSpec
-from trialdomain.reports.decisions import decisions_report
-from trialdomain.reports.escalation import escalation_report
+from trialdomain.reports.escalation.decisions import decisions_report
+from trialdomain.reports.escalation.state import escalation_report
 from trialdomain.reports.review import review_report
 from trialdomain.reports.story import story_table
 from trialdomain.values.clinical.level import Label

@@ -22,7 +22,7 @@ from trialdomain.events.participant import AdverseEventReported
 from trialdomain.events.recorded import Recorded
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.reports.escalation import dlt_report
+from trialdomain.reports.escalation.state import dlt_report
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.review import narrative_text, review_report
 from trialdomain.reports.safety import safety_report

@@ -35,7 +35,7 @@ from trialdomain.limits.sentinel import Noted, Taken, Watched, hold_of
 from trialdomain.projections.escalation import LimitCode
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.trial_protocol import Sentinel, SentinelRequirement, Stagger
-from trialdomain.reports.escalation import escalation_report
+from trialdomain.reports.escalation.state import escalation_report
 from trialdomain.simulate.site import simulated_under
 from trialdomain.simulate.trials import simulated_trial
 from trialdomain.storage.codec import decode, encode

@@ -25,7 +25,7 @@ from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.projections.hindsight import DesignAnswer, Hindsight, Moment
 from trialdomain.projections.smallest_change import smallest_change
 from trialdomain.protocol.trial_protocol import DltRule
-from trialdomain.reports.decisions import decision_audit_report
+from trialdomain.reports.escalation.decisions import decision_audit_report
 from trialdomain.values.clinical.decision import Action, Mtd
 from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical.tally import Tally

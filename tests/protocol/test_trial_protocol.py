@@ -307,9 +307,7 @@ class TestToml:
     def test_a_window_longer_than_the_observation_is_refused(self) -> None:
         protocol = nct06245746()
         assert attrs.evolve(protocol, dlt=DltRule(window_days=365)).dlt == DltRule(window_days=365)
-        with pytest.raises(
-            ProtocolInvalid, match=r"dlt\.window_days is 366, and participants are observed for 365"
-        ):
+        with pytest.raises(ProtocolInvalid, match=r"dlt\.window_days is 366, and participants are observed for 365"):
             attrs.evolve(protocol, dlt=DltRule(window_days=366))
 
     def test_what_is_taken_away_stays_away(self) -> None:

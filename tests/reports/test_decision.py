@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from trialdomain import Action, Decision, Forecast, Mtd, MtdStatus, decide, parse_outcomes, situation_of
-from trialdomain.reports.decision import decision_lines, mtd_words, next_words
+from trialdomain.reports.escalation.decision import decision_lines, mtd_words, next_words
 from trialdomain.values.clinical.decision import Awaited
 
 

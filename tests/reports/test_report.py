@@ -21,11 +21,11 @@ from trialdomain.cli.output import print_report
 from trialdomain.events.cohort import MemberAssessed
 from trialdomain.events.participant import Infused
 from trialdomain.history import answers_report, diff_report
-from trialdomain.reports.decisions import decisions_report
-from trialdomain.reports.design import state_report
 from trialdomain.reports.endpoints.explanation import explanation_report
 from trialdomain.reports.endpoints.report import endpoint_report, endpoints_report
-from trialdomain.reports.escalation import escalation_report
+from trialdomain.reports.escalation.decisions import decisions_report
+from trialdomain.reports.escalation.design import state_report
+from trialdomain.reports.escalation.state import escalation_report
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Listing, Report

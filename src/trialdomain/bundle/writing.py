@@ -41,7 +41,7 @@ from trialdomain.exchange.lines import write_entry
 from trialdomain.history import History
 from trialdomain.history.explaining import QuestionInvalid
 from trialdomain.history.log import history_of
-from trialdomain.reports.decisions import decision_audit_report
+from trialdomain.reports.escalation.decisions import decision_audit_report
 from trialdomain.reports.trail import write_trail
 from trialdomain.signing.keys import VerifierKey, signers
 from trialdomain.signing.trees import TrialTree

@@ -10,7 +10,7 @@ from trialdomain.projections.flow import Flow
 from trialdomain.projections.safety import Safety
 from trialdomain.reports.endpoints.report import endpoints_report
 from trialdomain.reports.endpoints.summaries import Endpoints
-from trialdomain.reports.escalation import dlt_report, escalation_report
+from trialdomain.reports.escalation.state import dlt_report, escalation_report
 from trialdomain.reports.flow import flow_report
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Report

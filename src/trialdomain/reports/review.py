@@ -12,10 +12,10 @@ from trialdomain.projections.review import (
     Review,
     Reviewed,
 )
-from trialdomain.reports.escalation import dlt_report, row_json
+from trialdomain.reports.escalation.recommended import recommended_json, recommended_lines
+from trialdomain.reports.escalation.state import dlt_report, row_json
 from trialdomain.reports.grades import grade_text, highest_json, highest_text, scale_json
 from trialdomain.reports.json import Json
-from trialdomain.reports.recommended import recommended_json, recommended_lines
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.safety import incidence_tables, safety_report
 from trialdomain.reports.table import Column, Table

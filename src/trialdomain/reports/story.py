@@ -36,7 +36,7 @@ from trialdomain.events.trial import (
     RecruitmentSuspended,
     TrialClosed,
 )
-from trialdomain.reports.decision import doses_of, level_words, next_words
+from trialdomain.reports.escalation.decision import doses_of, level_words, next_words
 from trialdomain.reports.facts import graded
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.given.plural import how_many

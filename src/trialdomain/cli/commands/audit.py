@@ -13,7 +13,7 @@ from trialdomain.cli.output import print_lines, print_report, progress_bar
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History
-from trialdomain.reports.decisions import decisions_report
+from trialdomain.reports.escalation.decisions import decisions_report
 from trialdomain.values.given.filename import named
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.progress import counted

@@ -16,7 +16,7 @@ from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
 from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec
 from trialdomain.protocol.dose_level import DoseLevel
-from trialdomain.reports.decision import decision_report
+from trialdomain.reports.escalation.decision import decision_report
 from trialdomain.reports.report import Report
 from trialdomain.values.clinical.decision import Decision
 from trialdomain.values.given.filename import named

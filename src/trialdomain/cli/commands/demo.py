@@ -17,8 +17,8 @@ from trialdomain.events.trial import MtdDeclared, MtdNotEstablished
 from trialdomain.exchange.jsonl import write_jsonl
 from trialdomain.history import Answers, answers_report, read_log
 from trialdomain.projections.decisions import DecisionAudit
-from trialdomain.reports.decision import mtd_words
-from trialdomain.reports.path import path_table
+from trialdomain.reports.escalation.decision import mtd_words
+from trialdomain.reports.escalation.path import path_table
 from trialdomain.reports.story import observed_line, story_table
 from trialdomain.simulate.trials import DEMO_SEED, MOST_PARTICIPANTS, simulated_trial
 from trialdomain.tree.checkpoint import as_base64

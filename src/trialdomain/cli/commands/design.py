@@ -15,7 +15,7 @@ from trialdomain.exchange.decision_table import rows_to_csv
 from trialdomain.exchange.files import write_text
 from trialdomain.exchange.toml import DesignFile, read_design
 from trialdomain.protocol.designs import MOST_IN_INTERVAL
-from trialdomain.reports.design import decision_table_report, mtd_report, state_report
+from trialdomain.reports.escalation.design import decision_table_report, mtd_report, state_report
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.filename import named
 

@@ -15,7 +15,6 @@ from trialdomain.protocol.endpoints.families import (
     is_windowed,
 )
 from trialdomain.protocol.endpoints.parts import Anchor
-from trialdomain.reports.decision import doses_of, mtd_words
 from trialdomain.reports.endpoints.as_json import endpoints_json
 from trialdomain.reports.endpoints.statistics import Spread
 from trialdomain.reports.endpoints.summaries import (
@@ -28,6 +27,7 @@ from trialdomain.reports.endpoints.summaries import (
     Summary,
     TimeSummary,
 )
+from trialdomain.reports.escalation.decision import doses_of, mtd_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table, together

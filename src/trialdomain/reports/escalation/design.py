@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from trialdomain.designs.design import DecisionTable
 from trialdomain.protocol.designs import TableRow, TableWord
-from trialdomain.reports.decision import mtd_words
+from trialdomain.reports.escalation.decision import mtd_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Table

@@ -11,8 +11,16 @@ from trialdomain.projections.decisions import BasisDifference, DecisionAudit, Do
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.smallest_change import Smallest
-from trialdomain.reports.decision import Doses, decision_json, dose_json, doses_of, level_words, mtd_words, next_words
-from trialdomain.reports.escalation import member_json, tally_json
+from trialdomain.reports.escalation.decision import (
+    Doses,
+    decision_json,
+    dose_json,
+    doses_of,
+    level_words,
+    mtd_words,
+    next_words,
+)
+from trialdomain.reports.escalation.state import member_json, tally_json
 from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report

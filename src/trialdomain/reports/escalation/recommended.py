@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import DoseRecommended
-from trialdomain.reports.decision import dose_json, doses_of, level_words
+from trialdomain.reports.escalation.decision import dose_json, doses_of, level_words
 from trialdomain.reports.json import Json
 from trialdomain.values.clinical.level import Label
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from trialdomain.projections.dlt_counts import Dlt, DltCounts, Member
 from trialdomain.projections.escalation import Escalation
-from trialdomain.reports.decision import decision_json, decision_lines, dose_json, doses_of, tallies_table
+from trialdomain.reports.escalation.decision import decision_json, decision_lines, dose_json, doses_of, tallies_table
+from trialdomain.reports.escalation.recommended import recommended_json, recommended_lines
 from trialdomain.reports.grades import grade_text, scale_json
 from trialdomain.reports.json import Json
-from trialdomain.reports.recommended import recommended_json, recommended_lines
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table
 from trialdomain.values.clinical.tally import Tally
