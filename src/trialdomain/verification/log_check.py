@@ -71,7 +71,7 @@ class LogCheck:
         """Check the entries; yield the number of entries of each page."""
         if not self._source.ordered:
             for page in self._source.guarded(self._code, after=0):
-                yield len(_one_by_one(page.rows(), check)[1])
+                yield _one_by_one(page.rows(), check)[1]
             return
         commands = self._commands()
         right = _Right(Leaves(check.trial), self._read_from())
@@ -112,7 +112,7 @@ class LogCheck:
         """Check the entries from the next one on; they may have any values."""
         for page in self._source.guarded(self._code, after=check.size):
             if page.columns is None:
-                yield len(_one_by_one(page.rows(), check)[1])
+                yield _one_by_one(page.rows(), check)[1]
                 continue
             positions, states, *_ = page.columns
             whole = right.taken(check, *page.columns)
@@ -125,14 +125,19 @@ class LogCheck:
         self._defects.add(Defect(what=What.BAD_CHECKPOINT, why=why, trial=self._trial))
 
 
-def _one_by_one(rows: Iterable[Row], check: EntriesCheck) -> tuple[set[object], list[Row]]:
-    """Check the rows of a page one by one; return the positions of those that do not fit their leaves, and the rows."""
-    named, seen = set(), []
+def _one_by_one(rows: Iterable[Row], check: EntriesCheck) -> tuple[set[object], int]:
+    """Check the rows of a page one by one, without keeping them: each may have 4 MB.
+
+    Returns:
+        The positions of those that do not fit their leaves, and the number of rows.
+    """
+    named: set[object] = set()
+    number = 0
     for row in rows:
-        seen.append(row)
+        number += 1
         if not check.one(row):
             named.add(row[0])
-    return named, seen
+    return named, number
 
 
 def _check_versions(stream: bytes, versions: Iterable[tuple[object, object]], check: EntriesCheck) -> None:
