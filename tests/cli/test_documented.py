@@ -119,6 +119,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "design table": ("design table r6.toml",),
     "design mtd": ("design mtd r6.toml --tallies 0/6",),
     "design state": ("design state r6.toml --enrolled 3 --dlt 0 --pending 1",),
+    "protocol check": ("protocol check r6.toml",),
 }
 
 
