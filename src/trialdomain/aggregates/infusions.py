@@ -6,7 +6,7 @@ from datetime import date
 from trialdomain.aggregates.trial import RecruitmentIsFull
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Infused
-from trialdomain.limits.sentinel import Hold, observed_until
+from trialdomain.limits.sentinel import Hold, observed_until, observed_words
 from trialdomain.limits.stagger import held_until
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.dose_kept import dose_in
@@ -151,8 +151,5 @@ def against_sentinel_days(
         second = day
     until = observed_until(first, rule)
     if second < until:
-        why = (
-            f"{sentinel}, the sentinel of level {fact.level}, is observed for {rule.observation_days} days: the next "
-            f"infusion there is not before {until}"
-        )
+        why = observed_words(sentinel, fact.level, rule, until=until)
         yield SentinelNotCleared(level=fact.level, sentinel=sentinel, until=until, why=why)

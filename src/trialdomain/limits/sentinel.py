@@ -74,6 +74,14 @@ def observed_until(infused_on: date, rule: Sentinel) -> date:
     return infused_on + timedelta(days=rule.observation_days)
 
 
+def observed_words(sentinel: str, level: Label, rule: Sentinel, *, until: date) -> str:
+    """Phrase why the next infusion at a level waits while its sentinel is observed."""
+    return (
+        f"{sentinel}, the sentinel of level {level}, is observed for {rule.observation_days} days: the next infusion "
+        f"there is not before {until}"
+    )
+
+
 def hold_of(watched: Watched, rule: Sentinel, taken: Sequence[Taken], *, on: date) -> Hold | None:
     """Say whether, and why, the next infusion at a level waits for its sentinel; None if it does not.
 
@@ -93,7 +101,7 @@ def hold_of(watched: Watched, rule: Sentinel, taken: Sequence[Taken], *, on: dat
     if open_ones:
         why = f"{name} {open_ones[0].words}: the next infusion there waits until people decide to treat at the level"
     elif on < until:
-        why = f"{name} is observed for {rule.observation_days} days: the next infusion there is not before {until}"
+        why = observed_words(watched.subject, watched.level, rule, until=until)
     elif SentinelRequirement.OBSERVED in rule.requires and watched.last_contact < until and not troubles:
         why = (
             f"{name} was not seen on {until} or later, when the observation is over: the next infusion there waits "
