@@ -44,12 +44,18 @@ def line_of(page: Path, found: re.Match[str]) -> int:
     return page.read_text()[: found.start()].count("\n") + 1
 
 
+FOLLOWED = ROOT / "docs" / "how-to" / "write-your-own-protocol.md"
+"""A page whose blocks build on one another: a test follows it as a whole."""
+
+
 def blocks(language: str) -> list[object]:
+    """Give the blocks in a language that stand by themselves."""
     return [
         pytest.param(
             found["text"], id=f"{page.relative_to(ROOT)}:{page.read_text()[: found.start()].count(chr(10)) + 1}"
         )
         for page in PAGES
+        if page != FOLLOWED
         for found in BLOCK.finditer(page.read_text())
         if found["language"] == language
     ]
@@ -207,6 +213,35 @@ def test_nothing_that_is_printed_points_to_a_page_that_a_wheel_has_not() -> None
                 assert not (isinstance(told, str) and ".md" in told), f"{path.name}: {told}"
 
 
+def prints(done: subprocess.CompletedProcess[bytes], shown: str) -> None:
+    """Hold that a command printed what is shown, where "..." stands for anything."""
+    printed = done.stdout.decode() + done.stderr.decode()
+    pattern = re.sub(r"[][*?]", lambda special: f"[{special[0]}]", shown).replace("...", "*")
+    assert fnmatchcase(" ".join(printed.split()), " ".join(pattern.split())), printed
+
+
+def test_a_protocol_is_written_from_an_empty_file_to_a_first_cohort(tmp_path: Path) -> None:
+    followed = []
+    for found in BLOCK.finditer(FOLLOWED.read_text("utf-8")):
+        followed.append(found["language"])
+        match found["language"]:
+            case "toml":
+                with (tmp_path / "own.toml").open("a", encoding="utf-8") as file:
+                    file.write(f"{found['text']}\n")
+            case "console":
+                for session in re.split(r"^\$ ", found["text"], flags=re.MULTILINE)[1:]:
+                    command, _, shown = session.partition("\n")
+                    prints(in_shell(tmp_path, command), shown)
+            case "python":
+                run = [sys.executable, "-W", "error", "-c", found["text"]]
+                done = subprocess.run(run, cwd=tmp_path, capture_output=True, check=False, text=True)
+                assert (done.returncode, done.stdout) == (0, "3 evaluable, 0 DLTs\nescalate B\n"), done.stderr
+            case other:
+                pytest.fail(f"nobody can follow a block of {other}")
+    assert {"toml", "console", "python"} == set(followed)
+    assert followed[-1] == "console"
+
+
 @pytest.mark.parametrize("text", blocks("console"))
 def test_commands_print_what_is_shown(text: str, tmp_path: Path, shelf: Shelf) -> None:
     for number, session in enumerate(re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]):
@@ -217,9 +252,7 @@ def test_commands_print_what_is_shown(text: str, tmp_path: Path, shelf: Shelf) -
             first = first_command(shelf, command)
             shutil.copytree(first.folder, tmp_path, dirs_exist_ok=True)
             done = first.done
-        printed = done.stdout.decode() + done.stderr.decode()
-        pattern = re.sub(r"[][*?]", lambda special: f"[{special[0]}]", shown).replace("...", "*")
-        assert fnmatchcase(" ".join(printed.split()), " ".join(pattern.split())), printed
+        prints(done, shown)
 
 
 @pytest.fixture

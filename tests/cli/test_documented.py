@@ -40,6 +40,7 @@ SECTIONS = {
     "decide": ("decide`",),
     "design table": ("design`",),
     "protocol check": ("protocol`",),
+    "protocol show": ("protocol`",),
     "design mtd": ("design`",),
     "design state": ("design`",),
 }
@@ -120,6 +121,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "design mtd": ("design mtd r6.toml --tallies 0/6",),
     "design state": ("design state r6.toml --enrolled 3 --dlt 0 --pending 1",),
     "protocol check": ("protocol check r6.toml",),
+    "protocol show": ("protocol show log.db",),
 }
 
 

@@ -1,10 +1,17 @@
-"""``trialdomain protocol check``: every fault of a file at once."""
+"""``trialdomain protocol``: every fault of a file at once, and a protocol in words."""
 
 import json
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
+import attrs
 import pytest
 from cli_runs import run
+from site_desk import INVESTIGATOR
+
+from trialdomain import Trials
+from trialdomain.exchange.toml import protocol_from_toml
 
 GOOD = 'trial = "T1"\ntitle = "A trial"\nversion = "2"\nlevels = [{level = 1}, {level = 2, label = "1a"}]\n'
 BAD = (
@@ -72,3 +79,73 @@ def test_a_file_that_is_not_there_is_unusable(tmp_path: Path) -> None:
     done = run(tmp_path, "protocol", "check", "nowhere.toml")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("trialdomain: nowhere.toml cannot be read")
+
+
+SECTIONS = [
+    "How it doses",
+    "Who takes part",
+    "What a DLT is",
+    "Who is evaluable",
+    "How it escalates",
+    "When it stops",
+    "What is derived",
+    "Where it is silent",
+]
+
+
+def test_a_file_is_shown_in_sections(tmp_path: Path) -> None:
+    done = run(written(tmp_path, GOOD), "protocol", "show", "p.toml")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Protocol of trial T1, version 2: A trial"
+    assert [before for before, line in pairwise(lines[1:]) if line.startswith("- ") and before[:2] != "- "] == SECTIONS
+    assert "- 2 dose levels, from the lowest: 1, 1a." in lines
+
+
+def test_programs_get_the_same_sentences(tmp_path: Path) -> None:
+    folder = written(tmp_path, GOOD)
+    answer = json.loads(run(folder, "protocol", "show", "p.toml", "--json").stdout)
+    assert {name: answer[name] for name in ("trial", "version", "title", "source")} == {
+        "trial": "T1",
+        "version": "2",
+        "title": "A trial",
+        "source": None,
+    }
+    assert [section["title"] for section in answer["sections"]] == SECTIONS
+    printed = run(folder, "protocol", "show", "p.toml").stdout
+    assert all(f"- {told}\n" in printed for section in answer["sections"] for told in section["sentences"])
+
+
+def test_the_protocol_of_a_log_is_the_one_in_force(tmp_path: Path) -> None:
+    first = protocol_from_toml(GOOD)
+    with Trials.open(str(tmp_path / "log.db"), clock=lambda: datetime(2026, 3, 2, tzinfo=UTC)) as trials:
+        desk = trials.register(first, by=INVESTIGATOR).acting(INVESTIGATOR)
+    with Trials.open(str(tmp_path / "log.db"), clock=lambda: datetime(2026, 3, 9, tzinfo=UTC)) as trials:
+        desk = trials.trial("T1").acting(INVESTIGATOR)
+        desk.amend(
+            attrs.evolve(first, version="3", max_infused=12), effective_on="2026-03-09", summary="at most 12 infused"
+        )
+    assert run(tmp_path, "export", "log.db", "log.jsonl.gz").returncode == 0
+    for log in ("log.db", "log.jsonl.gz"):
+        now = run(tmp_path, "protocol", "show", log).stdout
+        assert now.startswith("Protocol of trial T1, version 3: A trial, in force on 2026-03-09\n")
+        assert "- At most 12 participants are infused.\n" in now
+        before = run(tmp_path, "protocol", "show", log, "--on", "2026-03-08").stdout
+        assert before.startswith("Protocol of trial T1, version 2: A trial, in force on 2026-03-08\n")
+        assert "At most" not in before
+
+
+def test_a_moment_of_a_file_is_refused(tmp_path: Path) -> None:
+    done = run(written(tmp_path, GOOD), "protocol", "show", "p.toml", "--on", "2026-03-08", "--trial", "T1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "trialdomain: p.toml is no log: leave --trial and --on out, or name a log\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("p.toml", BAD), ("p.toml", "="), ("p.jsonl", "{}\n"), ("none.db", None)])
+def test_what_cannot_be_shown_is_refused_in_a_sentence(tmp_path: Path, name: str, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text, "utf-8")
+    done = run(tmp_path, "protocol", "show", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("trialdomain: ")
+    assert "Traceback" not in done.stderr

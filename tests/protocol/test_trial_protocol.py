@@ -304,6 +304,33 @@ class TestToml:
     ) -> None:
         assert len(protocol_from_toml(with_criteria(first, second)).criteria) == 2
 
+    @pytest.mark.parametrize(
+        ("finding", "named", "meant"),
+        [
+            ("agee", "", " (did you mean age?)"),
+            ("stored_cd34", "", ""),
+            ("stored_cd43", 'findings = ["stored_cd34"]', " (did you mean stored_cd34?)"),
+        ],
+    )
+    def test_a_finding_that_does_not_exist_is_refused(self, finding: str, named: str, meant: str) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            protocol_from_toml(
+                f"{named}\n" + with_criteria(("inclusion", "at-least", 18)).replace('"age"', f'"{finding}"')
+            )
+        [fault] = refused.value.faults
+        assert fault == (
+            f"criterion C1 tests '{finding}', which is no finding that this library knows{meant}: "
+            "correct the name, or list it in findings"
+        )
+
+    @pytest.mark.parametrize(
+        ("finding", "named"),
+        [("age", ""), ("SGPT", ""), ("Karnofsky", ""), ("LDH", ""), ("stored cd34", 'findings = ["stored_CD34"]')],
+    )
+    def test_a_finding_that_is_known_or_named_is_taken(self, finding: str, named: str) -> None:
+        text = with_criteria(("inclusion", "at-least", 18)).replace('"age"', f'"{finding}"')
+        assert len(protocol_from_toml(f"{named}\n{text}").criteria) == 1
+
     def test_a_window_longer_than_the_observation_is_refused(self) -> None:
         protocol = nct06245746()
         assert attrs.evolve(protocol, dlt=DltRule(window_days=365)).dlt == DltRule(window_days=365)

@@ -102,23 +102,7 @@ def _only(one: Criterion) -> str:
 
 
 def _tests(one: Criterion) -> str:
-    return "; ".join(f"`{test.finding}` {_said(test)}" for test in one.tests)
-
-
-def _said(test: FactTest) -> str:
-    number = "" if test.number is None else f" {test.number}"
-    unit = "" if test.unit is None else f" {test.unit}"
-    match test.comparison:
-        case Comparison.IS:
-            return f"is {' or '.join(test.words)}"
-        case Comparison.AT_MOST_TIMES_UPPER_LIMIT:
-            return f"at most{number} times the upper limit"
-        case Comparison.WITHIN_DAYS | Comparison.NOT_WITHIN_DAYS:
-            return f"{test.comparison.value.replace('-', ' ').removesuffix(' days')}{number} days"
-        case Comparison.WITHIN_MONTHS:
-            return f"within{number} months"
-        case _:
-            return f"{test.comparison.value.replace('-', ' ')}{number}{unit}"
+    return "; ".join(f"`{test.finding}` {test.in_words}" for test in one.tests)
 
 
 def _findings(criteria: tuple[Criterion, ...]) -> Iterator[str]:

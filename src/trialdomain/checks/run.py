@@ -31,7 +31,6 @@ from trialdomain.checks.counts import DecisionOvertaken, DecisionUnfounded, Reco
 from trialdomain.checks.doses import DoseRedefined
 from trialdomain.checks.halts import RecruitmentExceeded, WhileHalted
 from trialdomain.checks.levels import EscalatedEarly, StaggerKept, WindowOpen
-from trialdomain.checks.protocol import Silence
 from trialdomain.checks.recommended import RecommendedOvertaken
 from trialdomain.checks.recorded import ImprobableValue, ScaleWithoutTable, UncheckedTerm, UnreadResult
 from trialdomain.checks.safety import (
@@ -43,6 +42,7 @@ from trialdomain.checks.safety import (
     SeriousWithoutCriterion,
 )
 from trialdomain.checks.sentinels import SentinelKept
+from trialdomain.checks.silence import Silence
 from trialdomain.checks.slots import ClosedLevel, SlotsExceeded
 from trialdomain.checks.trail import ClockJumped, ManyChanges, PersonalDataInText, RecordedLate
 from trialdomain.errors import InputInvalid, TrialError

@@ -19,6 +19,18 @@ class DecisionTable:
     rows: tuple[TableRow, ...]
     findings: tuple[str, ...] = ()
     """What the authors of a protocol should know about this table, in sentences."""
+    whole: tuple[int, ...]
+    """The numbers of evaluable participants at which a cohort is complete, in increasing order."""
+
+
+@attrs.frozen(kw_only=True)
+class DesignWords:
+    """A design in words: clauses without a full stop. The decisions of its table are not among them."""
+
+    going: tuple[str, ...]
+    """How the trial goes up and down, and what an MTD is."""
+    ends: tuple[str, ...]
+    """The conditions of which each ends the trial."""
 
 
 class Design(Protocol):
@@ -71,6 +83,10 @@ class Design(Protocol):
 
     def table(self, max_n: int) -> DecisionTable | None:
         """Return the decisions at one level for up to ``max_n`` evaluable participants; None without a table."""
+        ...
+
+    def in_words(self) -> DesignWords:
+        """Describe the design for people who read a protocol."""
         ...
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:

@@ -4,6 +4,10 @@ from trialdomain.designs.situation import Situation
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many
 
+REPLACED = "a participant who is not evaluable is replaced"
+ENDS_WITH = "{number} or more are evaluable at the highest level that is not closed, and it is the MTD"
+ENDS_WITHOUT = "the lowest level is closed: no level is tolerated"
+
 
 def dlts_of(tally: Tally) -> str:
     """Phrase the number of DLTs among the evaluable participants."""

@@ -121,6 +121,16 @@ def is_packed(path: Path) -> bool:
         return _begins_packed(plain)
 
 
+def is_exported(path: Path) -> bool:
+    """Return whether a file looks like an exported log: it is compressed, or begins with a JSON object.
+
+    Raises:
+        LogUnusable: the file cannot be read.
+    """
+    with _opening(path) as plain:
+        return _begins_packed(plain) or plain.peek(1)[:1] == b"{"
+
+
 def read_jsonl(path: Path, store: Store, *, remember: bool = False, progress: Progress = ignore_progress) -> None:
     """Read an exported file, plain or gzip, into an empty store, strictly.
 

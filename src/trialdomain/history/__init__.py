@@ -5,7 +5,7 @@ from trialdomain.history.difference import Diff, ValueChange
 from trialdomain.history.difference_report import diff_report
 from trialdomain.history.explaining import QuestionInvalid, endpoint_of
 from trialdomain.history.history import History
-from trialdomain.history.log import Log, LoggedTrial, history_of, read_log
+from trialdomain.history.log import Log, LoggedTrial, history_of, is_log, read_log
 from trialdomain.history.moments import KnownAt, MomentInvalid
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "diff_report",
     "endpoint_of",
     "history_of",
+    "is_log",
     "read_log",
 ]

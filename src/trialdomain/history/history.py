@@ -252,9 +252,13 @@ class History:
         with garbage_collector_paused():
             return summarize(answer(view, book, as_day(on), progress))
 
+    def protocol(self, *, on: date | str) -> TrialProtocol:
+        """Return the version of the protocol that is in force on a day."""
+        return self.casebook(on=on).protocol
+
     def _protocol(self, on: date | str, rules: EndpointRules | None) -> TrialProtocol:
         """Return the protocol in force, with other definitions of the endpoints if rules are set."""
-        protocol = self.casebook(on=on).protocol
+        protocol = self.protocol(on=on)
         return protocol if rules is None else _redefined(protocol, rules)
 
     def _answer(self, view: View[Part, Whole], on: date | str) -> Whole:

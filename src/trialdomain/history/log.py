@@ -12,7 +12,7 @@ from typing_extensions import override
 from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.events.entries import current_entries
 from trialdomain.events.recorded import Entry, Fact
-from trialdomain.exchange.jsonl import is_packed, read_jsonl
+from trialdomain.exchange.jsonl import is_exported, is_packed, read_jsonl
 from trialdomain.history.history import History
 from trialdomain.history.moments import KnownAt, MomentInvalid, as_known_at
 from trialdomain.projections.casebook import Streams
@@ -23,7 +23,7 @@ from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.storage.store import LogReader
 from trialdomain.values.calendar import site_day
-from trialdomain.values.given.filename import named, unread
+from trialdomain.values.given.filename import is_no_file, named, unread
 from trialdomain.values.given.text import short
 from trialdomain.values.ids import trial_stream
 
@@ -191,6 +191,14 @@ class Log(Mapping[str, LoggedTrial]):
         self._reader.close()
         if self._folder is not None:
             self._folder.cleanup()
+
+
+def is_log(path: Path) -> bool:
+    """Return whether a file is a log, or looks like an exported one; False for a file that cannot be read."""
+    try:
+        return is_database(path) or (not is_no_file(path) and is_exported(path))
+    except LogUnusable:
+        return False
 
 
 def read_log(path: str | Path) -> Log:

@@ -1,15 +1,16 @@
 """Eligibility criteria as data: the question, the gate at which it is judged, and the findings that answer it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from itertools import combinations
 
 import attrs
 
 from trialdomain.protocol.faults import LONGEST_DAYS, refuse, unless
+from trialdomain.values.clinical.finding_names import is_finding, nearest_finding
 from trialdomain.values.clinical.screening import Gate
 from trialdomain.values.clinical.unit import ucum
-from trialdomain.values.given.text import has_visible
+from trialdomain.values.given.text import has_visible, short
 from trialdomain.values.number import is_bounded
 from trialdomain.values.word import Word
 
@@ -87,6 +88,23 @@ class FactTest:
             )
         )
 
+    @property
+    def in_words(self) -> str:
+        """The comparison in words, without the name of the finding: "at most 2.5 times the upper limit"."""
+        number = "" if self.number is None else f" {self.number}"
+        unit = "" if self.unit is None else f" {self.unit}"
+        match self.comparison:
+            case Comparison.IS:
+                return f"is {' or '.join(self.words)}"
+            case Comparison.AT_MOST_TIMES_UPPER_LIMIT:
+                return f"at most{number} times the upper limit"
+            case Comparison.WITHIN_DAYS | Comparison.NOT_WITHIN_DAYS:
+                return f"{self.comparison.value.replace('-', ' ').removesuffix(' days')}{number} days"
+            case Comparison.WITHIN_MONTHS:
+                return f"within{number} months"
+            case _:
+                return f"{self.comparison.value.replace('-', ' ')}{number}{unit}"
+
 
 def _usable(number: Decimal | None, comparison: Comparison) -> bool:
     if number is None or not is_bounded(number):
@@ -136,6 +154,26 @@ class Criterion:
                 unless(self.applies_to in {None, "F", "M"}, f"criterion {self.id} applies to sex {self.applies_to!r}"),
             )
         )
+
+
+def unknown_findings(criteria: Sequence[Criterion], *, named: Collection[str]) -> Iterator[str]:
+    """Yield a fault for each finding that a criterion tests, and that does not exist.
+
+    Args:
+        criteria: the criteria of a protocol.
+        named: the further findings that the protocol names.
+    """
+    if not all(map(has_visible, named)):
+        yield "findings names a blank finding"
+    told = {(one.id, test.finding): None for one in criteria for test in one.tests}
+    for criterion, finding in told:
+        if not is_finding(finding, named=named):
+            near = nearest_finding(finding, named=named)
+            meant = "" if near is None else f" (did you mean {near}?)"
+            yield (
+                f"criterion {criterion} tests {short(finding)!r}, which is no finding that this library knows{meant}: "
+                f"correct the name, or list it in findings"
+            )
 
 
 def contradictions(criteria: Sequence[Criterion]) -> Iterator[str]:

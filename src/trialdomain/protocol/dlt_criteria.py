@@ -16,7 +16,7 @@ from trialdomain.values.clinical.analyte import UNITS, Count
 from trialdomain.values.clinical.ctcae import all_terms, term_of
 from trialdomain.values.clinical.toxicity import GRADES
 from trialdomain.values.given.plural import how_many
-from trialdomain.values.given.text import folded, has_visible
+from trialdomain.values.given.text import either, folded, has_visible
 from trialdomain.values.number import is_bounded
 
 
@@ -149,8 +149,7 @@ def _classes() -> dict[str, str]:
 
 def _selected(row: DltCriterion | DltCompanion, otherwise: str) -> str:
     if row.terms:
-        *others, last = row.terms
-        return f"{', '.join(others)} or {last}" if others else last
+        return either(row.terms)
     return otherwise if row.category is None else f"any event of the class {row.category}"
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from trialdomain.protocol.criteria import Criterion
+from trialdomain.protocol.criteria import Criterion, unknown_findings
 from trialdomain.protocol.criteria import contradictions as contradictory_criteria
 from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec, is_known
 from trialdomain.protocol.dlt_criteria import LAST_ROW, DltCriterion, Placed, contradictions
@@ -327,6 +327,9 @@ class TrialProtocol:
     stagger: Stagger = Stagger()
     stopping: Stopping = Stopping()
     criteria: tuple[Criterion, ...] = ()
+    findings: tuple[str, ...] = ()
+    """The names of further findings that the criteria test; a name that neither this list nor this library has is
+    refused."""
     concurrent_agents_excluded: tuple[str, ...] = ("cytarabine",)
     """Agents of the planned consolidation; they do not count as concurrent agents that inhibit cell division."""
     screening_validity_days: int = 28
@@ -440,6 +443,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
     )
     yield from _grading_faults(protocol)
     yield _window_fault(protocol)
+    yield from unknown_findings(protocol.criteria, named=protocol.findings)
     known = {criterion.id for criterion in protocol.criteria}
     for one in protocol.criteria:
         yield unless(

@@ -15,7 +15,8 @@ from trialdomain.designs.by_table.walk import (
     completions,
     places_left,
 )
-from trialdomain.designs.design import DecisionTable
+from trialdomain.designs.by_table.words import in_words
+from trialdomain.designs.design import DecisionTable, DesignWords
 from trialdomain.designs.selection import isotonic, nearest
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import IntervalSpec, TableDesign, TableRow, TableWord
@@ -121,7 +122,13 @@ class ByTable:
     def table(self, max_n: int) -> DecisionTable:
         """Return the rows of the protocol, or of an interval design for every number of evaluable participants."""
         rows = tuple(row for row in _rows(self.spec) if row.n <= max_n)
-        return DecisionTable(rows=rows, findings=tuple(_findings(self._rules)))
+        size = self._rules.cohort_size
+        whole = tuple(range(size, min(max_n, self._rules.most) + 1, size))
+        return DecisionTable(rows=rows, findings=tuple(_findings(self._rules)), whole=whole)
+
+    def in_words(self) -> DesignWords:
+        """Describe the design: how its table came about, when it is read, and when the trial ends."""
+        return in_words(self.spec, self._rules)
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:  # noqa: ARG002 - the interface of all designs
         """Return None: a level may be treated any number of times."""

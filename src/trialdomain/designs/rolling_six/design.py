@@ -12,7 +12,7 @@ from itertools import takewhile
 import attrs
 
 from trialdomain.designs.closing import below_closing, still_open
-from trialdomain.designs.design import DecisionTable
+from trialdomain.designs.design import DecisionTable, DesignWords
 from trialdomain.designs.rolling_six.reasons import (
     why_escalate,
     why_established,
@@ -25,6 +25,7 @@ from trialdomain.designs.rolling_six.reasons import (
     why_wait,
 )
 from trialdomain.designs.rolling_six.states import State, answer_to, by_state, state_of
+from trialdomain.designs.rolling_six.words import in_words
 from trialdomain.designs.situation import Situation
 from trialdomain.protocol.designs import CLOSING_DLTS, ROLLING_SIX, RollingSix, StateAnswer, TableRow, TableWord
 from trialdomain.values.clinical.decision import Action, Awaited, Because, Decision, Forecast, Mtd, MtdStatus
@@ -89,7 +90,12 @@ class RollingSixDesign:
     def table(self, max_n: int) -> DecisionTable:
         """Return the decisions for a level at which every outcome is known."""
         counts = ((n, dlt) for n in range(1, min(max_n, ROLLING_SIX) + 1) for dlt in range(n + 1))
-        return DecisionTable(rows=tuple(TableRow(n=n, dlt=dlt, decision=self._word(n, dlt)) for n, dlt in counts))
+        rows = tuple(TableRow(n=n, dlt=dlt, decision=self._word(n, dlt)) for n, dlt in counts)
+        return DecisionTable(rows=rows, whole=tuple(range(_FEWEST, ROLLING_SIX + 1)))
+
+    def in_words(self) -> DesignWords:
+        """Describe the rule, with the rows of the protocol."""
+        return in_words(self.spec)
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:  # noqa: ARG002 - as above
         """Return None: participants enter at once, so the number still needed is not defined."""

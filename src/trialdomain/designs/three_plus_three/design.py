@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 import attrs
 
 from trialdomain.designs.closing import below_closing, still_open
-from trialdomain.designs.design import DecisionTable
+from trialdomain.designs.design import DecisionTable, DesignWords
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.three_plus_three.forecast import forecast
 from trialdomain.designs.three_plus_three.reasons import (
@@ -30,6 +30,7 @@ from trialdomain.designs.three_plus_three.walk import (
     judge,
     next_step,
 )
+from trialdomain.designs.three_plus_three.words import in_words
 from trialdomain.protocol.designs import TableRow, TableWord, ThreePlusThree
 from trialdomain.values.clinical.decision import Action, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.clinical.level import Label
@@ -96,7 +97,11 @@ class ThreePlusThreeDesign:
 
     def table(self, max_n: int) -> DecisionTable:
         """Return the decisions of the published 3+3 at a level that is neither the highest nor below a closed one."""
-        return DecisionTable(rows=tuple(self._rows(min(max_n, COMPLETE))))
+        return DecisionTable(rows=tuple(self._rows(min(max_n, COMPLETE))), whole=(COHORT, COMPLETE))
+
+    def in_words(self) -> DesignWords:
+        """Describe the walk of the variant."""
+        return in_words(self.spec)
 
     def forecast(self, situation: Situation, *, target: int | None = None) -> Forecast | None:
         """Search, with the rule itself, for the fewest and the most evaluable participants that are still needed."""

@@ -104,6 +104,11 @@ class IntervalSpec(DesignSpec):
         """Return the decisions of the rule for 0 to ``evaluable`` DLTs, without elimination."""
         raise NotImplementedError
 
+    @property
+    def rule_in_words(self) -> str:
+        """The rule at one level as a clause, without elimination."""
+        raise NotImplementedError
+
     def stop(self, evaluable: int) -> int | None:  # noqa: ARG002 - for subclasses to override
         """Return the fewest DLTs at level 1 with which extra safety ends the trial; None where no number does."""
         return None
@@ -187,6 +192,15 @@ class Boin(IntervalSpec):
         """Return the boundary of de-escalation; an estimate closer than 10**-30 to it is not below it."""
         return self.boundaries[1] - _TOLERANCE if self.bound_mtd else None
 
+    @property
+    @override
+    def rule_in_words(self) -> str:
+        """Name the boundaries, which are rounded here alone."""
+        low, high = self.boundaries
+        return (
+            f"up at an observed rate of at most {float(low):.4f}, down at one of {float(high):.4f} or more, else stay"
+        )
+
     @override
     def words(self, evaluable: int) -> Sequence[TableWord]:
         """Escalate at or below the lower boundary, de-escalate at or above the higher one."""
@@ -234,6 +248,16 @@ class _KeySpec(IntervalSpec):
     def _margins(self) -> tuple[tuple[str, Decimal], tuple[str, Decimal]]:
         """The names and the values of the distances from the target to the two edges of the target key."""
         raise NotImplementedError
+
+    @property
+    @override
+    def rule_in_words(self) -> str:
+        """Name the target interval."""
+        (_, below), (_, above) = self._margins
+        return (
+            f"stay where a rate from {self.target - below} to {self.target + above} is more likely than one in any "
+            f"interval of the same width beside it, up where one below it is, down where one above it is"
+        )
 
     @override
     def words(self, evaluable: int) -> Sequence[TableWord]:
@@ -310,6 +334,16 @@ class I3Plus3(IntervalSpec):
     """The distance from the target down to the lower end of the equivalence interval."""
     epsilon_2: Decimal = Decimal("0.05")
     """The distance from the target up to the higher end of the equivalence interval."""
+
+    @property
+    @override
+    def rule_in_words(self) -> str:
+        """Name the interval."""
+        low, high = self.target - self.epsilon_1, self.target + self.epsilon_2
+        return (
+            f"up at an observed rate below {low}, down at one above {high} that would still be at least {low} with one "
+            f"DLT less, else stay"
+        )
 
     @override
     def words(self, evaluable: int) -> Sequence[TableWord]:

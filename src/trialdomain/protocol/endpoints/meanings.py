@@ -20,6 +20,7 @@ from trialdomain.protocol.endpoints.rules import RAISED_BY, EndpointRules
 from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
 from trialdomain.values.clinical.analyte import Count
 from trialdomain.values.given.plural import how_many
+from trialdomain.values.given.text import either
 
 
 def window(rules: EndpointRules) -> str:
@@ -174,7 +175,7 @@ def dlt(protocol: TrialProtocol) -> str:
     rule = protocol.dlt
     if rule is None:
         return "The protocol has no rule for it."
-    related = ", ".join(one.value for one in rule.related)
+    related = either(one.value for one in rule.related)
     if rule.criteria:
         return (
             f"At least one adverse event that is {related} related to the infusion and counts by the first row that "

@@ -5,7 +5,7 @@ and of hemoglobin in blood; the usual names and abbreviations of laboratories. T
 white space and underscores. The text of an entry is stored as it was given.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, lru_cache
 
@@ -177,6 +177,11 @@ def finding_name(name: str) -> str:
 def is_known(analyte: str) -> bool:
     """Return whether a laboratory test is known, even if no endpoint reads it."""
     return _key(analyte) in _known()
+
+
+def known_names() -> Collection[str]:
+    """Return the names of all known laboratory tests."""
+    return _known().values()
 
 
 def is_fraction(analyte: str) -> bool:

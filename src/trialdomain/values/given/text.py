@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 import attrs
@@ -108,3 +109,13 @@ class FreeText:
     def of(cls, text: "str | FreeText") -> "FreeText":
         """Convert a plain text; return a ``FreeText`` unchanged."""
         return text if isinstance(text, FreeText) else cls(plain=text)
+
+
+def either(texts: Iterable[str]) -> str:
+    """List alternatives.
+
+    >>> either(["a"]), either(["a", "b"]), either(["a", "b", "c"])
+    ('a', 'a or b', 'a, b or c')
+    """
+    *others, last = texts
+    return f"{', '.join(others)} or {last}" if others else last

@@ -1,0 +1,1 @@
+"""Reports of a protocol: its faults, and its rules in words."""
