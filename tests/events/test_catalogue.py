@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from catalogue import GOLDEN, META, ROWS, Row, golden, golden_schema, schema_text
 
-from trialdomain import Role, Trials, User, nct06245746
+from trialdomain import Role, TrialProtocol, Trials, User, nct06245746
 from trialdomain.commands.corrections import NeverCorrected
 from trialdomain.commands.snapshot import Snapshot
 from trialdomain.desk import Desk
@@ -322,3 +322,29 @@ def test_a_fact_that_does_not_say_when_it_happened_is_refused() -> None:
 
     with pytest.raises(TypeError, match="Undated needs one field named 'on'"):
         getter_of(Undated)
+
+
+class TestUnreleasedProtocols:
+    """A protocol of an unreleased version is refused: what it does not have would get a default that nobody chose."""
+
+    @pytest.mark.parametrize("name", ["trial.registered.v1", "trial.protocol-amended.v1"])
+    @pytest.mark.parametrize("parameter", sorted(field.name for field in attrs.fields(TrialProtocol)))
+    def test_every_parameter_must_be_there(self, name: str, parameter: str) -> None:
+        stored = msgspec.json.decode(golden(name).read_bytes())
+        del stored["fact"]["protocol"][parameter]
+        with pytest.raises(
+            StateMalformed, match=r"cannot be read: (its protocol is not in canonical form|Object missing)"
+        ):
+            decode(name, msgspec.json.encode(stored, order="sorted"))
+
+    def test_the_sentence_says_what_to_do(self) -> None:
+        stored = msgspec.json.decode(golden("trial.registered.v1").read_bytes())
+        for added in ("findings", "grading", "sites"):
+            del stored["fact"]["protocol"][added]
+        with pytest.raises(StateMalformed) as refused:
+            decode("trial.registered.v1", msgspec.json.encode(stored, order="sorted"))
+        assert str(refused.value) == (
+            "an entry named 'trial.registered.v1' cannot be read: its protocol is not in canonical form with exactly "
+            "the parameters of this version: an unreleased version of trialdomain wrote it (record the trial again), or it "
+            "was altered (verify the log)"
+        )

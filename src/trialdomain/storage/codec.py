@@ -141,6 +141,14 @@ these bytes, because JSON escapes its quotation marks.
 """
 
 
+_WHOLE = frozenset(NAMES[kind] for kind in (TrialRegistered, ProtocolAmended))
+"""The stored names whose states are always read strictly.
+
+A missing parameter of a protocol would silently get its default of today. So a protocol in the form of an unreleased
+version is refused; a later form gets a name of its own, and an upcast.
+"""
+
+
 def encode(fact: Fact, meta: Envelope) -> tuple[str, bytes]:
     """Encode an entry; return its stored name and its state."""
     return NAMES[type(fact)], _written(_State(fact, on_the_wire(meta)))
@@ -249,7 +257,7 @@ def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Enve
             raise ValueError(f"its state has {len(state)} bytes, more than any fact can have")  # noqa: TRY301 - joins the rest
         decoder = _DECODERS.get(name)
         wire, old = (decoder.decode(state), None) if decoder is not None else _upcast(name, state)
-        canonical = not strict or (_written(wire) if old is None else _ENCODER.encode(old)) == state
+        canonical = not (strict or name in _WHOLE) or (_written(wire) if old is None else _ENCODER.encode(old)) == state
         if strict and _LONG_NUMBER.search(state):
             _refuse_large_integers(state)
     except (
@@ -263,10 +271,15 @@ def unpack(name: str, state: bytes, *, strict: bool = False) -> tuple[Fact, Enve
     ) as error:
         raise StateMalformed(name=name, why=str(error) or type(error).__name__) from None
     if not canonical:
-        raise StateMalformed(
-            name=name, why="its state is not in canonical form, or has keys that the fact does not have"
-        )
+        raise StateMalformed(name=name, why=_NOT_WHOLE if name in _WHOLE else _NOT_CANONICAL)
     return wire.fact, wire.meta
+
+
+_NOT_CANONICAL = "its state is not in canonical form, or has keys that the fact does not have"
+_NOT_WHOLE = (
+    "its protocol is not in canonical form with exactly the parameters of this version: an unreleased version of "
+    "trialdomain wrote it (record the trial again), or it was altered (verify the log)"
+)
 
 
 def _refuse_large_integers(state: bytes) -> None:
