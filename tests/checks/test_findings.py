@@ -24,6 +24,7 @@ from trialdomain import (
     CHECKS,
     AuditedCase,
     AuditFinding,
+    Boin,
     Check,
     ClinicalTime,
     Decision,
@@ -81,6 +82,7 @@ from trialdomain.protocol.trial_protocol import (
     TrialProtocol,
 )
 from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.text import FreeText
 
 _STREAMS = {
@@ -144,6 +146,26 @@ def recommended(level: int) -> Site:
     site.desk.recommend_dose(level=level, purpose="phase II", rationale="no DLT in six", on=site.today)
     for subject in ("S004", "S005"):
         site.on(31).toxicity(subject, onset=day(20))
+    return site
+
+
+def recommended_above_the_mtd(first: Label, second: Label) -> Site:
+    """The second level is recommended; later DLTs close it, and the first one is declared the MTD."""
+    levels = tuple(DoseLevel(level=place, label=label) for place, label in enumerate((first, second), start=1))
+    site = Site(attrs.evolve(OPEN, levels=levels))
+    for names, label, number in (("S001 S002 S003", first, 15), ("S004 S005 S006", second, 30)):
+        site.treat(*names.split(), level=label)
+        site.on(number).assess(*names.split())
+        if label == first:
+            site.decide()
+    site.desk.recommend_dose(level=second, purpose="phase II", rationale="no DLT in six", on=site.today)
+    for subject in ("S004", "S005"):
+        site.on(31).toxicity(subject, onset=day(20))
+    site.decide()
+    site.treat("S007", "S008", "S009", level=first)
+    site.on(46).assess("S007", "S008", "S009")
+    site.decide()
+    site.desk.declare_mtd(level=first, on=site.today)
     return site
 
 
@@ -793,7 +815,24 @@ CASES: list[tuple[str, Maker, Maker]] = [
     ("many-changes", lambda: corrected_times(10), lambda: corrected_times(9)),
     ("identity", lambda: with_reason("told by telephone: 138 0013 8000"), lambda: with_reason("told by the ward")),
     ("silence", lambda: Site(OPEN), lambda: Site(filled())),
+    ("decision-table", lambda: bolder(2), lambda: bolder(1)),
 ]
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (1, "1a"), ("B", "A"), (2, 1)])
+def test_a_recommended_level_above_the_mtd_is_found_by_its_place(first: Label, second: Label) -> None:
+    told = [one.sentence for one in found_in(recommended_above_the_mtd(first, second), "recommended-dose")]
+    assert told == [
+        f"level {second} was recommended for phase II on 2026-04-01, and is closed",
+        f"level {second} was recommended for phase II on 2026-04-01, and the MTD was declared as level {first}",
+    ]
+
+
+def bolder(most: int) -> Site:
+    """BOIN with a stored table that escalates with up to some DLTs in 6."""
+    made = Boin(target=Decimal("0.3"), max_n=9)
+    escalate = tuple(most if n == 6 else limit for n, limit in enumerate(made.bounds.escalate, start=1))
+    return Site(attrs.evolve(OPEN, design=attrs.evolve(made, table=attrs.evolve(made.bounds, escalate=escalate))))
 
 
 class TestChecks:

@@ -77,6 +77,14 @@ class TestEither:
         infused(site, "S002", 1)
         refused(site, StaggerNotKept, lambda: site.desk.infuse("S001", level=1, started_at=day(1)), str(day(8)))
 
+    def test_the_stagger_is_between_participants(self, protocol: TrialProtocol) -> None:
+        site = Site(attrs.evolve(protocol, administrations=2, stagger=Stagger(between_days=7)))
+        infused(site, "S001", 1)
+        site.on(1).desk.infuse("S001", level=1, started_at=day(1))
+        site.on(7)
+        infused(site, "S002", 1)
+        site.on(8).desk.infuse("S002", level=1, started_at=day(8))
+
     def test_an_amount_of_another_level_needs_a_deviation(self, protocol: TrialProtocol) -> None:
         doses = [Dose(amount=Decimal(20 * level), unit="mg") for level in (1, 2)]
         site = Site(

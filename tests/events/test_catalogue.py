@@ -345,6 +345,6 @@ class TestUnreleasedProtocols:
             decode("trial.registered.v1", msgspec.json.encode(stored, order="sorted"))
         assert str(refused.value) == (
             "an entry named 'trial.registered.v1' cannot be read: its protocol is not in canonical form with exactly "
-            "the parameters of this version: an unreleased version of trialdomain wrote it (record the trial again), or it "
-            "was altered (verify the log)"
+            "the parameters of this version: an unreleased version of trialdomain wrote it (record the trial again), "
+            "or it was altered (verify the log)"
         )

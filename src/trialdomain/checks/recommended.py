@@ -24,13 +24,14 @@ class RecommendedOvertaken(Check):
     @override
     def end(self, counts: DltCounts) -> Iterable[AuditFinding]:
         closed = closed_levels(counts, self.audited.book) if counts.tallies else ()
+        order = self.audited.protocol.in_order
         mtds = [entry for entry in self.audited.trial if isinstance(entry.fact, MtdDeclared)]
         for entry in self.audited.book.recommended_doses:
             said = f"level {entry.fact.level} was recommended for {entry.fact.purpose} on {entry.fact.basis.on}, and"
             if entry.fact.level in closed:
                 yield self.found(f"{said} is closed", evidence=[entry.position, *self._closings(entry)])
             for mtd in mtds:
-                if mtd.fact.level < entry.fact.level:
+                if order(mtd.fact.level) < order(entry.fact.level):
                     sentence = f"{said} the MTD was declared as level {mtd.fact.level}"
                     yield self.found(sentence, evidence=[entry.position, mtd.position])
 

@@ -31,6 +31,7 @@ from trialdomain.checks.counts import DecisionOvertaken, DecisionUnfounded, Reco
 from trialdomain.checks.doses import DoseRedefined
 from trialdomain.checks.halts import RecruitmentExceeded, WhileHalted
 from trialdomain.checks.levels import EscalatedEarly, StaggerKept, WindowOpen
+from trialdomain.checks.protocol import Silence, TableAltered
 from trialdomain.checks.recommended import RecommendedOvertaken
 from trialdomain.checks.recorded import ImprobableValue, ScaleWithoutTable, UncheckedTerm, UnreadResult
 from trialdomain.checks.safety import (
@@ -42,7 +43,6 @@ from trialdomain.checks.safety import (
     SeriousWithoutCriterion,
 )
 from trialdomain.checks.sentinels import SentinelKept
-from trialdomain.checks.silence import Silence
 from trialdomain.checks.slots import ClosedLevel, SlotsExceeded
 from trialdomain.checks.trail import ClockJumped, ManyChanges, PersonalDataInText, RecordedLate
 from trialdomain.errors import InputInvalid, TrialError
@@ -95,6 +95,7 @@ CHECKS: tuple[type[Check], ...] = (
     RecordedLate,
     ManyChanges,
     PersonalDataInText,
+    TableAltered,
     Silence,
 )
 """Every check of this library."""

@@ -123,8 +123,9 @@ def against_dose(snapshot: Snapshot, subject: str, fact: Infused, *, on: date) -
     """Yield each rule about the amount, the days between infusions, and the sentinel, that an infusion would break."""
     yield from against_amount(fact, snapshot.protocol)
     if snapshot.protocol.stagger != Stagger():
-        before = [m.infused_on.first for m in _members(snapshot, on=on) if m.infused_on and m.level == fact.level]
-        yield from against_stagger(fact, before, snapshot.protocol)
+        infused = [(m.subject, m.level, m.infused_on.first) for m in _members(snapshot, on=on) if m.infused_on]
+        if subject not in {who for who, _, _ in infused}:  # the days are between the first infusions of participants
+            yield from against_stagger(fact, [on for _, at, on in infused if at == fact.level], snapshot.protocol)
     if any(known.stagger.sentinel for known in snapshot.trial.versions.values()):
         yield from _against_sentinel(snapshot, subject, fact, on=on)
 

@@ -245,10 +245,8 @@ class _Importer:
         levels = {arm: self._protocol.labels[place - 1] for arm, place in places.items()}
         try:
             report.add(self._study.unfit())
-            zone, now = self._protocol.zone, self._batch.moment.astimezone(self._protocol.site_zone)
-            for subject, rows in self._study.subjects(
-                zone=zone, now=now, levels=levels, grading=self._protocol.grading
-            ):
+            now = self._batch.moment.astimezone(self._protocol.site_zone)
+            for subject, rows in self._study.subjects(protocol=self._protocol, now=now, levels=levels):
                 self._batch.add(subject, [_happened(one) for one in rows if one.facts])
                 report.add(rows)
                 progress("recording", report.rows, total)

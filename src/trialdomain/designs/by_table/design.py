@@ -19,7 +19,7 @@ from trialdomain.designs.by_table.words import in_words
 from trialdomain.designs.design import DecisionTable, DesignWords
 from trialdomain.designs.selection import isotonic, nearest
 from trialdomain.designs.situation import Situation
-from trialdomain.protocol.designs import IntervalSpec, TableDesign, TableRow, TableWord
+from trialdomain.protocol.designs import DesignSpec, IntervalSpec, TableDesign, TableRow, TableWord
 from trialdomain.values.clinical.decision import Action, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
@@ -124,7 +124,7 @@ class ByTable:
         rows = tuple(row for row in _rows(self.spec) if row.n <= max_n)
         size = self._rules.cohort_size
         whole = tuple(range(size, min(max_n, self._rules.most) + 1, size))
-        return DecisionTable(rows=rows, findings=tuple(_findings(self._rules)), whole=whole)
+        return DecisionTable(rows=rows, findings=tuple(_findings(self.spec, self._rules)), whole=whole)
 
     def in_words(self) -> DesignWords:
         """Describe the design: how its table came about, when it is read, and when the trial ends."""
@@ -166,8 +166,10 @@ def _below(estimates: Mapping[Label, Fraction], spec: TableDesign | IntervalSpec
     return {level: estimate for level, estimate in estimates.items() if limit is None or estimate < limit}
 
 
-def _findings(rules: Rules) -> Iterator[str]:
-    """Yield a sentence where the first cohort of a trial ends it with a single DLT."""
+def _findings(spec: DesignSpec, rules: Rules) -> Iterator[str]:
+    """Yield a sentence where the table was altered, and where a trial ends with a single DLT in its first cohort."""
+    if spec.altered is not None:
+        yield spec.altered
     n = rules.cohort_size
     if rules.word(n, 1) is TableWord.ELIMINATE:
         yield (

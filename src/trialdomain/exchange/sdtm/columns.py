@@ -66,6 +66,7 @@ DM = Domain(
         "AGEU": "",
         "RFICDTC": "the days of consent",
         "RFPENDTC": "",
+        "SITEID": "",
         "DTHFL": "",
         "DTHDTC": "",
     },

@@ -58,7 +58,11 @@ def consent(cells: Cells) -> Consented | None:
     if signed_on is None:
         return None
     return Consented(
-        signed_on=signed_on, signer=Signer.PARTICIPANT, form_version=NOT_STATED, protocol_version=NOT_STATED
+        signed_on=signed_on,
+        signer=Signer.PARTICIPANT,
+        form_version=NOT_STATED,
+        protocol_version=NOT_STATED,
+        site=cells.setting.site,
     )
 
 

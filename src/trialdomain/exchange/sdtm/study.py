@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
+import attrs
+
 from trialdomain.exchange.sdtm.arms import dose_levels, levels_of, planned_arms
 from trialdomain.exchange.sdtm.cells import Setting
 from trialdomain.exchange.sdtm.columns import AE, DOMAINS, DS, EX
@@ -171,30 +173,33 @@ class Study:
         return max((len({row["EXSTDTC"][:10] for row in rows}) for _, rows in of_subject), default=None)
 
     def subjects(
-        self, *, zone: str | None, now: datetime, levels: Mapping[str, Label], grading: Scale
+        self, *, protocol: TrialProtocol, now: datetime, levels: Mapping[str, Label]
     ) -> Iterator[tuple[str, Sequence[RowRead]]]:
         """Yield each subject with their rows, in the order of the files.
 
         Args:
-            zone: the time zone of the site, for times without an offset; None leaves these times without one.
-            now: the present time at the site, in its zone; later dates are refused.
+            protocol: the protocol, for its sites, its zone and its scale. A time without an offset is in the zone of
+                the subject's site (SITEID); without a zone it stays without one.
+            now: the present time; later dates are refused.
             levels: the dose level of each arm.
-            grading: the scale of AETOXGR.
 
         Raises:
             RowMalformed: a row breaks the standard, and the import is strict.
         """
         setting = Setting(
             terms=self.terms,
-            zone=ZoneInfo(zone) if zone else None,
+            zone=None,
             now=now,
             strict=self._strict,
             event_id=self._event_id,
-            grading=grading,
+            grading=protocol.grading,
+            sites=frozenset(site.id for site in protocol.sites),
         )
         early = ended_early((list(rows) for _, rows in self._dispositions()), self.terms)
         for subject in self._staging.subjects():
-            reads = read_subject(self._staging.rows(subject), setting, levels=levels, ended_early=early)
+            rows = self._staging.rows(subject)
+            here = _at_site(setting, rows[0]["SITEID"], protocol)
+            reads = read_subject(rows, here, levels=levels, ended_early=early)
             refused = next((read for read in reads if read.malformed), None) if self._strict else None
             if refused is not None:
                 raise refused.row.malformed(refused.reason)
@@ -207,3 +212,11 @@ class Study:
         """Yield the rows that belong to no subject, are duplicates, or cannot be read, each with the reason."""
         for row, why in self._staging.unfit():
             yield RowRead(row=row, reason=why, malformed=True)
+
+
+def _at_site(setting: Setting, given: str, protocol: TrialProtocol) -> Setting:
+    """Return the settings for a subject of a site; of the trial itself, if the protocol does not have the site."""
+    site = given if given in setting.sites else None
+    zone = protocol.zone_name(site)
+    now = setting.now.astimezone(protocol.zone_at(site))
+    return attrs.evolve(setting, site=site, zone=ZoneInfo(zone) if zone else None, now=now)

@@ -78,6 +78,10 @@ def _read_own(own: Cells, result: ImportedScreening | None) -> None:
     """Read the consent and the screening. A missing day becomes a remark; without any fact, the row is listed."""
     if unescaped(own.row.subject) != own.row.subject:
         own.remark("USUBJID has characters that an id cannot have, and is recorded with their numbers")
+    if own.setting.sites and own.setting.site is None:
+        own.remark(
+            f"the protocol has no site {own['SITEID'][:40]!r} (SITEID): days are counted in the zone of the trial"
+        )
     signed = consent(own)
     _attach_fact(own, lambda cells: screening(cells, result))
     if signed is not None:

@@ -26,6 +26,12 @@ _EXTRA_SAFETY_FROM = 3
 """The evaluable participants at level 1 from which the extra safety rule applies (R package BOIN 2.7.2)."""
 _EXACT = Context(prec=60)
 _TOLERANCE = Fraction(1, 10**30)
+_BOUNDS = {
+    "escalate": "it escalates with at most",
+    "de_escalate": "it de-escalates from",
+    "eliminate": "it eliminates from",
+    "stop": "it ends the trial at level 1 from",
+}
 _BESIDE_THE_TABLE = {"name", "cohort_size", "start_level", "n_earlystop", "bound_mtd", "table"}
 """The fields on which the decision table does not depend."""
 
@@ -76,7 +82,21 @@ class IntervalSpec(DesignSpec):
     @override
     def derived(self) -> frozenset[str]:
         """Return the name of the table, if these parameters give the same one today."""
-        return frozenset({"table"} if self.table == self._made() else ())
+        return frozenset() if self.altered else frozenset({"table"})
+
+    @property
+    @override
+    def altered(self) -> str | None:
+        """Name the first bound of the table that the parameters do not give."""
+        made = self._made()
+        for name, words in _BOUNDS.items():
+            for n, (stored, given) in enumerate(zip(getattr(self.bounds, name), getattr(made, name), strict=True), 1):
+                if stored != given:
+                    return (
+                        f"the stored decision table is not that of its parameters: with {n} evaluable, {words} "
+                        f"{stored} DLTs, and the parameters give {given}"
+                    )
+        return None
 
     @property
     @override

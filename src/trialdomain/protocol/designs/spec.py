@@ -46,6 +46,11 @@ class DesignSpec:
         return frozenset()
 
     @property
+    def altered(self) -> str | None:
+        """Where a stored table differs from the one that the parameters give; None where it does not."""
+        return None
+
+    @property
     def most_at_level(self) -> int | None:
         """The most evaluable participants at a level for which the design has an answer; None for no limit."""
         return None
