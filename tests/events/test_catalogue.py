@@ -324,6 +324,12 @@ def test_a_fact_that_does_not_say_when_it_happened_is_refused() -> None:
         getter_of(Undated)
 
 
+@EVERY_KIND
+def test_every_reference_of_a_schema_is_in_it(name: str) -> None:
+    text = schema_text(name).decode()
+    assert set(re.findall(r'"#/\$defs/(\w+)"', text)) <= msgspec.json.decode(text).get("$defs", {}).keys()
+
+
 class TestUnreleasedProtocols:
     """A protocol of an unreleased version is refused: what it does not have would get a default that nobody chose."""
 

@@ -7,7 +7,7 @@ verified without this software. The codec decodes only known stored names; it ne
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from types import NoneType
@@ -317,7 +317,31 @@ def _upcast(name: str, state: bytes) -> tuple[Any, dict[str, Any]]:
 def schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema of the facts of a stored name; tests compare it with golden files."""
     kind = next(kind for kind, known in NAMES.items() if known == name)
-    return msgspec.json.schema(kind, schema_hook=_schema_of_other)
+    made = msgspec.json.schema(kind, schema_hook=_schema_of_other)
+    parts = _parts()
+    while missing := [ref for ref in _refs(made) if ref not in made["$defs"]]:
+        made["$defs"] |= {ref: parts[ref] for ref in missing}
+    return made
+
+
+def _parts() -> dict[str, Any]:
+    """Return the schemas of what designs and endpoints are made of, which msgspec does not see behind their hook."""
+    parts: dict[str, Any] = {}
+    for kind in (*DESIGNS.values(), *FAMILIES.values()):
+        parts |= msgspec.json.schema(kind, schema_hook=_schema_of_other)["$defs"]
+    return parts
+
+
+def _refs(made: object) -> Iterator[str]:
+    """Yield the names of the definitions that a schema refers to."""
+    if isinstance(made, dict):
+        if isinstance(ref := made.get("$ref"), str):
+            yield ref.removeprefix("#/$defs/")
+        for inner in made.values():
+            yield from _refs(inner)
+    elif isinstance(made, list):
+        for inner in made:
+            yield from _refs(inner)
 
 
 def _schema_of_other(kind: type) -> dict[str, Any]:
