@@ -26,8 +26,10 @@ from trialdomain.aggregates.participant import AlreadyInfused, LevelNotAssigned,
 from trialdomain.events.cohort import CohortOpened, SlotFilled, SlotReleased
 from trialdomain.events.cohort import Release as Why
 from trialdomain.events.participant import Consented, Enrolled, Infused, Signer
+from trialdomain.protocol.conduct_rules import Stagger
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
-from trialdomain.protocol.trial_protocol import CytopeniaRule, ExpectedToxicity, Stagger, TallyBy
+from trialdomain.protocol.dlt_rule import CytopeniaRule, ExpectedToxicity
+from trialdomain.protocol.trial_protocol import TallyBy
 from trialdomain.testing import OutcomesUnreachable, Taken, given, history_of
 from trialdomain.testing import outcomes as outcomes_module
 from trialdomain.values.clinical.ctcae import all_terms

@@ -58,6 +58,8 @@ from trialdomain.projections.endpoints.value import Flag as Flag
 from trialdomain.projections.endpoints.value import Status as Status
 from trialdomain.projections.endpoints.value import Value as Value
 from trialdomain.projections.review import Review as Review
+from trialdomain.protocol.conduct_rules import EvaluableRule as EvaluableRule
+from trialdomain.protocol.conduct_rules import Grant as Grant
 from trialdomain.protocol.designs import Boin as Boin
 from trialdomain.protocol.designs import DesignSpec as DesignSpec
 from trialdomain.protocol.designs import I3Plus3 as I3Plus3
@@ -71,6 +73,7 @@ from trialdomain.protocol.designs import TableDesign as TableDesign
 from trialdomain.protocol.designs import TableRow as TableRow
 from trialdomain.protocol.designs import TableWord as TableWord
 from trialdomain.protocol.designs import ThreePlusThree as ThreePlusThree
+from trialdomain.protocol.dlt_rule import DltRule as DltRule
 from trialdomain.protocol.dose_level import DoseLevel as DoseLevel
 from trialdomain.protocol.endpoints.endpoint import Endpoint as Endpoint
 from trialdomain.protocol.endpoints.families import AntiInfectiveRate as AntiInfectiveRate
@@ -97,9 +100,6 @@ from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS as STANDA
 from trialdomain.protocol.presets.endpoints import endpoint_rules as endpoint_rules
 from trialdomain.protocol.presets.nct06245746 import nct06245746 as nct06245746
 from trialdomain.protocol.presets.roles import USUAL_ROLES as USUAL_ROLES
-from trialdomain.protocol.trial_protocol import DltRule as DltRule
-from trialdomain.protocol.trial_protocol import EvaluableRule as EvaluableRule
-from trialdomain.protocol.trial_protocol import Grant as Grant
 from trialdomain.protocol.trial_protocol import TrialProtocol as TrialProtocol
 from trialdomain.reports.endpoints.explanation import Explanation as Explanation
 from trialdomain.reports.endpoints.summaries import Endpoints as Endpoints

@@ -72,15 +72,10 @@ from trialdomain.events.participant import (
 )
 from trialdomain.events.trial import RecruitmentResumed, RecruitmentSuspended, TrialRegistered
 from trialdomain.projections.dlt_counts import DltCounts
+from trialdomain.protocol.conduct_rules import Sentinel, Stagger
+from trialdomain.protocol.dlt_rule import CytopeniaRule, DltRule, ExpectedToxicity
 from trialdomain.protocol.made_up import eligible
-from trialdomain.protocol.trial_protocol import (
-    CytopeniaRule,
-    DltRule,
-    ExpectedToxicity,
-    Sentinel,
-    Stagger,
-    TrialProtocol,
-)
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.text import FreeText

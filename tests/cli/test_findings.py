@@ -8,7 +8,7 @@ import pytest
 from cli_runs import done, refused, run
 from site_desk import OPEN, Site, day
 
-from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.protocol.conduct_rules import Stagger
 
 LOG = "log.db"
 

@@ -21,7 +21,7 @@ from trialdomain.aggregates.cohort import NoFreeSlot
 from trialdomain.commands.clock import ClockUnusable
 from trialdomain.desk import Desk
 from trialdomain.events.cohort import EscalationDecided
-from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.protocol.conduct_rules import Stagger
 from trialdomain.storage.errors import StoreClosed
 from trialdomain.values.calendar import YearInvalid
 from trialdomain.values.clinical.decision import Action

@@ -34,9 +34,11 @@ from trialdomain.events.participant import WithdrawalScope
 from trialdomain.events.trial import NotEstablished
 from trialdomain.limits.conclusion import MtdNotGiven
 from trialdomain.projections.escalation import LimitCode
+from trialdomain.protocol.conduct_rules import Stagger, Stopping
+from trialdomain.protocol.dlt_rule import DltRule, ExpectedToxicity
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.made_up import eligible
-from trialdomain.protocol.trial_protocol import DltRule, ExpectedToxicity, Stagger, Stopping, TallyBy
+from trialdomain.protocol.trial_protocol import TallyBy
 from trialdomain.values.clinical.decision import Action
 from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical.screening import CriterionStatus

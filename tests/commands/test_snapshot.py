@@ -16,7 +16,7 @@ from trialdomain.events.entries import current_entries
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.dlt_counts import dlt_counts
 from trialdomain.projections.escalation import escalation
-from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule
+from trialdomain.protocol.dlt_rule import CytopeniaRule, DltRule
 from trialdomain.rules.known_facts import known_of
 from trialdomain.storage.mapper import entries_of
 from trialdomain.storage.sqlite.store import SQLiteStore

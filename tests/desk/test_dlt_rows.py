@@ -14,8 +14,8 @@ from site_desk import OPEN, REASON, RELATED, Site, day, judged, kinds
 from trialdomain import Relatedness, TrialProtocol, WithdrawalScope, findings, lab
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
+from trialdomain.protocol.dlt_rule import DltRule
 from trialdomain.protocol.silences import silences
-from trialdomain.protocol.trial_protocol import DltRule
 from trialdomain.reports.escalation.state import member_json
 from trialdomain.reports.review import review_report
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason

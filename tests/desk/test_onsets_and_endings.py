@@ -27,8 +27,9 @@ from trialdomain.aggregates.participant import FollowUpBeforeOnset
 from trialdomain.commands.coercion import FactMalformed
 from trialdomain.events.participant import AdverseEventReported, Enrolled, Infused, WindowResult
 from trialdomain.events.trial import TrialRegistered
+from trialdomain.protocol.conduct_rules import EvaluableRule
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
-from trialdomain.protocol.trial_protocol import CytopeniaRule, EvaluableRule, ExpectedToxicity
+from trialdomain.protocol.dlt_rule import CytopeniaRule, ExpectedToxicity
 from trialdomain.values.clinical.decision import Action
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason
 from trialdomain.values.clinical_time import When

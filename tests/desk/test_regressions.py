@@ -46,7 +46,8 @@ from trialdomain.history import History
 from trialdomain.limits.caution import LessCautious
 from trialdomain.limits.conclusion import MtdNotGiven
 from trialdomain.projections.escalation import LimitCode
-from trialdomain.protocol.trial_protocol import CytopeniaRule, Stagger
+from trialdomain.protocol.conduct_rules import Stagger
+from trialdomain.protocol.dlt_rule import CytopeniaRule
 from trialdomain.values.calendar import DayInvalid
 from trialdomain.values.clinical.decision import Action
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason

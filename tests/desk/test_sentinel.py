@@ -33,8 +33,8 @@ from trialdomain.events.recorded import Source
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.limits.sentinel import Noted, Taken, Watched, hold_of
 from trialdomain.projections.escalation import LimitCode
+from trialdomain.protocol.conduct_rules import Sentinel, SentinelRequirement, Stagger
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.protocol.trial_protocol import Sentinel, SentinelRequirement, Stagger
 from trialdomain.reports.escalation.state import escalation_report
 from trialdomain.simulate.site import simulated_under
 from trialdomain.simulate.trials import simulated_trial

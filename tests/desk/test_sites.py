@@ -13,8 +13,8 @@ from trialdomain.commands.site_time import OffsetMissing
 from trialdomain.desk.acts import SiteUnknown
 from trialdomain.exchange.toml import protocol_from_toml
 from trialdomain.protocol import sites
+from trialdomain.protocol.dlt_rule import DltRule
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.protocol.trial_protocol import DltRule
 
 BERLIN, SYDNEY = sites.Site(id="B", zone="Europe/Berlin"), sites.Site(id="S", zone="Australia/Sydney")
 TWO = attrs.evolve(OPEN, zone=None, sites=(BERLIN, SYDNEY), dlt=DltRule(window_days=7))

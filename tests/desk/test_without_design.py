@@ -11,7 +11,8 @@ from trialdomain.aggregates.infusions import DoseNotOfLevel, StaggerNotKept
 from trialdomain.aggregates.trial import RecruitmentIsFull, RecruitmentIsSuspended
 from trialdomain.commands.guards import DesignAbsent
 from trialdomain.desk.enrollment import LevelNotNamed
-from trialdomain.protocol.trial_protocol import Stagger, TrialProtocol
+from trialdomain.protocol.conduct_rules import Stagger
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason
 
 NO_DESIGN = attrs.evolve(OPEN, design=None)

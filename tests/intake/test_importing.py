@@ -56,8 +56,9 @@ from trialdomain.exchange.sdtm.staging import RowMalformed, StudyUnusable
 from trialdomain.exchange.sdtm.study import Study
 from trialdomain.intake.batch import Batch, BatchSpoiled, Happened
 from trialdomain.intake.sdtm import IMPORTER, Imported, ProtocolUnfit
+from trialdomain.protocol.conduct_rules import Sentinel, Stagger
 from trialdomain.protocol.dose_level import DoseLevel
-from trialdomain.protocol.trial_protocol import Sentinel, Stagger, TallyBy, TrialProtocol
+from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
 from trialdomain.storage.mapper import entry_of
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.values.clinical.dose import Dose
@@ -432,7 +433,7 @@ class TestProtocol:
     def test_a_lasting_cytopenia_counts_once_all_results_are_read(
         self, tmp_path: Path, with_rule: TrialProtocol
     ) -> None:
-        from trialdomain.protocol.trial_protocol import CytopeniaRule  # noqa: PLC0415
+        from trialdomain.protocol.dlt_rule import CytopeniaRule  # noqa: PLC0415
 
         rule = attrs.evolve(with_rule, dlt=DltRule(cytopenia=CytopeniaRule(anc_below=Decimal("0.5"))))
         rows = study()

@@ -24,7 +24,7 @@ from trialdomain.history import History
 from trialdomain.projections.decisions import DecisionAudit
 from trialdomain.projections.hindsight import DesignAnswer, Hindsight, Moment
 from trialdomain.projections.smallest_change import smallest_change
-from trialdomain.protocol.trial_protocol import DltRule
+from trialdomain.protocol.dlt_rule import DltRule
 from trialdomain.reports.escalation.decisions import decision_audit_report
 from trialdomain.values.clinical.decision import Action, Mtd
 from trialdomain.values.clinical.evaluation import Evaluation

@@ -10,7 +10,7 @@ from trialdomain import Dose, Draft, History, nct06245746
 from trialdomain.designs.three_plus_three.reasons import Code
 from trialdomain.events.cohort import EscalationDecided
 from trialdomain.projections.escalation import LimitCode
-from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.protocol.conduct_rules import Stagger
 from trialdomain.values.clinical.decision import Action, Awaited, Because, Mtd
 
 DOSES = [Dose(amount=Decimal(amount), unit="mg") for amount in (10, 20, 40)]

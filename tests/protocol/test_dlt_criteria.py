@@ -8,9 +8,9 @@ import pytest
 from trialdomain import DltRule, Relatedness, nct06245746
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
+from trialdomain.protocol.dlt_rule import CytopeniaRule, ExpectedToxicity
 from trialdomain.protocol.endpoints.describing import describe
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.protocol.trial_protocol import CytopeniaRule, ExpectedToxicity
 
 HEAD = 'trial = "T1"\ntitle = "A trial"\nversion = "1"\nlevels = [{level = 1}, {level = 2}]\n'
 LOW = Decimal("0.5")

@@ -10,11 +10,12 @@ from catalogue import META
 from trialdomain import Dose, DoseLevel, LogUnusable, TrialProtocol, nct06245746
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml, read_protocol
+from trialdomain.protocol.conduct_rules import EvaluableRule, Stagger
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
+from trialdomain.protocol.dlt_rule import CytopeniaRule, DltRule, ExpectedToxicity
 from trialdomain.protocol.endpoints.parts import FebrileNeutropenia, Recovery
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, EvaluableRule, ExpectedToxicity, Stagger
 from trialdomain.storage.codec import StateMalformed, decode, encode
 from trialdomain.values.clinical.screening import Gate
 

@@ -8,7 +8,7 @@ import pytest
 from site_desk import REASON, Site, day, kinds
 
 from trialdomain import Comparator, WithdrawalScope, findings, lab, nct06245746
-from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule
+from trialdomain.protocol.dlt_rule import CytopeniaRule, DltRule
 from trialdomain.values.clinical.decision import Action
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason
 from trialdomain.values.clinical.treatment import BloodProduct

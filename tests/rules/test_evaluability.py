@@ -17,7 +17,7 @@ from site_desk import OPEN
 from trialdomain import ClinicalTime, DltRule, TrialProtocol
 from trialdomain.events.participant import Died, DltWindowAssessed, Infused, WindowResult
 from trialdomain.events.recorded import Meta, Recorded
-from trialdomain.protocol.trial_protocol import EvaluableRule
+from trialdomain.protocol.conduct_rules import EvaluableRule
 from trialdomain.rules.evaluability import LINES, Course, LastSeen, judge_course
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.given.text import FreeText

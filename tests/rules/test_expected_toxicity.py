@@ -5,8 +5,8 @@ import pytest
 from site_desk import OPEN, RELATED, Site
 
 from trialdomain.events.participant import AdverseEventReported
+from trialdomain.protocol.dlt_rule import DltRule, ExpectedToxicity
 from trialdomain.protocol.faults import ProtocolInvalid
-from trialdomain.protocol.trial_protocol import DltRule, ExpectedToxicity
 
 
 def expecting(*terms: tuple[str, int]) -> DltRule:

@@ -22,7 +22,7 @@ from trialdomain import Decision, Dose, DoseLevel, Entry, TrialError, Trials, la
 from trialdomain.desk import Desk
 from trialdomain.desk.observed import vital_sign
 from trialdomain.events.participant import VitalSign, WithdrawalScope
-from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.protocol.conduct_rules import Stagger
 from trialdomain.values.clinical.decision import Action
 from trialdomain.values.clinical.toxicity import Relatedness
 from trialdomain.values.ids import participant_stream

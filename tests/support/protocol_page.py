@@ -15,11 +15,11 @@ from names_page import first_sentence
 
 from trialdomain import DltRule, EndpointRules, EvaluableRule, TrialProtocol, nct06245746
 from trialdomain.exchange.toml import protocol_to_toml
+from trialdomain.protocol.conduct_rules import Stagger, Stopping
 from trialdomain.protocol.designs import DESIGNS
 from trialdomain.protocol.endpoints.endpoint import Described
 from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.protocol.presets.endpoints import PRESETS
-from trialdomain.protocol.trial_protocol import Stagger, Stopping
 from trialdomain.values.clinical.scale import Scale
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "protocol-file.md"

@@ -17,7 +17,7 @@ from trialdomain.events.participant import Infused
 from trialdomain.projections.dlt_counts import Member, dlt_part_of, members_of
 from trialdomain.projections.escalation import Escalation, LimitCode, escalation
 from trialdomain.projections.sentinel import sentinel_hold
-from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.protocol.conduct_rules import Stagger
 from trialdomain.rules.dose_kept import levels_of
 from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Decision
 from trialdomain.values.clinical.level import Label

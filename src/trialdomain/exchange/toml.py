@@ -19,6 +19,7 @@ from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.exchange.decision_table import rows_from_csv
 from trialdomain.protocol.designs import DESIGNS, MOST_LEVELS, DesignSpec, TableRow
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
+from trialdomain.protocol.dlt_rule import DltRule
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.protocol.endpoints.families import FAMILIES
@@ -27,7 +28,7 @@ from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
-from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, ScaleUnknown, scale_of
 from trialdomain.values.given.chosen import wrong_kind

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import attrs
 
-from trialdomain.protocol.trial_protocol import Sentinel, SentinelRequirement
+from trialdomain.protocol.conduct_rules import Sentinel, SentinelRequirement
 from trialdomain.values.clinical.decision import Action, Decision
 from trialdomain.values.clinical.level import Label
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.protocol.conduct_rules import Stagger
 
 
 def held_until(infused_on: Sequence[date], stagger: Stagger) -> date | None:

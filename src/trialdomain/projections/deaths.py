@@ -6,7 +6,8 @@ from typing import Any
 
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died, Infused
 from trialdomain.projections.casebook import Case, Casebook
-from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
+from trialdomain.protocol.dlt_rule import DltRule
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.toxicity import Agent
 
 

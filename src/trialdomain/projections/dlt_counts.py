@@ -30,8 +30,9 @@ from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.limits.sentinel import Noted
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.projections.view import EVERY_KIND
+from trialdomain.protocol.dlt_rule import DltRule
 from trialdomain.protocol.dose_level import DoseLevel
-from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, cytopenias, first_lasted
 from trialdomain.rules.dlt import Found, Qualifying, Window, first_dlt, judge, judged_unrelated
 from trialdomain.rules.dose_received import level_received

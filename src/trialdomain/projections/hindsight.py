@@ -27,7 +27,7 @@ from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAme
 from trialdomain.projections.casebook import Casebook, case_of_current, casebook_of
 from trialdomain.projections.dlt_counts import DltPart, count, dlt_part_of, held_by_record
 from trialdomain.projections.escalation import Escalation, escalation_of
-from trialdomain.protocol.trial_protocol import Stagger
+from trialdomain.protocol.conduct_rules import Stagger
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import subject_of

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import attrs
 
-from trialdomain.protocol.trial_protocol import DltRule, Stagger, TrialProtocol
+from trialdomain.protocol.conduct_rules import Stagger
+from trialdomain.protocol.dlt_rule import DltRule
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.ctcae import known_term, nearest_terms
 from trialdomain.values.given.text import either, short
 from trialdomain.values.word import Word

@@ -27,8 +27,8 @@ import attrs
 
 from trialdomain.events.participant import Infused, Transfused
 from trialdomain.events.recorded import Recorded
+from trialdomain.protocol.dlt_rule import CytopeniaRule, DltRule
 from trialdomain.protocol.endpoints.rules import EndpointRules
-from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule
 from trialdomain.rules.counts import Day, Lab, read_counts
 from trialdomain.values.clinical.analyte import UNITS, Count
 from trialdomain.values.clinical.evaluation import EvaluationFlag

@@ -13,7 +13,7 @@ import attrs
 from trialdomain.events.participant import Died, Infused
 from trialdomain.events.recorded import Recorded
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
-from trialdomain.protocol.trial_protocol import DltRule
+from trialdomain.protocol.dlt_rule import DltRule
 from trialdomain.rules.adverse_event import AdverseEvent, Graded, Spell
 from trialdomain.values.clinical.toxicity import FATAL_GRADE, Agent, Relatedness
 from trialdomain.values.clinical_time import ClinicalTime

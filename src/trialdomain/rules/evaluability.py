@@ -12,7 +12,8 @@ import attrs
 
 from trialdomain.events.participant import Died, DltWindowAssessed, Infused, WindowResult
 from trialdomain.events.recorded import Recorded
-from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
+from trialdomain.protocol.dlt_rule import DltRule
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.cytopenia import Cytopenia, Lasting, first_lasted
 from trialdomain.rules.dlt import MayLast, Qualifying, Window, first_dlt
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing

@@ -29,9 +29,10 @@ from trialdomain.events.trial import TrialRegistered
 from trialdomain.history import History
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
+from trialdomain.protocol.dlt_rule import DltRule
 from trialdomain.protocol.made_up import administered
 from trialdomain.protocol.presets.nct06245746 import nct06245746
-from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.ctcae import all_terms, known_term
 from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical.scale import Scale

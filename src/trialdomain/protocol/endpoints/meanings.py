@@ -1,5 +1,6 @@
 """Define the endpoints of each family in a sentence, with the numbers of a protocol."""
 
+from trialdomain.protocol.dlt_rule import DltRule
 from trialdomain.protocol.endpoints.families import (
     CountRecovery,
     EventDuration,
@@ -17,7 +18,7 @@ from trialdomain.protocol.endpoints.parts import (
     RecoveryAnchor,
 )
 from trialdomain.protocol.endpoints.rules import RAISED_BY, EndpointRules
-from trialdomain.protocol.trial_protocol import DltRule, TrialProtocol
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.analyte import Count
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.given.text import either

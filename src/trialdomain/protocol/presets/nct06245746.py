@@ -7,13 +7,14 @@ open are choices and parameters: windows in days or calendar months (the boundar
 from collections.abc import Sequence
 from decimal import Decimal
 
+from trialdomain.protocol.conduct_rules import Grant
 from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.nct06245746_endpoints import REGISTERED_ENDPOINTS, REGISTRY
 from trialdomain.protocol.presets.roles import USUAL_ROLES
-from trialdomain.protocol.trial_protocol import Grant, TrialProtocol
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.screening import Gate
 from trialdomain.values.given.plural import how_many

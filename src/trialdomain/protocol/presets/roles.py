@@ -3,7 +3,7 @@
 Wuhan Union Hospital is the lead sponsor and the only site of NCT06245746: the investigator has the sponsor's rights.
 """
 
-from trialdomain.protocol.trial_protocol import Grant
+from trialdomain.protocol.conduct_rules import Grant
 from trialdomain.values.role import Role
 from trialdomain.values.use_case import UseCase
 

@@ -5,13 +5,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from trialdomain.designs.registry import design_of
-from trialdomain.protocol.trial_protocol import (
-    Sentinel,
-    SentinelRequirement,
-    Stagger,
-    TallyBy,
-    TrialProtocol,
-)
+from trialdomain.protocol.conduct_rules import Sentinel, SentinelRequirement, Stagger
+from trialdomain.protocol.trial_protocol import TallyBy, TrialProtocol
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.dose_unit import DosePer
 from trialdomain.values.given.plural import how_many

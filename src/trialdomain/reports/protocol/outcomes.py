@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from trialdomain.protocol.criteria import Answer, Criterion
-from trialdomain.protocol.trial_protocol import CytopeniaRule, DltRule, TrialProtocol
+from trialdomain.protocol.dlt_rule import CytopeniaRule, DltRule
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.protocol.dosing import percent
 from trialdomain.values.clinical.analyte import UNITS, Count
 from trialdomain.values.clinical.screening import Gate
