@@ -222,7 +222,7 @@ def test_a_history_answers_it_or_says_why_not() -> None:
     site = Site()
     site.treat("S001")
     history = site.trial.history()
-    known = {"on": site.today, "endpoint": "S9", "stream": OPEN.trial, "later": history, "drafts": []}
+    known = {"on": site.today, "endpoint": "S9", "stream": OPEN.trial, "later": history, "drafts": [], "position": 0}
     methods = [name for name, _ in inspect.getmembers(History, callable) if not name.startswith("_")]
     assert len(methods) >= 12
     for method in methods:

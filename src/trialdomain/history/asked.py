@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import tzinfo
+from itertools import islice
 from typing import Any, TypeVar
 
 import attrs
@@ -104,6 +105,10 @@ def asked_progress(given: object) -> None:
         raise QuestionInvalid(f"progress is {short(given)!r}, which cannot be called: give a function")
 
 
+_MOST_TEXTS = 100_000
+"""The most texts of a question: no protocol and no trial has so many of anything that is named."""
+
+
 def asked_drafts(given: object) -> list[Draft[Any]]:
     """Read an iterable of drafts once and validate each.
 
@@ -132,8 +137,11 @@ def asked_texts(given: object) -> list[str]:
     """
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise QuestionInvalid(f"{short(given)!r} is not a list of texts: give a list of texts")
-    texts = [plain(item) for item in given]
-    for text in texts:
+    texts: list[str] = []
+    for text in map(plain, islice(given, _MOST_TEXTS + 1)):
         if not isinstance(text, str):
             raise QuestionInvalid(f"{short(text)!r} is not a text: give a list of texts")
-    return [str(text) for text in texts]
+        texts.append(str(text))
+    if len(texts) > _MOST_TEXTS:
+        raise QuestionInvalid(f"the list has more than {_MOST_TEXTS} texts, or no end: give fewer")
+    return texts

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
 from functools import partial
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any, Protocol, TypeVar
 
 import attrs
@@ -117,6 +117,15 @@ class History:
     def entries(self) -> Iterator[Entry]:
         """Yield every known entry by stream, the stream of the trial first."""
         return chain.from_iterable(entries for _, entries in self._streams())
+
+    def entries_after(self, position: int) -> Iterator[Entry]:
+        """Yield the entries after a position, the latest first.
+
+        Raises:
+            QuestionInvalid: the position is not a whole number.
+        """
+        after = asked_kind("the position", plain(position), int)
+        return takewhile(lambda entry: entry.position > after, self._latest_first())
 
     def trail(
         self,

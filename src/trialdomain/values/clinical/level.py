@@ -47,9 +47,9 @@ def as_labels(given: object) -> Any:  # noqa: ANN401 - as as_label
 
 def is_label(given: object) -> bool:
     """Return whether a value is the label of a level, as it is stored."""
-    if isinstance(given, int) and not isinstance(given, bool):
+    if is_a(given, int) and not is_a(given, bool):
         return abs(given) <= _MOST
-    return isinstance(given, str) and as_label(given) == given and _LABEL.fullmatch(given) is not None
+    return is_a(given, str) and as_label(given) == given and _LABEL.fullmatch(given) is not None
 
 
 def listed_levels(labels: Iterable[Label]) -> str:
