@@ -23,6 +23,7 @@ import history_page
 import names_page
 import protocol_page
 import pytest
+import stories_page
 from endpoint_pages import BY_HAND, CODES, path_of
 from endpoint_pages import page as endpoint_page
 from error_examples import RETIRED
@@ -46,6 +47,8 @@ def line_of(page: Path, found: re.Match[str]) -> int:
 
 FOLLOWED = ROOT / "docs" / "how-to" / "write-your-own-protocol.md"
 """A page whose blocks build on one another: a test follows it as a whole."""
+STORIES = ROOT / "docs" / "reference" / "stories.md"
+"""As above: its story is a file that its command checks."""
 
 
 def blocks(language: str) -> list[object]:
@@ -55,7 +58,7 @@ def blocks(language: str) -> list[object]:
             found["text"], id=f"{page.relative_to(ROOT)}:{page.read_text()[: found.start()].count(chr(10)) + 1}"
         )
         for page in PAGES
-        if page != FOLLOWED
+        if page not in {FOLLOWED, STORIES}
         for found in BLOCK.finditer(page.read_text())
         if found["language"] == language
     ]
@@ -101,7 +104,9 @@ def test_every_check_of_the_audit_is_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [criteria_page, errors_page, history_page, names_page, protocol_page], ids=lambda page: str(page.__name__)
+    "page",
+    [criteria_page, errors_page, history_page, names_page, protocol_page, stories_page],
+    ids=lambda page: str(page.__name__),
 )
 def test_a_page_that_is_written_from_the_code_is_what_the_code_says(page: ModuleType) -> None:
     assert page.PAGE.read_text("utf-8") == page.page(), "run 'make docs'"
@@ -240,6 +245,13 @@ def test_a_protocol_is_written_from_an_empty_file_to_a_first_cohort(tmp_path: Pa
                 pytest.fail(f"nobody can follow a block of {other}")
     assert {"toml", "console", "python"} == set(followed)
     assert followed[-1] == "console"
+
+
+def test_the_story_that_is_shown_passes(tmp_path: Path) -> None:
+    found = {block["language"]: block["text"] for block in BLOCK.finditer(STORIES.read_text("utf-8"))}
+    (tmp_path / "first.story").write_text(found["story"], "utf-8")
+    command, _, shown = found["console"].removeprefix("$ ").partition("\n")
+    prints(in_shell(tmp_path, command), shown)
 
 
 @pytest.mark.parametrize("text", blocks("console"))

@@ -92,6 +92,7 @@ class TestCodes:
             "SourceBroken",
             "_Broken",
             "_LimitReached",
+            "_StoryFailed",
         ]  # none of them ever leaves the module that catches it
 
     def test_a_class_of_the_package_without_one_is_refused(self) -> None:

@@ -33,6 +33,8 @@ _HOMES = {
     "signing.proofs": ("check_inclusion",),
     "signing.signer": ("HeadKey", "TreeSigner"),
     "signing.trees": ("TrialTree",),
+    "stories.checking": ("check_story",),
+    "stories.writing": ("story_of",),
     "verification.verify": ("Verified", "VerifiedTrial", "verify"),
     "designs.notation": ("OutcomesMalformed", "parse_outcomes", "situation_of"),
     "designs.design": ("DecisionTable", "Design"),

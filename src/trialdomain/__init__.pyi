@@ -113,6 +113,8 @@ from trialdomain.signing.proofs import check_inclusion as check_inclusion
 from trialdomain.signing.signer import HeadKey as HeadKey
 from trialdomain.signing.signer import TreeSigner as TreeSigner
 from trialdomain.signing.trees import TrialTree as TrialTree
+from trialdomain.stories.checking import check_story as check_story
+from trialdomain.stories.writing import story_of as story_of
 from trialdomain.values.clinical.analyte import Count as Count
 from trialdomain.values.clinical.decision import Action as Action
 from trialdomain.values.clinical.decision import Decision as Decision
@@ -272,6 +274,7 @@ __all__ = [
     "WindowResult",
     "WithdrawalScope",
     "check_inclusion",
+    "check_story",
     "decide",
     "design_of",
     "endpoint_rules",
@@ -286,6 +289,7 @@ __all__ = [
     "read_signing_key",
     "restore",
     "situation_of",
+    "story_of",
     "verify",
     "vital_sign",
     "write_keys",

@@ -40,6 +40,7 @@ SECTIONS = {
     "decide": ("decide`",),
     "design table": ("design`",),
     "protocol check": ("protocol`",),
+    "check": ("JSON of `check`",),
     "protocol show": ("protocol`",),
     "design mtd": ("design`",),
     "design state": ("design`",),
@@ -58,7 +59,7 @@ def test_the_options_are_what_the_parser_has() -> None:
 
 @pytest.mark.parametrize("command", options_page.commands())
 def test_the_table_at_the_head_names_every_command_and_option(command: str) -> None:
-    rows = "".join(re.findall(rf"^\| `trialdomain {command}\b([^`]*)`", PAGE, flags=re.MULTILINE))
+    rows = "".join(re.findall(rf"^\| `trialdomain {command}(?![\w-])([^`]*)`", PAGE, flags=re.MULTILINE))
     assert rows, "the table at the head of the page has no line for it"
     named = set(re.findall(r"--[a-z-]+", rows))
     options = options_page.options(options_page.commands()[command])
@@ -95,6 +96,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, simulated: Callable[[int], 
     (place / "altered-entry.json").write_bytes(altered)
     (place / "altered.jsonl").write_bytes(b"".join([*lines[:2], altered, *lines[3:]]))
     write(place / "sdtm", study())
+    (place / "failing.story").write_text("protocol NCT06245746\n2026-03-02 S001 infused\n expect mtd: none tolerated\n")
+    (place / "malformed.story").write_text("protocol NCT06245746\n2026-03-02 S001 infusd\n")
     (place / "r6.toml").write_text('levels = 1\ndesign = {name = "rolling-six"}\n')
     return place
 
@@ -121,6 +124,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "design mtd": ("design mtd r6.toml --tallies 0/6",),
     "design state": ("design state r6.toml --enrolled 3 --dlt 0 --pending 1",),
     "protocol check": ("protocol check r6.toml",),
+    "check": ("check failing.story malformed.story",),
     "protocol show": ("protocol show log.db",),
 }
 

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -45,6 +45,7 @@ from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import LogReader, Store
 from trialdomain.testing import history_of
+from trialdomain.testing.made_up_site import MadeUpSite
 from trialdomain.values.clinical.scale import CTCAE_5_0
 
 _STATE = StateRow(enrolled=4, dlt=0, pending=1, answer=StateAnswer.ESCALATE)
@@ -80,6 +81,7 @@ _PLAIN: Mapping[object, object] = {
     bytes: bytes(32),
     date: NOW.date(),
     datetime: NOW,
+    time: NOW.time(),
     float: 0.5,
     int: 1,
     msgspec.Raw: msgspec.Raw(b"{}"),
@@ -151,7 +153,7 @@ class Examples:
         return str if origin in (type, Callable) else self.of(origin)
 
     def _made(self, kind: type) -> object:
-        if kind in {LogReader, Store} or issubclass(kind, SQLiteStore):
+        if kind in {LogReader, MadeUpSite, Store} or issubclass(kind, SQLiteStore):
             raise HoldsLogError(kind.__name__)
         if issubclass(kind, Enum):
             return next(iter(kind))

@@ -19,6 +19,8 @@ _MODULES: Mapping[str, str] = {
     "decide": "decide",
     "design": "design",
     "protocol": "protocol",
+    "check": "stories",
+    "story": "stories",
     "replay": "log",
     "endpoints": "ask",
     "explain": "ask",

@@ -1,7 +1,7 @@
 """Convert the cells of a row to dates, numbers and words; a remark lists what was left out."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -61,7 +61,7 @@ class Setting:
     """The column that joins the lines of one adverse event."""
     grading: Scale
     """The scale of AETOXGR."""
-    sites: Collection[str] = ()
+    sites: tuple[str, ...] = ()
     """The codes of the protocol's sites."""
     site: str | None = None
     """The site of the subject, if the protocol has it."""

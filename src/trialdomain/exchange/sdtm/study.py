@@ -193,7 +193,7 @@ class Study:
             strict=self._strict,
             event_id=self._event_id,
             grading=protocol.grading,
-            sites=frozenset(site.id for site in protocol.sites),
+            sites=tuple(site.id for site in protocol.sites),
         )
         early = ended_early((list(rows) for _, rows in self._dispositions()), self.terms)
         for subject in self._staging.subjects():

@@ -1,0 +1,263 @@
+"""Compare what a story expects with what the log of its trial answers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import assert_never
+
+import attrs
+
+from trialdomain.checks.check import Severity
+from trialdomain.checks.run import findings
+from trialdomain.errors import TrialError
+from trialdomain.events.cohort import CohortFact
+from trialdomain.events.recorded import Entry
+from trialdomain.history import History
+from trialdomain.projections.endpoints.value import Value
+from trialdomain.projections.escalation import Escalation
+from trialdomain.stories.story import (
+    EndpointExpected,
+    Expected,
+    FindingsExpected,
+    FollowsExpected,
+    Line,
+    MtdExpected,
+    NextExpected,
+    NothingExpected,
+    TallyExpected,
+)
+from trialdomain.stories.vocabulary import FOLLOWS
+from trialdomain.testing.made_up_site import MadeUpSite
+from trialdomain.values.clinical.decision import Decision, Mtd
+from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.plural import how_many
+
+MOST_LINES = 3
+"""The most lines of a story that a failure shows as the reason of what came."""
+
+
+@attrs.frozen(kw_only=True)
+class Failed:
+    """How a line failed."""
+
+    expected: str
+    came: str
+    because: tuple[Line, ...] = ()
+    """The lines that made it so, at most three, in their order."""
+    ends: bool = False
+    """Whether the story cannot go on: an act was not recorded as it was told."""
+
+
+@attrs.frozen
+class Seen:
+    """What an expectation looks at."""
+
+    site: MadeUpSite
+    line_of: Mapping[int, Line]
+    last: Sequence[Entry]
+
+
+def check_expectation(expected: Expected, seen: Seen, *, known: date | None = None) -> Failed | None:
+    """Compare an expectation with the log; return how it failed, if it did."""
+    try:
+        history = seen.site.history if known is None else seen.site.trial.history(known_at=known)
+        failed = _checked(expected, seen, history, known or seen.site.today)
+    except TrialError as error:
+        return Failed(expected=_words(expected), came=f"the log has no answer: {error}")
+    return failed
+
+
+def _words(expected: Expected) -> str:
+    return type(expected).__name__.removesuffix("Expected").lower()
+
+
+def _checked(expected: Expected, seen: Seen, history: History, on: date) -> Failed | None:
+    match expected:
+        case TallyExpected():
+            return _tally(expected, seen, history, on)
+        case NextExpected():
+            return _next(expected, seen, history, on)
+        case MtdExpected():
+            return _mtd(expected, seen, history, on)
+        case EndpointExpected():
+            return _endpoint(expected, seen, history, on)
+        case FindingsExpected():
+            return _findings(expected, seen, history, on)
+        case NothingExpected():
+            kinds = [type(entry.fact).__name__ for entry in seen.last]
+            return Failed(expected="nothing", came=", ".join(kinds)) if kinds else None
+        case FollowsExpected():
+            return _follows(expected, seen)
+        case _:
+            assert_never(expected)
+
+
+_COUNTS = {
+    "treated": "treated",
+    "dlts": "DLT",
+    "evaluable": "evaluable",
+    "pending": "pending",
+    "not_evaluable": "not evaluable",
+}
+
+
+def tally_words(tally: Tally) -> str:
+    """Write the counts of a level as an expectation has them."""
+    return (
+        f"level {tally.level}: {tally.treated} treated, {how_many(tally.dlts, 'DLT')} in {tally.evaluable} evaluable, "
+        f"{tally.pending} pending, {tally.not_evaluable} not evaluable"
+    )
+
+
+def _tally(expected: TallyExpected, seen: Seen, history: History, on: date) -> Failed | None:
+    counts = history.dlt_counts(on=on)
+    tally = next((one for one in counts.tallies if one.level == expected.level), None)
+    if tally is None:
+        known = ", ".join(str(one.level) for one in counts.tallies)
+        return Failed(expected=f"level {expected.level}", came=f"the protocol has the levels {known}")
+    asked = {name: getattr(expected, name) for name in _COUNTS if getattr(expected, name) is not None}
+    wrong = {name: number for name, number in asked.items() if getattr(tally, name) != number}
+    if not wrong:
+        return None
+    members = [member for member in counts.members if member.level == expected.level]
+    evidence = [position for member in members for position in member.evidence]
+    told = ", ".join(f"{number} {_COUNTS[name]}" for name, number in wrong.items())
+    came = "; ".join([tally_words(tally), *(f"{member.subject}: {member.why}" for member in members)])
+    return Failed(expected=f"level {expected.level}: {told}", came=came, because=_lines(seen, evidence))
+
+
+def _lines(seen: Seen, positions: Sequence[int]) -> tuple[Line, ...]:
+    """Return the last lines that recorded some entries."""
+    lines = {seen.line_of[one].number: seen.line_of[one] for one in positions if one in seen.line_of}
+    return tuple(lines[number] for number in sorted(lines)[-MOST_LINES:])
+
+
+def _state(history: History, on: date) -> Escalation | None:
+    return history.escalation(on=on)
+
+
+def decision_words(decision: Decision) -> str:
+    """Write a decision as an expectation has it."""
+    level = "" if decision.level is None else f" level {decision.level}"
+    slots = "" if decision.slots is None else f" to {decision.slots} slots"
+    because = "" if decision.because is None else f", because {decision.because.text}"
+    return f"{decision.action.value}{level}{slots}{because}"
+
+
+def _next(expected: NextExpected, seen: Seen, history: History, on: date) -> Failed | None:
+    state = _state(history, on)
+    if state is None:
+        return Failed(expected=f"next: {expected.action.value}", came="the protocol has no design")
+    decision = state.decision
+    level = expected.level in {None, decision.level}
+    slots = expected.slots in {None, decision.slots}
+    if decision.action is expected.action and level and slots and _is_because(expected.because, decision):
+        return None
+    wanted = Decision(action=expected.action, level=expected.level, slots=expected.slots)
+    because = "" if expected.because is None else f", because {expected.because}"
+    evidence = [position for member in state.counts.members for position in member.evidence]
+    return Failed(
+        expected=f"next: {decision_words(wanted)}{because}",
+        came=f"next: {decision_words(decision)}",
+        because=_lines(seen, evidence),
+    )
+
+
+def _is_because(expected: str | None, decision: Decision) -> bool:
+    """Say whether the reason of a decision has some words in it, or has them as its code."""
+    if expected is None:
+        return True
+    if decision.because is None:
+        return False
+    return _plain(expected) in _plain(decision.because.text) or expected in {
+        decision.because.code,
+        decision.because.reason,
+    }
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(one if one.isalnum() else " " for one in text.casefold()).split())
+
+
+def _mtd(expected: MtdExpected, seen: Seen, history: History, on: date) -> Failed | None:
+    state = _state(history, on)
+    mtd = Mtd() if state is None else state.decision.mtd
+    if mtd.status is expected.status and expected.level in {None, mtd.level}:
+        return None
+    evidence = [] if state is None else [one for member in state.counts.members for one in member.evidence]
+    return Failed(
+        expected=f"mtd: {_mtd_words(Mtd(status=expected.status, level=expected.level))}",
+        came=f"mtd: {_mtd_words(mtd)}",
+        because=_lines(seen, evidence),
+    )
+
+
+def _mtd_words(mtd: Mtd) -> str:
+    return mtd.status.value if mtd.level is None else f"{mtd.status.value} level {mtd.level}"
+
+
+def value_words(value: Value) -> str:
+    """Write the value of an endpoint of a participant: yes, no, a number of days, or its status."""
+    if value.value is None:
+        return str(value.status.value)
+    if isinstance(value.value, bool):
+        return "yes" if value.value else "no"
+    return str(value.value)
+
+
+def _endpoint(expected: EndpointExpected, seen: Seen, history: History, on: date) -> Failed | None:
+    endpoints = history.endpoints(on=on, only=[expected.endpoint])
+    if expected.subject is None:
+        return Failed(expected=expected.endpoint, came="name the participant")
+    value = endpoints.value(expected.endpoint, expected.subject)
+    words = value_words(value)
+    accepted = {words.casefold(), str(value.status.value).casefold()}
+    if expected.value.casefold() in accepted:
+        return None
+    return Failed(
+        expected=f"{expected.endpoint} {expected.subject}: {expected.value}",
+        came=f"{expected.endpoint} {expected.subject}: {words} ({value.status.value})",
+        because=_lines(seen, value.evidence),
+    )
+
+
+def _findings(expected: FindingsExpected, seen: Seen, history: History, on: date) -> Failed | None:
+    found = [one for one in findings(history, on=on, now=seen.site.now).found if one.severity is not Severity.NOTE]
+    ids = {one.check for one in found}
+    if ids == set(expected.ids):
+        return None
+    told = "; ".join(dict.fromkeys(f"{one.check}: {one.sentence}" for one in found)) or "none"
+    evidence = [position for one in found if one.check not in expected.ids for position in one.evidence]
+    return Failed(
+        expected=f"findings: {', '.join(expected.ids) or 'none'}",
+        came=f"findings: {told}",
+        because=_lines(seen, evidence),
+    )
+
+
+def _follows(expected: FollowsExpected, seen: Seen) -> Failed | None:
+    kind = FOLLOWS[expected.name]
+    for entry in seen.last:
+        subject, level = getattr(entry.fact, "subject", None), _level_of(entry)
+        if isinstance(entry.fact, kind) and expected.subject in {None, subject} and expected.level in {None, level}:
+            return None
+    named = "" if expected.subject is None else f"{expected.subject} "
+    at = "" if expected.level is None else f" at level {expected.level}"
+    came = ", ".join(_followed(seen.last)) or "nothing followed"
+    return Failed(expected=f"so {named}{expected.name}{at}", came=came)
+
+
+def _level_of(entry: Entry) -> object:
+    """Return the label of the level whose cohort an entry is about."""
+    if not isinstance(entry.fact, CohortFact):
+        return None
+    label = entry.stream.rpartition("/")[2]
+    return int(label) if label.lstrip("-").isdigit() else label
+
+
+def _followed(entries: Sequence[Entry]) -> Iterator[str]:
+    names = {kind: name for name, kind in FOLLOWS.items()}
+    for entry in entries:
+        name = names.get(type(entry.fact))
+        if name is not None:
+            subject, level = getattr(entry.fact, "subject", None), _level_of(entry)
+            yield f"{'' if subject is None else f'{subject} '}{name}{'' if level is None else f' at level {level}'}"

@@ -1,0 +1,156 @@
+"""Read the expectations of a story."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from trialdomain.stories.faults import instead, shown
+from trialdomain.stories.story import (
+    EndpointExpected,
+    Expected,
+    FindingsExpected,
+    FollowsExpected,
+    MtdExpected,
+    NextExpected,
+    NothingExpected,
+    TallyExpected,
+)
+from trialdomain.stories.tokens import Reader
+from trialdomain.stories.values import WHOLE, read_level, read_word
+from trialdomain.stories.vocabulary import FOLLOWS
+from trialdomain.values.clinical.decision import Action, MtdStatus
+
+_ACTIONS = {one.value: one for one in Action}
+_STATUSES = {one.value: one for one in MtdStatus}
+_ENDPOINT = re.compile(r"[A-Za-z][\w.-]*")
+
+
+def read_expected(reader: Reader) -> Expected:
+    """Read what comes after ``expect``.
+
+    Raises:
+        StoryMalformed: it is no expectation.
+    """
+    kinds: dict[str, Callable[[Reader], Expected]] = {
+        "level": _level,
+        "next": _next,
+        "mtd": _mtd,
+        "findings": _findings,
+        "nothing": lambda _: NothingExpected(),
+    }
+    for word, read in kinds.items():
+        if reader.skip(word):
+            return read(reader)
+    return _endpoint(reader, [*kinds])
+
+
+def _level(reader: Reader) -> TallyExpected:
+    """Read counts: ``level 1: 3 treated, 1 DLT in 2 evaluable, 1 pending``."""
+    level = read_level(reader, "the level")
+    reader.skip_mark(":")
+    counts: dict[str, Any] = {}
+    while True:
+        number, token = WHOLE.read(reader, "a count such as '3 treated'"), reader.next
+        field = next((name for words, name in _COUNTED if reader.skip(*words)), None)
+        if field is None:
+            given = "" if token is None else token.text
+            raise reader.fault(f"a count of what? {instead(given, [' '.join(one) for one, _ in _COUNTED])}")
+        if field in counts:
+            raise reader.fault("this count is said twice", token=token)
+        counts[field] = number
+        if field == "dlts" and reader.skip("in"):
+            counts["evaluable"] = WHOLE.read(reader, "the number of evaluable")
+            if not reader.skip("evaluable"):
+                raise reader.fault("write 'evaluable' after the number")
+        before = reader.at
+        if not reader.skip_mark(",") or reader.has("known"):
+            reader.at = before
+            return TallyExpected(level=level, **counts)
+
+
+_COUNTED = (
+    (("treated",), "treated"),
+    (("not", "evaluable"), "not_evaluable"),
+    (("evaluable",), "evaluable"),
+    (("dlt",), "dlts"),
+    (("dlts",), "dlts"),
+    (("pending",), "pending"),
+)
+
+
+def _next(reader: Reader) -> NextExpected:
+    """Read the next action: ``next: expand level 1 to 6 slots, because 1 DLT in 3 evaluable``."""
+    reader.skip_mark(":")
+    action = read_word(reader, _ACTIONS, "the action")
+    level = slots = because = None
+    reader.skip("to")
+    if reader.skip("level"):
+        level = read_level(reader, "the level")
+    if reader.skip("to"):
+        slots = WHOLE.read(reader, "the number of slots")
+        reader.skip("slots")
+    before = reader.at
+    reader.skip_mark(",")
+    if reader.skip("because"):
+        because = _rest(reader)
+    else:
+        reader.at = before
+    return NextExpected(action=action, level=level, slots=slots, because=because)
+
+
+def _rest(reader: Reader) -> str:
+    """Take the words up to the end of the line, or up to ``known``."""
+    words = [reader.take("the reason").text]
+    while reader.next is not None and not reader.has("known"):
+        words.append(reader.next.text)
+        reader.at += 1
+    return " ".join(words)
+
+
+def _mtd(reader: Reader) -> MtdExpected:
+    reader.skip_mark(":")
+    status = read_word(reader, _STATUSES, "the state of the MTD")
+    reader.skip("at")
+    level = read_level(reader, "the level") if reader.skip("level") else None
+    return MtdExpected(status=status, level=level)
+
+
+def _findings(reader: Reader) -> FindingsExpected:
+    """Read the ids of findings: ``findings: window, late-entry``, or ``findings: none``."""
+    reader.skip_mark(":")
+    if reader.skip("none"):
+        return FindingsExpected()
+    ids = [reader.take("the id of a finding").text]
+    while reader.skip_mark(","):
+        ids.append(reader.take("the id of a finding").text)
+    return FindingsExpected(ids=tuple(ids))
+
+
+def _endpoint(reader: Reader, kinds: list[str]) -> EndpointExpected:
+    """Read a value: ``S9 S001: 12``, or ``P2: 1/6``."""
+    token = reader.take("what is expected")
+    subject = None if reader.next is None or reader.next.mark else reader.take("the subject").text
+    if not reader.skip_mark(":") or not _ENDPOINT.fullmatch(token.text):
+        hint = instead(token.text, [*kinds, "the id of an endpoint, such as S9"])
+        raise reader.fault(f"nothing can be expected of {shown(token.text)}: {hint}", token=token)
+    return EndpointExpected(endpoint=token.text, subject=subject, value=_rest(reader))
+
+
+def read_follows(reader: Reader) -> FollowsExpected:
+    """Read a fact that follows: ``so S002 DLT attributed at level 1``, ``so level closed at level 2``."""
+    subject = None
+    name = _fact(reader)
+    if name is None:
+        subject = reader.take("the fact that follows, or its subject").text
+        name = _fact(reader)
+    if name is None:
+        token = reader.next
+        given = subject if token is None else token.text
+        raise reader.fault(f"no such fact follows from others: {instead(given or '', FOLLOWS)}")
+    level = read_level(reader, "the level") if reader.skip("at", "level") else None
+    return FollowsExpected(name=name, subject=subject, level=level)
+
+
+def _fact(reader: Reader) -> str | None:
+    longest_first = sorted(FOLLOWS, key=lambda name: -len(name.split()))
+    return next((name for name in longest_first if reader.skip(*name.split())), None)

@@ -1,0 +1,49 @@
+"""The fault of a story that cannot be read: its line, its column, and the nearest word that would have been right."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from trialdomain.errors import InputInvalid
+from trialdomain.values.given.text import either, short
+
+_MOST_LISTED = 12
+
+
+class StoryMalformed(InputInvalid):
+    """A line of a story cannot be read.
+
+    Args:
+        line: its number, from 1.
+        column: the place of the first wrong word, from 1.
+        why: what is wrong, and what would be right.
+    """
+
+    code = "story-malformed"
+
+    def __init__(self, *, line: int, column: int, why: str, file: str = "") -> None:
+        place = f"line {line}, column {column}"
+        super().__init__(f"{file}, {place}: {why}" if file else f"{place}: {why}")
+        self.line, self.column, self.why, self.file = line, column, why, file
+
+
+def instead(given: str, known: Iterable[str]) -> str:
+    """Phrase what would have been right: the nearest known word, or else all of them, if they are few."""
+    words = list(dict.fromkeys(known))
+    near = get_close_matches(given.casefold(), {word.casefold(): word for word in words}, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {next(word for word in words if word.casefold() == near[0])!r}?"
+    if len(words) <= _MOST_LISTED:
+        return f"write {either(map(repr, words))}"
+    return f"write one of {', '.join(map(repr, words))}"
+
+
+def nearest_of(given: Sequence[str], known: Iterable[str]) -> str:
+    """Phrase what would have been right, by the first of several readings that is near to a known word."""
+    words = list(known)
+    hints = [instead(one, words) for one in given]
+    return next((one for one in hints if one.startswith("did you mean")), hints[-1])
+
+
+def shown(text: str) -> str:
+    """Quote what stands there, at most 40 characters."""
+    return repr(short(text))

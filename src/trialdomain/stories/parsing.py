@@ -1,0 +1,553 @@
+"""Read a story: lines of plain text, by the vocabulary.
+
+The grammar is on the page "Stories" of the documentation. A fault names its line, its column and the nearest word.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, time
+from itertools import takewhile
+from typing import Any
+
+import attrs
+
+from trialdomain.commands.runner import User
+from trialdomain.errors import TrialError
+from trialdomain.stories.expecting import read_expected, read_follows
+from trialdomain.stories.faults import StoryMalformed, instead, nearest_of, shown
+from trialdomain.stories.story import (
+    Acts,
+    Amending,
+    Answers,
+    Correction,
+    Deciding,
+    Item,
+    Line,
+    Moment,
+    Phrase,
+    Reference,
+    Story,
+    Told,
+    Voiding,
+)
+from trialdomain.stories.tokens import Reader, Token, tokens_of
+from trialdomain.stories.values import (
+    TEXT,
+    WHEN,
+    WHOLE,
+    YES,
+    read_attribution,
+    read_level,
+    read_word,
+    reads_attribution,
+)
+from trialdomain.stories.vocabulary import VERBS, Slot, Verb
+from trialdomain.values.clinical.decision import Action
+from trialdomain.values.clinical.screening import Attestation, Finding
+from trialdomain.values.clinical.toxicity import Attribution
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.role import Role
+
+_OF_TRIAL = tuple(verb for verb in VERBS if verb.of_trial)
+_OF_SUBJECT = tuple(verb for verb in VERBS if not verb.of_trial)
+_LONGEST_FIRST = sorted(VERBS, key=lambda verb: -len(verb.head))
+_STARTERS = ("expect", "so", "correct", "void")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_CLOCK = re.compile(r"\d{2}:\d{2}(?::\d{2})?", re.ASCII)
+_PLUS = re.compile(r"\+(\d{1,5})", re.ASCII)
+_ACTIONS = {one.value: one for one in Action}
+_ROLES = {one.value: one for one in Role}
+_NUMBER = re.compile(r"\d+", re.ASCII)
+_MOST_LINES = 200_000
+
+
+def parse_story(text: str, *, file: str = "") -> Story:
+    """Read a story.
+
+    Args:
+        text: the story.
+        file: the name of its file, for faults and for files that it names.
+
+    Raises:
+        StoryMalformed: a line cannot be read; it names the line, the column and the nearest word.
+    """
+    try:
+        return _Parser(text.removeprefix("\ufeff").splitlines(), file).story()
+    except StoryMalformed as fault:
+        raise StoryMalformed(line=fault.line, column=fault.column, why=fault.why, file=file) from None
+
+
+@attrs.define
+class _Parser:
+    rows: list[str]
+    file: str
+    at: int = 0
+    """The number of the row that was read last."""
+
+    def story(self) -> Story:
+        if len(self.rows) > _MOST_LINES:
+            raise StoryMalformed(line=_MOST_LINES, column=1, why=f"a story has at most {_MOST_LINES} lines")
+        strict, users, told = False, list[User](), None
+        lines: list[Line] = []
+        for reader, indented in self._rows():
+            if not indented and reader.skip("strict"):
+                self._end(reader)
+                strict = True
+            elif not indented and reader.skip("user"):
+                users.append(_user(reader))
+                self._end(reader)
+            elif not indented and told is None and reader.skip("protocol"):
+                told = self._protocol(reader)
+            elif told is None:
+                why = "a story begins with its protocol: write 'protocol NCT06245746', or 'protocol FILE.toml'"
+                raise reader.fault(why)
+            else:
+                lines.append(self._line(reader, indented=indented, first=not lines))
+        if told is None:
+            raise StoryMalformed(line=max(1, len(self.rows)), column=1, why="the story has no line 'protocol ...'")
+        return Story(file=self.file, protocol=told, strict=strict, users=tuple(users), lines=tuple(lines))
+
+    def _rows(self) -> Iterator[tuple[Reader, bool]]:
+        """Yield the rows that say something, and whether each is indented."""
+        while self.at < len(self.rows):
+            row = self.rows[self.at]
+            self.at += 1
+            tokens = tokens_of(row, line=self.at)
+            if tokens:
+                yield Reader(tokens, self.at, len(row) + 1), row[:1].isspace()
+
+    def _toml(self) -> str:
+        """Take the rows below that begin with ``|``: a protocol, or changes of one, in TOML."""
+        block = list(takewhile(lambda row: row.lstrip().startswith("|"), self.rows[self.at :]))
+        self.at += len(block)
+        return "".join(f"{row.lstrip()[1:].removeprefix(' ')}\n" for row in block)
+
+    def _protocol(self, reader: Reader) -> Told:
+        line = self.at
+        name = None if reader.next is None or reader.has("by") else reader.take("the protocol").text
+        by = reader.take("the id of the user").text if reader.skip("by") else None
+        self._end(reader)
+        text = self._toml()
+        if name is None and not text:
+            raise reader.fault("the protocol is missing: name it, or write it below, each line after a |")
+        return Told(name=name, by=by, text=text, line=line)
+
+    def _line(self, reader: Reader, *, indented: bool, first: bool) -> Line:
+        row = self.at
+        moment = None if indented else _moment(reader)
+        if moment is None and first:
+            raise reader.fault("the first line of a story begins with its date, such as 2026-03-02")
+        column = reader.column
+        item = self._item(reader)
+        by, refused, known = _tail(reader, item)
+        self._end(reader)
+        return Line(
+            number=row,
+            text=self.rows[row - 1].strip(),
+            moment=moment,
+            item=item,
+            by=by,
+            refused=refused,
+            known=known,
+            column=column,
+        )
+
+    def _item(self, reader: Reader) -> Item:
+        if reader.skip("expect"):
+            return read_expected(reader)
+        if reader.skip("so"):
+            return read_follows(reader)
+        if reader.skip("correct"):
+            return _correction(reader)
+        if reader.skip("void"):
+            return Voiding(entry=_reference(reader), because=_because(reader))
+        verb = _verb(reader, _OF_TRIAL)
+        if verb is None:
+            return _acts(reader)
+        column = reader.column
+        reader.at += len(verb.head)
+        deciding = _deciding(reader) if verb.name == "decide" else None
+        amending = Amending(file=_file(reader)) if verb.name == "amend" else None
+        phrase = _phrase(reader, verb, column)
+        if amending is not None and amending.file is None:
+            amending = Amending(text=self._toml())
+        return Acts(phrases=(phrase,), deciding=deciding, amending=amending)
+
+    def _end(self, reader: Reader) -> None:
+        token = reader.next
+        if token is not None:
+            raise reader.fault(f"nothing can follow here, but {shown(token.text)} comes")
+
+
+def _user(reader: Reader) -> User:
+    """Read ``user ID "Name" ROLE "Organization"``."""
+    id_, name = reader.take("the id of the user").text, TEXT.read(reader, "the name of the user")
+    role, token = read_word(reader, _ROLES, "the role"), reader.next
+    organization = TEXT.read(reader, "the organization")
+    try:
+        return User(id=id_, name=name, role=role, organization=organization)
+    except (TrialError, ValueError) as error:
+        raise reader.fault(str(error), token=token) from None
+
+
+def _moment(reader: Reader) -> Moment:
+    """Read the date at the start of a line, with its time, or ``+3 days``."""
+    token = reader.take("the date")
+    plus = _PLUS.fullmatch(token.text)
+    if plus is not None:
+        unit = reader.take("days or hours")
+        if not unit.is_word("day", "days", "hour", "hours"):
+            raise reader.fault(f"write days or hours, not {shown(unit.text)}", token=unit)
+        number = int(plus[1])
+        return Moment(days=number) if unit.is_word("day", "days") else Moment(hours=number)
+    if not _DATE.fullmatch(token.text) or token.quoted:
+        why = "a line begins with its date, such as 2026-03-02, with '+3 days', or with spaces on the same day"
+        raise reader.fault(f"{why}, not with {shown(token.text)}", token=token)
+    try:
+        day = date.fromisoformat(token.text)
+        clock = reader.next
+        if clock is None or not _CLOCK.fullmatch(clock.text):
+            return Moment(day=day)
+        reader.at += 1
+        return Moment(day=day, clock=time.fromisoformat(clock.text))
+    except ValueError:
+        raise reader.fault(f"{shown(token.text)} is no day of the calendar, or no time", token=token) from None
+
+
+def _verb(reader: Reader, among: Sequence[Verb]) -> Verb | None:
+    """Find the verb whose words come next, the one with the most words first."""
+    return next((verb for verb in _LONGEST_FIRST if verb in among and reader.has(*verb.head)), None)
+
+
+def _acts(reader: Reader) -> Acts:
+    """Read the subjects, and what they did."""
+    subjects, verb = _subjects(reader)
+    phrases: list[Phrase] = []
+    following: Verb | None = verb
+    while following is not None:
+        column = reader.column
+        reader.at += len(following.head)
+        phrases.append(_phrase(reader, following, column))
+        following = None
+        if reader.skip_mark(","):
+            following = _verb(reader, _OF_SUBJECT)
+            if following is None:
+                raise _no_clause(reader, phrases[-1].verb, also=[one.name for one in _OF_SUBJECT])
+    return Acts(subjects=tuple(subjects), phrases=tuple(phrases))
+
+
+def _subjects(reader: Reader) -> tuple[list[str], Verb]:
+    """Read the subjects of a line, and find the first verb."""
+    first = reader.next
+    subjects = [reader.take("a subject, or an act").text]
+    while (verb := _verb(reader, _OF_SUBJECT)) is None:
+        if not reader.skip_mark(","):
+            raise _no_verb(reader, first, subjects, [*_STARTERS, *(one.name for one in _OF_TRIAL)])
+        if _verb(reader, _OF_SUBJECT) is None:
+            subjects.append(reader.take("another subject").text)
+    return subjects, verb
+
+
+def _no_verb(reader: Reader, first: Token | None, subjects: Sequence[str], starts: Sequence[str]) -> StoryMalformed:
+    """Make the fault of a line whose act is unknown: of the subject's verb, or of the first word itself."""
+    token = reader.next
+    if token is None:
+        given = subjects[-1]
+        return reader.fault(f"{shown(given)} did what? {instead(given, starts)}", token=first)
+    coming = [one.text for one in takewhile(lambda one: not one.mark, reader.tokens[reader.at : reader.at + 3])]
+    tries = [" ".join(coming[:count]) for count in range(len(coming), 0, -1)]
+    hint = nearest_of(tries, [verb.name for verb in _OF_SUBJECT])
+    return reader.fault(f"{shown(token.text)} is no verb of a story: {hint}")
+
+
+def _phrase(reader: Reader, verb: Verb, column: int) -> Phrase:
+    """Read the values of a verb: first those with a place, then those with a keyword, in any order."""
+    fields: dict[str, Any] = {}
+    for slot in (slot for slot in verb.slots if slot.placed):
+        reader.skip_mark(":")
+        if verb.name == "lab" and slot.field == "value" and reader.next is not None:
+            _comparator(reader, verb, fields)
+        fields[slot.field] = slot.kind.read(reader, f"the {' '.join(slot.keyword)}")
+    found = _Clauses(verb, fields)
+    while found.take(reader):
+        pass
+    for slot in verb.slots:
+        if slot.required and slot.field not in found.fields:
+            if reader.next is not None and not reader.next.mark and not reader.has("by") and not reader.has("refused"):
+                raise _no_clause(reader, verb)
+            raise reader.fault(f"{verb.name!r} needs {' '.join(slot.keyword)!r}, and its {slot.kind.form}")
+    return Phrase(
+        verb=verb,
+        fields=found.fields,
+        on=found.on,
+        at=found.at,
+        attributions=tuple(found.attributions),
+        answers=found.answers,
+        deviation=found.deviation,
+        column=column,
+    )
+
+
+def _comparator(reader: Reader, verb: Verb, fields: dict[str, Any]) -> None:
+    """Read the sign of a result such as ``< 0.1``."""
+    slot = verb.slot("comparator")
+    if slot is not None and reader.next is not None and reader.next.text in {"<", "<=", ">", ">="}:
+        fields["comparator"] = slot.kind.read(reader, "the comparator")
+
+
+@attrs.define
+class _Clauses:
+    """The values with a keyword of one phrase."""
+
+    verb: Verb
+    fields: dict[str, Any]
+    on: ClinicalTime | None = None
+    at: str | None = None
+    attributions: list[Attribution] = attrs.Factory(list)
+    answers: Answers = attrs.Factory(Answers)
+    deviation: str | None = None
+
+    def take(self, reader: Reader) -> bool:
+        """Take one more value, after a comma or not; say whether there was one."""
+        before = reader.at
+        reader.skip_mark(",", ":")
+        if self._take(reader):
+            return True
+        reader.at = before
+        return False
+
+    def _take(self, reader: Reader) -> bool:
+        if self.verb.judges and reads_attribution(reader):
+            self.attributions.append(read_attribution(reader))
+            return True
+        if self.verb.answers and self._answer(reader):
+            return True
+        for slot in sorted(self.verb.slots, key=lambda one: -len(one.keyword)):
+            if reader.has(*slot.keyword) and not slot.placed:
+                self._set(reader, slot)
+                return True
+        if reader.has("on"):
+            token = reader.take("on")
+            if self.on is not None:
+                raise reader.fault("'on' is said twice", token=token)
+            self.on = WHEN.read(reader, "the day on which it happened")
+            return True
+        if reader.has("at"):
+            self._at(reader)
+            return True
+        if reader.skip("deviation"):
+            self.deviation = TEXT.read(reader, "the deviation")
+            return True
+        return False
+
+    def _at(self, reader: Reader) -> None:
+        """Read a time on the day of the line: ``at 08:30``."""
+        reader.at += 1
+        token = reader.take("the time, such as 08:30")
+        if not _CLOCK.fullmatch(token.text):
+            raise reader.fault(f"write a time such as 08:30, not {shown(token.text)}", token=token)
+        if self.on is not None or self.at is not None:
+            raise reader.fault("the day, or the time, is said twice", token=token)
+        self.at = token.text
+
+    def _set(self, reader: Reader, slot: Slot) -> None:
+        name, token = " ".join(slot.keyword), reader.next
+        reader.at += len(slot.keyword)
+        if slot.field in self.fields:
+            raise reader.fault(f"{name!r} is said twice", token=token)
+        self.fields[slot.field] = slot.kind.read(reader, f"the value of {name!r}")
+
+    def _answer(self, reader: Reader) -> bool:
+        """Take one answer to a criterion."""
+        answers = self.answers
+        if reader.skip("eligible"):
+            self.answers = attrs.evolve(answers, eligible=True)
+        elif reader.skip("finding"):
+            self.answers = attrs.evolve(answers, findings=(*answers.findings, read_finding(reader)))
+        elif reader.skip("attested", "all"):
+            self.answers = attrs.evolve(answers, attested=True)
+        elif reader.skip("attested"):
+            self.answers = attrs.evolve(answers, attestations=(*answers.attestations, _attested(reader)))
+        elif reader.skip("without"):
+            name = reader.take("the name of a finding, or the id of a criterion").text
+            self.answers = attrs.evolve(answers, without=(*answers.without, name))
+        else:
+            return False
+        return True
+
+
+def read_finding(reader: Reader) -> Finding:
+    """Read a finding: its name, and yes, no, a number with its unit and upper limit, a text, or a date after ``of``."""
+    token = reader.take("the name of the finding")
+    value: dict[str, Any] = {}
+    if reader.has("yes") or reader.has("no"):
+        value["yes"] = YES.read(reader, "the finding")
+    elif reader.skip("of"):
+        value["date"] = WHEN.read(reader, "the date of the finding")
+    elif reader.next is not None and reader.next.quoted:
+        value["words"] = TEXT.read(reader, "the finding")
+    else:
+        value |= _measured(reader)
+    if reader.skip("seen"):
+        value["on"] = WHEN.read(reader, "the day of the observation")
+    try:
+        return Finding(name=token.text, **value)
+    except (TrialError, ValueError) as error:
+        raise reader.fault(str(error), token=token) from None
+
+
+def _measured(reader: Reader) -> dict[str, Any]:
+    number = reader.take("the finding: yes, no, a number, a text in quotation marks, or 'of' with a date")
+    value: dict[str, Any] = {"number": number.text}
+    unit = reader.next
+    if unit is not None and not unit.mark and not unit.is_word(*_AFTER_A_NUMBER):
+        value["unit"] = reader.take("the unit").text
+    if reader.skip("limit"):
+        value["upper_limit"] = reader.take("the upper limit").text
+    return value
+
+
+_AFTER_A_NUMBER = (
+    "limit",
+    "seen",
+    "on",
+    "by",
+    "deviation",
+    "refused",
+    "eligible",
+    "finding",
+    "attested",
+    "without",
+    "for",
+)
+
+
+def _attested(reader: Reader) -> Attestation:
+    criterion = reader.take("the id of the criterion").text
+    answer = YES.read(reader, "the answer")
+    comment = TEXT.read(reader, "the comment") if reader.skip("comment") else None
+    return Attestation(criterion=criterion, answer=answer, comment=comment)
+
+
+def _no_clause(reader: Reader, verb: Verb, *, also: Sequence[str] = ()) -> StoryMalformed:
+    """Make the fault of a word that is neither a value of a verb nor what may follow it."""
+    token = reader.next
+    if token is None:
+        return reader.fault("the line ends after a comma")
+    keywords = [" ".join(slot.keyword) for slot in verb.slots if not slot.placed]
+    further = ["on"]
+    further += ["infusion", "chemotherapy", "disease"] if verb.judges else []
+    further += ["eligible", "finding", "attested", "without"] if verb.answers else []
+    known = [*keywords, *further, "deviation", "by", "refused", *also]
+    hint = instead(token.text, known)
+    if not hint.startswith("did you mean"):
+        hint = f"after {verb.name!r} may follow {', '.join([*keywords, *further, 'deviation', 'by'])}"
+    return reader.fault(f"{shown(token.text)} cannot be read here: {hint}")
+
+
+def _tail(reader: Reader, item: Item) -> tuple[str | None, str | None, date | None]:
+    """Read what may end a line: the user, the expected refusal, the day until which an expectation reads the log."""
+    by, refused, known = None, None, None
+    acting = isinstance(item, Acts | Correction | Voiding)
+    reader.skip_mark(",")
+    if acting and reader.skip("by"):
+        by = reader.take("the id of the user").text
+    if acting and reader.skip("refused"):
+        reader.skip_mark(":")
+        refused = reader.take("the code of the refusal, such as no-free-slot").text
+    if not acting and reader.skip("known"):
+        when = WHEN.read(reader, "the day")
+        known = when.first
+    if isinstance(item, Acts) and reader.next is not None:
+        raise _no_clause(reader, item.phrases[-1].verb)
+    return by, refused, known
+
+
+def _deciding(reader: Reader) -> Deciding:
+    """Read what people decide: an action, the level, the number of slots."""
+    action = level = slots = None
+    token = reader.next
+    if token is not None and not token.mark and not token.is_word("because", "by", "on", "refused"):
+        action = read_word(reader, _ACTIONS, "the decision")
+        reader.skip("to")
+        if reader.skip("level"):
+            level = read_level(reader, "the level")
+        if reader.skip("to"):
+            slots = WHOLE.read(reader, "the number of slots")
+            reader.skip("slots")
+    return Deciding(action=action, level=level, slots=slots)
+
+
+def _file(reader: Reader) -> str | None:
+    token = reader.next
+    if token is None or token.mark or token.is_word("because", "reopens", "by"):
+        return None
+    return reader.take("the file of the protocol").text
+
+
+def _reference(reader: Reader) -> Reference:
+    """Read which entry is meant: ``E1 of S002``, ``lab 2 of S001``, ``decision 3``."""
+    token = reader.take("the entry: the id of an event, or a kind such as 'lab 2'")
+    nouns = {verb.noun: verb for verb in VERBS}
+    noun = token.text.casefold()
+    number = None
+    following = reader.next
+    if following is not None and _NUMBER.fullmatch(following.text) and noun in nouns:
+        number = int(reader.take("its number").text)
+    subject = reader.take("the subject").text if reader.skip("of") else None
+    if noun in nouns and not (noun == "event" and number is None):
+        if subject is None and not nouns[noun].of_trial:
+            raise reader.fault(f"{noun!r} of whom? write 'of' and the subject")
+        return Reference(noun=noun, number=number, subject=subject, column=token.column)
+    if subject is None:
+        raise reader.fault(f"{shown(token.text)} is no kind of entry: {instead(token.text, nouns)}", token=token)
+    return Reference(noun="event", event=token.text, subject=subject, column=token.column)
+
+
+def _because(reader: Reader) -> str:
+    reader.skip_mark(",")
+    if not reader.skip("because"):
+        raise reader.fault("the reason is missing: write because and the reason in quotation marks")
+    reason: str = TEXT.read(reader, "the reason")
+    return reason
+
+
+def _correction(reader: Reader) -> Correction:
+    """Read a correction: ``E1 of S002 grade to 2, infusion to unlikely because "..."``."""
+    entry = _reference(reader)
+    verb = next(one for one in VERBS if one.noun == entry.noun)
+    changes: dict[str, Any] = {}
+    attributions: list[Attribution] = []
+    while not reader.has("because"):
+        reader.skip_mark(",")
+        if verb.judges and reads_attribution(reader):
+            agent = reader.take("the agent")
+            reader.skip("to")
+            judged = Reader([agent, *reader.tokens[reader.at :]], reader.line, reader.end)
+            attributions.append(read_attribution(judged))
+            reader.at += judged.at - 1
+            continue
+        field, kind = _changed_field(reader, verb)
+        if not reader.skip("to"):
+            raise reader.fault("write 'to' and the new value")
+        changes[field] = None if reader.skip("nothing") else kind.read(reader, f"the new {field}")
+        if reader.next is None:
+            break
+    return Correction(
+        entry=entry, verb=verb, changes=changes, attributions=tuple(attributions), because=_because(reader)
+    )
+
+
+def _changed_field(reader: Reader, verb: Verb) -> tuple[str, Any]:
+    """Read the name of a field that a correction changes: its keyword, or ``on`` for the day on which it happened."""
+    for slot in sorted(verb.slots, key=lambda one: -len(one.keyword)):
+        if reader.skip(*slot.keyword):
+            return slot.field, slot.kind
+    if verb.happened is not None and reader.skip("on"):
+        return verb.happened, WHEN
+    names = [" ".join(slot.keyword) for slot in verb.slots] + (["on"] if verb.happened else [])
+    names += ["infusion", "chemotherapy", "disease"] if verb.judges else []
+    token = reader.take("what to correct")
+    raise reader.fault(
+        f"an entry of {verb.noun!r} has no {shown(token.text)}: {instead(token.text, names)}", token=token
+    )

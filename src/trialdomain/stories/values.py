@@ -1,0 +1,202 @@
+"""The kinds of values that a story has: how each is read from words, and written as words."""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import attrs
+
+from trialdomain.stories.faults import nearest_of, shown
+from trialdomain.stories.tokens import Reader, bare_or_quoted, quoted
+from trialdomain.values.clinical.dose import Dose
+from trialdomain.values.clinical.level import Label, as_label, is_label
+from trialdomain.values.clinical.toxicity import Agent, Assessor, Attribution, Relatedness
+from trialdomain.values.clinical_time import ClinicalTime
+from trialdomain.values.given.text import FreeText
+from trialdomain.values.word import Word
+
+_LONGEST_WORD = 4
+"""The most words of one term of a list, such as "not evaluable"."""
+
+
+@attrs.frozen
+class ValueKind:
+    """A kind of value: how it is read, how it is written, and its form in the documentation."""
+
+    read: Callable[[Reader, str], Any]
+    """Takes the reader and the name of the value for a fault."""
+    write: Callable[[Any], str]
+    form: str
+
+
+def _text(reader: Reader, what: str) -> str:
+    return reader.take(what).text
+
+
+def _number(reader: Reader, what: str) -> Decimal:
+    token = reader.take(what)
+    try:
+        return Decimal(token.text)
+    except InvalidOperation:
+        raise reader.fault(f"{what} must be a number, got {shown(token.text)}", token=token) from None
+
+
+def _whole(reader: Reader, what: str) -> int:
+    token = reader.take(what)
+    if not re.fullmatch(r"-?\d{1,9}", token.text, re.ASCII):
+        raise reader.fault(f"{what} must be a whole number, got {shown(token.text)}", token=token)
+    return int(token.text)
+
+
+def read_level(reader: Reader, what: str) -> Label:
+    """Read the label of a level: a whole number, or another word."""
+    token = reader.take(what)
+    label: Any = as_label(
+        int(token.text) if re.fullmatch(r"-?\d{1,4}", token.text) and not token.quoted else token.text
+    )
+    if not is_label(label):
+        raise reader.fault(f"{what} must be the label of a level, got {shown(token.text)}", token=token)
+    found: Label = label
+    return found
+
+
+def write_level(label: Label) -> str:
+    """Write the label of a level: a number as it is; a text that looks like one between quotation marks."""
+    if isinstance(label, str) and re.fullmatch(r"-?\d+", label):
+        return quoted(label)
+    return bare_or_quoted(str(label))
+
+
+def _when(reader: Reader, what: str) -> ClinicalTime:
+    token = reader.take(what)
+    try:
+        return ClinicalTime(token.text)
+    except ValueError:
+        form = "a date such as 2026-03-02, or a time such as 2026-03-02T10:15"
+        raise reader.fault(f"{what} must be {form}, got {shown(token.text)}", token=token) from None
+
+
+def _yes(reader: Reader, what: str) -> bool:
+    token = reader.take(what)
+    if not token.is_word("yes", "no"):
+        raise reader.fault(f"{what} must be yes or no, got {shown(token.text)}", token=token)
+    return token.is_word("yes")
+
+
+def _unit(reader: Reader, what: str) -> str | None:
+    """Read a unit; ``none`` is a result without a unit."""
+    text = reader.take(what).text
+    return None if text == "none" else text
+
+
+def _several(reader: Reader, read: Callable[[], Any]) -> tuple[Any, ...]:
+    """Read values that are joined by ``and``."""
+    found = [read()]
+    while reader.skip("and"):
+        found.append(read())
+    return tuple(found)
+
+
+def _texts(reader: Reader, what: str) -> tuple[str, ...]:
+    return _several(reader, lambda: reader.take(what).text)
+
+
+def _dose(reader: Reader, what: str) -> Dose:
+    amount, token = _number(reader, what), reader.next
+    unit = reader.take("the unit of the dose").text
+    try:
+        return Dose(amount=amount, unit=unit)
+    except ValueError as error:
+        raise reader.fault(str(error), token=token) from None
+
+
+def read_word(reader: Reader, words: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401 - a member of any list
+    """Read a term of a list, which may have several words: "no DLT" is "no-dlt".
+
+    Raises:
+        StoryMalformed: it is no term of the list.
+    """
+    coming = [token for token in reader.tokens[reader.at : reader.at + _LONGEST_WORD] if not token.mark]
+    for count in range(len(coming), 0, -1):
+        term = "-".join(token.text.casefold() for token in coming[:count])
+        if term in words:
+            reader.at += count
+            return words[term]
+    token = reader.take(what)
+    tries = ["-".join(one.text for one in coming[:count]) for count in range(len(coming), 0, -1)]
+    hint = nearest_of(tries, words)
+    raise reader.fault(f"{what} cannot be {shown(token.text)}: {hint}", token=token)
+
+
+def word(kind: type[Word]) -> ValueKind:
+    """Make the kind of the terms of a list."""
+    terms = {one.value.casefold(): one for one in kind}
+    return ValueKind(
+        lambda reader, what: read_word(reader, terms, what), lambda value: str(value.value), " \\| ".join(terms)
+    )
+
+
+def words(kind: type[Word]) -> ValueKind:
+    """Make the kind of several terms of a list, joined by ``and``."""
+    one = word(kind)
+
+    def read(reader: Reader, what: str) -> tuple[Any, ...]:
+        return () if reader.skip("nothing") else _several(reader, lambda: one.read(reader, what))
+
+    return ValueKind(read, lambda value: " and ".join(str(term.value) for term in value), f"{one.form} (and ...)")
+
+
+_AGENTS = {agent.value: agent for agent in Agent}
+_RELATEDNESS = {one.value: one for one in Relatedness}
+_ASSESSORS = {f"({one.value})": one for one in Assessor}
+
+
+def reads_attribution(reader: Reader) -> bool:
+    """Return whether a judgement of relatedness comes next: ``infusion likely``."""
+    return any(reader.has(agent) for agent in _AGENTS)
+
+
+def read_attribution(reader: Reader) -> Attribution:
+    """Read a judgement of relatedness: the agent, how related, and in parentheses the assessor, if the sponsor."""
+    agent = read_word(reader, _AGENTS, "the agent")
+    relatedness = read_word(reader, _RELATEDNESS, "the relatedness")
+    assessor = Assessor.INVESTIGATOR
+    token = reader.next
+    if token is not None and token.text.casefold() in _ASSESSORS:
+        assessor = _ASSESSORS[token.text.casefold()]
+        reader.at += 1
+    return Attribution(agent=agent, assessor=assessor, relatedness=relatedness)
+
+
+def write_attribution(one: Attribution) -> str:
+    """Write a judgement of relatedness."""
+    by = "" if one.assessor is Assessor.INVESTIGATOR else f" ({one.assessor.value})"
+    return f"{one.agent.value} {one.relatedness.value}{by}"
+
+
+def write_text(value: object) -> str:
+    """Write a text, also one that is stored as free text."""
+    return quoted(str(value.plain) if isinstance(value, FreeText) else str(value))
+
+
+def write_number(value: Decimal | int) -> str:
+    """Write a number as it is stored."""
+    return str(value)
+
+
+TEXT = ValueKind(_text, write_text, '"text"')
+NAME = ValueKind(_text, bare_or_quoted, "NAME")
+NUMBER = ValueKind(_number, write_number, "NUMBER")
+WHOLE = ValueKind(_whole, str, "N")
+LEVEL = ValueKind(read_level, write_level, "LEVEL")
+LEVELS = ValueKind(
+    lambda reader, what: _several(reader, lambda: read_level(reader, what)),
+    lambda value: " and ".join(map(write_level, value)),
+    "LEVEL (and LEVEL ...)",
+)
+WHEN = ValueKind(_when, str, "DATE")
+YES = ValueKind(_yes, lambda value: "yes" if value else "no", "yes \\| no")
+UNIT = ValueKind(_unit, lambda value: "none" if value is None else bare_or_quoted(str(value)), "UNIT")
+TEXTS = ValueKind(_texts, lambda value: " and ".join(map(quoted, value)), '"text" (and "text" ...)')
+DOSE = ValueKind(_dose, lambda value: f"{value.amount} {bare_or_quoted(value.unit)}", "NUMBER UNIT")

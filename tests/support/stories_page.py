@@ -1,0 +1,131 @@
+"""The page of stories: the grammar, and the vocabulary, generated from the code.
+
+Run this file to write ``docs/reference/stories.md``; a test compares the page with it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from trialdomain.events.registry import NAMES
+from trialdomain.stories.vocabulary import FOLLOWS, VERBS, Verb
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "stories.md"
+_HEAD = """# Stories
+
+A story is a test of a protocol in plain text: one dated line for each thing that happened, and expectations between
+them. Nobody needs Python to read one, or to mend one. The vocabulary on this page is written from the code.
+
+In a new directory, with an editor, write `first.story`:
+
+```story
+# One DLT in three asks for three more at the level.
+protocol NCT06245746
+2026-03-02  S001, S002, S003 infused
+2026-03-09  S002 event E1 "Fever" grade 3, infusion likely
+            so S002 DLT attributed at level 1
+            expect level 1: 3 treated, 1 DLT in 1 evaluable, 2 pending
+            S004 enrolled                                  refused: no-free-slot
+2026-03-16  S001, S003 window assessed: no DLT
+            expect next: expand level 1, because 1 DLT in 3 evaluable
+            decide expand level 1
++3 days     correct E1 of S002 infusion to unlikely because "judged again: a transfusion reaction"
+            expect level 1: 0 DLTs in 2 evaluable, 1 pending
+            expect level 1: 1 DLT in 3 evaluable           known 2026-03-17
+```
+
+```console
+$ trialdomain check first.story
+1 story passed, 0 failed; 11 lines told
+```
+
+- `trialdomain check PATH ...` checks files, and every `*.story` of a folder; the status is 1 if one fails.
+- **pytest** collects `*.story` files beside your other tests, where this library is installed. `-p
+  no:trialdomain-stories` leaves them out.
+- In Python, `check_story(Path("first.story"))` returns the outcome, and `story_of(history)` writes a log as a story.
+- `trialdomain story LOG --out trial.story` writes a recorded trial as a story that passes: told again, it records the
+  same facts in the same order. So a real log becomes a test, and a test can be cut down to what matters.
+
+A word that cannot be read is told with its line, its column and the nearest word. A failed expectation shows what was
+expected, what came, and up to three lines that made it so.
+
+## What a line means
+
+- **The date** is when the line was recorded; with a time (`2026-03-02 08:30`) or in the evening. `+3 days` or `+2
+  hours` counts from the line before. A line that begins with spaces is of the same moment. Dates never go back.
+- **Several subjects, several verbs**: `S001, S002 consented, screened, enrolled at level 1`. Results in one line are
+  recorded together.
+- **`on DATE`**, or `at 08:30` of the same day, says when it happened, if that is not the day of the line.
+- **What is unsaid is made up**, as the protocol asks for it: a consent, answers that meet every criterion, doses, the
+  chemotherapy and the answers before an infusion; acts that have to come before are added. A story that begins with
+  `strict` makes nothing up, but for `eligible` and `attested all`.
+- **`by USER`** at the end of a line names who acts: a user of a line `user max "Max Roth" monitor "Sponsor"` at the
+  head. Without it, the first user acts.
+- **`refused: CODE`** expects a refusal ([the codes](errors.md)); then nothing may be recorded.
+- **`#`** begins a comment.
+
+## The grammar
+
+```text
+story       = { "strict" | user | comment }, protocol, { line }
+user        = "user" ID "NAME" ROLE "ORGANIZATION"
+protocol    = "protocol" [ "NCT06245746" | FILE.toml ] [ "by" USER ], { "|" a line of TOML }
+line        = [ DATE [ HH:MM ] | "+" N ( "days" | "hours" ) | spaces ], item
+item        = ( acts | correction | void | decision ), [ "by" USER ], [ "refused:" CODE ]
+            | expectation, [ "known" DATE ]
+acts        = SUBJECT, { "," SUBJECT }, verb, { "," verb } | a verb of the trial
+verb        = the words and values of the table below, { value }, [ "on" DATE | "at" HH:MM ], [ "deviation" "TEXT" ]
+correction  = "correct" entry, change, { "," change }, "because" "TEXT"
+change      = WORD "to" VALUE | WORD "to nothing" | AGENT "to" RELATEDNESS
+void        = "void" entry, "because" "TEXT"
+entry       = EVENT "of" SUBJECT | KIND [ N ] "of" SUBJECT | KIND [ N ]    (lab 2 of S001; decision 1)
+decision    = "decide" [ ACTION [ "level" LEVEL ] [ "to" N "slots" ] ] [ "because" "TEXT" ]
+expectation = "expect level" LEVEL ":" count, { "," count }
+            | "expect next:" ACTION [ "level" LEVEL ] [ "to" N "slots" ] [ "because" words ]
+            | "expect mtd:" STATUS [ "level" LEVEL ]
+            | "expect" ENDPOINT SUBJECT ":" VALUE
+            | "expect findings:" ( ID { "," ID } | "none" )
+            | "expect nothing"
+            | "so" [ SUBJECT ] a fact [ "at level" LEVEL ]
+count       = N ( "treated" | "evaluable" | "pending" | "not evaluable" ) | N "DLTs" [ "in" N "evaluable" ]
+```
+
+The lines after a `|` change single parameters of [the protocol](protocol-file.md) that is named, or are the whole
+protocol, where none is named. `amend` is followed by such lines as well: they change the version before.
+
+`because` after `next` is a part of the reason in words, or its code. The value of an endpoint is `yes`, `no`, a
+number, or its status such as `not-observed`. `findings` are the ids of all [findings](findings.md) but notes.
+
+"""
+
+
+def page() -> str:
+    """Write the page."""
+    return _HEAD + "".join(_verbs()) + "".join(_follows())
+
+
+def _verbs() -> Iterator[str]:
+    for title, of_trial in (("The verbs of a subject", False), ("The verbs of the trial", True)):
+        yield f"## {title}\n\n| write | records | further values | an entry is called |\n|---|---|---|---|\n"
+        for verb in VERBS:
+            if verb.of_trial is of_trial:
+                yield f"| `{verb.example}` | `{NAMES[verb.kind]}` | {_values(verb)} | `{verb.noun}` |\n"
+        yield "\n"
+
+
+def _values(verb: Verb) -> str:
+    told = [f"`{' '.join(slot.keyword)}` {slot.kind.form}" for slot in verb.slots if not slot.placed]
+    if verb.judges:
+        told.append("`infusion`, `chemotherapy` or `disease` with a relatedness, and `(sponsor)`")
+    if verb.answers:
+        told.append("`eligible`, `attested all`, `finding` NAME VALUE, `attested` ID yes \\| no, `without` NAME")
+    return ", ".join(told)
+
+
+def _follows() -> Iterator[str]:
+    yield "## What follows from an act\n\n"
+    yield "A line with `so` says that the last act recorded a fact: "
+    yield f"{', '.join(f'`{name}`' for name in FOLLOWS)}.\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
