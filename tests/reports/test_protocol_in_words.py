@@ -34,6 +34,7 @@ from trialdomain.exchange.toml import protocol_from_toml, read_protocol
 from trialdomain.protocol.designs import DESIGNS, DesignSpec
 from trialdomain.reports.protocol.dosing import dose_in_words
 from trialdomain.reports.protocol.show import protocol_in_words
+from trialdomain.values.clinical.ctcae import all_terms
 from trialdomain.values.clinical.evaluation import Evaluation
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "protocols"
@@ -84,14 +85,26 @@ class TestDoses:
     def test_units_are_read_out(self) -> None:
         words = [
             dose_in_words(Dose(amount=Decimal(amount), unit=unit))
-            for amount, unit in (("3", "10^6 {cells}/kg"), ("2.5", "mg/m2"), ("5", "[iU]"), ("1", "10*9{particles}"))
+            for amount, unit in (
+                ("3", "10^6 {cells}/kg"),
+                ("2.5", "mg/m2"),
+                ("5", "[iU]"),
+                ("1", "10*9{particles}"),
+                ("10000000", "ug{protein}"),
+            )
         ]
-        assert words == ["3 x 10^6 cells per kg", "2.5 mg per m2", "5 IU", "1 x 10^9 particles"]
+        assert words == [
+            "3 x 10^6 cells per kg",
+            "2.5 mg per m2",
+            "5 IU",
+            "1 x 10^9 particles",
+            "10000000 ug of protein",
+        ]
 
     def test_labels_stand_with_their_doses_from_the_lowest(self) -> None:
         sentences = said(read_protocol(EXAMPLES / "level-minus-one.toml"), "How it doses")
         assert sentences[0] == "3 dose levels, from the lowest: -1 (5 mg per m2), 1 (10 mg per m2), 2 (20 mg per m2)."
-        assert "The first participant is treated at level 1; one level is treated at a time." in sentences
+        assert "The first participant is treated at level 1, number 2 from the lowest." in sentences
 
     def test_an_amount_belongs_to_a_level_within_the_tolerance(self) -> None:
         protocol = of("dose_tolerance = 0.25\n")
@@ -221,18 +234,17 @@ class TestOutcomes:
     def test_rows_in_their_order(self) -> None:
         sentences = said(read_protocol(EXAMPLES / "dlt-table.toml"), "What a DLT is")
         at = sentences.index("Row 1: Neutrophil count decreased of grade 4 or more for longer than 7 days.")
-        assert sentences[at - 1 : at + 7] == (
+        assert sentences[at - 1 : at + 6] == (
             "An event is judged by the first of these rows that fits its term and grade, with its onset in the window.",
             "Row 1: Neutrophil count decreased of grade 4 or more for longer than 7 days.",
             "Row 2: Neutrophil count decreased or Alopecia of any grade never counts.",
             "Row 3: Nausea, Vomiting or Diarrhea of grade 3 or more for longer than 3 days.",
             (
                 "Row 4: Alanine aminotransferase increased of grade 3 or more together with Blood bilirubin increased "
-                "of grade 2 or more."
+                "of grade 2 or more (whatever caused the latter, and also if it began before the infusion)."
             ),
             "Row 5: any other event of grade 3 or more.",
             "An event that no row fits is no DLT.",
-            "A death in the window that such an event explains counts without a duration and without a companion.",
         )
 
     def test_expected_terms_and_cytopenias(self) -> None:
@@ -245,8 +257,8 @@ class TestOutcomes:
         )
         assert "Nausea never counts up to grade 2." in sentences
         assert (
-            "Neutrophils below 0.5 10*9/L or platelets below 25 10*9/L that last beyond day 30 after the infusion are "
-            "a DLT."
+            "Neutrophils below 0.5 10*9/L or platelets below 25 10*9/L are a DLT if the first count after day 30 is "
+            "low, and the last one up to it was low or is missing."
         ) in sentences
 
     @pytest.mark.parametrize(
@@ -257,7 +269,7 @@ class TestOutcomes:
                 "An event that began before the infusion counts from the day on which it became worse, or came back.",
                 1,
             ),
-            ("false", "An event that began before the infusion never counts, also if it becomes worse.", 0),
+            ("false", "An event that began before the infusion does not count, also if it becomes worse.", 0),
         ],
     )
     def test_worsening(self, worsening: str, sentence: str, dlts: int) -> None:
@@ -394,6 +406,70 @@ def _way(spec: DesignSpec, n: int, dlts: int) -> int:
     return {Action.ESCALATE: 1, Action.DE_ESCALATE: -1}.get(decision.action, 0)
 
 
+class TestOddRules:
+    """Sentences that must not be read wrongly, each beside what the rule does."""
+
+    def test_a_rule_of_nothing_but_never(self) -> None:
+        text = '[dlt]\nmin_grade = "none"\n[dlt.cytopenia]\nanc_below = 0.5\n'
+        text += '[[dlt.criteria]]\nterms = ["Alopecia"]\nnever = true\n'
+        sentences = said(of(text), "What a DLT is")
+        assert "No adverse event is a DLT." in sentences
+        assert not [one for one in sentences if "Alopecia" in one]
+        assert (
+            "Blood counts below a threshold make a DLT whatever caused them: nobody judges whether they are related."
+        ) in sentences
+        assert "and not before day 42 is over." in said(of(text), "Who is evaluable")[2]
+
+    def test_a_death_counts_whenever_its_event_began(self) -> None:
+        protocol = of("[dlt]\nmin_grade = 3\nworsening = false\n")
+        assert ("A death in the window that such an event explains is a DLT, whenever the event began.") in said(
+            protocol, "What a DLT is"
+        )
+        site = Conducted(protocol)
+        site.admit("S1")
+        site.toxicity("S1", grade=2)
+        site.on(1)
+        site.infuse("S1", enrolled=True)
+        site.on(3).desk.record_death("S1", on=site.today, event="AE1")
+        assert site.dlts() == 1
+
+    def test_a_row_for_every_event_before_others(self) -> None:
+        text = '[dlt]\nmin_grade = "none"\n[[dlt.criteria]]\nmin_grade = 4\n'
+        text += '[[dlt.criteria]]\nterms = ["Nausea"]\nmin_grade = 3\n'
+        assert "Row 1: any event, also of the rows below, of grade 4 or more." in said(of(text), "What a DLT is")
+
+    def test_a_category_says_how_many_of_its_terms_are_known(self) -> None:
+        text = '[[dlt.criteria]]\ncategory = "Gastrointestinal disorders"\nmin_grade = 3\n'
+        [row] = [one for one in said(of(text), "What a DLT is") if "Gastrointestinal" in one]
+        known = sum(term.organ_class == "Gastrointestinal disorders" for term in all_terms())
+        assert f"(by the {known} term{'' if known == 1 else 's'} of it that this library knows)" in row
+
+    def test_a_variant_in_which_three_are_enough(self) -> None:
+        spec = ThreePlusThree(evaluable_for_mtd=3)
+        assert (
+            "The rule ends when 3 or more are evaluable at the highest level that is not closed without a DLT, or 6 "
+            "with at most 1 DLT, and it is the MTD."
+        ) in said(under(spec), "When it stops")
+        for outcomes, action in (("1NNN 2TTN", Action.STOP), ("1NNT 2TTN", Action.DE_ESCALATE)):
+            situation = situation_after(parse_outcomes(outcomes, levels=3), levels=3, design=spec)
+            assert decide(situation, design=spec, forecasting=False).action is action
+
+    def test_a_limit_on_the_mtd(self) -> None:
+        plain, bound = Boin(target=Decimal("0.3")), Boin(target=Decimal("0.3"), bound_mtd=True)
+        limit = "only a level whose estimated rate is below 0.3585, else none is tolerated"
+        assert not [one for one in said(under(plain), "How it escalates") if limit in one]
+        assert [one for one in said(under(bound), "How it escalates") if limit in one]
+
+    @pytest.mark.parametrize(("kind", "word"), [("inclusion", "and"), ("exclusion", "or")])
+    def test_the_tests_of_a_criterion(self, kind: str, word: str) -> None:
+        tests = ", ".join(
+            f'{{finding = "{name}", comparison = "at-least", number = {number}}}'
+            for name, number in (("alt", 1), ("ast", 2))
+        )
+        text = f'[[criteria]]\nid = "C1"\nkind = "{kind}"\nmeaning = "m"\nanswer = "facts"\ntests = [{tests}]\n'
+        assert f"[alt at least 1 {word} ast at least 2]" in said(of(text), "Who takes part")[1]
+
+
 class TestEnds:
     def test_numbers_of_participants(self) -> None:
         spec = Boin(target=Decimal("0.3"), max_n=9, n_earlystop=6)
@@ -427,7 +503,8 @@ class TestEnds:
     def test_a_related_death(self, text: str, suspends: bool) -> None:
         protocol = of(text)
         sentence = (
-            "A death related to the infusion, at any time, suspends recruitment and infusions until people resume them."
+            "A death that is judged possibly, likely or definitely related to the infusion, at any time, suspends "
+            "recruitment and infusions until people resume them."
         )
         assert (sentence in said(protocol, "When it stops")) is suspends
         site = Conducted(protocol)
@@ -462,7 +539,7 @@ def test_the_criteria_of_the_registry_are_all_there() -> None:
     sentences = said(nct06245746(), "Who takes part")
     told = [re.match(r"(?:Inclusion|Exclusion) (\w+)", one) for one in sentences]
     assert [match[1] for match in told if match] == [one.id for one in nct06245746().criteria]
-    assert "Inclusion I1: aged 18 to 60 completed years at consent [age at least 18; age at most 60]." in sentences
+    assert "Inclusion I1: aged 18 to 60 completed years at consent [age at least 18 and age at most 60]." in sentences
 
 
 def test_the_endpoints_are_all_there() -> None:

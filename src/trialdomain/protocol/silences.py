@@ -76,10 +76,10 @@ def silences(protocol: TrialProtocol) -> Iterator[str]:
     if any(row.of_any_event and row.at_once and row.min_grade == 1 for row in rule.rows):
         yield "no grade is too low for a DLT: any related grade counts, grade 1 included"
     if not rule.expected_with_chemotherapy and not any(row.never for row in rule.rows):
-        yield "no toxicity is named that chemotherapy is expected to cause: each counts as a DLT when it is related"
+        yield "no toxicity is named that chemotherapy is expected to cause: each counts as any other event does"
     yield from _terms_that_may_be_misspelt(rule)
     if not protocol.counts_cytopenias:
-        yield "a cytopenia counts as a DLT by no rule, however long it lasts"
+        yield "no laboratory count makes a DLT by itself: a cytopenia counts only as a reported adverse event"
 
 
 def _terms_that_may_be_misspelt(rule: DltRule) -> Iterator[str]:

@@ -21,8 +21,9 @@ from trialdomain.events.participant import (
     VitalSign,
     VitalSignRecorded,
 )
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.ctcae import known_term
-from trialdomain.values.clinical.toxicity import Agent, Assessor, Attribution, Relatedness
+from trialdomain.values.clinical.toxicity import FATAL_GRADE, Agent, Assessor, Attribution, Relatedness
 from trialdomain.values.clinical.treatment import BloodProduct, Intent
 from trialdomain.values.clinical_time import ClinicalTime
 
@@ -32,6 +33,8 @@ BETWEEN_LABS = 2
 """The days with laboratory values: every other day."""
 INFUSED_AT = "10:00"
 _SITE_OFFSET = "+08:00"
+DLT = "DLT"
+"""The id of the event that is meant to limit the dose."""
 _DLTS = (("Infusion related reaction", 3), ("Alanine aminotransferase increased", 3), ("Cytokine release syndrome", 2))
 _OTHERS = (("Nausea", 1), ("Nausea", 2), ("Fatigue", 1), ("Headache", 1), ("Mucositis oral", 2), ("Diarrhea", 2))
 _INFECTIONS = (("Lung infection", 3), ("Upper respiratory infection", 2), ("Catheter related infection", 3))
@@ -100,9 +103,28 @@ def draw_course(chance: Random, *, start: date, place: int, chances: Chances) ->
     return Course(infusion_day=infusion_day, dlt_day=dlt_day, leaves_day=leaves_day, observed=tuple(observed))
 
 
+def as_limiting(event: AdverseEventReported, protocol: TrialProtocol) -> AdverseEventReported:
+    """Give an event the lowest grade and the relatedness that limit the dose by a protocol, where there are such.
+
+    An event that limits it already is returned as it is.
+    """
+    rule = protocol.dlt
+    if rule is None:
+        return event
+    rows = {grade: rule.row_of(event.term, grade) for grade in range(event.grade, FATAL_GRADE)}
+    grades = [grade for grade, found in rows.items() if found is not None and found[1].at_once]
+    judged = tuple(
+        attrs.evolve(one, relatedness=rule.related[0])
+        if one.agent is Agent.INFUSION and one.relatedness not in rule.related
+        else one
+        for one in event.attributions
+    )
+    return attrs.evolve(event, grade=grades[0] if grades else event.grade, attributions=judged)
+
+
 def _dlt(chance: Random, onset: ClinicalTime) -> AdverseEventReported:
     term, grade = chance.choice(_DLTS)
-    return _event("DLT", term, grade, onset, infusion=Relatedness.POSSIBLY, chemotherapy=Relatedness.UNLIKELY)
+    return _event(DLT, term, grade, onset, infusion=Relatedness.POSSIBLY, chemotherapy=Relatedness.UNLIKELY)
 
 
 def _other_events(chance: Random, start: date, infusion_day: int) -> Iterator[tuple[int, ParticipantFact]]:

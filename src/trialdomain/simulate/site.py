@@ -18,6 +18,7 @@ from trialdomain.commands.runner import User
 from trialdomain.desk import Desk
 from trialdomain.desk.observed import vital_sign
 from trialdomain.desk.trials import TrialHandle
+from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import (
     AdverseEventReported,
     AntiInfectiveGiven,
@@ -36,8 +37,9 @@ from trialdomain.protocol.made_up import administered, eligible
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.eligibility import unmet
-from trialdomain.simulate.course import INFUSED_AT, Chances, Course, at_site, draw_course
+from trialdomain.simulate.course import DLT, INFUSED_AT, Chances, Course, as_limiting, at_site, draw_course
 from trialdomain.values.clinical.decision import Action, MtdStatus
+from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.screening import Attestation, Finding, Gate
 from trialdomain.values.clinical.toxicity import Outcome
@@ -69,6 +71,16 @@ def _awaits_people(state: Escalation) -> bool:
     """Say whether the next infusion waits for a decision about a sentinel."""
     because = state.decision.because
     return because is not None and because.code == LimitCode.SENTINEL_UNDECIDED
+
+
+class SimulationEndless(InputInvalid):
+    """A simulated trial would not end: by the parameters of its design, or because outcomes stay pending."""
+
+    code = "simulation-endless"
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(f"a simulated trial might not end: {why}")
+        self.why = why
 
 
 class SimulatedClock:
@@ -137,7 +149,19 @@ class Site:
             if self._stopped and not self._agenda:
                 return self.today
             self.today += timedelta(days=1)
-        raise AssertionError("a simulated trial did not end within the maximum number of days")
+        raise SimulationEndless(why=self._why_endless())
+
+    def _why_endless(self) -> str:
+        pending = ", ".join(self._pending()[:5]) or "nobody"
+        return (
+            f"after {_LONGEST} days the outcomes of {pending} are still pending under this protocol, such as for want "
+            f"of blood counts: simulate without that rule"
+        )
+
+    def _pending(self) -> list[str]:
+        """Return the participants whose outcome is not known."""
+        counts = self.trial.history().dlt_counts(on=self.today)
+        return [one.subject for one in counts.members if one.standing.evaluation is Evaluation.PENDING]
 
     def _later(self, days: int, act: _Act) -> None:
         heappush(self._agenda, (self.today + timedelta(days=days), next(self._numbers), act))
@@ -195,7 +219,7 @@ class Site:
         self._screened += 1
         subject = f"S{self._screened:03}"
         age = self.chance.randint(18, 60)
-        self.desk.consent(subject, signed_on=self.today, form_version="1.0", age=age)
+        self.desk.consent(subject, signed_on=self.today, form_version="1.0", age=age, site=self._site())
         findings, attestations = self._answers()
         screened = self.desk.screen(subject, on=self.today, findings=findings, attestations=attestations)
         if any(unmet(entry.fact.assessment) for entry in screened if isinstance(entry.fact, Screened)):
@@ -212,6 +236,11 @@ class Site:
         self._later(course.infusion_day, lambda: self._infuse(subject, level, course, attestations, planned))
         for day, facts in course.observed:
             self._later(day, lambda facts=facts: self._observe(subject, facts))  # type: ignore[misc]  # bound now
+
+    def _site(self) -> str | None:
+        """Return the site of the next candidate: each site in turn."""
+        sites = self.protocol.sites
+        return sites[self._screened % len(sites)].id if sites else None
 
     def _answers(self) -> tuple[Sequence[Finding], Sequence[Attestation]]:
         """Return answers to the criteria: eligible, or not eligible because of a low ejection fraction."""
@@ -248,8 +277,14 @@ class Site:
             return
         # A postponed infusion may come after the event that would have been dose-limiting.
         limited = course.dlt_day is not None and planned + timedelta(days=course.dlt_day) >= self.today
-        if not limited and self.protocol.dlt is not None:
-            self._later(self.protocol.dlt.window_days, lambda: self.desk.assess_dlt_window(subject, on=self.today))
+        if self.protocol.dlt is not None:
+            self._later(self.protocol.dlt.window_days, lambda: self._assess(subject, limited=limited))
+
+    def _assess(self, subject: str, *, limited: bool) -> None:
+        """Assess the window; of a participant with an event that may limit the dose, only where it does not."""
+        if limited and subject not in self._pending():
+            return
+        self.desk.assess_dlt_window(subject, on=self.today)
 
     def _see_sentinel(self, subject: str) -> None:
         """Schedule a visit at the end of the observation of a sentinel, where the protocol observes them."""
@@ -312,6 +347,7 @@ class Site:
 
     def _report(self, subject: str, fact: AdverseEventReported) -> None:
         """Report an event on the day of its onset, and schedule a follow-up for its end."""
+        fact = as_limiting(fact, self.protocol) if fact.event == DLT else fact
         self.desk.report_adverse_event(
             subject,
             event=fact.event,

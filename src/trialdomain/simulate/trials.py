@@ -10,12 +10,11 @@ from random import Random
 import attrs
 
 from trialdomain.desk.trials import TrialHandle, Trials
-from trialdomain.errors import InputInvalid
 from trialdomain.intake.new_log import new_log
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.simulate.course import USUAL, Chances
-from trialdomain.simulate.site import FIRST_DAY, SPONSOR, SimulatedClock, Site, simulated_protocol
+from trialdomain.simulate.site import FIRST_DAY, SPONSOR, SimulatedClock, SimulationEndless, Site, simulated_protocol
 from trialdomain.storage.open_store import open_store
 
 MOST_PARTICIPANTS = 36
@@ -24,16 +23,6 @@ IN_BULK = 1_000
 """The default number of participants of a bulk trial."""
 DEMO_SEED = 25
 """A trial with screen failures, DLTs, a replacement, a correction, an expansion and a de-escalation."""
-
-
-class SimulationEndless(InputInvalid):
-    """The parameters of the design set no end to a simulated trial."""
-
-    code = "simulation-endless"
-
-    def __init__(self, *, why: str) -> None:
-        super().__init__(f"a simulated trial might not end: {why}")
-        self.why = why
 
 
 @attrs.frozen(kw_only=True)

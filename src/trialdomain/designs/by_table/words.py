@@ -39,8 +39,8 @@ def _ends(spec: TableDesign | IntervalSpec, rules: Rules) -> Iterator[str]:
         yield f"{spec.max_n} participants are evaluable in all; the last cohort is cut to fit"
     at_level = min(rules.n_earlystop, rules.most)
     yield f"{at_level} or more are evaluable at the level treated last, and the answer is to stay there"
-    if rules.most > at_level and (spec.max_n is None or rules.most < spec.max_n):
-        yield f"{rules.most} are evaluable at the level in turn, where the table ends"
+    if spec.max_n is None or rules.most < spec.max_n:
+        yield f"{rules.most} are evaluable at the level to go to, where the table ends"
     if any(rules.stop):
         yield (
             f"the lowest level has too many DLTs by the rule of extra safety: no level is tolerated ({_extra(rules)})"

@@ -4,6 +4,7 @@ from trialdomain.designs.design import DesignWords
 from trialdomain.designs.three_plus_three.walk import COHORT, COMPLETE
 from trialdomain.designs.wording import ENDS_WITH, ENDS_WITHOUT, REPLACED
 from trialdomain.protocol.designs import ThreePlusThree
+from trialdomain.values.given.plural import how_many
 
 
 def in_words(spec: ThreePlusThree) -> DesignWords:
@@ -24,5 +25,14 @@ def in_words(spec: ThreePlusThree) -> DesignWords:
             "another participant at the same level, or at a lower one, waits only for a free slot",
             *([below] if spec.start_level > 1 else []),
         ),
-        ends=(ENDS_WITH.format(number=COMPLETE if confirmed else COHORT), ENDS_WITHOUT),
+        ends=(ENDS_WITH.format(number=COMPLETE) if confirmed else _by_three(spec), ENDS_WITHOUT),
+    )
+
+
+def _by_three(spec: ThreePlusThree) -> str:
+    """Phrase the end of a variant in which 3 are enough for an MTD."""
+    most = how_many(spec.most_dlts_in_six, "DLT")
+    return (
+        f"{COHORT} or more are evaluable at the highest level that is not closed without a DLT, or {COMPLETE} with at "
+        f"most {most}, and it is the MTD"
     )

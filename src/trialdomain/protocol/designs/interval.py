@@ -221,6 +221,16 @@ class Boin(IntervalSpec):
             f"up at an observed rate of at most {float(low):.4f}, down at one of {float(high):.4f} or more, else stay"
         )
 
+    @property
+    @override
+    def mtd_means(self) -> str:
+        """Return the definition with the target rate, and with the limit on the MTD, if there is one."""
+        means = super().mtd_means
+        if not self.bound_mtd:
+            return means
+        below = f"{float(self.boundaries[1]):.4f}"
+        return f"{means}; only a level whose estimated rate is below {below}, else none is tolerated"
+
     @override
     def words(self, evaluable: int) -> Sequence[TableWord]:
         """Escalate at or below the lower boundary, de-escalate at or above the higher one."""

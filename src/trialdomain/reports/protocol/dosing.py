@@ -30,12 +30,14 @@ def dosing(protocol: TrialProtocol) -> Iterator[str]:
 
 def dose_in_words(dose: Dose) -> str:
     """Read a dose and its UCUM unit out: ``3 x 10^6 cells per kg``."""
-    unit = _POWER.sub(r"x 10^\1 ", dose.unit).replace("[iU]", "IU").translate(_NO_BRACES)
-    return f"{dose.amount} {unit}".strip() + ("" if dose.per is None else f" per {dose.per}")
+    unit = _POWER.sub(r"x 10^\1 ", dose.unit).replace("[iU]", "IU").replace("[arb'U]", "arbitrary units")
+    unit = _OF.sub(r"\1 of {", unit).translate(_NO_BRACES)
+    return f"{dose.amount:f} {unit}".strip() + ("" if dose.per is None else f" per {dose.per}")
 
 
 _POWER = re.compile(r"10\*(-?\d+)\.?")
-_NO_BRACES = {ord("{"): None, ord("}"): None}
+_OF = re.compile(r"([A-Za-z\]])\{")
+_NO_BRACES = {ord("{"): None, ord("}"): None, ord("_"): " "}
 
 
 def percent(share: Decimal) -> str:
@@ -60,8 +62,10 @@ def _levels(protocol: TrialProtocol) -> Iterator[str]:
         )
         yield "an infusion that belongs to another level than the one meant is refused, unless as a deviation"
     if protocol.design is not None:
-        start = levels[design_of(protocol.design).start_level() - 1]
-        yield f"the first participant is treated at level {start.label}; one level is treated at a time"
+        place = design_of(protocol.design).start_level()
+        where = "the lowest" if place == 1 else f"number {place} from the lowest"
+        yield f"the first participant is treated at level {levels[place - 1].label}, {where}"
+        yield "one level is treated at a time"
     counted = "whose dose was received" if protocol.tally_by is TallyBy.RECEIVED else "that was assigned"
     yield f"a participant is counted at the level {counted}"
 
@@ -91,7 +95,7 @@ def _sentinel(rule: Sentinel) -> Iterator[str]:
     if SentinelRequirement.OBSERVED in rule.requires:
         yield (
             "the next infusion there waits until the sentinel is seen on the last of these days or later; if the "
-            "sentinel left or died before it, until people decide to treat at the level"
+            "sentinel left, died or completed the follow-up before it, until people decide to treat at the level"
         )
     if SentinelRequirement.NO_DLT in rule.requires:
         yield (

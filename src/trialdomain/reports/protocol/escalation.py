@@ -7,7 +7,9 @@ from trialdomain.designs.design import DecisionTable
 from trialdomain.designs.registry import design_of
 from trialdomain.protocol.designs import MOST_IN_INTERVAL, TableRow, TableWord
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.clinical.toxicity import RELATED
 from trialdomain.values.given.plural import how_many
+from trialdomain.values.given.text import either
 
 _SHOWN = 6
 """The most numbers of evaluable participants that are told; ``trialdomain design table`` has them all."""
@@ -62,8 +64,10 @@ def ending(protocol: TrialProtocol) -> Iterator[str]:
     if protocol.max_infused is not None:
         infused = how_many(protocol.max_infused, "participant is", "participants are")
         yield f"enrollment is refused once {infused} infused, or enrolled to be infused"
+    related = RELATED if protocol.dlt is None else protocol.dlt.related
     yield (
-        "a death related to the infusion, at any time, suspends recruitment and infusions until people resume them"
+        f"a death that is judged {either(one.value for one in related)} related to the infusion, at any time, suspends "
+        f"recruitment and infusions until people resume them"
         if protocol.stopping.related_grade_5
         else "no adverse event suspends the trial"
     )
