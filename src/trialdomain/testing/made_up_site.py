@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Self, cast
+from weakref import finalize
 
 from trialdomain.aggregates.participant import Participant
 from trialdomain.commands.runner import User
@@ -36,6 +37,18 @@ EVENING = time(20)
 _SECOND = timedelta(seconds=1)
 
 
+class _Clock:
+    """A clock that a test moves; it is apart from the site, so that a site that nobody uses is closed."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """Return the time in UTC; every reading is a second later, so that no two commands have one time."""
+        self.now += _SECOND
+        return self.now.astimezone(UTC)
+
+
 class MadeUpSite:
     """One trial in memory. It answers criteria, doses and gates as the protocol asks, where a test says nothing.
 
@@ -48,7 +61,7 @@ class MadeUpSite:
     def __init__(self, protocol: TrialProtocol, *, by: User = INVESTIGATOR, moment: datetime | None = None) -> None:
         self.protocol = protocol
         """The protocol that is in force; whoever amends it sets it."""
-        self._now = moment or datetime.combine(FIRST_DAY, EVENING, protocol.site_zone)
+        self._clock = _Clock(moment or datetime.combine(FIRST_DAY, EVENING, protocol.site_zone))
         self._trials = Trials.open("memory:", clock=self._clock)
         try:
             self.trial: TrialHandle = self._trials.register(protocol, by=by)
@@ -56,11 +69,7 @@ class MadeUpSite:
             self.close()
             raise
         self.user = by
-
-    def _clock(self) -> datetime:
-        """Return the time of the site; every reading is a second later, so that no two commands have one time."""
-        self._now += _SECOND
-        return self._now.astimezone(UTC)
+        finalize(self, self._trials.close)  # a test need not close it
 
     def __enter__(self) -> Self:
         return self
@@ -75,12 +84,12 @@ class MadeUpSite:
     @property
     def now(self) -> datetime:
         """The time at the site."""
-        return self._now
+        return self._clock.now
 
     @property
     def today(self) -> date:
         """The day at the site."""
-        return self._now.astimezone(self.protocol.site_zone).date()
+        return self._clock.now.astimezone(self.protocol.site_zone).date()
 
     def move_to(self, moment: datetime) -> None:
         """Move the clock on; never back.
@@ -88,11 +97,11 @@ class MadeUpSite:
         Raises:
             ValueError: the moment is before the last one.
         """
-        if moment.date() < self._now.date():
+        if moment.date() < self._clock.now.date():
             raise ValueError(
-                f"{moment:%Y-%m-%d %H:%M} is before {self._now:%Y-%m-%d %H:%M}, when the last line was told"
+                f"{moment:%Y-%m-%d %H:%M} is before {self._clock.now:%Y-%m-%d %H:%M}, when the last line was told"
             )
-        self._now = max(self._now, moment)
+        self._clock.now = max(self._clock.now, moment)
 
     def move_to_day(self, day: date) -> None:
         """Move the clock to the evening of a day."""

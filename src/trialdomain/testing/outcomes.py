@@ -113,7 +113,7 @@ def history_of(outcomes: str, *, protocol: TrialProtocol | None = None) -> tuple
     drafts = [Draft(stream=trial_stream(used.trial), fact=TrialRegistered(protocol=used))]
     history = History.of([*drafts, *outcomes_of(treated, protocol=used)])
     on = FIRST_DAY + timedelta(days=len(treated) + _days_until_known(used) + 1)
-    _check(history, treated, on=on)
+    check_outcomes(history, treated, on=on)
     return history, on
 
 
@@ -144,7 +144,7 @@ def _days_until_known(protocol: TrialProtocol) -> int:
     return max(rule.window_days, counted, *lasts, stagger.first_to_second_days, stagger.between_days, observed)
 
 
-def _check(history: History, treated: Sequence[Treated], *, on: date) -> None:
+def check_outcomes(history: History, treated: Sequence[Treated], *, on: date) -> None:
     """Refuse a history whose evaluations differ from the notation: a test with it would prove nothing."""
     if not treated:
         return
@@ -187,6 +187,28 @@ def _facts(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[Partici
         started_at=infused,
         fraction=fraction,
     )
+    yield from _observed(one, day, rule, protocol)
+
+
+def facts_of_outcome(one: Treated, day: date, protocol: TrialProtocol) -> Iterator[tuple[date, ParticipantFact]]:
+    """Yield the facts after an infusion that give a participant an outcome, each with the day on which it is known.
+
+    Args:
+        one: the level and the outcome.
+        day: the day of the infusion.
+        protocol: the protocol, by whose rule the outcome counts.
+
+    Raises:
+        OutcomesUnreachable: the protocol has no DLT rule, or no event that limits the dose.
+    """
+    if protocol.dlt is None:
+        raise OutcomesUnreachable(letter=one.outcome, why="the protocol has no dlt rule, so it counts no DLTs")
+    for fact in _observed(one, day, protocol.dlt, protocol):
+        times = [value for value in attrs.asdict(fact, recurse=False).values() if isinstance(value, ClinicalTime)]
+        yield max(time.last for time in times), fact
+
+
+def _observed(one: Treated, day: date, rule: DltRule, protocol: TrialProtocol) -> Iterator[ParticipantFact]:
     match one.outcome:
         case Outcome.NO_DLT:
             yield DltWindowAssessed(on=_after(day, rule.window_days), by="test", result=WindowResult.NO_DLT)
