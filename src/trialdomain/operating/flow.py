@@ -1,0 +1,150 @@
+"""The flow of weights through the states of a walk: numbers of paths, or probabilities.
+
+The weight 1 enters at the first state and is divided among what can follow, until all of it has reached an end. With
+weight 1 for each outcome the ends hold numbers of paths; with probabilities, the probabilities of the ends.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TypeAlias
+
+import attrs
+
+from trialdomain.operating.walk import Group, State, Walk
+from trialdomain.values.clinical.decision import Mtd
+
+Weight: TypeAlias = Fraction | int
+
+
+@attrs.frozen
+class Branch:
+    """One outcome of a group: how many are evaluable, how many of them had a DLT, and its weight."""
+
+    evaluable: int
+    dlts: int
+    weight: Weight
+
+
+Branches: TypeAlias = Callable[[int, int], Sequence[Branch]]
+"""The outcomes of a group, by the place of its level and its size; those of weight 0 are left out."""
+
+
+@attrs.define
+class Flow:
+    """Where the weight went."""
+
+    ended: dict[tuple[Mtd | None, int], Weight] = attrs.field(factory=lambda: defaultdict(int))
+    """By the end and the number of infused participants; the end is None where a limit on them ended the trial.
+
+    The number is 0 where infused participants are not counted.
+    """
+    groups: dict[tuple[int, int], Weight] = attrs.field(factory=lambda: defaultdict(int))
+    """By the place of the level and the size of a group."""
+    left: Weight = 0
+    """The weight that had not ended when the flow was cut off."""
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What is counted, and what ends a trial beside its rule."""
+
+    counting: bool = True
+    """Whether infused participants are counted. If not, a participant who is not evaluable leads back to the same
+    state, and the weight of all such returns is the sum of a geometric series."""
+    cap: int | None = None
+    """The most infused participants; no whole cohort is begun that would exceed it."""
+    longest: int | None = None
+    """Where the flow is cut off: at more than this number of infused participants."""
+    least: Fraction = Fraction(0)
+    """Where the flow is cut off: if no more than this weight is left."""
+
+
+NO_LIMITS = Limits()
+"""Every infused participant is counted, and only the rule ends a trial."""
+
+
+def flow(walk: Walk, branches: Branches, limits: Limits = NO_LIMITS) -> Flow:
+    """Let the weight 1 flow through a walk.
+
+    Args:
+        walk: the states, and what follows each.
+        branches: the outcomes of a group with their weights.
+        limits: what is counted, and what ends a trial beside its rule.
+
+    Raises:
+        StatesTooMany: the walk has more states than can be enumerated.
+    """
+    return _Course(walk, branches, limits).flow()
+
+
+@attrs.define
+class _Course:
+    """The weights that have not ended yet, by rank and state.
+
+    The rank is the number of infused participants; where they are not counted, of evaluable ones. It never decreases
+    along a path, so the states of the lowest rank have received all their weight from lower ranks.
+    """
+
+    walk: Walk
+    branches: Branches
+    limits: Limits
+    _waiting: dict[int, dict[State, Weight]] = attrs.field(init=False, factory=dict)
+    _found: Flow = attrs.field(init=False, factory=Flow)
+
+    def flow(self) -> Flow:
+        """Let the weight of one rank after another flow on."""
+        self._add(0, self.walk.start, 1)
+        while self._waiting:
+            rank = min(self._waiting)
+            if self._cut_off(rank):
+                break
+            layer = self._waiting[rank]
+            while layer:
+                self._through(rank, *layer.popitem())
+            del self._waiting[rank]
+        self._found.left = self._left()
+        return self._found
+
+    def _add(self, rank: int, state: State, weight: Weight) -> None:
+        layer = self._waiting.setdefault(rank, {})
+        layer[state] = layer.get(state, 0) + weight
+
+    def _left(self) -> Weight:
+        return sum(weight for layer in self._waiting.values() for weight in layer.values())
+
+    def _cut_off(self, rank: int) -> bool:
+        longest, least = self.limits.longest, self.limits.least
+        return (longest is not None and rank > longest) or (bool(least) and self._left() <= least)
+
+    def _through(self, rank: int, state: State, weight: Weight) -> None:
+        """Let a weight end in a state, or divide it among the states that can follow."""
+        counting, cap = self.limits.counting, self.limits.cap
+        turn = self.walk.turn(state)
+        if isinstance(turn, Mtd):
+            self._found.ended[turn, rank if counting else 0] += weight
+            return
+        size = room_for(turn, None if cap is None else cap - rank)
+        if not size:
+            self._found.ended[None, rank] += weight
+            return
+        onward = [
+            (self.walk.after(state, turn, evaluable=one.evaluable, dlts=one.dlts, size=size), one.weight)
+            for one in self.branches(turn.place, size)
+        ]
+        returns = Fraction(0) if counting else sum((one for after, one in onward if after == state), start=Fraction(0))
+        weight = Fraction(weight) / (1 - returns) if returns else weight
+        self._found.groups[turn.place, size] += weight
+        for after, one in onward:
+            if counting or after != state:
+                self._add(rank + size if counting else after.evaluable, after, weight * one)
+
+
+def room_for(group: Group, left: int | None) -> int:
+    """Return how many of a group are infused where a number of infusions is left; None is no limit.
+
+    A whole cohort is not begun if it does not fit. Replacements are infused while there is room (**choice**).
+    """
+    if left is None or group.size <= left:
+        return group.size
+    return 0 if group.whole else left
