@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from functools import cache
-from math import comb
+from math import factorial, lcm, prod
 from typing import TypeAlias
 
 import attrs
@@ -16,7 +16,7 @@ import attrs
 from trialdomain.errors import InputInvalid
 from trialdomain.operating.ending import NOT_ESTABLISHED, ending_of, endings_of
 from trialdomain.operating.flow import Branch, Branches, Flow, Limits, flow
-from trialdomain.operating.paths import each_count_once, number_of
+from trialdomain.operating.paths import EACH_COUNT_ONCE, number_of
 from trialdomain.operating.walk import Walk, ladder_of
 from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.dose_level import DoseLevel
@@ -219,41 +219,45 @@ def characteristics_of(asked: Scenario) -> Characteristics:
         not_evaluable=asked.not_evaluable,
         cap=asked.cap,
         sequential=asked.sequential,
-        paths=number_of(flow(walk, each_count_once, limits)) if whole else None,
+        paths=number_of(flow(walk, EACH_COUNT_ONCE, limits)) if whole else None,
         p_select=_selected(found, asked),
         infused=infused,
         evaluable=tuple(n * kept for n in infused),
         dlts=tuple(n * kept * rate for n, rate in zip(infused, asked.true, strict=True)),
         sizes=_sizes(counted),
-        beyond=Fraction(counted.left),
+        beyond=counted.left,
     )
 
 
 def branches_of(asked: Scenario) -> Branches:
     """Return the outcomes of a group with their probabilities: of each participant evaluable or not, a DLT or none."""
+    kept = 1 - asked.not_evaluable
+    single = [(kept * (1 - rate), kept * rate) for rate in asked.true]
+    scale = lcm(asked.not_evaluable.denominator, *(chance.denominator for pair in single for chance in pair))
 
     @cache
-    def branches(place: int, size: int) -> Sequence[Branch]:
-        lost, rate = asked.not_evaluable, asked.true[place - 1]
-        chances = (
-            Branch(known, dlts, _chance(size, known, lost=lost) * _chance(known, known - dlts, lost=rate))
+    def of(place: int, size: int) -> Sequence[Branch]:
+        chances = [int(chance * scale) for chance in (asked.not_evaluable, *single[place - 1])]
+        return [
+            Branch(known, dlts, weight)
             for known in range(size + 1)
             for dlts in range(known + 1)
-        )
-        return [one for one in chances if one.weight]
+            if (weight := _weight((size - known, known - dlts, dlts), chances))
+        ]
 
-    return branches
+    return Branches(of, scale)
 
 
-def _chance(size: int, kept: int, *, lost: Fraction) -> Fraction:
-    """Return the binomial probability that so many of a number are kept, where each is lost with a probability."""
-    return comb(size, kept) * (1 - lost) ** kept * lost ** (size - kept)
+def _weight(counts: Sequence[int], chances: Sequence[int]) -> int:
+    """Return the multinomial weight of the numbers without outcome, without a DLT and with one, in whole numbers."""
+    ways = factorial(sum(counts)) // prod(map(factorial, counts))
+    return ways * int(prod(chance**count for chance, count in zip(chances, counts, strict=True)))
 
 
 def _by_level(found: Flow, asked: Scenario) -> tuple[Fraction, ...]:
     """Return the expected number of infused participants at each level."""
     return tuple(
-        sum((Fraction(weight) * size for (at, size), weight in found.groups.items() if at == level.level), Fraction(0))
+        sum((weight * size for (at, size), weight in found.groups.items() if at == level.level), Fraction(0))
         for level in asked.ladder
     )
 

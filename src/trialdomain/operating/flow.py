@@ -23,25 +23,32 @@ class Branch:
 
     evaluable: int
     dlts: int
-    weight: Weight
+    weight: int
+    """The numerator of the weight; its denominator is ``Branches.scale`` to the power of the size of the group."""
 
 
-Branches: TypeAlias = Callable[[int, int], Sequence[Branch]]
-"""The outcomes of a group, by the place of its level and its size; those of weight 0 are left out."""
+@attrs.frozen
+class Branches:
+    """The outcomes of groups, with their weights as whole numbers over a common denominator."""
+
+    of: Callable[[int, int], Sequence[Branch]]
+    """The outcomes by the place of the level and the size of the group; those of weight 0 are left out."""
+    scale: int = 1
+    """The denominator for one participant."""
 
 
 @attrs.define
 class Flow:
     """Where the weight went."""
 
-    ended: dict[tuple[Mtd | None, int], Weight] = attrs.field(factory=lambda: defaultdict(int))
+    ended: dict[tuple[Mtd | None, int], Fraction] = attrs.field(factory=lambda: defaultdict(Fraction))
     """By the end and the number of infused participants; the end is None where a limit on them ended the trial.
 
     The number is 0 where infused participants are not counted.
     """
-    groups: dict[tuple[int, int], Weight] = attrs.field(factory=lambda: defaultdict(int))
+    groups: dict[tuple[int, int], Fraction] = attrs.field(factory=lambda: defaultdict(Fraction))
     """By the place of the level and the size of a group."""
-    left: Weight = 0
+    left: Fraction = Fraction(0)
     """The weight that had not ended when the flow was cut off."""
 
 
@@ -83,13 +90,16 @@ class _Course:
     """The weights that have not ended yet, by rank and state.
 
     The rank is the number of infused participants; where they are not counted, of evaluable ones. It never decreases
-    along a path, so the states of the lowest rank have received all their weight from lower ranks.
+    along a path, so the states of the lowest rank have received all their weight from lower ranks. Where infused
+    participants are counted, the weights of a rank are whole numbers over one denominator, which saves most of the time
+    of exact fractions.
     """
 
     walk: Walk
     branches: Branches
     limits: Limits
     _waiting: dict[int, dict[State, Weight]] = attrs.field(init=False, factory=dict)
+    _after: dict[tuple[State, int], Sequence[tuple[State, int]]] = attrs.field(init=False, factory=dict)
     _found: Flow = attrs.field(init=False, factory=Flow)
 
     def flow(self) -> Flow:
@@ -99,9 +109,7 @@ class _Course:
             rank = min(self._waiting)
             if self._cut_off(rank):
                 break
-            layer = self._waiting[rank]
-            while layer:
-                self._through(rank, *layer.popitem())
+            self._through(rank)
             del self._waiting[rank]
         self._found.left = self._left()
         return self._found
@@ -110,34 +118,57 @@ class _Course:
         layer = self._waiting.setdefault(rank, {})
         layer[state] = layer.get(state, 0) + weight
 
-    def _left(self) -> Weight:
-        return sum(weight for layer in self._waiting.values() for weight in layer.values())
-
     def _cut_off(self, rank: int) -> bool:
         longest, least = self.limits.longest, self.limits.least
         return (longest is not None and rank > longest) or (bool(least) and self._left() <= least)
 
-    def _through(self, rank: int, state: State, weight: Weight) -> None:
-        """Let a weight end in a state, or divide it among the states that can follow."""
-        counting, cap = self.limits.counting, self.limits.cap
-        turn = self.walk.turn(state)
-        if isinstance(turn, Mtd):
-            self._found.ended[turn, rank if counting else 0] += weight
-            return
-        size = room_for(turn, None if cap is None else cap - rank)
-        if not size:
-            self._found.ended[None, rank] += weight
-            return
-        onward = [
-            (self.walk.after(state, turn, evaluable=one.evaluable, dlts=one.dlts, size=size), one.weight)
-            for one in self.branches(turn.place, size)
-        ]
-        returns = Fraction(0) if counting else sum((one for after, one in onward if after == state), start=Fraction(0))
-        weight = Fraction(weight) / (1 - returns) if returns else weight
-        self._found.groups[turn.place, size] += weight
-        for after, one in onward:
-            if counting or after != state:
-                self._add(rank + size if counting else after.evaluable, after, weight * one)
+    def _left(self) -> Fraction:
+        sums = (self._exact(rank, sum(layer.values())) for rank, layer in self._waiting.items())
+        return sum(sums, start=Fraction(0))
+
+    def _exact(self, rank: int, weight: Weight) -> Fraction:
+        return Fraction(weight) / self.branches.scale**rank if self.limits.counting else Fraction(weight)
+
+    def _through(self, rank: int) -> None:
+        """Let the weights of a rank end, or divide them among the states that can follow."""
+        ended: dict[Mtd | None, Weight] = defaultdict(int)
+        groups: dict[tuple[int, int], Weight] = defaultdict(int)
+        layer, cap = self._waiting[rank], self.limits.cap
+        while layer:
+            state, weight = layer.popitem()
+            turn = self.walk.turn(state)
+            if isinstance(turn, Mtd):
+                ended[turn] += weight
+                continue
+            size = room_for(turn, None if cap is None else cap - rank)
+            if size:
+                groups[turn.place, size] += self._onward(rank, state, turn, size, weight)
+            else:
+                ended[None] += weight
+        for end, weight in ended.items():
+            self._found.ended[end, rank if self.limits.counting else 0] += self._exact(rank, weight)
+        for group, weight in groups.items():
+            self._found.groups[group] += self._exact(rank, weight)
+
+    def _onward(self, rank: int, state: State, group: Group, size: int, weight: Weight) -> Weight:
+        """Divide the weight of a state among those that can follow; return it, with all returns to the same state."""
+        after = self._after.get((state, size))
+        if after is None:
+            after = self._after[state, size] = [
+                (self.walk.after(state, group, evaluable=one.evaluable, dlts=one.dlts, size=size), one.weight)
+                for one in self.branches.of(group.place, size)
+            ]
+        if self.limits.counting:
+            for one, share in after:
+                self._add(rank + size, one, weight * share)
+            return weight
+        whole = self.branches.scale**size
+        returns = sum(share for one, share in after if one == state)
+        weight = Fraction(weight) * Fraction(whole, whole - returns)
+        for one, share in after:
+            if one != state:
+                self._add(one.evaluable, one, weight * Fraction(share, whole))
+        return weight
 
 
 def room_for(group: Group, left: int | None) -> int:

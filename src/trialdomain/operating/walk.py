@@ -62,7 +62,7 @@ class LevelsUnfit(InputInvalid):
         self.why = why
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class AtLevel:
     """The outcomes at one level, as far as a rule can see a difference."""
 
@@ -70,17 +70,25 @@ class AtLevel:
     dlts: int = 0
     held: int = 0
     """The most slots held at once, where it was more than are evaluable now; else 0."""
+    slots: int = 0
+    """The slots of a cohort that is not complete, with all before them; 0 where every cohort is complete."""
     unevaluable: bool = False
     """Whether participants were infused and none is evaluable: how many is of no weight to a rule."""
 
-    def after(self, infused: int, *, evaluable: int, dlts: int) -> "AtLevel":
+    def after(self, infused: int, *, evaluable: int, dlts: int, slots: int) -> "AtLevel":
         """Return the outcomes after a group; of its participants some are evaluable, and some of those had a DLT."""
         known = self.evaluable + evaluable
         held = max(self.held, self.evaluable + infused)
-        return AtLevel(known, self.dlts + dlts, held if held > known else 0, unevaluable=not known)
+        return AtLevel(
+            known,
+            self.dlts + dlts,
+            held if held > known else 0,
+            slots if slots > known else 0,
+            unevaluable=not known,
+        )
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class State:
     """A situation in which every outcome is known."""
 
@@ -103,6 +111,8 @@ class Group:
     place: int
     """The place of the level, from 1."""
     size: int
+    slots: int
+    """The slots that the level has with those of this answer."""
     whole: bool
     """Whether they begin a cohort; else they fill up one, in place of participants who were not evaluable."""
     closed: int
@@ -169,7 +179,8 @@ class Walk:
     def after(self, state: State, group: Group, *, evaluable: int, dlts: int, size: int | None = None) -> State:
         """Return the state after a group, of which some are evaluable, and some of those had a DLT."""
         at = group.place - 1
-        treated = state.levels[at].after(size or group.size, evaluable=evaluable, dlts=dlts)
+        infused = group.size if size is None else size
+        treated = state.levels[at].after(infused, evaluable=evaluable, dlts=dlts, slots=group.slots)
         return State((*state.levels[:at], treated, *state.levels[at + 1 :]), group.place, group.closed)
 
     def situation(self, state: State) -> Situation:
@@ -180,6 +191,7 @@ class Walk:
             tallies=tallies,
             last_level=self.ladder[state.last - 1].label if state.last else None,
             final_closings=() if closing is None else (closing,),
+            slots=tuple((level.slots,) if level.slots else () for level in state.levels),
         )
 
     def decision(self, state: State) -> Decision:
@@ -192,12 +204,13 @@ class Walk:
             return decision.mtd
         places = {level.label: level.level for level in self.ladder}
         place = places.get(decision.level, 0) if decision.level is not None else 0
-        free = (decision.slots or 0) - state.levels[place - 1].evaluable
+        slots = decision.slots or 0
+        free = slots - state.levels[place - 1].evaluable
         if decision.action is Action.WAIT or not place or free < 1:
             raise AssertionError(f"a design treats no participant although every outcome is known: {decision}")
         closed = min((places[label] for label in decision.closed_levels), default=0)
         whole = decision.action is not Action.ENROLL or not state.last
-        return Group(place, 1 if self.one_at_a_time else free, whole, closed)
+        return Group(place, 1 if self.one_at_a_time else free, slots, whole, closed)
 
 
 def ladder_of(levels: int | Sequence[DoseLevel]) -> Sequence[DoseLevel]:
