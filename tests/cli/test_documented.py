@@ -39,6 +39,8 @@ SECTIONS = {
     "import-sdtm": ("import-sdtm`",),
     "decide": ("decide`",),
     "design table": ("design`",),
+    "paths": ("paths` and `characteristics",),
+    "characteristics": ("paths` and `characteristics",),
     "protocol check": ("protocol`",),
     "protocol show": ("protocol`",),
     "design mtd": ("design`",),
@@ -120,6 +122,8 @@ ASKED: dict[str, tuple[str, ...]] = {
     "design table": ("design table r6.toml",),
     "design mtd": ("design mtd r6.toml --tallies 0/6",),
     "design state": ("design state r6.toml --enrolled 3 --dlt 0 --pending 1",),
+    "paths": ("paths --design r6.toml --replay --desk 1",),
+    "characteristics": ("characteristics --true 0.1,0.3 --simulate 3",),
     "protocol check": ("protocol check r6.toml",),
     "protocol show": ("protocol show log.db",),
 }
