@@ -1,5 +1,6 @@
 """All paths of a design, against published numbers and against walks that the tests write themselves."""
 
+from io import StringIO
 from xml.etree import ElementTree as ET
 
 import attrs
@@ -15,13 +16,14 @@ from trialdomain import (
     ThreePlusThree,
     paths,
 )
+from trialdomain.exchange.paths_csv import write_paths
+from trialdomain.exchange.paths_picture import PictureTooLarge, picture_of
 from trialdomain.operating import walk
 from trialdomain.operating.ending import Ending
 from trialdomain.operating.paths import CohortOutcome, TrialPath
 from trialdomain.operating.walk import DesignEndless, LevelsUnfit, StatesTooMany
 from trialdomain.protocol.designs import DesignSpec
-from trialdomain.reports.operating.paths import path_rows, paths_report, tree_lines
-from trialdomain.reports.operating.picture import PictureTooLarge, picture_of
+from trialdomain.reports.operating.paths import paths_report, tree_lines
 
 PUBLISHED = {2: 46, 3: 154, 4: 442, 5: 1162, 6: 2890, 7: 6922, 8: 16138}
 """By levels: the paths of 3+3, as the R package precautionary enumerates them."""
@@ -121,11 +123,12 @@ class TestRefused:
 
 
 class TestReports:
-    def test_the_rows_are_the_paths(self) -> None:
-        rows = list(path_rows(paths(ThreePlusThree(), 2)))
-        assert rows[0] == ("1", "1NNN 2NNN 2NNN", "3", "9", "0", "mtd", "2")
-        assert rows[-1] == ("46", "1TTT", "1", "3", "3", "none", "")
-        assert len(rows) == 46
+    def test_the_rows_of_the_csv_are_the_paths(self) -> None:
+        text = StringIO()
+        write_paths(paths(ThreePlusThree(), 2), text)
+        header, first, *_, last = text.getvalue().splitlines()
+        assert header == "path,outcomes,cohorts,participants,dlts,ending,level"
+        assert (first, last) == ("1,1NNN 2NNN 2NNN,3,9,0,mtd,2", "46,1TTT,1,3,3,none,")
 
     def test_the_tree_has_a_line_for_each_cohort_and_ends_where_paths_end(self) -> None:
         found = paths(ThreePlusThree(), 2)

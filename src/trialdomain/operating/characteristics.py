@@ -7,7 +7,6 @@ Every probability is an exact fraction. A participant who is infused gives no ou
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from functools import cache
 from math import factorial, lcm, prod
 from typing import TypeAlias
 
@@ -15,8 +14,8 @@ import attrs
 
 from trialdomain.errors import InputInvalid
 from trialdomain.operating.ending import NOT_ESTABLISHED, ending_of, endings_of
-from trialdomain.operating.flow import Branch, Branches, Flow, Limits, flow
-from trialdomain.operating.paths import EACH_COUNT_ONCE, number_of
+from trialdomain.operating.flow import Branch, Flow, Limits, flow
+from trialdomain.operating.paths import EachCountOnce, number_of
 from trialdomain.operating.walk import Walk, ladder_of
 from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.dose_level import DoseLevel
@@ -205,7 +204,7 @@ def characteristics(
 
 def characteristics_of(asked: Scenario) -> Characteristics:
     """Compute the characteristics of a scenario; see ``characteristics``."""
-    walk, branches = asked.walk, branches_of(asked)
+    walk, branches = asked.walk, _Chances.of_scenario(asked)
     endless = asked.cap is None and asked.not_evaluable > 0
     limits = Limits(counting=not endless, cap=asked.cap)
     found = flow(walk, branches, limits)
@@ -219,7 +218,7 @@ def characteristics_of(asked: Scenario) -> Characteristics:
         not_evaluable=asked.not_evaluable,
         cap=asked.cap,
         sequential=asked.sequential,
-        paths=number_of(flow(walk, EACH_COUNT_ONCE, limits)) if whole else None,
+        paths=number_of(flow(walk, EachCountOnce(), limits)) if whole else None,
         p_select=_selected(found, asked),
         infused=infused,
         evaluable=tuple(n * kept for n in infused),
@@ -229,23 +228,36 @@ def characteristics_of(asked: Scenario) -> Characteristics:
     )
 
 
-def branches_of(asked: Scenario) -> Branches:
-    """Return the outcomes of a group with their probabilities: of each participant evaluable or not, a DLT or none."""
-    kept = 1 - asked.not_evaluable
-    single = [(kept * (1 - rate), kept * rate) for rate in asked.true]
-    scale = lcm(asked.not_evaluable.denominator, *(chance.denominator for pair in single for chance in pair))
+@attrs.define
+class _Chances:
+    """The outcomes of a group with their probabilities: of each participant evaluable or not, a DLT or none."""
 
-    @cache
-    def of(place: int, size: int) -> Sequence[Branch]:
-        chances = [int(chance * scale) for chance in (asked.not_evaluable, *single[place - 1])]
-        return [
-            Branch(known, dlts, weight)
-            for known in range(size + 1)
-            for dlts in range(known + 1)
-            if (weight := _weight((size - known, known - dlts, dlts), chances))
-        ]
+    scale: int
+    _lost: int
+    """The weight of a participant who is not evaluable."""
+    _known: Sequence[tuple[int, int]]
+    """By level: the weights of a participant without a DLT, and with one."""
+    _made: dict[tuple[int, int], Sequence[Branch]] = attrs.field(factory=dict)
 
-    return Branches(of, scale)
+    @classmethod
+    def of_scenario(cls, asked: Scenario) -> "_Chances":
+        """Find the common denominator of the probabilities of one participant."""
+        lost, kept = asked.not_evaluable, 1 - asked.not_evaluable
+        known = [(kept * (1 - rate), kept * rate) for rate in asked.true]
+        scale = lcm(lost.denominator, *(chance.denominator for pair in known for chance in pair))
+        return cls(scale, int(lost * scale), [(int(without * scale), int(dlt * scale)) for without, dlt in known])
+
+    def of(self, place: int, size: int) -> Sequence[Branch]:
+        """Return the outcomes of a group at the level with a place."""
+        if (place, size) not in self._made:
+            chances = (self._lost, *self._known[place - 1])
+            self._made[place, size] = [
+                Branch(known, dlts, weight)
+                for known in range(size + 1)
+                for dlts in range(known + 1)
+                if (weight := _weight((size - known, known - dlts, dlts), chances))
+            ]
+        return self._made[place, size]
 
 
 def _weight(counts: Sequence[int], chances: Sequence[int]) -> int:

@@ -4,11 +4,14 @@ import attrs
 
 from trialdomain.designs.notation import Treated
 from trialdomain.values.clinical.decision import Decision
+from trialdomain.values.given.in_short import in_short
 
 
 @attrs.frozen
 class AskedTrial:
     """A trial with the answer of the pure rule."""
+
+    __repr__ = in_short
 
     groups: tuple[tuple[Treated, ...], ...]
     """The participants in the order of infusion; those of a group are infused before any of their outcomes is known."""
@@ -36,6 +39,8 @@ class Difference:
 @attrs.frozen(kw_only=True)
 class Compared:
     """How the two answers compare: the action, the level, the MTD and the closed levels."""
+
+    __repr__ = in_short
 
     through: str
     """Where the events came from: ``"replay"`` (built as facts), or ``"desk"`` (recorded as commands)."""

@@ -5,14 +5,15 @@ weight 1 for each outcome the ends hold numbers of paths; with probabilities, th
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import attrs
 
 from trialdomain.operating.walk import Group, State, Walk
 from trialdomain.values.clinical.decision import Mtd
+from trialdomain.values.given.in_short import in_short
 
 Weight: TypeAlias = Fraction | int
 
@@ -27,19 +28,24 @@ class Branch:
     """The numerator of the weight; its denominator is ``Branches.scale`` to the power of the size of the group."""
 
 
-@attrs.frozen
-class Branches:
+class Branches(Protocol):
     """The outcomes of groups, with their weights as whole numbers over a common denominator."""
 
-    of: Callable[[int, int], Sequence[Branch]]
-    """The outcomes by the place of the level and the size of the group; those of weight 0 are left out."""
-    scale: int = 1
-    """The denominator for one participant."""
+    @property
+    def scale(self) -> int:
+        """The denominator for one participant."""
+        ...
+
+    def of(self, place: int, size: int) -> Sequence[Branch]:
+        """Return the outcomes of a group at the level with a place; those of weight 0 are left out."""
+        ...
 
 
 @attrs.define
 class Flow:
     """Where the weight went."""
+
+    __repr__ = in_short
 
     ended: dict[tuple[Mtd | None, int], Fraction] = attrs.field(factory=lambda: defaultdict(Fraction))
     """By the end and the number of infused participants; the end is None where a limit on them ended the trial.

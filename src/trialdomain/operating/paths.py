@@ -7,7 +7,7 @@ import attrs
 from trialdomain.designs.notation import Outcome, Treated
 from trialdomain.operating.compared import AskedTrial
 from trialdomain.operating.ending import Ending, ending_of, endings_of
-from trialdomain.operating.flow import Branch, Branches, Flow, flow
+from trialdomain.operating.flow import Branch, Flow, flow
 from trialdomain.operating.walk import State, Walk, ladder_of
 from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.dose_level import DoseLevel
@@ -36,6 +36,8 @@ class CohortOutcome:
 @attrs.frozen
 class TrialPath:
     """One path of a trial from its first cohort to its end."""
+
+    __repr__ = in_short
 
     cohorts: tuple[CohortOutcome, ...]
     ending: Ending
@@ -143,16 +145,19 @@ def paths(design: DesignSpec, levels: int | Sequence[DoseLevel]) -> Paths:
     """
     ladder = ladder_of(levels)
     walk = Walk(design, ladder)
-    found = flow(walk, EACH_COUNT_ONCE)
+    found = flow(walk, EachCountOnce())
     return Paths(spec=design, ladder=ladder, number=number_of(found), endings=tuple(_endings(found, ladder)), walk=walk)
 
 
-def _each_count(_: int, size: int) -> Sequence[Branch]:
-    return [Branch(size, dlts, 1) for dlts in range(size + 1)]
+@attrs.frozen
+class EachCountOnce:
+    """An outcome of weight 1 for each number of DLTs in a group: then weights are numbers of paths."""
 
+    scale: int = 1
 
-EACH_COUNT_ONCE = Branches(_each_count)
-"""An outcome of weight 1 for each number of DLTs in a group: then weights are numbers of paths."""
+    def of(self, _: int, size: int) -> Sequence[Branch]:
+        """Return the outcomes of a group of a size."""
+        return [Branch(size, dlts, 1) for dlts in range(size + 1)]
 
 
 def number_of(found: Flow) -> int:

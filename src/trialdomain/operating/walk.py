@@ -22,6 +22,7 @@ from trialdomain.protocol.designs import MOST_LEVELS, DesignSpec
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.values.clinical.decision import Action, Decision, FinalClosing, Mtd
 from trialdomain.values.clinical.tally import Tally
+from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import short
 
 MOST_STATES = 300_000
@@ -92,6 +93,8 @@ class AtLevel:
 class State:
     """A situation in which every outcome is known."""
 
+    __repr__ = in_short
+
     levels: tuple[AtLevel, ...]
     last: int = 0
     """The place of the level treated last, from 1; 0 before the first group."""
@@ -137,6 +140,8 @@ class Walk:
         DesignUnknown: the class of the parameters belongs to no design of this library.
         LevelsUnfit: the design would begin above the highest level.
     """
+
+    __repr__ = in_short
 
     spec: DesignSpec
     ladder: Sequence[DoseLevel]

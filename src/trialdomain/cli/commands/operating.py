@@ -1,7 +1,6 @@
 """``trialdomain paths`` and ``trialdomain characteristics``: a design examined without a trial."""
 
 import argparse
-import csv
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,8 @@ from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import NEW_FILE
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.files import is_standard_output, write_text, writing_text
+from trialdomain.exchange.paths_csv import write_paths
+from trialdomain.exchange.paths_picture import picture_of
 from trialdomain.exchange.toml import DesignFile, read_design
 from trialdomain.operating.characteristics import MOST_INFUSED, Scenario, characteristics_of, scenario
 from trialdomain.operating.compared import AskedTrial, Compared
@@ -23,8 +24,7 @@ from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.operating.characteristics import characteristics_report
-from trialdomain.reports.operating.paths import COLUMNS, path_rows, paths_report
-from trialdomain.reports.operating.picture import picture_of
+from trialdomain.reports.operating.paths import paths_report
 from trialdomain.values.given.filename import named
 from trialdomain.values.progress import counted
 
@@ -134,12 +134,7 @@ def _paths(arguments: argparse.Namespace) -> int:
 
 def _write_csv(path: Path, found: Paths) -> None:
     with writing_text(path) as text, progress_bar() as progress:
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        count = counted(progress, "writing", found.number)
-        for row in path_rows(found):
-            writer.writerow(row)
-            count(1)
+        write_paths(found, text, progress=counted(progress, "writing", found.number))
 
 
 def _compared_paths(found: Paths, file: DesignFile, *, replay: bool, desk: int | None) -> Iterator[Compared]:

@@ -1,4 +1,4 @@
-"""All paths of a design as a report: their number, the endings, and the tree as text; and each path as a row."""
+"""All paths of a design as a report: their number, the endings, and the tree as text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -14,8 +14,6 @@ from trialdomain.values.given.plural import how_many
 
 SHOWN = 60
 """The lines of the tree that are shown unless all are asked for."""
-COLUMNS = ("path", "outcomes", "cohorts", "participants", "dlts", "ending", "level")
-"""The columns of ``path_rows``."""
 
 
 def paths_report(found: Paths, *, every_line: bool = False, compared: Sequence[Compared] = ()) -> Report:
@@ -34,21 +32,6 @@ def paths_report(found: Paths, *, every_line: bool = False, compared: Sequence[C
         blocks=lambda: _blocks(found, title, every_line=every_line, compared=compared),
         json=lambda: _json(found, compared),
     )
-
-
-def path_rows(found: Paths) -> Iterator[tuple[str, ...]]:
-    """Yield a row of text for each path; ``level`` is the MTD, and empty without one."""
-    for number, path in enumerate(found, start=1):
-        level = path.ending.level
-        yield (
-            str(number),
-            path.outcomes,
-            str(len(path.cohorts)),
-            str(path.participants),
-            str(path.dlts),
-            path.ending.name if level is None else "mtd",
-            "" if level is None else str(level),
-        )
 
 
 def tree_lines(found: Iterable[TrialPath], ladder: Sequence[DoseLevel]) -> Iterator[str]:
