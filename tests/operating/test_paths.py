@@ -76,6 +76,12 @@ def test_the_last_cohort_is_cut_to_fit() -> None:
     assert next(iter(found)).outcomes == "1NNN 2NNN 3NN"
 
 
+def test_progress_is_told_as_paths_get_longer() -> None:
+    told: list[tuple[str, int, int]] = []
+    paths(ThreePlusThree(), 2, progress=lambda what, done, total: told.append((what, done, total)))
+    assert told == [("walking", done, 12) for done in (0, 3, 6, 9, 12)]
+
+
 def test_states_are_merged() -> None:
     found = paths(Boin(target=TARGET, max_n=30), 3)
     assert found.states * 5 < found.number

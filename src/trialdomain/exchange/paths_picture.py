@@ -14,6 +14,7 @@ MOST_DRAWN = 500
 """The most paths of a picture: 4 levels of 3+3 have 442."""
 _ROW, _COLUMN, _TOP, _LEFT = 18, 92, 84, 20
 _BOX_WIDTH, _BOX_HEIGHT = 66, 14
+_NARROWEST = 640
 _FONT = 'font-family="Helvetica, Arial, sans-serif" font-size="11"'
 _END = 230
 """The width of the text at the end of a row."""
@@ -63,7 +64,7 @@ def picture_of(found: Paths) -> str:
         raise PictureTooLarge(paths=found.number, most=MOST_DRAWN)
     every = list(found)
     deepest = max(len(path.cohorts) for path in every)
-    width, height = _LEFT + deepest * _COLUMN + _END, _TOP + len(every) * _ROW + 10
+    width, height = max(_LEFT + deepest * _COLUMN + _END, _NARROWEST), _TOP + len(every) * _ROW + 10
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" {_FONT}>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',

@@ -23,6 +23,7 @@ from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.text import short
 from trialdomain.values.number import is_bounded
+from trialdomain.values.progress import Progress, ignore_progress
 
 Probability: TypeAlias = Fraction | Decimal | int | str
 """A probability as a caller gives it: ``"0.1"``, ``"1/6"``, a decimal or a fraction. A binary float is not exact."""
@@ -202,13 +203,13 @@ def characteristics(
     return characteristics_of(asked)
 
 
-def characteristics_of(asked: Scenario) -> Characteristics:
+def characteristics_of(asked: Scenario, *, progress: Progress = ignore_progress) -> Characteristics:
     """Compute the characteristics of a scenario; see ``characteristics``."""
     walk, branches = asked.walk, _Chances.of_scenario(asked)
     endless = asked.cap is None and asked.not_evaluable > 0
-    limits = Limits(counting=not endless, cap=asked.cap)
+    limits = Limits(counting=not endless, cap=asked.cap, progress=progress)
     found = flow(walk, branches, limits)
-    counted = flow(walk, branches, Limits(longest=_LONGEST, least=_LEAST)) if endless else found
+    counted = flow(walk, branches, Limits(longest=_LONGEST, least=_LEAST, progress=progress)) if endless else found
     infused, kept = _by_level(found, asked), 1 - asked.not_evaluable
     whole = not asked.sequential and not asked.not_evaluable
     return Characteristics(

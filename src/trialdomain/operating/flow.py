@@ -14,6 +14,7 @@ import attrs
 from trialdomain.operating.walk import Group, State, Walk
 from trialdomain.values.clinical.decision import Mtd
 from trialdomain.values.given.in_short import in_short
+from trialdomain.values.progress import Progress, ignore_progress
 
 Weight: TypeAlias = Fraction | int
 
@@ -71,6 +72,8 @@ class Limits:
     """Where the flow is cut off: at more than this number of infused participants."""
     least: Fraction = Fraction(0)
     """Where the flow is cut off: if no more than this weight is left."""
+    progress: Progress = ignore_progress
+    """Called with the number of participants on the paths so far, and about how many the longest path has."""
 
 
 NO_LIMITS = Limits()
@@ -110,11 +113,13 @@ class _Course:
 
     def flow(self) -> Flow:
         """Let the weight of one rank after another flow on."""
+        longest = self.walk.longest
         self._add(0, self.walk.start, 1)
         while self._waiting:
             rank = min(self._waiting)
             if self._cut_off(rank):
                 break
+            self.limits.progress("walking", min(rank, longest), longest)
             self._through(rank)
             del self._waiting[rank]
         self._found.left = self._left()
@@ -161,7 +166,7 @@ class _Course:
         after = self._after.get((state, size))
         if after is None:
             after = self._after[state, size] = [
-                (self.walk.after(state, group, evaluable=one.evaluable, dlts=one.dlts, size=size), one.weight)
+                (self.walk.after(state, group, evaluable=one.evaluable, dlts=one.dlts), one.weight)
                 for one in self.branches.of(group.place, size)
             ]
         if self.limits.counting:

@@ -7,12 +7,13 @@ import attrs
 from trialdomain.designs.notation import Outcome, Treated
 from trialdomain.operating.compared import AskedTrial
 from trialdomain.operating.ending import Ending, ending_of, endings_of
-from trialdomain.operating.flow import Branch, Flow, flow
+from trialdomain.operating.flow import Branch, Flow, Limits, flow
 from trialdomain.operating.walk import State, Walk, ladder_of
 from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.values.clinical.decision import Mtd
 from trialdomain.values.given.in_short import in_short
+from trialdomain.values.progress import Progress, ignore_progress
 
 
 @attrs.frozen
@@ -123,7 +124,7 @@ class Paths:
         return AskedTrial(tuple(cohort.treated for cohort in path.cohorts), self._walk.decision(state))
 
 
-def paths(design: DesignSpec, levels: int | Sequence[DoseLevel]) -> Paths:
+def paths(design: DesignSpec, levels: int | Sequence[DoseLevel], *, progress: Progress = ignore_progress) -> Paths:
     """Count all paths of a design, and what they end with, by the pure rule.
 
     The last cohort is cut to fit a limit such as ``max_n``. Of rolling six, a cohort is all free slots of a level, up
@@ -132,6 +133,7 @@ def paths(design: DesignSpec, levels: int | Sequence[DoseLevel]) -> Paths:
     Args:
         design: the parameters of the design, such as ``ThreePlusThree()``.
         levels: the number of dose levels, 1 to 20; or the levels of a protocol, for their labels.
+        progress: called as the paths get longer.
 
     Raises:
         DesignEndless: the parameters set no limit on the participants, as an interval design without ``max_n``.
@@ -145,7 +147,7 @@ def paths(design: DesignSpec, levels: int | Sequence[DoseLevel]) -> Paths:
     """
     ladder = ladder_of(levels)
     walk = Walk(design, ladder)
-    found = flow(walk, EachCountOnce())
+    found = flow(walk, EachCountOnce(), Limits(progress=progress))
     return Paths(spec=design, ladder=ladder, number=number_of(found), endings=tuple(_endings(found, ladder)), walk=walk)
 
 

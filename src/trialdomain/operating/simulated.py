@@ -135,7 +135,7 @@ def _drawn(asked: Scenario, walk: Walk, chance: Random) -> DrawnTrial:
         group = tuple(Treated(turn.place, _outcome(asked, turn.place, chance)) for _ in range(size))
         dlts = sum(one.outcome is Outcome.DLT for one in group)
         evaluable = sum(one.outcome is not Outcome.NOT_EVALUABLE for one in group)
-        state = walk.after(state, turn, evaluable=evaluable, dlts=dlts, size=size)
+        state = walk.after(state, turn, evaluable=evaluable, dlts=dlts)
         groups.append(group)
         infused += size
 

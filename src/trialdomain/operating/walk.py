@@ -26,7 +26,9 @@ from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import short
 
 MOST_STATES = 300_000
-"""The most states of one question: a few minutes of work, and about 300 MB of memory."""
+"""The most states of one question: a few minutes of work, and about 600 MB of memory."""
+_USUAL = 6
+"""The participants at a level of 3+3 and rolling six, at most."""
 _CLOSED = "closed by an earlier answer, which more outcomes do not lift"
 
 
@@ -65,28 +67,20 @@ class LevelsUnfit(InputInvalid):
 
 @attrs.frozen(cache_hash=True)
 class AtLevel:
-    """The outcomes at one level, as far as a rule can see a difference."""
+    """The outcomes at one level, as far as a rule can see a difference.
+
+    How many participants were not evaluable there makes none: each gave their slot back, and the slot is still open.
+    """
 
     evaluable: int = 0
     dlts: int = 0
-    held: int = 0
-    """The most slots held at once, where it was more than are evaluable now; else 0."""
     slots: int = 0
     """The slots of a cohort that is not complete, with all before them; 0 where every cohort is complete."""
-    unevaluable: bool = False
-    """Whether participants were infused and none is evaluable: how many is of no weight to a rule."""
 
-    def after(self, infused: int, *, evaluable: int, dlts: int, slots: int) -> "AtLevel":
-        """Return the outcomes after a group; of its participants some are evaluable, and some of those had a DLT."""
+    def after(self, *, evaluable: int, dlts: int, slots: int) -> "AtLevel":
+        """Return the outcomes after a group, of which some are evaluable, and some of those had a DLT."""
         known = self.evaluable + evaluable
-        held = max(self.held, self.evaluable + infused)
-        return AtLevel(
-            known,
-            self.dlts + dlts,
-            held if held > known else 0,
-            slots if slots > known else 0,
-            unevaluable=not known,
-        )
+        return AtLevel(known, self.dlts + dlts, slots if slots > known else 0)
 
 
 @attrs.frozen(cache_hash=True)
@@ -168,6 +162,11 @@ class Walk:
         """The number of different states that were asked about."""
         return len(self._turns)
 
+    @property
+    def longest(self) -> int:
+        """About how many evaluable participants the longest path has, for a progress bar."""
+        return self.spec.most_at_level or _USUAL * len(self.ladder)
+
     def turn(self, state: State) -> Turn:
         """Ask the rule what follows a state; a state is asked about once.
 
@@ -181,11 +180,10 @@ class Walk:
             found = self._turns[state] = self._asked(state)
         return found
 
-    def after(self, state: State, group: Group, *, evaluable: int, dlts: int, size: int | None = None) -> State:
+    def after(self, state: State, group: Group, *, evaluable: int, dlts: int) -> State:
         """Return the state after a group, of which some are evaluable, and some of those had a DLT."""
         at = group.place - 1
-        infused = group.size if size is None else size
-        treated = state.levels[at].after(infused, evaluable=evaluable, dlts=dlts, slots=group.slots)
+        treated = state.levels[at].after(evaluable=evaluable, dlts=dlts, slots=group.slots)
         return State((*state.levels[:at], treated, *state.levels[at + 1 :]), group.place, group.closed)
 
     def situation(self, state: State) -> Situation:
@@ -242,6 +240,5 @@ def _tally(level: DoseLevel, at: AtLevel) -> Tally:
         dose=level.dose,
         evaluable=at.evaluable,
         dlts=at.dlts,
-        not_evaluable=int(at.unevaluable and at.held > 0),
-        most_held=max(at.held, at.evaluable),
+        most_held=at.evaluable,
     )

@@ -119,7 +119,9 @@ def _paths(arguments: argparse.Namespace) -> int:
     printed = [one for one in (arguments.csv, arguments.picture) if one is not None and is_standard_output(one)]
     if len(printed) + bool(arguments.json) > 1:
         raise InputInvalid("only one answer can go to standard output: name a file for the others")
-    found = paths(file.spec, file.levels if file.protocol is None else file.protocol.levels)
+    with progress_bar() as progress:
+        levels = file.levels if file.protocol is None else file.protocol.levels
+        found = paths(file.spec, levels, progress=progress)
     if arguments.picture is not None:
         write_text(arguments.picture, picture_of(found))
     if arguments.csv is not None:
@@ -180,10 +182,11 @@ def _characteristics(arguments: argparse.Namespace) -> int:
         sequential=arguments.sequential,
         of_protocol=None if file.protocol is None else file.protocol.levels,
     )
-    found = characteristics_of(asked)
     one_at_a_time = None
-    if isinstance(file.spec, ThreePlusThree) and not asked.sequential:
-        one_at_a_time = characteristics_of(attrs.evolve(asked, sequential=True))
+    with progress_bar() as progress:
+        found = characteristics_of(asked, progress=progress)
+        if isinstance(file.spec, ThreePlusThree) and not asked.sequential:
+            one_at_a_time = characteristics_of(attrs.evolve(asked, sequential=True), progress=progress)
     drawn, compared = None, []
     if arguments.simulate is not None:
         drawn = _simulated(asked, trials=arguments.simulate, seed=arguments.seed)
