@@ -11,9 +11,11 @@ from level_numbers import number
 from trialdomain import (
     DltRule,
     Dose,
+    DoseLevel,
     EvaluableRule,
     OutcomesMalformed,
     Relatedness,
+    ThreePlusThree,
     TrialError,
     TrialProtocol,
     decide,
@@ -293,6 +295,24 @@ class TestHistories:
     def test_what_decide_refuses_is_refused(self, outcomes: str, why: str) -> None:
         with pytest.raises(OutcomesMalformed, match=why):
             history_of(outcomes)
+
+    def test_a_design_may_start_above_level_1(self) -> None:
+        # 3+3 from level 2 of 3: 2 DLTs close level 2, and level 1 is treated then.
+        protocol = attrs.evolve(nct06245746(), design=ThreePlusThree(start_level=2))
+        history, on = history_of("2NTT 1NN", protocol=protocol)
+        state = history.escalation(on=on)
+        assert state is not None
+        assert (state.decision.action, state.decision.level) == ("enroll", 1)
+        assert [(tally.evaluable, tally.dlts) for tally in state.counts.tallies] == [(2, 0), (3, 2), (0, 0)]
+
+    @pytest.mark.parametrize(
+        ("outcomes", "why"), [("1N", "the design begins at level 2"), ("2N 1N 4N", "more than one above level 2")]
+    )
+    def test_a_sequence_that_such_a_design_cannot_have_is_refused(self, outcomes: str, why: str) -> None:
+        levels = tuple(DoseLevel(level=place) for place in range(1, 5))
+        protocol = attrs.evolve(nct06245746(), design=ThreePlusThree(start_level=2), levels=levels)
+        with pytest.raises(OutcomesMalformed, match=why):
+            history_of(outcomes, protocol=protocol)
 
 
 LETTER = {

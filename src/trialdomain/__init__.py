@@ -3,6 +3,7 @@
 Where to begin; ``help(trialdomain.Trials)``, for example, has the details:
 
 - ``decide(situation_of(parse_outcomes("1NNN 2NNT", levels=3), levels=3))``: the decision of 3+3, without a log.
+- ``paths``, ``characteristics``: every path of a design, and its exact operating characteristics, without a log.
 - ``Trials.open("trial.db")``: a log; register a protocol, and record facts at the ``Desk`` as a ``User``.
 - ``nct06245746()``: the protocol of NCT06245746, a ``TrialProtocol``; ``DltRule`` and ``DoseLevel`` are parts of it.
 - ``History``: a trial as it was known; ask it for ``escalation``, ``dlt_counts``, ``endpoints`` or ``answers``.
@@ -40,6 +41,9 @@ _HOMES = {
     "designs.design": ("DecisionTable", "Design"),
     "designs.registry": ("DesignUnknown", "decide", "design_of"),
     "designs.situation": ("Situation",),
+    "operating.characteristics": ("Characteristics", "characteristics"),
+    "operating.ending": ("Ending",),
+    "operating.paths": ("CohortOutcome", "EndingPaths", "Paths", "TrialPath", "paths"),
     "errors": ("CommandRefused", "Conflict", "InputInvalid", "LogCorrupt", "LogUnusable", "TrialError"),
     "events.participant": (
         "BodySite",

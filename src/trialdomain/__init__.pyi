@@ -53,6 +53,14 @@ from trialdomain.intake.restore import Restored as Restored
 from trialdomain.intake.restore import restore as restore
 from trialdomain.intake.sdtm import Imported as Imported
 from trialdomain.intake.sdtm import import_sdtm as import_sdtm
+from trialdomain.operating.characteristics import Characteristics as Characteristics
+from trialdomain.operating.characteristics import characteristics as characteristics
+from trialdomain.operating.ending import Ending as Ending
+from trialdomain.operating.paths import CohortOutcome as CohortOutcome
+from trialdomain.operating.paths import EndingPaths as EndingPaths
+from trialdomain.operating.paths import Paths as Paths
+from trialdomain.operating.paths import TrialPath as TrialPath
+from trialdomain.operating.paths import paths as paths
 from trialdomain.projections.decisions import DecisionAudit as DecisionAudit
 from trialdomain.projections.endpoints.value import Flag as Flag
 from trialdomain.projections.endpoints.value import Status as Status
@@ -165,8 +173,10 @@ __all__ = [
     "BloodProduct",
     "BodySite",
     "Boin",
+    "Characteristics",
     "Check",
     "ClinicalTime",
+    "CohortOutcome",
     "CommandRefused",
     "Comparator",
     "Conflict",
@@ -186,6 +196,8 @@ __all__ = [
     "Dose",
     "DoseLevel",
     "Draft",
+    "Ending",
+    "EndingPaths",
     "Endpoint",
     "EndpointRules",
     "Endpoints",
@@ -231,6 +243,7 @@ __all__ = [
     "NotPermitted",
     "Outcome",
     "OutcomesMalformed",
+    "Paths",
     "Recorded",
     "Recovery",
     "RecoveryAnchor",
@@ -261,6 +274,7 @@ __all__ = [
     "TreeSigner",
     "TrialError",
     "TrialHandle",
+    "TrialPath",
     "TrialProtocol",
     "TrialTree",
     "Trials",
@@ -273,6 +287,7 @@ __all__ = [
     "VitalSign",
     "WindowResult",
     "WithdrawalScope",
+    "characteristics",
     "check_inclusion",
     "check_story",
     "decide",
@@ -283,6 +298,7 @@ __all__ = [
     "lab",
     "nct06245746",
     "parse_outcomes",
+    "paths",
     "read_checks",
     "read_keys",
     "read_log",

@@ -1,7 +1,7 @@
 """An example of every value class of the package: found in the library's answers, or constructed."""
 
 import inspect
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
@@ -144,7 +144,7 @@ class Examples:
             return self.of(inner[0])
         if origin is tuple:
             return tuple(self.of(one) for one in inner if one is not Ellipsis)
-        if origin in (list, Sequence, Iterable):
+        if origin in (list, Collection, Sequence, Iterable):
             return [self.of(inner[0])]
         if origin in (set, frozenset):
             return frozenset([self.of(inner[0])])

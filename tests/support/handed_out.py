@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from types import MethodType
 
@@ -23,6 +24,7 @@ from trialdomain import (
     USUAL_ROLES,
     Attestation,
     ClinicalTime,
+    DoseLevel,
     EndpointRules,
     FinalClosing,
     Grant,
@@ -31,11 +33,13 @@ from trialdomain import (
     Limits,
     Role,
     SigningKey,
+    ThreePlusThree,
     TreeSigner,
     Trials,
     TrialTree,
     User,
     VitalSign,
+    characteristics,
     check_inclusion,
     decide,
     endpoint_rules,
@@ -44,6 +48,7 @@ from trialdomain import (
     lab,
     nct06245746,
     parse_outcomes,
+    paths,
     restore,
     situation_of,
     verify,
@@ -52,12 +57,15 @@ from trialdomain import (
 from trialdomain.aggregates.participant import Participant
 from trialdomain.events.participant import Died
 from trialdomain.exchange.jsonl import write_jsonl
+from trialdomain.operating.characteristics import scenario
+from trialdomain.operating.simulated import simulated
 from trialdomain.protocol.endpoints.endpoint import Kind
 from trialdomain.rules.counts import EMPTY
 from trialdomain.signing.keys import signers
 from trialdomain.simulate.trials import simulate
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.testing import Patient, given, history_of
+from trialdomain.testing.conducted import compare_by_replay
 from trialdomain.tree.note import parse_note
 
 NOW = datetime(2028, 3, 2, 8, 30, tzinfo=UTC)
@@ -141,9 +149,26 @@ def _values() -> dict[str, object]:
         "verifier key": KEY.verifier,
         "aggregate": given(Participant("S001"), Died(on=ClinicalTime("2026-03-02"))),
         "counts": EMPTY,
+        **_of_a_design(),
         "final closing": FinalClosing(level=2, cause="decision"),
         "reconciliation of a log that others wrote": told.reconciliation(on=on),
         "outcome of a patient": [Patient().value(outcome) for outcome in ("S1", "S7", "S9")],
+    }
+
+
+def _of_a_design() -> dict[str, object]:
+    """Give what is computed of a design without a trial."""
+    every = paths(ThreePlusThree(), 2)
+    asked = [every.asked(path) for path in islice(every, 2)]
+    return {
+        "paths": every,
+        "a path": next(iter(every)),
+        "characteristics": characteristics(ThreePlusThree(), true=["0.1", "0.3"], cap=12),
+        "simulated": simulated(scenario(ThreePlusThree(), true=["0.1"]), trials=2, sample=1),
+        "compared": compare_by_replay(
+            [attrs.evolve(asked[0], decision=asked[1].decision)],
+            protocol=attrs.evolve(nct06245746(), levels=(DoseLevel(level=1), DoseLevel(level=2))),
+        ),
     }
 
 

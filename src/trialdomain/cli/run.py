@@ -18,6 +18,8 @@ _MODULES: Mapping[str, str] = {
     "simulate": "simulate",
     "decide": "decide",
     "design": "design",
+    "paths": "operating",
+    "characteristics": "operating",
     "protocol": "protocol",
     "check": "stories",
     "story": "stories",

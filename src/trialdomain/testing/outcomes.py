@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from trialdomain.designs.notation import Outcome, Treated, parse_outcomes
+from trialdomain.designs.registry import design_of
 from trialdomain.errors import InputInvalid
 from trialdomain.events.participant import (
     AdverseEventReported,
@@ -87,7 +88,10 @@ def history_of(outcomes: str, *, protocol: TrialProtocol | None = None) -> tuple
       relatedness.
 
     The notation is that of ``decide``. A level above the protocol's levels, or above a level without participants, is
-    refused. Everything else is built, even a trial that the rule would not allow (``1NTT 2NNN``, or seven at a level).
+    refused; by a design that starts above level 1, a first group at another level, and a level more than one above the
+    highest before it. Everything else is built, even a trial that the rule would not allow (``1NTT 2NNN``, or seven at
+    a level).
+
     The history has facts without the conduct of a trial: no answers to criteria, no slots, no days between infusions.
     So an audit of the history has findings. It has no decisions either: by a protocol with a sentinel, its answer waits
     for people if the first subject of a level has ``T``.
@@ -109,7 +113,7 @@ def history_of(outcomes: str, *, protocol: TrialProtocol | None = None) -> tuple
     1
     """
     used = protocol or nct06245746()
-    treated = parse_outcomes(outcomes, levels=len(used.levels))
+    treated = parse_outcomes(outcomes, levels=len(used.levels), start_level=_start_above_one(used))
     drafts = [Draft(stream=trial_stream(used.trial), fact=TrialRegistered(protocol=used))]
     history = History.of([*drafts, *outcomes_of(treated, protocol=used)])
     on = FIRST_DAY + timedelta(days=len(treated) + _days_until_known(used) + 1)
@@ -127,6 +131,12 @@ def outcomes_of(treated: tuple[Treated, ...], *, protocol: TrialProtocol) -> Ite
         day = FIRST_DAY + timedelta(days=number)
         for fact in _facts(one, day, protocol):
             yield Draft(stream=participant_stream(protocol.trial, _subject(number)), fact=fact)
+
+
+def _start_above_one(protocol: TrialProtocol) -> int | None:
+    """Return the place at which the design of the protocol starts, if that is above level 1."""
+    start = 1 if protocol.design is None else design_of(protocol.design).start_level()
+    return None if start == 1 else start
 
 
 def _subject(number: int) -> str:

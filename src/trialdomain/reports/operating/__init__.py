@@ -1,0 +1,1 @@
+"""Reports of designs that are examined without a trial: all paths, and operating characteristics."""
