@@ -148,7 +148,17 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
         ),
         final_closings=final_closings(book),
         slots=opened_slots(book),
+        in_order=tuple(
+            (member.level, None if member.standing.evaluation is Evaluation.PENDING else member.dlt is not None)
+            for member in sorted(counts.members, key=_by_infusion)
+            if member.level is not None and member.standing.evaluation in {Evaluation.EVALUABLE, Evaluation.PENDING}
+        ),
     )
+
+
+def _by_infusion(member: Member) -> tuple[date, int]:
+    """Return a sort key: the day of the infusion; of two on one day, the one recorded last comes last."""
+    return (member.infused_on.first if member.infused_on else date.max, member.infused_by or 0)
 
 
 def _known_from(member: Member) -> date | None:
