@@ -327,6 +327,28 @@ class TestWalk:
         assert found.bare == Decision.none_tolerated()
 
 
+class TestTheLastCohort:
+    """It is cut to fit ``max_n``: a level is eliminated by the slots that there are, and by no others."""
+
+    def test_every_completion_of_the_cut_cohort_eliminates(self) -> None:
+        # 8 in all, 6 below: the cohort at level 3 has 2. P(p > 0.1 | 1 of 2) is, by
+        # Beta(2, 2), 1 - (3 x 0.1**2 - 2 x 0.1**3) = 0.972, above 0.95; 1 of 3 would be 0.9477.
+        found = after("1NNN 2NNN 3T", levels=3, spec=spec_of("keyboard", "0.1", max_n=8))
+        assert (found.bare, found.closed_levels) == (Decision.de_escalate(to=2), (3,))
+
+    def test_a_level_is_listed_as_closed_when_the_trial_ends_there(self) -> None:
+        # 7 in all: the cohort at level 3 has 1. P(p > 0.2 | 1 of 1) = 1 - 0.2**2 = 0.96.
+        found = after("1NNN 2NNN 3T", levels=3, spec=spec_of("keyboard", "0.2", max_n=7))
+        assert (found.action, found.closed_levels) == (Action.STOP, (3,))
+
+    def test_slots_that_there_are_not_eliminate_nothing(self) -> None:
+        # 5 in all: the cohort at level 1 has 2, and BOIN eliminates from 3 evaluable on. Level 2 is eliminated:
+        # P(p > 0.2 | 2 of 3) = 0.9728. Level 1 alone is left.
+        found = after("2NTT 1TT", levels=3, spec=spec_of("boin", "0.2", max_n=5, start_level=2))
+        assert found.bare == Decision.established(1, bounded_above=True)
+        assert found.closed_levels == (2, 3)
+
+
 class TestOperatingCharacteristics:
     def test_published_ones_of_boin(self, shared: Path) -> None:
         tried = 0

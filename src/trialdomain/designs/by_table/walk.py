@@ -152,7 +152,7 @@ def readings(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules
     elimination. Where the order of infusion is not known, all DLTs of the level count in the slots that people opened
     (**choice**).
     """
-    yield max(capacity(tally, situation, tallies, rules), rules.cohort_size), tally.dlts
+    yield capacity(tally, situation, tallies, rules), tally.dlts
     if situation.in_order:
         yield from _earlier(tally, situation, rules)
         return
@@ -170,7 +170,7 @@ def _earlier(tally: Tally, situation: Situation, rules: Rules) -> Iterator[tuple
             count, dlts, pending = count + 1, dlts + bool(had), pending + (had is None)
             slots = _slots(count, _opened(tally, situation), rules)
             cut = slots if rules.max_n is None else count + max(0, rules.max_n - before - 1)
-            yield max(min(slots, cut), rules.cohort_size), dlts + min(pending, assumed)
+            yield min(slots, cut), dlts + min(pending, assumed)
 
 
 def capacity(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:
