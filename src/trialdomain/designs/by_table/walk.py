@@ -62,16 +62,34 @@ class Rules:
     """The fewest DLTs at level 1 that end the trial, for each number from 1; empty without that rule (BOIN)."""
 
     def word(self, n: int, dlt: int) -> TableWord | None:
-        """Look up a row; None where the table has none for these counts.
+        """Look up a row; None below the lowest number of evaluable participants in the table.
 
-        A higher number of participants is read as the highest of the table, with all DLTs: the more cautious answer.
+        A number without a row, such as that of a last cohort that is cut to fit, is read as the rows beside it with the
+        same DLTs: the more cautious of the two counts (**choice**). A number above the highest of the table is read as
+        the highest, with all DLTs.
         """
-        known = min(n, self.most)
-        return self.words.get((known, min(dlt, known)))
+        if (n, dlt) in self.words:
+            return self.words[n, dlt]
+        below = max((known for known, _ in self.words if known <= n), default=None)
+        if below is None:
+            return None
+        beside = [self.words[below, min(dlt, below)], *self._above(n, dlt)]
+        return max(beside, key=list(TableWord).index)
+
+    def _above(self, n: int, dlt: int) -> Iterator[TableWord]:
+        """Yield the row of the next higher number with the same DLTs: what every completion gives, or a bolder one."""
+        above = min((known for known, _ in self.words if known > n), default=None)
+        if above is not None:
+            yield self.words[above, dlt]
 
     def eliminates(self, place: int, n: int, dlt: int) -> bool:
-        """Say whether the counts eliminate a level: by its row, or at level 1 by the extra safety rule."""
-        return self.word(n, dlt) is TableWord.ELIMINATE or self.ends(place, n, dlt)
+        """Say whether the counts eliminate a level: by its row, or at level 1 by the extra safety rule.
+
+        Below the lowest number of the table it is eliminated where every completion to that number eliminates it.
+        """
+        word = self.word(n, dlt)
+        words = self._above(n, dlt) if word is None else iter((word,))
+        return TableWord.ELIMINATE in words or self.ends(place, n, dlt)
 
     def ends(self, place: int, n: int, dlt: int) -> bool:
         """Say whether the counts of the lowest level end the trial by the extra safety rule."""
