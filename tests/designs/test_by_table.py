@@ -309,7 +309,7 @@ class TestRefused:
             ),
             (
                 ((1, 0, UP), (1, 1, DOWN)),
-                "design.rows ends at 1 evaluable, before a whole cohort of 3: give rows up to 3, or a lower cohort_size",
+                "rows ends at 1 evaluable, before a whole cohort of 3: give rows up to 3, or a lower cohort_size",
             ),
             (((4, 0, UP), (4, 1, UP), (4, 2, UP), (4, 3, UP), (4, 4, UP)), "not a whole number of cohorts of 3"),
             (((3, 0, UP), (3, 1, UP), (3, 2, DOWN), (3, 3, DOWN), (3, 0, UP)), "has 0 DLT in 3 twice"),
