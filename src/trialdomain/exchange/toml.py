@@ -303,10 +303,10 @@ def _read_design(value: Any, place: str, faults: list[str]) -> Any:
         faults.append(f"{_at(place, 'name')}: {given}: name one of {', '.join(DESIGNS)}")
         return None
     made = _read_class(kind, value, place, faults, None)
-    given = value.get("table")
-    if isinstance(made, IntervalSpec) and isinstance(given, dict) and given.get("made_for") != made.bounds.made_for:
+    table = value.get("table")
+    if isinstance(made, IntervalSpec) and isinstance(table, dict) and table.get("made_for") != made.bounds.made_for:
         faults.append(
-            f"{_at(place, 'table.made_for')}: this table was made for {str(given.get('made_for'))[:80]!r}, and the "
+            f"{_at(place, 'table.made_for')}: this table was made for {str(table.get('made_for'))[:80]!r}, and the "
             f"parameters are {made.bounds.made_for!r}: leave out [{place}.table], which is made from them, or use the "
             f"design table with rows of your own"
         )
