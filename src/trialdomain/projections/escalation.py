@@ -176,11 +176,23 @@ def closed_levels(counts: DltCounts, book: Casebook) -> tuple[Label, ...]:
     return labels[lowest:]
 
 
-def opened_slots(book: Casebook) -> tuple[tuple[int, ...], ...]:
-    """Return, by level, the numbers of slots that were opened, in the order of opening."""
+def opened_slots(
+    book: Casebook, *, labels: Sequence[Label] | None = None, before: int | None = None
+) -> tuple[tuple[int, ...], ...]:
+    """Return, by level, the numbers of slots that were opened, in the order of opening.
+
+    Args:
+        book: the casebook.
+        labels: the levels; by default those of the protocol in force.
+        before: the position before which they were opened; None for all.
+    """
     return tuple(
-        tuple(e.fact.slots for e in book.cohorts.get(label, ()) if isinstance(e.fact, CohortOpened | CohortExpanded))
-        for label in book.protocol.labels
+        tuple(
+            e.fact.slots
+            for e in book.cohorts.get(label, ())
+            if isinstance(e.fact, CohortOpened | CohortExpanded) and (before is None or e.position < before)
+        )
+        for label in labels or book.protocol.labels
     )
 
 
