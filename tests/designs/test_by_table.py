@@ -138,6 +138,18 @@ def test_reasons_are_sentences() -> None:
     assert said("1NNN 2TTT") == (
         "level 2 has 3 DLTs in 3 evaluable: the table eliminates it; level 1 is the highest that is not"
     )
+    # no row has been read while one is pending: 1 of 6 and 0 of 6 escalate; 2 of 6 stays, and 3 of 6 has no level below
+    assert said("1NNN 1NNP") == (
+        "level 1 has 0 DLTs in 5 evaluable and 1 pending: every outcome of it gives the same answer, to escalate"
+    )
+    assert said("1NNT 1NTP") == (
+        "level 1 has 2 DLTs in 5 evaluable and 1 pending: every outcome of it gives the same answer, to stay"
+    )
+    # 0, 1 and 2 of 9 escalate
+    assert said("1NNN 1NNN 1NPP") == (
+        "level 1 has 0 DLTs in 7 evaluable and 2 pending: every outcome of them gives the same answer, to escalate"
+    )
+    assert said("1NNN 1NNP 2NNN") == "level 2 has 0 DLTs in 3 evaluable: the table says escalate"
     assert said("1NN") == "level 1 has 0 DLTs in 2 evaluable: its cohort is filled up to 3"
     assert said("1NNP") == "1 outcome is pending, and the answer hangs on it"
     assert said("1TTT") == (

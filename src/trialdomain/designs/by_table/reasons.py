@@ -30,6 +30,13 @@ def why(answer: Answer, situation: Situation, rules: Rules, name: str) -> Becaus
             lowest = min(answer.closed, default=last)
             text = f"{_eliminated(situation, lowest, rules)}; level {there.level} is the highest that is not"
             return Because(code=f"{name}/level-closed", text=text)
+        case _ if treated.pending:
+            it = singular_or(treated.pending, "it", "them")
+            text = (
+                f"level {treated.level} has {dlts_of(treated)} and {treated.pending} pending: every outcome of {it} "
+                f"gives the same answer, to {_code(answer)}"
+            )
+            return Because(code=f"{name}/{_code(answer)}", text=text)
         case _:
             said = "nothing" if answer.word is None else answer.word.value
             text = f"level {treated.level} has {dlts_of(treated)}: the table says {said}{_edge(answer, situation)}"
