@@ -171,6 +171,8 @@ def readings(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules
     (**choice**).
     """
     yield capacity(tally, situation, tallies, rules), tally.dlts
+    if not tally.dlts:
+        return  # fewer participants without a DLT are not eliminated either
     if situation.in_order:
         yield from _earlier(tally, situation, rules)
         return
