@@ -130,3 +130,11 @@ def test_places_that_are_taken_elsewhere_do_not_lift_it() -> None:
     order = ((1, False), (1, False), (1, False), (2, True), (2, True), (1, False), (1, False), (1, False))
     found = decide(Situation(tallies=tallies, last_level=1, in_order=order), design=boin)
     assert (found.action, found.closed_levels) == (Action.STOP, (2, 3))
+
+
+@pytest.mark.parametrize(("evaluable", "dlts"), [(5, 3), (6, 4), (13, 5)])
+def test_without_an_order_all_dlts_count_in_the_slots_that_people_opened(evaluable: int, dlts: int) -> None:
+    """More than 3 in 3 slots, of which 3 or more had a DLT: nobody knows which, and 3 of 3 eliminate."""
+    tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=evaluable, dlts=dlts))
+    found = decide(Situation(tallies=tallies, last_level=2, slots=((3,), (3,))), design=BOIN)
+    assert (found.action, found.closed_levels) == (Action.DE_ESCALATE, (2,))

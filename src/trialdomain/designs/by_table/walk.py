@@ -68,6 +68,7 @@ class Rules:
         same DLTs: the more cautious of the two counts (**choice**). A number above the highest of the table is read as
         the highest, with all DLTs.
         """
+        dlt = min(dlt, n)
         if (n, dlt) in self.words:
             return self.words[n, dlt]
         below = max((known for known, _ in self.words if known <= n), default=None)
@@ -85,6 +86,7 @@ class Rules:
     def eliminates(self, place: int, n: int, dlt: int) -> bool:
         """Say whether the counts eliminate a level: by its row, or at level 1 by the extra safety rule.
 
+        More DLTs than participants are as many DLTs as participants: the others are beyond the slots that are read.
         Below the lowest number of the table it is eliminated where every completion to that number eliminates it.
         """
         word = self.word(n, dlt)
