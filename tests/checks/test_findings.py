@@ -22,6 +22,7 @@ from typing_extensions import override
 import trialdomain.checks
 from trialdomain import (
     CHECKS,
+    Action,
     AuditedCase,
     AuditFinding,
     Boin,
@@ -38,6 +39,7 @@ from trialdomain import (
     Limits,
     Outcome,
     Relatedness,
+    RollingSix,
     Scale,
     Seriousness,
     Severity,
@@ -73,6 +75,7 @@ from trialdomain.events.participant import (
 from trialdomain.events.trial import RecruitmentResumed, RecruitmentSuspended, TrialRegistered
 from trialdomain.projections.dlt_counts import DltCounts
 from trialdomain.protocol.conduct_rules import Sentinel, Stagger
+from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.dlt_rule import CytopeniaRule, DltRule, ExpectedToxicity
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -300,6 +303,43 @@ def first_at_level_2(number: int) -> Site:
     why = None if number >= 15 else _WHY
     site.desk.enroll("S004", on=day(number), level=2, deviation=why)
     site.desk.infuse("S004", level=2, started_at=day(number), deviation=why)
+    return site
+
+
+def up_with_one_pending(design: DesignSpec, *, people: int = 6, dlt: int = 0) -> Site:
+    """One at level 2, on day 15, when all but one of level 1 are known."""
+    site = Site(attrs.evolve(OPEN, design=design))
+    level_1 = [f"S{at:03}" for at in range(1, people + 1)]
+    for at in range(0, people, 3):
+        site.treat(*level_1[at : at + 3])
+    site.on(15)
+    for subject in level_1[:dlt]:
+        site.toxicity(subject, onset=day(5))
+    site.assess(*level_1[dlt:-1])
+    ordered = site.state().decision.action is Action.ESCALATE
+    if ordered:
+        site.decide()
+    site.screened("S101")
+    why = None if ordered else _WHY
+    site.desk.enroll("S101", on=site.today, level=2, deviation=why)
+    site.desk.infuse("S101", level=2, started_at=site.today, deviation=why)
+    return site
+
+
+def up_again_with_one_pending() -> Site:
+    """BOIN, 0.30: level 2 has 2 of 3 and goes down; at level 1 one of six is pending: 0 and 1 of 6 go up."""
+    site = three(attrs.evolve(OPEN, design=Boin(target=Decimal("0.3"))))
+    site.on(15).assess("S001", "S002", "S003")
+    site.decide()
+    site.treat("S004", "S005", "S006", level=2)
+    for subject in ("S004", "S005"):
+        site.toxicity(subject)
+    site.on(30).assess("S006")
+    site.decide()
+    site.treat("S007", "S008", "S009")
+    site.on(45).assess("S007", "S008")
+    site.decide()
+    site.treat("S101", level=2)
     return site
 
 
@@ -1087,6 +1127,32 @@ class TestNoFalseAlarms:
         site.treat("S004", level=2)
         site.on(20).toxicity("S001", onset=day(10), attributions=())
         assert "sequence" not in self.critical(site)
+
+    @pytest.mark.parametrize(
+        "made",
+        [
+            lambda: up_with_one_pending(RollingSix()),  # Frankel 2020, Table 2: (6, 0, 1) escalates
+            up_again_with_one_pending,
+        ],
+    )
+    def test_an_escalation_that_the_design_ordered_is_none_too_early(self, made: Callable[[], Site]) -> None:
+        site = made()
+        assert site.member("S101").level == 2
+        assert found_in(site, "sequence") == []
+
+    @pytest.mark.parametrize(
+        ("design", "people", "dlt"),
+        [
+            (RollingSix(), 6, 1),  # (6, 1, 1) holds
+            (Boin(target=Decimal("0.3")), 3, 0),  # 0 of 3 escalate, 1 of 3 stays
+        ],
+    )
+    def test_one_that_the_design_did_not_order_is_found(self, design: DesignSpec, people: int, dlt: int) -> None:
+        site = up_with_one_pending(design, people=people, dlt=dlt)
+        site.on(40).assess(f"S{people:03}")  # what becomes known later changes nothing
+        (one,) = found_in(site, "sequence")
+        assert one.subject == "S101"
+        assert f"the outcome of S{people:03} at level 1 was not known" in one.sentence
 
     def test_times_of_other_zones(self) -> None:
         site = Site()

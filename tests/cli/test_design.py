@@ -126,6 +126,60 @@ class TestMtd:
         assert sentence in refused(folder, "design", "mtd", "table.toml", "--tallies", tallies)
 
 
+LABELS = """
+trial = "T1"
+title = "a level -1"
+version = "1"
+levels = [
+    {level = 1, label = -1, dose = {amount = 5, unit = "mg"}},
+    {level = 2, label = 1, dose = {amount = 10, unit = "mg"}},
+    {level = 3, label = 2, dose = {amount = 20, unit = "mg"}},
+]
+[design]
+name = "three-plus-three"
+start_level = 2
+"""
+
+
+class TestLabels:
+    """A level has a place, from the lowest upwards, and a label: the second level here has the label 1, and 10 mg."""
+
+    @pytest.fixture
+    def folder(self, folder: Path) -> Path:
+        (folder / "labels.toml").write_text(LABELS)
+        return folder
+
+    def test_tallies_are_of_places_and_the_answer_is_a_label(self, folder: Path) -> None:
+        # 3+3: 0 of 6 below a level with 2 DLTs is the MTD (Storer 1989).
+        mtd = ("design", "mtd", "labels.toml", "--tallies", "0/0 0/6 2/3")
+        found = answer(folder, *mtd)
+        assert (found["mtd"], found["estimates"][0]) == (1, None)
+        assert [round(one, 3) for one in found["estimates"][1:]] == [0.008, 0.661]  # 0.05/6.1 and 2.05/3.1
+        assert done(folder, *mtd) == "MTD: level 1 (10 mg); a level above it is closed\n"
+        asked = answer(folder, "decide", "2NNNNNN 3TTN", "--design", "labels.toml")
+        assert (asked["action"], asked["mtd"]) == ("stop", 1)
+
+    def test_counts_beyond_the_table_name_the_label(self, folder: Path) -> None:
+        text = LABELS.replace('name = "three-plus-three"', 'name = "boin"\ntarget = 0.3\nmax_n = 6')
+        (folder / "interval.toml").write_text(text)
+        told = refused(folder, "design", "mtd", "interval.toml", "--tallies", "0/7 0/0 0/0")
+        assert "level -1 has 7 participants" in told
+
+    def test_a_sequence_names_places(self, folder: Path) -> None:
+        by_place = (
+            "a group names a level by its place, from the lowest upwards: place 1 has the label -1, place 2 has the "
+            "label 1, place 3 has the label 2"
+        )
+        told = refused(folder, "decide", "1NNN", "--design", "labels.toml")
+        assert f"group 1, '1NNN': the design begins at level 2: begin there ({by_place})" in told
+        assert "place 3 has the label 2" in refused(folder, "decide", "2N 4N", "--design", "labels.toml")
+
+    def test_a_design_without_labels_is_told_nothing_of_them(self, folder: Path) -> None:
+        told = refused(folder, "decide", "1NNN", "--design", "variant.toml")
+        assert "the design begins at level 2: begin there" in told
+        assert "label" not in told
+
+
 class TestState:
     def test_a_state_of_rolling_six(self, folder: Path) -> None:
         state = ("design", "state", "r6.toml", "--enrolled", 6, "--dlt", 0, "--pending", 1)

@@ -138,6 +138,18 @@ def test_reasons_are_sentences() -> None:
     assert said("1NNN 2TTT") == (
         "level 2 has 3 DLTs in 3 evaluable: the table eliminates it; level 1 is the highest that is not"
     )
+    # no row has been read while one is pending: 1 of 6 and 0 of 6 escalate; 2 of 6 stays, and 3 of 6 has no level below
+    assert said("1NNN 1NNP") == (
+        "level 1 has 0 DLTs in 5 evaluable and 1 pending: every outcome of it gives the same answer, to escalate"
+    )
+    assert said("1NNT 1NTP") == (
+        "level 1 has 2 DLTs in 5 evaluable and 1 pending: every outcome of it gives the same answer, to stay"
+    )
+    # 0, 1 and 2 of 9 escalate
+    assert said("1NNN 1NNN 1NPP") == (
+        "level 1 has 0 DLTs in 7 evaluable and 2 pending: every outcome of them gives the same answer, to escalate"
+    )
+    assert said("1NNN 1NNP 2NNN") == "level 2 has 0 DLTs in 3 evaluable: the table says escalate"
     assert said("1NN") == "level 1 has 0 DLTs in 2 evaluable: its cohort is filled up to 3"
     assert said("1NNP") == "1 outcome is pending, and the answer hangs on it"
     assert said("1TTT") == (
@@ -206,6 +218,58 @@ def test_a_recorded_elimination_stands() -> None:
     assert (found.bare, found.closed_levels) == (Decision.de_escalate(to=1), (2,))
 
 
+class TestACountWithoutARow:
+    """A table of whole cohorts has rows for 3 and 6; with 5 in all the last cohort is cut, and 4 or 5 have no row.
+
+    Such a count is read as the more cautious of the rows beside it with the same DLTs (**choice**): 3/5 as 3/3, and not
+    as 3/6, which is bolder than any completion with another DLT.
+    """
+
+    CUT = TableDesign(rows=boin(0.3, range(3, 7, 3)), target=Decimal("0.3"), max_n=5)
+    MILD = attrs.evolve(
+        CUT,
+        rows=tuple(
+            attrs.evolve(row, decision=DOWN) if (row.n, row.dlt) == (3, 3) else row for row in boin(0.3, range(3, 7, 3))
+        ),
+    )
+    """3 of 3 de-escalate, and 4 of 6 eliminate."""
+
+    @pytest.mark.parametrize("outcomes", ["1NTT 1TT", "1NTT 1T", "1NNT 1TT"])
+    def test_it_eliminates_in_the_walk(self, outcomes: str) -> None:
+        assert after(outcomes, design=self.CUT).bare == Decision.none_tolerated()
+
+    @pytest.mark.parametrize("outcomes", ["1NTT 1N", "1NNT 1T"])
+    def test_it_does_not_eliminate_what_neither_row_does(self, outcomes: str) -> None:
+        assert after(outcomes, design=self.CUT).bare == Decision.enroll(level=1)
+
+    def test_the_row_above_counts_where_it_is_the_more_cautious(self) -> None:
+        assert after("1NTTT 1T", design=self.MILD).bare == Decision.none_tolerated()
+        assert after("1NNTTT", design=self.MILD).bare == Decision.established(1, bounded_above=False)
+
+    @pytest.mark.parametrize("dlts", [3, 4, 5])
+    def test_it_is_not_selected(self, dlts: int) -> None:
+        tallies = [Tally(level=1, evaluable=5, dlts=dlts), Tally(level=2)]
+        assert design_of(self.CUT).select(tallies, ()) == Mtd(status=MtdStatus.NONE_TOLERATED)
+
+    @pytest.mark.parametrize(
+        ("evaluable", "dlts", "fits"),
+        # 0/3 escalates, and 0/6; 1/3 stays; 2/3 de-escalates, and 2/6 stays; below the first row nothing is known.
+        [(5, 0, True), (5, 1, True), (4, 2, False), (5, 4, False), (2, 0, False), (7, 2, True), (7, 3, False)],
+    )
+    def test_people_may_not_name_it_where_a_row_beside_it_goes_down(
+        self, evaluable: int, dlts: int, fits: bool
+    ) -> None:
+        tally = Tally(level=1, evaluable=evaluable, dlts=dlts)
+        assert design_of(self.CUT).candidate(tally) is fits
+        assert design_of(self.CUT).tolerates(tally) is fits
+
+    def test_a_first_cohort_that_is_cut_is_eliminated_where_every_completion_would_be(self) -> None:
+        """At a target of 0.10, 2 of 3 eliminate (P = 1 - 0.0037), and 1 of 3 does not: 2 of 2 do."""
+        low = TableDesign(rows=boin(0.1, range(3, 7, 3)), target=Decimal("0.1"), max_n=5)
+        assert after("1NNN 2TT", design=low).closed_levels == (2, 3)
+        assert after("1NNN 2NT", design=low).closed_levels == ()
+
+
 class TestTheEnd:
     def test_a_level_that_has_its_number_ends_the_trial_where_the_table_says_stay(self) -> None:
         early = attrs.evolve(BOIN, n_earlystop=6)
@@ -254,6 +318,10 @@ class TestRefused:
             (
                 ((1, 0, UP), (1, 1, DOWN), (3, 0, UP), (3, 1, STAY), (3, 2, DOWN), (3, 3, OUT)),
                 "no row for 0, 1, 2 DLT in 2",
+            ),
+            (
+                ((1, 0, UP), (1, 1, DOWN)),
+                "rows ends at 1 evaluable, before a whole cohort of 3: give rows up to 3, or a lower cohort_size",
             ),
             (((4, 0, UP), (4, 1, UP), (4, 2, UP), (4, 3, UP), (4, 4, UP)), "not a whole number of cohorts of 3"),
             (((3, 0, UP), (3, 1, UP), (3, 2, DOWN), (3, 3, DOWN), (3, 0, UP)), "has 0 DLT in 3 twice"),

@@ -227,6 +227,41 @@ class TestStoredTable:
         with pytest.raises(ProtocolInvalid, match="must have bounds up to 6 evaluable"):
             attrs.evolve(six, table=short)
 
+    def test_a_table_without_the_bounds_of_extra_safety_is_refused(self) -> None:
+        """It would switch extra safety off: 2 of 3 at level 1 end the trial by it (0.9163, above 0.90)."""
+        safe = spec_of("boin", "0.3", max_n=3, extra_safety=True)
+        assert safe.bounds.stop == (2, 3, 2)  # n + 1 below 3 evaluable, where no number of DLTs ends it
+        with pytest.raises(ProtocolInvalid, match=r"design.table has no bounds to stop, and extra_safety needs them"):
+            attrs.evolve(safe, table=attrs.evolve(safe.bounds, stop=()))
+
+    def test_a_table_with_bounds_that_no_parameter_asks_for_is_refused(self) -> None:
+        usual = spec_of("boin", "0.3", max_n=3)
+        with pytest.raises(ProtocolInvalid, match=r"design.table has bounds to stop, and no extra_safety: leave them"):
+            attrs.evolve(usual, table=attrs.evolve(usual.bounds, stop=(2, 3, 2)))
+
+    def test_extra_safety_of_a_trial_that_is_too_small_for_it_has_no_bounds(self) -> None:
+        tiny = spec_of("boin", "0.3", max_n=2, extra_safety=True)  # it applies from 3 evaluable on
+        assert tiny.bounds.stop == ()
+        assert attrs.evolve(tiny, cohort_size=1).altered is None
+
+    def test_a_file_with_a_table_for_other_parameters_is_refused(self) -> None:
+        """A person who wrote those bounds would not be told that others decide."""
+        text = (
+            'trial = "T1"\ntitle = "x"\nversion = "1"\nlevels = [{level = 1}, {level = 2}]\n[design]\n'
+            'name = "boin"\ntarget = 0.3\nmax_n = 3\n[design.table]\nmade_for = "mine"\n'
+            "escalate = [0, 0, 0]\nde_escalate = [1, 1, 1]\neliminate = [1, 1, 1]\n"
+        )
+        with pytest.raises(ProtocolInvalid) as refused:
+            protocol_from_toml(text)
+        assert "; ".join(refused.value.faults) == (
+            "design.table.made_for: this table was made for 'mine', and the parameters are 'boin target=3/10 max_n=3': "
+            "leave out [design.table], which is made from them, or use the design table with rows of your own"
+        )
+        own = text.replace('"mine"', '"boin target=3/10 max_n=3"')
+        design = protocol_from_toml(own).design
+        assert isinstance(design, IntervalSpec)
+        assert design.bounds.eliminate == (1, 1, 1)
+
 
 class TestWalk:
     def test_published_walks(self, shared: Path) -> None:
@@ -325,6 +360,28 @@ class TestWalk:
         tallies = (Tally(level=1, evaluable=61, dlts=61), Tally(level=2))
         found = decide(Situation(tallies=tallies, last_level=1), design=spec_of("keyboard", "0.3"))
         assert found.bare == Decision.none_tolerated()
+
+
+class TestTheLastCohort:
+    """It is cut to fit ``max_n``: a level is eliminated by the slots that there are, and by no others."""
+
+    def test_every_completion_of_the_cut_cohort_eliminates(self) -> None:
+        # 8 in all, 6 below: the cohort at level 3 has 2. P(p > 0.1 | 1 of 2) is, by
+        # Beta(2, 2), 1 - (3 x 0.1**2 - 2 x 0.1**3) = 0.972, above 0.95; 1 of 3 would be 0.9477.
+        found = after("1NNN 2NNN 3T", levels=3, spec=spec_of("keyboard", "0.1", max_n=8))
+        assert (found.bare, found.closed_levels) == (Decision.de_escalate(to=2), (3,))
+
+    def test_a_level_is_listed_as_closed_when_the_trial_ends_there(self) -> None:
+        # 7 in all: the cohort at level 3 has 1. P(p > 0.2 | 1 of 1) = 1 - 0.2**2 = 0.96.
+        found = after("1NNN 2NNN 3T", levels=3, spec=spec_of("keyboard", "0.2", max_n=7))
+        assert (found.action, found.closed_levels) == (Action.STOP, (3,))
+
+    def test_slots_that_there_are_not_eliminate_nothing(self) -> None:
+        # 5 in all: the cohort at level 1 has 2, and BOIN eliminates from 3 evaluable on. Level 2 is eliminated:
+        # P(p > 0.2 | 2 of 3) = 0.9728. Level 1 alone is left.
+        found = after("2NTT 1TT", levels=3, spec=spec_of("boin", "0.2", max_n=5, start_level=2))
+        assert found.bare == Decision.established(1, bounded_above=True)
+        assert found.closed_levels == (2, 3)
 
 
 class TestOperatingCharacteristics:

@@ -188,6 +188,14 @@ class TestDoses:
         site.screened("S2")
         refused(site, RecruitmentIsFull, lambda: site.desk.enroll("S2", on=site.today), "1")
 
+    def test_a_maximum_below_the_target_is_told_and_not_refused(self) -> None:
+        """A target is a plan, and a maximum a limit, which an amendment may set below it."""
+        limited = attrs.evolve(nct06245746(), target_recruitment=9, max_infused=5)
+        sentences = said(limited, "How it doses")
+        assert "At most 5 participants are infused, so the target of 9 cannot be reached." in sentences
+        reached = said(attrs.evolve(limited, max_infused=9), "How it doses")
+        assert "At most 9 participants are infused." in reached
+
     def test_sites_have_their_days(self) -> None:
         sentences = said(read_protocol(EXAMPLES / "two-sites.toml"), "How it doses")
         assert (

@@ -74,7 +74,7 @@ _PLAIN: Mapping[object, object] = {
     StateRow: _STATE,
     StoredEvent: StoredEvent("T1", 1, "participant.infused.v1", b"{}"),
     TableBounds: _BOIN.bounds,
-    TableDesign: TableDesign(rows=_ROWS),
+    TableDesign: TableDesign(rows=_ROWS, cohort_size=1),
     Path: Path("log.db"),
     ZoneInfo: ZoneInfo("Asia/Shanghai"),
     bool: True,

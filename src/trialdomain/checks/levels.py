@@ -1,7 +1,7 @@
 """Checks of levels and days: early escalation, days between infusions, windows without an assessment."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
 import attrs
@@ -9,6 +9,8 @@ from typing_extensions import override
 
 from trialdomain.aggregates.infusions import against_stagger
 from trialdomain.checks.check import Audited, AuditedCase, AuditFinding, Check, Severity
+from trialdomain.designs.registry import decide
+from trialdomain.designs.situation import Situation
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
@@ -29,10 +31,13 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import Recorded
 from trialdomain.projections.casebook import Case
 from trialdomain.projections.dlt_counts import DltCounts, Member
+from trialdomain.projections.escalation import opened_slots
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.cytopenia import last_day
+from trialdomain.values.clinical.decision import Action, Awaited
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason
 from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.tally import Tally
 
 
 @attrs.frozen
@@ -43,16 +48,23 @@ class _Watched:
     infused_by: int
     known_on: date | None
     """The day from which the evaluation was known; None while it is pending."""
+    dlt_on: date | None
+    """The day from which a DLT was known; None without one."""
+    evaluation: Evaluation
     evidence: tuple[int, ...]
 
 
 class EscalatedEarly(Check):
-    """A participant was infused at a higher level than the previous one, while an evaluation below was pending."""
+    """A participant was infused at a higher level than the previous one, while an evaluation below was pending.
+
+    The design is asked with what was known on the day of the infusion. It is no finding if the design went up to that
+    level by then, as rolling six and a decision table may while an outcome is pending.
+    """
 
     id = "sequence"
     title = "escalated before a window closed"
     severity = Severity.CRITICAL
-    requirement = "escalation waits for every outcome pending at an open level; AT-28 (21 CFR 11.10(f))"
+    requirement = "escalation waits for pending outcomes, as the design of the protocol asks; AT-28 (21 CFR 11.10(f))"
 
     def __init__(self, audited: Audited) -> None:
         super().__init__(audited)
@@ -64,8 +76,13 @@ class EscalatedEarly(Check):
         if member is not None and member.level is not None and member.infused_on is not None:
             protocol, by = case.audited.book.in_force_on(member.infused_on.first), member.infused_by or 0
             known = _known_on(member, case.case, protocol)
-            evidence = member.evidence
-            self._watched.append(_Watched(member.subject, member.level, member.infused_on.first, by, known, evidence))
+            told = member.dlt.known_on if member.dlt else None
+            self._watched.append(
+                _Watched(
+                    *(member.subject, member.level, member.infused_on.first, by, known),
+                    *(told, member.standing.evaluation, member.evidence),
+                )
+            )
         return ()
 
     @override
@@ -81,16 +98,68 @@ class EscalatedEarly(Check):
 
     def _pending_below(self, first: _Watched) -> Iterator[AuditFinding]:
         place = self.audited.protocol.in_order
-        for below in self._watched:
-            earlier = (below.infused_on, below.infused_by) < (first.infused_on, first.infused_by)
-            pending = below.known_on is None or below.known_on > first.infused_on
-            if place(below.level) < place(first.level) and earlier and pending:
-                yield self.found(
-                    f"{first.subject} was infused at level {first.level} on {first.infused_on}, up from below, and the "
-                    f"outcome of {below.subject} at level {below.level} was not known",
-                    evidence=[first.infused_by, below.infused_by, *below.evidence],
-                    subject=first.subject,
-                )
+        earlier = [
+            one for one in self._watched if (one.infused_on, one.infused_by) < (first.infused_on, first.infused_by)
+        ]
+        pending = [one for one in earlier if _is_pending(one, first.infused_on)]
+        below = [one for one in pending if place(one.level) < place(first.level)]
+        if not below or self._was_ordered(first, earlier):
+            return
+        for one in below:
+            yield self.found(
+                f"{first.subject} was infused at level {first.level} on {first.infused_on}, up from below, and the "
+                f"outcome of {one.subject} at level {one.level} was not known",
+                evidence=[first.infused_by, one.infused_by, *one.evidence],
+                subject=first.subject,
+            )
+
+    def _was_ordered(self, first: _Watched, earlier: Iterable[_Watched]) -> bool:
+        """Say whether the design, by what was known on that day, went up to the level of an infusion, or higher."""
+        protocol = self.audited.book.in_force_on(first.infused_on)
+        if protocol.design is None or not protocol.has_level(first.level):
+            return False
+        known = sorted(earlier, key=lambda one: (one.infused_on, one.infused_by))
+        situation = _situation(
+            [one for one in known if protocol.has_level(one.level)],
+            protocol,
+            slots=opened_slots(self.audited.book, labels=protocol.labels, before=first.infused_by),
+            on=first.infused_on,
+        )
+        found = decide(situation, design=protocol.design, forecasting=False)
+        up = found.level is not None and protocol.place(found.level) >= protocol.place(first.level)
+        return up and found.action is Action.ESCALATE
+
+
+def _is_pending(one: _Watched, on: date) -> bool:
+    return one.known_on is None or one.known_on > on
+
+
+def _situation(
+    treated: Sequence[_Watched], protocol: TrialProtocol, *, slots: tuple[tuple[int, ...], ...], on: date
+) -> Situation:
+    """Count those who were treated, in the order of infusion, by what was known of them on a day."""
+    counted = [one for one in treated if _is_pending(one, on) or one.evaluation is not Evaluation.NOT_EVALUABLE]
+
+    def had(one: _Watched) -> bool | None:
+        return None if _is_pending(one, on) else one.dlt_on is not None and one.dlt_on <= on
+
+    return Situation(
+        tallies=tuple(
+            Tally(
+                level=level.label,
+                place=level.level,
+                evaluable=sum(had(one) is not None for one in counted if one.level == level.label),
+                dlts=sum(bool(had(one)) for one in counted if one.level == level.label),
+                pending=sum(had(one) is None for one in counted if one.level == level.label),
+                not_evaluable=sum(one.level == level.label for one in treated if one not in counted),
+            )
+            for level in protocol.levels
+        ),
+        last_level=treated[-1].level if treated else None,
+        awaited=tuple(Awaited(level=one.level, subject=one.subject) for one in counted if had(one) is None),
+        slots=slots,
+        in_order=tuple((one.level, had(one)) for one in counted),
+    )
 
 
 def _known_on(member: Member, case: Case, protocol: TrialProtocol) -> date | None:

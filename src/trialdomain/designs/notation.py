@@ -13,6 +13,7 @@ from trialdomain.designs.situation import Situation
 from trialdomain.errors import InputInvalid
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.values.clinical.decision import Awaited
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally, most_held
 from trialdomain.values.word import Word
 
@@ -51,7 +52,9 @@ class Treated:
     outcome: Outcome
 
 
-def parse_outcomes(text: str, *, levels: int, start_level: int | None = None) -> tuple[Treated, ...]:
+def parse_outcomes(
+    text: str, *, levels: int, start_level: int | None = None, labels: Sequence[Label] = ()
+) -> tuple[Treated, ...]:
     """Parse a sequence of outcomes; the empty text is the empty sequence.
 
     Args:
@@ -59,6 +62,8 @@ def parse_outcomes(text: str, *, levels: int, start_level: int | None = None) ->
         levels: the number of dose levels.
         start_level: the level of the first group; then each group is at most one level above the highest before it.
             None accepts groups in any order, as a count of participants by level.
+        labels: the labels of the levels of a protocol, in order, for the sentences of errors: a group names a level by
+            its place, from the lowest upwards.
 
     Raises:
         OutcomesMalformed: a group is not a level and letters, or its level is above the protocol's, or no subject
@@ -67,10 +72,13 @@ def parse_outcomes(text: str, *, levels: int, start_level: int | None = None) ->
     >>> [(treated.level, treated.outcome.value) for treated in parse_outcomes("1NT", levels=3)]
     [(1, 'N'), (1, 'T')]
     """
-    treated = tuple(_read(text, levels=levels))
-    if start_level is not None:
-        _check_order(text, start_level)
-        return treated
+    try:
+        treated = tuple(_read(text, levels=levels))
+        if start_level is not None:
+            _check_order(text, start_level)
+            return treated
+    except OutcomesMalformed as error:
+        raise OutcomesMalformed(at=error.at, group=error.group, why=error.why + _by_place(labels)) from None
     visited = {one.level for one in treated}
     for level in sorted(visited):
         if level > 1 and level - 1 not in visited:
@@ -95,6 +103,15 @@ def _check_order(text: str, start_level: int) -> None:
                 at=at, group=group, why=f"level {level} is more than one above level {highest}, the highest before it"
             )
         highest = max(highest, level)
+
+
+def _by_place(labels: Sequence[Label]) -> str:
+    """Say that a group names a place, and name the labels that differ from it; nothing where none does."""
+    differing = [(place, label) for place, label in enumerate(labels, start=1) if label != place]
+    if not differing:
+        return ""
+    told = ", ".join(f"place {place} has the label {label}" for place, label in differing)
+    return f" (a group names a level by its place, from the lowest upwards: {told})"
 
 
 def _groups(text: str) -> Iterator[tuple[int, str]]:

@@ -41,6 +41,9 @@ class Situation:
 
     Empty where slots are not known, as in the outcomes notation.
     """
+    in_order: tuple[tuple[Label, bool | None], ...] = ()
+    """The level of each participant who is evaluable or pending, in the order of infusion, and whether they had a DLT;
+    None while it is pending. Empty where the order is not known."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse fields that contradict the tallies."""

@@ -17,7 +17,7 @@ import tomli_w
 
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.exchange.decision_table import rows_from_csv
-from trialdomain.protocol.designs import DESIGNS, MOST_LEVELS, DesignSpec, TableRow
+from trialdomain.protocol.designs import DESIGNS, MOST_LEVELS, DesignSpec, IntervalSpec, TableRow
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.dlt_rule import DltRule
 from trialdomain.protocol.dose_level import DoseLevel
@@ -302,7 +302,16 @@ def _read_design(value: Any, place: str, faults: list[str]) -> Any:
         given = "is missing" if name is None else f"is {name!r}"
         faults.append(f"{_at(place, 'name')}: {given}: name one of {', '.join(DESIGNS)}")
         return None
-    return _read_class(kind, value, place, faults, None)
+    made = _read_class(kind, value, place, faults, None)
+    table = value.get("table")
+    if isinstance(made, IntervalSpec) and isinstance(table, dict) and table.get("made_for") != made.bounds.made_for:
+        faults.append(
+            f"{_at(place, 'table.made_for')}: this table was made for {str(table.get('made_for'))[:80]!r}, and the "
+            f"parameters are {made.bounds.made_for!r}: leave out [{place}.table], which is made from them, or use the "
+            f"design table with rows of your own"
+        )
+        return None
+    return made
 
 
 def _read_endpoints(value: Any, place: str, faults: list[str], shared: Any) -> tuple[Endpoint, ...]:

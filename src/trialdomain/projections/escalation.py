@@ -148,7 +148,17 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
         ),
         final_closings=final_closings(book),
         slots=opened_slots(book),
+        in_order=tuple(
+            (member.level, None if member.standing.evaluation is Evaluation.PENDING else member.dlt is not None)
+            for member in sorted(counts.members, key=_by_infusion)
+            if member.level is not None and member.standing.evaluation in {Evaluation.EVALUABLE, Evaluation.PENDING}
+        ),
     )
+
+
+def _by_infusion(member: Member) -> tuple[date, int]:
+    """Return a sort key: the day of the infusion; of two on one day, the one recorded last comes last."""
+    return (member.infused_on.first if member.infused_on else date.max, member.infused_by or 0)
 
 
 def _known_from(member: Member) -> date | None:
@@ -166,11 +176,23 @@ def closed_levels(counts: DltCounts, book: Casebook) -> tuple[Label, ...]:
     return labels[lowest:]
 
 
-def opened_slots(book: Casebook) -> tuple[tuple[int, ...], ...]:
-    """Return, by level, the numbers of slots that were opened, in the order of opening."""
+def opened_slots(
+    book: Casebook, *, labels: Sequence[Label] | None = None, before: int | None = None
+) -> tuple[tuple[int, ...], ...]:
+    """Return, by level, the numbers of slots that were opened, in the order of opening.
+
+    Args:
+        book: the casebook.
+        labels: the levels; by default those of the protocol in force.
+        before: the position before which they were opened; None for all.
+    """
     return tuple(
-        tuple(e.fact.slots for e in book.cohorts.get(label, ()) if isinstance(e.fact, CohortOpened | CohortExpanded))
-        for label in book.protocol.labels
+        tuple(
+            e.fact.slots
+            for e in book.cohorts.get(label, ())
+            if isinstance(e.fact, CohortOpened | CohortExpanded) and (before is None or e.position < before)
+        )
+        for label in labels or book.protocol.labels
     )
 
 

@@ -32,7 +32,9 @@ def add_decide(commands: "argparse._SubParsersAction[Parser]") -> None:
         help="show the decision of 3+3 or another design after a sequence of outcomes",
         description="Show the next step, the MTD and the forecast after a sequence of outcomes.",
         epilog="OUTCOMES lists groups in the order of treatment; a group is a level and one letter for each subject: "
-        "N no DLT, T DLT, P pending, X not evaluable. '1NNN 2NNT' is three subjects at level 1 and three at level 2.",
+        "N no DLT, T DLT, P pending, X not evaluable. '1NNN 2NNT' is three subjects at level 1 and three at level 2. "
+        "A group names a level by its place, from the lowest upwards; the answer names it by its label, which a whole "
+        "protocol may give.",
     )
     parser.too_many = "put quotes around the sequence, as in '1NNN 2NNT'"
     parser.add_argument(
@@ -68,7 +70,8 @@ class _Question:
     target: int | None
 
     def answer(self, text: str) -> tuple[Situation, Decision]:
-        outcomes = parse_outcomes(text, levels=self.levels, start_level=self.start_level)
+        labels = [level.label for level in self.of_protocol or ()]
+        outcomes = parse_outcomes(text, levels=self.levels, start_level=self.start_level, labels=labels)
         situation = (
             situation_of(outcomes, levels=self.levels)
             if self.start_level is None

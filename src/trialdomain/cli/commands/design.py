@@ -15,6 +15,7 @@ from trialdomain.exchange.decision_table import rows_to_csv
 from trialdomain.exchange.files import write_text
 from trialdomain.exchange.toml import DesignFile, read_design
 from trialdomain.protocol.designs import MOST_IN_INTERVAL
+from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.reports.escalation.design import decision_table_report, mtd_report, state_report
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.filename import named
@@ -80,14 +81,15 @@ def _add_mtd(questions: "argparse._SubParsersAction[Parser]") -> None:
     parser = questions.add_parser(
         "mtd",
         help="select the MTD from tallies",
-        description="Select the MTD from the DLTs and the evaluable participants at each level.",
+        description="Select the MTD from the DLTs and the evaluable participants at each level. The answer names the "
+        "label of a level, which a whole protocol may give; without one the label is the place.",
     )
     parser.add_argument("file", metavar="FILE", type=named, help=_FILE)
     parser.add_argument(
         "--tallies",
         metavar="TALLIES",
         required=True,
-        help="the counts DLT/evaluable of each level from level 1, such as '0/3 1/6 0/0'",
+        help="the counts DLT/evaluable of each level from the lowest upwards, such as '0/3 1/6 0/0'",
     )
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_mtd)
@@ -134,7 +136,7 @@ def _mtd(arguments: argparse.Namespace) -> int:
     tallies = _tallies(arguments.tallies, file)
     refuse_beyond_table(file.spec, tallies)
     mtd = design_of(file.spec).select(tallies, ())
-    print_report(mtd_report(mtd, isotonic(tallies), file.levels), as_json=arguments.json)
+    print_report(mtd_report(mtd, isotonic(tallies), tallies), as_json=arguments.json)
     return 0
 
 
@@ -144,15 +146,16 @@ def _tallies(text: str, file: DesignFile) -> list[Tally]:
         raise InputInvalid(
             f"{len(given)} tallies for {file.levels} levels: give one for each level, 0/0 if no participant was treated"
         )
+    levels = file.protocol.levels if file.protocol else [DoseLevel(level=at) for at in range(1, file.levels + 1)]
     tallies = []
-    for at, one in enumerate(given, start=1):
+    for at, (one, level) in enumerate(zip(given, levels, strict=True), start=1):
         match = _TALLY.fullmatch(one)
         if match is None:
             raise TalliesMalformed(at=at, given=one, why="expected DLT/evaluable, such as 1/6")
         dlt, evaluable = map(int, match.groups())
         if dlt > evaluable:
             raise TalliesMalformed(at=at, given=one, why="more DLTs than evaluable; the order is DLT/evaluable")
-        tallies.append(Tally(level=at, evaluable=evaluable, dlts=dlt))
+        tallies.append(Tally(level=level.label, place=at, dose=level.dose, evaluable=evaluable, dlts=dlt))
     return tallies
 
 

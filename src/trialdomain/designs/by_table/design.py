@@ -71,7 +71,7 @@ class ByTable:
             return Decision(action=Action.STOP, mtd=mtd, closed_levels=closed, because=because)
         there = situation.tallies[(answer.place or 1) - 1]
         waits = answer.action is Action.WAIT
-        because = why_wait_for_slots(there, situation, name) if waits else why(answer, situation, name)
+        because = why_wait_for_slots(there, situation, name) if waits else why(answer, situation, self._rules, name)
         return Decision(
             action=answer.action, level=there.level, slots=answer.slots, closed_levels=closed, because=because
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trialdomain.designs.by_table.walk import Answer, Rules, Why, capacity
+from trialdomain.designs.by_table.walk import Answer, Rules, Why, capacity, readings
 from trialdomain.designs.situation import Situation
 from trialdomain.designs.wording import closed_by, dlts_of
 from trialdomain.protocol.designs import TableWord
@@ -11,12 +11,13 @@ from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many, singular_or
 
 
-def why(answer: Answer, situation: Situation, name: str) -> Because:
+def why(answer: Answer, situation: Situation, rules: Rules, name: str) -> Because:
     """Give the reason why the next participant is treated at a level.
 
     Args:
         answer: the level, and the rule behind the answer.
         situation: the situation of the trial.
+        rules: the table.
         name: the name of the design in the literature.
     """
     last = situation.last_place or answer.place or 1
@@ -27,8 +28,15 @@ def why(answer: Answer, situation: Situation, name: str) -> Because:
             return Because(code=f"{name}/cohort-incomplete", text=text)
         case Why.CLOSED:
             lowest = min(answer.closed, default=last)
-            text = f"{_eliminated(situation, lowest)}; level {there.level} is the highest that is not"
+            text = f"{_eliminated(situation, lowest, rules)}; level {there.level} is the highest that is not"
             return Because(code=f"{name}/level-closed", text=text)
+        case _ if treated.pending:
+            it = singular_or(treated.pending, "it", "them")
+            text = (
+                f"level {treated.level} has {dlts_of(treated)} and {treated.pending} pending: every outcome of {it} "
+                f"gives the same answer, to {_code(answer)}"
+            )
+            return Because(code=f"{name}/{_code(answer)}", text=text)
         case _:
             said = "nothing" if answer.word is None else answer.word.value
             text = f"level {treated.level} has {dlts_of(treated)}: the table says {said}{_edge(answer, situation)}"
@@ -56,14 +64,15 @@ def _edge(answer: Answer, situation: Situation) -> str:
 def why_none(situation: Situation, rules: Rules, name: str) -> Because:
     """Give the reason why no level is tolerated: the elimination of level 1, or the extra safety rule."""
     first, closings = situation.tallies[0], situation.final_closings
-    n = max(capacity(first, situation, situation.tallies, rules), rules.cohort_size)
-    by_row = rules.word(n, first.dlts) is TableWord.ELIMINATE
-    if rules.ends(1, n, first.dlts) and not by_row and not any(closing.level == first.level for closing in closings):
+    read = list(readings(first, situation, situation.tallies, rules))
+    by_row = any(rules.word(n, dlts) is TableWord.ELIMINATE for n, dlts in read)
+    ends = any(rules.ends(1, n, dlts) for n, dlts in read)
+    if ends and not by_row and not any(closing.level == first.level for closing in closings):
         return Because(
             code=f"{name}/extra-safety",
             text=f"level {first.level} has {dlts_of(first)}: the extra safety rule ends the trial, none is tolerated",
         )
-    text = f"{_eliminated(situation, 1)}: no level is left open, none is tolerated"
+    text = f"{_eliminated(situation, 1, rules)}: no level is left open, none is tolerated"
     return Because(code=f"{name}/none-tolerated", text=text)
 
 
@@ -94,8 +103,11 @@ def why_wait_for_slots(tally: Tally, situation: Situation, name: str) -> Because
     return Because(code=f"{name}/{SLOTS_FULL}", text=text)
 
 
-def _eliminated(situation: Situation, place: int) -> str:
+def _eliminated(situation: Situation, place: int, rules: Rules) -> str:
     tally = situation.tallies[place - 1]
     if any(closing.level == tally.level for closing in situation.final_closings):
         return closed_by(situation, place)
+    by_now = {tally.evaluable, capacity(tally, situation, situation.tallies, rules)}
+    if not any(rules.eliminates(place, n, tally.dlts) for n in by_now):
+        return f"level {tally.level} has {dlts_of(tally)}, and was eliminated before, which more outcomes do not lift"
     return f"level {tally.level} has {dlts_of(tally)}: the table eliminates it"

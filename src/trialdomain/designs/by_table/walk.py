@@ -62,16 +62,36 @@ class Rules:
     """The fewest DLTs at level 1 that end the trial, for each number from 1; empty without that rule (BOIN)."""
 
     def word(self, n: int, dlt: int) -> TableWord | None:
-        """Look up a row; None where the table has none for these counts.
+        """Look up a row; None below the lowest number of evaluable participants in the table.
 
-        A higher number of participants is read as the highest of the table, with all DLTs: the more cautious answer.
+        A number without a row, such as that of a last cohort that is cut to fit, is read as the rows beside it with the
+        same DLTs: the more cautious of the two counts (**choice**). A number above the highest of the table is read as
+        the highest, with all DLTs.
         """
-        known = min(n, self.most)
-        return self.words.get((known, min(dlt, known)))
+        dlt = min(dlt, n)
+        if (n, dlt) in self.words:
+            return self.words[n, dlt]
+        below = max((known for known, _ in self.words if known <= n), default=None)
+        if below is None:
+            return None
+        beside = [self.words[below, min(dlt, below)], *self._above(n, dlt)]
+        return max(beside, key=list(TableWord).index)
+
+    def _above(self, n: int, dlt: int) -> Iterator[TableWord]:
+        """Yield the row of the next higher number with the same DLTs: what every completion gives, or a bolder one."""
+        above = min((known for known, _ in self.words if known > n), default=None)
+        if above is not None:
+            yield self.words[above, dlt]
 
     def eliminates(self, place: int, n: int, dlt: int) -> bool:
-        """Say whether the counts eliminate a level: by its row, or at level 1 by the extra safety rule."""
-        return self.word(n, dlt) is TableWord.ELIMINATE or self.ends(place, n, dlt)
+        """Say whether the counts eliminate a level: by its row, or at level 1 by the extra safety rule.
+
+        More DLTs than participants are as many DLTs as participants: the others are beyond the slots that are read.
+        Below the lowest number of the table it is eliminated where every completion to that number eliminates it.
+        """
+        word = self.word(n, dlt)
+        words = self._above(n, dlt) if word is None else iter((word,))
+        return TableWord.ELIMINATE in words or self.ends(place, n, dlt)
 
     def ends(self, place: int, n: int, dlt: int) -> bool:
         """Say whether the counts of the lowest level end the trial by the extra safety rule."""
@@ -139,21 +159,56 @@ def lowest_closed(situation: Situation, tallies: Sequence[Tally], rules: Rules) 
 
 
 def _eliminated(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> bool:
-    """Say whether the table eliminates a level, even if no open outcome there is a DLT.
+    """Say whether the table eliminates a level, even if no open outcome there is a DLT."""
+    return any(rules.eliminates(tally.place, n, dlts) for n, dlts in readings(tally, situation, tallies, rules))
+
+
+def readings(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> Iterator[tuple[int, int]]:
+    """Yield the counts of a level, evaluable and DLTs, of which each eliminates it if its row says so.
 
     The cohort counts with its unfilled slots, at every level: participants who leave, or are treated at another
-    level, give no outcome.
+    level, give no outcome. It counts as it is now, and as it was after each earlier infusion at the level, by what is
+    known of those participants now: a participant beyond the slots, or a place that is taken elsewhere, never lifts an
+    elimination. Where the order of infusion is not known, all DLTs of the level count in the slots that people opened
+    (**choice**).
     """
-    n = max(capacity(tally, situation, tallies, rules), rules.cohort_size)
-    return rules.eliminates(tally.place, n, tally.dlts)
+    yield capacity(tally, situation, tallies, rules), tally.dlts
+    if not tally.dlts:
+        return  # fewer participants without a DLT are not eliminated either
+    if situation.in_order:
+        yield from _earlier(tally, situation, rules)
+        return
+    opened = _opened(tally, situation)
+    if opened and tally.occupied > opened[-1]:
+        yield opened[-1], tally.dlts
+
+
+def _earlier(tally: Tally, situation: Situation, rules: Rules) -> Iterator[tuple[int, int]]:
+    """Yield the counts after each infusion at a level; DLTs of a completion come first, the more cautious case."""
+    assumed = tally.dlts - sum(bool(had) for level, had in situation.in_order if level == tally.level)
+    count = dlts = pending = 0
+    for before, (level, had) in enumerate(situation.in_order):
+        if level == tally.level:
+            count, dlts, pending = count + 1, dlts + bool(had), pending + (had is None)
+            slots = _slots(count, _opened(tally, situation), rules)
+            cut = slots if rules.max_n is None else count + max(0, rules.max_n - before - 1)
+            yield min(slots, cut), dlts + min(pending, assumed)
 
 
 def capacity(tally: Tally, situation: Situation, tallies: Sequence[Tally], rules: Rules) -> int:
     """Return the number of slots of a level: as people opened them, or whole cohorts for the occupied slots."""
-    whole = max(1, -(-tally.occupied // rules.cohort_size)) * rules.cohort_size
-    opened = situation.slots[tally.place - 1] if situation.slots else ()
-    slots = max(whole, *opened[-1:]) if opened else whole
+    slots = _slots(tally.occupied, _opened(tally, situation), rules)
     return min(slots, tally.occupied + places_left(tallies, rules, slots))
+
+
+def _opened(tally: Tally, situation: Situation) -> tuple[int, ...]:
+    """Return the totals of slots that people opened at a level; empty where none are known."""
+    return situation.slots[tally.place - 1] if situation.slots else ()
+
+
+def _slots(occupied: int, opened: Sequence[int], rules: Rules) -> int:
+    """Return the slots that people opened, or more: whole cohorts for the occupied slots."""
+    return max(max(1, -(-occupied // rules.cohort_size)) * rules.cohort_size, *opened[-1:], 0)
 
 
 def places_left(tallies: Sequence[Tally], rules: Rules, at_most: int) -> int:

@@ -61,7 +61,7 @@ class IntervalSpec(DesignSpec):
         refuse(self._faults())
         if self.table is None or self.table.made_for != self._made_for:
             object.__setattr__(self, "table", self._made())
-        refuse([unless(self.bounds.most == self._most, f"design.table must have bounds up to {self._most} evaluable")])
+        refuse(self._table_faults())
 
     @property
     def bounds(self) -> TableBounds:
@@ -149,6 +149,20 @@ class IntervalSpec(DesignSpec):
         )
         told = (f"{name}={Fraction(value) if isinstance(value, Decimal) else value}" for name, value in given)
         return f"{self.known_as} {' '.join(told)}"
+
+    def _table_faults(self) -> Iterator[str | None]:
+        """Yield a fault where the table has not the bounds, or more bounds, than the parameters ask for."""
+        yield unless(self.bounds.most == self._most, f"design.table must have bounds up to {self._most} evaluable")
+        stops = any(self.stop(n) is not None for n in range(1, self._most + 1))
+        yield unless(
+            bool(self.bounds.stop) or not stops,
+            "design.table has no bounds to stop, and extra_safety needs them: leave out [design.table], which is made "
+            "from the parameters",
+        )
+        yield unless(
+            stops or not self.bounds.stop,
+            "design.table has bounds to stop, and no extra_safety: leave them out, or give extra_safety = true",
+        )
 
     def _made(self) -> TableBounds:
         numbers = range(1, self._most + 1)

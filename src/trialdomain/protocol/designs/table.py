@@ -105,6 +105,7 @@ def _row_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
     if not by_n:
         yield "design.rows is empty: give a row for each number of evaluable participants and of DLTs"
         return
+    yield from _short(most, cohort_size)
     expected = range(1, most + 1) if 1 in by_n or cohort_size == 1 else range(cohort_size, most + 1, cohort_size)
     for n in sorted({*expected, *by_n}):
         if n not in expected:
@@ -115,6 +116,15 @@ def _row_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
         if any(dlt > n for dlt in by_n.get(n, {})):
             yield f"design.rows has more DLTs than evaluable participants in a row for {n}"
     yield from _bolder(by_n)
+
+
+def _short(most: int, cohort_size: int) -> Iterator[str]:
+    """Yield a fault for a table that ends before a whole cohort."""
+    if most < cohort_size:
+        yield (
+            f"design.rows ends at {most} evaluable, before a whole cohort of {cohort_size}: give rows up to "
+            f"{cohort_size}, or a lower cohort_size"
+        )
 
 
 def _bolder(by_n: Mapping[int, Mapping[int, TableWord]]) -> Iterator[str]:

@@ -5,12 +5,13 @@ from fractions import Fraction
 
 from trialdomain.designs.design import DecisionTable
 from trialdomain.protocol.designs import TableRow, TableWord
-from trialdomain.reports.escalation.decision import mtd_words
+from trialdomain.reports.escalation.decision import doses_of, mtd_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Table
 from trialdomain.values.clinical.decision import Mtd
 from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many
 
 _WIDEST = 12
@@ -36,10 +37,11 @@ def _table_blocks(table: DecisionTable, name: str) -> Iterator[Block]:
         yield Lines([f"note: {finding}" for finding in table.findings])
 
 
-def mtd_report(mtd: Mtd, estimates: Mapping[Label, Fraction], levels: int) -> Report:
-    """Report the level that a design selects as the MTD, and the estimated DLT rate of each level."""
-    line = f"MTD: {mtd_words(mtd)}"
-    return Report(title=line, blocks=lambda: [Lines([line])], json=lambda: _mtd_json(mtd, estimates, levels))
+def mtd_report(mtd: Mtd, estimates: Mapping[Label, Fraction], tallies: Sequence[Tally]) -> Report:
+    """Report the level that a design selects as the MTD, and the estimated DLT rate of each level, by its label."""
+    line = f"MTD: {mtd_words(mtd, doses_of(tallies))}"
+    labels = [tally.level for tally in tallies]
+    return Report(title=line, blocks=lambda: [Lines([line])], json=lambda: _mtd_json(mtd, estimates, labels))
 
 
 def state_report(answer: str) -> Report:
@@ -90,8 +92,6 @@ def _table_json(table: DecisionTable, name: str) -> dict[str, Json]:
     return {"design": name, "rows": rows, "findings": list(table.findings)}
 
 
-def _mtd_json(mtd: Mtd, estimates: Mapping[Label, Fraction], levels: int) -> dict[str, Json]:
-    rates: list[Json] = [
-        round(float(estimates[level]), 12) if level in estimates else None for level in range(1, levels + 1)
-    ]
+def _mtd_json(mtd: Mtd, estimates: Mapping[Label, Fraction], labels: Sequence[Label]) -> dict[str, Json]:
+    rates: list[Json] = [round(float(estimates[label]), 12) if label in estimates else None for label in labels]
     return {"mtd": mtd.level, "mtd_status": mtd.status.value, "estimates": rates}

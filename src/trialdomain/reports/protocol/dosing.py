@@ -24,7 +24,9 @@ def dosing(protocol: TrialProtocol) -> Iterator[str]:
     if protocol.target_recruitment is not None:
         yield f"the target is {how_many(protocol.target_recruitment, 'infused participant')}; more give a warning"
     if protocol.max_infused is not None:
-        yield f"at most {how_many(protocol.max_infused, 'participant is', 'participants are')} infused"
+        target = protocol.target_recruitment or 0
+        short = f", so the target of {target} cannot be reached" if protocol.max_infused < target else ""
+        yield f"at most {how_many(protocol.max_infused, 'participant is', 'participants are')} infused{short}"
     yield from _days(protocol)
 
 
