@@ -27,6 +27,7 @@ from trialdomain.protocol.endpoints.parts import FebrileNeutropenia
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.protocol.in_part import InPart
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.plain_files import open_plain
@@ -284,7 +285,8 @@ def _read_array(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
         faults.append(f"{place}: expected an array, got {type(value).__name__}")
         return ()
     read = [_read(kind, inner, f"{place}[{at}]", faults) for at, inner in enumerate(value, start=1)]
-    return tuple(one for one in read if one is not None)
+    found = [one for one in read if one is not None]
+    return tuple(found) if len(found) == len(read) else InPart(found)
 
 
 def _read_design(value: Any, place: str, faults: list[str]) -> Any:

@@ -11,7 +11,9 @@ import attrs
 
 from trialdomain.protocol.dlt_criteria import LAST_ROW, DltCriterion, Placed, contradictions
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.in_part import is_complete
 from trialdomain.values.clinical.toxicity import GRADES, RELATED, Relatedness
+from trialdomain.values.given.plural import singular_or
 from trialdomain.values.given.text import folded, has_visible
 from trialdomain.values.number import is_bounded
 
@@ -79,6 +81,7 @@ class DltRule:
     window_days: int = 14
     """Elapsed days from the day of the infusion, which is day 0; both ends belong to the window."""
     related: tuple[Relatedness, ...] = RELATED
+    """The judgements that count; with each one, every stronger one (unlikely, possibly, likely, definitely)."""
     worsening: bool = True
     """Whether an event that began before the infusion counts from the day on which it worsened, or came back
     (**choice**)."""
@@ -104,6 +107,7 @@ class DltRule:
                     "dlt.related cannot name unrelated: an event that the infusion did not cause is no toxicity of it; "
                     "name those that count, such as possibly, likely and definitely",
                 ),
+                _left_out_fault(self.related),
                 *_contradictory(self.expected_with_chemotherapy),
                 *(_row_faults(self) if known else ()),
             )
@@ -163,6 +167,30 @@ def _row_faults(rule: DltRule) -> Iterator[str]:
     yield from contradictions(placed, never=expected)
     if placed and all(one.row.never for one in placed) and rule.cytopenia is None:
         yield "dlt.criteria has only rows that never count: add the row that counts, such as one with min_grade alone"
+
+
+_FROM_LEAST = (Relatedness.UNLIKELY, Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY)
+"""The judgements that may count, from the least to the most related."""
+
+
+def _left_out_fault(related: tuple[Relatedness, ...]) -> str | None:
+    """Return a fault where a judgement counts and a stronger one does not."""
+    counted = [one for one in _FROM_LEAST if one in related]
+    if not counted or not is_complete(related):
+        return None
+    left_out = [one for one in _FROM_LEAST[_FROM_LEAST.index(counted[0]) :] if one not in related]
+    if not left_out:
+        return None
+    weaker = [one for one in counted if _FROM_LEAST.index(one) < _FROM_LEAST.index(left_out[-1])]
+    return (
+        f"dlt.related names {_listed(weaker)} and leaves out {_listed(left_out)}, "
+        f"which {singular_or(len(left_out), 'is', 'are')} stronger: an event would count, and one that is more surely "
+        f"related would not; name the stronger ones too"
+    )
+
+
+def _listed(judgements: Sequence[Relatedness]) -> str:
+    return " and ".join(one.value for one in judgements)
 
 
 def _contradictory(expected: Sequence[ExpectedToxicity]) -> Iterator[str]:
