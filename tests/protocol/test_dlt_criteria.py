@@ -268,8 +268,10 @@ class TestWhatIsRefused:
     def test_a_judgement_counts_only_with_every_stronger_one(self, related: str, named: str, left_out: str) -> None:
         # The order is that of domain.md: definitely, likely, possibly, unlikely.
         assert faults(f"[dlt]\nrelated = {related}\n") == (
-            f"dlt: dlt.related names {named} and leaves out {left_out} stronger: an event would count, and one that is "
-            f"more surely related would not; name the stronger ones too",
+            (
+                f"dlt: dlt.related names {named} and leaves out {left_out} stronger: an event would count, and one that "
+                f"is more surely related would not; name the stronger ones too"
+            ),
         )
 
     @pytest.mark.parametrize(

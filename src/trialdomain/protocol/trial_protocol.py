@@ -134,6 +134,12 @@ class TrialProtocol:
         """The labels of the levels, in the order of escalation."""
         return tuple(level.label for level in self.levels)
 
+    @property
+    def start_label(self) -> Label | None:
+        """The label of the level at which the design begins; None without a design."""
+        design = self.design
+        return self.labels[design.start_level - 1] if design is not None and is_known(design) else None
+
     def has_level(self, label: Label) -> bool:
         """Return whether a level has this label."""
         return label in self.labels
