@@ -110,8 +110,8 @@ class TestTheFirstLevel:
             site,
             AmendmentUnusable,
             lambda: amended(site, (-1, "5"), (1, "10"), (2, "20")),
-            "the amendment cannot follow the protocol in force: its start_level, 1, would be level -1, and participants "
-            "were enrolled while it was level 1: write start_level = 2, which is the place of level 1 now",
+            "the amendment cannot follow the protocol in force: its start_level, 1, would be level -1, and participants"
+            " were enrolled while it was level 1: write start_level = 2, which is the place of level 1 now",
         )
 
     def test_stays_the_same_level_after_the_first_infusion(self) -> None:
@@ -231,6 +231,36 @@ class TestALabel:
     def test_that_is_none_is_refused(self, given: object) -> None:
         with pytest.raises(ProtocolInvalid, match="the label of level 1 is not the label of a level"):
             DoseLevel(level=1, label=given)
+
+    @pytest.mark.parametrize("given", ["all", "none", "ALL", "None", "overall", "unassigned", "Total"])
+    def test_that_answers_use_for_something_else_is_refused(self, given: str) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            DoseLevel(level=2, label=given)
+        assert refused.value.faults == (
+            (
+                f"the label of level 2, {given!r}, means something else in answers, as all, none, overall, total and "
+                f"unassigned do: use another one, such as DL-2"
+            ),
+        )
+
+    def test_of_a_file_may_not_be_none(self) -> None:
+        text = 'trial = "T"\ntitle = "t"\nversion = "1"\nlevels = [{level = 1, label = "none"}]\n'
+        with pytest.raises(ProtocolInvalid) as refused:
+            protocol_from_toml(text)
+        (fault,) = refused.value.faults
+        assert fault.startswith("levels[1]: the label of level 1, 'none', means something else in answers")
+
+    @pytest.mark.parametrize("given", ["N", "n", "allo", "none-1", "any"])
+    def test_near_such_a_word_is_taken(self, given: str) -> None:
+        assert DoseLevel(level=1, label=given).label == given
+
+    def test_differs_from_another_by_more_than_case(self) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            ladder(("N", "10"), ("1a", "20"), ("n", "30"), ("1A", "40"), ("2", "50"))
+        assert refused.value.faults == (
+            "the labels N and n differ only in case: give each level a label that nobody takes for another's",
+            "the labels 1a and 1A differ only in case: give each level a label that nobody takes for another's",
+        )
 
     def test_stands_once_in_a_protocol(self) -> None:
         with pytest.raises(ProtocolInvalid, match="the label 1 is that of 2 levels: give each level its own"):

@@ -269,8 +269,8 @@ class TestWhatIsRefused:
         # The order is that of domain.md: definitely, likely, possibly, unlikely.
         assert faults(f"[dlt]\nrelated = {related}\n") == (
             (
-                f"dlt: dlt.related names {named} and leaves out {left_out} stronger: an event would count, and one that "
-                f"is more surely related would not; name the stronger ones too"
+                f"dlt: dlt.related names {named} and leaves out {left_out} stronger: an event would count, and one "
+                f"that is more surely related would not; name the stronger ones too"
             ),
         )
 

@@ -228,7 +228,7 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
         base: the default: a table with some of the fields keeps the other fields of the default.
     """
     if get_origin(kind) in {Union, UnionType}:
-        if value == _NONE:
+        if value == _NONE and NoneType in get_args(kind):
             return None
         kind = Union[tuple(one for one in get_args(kind) if one is not NoneType)]  # noqa: UP007 - of what remains
     if kind is DesignSpec:

@@ -4,7 +4,7 @@ import attrs
 
 from trialdomain.protocol.faults import refuse, unless
 from trialdomain.values.clinical.dose import Dose
-from trialdomain.values.clinical.level import NO_LABEL, Label, as_label, is_label
+from trialdomain.values.clinical.level import NO_LABEL, WORDS_OF_ANSWERS, Label, as_label, is_label, is_word_of_answers
 
 
 @attrs.frozen(kw_only=True)
@@ -23,4 +23,14 @@ class DoseLevel:
         """Give a level without a label its place as the label, and refuse a label that is none."""
         if self.label == "":
             object.__setattr__(self, "label", self.level)
-        refuse((unless(is_label(self.label), f"the label of level {self.level} {NO_LABEL}"),))
+        *others, last = WORDS_OF_ANSWERS
+        refuse(
+            (
+                unless(is_label(self.label), f"the label of level {self.level} {NO_LABEL}"),
+                unless(
+                    not is_word_of_answers(self.label),
+                    f"the label of level {self.level}, {self.label!r}, means something else in answers, as "
+                    f"{', '.join(others)} and {last} do: use another one, such as DL-{self.level}",
+                ),
+            )
+        )

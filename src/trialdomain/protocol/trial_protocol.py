@@ -4,7 +4,7 @@ If the registry entry (NCT06245746) is silent, the default is a choice of this l
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -182,8 +182,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
         numbers == list(range(1, len(numbers) + 1)) and 0 < len(numbers) <= MOST_LEVELS,
         f"levels must be numbered from 1 to at most {MOST_LEVELS} without a gap, got {numbers[: MOST_LEVELS + 1]}",
     )
-    for label, count in Counter(protocol.labels).items():
-        yield unless(count == 1, f"the label {label} is that of {count} levels: give each level its own")
+    yield from _label_faults(protocol.labels)
     yield from _dose_faults(protocol)
     yield from site_faults(protocol.sites)
     yield unless(is_known_zone(protocol.zone), f"zone {protocol.zone!r} is not in the IANA time zone database")
@@ -215,6 +214,22 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
     yield from contradictory_criteria(protocol.criteria)
     for criterion, count in Counter(criterion.id for criterion in protocol.criteria).items():
         yield unless(count == 1, f"criterion {criterion} is listed {count} times")
+
+
+def _label_faults(labels: Sequence[Label]) -> Iterator[str | None]:
+    """Yield a fault for each label that two levels have, or that differs from another one in case alone."""
+    found = Counter(labels)
+    for label, count in found.items():
+        yield unless(count == 1, f"the label {label} is that of {count} levels: give each level its own")
+    alike: dict[str, list[str]] = {}
+    for one in map(str, found):
+        alike.setdefault(one.casefold(), []).append(one)
+    for written in alike.values():
+        yield unless(
+            len(written) == 1,
+            f"the labels {' and '.join(written)} differ only in case: give each level a label that nobody takes for "
+            "another's",
+        )
 
 
 def _window_fault(protocol: TrialProtocol) -> str | None:
