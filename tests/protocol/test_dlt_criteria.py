@@ -256,6 +256,14 @@ class TestWhatIsRefused:
         with pytest.raises(ProtocolInvalid):
             DltRule(related=(*Relatedness,))
 
+    def test_a_companion_beyond_the_scale(self) -> None:
+        text = 'grading = "FDA 2007"\n[[dlt.criteria]]\nterms = ["Nausea"]\n'
+        (fault,) = faults(text + 'together_with = {terms = ["Fever"], min_grade = 5}\n')
+        # The scale of a vaccine trial has no grade 5 (docs/explanation/grading-scales.md).
+        assert fault == (
+            "dlt.criteria[1].together_with.min_grade is 5, but grading FDA 2007 has grades 1 to 4: lower it"
+        )
+
     @pytest.mark.parametrize(
         ("related", "named", "left_out"),
         [

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, tzinfo
 from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -193,7 +195,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
     yield unless(protocol.open_levels_max == 1, "open_levels_max must be 1: a design treats at one level at a time")
     yield at_least("screening_validity_days", protocol.screening_validity_days, 0)
     share = protocol.dose_tolerance
-    yield unless(is_bounded(share) and 0 <= share < 1, f"dose_tolerance must be at least 0 and below 1, got {share}")
+    yield unless(_is_tolerance(share), f"dose_tolerance must be at least 0 and below 1, got {share}")
     yield None if protocol.design is None else protocol.design.unfit(len(protocol.levels))
     yield unless(
         protocol.design is None or is_known(protocol.design), "design must be one of the known ones, under its own name"
@@ -217,7 +219,7 @@ def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
 
 
 def _label_faults(labels: Sequence[Label]) -> Iterator[str | None]:
-    """Yield a fault for each label that two levels have, or that differs from another one in case alone."""
+    """Yield a fault for each label that two levels have, that differs from another in case alone, or that misleads."""
     found = Counter(labels)
     for label, count in found.items():
         yield unless(count == 1, f"the label {label} is that of {count} levels: give each level its own")
@@ -229,6 +231,12 @@ def _label_faults(labels: Sequence[Label]) -> Iterator[str | None]:
             len(written) == 1,
             f"the labels {' and '.join(written)} differ only in case: give each level a label that nobody takes for "
             "another's",
+        )
+    for below, above in pairwise(label for label in labels if isinstance(label, int)):
+        yield unless(
+            below <= above,
+            f"level {above} is above level {below} in the order of escalation, and a reader takes {below} for the "
+            f"higher dose: give the levels numbers that rise, or names such as {below}a",
         )
 
 
@@ -248,16 +256,25 @@ def _window_fault(protocol: TrialProtocol) -> str | None:
 
 
 def _grading_faults(protocol: TrialProtocol) -> Iterator[str | None]:
-    """Yield a fault for each row of the DLT rule whose lowest grade is above every grade of the protocol's scale."""
+    """Yield a fault for each lowest grade of the DLT rule that is above every grade of the protocol's scale."""
     if protocol.dlt is None:
         return
     scale = protocol.grading
-    for number, row in enumerate(protocol.dlt.rows, start=1):
-        place = f"dlt.criteria[{number}].min_grade" if number <= len(protocol.dlt.criteria) else "dlt.min_grade"
+    for place, grade in _lowest_grades(protocol.dlt):
         yield unless(
-            row.min_grade <= scale.grades[-1],
-            f"{place} is {row.min_grade}, but grading {scale} has {scale.grades_text}: lower it",
+            grade <= scale.grades[-1],
+            f"{place}.min_grade is {grade}, but grading {scale} has {scale.grades_text}: lower it",
         )
+
+
+def _lowest_grades(rule: DltRule) -> Iterator[tuple[str, int]]:
+    """Yield the lowest grade of each row and of each companion, with its place."""
+    for number, row in enumerate(rule.criteria, start=1):
+        yield f"dlt.criteria[{number}]", row.min_grade
+        if row.together_with is not None:
+            yield f"dlt.criteria[{number}].together_with", row.together_with.min_grade
+    if rule.min_grade is not None:
+        yield "dlt", rule.min_grade
 
 
 def _administrations_fault(protocol: TrialProtocol) -> str | None:
@@ -287,3 +304,25 @@ def _dose_faults(protocol: TrialProtocol) -> Iterator[str | None]:
     yield unless(alike, "the doses of the levels have units of different kinds, which cannot be compared")
     rise = amounts == sorted(set(amounts))
     yield unless(rise or not alike or len(per) > 1, "the doses must rise from level to level")
+    if len(doses) == len(protocol.levels) and len(per) == 1 and alike and rise:
+        yield from _tolerance_faults(protocol, amounts)
+
+
+def _tolerance_faults(protocol: TrialProtocol, amounts: Sequence[Fraction]) -> Iterator[str | None]:
+    """Yield a fault for each level whose amounts, with the tolerance, reach those of the level above it.
+
+    Both ends of the range of a level belong to it, so two levels with doses a and b meet at (b - a) / (b + a).
+    """
+    if not _is_tolerance(protocol.dose_tolerance):
+        return
+    for (one, other), (low, high) in zip(pairwise(protocol.levels), pairwise(amounts), strict=True):
+        limit = (high - low) / (high + low)
+        yield unless(
+            Fraction(protocol.dose_tolerance) < limit,
+            f"dose_tolerance is {protocol.dose_tolerance}, so that an amount could belong to both of level {one.label} "
+            f"({one.dose}) and level {other.label} ({other.dose}): it must be below {limit}",
+        )
+
+
+def _is_tolerance(share: Decimal) -> bool:
+    return is_bounded(share) and 0 <= share < 1

@@ -15,6 +15,9 @@ from trialdomain.values.word import Word
 ROLLING_SIX = 6
 """The most participants who hold a slot at a level at once (Skolnik 2008)."""
 
+_FEWEST = 3
+"""The fewest participants at a level with which rolling six escalates (Skolnik 2008)."""
+
 
 class StateAnswer(Word):
     """The answer of rolling six at one level, in the words of its tables."""
@@ -89,6 +92,8 @@ def _state_fault(row: StateRow) -> str | None:
         return (
             f"{shown} {'must' if closes else 'cannot'} be de-escalate: {CLOSING_DLTS} DLTs close a level, and no fewer"
         )
+    if row.answer is StateAnswer.ESCALATE and row.enrolled < _FEWEST:
+        return f"{shown} cannot be escalate: fewer than {_FEWEST} are enrolled"
     if row.answer is StateAnswer.HOLD and not row.pending:
         return f"{shown} cannot be hold: nothing would end the wait"
     if row.answer is StateAnswer.SAME and row.enrolled == ROLLING_SIX:
@@ -120,16 +125,22 @@ def published_state(enrolled: int, dlt: int, pending: int) -> StateAnswer:
 
 
 def _bolder_states(rows: Sequence[StateRow]) -> Iterator[str]:
-    """Yield a fault for each state that escalates although the state with one DLT less does not."""
+    """Yield a fault for each state that escalates although one with a DLT less, or a pending outcome less, does not."""
     own = {(row.enrolled, row.dlt, row.pending): row.answer for row in rows}
+
+    def escalates(dlt: int, pending: int) -> bool:
+        state = (row.enrolled, dlt, pending)
+        return own.get(state, published_state(*state)) is StateAnswer.ESCALATE
+
+    told: set[str] = set()
     for row in rows:
-        for fewer, more in ((row.dlt - 1, row.dlt), (row.dlt, row.dlt + 1)):
-            few, many = (row.enrolled, fewer, row.pending), (row.enrolled, more, row.pending)
-            if fewer < 0 or more + row.pending > row.enrolled:
-                continue
-            one, other = (own.get(state, published_state(*state)) for state in (few, many))
-            if other is StateAnswer.ESCALATE and one is not StateAnswer.ESCALATE:
-                yield (
-                    f"design.table escalates at {row.enrolled} enrolled with {more} DLT and {row.pending} pending, "
-                    f"and not with {fewer} DLT"
-                )
+        shown = f"design.table escalates at {row.enrolled} enrolled with"
+        for more in (row.dlt, row.dlt + 1):
+            possible = more > 0 and more + row.pending <= row.enrolled
+            if possible and escalates(more, row.pending) and not escalates(more - 1, row.pending):
+                told.add(f"{shown} {more} DLT and {row.pending} pending, and not with {more - 1} DLT")
+        for more in (row.pending, row.pending + 1):
+            possible = more > 0 and row.dlt + more <= row.enrolled
+            if possible and escalates(row.dlt, more) and not escalates(row.dlt, more - 1):
+                told.add(f"{shown} {row.dlt} DLT and {more} pending, and not with {more - 1} pending")
+    yield from sorted(told)
