@@ -436,5 +436,5 @@ class TestToml:
         with pytest.raises(LogUnusable, match="No such file"):
             read_protocol(tmp_path / "nowhere.toml")
         (tmp_path / "latin.toml").write_bytes(b"title = '\xe9'")
-        with pytest.raises(LogUnusable, match="is not UTF-8 at byte 10"):
+        with pytest.raises(ProtocolInvalid, match="it is not UTF-8 at byte 10"):
             read_protocol(tmp_path / "latin.toml")

@@ -46,10 +46,22 @@ def read_protocol(path: str | Path) -> TrialProtocol:
     """Read a protocol from a TOML file.
 
     Raises:
-        ProtocolInvalid: it names every fault at once.
+        ProtocolInvalid: it names every fault at once; a file that is no text in UTF-8 has that one.
         LogUnusable: the file cannot be read.
     """
-    return protocol_from_toml(_text_of(path), folder=Path(path).parent)
+    return protocol_from_toml(_toml_of(path), folder=Path(path).parent)
+
+
+class _NoText(ValueError):
+    """A file has bytes that are not the text of a protocol; the error says what it has, after the name of the file."""
+
+
+def _toml_of(path: str | Path) -> str:
+    """Read the text of a protocol file; one that is there and is no text has that one fault."""
+    try:
+        return _text_of(path)
+    except _NoText as error:
+        raise ProtocolInvalid([f"it {error}"]) from None
 
 
 def _text_of(path: str | Path) -> str:
@@ -60,12 +72,12 @@ def _text_of(path: str | Path) -> str:
         with open_plain(found) as file:
             read = file.read(_MOST_BYTES + 1)
         if len(read) > _MOST_BYTES:
-            raise LogUnusable(f"{path} has more than {_MOST_BYTES} bytes, and cannot be a protocol: name another file")
+            raise _NoText(f"has more than {_MOST_BYTES} bytes, and cannot be a protocol: name another file")
         text = read.decode("utf-8-sig")
     except OSError as error:
         raise LogUnusable(unread(path, error)) from None
     except UnicodeDecodeError as error:
-        raise LogUnusable(f"{path} is not UTF-8 at byte {error.start + 1}: write the protocol as TOML") from None
+        raise _NoText(f"is not UTF-8 at byte {error.start + 1}: write the protocol as TOML, in UTF-8") from None
     return text
 
 
@@ -99,7 +111,7 @@ def read_design(path: str | Path) -> DesignFile:
         ProtocolInvalid: it names every fault at once, or has no design.
         LogUnusable: the file cannot be read.
     """
-    table, folder = _table(_text_of(path)), Path(path).parent
+    table, folder = _table(_toml_of(path)), Path(path).parent
     levels = table.get("levels")
     if isinstance(levels, list):
         protocol = _protocol(table, folder)
@@ -157,6 +169,9 @@ def _with_rows(design: Any, folder: Path | None, faults: list[str]) -> Any:
         try:
             text = _text_of((folder or Path()) / design["file"])
             found["rows"] = rows_from_csv(text)
+        except _NoText as error:
+            faults.append(f"design.file: {design['file']} {error}")
+            return None
         except TrialError as error:
             faults.append(f"design.file: {error}")
             return None
