@@ -20,7 +20,7 @@ BAD = (
     '[dlt]\nwindow_days = -1\nrelated = ["unrelated", "maybe"]\n'
 )
 FAULTS = {
-    "'T 1' is not a valid trial code: use up to 64 letters, digits, dots, dashes and underscores, no names",
+    "trial: 'T 1' is not a valid trial code: use up to 64 letters, digits, dots, dashes and underscores, no names",
     "title has no visible character",
     "tally_by must be one of received, assigned, got the text 'given'",
     "max_infused must be a whole number, got the text 'ten'",
