@@ -4,9 +4,15 @@ The expected faults are written by hand, from what each file says.
 """
 
 import pytest
+from site_desk import INVESTIGATOR
 
+from trialdomain import Trials
+from trialdomain.commands.access import TableLocksOut, UseCaseUnknown
 from trialdomain.exchange.toml import protocol_from_toml
+from trialdomain.protocol.conduct_rules import Grant
 from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.role import Role
 
 HEAD = 'trial = "T1"\ntitle = "A trial"\nversion = "1"\n'
 LEVELS = "levels = [{level = 1}, {level = 2}]\n"
@@ -166,6 +172,11 @@ class TestAFaultHidesNoOther:
             "the doses must rise from level to level",
         }
 
+    def test_of_a_role(self) -> None:
+        text = '[[roles]]\nrole = "doctor"\nuse_cases = ["infuse", "infus"]\n'
+        found = faults(HEAD + LEVELS + text)
+        assert {fault.split(" must")[0] for fault in found} == {"roles[1].role", "roles[1].use_cases"}
+
 
 class TestAFaultIsToldOnce:
     """None is told that only follows from another."""
@@ -230,3 +241,35 @@ class TestAFaultIsToldOnce:
         assert faults(HEAD + LEVELS + text) == {
             "dlt.criteria[1].anc_below must be a decimal number such as '0.5', got the text 'x'"
         }
+
+
+class TestRoles:
+    TABLE = '[[roles]]\nrole = "investigator"\nuse_cases = [{}]\n'
+
+    def test_an_unknown_use_case_is_found_before_registration(self) -> None:
+        found = faults(HEAD + LEVELS + self.TABLE.format('"amend", "infuze"'))
+        (fault,) = found
+        assert fault.startswith("roles[1].use_cases must be one of register, consent, ")
+        assert fault.endswith("got the text 'infuze'; the nearest is infuse")
+
+    def test_a_table_that_lets_nobody_amend_is_found_before_registration(self) -> None:
+        assert faults(HEAD + LEVELS + self.TABLE.format('"infuse"')) == {
+            "roles: this table grants 'amend' to no role, so no user could change it again: grant 'amend' to a role"
+        }
+
+    def test_a_word_that_may_be_amend_is_one_fault(self) -> None:
+        (fault,) = faults(HEAD + LEVELS + self.TABLE.format('"amendd"'))
+        assert fault.endswith("the nearest is amend")
+
+    @pytest.mark.parametrize(("names", "kind"), [(("amend", "fly"), UseCaseUnknown), (("infuse",), TableLocksOut)])
+    def test_the_desk_asks_the_same(self, names: tuple[str, ...], kind: type[Exception]) -> None:
+        plain = protocol_from_toml(HEAD + LEVELS)
+        protocol = TrialProtocol(
+            trial="T1",
+            title="A trial",
+            version="1",
+            levels=plain.levels,
+            roles=(Grant(role=Role.INVESTIGATOR, use_cases=names),),
+        )
+        with Trials.open("memory:") as trials, pytest.raises(kind):
+            trials.register(protocol, by=INVESTIGATOR)

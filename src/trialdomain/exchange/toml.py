@@ -29,6 +29,7 @@ from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.in_part import InPart, checks_of, faults_of, is_whole, part_of
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
+from trialdomain.protocol.role_table import table_faults
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, ScaleUnknown, scale_of
@@ -145,6 +146,8 @@ def _protocol(table: dict[str, Any], folder: Path | None) -> TrialProtocol:
     if "design" in table:
         table = table | {"design": _with_rows(table["design"], folder, faults)}
     protocol = _read(TrialProtocol, table, "", faults)
+    if isinstance(protocol, TrialProtocol):
+        faults += faults_of([lambda: table_faults(protocol.roles)])
     if faults or not isinstance(protocol, TrialProtocol):
         raise ProtocolInvalid(faults)
     return protocol
