@@ -236,10 +236,34 @@ class TestAFaultIsToldOnce:
         text = 'findings = [1, "b"]\n' + criterion("I1", '{finding = "a", comparison = "is-so"}')
         assert faults(HEAD + LEVELS + text) == {"findings[1] must be a text, got the number 1"}
 
+    def test_of_a_blank_finding(self) -> None:
+        text = 'findings = [" "]\n' + criterion("I1", '{finding = "a", comparison = "is-so"}')
+        assert faults(HEAD + LEVELS + text) == {"findings names a blank finding"}
+
+    def test_of_a_blank_use_case(self) -> None:
+        assert faults(f'{HEAD}{LEVELS}[[roles]]\nrole = "monitor"\nuse_cases = [""]\n') == {
+            "roles[1]: role monitor names a blank use case"
+        }
+
     def test_of_a_row_with_a_wrong_threshold(self) -> None:
         text = '[[dlt.criteria]]\nanc_below = "x"\nlonger_than_days = 7\n[[dlt.criteria]]\nmin_grade = 3\n'
         assert faults(HEAD + LEVELS + text) == {
             "dlt.criteria[1].anc_below must be a decimal number such as '0.5', got the text 'x'"
+        }
+
+    @pytest.mark.parametrize("wrong", ["term = ['Fever']", "foo = 1"])
+    def test_of_an_unknown_parameter_of_a_row(self, wrong: str) -> None:
+        text = f"[[dlt.criteria]]\n{wrong}\n[[dlt.criteria]]\nmin_grade = 3\n"
+        name = wrong.split(maxsplit=1)[0]
+        assert faults(HEAD + LEVELS + text) == {f"dlt.criteria[1].{name}: there is no such parameter"}
+
+    def test_of_a_misspelt_parameter(self) -> None:
+        assert faults(f'{HEAD}{LEVELS}desing = "none"\nadministrations = 3\n') == {"desing: there is no such parameter"}
+
+    def test_of_a_level_without_its_place(self) -> None:
+        assert faults(HEAD + 'levels = [{label = "a"}, {}]\n') == {
+            "levels[1].level: is missing",
+            "levels[2].level: is missing",
         }
 
 

@@ -7,6 +7,7 @@ refused with all its faults at once, each with its place.
 import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
@@ -387,11 +388,12 @@ def _read_class(
     hints = get_type_hints(kind)
     fields = {field.name: field for field in attrs.fields(kind)}
     before = len(faults)
-    faults += [f"{_at(place, name)}: there is no such parameter" for name in value if name not in fields]
+    unknown = [name for name in value if name not in fields]
+    faults += [f"{_at(place, name)}: there is no such parameter" for name in unknown]
     given: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in fields}
     if kind is DltRule and "criteria" in value:
         given.pop("min_grade", None)  # the rows replace the default row of a grade alone
-    unread: set[str] = set()
+    unread = _misspelt(kind, unknown, [name for name in fields if name not in value])
     for name, field in sorted(
         fields.items(), key=lambda one: one[0] == "derived"
     ):  # "derived" last: it uses the shared rule
@@ -411,6 +413,16 @@ def _read_class(
     found, made = _made(kind, read) if whole else _made_in_part(kind, read, unread)
     faults += [f"{place}: {fault}" if place else fault for fault in found]
     return made
+
+
+def _misspelt(kind: Any, unknown: Sequence[str], absent: Sequence[str]) -> set[str]:
+    """Return the parameters that an unknown name may mean: their defaults are not what the file says.
+
+    In a row of the DLT rule it may mean any of them, since a row without terms and category is about every event.
+    """
+    if unknown and kind in {DltCriterion, DltCompanion}:
+        return set(absent)
+    return {near for name in unknown for near in get_close_matches(name.lower(), absent, len(absent) or 1)}
 
 
 def _shared(given: Mapping[str, Any]) -> FebrileNeutropenia:

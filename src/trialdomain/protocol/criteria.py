@@ -185,6 +185,7 @@ def unknown_findings(criteria: Sequence[Criterion], *, named: tuple[str, ...]) -
     """
     if not all(map(has_visible, named)):
         yield "findings names a blank finding"
+        return  # a finding may be the one that is blank
     if not is_complete(named):
         return  # the finding may be the name that could not be read
     told = {

@@ -35,7 +35,7 @@ class DoseLevel:
         *others, last = WORDS_OF_ANSWERS
         whose = f"the label of level {self.level}" if having([self], "level") else "the label"
         return (
-            lambda: unless(is_label(self.label), f"{whose} {NO_LABEL}"),
+            lambda: unless(is_label(self.label) or self.label == "", f"{whose} {NO_LABEL}"),  # "" is no place yet
             lambda: unless(
                 not is_word_of_answers(self.label),
                 f"{whose}, {self.label!r}, means something else in answers, as {', '.join(others)} and {last} do: use "

@@ -26,9 +26,9 @@ def locks_out(roles: Sequence[Grant]) -> bool:
 def table_faults(roles: Sequence[Grant]) -> Iterator[str]:
     """Yield a fault for each unknown use case of a table, and for a table that lets no user amend.
 
-    A name that is near to 'amend' may be it: then the table is not said to lack it.
+    A name that is blank, or near to 'amend', may be it: then the table is not said to lack it.
     """
-    near_amend = False
+    near_amend = not all(has_visible(name) for grant in having(roles, "use_cases") for name in grant.use_cases)
     for number, grant in enumerate(roles, start=1):
         for one in having([grant], "use_cases"):
             for name in filter(has_visible, unknown_use_cases(one)):
