@@ -3,12 +3,14 @@
 The expected faults are written by hand, from what each file says.
 """
 
+from pathlib import Path
+
 import pytest
 from site_desk import INVESTIGATOR
 
 from trialdomain import Trials
 from trialdomain.commands.access import TableLocksOut, UseCaseUnknown
-from trialdomain.exchange.toml import protocol_from_toml
+from trialdomain.exchange.toml import protocol_from_toml, read_design
 from trialdomain.protocol.conduct_rules import Grant
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -264,6 +266,17 @@ class TestAFaultIsToldOnce:
         assert faults(HEAD + 'levels = [{label = "a"}, {}]\n') == {
             "levels[1].level: is missing",
             "levels[2].level: is missing",
+        }
+
+    def test_of_a_number_of_levels_in_a_file_of_a_design(self, tmp_path: Path) -> None:
+        (tmp_path / "d.toml").write_text(
+            'levels = 0\n[design]\nname = "boin"\ntarget = 0.3\ncohort_size = 0\n', "utf-8"
+        )
+        with pytest.raises(ProtocolInvalid) as refused:
+            read_design(tmp_path / "d.toml")
+        assert set(refused.value.faults) == {
+            "levels: expected a whole number from 1 to 20, or the levels of a protocol",
+            f"design: design.cohort_size {DAYS}, got 0",
         }
 
 

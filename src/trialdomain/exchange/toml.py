@@ -121,11 +121,10 @@ def read_design(path: str | Path) -> DesignFile:
             raise ProtocolInvalid(["design: the protocol has none: name one in [design]"])
         return DesignFile(protocol.design, len(protocol.levels), protocol)
     faults = [f"{name}: there is no such parameter beside levels and [design]" for name in table.keys() - _OF_A_DESIGN]
+    spec = _read_design(_with_rows(table.get("design"), folder, faults), "design", faults)
     if not isinstance(levels, int) or isinstance(levels, bool) or not 1 <= levels <= MOST_LEVELS:
         faults.append(f"levels: expected a whole number from 1 to {MOST_LEVELS}, or the levels of a protocol")
-    given = _with_rows(table.get("design"), folder, faults)
-    spec = _read_design(given, "design", faults)
-    if isinstance(spec, DesignSpec) and isinstance(levels, int):
+    elif isinstance(spec, DesignSpec):
         faults += faults_of([partial(spec.unfit, levels)])
     if faults or not isinstance(spec, DesignSpec) or not isinstance(levels, int):
         raise ProtocolInvalid(faults)
