@@ -51,19 +51,7 @@ def read_protocol(path: str | Path) -> TrialProtocol:
         ProtocolInvalid: it names every fault at once; a file that is no text in UTF-8 has that one.
         LogUnusable: the file cannot be read.
     """
-    return protocol_from_toml(_toml_of(path), folder=Path(path).parent)
-
-
-class _NoText(ValueError):
-    """A file has bytes that are not the text of a protocol; the error says what it has, after the name of the file."""
-
-
-def _toml_of(path: str | Path) -> str:
-    """Read the text of a protocol file; one that is there and is no text has that one fault."""
-    try:
-        return _text_of(path)
-    except _NoText as error:
-        raise ProtocolInvalid([f"it {error}"]) from None
+    return protocol_from_toml(_text_of(path), folder=Path(path).parent)
 
 
 def _text_of(path: str | Path) -> str:
@@ -74,12 +62,16 @@ def _text_of(path: str | Path) -> str:
         with open_plain(found) as file:
             read = file.read(_MOST_BYTES + 1)
         if len(read) > _MOST_BYTES:
-            raise _NoText(f"has more than {_MOST_BYTES} bytes, and cannot be a protocol: name another file")
+            raise ProtocolInvalid(
+                [f"it has more than {_MOST_BYTES} bytes, and cannot be a protocol: name another file"]
+            )
         text = read.decode("utf-8-sig")
     except OSError as error:
         raise LogUnusable(unread(path, error)) from None
     except UnicodeDecodeError as error:
-        raise _NoText(f"is not UTF-8 at byte {error.start + 1}: write the protocol as TOML, in UTF-8") from None
+        raise ProtocolInvalid(
+            [f"it is not UTF-8 at byte {error.start + 1}: write the protocol as TOML, in UTF-8"]
+        ) from None
     return text
 
 
@@ -113,7 +105,7 @@ def read_design(path: str | Path) -> DesignFile:
         ProtocolInvalid: it names every fault at once, or has no design.
         LogUnusable: the file cannot be read.
     """
-    table, folder = _table(_toml_of(path)), Path(path).parent
+    table, folder = _table(_text_of(path)), Path(path).parent
     levels = table.get("levels")
     if isinstance(levels, list):
         protocol = _protocol(table, folder)
@@ -181,8 +173,8 @@ def _rows_of_file(file: Any, folder: Path | None, faults: list[str]) -> Any:
         return _TOLD
     try:
         return rows_from_csv(_text_of((folder or Path()) / file))
-    except _NoText as error:
-        faults.append(f"design.file: {file} {error}")
+    except ProtocolInvalid as error:
+        faults += [f"design.file: {file}: {fault}" for fault in error.faults]
     except TrialError as error:
         faults.append(f"design.file: {error}")
     return _TOLD
