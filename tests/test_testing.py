@@ -36,6 +36,7 @@ from trialdomain.testing import OutcomesUnreachable, Taken, given, history_of
 from trialdomain.testing import outcomes as outcomes_module
 from trialdomain.values.clinical.ctcae import all_terms
 from trialdomain.values.clinical.evaluation import Evaluation
+from trialdomain.values.clinical.toxicity import RELATED
 from trialdomain.values.clinical_time import ClinicalTime
 
 DAY = ClinicalTime("2026-03-02")
@@ -183,7 +184,7 @@ PROTOCOLS = {
     "as registered": nct06245746(),
     **{f"grade {grade}": by(min_grade=grade) for grade in (2, 3, 4, 5)},
     "definitely alone": by(related=(Relatedness.DEFINITELY,)),
-    "unlikely alone": by(related=(Relatedness.UNLIKELY,)),
+    "unlikely as well": by(related=(Relatedness.UNLIKELY, *RELATED)),
     "grade 4 and definitely": by(min_grade=4, related=(Relatedness.DEFINITELY,)),
     "fever expected up to 2": by(expected_with_chemotherapy=expected("Fever", up_to_grade=2)),
     "fever expected up to 3": by(expected_with_chemotherapy=expected("FEVER", up_to_grade=3)),

@@ -20,7 +20,7 @@ BAD = (
     '[dlt]\nwindow_days = -1\nrelated = ["unrelated", "maybe"]\n'
 )
 FAULTS = {
-    "'T 1' is not a valid trial code: use up to 64 letters, digits, dots, dashes and underscores, no names",
+    "trial: 'T 1' is not a valid trial code: use up to 64 letters, digits, dots, dashes and underscores, no names",
     "title has no visible character",
     "tally_by must be one of received, assigned, got the text 'given'",
     "max_infused must be a whole number, got the text 'ten'",
@@ -73,6 +73,32 @@ def test_a_file_that_is_not_toml_is_one_fault(tmp_path: Path, text: str) -> None
     done = run(written(tmp_path, text), "protocol", "check", "p.toml")
     assert done.returncode == 1
     assert "it is not TOML" in done.stdout
+
+
+@pytest.mark.parametrize("raw", [GOOD.encode("utf-16"), bytes(range(256))])
+def test_a_file_that_is_not_utf_8_is_one_fault(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "p.toml").write_bytes(raw)
+    done = run(tmp_path, "protocol", "check", "p.toml", "--json")
+    answer = json.loads(done.stdout)
+    at = 1 if raw[:1] == b"\xff" else 129  # UTF-16 begins with its byte order mark; 0x80 is the first byte beyond ASCII
+    assert (done.returncode, answer["ok"]) == (1, False)
+    assert answer["faults"] == [f"it is not UTF-8 at byte {at}: write the protocol as TOML, in UTF-8"]
+    in_words = run(tmp_path, "protocol", "check", "p.toml")
+    assert (in_words.returncode, in_words.stderr) == (1, "")
+    assert in_words.stdout == f"p.toml: the protocol has 1 fault\n- {answer['faults'][0]}\n"
+
+
+def test_a_file_that_is_too_long_is_one_fault(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_bytes(b"#" * ((1 << 24) + 1))
+    done = run(tmp_path, "protocol", "check", "p.toml", "--json")
+    (fault,) = json.loads(done.stdout)["faults"]
+    assert done.returncode == 1
+    assert fault == "it has more than 16777216 bytes, and cannot be a protocol: name another file"
+
+
+def test_a_folder_is_unusable(tmp_path: Path) -> None:
+    done = run(tmp_path, "protocol", "check", ".", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_a_file_that_is_not_there_is_unusable(tmp_path: Path) -> None:

@@ -183,11 +183,30 @@ def test_the_first_level_is_the_protocols() -> None:
             StateRow(enrolled=4, dlt=1, pending=1, answer=UP),
             "escalates at 4 enrolled with 1 DLT and 1 pending",
         ),
+        (StateRow(enrolled=2, dlt=0, pending=0, answer=UP), "cannot be escalate: fewer than 3 are enrolled"),
+        # The published table treats on at 4 enrolled with 1 pending: with 2 pending, less is known.
+        (
+            StateRow(enrolled=4, dlt=0, pending=2, answer=UP),
+            "escalates at 4 enrolled with 0 DLT and 2 pending, and not with 1 pending",
+        ),
     ],
 )
 def test_a_row_that_cannot_be_is_refused(row: StateRow, fault: str | None) -> None:
     with nullcontext() if fault is None else pytest.raises(ProtocolInvalid, match=fault):
         assert RollingSix(table=(row,)).table == (row,)
+
+
+def test_fewer_pending_may_not_be_more_cautious() -> None:
+    rows = (
+        StateRow(enrolled=5, dlt=0, pending=1, answer=SAME),
+        StateRow(enrolled=5, dlt=0, pending=2, answer=UP),
+        StateRow(enrolled=5, dlt=0, pending=0, answer=SAME),
+    )
+    with pytest.raises(ProtocolInvalid) as refused:
+        RollingSix(table=rows)
+    assert refused.value.faults == (
+        "design.table escalates at 5 enrolled with 0 DLT and 2 pending, and not with 1 pending",
+    )
 
 
 def test_a_trial_cannot_begin_above_its_levels() -> None:

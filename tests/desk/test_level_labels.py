@@ -14,16 +14,18 @@ from trialdomain.events.cohort import CohortOpened
 from trialdomain.events.trial import MtdDeclared
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.history import answers_report
+from trialdomain.protocol.designs import Boin, ThreePlusThree
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.values.clinical.decision import Action
 from trialdomain.values.clinical.level import Label
 
 
-def ladder(*levels: tuple[Label, str], version: str = "registry") -> TrialProtocol:
+def ladder(*levels: tuple[Label, str], version: str = "registry", start: int = 1) -> TrialProtocol:
     """Give the open protocol with these levels, each a label and an amount in mg."""
     return attrs.evolve(
         OPEN,
         version=version,
+        design=ThreePlusThree(start_level=start),
         levels=tuple(
             DoseLevel(level=place, label=label, dose=Dose(amount=Decimal(amount), unit="mg"))
             for place, (label, amount) in enumerate(levels, start=1)
@@ -34,8 +36,9 @@ def ladder(*levels: tuple[Label, str], version: str = "registry") -> TrialProtoc
 TWO = ladder((1, "10"), (2, "20"))
 
 
-def amended(site: Site, *levels: tuple[Label, str], version: str = "2") -> None:
-    site.desk.amend(ladder(*levels, version=version), effective_on=site.today, summary="another level is needed")
+def amended(site: Site, *levels: tuple[Label, str], version: str = "2", start: int = 1) -> None:
+    protocol = ladder(*levels, version=version, start=start)
+    site.desk.amend(protocol, effective_on=site.today, summary="another level is needed")
 
 
 def closed_at_1() -> Site:
@@ -53,7 +56,7 @@ class TestALevelBelowTheFirst:
     def test_is_treated_next(self) -> None:
         site = closed_at_1()
         assert site.state().decision.bare == Decision.none_tolerated()
-        amended(site, (-1, "5"), (1, "10"), (2, "20"))
+        amended(site, (-1, "5"), (1, "10"), (2, "20"), start=2)
         state = site.state()
         assert state.decision.bare == Decision.de_escalate(to=-1)
         assert state.decision.closed_levels == (1, 2)
@@ -65,7 +68,7 @@ class TestALevelBelowTheFirst:
 
     def test_is_opened_in_a_stream_with_its_label(self) -> None:
         site = closed_at_1()
-        amended(site, (-1, "5"), (1, "10"), (2, "20"))
+        amended(site, (-1, "5"), (1, "10"), (2, "20"), start=2)
         opened = {e.stream: e.fact for e in site.decide() if isinstance(e.fact, CohortOpened)}
         assert opened == {
             f"{OPEN.trial}/cohort/-1": CohortOpened(level=-1, dose=Dose(amount=Decimal(5), unit="mg"), slots=3)
@@ -76,7 +79,7 @@ class TestALevelBelowTheFirst:
 
     def test_may_be_the_mtd(self) -> None:
         site = closed_at_1()
-        amended(site, (-1, "5"), (1, "10"), (2, "20"))
+        amended(site, (-1, "5"), (1, "10"), (2, "20"), start=2)
         site.decide()
         site.on(3).treat("S003", "S004", "S005", level=-1)
         site.on(18).assess("S003", "S004", "S005")
@@ -89,6 +92,55 @@ class TestALevelBelowTheFirst:
         assert any(line.startswith("MTD: level -1 (5 mg); a level above it is closed") for line in lines)
         assert isinstance(entries[0].fact, MtdDeclared)
         assert entries[0].fact.level == -1
+
+
+class TestTheFirstLevel:
+    """``start_level`` is a place, so a level below the first one would take its place."""
+
+    def tolerated_at_1(self) -> Site:
+        site = Site(TWO)
+        site.treat("S001", "S002", "S003")
+        site.on(15).assess("S001", "S002", "S003")
+        return site
+
+    def test_stays_the_same_level_after_the_first_enrollment(self) -> None:
+        site = Site(TWO)
+        site.admit("S001")
+        refused(
+            site,
+            AmendmentUnusable,
+            lambda: amended(site, (-1, "5"), (1, "10"), (2, "20")),
+            "the amendment cannot follow the protocol in force: its start_level, 1, would be level -1, and participants"
+            " were enrolled while it was level 1: write start_level = 2, which is the place of level 1 now",
+        )
+
+    def test_stays_the_same_level_after_the_first_infusion(self) -> None:
+        site = self.tolerated_at_1()
+        assert site.state().decision.bare == Decision.escalate(to=2)
+        refused(site, AmendmentUnusable, lambda: amended(site, ("1a", "5"), (1, "10"), (2, "20")), "start_level = 2")
+        refused(site, AmendmentUnusable, lambda: amended(site, (1, "10"), (2, "20"), start=2), "start_level = 1")
+
+    def test_with_its_new_place_the_answer_stays(self) -> None:
+        site = self.tolerated_at_1()
+        amended(site, (-1, "5"), (1, "10"), (2, "20"), start=2)
+        assert site.state().decision.bare == Decision.escalate(to=2)
+
+    def test_of_any_design(self) -> None:
+        boin = Boin(target=Decimal("0.3"), max_n=30)
+        site = Site(attrs.evolve(TWO, design=boin))
+        site.treat("S001")
+        below = attrs.evolve(ladder((-1, "5"), (1, "10"), (2, "20"), version="2"), design=boin)
+        refused(
+            site,
+            AmendmentUnusable,
+            lambda: site.desk.amend(below, effective_on=site.today, summary="a lower level"),
+            "write start_level = 2",
+        )
+
+    def test_may_be_another_one_before_anybody_is_enrolled(self) -> None:
+        site = Site(TWO)
+        amended(site, (-1, "5"), (1, "10"), (2, "20"))
+        assert site.state().decision.bare == Decision.enroll(level=-1)
 
 
 class TestALevelBetween:
@@ -162,7 +214,7 @@ class TestAnAmendment:
     def test_may_reopen_a_level_by_its_label(self) -> None:
         site = closed_at_1()
         site.decide()
-        protocol = ladder((-1, "5"), (1, "10"), (2, "20"), version="2")
+        protocol = ladder((-1, "5"), (1, "10"), (2, "20"), version="2", start=2)
         site.desk.amend(protocol, effective_on=site.today, summary="level 2 is looked at again", reopens=["2"])
         assert {closing.level for closing in site.state().situation.final_closings} == {1}
 
@@ -179,6 +231,36 @@ class TestALabel:
     def test_that_is_none_is_refused(self, given: object) -> None:
         with pytest.raises(ProtocolInvalid, match="the label of level 1 is not the label of a level"):
             DoseLevel(level=1, label=given)
+
+    @pytest.mark.parametrize("given", ["all", "none", "ALL", "None", "overall", "unassigned", "Total"])
+    def test_that_answers_use_for_something_else_is_refused(self, given: str) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            DoseLevel(level=2, label=given)
+        assert refused.value.faults == (
+            (
+                f"the label of level 2, {given!r}, means something else in answers, as all, none, overall, total and "
+                f"unassigned do: use another one, such as DL-2"
+            ),
+        )
+
+    def test_of_a_file_may_not_be_none(self) -> None:
+        text = 'trial = "T"\ntitle = "t"\nversion = "1"\nlevels = [{level = 1, label = "none"}]\n'
+        with pytest.raises(ProtocolInvalid) as refused:
+            protocol_from_toml(text)
+        (fault,) = refused.value.faults
+        assert fault.startswith("levels[1]: the label of level 1, 'none', means something else in answers")
+
+    @pytest.mark.parametrize("given", ["N", "n", "allo", "none-1", "any"])
+    def test_near_such_a_word_is_taken(self, given: str) -> None:
+        assert DoseLevel(level=1, label=given).label == given
+
+    def test_differs_from_another_by_more_than_case(self) -> None:
+        with pytest.raises(ProtocolInvalid) as refused:
+            ladder(("N", "10"), ("1a", "20"), ("n", "30"), ("1A", "40"), ("2", "50"))
+        assert refused.value.faults == (
+            "the labels N and n differ only in case: give each level a label that nobody takes for another's",
+            "the labels 1a and 1A differ only in case: give each level a label that nobody takes for another's",
+        )
 
     def test_stands_once_in_a_protocol(self) -> None:
         with pytest.raises(ProtocolInvalid, match="the label 1 is that of 2 levels: give each level its own"):

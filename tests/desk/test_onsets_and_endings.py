@@ -309,6 +309,16 @@ class TestEndings:
         site.check()
 
 
+def test_without_an_assessment_to_ask_for_the_calendar_alone_decides() -> None:
+    """domain.md, Evaluable: with requires_assessment false, "the calendar alone decides on day 15"."""
+    site = Site(attrs.evolve(OPEN, evaluable=EvaluableRule(requires_assessment=False)))
+    site.treat("S001")
+    site.on(14).desk.assess_dlt_window("S001", on=day(14), result=WindowResult.NOT_EVALUABLE, why="no visits")
+    assert site.evaluation("S001") is Evaluation.PENDING
+    site.on(15)
+    assert (site.evaluation("S001"), why(site)) == (Evaluation.EVALUABLE, "window-over")
+
+
 class TestDeaths:
     """Of an event from before the infusion, under a rule without worsening."""
 

@@ -256,6 +256,48 @@ class TestWhatIsRefused:
         with pytest.raises(ProtocolInvalid):
             DltRule(related=(*Relatedness,))
 
+    def test_a_companion_beyond_the_scale(self) -> None:
+        text = 'grading = "FDA 2007"\n[[dlt.criteria]]\nterms = ["Nausea"]\n'
+        (fault,) = faults(text + 'together_with = {terms = ["Fever"], min_grade = 5}\n')
+        # The scale of a vaccine trial has no grade 5 (docs/explanation/grading-scales.md).
+        assert fault == (
+            "dlt.criteria[1].together_with.min_grade is 5, but grading FDA 2007 has grades 1 to 4: lower it"
+        )
+
+    @pytest.mark.parametrize(
+        ("related", "named", "left_out"),
+        [
+            ('["possibly"]', "possibly", "likely and definitely, which are"),
+            ('["possibly", "likely"]', "possibly and likely", "definitely, which is"),
+            ('["definitely", "unlikely"]', "unlikely", "possibly and likely, which are"),
+            ('["possibly", "definitely"]', "possibly", "likely, which is"),
+        ],
+    )
+    def test_a_judgement_counts_only_with_every_stronger_one(self, related: str, named: str, left_out: str) -> None:
+        # The order is that of domain.md: definitely, likely, possibly, unlikely.
+        assert faults(f"[dlt]\nrelated = {related}\n") == (
+            (
+                f"dlt: dlt.related names {named} and leaves out {left_out} stronger: an event would count, and one "
+                f"that is more surely related would not; name the stronger ones too"
+            ),
+        )
+
+    @pytest.mark.parametrize(
+        "related",
+        [
+            '["definitely"]',
+            '["likely", "definitely"]',
+            '["definitely", "possibly", "likely"]',
+            '["unlikely", "possibly", "likely", "definitely"]',
+        ],
+    )
+    def test_a_judgement_with_every_stronger_one_is_taken(self, related: str) -> None:
+        assert protocol_from_toml(f"{HEAD}[dlt]\nrelated = {related}\n").dlt is not None
+
+    def test_a_judgement_that_cannot_be_read_is_not_left_out(self) -> None:
+        (fault,) = faults('[dlt]\nrelated = ["possibly", "likly", "definitely"]\n')
+        assert fault.startswith("dlt.related[2] must be one of unrelated, unlikely, possibly, likely, definitely")
+
     def test_only_never_beside_a_cytopenia_counts_something(self) -> None:
         rule = DltRule(criteria=(row("Fever", never=True),), cytopenia=CytopeniaRule(anc_below=LOW))
         assert rule.cytopenia is not None

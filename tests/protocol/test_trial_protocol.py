@@ -189,6 +189,53 @@ class TestFaults:
         [found] = refused.value.faults
         assert fault in found
 
+    @pytest.mark.parametrize(
+        ("tolerance", "said"),
+        [
+            # 10 mg and 20 mg meet at 10 (1 + t) = 20 (1 - t), that is at t = 1/3; 20 mg and 60 mg at t = 1/2.
+            ("0.9", ("level 1 (10 mg) and level 2 (20 mg)", "level 2 (20 mg) and level 3 (60 mg)")),
+            ("0.5", ("level 1 (10 mg) and level 2 (20 mg)", "level 2 (20 mg) and level 3 (60 mg)")),
+            ("0.4", ("level 1 (10 mg) and level 2 (20 mg)",)),
+            ("0.33", ()),
+        ],
+    )
+    def test_an_amount_belongs_to_one_level(self, tolerance: str, said: tuple[str, ...]) -> None:
+        levels = ", ".join(
+            f'{{level = {level}, dose = {{amount = {amount}, unit = "mg"}}}}'
+            for level, amount in ((1, 10), (2, 20), (3, 60))
+        )
+        text = f'trial = "T"\ntitle = "t"\nversion = "1"\ndose_tolerance = {tolerance}\nlevels = [{levels}]\n'
+        found: tuple[str, ...] = ()
+        try:
+            protocol_from_toml(text)
+        except ProtocolInvalid as refused:
+            found = refused.faults
+        assert found == tuple(
+            f"dose_tolerance is {tolerance}, so that an amount could belong to both of {both}: "
+            f"it must be below {'1/3' if 'level 1' in both else '1/2'}"
+            for both in said
+        )
+
+    def test_numbers_of_levels_rise_with_their_places(self) -> None:
+        def of(*labels: int | str) -> TrialProtocol:
+            levels = tuple(DoseLevel(level=place, label=label) for place, label in enumerate(labels, start=1))
+            return TrialProtocol(trial="T", title="t", version="1", levels=levels)
+
+        assert of(-2, -1, 1, "1a", 2).labels == (-2, -1, 1, "1a", 2)
+        assert of("B", "A").labels == ("B", "A")
+        with pytest.raises(ProtocolInvalid) as refused:
+            of(2, "x", 1, 4, 3)
+        assert refused.value.faults == (
+            (
+                "level 1 is above level 2 in the order of escalation, and a reader takes 2 for the higher dose: "
+                "give the levels numbers that rise, or names such as 2a"
+            ),
+            (
+                "level 3 is above level 4 in the order of escalation, and a reader takes 4 for the higher dose: "
+                "give the levels numbers that rise, or names such as 4a"
+            ),
+        )
+
     def test_doses_in_units_of_one_kind_are_taken(self) -> None:
         doses = [dose_of(one) for one in ("1 10*6{cells}/kg", "3 10*6{cells}/kg", "1 10*7{cells}/kg")]
         protocol = nct06245746(doses=doses)
@@ -389,5 +436,5 @@ class TestToml:
         with pytest.raises(LogUnusable, match="No such file"):
             read_protocol(tmp_path / "nowhere.toml")
         (tmp_path / "latin.toml").write_bytes(b"title = '\xe9'")
-        with pytest.raises(LogUnusable, match="is not UTF-8 at byte 10"):
+        with pytest.raises(ProtocolInvalid, match="it is not UTF-8 at byte 10"):
             read_protocol(tmp_path / "latin.toml")

@@ -225,14 +225,22 @@ class Trial:
             raise TrialIsClosed(closing=self.closing)
         return [fact]
 
-    def amend(self, fact: ProtocolAmended, *, infused: Collection[Label]) -> Sequence[TrialFact]:
-        """Bring a new version of the protocol into force; a level in ``infused`` keeps its dose."""
+    def amend(self, fact: ProtocolAmended, *, infused: Collection[Label], enrolling: bool) -> Sequence[TrialFact]:
+        """Bring a new version of the protocol into force.
+
+        Args:
+            fact: the amendment.
+            infused: the levels at which a participant was infused; they keep their dose.
+            enrolling: whether a participant was enrolled or infused; then the first level of treatment stays.
+        """
         old, new = self.protocol, fact.protocol
         if old is None:
             raise TrialUnknown(trial=new.trial)
         if why := against_taking_the_place(old, new):
             raise AmendmentUnusable(why=why)
         if why := against_redefining(old, new, infused):
+            raise AmendmentUnusable(why=why)
+        if enrolling and (why := against_another_start(old, new)):
             raise AmendmentUnusable(why=why)
         if new.version in self.versions:
             raise AmendmentUnusable(why=f"version {short(new.version)} was in force before; give it a new version")
@@ -268,3 +276,18 @@ def against_taking_the_place(old: TrialProtocol, new: TrialProtocol) -> str | No
     if gone:
         return f"it does not have {listed_levels(gone)}: keep every level, also one that is not used any more"
     return None
+
+
+def against_another_start(old: TrialProtocol, new: TrialProtocol) -> str | None:
+    """Return why a protocol would begin at another level than the one in force; None when it would not.
+
+    ``start_level`` is a place. A level that is put below the first one takes its place, and the design would go down to
+    a level below every level that was treated.
+    """
+    first, would_be = old.start_label, new.start_label
+    if first is None or would_be is None or would_be == first or not new.has_level(first):
+        return None
+    return (
+        f"its start_level, {new.place(would_be)}, would be level {would_be}, and participants were enrolled while it "
+        f"was level {first}: write start_level = {new.place(first)}, which is the place of level {first} now"
+    )

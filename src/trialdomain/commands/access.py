@@ -25,6 +25,7 @@ from trialdomain.events.trial import (
     TrialRegistered,
     UserRegistered,
 )
+from trialdomain.protocol.role_table import LOCKS_OUT, locks_out, unknown_use_cases
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.given.cell import visible
 from trialdomain.values.given.plain import is_a, plain
@@ -101,9 +102,7 @@ class TableLocksOut(InputInvalid):
     code = "table-locks-out"
 
     def __init__(self) -> None:
-        super().__init__(
-            "roles: this table grants 'amend' to no role, so no user could change it again: grant 'amend' to a role"
-        )
+        super().__init__(LOCKS_OUT)
 
 
 def check_table(protocol: TrialProtocol) -> None:
@@ -113,12 +112,10 @@ def check_table(protocol: TrialProtocol) -> None:
         UseCaseUnknown: the table names an unknown use case.
         TableLocksOut: the table grants 'amend' to no role.
     """
-    known = {use_case.value for use_case in UseCase}
     for grant in protocol.roles:
-        for name in grant.use_cases:
-            if name not in known:
-                raise UseCaseUnknown(role=grant.role, name=name)
-    if protocol.roles and not any(UseCase.AMEND.value in grant.use_cases for grant in protocol.roles):
+        for name in unknown_use_cases(grant):
+            raise UseCaseUnknown(role=grant.role, name=name)
+    if locks_out(protocol.roles):
         raise TableLocksOut
 
 

@@ -13,7 +13,7 @@ from trialdomain.aggregates.infusions import (
 )
 from trialdomain.commands.snapshot import Snapshot
 from trialdomain.errors import CommandRefused
-from trialdomain.events.participant import Infused
+from trialdomain.events.participant import Enrolled, Infused
 from trialdomain.projections.dlt_counts import Member, dlt_part_of, members_of
 from trialdomain.projections.escalation import Escalation, LimitCode, escalation
 from trialdomain.projections.sentinel import sentinel_hold
@@ -117,6 +117,11 @@ def levels_in_use(snapshot: Snapshot) -> frozenset[Label]:
     book = snapshot.casebook(on=date.max)
     infusions = (entry.fact for case in book.cases for entry in case.of(Infused))
     return frozenset(level for one in infusions for level in levels_of(one, book.in_force_on(one.started_at.first)))
+
+
+def has_enrolled(snapshot: Snapshot) -> bool:
+    """Return whether a participant was enrolled or infused, on any day."""
+    return any(case.of(Enrolled) or case.of(Infused) for case in snapshot.casebook(on=date.max).cases)
 
 
 def against_dose(snapshot: Snapshot, subject: str, fact: Infused, *, on: date) -> Iterator[CommandRefused]:

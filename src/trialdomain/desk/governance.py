@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from trialdomain.commands.access import check_table
 from trialdomain.commands.coercion import checked, converted_fields, make
-from trialdomain.commands.guards import escalation_state, levels_in_use
+from trialdomain.commands.guards import escalation_state, has_enrolled, levels_in_use
 from trialdomain.commands.runner import refuse_future_day
 from trialdomain.commands.settlement import settle
 from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
@@ -95,7 +95,8 @@ class Governance(Acts):
 
         Raises:
             AmendmentUnusable: the protocol is of another trial, or its version was in force before, or it has fewer
-                levels, or it would change the dose of a level at which a participant was infused.
+                levels, or it would change the dose of a level at which a participant was infused, or the level at
+                which the design begins after a participant was enrolled.
         """
         protocol = checked("an amendment", protocol, TrialProtocol)
         check_table(protocol)
@@ -110,7 +111,8 @@ class Governance(Acts):
         def decide(snapshot: Snapshot) -> Drafts:
             refuse_future_day(fact.effective_on, self._runner.today(snapshot))
             cohorts = snapshot.cohorts()
-            drafts = drafts_in(trial_stream(snapshot.id), snapshot.trial.amend(fact, infused=levels_in_use(snapshot)))
+            amended = snapshot.trial.amend(fact, infused=levels_in_use(snapshot), enrolling=has_enrolled(snapshot))
+            drafts = drafts_in(trial_stream(snapshot.id), amended)
             for level in fact.reopens:
                 cohort = cohorts.get(level)
                 if cohort is not None and cohort.stopped is not None:

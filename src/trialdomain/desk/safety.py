@@ -163,8 +163,9 @@ class Safety(Acts):
             subject: the participant's code.
             on: the last day that the assessment covers.
             result: the result of the assessment. The result not evaluable decides only where a partial date of leaving,
-                or of the death, leaves open whether the last day of the window was seen. Elsewhere the
-                participant stays pending.
+                or of the death, leaves open whether the last day of the window was seen. Elsewhere it leaves the window
+                without an assessment: the participant stays pending, or is evaluable once the window is over where the
+                protocol asks for no assessment (``evaluable.requires_assessment``).
             missed: visits that were missed.
             why: the reason, which the result not evaluable needs.
             deviation: why it is recorded against a rule of conduct, where that has happened.

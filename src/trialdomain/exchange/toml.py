@@ -5,8 +5,10 @@ refused with all its faults at once, each with its place.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -20,14 +22,15 @@ from trialdomain.exchange.decision_table import rows_from_csv
 from trialdomain.protocol.designs import DESIGNS, MOST_LEVELS, DesignSpec, IntervalSpec, TableRow
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.dlt_rule import DltRule
-from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.protocol.endpoints.families import FAMILIES
 from trialdomain.protocol.endpoints.parts import FebrileNeutropenia
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid
+from trialdomain.protocol.in_part import InPart, checks_of, faults_of, is_whole, part_of
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
+from trialdomain.protocol.role_table import table_faults
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, ScaleUnknown, scale_of
@@ -45,7 +48,7 @@ def read_protocol(path: str | Path) -> TrialProtocol:
     """Read a protocol from a TOML file.
 
     Raises:
-        ProtocolInvalid: it names every fault at once.
+        ProtocolInvalid: it names every fault at once; a file that is no text in UTF-8 has that one.
         LogUnusable: the file cannot be read.
     """
     return protocol_from_toml(_text_of(path), folder=Path(path).parent)
@@ -59,12 +62,16 @@ def _text_of(path: str | Path) -> str:
         with open_plain(found) as file:
             read = file.read(_MOST_BYTES + 1)
         if len(read) > _MOST_BYTES:
-            raise LogUnusable(f"{path} has more than {_MOST_BYTES} bytes, and cannot be a protocol: name another file")
+            raise ProtocolInvalid(
+                [f"it has more than {_MOST_BYTES} bytes, and cannot be a protocol: name another file"]
+            )
         text = read.decode("utf-8-sig")
     except OSError as error:
         raise LogUnusable(unread(path, error)) from None
     except UnicodeDecodeError as error:
-        raise LogUnusable(f"{path} is not UTF-8 at byte {error.start + 1}: write the protocol as TOML") from None
+        raise ProtocolInvalid(
+            [f"it is not UTF-8 at byte {error.start + 1}: write the protocol as TOML, in UTF-8"]
+        ) from None
     return text
 
 
@@ -106,12 +113,11 @@ def read_design(path: str | Path) -> DesignFile:
             raise ProtocolInvalid(["design: the protocol has none: name one in [design]"])
         return DesignFile(protocol.design, len(protocol.levels), protocol)
     faults = [f"{name}: there is no such parameter beside levels and [design]" for name in table.keys() - _OF_A_DESIGN]
+    spec = _read_design(_with_rows(table.get("design"), folder, faults), "design", faults)
     if not isinstance(levels, int) or isinstance(levels, bool) or not 1 <= levels <= MOST_LEVELS:
         faults.append(f"levels: expected a whole number from 1 to {MOST_LEVELS}, or the levels of a protocol")
-    before, given = len(faults), _with_rows(table.get("design"), folder, faults)
-    spec = _read_design(given, "design", faults) if len(faults) == before else None
-    if isinstance(spec, DesignSpec) and isinstance(levels, int) and (unfit := spec.unfit(levels)):
-        faults.append(unfit)
+    elif isinstance(spec, DesignSpec):
+        faults += faults_of([partial(spec.unfit, levels)])
     if faults or not isinstance(spec, DesignSpec) or not isinstance(levels, int):
         raise ProtocolInvalid(faults)
     return DesignFile(spec, levels, None)
@@ -130,13 +136,17 @@ def _table(text: str) -> dict[str, Any]:
 def _protocol(table: dict[str, Any], folder: Path | None) -> TrialProtocol:
     faults: list[str] = []
     if "design" in table:
-        design = _with_rows(table["design"], folder, faults)
-        table = {name: value for name, value in table.items() if name != "design" or design is not None}
-        table |= {} if design is None else {"design": design}
+        table = table | {"design": _with_rows(table["design"], folder, faults)}
     protocol = _read(TrialProtocol, table, "", faults)
+    if isinstance(protocol, TrialProtocol):
+        faults += faults_of([lambda: table_faults(protocol.roles)])
     if faults or not isinstance(protocol, TrialProtocol):
         raise ProtocolInvalid(faults)
     return protocol
+
+
+_TOLD: Any = object()
+"""A value that cannot be read, of which the fault is told already."""
 
 
 def _with_rows(design: Any, folder: Path | None, faults: list[str]) -> Any:
@@ -150,29 +160,34 @@ def _with_rows(design: Any, folder: Path | None, faults: list[str]) -> Any:
     if "file" in design:
         if "rows" in design:
             faults.append("design: rows and file are both given: choose one")
-        if not isinstance(design["file"], str) or not design["file"].strip():
-            faults.append("design.file: expected the name of a CSV file beside this one")
-            return None
-        try:
-            text = _text_of((folder or Path()) / design["file"])
-            found["rows"] = rows_from_csv(text)
-        except TrialError as error:
-            faults.append(f"design.file: {error}")
-            return None
+        found["rows"] = _rows_of_file(design["file"], folder, faults)
     rows = found.get("rows")
     if isinstance(rows, list):
-        faults += [
-            f'design.rows[{at}]: expected [evaluable, DLTs, decision], such as [3, 0, "escalate"]'
-            for at, row in enumerate(rows, start=1)
-            if isinstance(row, list) and len(row) != len(_ROW)
-        ]
-        found["rows"] = [_as_table(row) for row in rows if not isinstance(row, list) or len(row) == len(_ROW)]
+        found["rows"] = [_as_table(row, f"design.rows[{at}]", faults) for at, row in enumerate(rows, start=1)]
     return found
 
 
-def _as_table(row: Any) -> Any:
+def _rows_of_file(file: Any, folder: Path | None, faults: list[str]) -> Any:
+    if not isinstance(file, str) or not file.strip():
+        faults.append("design.file: expected the name of a CSV file beside this one")
+        return _TOLD
+    try:
+        return rows_from_csv(_text_of((folder or Path()) / file))
+    except ProtocolInvalid as error:
+        faults += [f"design.file: {file}: {fault}" for fault in error.faults]
+    except TrialError as error:
+        faults.append(f"design.file: {error}")
+    return _TOLD
+
+
+def _as_table(row: Any, place: str, faults: list[str]) -> Any:
     """Convert a row such as ``[3, 0, "escalate"]`` into a table with the names of its values."""
-    return dict(zip(_ROW, row, strict=True)) if isinstance(row, list) else row
+    if not isinstance(row, list):
+        return row
+    if len(row) != len(_ROW):
+        faults.append(f'{place}: expected [evaluable, DLTs, decision], such as [3, 0, "escalate"]')
+        return _TOLD
+    return dict(zip(_ROW, row, strict=True))
 
 
 _BY_TABLE = "table"
@@ -227,7 +242,7 @@ def _read(kind: Any, value: Any, place: str, faults: list[str], base: Any = None
         base: the default: a table with some of the fields keeps the other fields of the default.
     """
     if get_origin(kind) in {Union, UnionType}:
-        if value == _NONE:
+        if value == _NONE and NoneType in get_args(kind):
             return None
         kind = Union[tuple(one for one in get_args(kind) if one is not NoneType)]  # noqa: UP007 - of what remains
     if kind is DesignSpec:
@@ -273,18 +288,14 @@ def _read_scale(value: Any, place: str, faults: list[str]) -> Any:
         return None
 
 
-def _of_words(kind: Any, read: Any) -> bool:
-    """Return whether an array of words has some that could be read: their own faults are found as well."""
-    (inner,) = (get_args(kind) or (None,))[:1]
-    return bool(read) and get_origin(kind) is tuple and isinstance(inner, type) and issubclass(inner, Word)
-
-
 def _read_array(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
     if not isinstance(value, list):
-        faults.append(f"{place}: expected an array, got {type(value).__name__}")
-        return ()
+        if value is not _TOLD:
+            faults.append(f"{place}: expected an array, got {type(value).__name__}")
+        return None
     read = [_read(kind, inner, f"{place}[{at}]", faults) for at, inner in enumerate(value, start=1)]
-    return tuple(one for one in read if one is not None)
+    found = [one for one in read if one is not None]
+    return tuple(found) if len(found) == len(read) else InPart(found)
 
 
 def _read_design(value: Any, place: str, faults: list[str]) -> Any:
@@ -369,17 +380,20 @@ def _read_class(
     kind: Any, value: Any, place: str, faults: list[str], base: Any, *, parts: Mapping[str, Any] = MappingProxyType({})
 ) -> Any:
     if not isinstance(value, dict):
-        faults.append(f"{place or 'it'}: expected a table, got {type(value).__name__}")
-        return None
+        if value is not _TOLD:
+            faults.append(f"{place or 'it'}: expected a table, got {type(value).__name__}")
+        return part_of(kind, {}, [])
     if kind is EndpointRules:
         value, base = _with_presets(value, place, faults)
     hints = get_type_hints(kind)
     fields = {field.name: field for field in attrs.fields(kind)}
     before = len(faults)
-    faults += [f"{_at(place, name)}: there is no such parameter" for name in value if name not in fields]
+    unknown = [name for name in value if name not in fields]
+    faults += [f"{_at(place, name)}: there is no such parameter" for name in unknown]
     given: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in fields}
     if kind is DltRule and "criteria" in value:
         given.pop("min_grade", None)  # the rows replace the default row of a grade alone
+    unread = _misspelt(kind, unknown, [name for name in fields if name not in value])
     for name, field in sorted(
         fields.items(), key=lambda one: one[0] == "derived"
     ):  # "derived" last: it uses the shared rule
@@ -387,27 +401,73 @@ def _read_class(
             so_far = len(faults)
             default = parts.get(name) or (_default(field) if base is None else getattr(base, name))
             if hints[name] == tuple[Endpoint, ...]:
-                default = given.get("febrile_neutropenia", FebrileNeutropenia())
-            read = _read(hints[name], value[name], _at(place, name), faults, default)
-            if len(faults) == so_far or _of_words(hints[name], read):
-                given[name] = read
+                default = _shared(given)
+            given[name] = _read(hints[name], value[name], _at(place, name), faults, default)
+            if given[name] is None and (len(faults) > so_far or value[name] is _TOLD):
+                unread.add(name)
         elif field.default is attrs.NOTHING and base is None:
             faults.append(f"{_at(place, name)}: is missing")
-    # Parameters that cannot be read get a valid placeholder, so that the faults of all other parameters are found too.
-    stand_ins = {name: value for name, value in _STAND_INS.items() if name in fields} if len(faults) > before else {}
-    made = _made(kind, stand_ins | given, place, faults, before)
-    return made if len(faults) == before else None
+            unread.add(name)
+    read = {name: one for name, one in given.items() if name not in unread}
+    whole = len(faults) == before and not unread and is_whole(tuple(read.values()))
+    found, made = _made(kind, read) if whole else _made_in_part(kind, read, unread)
+    faults += [f"{place}: {fault}" if place else fault for fault in found]
+    return made
 
 
-def _made(kind: Any, fields: dict[str, Any], place: str, faults: list[str], before: int) -> Any:
+def _misspelt(kind: Any, unknown: Sequence[str], absent: Sequence[str]) -> set[str]:
+    """Return the parameters that an unknown name may mean: their defaults are not what the file says.
+
+    In a row of the DLT rule it may mean any of them, since a row without terms and category is about every event.
+    """
+    if unknown and kind in {DltCriterion, DltCompanion}:
+        return set(absent)
+    return {near for name in unknown for near in get_close_matches(name.lower(), absent, len(absent) or 1)}
+
+
+def _shared(given: Mapping[str, Any]) -> FebrileNeutropenia:
+    """Return the rule of febrile neutropenia that the endpoints share; the default if it cannot be read."""
+    rule = given.get("febrile_neutropenia")
+    return rule if isinstance(rule, FebrileNeutropenia) and is_whole(rule) else FebrileNeutropenia()
+
+
+def _made(kind: Any, read: dict[str, Any]) -> tuple[Sequence[str], Any]:
+    """Make an object, and return its faults; one with a fault is made in part."""
+    found: list[str] = []
     try:
-        return kind(**fields)
+        return (), kind(**read)
     except ProtocolInvalid as error:
-        faults += [f"{place}: {fault}" if place else fault for fault in error.faults]
+        return error.faults, part_of(kind, _defaults(kind) | read, [])
     except (ValueError, TypeError, ArithmeticError) as error:
-        if len(faults) == before:
-            faults.append(f"{place or 'it'}: {error}")
-    return None
+        part = part_of(kind, _defaults(kind) | read, found)
+        return found or [str(error)], part
+
+
+def _made_in_part(kind: Any, read: dict[str, Any], unread: set[str]) -> tuple[Sequence[str], Any]:
+    """Make an object of the fields that could be read, and return the faults of these."""
+    defaults = {name: one for name, one in _defaults(kind).items() if name not in unread}
+    found: list[str] = []
+    part = part_of(kind, defaults | read, found)
+    return [*found, *(faults_of(checks_of(part)) if hasattr(kind, "checks") else _own_faults(kind, read))], part
+
+
+def _own_faults(kind: Any, read: Mapping[str, Any]) -> Sequence[str]:
+    """Return the faults of a class without separate checks, with its defaults for what could not be read."""
+    if not hasattr(kind, "__attrs_post_init__"):
+        return ()
+    try:
+        kind(**{name: one for name, one in read.items() if is_whole(one)})
+    except ProtocolInvalid as error:
+        return error.faults
+    except (ValueError, TypeError, ArithmeticError):
+        pass  # of a field that could not be read
+    return ()
+
+
+def _defaults(kind: Any) -> dict[str, Any]:
+    """Return the defaults of the fields that have one."""
+    found = {field.name: field.default for field in attrs.fields(kind) if field.default is not attrs.NOTHING}
+    return {name: one.factory() if hasattr(one, "factory") else one for name, one in found.items()}
 
 
 def _default(field: Any) -> Any:
@@ -426,9 +486,6 @@ def _with_presets(value: dict[str, Any], place: str, faults: list[str]) -> tuple
         faults += [f"{place}: {fault}" for fault in error.faults]
         base = EndpointRules()
     return {name: one for name, one in value.items() if name not in chosen}, base
-
-
-_STAND_INS = {"trial": "T", "title": "T", "version": "1", "levels": (DoseLevel(level=1),)}
 
 
 def _at(place: str, name: str) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import attrs
 
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of, having
 from trialdomain.values.given.text import has_visible
 from trialdomain.values.number import is_bounded
 from trialdomain.values.role import Role
@@ -25,10 +26,15 @@ class EvaluableRule:
 
     def __attrs_post_init__(self) -> None:
         """Refuse an invalid fraction."""
-        share = self.min_fraction
-        refuse(
-            (unless(is_bounded(share) and 0 <= share <= 1, f"evaluable.min_fraction must be from 0 to 1, got {share}"),)
-        )
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the rule."""
+        return (lambda: _fraction_fault(self.min_fraction),)
+
+
+def _fraction_fault(share: Decimal) -> str | None:
+    return unless(is_bounded(share) and 0 <= share <= 1, f"evaluable.min_fraction must be from 0 to 1, got {share}")
 
 
 class SentinelRequirement(Word):
@@ -54,14 +60,16 @@ class Sentinel:
 
     def __attrs_post_init__(self) -> None:
         """Refuse an observation of no day, or without a requirement."""
-        refuse(
-            (
-                at_least("stagger.sentinel.observation_days", self.observation_days, 1),
-                unless(
-                    bool(self.requires),
-                    "stagger.sentinel.requires names nothing: for days alone, set stagger.first_to_second_days",
-                ),
-            )
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the sentinel."""
+        return (
+            lambda: at_least("stagger.sentinel.observation_days", self.observation_days, 1),
+            lambda: unless(
+                bool(self.requires),
+                "stagger.sentinel.requires names nothing: for days alone, set stagger.first_to_second_days",
+            ),
         )
 
 
@@ -76,11 +84,13 @@ class Stagger:
 
     def __attrs_post_init__(self) -> None:
         """Refuse invalid numbers of days."""
-        refuse(
-            (
-                at_least("stagger.first_to_second_days", self.first_to_second_days, 0),
-                at_least("stagger.between_days", self.between_days, 0),
-            )
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the days."""
+        return (
+            lambda: at_least("stagger.first_to_second_days", self.first_to_second_days, 0),
+            lambda: at_least("stagger.between_days", self.between_days, 0),
         )
 
 
@@ -101,7 +111,12 @@ class Grant:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a blank use case."""
-        refuse((unless(all(map(has_visible, self.use_cases)), f"role {self.role.value} names a blank use case"),))
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the grant."""
+        whose = f"role {self.role.value}" if having([self], "role") else "a role"
+        return (lambda: unless(all(map(has_visible, self.use_cases)), f"{whose} names a blank use case"),)
 
 
 DEFAULT_EVALUABLE = EvaluableRule()

@@ -1,12 +1,13 @@
 """Eligibility criteria as data: the question, the gate at which it is judged, and the findings that answer it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import combinations
 
 import attrs
 
 from trialdomain.protocol.faults import LONGEST_DAYS, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of, having, is_complete, is_sound
 from trialdomain.values.clinical.finding_names import is_finding, nearest_finding
 from trialdomain.values.clinical.screening import Gate
 from trialdomain.values.clinical.unit import ucum
@@ -75,18 +76,34 @@ class FactTest:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a comparison without a value to compare with."""
-        worded = self.comparison is Comparison.IS
-        numeric = self.comparison in _COMPARES_NUMBER | _FURTHEST_BACK.keys()
-        test = f"the test of {self.finding!r} by {self.comparison.value}"
-        refuse(
-            (
-                unless(has_visible(self.finding), "a test names no finding"),
-                unless((self.number is not None) == numeric, f"{test} {'needs a' if numeric else 'takes no'} number"),
-                unless(_usable(self.number, self.comparison), f"{test} has a number that no criterion has"),
-                unless(self.unit is None or _known(self.unit), f"{test} names an unknown unit, {self.unit!r}"),
-                unless(bool(self.words) == worded, f"{test} {'needs' if worded else 'takes no'} words"),
-            )
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the test."""
+        return (
+            lambda: unless(has_visible(self.finding), "a test names no finding"),
+            lambda: unless(
+                (self.number is not None) == self._is_numeric,
+                f"{self._named} {'needs a' if self._is_numeric else 'takes no'} number",
+            ),
+            lambda: unless(_usable(self.number, self.comparison), f"{self._named} has a number that no criterion has"),
+            lambda: unless(
+                self.unit is None or _known(self.unit), f"{self._named} names an unknown unit, {self.unit!r}"
+            ),
+            lambda: unless(
+                bool(self.words) == (self.comparison is Comparison.IS),
+                f"{self._named} {'needs' if self.comparison is Comparison.IS else 'takes no'} words",
+            ),
         )
+
+    @property
+    def _is_numeric(self) -> bool:
+        return self.comparison in _COMPARES_NUMBER | _FURTHEST_BACK.keys()
+
+    @property
+    def _named(self) -> str:
+        of = f" of {self.finding!r}" if having([self], "finding") else ""
+        return f"the test{of} by {self.comparison.value}" if having([self], "comparison") else f"the test{of}"
 
     @property
     def in_words(self) -> str:
@@ -143,20 +160,23 @@ class Criterion:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a criterion that cannot be answered."""
-        refuse(
-            (
-                unless(has_visible(self.id), "a criterion has no id"),
-                unless(has_visible(self.meaning), f"criterion {self.id} has no meaning"),
-                unless(
-                    bool(self.tests) == (self.answer is not Answer.ATTESTATION),
-                    f"criterion {self.id} is answered by {self.answer.value}, and has {len(self.tests)} tests",
-                ),
-                unless(self.applies_to in {None, "F", "M"}, f"criterion {self.id} applies to sex {self.applies_to!r}"),
-            )
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the criterion."""
+        named = f"criterion {self.id}" if having([self], "id") else "the criterion"
+        return (
+            lambda: unless(has_visible(self.id), "a criterion has no id"),
+            lambda: unless(has_visible(self.meaning), f"{named} has no meaning"),
+            lambda: unless(
+                bool(self.tests) == (self.answer is not Answer.ATTESTATION),
+                f"{named} is answered by {self.answer.value}, and has {len(self.tests)} tests",
+            ),
+            lambda: unless(self.applies_to in {None, "F", "M"}, f"{named} applies to sex {self.applies_to!r}"),
         )
 
 
-def unknown_findings(criteria: Sequence[Criterion], *, named: Collection[str]) -> Iterator[str]:
+def unknown_findings(criteria: Sequence[Criterion], *, named: tuple[str, ...]) -> Iterator[str]:
     """Yield a fault for each finding that a criterion tests, and that does not exist.
 
     Args:
@@ -165,13 +185,21 @@ def unknown_findings(criteria: Sequence[Criterion], *, named: Collection[str]) -
     """
     if not all(map(has_visible, named)):
         yield "findings names a blank finding"
-    told = {(one.id, test.finding): None for one in criteria for test in one.tests}
+        return  # a finding may be the one that is blank
+    if not is_complete(named):
+        return  # the finding may be the name that could not be read
+    told = {
+        (f"criterion {one.id}" if having([one], "id") else f"criteria[{number}]", test.finding): None
+        for number, one in enumerate(criteria, start=1)
+        for test in (having(one.tests, "finding") if having([one], "tests") else ())
+        if has_visible(test.finding)
+    }
     for criterion, finding in told:
         if not is_finding(finding, named=named):
             near = nearest_finding(finding, named=named)
             meant = "" if near is None else f" (did you mean {near}?)"
             yield (
-                f"criterion {criterion} tests {short(finding)!r}, which is no finding that this library knows{meant}: "
+                f"{criterion} tests {short(finding)!r}, which is no finding that this library knows{meant}: "
                 f"correct the name, or list it in findings"
             )
 
@@ -183,20 +211,21 @@ def contradictions(criteria: Sequence[Criterion]) -> Iterator[str]:
     """
     demands = [
         demand
-        for one in criteria
+        for one in having(criteria, "id", "kind", "gate", "applies_to", "tests")
         if one.applies_to is None
         for test in one.tests
-        if (demand := _demand(one, test)) is not None
+        if is_sound(test) and (demand := _demand(one, test)) is not None
     ]
     told: set[tuple[str, str]] = set()
     for first, second in combinations(demands, 2):
         pair = (first.criterion, second.criterion)
         if first.of == second.of and pair not in told and not first.meets(second):
             told.add(pair)
-            yield (
-                f"criteria {first.criterion} and {second.criterion} contradict each other: {first.words} and "
-                f"{second.words} cannot both be"
-            )
+            both = f"{first.words} and {second.words} cannot both be"
+            if first.criterion == second.criterion:
+                yield f"criterion {first.criterion} contradicts itself: {both}"
+            else:
+                yield f"criteria {first.criterion} and {second.criterion} contradict each other: {both}"
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ from itertools import pairwise
 import attrs
 
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of, having
 from trialdomain.values.clinical.analyte import UNITS, Count
 from trialdomain.values.clinical.ctcae import all_terms, term_of
 from trialdomain.values.clinical.toxicity import GRADES
@@ -35,8 +36,17 @@ class DltCompanion:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a companion that names no event."""
-        named = bool(self.terms) or self.category is not None
-        refuse((*_of_selection(self), unless(named, "a companion names no event: give its terms or its category")))
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the companion."""
+        return (
+            *_of_selection(self),
+            lambda: unless(
+                bool(self.terms) or self.category is not None,
+                "a companion names no event: give its terms or its category",
+            ),
+        )
 
     @property
     def words(self) -> str:
@@ -76,7 +86,11 @@ class DltCriterion:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a row that cannot decide."""
-        refuse((*_of_selection(self), *_of_row(self)))
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the row."""
+        return (*_of_selection(self), *_of_row(self))
 
     @property
     def of_counts(self) -> bool:
@@ -159,39 +173,54 @@ def _from_grade(grade: int) -> str:
     )
 
 
-def _of_selection(row: DltCriterion | DltCompanion) -> Iterator[str | None]:
-    """Yield the faults of the terms, the category and the grade of a row."""
-    yield unless(all(map(has_visible, row.terms)), "terms has a blank term")
-    yield unless(row.min_grade in GRADES, f"min_grade must be from 1 to 5, got {row.min_grade!r}")
-    if row.category is not None:
-        yield unless(not row.terms, "terms and category are both given: choose one")
-        yield unless(
-            folded(row.category) in _classes(),
-            f"category {row.category!r} is no system organ class of which this library's CTCAE table has terms: name "
-            f"its terms, or one of {'; '.join(_classes().values())}",
-        )
+def _of_selection(row: DltCriterion | DltCompanion) -> tuple[Check, ...]:
+    """Return the checks of the terms, the category and the grade of a row."""
+    return (
+        lambda: unless(all(map(has_visible, row.terms)), "terms has a blank term"),
+        lambda: unless(row.min_grade in GRADES, f"min_grade must be from 1 to 5, got {row.min_grade!r}"),
+        lambda: unless(row.category is None or not row.terms, "terms and category are both given: choose one"),
+        lambda: _category_fault(row.category),
+    )
 
 
-def _of_row(row: DltCriterion) -> Iterator[str | None]:
-    """Yield the faults of a row as a whole."""
-    if row.longer_than_days is not None:
-        yield at_least("longer_than_days", row.longer_than_days, 1)
-    if row.never:
-        yield unless(
-            row.longer_than_days is None and row.together_with is None,
+def _category_fault(category: str | None) -> str | None:
+    return unless(
+        category is None or folded(category) in _classes(),
+        f"category {category!r} is no system organ class of which this library's CTCAE table has terms: name "
+        f"its terms, or one of {'; '.join(_classes().values())}",
+    )
+
+
+def _of_row(row: DltCriterion) -> tuple[Check, ...]:
+    """Return the checks of a row as a whole."""
+    return (
+        lambda: None if row.longer_than_days is None else at_least("longer_than_days", row.longer_than_days, 1),
+        lambda: unless(
+            not row.never or (row.longer_than_days is None and row.together_with is None),
             "never says that nothing of the row counts: leave out longer_than_days and together_with",
-        )
-    if row.of_counts:
-        yield unless(
-            all(is_bounded(value) and value > 0 for value in row.thresholds.values()),
+        ),
+        lambda: unless(
+            all(
+                is_bounded(value) and value > 0
+                for name in ("anc_below", "platelets_below")
+                for one in having([row], name)
+                if (value := getattr(one, name)) is not None
+            ),
             "a threshold of blood counts must be above 0 with at most 15 digits",
-        )
-        yield unless(row.longer_than_days is not None, "a row of blood counts needs longer_than_days")
-        of_events = bool(row.terms) or row.category is not None or row.min_grade != 1 or row.together_with is not None
-        yield unless(
-            not of_events and not row.never,
+        ),
+        lambda: unless(
+            not row.of_counts or row.longer_than_days is not None, "a row of blood counts needs longer_than_days"
+        ),
+        lambda: unless(
+            not row.of_counts
+            or (
+                not (bool(row.terms) or row.category is not None or row.min_grade != 1)
+                and row.together_with is None
+                and not row.never
+            ),
             "a row of blood counts has no terms, category, min_grade, together_with or never: write two rows",
-        )
+        ),
+    )
 
 
 LAST_ROW = "dlt.min_grade"

@@ -11,7 +11,9 @@ import attrs
 
 from trialdomain.protocol.dlt_criteria import LAST_ROW, DltCriterion, Placed, contradictions
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of, having, is_complete, is_sound
 from trialdomain.values.clinical.toxicity import GRADES, RELATED, Relatedness
+from trialdomain.values.given.plural import singular_or
 from trialdomain.values.given.text import folded, has_visible
 from trialdomain.values.number import is_bounded
 
@@ -25,11 +27,14 @@ class ExpectedToxicity:
 
     def __attrs_post_init__(self) -> None:
         """Refuse an invalid grade."""
-        refuse(
-            (
-                unless(has_visible(self.term), "an expected toxicity names no term"),
-                unless(self.up_to_grade in GRADES, f"{self.term}: up_to_grade must be from 1 to 5"),
-            )
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the expected toxicity."""
+        named = f"{self.term}: " if having([self], "term") else ""
+        return (
+            lambda: unless(has_visible(self.term), "an expected toxicity names no term"),
+            lambda: unless(self.up_to_grade in GRADES, f"{named}up_to_grade must be from 1 to 5"),
         )
 
 
@@ -46,16 +51,24 @@ class CytopeniaRule:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a rule without a valid threshold."""
-        thresholds = [value for value in (self.anc_below, self.platelets_below) if value is not None]
-        refuse(
-            (
-                unless(bool(thresholds), "cytopenia names no threshold"),
-                unless(
-                    all(is_bounded(v) and v > 0 for v in thresholds),
-                    "a cytopenia threshold must be above 0 with at most 15 digits",
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the cytopenia."""
+        return (
+            lambda: unless(
+                self.anc_below is not None or self.platelets_below is not None, "cytopenia names no threshold"
+            ),
+            lambda: unless(
+                all(
+                    is_bounded(value) and value > 0
+                    for name in ("anc_below", "platelets_below")
+                    for one in having([self], name)
+                    if (value := getattr(one, name)) is not None
                 ),
-                at_least("cytopenia.beyond_day", self.beyond_day, 0),
-            )
+                "a cytopenia threshold must be above 0 with at most 15 digits",
+            ),
+            lambda: at_least("cytopenia.beyond_day", self.beyond_day, 0),
         )
 
 
@@ -79,6 +92,7 @@ class DltRule:
     window_days: int = 14
     """Elapsed days from the day of the infusion, which is day 0; both ends belong to the window."""
     related: tuple[Relatedness, ...] = RELATED
+    """The judgements that count; with each one, every stronger one (unlikely, possibly, likely, definitely)."""
     worsening: bool = True
     """Whether an event that began before the infusion counts from the day on which it worsened, or came back
     (**choice**)."""
@@ -90,23 +104,30 @@ class DltRule:
 
     def __attrs_post_init__(self) -> None:
         """Refuse invalid grades and windows, and rows that contradict each other."""
+        self.settle()
+        refuse(faults_of(self.checks()))
+
+    def settle(self) -> None:
+        """Make grade 1 the lowest one where nothing else is given."""
         if self.min_grade is None and not self.criteria:
             object.__setattr__(self, "min_grade", 1)
-        known = self.min_grade is None or self.min_grade in GRADES
-        refuse(
-            (
-                unless(known, f"dlt.min_grade must be from 1 to 5, got {self.min_grade!r}"),
-                at_least("dlt.window_days", self.window_days, 0),
-                unless(bool(self.related), "dlt.related names no relatedness"),
-                unless(Relatedness.NOT_ASSESSED not in self.related, "dlt.related cannot name not-assessed"),
-                unless(
-                    Relatedness.UNRELATED not in self.related,
-                    "dlt.related cannot name unrelated: an event that the infusion did not cause is no toxicity of it; "
-                    "name those that count, such as possibly, likely and definitely",
-                ),
-                *_contradictory(self.expected_with_chemotherapy),
-                *(_row_faults(self) if known else ()),
-            )
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the rule."""
+        return (
+            lambda: unless(_is_lowest(self.min_grade), f"dlt.min_grade must be from 1 to 5, got {self.min_grade!r}"),
+            lambda: at_least("dlt.window_days", self.window_days, 0),
+            lambda: unless(bool(self.related), "dlt.related names no relatedness"),
+            lambda: unless(Relatedness.NOT_ASSESSED not in self.related, "dlt.related cannot name not-assessed"),
+            lambda: unless(
+                Relatedness.UNRELATED not in self.related,
+                "dlt.related cannot name unrelated: an event that the infusion did not cause is no toxicity of it; "
+                "name those that count, such as possibly, likely and definitely",
+            ),
+            lambda: _left_out_fault(self.related),
+            lambda: _contradictory(self.expected_with_chemotherapy),
+            lambda: _row_faults(self),
+            lambda: _never_fault(self),
         )
 
     @property
@@ -154,21 +175,63 @@ def _last_row(min_grade: int) -> DltCriterion:
     return DltCriterion(min_grade=min_grade)
 
 
+def _is_lowest(grade: int | None) -> bool:
+    return grade is None or grade in GRADES
+
+
 def _row_faults(rule: DltRule) -> Iterator[str]:
-    """Yield the faults of the rows together."""
-    placed = [Placed(f"dlt.criteria[{number}]", row) for number, row in enumerate(rule.criteria, start=1)]
-    if rule.criteria and rule.min_grade is not None:
-        placed.append(Placed(LAST_ROW, _last_row(rule.min_grade)))
-    expected = [(one.term, one.up_to_grade) for one in rule.expected_with_chemotherapy]
+    """Yield the faults of the rows together; a row with a fault of its own is compared with no other."""
+    placed = [
+        Placed(f"dlt.criteria[{number}]", row) for number, row in enumerate(rule.criteria, start=1) if is_sound(row)
+    ]
+    lowest = [one.min_grade for one in having([rule], "min_grade") if rule.criteria]
+    placed += [Placed(LAST_ROW, _last_row(one)) for one in lowest if one is not None and _is_lowest(one)]
+    expected = [
+        (one.term, one.up_to_grade)
+        for whole in having([rule], "expected_with_chemotherapy")
+        for one in whole.expected_with_chemotherapy
+        if is_sound(one)
+    ]
     yield from contradictions(placed, never=expected)
-    if placed and all(one.row.never for one in placed) and rule.cytopenia is None:
-        yield "dlt.criteria has only rows that never count: add the row that counts, such as one with min_grade alone"
+
+
+def _never_fault(rule: DltRule) -> str | None:
+    """Return a fault for rows of which none counts."""
+    of_rows = bool(rule.criteria) and rule.min_grade is None and rule.cytopenia is None
+    return unless(
+        not of_rows or not is_sound(rule.criteria) or not all(row.never for row in rule.criteria),
+        "dlt.criteria has only rows that never count: add the row that counts, such as one with min_grade alone",
+    )
+
+
+_FROM_LEAST = (Relatedness.UNLIKELY, Relatedness.POSSIBLY, Relatedness.LIKELY, Relatedness.DEFINITELY)
+"""The judgements that may count, from the least to the most related."""
+
+
+def _left_out_fault(related: tuple[Relatedness, ...]) -> str | None:
+    """Return a fault where a judgement counts and a stronger one does not."""
+    counted = [one for one in _FROM_LEAST if one in related]
+    if not counted or not is_complete(related):
+        return None
+    left_out = [one for one in _FROM_LEAST[_FROM_LEAST.index(counted[0]) :] if one not in related]
+    if not left_out:
+        return None
+    weaker = [one for one in counted if _FROM_LEAST.index(one) < _FROM_LEAST.index(left_out[-1])]
+    return (
+        f"dlt.related names {_listed(weaker)} and leaves out {_listed(left_out)}, "
+        f"which {singular_or(len(left_out), 'is', 'are')} stronger: an event would count, and one that is more surely "
+        f"related would not; name the stronger ones too"
+    )
+
+
+def _listed(judgements: Sequence[Relatedness]) -> str:
+    return " and ".join(one.value for one in judgements)
 
 
 def _contradictory(expected: Sequence[ExpectedToxicity]) -> Iterator[str]:
     """Yield a fault for each term that is listed twice with different grades."""
     grades: dict[str, set[int]] = {}
-    for one in expected:
+    for one in filter(is_sound, expected):
         grades.setdefault(folded(one.term), set()).add(one.up_to_grade)
     for term, found in grades.items():
         if len(found) > 1:

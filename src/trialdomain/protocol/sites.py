@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from trialdomain.protocol.faults import unless
+from trialdomain.protocol.in_part import having
 from trialdomain.values.ids import CodeInvalid, check_id
 
 
@@ -22,15 +23,16 @@ class Site:
 
 def site_faults(sites: Sequence[Site]) -> Iterator[str | None]:
     """Yield the faults of the sites of a protocol: a wrong code, an unknown zone, a code that two sites have."""
-    for site in sites:
-        try:
-            check_id("site", site.id)
-        except CodeInvalid as error:
-            yield str(error)
-        yield unless(
-            is_known_zone(site.zone), f"site {site.id}: zone {site.zone!r} is not in the IANA time zone database"
-        )
-    for code, count in Counter(site.id for site in sites).items():
+    for number, site in enumerate(sites, start=1):
+        if having([site], "id"):
+            try:
+                check_id("site", site.id)
+            except CodeInvalid as error:
+                yield str(error)
+        if having([site], "zone"):
+            named = f"site {site.id}" if having([site], "id") else f"sites[{number}]"
+            yield unless(is_known_zone(site.zone), f"{named}: zone {site.zone!r} is not in the IANA time zone database")
+    for code, count in Counter(site.id for site in having(sites, "id")).items():
         yield unless(count == 1, f"site {code} is listed {count} times")
 
 

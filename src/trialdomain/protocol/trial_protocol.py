@@ -4,9 +4,11 @@ If the registry entry (NCT06245746) is silent, the default is a choice of this l
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, tzinfo
 from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -24,13 +26,17 @@ from trialdomain.protocol.conduct_rules import (
 from trialdomain.protocol.criteria import Criterion, unknown_findings
 from trialdomain.protocol.criteria import contradictions as contradictory_criteria
 from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, DesignSpec, is_known
+from trialdomain.protocol.designs.spec import optional_number_fault
+from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.dlt_rule import DEFAULT_DLT, DltRule
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of, having, is_sound, is_whole
 from trialdomain.protocol.sites import Site, is_known_zone, site_faults
-from trialdomain.values.clinical.level import Label
+from trialdomain.values.clinical.level import Label, is_label
 from trialdomain.values.clinical.scale import CTCAE_5_0, Scale, scale_of
+from trialdomain.values.clinical.toxicity import GRADES
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.text import has_visible
 from trialdomain.values.ids import CodeInvalid, check_id
@@ -97,7 +103,11 @@ class TrialProtocol:
 
     def __attrs_post_init__(self) -> None:
         """Refuse an invalid protocol."""
-        refuse(_faults(self))
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the protocol."""
+        return _checks(self)
 
     @property
     def site_zone(self) -> tzinfo:
@@ -134,6 +144,12 @@ class TrialProtocol:
         """The labels of the levels, in the order of escalation."""
         return tuple(level.label for level in self.levels)
 
+    @property
+    def start_label(self) -> Label | None:
+        """The label of the level at which the design begins; None without a design."""
+        design = self.design
+        return self.labels[design.start_level - 1] if design is not None and is_known(design) else None
+
     def has_level(self, label: Label) -> bool:
         """Return whether a level has this label."""
         return label in self.labels
@@ -162,53 +178,105 @@ class TrialProtocol:
         return self.level(label).level
 
 
-def _faults(protocol: TrialProtocol) -> Iterator[str | None]:
+def _checks(protocol: TrialProtocol) -> tuple[Check, ...]:
+    return (
+        lambda: _code_fault(protocol.trial),
+        lambda: unless(has_visible(protocol.title), "title has no visible character"),
+        lambda: unless(has_visible(protocol.version), "version has no visible character"),
+        lambda: _source_fault(protocol.source),
+        lambda: _number_fault([level.level for level in protocol.levels]),
+        lambda: _label_faults([level.label for level in having(protocol.levels, "label")]),
+        lambda: _dose_faults(protocol.levels),
+        lambda: _tolerance_faults(protocol.levels, protocol.dose_tolerance),
+        lambda: site_faults(protocol.sites),
+        lambda: unless(is_known_zone(protocol.zone), f"zone {protocol.zone!r} is not in the IANA time zone database"),
+        lambda: optional_number_fault("target_recruitment", protocol.target_recruitment),
+        lambda: optional_number_fault("max_infused", protocol.max_infused),
+        lambda: _administrations_fault(protocol),
+        lambda: unless(
+            protocol.open_levels_max == 1, "open_levels_max must be 1: a design treats at one level at a time"
+        ),
+        lambda: at_least("screening_validity_days", protocol.screening_validity_days, 0),
+        lambda: unless(
+            _is_tolerance(protocol.dose_tolerance),
+            f"dose_tolerance must be at least 0 and below 1, got {protocol.dose_tolerance}",
+        ),
+        lambda: _design_fault(protocol.design, len(protocol.levels)),
+        lambda: unless(
+            protocol.design is None or is_known(protocol.design),
+            "design must be one of the known ones, under its own name",
+        ),
+        lambda: unless(protocol.design is None or protocol.dlt is not None, "a design needs a dlt rule to count by"),
+        lambda: unless(
+            protocol.design is not None or protocol.stagger.sentinel is None,
+            "stagger.sentinel needs a design: after a DLT of the sentinel, people decide by it",
+        ),
+        lambda: _grading_faults(protocol),
+        lambda: _window_fault(protocol),
+        lambda: unknown_findings(protocol.criteria, named=protocol.findings),
+        lambda: _unknown_criteria(protocol.criteria),
+        lambda: contradictory_criteria(protocol.criteria),
+        lambda: _criteria_twice(protocol.criteria),
+    )
+
+
+def _code_fault(trial: str) -> str | None:
     try:
-        check_id("trial", protocol.trial)
+        check_id("trial", trial)
     except CodeInvalid as error:
-        yield str(error)
-    yield unless(has_visible(protocol.title), "title has no visible character")
-    yield unless(has_visible(protocol.version), "version has no visible character")
-    source: object = protocol.source
-    yield unless(source is None or has_visible(source), "source must be a text with a visible character, or None")
-    numbers = [level.level for level in protocol.levels]
-    yield unless(
-        numbers == list(range(1, len(numbers) + 1)) and 0 < len(numbers) <= MOST_LEVELS,
+        return f"trial: {error}"
+    return None
+
+
+def _source_fault(source: object) -> str | None:
+    return unless(source is None or has_visible(source), "source must be a text with a visible character, or None")
+
+
+def _number_fault(numbers: Sequence[int]) -> str | None:
+    return unless(
+        list(numbers) == list(range(1, len(numbers) + 1)) and 0 < len(numbers) <= MOST_LEVELS,
         f"levels must be numbered from 1 to at most {MOST_LEVELS} without a gap, got {numbers[: MOST_LEVELS + 1]}",
     )
-    for label, count in Counter(protocol.labels).items():
-        yield unless(count == 1, f"the label {label} is that of {count} levels: give each level its own")
-    yield from _dose_faults(protocol)
-    yield from site_faults(protocol.sites)
-    yield unless(is_known_zone(protocol.zone), f"zone {protocol.zone!r} is not in the IANA time zone database")
-    for name, least in (("target_recruitment", 1), ("max_infused", 1)):
-        value = getattr(protocol, name)
-        yield None if value is None else at_least(name, value, least)
-    yield _administrations_fault(protocol)
-    yield unless(protocol.open_levels_max == 1, "open_levels_max must be 1: a design treats at one level at a time")
-    yield at_least("screening_validity_days", protocol.screening_validity_days, 0)
-    share = protocol.dose_tolerance
-    yield unless(is_bounded(share) and 0 <= share < 1, f"dose_tolerance must be at least 0 and below 1, got {share}")
-    yield None if protocol.design is None else protocol.design.unfit(len(protocol.levels))
-    yield unless(
-        protocol.design is None or is_known(protocol.design), "design must be one of the known ones, under its own name"
-    )
-    yield unless(protocol.design is None or protocol.dlt is not None, "a design needs a dlt rule to count by")
-    yield unless(
-        protocol.design is not None or protocol.stagger.sentinel is None,
-        "stagger.sentinel needs a design: after a DLT of the sentinel, people decide by it",
-    )
-    yield from _grading_faults(protocol)
-    yield _window_fault(protocol)
-    yield from unknown_findings(protocol.criteria, named=protocol.findings)
-    known = {criterion.id for criterion in protocol.criteria}
-    for one in protocol.criteria:
+
+
+def _design_fault(design: DesignSpec | None, levels: int) -> str | None:
+    """Return why a design does not fit the levels; None without any level, which is a fault of its own."""
+    return None if design is None or not levels else design.unfit(levels)
+
+
+def _unknown_criteria(criteria: Sequence[Criterion]) -> Iterator[str | None]:
+    known = {criterion.id for criterion in criteria}
+    for one in having(criteria, "contradicts"):
         yield unless(
             one.contradicts is None or one.contradicts in known, f"criterion {one.id} contradicts an unknown one"
         )
-    yield from contradictory_criteria(protocol.criteria)
-    for criterion, count in Counter(criterion.id for criterion in protocol.criteria).items():
+
+
+def _criteria_twice(criteria: Sequence[Criterion]) -> Iterator[str | None]:
+    for criterion, count in Counter(one.id for one in having(criteria, "id")).items():
         yield unless(count == 1, f"criterion {criterion} is listed {count} times")
+
+
+def _label_faults(labels: Sequence[Label]) -> Iterator[str | None]:
+    """Yield a fault for each label that two levels have, that differs from another in case alone, or that misleads."""
+    found = Counter(label for label in labels if is_label(label))
+    for label, count in found.items():
+        yield unless(count == 1, f"the label {label} is that of {count} levels: give each level its own")
+    alike: dict[str, list[str]] = {}
+    for one in map(str, found):
+        alike.setdefault(one.casefold(), []).append(one)
+    for written in alike.values():
+        yield unless(
+            len(written) == 1,
+            f"the labels {' and '.join(written)} differ only in case: give each level a label that nobody takes for "
+            "another's",
+        )
+    for below, above in pairwise(label for label in found if isinstance(label, int)):
+        yield unless(
+            below <= above,
+            f"level {above} is above level {below} in the order of escalation, and a reader takes {below} for the "
+            f"higher dose: give the levels numbers that rise, or names such as {below}a",
+        )
 
 
 def _window_fault(protocol: TrialProtocol) -> str | None:
@@ -216,7 +284,7 @@ def _window_fault(protocol: TrialProtocol) -> str | None:
 
     They are observed for the endpoints: to the end of the window, or of the longest period of the safety summary.
     """
-    if protocol.dlt is None:
+    if protocol.dlt is None or at_least("", protocol.dlt.window_days, 0) or not is_sound(protocol.endpoints):
         return None
     observed = max(protocol.endpoints.window_days, *protocol.endpoints.safety_days)
     return unless(
@@ -227,16 +295,29 @@ def _window_fault(protocol: TrialProtocol) -> str | None:
 
 
 def _grading_faults(protocol: TrialProtocol) -> Iterator[str | None]:
-    """Yield a fault for each row of the DLT rule whose lowest grade is above every grade of the protocol's scale."""
+    """Yield a fault for each lowest grade of the DLT rule that is above every grade of the protocol's scale."""
     if protocol.dlt is None:
         return
     scale = protocol.grading
-    for number, row in enumerate(protocol.dlt.rows, start=1):
-        place = f"dlt.criteria[{number}].min_grade" if number <= len(protocol.dlt.criteria) else "dlt.min_grade"
+    for place, grade in _lowest_grades(protocol.dlt):
         yield unless(
-            row.min_grade <= scale.grades[-1],
-            f"{place} is {row.min_grade}, but grading {scale} has {scale.grades_text}: lower it",
+            grade <= scale.grades[-1],
+            f"{place}.min_grade is {grade}, but grading {scale} has {scale.grades_text}: lower it",
         )
+
+
+def _lowest_grades(rule: DltRule) -> Iterator[tuple[str, int]]:
+    """Yield the lowest grade of each row and of each companion, with its place."""
+    placed: list[tuple[str, DltRule | DltCriterion | DltCompanion]] = []
+    for number, row in enumerate(rule.criteria if having([rule], "criteria") else (), start=1):
+        placed.append((f"dlt.criteria[{number}]", row))
+        if having([row], "together_with") and row.together_with is not None:
+            placed.append((f"dlt.criteria[{number}].together_with", row.together_with))
+    placed.append(("dlt", rule))
+    for place, one in placed:
+        grade = one.min_grade if having([one], "min_grade") else None
+        if grade is not None and grade in GRADES:
+            yield place, grade
 
 
 def _administrations_fault(protocol: TrialProtocol) -> str | None:
@@ -256,9 +337,11 @@ def _administrations_fault(protocol: TrialProtocol) -> str | None:
     )
 
 
-def _dose_faults(protocol: TrialProtocol) -> Iterator[str | None]:
-    doses = [level.dose for level in protocol.levels if level.dose is not None]
-    yield unless(len(doses) in {0, len(protocol.levels)}, "some levels have a dose, and others none")
+def _dose_faults(levels: Sequence[DoseLevel]) -> Iterator[str | None]:
+    given = [level.dose for level in having(levels, "dose")]
+    some = [dose for dose in given if dose is not None]
+    yield unless(len(some) in {0, len(given)}, "some levels have a dose, and others none")
+    doses = [dose for dose in some if is_whole(dose)]
     per = {dose.per for dose in doses}
     yield unless(len(per) <= 1, "the doses of the levels must all be in all, or all per kg, or all per m2")
     amounts = [amount for dose in doses if (amount := dose.amount_in(doses[0])) is not None]
@@ -266,3 +349,28 @@ def _dose_faults(protocol: TrialProtocol) -> Iterator[str | None]:
     yield unless(alike, "the doses of the levels have units of different kinds, which cannot be compared")
     rise = amounts == sorted(set(amounts))
     yield unless(rise or not alike or len(per) > 1, "the doses must rise from level to level")
+
+
+def _tolerance_faults(levels: Sequence[DoseLevel], tolerance: Decimal) -> Iterator[str | None]:
+    """Yield a fault for each level whose amounts, with the tolerance, reach those of the level above it.
+
+    Both ends of the range of a level belong to it, so two levels with doses a and b meet at (b - a) / (b + a).
+    """
+    if not _is_tolerance(tolerance):
+        return
+    for one, other in pairwise(levels):
+        if not is_whole(one) or not is_whole(other) or one.dose is None or other.dose is None:
+            continue
+        low, high = Fraction(one.dose.amount), other.dose.amount_in(one.dose)
+        if high is None or high <= low or one.dose.per is not other.dose.per:
+            continue  # a fault of its own
+        limit = (high - low) / (high + low)
+        yield unless(
+            Fraction(tolerance) < limit,
+            f"dose_tolerance is {tolerance}, so that an amount could belong to both of level {one.label} "
+            f"({one.dose}) and level {other.label} ({other.dose}): it must be below {limit}",
+        )
+
+
+def _is_tolerance(share: Decimal) -> bool:
+    return is_bounded(share) and 0 <= share < 1

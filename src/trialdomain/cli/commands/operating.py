@@ -10,6 +10,7 @@ import attrs
 from trialdomain.cli.output import print_lines, print_report, progress_bar
 from trialdomain.cli.parser import Parser, whole_number
 from trialdomain.cli.places import NEW_FILE
+from trialdomain.designs.registry import design_of
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.files import is_standard_output, write_text, writing_text
 from trialdomain.exchange.paths_csv import write_paths
@@ -19,7 +20,7 @@ from trialdomain.operating.characteristics import MOST_INFUSED, Scenario, charac
 from trialdomain.operating.compared import AskedTrial, Compared
 from trialdomain.operating.paths import Paths, paths
 from trialdomain.operating.simulated import Simulated, simulated
-from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS, ThreePlusThree
+from trialdomain.protocol.designs import DEFAULT_DESIGN, MOST_LEVELS
 from trialdomain.protocol.dose_level import DoseLevel
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -185,7 +186,7 @@ def _characteristics(arguments: argparse.Namespace) -> int:
     one_at_a_time = None
     with progress_bar() as progress:
         found = characteristics_of(asked, progress=progress)
-        if isinstance(file.spec, ThreePlusThree) and not asked.sequential:
+        if design_of(file.spec).forecasts and not asked.sequential:  # such a design may be treated one at a time
             one_at_a_time = characteristics_of(attrs.evolve(asked, sequential=True), progress=progress)
     drawn, compared = None, []
     if arguments.simulate is not None:

@@ -17,7 +17,8 @@ from trialdomain.protocol.designs.bounds import TableBounds, bounds_of
 from trialdomain.protocol.designs.posterior import probability_above, strongest_keys
 from trialdomain.protocol.designs.spec import DesignSpec, optional_number_fault, rate_fault, start_fault
 from trialdomain.protocol.designs.table import MOST_IN_TABLE, TableWord
-from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.faults import LONGEST_DAYS, at_least, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of, having
 from trialdomain.values.number import is_bounded
 
 MOST_IN_INTERVAL = 200
@@ -58,7 +59,7 @@ class IntervalSpec(DesignSpec):
 
     def __attrs_post_init__(self) -> None:
         """Refuse invalid parameters; make the table, unless there is one that was made for these parameters."""
-        refuse(self._faults())
+        refuse(faults_of(self.checks()))
         if self.table is None or self.table.made_for != self._made_for:
             object.__setattr__(self, "table", self._made())
         refuse(self._table_faults())
@@ -180,16 +181,18 @@ class IntervalSpec(DesignSpec):
         out = _fewest_above(self.target, self.elimination_cutoff, evaluable)
         return [*words[:out], *[TableWord.ELIMINATE] * (evaluable + 1 - out)]
 
-    def _faults(self) -> Iterator[str | None]:
-        yield rate_fault("design.target", self.target)
-        yield rate_fault("design.elimination_cutoff", self.elimination_cutoff)
-        yield at_least("design.start_level", self.start_level, 1)
-        yield at_least("design.elimination_min_n", self.elimination_min_n, 1)
-        yield optional_number_fault("design.n_earlystop", self.n_earlystop)
-        yield at_least("design.cohort_size", self.cohort_size, 1)
-        yield optional_number_fault("design.max_n", self.max_n)
-        if type(self.max_n) is int and self.max_n > MOST_IN_INTERVAL:
-            yield f"design.max_n must be at most {MOST_IN_INTERVAL}, got {self.max_n}"
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the parameters."""
+        return (
+            lambda: rate_fault("design.target", self.target),
+            lambda: rate_fault("design.elimination_cutoff", self.elimination_cutoff),
+            lambda: at_least("design.start_level", self.start_level, 1),
+            lambda: at_least("design.elimination_min_n", self.elimination_min_n, 1),
+            lambda: optional_number_fault("design.n_earlystop", self.n_earlystop),
+            lambda: at_least("design.cohort_size", self.cohort_size, 1),
+            lambda: optional_number_fault("design.max_n", self.max_n),
+            lambda: _too_many_fault(self.max_n),
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -270,18 +273,21 @@ class Boin(IntervalSpec):
         return self.target * self.saf, self.target, self.target * self.tox
 
     @override
-    def _faults(self) -> Iterator[str | None]:
-        before = [fault for fault in super()._faults() if fault is not None]
-        yield from before
-        if before:
-            return
-        yield rate_fault("design.saf", self.saf)
-        tox: object = self.tox
-        if not isinstance(tox, Decimal) or not is_bounded(tox) or tox <= 1:
-            yield f"design.tox is a multiple of the target and must be above 1, such as 1.4, got {str(tox)[:20]}"
-        elif tox * self.target >= 1:
-            yield f"design.tox is {tox} of the target, {tox * self.target}, and must be below 1: give a lower one"
-        yield rate_fault("design.extra_safety_offset", self.extra_safety_offset, below=self.elimination_cutoff)
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the parameters."""
+        return (
+            *super().checks(),
+            lambda: rate_fault("design.saf", self.saf),
+            lambda: _tox_fault(self.tox),
+            lambda: _toxic_rate_fault(self.tox, self.target),
+            lambda: rate_fault("design.extra_safety_offset", self.extra_safety_offset, below=self._cutoff),
+        )
+
+    @property
+    def _cutoff(self) -> Decimal:
+        """The cutoff of an elimination, or 1 where there is no valid one."""
+        cutoffs = [one.elimination_cutoff for one in having([self], "elimination_cutoff")]
+        return next((cutoff for cutoff in cutoffs if rate_fault("", cutoff) is None), Decimal(1))
 
 
 @attrs.frozen(kw_only=True)
@@ -289,15 +295,21 @@ class _KeySpec(IntervalSpec):
     """The parameters of the designs that choose the strongest of several keys."""
 
     @property
-    def _margins(self) -> tuple[tuple[str, Decimal], tuple[str, Decimal]]:
-        """The names and the values of the distances from the target to the two edges of the target key."""
+    def _margin_names(self) -> tuple[str, str]:
+        """The names of the distances from the target to the lower and the higher edge of the target key."""
         raise NotImplementedError
+
+    @property
+    def _margins(self) -> tuple[Decimal, Decimal]:
+        """The distances from the target to the two edges of the target key."""
+        low, high = (getattr(self, name) for name in self._margin_names)
+        return low, high
 
     @property
     @override
     def rule_in_words(self) -> str:
         """Name the target interval."""
-        (_, below), (_, above) = self._margins
+        below, above = self._margins
         return (
             f"stay where a rate from {self.target - below} to {self.target + above} is more likely than one in any "
             f"interval of the same width beside it, up where one below it is, down where one above it is"
@@ -306,15 +318,15 @@ class _KeySpec(IntervalSpec):
     @override
     def words(self, evaluable: int) -> Sequence[TableWord]:
         """Escalate where the strongest key is below the target key, de-escalate where it is above."""
-        (_, below), (_, above) = self._margins
+        below, above = self._margins
         target = Fraction(self.target)
         keys = strongest_keys(target - Fraction(below), target + Fraction(above), evaluable)
         return [_BY_KEY[key] for key in keys]
 
     @override
-    def _faults(self) -> Iterator[str | None]:
-        before = [fault for fault in super()._faults() if fault is not None]
-        yield from before or _margin_faults(self.target, self._margins)
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the parameters."""
+        return (*super().checks(), *_margin_checks(self, *self._margin_names))
 
 
 @attrs.frozen(kw_only=True)
@@ -334,8 +346,8 @@ class Keyboard(_KeySpec):
 
     @property
     @override
-    def _margins(self) -> tuple[tuple[str, Decimal], tuple[str, Decimal]]:
-        return ("margin_low", self.margin_low), ("margin_high", self.margin_high)
+    def _margin_names(self) -> tuple[str, str]:
+        return "margin_low", "margin_high"
 
 
 @attrs.frozen(kw_only=True)
@@ -359,8 +371,8 @@ class Mtpi2(_KeySpec):
 
     @property
     @override
-    def _margins(self) -> tuple[tuple[str, Decimal], tuple[str, Decimal]]:
-        return ("epsilon_1", self.epsilon_1), ("epsilon_2", self.epsilon_2)
+    def _margin_names(self) -> tuple[str, str]:
+        return "epsilon_1", "epsilon_2"
 
 
 @attrs.frozen(kw_only=True)
@@ -401,20 +413,56 @@ class I3Plus3(IntervalSpec):
         return words
 
     @override
-    def _faults(self) -> Iterator[str | None]:
-        before = [fault for fault in super()._faults() if fault is not None]
-        ends = ("epsilon_1", self.epsilon_1), ("epsilon_2", self.epsilon_2)
-        yield from before or _margin_faults(self.target, ends)
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the parameters."""
+        return (*super().checks(), *_margin_checks(self, "epsilon_1", "epsilon_2"))
 
 
 _BY_KEY = {-1: TableWord.ESCALATE, 0: TableWord.STAY, 1: TableWord.DE_ESCALATE}
 
 
-def _margin_faults(target: Decimal, margins: tuple[tuple[str, Decimal], tuple[str, Decimal]]) -> Iterator[str | None]:
-    """Yield a fault for each end of an interval that is not beyond the target, and within 0 and 1."""
-    (low_name, low), (high_name, high) = margins
-    yield rate_fault(f"design.{low_name}", low, below=target)
-    yield rate_fault(f"design.{high_name}", high, below=1 - target)
+def _margin_checks(spec: IntervalSpec, low: str, high: str) -> tuple[Check, Check]:
+    """Return the checks that the ends of an interval are beyond the target, and within 0 and 1.
+
+    Where there is no valid target, each end must be between 0 and 1.
+    """
+
+    def target() -> Decimal | None:
+        given = [one.target for one in having([spec], "target")]
+        return next((one for one in given if rate_fault("", one) is None), None)
+
+    def below() -> str | None:
+        limit = target()
+        return rate_fault(f"design.{low}", getattr(spec, low), below=Decimal(1) if limit is None else limit)
+
+    def above() -> str | None:
+        limit = target()
+        return rate_fault(f"design.{high}", getattr(spec, high), below=Decimal(1) if limit is None else 1 - limit)
+
+    return below, above
+
+
+def _too_many_fault(max_n: int | None) -> str | None:
+    too_many = type(max_n) is int and MOST_IN_INTERVAL < max_n <= LONGEST_DAYS
+    return unless(not too_many, f"design.max_n must be at most {MOST_IN_INTERVAL}, got {max_n}")
+
+
+def _is_tox(tox: object) -> bool:
+    return isinstance(tox, Decimal) and is_bounded(tox) and tox > 1
+
+
+def _tox_fault(tox: object) -> str | None:
+    return unless(
+        _is_tox(tox), f"design.tox is a multiple of the target and must be above 1, such as 1.4, got {str(tox)[:20]}"
+    )
+
+
+def _toxic_rate_fault(tox: Decimal, target: Decimal) -> str | None:
+    if not _is_tox(tox) or rate_fault("", target):
+        return None
+    return unless(
+        tox * target < 1, f"design.tox is {tox} of the target, {tox * target}, and must be below 1: give a lower one"
+    )
 
 
 def _fewest_above(target: Decimal, cutoff: Decimal, evaluable: int) -> int:

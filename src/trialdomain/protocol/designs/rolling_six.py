@@ -1,6 +1,7 @@
 """The parameters of rolling six, and the published table of its states."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 import attrs
@@ -9,11 +10,15 @@ from typing_extensions import override
 from trialdomain.protocol.designs.spec import CLOSING_DLTS, DesignSpec, start_fault
 from trialdomain.protocol.designs.three_plus_three import NO_FEWER, SIX
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of, having, is_whole
 from trialdomain.values.number import whole_number
 from trialdomain.values.word import Word
 
 ROLLING_SIX = 6
 """The most participants who hold a slot at a level at once (Skolnik 2008)."""
+
+_FEWEST = 3
+"""The fewest participants at a level with which rolling six escalates (Skolnik 2008)."""
 
 
 class StateAnswer(Word):
@@ -64,20 +69,26 @@ class RollingSix(DesignSpec):
 
     def __attrs_post_init__(self) -> None:
         """Refuse invalid rows, and a table that would continue treatment at a level after two DLTs."""
-        states = [(row.enrolled, row.dlt, row.pending) for row in self.table]
-        refuse(
-            (
-                at_least("design.start_level", self.start_level, 1),
-                *(_state_fault(row) for row in self.table),
-                unless(len(set(states)) == len(states), "design.table has two rows for one state"),
-                *_bolder_states(self.table),
-            )
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the parameters."""
+        return (
+            lambda: at_least("design.start_level", self.start_level, 1),
+            *(partial(_state_fault, row) for one in having([self], "table") for row in one.table),
+            lambda: _twice(self.table),
+            lambda: _bolder_states(self.table) if is_whole(self.table) else None,
         )
 
     @override
     def unfit(self, levels: int) -> str | None:
         """Say that the trial would begin above its highest level."""
         return start_fault(self.start_level, levels)
+
+
+def _twice(rows: Sequence[StateRow]) -> str | None:
+    states = [(row.enrolled, row.dlt, row.pending) for row in having(rows, "enrolled", "dlt", "pending")]
+    return unless(len(set(states)) == len(states), "design.table has two rows for one state")
 
 
 def _state_fault(row: StateRow) -> str | None:
@@ -89,6 +100,8 @@ def _state_fault(row: StateRow) -> str | None:
         return (
             f"{shown} {'must' if closes else 'cannot'} be de-escalate: {CLOSING_DLTS} DLTs close a level, and no fewer"
         )
+    if row.answer is StateAnswer.ESCALATE and row.enrolled < _FEWEST:
+        return f"{shown} cannot be escalate: fewer than {_FEWEST} are enrolled"
     if row.answer is StateAnswer.HOLD and not row.pending:
         return f"{shown} cannot be hold: nothing would end the wait"
     if row.answer is StateAnswer.SAME and row.enrolled == ROLLING_SIX:
@@ -120,16 +133,23 @@ def published_state(enrolled: int, dlt: int, pending: int) -> StateAnswer:
 
 
 def _bolder_states(rows: Sequence[StateRow]) -> Iterator[str]:
-    """Yield a fault for each state that escalates although the state with one DLT less does not."""
-    own = {(row.enrolled, row.dlt, row.pending): row.answer for row in rows}
-    for row in rows:
-        for fewer, more in ((row.dlt - 1, row.dlt), (row.dlt, row.dlt + 1)):
-            few, many = (row.enrolled, fewer, row.pending), (row.enrolled, more, row.pending)
-            if fewer < 0 or more + row.pending > row.enrolled:
-                continue
-            one, other = (own.get(state, published_state(*state)) for state in (few, many))
-            if other is StateAnswer.ESCALATE and one is not StateAnswer.ESCALATE:
-                yield (
-                    f"design.table escalates at {row.enrolled} enrolled with {more} DLT and {row.pending} pending, "
-                    f"and not with {fewer} DLT"
-                )
+    """Yield a fault for each state that escalates although one with a DLT less, or a pending outcome less, does not."""
+    possible_rows = [row for row in rows if _state_fault(row) is None]
+    own = {(row.enrolled, row.dlt, row.pending): row.answer for row in possible_rows}
+
+    def escalates(dlt: int, pending: int) -> bool:
+        state = (row.enrolled, dlt, pending)
+        return own.get(state, published_state(*state)) is StateAnswer.ESCALATE
+
+    told: set[str] = set()
+    for row in possible_rows:
+        shown = f"design.table escalates at {row.enrolled} enrolled with"
+        for more in (row.dlt, row.dlt + 1):
+            possible = more > 0 and more + row.pending <= row.enrolled
+            if possible and escalates(more, row.pending) and not escalates(more - 1, row.pending):
+                told.add(f"{shown} {more} DLT and {row.pending} pending, and not with {more - 1} DLT")
+        for more in (row.pending, row.pending + 1):
+            possible = more > 0 and row.dlt + more <= row.enrolled
+            if possible and escalates(row.dlt, more) and not escalates(row.dlt, more - 1):
+                told.add(f"{shown} {row.dlt} DLT and {more} pending, and not with {more - 1} pending")
+    yield from sorted(told)

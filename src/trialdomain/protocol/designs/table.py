@@ -1,5 +1,6 @@
 """The parameters of a decision table that the protocol prints."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -10,7 +11,8 @@ import attrs
 from typing_extensions import override
 
 from trialdomain.protocol.designs.spec import DesignSpec, optional_number_fault, rate_fault, start_fault
-from trialdomain.protocol.faults import at_least, refuse
+from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of, having, is_whole
 from trialdomain.values.number import whole_number
 from trialdomain.values.word import Word
 
@@ -71,15 +73,19 @@ class TableDesign(DesignSpec):
 
     def __attrs_post_init__(self) -> None:
         """Refuse a table that is incomplete, or bolder with more DLTs."""
-        refuse(
-            (
-                at_least("design.cohort_size", self.cohort_size, 1),
-                at_least("design.start_level", self.start_level, 1),
-                optional_number_fault("design.max_n", self.max_n),
-                optional_number_fault("design.n_earlystop", self.n_earlystop),
-                None if self.target is None else rate_fault("design.target", self.target),
-                *_row_faults(self.rows, self.cohort_size),
-            )
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the parameters."""
+        return (
+            lambda: at_least("design.cohort_size", self.cohort_size, 1),
+            lambda: at_least("design.start_level", self.start_level, 1),
+            lambda: optional_number_fault("design.max_n", self.max_n),
+            lambda: optional_number_fault("design.n_earlystop", self.n_earlystop),
+            lambda: None if self.target is None else rate_fault("design.target", self.target),
+            lambda: _each_row_faults(self.rows),
+            lambda: _cohort_faults(self.rows, self.cohort_size),
+            lambda: _bolder(_by_n(self.rows)),
         )
 
     @override
@@ -88,34 +94,46 @@ class TableDesign(DesignSpec):
         return start_fault(self.start_level, levels)
 
 
-def _row_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
-    beyond = next((row for row in rows if row.n > MOST_IN_TABLE), None)
-    if beyond is not None:
-        yield f"design.rows has {beyond.n} evaluable, and a table has at most {MOST_IN_TABLE} at a level"
-        return
-    if cohort_size < 1:
-        return  # reported as a separate fault
-    by_n: dict[int, dict[int, TableWord]] = {}
-    for row in rows:
-        of_n = by_n.setdefault(row.n, {})
-        if row.dlt in of_n:
-            yield f"design.rows has {row.dlt} DLT in {row.n} twice"
-        of_n[row.dlt] = row.decision
+def _each_row_faults(rows: Sequence[TableRow]) -> Iterator[str | None]:
+    """Yield a fault for a row that is beyond a table, that stands twice, or that cannot be."""
+    yield unless(bool(rows), "design.rows is empty: give a row for each number of evaluable participants and of DLTs")
+    counted = Counter((row.n, row.dlt) for row in having(rows, "n", "dlt"))
+    beyond = next((n for n, _ in counted if n > MOST_IN_TABLE), None)
+    yield unless(
+        beyond is None, f"design.rows has {beyond} evaluable, and a table has at most {MOST_IN_TABLE} at a level"
+    )
+    for (n, dlt), times in counted.items():
+        yield from [f"design.rows has {dlt} DLT in {n} twice"] * (times - 1)
+    for n in sorted({n for n, dlt in counted if dlt > n}):
+        yield f"design.rows has more DLTs than evaluable participants in a row for {n}"
+
+
+def _cohort_faults(rows: Sequence[TableRow], cohort_size: int) -> Iterator[str]:
+    """Yield a fault for each number of evaluable participants that is no whole cohorts, or lacks a row.
+
+    A row that could not be read may be the one that is lacking.
+    """
+    by_n = _by_n(rows)
     most = max(by_n, default=0)
-    if not by_n:
-        yield "design.rows is empty: give a row for each number of evaluable participants and of DLTs"
-        return
-    yield from _short(most, cohort_size)
+    if cohort_size < 1 or most > MOST_IN_TABLE:
+        return  # told as a separate fault
+    if by_n and is_whole(rows):
+        yield from _short(most, cohort_size)
     expected = range(1, most + 1) if 1 in by_n or cohort_size == 1 else range(cohort_size, most + 1, cohort_size)
     for n in sorted({*expected, *by_n}):
         if n not in expected:
             yield f"design.rows has {n} evaluable, which is not a whole number of cohorts of {cohort_size}"
         missing = [str(dlt) for dlt in range(n + 1) if dlt not in by_n.get(n, {})]
-        if missing:
+        if missing and is_whole(rows):
             yield f"design.rows has no row for {', '.join(missing)} DLT in {n} evaluable"
-        if any(dlt > n for dlt in by_n.get(n, {})):
-            yield f"design.rows has more DLTs than evaluable participants in a row for {n}"
-    yield from _bolder(by_n)
+
+
+def _by_n(rows: Sequence[TableRow]) -> dict[int, dict[int, TableWord]]:
+    """Return the decisions by the number of evaluable participants, and by that of DLTs."""
+    found: dict[int, dict[int, TableWord]] = {}
+    for row in filter(is_whole, rows):
+        found.setdefault(row.n, {})[row.dlt] = row.decision
+    return found
 
 
 def _short(most: int, cohort_size: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from trialdomain.protocol.designs.spec import DesignSpec, start_fault
 from trialdomain.protocol.faults import at_least, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of
 
 SIX = "The highest dose level with a DLT in no more than 1/6 of at least 6 evaluable participants"
 NO_FEWER = "no MTD is found with fewer than 6 evaluable participants at its level"
@@ -38,12 +39,14 @@ class ThreePlusThree(DesignSpec):
 
     def __attrs_post_init__(self) -> None:
         """Refuse parameters of no published variant."""
-        refuse(
-            (
-                at_least("design.start_level", self.start_level, 1),
-                _one_of("design.most_dlts_in_six", self.most_dlts_in_six, _MOST_DLTS),
-                _one_of("design.evaluable_for_mtd", self.evaluable_for_mtd, _EVALUABLE),
-            )
+        refuse(faults_of(self.checks()))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the parameters."""
+        return (
+            lambda: at_least("design.start_level", self.start_level, 1),
+            lambda: _one_of("design.most_dlts_in_six", self.most_dlts_in_six, _MOST_DLTS),
+            lambda: _one_of("design.evaluable_for_mtd", self.evaluable_for_mtd, _EVALUABLE),
         )
 
     @property

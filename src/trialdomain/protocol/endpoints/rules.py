@@ -25,6 +25,7 @@ from trialdomain.protocol.endpoints.parts import (
 )
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.faults import ProtocolInvalid, at_least, refuse, unless
+from trialdomain.protocol.in_part import Check, faults_of
 from trialdomain.values.clinical.analyte import Count
 from trialdomain.values.clinical.treatment import BloodProduct
 from trialdomain.values.given.in_short import in_short
@@ -82,20 +83,21 @@ class EndpointRules:
 
     def __attrs_post_init__(self) -> None:
         """Refuse invalid windows and grades."""
-        days = list(_days_faults(self.safety_days))
-        grades = ("infection_min_grade", "bleeding_min_grade")
-        refuse(
-            [
-                at_least("window_days", self.window_days, 1),
-                *days,
-                at_least("max_gap_days", self.max_gap_days, 1),
-                at_least("baseline_days", self.baseline_days, 0),
-                *(grade_fault(name, getattr(self, name)) for name in grades),
-                *atc_faults("anti_infective_classes", self.anti_infective_classes),
-                _mmol_fault(self.hemoglobin, self.hemoglobin_mmol),
-            ]
-        )
+        refuse(faults_of(self.checks()))
         refuse(_endpoint_faults(self))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of the windows, the grades and the classes; those of the endpoints come after them."""
+        return (
+            lambda: at_least("window_days", self.window_days, 1),
+            lambda: _days_faults(self.safety_days),
+            lambda: at_least("max_gap_days", self.max_gap_days, 1),
+            lambda: at_least("baseline_days", self.baseline_days, 0),
+            lambda: grade_fault("infection_min_grade", self.infection_min_grade),
+            lambda: grade_fault("bleeding_min_grade", self.bleeding_min_grade),
+            lambda: atc_faults("anti_infective_classes", self.anti_infective_classes),
+            lambda: _mmol_fault(self.hemoglobin, self.hemoglobin_mmol),
+        )
 
     def recovery(self, count: Count) -> Recovery:
         """Return the rule of a count.

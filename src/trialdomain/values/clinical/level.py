@@ -24,6 +24,14 @@ NO_LABEL = (
     "underscores, a letter among them"
 )
 
+WORDS_OF_ANSWERS = ("all", "none", "overall", "total", "unassigned")
+"""Words that stand for no level in tables, files and JSON, where the label of a level may stand too."""
+
+
+def is_word_of_answers(label: object) -> bool:
+    """Return whether answers use a label for something else, such as all levels together; case makes no difference."""
+    return is_a(label, str) and plain(label).casefold() in WORDS_OF_ANSWERS
+
 
 def as_label(given: object) -> Any:  # noqa: ANN401 - a value that is no label is returned, for the validator to refuse
     """Return a text of digits as the number that it means, so that ``"1"`` and ``1`` are one level.
