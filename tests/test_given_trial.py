@@ -75,7 +75,7 @@ def test_a_dlt_is_one_by_the_rule_of_the_protocol() -> None:
 def test_a_past_that_cannot_be_is_refused_with_the_rule(notation: str, code: str) -> None:
     with pytest.raises(PastImpossible, match=rf"no trial has this past: .* was refused \({code}\): ") as refused:
         given_trial(notation)
-    assert refused.value.error.code == code
+    assert refused.value.code == code
 
 
 def test_a_past_is_told_at_the_desk() -> None:

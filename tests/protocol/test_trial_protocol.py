@@ -192,14 +192,16 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("tolerance", "said"),
         [
-            # 10 mg and 20 mg meet at 10 (1 + t) = 20 (1 - t), that is at t = 1/3; 20 mg and 60 mg at t = 1/2.
-            ("0.9", ("level 1 (10 mg) and level 2 (20 mg)", "level 2 (20 mg) and level 3 (60 mg)")),
-            ("0.5", ("level 1 (10 mg) and level 2 (20 mg)", "level 2 (20 mg) and level 3 (60 mg)")),
-            ("0.4", ("level 1 (10 mg) and level 2 (20 mg)",)),
-            ("0.33", ()),
+            # 10 mg is 20 (1 - t) mg at t = 1/2; 20 mg is 60 (1 - t) mg at t = 2/3.
+            (
+                "0.9",
+                ("level 1 (10 mg) could belong to level 2 (20 mg)", "level 2 (20 mg) could belong to level 3 (60 mg)"),
+            ),
+            ("0.5", ("level 1 (10 mg) could belong to level 2 (20 mg)",)),
+            ("0.49", ()),
         ],
     )
-    def test_an_amount_belongs_to_one_level(self, tolerance: str, said: tuple[str, ...]) -> None:
+    def test_the_dose_of_a_level_belongs_to_no_other(self, tolerance: str, said: tuple[str, ...]) -> None:
         levels = ", ".join(
             f'{{level = {level}, dose = {{amount = {amount}, unit = "mg"}}}}'
             for level, amount in ((1, 10), (2, 20), (3, 60))
@@ -211,8 +213,8 @@ class TestFaults:
         except ProtocolInvalid as refused:
             found = refused.faults
         assert found == tuple(
-            f"dose_tolerance is {tolerance}, so that an amount could belong to both of {both}: "
-            f"it must be below {'1/3' if 'level 1' in both else '1/2'}"
+            f"dose_tolerance is {tolerance}, so that the dose of {both}: "
+            f"it must be below {'1/2' if 'level 1' in both else '2/3'}"
             for both in said
         )
 

@@ -21,6 +21,7 @@ from trialdomain import (
     TreeSigner,
     TrialError,
     Trials,
+    check_story,
     import_sdtm,
     read_checks,
     read_keys,
@@ -134,6 +135,7 @@ USES: dict[str, Callable[[InUse, Path], object]] = {
     "read_checks": lambda _, path: read_checks(path),
     "read_keys": lambda _, path: read_keys(path),
     "read_signing_key": lambda _, path: read_signing_key(path),
+    "check_story": lambda _, path: check_story(path),
     "read_protocol": lambda _, path: read_protocol(path),
     "write_keys": lambda one, path: write_keys(SigningKey.generate("a"), path, one.folder / "a.pub"),
     "write_keys, public": lambda one, path: write_keys(SigningKey.generate("a"), one.folder / f"{path.name}.key", path),
@@ -142,6 +144,7 @@ USES: dict[str, Callable[[InUse, Path], object]] = {
     ),
 }
 COMMANDS = {
+    "check": ["check", "{}"],
     "replay": ["replay", "{}"],
     "export": ["export", "{}", "{new}"],
     "export over it": ["export", "{log}", "{}"],
@@ -207,7 +210,7 @@ def test_every_public_call_that_takes_a_path_is_asked() -> None:
                 parameters = inspect.signature(one).parameters.values()
                 if any("Path" in str(parameter.annotation) for parameter in parameters):
                     found.add(called_as)
-    assert found - {"Imported"} == {
+    assert found - {"Imported", "Paths", "Paths.asked"} == {
         use.partition(",")[0].partition(" over it")[0].partition(" a ")[0] for use in USES
     } - {
         "read_protocol"  # of the command line

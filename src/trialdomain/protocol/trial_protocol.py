@@ -352,9 +352,10 @@ def _dose_faults(levels: Sequence[DoseLevel]) -> Iterator[str | None]:
 
 
 def _tolerance_faults(levels: Sequence[DoseLevel], tolerance: Decimal) -> Iterator[str | None]:
-    """Yield a fault for each level whose amounts, with the tolerance, reach those of the level above it.
+    """Yield a fault for each level whose own dose could belong to the level above or below it.
 
-    Both ends of the range of a level belong to it, so two levels with doses a and b meet at (b - a) / (b + a).
+    Amounts between two close doses may belong to both: then the level that is meant counts, or else the lowest. But the
+    dose of a level is no dose of another: with doses a < b the tolerance is below (b - a) / b.
     """
     if not _is_tolerance(tolerance):
         return
@@ -364,11 +365,11 @@ def _tolerance_faults(levels: Sequence[DoseLevel], tolerance: Decimal) -> Iterat
         low, high = Fraction(one.dose.amount), other.dose.amount_in(one.dose)
         if high is None or high <= low or one.dose.per is not other.dose.per:
             continue  # a fault of its own
-        limit = (high - low) / (high + low)
+        limit = (high - low) / high
         yield unless(
             Fraction(tolerance) < limit,
-            f"dose_tolerance is {tolerance}, so that an amount could belong to both of level {one.label} "
-            f"({one.dose}) and level {other.label} ({other.dose}): it must be below {limit}",
+            f"dose_tolerance is {tolerance}, so that the dose of level {one.label} ({one.dose}) could belong to level "
+            f"{other.label} ({other.dose}): it must be below {limit}",
         )
 
 

@@ -4,17 +4,25 @@ from pathlib import Path
 
 import attrs
 
+from trialdomain.errors import LogUnusable
+from trialdomain.storage.plain_files import open_plain
 from trialdomain.stories.expectations import Failed
 from trialdomain.stories.parsing import parse_story
 from trialdomain.stories.story import Line, Story
 from trialdomain.stories.telling import tell
+from trialdomain.values.given.filename import is_no_file, unread
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.progress import Progress, ignore_progress
+
+_MOST_BYTES = 1 << 26
+"""The most bytes of a story; that of a simulated trial has 200 kB."""
 
 
 @attrs.frozen(kw_only=True)
 class Failure:
     """One line of a story that failed."""
+
+    __repr__ = in_short
 
     file: str
     line: Line
@@ -85,13 +93,14 @@ def read_text(path: Path) -> str:
     Raises:
         LogUnusable: the file cannot be read, or is no text.
     """
-    from trialdomain.errors import LogUnusable  # noqa: PLC0415 - beside the only place that raises it
-    from trialdomain.values.given.filename import is_no_file, unread  # noqa: PLC0415 - as above
-
     if is_no_file(path):
         raise LogUnusable(f"{path} is a folder, a pipe or a device: name the file with the story")
     try:
-        return path.read_text("utf-8-sig")
+        with open_plain(path) as file:
+            read = file.read(_MOST_BYTES + 1)
+        if len(read) > _MOST_BYTES:
+            raise LogUnusable(f"{path} has more than {_MOST_BYTES} bytes, and cannot be a story: name another file")
+        return read.decode("utf-8-sig")
     except OSError as error:
         raise LogUnusable(unread(path, error)) from None
     except UnicodeDecodeError as error:

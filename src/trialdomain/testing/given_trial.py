@@ -6,6 +6,7 @@ from inspect import signature
 from typing import Any, Self, TypeAlias
 
 import attrs
+from typing_extensions import override
 
 from trialdomain.aggregates.cohort import LevelNotOpen, NoFreeSlot
 from trialdomain.aggregates.infusions import SentinelNotCleared, StaggerNotKept
@@ -36,9 +37,19 @@ _LONGEST_WAIT = 400
 class PastImpossible(AssertionError):
     """A past that no trial can have: the desk refuses one of its acts."""
 
-    def __init__(self, error: TrialError, done: str) -> None:
-        super().__init__(f"no trial has this past: {done} was refused ({error.code}): {error}")
-        self.error = error
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(code, why)
+        self.code, self.why = code, why
+
+    @override
+    def __str__(self) -> str:
+        """Say what was refused, by which rule."""
+        return f"no trial has this past: {self.why}"
+
+    @classmethod
+    def of(cls, error: TrialError, done: str) -> "PastImpossible":
+        """Make it of a refusal at the desk."""
+        return cls(error.code, f"{done} was refused ({error.code}): {error}")
 
 
 @attrs.frozen
@@ -71,8 +82,9 @@ def given_trial(past: Past = None, *, protocol: TrialProtocol | None = None, by:
         OutcomesMalformed: the text is not a sequence of outcomes of this protocol.
         OutcomesUnreachable: the protocol gives no such outcome.
 
-    >>> from trialdomain.events.participant import Enrolled
-    >>> given_trial("1NNN").when(lambda desk: desk.enroll("S009", on="2026-03-20")).refused("subject-unknown")
+    >>> taken = given_trial("1NNN").when(lambda desk: desk.enroll("S009", on="2026-03-20"))
+    >>> taken.refused("subject-unknown").entries
+    []
     """
     __tracebackhide__ = True
     site = MadeUpSite(protocol or nct06245746(), by=by)
@@ -82,7 +94,7 @@ def given_trial(past: Past = None, *, protocol: TrialProtocol | None = None, by:
         try:
             past(site.desk())
         except TrialError as error:
-            raise PastImpossible(error, "an act of it") from None
+            raise PastImpossible.of(error, "an act of it") from None
     return GivenTrial(site)
 
 
@@ -253,9 +265,9 @@ def _conduct(site: MadeUpSite, notation: str) -> None:
             try:
                 day = _infused(site, subject, label)
             except TrialError as error:
-                raise PastImpossible(error, f"the infusion of {subject} at level {label}") from None
+                raise PastImpossible.of(error, f"the infusion of {subject} at level {label}") from None
         except TrialError as error:
-            raise PastImpossible(error, f"the infusion of {subject} at level {label}") from None
+            raise PastImpossible.of(error, f"the infusion of {subject} at level {label}") from None
         waiting += [(when, subject, fact) for when, fact in facts_of_outcome(one, day, protocol)]
     _observe(site, waiting)
     check_outcomes(site.history, treated, on=site.today)
@@ -272,7 +284,7 @@ def _decide_after(site: MadeUpSite, waiting: list[tuple[date, str, Any]]) -> Non
     try:
         site.desk().decide_escalation(on=site.today)
     except TrialError as error:
-        raise PastImpossible(error, "the decision") from None
+        raise PastImpossible.of(error, "the decision") from None
 
 
 def _infused(site: MadeUpSite, subject: str, label: Label) -> date:
@@ -311,7 +323,7 @@ def _observe(site: MadeUpSite, waiting: Sequence[tuple[date, str, Any]]) -> None
         try:
             record(site.desk(), subject, type(fact), [fields_of(fact, site.desk())])
         except TrialError as error:
-            raise PastImpossible(error, f"{type(fact).__name__} of {subject}") from None
+            raise PastImpossible.of(error, f"{type(fact).__name__} of {subject}") from None
 
 
 def fields_of(fact: Any, desk: Desk) -> dict[str, Any]:  # noqa: ANN401 - a fact of any kind

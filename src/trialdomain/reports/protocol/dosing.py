@@ -62,6 +62,7 @@ def _levels(protocol: TrialProtocol) -> Iterator[str]:
             f"an infusion belongs to a level if its amount differs from the level's dose by at most "
             f"{percent(protocol.dose_tolerance)}"
         )
+        yield "an amount that fits two levels belongs to the one that is meant, or else to the lower one"
         yield "an infusion that belongs to another level than the one meant is refused, unless as a deviation"
     if protocol.design is not None:
         place = design_of(protocol.design).start_level()
