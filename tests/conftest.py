@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from made_once import Shelf, SimulatedLog, demonstrated_log, simulated_log
 from open_logs import DATABASES
+from recorded_answers import imported_at
 from repeating import DEFAULT, times, use
 from site_desk import SITES
 
@@ -105,7 +106,7 @@ def demonstrated(shelf: Shelf) -> SimulatedLog:
 @pytest.fixture(scope="session")
 def imported_pilot(shared: Path, shelf: Shelf) -> Imported:
     """CDISCPILOT01, a real trial that nobody here wrote, imported once for all tests that only read it."""
-    return shelf("pilot", lambda folder: import_sdtm(shared / "sdtm", folder / "log.db"))
+    return shelf("pilot", lambda folder: import_sdtm(shared / "sdtm", folder / "log.db", clock=imported_at))
 
 
 @pytest.fixture(scope="session")

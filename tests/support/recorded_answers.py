@@ -7,6 +7,7 @@ the commit which one and why: ``tests/test_recorded_answers.py`` asserts that al
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
@@ -31,6 +32,11 @@ QUESTIONS = {
 }
 SEQUENCES = 400
 """For each number of levels and each target recruitment."""
+
+
+def imported_at() -> datetime:
+    """Give the time at which the real trial is imported: answers about it are for the day of its last entry."""
+    return datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 def answers(log: Path, questions: Iterable[str] = tuple(QUESTIONS)) -> Iterator[tuple[str, Any]]:
@@ -96,7 +102,7 @@ def _record() -> None:
             path = Path(folder, f"{seed}.db")
             simulate(path, seed=seed)
             found[f"seed {seed}"] = {name: digest(value) for name, value in answers(path)}
-        import_sdtm(SHARED, Path(folder, "pilot.db"))
+        import_sdtm(SHARED, Path(folder, "pilot.db"), clock=imported_at)
         found["pilot"] = {name: digest(value) for name, value in answers(Path(folder, "pilot.db"))}
     RECORDED.write_text(json.dumps(found, indent=1) + "\n")
 
