@@ -1,6 +1,6 @@
 """Compare what a story expects with what the log of its trial answers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import assert_never
 
@@ -13,7 +13,6 @@ from trialdomain.events.cohort import CohortFact
 from trialdomain.events.recorded import Entry
 from trialdomain.history import History
 from trialdomain.projections.endpoints.value import Value
-from trialdomain.projections.escalation import Escalation
 from trialdomain.stories.story import (
     EndpointExpected,
     Expected,
@@ -28,6 +27,7 @@ from trialdomain.stories.story import (
 from trialdomain.stories.vocabulary import FOLLOWS
 from trialdomain.testing.made_up_site import MadeUpSite
 from trialdomain.values.clinical.decision import Decision, Mtd
+from trialdomain.values.clinical.level import as_label
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many
 
@@ -47,20 +47,22 @@ class Failed:
     """Whether the story cannot go on: an act was not recorded as it was told."""
 
 
-@attrs.frozen
-class Seen:
-    """What an expectation looks at."""
+@attrs.define
+class Told:
+    """What the lines of a story recorded so far, which an expectation looks at."""
 
     site: MadeUpSite
-    line_of: Mapping[int, Line]
-    last: Sequence[Entry]
+    line_of: dict[int, Line] = attrs.Factory(dict)
+    """By position of an entry: the line that recorded it."""
+    last: Sequence[Entry] = ()
+    """What the last act recorded."""
 
 
-def check_expectation(expected: Expected, seen: Seen, *, known: date | None = None) -> Failed | None:
+def check_expectation(expected: Expected, told: Told, *, known: date | None = None) -> Failed | None:
     """Compare an expectation with the log; return how it failed, if it did."""
     try:
-        history = seen.site.history if known is None else seen.site.trial.history(known_at=known)
-        failed = _checked(expected, seen, history, known or seen.site.today)
+        history = told.site.history if known is None else told.site.trial.history(known_at=known)
+        failed = _checked(expected, told, history, known or told.site.today)
     except TrialError as error:
         return Failed(expected=_words(expected), came=f"the log has no answer: {error}")
     return failed
@@ -70,23 +72,23 @@ def _words(expected: Expected) -> str:
     return type(expected).__name__.removesuffix("Expected").lower()
 
 
-def _checked(expected: Expected, seen: Seen, history: History, on: date) -> Failed | None:
+def _checked(expected: Expected, told: Told, history: History, on: date) -> Failed | None:
     match expected:
         case TallyExpected():
-            return _tally(expected, seen, history, on)
+            return _tally(expected, told, history, on)
         case NextExpected():
-            return _next(expected, seen, history, on)
+            return _next(expected, told, history, on)
         case MtdExpected():
-            return _mtd(expected, seen, history, on)
+            return _mtd(expected, told, history, on)
         case EndpointExpected():
-            return _endpoint(expected, seen, history, on)
+            return _endpoint(expected, told, history, on)
         case FindingsExpected():
-            return _findings(expected, seen, history, on)
+            return _findings(expected, told, history, on)
         case NothingExpected():
-            kinds = [type(entry.fact).__name__ for entry in seen.last]
+            kinds = [type(entry.fact).__name__ for entry in told.last]
             return Failed(expected="nothing", came=", ".join(kinds)) if kinds else None
         case FollowsExpected():
-            return _follows(expected, seen)
+            return _follows(expected, told)
         case _:
             assert_never(expected)
 
@@ -108,7 +110,7 @@ def tally_words(tally: Tally) -> str:
     )
 
 
-def _tally(expected: TallyExpected, seen: Seen, history: History, on: date) -> Failed | None:
+def _tally(expected: TallyExpected, told: Told, history: History, on: date) -> Failed | None:
     counts = history.dlt_counts(on=on)
     tally = next((one for one in counts.tallies if one.level == expected.level), None)
     if tally is None:
@@ -120,19 +122,15 @@ def _tally(expected: TallyExpected, seen: Seen, history: History, on: date) -> F
         return None
     members = [member for member in counts.members if member.level == expected.level]
     evidence = [position for member in members for position in member.evidence]
-    told = ", ".join(f"{number} {_COUNTS[name]}" for name, number in wrong.items())
+    counted = ", ".join(f"{number} {_COUNTS[name]}" for name, number in wrong.items())
     came = "; ".join([tally_words(tally), *(f"{member.subject}: {member.why}" for member in members)])
-    return Failed(expected=f"level {expected.level}: {told}", came=came, because=_lines(seen, evidence))
+    return Failed(expected=f"level {expected.level}: {counted}", came=came, because=_lines(told, evidence))
 
 
-def _lines(seen: Seen, positions: Sequence[int]) -> tuple[Line, ...]:
+def _lines(told: Told, positions: Sequence[int]) -> tuple[Line, ...]:
     """Return the last lines that recorded some entries."""
-    lines = {seen.line_of[one].number: seen.line_of[one] for one in positions if one in seen.line_of}
+    lines = {told.line_of[one].number: told.line_of[one] for one in positions if one in told.line_of}
     return tuple(lines[number] for number in sorted(lines)[-MOST_LINES:])
-
-
-def _state(history: History, on: date) -> Escalation | None:
-    return history.escalation(on=on)
 
 
 def decision_words(decision: Decision) -> str:
@@ -143,8 +141,8 @@ def decision_words(decision: Decision) -> str:
     return f"{decision.action.value}{level}{slots}{because}"
 
 
-def _next(expected: NextExpected, seen: Seen, history: History, on: date) -> Failed | None:
-    state = _state(history, on)
+def _next(expected: NextExpected, told: Told, history: History, on: date) -> Failed | None:
+    state = history.escalation(on=on)
     if state is None:
         return Failed(expected=f"next: {expected.action.value}", came="the protocol has no design")
     decision = state.decision
@@ -158,7 +156,7 @@ def _next(expected: NextExpected, seen: Seen, history: History, on: date) -> Fai
     return Failed(
         expected=f"next: {decision_words(wanted)}{because}",
         came=f"next: {decision_words(decision)}",
-        because=_lines(seen, evidence),
+        because=_lines(told, evidence),
     )
 
 
@@ -178,8 +176,8 @@ def _plain(text: str) -> str:
     return " ".join("".join(one if one.isalnum() else " " for one in text.casefold()).split())
 
 
-def _mtd(expected: MtdExpected, seen: Seen, history: History, on: date) -> Failed | None:
-    state = _state(history, on)
+def _mtd(expected: MtdExpected, told: Told, history: History, on: date) -> Failed | None:
+    state = history.escalation(on=on)
     mtd = Mtd() if state is None else state.decision.mtd
     if mtd.status is expected.status and expected.level in {None, mtd.level}:
         return None
@@ -187,7 +185,7 @@ def _mtd(expected: MtdExpected, seen: Seen, history: History, on: date) -> Faile
     return Failed(
         expected=f"mtd: {_mtd_words(Mtd(status=expected.status, level=expected.level))}",
         came=f"mtd: {_mtd_words(mtd)}",
-        because=_lines(seen, evidence),
+        because=_lines(told, evidence),
     )
 
 
@@ -204,7 +202,7 @@ def value_words(value: Value) -> str:
     return str(value.value)
 
 
-def _endpoint(expected: EndpointExpected, seen: Seen, history: History, on: date) -> Failed | None:
+def _endpoint(expected: EndpointExpected, told: Told, history: History, on: date) -> Failed | None:
     endpoints = history.endpoints(on=on, only=[expected.endpoint])
     if expected.subject is None:
         return Failed(expected=expected.endpoint, came="name the participant")
@@ -216,33 +214,33 @@ def _endpoint(expected: EndpointExpected, seen: Seen, history: History, on: date
     return Failed(
         expected=f"{expected.endpoint} {expected.subject}: {expected.value}",
         came=f"{expected.endpoint} {expected.subject}: {words} ({value.status.value})",
-        because=_lines(seen, value.evidence),
+        because=_lines(told, value.evidence),
     )
 
 
-def _findings(expected: FindingsExpected, seen: Seen, history: History, on: date) -> Failed | None:
-    found = [one for one in findings(history, on=on, now=seen.site.now).found if one.severity is not Severity.NOTE]
+def _findings(expected: FindingsExpected, told: Told, history: History, on: date) -> Failed | None:
+    found = [one for one in findings(history, on=on, now=told.site.now).found if one.severity is not Severity.NOTE]
     ids = {one.check for one in found}
     if ids == set(expected.ids):
         return None
-    told = "; ".join(dict.fromkeys(f"{one.check}: {one.sentence}" for one in found)) or "none"
+    came = "; ".join(dict.fromkeys(f"{one.check}: {one.sentence}" for one in found)) or "none"
     evidence = [position for one in found if one.check not in expected.ids for position in one.evidence]
     return Failed(
         expected=f"findings: {', '.join(expected.ids) or 'none'}",
-        came=f"findings: {told}",
-        because=_lines(seen, evidence),
+        came=f"findings: {came}",
+        because=_lines(told, evidence),
     )
 
 
-def _follows(expected: FollowsExpected, seen: Seen) -> Failed | None:
+def _follows(expected: FollowsExpected, told: Told) -> Failed | None:
     kind = FOLLOWS[expected.name]
-    for entry in seen.last:
+    for entry in told.last:
         subject, level = getattr(entry.fact, "subject", None), _level_of(entry)
         if isinstance(entry.fact, kind) and expected.subject in {None, subject} and expected.level in {None, level}:
             return None
     named = "" if expected.subject is None else f"{expected.subject} "
     at = "" if expected.level is None else f" at level {expected.level}"
-    came = ", ".join(_followed(seen.last)) or "nothing followed"
+    came = ", ".join(_followed(told.last)) or "nothing followed"
     return Failed(expected=f"so {named}{expected.name}{at}", came=came)
 
 
@@ -250,8 +248,7 @@ def _level_of(entry: Entry) -> object:
     """Return the label of the level whose cohort an entry is about."""
     if not isinstance(entry.fact, CohortFact):
         return None
-    label = entry.stream.rpartition("/")[2]
-    return int(label) if label.lstrip("-").isdigit() else label
+    return as_label(entry.stream.rpartition("/")[2])
 
 
 def _followed(entries: Sequence[Entry]) -> Iterator[str]:

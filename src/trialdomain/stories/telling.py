@@ -23,7 +23,7 @@ from trialdomain.events.participant import (
     VitalSignRecorded,
 )
 from trialdomain.events.recorded import Entry
-from trialdomain.stories.expectations import Failed, Seen, check_expectation
+from trialdomain.stories.expectations import Failed, Told, check_expectation
 from trialdomain.stories.faults import StoryMalformed, instead
 from trialdomain.stories.protocols import protocol_told
 from trialdomain.stories.story import (
@@ -42,7 +42,7 @@ from trialdomain.stories.story import (
 )
 from trialdomain.stories.vocabulary import VERBS
 from trialdomain.testing.acts import record
-from trialdomain.testing.made_up_site import EVENING, INVESTIGATOR, MadeUpSite
+from trialdomain.testing.made_up_site import EVENING, FIRST_DAY, INVESTIGATOR, MadeUpSite
 from trialdomain.values.clinical.decision import Decision
 from trialdomain.values.clinical.screening import Attestation, Finding, Gate
 from trialdomain.values.clinical.toxicity import Attribution
@@ -56,17 +56,6 @@ T = TypeVar("T")
 _WITH_ROUTE = {AntiInfectiveGiven, ConcomitantMedicationGiven}
 _SEVERAL = {LabRecorded, VitalSignRecorded}
 """The kinds of which one command records several."""
-
-
-@attrs.define
-class Told:
-    """What the lines of a story recorded so far."""
-
-    site: MadeUpSite
-    line_of: dict[int, Line] = attrs.Factory(dict)
-    """By position of an entry: the line that recorded it."""
-    last: Sequence[Entry] = ()
-    """What the last act recorded."""
 
 
 def tell(
@@ -92,7 +81,7 @@ def tell(
         raise StoryMalformed(line=story.protocol.line, column=1, why=why, file=story.file)
     with MadeUpSite(protocol, by=users[registering] if registering else first, moment=start) as site:
         site.user = first
-        teller = _Teller(site, story, users, folder or Path(), Told(site))
+        teller = _Teller(story, users, folder or Path(), Told(site))
         for number, line in enumerate(story.lines, start=1):
             failed = teller.tell(line)
             yield teller.told, line, failed
@@ -105,17 +94,20 @@ def _first_moment(story: Story, zone: Any) -> datetime:  # noqa: ANN401 - any ti
     """Return when the trial is registered: a moment before the first line."""
     moment = story.lines[0].moment if story.lines else None
     if moment is None or moment.day is None:
-        return datetime.combine(datetime(2026, 3, 2), EVENING, zone)  # noqa: DTZ001 - the zone is beside it
+        return datetime.combine(FIRST_DAY, EVENING, zone)
     return datetime.combine(moment.day, moment.clock or EVENING, zone) - timedelta(minutes=1)
 
 
 @attrs.define
 class _Teller:
-    site: MadeUpSite
     story: Story
     users: Mapping[str, User]
     folder: Path
     told: Told
+
+    @property
+    def site(self) -> MadeUpSite:
+        return self.told.site
 
     def tell(self, line: Line) -> Failed | None:
         """Tell one line; return how it failed, if it did."""
@@ -126,8 +118,7 @@ class _Teller:
                 return self._act(line)
             case expected:
                 self._check_endpoint(line, expected)
-                seen = Seen(self.told.site, self.told.line_of, self.told.last)
-                return check_expectation(expected, seen, known=line.known)
+                return check_expectation(expected, self.told, known=line.known)
 
     def _check_endpoint(self, line: Line, expected: object) -> None:
         """Refuse an endpoint that the protocol does not have: it may be a slip in another word."""
