@@ -210,6 +210,7 @@ def test_a_value_that_was_made_past_its_class_is_refused_as_well() -> None:
         (entry, lambda one: site.desk.correct(one, reason=REASON, fraction="0.5")),
         (INVESTIGATOR, site.trial.acting),
         (EndpointRules(), lambda one: history.endpoints(on=day(0), rules=one)),
+        (OPEN, history.what_if),
     ]
     for value, way in ways:
         for field, name, odd in with_an_odd_field(value):
@@ -223,6 +224,7 @@ def test_a_history_answers_it_or_says_why_not() -> None:
     site.treat("S001")
     history = site.trial.history()
     known = {"on": site.today, "endpoint": "S9", "stream": OPEN.trial, "later": history, "drafts": [], "position": 0}
+    known |= {"protocol": OPEN}
     methods = [name for name, _ in inspect.getmembers(History, callable) if not name.startswith("_")]
     assert len(methods) >= 12
     for method in methods:

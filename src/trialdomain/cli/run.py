@@ -29,6 +29,7 @@ _MODULES: Mapping[str, str] = {
     "review": "ask",
     "history": "history",
     "diff": "diff",
+    "what-if": "what_if",
     "audit": "audit",
     "export": "log",
     "bundle": "bundle",

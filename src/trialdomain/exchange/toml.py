@@ -5,7 +5,7 @@ refused with all its faults at once, each with its place.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import partial
@@ -85,7 +85,7 @@ def protocol_from_toml(text: str, *, folder: Path | None = None) -> TrialProtoco
     Raises:
         ProtocolInvalid: it names every fault at once.
     """
-    return _protocol(_table(text), folder)
+    return protocol_from_table(_table(text), folder=folder)
 
 
 @attrs.frozen
@@ -108,7 +108,7 @@ def read_design(path: str | Path) -> DesignFile:
     table, folder = _table(_text_of(path)), Path(path).parent
     levels = table.get("levels")
     if isinstance(levels, list):
-        protocol = _protocol(table, folder)
+        protocol = protocol_from_table(table, folder=folder)
         if protocol.design is None:
             raise ProtocolInvalid(["design: the protocol has none: name one in [design]"])
         return DesignFile(protocol.design, len(protocol.levels), protocol)
@@ -133,7 +133,16 @@ def _table(text: str) -> dict[str, Any]:
         raise ProtocolInvalid([f"it is not TOML: {error}"]) from None
 
 
-def _protocol(table: dict[str, Any], folder: Path | None) -> TrialProtocol:
+def protocol_from_table(table: dict[str, Any], *, folder: Path | None = None) -> TrialProtocol:
+    """Read a protocol from the table of its TOML.
+
+    Args:
+        table: the table, with decimals for fractions.
+        folder: the folder of the files that the protocol names; by default the current one.
+
+    Raises:
+        ProtocolInvalid: it names every fault at once.
+    """
     faults: list[str] = []
     if "design" in table:
         table = table | {"design": _with_rows(table["design"], folder, faults)}
@@ -196,8 +205,13 @@ _ROW = ("n", "dlt", "decision")
 
 def protocol_to_toml(protocol: TrialProtocol) -> str:
     """Encode a protocol as TOML with exact numbers; parameters that are not set are left out."""
+    return tomli_w.dumps(protocol_to_table(protocol))
+
+
+def protocol_to_table(protocol: TrialProtocol) -> dict[str, Any]:
+    """Return the table that the TOML of a protocol has."""
     table: dict[str, Any] = _written(protocol)
-    return tomli_w.dumps(table)
+    return table
 
 
 def _written(value: Any) -> Any:
@@ -389,7 +403,7 @@ def _read_class(
     fields = {field.name: field for field in attrs.fields(kind)}
     before = len(faults)
     unknown = [name for name in value if name not in fields]
-    faults += [f"{_at(place, name)}: there is no such parameter" for name in unknown]
+    faults += [f"{_at(place, name)}: there is no such parameter{_nearest(name, fields)}" for name in unknown]
     given: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in fields}
     if kind is DltRule and "criteria" in value:
         given.pop("min_grade", None)  # the rows replace the default row of a grade alone
@@ -413,6 +427,11 @@ def _read_class(
     found, made = _made(kind, read) if whole else _made_in_part(kind, read, unread)
     faults += [f"{place}: {fault}" if place else fault for fault in found]
     return made
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name.lower(), known, 1)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def _misspelt(kind: Any, unknown: Sequence[str], absent: Sequence[str]) -> set[str]:

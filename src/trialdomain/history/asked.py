@@ -11,9 +11,12 @@ from trialdomain.events.recorded import Draft
 from trialdomain.events.registry import NAMES
 from trialdomain.history.explaining import QuestionInvalid
 from trialdomain.history.moments import as_moment
+from trialdomain.projections.other_protocol import Change
 from trialdomain.projections.trail import Asked
 from trialdomain.protocol.endpoints.rules import EndpointRules
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.codec import FactUnstorable, made_of
+from trialdomain.values.clinical.level import Label, listed_levels
 from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.text import short
 
@@ -85,14 +88,46 @@ def asked_rules(given: object) -> EndpointRules:
     Raises:
         QuestionInvalid: the argument is not a set of definitions, or breaks the rules of a protocol.
     """
-    rules = asked_kind("the rules of the endpoints", given, EndpointRules)
+    return _checked("the rules of the endpoints", asked_kind("the rules of the endpoints", given, EndpointRules))
+
+
+def _checked(what: str, given: T, **fields: object) -> T:
+    """Make a part of a protocol again, so that every rule is checked, whatever its fields hold."""
+    kind = type(given)
     try:
-        return made_of(EndpointRules, {name: getattr(rules, name) for name in attrs.fields_dict(EndpointRules)})
+        return made_of(kind, {name: getattr(given, name) for name in attrs.fields_dict(kind)} | fields)  # type: ignore[arg-type]  # of an attrs class
     except FactUnstorable as error:
         why = short(error.why, 200)
     except Exception as error:  # noqa: BLE001 - a class of the caller may raise any error when it is read
-        why = f"a value in them cannot be read ({type(error).__name__})"
-    raise QuestionInvalid(f"the rules of the endpoints are invalid: {why}")
+        why = f"a value in it cannot be read ({type(error).__name__})"
+    raise QuestionInvalid(f"{what} cannot be used: {why}")
+
+
+def asked_protocol(given: object, trial: str, levels: Iterable[Label]) -> Change:
+    """Convert a protocol, or a function of a recorded version, into a function that checks what it returns.
+
+    Args:
+        given: the protocol, or the function.
+        trial: the code of the trial; the other protocol is taken for this trial, whatever its own code is.
+        levels: the labels of the levels of which the log has entries.
+
+    Raises:
+        QuestionInvalid: the argument is neither, or what it gives lacks one of the levels.
+    """
+    needed = list(levels)
+
+    def change(recorded: TrialProtocol) -> TrialProtocol:
+        made = given if is_a(given, TrialProtocol) or not callable(given) else given(recorded)
+        other = _checked("the other protocol", asked_kind("the other protocol", made, TrialProtocol), trial=trial)
+        missing = [level for level in needed if not other.has_level(level)]
+        if missing:
+            raise QuestionInvalid(
+                f"the log has entries of {listed_levels(missing)}, and the other protocol has "
+                f"{listed_levels(other.labels)}: give it each level that was opened, under the same label"
+            )
+        return other
+
+    return change
 
 
 def asked_progress(given: object) -> None:

@@ -56,7 +56,7 @@ class Diff:
     @property
     def recommendations(self) -> tuple[ValueChange, ...]:
         """The changed values that are recommendations of the design, the MTD, or doses that people recommended."""
-        return tuple(change for change in self.changed if _is_recommendation(change.path))
+        return tuple(change for change in self.changed if is_recommendation(change.path))
 
 
 def changed_values(before: Answers, after: Answers) -> tuple[ValueChange, ...]:
@@ -109,6 +109,7 @@ def _item_name(value: Json) -> str | None:
     return " ".join(named) or None
 
 
-def _is_recommendation(path: str) -> bool:
+def is_recommendation(path: str) -> bool:
+    """Return whether a path leads to a recommendation of the design, the MTD, or a dose that people recommended."""
     section, _, rest = path.partition(".")
     return section == "escalation" and rest.partition(".")[0].partition("[")[0] in _RECOMMENDED

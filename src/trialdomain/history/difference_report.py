@@ -58,13 +58,14 @@ def _json(found: Diff, zone: tzinfo) -> dict[str, Json]:
         "later": found.later,
         "on_earlier": found.on_earlier.isoformat(),
         "on_later": found.on_later.isoformat(),
-        "recommendations": [_change_json(change) for change in found.recommendations],
+        "recommendations": [change_json(change) for change in found.recommendations],
         "entries": [trail_json(entry, zone) for entry in found.entries],
-        "changed": [_change_json(change) for change in found.changed],
+        "changed": [change_json(change) for change in found.changed],
     }
 
 
-def _change_json(change: ValueChange) -> Json:
+def change_json(change: ValueChange) -> Json:
+    """Return a changed value as JSON."""
     return {"path": change.path, "old": change.old, "new": change.new}
 
 

@@ -19,6 +19,7 @@ from trialdomain.history.asked import (
     asked_kind,
     asked_part,
     asked_progress,
+    asked_protocol,
     asked_rules,
     asked_text,
     asked_texts,
@@ -26,18 +27,28 @@ from trialdomain.history.asked import (
 from trialdomain.history.difference import Diff, changed_values
 from trialdomain.history.explaining import QuestionInvalid, endpoint_of, explain
 from trialdomain.history.moments import MomentInvalid
+from trialdomain.history.since import Tracing
+from trialdomain.history.what_if import WhatIf, compare, of_trial
 from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
 from trialdomain.projections.decisions import DecisionAudit, audit_decisions, versions_recorded
 from trialdomain.projections.dlt_counts import DLT_COUNTS, DltCounts, count, members_of
 from trialdomain.projections.endpoints.view import EndpointsView
 from trialdomain.projections.escalation import Escalation, escalation, escalation_of
 from trialdomain.projections.flow import FLOW, Flow
+from trialdomain.projections.other_protocol import (
+    Change,
+    DecisionOtherwise,
+    OtherProtocol,
+    VersionOtherwise,
+    decisions_otherwise,
+    versions_otherwise,
+)
 from trialdomain.projections.people import People
 from trialdomain.projections.reconciliation import Difference, reconciliation
 from trialdomain.projections.review import Review, review_of
 from trialdomain.projections.safety import SAFETY, Safety, safety_of
 from trialdomain.projections.trail import Asked, TrailEntry, trail_of
-from trialdomain.projections.view import View, answer, left_out
+from trialdomain.projections.view import EVERY_KIND, View, answer, left_out
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.endpoints.standard import STANDARD_ENDPOINTS
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -48,7 +59,8 @@ from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plain import plain
 from trialdomain.values.given.text import is_storable, short
-from trialdomain.values.ids import trial_stream
+from trialdomain.values.ids import level_of, trial_stream
+from trialdomain.values.progress import Progress, counted, ignore_progress
 
 Part = TypeVar("Part")
 Whole = TypeVar("Whole")
@@ -224,6 +236,71 @@ class History:
     def _decisions(self, progress: Callable[[int, int], None]) -> Iterator[DecisionAudit]:
         versions = versions_recorded(self._stream(trial_stream(self.trial)))
         return audit_decisions(self._streams, versions, zone=self.zone, progress=progress)
+
+    def what_if(
+        self,
+        protocol: TrialProtocol | Change,
+        *,
+        on: date | str | None = None,
+        progress: Progress = ignore_progress,
+    ) -> WhatIf:
+        """Judge the recorded trial by another protocol, and compare every answer. Nothing is written.
+
+        The trial is not conducted anew: its participants, doses and decisions are those that were recorded. At each
+        recorded decision, the other protocol is asked with what was known then.
+
+        Args:
+            protocol: the protocol that takes the place of every recorded version; or a function that returns the one
+                for a recorded version, such as ``lambda recorded: attrs.evolve(recorded, dlt=rule)``.
+            on: the day for which windows are judged; by default the day of the last entry.
+            progress: a callback with the name of the work, the amount done, and the total.
+
+        Raises:
+            QuestionInvalid: it is no protocol, or lacks a level of which the log has entries.
+            ProtocolInvalid: the function makes an invalid protocol.
+        """
+        asked_progress(progress)
+        day = self.last_day() if on is None else as_day(on)
+        versions, decisions, other = self._otherwise(protocol, progress)
+        read = counted(progress, "reading entries", 2 * self.position)
+        answers = self.answers(on=day, progress=read), other.answers(on=day, progress=read)
+        worlds = of_trial(self.streams()), of_trial(other.streams())
+        tracing = Tracing(self.trial, self.entries_of, worlds, self.zone, day)
+        return compare(answers, versions, decisions, tracing, position=self.position)
+
+    def under(self, protocol: TrialProtocol | Change, *, progress: Progress = ignore_progress) -> "History":
+        """Return the recorded trial under another protocol: it answers every question by the other rules.
+
+        Args:
+            protocol: as for ``what_if``.
+            progress: a callback with the name of the work, the amount done, and the total.
+
+        Raises:
+            QuestionInvalid: it is no protocol, or lacks a level of which the log has entries.
+            ProtocolInvalid: the function makes an invalid protocol.
+        """
+        asked_progress(progress)
+        return self._otherwise(protocol, progress)[2]
+
+    def _otherwise(
+        self, protocol: TrialProtocol | Change, progress: Progress
+    ) -> tuple[Sequence[VersionOtherwise], Sequence[DecisionOtherwise], "History"]:
+        """Return the versions and the decisions as they would be, and the trial under the other protocol."""
+        levels = [level for stream, _ in self._streams(EVERY_KIND) if (level := level_of(stream)) is not None]
+        change = asked_protocol(protocol, self.trial, levels)
+        versions = versions_otherwise(self._stream(trial_stream(self.trial)), change)
+        decisions, entries = decisions_otherwise(
+            self._streams, versions, zone=self.zone, progress=partial(progress, "asking at each decision")
+        )
+        read = _Replaced(entries, self._streams, self._stream, self._latest_first)
+        other = attrs.evolve(
+            self,
+            streams=read.streams,
+            stream=read.stream,
+            latest_first=read.latest_first,
+            zone=versions[-1].other.site_zone,
+        )
+        return versions, decisions, other
 
     def flow(self, *, on: date | str) -> Flow:
         """Return the participant flow, from screening to the end of observation."""
@@ -417,3 +494,22 @@ class _Kept:
 
     def latest_first(self) -> Iterator[Entry]:
         return reversed(self.entries)
+
+
+@attrs.frozen
+class _Replaced:
+    """The entries of a history under another protocol."""
+
+    _other: OtherProtocol
+    _streams: ReadStreams
+    _stream: Callable[[str], Iterable[Entry]]
+    _latest_first: Callable[[], Iterator[Entry]]
+
+    def streams(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
+        return self._other.streams(self._streams(leave_out))
+
+    def stream(self, stream: str) -> Iterator[Entry]:
+        return self._other.entries(self._stream(stream))
+
+    def latest_first(self) -> Iterator[Entry]:
+        return self._other.entries(self._latest_first())

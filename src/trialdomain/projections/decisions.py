@@ -126,47 +126,75 @@ def audit_decisions(
         zone: the time zone of the site.
         progress: called with the number of audited decisions, and the number of all decisions.
     """
-    streams: list[tuple[str, list[Recorded[Any]]]] = []
-    decisions: list[_Found] = []
-    for stream, entries in read(left_out(DLT_COUNTS.reads(versions))):
-        if subject_of(stream) is not None and not decisions:
-            return
-        found = list(entries)
-        streams.append((stream, found))
-        decisions += _decisions(found)
-    decisions.sort(key=lambda one: one.entry.position)
+    streams, decisions = read_decisions(read, versions)
     for done, found_one in enumerate(decisions):
         progress(done, len(decisions))
         yield _audit(found_one, decisions[:done], streams, zone)
 
 
 @attrs.frozen
-class _Found:
+class RecordedDecision:
+    """A decision in the log, also a corrected or voided one."""
+
     entry: Recorded[DoseDecision]
     first: Recorded[DoseDecision]
     """The entry that was first recorded, before corrections; or itself."""
     superseded_by: int | None
+    """The position of the later entry that corrected or voided it."""
+
+    @property
+    def started(self) -> int:
+        """The last position before the command that recorded it."""
+        return self.first.position - self.first.meta.part
+
+    def moment(self, zone: tzinfo) -> Moment:
+        """Return the moment of the decision: what had been read, the day that was judged, and the time at the site."""
+        basis = self.entry.fact.basis
+        recorded_at = self.first.meta.recorded_at.astimezone(zone)
+        return Moment(min(basis.position, self.started), basis.on, recorded_at)
 
 
-def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[_Found]:
+def read_decisions(
+    read: Callable[[Collection[type[Any]]], Iterable[tuple[str, Iterable[Recorded[Any]]]]],
+    versions: Iterable[TrialProtocol],
+) -> tuple[StreamsInMemory, Sequence[RecordedDecision]]:
+    """Read the facts that can change a count, and every decision in the order of the log.
+
+    Without a decision, participants are not read, and both answers are empty.
+
+    Args:
+        read: returns the streams one after another, participants last, without the kinds of facts in its argument.
+        versions: every version of the protocol under which the facts are counted.
+    """
+    streams: list[tuple[str, list[Recorded[Any]]]] = []
+    decisions: list[RecordedDecision] = []
+    for stream, entries in read(left_out(DLT_COUNTS.reads(versions))):
+        if subject_of(stream) is not None and not decisions:
+            return (), ()
+        found = list(entries)
+        streams.append((stream, found))
+        decisions += _decisions(found)
+    return streams, sorted(decisions, key=lambda one: one.entry.position)
+
+
+def _decisions(entries: Sequence[Recorded[Any]]) -> Iterator[RecordedDecision]:
     superseded = {target_version(entry): entry.position for entry in entries}
     first: dict[int, Recorded[Any]] = {}
     for entry in entries:
         corrects = entry.envelope.corrects
         first[entry.version] = entry if corrects is None else first.get(corrects, entry)
         if isinstance(entry.fact, DoseDecision):
-            yield _Found(entry, first[entry.version], superseded.get(entry.version))
+            yield RecordedDecision(entry, first[entry.version], superseded.get(entry.version))
 
 
-def _audit(found: _Found, before: Sequence[_Found], streams: StreamsInMemory, zone: tzinfo) -> DecisionAudit:
-    entry, basis = found.entry, found.entry.fact.basis
-    started = found.first.position - found.first.meta.part
-    position = min(basis.position, started)
-    if not _registered(streams, position):
+def _audit(
+    found: RecordedDecision, before: Sequence[RecordedDecision], streams: StreamsInMemory, zone: tzinfo
+) -> DecisionAudit:
+    entry, moment = found.entry, found.moment(zone)
+    if not was_registered(streams, moment.position):
         return _unregistered(found)
-    recorded_at = found.first.meta.recorded_at.astimezone(zone)
-    past = Hindsight(streams, Moment(position, basis.on, recorded_at))
-    then, today, answer = past.then(), past.today(), _answers(entry.fact)
+    past = Hindsight(streams, moment)
+    then, today, answer = past.then(), past.today(), answer_to(entry.fact)
     known, now = answer(past.answer_with()), answer(past.answer_with(past.later))
     changing: tuple[LaterEntry, ...] = ()
     smallest = sufficient = Smallest((), proven=True)
@@ -175,7 +203,7 @@ def _audit(found: _Found, before: Sequence[_Found], streams: StreamsInMemory, zo
         sufficient = smallest_change(past, lambda given: answer(given) == now)
         named = in_any_set(past, lambda given: answer(given) != known, smallest.sets)
         changing = tuple(_changing(past, answer, named.union(*sufficient.sets), streams))
-    differences = [*_differences(entry, then.state), *_late(found, past, streams, started)]
+    differences = [*_differences(entry, then.state), *_late(found, past, streams)]
     return DecisionAudit(
         entry=entry,
         superseded_by=found.superseded_by,
@@ -185,19 +213,20 @@ def _audit(found: _Found, before: Sequence[_Found], streams: StreamsInMemory, zo
         today=today.state,
         same_answer=known == now,
         breaches_today=() if known == now else tuple(_breaches(entry.fact, today)),
-        members=tuple(_members(then.state, today.state)),
+        members=tuple(stand_otherwise(then.state, today.state)),
         changing=changing,
         smallest=smallest,
         sufficient=sufficient,
     )
 
 
-def _registered(streams: StreamsInMemory, position: int) -> bool:
+def was_registered(streams: StreamsInMemory, position: int) -> bool:
+    """Return whether the trial was registered at a position."""
     entries = (entry for stream, found in streams if "/" not in stream for entry in found)
     return any(isinstance(entry.fact, TrialRegistered) and entry.position <= position for entry in entries)
 
 
-def _unregistered(found: _Found) -> DecisionAudit:
+def _unregistered(found: RecordedDecision) -> DecisionAudit:
     """Audit a decision that was recorded before the trial was registered."""
     none = Smallest((), proven=True)
     return DecisionAudit(
@@ -216,9 +245,9 @@ def _unregistered(found: _Found) -> DecisionAudit:
     )
 
 
-def _late(found: _Found, past: Hindsight, streams: StreamsInMemory, started: int) -> Iterator[BasisDifference]:
+def _late(found: RecordedDecision, past: Hindsight, streams: StreamsInMemory) -> Iterator[BasisDifference]:
     """Yield a difference if the log had more entries than the decision says it had read, and they change the answer."""
-    basis = found.entry.fact.basis
+    basis, started = found.entry.fact.basis, found.started
     if basis.position > started:
         yield BasisDifference(field="position", recorded=basis.position, recomputed=started)
     elif basis.position < started:
@@ -228,7 +257,7 @@ def _late(found: _Found, past: Hindsight, streams: StreamsInMemory, started: int
             yield BasisDifference(field="position", recorded=basis.position, recomputed=started)
 
 
-def _out_of_order(found: _Found, before: Sequence[_Found]) -> Iterator[CommandRefused]:
+def _out_of_order(found: RecordedDecision, before: Sequence[RecordedDecision]) -> Iterator[CommandRefused]:
     """Yield a breach if a decision is dated before an earlier recorded decision that was current then."""
     if found.entry is not found.first or not isinstance(found.entry.fact, EscalationDecided):
         return
@@ -239,7 +268,7 @@ def _out_of_order(found: _Found, before: Sequence[_Found]) -> Iterator[CommandRe
         yield CommandRefused(f"it is dated {on}, and a decision of {max(days)} was taken before it")
 
 
-def _answers(fact: DoseDecision) -> Callable[[DesignAnswer], Hashable]:
+def answer_to(fact: DoseDecision) -> Callable[[DesignAnswer], Hashable]:
     """Return a function that extracts from an answer the part that the decision rests on.
 
     This is the recommendation, the MTD, whether a conclusion may be drawn, or the highest level that may be
@@ -345,7 +374,8 @@ def _changing(
             )
 
 
-def _members(then: Escalation | None, today: Escalation | None) -> Iterator[StandsOtherwise]:
+def stand_otherwise(then: Escalation | None, today: Escalation | None) -> Iterator[StandsOtherwise]:
+    """Yield each participant whose level, evaluation or DLT differs between two states."""
     before, after = ({m.subject: m for m in _of(state)} for state in (then, today))
     for subject in sorted({*before, *after}):
         old, new = before.get(subject), after.get(subject)

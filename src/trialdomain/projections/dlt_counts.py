@@ -1,6 +1,6 @@
 """DLT counts: the DLT evaluation of every participant, and the tally of every dose level."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -238,6 +238,16 @@ def _gave_back(member: Member, released: Mapping[tuple[Label, str], int]) -> boo
     if member.infused_by is not None or member.level is None:
         return False
     return released.get((member.level, member.subject), 0) > member.held_from
+
+
+def stands(member: Member) -> Hashable:
+    """Return what two protocols can judge differently in a participant: the level, the evaluation, and the DLT.
+
+    The evidence, and the reason in words, are left out.
+    """
+    dlt = member.dlt
+    shown = dlt and (dlt.event, dlt.laboratory, dlt.term, dlt.grade, dlt.onset)
+    return member.level, member.standing.evaluation, shown
 
 
 def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:

@@ -1,6 +1,6 @@
 """The value of one endpoint in one participant, or the reason why there is none."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
@@ -124,3 +124,13 @@ class Value:
     evidence: tuple[int, ...] = ()
     """The positions of the entries that the value depends on; for an absence, of those that open and end the
     observation."""
+
+
+def told(value: Value) -> Hashable:
+    """Return what two protocols can derive differently in a value.
+
+    The evidence, the first and last day of the observation, and the reason in words are left out.
+    """
+    details = {name: detail for name, detail in value.details.items() if name != "reason"}
+    shown = (value.level, value.status, value.value, value.because, value.days, value.on, value.flags)
+    return *shown, str(details)

@@ -148,7 +148,7 @@ def _rows(summary: EndpointSummary, groups: Sequence[str]) -> Iterator[tuple[str
     def cells(cell: Callable[[Summary], str]) -> list[str]:
         return [cell(found[name]) if name in found else "" for name in groups]
 
-    yield (endpoint.id, endpoint.title, *cells(_cell))
+    yield (endpoint.id, endpoint.title, *cells(summary_words))
     if isinstance(overall, IncidenceSummary):
         for name in overall.parts:
             if name == "any":  # the headline, unless the protocol counts treatment alone; the files have both
@@ -195,7 +195,8 @@ def _total_cell(summary: Summary, name: str) -> str:
     return str(summary.totals[name]) if isinstance(summary, IncidenceSummary) else ""
 
 
-def _cell(summary: Summary) -> str:
+def summary_words(summary: Summary) -> str:
+    """Describe a summary in one cell of a table: n/N with its interval, days, or the MTD."""
     match summary:
         case IncidenceSummary():
             return _share_text(summary.share)
@@ -204,7 +205,7 @@ def _cell(summary: Summary) -> str:
         case TimeSummary():
             return _time_text(summary)
         case DoseSummary():
-            return ""
+            return "" if summary.mtd is None else mtd_words(summary.mtd, doses_of(summary.tallies))
 
 
 def _share_text(share: Share) -> str:
@@ -256,7 +257,7 @@ def summary_lines(summary: EndpointSummary) -> Iterator[str]:
         counted = ", ".join(
             f"{number} {status.value.replace('-', ' ')}" for status, number in one.counted.statuses.items()
         )
-        yield f"{name}: {_cell(one)}" + (f" ({counted})" if counted else "")
+        yield f"{name}: {summary_words(one)}" + (f" ({counted})" if counted else "")
 
 
 def participants_table(endpoint: Endpoint, values: Sequence[Value]) -> Table:

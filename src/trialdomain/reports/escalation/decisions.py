@@ -91,7 +91,7 @@ def _json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
         "recorded_at_site": entry.meta.recorded_at.astimezone(zone).isoformat(),
         "superseded_by": audit.superseded_by,
         "ok": audit.ok,
-        "decided": _taken_json(fact),
+        "decided": taken_json(fact),
         "recommended": decision_json(fact.recommended, doses_of(fact.basis.tallies))
         if isinstance(fact, EscalationDecided)
         else None,
@@ -107,7 +107,7 @@ def _json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
             "slots": _value(fact.basis.slots),
             "tallies": [tally_json(tally) for tally in fact.basis.tallies],
         },
-        "then": _state_json(audit.then),
+        "then": state_json(audit.then),
         "differences": [
             {
                 "field": difference.field,
@@ -118,7 +118,7 @@ def _json(audit: DecisionAudit, zone: tzinfo) -> dict[str, Json]:
         ],
         "follows": audit.follows,
         "breaches": [str(breach) for breach in audit.breaches],
-        "today": _state_json(audit.today),
+        "today": state_json(audit.today),
         "same_answer": audit.same_answer,
         "allowed_today": not audit.breaches_today,
         "breaches_today": [str(breach) for breach in audit.breaches_today],
@@ -133,7 +133,8 @@ def _sets_json(smallest: Smallest) -> Json:
     return {"sets": [list[Json](sorted(positions)) for positions in smallest.sets], "proven": smallest.proven}
 
 
-def _taken_json(fact: DoseDecision) -> Json:
+def taken_json(fact: DoseDecision) -> Json:
+    """Return what was decided as JSON."""
     doses = doses_of(fact.basis.tallies)
     match fact:
         case EscalationDecided():
@@ -153,7 +154,8 @@ def _plain(fact: DoseDecision) -> str | None:
     return None if text is None else str(text.plain)
 
 
-def _state_json(state: Escalation | None) -> Json:
+def state_json(state: Escalation | None) -> Json:
+    """Return the recommendation in a state, and the counts behind it, as JSON."""
     if state is None:
         return None
     tallies: list[Json] = [tally_json(tally) for tally in state.counts.tallies]
@@ -162,10 +164,15 @@ def _state_json(state: Escalation | None) -> Json:
 
 
 def _participant_json(changed: StandsOtherwise) -> Json:
-    return {"subject": changed.subject, "then": _member_json(changed.then), "today": _member_json(changed.today)}
+    return {
+        "subject": changed.subject,
+        "then": placed_member_json(changed.then),
+        "today": placed_member_json(changed.today),
+    }
 
 
-def _member_json(member: Member | None) -> Json:
+def placed_member_json(member: Member | None) -> Json:
+    """Return the evaluation of a participant with the level as JSON; null for one at no level."""
     if member is None:
         return None
     return {"level": member.level, **member_json(member)}
@@ -209,10 +216,10 @@ def _lines(audit: DecisionAudit, zone: tzinfo) -> Iterator[str]:
     entry, basis = audit.entry, audit.entry.fact.basis
     when = entry.meta.recorded_at.astimezone(zone).isoformat(sep=" ", timespec="minutes")
     yield (
-        f"Position {entry.position}, {when}, {entry.meta.user}: {_taken_text(entry.fact)}"
+        f"Position {entry.position}, {when}, {entry.meta.user}: {taken_words(entry.fact)}"
         + ("" if audit.superseded_by is None else f" (corrected or voided since, at position {audit.superseded_by})")
     )
-    yield f"  As known then, at position {basis.position} for {basis.on}: {_state_text(audit.then)}"
+    yield f"  As known then, at position {basis.position} for {basis.on}: {state_words(audit.then)}"
     yield from (f"  The basis differs: {_difference_text(difference)}" for difference in audit.differences)
     if audit.follows:
         rationale = _plain(entry.fact)
@@ -222,11 +229,11 @@ def _lines(audit: DecisionAudit, zone: tzinfo) -> Iterator[str]:
     if audit.same_answer:
         yield "  With the data of that day as known today, the answer is the same"
     else:
-        yield f"  With the data of that day as known today: {_state_text(audit.today)}"
+        yield f"  With the data of that day as known today: {state_words(audit.today)}"
         allowed = "is still allowed" if not audit.breaches_today else "would not be taken"
         yield f"  What was decided {allowed}" + "".join(f": {breach}" for breach in audit.breaches_today[:1])
     yield from (
-        f"  {changed.subject} was {_member_text(changed.then)}, and is {_member_text(changed.today)}"
+        f"  {changed.subject} was {member_words(changed.then)}, and is {member_words(changed.today)}"
         for changed in audit.members
     )
     if audit.smallest.sets:
@@ -267,7 +274,8 @@ def _later_text(later: LaterEntry) -> str:
     return f"{fact_words(entry.fact)}; corrects position {target.position}"
 
 
-def _taken_text(fact: DoseDecision) -> str:
+def taken_words(fact: DoseDecision) -> str:
+    """Describe what was decided."""
     match fact:
         case EscalationDecided():
             return _decision_text(fact.decided, doses_of(fact.basis.tallies))
@@ -287,7 +295,8 @@ def _decision_text(decision: Decision, doses: Doses) -> str:
     return next_words(decision, doses) + (f" (MTD: {mtd_words(decision.mtd, doses)})" if has_mtd else "")
 
 
-def _state_text(state: Escalation | None) -> str:
+def state_words(state: Escalation | None) -> str:
+    """Describe the recommendation in a state, and the counts behind it."""
     if state is None:
         return "no design was in force"
     tallies = ", ".join(
@@ -320,7 +329,8 @@ def _short(value: object) -> str:
             return str(value)
 
 
-def _member_text(member: Member | None) -> str:
+def member_words(member: Member | None) -> str:
+    """Describe the evaluation of a participant."""
     if member is None:
         return "at no level"
     level = "no level" if member.level is None else f"level {member.level}"

@@ -101,7 +101,8 @@ def row_json(dlt: Dlt) -> dict[str, Json]:
     return {} if dlt.because is None else {"row": dlt.row, "because": dlt.because}
 
 
-def _dlt_text(dlt: Dlt) -> str:
+def dlt_words(dlt: Dlt) -> str:
+    """Describe a dose-limiting toxicity: its term, grade, onset, and the row of the rule."""
     grade = "" if dlt.grade is None else f", grade {grade_text(dlt.grade, dlt.scale)}"
     row = "" if dlt.row is None else f" (row {dlt.row})"
     return f"{dlt.term}{grade}, {dlt.onset}{row}"
@@ -126,7 +127,7 @@ def _members_table(counts: DltCounts) -> Table:
                 "" if member.infused_on is None else member.infused_on.date_text,
                 "" if member.window_last is None else member.window_last.isoformat(),
                 _standing_text(member),
-                "" if member.dlt is None else _dlt_text(member.dlt),
+                "" if member.dlt is None else dlt_words(member.dlt),
                 ", ".join(map(str, member.evidence)),
             )
             for member in (*counts.members, *counts.unassigned)
