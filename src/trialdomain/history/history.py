@@ -109,7 +109,7 @@ class History:
         if registered is None:
             raise MomentInvalid("no fact registers a trial: begin with one that does")
         _refuse_unlike_a_log(entries, registered.protocol.trial)
-        kept = _Kept(entries)
+        kept = Kept(entries)
         zone = registered.protocol.site_zone
         return cls(registered.protocol.trial, len(entries), kept.streams, kept.stream, kept.latest_first, zone)
 
@@ -476,12 +476,13 @@ def _redefined(protocol: TrialProtocol, rules: object) -> TrialProtocol:
 
 
 @attrs.frozen
-class _Kept:
+class Kept:
     """Entries in memory that were never stored, in the order of their positions; they can be pickled."""
 
     entries: Sequence[Entry]
 
     def streams(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
+        """Yield the streams without the facts of some types."""
         ordered = sorted(self.entries, key=lambda entry: (entry.stream, entry.version))
         # A stream is yielded even if all of its entries are left out: its participant is in the trial.
         return (
@@ -490,9 +491,11 @@ class _Kept:
         )
 
     def stream(self, stream: str) -> Iterator[Entry]:
+        """Yield the entries of one stream."""
         return (entry for entry in self.entries if entry.stream == stream)
 
     def latest_first(self) -> Iterator[Entry]:
+        """Yield all entries, the last one first."""
         return reversed(self.entries)
 
 

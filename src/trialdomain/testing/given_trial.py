@@ -260,7 +260,7 @@ def _conduct(site: MadeUpSite, notation: str) -> None:
         level = one.level
         try:
             day = _infused(site, subject, label)
-        except _NEEDS_A_DECISION:  # the level is full, or another one is in turn, by what is known so far
+        except NEEDS_A_DECISION:  # the level is full, or another one is in turn, by what is known so far
             _decide_after(site, waiting)
             try:
                 day = _infused(site, subject, label)
@@ -273,7 +273,8 @@ def _conduct(site: MadeUpSite, notation: str) -> None:
     check_outcomes(site.history, treated, on=site.today)
 
 
-_NEEDS_A_DECISION = (NoFreeSlot, LevelNotOpen, LevelNotInTurn, NobodyInTurn, SentinelNotCleared)
+NEEDS_A_DECISION = (NoFreeSlot, LevelNotOpen, LevelNotInTurn, NobodyInTurn, SentinelNotCleared)
+"""The refusals of an enrollment or an infusion after which outcomes, or a decision of people, can help."""
 
 
 def _decide_after(site: MadeUpSite, waiting: list[tuple[date, str, Any]]) -> None:

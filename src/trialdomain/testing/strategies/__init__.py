@@ -1,0 +1,15 @@
+"""Hypothesis strategies for facts, designs, protocols and whole trials, and a state machine of the desk.
+
+They need Hypothesis (the extra ``testing``).
+"""
+
+try:
+    from trialdomain.testing.strategies.trials import courses, trials
+except ModuleNotFoundError as error:
+    if error.name != "hypothesis":
+        raise
+    raise ModuleNotFoundError(
+        "strategies need Hypothesis, which is not installed: install trialdomain[testing]", name="hypothesis"
+    ) from None
+
+__all__ = ["courses", "trials"]
