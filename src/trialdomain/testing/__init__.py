@@ -1,32 +1,43 @@
 """Test tools for the rules of a trial: scenarios, histories from outcomes notation, whole trials, and invariants.
 
-``courses`` and ``trials`` need Hypothesis, and are imported at their first use: install ``trialdomain[testing]``.
+``facts``, ``designs``, ``protocols``, ``courses``, ``trials`` and ``clinical_times`` need Hypothesis, and are imported
+at their first use: install ``trialdomain[testing]``.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from trialdomain.protocol.made_up import eligible
+from trialdomain.testing.answered import Answered
 from trialdomain.testing.conducting import Course, Leaving, conduct
 from trialdomain.testing.given import Given, Taken, given
 from trialdomain.testing.given_trial import GivenTrial, PastImpossible, TakenTrial, given_trial, like
 from trialdomain.testing.invariants import (
+    INVARIANTS,
     InvariantBroken,
+    a_dlt_more_is_never_bolder,
+    a_final_closing_stays,
+    check_invariants,
+    known_at_replay_equals_what_was_answered,
+    no_dose_above_an_open_level,
     no_slot_twice,
     nobody_infused_without_eligibility,
+    views_equal_replay,
 )
 from trialdomain.testing.outcomes import OutcomesUnreachable, history_of, outcomes_of
 from trialdomain.testing.patient import Patient
 from trialdomain.testing.whole_trial import Act, WholeTrial
 
 if TYPE_CHECKING:
-    from trialdomain.testing.strategies import courses, trials
+    from trialdomain.testing.strategies import clinical_times, courses, designs, facts, protocols, trials
 
-_OF_HYPOTHESIS = frozenset({"courses", "trials"})
+_OF_HYPOTHESIS = frozenset({"clinical_times", "courses", "designs", "facts", "protocols", "trials"})
 """The names that need Hypothesis."""
 
 __all__ = [
+    "INVARIANTS",
     "Act",
+    "Answered",
     "Course",
     "Given",
     "GivenTrial",
@@ -38,17 +49,27 @@ __all__ = [
     "Taken",
     "TakenTrial",
     "WholeTrial",
+    "a_dlt_more_is_never_bolder",
+    "a_final_closing_stays",
+    "check_invariants",
+    "clinical_times",
     "conduct",
     "courses",
+    "designs",
     "eligible",
+    "facts",
     "given",
     "given_trial",
     "history_of",
+    "known_at_replay_equals_what_was_answered",
     "like",
+    "no_dose_above_an_open_level",
     "no_slot_twice",
     "nobody_infused_without_eligibility",
     "outcomes_of",
+    "protocols",
     "trials",
+    "views_equal_replay",
 ]
 
 

@@ -73,9 +73,13 @@ class Replay:
         known = self.history
         return History(known.trial, position, kept.streams, kept.stream, kept.latest_first, known.zone)
 
+    def stream(self, stream: str, *, before: int) -> Sequence[Recorded[Any]]:
+        """Return the entries of a stream before a position."""
+        return [entry for entry in self._streams.get(stream, ()) if entry.position < before]
+
     def current(self, stream: str, *, before: int) -> Sequence[Recorded[Any]]:
         """Return the entries of a stream that were current before a position."""
-        return current_entries(entry for entry in self._streams.get(stream, ()) if entry.position < before)
+        return current_entries(self.stream(stream, before=before))
 
     def protocol(self, *, before: int) -> TrialProtocol | None:
         """Return the protocol that had been recorded last before a position; None before the registration."""

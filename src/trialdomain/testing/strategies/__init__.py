@@ -4,6 +4,9 @@ They need Hypothesis (the extra ``testing``).
 """
 
 try:
+    from trialdomain.testing.strategies.designs import designs
+    from trialdomain.testing.strategies.facts import clinical_times, facts
+    from trialdomain.testing.strategies.protocols import protocols
     from trialdomain.testing.strategies.trials import courses, trials
 except ModuleNotFoundError as error:
     if error.name != "hypothesis":
@@ -12,4 +15,4 @@ except ModuleNotFoundError as error:
         "strategies need Hypothesis, which is not installed: install trialdomain[testing]", name="hypothesis"
     ) from None
 
-__all__ = ["courses", "trials"]
+__all__ = ["clinical_times", "courses", "designs", "facts", "protocols", "trials"]
