@@ -15,6 +15,8 @@ protocol NCT06245746
 2026-04-13  S008, S009 window assessed: no DLT
             expect level 1: 1 DLT in 6 evaluable
             expect mtd: established level 1
+            expect P2: 3 of 9 evaluable
+            expect P3: established level 1
             decide stop
             close recruitment because "the design has its answer"
             declare mtd level 2                            refused: mtd-not-given

@@ -16,4 +16,6 @@ protocol NCT06245746
 2026-03-20  S001 lab ANC 0.6 10*9/L on 2026-03-18
             S001 lab ANC 0.9 10*9/L on 2026-03-19
             S001 lab ANC 1.2 10*9/L on 2026-03-20
-            expect S7 S001: 16
+            expect S7 S001: 16 days
+            expect S7: 1 of 1 at risk, median 16 days
+            expect S9: 0 of 1 at risk, estimated median not reached, 1 censored

@@ -6,3 +6,4 @@ protocol NCT06245746
 2026-03-13  S001, S002 transfused platelets
             expect S6 S001: no
             expect S6 S002: no
+            expect S6: 0 of 2

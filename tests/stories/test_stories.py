@@ -213,7 +213,7 @@ def test_a_failed_expectation_shows_what_was_expected_what_came_and_the_lines_th
         ("expect next: escalate to level 2", "next: escalate level 2", "next: enroll level 1"),
         ("expect next: enroll, because of the moon", "because of the moon", "next: enroll level 1"),
         ("expect mtd: established level 1", "mtd: established level 1", "mtd: open"),
-        ("expect P2 S001: yes", "P2 S001: yes", "P2 S001: not-observed"),
+        ("expect P2 S001: yes", "P2 S001: yes", "P2 S001: not observed"),
         ("expect findings: window", "findings: window", "findings: none"),
         ("expect nothing", "nothing", "Infused"),
         ("so level closed", "so level closed", "S001 member infused at level 1"),
@@ -270,7 +270,7 @@ class TestCommands:
         assert (done.returncode, answer["passed"]) == (1, False)
         first, second = answer["stories"]
         assert [(one["line"], one["expected"], one["came"]) for one in first["failures"]] == [
-            (3, "mtd: none-tolerated", "mtd: open")
+            (3, "mtd: none tolerated", "mtd: open")
         ]
         assert (second["fault"]["line"], second["fault"]["column"]) == (3, 18)
         text = run(tmp_path, "check", "a.story", "b.story").stdout

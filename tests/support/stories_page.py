@@ -82,7 +82,7 @@ decision    = "decide" [ ACTION [ "level" LEVEL ] [ "to" N "slots" ] ] [ "becaus
 expectation = "expect level" LEVEL ":" count, { "," count }
             | "expect next:" ACTION [ "level" LEVEL ] [ "to" N "slots" ] [ "because" words ]
             | "expect mtd:" STATUS [ "level" LEVEL ]
-            | "expect" ENDPOINT SUBJECT ":" VALUE
+            | "expect" ENDPOINT [ SUBJECT ] ":" part, { "," part }
             | "expect findings:" ( ID { "," ID } | "none" )
             | "expect nothing"
             | "so" [ SUBJECT ] a fact [ "at level" LEVEL ]
@@ -92,8 +92,31 @@ count       = N ( "treated" | "evaluable" | "pending" | "not evaluable" ) | N "D
 The lines after a `|` change single parameters of [the protocol](protocol-file.md) that is named, or are the whole
 protocol, where none is named. `amend` is followed by such lines as well: they change the version before.
 
-`because` after `next` is a part of the reason in words, or its code. The value of an endpoint is `yes`, `no`, a
-number, or its status such as `not-observed`. `findings` are the ids of all [findings](findings.md) but notes.
+`because` after `next` is a part of the reason in words, or its code. `findings` are the ids of all
+[findings](findings.md) but notes.
+
+## The value of an endpoint
+
+With a subject it is the value of that participant; without one, that of the whole trial. It has the words of the
+report of `trialdomain endpoints`, and any of its parts may be said, separated by commas. A line that fails shows the
+value in these words.
+
+| an endpoint is | of a participant | of the whole trial |
+|---|---|---|
+| whether it happened | `expect S1 S001: yes`, `no`, `not observed` | `expect S1: 2 of 3 evaluable, 1 not observed` |
+| of adverse events | `expect P1 S001: yes` | `expect P1: 2 of 3 infused, 1 of 3 serious within 28 days` |
+| of DLTs | `expect P2 S001: no` | `expect P2: 1 of 6 evaluable, 2 pending` |
+| how long it lasted | `expect S3 S001: 5 days`, `no episode` | `expect S3: 2 of 3, median 4 days, range 3 to 5 days` |
+| when it recovered | `expect S7 S001: 16 days`, `died` | `expect S7: 2 of 3 at risk, estimated median not reached` |
+| the MTD | has none | `expect P3: established level 1`, `open`, `none tolerated` |
+
+- **`2 of 3`** counts those who had it, or recovered, among those with a known outcome; what is counted (`evaluable`,
+  `infused`, `at risk`) may be left out, and `2/3` is the same.
+- **`median`** and **`range`** are of those who had an episode, or recovered. **`estimated median`** is of all who
+  were at risk, with deaths and censored times; `not reached` alone is short for `estimated median not reached`.
+- **Further parts** are `67 %`, `mean 2.7 days` (over all, with 0 for those without an episode), `1 ongoing`, `1 end
+  unknown`, how many have no value and why (`1 pending`, `1 not at risk`, `1 prevalent`), and the further rows of the
+  report: `1 of 3 platelets`, `2 red cell units`, `4 events within 28 days`.
 
 """
 

@@ -12,7 +12,9 @@ from trialdomain.errors import TrialError
 from trialdomain.events.cohort import CohortFact
 from trialdomain.events.recorded import Entry
 from trialdomain.history import History
-from trialdomain.projections.endpoints.value import Value
+from trialdomain.reports.endpoints.summaries import DoseSummary, Endpoints, EndpointSummary
+from trialdomain.stories.endpoint_words import holds, mtd_in_words, parts_of_summary, parts_of_value, value_in_words
+from trialdomain.stories.faults import instead
 from trialdomain.stories.story import (
     EndpointExpected,
     Expected,
@@ -183,39 +185,56 @@ def _mtd(expected: MtdExpected, told: Told, history: History, on: date) -> Faile
         return None
     evidence = [] if state is None else [one for member in state.counts.members for one in member.evidence]
     return Failed(
-        expected=f"mtd: {_mtd_words(Mtd(status=expected.status, level=expected.level))}",
-        came=f"mtd: {_mtd_words(mtd)}",
+        expected=f"mtd: {mtd_in_words(Mtd(status=expected.status, level=expected.level))}",
+        came=f"mtd: {mtd_in_words(mtd)}",
         because=_lines(told, evidence),
     )
 
 
-def _mtd_words(mtd: Mtd) -> str:
-    return mtd.status.value if mtd.level is None else f"{mtd.status.value} level {mtd.level}"
-
-
-def value_words(value: Value) -> str:
-    """Write the value of an endpoint of a participant: yes, no, a number of days, or its status."""
-    if value.value is None:
-        return str(value.status.value)
-    if isinstance(value.value, bool):
-        return "yes" if value.value else "no"
-    return str(value.value)
-
-
 def _endpoint(expected: EndpointExpected, told: Told, history: History, on: date) -> Failed | None:
     endpoints = history.endpoints(on=on, only=[expected.endpoint])
-    if expected.subject is None:
-        return Failed(expected=expected.endpoint, came="name the participant")
-    value = endpoints.value(expected.endpoint, expected.subject)
-    words = value_words(value)
-    accepted = {words.casefold(), str(value.status.value).casefold()}
-    if expected.value.casefold() in accepted:
+    summary = endpoints.summary(expected.endpoint)
+    values = [one for one in endpoints.values(expected.endpoint) if expected.subject in {None, one.subject}]
+    of_trial = expected.subject is None or isinstance(summary.overall, DoseSummary)
+    parts = list(parts_of_summary(summary) if of_trial else [part for one in values for part in parts_of_value(one)])
+    name = " ".join([expected.endpoint, *([] if expected.subject is None else [expected.subject])])
+    wanted = f"{name}: {', '.join(expected.parts)}"
+    why = _why_no_value(expected, endpoints, summary)
+    if why is not None:
+        return Failed(expected=wanted, came=why)
+    wrong = [said for said in expected.parts if not holds(said, parts)]
+    if not wrong:
         return None
+    evidence = [position for value in values for position in value.evidence]
+    if isinstance(summary.overall, DoseSummary):
+        evidence = list(summary.overall.evidence)
+    because = values[0].because if values and not of_trial else None
     return Failed(
-        expected=f"{expected.endpoint} {expected.subject}: {expected.value}",
-        came=f"{expected.endpoint} {expected.subject}: {words} ({value.status.value})",
-        because=_lines(told, value.evidence),
+        expected=wanted,
+        came=f"{name}: {value_in_words(parts, beside=wrong)}{'' if because is None else f' ({_spaced(because)})'}",
+        because=_lines(told, evidence),
     )
+
+
+def _why_no_value(expected: EndpointExpected, endpoints: Endpoints, summary: EndpointSummary) -> str | None:
+    """Say why an endpoint has no value of a participant, or of the whole trial; None if it has one."""
+    code, subject = expected.endpoint, expected.subject
+    if isinstance(summary.overall, DoseSummary):
+        if summary.overall.mtd is None:
+            return f"{code} has no value: the protocol has no design, which would give the MTD"
+        if subject is not None:
+            return f"{code} is of the whole trial, and has no value of a participant: write 'expect {code}: ...'"
+    elif code not in endpoints.found.values:
+        return f"{code} has no value: the protocol has no rule for dose-limiting toxicities"
+    elif subject is not None and all(one.subject != subject for one in endpoints.values(code)):
+        return (
+            f"there is no participant {subject!r}: {instead(subject, [one.subject for one in endpoints.values(code)])}"
+        )
+    return None
+
+
+def _spaced(code: str) -> str:
+    return code.replace("-", " ")
 
 
 def _findings(expected: FindingsExpected, told: Told, history: History, on: date) -> Failed | None:

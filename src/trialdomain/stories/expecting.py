@@ -92,16 +92,18 @@ def _next(reader: Reader) -> NextExpected:
     before = reader.at
     reader.skip_mark(",")
     if reader.skip("because"):
-        because = _rest(reader)
+        because = _words(reader, "the reason")
     else:
         reader.at = before
     return NextExpected(action=action, level=level, slots=slots, because=because)
 
 
-def _rest(reader: Reader) -> str:
-    """Take the words up to the end of the line, or up to ``known``."""
-    words = [reader.take("the reason").text]
+def _words(reader: Reader, what: str, *, until_comma: bool = False) -> str:
+    """Take the words up to the end of the line, or up to ``known``; perhaps up to a comma alone."""
+    words = [reader.take(what).text]
     while reader.next is not None and not reader.has("known"):
+        if until_comma and reader.next.mark:
+            break
         words.append(reader.next.text)
         reader.at += 1
     return " ".join(words)
@@ -127,13 +129,16 @@ def _findings(reader: Reader) -> FindingsExpected:
 
 
 def _endpoint(reader: Reader, kinds: list[str]) -> EndpointExpected:
-    """Read a value: ``S9 S001: 12``, or ``P2: 1/6``."""
+    """Read a value of a participant, ``S9 S001: 12 days``, or of the whole trial, ``P2: 1 of 6``."""
     token = reader.take("what is expected")
     subject = None if reader.next is None or reader.next.mark else reader.take("the subject").text
     if not reader.skip_mark(":") or not _ENDPOINT.fullmatch(token.text):
         hint = instead(token.text, [*kinds, "the id of an endpoint, such as S9"])
         raise reader.fault(f"nothing can be expected of {shown(token.text)}: {hint}", token=token)
-    return EndpointExpected(endpoint=token.text, subject=subject, value=_rest(reader))
+    parts = [_words(reader, "the value", until_comma=True)]
+    while not reader.has("known") and reader.skip_mark(","):
+        parts.append(_words(reader, "another part of the value", until_comma=True))
+    return EndpointExpected(endpoint=token.text, subject=subject, parts=tuple(parts))
 
 
 def read_follows(reader: Reader) -> FollowsExpected:

@@ -146,7 +146,9 @@ class EndpointExpected:
 
     endpoint: str
     subject: str | None = None
-    value: str
+    """None for the whole trial."""
+    parts: tuple[str, ...]
+    """The parts of the value that are said, such as ``2 of 3`` and ``1 not observed``."""
 
 
 @attrs.frozen(kw_only=True)
