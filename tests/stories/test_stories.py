@@ -4,50 +4,28 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from cli_runs import run
 from made_once import SimulatedLog, seeds
+from told_stories import facts_of, told
 
 from trialdomain.errors import LogUnusable
-from trialdomain.events.recorded import Entry
 from trialdomain.events.registry import NAMES
-from trialdomain.events.trial import SoftwareChanged, TrialExported
 from trialdomain.stories.checking import check_story
 from trialdomain.stories.faults import StoryMalformed
 from trialdomain.stories.parsing import parse_story
-from trialdomain.stories.story import Acts, Correction, Expected, FollowsExpected, Line, Story, Voiding
-from trialdomain.stories.telling import tell
+from trialdomain.stories.story import Acts, Correction, Expected, FollowsExpected, Line, Voiding
 from trialdomain.stories.vocabulary import BEYOND_VERBS, FOLLOWS, VERBS, Verb
-from trialdomain.stories.writing import StoryUnwritable, story_of
+from trialdomain.stories.writing import story_of
 
 FOLDER = Path(__file__).parent
 FILES = sorted(FOLDER.glob("*.story"))
 EACH = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 START = "protocol NCT06245746\n2026-03-02  S001 infused\n"
-
-
-def facts_of(entries: Iterator[Entry]) -> list[tuple[Any, ...]]:
-    """Give the facts of a log in their order, but for what a log gives itself: a version, and a root."""
-    recorded = sorted(entries, key=lambda entry: entry.position)
-    own = (SoftwareChanged, TrialExported)
-    return [
-        (e.stream, type(e.fact) if isinstance(e.fact, own) else e.fact, e.meta.user, e.meta.corrects, e.meta.deviation)
-        for e in recorded
-    ]
-
-
-def told(story: Story, folder: Path) -> tuple[str, list[tuple[Any, ...]]]:
-    """Tell a story that passes; give its log as a story, and its facts."""
-    for state, line, failed in tell(story, folder=folder):
-        assert failed is None, (line.text, failed)
-        if line is story.lines[-1]:
-            history = state.site.history
-            return story_of(history), facts_of(history.entries())
-    raise AssertionError("a story has a line")
 
 
 @EACH
@@ -244,16 +222,6 @@ def test_a_story_goes_on_after_a_failed_expectation_and_ends_at_a_failed_act() -
         "x.story, line 4: expect mtd: none tolerated",
         "x.story, line 5: S002 infused at level 2",
     ]
-
-
-def test_an_imported_log_has_no_story(tmp_path: Path) -> None:
-    from sdtm_files import study, write  # noqa: PLC0415
-
-    from trialdomain import import_sdtm, read_log  # noqa: PLC0415
-
-    import_sdtm(write(tmp_path / "study", study()), tmp_path / "log.db")
-    with read_log(tmp_path / "log.db") as log, pytest.raises(StoryUnwritable, match="imported"):
-        story_of(log[next(iter(log))].history())
 
 
 class TestCommands:

@@ -42,8 +42,8 @@ $ trialdomain check first.story
 - **pytest** collects `*.story` files beside your other tests, where this library is installed. `-p
   no:trialdomain-stories` leaves them out.
 - In Python, `check_story(Path("first.story"))` returns the outcome, and `story_of(history)` writes a log as a story.
-- `trialdomain story LOG --out trial.story` writes a recorded trial as a story that passes: told again, it records the
-  same facts in the same order. So a real log becomes a test, and a test can be cut down to what matters.
+- `trialdomain story LOG --out trial.story` writes a recorded or imported trial as a story that passes: told again, it
+  records the same facts in the same order. So a real log becomes a test, and a test can be cut down to what matters.
 
 A word that cannot be read is told with its line, its column and the nearest word. A failed expectation shows what was
 expected, what came, and up to three lines that made it so.
@@ -66,16 +66,20 @@ expected, what came, and up to three lines that made it so.
 ## The grammar
 
 ```text
-story       = { "strict" | user | comment }, protocol, { line }
+story       = { "strict" | "imported from" "SYSTEM" | user | comment }, protocol, { line }
 user        = "user" ID "NAME" ROLE "ORGANIZATION"
 protocol    = "protocol" [ "NCT06245746" | FILE.toml ] [ "by" USER ], { "|" a line of TOML }
 line        = [ DATE [ HH:MM ] | "+" N ( "days" | "hours" ) | spaces ], item
-item        = ( acts | correction | void | decision ), [ "by" USER ], [ "refused:" CODE ]
+item        = ( acts | correction | void | decision ), [ "by" USER ], [ "refused:" CODE ], [ "record" "NAME" ]
             | expectation, [ "known" DATE ]
 acts        = SUBJECT, { "," SUBJECT }, verb, { "," verb } | a verb of the trial
 verb        = the words and values of the table below, { value }, [ "on" DATE | "at" HH:MM ], [ "deviation" "TEXT" ]
 correction  = "correct" entry, change, { "," change }, "because" "TEXT"
-change      = WORD "to" VALUE | WORD "to nothing" | AGENT "to" RELATEDNESS
+change      = ( WORD | "reason" | "on" ) "to" ( VALUE | "nothing" )
+            | AGENT "to" ( RELATEDNESS | "nothing" ) [ "(sponsor)" ]
+            | "finding" NAME "to" ( VALUE | "nothing" ) | "attested" ID "to" ( "yes" | "no" | "nothing" )
+            | ( "attributions" | "findings" | "attestations" ) "to nothing"
+            | "protocol", { "|" a line of TOML } | "field" NAME "to" "JSON"
 void        = "void" entry, "because" "TEXT"
 entry       = EVENT "of" SUBJECT | KIND [ N ] "of" SUBJECT | KIND [ N ]    (lab 2 of S001; decision 1)
 decision    = "decide" [ ACTION [ "level" LEVEL ] [ "to" N "slots" ] ] [ "because" "TEXT" ]
@@ -94,6 +98,21 @@ protocol, where none is named. `amend` is followed by such lines as well: they c
 
 `because` after `next` is a part of the reason in words, or its code. `findings` are the ids of all
 [findings](findings.md) but notes.
+
+## Corrections and imports
+
+A correction changes a value by the word of its verb; `reason` is the value after `because`, and `on` the day on which
+it happened. Judgements, findings and attestations are changed one by one, or all of them are taken away first
+(`findings to nothing`) and said anew. `protocol` is followed by lines of TOML below. A field that has no word, such
+as the basis of a decision, is told as the log stores it: `field basis to "{...}"`, with [its name](events.md) and its
+value in JSON. What the software recorded is corrected too: `correct slot-released 2 ...`, by the name of the fact
+with hyphens.
+
+A story whose head says `imported from "SYSTEM"` begins with an import. Each of its lines that ends with `record
+"NAME"` is one record of that system, of one subject; its verbs are recorded together, as an import records them:
+without asking a rule of conduct, but with the rules that it breaks named as a deviation. In a strict story the
+deviations are those that the lines say. The records of one subject follow one another. Some words are said only
+there, and in corrections: `imported as`, `protocol version`, `serious unknown` and others of the tables below.
 
 ## The value of an endpoint
 
@@ -136,12 +155,13 @@ def _verbs() -> Iterator[str]:
 
 
 def _values(verb: Verb) -> str:
-    told = [f"`{' '.join(slot.keyword)}` {slot.kind.form}" for slot in verb.slots if not slot.placed]
+    told = [f"`{' '.join(slot.keyword)}` {slot.kind.form}" for slot in verb.slots if slot.given and not slot.placed]
     if verb.judges:
         told.append("`infusion`, `chemotherapy` or `disease` with a relatedness, and `(sponsor)`")
     if verb.answers:
         told.append("`eligible`, `attested all`, `finding` NAME VALUE, `attested` ID yes \\| no, `without` NAME")
-    return ", ".join(told)
+    corrected = [f"`{' '.join(slot.keyword)}` {slot.kind.form}" for slot in verb.slots if not slot.given]
+    return "; corrected or imported: ".join(filter(None, (", ".join(told), ", ".join(corrected))))
 
 
 def _follows() -> Iterator[str]:

@@ -55,6 +55,8 @@ class Happened:
     source: Source | None = None
     findings: Sequence[tuple[int, str]] = ()
     """Contradictions in the source: the index of a fact, from 0, and a sentence that its entry carries as deviation."""
+    deviations: Sequence[str | None] | None = None
+    """The deviation of each fact, where an earlier import has told it; None judges each by the rules of conduct."""
 
 
 class BatchSpoiled(Conflict):
@@ -159,6 +161,9 @@ class Batch:
         stream = participant_stream(self._trial, participant.subject)
         entries = self._sealed(one, [Draft(stream=stream, fact=fact, source=one.source) for fact in one.facts])
         for place, entry in enumerate(entries):
+            if one.deviations is not None:
+                entries[place] = attrs.evolve(entry, meta=attrs.evolve(entry.meta, deviation=one.deviations[place]))
+                continue
             said = [sentence for at, sentence in one.findings if at == place]
             deviations = [f"as {self._how}: {'; '.join(said)}"] if said else []
             if type(entry.fact) not in PASSED_OVER or participant.died_on is not None:

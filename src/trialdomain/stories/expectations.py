@@ -32,6 +32,7 @@ from trialdomain.values.clinical.decision import Decision, Mtd
 from trialdomain.values.clinical.level import as_label
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many
+from trialdomain.values.ids import subject_of
 
 MOST_LINES = 3
 """The most lines of a story that a failure shows as the reason of what came."""
@@ -254,13 +255,19 @@ def _findings(expected: FindingsExpected, told: Told, history: History, on: date
 def _follows(expected: FollowsExpected, told: Told) -> Failed | None:
     kind = FOLLOWS[expected.name]
     for entry in told.last:
-        subject, level = getattr(entry.fact, "subject", None), _level_of(entry)
+        subject, level = _subject_of(entry), _level_of(entry)
         if isinstance(entry.fact, kind) and expected.subject in {None, subject} and expected.level in {None, level}:
             return None
     named = "" if expected.subject is None else f"{expected.subject} "
     at = "" if expected.level is None else f" at level {expected.level}"
     came = ", ".join(_followed(told.last)) or "nothing followed"
     return Failed(expected=f"so {named}{expected.name}{at}", came=came)
+
+
+def _subject_of(entry: Entry) -> str | None:
+    """Return the participant that an entry is about."""
+    named: str | None = getattr(entry.fact, "subject", None)
+    return named or subject_of(entry.stream)
 
 
 def _level_of(entry: Entry) -> object:
@@ -275,5 +282,5 @@ def _followed(entries: Sequence[Entry]) -> Iterator[str]:
     for entry in entries:
         name = names.get(type(entry.fact))
         if name is not None:
-            subject, level = getattr(entry.fact, "subject", None), _level_of(entry)
+            subject, level = _subject_of(entry), _level_of(entry)
             yield f"{'' if subject is None else f'{subject} '}{name}{'' if level is None else f' at level {level}'}"

@@ -13,6 +13,8 @@ import attrs
 
 from trialdomain.commands.runner import User
 from trialdomain.errors import TrialError
+from trialdomain.stories.answers import read_attestation, read_finding
+from trialdomain.stories.correcting import read_because, read_correction, read_reference
 from trialdomain.stories.expecting import read_expected, read_follows
 from trialdomain.stories.faults import StoryMalformed, instead, nearest_of, shown
 from trialdomain.stories.story import (
@@ -25,7 +27,6 @@ from trialdomain.stories.story import (
     Line,
     Moment,
     Phrase,
-    Reference,
     Story,
     Told,
     Voiding,
@@ -35,7 +36,6 @@ from trialdomain.stories.values import (
     TEXT,
     WHEN,
     WHOLE,
-    YES,
     read_attribution,
     read_level,
     read_word,
@@ -43,7 +43,6 @@ from trialdomain.stories.values import (
 )
 from trialdomain.stories.vocabulary import VERBS, Slot, Verb
 from trialdomain.values.clinical.decision import Action
-from trialdomain.values.clinical.screening import Attestation, Finding
 from trialdomain.values.clinical.toxicity import Attribution
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.role import Role
@@ -87,12 +86,15 @@ class _Parser:
     def story(self) -> Story:
         if len(self.rows) > _MOST_LINES:
             raise StoryMalformed(line=_MOST_LINES, column=1, why=f"a story has at most {_MOST_LINES} lines")
-        strict, users, told = False, list[User](), None
+        strict, imported, users, told = False, None, list[User](), None
         lines: list[Line] = []
         for reader, indented in self._rows():
             if not indented and reader.skip("strict"):
                 self._end(reader)
                 strict = True
+            elif not indented and told is None and reader.skip("imported", "from"):
+                imported = TEXT.read(reader, "the system")
+                self._end(reader)
             elif not indented and reader.skip("user"):
                 users.append(_user(reader))
                 self._end(reader)
@@ -105,7 +107,9 @@ class _Parser:
                 lines.append(self._line(reader, indented=indented, first=not lines))
         if told is None:
             raise StoryMalformed(line=max(1, len(self.rows)), column=1, why="the story has no line 'protocol ...'")
-        return Story(file=self.file, protocol=told, strict=strict, users=tuple(users), lines=tuple(lines))
+        return Story(
+            file=self.file, protocol=told, strict=strict, imported=imported, users=tuple(users), lines=tuple(lines)
+        )
 
     def _rows(self) -> Iterator[tuple[Reader, bool]]:
         """Yield the rows that say something, and whether each is indented."""
@@ -139,17 +143,17 @@ class _Parser:
             raise reader.fault("the first line of a story begins with its date, such as 2026-03-02")
         column = reader.column
         item = self._item(reader)
-        by, refused, known = _tail(reader, item)
+        tail = _tail(reader, item)
         self._end(reader)
+        if isinstance(item, Correction) and item.amending is not None:
+            item = attrs.evolve(item, amending=Amending(text=self._toml()))
         return Line(
             number=row,
             text=self.rows[row - 1].strip(),
             moment=moment,
             item=item,
-            by=by,
-            refused=refused,
-            known=known,
             column=column,
+            **tail,
         )
 
     def _item(self, reader: Reader) -> Item:
@@ -158,9 +162,9 @@ class _Parser:
         if reader.skip("so"):
             return read_follows(reader)
         if reader.skip("correct"):
-            return _correction(reader)
+            return read_correction(reader)
         if reader.skip("void"):
-            return Voiding(entry=_reference(reader), because=_because(reader))
+            return Voiding(entry=read_reference(reader), because=read_because(reader))
         verb = _verb(reader, _OF_TRIAL)
         if verb is None:
             return _acts(reader)
@@ -367,66 +371,13 @@ class _Clauses:
         elif reader.skip("attested", "all"):
             self.answers = attrs.evolve(answers, attested=True)
         elif reader.skip("attested"):
-            self.answers = attrs.evolve(answers, attestations=(*answers.attestations, _attested(reader)))
+            self.answers = attrs.evolve(answers, attestations=(*answers.attestations, read_attestation(reader)))
         elif reader.skip("without"):
             name = reader.take("the name of a finding, or the id of a criterion").text
             self.answers = attrs.evolve(answers, without=(*answers.without, name))
         else:
             return False
         return True
-
-
-def read_finding(reader: Reader) -> Finding:
-    """Read a finding: its name, and yes, no, a number with its unit and upper limit, a text, or a date after ``of``."""
-    token = reader.take("the name of the finding")
-    value: dict[str, Any] = {}
-    if reader.has("yes") or reader.has("no"):
-        value["yes"] = YES.read(reader, "the finding")
-    elif reader.skip("of"):
-        value["date"] = WHEN.read(reader, "the date of the finding")
-    elif reader.next is not None and reader.next.quoted:
-        value["words"] = TEXT.read(reader, "the finding")
-    else:
-        value |= _measured(reader)
-    if reader.skip("seen"):
-        value["on"] = WHEN.read(reader, "the day of the observation")
-    try:
-        return Finding(name=token.text, **value)
-    except (TrialError, ValueError) as error:
-        raise reader.fault(str(error), token=token) from None
-
-
-def _measured(reader: Reader) -> dict[str, Any]:
-    number = reader.take("the finding: yes, no, a number, a text in quotation marks, or 'of' with a date")
-    value: dict[str, Any] = {"number": number.text}
-    unit = reader.next
-    if unit is not None and not unit.mark and not unit.is_word(*_AFTER_A_NUMBER):
-        value["unit"] = reader.take("the unit").text
-    if reader.skip("limit"):
-        value["upper_limit"] = reader.take("the upper limit").text
-    return value
-
-
-_AFTER_A_NUMBER = (
-    "limit",
-    "seen",
-    "on",
-    "by",
-    "deviation",
-    "refused",
-    "eligible",
-    "finding",
-    "attested",
-    "without",
-    "for",
-)
-
-
-def _attested(reader: Reader) -> Attestation:
-    criterion = reader.take("the id of the criterion").text
-    answer = YES.read(reader, "the answer")
-    comment = TEXT.read(reader, "the comment") if reader.skip("comment") else None
-    return Attestation(criterion=criterion, answer=answer, comment=comment)
 
 
 def _no_clause(reader: Reader, verb: Verb, *, also: Sequence[str] = ()) -> StoryMalformed:
@@ -438,29 +389,30 @@ def _no_clause(reader: Reader, verb: Verb, *, also: Sequence[str] = ()) -> Story
     further = ["on"]
     further += ["infusion", "chemotherapy", "disease"] if verb.judges else []
     further += ["eligible", "finding", "attested", "without"] if verb.answers else []
-    known = [*keywords, *further, "deviation", "by", "refused", *also]
+    known = [*keywords, *further, "deviation", "by", "refused", "record", *also]
     hint = instead(token.text, known)
     if not hint.startswith("did you mean"):
         hint = f"after {verb.name!r} may follow {', '.join([*keywords, *further, 'deviation', 'by'])}"
     return reader.fault(f"{shown(token.text)} cannot be read here: {hint}")
 
 
-def _tail(reader: Reader, item: Item) -> tuple[str | None, str | None, date | None]:
-    """Read what may end a line: the user, the expected refusal, the day until which an expectation reads the log."""
-    by, refused, known = None, None, None
+def _tail(reader: Reader, item: Item) -> dict[str, Any]:
+    """Read what may end a line: the user, the expected refusal, the record, or the day until which the log is read."""
+    found: dict[str, Any] = {}
     acting = isinstance(item, Acts | Correction | Voiding)
     reader.skip_mark(",")
     if acting and reader.skip("by"):
-        by = reader.take("the id of the user").text
+        found["by"] = reader.take("the id of the user").text
     if acting and reader.skip("refused"):
         reader.skip_mark(":")
-        refused = reader.take("the code of the refusal, such as no-free-slot").text
+        found["refused"] = reader.take("the code of the refusal, such as no-free-slot").text
+    if isinstance(item, Acts) and item.subjects and reader.skip("record"):
+        found["record"] = TEXT.read(reader, "the name of the record")
     if not acting and reader.skip("known"):
-        when = WHEN.read(reader, "the day")
-        known = when.first
+        found["known"] = WHEN.read(reader, "the day").first
     if isinstance(item, Acts) and reader.next is not None:
         raise _no_clause(reader, item.phrases[-1].verb)
-    return by, refused, known
+    return found
 
 
 def _deciding(reader: Reader) -> Deciding:
@@ -483,71 +435,3 @@ def _file(reader: Reader) -> str | None:
     if token is None or token.mark or token.is_word("because", "reopens", "by"):
         return None
     return reader.take("the file of the protocol").text
-
-
-def _reference(reader: Reader) -> Reference:
-    """Read which entry is meant: ``E1 of S002``, ``lab 2 of S001``, ``decision 3``."""
-    token = reader.take("the entry: the id of an event, or a kind such as 'lab 2'")
-    nouns = {verb.noun: verb for verb in VERBS}
-    noun = token.text.casefold()
-    number = None
-    following = reader.next
-    if following is not None and _NUMBER.fullmatch(following.text) and noun in nouns:
-        number = int(reader.take("its number").text)
-    subject = reader.take("the subject").text if reader.skip("of") else None
-    if noun in nouns and not (noun == "event" and number is None):
-        if subject is None and not nouns[noun].of_trial:
-            raise reader.fault(f"{noun!r} of whom? write 'of' and the subject")
-        return Reference(noun=noun, number=number, subject=subject, column=token.column)
-    if subject is None:
-        raise reader.fault(f"{shown(token.text)} is no kind of entry: {instead(token.text, nouns)}", token=token)
-    return Reference(noun="event", event=token.text, subject=subject, column=token.column)
-
-
-def _because(reader: Reader) -> str:
-    reader.skip_mark(",")
-    if not reader.skip("because"):
-        raise reader.fault("the reason is missing: write because and the reason in quotation marks")
-    reason: str = TEXT.read(reader, "the reason")
-    return reason
-
-
-def _correction(reader: Reader) -> Correction:
-    """Read a correction: ``E1 of S002 grade to 2, infusion to unlikely because "..."``."""
-    entry = _reference(reader)
-    verb = next(one for one in VERBS if one.noun == entry.noun)
-    changes: dict[str, Any] = {}
-    attributions: list[Attribution] = []
-    while not reader.has("because"):
-        reader.skip_mark(",")
-        if verb.judges and reads_attribution(reader):
-            agent = reader.take("the agent")
-            reader.skip("to")
-            judged = Reader([agent, *reader.tokens[reader.at :]], reader.line, reader.end)
-            attributions.append(read_attribution(judged))
-            reader.at += judged.at - 1
-            continue
-        field, kind = _changed_field(reader, verb)
-        if not reader.skip("to"):
-            raise reader.fault("write 'to' and the new value")
-        changes[field] = None if reader.skip("nothing") else kind.read(reader, f"the new {field}")
-        if reader.next is None:
-            break
-    return Correction(
-        entry=entry, verb=verb, changes=changes, attributions=tuple(attributions), because=_because(reader)
-    )
-
-
-def _changed_field(reader: Reader, verb: Verb) -> tuple[str, Any]:
-    """Read the name of a field that a correction changes: its keyword, or ``on`` for the day on which it happened."""
-    for slot in sorted(verb.slots, key=lambda one: -len(one.keyword)):
-        if reader.skip(*slot.keyword):
-            return slot.field, slot.kind
-    if verb.happened is not None and reader.skip("on"):
-        return verb.happened, WHEN
-    names = [" ".join(slot.keyword) for slot in verb.slots] + (["on"] if verb.happened else [])
-    names += ["infusion", "chemotherapy", "disease"] if verb.judges else []
-    token = reader.take("what to correct")
-    raise reader.fault(
-        f"an entry of {verb.noun!r} has no {shown(token.text)}: {instead(token.text, names)}", token=token
-    )

@@ -1,12 +1,13 @@
 """A story that was read: its protocol, its users, and its lines."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import date, time
 from typing import Any, TypeAlias
 
 import attrs
 
 from trialdomain.commands.runner import User
+from trialdomain.events.recorded import Fact
 from trialdomain.stories.vocabulary import Verb
 from trialdomain.values.clinical.decision import Action, MtdStatus
 from trialdomain.values.clinical.level import Label
@@ -90,15 +91,35 @@ class Reference:
     column: int
 
 
+@attrs.frozen
+class Stored:
+    """The value of a field that has no word, as a log stores it, in JSON."""
+
+    text: str
+
+
+@attrs.frozen(kw_only=True)
+class Edit:
+    """A change of a list: one member of it, or all of them."""
+
+    field: str
+    key: Hashable | None = None
+    """What tells the member apart; None for all of them."""
+    value: Any = None
+    """The member; None if it is left out."""
+
+
 @attrs.frozen(kw_only=True)
 class Correction:
     """A correction of an entry: the fields with their new values."""
 
     entry: Reference
-    verb: Verb
+    kind: type[Fact]
     changes: Mapping[str, Any]
-    attributions: tuple[Attribution, ...] = ()
-    """Judgements that take the place of those of the same agent and assessor."""
+    edits: tuple[Edit, ...] = ()
+    """Changes of lists, in the order in which they are made."""
+    amending: Amending | None = None
+    """Where a corrected protocol stands; None if it is not corrected."""
     because: str
 
 
@@ -203,6 +224,8 @@ class Line:
     """The code of the refusal that is expected."""
     known: date | None = None
     """For an expectation: the day until which the log is read; None for now."""
+    record: str | None = None
+    """For what was imported: the name of the record in the system that it comes from."""
     column: int = 1
 
 
@@ -228,5 +251,7 @@ class Story:
     protocol: Told
     strict: bool = False
     """Whether nothing is made up: no default, and no act that had to come before."""
+    imported: str | None = None
+    """The system from which the records come, if the trial begins with an import."""
     users: tuple[User, ...] = ()
     lines: tuple[Line, ...] = ()

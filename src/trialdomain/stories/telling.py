@@ -1,11 +1,11 @@
 """Tell a story: conduct its trial in memory, line by line, and compare what comes with what is expected."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
@@ -22,9 +22,13 @@ from trialdomain.events.participant import (
     LabRecorded,
     VitalSignRecorded,
 )
-from trialdomain.events.recorded import Entry
+from trialdomain.events.recorded import Entry, Source
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
+from trialdomain.intake.batch import Happened
+from trialdomain.stories.correcting import changes_of, replaced
 from trialdomain.stories.expectations import Failed, Told, check_expectation
 from trialdomain.stories.faults import StoryMalformed, instead
+from trialdomain.stories.importing import ImportedSite, imported_fact
 from trialdomain.stories.protocols import protocol_told
 from trialdomain.stories.story import (
     Acts,
@@ -40,19 +44,18 @@ from trialdomain.stories.story import (
     Story,
     Voiding,
 )
-from trialdomain.stories.vocabulary import VERBS
+from trialdomain.stories.values import Serious
+from trialdomain.stories.vocabulary import NOUNS
 from trialdomain.testing.acts import record
 from trialdomain.testing.made_up_site import EVENING, FIRST_DAY, INVESTIGATOR, MadeUpSite
 from trialdomain.values.clinical.decision import Decision
-from trialdomain.values.clinical.screening import Attestation, Finding, Gate
-from trialdomain.values.clinical.toxicity import Attribution
+from trialdomain.values.clinical.screening import Attestation, Finding
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.text import folded
 from trialdomain.values.ids import participant_stream, trial_stream
 from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.values.use_case import UseCase
 
-T = TypeVar("T")
 _WITH_ROUTE = {AntiInfectiveGiven, ConcomitantMedicationGiven}
 _SEVERAL = {LabRecorded, VitalSignRecorded}
 """The kinds of which one command records several."""
@@ -79,11 +82,13 @@ def tell(
     if registering is not None and registering not in users:
         why = f"there is no user {registering!r}: name it above"
         raise StoryMalformed(line=story.protocol.line, column=1, why=why, file=story.file)
-    with MadeUpSite(protocol, by=users[registering] if registering else first, moment=start) as site:
+    made_up = MadeUpSite if story.imported is None else ImportedSite
+    with made_up(protocol, by=users[registering] if registering else first, moment=start) as site:
         site.user = first
         teller = _Teller(story, users, folder or Path(), Told(site))
-        for number, line in enumerate(story.lines, start=1):
-            failed = teller.tell(line)
+        following = [*story.lines[1:], None]
+        for number, (line, after) in enumerate(zip(story.lines, following, strict=False), start=1):
+            failed = teller.tell(line, after)
             yield teller.told, line, failed
             progress("telling", number, len(story.lines))
             if failed is not None and failed.ends:
@@ -104,16 +109,25 @@ class _Teller:
     users: Mapping[str, User]
     folder: Path
     told: Told
+    records: dict[str, Line] = attrs.Factory(dict)
+    """By the name of a record of an import: its line."""
+    waiting: list[Happened] = attrs.Factory(list)
+    """The records of one subject that are added together."""
+    added: set[str] = attrs.Factory(set)
+    """The subjects whose records were added."""
 
     @property
     def site(self) -> MadeUpSite:
         return self.told.site
 
-    def tell(self, line: Line) -> Failed | None:
-        """Tell one line; return how it failed, if it did."""
+    def tell(self, line: Line, following: Line | None) -> Failed | None:
+        """Tell one line; return how it failed, if it did. The line after it says whether its records are complete."""
         if line.moment is not None:
             self._move(line, line.moment)
+        self._check_given(line)
         match line.item:
+            case Acts() as acts if line.record is not None:
+                return self._import(line, line.record, acts, following)
             case Acts() | Correction() | Voiding():
                 return self._act(line)
             case expected:
@@ -163,6 +177,83 @@ class _Teller:
             )
         return None
 
+    def _check_given(self, line: Line) -> None:
+        """Refuse what follows from other things at a desk, and is said of corrected or imported entries alone."""
+        if line.record is not None or not isinstance(line.item, Acts):
+            return
+        for phrase in line.item.phrases:
+            words = [
+                " ".join(slot.keyword) for slot in phrase.verb.slots if slot.field in phrase.fields and not slot.given
+            ]
+            serious = phrase.fields.get("seriousness")
+            if isinstance(serious, Serious) and bool(serious.known) is not bool(serious.criteria):
+                words.append("serious yes")
+            if isinstance(serious, Serious) and serious.known is None:
+                words.append("serious unknown")
+            if words:
+                why = f"{words[0]!r} cannot be said here, but in a correction, or of an imported record"
+                raise self._fault(line, why, phrase.column)
+
+    def _import(self, line: Line, record: str, acts: Acts, following: Line | None) -> Failed | None:
+        """Keep a record; add those of one subject together, once the last one was told."""
+        site, subject, before = self._importing(line, record, acts), acts.subjects[0], self.site.history.position
+        self.records[record] = line
+        try:
+            self.waiting.append(self._happened(record, acts))
+            if not _goes_on(subject, following):
+                site.batch.add(subject, self.waiting)
+                site.batch.finish()
+                self.waiting, self.added = [], {*self.added, subject}
+        except TrialError as error:
+            return _of_refusal(line, error)
+        self.told.last = list(site.history.entries_after(before))[::-1]
+        for entry in self.told.last:
+            self.told.line_of[entry.position] = self.records[entry.meta.command]
+        return None
+
+    def _importing(self, line: Line, record: str, acts: Acts) -> ImportedSite:
+        """Return the site that imports; refuse a line that it cannot add."""
+        site = self.site
+        if not isinstance(site, ImportedSite):
+            raise self._fault(line, "a record is of an import: write 'imported from \"SYSTEM\"' above the protocol")
+        if len(acts.subjects) != 1:
+            raise self._fault(line, "a record is of one subject: write a line for each")
+        if record in self.records:
+            raise self._fault(line, f"record {record!r} is in line {self.records[record].number} already")
+        if acts.subjects[0] in self.added:
+            raise self._fault(
+                line, f"the records of {acts.subjects[0]} follow one another: move this line to the others"
+            )
+        return site
+
+    def _happened(self, record: str, acts: Acts) -> Happened:
+        """Make the facts of a record. In a strict story they carry the deviations that it tells, and no others."""
+        told = [one.deviation for one in acts.phrases]
+        return Happened(
+            command=record,
+            facts=[imported_fact(one.verb.kind, self._imported(one)) for one in acts.phrases],
+            source=Source(system=self.story.imported or "", record=record),
+            findings=[(at, why) for at, why in enumerate(told) if why is not None],
+            deviations=told if self.story.strict else None,
+        )
+
+    def _imported(self, phrase: Phrase) -> dict[str, Any]:
+        """Return the fields of an imported fact: nothing is made up, and nothing follows from others."""
+        verb = phrase.verb
+        fields = {slot.field: slot.usual for slot in verb.slots if slot.usual is not None} | dict(phrase.fields)
+        if verb.happened is not None and verb.happened not in fields:
+            fields[verb.happened] = phrase.on or self._today(phrase)
+        if phrase.attributions:
+            fields["attributions"] = phrase.attributions
+        if verb.answers:
+            fields |= self._answered(phrase.answers)
+        if verb.kind is AdverseEventReported:
+            fields.setdefault("scale", self.site.protocol.grading)
+        serious = fields.get("seriousness")
+        if isinstance(serious, Serious):
+            fields |= {"serious": serious.known, "seriousness": serious.criteria}
+        return fields
+
     def _note(self, line: Line, before: int) -> None:
         """Remember which line recorded which entries."""
         self.told.last = list(self.site.history.entries_after(before))[::-1]
@@ -179,11 +270,20 @@ class _Teller:
                 yield self._of_trial(line, desk, acts)
             case Correction() as correction:
                 entry = self._entry(line, correction.entry)
-                yield desk.correct(entry, reason=correction.because, **_changes(entry, correction))
+                yield desk.correct(entry, reason=correction.because, **self._changes(line, entry, correction))
             case Voiding() as voiding:
                 yield desk.void(self._entry(line, voiding.entry), reason=voiding.because)
             case _:
                 return
+
+    def _changes(self, line: Line, entry: Entry, correction: Correction) -> dict[str, Any]:
+        """Return the changed fields of an entry; a protocol is changed by the lines below."""
+        changes = changes_of(entry, correction)
+        if correction.amending is not None and isinstance(entry.fact, TrialRegistered | ProtocolAmended):
+            changes["protocol"] = protocol_told(
+                self.story, self.folder, amending=correction.amending, before=entry.fact.protocol, line=line.number
+            )
+        return changes
 
     def _user(self, line: Line) -> User | None:
         if line.by is None:
@@ -218,8 +318,12 @@ class _Teller:
             fields[verb.happened] = phrase.on or self._today(phrase)
         if phrase.attributions:
             fields["attributions"] = phrase.attributions
+        if isinstance(serious := fields.get("seriousness"), Serious):
+            fields["seriousness"] = serious.criteria
         if verb.answers:
-            fields |= self._answered(phrase.answers, fields.get("gate"))
+            said = phrase.answers
+            unsaid = not (self.story.strict or (said.said and "gate" in fields))
+            fields |= self._answered(attrs.evolve(said, eligible=True) if unsaid else said)
         if not self.story.strict:
             self._fill(subject, verb.kind, fields)
         return fields
@@ -229,18 +333,18 @@ class _Teller:
         day = self.site.today.isoformat()
         return ClinicalTime(day if phrase.at is None else f"{day}T{phrase.at}")
 
-    def _answered(self, said: Answers, gate: Gate | None) -> dict[str, Any]:
+    def _answered(self, said: Answers) -> dict[str, Any]:
         """Return the answers to criteria: made-up ones that meet all of them, changed as the story says."""
         findings: Sequence[Finding] = ()
         attestations: Sequence[Attestation] = ()
-        if said.eligible or said.attested or not (self.story.strict or (said.said and gate is not None)):
+        if said.eligible or said.attested:
             findings, attestations = self.site.answers()
         if said.attested and not said.eligible:
             findings = ()
-        without = {folded(name) for name in said.without}
+        without = [folded(name) for name in said.without]
         return {
-            "findings": _replaced(findings, said.findings, lambda one: folded(one.name), without),
-            "attestations": _replaced(attestations, said.attestations, lambda one: folded(one.criterion), without),
+            "findings": replaced(findings, said.findings, without),
+            "attestations": replaced(attestations, said.attestations, without),
         }
 
     def _fill(self, subject: str, kind: type, fields: dict[str, Any]) -> None:
@@ -319,7 +423,7 @@ class _Teller:
 
     def _entry(self, line: Line, meant: Reference) -> Entry:
         """Find the entry that a correction or a void means."""
-        kind = next(verb.kind for verb in VERBS if verb.noun == meant.noun)
+        kind = NOUNS[meant.noun]
         if meant.subject is None:
             streams = [trial_stream(self.site.trial.trial), *self._cohorts()]
         else:
@@ -359,11 +463,10 @@ _WITH_A_DAY: Mapping[str, Callable[[Desk], Callable[..., Sequence[Entry]]]] = {
 """By verb: the use case. Decisions are of a day, for which windows are judged."""
 
 
-def _replaced(made_up: Sequence[T], said: Sequence[T], name: Callable[[T], str], without: Collection[str]) -> list[T]:
-    """Put what a story says in the place of what was made up; the rest of it comes after."""
-    own = {name(one): one for one in said}
-    kept = [own.pop(name(one), one) for one in made_up if name(one) not in without]
-    return [*kept, *own.values()]
+def _goes_on(subject: str, following: Line | None) -> bool:
+    """Return whether the next line has another record of a subject."""
+    item = None if following is None or following.record is None else following.item
+    return isinstance(item, Acts) and item.subjects == (subject,)
 
 
 def _latest(entry: Entry, entries: Sequence[Entry]) -> Entry:
@@ -373,20 +476,6 @@ def _latest(entry: Entry, entries: Sequence[Entry]) -> Entry:
         if found is None:
             return entry
         entry = found
-
-
-def _changes(entry: Entry, correction: Correction) -> dict[str, Any]:
-    """Return the changed fields of a correction; a judgement takes the place of the one by the same assessor."""
-    changes = dict(correction.changes)
-    if "seriousness" in changes:
-        changes["serious"] = bool(changes["seriousness"])
-        changes["seriousness"] = changes["seriousness"] or ()
-    if correction.attributions:
-        before: Sequence[Attribution] = getattr(entry.fact, "attributions", ())
-        judged = {(one.agent, one.assessor) for one in correction.attributions}
-        kept = [one for one in before if (one.agent, one.assessor) not in judged]
-        changes["attributions"] = (*kept, *correction.attributions)
-    return changes
 
 
 def _of_refusal(line: Line, error: TrialError) -> Failed | None:

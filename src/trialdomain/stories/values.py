@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,7 +12,7 @@ from trialdomain.stories.faults import nearest_of, shown
 from trialdomain.stories.tokens import Reader, bare_or_quoted, quoted
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.level import Label, as_label, is_label
-from trialdomain.values.clinical.toxicity import Agent, Assessor, Attribution, Relatedness
+from trialdomain.values.clinical.toxicity import Agent, Assessor, Attribution, Relatedness, Seriousness
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.text import FreeText
 from trialdomain.values.word import Word
@@ -75,6 +76,14 @@ def _when(reader: Reader, what: str) -> ClinicalTime:
     except ValueError:
         form = "a date such as 2026-03-02, or a time such as 2026-03-02T10:15"
         raise reader.fault(f"{what} must be {form}, got {shown(token.text)}", token=token) from None
+
+
+def _day(reader: Reader, what: str) -> date:
+    token = reader.take(what)
+    try:
+        return date.fromisoformat(token.text)
+    except ValueError:
+        raise reader.fault(f"{what} must be a date such as 2026-03-02, got {shown(token.text)}", token=token) from None
 
 
 def _yes(reader: Reader, what: str) -> bool:
@@ -142,7 +151,7 @@ def words(kind: type[Word]) -> ValueKind:
     one = word(kind)
 
     def read(reader: Reader, what: str) -> tuple[Any, ...]:
-        return () if reader.skip("nothing") else _several(reader, lambda: one.read(reader, what))
+        return _several(reader, lambda: one.read(reader, what))
 
     return ValueKind(read, lambda value: " and ".join(str(term.value) for term in value), f"{one.form} (and ...)")
 
@@ -159,20 +168,80 @@ def reads_attribution(reader: Reader) -> bool:
 
 def read_attribution(reader: Reader) -> Attribution:
     """Read a judgement of relatedness: the agent, how related, and in parentheses the assessor, if the sponsor."""
-    agent = read_word(reader, _AGENTS, "the agent")
+    return read_judgement(reader, read_agent(reader))
+
+
+def read_agent(reader: Reader) -> Agent:
+    """Read the agent of a judgement."""
+    agent: Agent = read_word(reader, _AGENTS, "the agent")
+    return agent
+
+
+def read_judgement(reader: Reader, agent: Agent) -> Attribution:
+    """Read how related an event is to an agent, and who says so."""
     relatedness = read_word(reader, _RELATEDNESS, "the relatedness")
-    assessor = Assessor.INVESTIGATOR
+    return Attribution(agent=agent, assessor=read_assessor(reader), relatedness=relatedness)
+
+
+def read_assessor(reader: Reader) -> Assessor:
+    """Read the assessor in parentheses; the investigator, if there is none."""
     token = reader.next
-    if token is not None and token.text.casefold() in _ASSESSORS:
-        assessor = _ASSESSORS[token.text.casefold()]
-        reader.at += 1
-    return Attribution(agent=agent, assessor=assessor, relatedness=relatedness)
+    if token is None or token.text.casefold() not in _ASSESSORS:
+        return Assessor.INVESTIGATOR
+    reader.at += 1
+    return _ASSESSORS[token.text.casefold()]
 
 
 def write_attribution(one: Attribution) -> str:
     """Write a judgement of relatedness."""
-    by = "" if one.assessor is Assessor.INVESTIGATOR else f" ({one.assessor.value})"
-    return f"{one.agent.value} {one.relatedness.value}{by}"
+    return f"{one.agent.value} {write_judgement(one)}"
+
+
+def write_judgement(one: Attribution) -> str:
+    """Write how related an event is, and who says so."""
+    return f"{one.relatedness.value}{write_assessor(one.assessor)}"
+
+
+def write_assessor(assessor: Assessor) -> str:
+    """Write the assessor after a space and in parentheses; nothing for the investigator."""
+    return "" if assessor is Assessor.INVESTIGATOR else f" ({assessor.value})"
+
+
+@attrs.frozen
+class Serious:
+    """Whether an event is serious, and by which criteria; None if that is not known."""
+
+    known: bool | None
+    criteria: tuple[Seriousness, ...] = ()
+
+    @property
+    def has_words(self) -> bool:
+        """Whether a story has words for it: a correction alone can leave criteria of an event that is not serious."""
+        return self.known is True or not self.criteria
+
+
+def serious_of(fact: Any) -> Serious:  # noqa: ANN401 - a report of an adverse event, or a follow-up
+    """Return whether an event is serious, as a report or a follow-up of it says."""
+    return Serious(fact.serious, fact.seriousness)
+
+
+_CRITERIA = words(Seriousness)
+
+
+def _serious(reader: Reader, what: str) -> Serious:
+    if reader.skip("nothing"):
+        return Serious(known=False)
+    if reader.skip("unknown"):
+        return Serious(known=None)
+    if reader.skip("yes"):
+        return Serious(known=True)
+    return Serious(known=True, criteria=_CRITERIA.read(reader, what))
+
+
+def _write_serious(one: Serious) -> str:
+    if one.criteria:
+        return _CRITERIA.write(one.criteria)
+    return {None: "unknown", True: "yes", False: "nothing"}[one.known]
 
 
 def write_text(value: object) -> str:
@@ -186,6 +255,7 @@ def write_number(value: Decimal | int) -> str:
 
 
 TEXT = ValueKind(_text, write_text, '"text"')
+SCALE = ValueKind(_text, lambda value: quoted(value.text), '"text"')
 NAME = ValueKind(_text, bare_or_quoted, "NAME")
 NUMBER = ValueKind(_number, write_number, "NUMBER")
 WHOLE = ValueKind(_whole, str, "N")
@@ -196,7 +266,9 @@ LEVELS = ValueKind(
     "LEVEL (and LEVEL ...)",
 )
 WHEN = ValueKind(_when, str, "DATE")
+DAY = ValueKind(_day, str, "DATE")
 YES = ValueKind(_yes, lambda value: "yes" if value else "no", "yes \\| no")
 UNIT = ValueKind(_unit, lambda value: "none" if value is None else bare_or_quoted(str(value)), "UNIT")
 TEXTS = ValueKind(_texts, lambda value: " and ".join(map(quoted, value)), '"text" (and "text" ...)')
 DOSE = ValueKind(_dose, lambda value: f"{value.amount} {bare_or_quoted(value.unit)}", "NUMBER UNIT")
+SERIOUS = ValueKind(_serious, _write_serious, f"{_CRITERIA.form} \\| nothing")

@@ -32,6 +32,7 @@ from trialdomain.events.participant import (
     Died,
     DltWindowAssessed,
     Enrolled,
+    ImportedScreening,
     Infused,
     LabRecorded,
     LevelReassigned,
@@ -65,11 +66,14 @@ from trialdomain.events.trial import (
     TrialRegistered,
 )
 from trialdomain.stories.values import (
+    DAY,
     DOSE,
     LEVEL,
     LEVELS,
     NAME,
     NUMBER,
+    SCALE,
+    SERIOUS,
     TEXT,
     TEXTS,
     UNIT,
@@ -78,10 +82,9 @@ from trialdomain.stories.values import (
     YES,
     ValueKind,
     word,
-    words,
 )
 from trialdomain.values.clinical.screening import Gate
-from trialdomain.values.clinical.toxicity import Outcome, Seriousness
+from trialdomain.values.clinical.toxicity import Outcome
 from trialdomain.values.clinical.treatment import BloodProduct, Intent, MedicationClass
 
 
@@ -98,6 +101,8 @@ class Slot:
     required: bool = attrs.field(default=False, kw_only=True)
     usual: object = attrs.field(default=None, kw_only=True)
     """The value that a desk takes where none is given, if the fact itself has no default."""
+    given: bool = attrs.field(default=True, kw_only=True)
+    """Whether people give it at a desk; otherwise it follows there, and only a correction or an import says it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -139,6 +144,10 @@ def _slot(
     return Slot(field, kind, tuple((keyword or field).split()), required=required, usual=usual)
 
 
+def _follows_at_a_desk(field: str, kind: ValueKind, keyword: str) -> Slot:
+    return Slot(field, kind, tuple(keyword.split()), given=False)
+
+
 _WHY = _slot("why", TEXT, "because", required=True)
 _OPTIONAL_WHY = _slot("why", TEXT, "because")
 _FROM, _TO = _slot("started_on", WHEN, "from"), _slot("ended_on", WHEN, "to")
@@ -154,6 +163,7 @@ VERBS: tuple[Verb, ...] = (
             _slot("signer", word(Signer), usual=Signer.PARTICIPANT),
             _slot("form_version", TEXT, "form"),
             _slot("site", NAME),
+            _follows_at_a_desk("protocol_version", TEXT, "protocol version"),
         ),
         example="S001 consented age 42",
     ),
@@ -163,6 +173,7 @@ VERBS: tuple[Verb, ...] = (
         noun="screening",
         happened="on",
         answers=True,
+        slots=(_follows_at_a_desk("imported", word(ImportedScreening), "imported as"),),
         example="S001 screened eligible, finding lvef 40 %, attested E1 no",
     ),
     Verb(
@@ -195,7 +206,11 @@ VERBS: tuple[Verb, ...] = (
         kind=LevelReassigned,
         noun="reassignment",
         happened="on",
-        slots=(_slot("to_level", LEVEL, "to level", required=True), _WHY),
+        slots=(
+            _slot("to_level", LEVEL, "to level", required=True),
+            _follows_at_a_desk("from_level", LEVEL, "from level"),
+            _WHY,
+        ),
         example='S001 reassigned to level 1 because "level 2 closed"',
     ),
     Verb(
@@ -278,12 +293,16 @@ VERBS: tuple[Verb, ...] = (
             _placed("event", NAME, "id"),
             _placed("term", TEXT),
             _slot("grade", WHOLE, required=True),
-            _slot("seriousness", words(Seriousness), "serious"),
+            _slot("seriousness", SERIOUS, "serious"),
             _slot("expected", YES),
             _slot("ended", WHEN),
             _slot("outcome", word(Outcome)),
             _slot("aware_on", WHEN, "aware"),
-            _slot("scale", TEXT),
+            _slot("scale", SCALE),
+            _follows_at_a_desk("ctcae_code", TEXT, "ctcae code"),
+            _follows_at_a_desk("unchecked", YES, "unchecked"),
+            _follows_at_a_desk("grade_mapped", YES, "grade mapped"),
+            _follows_at_a_desk("linked_to", TEXT, "linked to"),
         ),
         example='S001 event E1 "Alanine aminotransferase increased" grade 3, infusion likely',
     ),
@@ -296,7 +315,7 @@ VERBS: tuple[Verb, ...] = (
         slots=(
             _placed("event", NAME, "id"),
             _slot("grade", WHOLE),
-            _slot("seriousness", words(Seriousness), "serious"),
+            _slot("seriousness", SERIOUS, "serious"),
             _slot("ended", WHEN),
             _slot("outcome", word(Outcome)),
             _slot("aware_on", WHEN, "aware"),
@@ -308,7 +327,12 @@ VERBS: tuple[Verb, ...] = (
         kind=DltWindowAssessed,
         noun="assessment",
         happened="on",
-        slots=(_placed("result", word(WindowResult)), _slot("missed", TEXT), _OPTIONAL_WHY),
+        slots=(
+            _placed("result", word(WindowResult)),
+            _slot("missed", TEXT),
+            _OPTIONAL_WHY,
+            _follows_at_a_desk("by", TEXT, "assessed by"),
+        ),
         example="S001, S003 window assessed: no DLT",
     ),
     Verb(
@@ -420,7 +444,7 @@ VERBS: tuple[Verb, ...] = (
         kind=EscalationDecided,
         noun="decision",
         of_trial=True,
-        slots=(_slot("rationale", TEXT, "because"),),
+        slots=(_slot("rationale", TEXT, "because"), _follows_at_a_desk("by", TEXT, "decided by")),
         example="decide expand level 1",
     ),
     Verb(
@@ -428,7 +452,7 @@ VERBS: tuple[Verb, ...] = (
         kind=MtdDeclared,
         noun="mtd",
         of_trial=True,
-        slots=(_slot("level", LEVEL, required=True),),
+        slots=(_slot("level", LEVEL, required=True), _follows_at_a_desk("bounded_above", YES, "bounded above")),
         example="declare mtd level 1",
     ),
     Verb(
@@ -456,7 +480,11 @@ VERBS: tuple[Verb, ...] = (
         kind=ProtocolAmended,
         noun="amendment",
         of_trial=True,
-        slots=(_slot("reopens", LEVELS), _slot("summary", TEXT, "because")),
+        slots=(
+            _slot("reopens", LEVELS),
+            _slot("summary", TEXT, "because"),
+            _follows_at_a_desk("effective_on", DAY, "effective on"),
+        ),
         example='amend version-2.toml because "a lower dose"',
     ),
     Verb(
@@ -472,7 +500,7 @@ VERBS: tuple[Verb, ...] = (
         kind=TrialExported,
         noun="export",
         of_trial=True,
-        slots=(_WHY,),
+        slots=(_WHY, _follows_at_a_desk("what", TEXT, "what"), _follows_at_a_desk("root", TEXT, "root")),
         example='export because "asked for by the inspector"',
     ),
 )
@@ -504,3 +532,22 @@ def _follows() -> Iterator[tuple[str, type[Fact]]]:
 FOLLOWS: dict[str, type[Fact]] = dict(_follows())
 """By its words in a line with ``so``: each kind of fact. Such a line says that the last act recorded one."""
 BY_KIND: dict[type[Fact], Verb] = {verb.kind: verb for verb in VERBS}
+
+
+def is_of_participant(kind: type[Fact]) -> bool:
+    """Return whether a fact is of one participant."""
+    return NAMES[kind].startswith("participant.")
+
+
+def _nouns() -> Iterator[tuple[str, type[Fact]]]:
+    """Yield what each kind of entry is called in a correction or a void; a void and a refusal are neither."""
+    yield from ((verb.noun, verb.kind) for verb in VERBS)
+    yield "registration", TrialRegistered
+    for name, kind in FOLLOWS.items():
+        if kind not in BY_KIND and not any(kind in kinds for kinds in BEYOND_VERBS.values()):
+            yield name.casefold().replace(" ", "-"), kind
+
+
+NOUNS: dict[str, type[Fact]] = dict(_nouns())
+"""By what it is called in a correction or a void: each kind of entry that people, or the software, record."""
+NOUN_OF: dict[type[Fact], str] = {kind: noun for noun, kind in NOUNS.items()}

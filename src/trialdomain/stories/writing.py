@@ -12,7 +12,7 @@ import attrs
 from trialdomain.errors import InputInvalid
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.cohort import EscalationDecided
-from trialdomain.events.entries import VOIDS, changes
+from trialdomain.events.entries import VOIDS
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
     AdverseEventReported,
@@ -34,28 +34,20 @@ from trialdomain.events.trial import (
 from trialdomain.history import History
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.stories.answers import write_attestation, write_finding
+from trialdomain.stories.correcting import write_changes
 from trialdomain.stories.protocols import PRESETS, as_told
 from trialdomain.stories.tokens import bare_or_quoted, quoted
-from trialdomain.stories.values import write_attribution, write_level, write_text
-from trialdomain.stories.vocabulary import BY_KIND, VERBS, Slot, Verb
+from trialdomain.stories.values import SCALE, SERIOUS, Serious, serious_of, write_attribution, write_level, write_text
+from trialdomain.stories.vocabulary import BY_KIND, NOUN_OF, VERBS, Slot, Verb
 from trialdomain.values.clinical.screening import Attestation, Finding
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import subject_of
 from trialdomain.values.progress import Progress, ignore_progress
 
 _SEVERAL = (LabRecorded, VitalSignRecorded)
-_BESIDE = {
-    "by",
-    "assessment",
-    "imported",
-    "from_level",
-    "protocol_version",
-    "serious",
-    "ctcae_code",
-    "unchecked",
-    "basis",
-}
-"""Fields that follow from the others, or from who acts."""
+_AT_A_DESK = {"assessment", "basis", "serious"}
+"""Fields without words, which follow at a desk from the others."""
 _COLUMN = 12
 """The width of the dates."""
 
@@ -74,11 +66,11 @@ def story_of(history: History, *, progress: Progress = ignore_progress) -> str:
     """Write a trial as a story that passes.
 
     Args:
-        history: the trial; a log that an import made is not conducted, and has no story.
+        history: the trial, conducted at a desk, or begun with an import.
         progress: called with the number of entries written so far.
 
     Raises:
-        StoryUnwritable: an entry says what no line can say, such as what was imported.
+        StoryUnwritable: an entry says what no line can say.
     """
     entries = sorted(history.entries(), key=lambda entry: entry.position)
     registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
@@ -99,12 +91,23 @@ class _Writer:
     def lines(self, progress: Progress) -> Iterator[str]:
         self.first_user = self._most_active()
         yield "strict"
+        yield from self._imported()
         yield from self._users()
         yield from self._begin(self.entries[0])
         for _, command in groupby(self.entries, key=lambda entry: (entry.meta.command, entry.meta.parts)):
             recorded = list(command)
             yield from self._command(recorded)
             progress("writing", recorded[-1].position, len(self.entries))
+
+    def _imported(self) -> Iterator[str]:
+        """Name the system from which the records of an import come."""
+        systems = {
+            one.meta.source.system: one.position for one in reversed(self.entries) if one.meta.source is not None
+        }
+        yield from (f"imported from {quoted(system)}" for system in list(systems)[:1])
+        if len(systems) > 1:
+            others = " and ".join(sorted(systems))
+            raise StoryUnwritable(position=max(systems.values()), why=f"a story has one import, not of {others}")
 
     def _most_active(self) -> str:
         """Return the user with the most commands, who acts where a line names none."""
@@ -113,11 +116,16 @@ class _Writer:
 
     def _users(self) -> Iterator[str]:
         users = {e.meta.user: _refused(e.fact) for e in self.entries if isinstance(e.fact, AccessRefused)}
-        users |= {
-            e.fact.user: f"{quoted(e.fact.name)} {e.fact.role.value} {quoted(e.fact.organization)}"
-            for e in self.entries
-            if isinstance(e.fact, UserRegistered)
-        }
+        registered: dict[str, str] = {}
+        for e in self.entries:
+            if isinstance(e.fact, UserRegistered) and e.meta.corrects is None:
+                said = f"{quoted(e.fact.name)} {e.fact.role.value} {quoted(e.fact.organization)}"
+                if registered.setdefault(e.fact.user, said) != said:
+                    why = (
+                        f"user {e.fact.user} has another name, role or organization from here on, and a story names one"
+                    )
+                    raise StoryUnwritable(position=e.position, why=why)
+        users |= registered
         for id_ in sorted(users, key=lambda one: one != self.first_user):
             yield f"user {bare_or_quoted(id_)} {users[id_]}"
 
@@ -139,19 +147,16 @@ class _Writer:
         act = next((entry for entry in recorded if self._is_act(entry)), None)
         if act is None:
             return
-        if act.meta.source is not None:
-            raise StoryUnwritable(position=act.position, why="it was imported, and an import is no act of a desk")
         head = self._head(act)
         said, below = self._said(act, recorded)
         by = "" if act.meta.user == self.first_user else f" by {bare_or_quoted(act.meta.user)}"
         refused = " refused: not-permitted" if isinstance(act.fact, AccessRefused) else ""
-        yield f"{head:<{_COLUMN}}{said}{by}{refused}"
+        record = "" if act.meta.source is None else f" record {quoted(act.meta.source.record)}"
+        yield f"{head:<{_COLUMN}}{said}{by}{refused}{record}"
         yield from below
 
     def _is_act(self, entry: Entry) -> bool:
-        if isinstance(entry.fact, TrialRegistered):
-            return False
-        return type(entry.fact) in BY_KIND or isinstance(entry.fact, VOIDS)
+        return type(entry.fact) in BY_KIND or isinstance(entry.fact, VOIDS) or entry.meta.corrects is not None
 
     def _head(self, entry: Entry) -> str:
         """Write when a line was recorded: nothing, if it was in the minute of the line before."""
@@ -181,12 +186,14 @@ class _Writer:
         """Write what an act says, and the lines below it."""
         subject = subject_of(act.stream)
         if act.meta.corrects is not None:
-            return self._correction(act), iter(())
+            return self._correction(act), self._corrected_protocol(act)
         if isinstance(act.fact, VOIDS):
             return f"void {self._reference(act, act.fact.version)} because {write_text(act.meta.reason)}", iter(())
         if subject is not None:
             same = [e for e in recorded if type(e.fact) is type(act.fact) and not e.meta.corrects]
             facts = same if isinstance(act.fact, _SEVERAL) else [act]
+            if act.meta.source is not None:
+                facts = [entry for entry in recorded if entry.stream == act.stream]
             return f"{_subject(subject)} {', '.join(self._phrase(entry) for entry in facts)}", iter(())
         if isinstance(act.fact, ProtocolAmended):
             text = as_told(act.fact.protocol, self.protocol)
@@ -214,7 +221,7 @@ class _Writer:
             field.name
             for field in attrs.fields(type(fact))
             if verb.slot(field.name) is None
-            and field.name not in {verb.happened, *_BESIDE, *_OF_KIND.get(type(fact), ())}
+            and field.name not in {verb.happened, *_AT_A_DESK, *_OF_KIND.get(type(fact), ())}
             and getattr(fact, field.name) != field.default
         ]
         if unsaid:
@@ -231,31 +238,35 @@ class _Writer:
 
     def _clauses(self, entry: Entry, verb: Verb) -> str:
         fact = entry.fact
-        said = [*self._values(fact, verb), *self._judgements(fact), *self._answers(fact)]
-        on = self._happened(fact, verb)
+        imported = entry.meta.source is not None
+        said = [*self._values(fact, verb, imported=imported), *self._judgements(fact), *self._answers(fact)]
+        on = self._happened(fact, verb, imported=imported)
         if on is not None:
             said.append(on)
         if entry.meta.deviation is not None:
             said.append(f"deviation {write_text(entry.meta.deviation)}")
         return "".join(f" {one}" for one in said)
 
-    def _values(self, fact: Fact, verb: Verb) -> Iterator[str]:
+    def _values(self, fact: Fact, verb: Verb, *, imported: bool) -> Iterator[str]:
         for slot in verb.slots:
             value = getattr(fact, slot.field)
             default = attrs.fields_dict(type(fact))[slot.field].default
-            if slot.placed or slot.field in {"comparator", verb.happened}:
+            if slot.placed or slot.field in {"comparator", verb.happened} or not (slot.given or imported):
                 continue
-            if isinstance(fact, AdverseEventReported) and slot.field == "scale":
+            if slot.kind is SERIOUS:
+                serious = serious_of(fact)
+                if serious != Serious(attrs.fields_dict(type(fact))["serious"].default):
+                    yield f"serious {SERIOUS.write(serious)}"
+                continue
+            if slot.kind is SCALE:
                 if value != self.protocol.grading:
-                    yield f"scale {quoted(value.text)}"
+                    yield f"scale {SCALE.write(value)}"
             elif value not in (None, ()) and value != slot.usual and (value != default or slot.required):
                 yield f"{' '.join(slot.keyword)} {slot.kind.write(value)}"
 
     def _judgements(self, fact: Fact) -> Iterator[str]:
         if isinstance(fact, AdverseEventReported | AdverseEventFollowedUp):
             yield from map(write_attribution, fact.attributions)
-        if isinstance(fact, AdverseEventFollowedUp) and fact.serious is False:
-            yield "serious nothing"
 
     def _answers(self, fact: Fact) -> Iterator[str]:
         """Write the answers of a screening: eligible, but for some, where that is shorter than all of them."""
@@ -275,13 +286,13 @@ class _Writer:
         else:
             differ = given
         for _, one in differ:
-            yield _attested(one) if isinstance(one, Attestation) else _found(one)
+            yield write_attestation(one) if isinstance(one, Attestation) else write_finding(one)
 
     def _today(self) -> date:
         assert self.now is not None  # noqa: S101 - set before the first line
         return self.now.date()
 
-    def _happened(self, fact: Fact, verb: Verb) -> str | None:
+    def _happened(self, fact: Fact, verb: Verb, *, imported: bool) -> str | None:
         """Write when it happened, where that is not the day of the line: its day, or its time on that day."""
         if isinstance(fact, EscalationDecided | MtdDeclared | MtdNotEstablished | DoseRecommended):
             on: object = fact.basis.on
@@ -296,7 +307,7 @@ class _Writer:
             return None
         day, _, clock = text.partition("T")
         short = re.match(r"\d{2}:\d{2}(:\d{2})?", clock)
-        if short and day == today.isoformat():
+        if short and day == today.isoformat() and not imported:
             local = ClinicalTime(f"{day}T{short[0]}")
             if text in {local.text, local.at_site(self.protocol.site_zone).text}:
                 return f"at {short[0]}"
@@ -309,9 +320,6 @@ class _Writer:
         while meant.meta.corrects is not None:
             before = meant.meta.corrects
             meant = next(entry for entry in of_stream if entry.version == before)
-        verb = BY_KIND.get(type(meant.fact))
-        if verb is None:
-            raise StoryUnwritable(position=act.position, why=f"no act of people records {type(meant.fact).__name__}")
         subject = subject_of(act.stream)
         among = of_stream if subject is not None else self.entries
         same = [
@@ -320,37 +328,30 @@ class _Writer:
             if type(one.fact) is type(meant.fact) and not one.meta.corrects and one.position < act.position
         ]
         of = "" if subject is None else f" of {_subject(subject)}"
-        return f"{verb.noun} {same.index(meant) + 1}{of}"
+        return f"{NOUN_OF[type(meant.fact)]} {same.index(meant) + 1}{of}"
 
     def _correction(self, act: Entry) -> str:
-        before = next(e for e in self.entries if e.stream == act.stream and e.version == act.meta.corrects)
-        verb = BY_KIND[type(act.fact)]
-        said = [
-            one for change in changes(before.fact, act.fact) for one in self._changed(act, before, verb, change.field)
-        ]
-        told = ", ".join(dict.fromkeys(said))
-        return f"correct {self._reference(act, before.version)} {told} because {write_text(act.meta.reason)}"
+        before = self._before(act)
+        said = list(write_changes(before, act))
+        if isinstance(act.fact, TrialRegistered | ProtocolAmended) and act.fact.protocol != _protocol_of(before):
+            said.append("protocol")
+        return f"correct {self._reference(act, before.version)} {', '.join(said)} because {write_text(act.meta.reason)}"
 
-    def _changed(self, act: Entry, before: Entry, verb: Verb, path: str) -> Iterator[str]:
-        """Write one changed field of a correction; ``path`` names it, perhaps with a part of it."""
-        field = path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
-        if field in _BESIDE:
-            return
-        new = getattr(act.fact, field)
-        if field == "attributions":
-            old = getattr(before.fact, field)
-            yield from (
-                f"{one.agent.value} to {write_attribution(one).split(' ', 1)[1]}" for one in new if one not in old
-            )
-            return
-        if field == verb.happened:
-            yield f"on to {new}"
-            return
-        slot = verb.slot(field)
-        if slot is None:
-            raise StoryUnwritable(position=act.position, why=f"no correction in a story changes {field!r}")
-        name = " ".join(slot.keyword)
-        yield f"{name} to nothing" if new in (None, ()) else f"{name} to {slot.kind.write(new)}"
+    def _before(self, act: Entry) -> Entry:
+        """Return the entry that another one corrects."""
+        return next(e for e in self.entries if e.stream == act.stream and e.version == act.meta.corrects)
+
+    def _corrected_protocol(self, act: Entry) -> Iterator[str]:
+        """Write the lines below a correction of a protocol."""
+        before = _protocol_of(self._before(act))
+        after = _protocol_of(act)
+        if after is not None and after != before:
+            self.protocol = after
+            yield from _barred(as_told(after, before))
+
+
+def _protocol_of(entry: Entry) -> TrialProtocol | None:
+    return entry.fact.protocol if isinstance(entry.fact, TrialRegistered | ProtocolAmended) else None
 
 
 _OF_KIND: Mapping[type, tuple[str, ...]] = {
@@ -401,22 +402,3 @@ def _ordered(fitting: Sequence[Any], differ: Sequence[Any], without: Sequence[st
     told = [*kept, *own.items()]
     kinds = [[one for one in told if isinstance(one[1], kind)] for kind in (Finding, Attestation)]
     return [*kinds[0], *kinds[1]]
-
-
-def _found(one: Finding) -> str:
-    if one.yes is not None:
-        value = "yes" if one.yes else "no"
-    elif one.date is not None:
-        value = f"of {one.date}"
-    elif one.words is not None:
-        value = quoted(one.words)
-    else:
-        limit = "" if one.upper_limit is None else f" limit {one.upper_limit}"
-        value = f"{one.number}{'' if one.unit is None else f' {bare_or_quoted(one.unit)}'}{limit}"
-    seen = "" if one.on is None else f" seen {one.on}"
-    return f"finding {bare_or_quoted(one.name)} {value}{seen}"
-
-
-def _attested(one: Attestation) -> str:
-    comment = "" if one.comment is None else f" comment {write_text(one.comment)}"
-    return f"attested {bare_or_quoted(one.criterion)} {'yes' if one.answer else 'no'}{comment}"

@@ -62,14 +62,19 @@ class MadeUpSite:
         self.protocol = protocol
         """The protocol that is in force; whoever amends it sets it."""
         self._clock = _Clock(moment or datetime.combine(FIRST_DAY, EVENING, protocol.site_zone))
-        self._trials = Trials.open("memory:", clock=self._clock)
-        try:
-            self.trial: TrialHandle = self._trials.register(protocol, by=by)
-        except BaseException:
-            self.close()
-            raise
+        self.trial: TrialHandle
+        self._trials, self.trial = self._begun(by)
         self.user = by
         finalize(self, self._trials.close)  # a test need not close it
+
+    def _begun(self, by: User) -> tuple[Trials, TrialHandle]:
+        """Open a log in memory, and register the trial."""
+        trials = Trials.open("memory:", clock=self._clock)
+        try:
+            return trials, trials.register(self.protocol, by=by)
+        except BaseException:
+            trials.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
