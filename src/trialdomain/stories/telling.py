@@ -19,8 +19,6 @@ from trialdomain.events.participant import (
     ConcomitantMedicationGiven,
     Consented,
     Infused,
-    LabRecorded,
-    VitalSignRecorded,
 )
 from trialdomain.events.recorded import Entry, Source
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
@@ -45,7 +43,7 @@ from trialdomain.stories.story import (
     Voiding,
 )
 from trialdomain.stories.values import Serious
-from trialdomain.stories.vocabulary import NOUNS
+from trialdomain.stories.vocabulary import NOUNS, SEVERAL
 from trialdomain.testing.acts import record
 from trialdomain.testing.made_up_site import EVENING, FIRST_DAY, INVESTIGATOR, MadeUpSite
 from trialdomain.values.clinical.decision import Decision
@@ -57,8 +55,6 @@ from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.values.use_case import UseCase
 
 _WITH_ROUTE = {AntiInfectiveGiven, ConcomitantMedicationGiven}
-_SEVERAL = {LabRecorded, VitalSignRecorded}
-"""The kinds of which one command records several."""
 
 
 def tell(
@@ -300,7 +296,7 @@ class _Teller:
         """Record the phrases of one subject; results that follow one another are recorded together."""
 
         def together(phrase: Phrase) -> object:
-            several = phrase.verb.kind in _SEVERAL
+            several = phrase.verb.kind in SEVERAL
             return (phrase.verb.kind, phrase.deviation) if several else phrase.column
 
         for _, group in groupby(acts.phrases, key=together):

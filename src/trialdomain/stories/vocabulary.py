@@ -551,3 +551,5 @@ def _nouns() -> Iterator[tuple[str, type[Fact]]]:
 NOUNS: dict[str, type[Fact]] = dict(_nouns())
 """By what it is called in a correction or a void: each kind of entry that people, or the software, record."""
 NOUN_OF: dict[type[Fact], str] = {kind: noun for noun, kind in NOUNS.items()}
+SEVERAL: tuple[type[Fact], ...] = (LabRecorded, VitalSignRecorded)
+"""The kinds of which one command records several."""

@@ -19,7 +19,6 @@ from trialdomain.events.participant import (
     CriteriaAnswered,
     LabRecorded,
     Screened,
-    VitalSignRecorded,
 )
 from trialdomain.events.recorded import Entry, Fact
 from trialdomain.events.trial import (
@@ -39,13 +38,12 @@ from trialdomain.stories.correcting import write_changes
 from trialdomain.stories.protocols import PRESETS, as_told
 from trialdomain.stories.tokens import bare_or_quoted, quoted
 from trialdomain.stories.values import SCALE, SERIOUS, Serious, serious_of, write_attribution, write_level, write_text
-from trialdomain.stories.vocabulary import BY_KIND, NOUN_OF, VERBS, Slot, Verb
+from trialdomain.stories.vocabulary import BY_KIND, NOUN_OF, SEVERAL, VERBS, Slot, Verb
 from trialdomain.values.clinical.screening import Attestation, Finding
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.ids import subject_of
 from trialdomain.values.progress import Progress, ignore_progress
 
-_SEVERAL = (LabRecorded, VitalSignRecorded)
 _AT_A_DESK = {"assessment", "basis", "serious"}
 """Fields without words, which follow at a desk from the others."""
 _COLUMN = 12
@@ -191,7 +189,7 @@ class _Writer:
             return f"void {self._reference(act, act.fact.version)} because {write_text(act.meta.reason)}", iter(())
         if subject is not None:
             same = [e for e in recorded if type(e.fact) is type(act.fact) and not e.meta.corrects]
-            facts = same if isinstance(act.fact, _SEVERAL) else [act]
+            facts = same if isinstance(act.fact, SEVERAL) else [act]
             if act.meta.source is not None:
                 facts = [entry for entry in recorded if entry.stream == act.stream]
             return f"{_subject(subject)} {', '.join(self._phrase(entry) for entry in facts)}", iter(())
