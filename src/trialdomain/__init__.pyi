@@ -46,9 +46,12 @@ from trialdomain.events.recorded import Recorded as Recorded
 from trialdomain.events.recorded import Source as Source
 from trialdomain.exchange.bundle import Manifest as Manifest
 from trialdomain.exchange.sdtm.terms import Terms as Terms
+from trialdomain.exchange.toml import protocol_to_toml as protocol_to_toml
+from trialdomain.exchange.toml import read_protocol as read_protocol
 from trialdomain.history import Answers as Answers
 from trialdomain.history import History as History
 from trialdomain.history import read_log as read_log
+from trialdomain.history.what_if import WhatIf as WhatIf
 from trialdomain.intake.restore import Restored as Restored
 from trialdomain.intake.restore import restore as restore
 from trialdomain.intake.sdtm import Imported as Imported
@@ -285,6 +288,7 @@ __all__ = [
     "VerifiedTrial",
     "VerifierKey",
     "VitalSign",
+    "WhatIf",
     "WindowResult",
     "WithdrawalScope",
     "characteristics",
@@ -299,9 +303,11 @@ __all__ = [
     "nct06245746",
     "parse_outcomes",
     "paths",
+    "protocol_to_toml",
     "read_checks",
     "read_keys",
     "read_log",
+    "read_protocol",
     "read_signing_key",
     "restore",
     "situation_of",

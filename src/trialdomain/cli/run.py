@@ -21,6 +21,7 @@ _MODULES: Mapping[str, str] = {
     "paths": "operating",
     "characteristics": "operating",
     "protocol": "protocol",
+    "new-protocol": "new_protocol",
     "check": "stories",
     "story": "stories",
     "replay": "log",
