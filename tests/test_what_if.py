@@ -172,6 +172,83 @@ class TestAnotherDltRule:
         assert member.other.standing.evaluation is Evaluation.EVALUABLE
 
 
+class TestSinceWhen:
+    """Two protocols differ from the entry, or from the day, that makes them differ; other people's entries do not."""
+
+    @pytest.mark.parametrize("number", [15, 16])
+    def test_an_entry_of_somebody_else_on_the_day_is_not_named(self, number: int) -> None:
+        # Windows of 14 days are over on day 15, whatever else is recorded on that day.
+        site = Site(PROTOCOL)
+        site.treat("S001")
+        site.on(number).treat("S002")
+        found = site.on(20).trial.history().what_if(by_window(28), on=site.today)
+        assert [(one.subject, one.since.on, one.since.entry) for one in found.participants] == [("S001", day(15), None)]
+
+    def test_a_decision_on_the_day_is_not_named(self) -> None:
+        site = Site(PROTOCOL)
+        site.treat("S001", "S002", "S003")
+        site.on(15).decide()
+        found = site.on(20).trial.history().what_if(by_window(28), on=site.today)
+        assert {(one.since.on, one.since.entry) for one in found.participants} == {(day(15), None)}
+        assert {(one.since.on, one.since.entry) for one in found.values} == {(day(15), None)}
+
+    def test_an_endpoint_that_is_not_derived_differs_from_the_first_entry_of_the_participant_on(self) -> None:
+        rules = attrs.evolve(PROTOCOL.endpoints, derived=PROTOCOL.endpoints.derived[:3])
+        site = Site(attrs.evolve(PROTOCOL, endpoints=rules))
+        site.treat("S001")
+        site.on(6).treat("S002")
+        found = site.on(9).trial.history().what_if(PROTOCOL, on=site.today)
+        assert {(one.subject, one.since.on) for one in found.values} == {("S001", day(0)), ("S002", day(6))}
+
+    def test_a_late_entry_makes_a_difference_when_it_is_recorded(self) -> None:
+        site = Site(by_grade(3)(PROTOCOL))
+        site.treat("S001")
+        site.on(30).toxicity("S001", onset=day(5))
+        found = site.trial.history().what_if(by_grade(4), on=day(10))
+        assert [(one.subject, one.since.on) for one in found.participants] == [("S001", day(30))]
+
+    def test_the_entry_that_made_the_difference_is_among_the_entries(self) -> None:
+        site = Site(by_grade(3)(PROTOCOL))
+        site.treat("S001")
+        report = site.on(5).toxicity("S001")
+        site.on(17).desk.void(report, reason="the event of another participant")
+        history = site.on(20).trial.history()
+        found = history.what_if(lambda recorded: by_grade(4)(by_window(28)(recorded)), on=site.today)
+        [member] = found.participants  # evaluable since the report, and since day 15 for another reason
+        assert member.since.entry == report
+        assert report.position in member.evidence
+        assert report in found.entries
+
+    def test_facts_before_the_registration(self) -> None:
+        # No desk records them so; an answer about such a trial is asked of whoever gives facts to History.of.
+        site = Site(by_grade(3)(PROTOCOL))
+        site.treat("S001")
+        site.on(5).toxicity("S001")
+        ordered = sorted(site.trial.history().entries(), key=lambda one: one.position)
+        drafts = [Draft(stream=entry.stream, fact=entry.fact, caused_by=entry.meta.caused_by) for entry in ordered]
+        late = [draft for draft in drafts if not isinstance(draft.fact, TrialRegistered)]
+        registered = [draft for draft in drafts if isinstance(draft.fact, TrialRegistered)]
+        found = History.of([*late, *registered]).what_if(by_grade(4), on=site.today)
+        assert [one.subject for one in found.participants] == ["S001"]
+
+
+class TestBecauseOfWhom:
+    def test_of_nobody_where_there_is_no_design(self) -> None:
+        site = one_dlt()
+        site.decide()
+        found = site.trial.history().what_if(lambda recorded: attrs.evolve(recorded, design=None), on=site.today)
+        [decision] = found.decisions
+        assert (decision.differs, decision.other, decision.participants) == (True, None, ())
+
+    def test_not_of_those_whose_reason_alone_is_another(self) -> None:
+        # S002 has a DLT in both, S001 and S003 are pending in both: not assessed, and in an open window.
+        site = one_dlt(protocol=by_grade(3)(OPEN))
+        site.decide()
+        found = site.trial.history().what_if(by_window(28), on=site.today)
+        assert found.participants == ()
+        assert found.decisions[0].participants == ()
+
+
 class TestAnotherDesign:
     """BOIN with target 0.3 stays at 1 in 3 and at 2 in 6: 0.236 < 1/3 < 0.358 (Liu and Yuan 2015, table 1)."""
 
@@ -249,6 +326,21 @@ class TestSeveralVersions:
         assert in_force.dlt is not None
         assert (in_force.version, in_force.dlt.window_days, in_force.dlt.min_grade) == ("2.0", 21, 4)
         assert counts(found) == [(1, (1, 3), (0, 3))]
+
+    def test_the_zone_is_that_of_the_version_in_force(self) -> None:
+        site = Site(PROTOCOL)
+        amended = attrs.evolve(PROTOCOL, version="2.0", zone="Asia/Tokyo")
+        amendment = site.desk.amend(amended, effective_on=day(0), summary="another site")[0]
+        site.desk.void(amendment, reason="the amendment of another trial")
+        history = site.trial.history()
+        assert history.under(lambda recorded: recorded).zone == history.zone
+
+    def test_decisions_after_the_day_do_not_count(self) -> None:
+        site = one_dlt()
+        site.decide()
+        history = site.trial.history()
+        assert history.what_if(by_grade(4), on=day(19)).decisions == ()
+        assert len(history.what_if(by_grade(4), on=day(20)).decisions) == 1
 
 
 class TestWhatIsRefused:

@@ -43,6 +43,19 @@ def test_a_published_variant_of_an_endpoint() -> None:
     assert rules.derived == nct06245746().endpoints.derived
 
 
+def test_the_order_of_settings_makes_no_difference() -> None:
+    named, sized, target = "design.name=boin", "design.cohort_size=1", "design.target=0.25"
+    expected = Boin(target=Decimal("0.25"), cohort_size=1)
+    assert with_(sized, named, target).design == with_(named, target, sized).design == expected
+    with pytest.raises(ProtocolInvalid, match=r"design.colour: there is no such parameter"):
+        with_("design.colour=1", named, target)
+
+
+def test_a_parameter_is_set_once() -> None:
+    with pytest.raises(SettingInvalid, match=r"dlt.min_grade=4 and dlt.min_grade=3 set one parameter: choose one"):
+        with_("dlt.min_grade=4", "dlt.min_grade=3")
+
+
 @pytest.mark.parametrize(
     ("setting", "why"),
     [
@@ -55,7 +68,12 @@ def test_a_published_variant_of_an_endpoint() -> None:
         ("levels[4].label=4", r"the list has the items \[1\] to \[3\]"),
         ("levels.label=4", r"the list has the items \[1\] to \[3\]"),
         ("dlt[1]=4", r"\[1\] is for an item of a list"),
-        ("dlt.min_grade.x=4", "dlt.min_grade is a single value"),
+        ("dlt.min_grade.x=4", "dlt.min_grade is 1, which has no parts"),
+        ("dlt.criteria[1].min_grade=4", "the list has no items: set it as a whole"),
+        ("dlt.min_grade=1e99999999999999999999", "is no value of a parameter: it is too large, or too deep"),
+        (f"dlt.min_grade={'9' * 5000}", "is no value of a parameter"),
+        (f"dlt.min_grade={'[' * 3000}", "is no value of a parameter"),
+        ("dlt.min_grade=4\nfoo=5", "has several lines: set one parameter at a time"),
     ],
 )
 def test_a_setting_without_a_place_is_refused(setting: str, why: str) -> None:

@@ -39,7 +39,7 @@ differs from the defaults. Numbers are read exactly as they are written. Written
 ```python
 from pathlib import Path
 
-from trialdomain.exchange.toml import protocol_to_toml, read_protocol
+from trialdomain import protocol_to_toml, read_protocol
 from trialdomain.protocol.faults import ProtocolInvalid
 
 text = \"\"\"

@@ -12,10 +12,12 @@ from trialdomain.errors import InputInvalid
 from trialdomain.exchange.toml import protocol_from_table, protocol_to_table
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
 from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.values.given.text import short
 
 _PART = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)((?:\[[1-9][0-9]{0,5}\])*)")
 _NUMBER = re.compile(r"\[([0-9]+)\]")
 _DESIGN = "design"
+_NAME = (_DESIGN, "name")
 Step: TypeAlias = str | int
 """The name of a parameter, or the number of an item of a list, from 1."""
 
@@ -64,10 +66,16 @@ def _steps(name: str) -> Iterable[Step]:
 
 
 def _value(text: str) -> Any:
+    """Read a value as TOML has it; a text that is no TOML value, such as a bare word, stands for itself."""
     try:
-        return tomllib.loads(f"value = {text}", parse_float=Decimal)["value"]
+        found = tomllib.loads(f"value = {text}", parse_float=Decimal)
     except tomllib.TOMLDecodeError:
         return text
+    except (ValueError, ArithmeticError, RecursionError):
+        raise SettingInvalid(f"{short(text)!r} is no value of a parameter: it is too large, or too deep") from None
+    if found.keys() != {"value"}:
+        raise SettingInvalid(f"{short(text)!r} has several lines: set one parameter at a time")
+    return found["value"]
 
 
 def protocol_with(protocol: TrialProtocol, settings: Iterable[Setting]) -> TrialProtocol:
@@ -80,16 +88,26 @@ def protocol_with(protocol: TrialProtocol, settings: Iterable[Setting]) -> Trial
         ProtocolInvalid: the resulting protocol is invalid; the error names every fault.
     """
     table, variants = protocol_to_table(protocol), {}
-    for setting in settings:
+    for setting in sorted(_each_once(settings), key=lambda one: one.path != _NAME):  # the name of the design first
         match setting.path, setting.value:
             case ("endpoints", str(name)), str() | int() | Decimal() if name in PRESETS:
                 variants[name] = setting.value
-            case ("design", "name"), name if table.get(_DESIGN, {}).get("name") != name:
+            case ("design", "name"), name if not isinstance(own := table.get(_DESIGN), dict) or own.get("name") != name:
                 table[_DESIGN] = {"name": name}
             case _:
                 _set(table, setting)
     made = protocol_from_table(table)
     return attrs.evolve(made, endpoints=endpoint_rules(made.endpoints, **variants)) if variants else made
+
+
+def _each_once(settings: Iterable[Setting]) -> list[Setting]:
+    """Refuse a parameter that is set twice."""
+    found: dict[tuple[Step, ...], Setting] = {}
+    for setting in settings:
+        if setting.path in found:
+            raise SettingInvalid(f"{found[setting.path].text} and {setting.text} set one parameter: choose one")
+        found[setting.path] = setting
+    return list(found.values())
 
 
 def _set(table: dict[str, Any], setting: Setting) -> None:
@@ -98,9 +116,8 @@ def _set(table: dict[str, Any], setting: Setting) -> None:
         _check_step(place, step, setting)
         place = place.setdefault(step, {}) if isinstance(step, str) else place[step - 1]
         if not isinstance(place, dict | list):
-            raise SettingInvalid(
-                f"{setting.text}: {_named(setting.path[: at + 1])} is a single value: set it as a whole"
-            )
+            whole = f"{_named(setting.path[: at + 1])} is {place!s:.40}"
+            raise SettingInvalid(f"{setting.text}: {whole}, which has no parts: set it as a whole")
     last = setting.path[-1]
     _check_step(place, last, setting)
     place[last if isinstance(last, str) else last - 1] = setting.value
@@ -109,7 +126,8 @@ def _set(table: dict[str, Any], setting: Setting) -> None:
 def _check_step(place: Any, step: Step, setting: Setting) -> None:
     """Refuse a number of a table, a name of a list, or an item that a list does not have."""
     if isinstance(place, list) and (not isinstance(step, int) or step > len(place)):
-        raise SettingInvalid(f"{setting.text}: the list has the items [1] to [{len(place)}]: name one of them")
+        items = f"the items [1] to [{len(place)}]: name one of them" if place else "no items: set it as a whole"
+        raise SettingInvalid(f"{setting.text}: the list has {items}")
     if isinstance(place, dict) and not isinstance(step, str):
         raise SettingInvalid(f"{setting.text}: [{step}] is for an item of a list: name a parameter")
 

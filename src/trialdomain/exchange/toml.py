@@ -131,6 +131,8 @@ def _table(text: str) -> dict[str, Any]:
         return tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         raise ProtocolInvalid([f"it is not TOML: {error}"]) from None
+    except ArithmeticError:
+        raise ProtocolInvalid(["it has a number with an exponent that no parameter has: correct it"]) from None
 
 
 def protocol_from_table(table: dict[str, Any], *, folder: Path | None = None) -> TrialProtocol:

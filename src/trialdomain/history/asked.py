@@ -114,7 +114,7 @@ def asked_protocol(given: object, trial: str, levels: Iterable[Label]) -> Change
     Raises:
         QuestionInvalid: the argument is neither, or what it gives lacks one of the levels.
     """
-    needed = list(levels)
+    needed = list(dict.fromkeys(levels))
 
     def change(recorded: TrialProtocol) -> TrialProtocol:
         made = given if is_a(given, TrialProtocol) or not callable(given) else given(recorded)

@@ -10,7 +10,9 @@ import attrs
 
 from trialdomain.errors import LogCorrupt
 from trialdomain.events.access import AccessRefused
+from trialdomain.events.entries import current_entries
 from trialdomain.events.numbered import numbered
+from trialdomain.events.participant import Enrolled, Infused, LevelReassigned
 from trialdomain.events.recorded import Draft, Entry, Fact
 from trialdomain.events.trial import SoftwareChanged, TrialExported, TrialRegistered, UserRegistered
 from trialdomain.history.answers import Answers
@@ -55,11 +57,12 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.reports.endpoints.explanation import Explanation
 from trialdomain.reports.endpoints.summaries import Endpoints, summarize
 from trialdomain.values.calendar import as_day, site_day
+from trialdomain.values.clinical.level import Label
 from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.given.plain import plain
 from trialdomain.values.given.text import is_storable, short
-from trialdomain.values.ids import level_of, trial_stream
+from trialdomain.values.ids import level_of, subject_of, trial_stream
 from trialdomain.values.progress import Progress, counted, ignore_progress
 
 Part = TypeVar("Part")
@@ -266,10 +269,13 @@ class History:
         answers = self.answers(on=day, progress=read), other.answers(on=day, progress=read)
         worlds = of_trial(self.streams()), of_trial(other.streams())
         tracing = Tracing(self.trial, self.entries_of, worlds, self.zone, day)
-        return compare(answers, versions, decisions, tracing, position=self.position)
+        return compare(answers, versions, decisions, tracing, position=self.position, progress=progress)
 
     def under(self, protocol: TrialProtocol | Change, *, progress: Progress = ignore_progress) -> "History":
-        """Return the recorded trial under another protocol: it answers every question by the other rules.
+        """Return the recorded trial under another protocol: its answers are those of the other rules.
+
+        Its audit of decisions, and its reconciliation, compare what was recorded with the other rules, so that they
+        find what the recorded rules made.
 
         Args:
             protocol: as for ``what_if``.
@@ -286,21 +292,30 @@ class History:
         self, protocol: TrialProtocol | Change, progress: Progress
     ) -> tuple[Sequence[VersionOtherwise], Sequence[DecisionOtherwise], "History"]:
         """Return the versions and the decisions as they would be, and the trial under the other protocol."""
-        levels = [level for stream, _ in self._streams(EVERY_KIND) if (level := level_of(stream)) is not None]
-        change = asked_protocol(protocol, self.trial, levels)
+        change = asked_protocol(protocol, self.trial, self._levels_used())
         versions = versions_otherwise(self._stream(trial_stream(self.trial)), change)
         decisions, entries = decisions_otherwise(
             self._streams, versions, zone=self.zone, progress=partial(progress, "asking at each decision")
         )
         read = _Replaced(entries, self._streams, self._stream, self._latest_first)
+        in_force = versions_recorded(current_entries(read.stream(trial_stream(self.trial))))
         other = attrs.evolve(
             self,
             streams=read.streams,
             stream=read.stream,
             latest_first=read.latest_first,
-            zone=versions[-1].other.site_zone,
+            zone=in_force[-1].site_zone,
         )
         return versions, decisions, other
+
+    def _levels_used(self) -> Iterator[Label]:
+        """Yield the labels of the levels that were opened, or at which a participant was enrolled or infused."""
+        for stream, entries in self._streams(EVERY_KIND - {Enrolled, Infused, LevelReassigned}):
+            level = level_of(stream)
+            if level is not None:
+                yield level
+            elif subject_of(stream) is not None:
+                yield from (level for entry in entries if (level := assigned_or_given(entry.fact)) is not None)
 
     def flow(self, *, on: date | str) -> Flow:
         """Return the participant flow, from screening to the end of observation."""
@@ -516,3 +531,14 @@ class _Replaced:
 
     def latest_first(self) -> Iterator[Entry]:
         return self._other.entries(self._latest_first())
+
+
+def assigned_or_given(fact: object) -> Label | None:
+    """Return the level that a fact assigns to a participant, or at which it infuses; None for any other fact."""
+    match fact:
+        case Enrolled() | Infused():
+            return fact.level
+        case LevelReassigned():
+            return fact.to_level
+        case _:
+            return None

@@ -1,6 +1,6 @@
 """What if: a recorded trial judged by another protocol, compared with what its own protocol answers."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import takewhile
 from typing import Any
@@ -10,7 +10,7 @@ import attrs
 from trialdomain.events.recorded import Recorded
 from trialdomain.history.answers import Answers
 from trialdomain.history.difference import ValueChange, changed_values, is_recommendation
-from trialdomain.history.since import Since, Tracing
+from trialdomain.history.since import EVALUATION, Since, Tracing
 from trialdomain.projections.casebook import Streams
 from trialdomain.projections.decisions import StreamsInMemory
 from trialdomain.projections.dlt_counts import DltCounts, Member, stands
@@ -20,6 +20,7 @@ from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import participant_stream, subject_of
+from trialdomain.values.progress import Progress, counted
 
 
 @attrs.frozen(kw_only=True)
@@ -36,8 +37,8 @@ class MemberOtherwise:
 
     @property
     def evidence(self) -> tuple[int, ...]:
-        """The positions of the entries that either evaluation depends on."""
-        return _together(one.evidence for one in (self.recorded, self.other) if one is not None)
+        """The positions of the entries that either evaluation depends on, and of the one that made them differ."""
+        return _together(self.since, self.recorded, self.other)
 
 
 @attrs.frozen(kw_only=True)
@@ -69,8 +70,8 @@ class ValueOtherwise:
 
     @property
     def evidence(self) -> tuple[int, ...]:
-        """The positions of the entries that either value depends on."""
-        return _together(one.evidence for one in (self.recorded, self.other) if one is not None)
+        """The positions of the entries that either value depends on, and of the one that made them differ."""
+        return _together(self.since, self.recorded, self.other)
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +95,7 @@ class WhatIf:
     participants: tuple[MemberOtherwise, ...]
     tallies: tuple[TallyOtherwise, ...]
     decisions: tuple[DecisionOtherwise, ...]
-    """Every recorded decision about the dose, in the order of the log; see ``differs``."""
+    """Every recorded decision about the dose up to the day, in the order of the log; see ``differs``."""
     values: tuple[ValueOtherwise, ...]
     """The endpoints of participants that would have another value."""
     changed: tuple[ValueChange, ...]
@@ -109,24 +110,21 @@ class WhatIf:
         return tuple(change for change in self.changed if is_recommendation(change.path))
 
 
-def _together(evidence: Iterable[Iterable[int]]) -> tuple[int, ...]:
-    return tuple(sorted({position for one in evidence for position in one}))
+def _together(since: Since, *answers: Member | Value | None) -> tuple[int, ...]:
+    positions = {position for one in answers if one is not None for position in one.evidence}
+    return tuple(sorted(positions if since.entry is None else positions | {since.entry.position}))
 
 
-def members_otherwise(
-    recorded: DltCounts, other: DltCounts, since: Callable[[str], Since]
-) -> Iterator[MemberOtherwise]:
-    """Yield each participant whose level, evaluation or DLT differs between two counts."""
+def _members(recorded: DltCounts, other: DltCounts) -> Iterator[tuple[str, Member | None, Member | None]]:
+    """Yield each participant whose level, evaluation or DLT differs between two counts, with both evaluations."""
     before, after = (_by_subject(counts) for counts in (recorded, other))
     for subject in sorted({*before, *after}):
         old, new = before.get(subject), after.get(subject)
         if (old and stands(old)) != (new and stands(new)):
-            yield MemberOtherwise(subject=subject, recorded=old, other=new, since=since(subject))
+            yield subject, old, new
 
 
-def tallies_otherwise(
-    recorded: DltCounts, other: DltCounts, members: Sequence[MemberOtherwise]
-) -> Iterator[TallyOtherwise]:
+def _tallies(recorded: DltCounts, other: DltCounts, members: Sequence[MemberOtherwise]) -> Iterator[TallyOtherwise]:
     """Yield each level whose counts differ, with the participants who make the difference."""
     before, after = ({tally.level: tally for tally in counts.tallies} for counts in (recorded, other))
     for level in dict.fromkeys((*before, *after)):
@@ -136,14 +134,13 @@ def tallies_otherwise(
             yield TallyOtherwise(level=level, recorded=old, other=new, participants=here)
 
 
-def values_otherwise(recorded: Answers, other: Answers, since: Callable[[str, str], Since]) -> Iterator[ValueOtherwise]:
-    """Yield each endpoint of a participant whose value differs, by endpoint and by participant."""
+def _differing_values(recorded: Answers, other: Answers) -> Iterator[tuple[str, str, Value | None, Value | None]]:
+    """Yield each endpoint of a participant whose value differs, with both values."""
     before, after = ({(v.endpoint, v.subject): v for v in _values(answers)} for answers in (recorded, other))
     for endpoint, subject in dict.fromkeys((*before, *after)):
         old, new = before.get((endpoint, subject)), after.get((endpoint, subject))
         if (old and told(old)) != (new and told(new)):
-            at = since(endpoint, subject)
-            yield ValueOtherwise(endpoint=endpoint, subject=subject, recorded=old, other=new, since=at)
+            yield endpoint, subject, old, new
 
 
 def _by_subject(counts: DltCounts) -> dict[str, Member]:
@@ -167,6 +164,7 @@ def compare(
     tracing: Tracing,
     *,
     position: int,
+    progress: Progress,
 ) -> WhatIf:
     """Compare every answer of a trial with that under another protocol.
 
@@ -176,9 +174,22 @@ def compare(
         decisions: the recorded decisions, as the other protocol answers at them.
         tracing: the search for the moments from which answers differ.
         position: the last known position.
+        progress: called with the name of the work, the amount done, and the total.
     """
     before, after = (one.dlt_counts for one in answers)
-    members = tuple(members_otherwise(before, after, tracing.of_member))
+    of_members, of_values = list(_members(before, after)), list(_differing_values(*answers))
+    wanted: dict[str, set[str]] = {subject: {EVALUATION} for subject, _, _ in of_members}
+    for endpoint, subject, _, _ in of_values:
+        wanted.setdefault(subject, set()).add(endpoint)
+    searched = counted(progress, "searching since when", len(wanted))
+    since = {}
+    for subject, codes in wanted.items():
+        since[subject] = tracing.search(subject, codes)
+        searched(1)
+    members = tuple(
+        MemberOtherwise(subject=subject, recorded=old, other=new, since=since[subject][EVALUATION])
+        for subject, old, new in of_members
+    )
     return WhatIf(
         trial=tracing.trial,
         position=position,
@@ -186,9 +197,12 @@ def compare(
         versions=tuple(versions),
         answers=answers,
         participants=members,
-        tallies=tuple(tallies_otherwise(before, after, members)),
-        decisions=tuple(decisions),
-        values=tuple(values_otherwise(*answers, tracing.of_value)),
+        tallies=tuple(_tallies(before, after, members)),
+        decisions=tuple(one for one in decisions if one.entry.fact.basis.on <= tracing.on),
+        values=tuple(
+            ValueOtherwise(endpoint=endpoint, subject=subject, recorded=old, other=new, since=since[subject][endpoint])
+            for endpoint, subject, old, new in of_values
+        ),
         changed=changed_values(*answers),
         entries=tuple(sorted(_evidence(tracing, members), key=lambda entry: entry.position)),
     )

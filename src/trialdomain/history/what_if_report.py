@@ -1,6 +1,6 @@
 """The report of a what-if: what would differ under another protocol, from when, and by which entries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 
 from trialdomain.history.difference_report import change_json
@@ -8,10 +8,12 @@ from trialdomain.history.since import Since
 from trialdomain.history.what_if import MemberOtherwise, TallyOtherwise, ValueOtherwise, WhatIf
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.endpoints.value import Value
+from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.other_protocol import DecisionOtherwise
 from trialdomain.reports.endpoints.as_json import value_json
 from trialdomain.reports.endpoints.report import summary_words, value_words
-from trialdomain.reports.escalation.decision import decision_lines, doses_of, next_words
+from trialdomain.reports.endpoints.summaries import Summary
+from trialdomain.reports.escalation.decision import decision_lines, doses_of
 from trialdomain.reports.escalation.decisions import (
     member_words,
     placed_member_json,
@@ -25,7 +27,9 @@ from trialdomain.reports.facts import fact_words
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table
+from trialdomain.values.clinical.decision import Action
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationReason
+from trialdomain.values.clinical.level import listed_levels
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many
 
@@ -63,7 +67,7 @@ def what_if_report(found: WhatIf, zone: tzinfo, *, fields: bool = False) -> Repo
 def _parameters(found: WhatIf, most: int | None) -> Iterator[Block]:
     several = len(found.versions) > 1
     rows = [
-        (version.recorded.version, change.field, _text(change.old), _text(change.new))
+        (f"{version.recorded.version} (entry {version.position})", change.field, _text(change.old), _text(change.new))
         for version in found.versions
         for change in version.parameters
     ]
@@ -80,7 +84,7 @@ def _parameters(found: WhatIf, most: int | None) -> Iterator[Block]:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return "not set" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _left_out(number: int, most: int | None, what: str) -> Iterator[Lines]:
@@ -153,7 +157,7 @@ def _levels(found: WhatIf) -> Iterator[Block]:
 
 def _tally_words(tally: Tally | None) -> str:
     if tally is None:
-        return "no such level"
+        return "not counted"
     parts = [f"{how_many(tally.dlts, 'DLT')} in {tally.evaluable} evaluable"]
     rest = (("pending", tally.pending), ("not evaluable", tally.not_evaluable), ("not infused yet", tally.enrolled))
     return ", ".join([*parts, *(f"{number} {what}" for what, number in rest if number)])
@@ -174,13 +178,25 @@ def _decisions(found: WhatIf) -> Iterator[Block]:
                     str(one.entry.position),
                     one.entry.fact.basis.on.isoformat(),
                     taken_words(one.entry.fact),
-                    state_words(one.recorded),
-                    state_words(one.other),
+                    _state_words(one.recorded),
+                    _state_words(one.other),
                     ", ".join(member.subject for member in one.participants),
                 )
                 for one in differing
             ),
         )
+
+
+def _state_words(state: Escalation | None) -> str:
+    """Describe the recommendation in a state, the closed levels, and why it waits."""
+    words = state_words(state)
+    if state is None:
+        return words
+    if state.decision.closed_levels:
+        words += f"; {listed_levels(state.decision.closed_levels)} closed"
+    if state.decision.action is Action.WAIT and state.decision.because is not None:
+        words += f"; {state.decision.because.text}"
+    return words
 
 
 def _endpoints(found: WhatIf, most: int | None) -> Iterator[Block]:
@@ -240,11 +256,16 @@ def _summaries(found: WhatIf) -> Iterator[tuple[str, ...]]:
         )
         title = (after.get(code) or before[code]).endpoint.title
         for group in dict.fromkeys((*old, *new)):
-            shown = tuple(
-                "not derived" if one is None else summary_words(one) for one in (old.get(group), new.get(group))
-            )
-            if shown[0] != shown[1]:
-                yield code, title, group, *shown
+            one, other = (_summary_words(summaries, group) for summaries in (old, new))
+            if one != other:
+                yield code, title, group, one, other
+
+
+def _summary_words(summaries: Mapping[str, Summary], group: str) -> str:
+    """Describe the summary of a group, if there is one."""
+    if group in summaries:
+        return summary_words(summaries[group]) or "none"
+    return "nobody" if summaries else "not derived"
 
 
 def _named(group: str, level: object) -> str:
@@ -254,8 +275,7 @@ def _named(group: str, level: object) -> str:
 def _last_lines(found: WhatIf) -> Iterator[str]:
     before, after = (answers.escalation for answers in found.answers)
     if found.recommendations:
-        recorded = "no design" if before is None else next_words(before.decision, doses_of(before.counts.tallies))
-        yield f"Recommended now, by the recorded protocol: {recorded}"
+        yield f"Recommended now, by the recorded protocol: {_state_words(before)}"
         if after is None:
             yield "By the other protocol: no design"
         else:
@@ -276,7 +296,10 @@ def _last_lines(found: WhatIf) -> Iterator[str]:
         how_many(len(found.tallies), "dose level"),
         f"{differing} of {how_many(len(found.decisions), 'decision')}",
     )
-    yield f"{', '.join(parts)}, and {how_many(len(found.values), 'endpoint value')} would differ."
+    yield (
+        f"{', '.join(parts)}, and {how_many(len(found.values), 'endpoint value')} would differ; with every summary, "
+        f"{how_many(len(found.changed), 'derived value')} (--json)."
+    )
 
 
 def _waits_for_assessment(one: MemberOtherwise) -> bool:

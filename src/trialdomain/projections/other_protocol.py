@@ -5,6 +5,7 @@ each version is replaced, and so are the closings of levels that a decision took
 that the other rules give from what was known at that decision.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, TypeAlias
@@ -27,6 +28,7 @@ from trialdomain.projections.decisions import (
     stand_otherwise,
     was_registered,
 )
+from trialdomain.projections.dlt_counts import stands
 from trialdomain.projections.escalation import Escalation
 from trialdomain.projections.hindsight import Hindsight
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -34,6 +36,8 @@ from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import subject_of
 
+_ROOT = re.compile(r"[.\[]")
+"""What ends the name of a parameter, in the path to a part of it."""
 Change: TypeAlias = Callable[[TrialProtocol], TrialProtocol]
 """Returns the other protocol for a recorded version of the protocol."""
 
@@ -54,7 +58,9 @@ class VersionOtherwise:
         """The parameters that differ, from the recorded version to the other one; derived ones are left out."""
         designs = [protocol.design for protocol in (self.recorded, self.other) if protocol.design is not None]
         derived = tuple(f"design.{name}" for design in designs for name in design.derived)
-        return tuple(one for one in changes(self.recorded, self.other) if not one.field.startswith(derived))
+        found = (one for one in changes(self.recorded, self.other) if not one.field.startswith(derived))
+        order = list(attrs.fields_dict(TrialProtocol))
+        return tuple(sorted(found, key=lambda one: order.index(_ROOT.split(one.field)[0])))
 
 
 def versions_otherwise(trial: Iterable[Recorded[Any]], change: Change) -> tuple[VersionOtherwise, ...]:
@@ -175,5 +181,13 @@ def _compared(
         recorded=recorded,
         other=judged,
         differs=differs,
-        participants=tuple(stand_otherwise(recorded, judged)),
+        participants=tuple(_who_stands_otherwise(recorded, judged)),
     )
+
+
+def _who_stands_otherwise(recorded: Escalation | None, other: Escalation | None) -> Iterator[StandsOtherwise]:
+    """Yield the participants who count otherwise; nobody where one of the two protocols counts nobody."""
+    if recorded is not None and other is not None:
+        for one in stand_otherwise(recorded, other):
+            if (one.then and stands(one.then)) != (one.today and stands(one.today)):
+                yield one

@@ -129,8 +129,8 @@ class Value:
 def told(value: Value) -> Hashable:
     """Return what two protocols can derive differently in a value.
 
-    The evidence, the first and last day of the observation, and the reason in words are left out.
+    The evidence, the level, the first and last day of the observation, and the reason in words are left out.
     """
     details = {name: detail for name, detail in value.details.items() if name != "reason"}
-    shown = (value.level, value.status, value.value, value.because, value.days, value.on, value.flags)
+    shown = (value.status, value.value, value.because, value.days, value.on, value.flags)
     return *shown, str(details)
