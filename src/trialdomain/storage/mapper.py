@@ -1,8 +1,10 @@
 """Converts entries into the stored events of the ``eventsourcing`` library, and back."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
@@ -18,7 +20,7 @@ from trialdomain.storage.upcasts import UPCASTS
 from trialdomain.values.given.text import short
 from trialdomain.values.ids import kind_of, trial_of
 
-__all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "entries_of", "entry_of", "stored_of"]
+__all__ = ["EntryMalformed", "EntryMapper", "StoredEvent", "decoded_once", "entries_of", "entry_of", "stored_of"]
 
 
 class EntryMalformed(LogCorrupt):
@@ -123,6 +125,7 @@ def entries_of(
     trial = trial_of(stream)
     readers = _READERS.get(kind_of(stream) or "", {})
     passed_over = readers.keys() & {NAMES[kind] for kind in leave_out}
+    kept = None if strict else _KEPT.get()
     for position, version, name, state in rows:
         if name in passed_over:
             continue
@@ -130,7 +133,9 @@ def entries_of(
             if type(position) is not int or type(version) is not int:
                 _unplaced(name)
             read = readers.get(name) or _misplaced(stream, position, name, state)
-            fact, envelope = read(name, state, strict=strict)
+            fact, envelope = (
+                read(name, state, strict=strict) if kept is None else _read_once(kept, read, name, bytes(state))
+            )
         except StateMalformed as error:
             why = str(error)
             raise EntryMalformed(trial=trial, position=position, stream=stream, version=version, why=why) from None
@@ -143,6 +148,35 @@ def entries_of(
         _set_envelope(entry, envelope)
         _set_fact(entry, fact)
         yield entry
+
+
+_Decoded: TypeAlias = tuple[Fact, Envelope]
+_Kept: TypeAlias = dict[tuple[str, bytes], _Decoded]
+_KEPT: ContextVar[_Kept | None] = ContextVar("_KEPT", default=None)
+
+
+@contextmanager
+def decoded_once(kept: _Kept) -> Iterator[None]:
+    """Decode each stored entry once while this context lasts: for a log in memory that is read again and again.
+
+    Args:
+        kept: what was decoded before, by stored name and state. It grows with the log, and belongs to one log.
+    """
+    token = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+def _read_once(
+    kept: _Kept, read: Callable[..., tuple[Fact, Envelope]], name: str, state: bytes
+) -> tuple[Fact, Envelope]:
+    """Decode a state, unless it is kept: facts and envelopes are frozen, so that entries can share them."""
+    found = kept.get((name, state))
+    if found is None:
+        found = kept[name, state] = read(name, state, strict=False)
+    return found
 
 
 def _unplaced(name: str) -> NoReturn:

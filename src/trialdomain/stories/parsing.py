@@ -47,9 +47,9 @@ from trialdomain.values.clinical.toxicity import Attribution
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.role import Role
 
-_OF_TRIAL = tuple(verb for verb in VERBS if verb.of_trial)
-_OF_SUBJECT = tuple(verb for verb in VERBS if not verb.of_trial)
 _LONGEST_FIRST = sorted(VERBS, key=lambda verb: -len(verb.head))
+_OF_TRIAL = tuple(verb for verb in _LONGEST_FIRST if verb.of_trial)
+_OF_SUBJECT = tuple(verb for verb in _LONGEST_FIRST if not verb.of_trial)
 _STARTERS = ("expect", "so", "correct", "void")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CLOCK = re.compile(r"\d{2}:\d{2}(?::\d{2})?", re.ASCII)
@@ -219,8 +219,8 @@ def _moment(reader: Reader) -> Moment:
 
 
 def _verb(reader: Reader, among: Sequence[Verb]) -> Verb | None:
-    """Find the verb whose words come next, the one with the most words first."""
-    return next((verb for verb in _LONGEST_FIRST if verb in among and reader.has(*verb.head)), None)
+    """Find the verb whose words come next, among verbs of which those with the most words are first."""
+    return next((verb for verb in among if reader.has(*verb.head)), None)
 
 
 def _acts(reader: Reader) -> Acts:

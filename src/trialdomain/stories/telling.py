@@ -20,9 +20,10 @@ from trialdomain.events.participant import (
     Consented,
     Infused,
 )
-from trialdomain.events.recorded import Entry, Source
+from trialdomain.events.recorded import Entry, Envelope, Fact, Source
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.intake.batch import Happened
+from trialdomain.storage.mapper import decoded_once
 from trialdomain.stories.correcting import changes_of, replaced
 from trialdomain.stories.expectations import Failed, Told, check_expectation
 from trialdomain.stories.faults import StoryMalformed, instead
@@ -81,10 +82,11 @@ def tell(
     made_up = MadeUpSite if story.imported is None else ImportedSite
     with made_up(protocol, by=users[registering] if registering else first, moment=start) as site:
         site.user = first
-        teller = _Teller(story, users, folder or Path(), Told(site))
+        teller = _Teller(story, users, folder or Path(), Told(site), position=site.history.position)
         following = [*story.lines[1:], None]
         for number, (line, after) in enumerate(zip(story.lines, following, strict=False), start=1):
-            failed = teller.tell(line, after)
+            with decoded_once(teller.kept):
+                failed = teller.tell(line, after)
             yield teller.told, line, failed
             progress("telling", number, len(story.lines))
             if failed is not None and failed.ends:
@@ -111,6 +113,10 @@ class _Teller:
     """The records of one subject that are added together."""
     added: set[str] = attrs.Factory(set)
     """The subjects whose records were added."""
+    position: int = 0
+    """That of the last entry of the lines before."""
+    kept: dict[tuple[str, bytes], tuple[Fact, Envelope]] = attrs.Factory(dict)
+    """The entries that were decoded, by their stored name and state: every act reads the log in memory again."""
 
     @property
     def site(self) -> MadeUpSite:
@@ -154,16 +160,15 @@ class _Teller:
 
     def _act(self, line: Line) -> Failed | None:
         """Record what a line says; a refusal is a failure, unless the line expects it."""
-        before = self.site.history.position
         try:
             for _ in self._recorded(line):
                 pass
         except StoryMalformed:
             raise
         except TrialError as error:
-            self._note(line, before)
+            self._note(lambda _: line)
             return _of_refusal(line, error)
-        self._note(line, before)
+        self._note(lambda _: line)
         if line.refused is not None:
             kinds = [type(entry.fact).__name__ for entry in self.told.last]
             return Failed(
@@ -192,7 +197,7 @@ class _Teller:
 
     def _import(self, line: Line, record: str, acts: Acts, following: Line | None) -> Failed | None:
         """Keep a record; add those of one subject together, once the last one was told."""
-        site, subject, before = self._importing(line, record, acts), acts.subjects[0], self.site.history.position
+        site, subject = self._importing(line, record, acts), acts.subjects[0]
         self.records[record] = line
         try:
             self.waiting.append(self._happened(record, acts))
@@ -202,9 +207,7 @@ class _Teller:
                 self.waiting, self.added = [], {*self.added, subject}
         except TrialError as error:
             return _of_refusal(line, error)
-        self.told.last = list(site.history.entries_after(before))[::-1]
-        for entry in self.told.last:
-            self.told.line_of[entry.position] = self.records[entry.meta.command]
+        self._note(lambda entry: self.records[entry.meta.command])
         return None
 
     def _importing(self, line: Line, record: str, acts: Acts) -> ImportedSite:
@@ -250,11 +253,13 @@ class _Teller:
             fields |= {"serious": serious.known, "seriousness": serious.criteria}
         return fields
 
-    def _note(self, line: Line, before: int) -> None:
+    def _note(self, line_of: Callable[[Entry], Line]) -> None:
         """Remember which line recorded which entries."""
-        self.told.last = list(self.site.history.entries_after(before))[::-1]
+        history = self.site.history
+        self.told.last = list(history.entries_after(self.position))[::-1]
+        self.position = history.position
         for entry in self.told.last:
-            self.told.line_of[entry.position] = line
+            self.told.line_of[entry.position] = line_of(entry)
 
     def _recorded(self, line: Line) -> Iterator[Sequence[Entry]]:
         desk = self.site.desk(self._user(line))
