@@ -127,7 +127,7 @@ def fault_of(text: str) -> StoryMalformed:
         ("S001 reassigned to level 1", 39, "'reassigned' needs 'because', and its \"text\""),
         ("S001 infused, infsed", 27, "'infsed' cannot be read here: did you mean 'infused'?"),
         ("S001", 13, "'S001' did what?"),
-        ('suspend recrutment because "x"', 21, "'recrutment' is no verb"),
+        ('suspend recrutment because "x"', 13, "'suspend' is no act of a story: did you mean 'suspend recruitment'?"),
     ],
 )
 def test_a_fault_has_its_line_its_column_and_the_nearest_word(line: str, column: int, words: str) -> None:
@@ -143,14 +143,14 @@ def test_a_fault_has_its_line_its_column_and_the_nearest_word(line: str, column:
         ("2026-03-02 S001 infused\n", 1, "a story begins with its protocol"),
         ("protocol NCT0624574\n2026-03-02 S001 infused\n", 1, "did you mean 'NCT06245746'?"),
         ("protocol\n", 1, "the protocol is missing"),
-        ("protocol NCT06245746\n| levls = 3\n2026-03-02 S001 infused\n", 1, "levls"),
+        ("protocol NCT06245746\n| levls = 3\n2026-03-02 S001 infused\n", 2, "levls"),
         ("protocol NCT06245746\nS001 infused\n", 2, "a line begins with its date"),
         ("protocol NCT06245746\n    S001 infused\n", 2, "the first line of a story begins with its date"),
         (f"{START}2026-03-01 S001 relapsed\n", 3, "is before"),
         (f"{START}2026-02-30 S001 relapsed\n", 3, "is no day of the calendar"),
         (f"{START}+2 weeks S001 relapsed\n", 3, "write days or hours"),
         (f"{START}   S001 relapsed by max\n", 3, "there is no user 'max'"),
-        (f'{START}   void lab 1 of S001 because "wrong tube"\n', 3, "there is no lab of S001 yet"),
+        (f'{START}   void lab 1 of S001 because "wrong tube"\n', 3, "there is no lab of S001 in the lines above"),
         (f"{START}   attempt amand by x\n", 3, "there is no user 'x'"),
         ('user a "A" boss "Site"\nprotocol NCT06245746\n', 1, "the role cannot be 'boss'"),
     ],
@@ -174,7 +174,7 @@ def test_a_failed_expectation_shows_what_was_expected_what_came_and_the_lines_th
     )
     assert failure.splitlines() == [
         "x.story, line 4: expect level 1: 2 DLTs in 2 evaluable",
-        "  expected: level 1: 2 DLT, 2 evaluable",
+        "  expected: level 1: 2 DLTs in 2 evaluable",
         (
             "  came: level 1: 2 treated, 1 DLT in 1 evaluable, 1 pending, 0 not evaluable; "
             "S001: the window is not over; S002: had a dose-limiting toxicity"
@@ -182,6 +182,7 @@ def test_a_failed_expectation_shows_what_was_expected_what_came_and_the_lines_th
         "  what made it so:",
         "    line 2: 2026-03-02  S001, S002 infused",
         '    line 3: 2026-03-09  S002 event E1 "Fever" grade 3, infusion likely',
+        "  if what came is right, write: expect level 1: 1 DLT in 1 evaluable",
     ]
 
 
@@ -193,7 +194,7 @@ def test_a_failed_expectation_shows_what_was_expected_what_came_and_the_lines_th
         ("expect mtd: established level 1", "mtd: established level 1", "mtd: open"),
         ("expect P2 S001: yes", "P2 S001: yes", "P2 S001: not observed"),
         ("expect findings: window", "findings: window", "findings: none"),
-        ("expect nothing", "nothing", "Infused"),
+        ("expect nothing", "nothing", "S001 infused"),
         ("so level closed", "so level closed", "S001 member infused at level 1"),
         ("S002 infused at level 2", "that it is accepted", "it was refused (level-not-assigned)"),
         ("S002 consented   refused: not-eligible", "a refusal with the code not-eligible", "it was accepted"),

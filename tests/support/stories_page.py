@@ -45,8 +45,9 @@ $ trialdomain check first.story
 - `trialdomain story LOG --out trial.story` writes a recorded or imported trial as a story that passes: told again, it
   records the same facts in the same order. So a real log becomes a test, and a test can be cut down to what matters.
 
-A word that cannot be read is told with its line, its column and the nearest word. A failed expectation shows what was
-expected, what came, and up to three lines that made it so.
+A word that cannot be read is told with its line, its column and the nearest word, and with a mark under it. A failed
+line shows what was expected, what came, up to three lines that made it so, and what to write if what came is right.
+Of several acts in a line it names the one that was refused.
 
 ## What a line means
 

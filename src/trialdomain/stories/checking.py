@@ -7,6 +7,7 @@ import attrs
 from trialdomain.errors import LogUnusable
 from trialdomain.storage.plain_files import open_plain
 from trialdomain.stories.expectations import Failed
+from trialdomain.stories.faults import StoryMalformed
 from trialdomain.stories.parsing import parse_story
 from trialdomain.stories.story import Line, Story
 from trialdomain.stories.telling import tell
@@ -30,7 +31,7 @@ class Failure:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The failure in lines: the place and the line, what was expected, what came, and what made it so."""
+        """The failure in lines: the place and the line, what was expected, what came, what made it so, what to do."""
         place = f"{self.file}, line {self.line.number}" if self.file else f"line {self.line.number}"
         because = [f"  line {one.number}: {one.text}" for one in self.failed.because]
         return (
@@ -38,6 +39,7 @@ class Failure:
             f"  expected: {self.failed.expected}",
             f"  came: {self.failed.came}",
             *(["  what made it so:", *(f"  {one}" for one in because)] if because else []),
+            *([f"  {self.failed.instead}"] if self.failed.instead else []),
         )
 
 
@@ -78,12 +80,15 @@ def check_story(
         folder = folder or given.parent
     else:
         text = given
-    story = parse_story(text, file=file)
     failures, told = [], 0
-    for _, line, failed in tell(story, folder=folder, progress=progress):
-        told += 1
-        if failed is not None:
-            failures.append(Failure(file=file, line=line, failed=failed))
+    try:
+        story = parse_story(text, file=file)
+        for _, line, failed in tell(story, folder=folder, progress=progress):
+            told += 1
+            if failed is not None:
+                failures.append(Failure(file=file, line=line, failed=failed))
+    except StoryMalformed as fault:
+        raise fault.within(text) from None
     return Outcome(story=story, told=told, failures=tuple(failures))
 
 

@@ -54,6 +54,11 @@ def holds(said: str, parts: Iterable[Part]) -> bool:
     return any(plain(said) in part.readings for part in parts)
 
 
+def has_form(said: str, parts: Iterable[Part]) -> bool:
+    """Return whether a value has a part of this form, with these or other numbers."""
+    return any(_form(said) == _form(reading) for part in parts for reading in part.readings)
+
+
 def value_in_words(parts: Sequence[Part], *, beside: Iterable[str] = ()) -> str:
     """Write a value: the parts that are written unasked, and those of the same form as some words that were asked."""
     asked = set(map(_form, beside))

@@ -1,19 +1,30 @@
 """Compare what a story expects with what the log of its trial answers."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import zip_longest
 from typing import assert_never
 
 import attrs
 
 from trialdomain.checks.check import Severity
-from trialdomain.checks.run import findings
+from trialdomain.checks.run import CHECKS, findings
 from trialdomain.errors import TrialError
 from trialdomain.events.cohort import CohortFact
 from trialdomain.events.recorded import Entry
 from trialdomain.history import History
+from trialdomain.projections.dlt_counts import Member
+from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.endpoints.summaries import DoseSummary, Endpoints, EndpointSummary
-from trialdomain.stories.endpoint_words import holds, mtd_in_words, parts_of_summary, parts_of_value, value_in_words
+from trialdomain.stories.endpoint_words import (
+    has_form,
+    holds,
+    mtd_in_words,
+    parts_of_summary,
+    parts_of_value,
+    value_in_words,
+)
 from trialdomain.stories.faults import instead
 from trialdomain.stories.story import (
     EndpointExpected,
@@ -46,6 +57,8 @@ class Failed:
     came: str
     because: tuple[Line, ...] = ()
     """The lines that made it so, at most three, in their order."""
+    instead: str = ""
+    """What to do next."""
     ends: bool = False
     """Whether the story cannot go on: an act was not recorded as it was told."""
 
@@ -88,8 +101,8 @@ def _checked(expected: Expected, told: Told, history: History, on: date) -> Fail
         case FindingsExpected():
             return _findings(expected, told, history, on)
         case NothingExpected():
-            kinds = [type(entry.fact).__name__ for entry in told.last]
-            return Failed(expected="nothing", came=", ".join(kinds)) if kinds else None
+            came = followed_words(told.last)
+            return Failed(expected="that the last act recorded nothing", came=came) if told.last else None
         case FollowsExpected():
             return _follows(expected, told)
         case _:
@@ -124,16 +137,57 @@ def _tally(expected: TallyExpected, told: Told, history: History, on: date) -> F
     if not wrong:
         return None
     members = [member for member in counts.members if member.level == expected.level]
-    evidence = [position for member in members for position in member.evidence]
-    counted = ", ".join(f"{number} {_COUNTS[name]}" for name, number in wrong.items())
-    came = "; ".join([tally_words(tally), *(f"{member.subject}: {member.why}" for member in members)])
-    return Failed(expected=f"level {expected.level}: {counted}", came=came, because=_lines(told, evidence))
+    foremost = sorted(members, key=lambda one: (not any(_counts(one, name) for name in wrong), -max(one.evidence)))
+    evidence = [one.evidence for one in foremost]
+    if "treated" in wrong:
+        evidence = [(one.infused_by,) for one in foremost if one.infused_by is not None]
+    counted, right = _numbers(wrong), _numbers({name: getattr(tally, name) for name in asked})
+    return Failed(
+        expected=f"level {expected.level}: {counted}",
+        came="; ".join([tally_words(tally), *(f"{member.subject}: {member.why}" for member in members)]),
+        because=_lines(told, evidence),
+        instead=_if_right(f"expect level {expected.level}: {right}"),
+    )
 
 
-def _lines(told: Told, positions: Sequence[int]) -> tuple[Line, ...]:
-    """Return the last lines that recorded some entries."""
-    lines = {told.line_of[one].number: told.line_of[one] for one in positions if one in told.line_of}
-    return tuple(lines[number] for number in sorted(lines)[-MOST_LINES:])
+def _if_right(line: str) -> str:
+    return f"if what came is right, write: {line}"
+
+
+def _numbers(counts: Mapping[str, int]) -> str:
+    """Write counts as an expectation has them: ``3 treated, 1 DLT in 2 evaluable``."""
+    said = [
+        how_many(number, "DLT") if name == "dlts" else f"{number} {_COUNTS[name]}" for name, number in counts.items()
+    ]
+    between = " in " if "evaluable" in counts else ", "
+    return ", ".join(said).replace("DLT, ", f"DLT{between}").replace("DLTs, ", f"DLTs{between}")
+
+
+def _counts(member: Member, name: str) -> bool:
+    """Return whether a participant is one of a count of their level."""
+    match name:
+        case "dlts":
+            return member.dlt is not None
+        case "treated":
+            return member.infused_by is not None
+        case _:
+            return member.standing.evaluation.value == name.replace("_", "-")
+
+
+def _lines(told: Told, evidence: Sequence[Sequence[int]]) -> tuple[Line, ...]:
+    """Return lines that recorded some entries: the last one of each participant, then the one before, and so on.
+
+    Args:
+        told: what was told.
+        evidence: the positions of entries by participant, of the most important one first.
+    """
+    lines = {line.number: line for line in told.line_of.values()}
+    of_each = [
+        sorted({told.line_of[one].number for one in positions if one in told.line_of}, reverse=True)
+        for positions in evidence
+    ]
+    ordered = dict.fromkeys(one for turn in zip_longest(*of_each) for one in turn if one is not None)
+    return tuple(lines[number] for number in sorted(list(ordered)[:MOST_LINES]))
 
 
 def decision_words(decision: Decision) -> str:
@@ -155,12 +209,23 @@ def _next(expected: NextExpected, told: Told, history: History, on: date) -> Fai
         return None
     wanted = Decision(action=expected.action, level=expected.level, slots=expected.slots)
     because = "" if expected.because is None else f", because {expected.because}"
-    evidence = [position for member in state.counts.members for position in member.evidence]
+    line = attrs.evolve(decision, slots=decision.slots if expected.slots else None, because=None)
     return Failed(
         expected=f"next: {decision_words(wanted)}{because}",
         came=f"next: {decision_words(decision)}",
-        because=_lines(told, evidence),
+        because=_lines(told, _behind(state)),
+        instead=_if_right(f"expect next: {decision_words(line)}"),
     )
+
+
+def _behind(state: Escalation) -> list[Sequence[int]]:
+    """Return the entries behind a decision, by participant: first of the levels that its reason names."""
+    because = state.decision.because
+    named = set() if because is None else set(re.findall(r"\blevel ([\w.-]+)", because.text))
+    members = sorted(
+        state.counts.members, key=lambda one: (str(one.level) not in named, one.dlt is None, -max(one.evidence))
+    )
+    return [member.evidence for member in members]
 
 
 def _is_because(expected: str | None, decision: Decision) -> bool:
@@ -184,11 +249,11 @@ def _mtd(expected: MtdExpected, told: Told, history: History, on: date) -> Faile
     mtd = Mtd() if state is None else state.decision.mtd
     if mtd.status is expected.status and expected.level in {None, mtd.level}:
         return None
-    evidence = [] if state is None else [one for member in state.counts.members for one in member.evidence]
     return Failed(
         expected=f"mtd: {mtd_in_words(Mtd(status=expected.status, level=expected.level))}",
         came=f"mtd: {mtd_in_words(mtd)}",
-        because=_lines(told, evidence),
+        because=() if state is None else _lines(told, _behind(state)),
+        instead=_if_right(f"expect mtd: {mtd_in_words(mtd)}"),
     )
 
 
@@ -206,14 +271,21 @@ def _endpoint(expected: EndpointExpected, told: Told, history: History, on: date
     wrong = [said for said in expected.parts if not holds(said, parts)]
     if not wrong:
         return None
-    evidence = [position for value in values for position in value.evidence]
+    evidence: list[Sequence[int]] = [
+        one.evidence for one in sorted(values, key=lambda one: (not one.value, -max(one.evidence, default=0)))
+    ]
     if isinstance(summary.overall, DoseSummary):
-        evidence = list(summary.overall.evidence)
+        evidence = [summary.overall.evidence]
+    strange = [said for said in wrong if not has_form(said, parts)]
+    shown = ", ".join(part.words for part in parts)
     because = values[0].because if values and not of_trial else None
     return Failed(
         expected=wanted,
         came=f"{name}: {value_in_words(parts, beside=wrong)}{'' if because is None else f' ({_spaced(because)})'}",
         because=_lines(told, evidence),
+        instead=f"{strange[0]!r} is no part of this value; its parts are: {shown}"
+        if strange
+        else _if_right(f"expect {name}: {value_in_words(parts, beside=wrong)}"),
     )
 
 
@@ -244,11 +316,16 @@ def _findings(expected: FindingsExpected, told: Told, history: History, on: date
     if ids == set(expected.ids):
         return None
     came = "; ".join(dict.fromkeys(f"{one.check}: {one.sentence}" for one in found)) or "none"
-    evidence = [position for one in found if one.check not in expected.ids for position in one.evidence]
+    known = [check.id for check in CHECKS]
+    strange = next((one for one in expected.ids if one not in known), None)
+    evidence = [one.evidence for one in found if one.check not in expected.ids]
     return Failed(
         expected=f"findings: {', '.join(expected.ids) or 'none'}",
         came=f"findings: {came}",
         because=_lines(told, evidence),
+        instead=_if_right(f"expect findings: {', '.join(sorted(ids)) or 'none'}")
+        if strange is None
+        else f"there is no finding {strange!r}: {instead(strange, known)}",
     )
 
 
@@ -260,8 +337,7 @@ def _follows(expected: FollowsExpected, told: Told) -> Failed | None:
             return None
     named = "" if expected.subject is None else f"{expected.subject} "
     at = "" if expected.level is None else f" at level {expected.level}"
-    came = ", ".join(_followed(told.last)) or "nothing followed"
-    return Failed(expected=f"so {named}{expected.name}{at}", came=came)
+    return Failed(expected=f"so {named}{expected.name}{at}", came=followed_words(told.last))
 
 
 def _subject_of(entry: Entry) -> str | None:
@@ -277,10 +353,15 @@ def _level_of(entry: Entry) -> object:
     return as_label(entry.stream.rpartition("/")[2])
 
 
-def _followed(entries: Sequence[Entry]) -> Iterator[str]:
+def followed_words(entries: Sequence[Entry]) -> str:
+    """Write what an act recorded, as lines with ``so`` have it: each kind once, with its participants before it."""
     names = {kind: name for name, kind in FOLLOWS.items()}
+    found: dict[tuple[str, object], list[str]] = {}
     for entry in entries:
-        name = names.get(type(entry.fact))
-        if name is not None:
-            subject, level = _subject_of(entry), _level_of(entry)
-            yield f"{'' if subject is None else f'{subject} '}{name}{'' if level is None else f' at level {level}'}"
+        subject = _subject_of(entry)
+        found.setdefault((names[type(entry.fact)], _level_of(entry)), []).extend([] if subject is None else [subject])
+    said = [
+        f"{', '.join(dict.fromkeys(subjects))} {name}{'' if level is None else f' at level {level}'}".strip()
+        for (name, level), subjects in found.items()
+    ]
+    return "; ".join(said) or "nothing was recorded"

@@ -133,8 +133,12 @@ def _endpoint(reader: Reader, kinds: list[str]) -> EndpointExpected:
     token = reader.take("what is expected")
     subject = None if reader.next is None or reader.next.mark else reader.take("the subject").text
     if not reader.skip_mark(":") or not _ENDPOINT.fullmatch(token.text):
-        hint = instead(token.text, [*kinds, "the id of an endpoint, such as S9"])
-        raise reader.fault(f"nothing can be expected of {shown(token.text)}: {hint}", token=token)
+        hint = instead(token.text, kinds)
+        if hint.startswith("did you mean"):
+            raise reader.fault(f"nothing can be expected of {shown(token.text)}: {hint}", token=token)
+        forms = f"'expect {token.text}: VALUE' of the whole trial, or 'expect {token.text} SUBJECT: VALUE'"
+        known = f"or expect {', '.join(kinds)}"
+        raise reader.fault(f"the colon before the value is missing: write {forms}; {known}", token=token)
     parts = [_words(reader, "the value", until_comma=True)]
     while not reader.has("known") and reader.skip_mark(","):
         parts.append(_words(reader, "another part of the value", until_comma=True))

@@ -7,6 +7,8 @@ from trialdomain.errors import InputInvalid
 from trialdomain.values.given.text import either, short
 
 _MOST_LISTED = 12
+_MOST_BEFORE, _MOST_SHOWN = 60, 90
+"""Characters of a line that are shown: before the wrong word, and in all."""
 
 
 class StoryMalformed(InputInvalid):
@@ -16,14 +18,32 @@ class StoryMalformed(InputInvalid):
         line: its number, from 1.
         column: the place of the first wrong word, from 1.
         why: what is wrong, and what would be right.
+        file: the name of the file, if it has one.
+        text: the line as it stands there, if it is known.
     """
 
     code = "story-malformed"
 
-    def __init__(self, *, line: int, column: int, why: str, file: str = "") -> None:
+    def __init__(self, *, line: int, column: int, why: str, file: str = "", text: str = "") -> None:
         place = f"line {line}, column {column}"
         super().__init__(f"{file}, {place}: {why}" if file else f"{place}: {why}")
-        self.line, self.column, self.why, self.file = line, column, why, file
+        self.line, self.column, self.why, self.file, self.text = line, column, why, file, text
+
+    def within(self, story: str) -> "StoryMalformed":
+        """Return this fault with its line, as it stands in the text of the story."""
+        rows = story.removeprefix("\ufeff").splitlines()
+        text = rows[self.line - 1] if 0 < self.line <= len(rows) else ""
+        return StoryMalformed(line=self.line, column=self.column, why=self.why, file=self.file, text=text)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The fault, and below it the line with a mark under the first wrong word."""
+        if not self.text.strip():
+            return (str(self),)
+        row, at = self.text.replace("\t", " "), self.column - 1
+        start = max(0, at - _MOST_BEFORE)
+        shown_row = f"{'...' if start else ''}{row[start : start + _MOST_SHOWN]}".rstrip()
+        return str(self), f"  {shown_row}", f"  {' ' * (at - start + (3 if start else 0))}^"
 
 
 def instead(given: str, known: Iterable[str]) -> str:

@@ -4,10 +4,10 @@ The grammar is on the page "Stories" of the documentation. A fault names its lin
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, time
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -47,6 +47,7 @@ from trialdomain.values.clinical.toxicity import Attribution
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.role import Role
 
+T = TypeVar("T")
 _LONGEST_FIRST = sorted(VERBS, key=lambda verb: -len(verb.head))
 _OF_TRIAL = tuple(verb for verb in _LONGEST_FIRST if verb.of_trial)
 _OF_SUBJECT = tuple(verb for verb in _LONGEST_FIRST if not verb.of_trial)
@@ -100,6 +101,8 @@ class _Parser:
                 self._end(reader)
             elif not indented and told is None and reader.skip("protocol"):
                 told = self._protocol(reader)
+            elif told is not None and not indented and reader.has("protocol"):
+                raise reader.fault(f"the protocol is named in line {told.line}: a later version of it is an 'amend'")
             elif told is None:
                 why = "a story begins with its protocol: write 'protocol NCT06245746', or 'protocol FILE.toml'"
                 raise reader.fault(why)
@@ -128,13 +131,14 @@ class _Parser:
 
     def _protocol(self, reader: Reader) -> Told:
         line = self.at
+        column = reader.column
         name = None if reader.next is None or reader.has("by") else reader.take("the protocol").text
         by = reader.take("the id of the user").text if reader.skip("by") else None
         self._end(reader)
         text = self._toml()
         if name is None and not text:
             raise reader.fault("the protocol is missing: name it, or write it below, each line after a |")
-        return Told(name=name, by=by, text=text, line=line)
+        return Told(name=name, by=by, text=text, line=line, column=column)
 
     def _line(self, reader: Reader, *, indented: bool, first: bool) -> Line:
         row = self.at
@@ -197,6 +201,9 @@ def _user(reader: Reader) -> User:
 def _moment(reader: Reader) -> Moment:
     """Read the date at the start of a line, with its time, or ``+3 days``."""
     token = reader.take("the date")
+    if token.text.startswith("+") and not _PLUS.fullmatch(token.text):
+        why = "write the number right after the +, and then the unit: '+3 days' or '+2 hours'"
+        raise reader.fault(f"{why}, not {shown(token.text)}", token=token)
     plus = _PLUS.fullmatch(token.text)
     if plus is not None:
         unit = reader.take("days or hours")
@@ -204,18 +211,25 @@ def _moment(reader: Reader) -> Moment:
             raise reader.fault(f"write days or hours, not {shown(unit.text)}", token=unit)
         number = int(plus[1])
         return Moment(days=number) if unit.is_word("day", "days") else Moment(hours=number)
+    if re.fullmatch(r"\d+[-./]\d+[-./]\d+\.?", token.text, re.ASCII) and not _DATE.fullmatch(token.text):
+        why = f"write the date as year, month and day with hyphens, such as 2026-03-02, not {shown(token.text)}"
+        raise reader.fault(why, token=token)
     if not _DATE.fullmatch(token.text) or token.quoted:
         why = "a line begins with its date, such as 2026-03-02, with '+3 days', or with spaces on the same day"
         raise reader.fault(f"{why}, not with {shown(token.text)}", token=token)
+    day = _of_calendar(reader, token, date.fromisoformat, "is no day of the calendar")
+    clock = reader.next
+    if clock is None or not _CLOCK.fullmatch(clock.text):
+        return Moment(day=day)
+    reader.at += 1
+    return Moment(day=day, clock=_of_calendar(reader, clock, time.fromisoformat, "is no time of a day"))
+
+
+def _of_calendar(reader: Reader, token: Token, read: Callable[[str], T], why: str) -> T:
     try:
-        day = date.fromisoformat(token.text)
-        clock = reader.next
-        if clock is None or not _CLOCK.fullmatch(clock.text):
-            return Moment(day=day)
-        reader.at += 1
-        return Moment(day=day, clock=time.fromisoformat(clock.text))
+        return read(token.text)
     except ValueError:
-        raise reader.fault(f"{shown(token.text)} is no day of the calendar, or no time", token=token) from None
+        raise reader.fault(f"{shown(token.text)} {why}", token=token) from None
 
 
 def _verb(reader: Reader, among: Sequence[Verb]) -> Verb | None:
@@ -258,10 +272,18 @@ def _no_verb(reader: Reader, first: Token | None, subjects: Sequence[str], start
     if token is None:
         given = subjects[-1]
         return reader.fault(f"{shown(given)} did what? {instead(given, starts)}", token=first)
-    coming = [one.text for one in takewhile(lambda one: not one.mark, reader.tokens[reader.at : reader.at + 3])]
-    tries = [" ".join(coming[:count]) for count in range(len(coming), 0, -1)]
-    hint = nearest_of(tries, [verb.name for verb in _OF_SUBJECT])
+    started = _tries(reader.tokens[:3])
+    hint = nearest_of(started, starts)
+    if hint.startswith("did you mean") and len(subjects) == 1:
+        return reader.fault(f"{shown(started[-1])} is no act of a story: {hint}", token=first)
+    hint = nearest_of(_tries(reader.tokens[reader.at : reader.at + 3]), [v.name for v in VERBS if not v.of_trial])
     return reader.fault(f"{shown(token.text)} is no verb of a story: {hint}")
+
+
+def _tries(tokens: Sequence[Token]) -> list[str]:
+    """Return the next words joined, fewer and fewer of them: a name may have several."""
+    coming = [one.text for one in takewhile(lambda one: not one.mark, tokens)]
+    return [" ".join(coming[:count]) for count in range(len(coming), 0, -1)]
 
 
 def _phrase(reader: Reader, verb: Verb, column: int) -> Phrase:
@@ -271,6 +293,7 @@ def _phrase(reader: Reader, verb: Verb, column: int) -> Phrase:
         reader.skip_mark(":")
         if verb.name == "lab" and slot.field == "value" and reader.next is not None:
             _comparator(reader, verb, fields)
+        _check_id(reader, slot)
         fields[slot.field] = slot.kind.read(reader, f"the {' '.join(slot.keyword)}")
     found = _Clauses(verb, fields)
     while found.take(reader):
@@ -290,6 +313,14 @@ def _phrase(reader: Reader, verb: Verb, column: int) -> Phrase:
         deviation=found.deviation,
         column=column,
     )
+
+
+def _check_id(reader: Reader, slot: Slot) -> None:
+    """Refuse a term where the id of the event stands, such as ``event "Fever" grade 3``."""
+    one, two = [*reader.tokens[reader.at : reader.at + 2], None, None][:2]
+    if slot.field == "event" and slot.placed and one is not None and one.quoted and (two is None or not two.quoted):
+        why = f"the id of the event is missing: write it before the term, such as 'event E1 \"{one.text}\"'"
+        raise reader.fault(why, token=one)
 
 
 def _comparator(reader: Reader, verb: Verb, fields: dict[str, Any]) -> None:
@@ -384,10 +415,11 @@ def _no_clause(reader: Reader, verb: Verb, *, also: Sequence[str] = ()) -> Story
     """Make the fault of a word that is neither a value of a verb nor what may follow it."""
     token = reader.next
     if token is None:
-        return reader.fault("the line ends after a comma")
-    keywords = [" ".join(slot.keyword) for slot in verb.slots if not slot.placed]
+        return reader.fault("the line ends after a comma: take it away, or write what follows")
+    keywords = [" ".join(slot.keyword) for slot in verb.slots if slot.given and not slot.placed]
     further = ["on"]
     further += ["infusion", "chemotherapy", "disease"] if verb.judges else []
+    also = [*also, *(["(sponsor)", "(investigator)"] if verb.judges else [])]
     further += ["eligible", "finding", "attested", "without"] if verb.answers else []
     known = [*keywords, *further, "deviation", "by", "refused", "record", *also]
     hint = instead(token.text, known)
@@ -402,6 +434,7 @@ def _tail(reader: Reader, item: Item) -> dict[str, Any]:
     acting = isinstance(item, Acts | Correction | Voiding)
     reader.skip_mark(",")
     if acting and reader.skip("by"):
+        found["by_column"] = reader.column
         found["by"] = reader.take("the id of the user").text
     if acting and reader.skip("refused"):
         reader.skip_mark(":")

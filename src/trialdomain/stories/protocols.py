@@ -1,7 +1,8 @@
 """The protocol of a story: a preset or a file, with changes in TOML; and a protocol as a story has it."""
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.nct06245746 import nct06245746
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.stories.faults import StoryMalformed, instead
-from trialdomain.stories.story import Amending, Story
+from trialdomain.stories.story import Amending, Line, Story
 
 PRESETS: Mapping[str, TrialProtocol] = {"NCT06245746": nct06245746()}
 """The protocols that a story names without a file."""
@@ -26,7 +27,7 @@ def protocol_told(
     *,
     amending: Amending | None = None,
     before: TrialProtocol | None = None,
-    line: int | None = None,
+    at: Line | None = None,
 ) -> TrialProtocol:
     """Return the protocol of a story, or the next version of one.
 
@@ -35,14 +36,14 @@ def protocol_told(
         folder: the folder of the files that it names.
         amending: where the next version stands; changes in TOML are changes of the version before.
         before: the version before, for an amendment.
-        line: the line of the amendment.
+        at: the line of the amendment.
 
     Raises:
         StoryMalformed: the protocol is invalid, or cannot be read; it names every fault.
     """
     told = story.protocol
     name, text = (told.name, told.text) if amending is None else (amending.file, amending.text)
-    at = told.line if line is None else line
+    line, column = (told.line, told.column) if at is None else (at.number, at.column)
     try:
         if name is None:
             return protocol_from_toml(text, folder=folder) if before is None else changed(before, text)
@@ -50,10 +51,26 @@ def protocol_told(
         return changed(base, text) if text else base
     except ProtocolInvalid as invalid:
         why = f"the protocol is invalid: {'; '.join(invalid.faults)}"
+        row = _row_of(invalid.faults, text)
+        raise StoryMalformed(line=line + row, column=1 if row else column, why=why, file=story.file) from None
     except TrialError as error:
-        hint = "" if name is None or name.endswith(".toml") else f"; {instead(name, PRESETS)}"
+        hint = f"; a file is named from the folder of the story, {folder.resolve()}"
+        if name is not None and not name.endswith(".toml"):
+            hint = f"; {instead(name, PRESETS)}"
         why = f"{error}{hint}"
-    raise StoryMalformed(line=at, column=1, why=why, file=story.file)
+    raise StoryMalformed(line=line, column=column, why=why, file=story.file)
+
+
+def _row_of(faults: Sequence[str], text: str) -> int:
+    """Return the number of the row below that has the first fault, by its parameter or its line; 0 if none has it."""
+    first = faults[0] if faults and text else ""
+    place = re.search(r"at line (\d+)", first)
+    if place is not None:
+        return int(place[1])
+    name = first.partition(":")[0].rpartition(".")[2].partition("[")[0].strip()
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    rows = (number for number, row in enumerate(text.splitlines(), start=1) if word.search(row))
+    return next(rows, 0) if name else 0
 
 
 def changed(base: TrialProtocol, text: str) -> TrialProtocol:

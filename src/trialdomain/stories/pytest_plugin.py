@@ -51,7 +51,10 @@ class StoryItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **named: Any) -> Any:
         """Show the failures of a story, or why it cannot be read, without a traceback."""
         from trialdomain.errors import TrialError  # noqa: PLC0415 - as above
+        from trialdomain.stories.faults import StoryMalformed  # noqa: PLC0415 - as above
 
+        if isinstance(excinfo.value, StoryMalformed):
+            return "\n".join(excinfo.value.sentences)
         if isinstance(excinfo.value, _StoryFailed | TrialError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args, **named)

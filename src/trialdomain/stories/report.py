@@ -18,13 +18,13 @@ class Fault:
     line: int
     column: int
     why: str
-    sentence: str
-    """The fault with its file, its line and its column."""
+    sentences: tuple[str, ...]
+    """The fault with its file, its line and its column, and the line itself with a mark."""
 
     @classmethod
     def of(cls, fault: StoryMalformed) -> "Fault":
         """Take the fault of an error."""
-        return cls(line=fault.line, column=fault.column, why=fault.why, sentence=str(fault))
+        return cls(line=fault.line, column=fault.column, why=fault.why, sentences=fault.sentences)
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +51,7 @@ def stories_report(checked: Sequence[Checked]) -> Report:
     def blocks() -> Iterator[Block]:
         for one in checked:
             if one.fault is not None:
-                yield Lines([one.fault.sentence])
+                yield Lines(one.fault.sentences)
             elif one.outcome is not None:
                 yield from (Lines(failure.sentences) for failure in one.outcome.failures)
         yield Lines([title])

@@ -220,6 +220,7 @@ class Line:
     item: Item
     by: str | None = None
     """The user who acts; None for the first user."""
+    by_column: int = 1
     refused: str | None = None
     """The code of the refusal that is expected."""
     known: date | None = None
@@ -239,6 +240,8 @@ class Told:
     """The user who registers the trial; None for the first user."""
     text: str = ""
     line: int = 1
+    column: int = 1
+    """The place of the name."""
 
 
 @attrs.frozen(kw_only=True)

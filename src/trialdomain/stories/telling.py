@@ -12,6 +12,7 @@ import attrs
 from trialdomain.commands.runner import User
 from trialdomain.desk import Desk
 from trialdomain.errors import TrialError
+from trialdomain.events.entries import VOIDS
 from trialdomain.events.participant import (
     AdverseEventReported,
     AntiInfectiveGiven,
@@ -25,7 +26,7 @@ from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.intake.batch import Happened
 from trialdomain.storage.mapper import decoded_once
 from trialdomain.stories.correcting import changes_of, replaced
-from trialdomain.stories.expectations import Failed, Told, check_expectation
+from trialdomain.stories.expectations import Failed, Told, check_expectation, followed_words
 from trialdomain.stories.faults import StoryMalformed, instead
 from trialdomain.stories.importing import ImportedSite, imported_fact
 from trialdomain.stories.protocols import protocol_told
@@ -43,7 +44,7 @@ from trialdomain.stories.story import (
     Story,
     Voiding,
 )
-from trialdomain.stories.values import Serious
+from trialdomain.stories.values import SERIOUS, Serious
 from trialdomain.stories.vocabulary import NOUNS, SEVERAL
 from trialdomain.testing.acts import record
 from trialdomain.testing.made_up_site import EVENING, FIRST_DAY, INVESTIGATOR, MadeUpSite
@@ -113,6 +114,8 @@ class _Teller:
     """The records of one subject that are added together."""
     added: set[str] = attrs.Factory(set)
     """The subjects whose records were added."""
+    doing: str = ""
+    """Which of several acts of a line is being recorded."""
     position: int = 0
     """That of the last entry of the lines before."""
     kept: dict[tuple[str, bytes], tuple[Fact, Envelope]] = attrs.Factory(dict)
@@ -155,11 +158,16 @@ class _Teller:
             target = self.site.now.astimezone(zone) + timedelta(days=moment.days, hours=moment.hours)
         try:
             self.site.move_to(target)
-        except ValueError as error:
-            raise StoryMalformed(line=line.number, column=1, why=str(error), file=self.story.file) from None
+        except ValueError:
+            why = (
+                f"{target:%Y-%m-%d} is before {self.site.today}, the day of the lines above: "
+                f"lines stand in the order of their recording; say when it happened after 'on'"
+            )
+            raise StoryMalformed(line=line.number, column=1, why=why, file=self.story.file) from None
 
     def _act(self, line: Line) -> Failed | None:
         """Record what a line says; a refusal is a failure, unless the line expects it."""
+        self.doing = ""
         try:
             for _ in self._recorded(line):
                 pass
@@ -167,13 +175,13 @@ class _Teller:
             raise
         except TrialError as error:
             self._note(lambda _: line)
-            return _of_refusal(line, error)
+            return _of_refusal(line, error, self.doing)
         self._note(lambda _: line)
         if line.refused is not None:
-            kinds = [type(entry.fact).__name__ for entry in self.told.last]
             return Failed(
                 expected=f"a refusal with the code {line.refused}",
-                came=f"it was accepted, and recorded {', '.join(kinds) or 'nothing'}",
+                came=f"it was accepted: {followed_words(self.told.last)}",
+                instead=f"if that is right, take 'refused: {line.refused}' away",
                 ends=True,
             )
         return None
@@ -187,12 +195,12 @@ class _Teller:
                 " ".join(slot.keyword) for slot in phrase.verb.slots if slot.field in phrase.fields and not slot.given
             ]
             serious = phrase.fields.get("seriousness")
-            if isinstance(serious, Serious) and bool(serious.known) is not bool(serious.criteria):
-                words.append("serious yes")
-            if isinstance(serious, Serious) and serious.known is None:
-                words.append("serious unknown")
+            if isinstance(serious, Serious) and not serious.criteria and serious.known is not False:
+                words.append(f"serious {SERIOUS.write(serious)}")
             if words:
                 why = f"{words[0]!r} cannot be said here, but in a correction, or of an imported record"
+                if words[0].startswith("serious"):
+                    why += "; name the criterion, such as 'serious hospitalization'"
                 raise self._fault(line, why, phrase.column)
 
     def _import(self, line: Line, record: str, acts: Acts, following: Line | None) -> Failed | None:
@@ -206,7 +214,7 @@ class _Teller:
                 site.batch.finish()
                 self.waiting, self.added = [], {*self.added, subject}
         except TrialError as error:
-            return _of_refusal(line, error)
+            return _of_refusal(line, error, subject)
         self._note(lambda entry: self.records[entry.meta.command])
         return None
 
@@ -282,7 +290,7 @@ class _Teller:
         changes = changes_of(entry, correction)
         if correction.amending is not None and isinstance(entry.fact, TrialRegistered | ProtocolAmended):
             changes["protocol"] = protocol_told(
-                self.story, self.folder, amending=correction.amending, before=entry.fact.protocol, line=line.number
+                self.story, self.folder, amending=correction.amending, before=entry.fact.protocol, at=line
             )
         return changes
 
@@ -291,7 +299,7 @@ class _Teller:
             return None
         if line.by not in self.users:
             known = instead(line.by, self.users) if self.users else 'name it above: user ID "Name" ROLE "Organization"'
-            raise self._fault(line, f"there is no user {line.by!r}: {known}")
+            raise self._fault(line, f"there is no user {line.by!r}: {known}", line.by_column)
         return self.users[line.by]
 
     def _fault(self, line: Line, why: str, column: int | None = None) -> StoryMalformed:
@@ -304,11 +312,14 @@ class _Teller:
             several = phrase.verb.kind in SEVERAL
             return (phrase.verb.kind, phrase.deviation) if several else phrase.column
 
+        several = len(acts.subjects) + len(acts.phrases) > 2  # noqa: PLR2004 - one subject, one verb
         for _, group in groupby(acts.phrases, key=together):
             phrases = list(group)
             kind = phrases[0].verb.kind
+            self.doing = f"{subject}, before {phrases[0].verb.name!r}" if several else ""
             if not self.story.strict:
                 self.site.prepare(subject, kind, desk=desk)
+            self.doing = f"{subject} {phrases[0].verb.name}" if several else ""
             fields = [self._fields(subject, phrase) for phrase in phrases]
             yield record(desk, subject, kind, fields, deviation=phrases[0].deviation)
 
@@ -412,7 +423,7 @@ class _Teller:
     def _amend(
         self, line: Line, desk: Desk, said: Amending, fields: Mapping[str, Any], on: ClinicalTime
     ) -> Sequence[Entry]:
-        protocol = protocol_told(self.story, self.folder, amending=said, before=self.site.protocol, line=line.number)
+        protocol = protocol_told(self.story, self.folder, amending=said, before=self.site.protocol, at=line)
         recorded = desk.amend(
             protocol,
             effective_on=on.first,
@@ -437,15 +448,26 @@ class _Teller:
             firsts = [e for e in firsts if isinstance(e.fact, AdverseEventReported) and e.fact.event == meant.event]
         what = meant.event or meant.noun
         if not firsts:
-            raise self._fault(line, f"there is no {what} of {meant.subject or 'the trial'} yet", meant.column)
+            events = [e.fact.event for e in entries if isinstance(e.fact, AdverseEventReported) and meant.event]
+            hint = f": {instead(meant.event, events)}" if meant.event and events else ""
+            why = f"there is no {what} of {meant.subject or 'the trial'} in the lines above{hint}"
+            raise self._fault(line, why, meant.column)
         if meant.number is None and len(firsts) > 1:
             raise self._fault(
                 line, f"there are {len(firsts)}: write '{what} 1' to '{what} {len(firsts)}'", meant.column
             )
         number = meant.number or 1
         if number > len(firsts):
-            raise self._fault(line, f"there are {len(firsts)} of these, and no number {number}", meant.column)
-        return _latest(firsts[number - 1], entries)
+            why = f"there is no {what} {number} of {meant.subject or 'the trial'}: the last one is {what} {len(firsts)}"
+            raise self._fault(line, why, meant.column)
+        found = _latest(firsts[number - 1], entries)
+        voided = next((e for e in entries if _voids(e, found)), None)
+        if voided is not None and line.refused is None:
+            by = self.told.line_of.get(voided.position)
+            where = "before" if by is None else f"in line {by.number}"
+            why = f"{what} of {meant.subject or 'the trial'} was voided {where}: take this line away, or name another"
+            raise self._fault(line, why, meant.column)
+        return found
 
     def _cohorts(self) -> Iterator[str]:
         yield from (stream for stream, _ in self.site.history.streams() if "/cohort/" in stream)
@@ -479,12 +501,17 @@ def _latest(entry: Entry, entries: Sequence[Entry]) -> Entry:
         entry = found
 
 
-def _of_refusal(line: Line, error: TrialError) -> Failed | None:
+def _voids(entry: Entry, other: Entry) -> bool:
+    return isinstance(entry.fact, VOIDS) and (entry.stream, entry.fact.version) == (other.stream, other.version)
+
+
+def _of_refusal(line: Line, error: TrialError, doing: str) -> Failed | None:
     """Compare a refusal with the one that a line expects."""
     codes = [error.code, *(one.code for one in getattr(error, "reasons", ()) if isinstance(one, TrialError))]
     if line.refused in codes:
         return None
-    came = f"it was refused ({error.code}): {error}"
+    came = f"{f'{doing}: ' if doing else ''}it was refused ({error.code}): {error}"
+    meant = f"if the refusal is right, end the line with refused: {error.code}"
     if line.refused is None:
-        return Failed(expected="that it is accepted", came=came, ends=True)
-    return Failed(expected=f"a refusal with the code {line.refused}", came=came, ends=True)
+        return Failed(expected="that it is accepted", came=came, instead=meant, ends=True)
+    return Failed(expected=f"a refusal with the code {line.refused}", came=came, instead=meant, ends=True)

@@ -8,6 +8,8 @@ import attrs
 from trialdomain.stories.faults import StoryMalformed, shown
 
 _TOKEN = re.compile(r'"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<mark>[,:](?=\s|$)|[,])|(?P<word>[^\s,"]+)')
+_OTHER_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u00ab\u00bb]|^['`\u2018\u2019\u201a\u201b]")
+"""Quotation marks as a word processor or another language has them; an apostrophe may stand within a word."""
 _ESCAPED = {"n": "\n", "t": "\t"}
 
 
@@ -31,7 +33,7 @@ def tokens_of(text: str, *, line: int) -> list[Token]:
     """Split a line into its tokens; a ``#`` at the start or after a space begins a comment.
 
     Raises:
-        StoryMalformed: a quotation mark is not closed.
+        StoryMalformed: a quotation mark is not closed, or is another one than ".
     """
     found: list[Token] = []
     at = 0
@@ -44,6 +46,11 @@ def tokens_of(text: str, *, line: int) -> list[Token]:
         match = _TOKEN.match(text, at)
         if match is None:
             raise StoryMalformed(line=line, column=at + 1, why='a text begins with ", and no " ends it')
+        word = match["word"] or ""
+        mark = _OTHER_QUOTES.search(word)
+        if mark is not None:
+            why = f'{mark[0]} is no quotation mark of a story: write a straight double one (") before and after a text'
+            raise StoryMalformed(line=line, column=at + 1 + mark.start(), why=why)
         found += _of(match, column=at + 1)
         at = match.end()
     return found

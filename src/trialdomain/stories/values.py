@@ -93,8 +93,29 @@ def _yes(reader: Reader, what: str) -> bool:
     return token.is_word("yes")
 
 
+_NO_UNIT = (
+    "at",
+    "on",
+    "by",
+    "comparator",
+    "deviation",
+    "lower",
+    "of",
+    "record",
+    "refused",
+    "site",
+    "specimen",
+    "upper",
+)
+"""The words that come after a result, and are no unit."""
+
+
 def _unit(reader: Reader, what: str) -> str | None:
     """Read a unit; ``none`` is a result without a unit."""
+    token = reader.next
+    if token is None or token.mark or token.is_word(*_NO_UNIT):
+        found = "the line ends" if token is None else f"{shown(token.text)} comes"
+        raise reader.fault(f"{what} is missing: {found}; write it after the value, such as 10*9/L, or none without one")
     text = reader.take(what).text
     return None if text == "none" else text
 
