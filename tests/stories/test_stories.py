@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+import attrs
 import pytest
 from cli_runs import run
 from made_once import SimulatedLog, seeds
 from told_stories import facts_of, told
 
+from trialdomain import Trials, nct06245746
 from trialdomain.errors import LogUnusable
 from trialdomain.events.registry import NAMES
 from trialdomain.stories.checking import check_story
@@ -20,7 +22,8 @@ from trialdomain.stories.faults import StoryMalformed
 from trialdomain.stories.parsing import parse_story
 from trialdomain.stories.story import Acts, Correction, Expected, FollowsExpected, Line, Voiding
 from trialdomain.stories.vocabulary import BEYOND_VERBS, FOLLOWS, VERBS, Verb
-from trialdomain.stories.writing import story_of
+from trialdomain.stories.writing import StoryUnwritable, story_of
+from trialdomain.testing.made_up_site import INVESTIGATOR
 
 FOLDER = Path(__file__).parent
 FILES = sorted(FOLDER.glob("*.story"))
@@ -223,6 +226,17 @@ def test_a_story_goes_on_after_a_failed_expectation_and_ends_at_a_failed_act() -
         "x.story, line 4: expect mtd: none tolerated",
         "x.story, line 5: S002 infused at level 2",
     ]
+
+
+def test_a_user_with_another_name_later_on_has_no_words() -> None:
+    with Trials.open("memory:") as trials:
+        trial = trials.register(nct06245746(), by=INVESTIGATOR)
+        other = attrs.evolve(INVESTIGATOR, name="Another name")
+        trial.acting(other).consent("S001", signed_on="2026-03-02", form_version="1", age=50)
+        why = "user investigator has another name, role or organization from here on, and a story names one"
+        with pytest.raises(StoryUnwritable, match=why) as refused:
+            story_of(trial.history())
+    assert refused.value.position > 1
 
 
 class TestCommands:

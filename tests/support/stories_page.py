@@ -113,7 +113,8 @@ A story whose head says `imported from "SYSTEM"` begins with an import. Each of 
 "NAME"` is one record of that system, of one subject; its verbs are recorded together, as an import records them:
 without asking a rule of conduct, but with the rules that it breaks named as a deviation. In a strict story the
 deviations are those that the lines say. The records of one subject follow one another. Some words are said only
-there, and in corrections: `imported as`, `protocol version`, `serious unknown` and others of the tables below.
+there, and in corrections: `imported as`, `protocol version`, `serious unknown`, `serious hospitalization (no)` for an
+event that has a criterion and is called not serious, and others of the tables below.
 
 ## The value of an endpoint
 

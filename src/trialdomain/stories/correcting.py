@@ -11,6 +11,8 @@ from typing import Any
 import attrs
 
 from trialdomain.events.recorded import Entry, Fact
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
+from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.codec import decode, encode
 from trialdomain.stories.answers import (
     read_value_of_attestation,
@@ -245,6 +247,11 @@ def _edited(before: Sequence[Any], edit: Edit) -> tuple[Any, ...]:
     return replaced(before, [edit.value])
 
 
+def protocol_of(entry: Entry) -> TrialProtocol | None:
+    """Return the protocol that an entry brings; None for any other entry."""
+    return entry.fact.protocol if isinstance(entry.fact, TrialRegistered | ProtocolAmended) else None
+
+
 def _state_of(entry: Entry) -> tuple[str, dict[str, Any]]:
     name, state = encode(entry.fact, entry.envelope)
     return name, json.loads(state)
@@ -268,13 +275,13 @@ def write_changes(before: Entry, after: Entry) -> Iterator[str]:
     for field in fields:
         if field in _LISTS:
             yield from _list_changes(field, getattr(old, field), getattr(new, field))
-        elif field == "seriousness" and (serious := serious_of(new)).has_words:
-            yield f"serious to {SERIOUS.write(serious)}"
-        elif field in known and field != "seriousness":
+        elif field == "seriousness":
+            yield f"serious to {SERIOUS.write(serious_of(new))}"
+        elif field in known:
             words, kind = known[field]
             value = getattr(new, field)
             yield f"{' '.join(words)} to {'nothing' if value in (None, ()) else _written(kind.write(value))}"
-        elif field != "protocol" and not (field == "serious" and serious_of(new).has_words):
+        elif field not in {"serious", "protocol"}:
             _, state = _state_of(after)
             yield f"field {field} to {quoted(json.dumps(state['fact'][field], ensure_ascii=False))}"
 

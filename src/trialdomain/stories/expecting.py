@@ -1,7 +1,7 @@
 """Read the expectations of a story."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from trialdomain.stories.faults import instead, shown
@@ -31,17 +31,10 @@ def read_expected(reader: Reader) -> Expected:
     Raises:
         StoryMalformed: it is no expectation.
     """
-    kinds: dict[str, Callable[[Reader], Expected]] = {
-        "level": _level,
-        "next": _next,
-        "mtd": _mtd,
-        "findings": _findings,
-        "nothing": lambda _: NothingExpected(),
-    }
-    for word, read in kinds.items():
+    for word, read in _KINDS.items():
         if reader.skip(word):
             return read(reader)
-    return _endpoint(reader, [*kinds])
+    return _endpoint(reader)
 
 
 def _level(reader: Reader) -> TallyExpected:
@@ -128,21 +121,32 @@ def _findings(reader: Reader) -> FindingsExpected:
     return FindingsExpected(ids=tuple(ids))
 
 
-def _endpoint(reader: Reader, kinds: list[str]) -> EndpointExpected:
+def _endpoint(reader: Reader) -> EndpointExpected:
     """Read a value of a participant, ``S9 S001: 12 days``, or of the whole trial, ``P2: 1 of 6``."""
     token = reader.take("what is expected")
     subject = None if reader.next is None or reader.next.mark else reader.take("the subject").text
     if not reader.skip_mark(":") or not _ENDPOINT.fullmatch(token.text):
-        hint = instead(token.text, kinds)
+        hint = instead(token.text, EXPECTED)
         if hint.startswith("did you mean"):
             raise reader.fault(f"nothing can be expected of {shown(token.text)}: {hint}", token=token)
         forms = f"'expect {token.text}: VALUE' of the whole trial, or 'expect {token.text} SUBJECT: VALUE'"
-        known = f"or expect {', '.join(kinds)}"
+        known = f"or expect {', '.join(EXPECTED)}"
         raise reader.fault(f"the colon before the value is missing: write {forms}; {known}", token=token)
     parts = [_words(reader, "the value", until_comma=True)]
     while not reader.has("known") and reader.skip_mark(","):
         parts.append(_words(reader, "another part of the value", until_comma=True))
-    return EndpointExpected(endpoint=token.text, subject=subject, parts=tuple(parts))
+    return EndpointExpected(endpoint=token.text, subject=subject, parts=tuple(parts), column=token.column)
+
+
+_KINDS: Mapping[str, Callable[[Reader], Expected]] = {
+    "level": _level,
+    "next": _next,
+    "mtd": _mtd,
+    "findings": _findings,
+    "nothing": lambda _: NothingExpected(),
+}
+EXPECTED = tuple(_KINDS)
+"""The words after ``expect``; any other word there is an endpoint."""
 
 
 def read_follows(reader: Reader) -> FollowsExpected:

@@ -170,6 +170,7 @@ class EndpointExpected:
     """None for the whole trial."""
     parts: tuple[str, ...]
     """The parts of the value that are said, such as ``2 of 3`` and ``1 not observed``."""
+    column: int
 
 
 @attrs.frozen(kw_only=True)

@@ -21,14 +21,13 @@ from trialdomain.events.participant import (
     Consented,
     Infused,
 )
-from trialdomain.events.recorded import Entry, Envelope, Fact, Source
-from trialdomain.events.trial import ProtocolAmended, TrialRegistered
-from trialdomain.intake.batch import Happened
+from trialdomain.events.recorded import Entry, Envelope, Fact
 from trialdomain.storage.mapper import decoded_once
-from trialdomain.stories.correcting import changes_of, replaced
+from trialdomain.stories.correcting import changes_of, protocol_of, replaced
 from trialdomain.stories.expectations import Failed, Told, check_expectation, followed_words
+from trialdomain.stories.expecting import EXPECTED
 from trialdomain.stories.faults import StoryMalformed, instead
-from trialdomain.stories.importing import ImportedSite, imported_fact
+from trialdomain.stories.importing import ImportedSite, Records
 from trialdomain.stories.protocols import protocol_told
 from trialdomain.stories.story import (
     Acts,
@@ -83,7 +82,8 @@ def tell(
     made_up = MadeUpSite if story.imported is None else ImportedSite
     with made_up(protocol, by=users[registering] if registering else first, moment=start) as site:
         site.user = first
-        teller = _Teller(story, users, folder or Path(), Told(site), position=site.history.position)
+        records = Records(story, site.batch) if isinstance(site, ImportedSite) else None
+        teller = _Teller(story, users, folder or Path(), Told(site), records, position=site.history.position)
         following = [*story.lines[1:], None]
         for number, (line, after) in enumerate(zip(story.lines, following, strict=False), start=1):
             with decoded_once(teller.kept):
@@ -108,12 +108,8 @@ class _Teller:
     users: Mapping[str, User]
     folder: Path
     told: Told
-    records: dict[str, Line] = attrs.Factory(dict)
-    """By the name of a record of an import: its line."""
-    waiting: list[Happened] = attrs.Factory(list)
-    """The records of one subject that are added together."""
-    added: set[str] = attrs.Factory(set)
-    """The subjects whose records were added."""
+    records: Records | None = None
+    """What an import adds; None if the trial does not begin with one."""
     doing: str = ""
     """Which of several acts of a line is being recorded."""
     position: int = 0
@@ -145,10 +141,8 @@ class _Teller:
             return
         known = [one.id for one in self.site.protocol.endpoints.derived]
         if expected.endpoint not in known:
-            hint = instead(expected.endpoint, ["level", "next", "mtd", "findings", "nothing", *known])
-            raise self._fault(
-                line, f"nothing can be expected of {expected.endpoint!r}: {hint}", line.column + len("expect ")
-            )
+            hint = instead(expected.endpoint, [*EXPECTED, *known])
+            raise self._fault(line, f"nothing can be expected of {expected.endpoint!r}: {hint}", expected.column)
 
     def _move(self, line: Line, moment: Moment) -> None:
         zone = self.site.protocol.site_zone
@@ -169,8 +163,7 @@ class _Teller:
         """Record what a line says; a refusal is a failure, unless the line expects it."""
         self.doing = ""
         try:
-            for _ in self._recorded(line):
-                pass
+            self._record(line)
         except StoryMalformed:
             raise
         except TrialError as error:
@@ -195,7 +188,7 @@ class _Teller:
                 " ".join(slot.keyword) for slot in phrase.verb.slots if slot.field in phrase.fields and not slot.given
             ]
             serious = phrase.fields.get("seriousness")
-            if isinstance(serious, Serious) and not serious.criteria and serious.known is not False:
+            if isinstance(serious, Serious) and serious.known is not bool(serious.criteria):
                 words.append(f"serious {SERIOUS.write(serious)}")
             if words:
                 why = f"{words[0]!r} cannot be said here, but in a correction, or of an imported record"
@@ -205,53 +198,24 @@ class _Teller:
 
     def _import(self, line: Line, record: str, acts: Acts, following: Line | None) -> Failed | None:
         """Keep a record; add those of one subject together, once the last one was told."""
-        site, subject = self._importing(line, record, acts), acts.subjects[0]
-        self.records[record] = line
-        try:
-            self.waiting.append(self._happened(record, acts))
-            if not _goes_on(subject, following):
-                site.batch.add(subject, self.waiting)
-                site.batch.finish()
-                self.waiting, self.added = [], {*self.added, subject}
-        except TrialError as error:
-            return _of_refusal(line, error, subject)
-        self._note(lambda entry: self.records[entry.meta.command])
-        return None
-
-    def _importing(self, line: Line, record: str, acts: Acts) -> ImportedSite:
-        """Return the site that imports; refuse a line that it cannot add."""
-        site = self.site
-        if not isinstance(site, ImportedSite):
+        if self.records is None:
             raise self._fault(line, "a record is of an import: write 'imported from \"SYSTEM\"' above the protocol")
-        if len(acts.subjects) != 1:
-            raise self._fault(line, "a record is of one subject: write a line for each")
-        if record in self.records:
-            raise self._fault(line, f"record {record!r} is in line {self.records[record].number} already")
-        if acts.subjects[0] in self.added:
-            raise self._fault(
-                line, f"the records of {acts.subjects[0]} follow one another: move this line to the others"
-            )
-        return site
-
-    def _happened(self, record: str, acts: Acts) -> Happened:
-        """Make the facts of a record. In a strict story they carry the deviations that it tells, and no others."""
-        told = [one.deviation for one in acts.phrases]
-        return Happened(
-            command=record,
-            facts=[imported_fact(one.verb.kind, self._imported(one)) for one in acts.phrases],
-            source=Source(system=self.story.imported or "", record=record),
-            findings=[(at, why) for at, why in enumerate(told) if why is not None],
-            deviations=told if self.story.strict else None,
-        )
+        why = self.records.against(record, acts)
+        if why is not None:
+            raise self._fault(line, why)
+        self.told.last = ()
+        try:
+            if self.records.add(line, record, acts, [self._imported(one) for one in acts.phrases], following):
+                lines = self.records.lines
+                self._note(lambda entry: lines[entry.meta.command])
+        except TrialError as error:
+            return _of_refusal(line, error, acts.subjects[0])
+        return None
 
     def _imported(self, phrase: Phrase) -> dict[str, Any]:
         """Return the fields of an imported fact: nothing is made up, and nothing follows from others."""
         verb = phrase.verb
-        fields = {slot.field: slot.usual for slot in verb.slots if slot.usual is not None} | dict(phrase.fields)
-        if verb.happened is not None and verb.happened not in fields:
-            fields[verb.happened] = phrase.on or self._today(phrase)
-        if phrase.attributions:
-            fields["attributions"] = phrase.attributions
+        fields = {slot.field: slot.usual for slot in verb.slots if slot.usual is not None} | self._said(phrase)
         if verb.answers:
             fields |= self._answered(phrase.answers)
         if verb.kind is AdverseEventReported:
@@ -259,6 +223,15 @@ class _Teller:
         serious = fields.get("seriousness")
         if isinstance(serious, Serious):
             fields |= {"serious": serious.known, "seriousness": serious.criteria}
+        return fields
+
+    def _said(self, phrase: Phrase) -> dict[str, Any]:
+        """Return the fields that a phrase says, with the day of the line, if it says no other."""
+        fields, happened = dict(phrase.fields), phrase.verb.happened
+        if happened is not None:
+            fields.setdefault(happened, phrase.on or self._today(phrase))
+        if phrase.attributions:
+            fields["attributions"] = phrase.attributions
         return fields
 
     def _note(self, line_of: Callable[[Entry], Line]) -> None:
@@ -269,28 +242,31 @@ class _Teller:
         for entry in self.told.last:
             self.told.line_of[entry.position] = line_of(entry)
 
-    def _recorded(self, line: Line) -> Iterator[Sequence[Entry]]:
+    def _record(self, line: Line) -> None:
         desk = self.site.desk(self._user(line))
         match line.item:
             case Acts(subjects=subjects) as acts if subjects:
                 for subject in subjects:
-                    yield from self._of_subject(desk, subject, acts)
+                    self._of_subject(desk, subject, acts)
             case Acts() as acts:
-                yield self._of_trial(line, desk, acts)
+                self._of_trial(line, desk, acts)
             case Correction() as correction:
                 entry = self._entry(line, correction.entry)
-                yield desk.correct(entry, reason=correction.because, **self._changes(line, entry, correction))
+                changes = self._changes(line, entry, correction)
+                desk.correct(entry, reason=correction.because, **changes)
+                if "protocol" in changes and protocol_of(entry) == self.site.protocol:
+                    self.site.protocol = changes["protocol"]
             case Voiding() as voiding:
-                yield desk.void(self._entry(line, voiding.entry), reason=voiding.because)
+                desk.void(self._entry(line, voiding.entry), reason=voiding.because)
             case _:
                 return
 
     def _changes(self, line: Line, entry: Entry, correction: Correction) -> dict[str, Any]:
         """Return the changed fields of an entry; a protocol is changed by the lines below."""
         changes = changes_of(entry, correction)
-        if correction.amending is not None and isinstance(entry.fact, TrialRegistered | ProtocolAmended):
+        if correction.amending is not None:
             changes["protocol"] = protocol_told(
-                self.story, self.folder, amending=correction.amending, before=entry.fact.protocol, at=line
+                self.story, self.folder, amending=correction.amending, before=protocol_of(entry), at=line
             )
         return changes
 
@@ -305,7 +281,7 @@ class _Teller:
     def _fault(self, line: Line, why: str, column: int | None = None) -> StoryMalformed:
         return StoryMalformed(line=line.number, column=column or line.column, why=why, file=self.story.file)
 
-    def _of_subject(self, desk: Desk, subject: str, acts: Acts) -> Iterator[Sequence[Entry]]:
+    def _of_subject(self, desk: Desk, subject: str, acts: Acts) -> None:
         """Record the phrases of one subject; results that follow one another are recorded together."""
 
         def together(phrase: Phrase) -> object:
@@ -321,15 +297,11 @@ class _Teller:
                 self.site.prepare(subject, kind, desk=desk)
             self.doing = f"{subject} {phrases[0].verb.name}" if several else ""
             fields = [self._fields(subject, phrase) for phrase in phrases]
-            yield record(desk, subject, kind, fields, deviation=phrases[0].deviation)
+            record(desk, subject, kind, fields, deviation=phrases[0].deviation)
 
     def _fields(self, subject: str, phrase: Phrase) -> dict[str, Any]:
         """Return the fields of a fact, with what the story leaves unsaid."""
-        fields, verb = dict(phrase.fields), phrase.verb
-        if verb.happened is not None and verb.happened not in fields:
-            fields[verb.happened] = phrase.on or self._today(phrase)
-        if phrase.attributions:
-            fields["attributions"] = phrase.attributions
+        fields, verb = self._said(phrase), phrase.verb
         if isinstance(serious := fields.get("seriousness"), Serious):
             fields["seriousness"] = serious.criteria
         if verb.answers:
@@ -380,34 +352,33 @@ class _Teller:
                     fields.setdefault("body_weight_kg", given.body_weight_kg)
                     fields.setdefault("bsa_m2", given.bsa_m2)
 
-    def _of_trial(self, line: Line, desk: Desk, acts: Acts) -> Sequence[Entry]:
+    def _of_trial(self, line: Line, desk: Desk, acts: Acts) -> None:
         [phrase] = acts.phrases
         fields = dict(phrase.fields)
         on = phrase.on or ClinicalTime.of(self.site.today)
         match phrase.verb.name:
             case "decide":
-                return self._decide(desk, acts.deciding or Deciding(), fields, on)
+                self._decide(desk, acts.deciding or Deciding(), fields, on)
             case "amend":
-                return self._amend(line, desk, acts.amending or Amending(), fields, on)
+                self._amend(line, desk, acts.amending or Amending(), fields, on)
             case "attempt":
-                return self._attempt(line, desk, fields["use_case"])
+                self._attempt(line, desk, fields["use_case"])
             case "export":
                 with TemporaryDirectory() as folder:
                     desk.export(Path(folder) / "bundle", why=fields["why"])
-                return ()
             case name if name in _WITH_A_TIME:
-                return _WITH_A_TIME[name](desk)(on=on, **fields)
+                _WITH_A_TIME[name](desk)(on=on, **fields)
             case name:
-                return _WITH_A_DAY[name](desk)(on=on.first, **fields)
+                _WITH_A_DAY[name](desk)(on=on.first, **fields)
 
-    def _attempt(self, line: Line, desk: Desk, name: str) -> Sequence[Entry]:
+    def _attempt(self, line: Line, desk: Desk, name: str) -> None:
         """Ask for the permission of a use case, and do nothing with it."""
         known = {one.value: one for one in UseCase}
         if name not in known:
             raise self._fault(line, f"there is no use case {name!r}: {instead(name, known)}")
-        return desk._runner.run(known[name], ("attempt",), lambda _: [], None)  # noqa: SLF001 - there is no act to record
+        desk._runner.run(known[name], ("attempt",), lambda _: [], None)  # noqa: SLF001 - there is no act to record
 
-    def _decide(self, desk: Desk, said: Deciding, fields: Mapping[str, Any], on: ClinicalTime) -> Sequence[Entry]:
+    def _decide(self, desk: Desk, said: Deciding, fields: Mapping[str, Any], on: ClinicalTime) -> None:
         """Record a decision: of people, where the story says another one than the rule recommends."""
         state = self.site.history.escalation(on=on.first)
         recommended = None if state is None else state.to_decide
@@ -418,20 +389,17 @@ class _Teller:
             or said.slots not in {None, recommended.slots}
         ):
             decided = Decision(action=said.action, level=said.level, slots=said.slots)
-        return desk.decide_escalation(on=on.first, decided=decided, **fields)
+        desk.decide_escalation(on=on.first, decided=decided, **fields)
 
-    def _amend(
-        self, line: Line, desk: Desk, said: Amending, fields: Mapping[str, Any], on: ClinicalTime
-    ) -> Sequence[Entry]:
+    def _amend(self, line: Line, desk: Desk, said: Amending, fields: Mapping[str, Any], on: ClinicalTime) -> None:
         protocol = protocol_told(self.story, self.folder, amending=said, before=self.site.protocol, at=line)
-        recorded = desk.amend(
+        desk.amend(
             protocol,
             effective_on=on.first,
             summary=fields.get("summary", "an amendment"),
             reopens=fields.get("reopens", ()),
         )
         self.site.protocol = protocol
-        return recorded
 
     def _entry(self, line: Line, meant: Reference) -> Entry:
         """Find the entry that a correction or a void means."""
@@ -484,12 +452,6 @@ _WITH_A_DAY: Mapping[str, Callable[[Desk], Callable[..., Sequence[Entry]]]] = {
     "recommend": lambda desk: desk.recommend_dose,
 }
 """By verb: the use case. Decisions are of a day, for which windows are judged."""
-
-
-def _goes_on(subject: str, following: Line | None) -> bool:
-    """Return whether the next line has another record of a subject."""
-    item = None if following is None or following.record is None else following.item
-    return isinstance(item, Acts) and item.subjects == (subject,)
 
 
 def _latest(entry: Entry, entries: Sequence[Entry]) -> Entry:

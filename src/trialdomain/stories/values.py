@@ -235,11 +235,6 @@ class Serious:
     known: bool | None
     criteria: tuple[Seriousness, ...] = ()
 
-    @property
-    def has_words(self) -> bool:
-        """Whether a story has words for it: a correction alone can leave criteria of an event that is not serious."""
-        return self.known is True or not self.criteria
-
 
 def serious_of(fact: Any) -> Serious:  # noqa: ANN401 - a report of an adverse event, or a follow-up
     """Return whether an event is serious, as a report or a follow-up of it says."""
@@ -247,6 +242,8 @@ def serious_of(fact: Any) -> Serious:  # noqa: ANN401 - a report of an adverse e
 
 
 _CRITERIA = words(Seriousness)
+_SAID = {"(no)": False, "(unknown)": None}
+"""After the criteria: that the source says that the event is not serious, or nothing."""
 
 
 def _serious(reader: Reader, what: str) -> Serious:
@@ -256,12 +253,17 @@ def _serious(reader: Reader, what: str) -> Serious:
         return Serious(known=None)
     if reader.skip("yes"):
         return Serious(known=True)
-    return Serious(known=True, criteria=_CRITERIA.read(reader, what))
+    criteria, token = _CRITERIA.read(reader, what), reader.next
+    if token is None or token.text.casefold() not in _SAID:
+        return Serious(known=True, criteria=criteria)
+    reader.at += 1
+    return Serious(known=_SAID[token.text.casefold()], criteria=criteria)
 
 
 def _write_serious(one: Serious) -> str:
     if one.criteria:
-        return _CRITERIA.write(one.criteria)
+        said = next((f" {words}" for words, known in _SAID.items() if known is one.known), "")
+        return f"{_CRITERIA.write(one.criteria)}{said}"
     return {None: "unknown", True: "yes", False: "nothing"}[one.known]
 
 

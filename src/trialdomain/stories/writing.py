@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
-from typing import Any
+from typing import TypeAlias
 
 import attrs
 
@@ -34,7 +34,7 @@ from trialdomain.history import History
 from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.stories.answers import write_attestation, write_finding
-from trialdomain.stories.correcting import write_changes
+from trialdomain.stories.correcting import key_of, protocol_of, replaced, write_changes
 from trialdomain.stories.protocols import PRESETS, as_told
 from trialdomain.stories.tokens import bare_or_quoted, quoted
 from trialdomain.stories.values import SCALE, SERIOUS, Serious, serious_of, write_attribution, write_level, write_text
@@ -75,6 +75,10 @@ def story_of(history: History, *, progress: Progress = ignore_progress) -> str:
     if registered is None:
         raise InputInvalid("the history registers no trial, so there is no story of it")
     return "".join(f"{line}\n" for line in _Writer(entries, registered.protocol).lines(progress))
+
+
+_Answers: TypeAlias = tuple[Sequence[Finding | Attestation], Sequence[Finding | Attestation]]
+"""Findings and attestations."""
 
 
 @attrs.define
@@ -270,20 +274,24 @@ class _Writer:
         """Write the answers of a screening: eligible, but for some, where that is shorter than all of them."""
         if not isinstance(fact, Screened | CriteriaAnswered):
             return
-        findings, attestations = eligible(self.protocol, on=self._today())
-        fitting = [*_set_of(findings), *_set_of(attestations)]
-        given = [*_set_of(fact.findings), *_set_of(fact.attestations)]
-        differ = [one for one in given if one not in fitting]
-        without = [name for name in _names(fitting) if name not in _names(given)]
-        if given and given == _set_of(attestations):
+        fitting: _Answers = eligible(self.protocol, on=self._today())
+        given: _Answers = fact.findings, fact.attestations
+        if given == ((), tuple(fitting[1])) and fact.attestations:
             yield "attested all"
             return
-        if len(differ) + len(without) < len(given) and _ordered(fitting, differ, without) == given:
+        differ = [one for made_up, own in zip(fitting, given, strict=True) for one in own if one not in made_up]
+        answered = {key_of(one) for own in given for one in own}
+        without = [one for made_up in fitting for one in made_up if key_of(one) not in answered]
+        as_told = tuple(
+            replaced(made_up, [one for one in differ if one in own], list(map(key_of, without)))
+            for made_up, own in zip(fitting, given, strict=True)
+        )
+        if len(differ) + len(without) < len(answered) and as_told == given:
             yield "eligible"
-            yield from (f"without {bare_or_quoted(name)}" for name in without)
+            yield from (f"without {bare_or_quoted(_name_of(one))}" for one in without)
         else:
-            differ = given
-        for _, one in differ:
+            differ = [*fact.findings, *fact.attestations]
+        for one in differ:
             yield write_attestation(one) if isinstance(one, Attestation) else write_finding(one)
 
     def _today(self) -> date:
@@ -331,7 +339,7 @@ class _Writer:
     def _correction(self, act: Entry) -> str:
         before = self._before(act)
         said = list(write_changes(before, act))
-        if isinstance(act.fact, TrialRegistered | ProtocolAmended) and act.fact.protocol != _protocol_of(before):
+        if isinstance(act.fact, TrialRegistered | ProtocolAmended) and act.fact.protocol != protocol_of(before):
             said.append("protocol")
         return f"correct {self._reference(act, before.version)} {', '.join(said)} because {write_text(act.meta.reason)}"
 
@@ -341,15 +349,12 @@ class _Writer:
 
     def _corrected_protocol(self, act: Entry) -> Iterator[str]:
         """Write the lines below a correction of a protocol."""
-        before = _protocol_of(self._before(act))
-        after = _protocol_of(act)
+        before = protocol_of(self._before(act))
+        after = protocol_of(act)
         if after is not None and after != before:
-            self.protocol = after
+            if before == self.protocol:
+                self.protocol = after
             yield from _barred(as_told(after, before))
-
-
-def _protocol_of(entry: Entry) -> TrialProtocol | None:
-    return entry.fact.protocol if isinstance(entry.fact, TrialRegistered | ProtocolAmended) else None
 
 
 _OF_KIND: Mapping[type, tuple[str, ...]] = {
@@ -385,18 +390,5 @@ def _subject(subject: str) -> str:
     return quoted(subject) if subject.casefold() in words else bare_or_quoted(subject)
 
 
-def _set_of(given: Sequence[Any]) -> list[tuple[str, Any]]:
-    return [(one.name if isinstance(one, Finding) else one.criterion, one) for one in given]
-
-
-def _names(given: Sequence[tuple[str, Any]]) -> list[str]:
-    return [name for name, _ in given]
-
-
-def _ordered(fitting: Sequence[Any], differ: Sequence[Any], without: Sequence[str]) -> list[Any]:
-    """Return the answers in the order in which a story with ``eligible`` records them."""
-    own = dict(differ)
-    kept = [(name, own.pop(name, one)) for name, one in fitting if name not in without]
-    told = [*kept, *own.items()]
-    kinds = [[one for one in told if isinstance(one[1], kind)] for kind in (Finding, Attestation)]
-    return [*kinds[0], *kinds[1]]
+def _name_of(one: Finding | Attestation) -> str:
+    return one.name if isinstance(one, Finding) else one.criterion
