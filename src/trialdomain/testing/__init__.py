@@ -1,7 +1,8 @@
 """Test tools for the rules of a trial: scenarios, histories from outcomes notation, whole trials, and invariants.
 
-``facts``, ``designs``, ``protocols``, ``courses``, ``trials`` and ``clinical_times`` need Hypothesis, and are imported
-at their first use: install ``trialdomain[testing]``.
+Strategies and the state machine (``facts``, ``designs``, ``protocols``, ``courses``, ``trials``, ``clinical_times``,
+``trial_machine``, ``TrialMachine``) need Hypothesis, and are imported at their first use: install
+``trialdomain[testing]``.
 """
 
 from importlib import import_module
@@ -24,14 +25,31 @@ from trialdomain.testing.invariants import (
     nobody_infused_without_eligibility,
     views_equal_replay,
 )
+from trialdomain.testing.metamorphic import (
+    a_correction_undone_changes_nothing,
+    a_replaced_participant_changes_nothing,
+    check_relations,
+    the_order_within_a_day_changes_nothing,
+)
 from trialdomain.testing.outcomes import OutcomesUnreachable, history_of, outcomes_of
 from trialdomain.testing.patient import Patient
 from trialdomain.testing.whole_trial import Act, WholeTrial
 
 if TYPE_CHECKING:
-    from trialdomain.testing.strategies import clinical_times, courses, designs, facts, protocols, trials
+    from trialdomain.testing.strategies import (
+        TrialMachine,
+        clinical_times,
+        courses,
+        designs,
+        facts,
+        protocols,
+        trial_machine,
+        trials,
+    )
 
-_OF_HYPOTHESIS = frozenset({"clinical_times", "courses", "designs", "facts", "protocols", "trials"})
+_OF_HYPOTHESIS = frozenset(
+    {"TrialMachine", "clinical_times", "courses", "designs", "facts", "protocols", "trial_machine", "trials"}
+)
 """The names that need Hypothesis."""
 
 __all__ = [
@@ -48,10 +66,14 @@ __all__ = [
     "Patient",
     "Taken",
     "TakenTrial",
+    "TrialMachine",
     "WholeTrial",
+    "a_correction_undone_changes_nothing",
     "a_dlt_more_is_never_bolder",
     "a_final_closing_stays",
+    "a_replaced_participant_changes_nothing",
     "check_invariants",
+    "check_relations",
     "clinical_times",
     "conduct",
     "courses",
@@ -68,6 +90,8 @@ __all__ = [
     "nobody_infused_without_eligibility",
     "outcomes_of",
     "protocols",
+    "the_order_within_a_day_changes_nothing",
+    "trial_machine",
     "trials",
     "views_equal_replay",
 ]

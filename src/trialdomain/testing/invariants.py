@@ -36,6 +36,7 @@ from trialdomain.events.participant import (
 from trialdomain.events.recorded import Entry
 from trialdomain.events.trial import ProtocolAmended
 from trialdomain.history import History
+from trialdomain.projections.escalation import Escalation
 from trialdomain.protocol.designs import DesignSpec
 from trialdomain.rules.eligibility import assess, unmet
 from trialdomain.rules.known_facts import known_of
@@ -76,8 +77,11 @@ def nobody_infused_without_eligibility(history: History) -> None:
     Raises:
         InvariantBroken: somebody was not.
     """
-    replay = Replay.of(history)
-    for command in replay.commands():
+    _eligibility(Replay.of(history))
+
+
+def _eligibility(replay: Replay, since: int = 0) -> None:
+    for command in replay.commands(since=since):
         for entry in command.entries if command.intended else ():
             if isinstance(entry.fact, Enrolled | Infused):
                 missing = list(_missing(replay, entry))
@@ -130,8 +134,11 @@ def no_slot_twice(history: History) -> None:
     Raises:
         InvariantBroken: a slot was taken twice.
     """
-    replay = Replay.of(history)
-    for command in replay.commands():
+    _slots(Replay.of(history))
+
+
+def _slots(replay: Replay, since: int = 0) -> None:
+    for command in replay.commands(since=since):
         for entry in command.entries if command.intended else ():
             if isinstance(entry.fact, SlotFilled):
                 _against_filling(replay, entry, entry.fact.subject, after=command.last)
@@ -147,7 +154,7 @@ def _against_filling(replay: Replay, entry: Entry, subject: str, *, after: int) 
             why = f"{subject} took a slot at level {here}, and holds one at level {level}"
             raise InvariantBroken(name, why, [entry.position])
         taken = sum(one.occupies for one in members.values())
-        if level == here and taken > slots:
+        if level == here and taken > slots and slots:  # without a design, nobody opens slots
             why = f"{subject} took a slot at level {level}, where {taken} people then used {slots} slots"
             raise InvariantBroken(name, why, [entry.position])
 
@@ -171,8 +178,11 @@ def no_dose_above_an_open_level(history: History) -> None:
     Raises:
         InvariantBroken: somebody was.
     """
-    replay = Replay.of(history)
-    for command in replay.commands():
+    _doses(Replay.of(history))
+
+
+def _doses(replay: Replay, since: int = 0) -> None:
+    for command in replay.commands(since=since):
         for entry in command.entries if command.intended else ():
             if isinstance(entry.fact, Infused):
                 why = _why_not_open(replay, entry, entry.fact.level, before=command.first)
@@ -218,12 +228,17 @@ def a_final_closing_stays(history: History, *, on: date | None = None) -> None:
         InvariantBroken: a level is open again.
     """
     replay = Replay.of(history)
-    for entry in replay.entries:
-        if isinstance(entry.fact, EscalationDecided) and not entry.envelope.corrects:
-            _against_reopening(replay, entry.fact.recommended, before=entry.position, at=entry.position)
+    _closings_stay(replay)
     state = history.escalation(on=history.last_day() if on is None else on)
     if state is not None:
         _against_reopening(replay, state.decision, before=history.position + 1, at=None)
+
+
+def _closings_stay(replay: Replay, since: int = 0) -> None:
+    for entry in replay.entries:
+        decides = isinstance(entry.fact, EscalationDecided) and not entry.envelope.corrects
+        if decides and entry.position > since:
+            _against_reopening(replay, entry.fact.recommended, before=entry.position, at=entry.position)  # type: ignore[union-attr]  # decides says so
 
 
 def _against_reopening(replay: Replay, answer: Decision, *, before: int, at: int | None) -> None:
@@ -273,8 +288,11 @@ def a_dlt_more_is_never_bolder(history: History, *, on: date | None = None) -> N
         InvariantBroken: an answer would be bolder.
     """
     state = history.escalation(on=history.last_day() if on is None else on)
-    if state is None:
-        return
+    if state is not None:
+        _boldness(state)
+
+
+def _boldness(state: Escalation) -> None:
     before = state.design.decide(state.situation)
     for level, worse in _worse(state.situation):
         after = state.design.decide(worse)
@@ -349,10 +367,9 @@ def views_equal_replay(history: History, *, on: date | None = None) -> None:
                     why = f"a decision recorded {words_of(entry.fact.recommended)}, and replay gives {words_of(then)}"
                     raise InvariantBroken(name, why, [entry.position])
     whole = replay.at(history.position).answers(on=day)
-    alone = (history.escalation, history.dlt_counts, history.flow, history.safety, history.endpoints)
-    for view in alone:
-        if view(on=day) != getattr(whole, view.__name__):
-            raise InvariantBroken(name, f"{view.__name__} alone is not what all answers together say")
+    for view in ("escalation", "dlt_counts", "flow", "safety", "endpoints"):
+        if getattr(history, view)(on=day) != getattr(whole, view):
+            raise InvariantBroken(name, f"{view} alone is not what all answers together say")
 
 
 def _same(one: Decision, other: Decision) -> bool:
@@ -381,6 +398,21 @@ def known_at_replay_equals_what_was_answered(
         for difference in then.differences(now):
             why = f"as known at position {then.position}, for {then.on}: {difference}"
             raise InvariantBroken("known-at replay equals what was answered then", why, [then.position])
+
+
+def check_recorded(history: History, *, since: int, on: date) -> None:
+    """Assert of what was recorded after a position every invariant that judges single acts, and the answer of now.
+
+    Raises:
+        InvariantBroken: an act, or the answer, breaks one.
+    """
+    replay = Replay.of(history)
+    for judge in (_eligibility, _slots, _doses, _closings_stay):
+        judge(replay, since)
+    state = replay.at(history.position).escalation(on=on)
+    if state is not None:
+        _against_reopening(replay, state.decision, before=history.position + 1, at=None)
+        _boldness(state)
 
 
 INVARIANTS: Mapping[str, Callable[[History], None]] = {

@@ -62,9 +62,10 @@ class Replay:
         """The levels that have a stream."""
         return [level for stream in self._streams if (level := level_of(stream)) is not None]
 
-    def commands(self) -> Iterator[Command]:
-        """Yield the commands, in the order of recording."""
-        for _, entries in groupby(self.entries, key=lambda entry: entry.envelope.command):
+    def commands(self, *, since: int = 0) -> Iterator[Command]:
+        """Yield the commands after a position, in the order of recording."""
+        recorded = (entry for entry in self.entries if entry.position > since)
+        for _, entries in groupby(recorded, key=lambda entry: entry.envelope.command):
             yield Command(list(entries))
 
     def at(self, position: int) -> History:

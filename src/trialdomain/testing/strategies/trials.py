@@ -68,4 +68,11 @@ def trials(
     used = nct06245746() if protocol is None else protocol
     protocols = used if isinstance(used, st.SearchStrategy) else st.just(used)
     one = courses(outcomes=outcomes, late=late, corrected=corrected, voided=voided, withdrawn=withdrawn)
-    return st.builds(conduct, protocols, st.lists(one, max_size=most))
+    return _conducted(protocols, st.lists(one, max_size=most))
+
+
+@st.composite  # and not st.builds, which would print the arguments instead of the trial
+def _conducted(
+    draw: st.DrawFn, protocols: st.SearchStrategy[TrialProtocol], lists: st.SearchStrategy[list[Course]]
+) -> WholeTrial:
+    return conduct(draw(protocols), draw(lists))
