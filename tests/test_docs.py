@@ -265,6 +265,23 @@ def test_a_protocol_is_tested_from_an_empty_folder_to_a_property(tmp_path: Path)
     assert followed[-1] == "console"
 
 
+def test_the_property_test_of_15_lines_is_one_that_passes() -> None:
+    page = ROOT / "docs" / "how-to" / "property-tests.md"
+    text = next(found["text"] for found in BLOCK.finditer(page.read_text("utf-8")) if found["language"] == "python")
+    assert len(text.splitlines()) <= 15
+    program: dict[str, Callable[[], None]] = {}
+    exec(text, program)  # noqa: S102 - it is the page
+    program["test_every_trial_keeps_the_rules"]()
+
+
+def test_the_trial_that_a_property_test_found_is_the_one_that_is_shown() -> None:
+    text = (ROOT / "docs" / "how-to" / "property-tests.md").read_text("utf-8")
+    [found] = (block["text"] for block in BLOCK.finditer(text) if block["language"] == "text")
+    shown = [line.removeprefix("E").strip() for line in found.splitlines()[2:-1]]
+    [session] = re.findall(r">>> print\(trial\)\n(.*?)\n>>>", text, re.DOTALL)
+    assert [line.strip() for line in session.splitlines()[1:]] == [line.rstrip(",") for line in shown]
+
+
 def test_the_story_that_is_shown_passes(tmp_path: Path) -> None:
     found = {block["language"]: block["text"] for block in BLOCK.finditer(STORIES.read_text("utf-8"))}
     (tmp_path / "first.story").write_text(found["story"], "utf-8")

@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from typing import TypeAlias
 
 import attrs
+from attrs.converters import optional
 
 from trialdomain.aggregates.infusions import SentinelNotCleared, StaggerNotKept
 from trialdomain.aggregates.trial import RecruitmentIsSuspended
@@ -51,12 +52,13 @@ class Leaving(Word):
 class Course:
     """What happens to one participant of a trial; the defaults are the plainest course."""
 
-    outcome: Outcome = Outcome.NO_DLT
+    outcome: Outcome = attrs.field(default=Outcome.NO_DLT, converter=Outcome)
+    """The outcome, also as its letter in notation, such as ``"T"``."""
     after: int = 0
     """Days since the previous participant was infused."""
     late: int = 0
     """Days by which outcomes are recorded later than they happened."""
-    leaves: Leaving | None = None
+    leaves: Leaving | None = attrs.field(default=None, converter=optional(Leaving))
     leaves_after: int = 0
     """Elapsed days from the infusion to the day of leaving."""
     corrected: int | None = None

@@ -47,6 +47,7 @@ from trialdomain.values.calendar import site_day
 from trialdomain.values.clinical.decision import Action, Decision
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.screening import Gate
+from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import cohort_stream, level_of, subject_of, trial_stream
 
 _NAMED = 3
@@ -155,7 +156,8 @@ def _against_filling(replay: Replay, entry: Entry, subject: str, *, after: int) 
             raise InvariantBroken(name, why, [entry.position])
         taken = sum(one.occupies for one in members.values())
         if level == here and taken > slots and slots:  # without a design, nobody opens slots
-            why = f"{subject} took a slot at level {level}, where {taken} people then used {slots} slots"
+            there = how_many(slots, "slot")
+            why = f"{subject} took a slot at level {level}, where {taken} people then used {there}"
             raise InvariantBroken(name, why, [entry.position])
 
 

@@ -16,6 +16,7 @@ from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.endpoints.value import Value
 from trialdomain.testing.answered import words_of
 from trialdomain.testing.invariants import InvariantBroken
+from trialdomain.testing.made_up_site import MadeUpSite
 from trialdomain.testing.outcomes import OutcomesUnreachable, history_of
 from trialdomain.testing.restated import REASON, Restated, restatements
 from trialdomain.testing.whole_trial import Act, WholeTrial, entry_of
@@ -125,13 +126,13 @@ def a_correction_undone_changes_nothing(trial: WholeTrial, *, which: int = 0) ->
     history, entry = trial.history, entry_of(trial.site, subject, chosen.version)
     before = _answers(history, trial.today)
     old = {field: getattr(entry.fact, field) for field in chosen.changes}
-    if trial.act(_correction(trial, subject, chosen)) is not None:
+    if trial.act(_correction(trial.today, subject, chosen)) is not None:
         return
     corrected = [one.version for one in trial.site.entries_of(subject) if one.envelope.corrects == chosen.version]
     if not corrected:  # the fact was so already
         return
     back = Restated(version=corrected[0], changes=old, told="corrected back")
-    refused = trial.act(_correction(trial, subject, back))
+    refused = trial.act(_correction(trial.today, subject, back))
     told = f"{subject}, {chosen.told}"
     if refused is not None:
         raise InvariantBroken(name, f"{told}: the correction back is refused ({refused.code}): {refused}")
@@ -149,12 +150,11 @@ def _left_a_trace(before: History, trial: WholeTrial) -> bool:
     return released or held[0] != held[1]
 
 
-def _correction(trial: WholeTrial, subject: str, chosen: Restated) -> Act:
-    def do(site: object) -> object:  # noqa: ARG001 - this act is of this trial alone
-        entry = entry_of(trial.site, subject, chosen.version)
-        return trial.site.desk().correct(entry, reason=REASON, **chosen.changes)
+def _correction(on: date, subject: str, chosen: Restated) -> Act:
+    def do(site: MadeUpSite) -> object:
+        return site.desk().correct(entry_of(site, subject, chosen.version), reason=REASON, **chosen.changes)
 
-    return Act(on=trial.today, subject=subject, told=f"{subject}: {chosen.told}", do=do)
+    return Act(on=on, subject=subject, told=f"{subject}: {chosen.told}", do=do)
 
 
 def _answers(history: History, on: date) -> Mapping[str, object]:
