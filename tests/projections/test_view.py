@@ -8,8 +8,9 @@ from typing import Any
 import attrs
 import pytest
 from made_once import SimulatedLog, seeds
+from site_desk import OPEN
 
-from trialdomain import History
+from trialdomain import History, vital_sign
 from trialdomain.events.participant import (
     ChemotherapyGiven,
     CompletedFollowUp,
@@ -21,6 +22,7 @@ from trialdomain.events.participant import (
     NewTherapyStarted,
     ParticipantEntryVoided,
     Relapsed,
+    VitalSign,
     WithdrawalScope,
     Withdrew,
 )
@@ -31,6 +33,8 @@ from trialdomain.projections.endpoints.view import EndpointsView
 from trialdomain.projections.flow import FLOW
 from trialdomain.projections.safety import SAFETY
 from trialdomain.projections.view import EVERY_KIND, View, answer, left_out
+from trialdomain.protocol.conduct_rules import Sentinel, SentinelRequirement, Stagger
+from trialdomain.testing import given_trial
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.text import FreeText
 from trialdomain.values.ids import subject_of
@@ -105,6 +109,18 @@ def test_so_it_does_where_the_protocol_derives_no_dlt_and_no_mtd(demonstrated: S
         rules = attrs.evolve(rules, derived=tuple(one for one in rules.derived if one.id.startswith("S")))
         assert history.endpoints(on=on, rules=rules) == history.answers(on=on, rules=rules).endpoints
         assert history.endpoints(on=on, only=["P2"]).found.tallies == history.dlt_counts(on=on).tallies
+
+
+@pytest.mark.parametrize("requires", [tuple(SentinelRequirement), (SentinelRequirement.NO_DLT,)])
+def test_a_contact_with_a_sentinel_is_the_same_whatever_else_is_asked(requires: tuple[SentinelRequirement]) -> None:
+    """A contact is any entry, also of a kind that no count reads; it stands with the participant in every answer."""
+    watched = Stagger(sentinel=Sentinel(observation_days=2, requires=requires))
+    given = given_trial("1NN", protocol=attrs.evolve(OPEN, stagger=watched)).after(days=9)
+    seen = vital_sign(VitalSign.TEMPERATURE, "36.8", "Cel", measured_at=given.today)
+    given.when(lambda desk: desk.record_vital_signs("S001", [seen]))
+    alone, together = given.history.dlt_counts(on=given.today), given.history.answers(on=given.today).dlt_counts
+    assert [one.contact is not None and one.contact.last for one in alone.members][:1] == [given.today]
+    assert alone == together
 
 
 def test_every_kind_of_fact_is_met(demonstrated: SimulatedLog) -> None:

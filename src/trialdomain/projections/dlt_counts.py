@@ -168,10 +168,10 @@ class DltCountsView:
     def reads(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
         """Return the kinds of facts that can change an answer under any of the given protocol versions.
 
-        Where a sentinel must be seen, each kind can: any entry is a contact.
+        With a sentinel, each kind can: any entry is a contact.
         """
         known = list(versions)
-        return EVERY_KIND if any(protocol.watches_contacts for protocol in known) else self.counted(known)
+        return EVERY_KIND if any(protocol.stagger.sentinel for protocol in known) else self.counted(known)
 
     def counted(self, versions: Iterable[TrialProtocol]) -> frozenset[type[Any]]:
         """Return the kinds of facts that can change a count under any of the given protocol versions."""

@@ -19,7 +19,6 @@ from trialdomain.protocol.conduct_rules import (
     NO_STAGGER,
     EvaluableRule,
     Grant,
-    SentinelRequirement,
     Stagger,
     Stopping,
 )
@@ -127,12 +126,6 @@ class TrialProtocol:
         """Return the name of that zone; None if it is unknown."""
         found = next((one.zone for one in self.sites if one.id == site), None)
         return found or self.zone or next((one.zone for one in self.sites), None)
-
-    @property
-    def watches_contacts(self) -> bool:
-        """Whether a rule asks for the last contact with a participant."""
-        sentinel = self.stagger.sentinel
-        return sentinel is not None and SentinelRequirement.OBSERVED in sentinel.requires
 
     @property
     def counts_cytopenias(self) -> bool:
