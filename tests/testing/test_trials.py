@@ -1,6 +1,7 @@
 """Whole trials that Hypothesis makes: the desk accepts them, and they hold every invariant and every relation."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import attrs
@@ -9,9 +10,11 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from repeating import times
 
-from trialdomain import TrialProtocol, nct06245746
+from trialdomain import nct06245746
+from trialdomain.events.cohort import EnrollmentStopped
 from trialdomain.events.entries import VOIDS
 from trialdomain.events.participant import Died, Infused, Withdrew
+from trialdomain.protocol.conduct_rules import Sentinel, Stagger
 from trialdomain.testing import (
     Course,
     Leaving,
@@ -24,17 +27,27 @@ from trialdomain.testing import (
 )
 from trialdomain.values.clinical.evaluation import Evaluation
 
+
+@pytest.fixture(autouse=True)
+def no_cycles() -> Iterator[None]:
+    """Collect what Hypothesis keeps of the trials that it made, so that each is closed within the test."""
+    yield
+    gc.collect()
+
+
 OPEN = attrs.evolve(nct06245746(), criteria=())
+QUICK = settings(max_examples=100, phases=[Phase.generate, Phase.shrink])
+"""Without the explanation, for which Hypothesis traces every line."""
 anything = trials(protocols(), late=True, corrected=True, voided=True, withdrawn=True, most=7, outcomes="NTXP")
 
 
-@settings(max_examples=times(200, least=5))
+@settings(max_examples=times(100, least=3))
 @given(trial=trials(nct06245746(), late=True, corrected=True, voided=True, withdrawn=True))
 def test_the_preset_holds_every_invariant(trial: WholeTrial) -> None:
     check_invariants(trial)
 
 
-@settings(max_examples=times(500, least=8))
+@settings(max_examples=times(300, least=5))
 @given(trial=anything)
 def test_any_protocol_holds_every_invariant(trial: WholeTrial) -> None:
     check_invariants(trial)
@@ -68,9 +81,8 @@ def infused_late(trial: WholeTrial) -> bool:
     ],
 )
 def test_a_flag_makes_what_it_names_and_nothing_else_does(flag: str, shows: Callable[[WholeTrial], bool]) -> None:
-    quick = settings(max_examples=200, phases=[Phase.generate, Phase.shrink])
     plain, flagged = (trials(OPEN, most=2, outcomes="N", **flags) for flags in ({}, {flag: True}))
-    assert shows(find(flagged, shows, settings=quick))
+    assert shows(find(flagged, shows, settings=QUICK))
 
     @settings(max_examples=10)
     @given(trial=plain)
@@ -81,16 +93,19 @@ def test_a_flag_makes_what_it_names_and_nothing_else_does(flag: str, shows: Call
 
 
 def test_a_failing_trial_shrinks_to_the_fewest_plain_courses() -> None:
-    def escalated(trial: WholeTrial) -> bool:
-        return any(isinstance(e.fact, Infused) and e.fact.level == 2 for e in trial.history.entries())
+    def closed(trial: WholeTrial) -> bool:
+        return any(isinstance(e.fact, EnrollmentStopped) for e in trial.history.entries())
 
-    found = find(trials(OPEN), escalated, settings=settings(max_examples=200))
-    assert [act.told for act in found.acts if act.told.endswith("level 2")] == [
-        "decided: escalate at level 2",
-        "S004 infused at level 2",
+    found = find(trials(OPEN, most=4, late=True, withdrawn=True), closed, settings=QUICK)
+    assert repr(found).splitlines()[1:] == [
+        "  2026-03-02  S001 enrolled",
+        "  2026-03-02  S001 infused at level 1",
+        "  2026-03-02  S002 enrolled",
+        "  2026-03-02  S002 infused at level 1",
+        "  2026-03-04  S001 event AE1 (Fever) of grade 3 from 2026-03-04, likely",
+        "  2026-03-04  S002 event AE1 (Fever) of grade 3 from 2026-03-04, likely",
+        "  2026-03-04  decided: stop",
     ]
-    assert len(found.subjects) == 4
-    assert {act.on.isoformat() for act in found.acts} == {"2026-03-02", "2026-03-16", "2026-03-30"}
 
 
 def test_it_is_printed_as_its_acts() -> None:
@@ -117,6 +132,7 @@ def test_what_a_course_says_happens() -> None:
 
 
 def test_a_protocol_with_criteria_and_a_sentinel_treats_people() -> None:
-    protocol: TrialProtocol = find(protocols(levels=3), lambda one: bool(one.criteria and one.stagger.sentinel))
-    trial = conduct(protocol, [Course(), Course(outcome="T"), Course()])
-    assert any(isinstance(e.fact, Infused) for e in trial.history.entries())
+    watched = Stagger(between_days=2, sentinel=Sentinel(observation_days=5))
+    trial = conduct(attrs.evolve(nct06245746(), stagger=watched), [Course(), Course(outcome="T"), Course()])
+    infused = [e.fact.started_at.text for e in trial.history.entries() if isinstance(e.fact, Infused)]
+    assert infused == ["2026-03-02", "2026-03-07", "2026-03-09"]
