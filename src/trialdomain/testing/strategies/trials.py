@@ -1,5 +1,9 @@
 """Strategies for whole trials that are conducted through the desk."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from hypothesis import strategies as st
 
 from trialdomain.designs.notation import Outcome
@@ -51,10 +55,11 @@ def trials(
     voided: bool = False,
     withdrawn: bool = False,
 ) -> st.SearchStrategy[WholeTrial]:
-    """Generate whole trials that were conducted through the desk, with its permissions, rules and cohorts.
+    """Generate whole trials that are conducted through the desk, with its permissions, rules and cohorts.
 
-    A failing example is printed as its acts, one line each. The trial is in memory, and its desk can go on:
-    ``trial.site.desk()``.
+    A trial is conducted when the test first asks it for something, which takes about a tenth of a second: switch off
+    the deadline of Hypothesis, ``settings(deadline=None)``. A failing example is printed as its acts, one line each.
+    The trial is in memory, and its desk can go on: ``trial.site.desk()``.
 
     Args:
         protocol: the protocol, or a strategy for protocols; by default that of NCT06245746.
@@ -75,4 +80,21 @@ def trials(
 def _conducted(
     draw: st.DrawFn, protocols: st.SearchStrategy[TrialProtocol], lists: st.SearchStrategy[list[Course]]
 ) -> WholeTrial:
-    return conduct(draw(protocols), draw(lists))
+    return _ConductedLater(partial(conduct, draw(protocols), draw(lists)))
+
+
+class _ConductedLater(WholeTrial):
+    """A trial that is conducted when it is first asked for something.
+
+    Hypothesis refuses a test whose arguments take long to generate. So the test itself conducts the trial.
+    """
+
+    def __init__(self, conducted: Callable[[], WholeTrial]) -> None:
+        self._conducted = conducted
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a trial has
+        """Conduct the trial; Python calls this for an attribute that is not there yet."""
+        if name.startswith("__") or "site" in vars(self):
+            raise AttributeError(name)
+        vars(self).update(vars(self._conducted()))
+        return getattr(self, name)
