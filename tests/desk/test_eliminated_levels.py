@@ -10,7 +10,7 @@ import attrs
 import pytest
 from site_desk import OPEN, REASON, Site, kinds, refused
 
-from trialdomain import Action, Boin, Entry, Situation, Tally, TrialProtocol, decide
+from trialdomain import Action, Boin, Entry, Keyboard, Situation, Tally, TrialProtocol, decide
 from trialdomain.commands.guards import LevelNotInTurn
 from trialdomain.events.participant import AdverseEventReported
 from trialdomain.protocol.designs import DesignSpec
@@ -130,6 +130,19 @@ def test_places_that_are_taken_elsewhere_do_not_lift_it() -> None:
     order = ((1, False), (1, False), (1, False), (2, True), (2, True), (1, False), (1, False), (1, False))
     found = decide(Situation(tallies=tallies, last_level=1, in_order=order), design=boin)
     assert (found.action, found.closed_levels) == (Action.STOP, (2, 3))
+
+
+def test_somebody_beyond_the_number_of_the_trial_does_not_lift_it() -> None:
+    """Keyboard with a target of 0.20 and 7 in all: the last cohort has 1 slot, and 1 of 1 eliminates level 3.
+
+    P(p > 0.2 | 1 of 1) = 1 - 0.2**2 = 0.96, above 0.95. An eighth is infused there by mistake, without a DLT; of 2,
+    P(p > 0.2 | 1 of 2) = 1 - (3 x 0.2**2 - 2 x 0.2**3) = 0.896.
+    """
+    keyboard = Keyboard(target=Decimal("0.2"), max_n=7)
+    tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=3), Tally(level=3, evaluable=2, dlts=1))
+    order = (*[(1, False)] * 3, *[(2, False)] * 3, (3, True), (3, False))
+    found = decide(Situation(tallies=tallies, last_level=3, in_order=order), design=keyboard)
+    assert (found.action, found.closed_levels) == (Action.STOP, (3,))
 
 
 @pytest.mark.parametrize(("evaluable", "dlts"), [(5, 3), (6, 4), (13, 5)])

@@ -1,0 +1,151 @@
+"""The state of one adverse event: its outcome, whether it was fatal by a day, and which judgements count.
+
+Rows of one event on one day are one event at the highest of their grades; what an event is at on a day follows from its
+report and its follow-ups. Day 0 is the day of the infusion.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+import pytest
+
+from trialdomain import Agent, Assessor, Attribution, ClinicalTime, DltRule, Outcome, Relatedness
+from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Infused
+from trialdomain.events.recorded import Meta, Recorded
+from trialdomain.rules.adverse_event import AdverseEvent, joined_events
+from trialdomain.rules.dlt import judged_unrelated, qualifying
+
+DAY0 = date(2026, 3, 12)
+META = Meta(recorded_at=datetime(2026, 5, 1, tzinfo=UTC), user="u", command="c", part=1, parts=1)
+INFUSED = Infused(level=1, started_at=ClinicalTime(DAY0.isoformat()))
+F = TypeVar("F")
+
+
+def day(number: int) -> date:
+    return DAY0 + timedelta(days=number)
+
+
+def when(number: int) -> ClinicalTime:
+    return ClinicalTime.of(day(number))
+
+
+def entry(fact: F, position: int) -> Recorded[F]:
+    return Recorded(trial="T", position=position, stream="T/participant/S", version=position, meta=META, fact=fact)
+
+
+def said(relatedness: Relatedness, assessor: Assessor = Assessor.INVESTIGATOR) -> Attribution:
+    return Attribution(agent=Agent.INFUSION, assessor=assessor, relatedness=relatedness)
+
+
+def reported(
+    onset: int,
+    grade: int,
+    *,
+    position: int = 1,
+    ended: int | None = None,
+    outcome: Outcome | None = None,
+    attributions: Sequence[Attribution] = (said(Relatedness.LIKELY),),
+    linked_to: str | None = None,
+) -> Recorded[AdverseEventReported]:
+    fact = AdverseEventReported(
+        event="AE1" if linked_to is None else str(position),
+        term="Fever",
+        grade=grade,
+        onset=when(onset),
+        ended=None if ended is None else when(ended),
+        outcome=outcome,
+        attributions=tuple(attributions),
+        linked_to=linked_to,
+    )
+    return entry(fact, position)
+
+
+def follow_up(
+    on: int, position: int, *, grade: int | None = None, outcome: Outcome | None = None
+) -> Recorded[AdverseEventFollowedUp]:
+    return entry(AdverseEventFollowedUp(event="AE1", on=when(on), grade=grade, outcome=outcome), position)
+
+
+def of_rows(told: Sequence[tuple[int, int]]) -> AdverseEvent:
+    """Join rows of another system, each with its day and grade, into one event."""
+    rows = [reported(on, grade, position=at, linked_to="E7") for at, (on, grade) in enumerate(told, start=1)]
+    (event,) = joined_events([AdverseEvent(row) for row in rows])
+    return event
+
+
+class TestRecovered:
+    """An event that had ended on day 2 and came back on day 5."""
+
+    @pytest.mark.parametrize(
+        ("recovered_on", "recovered"),
+        [(2, False), (4, False), (5, True), (6, True)],  # of the first time, or since it is back
+    )
+    def test_only_what_is_said_since_it_came_back_tells_of_it(self, recovered_on: int, *, recovered: bool) -> None:
+        back, well = follow_up(5, 2, grade=3), follow_up(recovered_on, 3, outcome=Outcome.RECOVERED)
+        assert AdverseEvent.of(reported(0, 2, ended=2), [back, well]).recovered is recovered
+
+
+class TestFatalBy:
+    @pytest.mark.parametrize(("on", "fatal"), [(8, False), (9, True), (10, True)])
+    def test_by_its_grade_from_the_day_of_that_grade_whatever_its_outcome(self, on: int, *, fatal: bool) -> None:
+        event = AdverseEvent.of(reported(3, 4, outcome=Outcome.NOT_RECOVERED), [follow_up(9, 2, grade=5)])
+        assert event.fatal_by(day(on)) is fatal
+
+    @pytest.mark.parametrize(("on", "fatal"), [(8, False), (9, True)])
+    def test_by_its_outcome_from_the_day_of_the_entry_that_names_it(self, on: int, *, fatal: bool) -> None:
+        event = AdverseEvent.of(reported(3, 4), [follow_up(9, 2, outcome=Outcome.FATAL)])
+        assert event.fatal_by(day(on)) is fatal
+
+    def test_by_the_outcome_of_its_report(self) -> None:
+        assert AdverseEvent.of(reported(3, 4, outcome=Outcome.FATAL), []).fatal_by(day(3)) is True
+
+
+class TestTheEntriesOfTheJudgementThatCounts:
+    @pytest.mark.parametrize(
+        ("relatedness", "positions"),
+        [(Relatedness.NOT_ASSESSED, (1, 2)), (Relatedness.LIKELY, (1,))],  # both are waited for; one is enough to count
+    )
+    def test_of_two_assessors_who_say_the_same(self, relatedness: Relatedness, positions: tuple[int, ...]) -> None:
+        later = AdverseEventFollowedUp(event="AE1", on=when(4), attributions=(said(relatedness, Assessor.SPONSOR),))
+        event = AdverseEvent.of(reported(3, 3, attributions=[said(relatedness)]), [entry(later, 2)])
+        assert event.judged(Agent.INFUSION).positions == positions
+
+    @pytest.mark.parametrize(
+        ("relatedness", "onset", "rests_on"),
+        [
+            (Relatedness.UNRELATED, 3, (1,)),  # else it would be a DLT
+            (Relatedness.UNRELATED, 15, ()),  # after the window of 14 days: no DLT, however it is judged
+            (Relatedness.LIKELY, 3, ()),  # it is one
+            (Relatedness.NOT_ASSESSED, 3, ()),  # it may be one
+        ],
+    )
+    def test_that_an_event_is_no_dlt_rests_on_being_judged_unrelated(
+        self, relatedness: Relatedness, onset: int, rests_on: tuple[int, ...]
+    ) -> None:
+        event = AdverseEvent.of(reported(onset, 3, attributions=[said(relatedness)]), [])
+        assert judged_unrelated(event, infusion=INFUSED, rule=DltRule()) == rests_on
+
+
+class TestRowsOfOneDay:
+    def test_a_milder_row_beside_a_graver_one_lowers_no_grade(self) -> None:
+        """At grade 3 at the infusion and on day 2, a grade 2 on day 4 is no rise, whatever else began on day 2."""
+        event = of_rows([(-3, 3), (2, 3), (2, 1), (4, 2)])
+        assert qualifying(event, infusion=INFUSED, rule=DltRule()) is None
+
+    def test_a_milder_row_of_its_own_day_lowers_it(self) -> None:
+        event = of_rows([(-3, 3), (2, 1), (4, 2)])
+        found = qualifying(event, infusion=INFUSED, rule=DltRule())
+        assert found is not None
+        assert found.graded.first == day(4)
+
+    def test_each_judgement_stays_with_the_row_that_made_it(self) -> None:
+        """Of two rows of one day, the sponsor judged the first and the investigator the second: both count."""
+        sponsor, here = said(Relatedness.LIKELY, Assessor.SPONSOR), said(Relatedness.UNLIKELY)
+        first = reported(2, 1, position=1, linked_to="E7", attributions=[sponsor])
+        second = reported(2, 3, position=2, linked_to="E7", attributions=[here])
+        (event,) = joined_events([AdverseEvent(first), AdverseEvent(second)])
+        assert event.latest(Agent.INFUSION) == {
+            Assessor.SPONSOR: (Relatedness.LIKELY, 1),
+            Assessor.INVESTIGATOR: (Relatedness.UNLIKELY, 2),
+        }
