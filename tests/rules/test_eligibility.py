@@ -17,8 +17,9 @@ from trialdomain.events.participant import (
     Screened,
     Signer,
 )
+from trialdomain.protocol.criteria import Answer, Comparison, Criterion, CriterionKind, FactTest
 from trialdomain.protocol.made_up import eligible
-from trialdomain.rules.eligibility import assess, contradictions, unmet
+from trialdomain.rules.eligibility import Known, assess, contradictions, unmet
 from trialdomain.rules.known_facts import known_of
 from trialdomain.values.calendar import months_before
 from trialdomain.values.clinical.screening import CriterionStatus
@@ -241,6 +242,66 @@ class TestLaterGates:
             gate=Gate.INFUSION, on=ClinicalTime("2026-08-30"), attestations=(attested("E15", answer=False),)
         )
         assert status("E15", CONSENT, answered, screened(), gate=Gate.INFUSION) is NOT_ANSWERED
+
+    @pytest.mark.parametrize("gate", [Gate.CHEMOTHERAPY, Gate.INFUSION])
+    def test_what_an_earlier_gate_asks_is_asked_again_later(self, gate: Gate) -> None:
+        """Once chemotherapy has started, an unmet criterion of that gate refuses the infusion as well."""
+        started = ChemotherapyStarted(on=ClinicalTime.of(DAY), regimen="HiDAC", ecog=3)
+        assert status("I5", CONSENT, started, gate=gate) is UNMET
+        assert status("E15", CONSENT, started, gate=Gate.CHEMOTHERAPY) is CriterionStatus.NOT_DUE
+
+
+class TestABoundOfAProtocol:
+    """A criterion of a protocol of its own: a glucose of at least 3 and at most 7 mmol/L."""
+
+    def found(self, finding: Finding, comparison: Comparison, kind: CriterionKind = CriterionKind.INCLUSION) -> object:
+        bound = Decimal(3) if comparison is Comparison.AT_LEAST else Decimal(7)
+        test = FactTest(finding="glucose", comparison=comparison, number=bound, unit="mmol/L")
+        criterion = Criterion(id="G", kind=kind, meaning="glucose", answer=Answer.FACTS, tests=(test,))
+        protocol = attrs.evolve(PROTOCOL, criteria=(criterion,), findings=("glucose",))
+        (one,) = assess(Known.of([finding], [], on=DAY), protocol, gate=Gate.SCREENING)
+        return one.status
+
+    @pytest.mark.parametrize(
+        ("value", "unit", "at_least", "at_most"),
+        [
+            ("2.9", "mmol/L", UNMET, MET),
+            ("3", "mmol/L", MET, MET),
+            ("7", "mmol/L", MET, MET),
+            ("7.1", "mmol/L", MET, UNMET),
+            ("2999", "umol/L", UNMET, MET),  # 2.999 mmol/L
+            ("7001", "umol/L", MET, UNMET),
+            ("5", "%", NOT_ANSWERED, NOT_ANSWERED),  # a unit of another kind is compared with nothing
+            ("5", None, NOT_ANSWERED, NOT_ANSWERED),
+        ],
+    )
+    def test_in_whichever_unit_it_is_measured(
+        self, value: str, unit: str | None, at_least: CriterionStatus, at_most: CriterionStatus
+    ) -> None:
+        finding = number("glucose", value, unit)
+        assert self.found(finding, Comparison.AT_LEAST) is at_least
+        assert self.found(finding, Comparison.AT_MOST) is at_most
+
+    @pytest.mark.parametrize(("value", "expected"), [("6.9", UNMET), ("7", UNMET), ("7.1", MET)])
+    def test_an_exclusion_is_unmet_where_its_test_holds(self, value: str, expected: CriterionStatus) -> None:
+        found = self.found(number("glucose", value, "mmol/L"), Comparison.AT_MOST, CriterionKind.EXCLUSION)
+        assert found is expected
+
+
+@pytest.mark.parametrize(
+    ("finding", "why"),
+    [
+        (words("aml_type", "secondary"), "aml_type is secondary: is secondary"),
+        (dated("last_trial", "2026-07-21"), "last_trial is 2026-07-21: within-days 42"),
+        (so("hiv"), "hiv is so: is-so"),
+        (so("hiv", yes=False), "hiv is not so: is-so"),
+        (number("spo2", "94.9", "%"), "spo2 is 94.9 %: at-least 95 %"),
+        (number("worst_unresolved_toxicity", "2"), "worst_unresolved_toxicity is 2: at-most 1"),
+    ],
+)
+def test_the_reason_names_what_was_found_and_what_was_asked(finding: Finding, why: str) -> None:
+    known = known_of([CONSENT, screened(finding)], PROTOCOL, gate=Gate.SCREENING, on=DAY)
+    assert why in "; ".join(one.why for one in assess(known, PROTOCOL, gate=Gate.SCREENING)).split("; ")
 
 
 def test_blanks_and_capitals_make_no_other_agent_or_word() -> None:
