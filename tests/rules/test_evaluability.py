@@ -18,7 +18,7 @@ from trialdomain import ClinicalTime, DltRule, TrialProtocol
 from trialdomain.events.participant import Died, DltWindowAssessed, Infused, WindowResult
 from trialdomain.events.recorded import Meta, Recorded
 from trialdomain.protocol.conduct_rules import EvaluableRule
-from trialdomain.rules.evaluability import LINES, Course, LastSeen, judge_course
+from trialdomain.rules.evaluability import LINES, Course, LastSeen, SetAside, judge_course
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.given.text import FreeText
 
@@ -144,6 +144,54 @@ def course_of(
         explained=(5,) if deaths and all(one.explained for _, one in deaths) else (),
         departures=[LastSeen(partial(window, one), 30 + at) for at, one in enumerate(endings) if not one.died],
     )
+
+
+@pytest.mark.parametrize(
+    ("ending", "evaluation", "reason"),
+    [
+        (Ending("left, at the latest on the day", -9, 0), PENDING, EvaluationReason.ENDING_UNCERTAIN),
+        (Ending("left, at the earliest on the day", 0, 20), EVALUABLE, EvaluationReason.WINDOW_ASSESSED),
+        (Ending("died, at the latest on the day", -9, 0, died=True), NOT, EvaluationReason.LEFT),
+        (Ending("died, at the earliest on the day", 0, 20, died=True), PENDING, EvaluationReason.ENDING_UNCERTAIN),
+        (Ending("died, at the earliest a day after", 1, 20, died=True), EVALUABLE, EvaluationReason.WINDOW_ASSESSED),
+    ],
+    ids=lambda value: value.name if isinstance(value, Ending) else "",
+)
+def test_partial_dates_at_the_last_day_of_the_window(
+    ending: Ending, evaluation: Evaluation, reason: EvaluationReason
+) -> None:
+    """Last seen on the day is seen; a death up to the day, the day included, is not evaluable."""
+    course = course_of((ending,), 6, 14, whole=True, not_evaluable=False)
+    judged = judge_course(course, OPEN, on=DAY0 + timedelta(days=44))
+    assert judged.standing == Standing(evaluation=evaluation, reason=reason)
+
+
+@pytest.mark.parametrize(("fraction", "evaluation"), [("0.79", NOT), ("0.8", EVALUABLE), ("0.9", EVALUABLE)])
+def test_a_protocol_may_ask_for_a_part_of_the_infusion(fraction: str, evaluation: Evaluation) -> None:
+    course = course_of((), 0, 14, whole=True, not_evaluable=False)
+    infused = attrs.evolve(course.infusion.fact, fraction=Decimal(fraction))
+    course = attrs.evolve(course, infusion=attrs.evolve(course.infusion, fact=infused))
+    protocol = attrs.evolve(OPEN, evaluable=EvaluableRule(min_fraction=Decimal("0.8")))
+    assert judge_course(course, protocol, on=DAY0 + timedelta(days=20)).standing.evaluation is evaluation
+
+
+def test_one_departure_is_enough_to_be_named() -> None:
+    course = course_of((ENDINGS[0], ENDINGS[1]), None, 14, whole=True, not_evaluable=False)
+    judged = judge_course(course, OPEN, on=DAY0 + timedelta(days=20))
+    assert (judged.standing.reason, judged.evidence) == (EvaluationReason.LEFT, (1, 30))
+
+
+@pytest.mark.parametrize(
+    ("on", "covers"),
+    [
+        ("2026-03-30", "does not cover"),
+        ("2026-03", "is not known to cover"),  # it may have been on the 31st, or on any day before
+        ("2026-02", "does not cover"),
+    ],
+)
+def test_an_assessment_that_is_set_aside_says_whether_it_can_cover_the_window(on: str, covers: str) -> None:
+    aside = SetAside(ClinicalTime(on), WindowResult.NO_DLT, 7, date(2026, 3, 31))
+    assert aside.words == f"the assessment of {on} {covers} 2026-03-31, the last day of the window"
 
 
 def test_a_last_contact_known_only_by_its_month_was_not_after_the_day_of_the_withdrawal() -> None:
