@@ -108,6 +108,7 @@ def test_published_selections(shared: Path) -> None:
         ("1NNN 2TTT", Decision.de_escalate(to=1), 6, "level-closed"),
         # one pending: with N it escalates, with T it stays
         ("1NNP", Decision.wait(level=1), 3, "outcomes-pending"),
+        ("1NNN 2NNP", Decision.wait(level=2), 3, "outcomes-pending"),
         # 2 of 6 stay; 3 of 6 go down, and level 1 is the lowest: the answer is the same, and nobody waits for the last
         ("1NNT 1NTP", Decision.expand(level=1), 9, "stay"),
         # at 3 of 3 the level would be eliminated: nobody is infused until the third is known

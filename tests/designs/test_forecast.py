@@ -37,6 +37,27 @@ class TestTarget:
     def test_nine_cannot_establish_an_mtd_at_level_2_or_3(self) -> None:
         assert forecast_after("", levels=3, target=9).exceeds_target == ("2", "3")
 
+    @pytest.mark.parametrize(
+        ("target", "exceed"),
+        [
+            (12, ()),
+            (11, ("3",)),
+            (10, ("2", "3")),
+            (8, ("2", "3")),
+            (7, ("1", "2", "3")),
+            (2, ("1", "2", "3")),
+            (1, ("none", "1", "2", "3")),
+        ],
+    )
+    def test_what_needs_more_than_the_target_is_named(self, target: int, exceed: tuple[str, ...]) -> None:
+        """From the start, none needs 2, and the levels 8, 11 and 12: what needs just the target does not exceed it."""
+        assert forecast_after("", levels=3, target=target).exceeds_target == exceed
+
+    def test_who_is_infused_counts_against_it(self) -> None:
+        """After 1NNN level 1 needs 3 more, and 2 with DLT at level 2; level 2 needs 6 and 2, level 3 needs 3 and 6."""
+        assert forecast_after("1NNN", levels=3, target=8).exceeds_target == ("2", "3")
+        assert forecast_after("1NNN", levels=3, target=7).exceeds_target == ("1", "2", "3")
+
     def test_without_a_target_nothing_is_said(self) -> None:
         assert forecast_after("", levels=3).exceeds_target is None
 

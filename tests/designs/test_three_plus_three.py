@@ -58,6 +58,7 @@ def test_complete_and_unfinished_cohorts(outcomes: str, decision: Decision) -> N
         ("1NTP", Decision.wait(level=1)),
         ("1NNTPP", Decision.enroll(level=1)),
         ("1NNTPPP", Decision.wait(level=1)),
+        ("1NNTPPPP", Decision.wait(level=1)),  # one more than the 6 slots: none is free
         ("1TTP", Decision.none_tolerated()),
         ("1NNNP", Decision.wait(level=2)),
         ("1NNNP 2N", Decision.enroll(level=2)),
@@ -83,6 +84,12 @@ def test_pending_outcomes(outcomes: str, decision: Decision) -> None:
 )
 def test_replaced_participants_and_kept_slots(outcomes: str, decision: Decision) -> None:
     assert after(outcomes, levels=3).bare == decision
+
+
+def test_a_level_that_held_more_than_3_enrolls_up_to_6_when_2_of_them_are_left() -> None:
+    """Expanding a level is the step from 3 to 6; here 2 of 4 have left, and the level keeps its 6 slots."""
+    left = Situation(tallies=(Tally(level=1, evaluable=2, not_evaluable=2, most_held=4),), last_level=1)
+    assert (decide(left).bare, decide(left).slots) == (Decision.enroll(level=1), 6)
 
 
 @pytest.mark.parametrize(
