@@ -50,6 +50,36 @@ def test_an_error_repeats_no_endless_text() -> None:
     assert len(str(refused.value)) < 200
 
 
+@pytest.mark.parametrize(("letters", "shown"), [(19, "1" + "Q" * 19), (20, "1" + "Q" * 19 + "...")])
+def test_a_group_is_shown_up_to_20_characters(letters: int, shown: str) -> None:
+    with pytest.raises(OutcomesMalformed) as refused:
+        parse_outcomes("1" + "Q" * letters, levels=3)
+    assert str(refused.value).startswith(f"group 1, '{shown}': ")
+
+
+BY_PLACE = " (a group names a level by its place, from the lowest upwards: "
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ((1, 2, 3), ""),
+        (
+            (1, "1a", 2),
+            f"{BY_PLACE}place 2 has the label 1a, place 3 has the label 2)",
+        ),
+        (
+            (1, 3, 2),
+            f"{BY_PLACE}place 2 has the label 3, place 3 has the label 2)",
+        ),
+    ],
+)
+def test_an_error_names_the_labels_that_are_not_the_place(labels: tuple[int | str, ...], told: str) -> None:
+    with pytest.raises(OutcomesMalformed) as refused:
+        parse_outcomes("4N", levels=3, labels=labels)
+    assert str(refused.value) == (f"group 1, '4N': level 4 is above the 3 of this protocol: correct the level{told}")
+
+
 def test_tallies_count_people_level_by_level() -> None:
     situation = situation_of(parse_outcomes("1NTPX 2P", levels=3), levels=3)
     assert situation.tallies == (

@@ -11,7 +11,7 @@ import attrs
 import pytest
 from site_desk import OPEN, REASON, RELATED, Site, day, judged, kinds
 
-from trialdomain import Relatedness, TrialProtocol, WithdrawalScope, findings, lab
+from trialdomain import Comparator, Relatedness, TrialProtocol, WithdrawalScope, findings, lab
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.dlt_rule import DltRule
@@ -487,6 +487,16 @@ class TestBloodCounts:
         site.on(15).assess("S001")
         assert (site.evaluation("S001"), reason(site)) == (Evaluation.PENDING, EvaluationReason.CYTOPENIA_NOT_SHOWN)
         assert site.trial.history().reconciliation(on=site.today) == ()
+
+    def test_a_count_that_a_bound_leaves_open_shows_nothing(self) -> None:
+        """A result of "< 1" may be below 0.5 or not: it is no good count, and it begins no spell."""
+        site = treated(COUNTS)
+        bound = lab("ANC", "1", "10*9/L", collected_at=day(7), comparator=Comparator.BELOW)
+        site.on(7).desk.record_labs("S001", [bound])
+        site.on(15).assess("S001")
+        assert (site.evaluation("S001"), reason(site)) == (Evaluation.PENDING, EvaluationReason.CYTOPENIA_NOT_SHOWN)
+        counted(site, (16, "0.1"), (30, "0.1"))  # no spell that began in the window
+        assert reason(site) is EvaluationReason.CYTOPENIA_NOT_SHOWN
 
     def test_a_good_count_makes_evaluable_once_the_window_is_over(self) -> None:
         site = treated(COUNTS)

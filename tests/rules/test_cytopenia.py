@@ -1,14 +1,19 @@
 """A cytopenia that lasts beyond its last allowed day, where the protocol counts it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import attrs
 import pytest
 from site_desk import REASON, Site, day, kinds
 
-from trialdomain import Comparator, WithdrawalScope, findings, lab, nct06245746
+from trialdomain import ClinicalTime, Comparator, EndpointRules, WithdrawalScope, findings, lab, nct06245746
+from trialdomain.events.participant import Infused
+from trialdomain.events.recorded import Meta, Recorded
+from trialdomain.protocol.dlt_criteria import DltCriterion
 from trialdomain.protocol.dlt_rule import CytopeniaRule, DltRule
+from trialdomain.rules.cytopenia import Lasting, cytopenias
 from trialdomain.values.clinical.decision import Action
 from trialdomain.values.clinical.evaluation import Evaluation, EvaluationFlag, EvaluationReason
 from trialdomain.values.clinical.treatment import BloodProduct
@@ -243,3 +248,34 @@ def test_three_without_a_count_after_the_day_do_not_escalate() -> None:
         site.on(28).desk.record_labs(subject, [lab("ANC", "0.1", "10*9/L", collected_at=day(28))])
     site.assess("S001", "S002", "S003")
     assert site.on(43).state().decision.action is Action.WAIT
+
+
+ROW = DltRule(min_grade=3, criteria=(DltCriterion(anc_below=Decimal("0.5"), longer_than_days=7),))
+
+
+@pytest.mark.parametrize(
+    ("values", "lasting", "entries", "open_until"),
+    [
+        ({3: LOW}, Lasting.NOT_SHOWN, [3], 14),  # open to the end of the window, since 3 + 7 comes before it
+        ({9: LOW}, Lasting.NOT_SHOWN, [9], 16),  # 9 + 7
+        ({3: LOW, 5: LOW}, Lasting.NOT_SHOWN, [3, 5], 14),  # the first low count, and the last one
+        ({3: LOW, 5: LOW, 7: OPEN_BOUND}, Lasting.NOT_SHOWN, [3, 5], 14),
+        ({3: LOW, 5: LOW, 7: GOOD}, Lasting.NOT, [3, 7], 14),  # the first low count, and the one that ended it
+        ({3: GOOD, 5: GOOD}, Lasting.NOT, [3], 14),
+        ({3: LOW, 5: LOW, 11: LOW}, Lasting.LASTED, [3, 11], 14),  # 8 days
+        ({3: LOW, 5: GOOD, 7: LOW, 15: GOOD}, Lasting.LASTED, [7, 15], 14),
+    ],
+)
+def test_a_spell_names_the_counts_that_it_rests_on(
+    values: dict[int, str], lasting: Lasting, entries: list[int], open_until: int
+) -> None:
+    infused = Infused(level=1, started_at=ClinicalTime.of(day(0)))
+    meta = Meta(recorded_at=datetime(2026, 9, 1, tzinfo=UTC), user="u", command="c", part=1, parts=1)
+    labs = []
+    for number, text in values.items():
+        bound, _, value = text.rpartition(" ")
+        fact = lab("ANC", value, "10*9/L", collected_at=day(number), comparator=Comparator(bound) if bound else None)
+        labs.append(Recorded(trial="T", position=number, stream="s", version=number, meta=meta, fact=fact))
+    (found,) = cytopenias(labs, infusion=infused, rule=ROW, endpoints=EndpointRules())
+    assert (found.lasting, [entry.position for entry in found.entries]) == (lasting, entries)
+    assert found.open_until == day(open_until)
