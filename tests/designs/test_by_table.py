@@ -166,6 +166,23 @@ def test_a_cohort_is_full_when_people_have_opened_more() -> None:
     assert decide(attrs.evolve(opened, slots=((3,), ())), design=BOIN).bare == Decision.escalate(to=2)
 
 
+def test_a_first_cohort_of_6_is_filled_up_to_6() -> None:
+    """People opened the level with 6 slots at once: after 3 of them no row is read."""
+    tallies = (Tally(level=1, evaluable=3), Tally(level=2))
+    found = decide(Situation(tallies=tallies, last_level=1, slots=((6,), ())), design=BOIN)
+    assert (found.bare, found.slots) == (Decision.enroll(level=1), 6)
+
+
+def test_pooled_rates_are_weighted_by_the_inverse_of_the_posterior_variance() -> None:
+    """1 of 3 below 0 of 6 are pooled. With a = y + 0.05, b = n - y + 0.05 and t = a + b, the mean is a / t, and the
+    variance a b / (t^2 (t + 1)). So the weights are 3.1^2 x 4.1 / (1.05 x 2.05) = 18.305 and
+    6.1^2 x 7.1 / (0.05 x 6.05) = 873.359, and the means 0.33871 and 0.00820: together 13.3587 / 891.664 = 0.014982.
+    """
+    found = isotonic([Tally(level=1, evaluable=3, dlts=1), Tally(level=2, evaluable=6)])
+    assert found[1] == found[2]
+    assert float(found[1]) == pytest.approx(0.014982, abs=1e-6)
+
+
 def test_somebody_who_is_not_infused_yet_is_waited_for() -> None:
     tallies = (Tally(level=1, evaluable=2, enrolled=1), Tally(level=2))
     found = decide(Situation(tallies=tallies, last_level=1), design=BOIN)
