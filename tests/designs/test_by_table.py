@@ -35,6 +35,7 @@ from trialdomain.designs.registry import situation_after
 from trialdomain.designs.selection import isotonic, nearest
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.testing import history_of
+from trialdomain.values.clinical.level import Label
 
 COHORTS = range(3, 31, 3)
 BOIN = TableDesign(rows=boin(0.3, COHORTS), target=Decimal("0.3"))
@@ -181,6 +182,25 @@ def test_pooled_rates_are_weighted_by_the_inverse_of_the_posterior_variance() ->
     found = isotonic([Tally(level=1, evaluable=3, dlts=1), Tally(level=2, evaluable=6)])
     assert found[1] == found[2]
     assert float(found[1]) == pytest.approx(0.014982, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("estimates", "level"),
+    [
+        ({1: "0.2", 2: "0.2"}, 2),  # below the target of 0.25: the highest of them
+        ({1: "0.3", 2: "0.3"}, 1),  # above it: the lowest
+        ({1: "0.25", 2: "0.25"}, 1),  # at it
+        ({1: "0.2", 2: "0.3"}, 1),  # on both sides: the lower
+        ({1: "0.1", 2: "0.2", 3: "0.4"}, 2),
+    ],
+)
+def test_of_equally_near_levels(estimates: dict[Label, str], level: Label) -> None:
+    assert nearest({label: Fraction(rate) for label, rate in estimates.items()}, Fraction("0.25")) == level
+
+
+def test_the_rate_of_a_level_is_its_posterior_mean() -> None:
+    """1 of 3, with 0.05 more of each: 1.05 / 3.1. A level where nobody is evaluable has no rate."""
+    assert isotonic([Tally(level=1, evaluable=3, dlts=1), Tally(level=2)]) == {1: Fraction(105, 310)}
 
 
 def test_somebody_who_is_not_infused_yet_is_waited_for() -> None:

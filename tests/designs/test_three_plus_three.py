@@ -11,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from level_numbers import number
 
-from trialdomain import Action, Decision, FinalClosing, Situation, Tally, decide, parse_outcomes, situation_of
+from trialdomain import (
+    Action,
+    Decision,
+    FinalClosing,
+    Situation,
+    TableWord,
+    Tally,
+    ThreePlusThree,
+    decide,
+    design_of,
+    parse_outcomes,
+    situation_of,
+)
 from trialdomain.designs.three_plus_three.reasons import Code
 from trialdomain.values.clinical.decision import Awaited
 
@@ -84,6 +96,23 @@ def test_pending_outcomes(outcomes: str, decision: Decision) -> None:
 )
 def test_replaced_participants_and_kept_slots(outcomes: str, decision: Decision) -> None:
     assert after(outcomes, levels=3).bare == decision
+
+
+@pytest.mark.parametrize(("evaluable", "slots"), [(0, 3), (2, 3), (3, 6), (4, 6), (6, 6)])
+def test_people_who_open_a_level_give_it_3_slots_or_6_once_3_are_evaluable(evaluable: int, slots: int) -> None:
+    situation = Situation(tallies=(Tally(level=1, evaluable=evaluable),))
+    assert design_of(ThreePlusThree()).slots_at(1, situation) == slots
+
+
+def test_the_table_of_the_published_3_plus_3() -> None:
+    """2 DLTs close; fewer than 3 treat on; 0 in 3 to 5, and at most 1 in 6, escalate; 1 in 3 to 5 treats on."""
+    table = design_of(ThreePlusThree()).table(9)
+    assert table is not None
+    words = {(row.n, row.dlt): row.decision for row in table.rows}
+    up, stay, out = TableWord.ESCALATE, TableWord.STAY, TableWord.ELIMINATE
+    clean = {(1, 0): stay, (2, 0): stay, (3, 0): up, (4, 0): up, (5, 0): up, (6, 0): up}
+    one = {(1, 1): stay, (2, 1): stay, (3, 1): stay, (4, 1): stay, (5, 1): stay, (6, 1): up}
+    assert words == clean | one | {(n, dlts): out for n in range(2, 7) for dlts in range(2, n + 1)}
 
 
 def test_a_level_that_held_more_than_3_enrolls_up_to_6_when_2_of_them_are_left() -> None:

@@ -62,6 +62,10 @@ def test_a_conclusion_is_that_of_the_design(
     assert (len(found) == 0) is allowed
 
 
+TWO = "and level 2 is the highest level that the rule tolerates; recommend level 2 or a lower one"
+NONE_YET = "and the rule tolerates no level; wait for more outcomes"
+
+
 class TestARecommendedDose:
     OPEN = Decision.enroll(level=2)
     LADDER = (
@@ -100,49 +104,21 @@ class TestARecommendedDose:
         assert highest_recommendable(established, self.LADDER, design=DESIGN, conclusion=None) == 1
 
     @pytest.mark.parametrize(
-        ("tallies", "level", "conclusion", "sentence"),
+        ("tallies", "level", "conclusion", "why"),
         [
-            (
-                LADDER,
-                3,
-                None,
-                (
-                    "level 3 cannot be recommended: it has 0 DLTs in 2 evaluable, and level 2 is the highest level that "
-                    "the rule tolerates; recommend level 2 or a lower one"
-                ),
-            ),
-            (
-                LADDER,
-                2,
-                declared(1),
-                "level 2 cannot be recommended: the MTD was declared as level 1; recommend level 1",
-            ),
-            (
-                LADDER,
-                4,
-                None,
-                (
-                    "level 4 cannot be recommended: it is no level of the protocol, and level 2 is the highest level that "
-                    "the rule tolerates; recommend level 2 or a lower one"
-                ),
-            ),
+            (LADDER, 3, None, f"it has 0 DLTs in 2 evaluable, {TWO}"),
+            (LADDER, 4, None, f"it is no level of the protocol, {TWO}"),
+            (LADDER, 2, declared(1), "the MTD was declared as level 1; recommend level 1"),
             (
                 (Tally(level=1, evaluable=2, pending=1), Tally(level=2)),
                 1,
                 None,
-                (
-                    "level 1 cannot be recommended: it has 0 DLTs in 2 evaluable and 1 pending, and the rule tolerates no "
-                    "level; wait for more outcomes"
-                ),
+                f"it has 0 DLTs in 2 evaluable and 1 pending, {NONE_YET}",
             ),
         ],
     )
     def test_the_refusal_says_which_one_may_be(
-        self,
-        tallies: tuple[Tally, ...],
-        level: int,
-        conclusion: MtdDeclared | None,
-        sentence: str,
+        self, tallies: tuple[Tally, ...], level: int, conclusion: MtdDeclared | None, why: str
     ) -> None:
         (refusal,) = against_recommending(level, self.OPEN, tallies, design=DESIGN, conclusion=conclusion)
-        assert str(refusal) == sentence
+        assert str(refusal) == f"level {level} cannot be recommended: {why}"

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from trialdomain import Agent, Assessor, Attribution, ClinicalTime, DltRule, Outcome, Relatedness
-from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Infused
+from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died, Infused
 from trialdomain.events.recorded import Meta, Recorded
 from trialdomain.rules.adverse_event import AdverseEvent, joined_events
 from trialdomain.rules.dlt import judged_unrelated, qualifying
@@ -145,7 +145,34 @@ class TestRowsOfOneDay:
         first = reported(2, 1, position=1, linked_to="E7", attributions=[sponsor])
         second = reported(2, 3, position=2, linked_to="E7", attributions=[here])
         (event,) = joined_events([AdverseEvent(first), AdverseEvent(second)])
+        assert event.report.fact.attributions == (here,)
+        assert [one.fact.attributions for one in event.follow_ups] == [(sponsor,)]
         assert event.latest(Agent.INFUSION) == {
             Assessor.SPONSOR: (Relatedness.LIKELY, 1),
             Assessor.INVESTIGATOR: (Relatedness.UNLIKELY, 2),
         }
+
+    def test_they_end_together_on_the_last_of_their_days(self) -> None:
+        """Two rows of day 2, to day 4 and to day 5, and one of day 9: the event lasted to day 5, and came back."""
+        told = [(2, 1, 4), (2, 3, 5), (9, 2, None)]
+        rows = [
+            reported(on, grade, position=at, ended=ended, linked_to="E7")
+            for at, (on, grade, ended) in enumerate(told, start=1)
+        ]
+        (event,) = joined_events([AdverseEvent(row) for row in rows])
+        assert [(one.began, one.ended) for one in event.lasted()] == [(when(2), when(5)), (when(9), None)]
+
+
+class TestADeathAfterTheEnd:
+    """An event that had ended on day 2, and led to a death on day 5: one of the two dates is wrong."""
+
+    DEATH = entry(Died(on=when(5), event="AE1"), 3)
+
+    def test_it_is_no_return_of_the_event(self) -> None:
+        event = AdverseEvent.of(reported(0, 4, ended=2), [], [self.DEATH])
+        (lasted,) = event.lasted()
+        assert (lasted.ended, [graded.grade for graded in lasted.grades]) == (when(2), [4, 5])
+
+    def test_unless_another_entry_says_that_it_was_back(self) -> None:
+        event = AdverseEvent.of(reported(0, 4, ended=2), [follow_up(5, 4, grade=4)], [self.DEATH])
+        assert [one.began for one in event.lasted()] == [when(0), when(5)]
