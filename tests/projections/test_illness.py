@@ -176,6 +176,45 @@ class TestHowLongFebrileNeutropeniaLasts:
         assert patient.value("S1").status is Status.PREVALENT
         assert patient.value("S2").status is Status.PREVALENT
 
+    @pytest.mark.parametrize(
+        ("fevers", "total", "longest"),
+        [
+            ({10, 12}, 3, 3),  # from late on day 10 to early on day 12 it may be little more than a day
+            ({10, 13}, 2, 1),  # from late on day 10 to early on day 13 it is at least two days
+        ],
+    )
+    def test_without_times_by_the_days_that_surely_lie_between(
+        self, fevers: set[int], total: int, longest: int
+    ) -> None:
+        patient = low()
+        for day in range(43):
+            patient.temperature(day, "39" if day in fevers else "36.5")
+        found = patient.value("S2")
+        assert (found.value, found.details["longest"]) == (total, longest)
+
+    def test_neutrophils_that_came_back_on_its_first_day_end_it_there(self) -> None:
+        """Fever on days 10 and 11; neutrophils were 2.0 in the evening of day 10, and low again on day 11."""
+        patient = Patient().count_at("ANC", "0.3", 10, "07:00").count_at("ANC", "2.0", 10, "20:00")
+        patient.count_at("ANC", "0.3", 11, "07:00")
+        patient.temperature(10, "39", "08:00").temperature(11, "39", "08:00")
+        found = patient.value("S2", on=11)
+        assert (found.value, found.details["longest"]) == (2, 1)
+
+    def test_neutrophils_that_are_back_on_the_last_day_of_the_window_end_it_the_day_before(self) -> None:
+        patient = Patient().counts("ANC", {40: "0.2", 41: "0.2", 42: "1.0"})
+        patient.temperature(41, "39", "20:00").temperature(42, "38.1", "08:00")
+        found = patient.value("S2")
+        assert (found.value, Flag.ONGOING in found.flags) == (1, False)
+
+    def test_48_hours_by_the_clock_end_it_before_a_count_that_comes_just_then(self) -> None:
+        """Warm at 08:00 on day 12; neutrophils are back at 08:00 on day 14: 48 hours had passed by then."""
+        patient = Patient().count_at("ANC", "0.3", 12, "07:00").temperature(12, "39", "08:00")
+        patient.count_at("ANC", "2", 14, "08:00").temperature(13, "36.5", "08:00")
+        assert patient.value("S2").value == 1
+        sooner = Patient().count_at("ANC", "0.3", 12, "07:00").temperature(12, "39", "08:00")
+        sooner.count_at("ANC", "2", 14, "07:59").temperature(13, "36.5", "08:00")
+        assert sooner.value("S2").value == 2  # to the day before the neutrophils were back
+
     def test_whichever_comes_first_by_the_hour(self) -> None:
         """Warm until 23:00 on day 2; neutrophils are back 31 hours later: that is before 48 hours have passed."""
         patient = Patient().count_at("ANC", "0.3", 1, "08:00").temperature(1, "39", "10:00")
