@@ -219,6 +219,24 @@ class TestLaterGates:
         answered = CriteriaAnswered(gate=Gate.CHEMOTHERAPY, on=ClinicalTime("2026-09-05"), findings=(better,))
         assert status("I5", CONSENT, started, answered, gate=Gate.CHEMOTHERAPY) is UNMET
 
+    @pytest.mark.parametrize(
+        ("assessed_on", "expected"), [("2026-08-30", UNMET), ("2026-08-31", UNMET), ("2026-09-01", NOT_ANSWERED)]
+    )
+    def test_performance_up_to_that_day_counts(self, assessed_on: str, expected: CriterionStatus) -> None:
+        started = ChemotherapyStarted(on=ClinicalTime.of(DAY), regimen="HiDAC")
+        finding = Finding(name="ecog", number=Decimal(3), on=ClinicalTime(assessed_on))
+        answered = CriteriaAnswered(gate=Gate.CHEMOTHERAPY, on=ClinicalTime("2026-09-05"), findings=(finding,))
+        assert status("I5", CONSENT, started, answered, gate=Gate.CHEMOTHERAPY) is expected
+
+    @pytest.mark.parametrize(
+        ("on", "expected"),
+        [("2026-08-31", MET), ("2026-08", MET), ("2026-07", NOT_ANSWERED), ("2026-09", NOT_ANSWERED)],
+    )
+    def test_an_answer_of_a_month_may_be_of_the_day_of_the_infusion(self, on: str, expected: CriterionStatus) -> None:
+        said = (attested("E15", answer=False),)
+        answered = CriteriaAnswered(gate=Gate.INFUSION, on=ClinicalTime(on), attestations=said)
+        assert status("E15", CONSENT, answered, gate=Gate.INFUSION) is expected
+
     def test_an_inhibitor_of_cell_division_on_the_infusion_day(self) -> None:
         given: Callable[..., ConcomitantMedicationGiven] = lambda agent, to: ConcomitantMedicationGiven(  # noqa: E731 - local
             agent=agent,
