@@ -20,6 +20,7 @@ from trialdomain import (
     Situation,
     StateAnswer,
     StateRow,
+    TableWord,
     Tally,
     decide,
     nct06245746,
@@ -225,3 +226,41 @@ def test_a_log_under_rolling_six() -> None:
 def test_an_mtd_needs_six() -> None:
     assert DESIGN.select([Tally(level=1, evaluable=6, dlts=1)], ()) == Mtd.established(1, bounded_above=False)
     assert DESIGN.select([Tally(level=1, evaluable=5)], ()).status is MtdStatus.OPEN
+
+
+@pytest.mark.parametrize(
+    ("levels", "closed", "mtd"),
+    [
+        ([(6, 0, 0), (6, 1, 0), (6, 0, 0)], (), Mtd.established(3, bounded_above=False)),
+        ([(6, 0, 0), (6, 1, 0), (2, 2, 0)], (), Mtd.established(2, bounded_above=True)),  # 2 DLTs close level 3
+        ([(6, 0, 0), (6, 1, 0), (3, 0, 0)], (3,), Mtd.established(2, bounded_above=True)),
+        ([(3, 0, 0), (6, 1, 0)], (), Mtd.established(2, bounded_above=False)),  # 3 below are enough
+        ([(2, 0, 0), (6, 1, 0)], (), Mtd()),  # too few below
+        ([(6, 0, 0), (5, 0, 0)], (), Mtd()),
+        ([(3, 0, 1), (6, 1, 0)], (), Mtd()),  # an outcome is pending
+        ([(2, 2, 0), (0, 0, 0)], (), Mtd(status=MtdStatus.NONE_TOLERATED)),
+        ([(6, 0, 0), (6, 0, 0)], (1,), Mtd(status=MtdStatus.NONE_TOLERATED)),
+        ([(12, 2, 0)], (), Mtd(status=MtdStatus.NONE_TOLERATED)),  # 2 DLTs close a level of any size
+    ],
+)
+def test_the_highest_open_level_is_selected(
+    levels: list[tuple[int, int, int]], closed: tuple[int, ...], mtd: Mtd
+) -> None:
+    tallies = [
+        Tally(level=place, evaluable=evaluable, dlts=dlts, pending=pending)
+        for place, (evaluable, dlts, pending) in enumerate(levels, start=1)
+    ]
+    assert DESIGN.select(tallies, closed) == mtd
+
+
+def test_the_table_where_every_outcome_is_known() -> None:
+    """0 in 3 to 6 and 1 in 6 escalate, as printed; 2 DLTs close; anything else treats on."""
+    table = DESIGN.table(9)
+    assert table.whole == (3, 4, 5, 6)
+    words = {(row.n, row.dlt): row.decision for row in table.rows}
+    up = {(3, 0), (4, 0), (5, 0), (6, 0), (6, 1)}
+    states = [(n, dlts) for n in range(1, 7) for dlts in range(n + 1)]
+    stay = {state for state in states if state[1] < 2} - up
+    assert {state for state, word in words.items() if word is TableWord.ESCALATE} == up
+    assert {state for state, word in words.items() if word is TableWord.STAY} == stay
+    assert {state for state, word in words.items() if word is TableWord.ELIMINATE} == set(states) - up - stay
