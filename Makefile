@@ -11,8 +11,13 @@ ARGS ?=
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 # The marks of the tests that make soak repeats in full, in one process, because races need the whole machine.
 SOAK := soak or hypothesis
+# Mutation testing has its own environment, with cosmic-ray: make mutants MODULES="limits rules/dlt"; without, all four packages.
+MUTANTS := $(VENV)-mutants
+MODULES ?=
+JOBS ?= 2
 LOCK := requirements/dev.txt
 DEMO_LOCK := requirements/demo.txt
+MUTANTS_LOCK := requirements/mutants.txt
 PIP_INSTALL = -m pip install --disable-pip-version-check
 ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	|| { echo "trialdomain needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 2; }
@@ -20,7 +25,7 @@ ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 SAY_PACKAGES = awk '/^(Collecting|Processing)/ { n = split($$2, parts, "/"); print "    " parts[n]; fflush() } /^ERROR/ { print } /^ended/ { status = $$2 } END { exit status }'
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.tsv' -o -name '*.json' -o -name '*.toml' -o -name '*.txt' -o -name '*.story')
 
-.PHONY: help setup install demo test unit test-all soak check bench docs format lock clean
+.PHONY: help setup install demo test unit test-all soak check bench mutants docs format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -85,6 +90,17 @@ check: setup  ## check style, types and the import contract
 bench: $(VENV)/installed  ## measure speed as ratios against peers in one run
 	@$(BIN)/python benchmarks/bench.py
 
+$(MUTANTS)/locked: $(MUTANTS_LOCK)
+	@$(ENOUGH)
+	@echo "making the environment $(MUTANTS)"
+	@$(PYTHON) -m venv --clear $(MUTANTS)
+	@echo "installing the $$(grep -c '^[a-z]' $(MUTANTS_LOCK)) locked packages that mutation testing needs"
+	@{ $(MUTANTS)/bin/python $(PIP_INSTALL) --require-hashes --no-deps -r $(MUTANTS_LOCK) 2>&1; echo "ended $$?"; } | $(SAY_PACKAGES)
+	@touch $@
+
+mutants: $(MUTANTS)/locked  ## change the rules place by place, and see whether tests notice: hours
+	@PYTHONPATH=tests/support $(MUTANTS)/bin/python -m mutants.run --jobs $(JOBS) $(ARGS) $(MODULES)
+
 docs: $(VENV)/installed  ## generate the pages that are written from the code
 	@$(BIN)/python tests/support/event_catalogue.py
 	@$(BIN)/python tests/support/endpoint_pages.py
@@ -109,6 +125,8 @@ lock:  ## resolve the locked requirements again (needs uv on the path)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--extra cli --group demo --constraint $(LOCK) --custom-compile-command 'make lock' --output-file $(DEMO_LOCK) \
 		pyproject.toml
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--extra stats --group mutants --constraint $(LOCK) --custom-compile-command 'make lock' --output-file $(MUTANTS_LOCK) pyproject.toml
 
 clean:  ## remove all generated files
-	@rm -rf .venv .venv-demo .venv-3.* build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf .venv .venv-demo .venv-mutants .venv-3.* .mutants build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
