@@ -111,6 +111,9 @@ class TestWhatOnlyPeopleJudge:
 
     def test_each_of_two_must_be_decided(self) -> None:
         both = seen(7, dlt=self.DLT, endings=[noted(7, "left", known_by=30)])
+        first = hold_of(both, RULE, [], on=on(20))
+        assert first is not None
+        assert first.why.startswith("S001, the sentinel of level 1, had a DLT: ")
         assert held(both, 20, decided(10, place=20)) is True
         assert held(both, 20, decided(10, place=31)) is None
         hold = hold_of(both, RULE, [decided(10, place=20)], on=on(20))

@@ -13,6 +13,7 @@ import pytest
 from trialdomain import Agent, Assessor, Attribution, ClinicalTime, DltRule, Outcome, Relatedness
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died, Infused
 from trialdomain.events.recorded import Meta, Recorded
+from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.rules.adverse_event import AdverseEvent, joined_events
 from trialdomain.rules.dlt import judged_unrelated, qualifying
 
@@ -176,3 +177,34 @@ class TestADeathAfterTheEnd:
     def test_unless_another_entry_says_that_it_was_back(self) -> None:
         event = AdverseEvent.of(reported(0, 4, ended=2), [follow_up(5, 4, grade=4)], [self.DEATH])
         assert [one.began for one in event.lasted()] == [when(0), when(5)]
+
+
+class TestACompanion:
+    """A fever counts only together with chills; both are related, and the fever lasted from day 3 to day 5."""
+
+    RULE = DltRule(
+        criteria=(DltCriterion(terms=("Fever",), together_with=DltCompanion(terms=("Chills",), min_grade=1)),)
+    )
+
+    @pytest.mark.parametrize(
+        ("onset", "ended", "counts_from", "by_longest"),
+        [
+            (when(4), when(9), 4, False),
+            (when(1), when(9), 3, False),
+            (when(5), when(5), 5, False),  # on the last day of the fever
+            (when(1), when(3), 3, False),  # to its first day
+            (when(6), when(9), None, False),
+            (when(1), when(2), None, False),
+            (ClinicalTime("2026-03"), when(19), 3, True),  # only some of the days of March are in common
+        ],
+    )
+    def test_they_were_in_force_on_a_common_day(
+        self, onset: ClinicalTime, ended: ClinicalTime, counts_from: int | None, *, by_longest: bool
+    ) -> None:
+        fever = AdverseEvent.of(reported(3, 3, ended=5), [])
+        chills = AdverseEventReported(event="AE2", term="Chills", grade=2, onset=onset, ended=ended)
+        found = qualifying(
+            fever, infusion=INFUSED, rule=self.RULE, others=[fever, AdverseEvent.of(entry(chills, 2), [])]
+        )
+        assert (found and found.graded.first) == (None if counts_from is None else day(counts_from))
+        assert (found is not None and found.by_longest) is by_longest

@@ -181,6 +181,15 @@ def test_one_departure_is_enough_to_be_named() -> None:
     assert (judged.standing.reason, judged.evidence) == (EvaluationReason.LEFT, (1, 30))
 
 
+def test_that_a_death_is_explained_is_named_with_it_and_not_with_a_departure() -> None:
+    died, left = (
+        judge_course(course_of((one,), None, 14, whole=True, not_evaluable=False), OPEN, on=DAY0 + timedelta(days=20))
+        for one in (ENDINGS[5], ENDINGS[0])
+    )
+    assert (died.standing.reason, died.evidence) == (EvaluationReason.LEFT, (1, 5, 20))
+    assert (left.standing.reason, left.evidence) == (EvaluationReason.LEFT, (1, 30))
+
+
 @pytest.mark.parametrize(
     ("on", "covers"),
     [

@@ -14,7 +14,7 @@ AT_ONCE = 300
 STARTING = 0.01
 """Seconds that pytest needs for each test, besides what it takes."""
 FILES = 12
-"""The most files of the second round: those with the most tests that run the statement."""
+"""The most files of the second round: those of the likeliest tests."""
 
 
 @attrs.frozen
@@ -54,7 +54,7 @@ class Impact:
         likely = [test for test in ordered if test.startswith(FIRST[self._module])][:AT_ONCE]
         first = self._within(likely, self._longest)
         others = [test for test in ordered if test not in set(first)]
-        files = {file for file, _ in Counter(_file(test) for test in sorted(others)).most_common(FILES)}
+        files = set(list(dict.fromkeys(map(_file, others)))[:FILES])
         rest = self._within([test for test in others if _file(test) in files], self._longest / 3)
         for group in (first, rest):
             if group:
