@@ -167,6 +167,18 @@ def test_a_cohort_is_full_when_people_have_opened_more() -> None:
     assert decide(attrs.evolve(opened, slots=((3,), ())), design=BOIN).bare == Decision.escalate(to=2)
 
 
+def test_a_level_to_go_to_that_has_all_that_the_table_knows_ends_the_trial() -> None:
+    """The table has rows up to 3; level 1 says escalate, and level 2 has its 3 already."""
+    rows = tuple(
+        TableRow(n=n, dlt=dlts, decision=UP if dlts == 0 else STAY if dlts == 1 else DOWN)
+        for n in range(1, 4)
+        for dlts in range(n + 1)
+    )
+    tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=3, dlts=1), Tally(level=3))
+    found = decide(Situation(tallies=tallies, last_level=1), design=TableDesign(rows=rows, target=Decimal("0.3")))
+    assert found.action is Action.STOP
+
+
 def test_a_first_cohort_of_6_is_filled_up_to_6() -> None:
     """People opened the level with 6 slots at once: after 3 of them no row is read."""
     tallies = (Tally(level=1, evaluable=3), Tally(level=2))

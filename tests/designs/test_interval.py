@@ -334,6 +334,11 @@ class TestWalk:
         again = after("1NNN 1NNN 2NTT", levels=2, spec=attrs.evolve(spec, n_earlystop=3))
         assert again.bare == Decision.de_escalate(to=1)  # level 1 is full, and treated again
 
+    def test_a_level_with_more_than_its_number_stops_the_trial_as_well(self) -> None:
+        # 3 of 9 are between the bounds of 0.236 and 0.358: stay, and 9 are more than the 6 that are asked.
+        found = after("1NNTNNTNNT", levels=2, spec=spec_of("boin", "0.3", n_earlystop=6))
+        assert found.bare == Decision.established(1, bounded_above=False)
+
     def test_extra_safety_ends_the_trial_at_level_1(self) -> None:
         # P(p > 0.3 | 2 of 3) = P(at most 2 successes in 4 trials with 0.3) = 0.9163: above 0.90, not above 0.95.
         usual, safe = spec_of("boin", "0.3"), spec_of("boin", "0.3", extra_safety=True)
@@ -345,7 +350,8 @@ class TestWalk:
         assert found.because.text == (
             "level 1 has 2 DLTs in 3 evaluable: the extra safety rule ends the trial, none is tolerated"
         )
-        assert after("1NNN 2NTT", levels=2, spec=safe).bare == Decision.de_escalate(to=1)  # of level 1 alone
+        above = after("1NNN 2NTT", levels=2, spec=safe)  # it is of level 1 alone
+        assert (above.bare, above.closed_levels) == (Decision.de_escalate(to=1), ())
         assert after("1TT", levels=2, spec=safe).bare == Decision.none_tolerated()  # whatever the third is
         assert after("1TTT", levels=2, spec=safe).because == after("1TTT", levels=2, spec=usual).because
 

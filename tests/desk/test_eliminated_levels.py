@@ -145,6 +145,18 @@ def test_somebody_beyond_the_number_of_the_trial_does_not_lift_it() -> None:
     assert (found.action, found.closed_levels) == (Action.STOP, (3,))
 
 
+def test_nor_do_they_make_the_cohort_smaller() -> None:
+    """Keyboard with a target of 0.20 and 6 in all: a seventh is infused at level 2, by mistake, and has a DLT.
+
+    2 of 4 eliminate nothing: P(p > 0.2) = 1 - 0.0579 = 0.942 by Beta(3, 3); 2 of 3 would, by 0.9728.
+    """
+    keyboard = Keyboard(target=Decimal("0.2"), max_n=6)
+    tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=4, dlts=2), Tally(level=3))
+    order = (*[(1, False)] * 3, (2, False), (2, False), (2, True), (2, True))
+    found = decide(Situation(tallies=tallies, last_level=2, in_order=order), design=keyboard)
+    assert (found.action, found.closed_levels) == (Action.STOP, ())
+
+
 @pytest.mark.parametrize(("evaluable", "dlts"), [(5, 3), (6, 4), (13, 5)])
 def test_without_an_order_all_dlts_count_in_the_slots_that_people_opened(evaluable: int, dlts: int) -> None:
     """More than 3 in 3 slots, of which 3 or more had a DLT: nobody knows which, and 3 of 3 eliminate."""

@@ -52,6 +52,9 @@ class TestAFever:
         more = dict.fromkeys(range(43), "0.5")
         assert Patient(idsa).counts("ANC", more).temperature(10, "39", "08:00").value("S1").value is False
 
+        short = Patient(idsa).counts("ANC", LOW).temperature(10, "38.0", "08:00").temperature(10, "38.0", "08:59")
+        assert short.value("S1").value is False
+
     def test_under_the_arm_a_protocol_may_add_to_it(self) -> None:
         rules = EndpointRules()
         fever = attrs.evolve(rules.febrile_neutropenia, axillary_offset=Decimal("0.5"))
@@ -85,6 +88,13 @@ class TestTheCountThatGoesWithIt:
         for value, day, clock in counts:
             patient.count_at("ANC", value, day, clock)
         assert patient.value("S1").value is febrile
+
+    def test_a_protocol_that_pairs_within_an_hour_does_not_look_further_ahead(self) -> None:
+        rules = EndpointRules()
+        fever = attrs.evolve(rules.febrile_neutropenia, pairing_hours=1)
+        for clock, febrile in (("13:00", True), ("13:01", False), ("20:00", False)):
+            patient = Patient(attrs.evolve(rules, febrile_neutropenia=fever)).temperature(10, "39", "12:00")
+            assert patient.count_at("ANC", "0.2", 10, clock).value("S1").value is febrile
 
     def test_leukocytes_stand_in_for_it(self) -> None:
         assert Patient().counts("WBC", {10: "0.8"}).temperature(10, "39").value("S1").value is True
@@ -214,6 +224,27 @@ class TestHowLongFebrileNeutropeniaLasts:
         sooner = Patient().count_at("ANC", "0.3", 12, "07:00").temperature(12, "39", "08:00")
         sooner.count_at("ANC", "2", 14, "07:59").temperature(13, "36.5", "08:00")
         assert sooner.value("S2").value == 2  # to the day before the neutrophils were back
+
+    @pytest.mark.parametrize(("clock", "days", "ongoing"), [("07:59", 4, True), ("08:00", 1, False)])
+    def test_a_warm_reading_within_48_hours_puts_off_its_end_and_one_at_their_end_does_not(
+        self, clock: str, days: int, *, ongoing: bool
+    ) -> None:
+        """Fever on day 10 and warm on day 12; on day 13 fewer than 48 hours have passed since that."""
+        found = low().temperature(10, "39", "08:00").temperature(12, "38.1", clock).value("S2", on=13)
+        assert (found.value, Flag.ONGOING in found.flags) == (days, ongoing)
+
+    @pytest.mark.parametrize(("clock", "flags"), [("08:00", ()), ("08:01", (Flag.NO_TEMPERATURE,))])
+    def test_a_temperature_at_the_end_of_the_48_hours_was_measured_within_them(
+        self, clock: str, flags: tuple[Flag, ...]
+    ) -> None:
+        found = low().temperature(10, "39", "08:00").temperature(12, "36.5", clock).value("S2", on=20)
+        assert (found.value, found.flags) == (1, flags)
+
+    @pytest.mark.parametrize(("back", "days"), [(13, 1), (14, 1), (15, 1)])
+    def test_a_count_without_a_time_counts_as_taken_at_the_end_of_its_day(self, back: int, days: int) -> None:
+        """Warm at 08:00 on day 12: by the end of day 14 it is 64 hours, by the end of day 13 only 40."""
+        patient = Patient().counts("ANC", {12: "0.3", back: "2"}).temperature(12, "39", "08:00")
+        assert patient.temperature(13, "36.5", "08:00").value("S2").value == days
 
     def test_whichever_comes_first_by_the_hour(self) -> None:
         """Warm until 23:00 on day 2; neutrophils are back 31 hours later: that is before 48 hours have passed."""

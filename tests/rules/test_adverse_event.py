@@ -75,6 +75,14 @@ def of_rows(told: Sequence[tuple[int, int]]) -> AdverseEvent:
     return event
 
 
+def test_an_event_has_the_follow_ups_and_the_death_that_name_it() -> None:
+    other = entry(AdverseEventFollowedUp(event="AE2", on=when(5), grade=4), 3)
+    deaths = [entry(Died(on=when(6), event="AE2"), 4), entry(Died(on=when(7), event="AE1"), 5)]
+    event = AdverseEvent.of(reported(0, 2), [other, follow_up(3, 2, grade=1)], deaths)
+    assert [one.position for one in event.entries] == [1, 2, 5]
+    assert [one.position for one in AdverseEvent.of(reported(0, 2), [other], deaths[:1]).entries] == [1]
+
+
 class TestRecovered:
     """An event that had ended on day 2 and came back on day 5."""
 
