@@ -160,6 +160,25 @@ class TestTheEdgeOfTheWindow:
         patient.counts("PLT", {2: "20", 14: "80", 15: bound, 16: "80", 17: "80", 18: "80"})
         assert patient.value("S9").value == recovered
 
+    @pytest.mark.parametrize(
+        ("transfused", "recovered"),
+        [((), 10), ((10,), 17), ((3,), 10), ((4,), 17), ((11,), 10)],  # 7 days free of transfusions, day 0 included
+    )
+    def test_where_one_value_is_enough_it_is_not_one_of_the_week_of_a_transfusion(
+        self, transfused: tuple[int, ...], recovered: int
+    ) -> None:
+        rule = Recovery(threshold=Decimal(50), consecutive=1, transfusion_free_days=7)
+        patient = Patient(attrs.evolve(EndpointRules(), platelets=rule))
+        patient.counts("PLT", {2: "20", 10: "60", 17: "60"}).transfused(*transfused)
+        assert patient.value("S9").value == recovered
+
+    def test_a_transfusion_between_two_values_of_a_run_begins_it_anew(self) -> None:
+        """Values may be 14 days apart here, so that each is a week after the transfusion of day 11."""
+        patient = Patient(attrs.evolve(EndpointRules(), max_gap_days=14))
+        patient.counts("PLT", {2: "20", 10: "60", 20: "60", 30: "60", 40: "60"})
+        assert patient.value("S9").value == 10
+        assert patient.transfused(11).value("S9").value == 20
+
     def test_a_transfusion_of_which_the_day_was_completed_is_flagged(self) -> None:
         patient = Patient().counts("PLT", {2: "20", 7: "60", 8: "60", 9: "60"})
         patient.add(Transfused, on="2026-03", product=BloodProduct.PLATELETS, units="1")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
+import attrs
 import pytest
 
 from trialdomain import Agent, Assessor, Attribution, ClinicalTime, DltRule, Outcome, Relatedness
@@ -16,6 +17,7 @@ from trialdomain.events.recorded import Meta, Recorded
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.rules.adverse_event import AdverseEvent, joined_events
 from trialdomain.rules.dlt import judged_unrelated, qualifying
+from trialdomain.values.clinical.toxicity import Seriousness
 
 DAY0 = date(2026, 3, 12)
 META = Meta(recorded_at=datetime(2026, 5, 1, tzinfo=UTC), user="u", command="c", part=1, parts=1)
@@ -93,6 +95,35 @@ class TestRecovered:
     def test_only_what_is_said_since_it_came_back_tells_of_it(self, recovered_on: int, *, recovered: bool) -> None:
         back, well = follow_up(5, 2, grade=3), follow_up(recovered_on, 3, outcome=Outcome.RECOVERED)
         assert AdverseEvent.of(reported(0, 2, ended=2), [back, well]).recovered is recovered
+
+    def test_the_last_time_that_it_came_back_counts(self) -> None:
+        """It ended on days 2 and 6, and came back on days 5 and 9: that it was over on day 6 is of the second time."""
+        told = [
+            follow_up(5, 2, grade=3),
+            entry(AdverseEventFollowedUp(event="AE1", on=when(6), ended=when(6), outcome=Outcome.RECOVERED), 3),
+            follow_up(9, 4, grade=2),
+        ]
+        assert AdverseEvent.of(reported(0, 2, ended=2), told).recovered is False
+        assert AdverseEvent.of(reported(0, 2, ended=2), told[:2]).recovered is True
+
+
+class TestSeriousness:
+    @pytest.mark.parametrize(
+        ("said", "named"),
+        [
+            ({}, (Seriousness.HOSPITALIZATION,)),  # a follow-up that says nothing of it
+            ({"serious": True, "seriousness": (Seriousness.DEATH,)}, (Seriousness.DEATH,)),
+            ({"seriousness": (Seriousness.DEATH,)}, (Seriousness.DEATH,)),
+            ({"serious": False}, ()),  # no longer serious: no criterion stands
+        ],
+    )
+    def test_the_criteria_are_those_of_the_latest_entry_that_says_anything_of_it(
+        self, said: dict[str, object], named: tuple[Seriousness, ...]
+    ) -> None:
+        first = reported(0, 3)
+        fact = attrs.evolve(first.fact, serious=True, seriousness=(Seriousness.HOSPITALIZATION,))
+        later = entry(AdverseEventFollowedUp(event="AE1", on=when(4), **said), 2)  # type: ignore[arg-type]  # as named
+        assert AdverseEvent.of(attrs.evolve(first, fact=fact), [later]).seriousness == named
 
 
 class TestFatalBy:
