@@ -320,7 +320,7 @@ def trial_machine(protocol: TrialProtocol, *, amendments: Sequence[TrialProtocol
         amendments: the protocols that an amendment may bring into force; each gets a version of its own. By default an
             amendment changes nothing but the levels that it reopens.
 
-    >>> machine = trial_machine(nct06245746())
-    >>> TestMyTrial = machine.TestCase  # pytest runs it
+    >>> from trialdomain import nct06245746
+    >>> TestMyTrial = trial_machine(nct06245746()).TestCase  # pytest runs it
     """
     return type("TrialMachine", (TrialMachine,), {"protocol": protocol, "amendments": tuple(amendments)})
