@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from repeating import times
 
-from trialdomain import Action, Forecast, decide, parse_outcomes, situation_of
+from trialdomain import Action, Forecast, ThreePlusThree, decide, parse_outcomes, situation_of
 
 
 def forecast_after(outcomes: str, *, levels: int, target: int | None = None) -> Forecast:
@@ -31,6 +31,15 @@ def test_what_is_reached_has_0_and_what_cannot_happen_has_none() -> None:
 
 def test_who_is_pending_counts_as_needed() -> None:
     assert forecast_after("1PPP", levels=3).least == forecast_after("", levels=3).least
+
+
+@pytest.mark.parametrize(("outcomes", "none"), [("1NTP", 1), ("1NT", 1), ("1NTNP", 2)])
+def test_where_2_in_6_are_tolerated_2_in_the_first_3_are_not(outcomes: str, none: int) -> None:
+    """A second DLT closes level 1 while it has its first 3 slots; with a fourth participant it takes a third DLT."""
+    design = ThreePlusThree(most_dlts_in_six=2)
+    forecast = decide(situation_of(parse_outcomes(outcomes, levels=1), levels=1), design=design).forecast
+    assert forecast is not None
+    assert forecast.least["none"] == none
 
 
 class TestTarget:

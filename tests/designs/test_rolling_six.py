@@ -253,6 +253,15 @@ def test_the_highest_open_level_is_selected(
     assert DESIGN.select(tallies, closed) == mtd
 
 
+def test_the_reason_of_a_lower_level_names_the_closed_one_and_the_highest_open_one() -> None:
+    found = decide(situation_of(parse_outcomes("1NNN 2NNN 3TT", levels=4), levels=4), design=RollingSix())
+    assert (found.action, found.level, found.closed_levels) == (Action.DE_ESCALATE, 2, (3, 4))
+    assert found.because is not None
+    assert found.because.text == (
+        "level 3 is closed by 2 DLTs; level 2 is the highest that is not closed, with 0 DLTs in 3 evaluable"
+    )
+
+
 def test_the_table_where_every_outcome_is_known() -> None:
     """0 in 3 to 6 and 1 in 6 escalate, as printed; 2 DLTs close; anything else treats on."""
     table = DESIGN.table(9)

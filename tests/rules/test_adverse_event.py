@@ -15,7 +15,7 @@ from trialdomain import Agent, Assessor, Attribution, ClinicalTime, DltRule, Out
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died, Infused
 from trialdomain.events.recorded import Meta, Recorded
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
-from trialdomain.rules.adverse_event import AdverseEvent, joined_events
+from trialdomain.rules.adverse_event import AdverseEvent, Dated, joined_events
 from trialdomain.rules.dlt import judged_unrelated, qualifying
 from trialdomain.values.clinical.toxicity import Seriousness
 
@@ -247,3 +247,35 @@ class TestACompanion:
         )
         assert (found and found.graded.first) == (None if counts_from is None else day(counts_from))
         assert (found is not None and found.by_longest) is by_longest
+
+
+class TestASpell:
+    """A fever of grade 3 on days 3 and 8."""
+
+    BEGAN, STILL = reported(3, 3), follow_up(8, 2, grade=3)
+
+    def test_a_recovery_without_its_day_came_between_the_last_grade_and_the_entry_that_says_so(self) -> None:
+        recovered = follow_up(12, 3, outcome=Outcome.RECOVERED)
+        (spell,) = AdverseEvent.of(self.BEGAN, [self.STILL, recovered]).spells(3)
+        assert spell.below == Dated(day(8), day(12), 3)
+
+    def test_an_end_ends_it_on_the_day_after(self) -> None:
+        ended = entry(AdverseEventFollowedUp(event="AE1", on=when(12), ended=when(10)), 3)
+        (spell,) = AdverseEvent.of(self.BEGAN, [self.STILL, ended]).spells(3)
+        assert spell.below == Dated(day(11), day(11), 3)
+
+    def test_a_lower_grade_ends_it_on_its_day(self) -> None:
+        (spell,) = AdverseEvent.of(self.BEGAN, [self.STILL, follow_up(12, 3, grade=2)]).spells(3)
+        assert spell.below == Dated(day(12), day(12), 3)
+        (whole,) = AdverseEvent.of(self.BEGAN, [self.STILL, follow_up(12, 3, grade=2)]).spells(2)
+        assert (whole.below, len(whole.grades)) == (None, 3)
+
+    @pytest.mark.parametrize(("on", "still"), [(8, True), (12, True), (7, False)])
+    def test_not_recovered_shows_it_up_to_that_day_from_its_last_grade_on(self, on: int, *, still: bool) -> None:
+        said = follow_up(on, 3, outcome=Outcome.NOT_RECOVERED)
+        (spell,) = AdverseEvent.of(self.BEGAN, [self.STILL, said]).spells(3)
+        assert (spell.below, spell.still) == (None, Dated(day(on), day(on), 3) if still else None)
+
+    def test_a_fatal_one_has_no_end(self) -> None:
+        (spell,) = AdverseEvent.of(self.BEGAN, [follow_up(8, 2, grade=5)]).spells(3)
+        assert (spell.fatal, spell.below) == (True, None)

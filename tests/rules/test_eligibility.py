@@ -176,6 +176,13 @@ def test_pregnancy_excludes_women_however_their_sex_is_written(sex: str) -> None
     assert status("E18", CONSENT, screened(words("sex", sex), so("pregnant"))) is UNMET
 
 
+@pytest.mark.parametrize("sex", ["unknown", "U", ""])
+def test_pregnancy_is_asked_of_whoever_is_not_known_to_be_a_man(sex: str) -> None:
+    answered = () if sex == "" else (words("sex", sex),)
+    without = "sex" if sex == "" else None
+    assert status("E18", CONSENT, screened(*answered, so("pregnant"), without=without)) is UNMET
+
+
 def test_pregnancy_does_not_apply_to_men() -> None:
     facts = attrs.evolve(screened(words("sex", "M"), without="pregnant"), attestations=())
     assert status("E18", CONSENT, facts) is MET

@@ -61,13 +61,13 @@ class Impact:
                 yield Round(group, sum(self._seconds[test] for test in group))
 
     def _ordered(self, tests: Iterable[str]) -> list[str]:
-        """Put those that have killed first, then one case of each function, then other cases; the likeliest first."""
-        turns, turn = dict[str, int](), Counter[str]()
+        """Put those that have killed first, then the likeliest; each further case of a function is less likely."""
+        turn, worth = Counter[str](), dict[str, float]()
         for test in sorted(tests, key=lambda test: (-self._worth[test], test)):
             function = test.partition("[")[0]
-            turns[test] = turn[function]
             turn[function] += 1
-        return sorted(turns, key=lambda test: (-self._killed[test], turns[test], -self._worth[test], test))
+            worth[test] = self._worth[test] / turn[function]
+        return sorted(worth, key=lambda test: (-self._killed[test], -worth[test], test))
 
     def killed_by(self, test: str) -> None:
         """Let a test that has killed a mutant run sooner."""

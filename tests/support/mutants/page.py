@@ -98,7 +98,7 @@ def grouped(living: Sequence[Survivor]) -> list[Group]:
         if found:
             groups.append(Group(entry["title"], entry["reason"].strip(), found))
     if left:
-        groups.append(Group("Not explained yet", "Each is a test that is missing, or belongs in a group above.", left))
+        groups.append(Group("Not killed yet", "Each is a test that is missing, or belongs in a group above.", left))
     return groups
 
 
