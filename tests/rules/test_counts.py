@@ -39,6 +39,8 @@ class TestDays:
         labs = [result(at, value, "2026-03-05") for at, value in ((7, "0.9"), (5, "0.4"), (3, "0.4"), (9, "0.4"))]
         assert by_day(read(labs)) == [("2026-03-05", Decimal("0.4"), 3)]
         assert by_day(read(labs[::-1])) == by_day(read(labs))
+        later = [result(7, "0.4", "2026-03-05"), result(5, "0.9", "2026-03-05")]
+        assert by_day(read(later)) == by_day(read(later[::-1])) == [("2026-03-05", Decimal("0.4"), 7)]
 
     @pytest.mark.parametrize("on", ["2026-03", "2026"])
     def test_a_result_without_a_day_is_of_no_day_and_is_named(self, on: str) -> None:
@@ -94,6 +96,7 @@ class TestBounds:
             (Comparator.BELOW, "0.51", None),
             (Comparator.AT_MOST, "0.49", True),
             (Comparator.AT_MOST, "0.5", None),  # 0.5 itself is not below
+            (Comparator.AT_MOST, "0.51", None),
             (Comparator.ABOVE, "0.5", False),
             (Comparator.AT_LEAST, "0.6", False),
             (Comparator.ABOVE, "0.49", None),

@@ -229,7 +229,7 @@ def test_counts_from_a_relapse_on_are_not_used() -> None:
 
 
 def test_transfused_platelets_count_as_measured_and_are_flagged() -> None:
-    for transfused, flagged in ((35, True), (34, False), (43, False)):
+    for transfused, flagged in ((35, True), (40, True), (42, True), (34, False), (43, False)):
         site = treated(CytopeniaRule(platelets_below=Decimal(20), beyond_day=42))
         measured(site, {42: "20"}, "PLT")
         site.on(43).desk.transfuse("S001", on=day(transfused), product=BloodProduct.PLATELETS)
@@ -239,6 +239,19 @@ def test_transfused_platelets_count_as_measured_and_are_flagged() -> None:
         value = site.trial.history().endpoints(on=site.today).value("P2", "S001")
         assert ("transfused" in [flag.value for flag in value.flags]) is flagged
         site.check()
+
+
+def test_a_transfusion_before_the_count_that_ends_a_spell_is_flagged() -> None:
+    rule = DltRule(min_grade=3, criteria=(DltCriterion(platelets_below=Decimal(20), longer_than_days=7),))
+    for transfused, flagged in ((2, True), (5, True), (7, True), (8, False)):
+        site = Site(attrs.evolve(nct06245746(), criteria=(), dlt=rule))
+        site.treat("S001")
+        measured(site, {3: "10", 7: "60"}, "PLT")
+        site.on(15).assess("S001")
+        site.desk.transfuse("S001", on=day(transfused), product=BloodProduct.PLATELETS)
+        member = site.member("S001")
+        assert member.standing.evaluation is Evaluation.EVALUABLE
+        assert (EvaluationFlag.TRANSFUSED in member.flags) is flagged, transfused
 
 
 def test_three_without_a_count_after_the_day_do_not_escalate() -> None:

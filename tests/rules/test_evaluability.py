@@ -181,6 +181,24 @@ def test_one_departure_is_enough_to_be_named() -> None:
     assert (judged.standing.reason, judged.evidence) == (EvaluationReason.LEFT, (1, 30))
 
 
+@pytest.mark.parametrize(
+    ("assessed", "reason", "aside"),
+    [
+        (None, EvaluationReason.NOT_ASSESSED, None),
+        (-1, EvaluationReason.NOT_ASSESSED, 10),  # it does not cover the last day
+        (0, EvaluationReason.WINDOW_ASSESSED, None),
+    ],
+)
+def test_an_assessment_is_set_aside_where_it_makes_nobody_evaluable(
+    assessed: int | None, reason: EvaluationReason, aside: int | None
+) -> None:
+    judged = judge_course(
+        course_of((), assessed, 14, whole=True, not_evaluable=False), OPEN, on=DAY0 + timedelta(days=44)
+    )
+    assert judged.standing.reason is reason
+    assert (judged.aside and judged.aside.position) == aside
+
+
 def test_that_a_death_is_explained_is_named_with_it_and_not_with_a_departure() -> None:
     died, left = (
         judge_course(course_of((one,), None, 14, whole=True, not_evaluable=False), OPEN, on=DAY0 + timedelta(days=20))
