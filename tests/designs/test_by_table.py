@@ -179,6 +179,25 @@ def test_a_level_to_go_to_that_has_all_that_the_table_knows_ends_the_trial() -> 
     assert found.action is Action.STOP
 
 
+@pytest.mark.parametrize(
+    ("evaluable", "opened", "most", "slots"),
+    [
+        (0, (), None, 3),
+        (2, (3,), None, 3),  # the cohort is not full
+        (3, (3,), None, 6),  # another one
+        (3, (6,), None, 6),
+        (6, (3, 6), None, 9),
+        (3, (3,), 5, 5),  # 2 are left of the trial
+    ],
+)
+def test_people_who_treat_on_at_a_level_give_it_the_slots_of_its_cohort_or_of_another(
+    evaluable: int, opened: tuple[int, ...], most: int | None, slots: int
+) -> None:
+    design = attrs.evolve(BOIN, max_n=most)
+    situation = Situation(tallies=(Tally(level=1, evaluable=evaluable),), last_level=1, slots=(opened,))
+    assert design_of(design).slots_at(1, situation) == slots
+
+
 def test_a_first_cohort_of_6_is_filled_up_to_6() -> None:
     """People opened the level with 6 slots at once: after 3 of them no row is read."""
     tallies = (Tally(level=1, evaluable=3), Tally(level=2))
