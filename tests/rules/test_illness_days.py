@@ -95,6 +95,23 @@ class TestAReportedOne:
         assert (found.onset_evidence, found.evidence) == (rests_on, (4, 9))
         assert found.imputed is isinstance(onset, str)
 
+    def test_the_first_statement_of_the_grade_is_the_one_it_rests_on(self) -> None:
+        """Reported at grade 1, and followed up at grade 3 (entry 6) and at grade 4 (entry 7)."""
+        told = event(5, grade=1)
+        later = [
+            Recorded(
+                trial="T",
+                position=position,
+                stream="s",
+                version=position,
+                meta=META,
+                fact=AdverseEventFollowedUp(event="AE1", on=ClinicalTime.of(day(position)), grade=grade),
+            )
+            for position, grade in ((6, 3), (7, 4))
+        ]
+        (found,) = within(AdverseEvent.of(told.report, later), min_grade=3)
+        assert found.onset_evidence == (4, 6)
+
     def test_one_of_which_only_the_recovery_is_known_counts_for_its_first_day(self) -> None:
         (found,) = within(event(5, outcome=Outcome.RECOVERED))
         assert (found.first, found.last, found.end_unknown, found.ongoing) == (day(5), day(5), True, False)

@@ -171,6 +171,15 @@ def test_who_is_outside_the_analysis_set(
     assert observed(infused=infused, starts=starts, left=left, rules=rules) is outside
 
 
+@pytest.mark.parametrize(("chemotherapy", "first"), [(2, False), (3, False), (4, True)])
+def test_an_infusion_on_the_day_on_which_chemotherapy_starts_does_not_come_before_it(
+    chemotherapy: int, *, first: bool
+) -> None:
+    found = observed(infused=3, starts=(chemotherapy,))
+    assert isinstance(found, Observation)
+    assert found.infusion_first is first
+
+
 def test_the_infusion_as_the_anchor_begins_on_its_day() -> None:
     found = observed(rules=BY_INFUSION, starts=(5,))
     assert isinstance(found, Observation)

@@ -136,6 +136,7 @@ def test_a_second_reading_finds_the_same_rises(seed: int, tell: object) -> None:
         ([Told(-5, 3, 2), Told(2, 1, 9)], None),  # milder from the day on which the first line ends
         ([Told(-5, 3, 2), Told(2, 3, 9)], None),  # the same grade in another line
         ([Told(-5, 3, 1), Told(1, 3, 9)], None),  # likewise, on the day after the infusion
+        ([Told(-5, 3, 1), Told(0, 2)], None),  # milder from the infusion on, and over a day later
         ([Told(-5, 2), Told(0, 3)], 0),  # a rise on the day of the infusion, of no known time
         ([Told(-5, 2), Told(14, 3)], 14),
         ([Told(-5, 2), Told(15, 3)], None),
