@@ -61,13 +61,17 @@ class Impact:
                 yield Round(group, sum(self._seconds[test] for test in group))
 
     def _ordered(self, tests: Iterable[str]) -> list[str]:
-        """Put those that have killed first, then the likeliest; each further case of a function is less likely."""
+        """Put those that have killed first, then those of the module's own file, then the likeliest.
+
+        Each further case of a function is less likely.
+        """
+        own = FIRST[self._module][0]
         turn, worth = Counter[str](), dict[str, float]()
         for test in sorted(tests, key=lambda test: (-self._worth[test], test)):
             function = test.partition("[")[0]
             turn[function] += 1
             worth[test] = self._worth[test] / turn[function]
-        return sorted(worth, key=lambda test: (-self._killed[test], -worth[test], test))
+        return sorted(worth, key=lambda test: (-self._killed[test], not test.startswith(own), -worth[test], test))
 
     def killed_by(self, test: str) -> None:
         """Let a test that has killed a mutant run sooner."""

@@ -181,7 +181,7 @@ def prepare(chosen: Sequence[str], tree: Path, *, every: int, again: bool) -> No
 
 
 def try_all(chosen: Sequence[str], trees: Sequence[Path], *, seconds: float) -> None:
-    """Try the mutants that are pending, the module with most of them first."""
+    """Try the mutants that are pending, the module with fewest of them first."""
     pending = {module: figures(module, _session_of(module)).pending for module in chosen}
     queue = SimpleQueue[Path]()
     for tree in trees:
@@ -197,7 +197,7 @@ def try_all(chosen: Sequence[str], trees: Sequence[Path], *, seconds: float) -> 
         return module
 
     with ThreadPoolExecutor(len(trees)) as pool:
-        order = sorted((module for module in chosen if pending[module]), key=lambda module: -pending[module])
+        order = sorted((module for module in chosen if pending[module]), key=lambda module: pending[module])
         for ended in as_completed([pool.submit(one, module) for module in order]):
             module = ended.result()
             done += pending[module]
