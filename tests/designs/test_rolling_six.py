@@ -30,6 +30,7 @@ from trialdomain import (
 from trialdomain.designs.rolling_six.design import RollingSixDesign
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.testing import history_of
+from trialdomain.values.clinical.decision import Awaited
 
 SAME, HOLD, UP, DOWN = StateAnswer.SAME, StateAnswer.HOLD, StateAnswer.ESCALATE, StateAnswer.DE_ESCALATE
 PUBLISHED = (
@@ -273,3 +274,41 @@ def test_the_table_where_every_outcome_is_known() -> None:
     assert {state for state, word in words.items() if word is TableWord.ESCALATE} == up
     assert {state for state, word in words.items() if word is TableWord.STAY} == stay
     assert {state for state, word in words.items() if word is TableWord.ELIMINATE} == set(states) - up - stay
+
+
+@pytest.mark.parametrize(
+    ("tally", "decision", "text"),
+    [
+        (
+            Tally(level=1, evaluable=3, enrolled=1),
+            Decision.enroll(level=1),
+            "level 1 has 0 DLTs in 3 evaluable, and 1 not known yet: up to 6 are treated there",
+        ),
+        (
+            Tally(level=1, evaluable=2, pending=1, enrolled=1),
+            Decision.enroll(level=1),
+            "level 1 has 0 DLTs in 2 evaluable, and 2 not known yet: up to 6 are treated there",
+        ),
+        (
+            Tally(level=1, evaluable=4, pending=1, enrolled=1),
+            Decision.wait(level=1),
+            (
+                "every slot of level 1 is taken; 1 participant is not infused yet, and 1 outcome is not known yet: "
+                "wait for them"
+            ),
+        ),
+        (
+            Tally(level=1, evaluable=4, pending=2),
+            Decision.wait(level=1),
+            "every slot of level 1 is taken; 2 outcomes are not known yet: wait for them",
+        ),
+    ],
+)
+def test_whoever_holds_a_slot_and_is_not_infused_counts_as_pending(tally: Tally, decision: Decision, text: str) -> None:
+    """3 of 4 enrolled are evaluable: the same level; with 3 of 3 it would escalate. 4 of 6: hold."""
+    awaited = tuple(Awaited(level=1, subject=number) for number in range(1, tally.pending + 1))
+    situation = Situation(tallies=(tally, Tally(level=2)), last_level=1, awaited=awaited)
+    found = decide(situation, design=RollingSix())
+    assert found.bare == decision
+    assert found.because is not None
+    assert found.because.text == text

@@ -76,9 +76,9 @@ class TestADecisionTable:
 class TestThreePlusThree:
     BELOW = "levels below the first one are treated only once every level from it upwards is closed"
 
-    @pytest.mark.parametrize(("start", "said"), [(1, False), (2, True)])
-    def test_levels_below_the_first_one_are_named_where_there_are_any(self, start: int, *, said: bool) -> None:
-        assert (self.BELOW in going(ThreePlusThree(start_level=start))) is said
+    @pytest.mark.parametrize(("first", "said"), [(1, False), (2, True)])
+    def test_levels_below_the_first_one_are_named_where_there_are_any(self, first: int, *, said: bool) -> None:
+        assert (self.BELOW in going(ThreePlusThree(start_level=first))) is said
 
     @pytest.mark.parametrize(
         ("enough", "highest", "end"),
