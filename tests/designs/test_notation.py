@@ -103,6 +103,11 @@ class TestSituation:
         with pytest.raises(ValueError, match="level 1 has 1 pending, but 0 are named"):
             Situation(tallies=(Tally(level=1, pending=1),))
 
+    @pytest.mark.parametrize("named", [1, 3])
+    def test_slots_are_of_every_level_or_of_none(self, named: int) -> None:
+        with pytest.raises(ValueError, match=f"slots name {named} levels, but there are 2 dose levels"):
+            Situation(tallies=(Tally(level=1), Tally(level=2)), slots=((3,),) * named)
+
     def test_the_last_level_is_one_of_them(self) -> None:
         with pytest.raises(ValueError, match="level 2 was treated last, but there are 1 dose levels"):
             Situation(tallies=(Tally(level=1),), last_level=2)
