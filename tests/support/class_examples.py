@@ -40,6 +40,7 @@ from trialdomain.exchange.sdtm.cells import Cells, Setting
 from trialdomain.exchange.sdtm.columns import AE
 from trialdomain.exchange.sdtm.rows import Row, RowRead
 from trialdomain.exchange.sdtm.terms import Terms
+from trialdomain.history.sources import ReadStreams
 from trialdomain.intake.batch import Batch
 from trialdomain.protocol.designs import IntervalSpec
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
@@ -154,7 +155,7 @@ class Examples:
         return str if origin in (type, Callable) else self.of(origin)
 
     def _made(self, kind: type) -> object:
-        if kind in {Batch, LogReader, MadeUpSite, Store} or issubclass(kind, SQLiteStore):
+        if kind in {Batch, LogReader, MadeUpSite, ReadStreams, Store} or issubclass(kind, SQLiteStore):
             raise HoldsLogError(kind.__name__)
         if issubclass(kind, Enum):
             return next(iter(kind))

@@ -12,7 +12,7 @@ from trialdomain.designs.three_plus_three.design import ThreePlusThreeDesign
 from trialdomain.events.cohort import EnrollmentStopped, EscalationDecided, SlotFilled, SlotReleased, Stop
 from trialdomain.events.participant import CriteriaAnswered, Enrolled, Infused, Screened, WithdrawalScope, Withdrew
 from trialdomain.events.recorded import Fact, Recorded
-from trialdomain.history.history import Kept
+from trialdomain.history.sources import Kept
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.testing import (
     INVARIANTS,

@@ -29,7 +29,7 @@ from trialdomain.desk.trials import TrialHandle
 from trialdomain.events.participant import Infused
 from trialdomain.exchange.toml import read_protocol
 from trialdomain.history import History, KnownAt
-from trialdomain.history.history import Kept
+from trialdomain.history.sources import Kept
 from trialdomain.testing import InvariantBroken, TrialMachine, trial_machine
 from trialdomain.testing.made_up_site import MadeUpSite
 from trialdomain.testing.replay import Replay

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
 from functools import partial
 from itertools import chain, takewhile
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -30,8 +30,9 @@ from trialdomain.history.difference import Diff, changed_values
 from trialdomain.history.explaining import QuestionInvalid, endpoint_of, explain
 from trialdomain.history.moments import MomentInvalid
 from trialdomain.history.since import Tracing
+from trialdomain.history.sources import Kept, ReadStreams, Replaced, assigned_or_given, refuse_unlike_a_log
 from trialdomain.history.what_if import WhatIf, compare, of_trial
-from trialdomain.projections.casebook import Casebook, Streams, by_stream, read_casebook
+from trialdomain.projections.casebook import Casebook, Streams, read_casebook
 from trialdomain.projections.decisions import DecisionAudit, audit_decisions, versions_recorded
 from trialdomain.projections.dlt_counts import DLT_COUNTS, DltCounts, count, members_of
 from trialdomain.projections.endpoints.view import EndpointsView
@@ -40,7 +41,6 @@ from trialdomain.projections.flow import FLOW, Flow
 from trialdomain.projections.other_protocol import (
     Change,
     DecisionOtherwise,
-    OtherProtocol,
     VersionOtherwise,
     decisions_otherwise,
     versions_otherwise,
@@ -71,13 +71,6 @@ SAYS_NOTHING = (UserRegistered, SoftwareChanged, TrialExported, AccessRefused)
 """Facts about users, software, exports and access; they do not change the answers about the trial."""
 
 
-class ReadStreams(Protocol):
-    """A function that yields the known streams of a trial one after another, participants last."""
-
-    def __call__(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
-        """Yield the streams without the facts of some types, which are not decoded."""
-
-
 @attrs.frozen
 class History:
     """A trial as it was known at one moment; its methods answer questions about the trial.
@@ -90,7 +83,7 @@ class History:
     trial: str
     position: int
     """The last known position."""
-    _streams: "ReadStreams"
+    _streams: ReadStreams
     _stream: Callable[[str], Iterable[Entry]]
     """Returns the entries of one stream; empty if there is no such stream."""
     _latest_first: Callable[[], Iterator[Entry]]
@@ -111,7 +104,7 @@ class History:
         registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
         if registered is None:
             raise MomentInvalid("no fact registers a trial: begin with one that does")
-        _refuse_unlike_a_log(entries, registered.protocol.trial)
+        refuse_unlike_a_log(entries, registered.protocol.trial)
         kept = Kept(entries)
         zone = registered.protocol.site_zone
         return cls(registered.protocol.trial, len(entries), kept.streams, kept.stream, kept.latest_first, zone)
@@ -297,7 +290,7 @@ class History:
         decisions, entries = decisions_otherwise(
             self._streams, versions, zone=self.zone, progress=partial(progress, "asking at each decision")
         )
-        read = _Replaced(entries, self._streams, self._stream, self._latest_first)
+        read = Replaced(entries, self._streams, self._stream, self._latest_first)
         in_force = versions_recorded(current_entries(read.stream(trial_stream(self.trial))))
         other = attrs.evolve(
             self,
@@ -462,23 +455,6 @@ class History:
         return read_casebook(partial(self._streams, leave_out), on=day)
 
 
-def _refuse_unlike_a_log(entries: Sequence[Entry], trial: str) -> None:
-    """Refuse facts that no log has together: of two trials, or a correction by a fact of another kind."""
-    kinds: dict[tuple[str, int | None], type[Fact]] = {}
-    for entry in entries:
-        if entry.trial != trial:
-            raise QuestionInvalid(
-                f"stream {short(entry.stream)} is not of trial {trial}: give the facts of one trial at a time"
-            )
-        corrects, kind = entry.meta.corrects, type(entry.fact)
-        if corrects is not None and kinds.get((entry.stream, corrects)) is not kind:
-            raise QuestionInvalid(
-                f"a {kind.__name__} corrects version {corrects} of stream {short(entry.stream)}, which is no earlier "
-                f"{kind.__name__}: a correction has the kind of the fact that it corrects"
-            )
-        kinds[entry.stream, entry.version] = kind
-
-
 def _redefined(protocol: TrialProtocol, rules: object) -> TrialProtocol:
     """Return the protocol with other definitions of the endpoints.
 
@@ -488,57 +464,3 @@ def _redefined(protocol: TrialProtocol, rules: object) -> TrialProtocol:
     if asked.derived == STANDARD_ENDPOINTS:
         asked = attrs.evolve(asked, derived=protocol.endpoints.derived)
     return attrs.evolve(protocol, endpoints=asked)
-
-
-@attrs.frozen
-class Kept:
-    """Entries in memory that were never stored, in the order of their positions; they can be pickled."""
-
-    entries: Sequence[Entry]
-
-    def streams(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
-        """Yield the streams without the facts of some types."""
-        ordered = sorted(self.entries, key=lambda entry: (entry.stream, entry.version))
-        # A stream is yielded even if all of its entries are left out: its participant is in the trial.
-        return (
-            (stream, [entry for entry in entries if type(entry.fact) not in leave_out])
-            for stream, entries in by_stream(ordered)
-        )
-
-    def stream(self, stream: str) -> Iterator[Entry]:
-        """Yield the entries of one stream."""
-        return (entry for entry in self.entries if entry.stream == stream)
-
-    def latest_first(self) -> Iterator[Entry]:
-        """Yield all entries, the last one first."""
-        return reversed(self.entries)
-
-
-@attrs.frozen
-class _Replaced:
-    """The entries of a history under another protocol."""
-
-    _other: OtherProtocol
-    _streams: ReadStreams
-    _stream: Callable[[str], Iterable[Entry]]
-    _latest_first: Callable[[], Iterator[Entry]]
-
-    def streams(self, leave_out: Collection[type[Fact]] = ()) -> Streams:
-        return self._other.streams(self._streams(leave_out))
-
-    def stream(self, stream: str) -> Iterator[Entry]:
-        return self._other.entries(self._stream(stream))
-
-    def latest_first(self) -> Iterator[Entry]:
-        return self._other.entries(self._latest_first())
-
-
-def assigned_or_given(fact: object) -> Label | None:
-    """Return the level that a fact assigns to a participant, or at which it infuses; None for any other fact."""
-    match fact:
-        case Enrolled() | Infused():
-            return fact.level
-        case LevelReassigned():
-            return fact.to_level
-        case _:
-            return None

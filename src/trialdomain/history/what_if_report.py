@@ -295,11 +295,10 @@ def _last_lines(found: WhatIf) -> Iterator[str]:
         how_many(len(found.participants), "participant"),
         how_many(len(found.tallies), "dose level"),
         f"{differing} of {how_many(len(found.decisions), 'decision')}",
+        how_many(len(list(_summaries(found))), "summary of an endpoint", "summaries of endpoints"),
     )
-    yield (
-        f"{', '.join(parts)}, and {how_many(len(found.values), 'endpoint value')} would differ; with every summary, "
-        f"{how_many(len(found.changed), 'derived value')} (--json)."
-    )
+    values = how_many(len(found.values), "endpoint of a participant", "endpoints of participants")
+    yield f"{', '.join(parts)} and {values} would differ."
 
 
 def _waits_for_assessment(one: MemberOtherwise) -> bool:

@@ -10,7 +10,7 @@ from trialdomain.events.entries import current_entries
 from trialdomain.events.recorded import Entry, Recorded
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.history import History
-from trialdomain.history.history import Kept
+from trialdomain.history.sources import Kept
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
