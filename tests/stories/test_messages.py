@@ -248,7 +248,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "toml fault": (
         ("protocol NCT06245746\n| [dlt]\n| min_grad = 3\n2026-03-02  S001 infused\n"),
         (
-            "x.story, line 3, column 1: the protocol is invalid: dlt.min_grad: there is no such parameter\n"
+            "x.story, line 3, column 1: the protocol is invalid: dlt.min_grad: there is no such parameter"
+            ": did you mean min_grade?\n"
             "  | min_grad = 3\n"
             "  ^"
         ),

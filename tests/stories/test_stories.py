@@ -106,7 +106,7 @@ def fault_of(text: str) -> StoryMalformed:
         # the column is counted by hand, from 1; 12 spaces stand before each line
         ("S001 enroled at level 1", 18, "'enroled' is no verb of a story: did you mean 'enrolled'?"),
         ("S001 window assesed: no DLT", 18, "'window' is no verb of a story: did you mean 'window assessed'?"),
-        ("S001 window assessed: no DTL", 35, "the result cannot be 'no': did you mean 'no-dlt'?"),
+        ("S001 window assessed: no DTL", 35, "the result cannot be 'no': write 'no-dlt', 'dlt' or 'not-evaluable'"),
         ("S001 lab ANC low 10*9/L", 26, "the value must be a number, got 'low'"),
         ('S001 event E1 "Fever" grad 3', 35, "'grad' cannot be read here: did you mean 'grade'?"),
         ('S001 event E1 "Fever" grade three', 41, "the value of 'grade' must be a whole number, got 'three'"),
@@ -299,3 +299,39 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.story").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(LogUnusable, match="is not UTF-8 at byte 1"):
         check_story(tmp_path / "x.story")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        # A hint that reverses the judgement is worse than none.
+        ('S001 event E1 "Fever" grade 3, infusion related', "write 'unrelated', 'unlikely', 'possibly', 'likely'"),
+        ("S001 window assessed: one DLT", "write 'no-dlt', 'dlt' or 'not-evaluable'"),
+        ("S001 and S002 infused", "write a comma between subjects"),
+        ("S001 S002 infused", "write a comma between subjects"),
+        ("S001; S002 infused", "write a comma between subjects"),
+        ('void E1 because "x"', "'E1' of whom? write an event by its id, such as 'E1 of S002'"),
+    ],
+)
+def test_a_fault_never_hints_at_the_opposite_and_says_what_joins_words(line: str, why: str) -> None:
+    with pytest.raises(StoryMalformed) as fault:
+        parse_story(f"protocol NCT06245746\n2026-03-02  S001 infused\n            {line}\n")
+    assert why in fault.value.why
+
+
+def test_dashes_of_a_word_processor_are_no_hyphens() -> None:
+    with pytest.raises(StoryMalformed, match=r"not '2026\u201303\u201302' \(these are dashes, not hyphens\)"):
+        parse_story("protocol NCT06245746\n2026\u201303\u201302  S001 infused\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "S001 enrolled, refused: already-enrolled",
+        'void event E1 of S001, because "another participant"',
+        'correct event E1 of S001 grade to 2, because "read again"',
+    ],
+)
+def test_a_comma_before_the_end_of_a_line_makes_no_difference(line: str) -> None:
+    past = '2026-03-02  S001 infused\n            S001 event E1 "Fever" grade 1'
+    assert check_story(f"protocol NCT06245746\n{past}\n            {line}\n").passed

@@ -57,8 +57,12 @@ Of several acts in a line it names the one that was refused.
   recorded together.
 - **`on DATE`**, or `at 08:30` of the same day, says when it happened, if that is not the day of the line.
 - **What is unsaid is made up**, as the protocol asks for it: a consent, answers that meet every criterion, doses, the
-  chemotherapy and the answers before an infusion; acts that have to come before are added. A story that begins with
-  `strict` makes nothing up, but for `eligible` and `attested all`.
+  chemotherapy and the answers before an infusion; acts of a subject that have to come before are added, decisions are
+  not. A story that begins with `strict` makes nothing up, but for `eligible` and `attested all`.
+- **What is known already records nothing again**: an event of grade 5 records the death, so `S001 died` after it adds
+  nothing.
+- **`window assessed: not evaluable`** leaves a participant pending: a slot is given back by `lost to follow-up`, by a
+  withdrawal from follow-up, or by a death ([why](../explanation/dlt-and-corrections.md)).
 - **`by USER`** at the end of a line names who acts: a user of a line `user max "Max Roth" monitor "Sponsor"` at the
   head. Without it, the first user acts.
 - **`refused: CODE`** expects a refusal ([the codes](errors.md)); then nothing may be recorded.

@@ -70,6 +70,10 @@ def read_reference(reader: Reader) -> Reference:
         StoryMalformed: there is no such kind of entry, or the subject is missing.
     """
     token = reader.take("the entry: the id of an event, or a kind such as 'lab 2'")
+    if token.is_word("event") and reader.next is not None and not reader.next.mark and not reader.has("of"):
+        one = reader.next
+        if not one.text.isdecimal():  # 'event E1 of S002' is E1 of S002
+            token = reader.take("the id of the event")
     noun, number, following = token.text.casefold(), None, reader.next
     if following is not None and following.text.isascii() and following.text.isdecimal() and noun in NOUNS:
         number = int(reader.take("its number").text)
@@ -79,7 +83,11 @@ def read_reference(reader: Reader) -> Reference:
             raise reader.fault(f"{noun!r} of whom? write 'of' and the subject")
         return Reference(noun=noun, number=number, subject=subject, column=token.column)
     if subject is None:
-        raise reader.fault(f"{shown(token.text)} is no kind of entry: {instead(token.text, NOUNS)}", token=token)
+        hint = instead(token.text, NOUNS)
+        if hint.startswith("did you mean") and noun not in NOUNS:
+            raise reader.fault(f"{shown(token.text)} is no kind of entry: {hint}", token=token)
+        event, other = "an event by its id, such as 'E1 of S002'", "another entry by its kind, such as 'lab 2 of S002'"
+        raise reader.fault(f"{shown(token.text)} of whom? write {event}, and {other}", token=token)
     return Reference(noun="event", event=token.text, subject=subject, column=token.column)
 
 
@@ -107,6 +115,8 @@ def read_correction(reader: Reader) -> Correction:
     changes, edits, amending = dict[str, Any](), list[Edit](), None
     while not reader.has("because"):
         reader.skip_mark(",")
+        if reader.has("because"):
+            break
         edit = _edit(reader, kind)
         if edit is not None:
             edits.append(edit)

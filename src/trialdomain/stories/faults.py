@@ -46,10 +46,16 @@ class StoryMalformed(InputInvalid):
         return str(self), f"  {shown_row}", f"  {' ' * (at - start + (3 if start else 0))}^"
 
 
-def instead(given: str, known: Iterable[str]) -> str:
+NEAR = 0.6
+"""How alike two words must be, from 0 to 1, for one to be a hint at the other."""
+ALMOST_EQUAL = 0.88
+"""The same where a wrong hint would turn the meaning round: "related" is no hint at "unrelated"."""
+
+
+def instead(given: str, known: Iterable[str], *, cutoff: float = NEAR) -> str:
     """Phrase what would have been right: the nearest known word, or else all of them, if they are few."""
     words = list(dict.fromkeys(known))
-    near = get_close_matches(given.casefold(), {word.casefold(): word for word in words}, n=1, cutoff=0.6)
+    near = get_close_matches(given.casefold(), {word.casefold(): word for word in words}, n=1, cutoff=cutoff)
     if near:
         return f"did you mean {next(word for word in words if word.casefold() == near[0])!r}?"
     if len(words) <= _MOST_LISTED:
@@ -57,10 +63,10 @@ def instead(given: str, known: Iterable[str]) -> str:
     return f"write one of {', '.join(map(repr, words))}"
 
 
-def nearest_of(given: Sequence[str], known: Iterable[str]) -> str:
+def nearest_of(given: Sequence[str], known: Iterable[str], *, cutoff: float = NEAR) -> str:
     """Phrase what would have been right, by the first of several readings that is near to a known word."""
     words = list(known)
-    hints = [instead(one, words) for one in given]
+    hints = [instead(one, words, cutoff=cutoff) for one in given]
     return next((one for one in hints if one.startswith("did you mean")), hints[-1])
 
 

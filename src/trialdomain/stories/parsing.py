@@ -58,6 +58,8 @@ _PLUS = re.compile(r"\+(\d{1,5})", re.ASCII)
 _ACTIONS = {one.value: one for one in Action}
 _ROLES = {one.value: one for one in Role}
 _NUMBER = re.compile(r"\d+", re.ASCII)
+_LIKE_A_DATE = re.compile(r"\d+[-./\u2010-\u2015]\d+[-./\u2010-\u2015]\d+\.?", re.ASCII)
+"""A date in another order, or with other signs: a word processor writes dashes."""
 _MOST_LINES = 200_000
 
 
@@ -211,8 +213,11 @@ def _moment(reader: Reader) -> Moment:
             raise reader.fault(f"write days or hours, not {shown(unit.text)}", token=unit)
         number = int(plus[1])
         return Moment(days=number) if unit.is_word("day", "days") else Moment(hours=number)
-    if re.fullmatch(r"\d+[-./]\d+[-./]\d+\.?", token.text, re.ASCII) and not _DATE.fullmatch(token.text):
-        why = f"write the date as year, month and day with hyphens, such as 2026-03-02, not {shown(token.text)}"
+    if re.fullmatch(r"\d+[-./\u2010-\u2015]\d+[-./\u2010-\u2015]\d+\.?", token.text) and not _DATE.fullmatch(
+        token.text
+    ):
+        dashes = " (these are dashes, not hyphens)" if re.search("[\u2010-\u2015]", token.text) else ""
+        why = f"write the date as year, month and day with hyphens, such as 2026-03-02, not {shown(token.text)}{dashes}"
         raise reader.fault(why, token=token)
     if not _DATE.fullmatch(token.text) or token.quoted:
         why = "a line begins with its date, such as 2026-03-02, with '+3 days', or with spaces on the same day"
@@ -237,6 +242,10 @@ def _verb(reader: Reader, among: Sequence[Verb]) -> Verb | None:
     return next((verb for verb in among if reader.has(*verb.head)), None)
 
 
+_AT_THE_END = ("by", "refused", "record")
+"""The words that may end a line; a comma before them makes no difference."""
+
+
 def _acts(reader: Reader) -> Acts:
     """Read the subjects, and what they did."""
     subjects, verb = _subjects(reader)
@@ -249,7 +258,7 @@ def _acts(reader: Reader) -> Acts:
         following = None
         if reader.skip_mark(","):
             following = _verb(reader, _OF_SUBJECT)
-            if following is None:
+            if following is None and not any(map(reader.has, _AT_THE_END)):
                 raise _no_clause(reader, phrases[-1].verb, also=[one.name for one in _OF_SUBJECT])
     return Acts(subjects=tuple(subjects), phrases=tuple(phrases))
 
@@ -260,10 +269,23 @@ def _subjects(reader: Reader) -> tuple[list[str], Verb]:
     subjects = [reader.take("a subject, or an act").text]
     while (verb := _verb(reader, _OF_SUBJECT)) is None:
         if not reader.skip_mark(","):
+            _check_subjects(reader, subjects)
             raise _no_verb(reader, first, subjects, [*_STARTERS, *(one.name for one in _OF_TRIAL)])
         if _verb(reader, _OF_SUBJECT) is None:
             subjects.append(reader.take("another subject").text)
     return subjects, verb
+
+
+def _check_subjects(reader: Reader, subjects: Sequence[str]) -> None:
+    """Refuse subjects that are joined by "and", a semicolon or a space, and not by a comma."""
+    joined = reader.has("and") or (subjects[-1].endswith(";") and _SUBJECT.fullmatch(subjects[-1][:-1]))
+    beside = reader.next is not None and _SUBJECT.fullmatch(reader.next.text) and _SUBJECT.fullmatch(subjects[-1])
+    if joined or beside:
+        raise reader.fault("write a comma between subjects, such as 'S001, S002 infused'")
+
+
+_SUBJECT = re.compile(r"[A-Za-z]+-?\d+")
+"""What looks like the code of a subject, such as S001."""
 
 
 def _no_verb(reader: Reader, first: Token | None, subjects: Sequence[str], starts: Sequence[str]) -> StoryMalformed:

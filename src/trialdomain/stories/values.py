@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from trialdomain.stories.faults import nearest_of, shown
+from trialdomain.stories.faults import ALMOST_EQUAL, NEAR, nearest_of, shown
 from trialdomain.stories.tokens import Reader, bare_or_quoted, quoted
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.level import Label, as_label, is_label
@@ -141,8 +141,15 @@ def _dose(reader: Reader, what: str) -> Dose:
         raise reader.fault(str(error), token=token) from None
 
 
-def read_word(reader: Reader, words: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401 - a member of any list
+def read_word(reader: Reader, words: Mapping[str, Any], what: str, *, guesses: bool = True) -> Any:  # noqa: ANN401 - a member of any list
     """Read a term of a list, which may have several words: "no DLT" is "no-dlt".
+
+    Args:
+        reader: the reader.
+        words: the terms, each with what it means.
+        what: the name of the value, for a fault.
+        guesses: whether a fault may name the nearest term alone. Not where that may mean the opposite, such as
+            "unrelated" for "related": then it names all of them, unless a letter or two are wrong.
 
     Raises:
         StoryMalformed: it is no term of the list.
@@ -155,15 +162,17 @@ def read_word(reader: Reader, words: Mapping[str, Any], what: str) -> Any:  # no
             return words[term]
     token = reader.take(what)
     tries = ["-".join(one.text for one in coming[:count]) for count in range(len(coming), 0, -1)]
-    hint = nearest_of(tries, words)
+    hint = nearest_of(tries, words, cutoff=NEAR if guesses else ALMOST_EQUAL)
     raise reader.fault(f"{what} cannot be {shown(token.text)}: {hint}", token=token)
 
 
-def word(kind: type[Word]) -> ValueKind:
-    """Make the kind of the terms of a list."""
+def word(kind: type[Word], *, guesses: bool = True) -> ValueKind:
+    """Make the kind of the terms of a list; for ``guesses`` see ``read_word``."""
     terms = {one.value.casefold(): one for one in kind}
     return ValueKind(
-        lambda reader, what: read_word(reader, terms, what), lambda value: str(value.value), " \\| ".join(terms)
+        lambda reader, what: read_word(reader, terms, what, guesses=guesses),
+        lambda value: str(value.value),
+        " \\| ".join(terms),
     )
 
 
@@ -200,7 +209,7 @@ def read_agent(reader: Reader) -> Agent:
 
 def read_judgement(reader: Reader, agent: Agent) -> Attribution:
     """Read how related an event is to an agent, and who says so."""
-    relatedness = read_word(reader, _RELATEDNESS, "the relatedness")
+    relatedness = read_word(reader, _RELATEDNESS, "the relatedness", guesses=False)
     return Attribution(agent=agent, assessor=read_assessor(reader), relatedness=relatedness)
 
 

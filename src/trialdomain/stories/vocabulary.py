@@ -328,7 +328,7 @@ VERBS: tuple[Verb, ...] = (
         noun="assessment",
         happened="on",
         slots=(
-            _placed("result", word(WindowResult)),
+            _placed("result", word(WindowResult, guesses=False)),
             _slot("missed", TEXT),
             _OPTIONAL_WHY,
             _follows_at_a_desk("by", TEXT, "assessed by"),
