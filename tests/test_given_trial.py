@@ -12,6 +12,7 @@ import pytest
 from trialdomain import Decision, DltRule, Relatedness, Role, User, decide, nct06245746, parse_outcomes
 from trialdomain.aggregates.cohort import NoFreeSlot
 from trialdomain.designs.registry import situation_after
+from trialdomain.errors import TrialError
 from trialdomain.events.cohort import CohortOpened, DltAttributed, EscalationDecided, MemberAssessed
 from trialdomain.events.participant import AdverseEventReported, Infused
 from trialdomain.exchange.toml import read_protocol
@@ -153,3 +154,18 @@ def test_a_failure_shows_the_line_of_the_test_and_no_line_of_the_library(tmp_pat
     assert "expected a refusal, no-free-slot, but it was accepted: nothing" in done.stdout
     assert "test_mine.py:5" in done.stdout
     assert "given_trial.py" not in done.stdout
+
+
+def test_a_refusal_that_nobody_expects_is_raised_where_a_test_goes_on() -> None:
+    given = given_trial("1P")
+    taken = given.when(lambda desk: desk.consent("S001", signed_on="2099-01-01", form_version="1"))
+    for ask in (lambda: taken.history, lambda: taken.entries, taken.then, taken.nothing):
+        with pytest.raises(TrialError):
+            ask()
+    assert taken.refused(taken.error.code).entries == []  # type: ignore[union-attr]  # it was refused
+
+
+def test_a_mistake_of_the_test_itself_is_raised_at_once() -> None:
+    given = given_trial("1P")
+    with pytest.raises(TypeError):
+        given.when(lambda desk: desk.report_adverse_event("S001", evnt="E1"))  # type: ignore[call-arg]  # that is the mistake

@@ -132,16 +132,18 @@ class GivenTrial:
         return self
 
     def when(self, act: Callable[[Desk], object]) -> "TakenTrial":
-        """Do something at the desk; if it is refused, keep the refusal for ``refused``."""
+        """Do something at the desk; if it is refused, keep the refusal for ``refused``.
+
+        The past goes on: what is recorded is in the history of the next ``when``, too. Make another past for another
+        case.
+        """
         __tracebackhide__ = True
         before = self.site.history.position
-        error: Exception | None = None
+        error: TrialError | None = None
         try:
             act(self.site.desk(self._user))
         except TrialError as refusal:
             error = refusal.with_traceback(None)  # its frames would keep the trial open
-        except Exception as raised:  # noqa: BLE001 - ``then`` and ``refused`` raise it again
-            error = raised
         recorded = list(self.site.history.entries_after(before))[::-1]
         return TakenTrial(self.site, recorded, error)
 
@@ -153,13 +155,36 @@ class TakenTrial:
     __repr__ = in_short
 
     site: MadeUpSite
-    entries: Sequence[Entry]
-    error: Exception | None
+    _recorded: Sequence[Entry]
+    error: TrialError | None
+    _expected: bool = False
+    """Whether a test has asserted the refusal."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The entries that the act recorded.
+
+        Raises:
+            TrialError: the act was refused, and no ``refused`` expects it.
+        """
+        self._raise_unexpected()
+        return self._recorded
 
     @property
     def history(self) -> History:
-        """The trial after the act."""
+        """The trial after the act.
+
+        Raises:
+            TrialError: the act was refused, and no ``refused`` expects it.
+        """
+        self._raise_unexpected()
         return self.site.history
+
+    def _raise_unexpected(self) -> None:
+        """Raise the refusal again: a test that goes on would assert something about an act that was never done."""
+        __tracebackhide__ = True
+        if self.error is not None and not self._expected:
+            raise self.error.with_traceback(None)
 
     def then(self, *expected: Fact | Like) -> Self:
         """Assert the facts that were recorded, in their order: those of the act, and those that follow from it.
@@ -170,8 +195,7 @@ class TakenTrial:
             TrialError: the act was refused; the refusal is raised again.
         """
         __tracebackhide__ = True
-        if self.error is not None:
-            raise self.error.with_traceback(None)
+        self._raise_unexpected()
         found = [entry.fact for entry in self.entries]
         kinds = [one.kind if isinstance(one, Like) else type(one) for one in expected]
         if [type(fact) for fact in found] != kinds:
@@ -200,10 +224,8 @@ class TakenTrial:
         __tracebackhide__ = True
         wanted = by if isinstance(by, str) else by.__name__
         if self.error is None:
-            kinds = ", ".join(type(entry.fact).__name__ for entry in self.entries) or "nothing"
+            kinds = ", ".join(type(entry.fact).__name__ for entry in self._recorded) or "nothing"
             raise AssertionError(f"expected a refusal, {wanted}, but it was accepted: {kinds}\n{self._lines()}")
-        if not isinstance(self.error, TrialError):
-            raise self.error.with_traceback(None)
         code = self.error.code
         if not (code == by if isinstance(by, str) else isinstance(self.error, by)):
             raise AssertionError(f"expected a refusal, {wanted}, got {code}: {self.error}\n{self._lines()}")
@@ -214,7 +236,7 @@ class TakenTrial:
         ]
         if wrong:
             raise AssertionError("\n".join(wrong))
-        return self
+        return attrs.evolve(self, expected=True)
 
     def _lines(self) -> str:
         """Write the history with one line for each entry."""
