@@ -799,3 +799,19 @@ def test_what_a_field_may_not_be_is_said_in_one_sentence() -> None:
     assert (
         str(caught.value) == "AdverseEventReported cannot be recorded: grade must be a whole number from 1 to 5, got 9"
     )
+
+
+def test_a_withdrawal_corrected_and_corrected_back_expands_no_level() -> None:
+    # 1 DLT in 1 evaluable, 2 pending: 3+3 waits (Storer 1989 expands at 1 in 3). While the withdrawal is restated, four
+    # people use the three slots that were opened.
+    site = Site()
+    site.treat("S001", "S002", "S003")
+    site.on(3).toxicity("S001")
+    withdrawn = site.on(4).desk.withdraw("S003", on=site.today, scope=WithdrawalScope.FOLLOW_UP)[0]
+    site.on(5).treat("S004")
+    assert site.on(6).state().decision.action is Action.WAIT
+    restated = site.desk.correct(withdrawn, scope=WithdrawalScope.TREATMENT, reason=REASON)[0]
+    assert site.state().counts.tallies[0].occupied == 4
+    site.desk.correct(restated, scope=WithdrawalScope.FOLLOW_UP, reason=REASON)
+    assert site.state().decision.action is Action.WAIT
+    assert site.state().counts.tallies[0].most_held == 3

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from trialdomain.events.cohort import CohortExpanded, CohortOpened
 from trialdomain.events.membership import Membership, apply_to_members
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
@@ -460,17 +461,20 @@ def held_by_record(book: Casebook) -> dict[Label, int]:
 def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
     """Replay the slots of a level as they were taken and given back, and return the peak number in use.
 
+    Never more than were opened: where a correction gives a participant a slot back that was filled meanwhile, more
+    participants than slots are no sign that people expanded the level.
+
     The current evaluations do not show this: an expanded level keeps its slots after participants leave.
     """
     members: dict[str, Membership] = {}
     using: set[str] = set()
-    most = 0
+    most, slots = 0, None
     for _, together in groupby(entries, key=lambda entry: entry.envelope.command):
+        facts = [entry.fact for entry in together]
         # The facts of one command count as one moment: a participant whose slot is taken and given back
         # in the same command never used a slot.
-        for subject in {
-            subject for entry in together if (subject := apply_to_members(members, entry.fact)) is not None
-        }:
+        for subject in {subject for fact in facts if (subject := apply_to_members(members, fact)) is not None}:
             (using.add if members[subject].occupies else using.discard)(subject)
-        most = max(most, len(using))
+        slots = next((fact.slots for fact in reversed(facts) if isinstance(fact, CohortOpened | CohortExpanded)), slots)
+        most = max(most, len(using) if slots is None else min(len(using), slots))
     return most
