@@ -312,3 +312,10 @@ def test_whoever_holds_a_slot_and_is_not_infused_counts_as_pending(tally: Tally,
     assert found.bare == decision
     assert found.because is not None
     assert found.because.text == text
+
+
+def test_a_row_of_a_protocol_counts_them_as_pending_too() -> None:
+    """2 evaluable and 1 not infused yet: 3 enrolled, 1 of them pending, where this protocol holds."""
+    design = RollingSix(table=(StateRow(enrolled=3, dlt=0, pending=1, answer=HOLD),))
+    tallies = (Tally(level=1, evaluable=2, enrolled=1), Tally(level=2))
+    assert decide(Situation(tallies=tallies, last_level=1), design=design).bare == Decision.wait(level=1)
