@@ -2,6 +2,7 @@ import pytest
 
 from trialdomain import OutcomesMalformed, Situation, Tally, parse_outcomes, situation_of
 from trialdomain.designs.notation import Outcome, Treated
+from trialdomain.values.clinical.decision import Awaited
 
 
 def test_a_group_is_a_level_and_a_letter_for_each_subject() -> None:
@@ -102,6 +103,10 @@ class TestSituation:
     def test_everybody_pending_is_named(self) -> None:
         with pytest.raises(ValueError, match="level 1 has 1 pending, but 0 are named"):
             Situation(tallies=(Tally(level=1, pending=1),))
+
+    def test_nobody_else_is_named(self) -> None:
+        with pytest.raises(ValueError, match="level 1 has 0 pending, but 1 are named"):
+            Situation(tallies=(Tally(level=1),), awaited=(Awaited(level=1, subject=1),))
 
     @pytest.mark.parametrize("named", [1, 3])
     def test_slots_are_of_every_level_or_of_none(self, named: int) -> None:

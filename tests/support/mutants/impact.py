@@ -50,6 +50,8 @@ class Impact:
         tests = set[str]().union(*(self._lines[line] for line in self._statement(changed)))
         if not tests:  # it runs at import: a constant, or a table
             tests = set[str]().union(*self._lines.values())
+        if not tests:  # so does every other line: a module of classes
+            tests = {test for test in self._seconds if test.startswith(FIRST[self._module])}
         ordered = self._ordered(tests)
         likely = [test for test in ordered if test.startswith(FIRST[self._module])][:AT_ONCE]
         first = self._within(likely, self._longest)
