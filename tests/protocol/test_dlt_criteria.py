@@ -108,7 +108,7 @@ class TestTheFile:
         assert "dlt.criteria[2]: terms and category are both given: choose one" in found
         assert any("category 'Heart' is no system organ class" in one and "Vascular disorders" in one for one in found)
         assert "dlt.criteria[3].together_with: a companion names no event: give its terms or its category" in found
-        assert "dlt.criteria[3].longer_then_days: there is no such parameter" in found
+        assert "dlt.criteria[3].longer_then_days: there is no such parameter: did you mean longer_than_days?" in found
 
 
 class TestWhatIsRefused:

@@ -253,14 +253,17 @@ class TestAFaultIsToldOnce:
             "dlt.criteria[1].anc_below must be a decimal number such as '0.5', got the text 'x'"
         }
 
-    @pytest.mark.parametrize("wrong", ["term = ['Fever']", "foo = 1"])
-    def test_of_an_unknown_parameter_of_a_row(self, wrong: str) -> None:
+    @pytest.mark.parametrize(
+        ("wrong", "named", "hint"), [("term = ['Fever']", "term", ": did you mean terms?"), ("foo = 1", "foo", "")]
+    )
+    def test_of_an_unknown_parameter_of_a_row(self, wrong: str, named: str, hint: str) -> None:
         text = f"[[dlt.criteria]]\n{wrong}\n[[dlt.criteria]]\nmin_grade = 3\n"
-        name = wrong.split(maxsplit=1)[0]
-        assert faults(HEAD + LEVELS + text) == {f"dlt.criteria[1].{name}: there is no such parameter"}
+        assert faults(HEAD + LEVELS + text) == {f"dlt.criteria[1].{named}: there is no such parameter{hint}"}
 
     def test_of_a_misspelt_parameter(self) -> None:
-        assert faults(f'{HEAD}{LEVELS}desing = "none"\nadministrations = 3\n') == {"desing: there is no such parameter"}
+        assert faults(f'{HEAD}{LEVELS}desing = "none"\nadministrations = 3\n') == {
+            "desing: there is no such parameter: did you mean design?"
+        }
 
     def test_of_a_level_without_its_place(self) -> None:
         assert faults(HEAD + 'levels = [{label = "a"}, {}]\n') == {

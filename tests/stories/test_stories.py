@@ -327,7 +327,7 @@ def test_dashes_of_a_word_processor_are_no_hyphens() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "S001 enrolled, refused: already-enrolled",
+        "S001 enrolled at level 2, refused: already-enrolled",
         'void event E1 of S001, because "another participant"',
         'correct event E1 of S001 grade to 2, because "read again"',
     ],
