@@ -212,8 +212,6 @@ def test_every_public_call_that_takes_a_path_is_asked() -> None:
                     found.add(called_as)
     assert found - {"Imported", "Paths", "Paths.asked"} == {
         use.partition(",")[0].partition(" over it")[0].partition(" a ")[0] for use in USES
-    } - {
-        "read_protocol"  # of the command line
     }
 
 
