@@ -213,9 +213,7 @@ def _moment(reader: Reader) -> Moment:
             raise reader.fault(f"write days or hours, not {shown(unit.text)}", token=unit)
         number = int(plus[1])
         return Moment(days=number) if unit.is_word("day", "days") else Moment(hours=number)
-    if re.fullmatch(r"\d+[-./\u2010-\u2015]\d+[-./\u2010-\u2015]\d+\.?", token.text) and not _DATE.fullmatch(
-        token.text
-    ):
+    if _LIKE_A_DATE.fullmatch(token.text) and not _DATE.fullmatch(token.text):
         dashes = " (these are dashes, not hyphens)" if re.search("[\u2010-\u2015]", token.text) else ""
         why = f"write the date as year, month and day with hyphens, such as 2026-03-02, not {shown(token.text)}{dashes}"
         raise reader.fault(why, token=token)
