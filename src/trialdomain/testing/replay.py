@@ -8,9 +8,9 @@ import attrs
 
 from trialdomain.events.entries import current_entries
 from trialdomain.events.recorded import Entry, Recorded
-from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.history import History
 from trialdomain.history.sources import Kept
+from trialdomain.projections.decisions import versions_recorded
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
@@ -84,6 +84,5 @@ class Replay:
 
     def protocol(self, *, before: int) -> TrialProtocol | None:
         """Return the protocol that had been recorded last before a position; None before the registration."""
-        facts = [entry.fact for entry in self.current(trial_stream(self.history.trial), before=before)]
-        versions = [fact.protocol for fact in facts if isinstance(fact, TrialRegistered | ProtocolAmended)]
+        versions = versions_recorded(self.current(trial_stream(self.history.trial), before=before))
         return versions[-1] if versions else None
