@@ -427,10 +427,10 @@ def event(**changes: object) -> History:
     return rewritten(site, edited(AdverseEventReported, **changes))
 
 
-def measured(analyte: str, value: str, *, specimen: str | None = None) -> Site:
+def measured(analyte: str, value: str, unit: str | None = "10*9/L", *, specimen: str | None = None) -> Site:
     site = Site()
     site.treat("S001")
-    site.desk.record_labs("S001", [lab(analyte, value, "10*9/L", collected_at=site.today, specimen=specimen)])
+    site.desk.record_labs("S001", [lab(analyte, value, unit, collected_at=site.today, specimen=specimen)])
     return site
 
 
@@ -839,6 +839,9 @@ CASES: list[tuple[str, Maker, Maker]] = [
     ("improbable-value", lambda: sized(bsa_m2="4.6"), lambda: sized(bsa_m2="4.5")),
     ("unread-result", lambda: measured("Neutrophilz", "4"), lambda: measured("Neutrophils", "4")),
     ("unread-result", lambda: measured("Alanin", "4"), lambda: measured("ALT", "4")),
+    ("unread-result", lambda: measured("ANC", "0.4", "kg"), lambda: measured("ANC", "0.4", "10*3/uL")),
+    ("unread-result", lambda: measured("ANC", "0.4", None), lambda: measured("ALT", "0.4", None)),
+    ("unread-result", lambda: measured("Hemoglobin", "9", "10*9/L"), lambda: measured("Hemoglobin", "9", "g/dL")),
     (
         "unread-result",
         lambda: measured("ANC", "4", specimen="BLOD"),

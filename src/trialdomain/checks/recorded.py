@@ -13,7 +13,9 @@ from typing_extensions import override
 from trialdomain.checks.check import Audited, AuditedCase, AuditFinding, Check, Severity
 from trialdomain.events.participant import Comparator, Infused, LabRecorded, VitalSign, VitalSignRecorded
 from trialdomain.projections.dlt_counts import DltCounts
-from trialdomain.values.clinical.analyte import count_of, is_blood, is_known, is_known_specimen, nearest
+from trialdomain.protocol.endpoints.rules import EndpointRules
+from trialdomain.rules.counts import Lab, read_as, usable
+from trialdomain.values.clinical.analyte import UNITS, Count, count_of, is_blood, is_known, is_known_specimen, nearest
 from trialdomain.values.clinical.ctcae import CTCAE_5, lacks, nearest_terms, term_of
 from trialdomain.values.clinical.ranges import BODY_SURFACE, VITAL_SIGNS, Range, usual_result
 from trialdomain.values.clinical.scale import CTCAE_5_0, SDTM_SEVERITY, Scale
@@ -151,10 +153,10 @@ def _checked(scale: Scale) -> str:
 
 
 class UnreadResult(Check):
-    """Laboratory results have an unknown name or specimen, so no endpoint reads them."""
+    """Laboratory results have an unknown name or specimen, or an unusable unit, so no endpoint reads them."""
 
     id = "unread-result"
-    title = "results under a name that nothing reads"
+    title = "results that nothing reads: by their name, specimen or unit"
     severity = Severity.MINOR
     requirement = "what is recorded is what the endpoints are derived from (ICH E6(R3) 4.2.2)"
 
@@ -164,9 +166,25 @@ class UnreadResult(Check):
         for entry in case.case.of(LabRecorded):
             for why in _unread(entry.fact):
                 found[why].append(entry.position)
+        for why, position in _of_no_unit(case.case.of(LabRecorded), case.audited.protocol.endpoints):
+            found[why].append(position)
         for why, positions in found.items():
             results = how_many(len(positions), "result")
             yield self.found(f"{case.case.subject}: {results} {why}", evidence=positions, subject=case.case.subject)
+
+
+def _of_no_unit(labs: Sequence[Lab], rules: EndpointRules) -> Iterator[tuple[str, int]]:
+    """Yield the blood counts in a unit that cannot be converted into that of their thresholds, or in none."""
+    for count in Count:
+        of_it = [lab for lab in labs if read_as(lab.fact) is count and lab.fact.collected_at.day is not None]
+        used = {lab.position for _, lab in usable(count, of_it, rules)}
+        for lab in of_it:
+            if lab.position not in used:
+                unit = "without a unit" if lab.fact.unit is None else f"in {lab.fact.unit}"
+                yield (
+                    f"of {lab.fact.analyte} {unit}, which no endpoint reads: a usable unit is {UNITS[count]}",
+                    lab.position,
+                )
 
 
 def _unread(lab: LabRecorded) -> Iterator[str]:
