@@ -83,9 +83,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         (
             "x.story, line 5: expect level 1: 2 DLTs in 3 evaluable\n"
             "  expected: level 1: 2 DLTs\n"
-            "  came: level 1: 3 treated, 1 DLT in 3 evaluable, 0 pending, 0 not evaluable; S001: whole infus"
-            "ion, and the window assessed; S002: had a dose-limiting toxicity; S003: whole infusion, and the"
-            " window assessed\n"
+            "  came: level 1: 3 treated, 1 DLT in 3 evaluable, 0 pending, 0 not evaluable\n"
+            "    S001: whole infusion, and the window assessed\n"
+            '    S002: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-09, in the wind'
+            "ow from 2026-03-02 to 2026-03-16\n"
+            "    S003: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             "    line 2: 2026-03-02  S001, S002, S003 infused\n"
             '    line 3: 2026-03-09  S002 event E1 "Fever" grade 3, infusion likely\n'
@@ -377,9 +379,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         (
             'x.story, line 3: S001 event E1 "Fever" grade 6\n'
             "  expected: that it is accepted\n"
-            "  came: it was refused (fact-malformed): AdverseEventReported cannot be recorded: grade must be"
-            " a whole number from 1 to 5, got 6\n"
-            "  if the refusal is right, end the line with refused: fact-malformed"
+            "  came: it was refused (fact-malformed): grade must be a whole number from 1 to 5, got 6\n"
+            "  mend the line; if the refusal is what it tests, end the line with refused: fact-malformed"
         ),
     ),
     "future": (
@@ -463,10 +464,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
         (
             "x.story, line 12: expect level 1: 2 DLTs\n"
             "  expected: level 1: 2 DLTs\n"
-            "  came: level 1: 6 treated, 1 DLT in 6 evaluable, 0 pending, 0 not evaluable; S001: had a dose-"
-            "limiting toxicity; S002: whole infusion, and the window assessed; S003: whole infusion, and the"
-            " window assessed; S004: whole infusion, and the window assessed; S005: whole infusion, and the "
-            "window assessed; S006: whole infusion, and the window assessed\n"
+            "  came: level 1: 6 treated, 1 DLT in 6 evaluable, 0 pending, 0 not evaluable\n"
+            '    S001: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-04, in the wind'
+            "ow from 2026-03-02 to 2026-03-16\n"
+            "    S002: whole infusion, and the window assessed\n"
+            "    S003: whole infusion, and the window assessed\n"
+            "    S004: whole infusion, and the window assessed\n"
+            "    S005: whole infusion, and the window assessed\n"
+            "    S006: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             '    line 3: 2026-03-04  S001 event E1 "Fever" grade 3, infusion likely\n'
             "    line 10: S005 window assessed: no DLT\n"
@@ -474,10 +479,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "  if what came is right, write: expect level 1: 1 DLT\n"
             "x.story, line 13: expect level 1: 2 not evaluable\n"
             "  expected: level 1: 2 not evaluable\n"
-            "  came: level 1: 6 treated, 1 DLT in 6 evaluable, 0 pending, 0 not evaluable; S001: had a dose-"
-            "limiting toxicity; S002: whole infusion, and the window assessed; S003: whole infusion, and the"
-            " window assessed; S004: whole infusion, and the window assessed; S005: whole infusion, and the "
-            "window assessed; S006: whole infusion, and the window assessed\n"
+            "  came: level 1: 6 treated, 1 DLT in 6 evaluable, 0 pending, 0 not evaluable\n"
+            '    S001: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-04, in the wind'
+            "ow from 2026-03-02 to 2026-03-16\n"
+            "    S002: whole infusion, and the window assessed\n"
+            "    S003: whole infusion, and the window assessed\n"
+            "    S004: whole infusion, and the window assessed\n"
+            "    S005: whole infusion, and the window assessed\n"
+            "    S006: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             "    line 9: 2026-03-30  S004 window assessed: no DLT\n"
             "    line 10: S005 window assessed: no DLT\n"
@@ -510,10 +519,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "  if what came is right, write: expect P2: 1 of 6 evaluable\n"
             "x.story, line 18: expect level 1: 5 treated, 1 DLT in 5 evaluable\n"
             "  expected: level 1: 5 treated, 5 evaluable\n"
-            "  came: level 1: 6 treated, 1 DLT in 6 evaluable, 0 pending, 0 not evaluable; S001: had a dose-"
-            "limiting toxicity; S002: whole infusion, and the window assessed; S003: whole infusion, and the"
-            " window assessed; S004: whole infusion, and the window assessed; S005: whole infusion, and the "
-            "window assessed; S006: whole infusion, and the window assessed\n"
+            "  came: level 1: 6 treated, 1 DLT in 6 evaluable, 0 pending, 0 not evaluable\n"
+            '    S001: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-04, in the wind'
+            "ow from 2026-03-02 to 2026-03-16\n"
+            "    S002: whole infusion, and the window assessed\n"
+            "    S003: whole infusion, and the window assessed\n"
+            "    S004: whole infusion, and the window assessed\n"
+            "    S005: whole infusion, and the window assessed\n"
+            "    S006: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             "    line 6: S004 infused\n"
             "    line 7: S005 infused\n"
@@ -536,8 +549,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         (
             "x.story, line 5: expect level 1: 1 DLT\n"
             "  expected: level 1: 1 DLT\n"
-            "  came: level 1: 3 treated, 0 DLTs in 0 evaluable, 3 pending, 0 not evaluable; S001: the window"
-            " is not over; S002: the window is not over; S003: the window is not over\n"
+            "  came: level 1: 3 treated, 0 DLTs in 0 evaluable, 3 pending, 0 not evaluable\n"
+            '    S001: the window is not over; E1 "Fever" is no DLT: its relatedness to the infusion is unre'
+            "lated\n"
+            "    S002: the window is not over\n"
+            "    S003: the window is not over\n"
             "  what made it so:\n"
             "    line 2: 2026-03-02  S001, S002, S003 infused\n"
             '    line 4: 2026-03-05  correct E1 of S001 infusion to unrelated because "a reaction to the tra'
@@ -693,10 +709,85 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "toml syntax": (
         ("protocol NCT06245746\n| dlt = { min_grade = 3\n2026-03-02  S001 infused\n"),
         (
-            "x.story, line 2, column 1: the protocol is invalid: it is not TOML: Unclosed inline table (at l"
-            "ine 1, column 22)\n"
+            "x.story, line 2, column 1: the protocol is invalid: it is not TOML: Unclosed inline table\n"
             "  | dlt = { min_grade = 3\n"
             "  ^"
+        ),
+    ),
+    "whose event": (
+        START
+        + (
+            '2026-03-09  S002 event E1 "Fever" grade 3\n'
+            '            correct E1 of S003 grade to 2 because "a slip of the pen"\n'
+        ),
+        (
+            "x.story, line 4, column 21: there is no E1 of S003 in the lines above: E1 is of S002\n"
+            '              correct E1 of S003 grade to 2 because "a slip of the pen"\n'
+            "                      ^"
+        ),
+    ),
+    "no comma between counts": (
+        START + ("            expect level 1: 3 treated 1 DLT\n"),
+        (
+            "x.story, line 3, column 39: write a comma between counts, such as '3 treated, 1 pending'\n"
+            "              expect level 1: 3 treated 1 DLT\n"
+            "                                        ^"
+        ),
+    ),
+    "scope missing": (
+        START + ("            S001 withdrew from\n"),
+        (
+            "x.story, line 3, column 31: the scope is missing: write 'treatment', 'follow-up' or 'use-of-dat"
+            "a'\n"
+            "              S001 withdrew from\n"
+            "                                ^"
+        ),
+    ),
+    "a range of subjects": (
+        START + ("            S001-S003 relapsed\n"),
+        (
+            "x.story, line 3, column 13: 'S001-S003' is one subject here: write each with a comma, such as '"
+            "S001, S002, S003'; or in quotation marks, if it is one\n"
+            "              S001-S003 relapsed\n"
+            "              ^"
+        ),
+    ),
+    "misspelt kind of an entry": (
+        START + ('            correct infuson of S001 dose to 3 10*6{cells} because "a slip of the pen"\n'),
+        (
+            "x.story, line 3, column 37: an event 'infuson' has no 'dose': did you mean 'infusion'?\n"
+            '              correct infuson of S001 dose to 3 10*6{cells} because "a slip of the pen"\n'
+            "                                      ^"
+        ),
+    ),
+    "a participant for an endpoint": (
+        START + ("            expect S001: pending\n"),
+        (
+            "x.story, line 3, column 20: S001 is a participant: write 'expect ENDPOINT S001: VALUE', or the "
+            "counts of a level, 'expect level 1: 3 treated'\n"
+            "              expect S001: pending\n"
+            "                     ^"
+        ),
+    ),
+    "a fact that does not follow": (
+        START + ("            so the weather is fine\n"),
+        (
+            "x.story, line 3, column 20: no such fact follows from others: of the 49 that are known, the nea"
+            "rest are 'withdrew', 'registered', 'chemotherapy given', 'new therapy started'\n"
+            "              so the weather is fine\n"
+            "                     ^"
+        ),
+    ),
+    "unit of another kind": (
+        START + ("            S001 lab ANC 0.4 kg\n            expect findings: none\n"),
+        (
+            "x.story, line 4: expect findings: none\n"
+            "  expected: findings: none\n"
+            "  came: findings: unread-result: S001: 1 result of ANC in kg, which no endpoint reads: a usable"
+            " unit is 10*9/L\n"
+            "  what made it so:\n"
+            "    line 3: S001 lab ANC 0.4 kg\n"
+            "  if what came is right, write: expect findings: unread-result"
         ),
     ),
 }

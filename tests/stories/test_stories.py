@@ -178,9 +178,11 @@ def test_a_failed_expectation_shows_what_was_expected_what_came_and_the_lines_th
     assert failure.splitlines() == [
         "x.story, line 4: expect level 1: 2 DLTs in 2 evaluable",
         "  expected: level 1: 2 DLTs in 2 evaluable",
+        "  came: level 1: 2 treated, 1 DLT in 1 evaluable, 1 pending, 0 not evaluable",
+        "    S001: the window is not over",
         (
-            "  came: level 1: 2 treated, 1 DLT in 1 evaluable, 1 pending, 0 not evaluable; "
-            "S001: the window is not over; S002: had a dose-limiting toxicity"
+            '    S002: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-09, '
+            "in the window from 2026-03-02 to 2026-03-16"
         ),
         "  what made it so:",
         "    line 2: 2026-03-02  S001, S002 infused",
@@ -335,3 +337,46 @@ def test_dashes_of_a_word_processor_are_no_hyphens() -> None:
 def test_a_comma_before_the_end_of_a_line_makes_no_difference(line: str) -> None:
     past = '2026-03-02  S001 infused\n            S001 event E1 "Fever" grade 1'
     assert check_story(f"protocol NCT06245746\n{past}\n            {line}\n").passed
+
+
+def test_a_log_as_a_story_ends_with_what_is_expected_so_that_another_rule_makes_it_fail() -> None:
+    text, _ = told(
+        parse_story(
+            f"{START}            S002, S003 infused\n"
+            '2026-03-09  S002 event E1 "Fever" grade 2, infusion likely\n'
+            "2026-03-16  S001, S003 window assessed: no DLT\n"
+        ),
+        FOLDER,
+    )
+    # By hand: any related event counts in this trial, so S002 has the one DLT in three, and 3+3 expands to six slots.
+    assert text.splitlines()[-3:] == [
+        "            expect level 1: 3 treated, 1 DLT in 3 evaluable, 0 pending, 0 not evaluable",
+        "            expect next: expand level 1 to 6 slots",
+        "            expect mtd: open",
+    ]
+    assert check_story(text).passed
+    stricter = re.sub(r"^protocol .*$", r"\g<0>\n| [dlt]\n| min_grade = 3", text, count=1, flags=re.MULTILINE)
+    failed = [failure.line.text for failure in check_story(stricter).failures]
+    assert failed[0].startswith("expect level 1: 3 treated, 1 DLT")
+
+
+def test_a_subject_that_looks_like_a_range_is_written_in_quotation_marks() -> None:
+    text, _ = told(parse_story('protocol NCT06245746\n2026-03-02  "S001-S003" infused\n'), FOLDER)
+    assert '"S001-S003" infused' in text
+    assert check_story(text).passed
+
+
+@pytest.mark.parametrize("because", ["1 DLTs in 3 evaluable", "1 dlt in 3", "one-dlt"])
+def test_a_reason_is_compared_by_its_words_or_by_its_code(because: str) -> None:
+    past = '2026-03-02  S001, S002, S003 infused\n2026-03-09  S002 event E1 "Fever" grade 3, infusion likely\n'
+    assessed = "2026-03-16  S001, S003 window assessed: no DLT\n"
+    expected = f"            expect next: expand level 1, because {because}\n"
+    assert check_story(f"protocol NCT06245746\n{past}{assessed}{expected}").passed
+
+
+@pytest.mark.parametrize("because", ["11 DLTs in 3 evaluable", "1 DLT in 33", "2 DLTs in 3 evaluable"])
+def test_a_number_that_only_begins_or_ends_alike_is_no_part_of_a_reason(because: str) -> None:
+    past = '2026-03-02  S001, S002, S003 infused\n2026-03-09  S002 event E1 "Fever" grade 3, infusion likely\n'
+    assessed = "2026-03-16  S001, S003 window assessed: no DLT\n"
+    expected = f"            expect next: expand level 1, because {because}\n"
+    assert not check_story(f"protocol NCT06245746\n{past}{assessed}{expected}").passed

@@ -43,10 +43,12 @@ $ trialdomain check first.story
   no:trialdomain-stories` leaves them out.
 - In Python, `check_story(Path("first.story"))` returns the outcome, and `story_of(history)` writes a log as a story.
 - `trialdomain story LOG --out trial.story` writes a recorded or imported trial as a story that passes: told again, it
-  records the same facts in the same order. So a real log becomes a test, and a test can be cut down to what matters.
+  records the same facts in the same order, and its last lines expect the counts, the next action and the MTD that the
+  log answers. So a real log becomes a test, and a test can be cut down to what matters.
 
 A word that cannot be read is told with its line, its column and the nearest word, and with a mark under it. A failed
 line shows what was expected, what came, up to three lines that made it so, and what to write if what came is right.
+A failed count shows how each participant counts, and why each of their events is a DLT or none.
 Of several acts in a line it names the one that was refused.
 
 ## What a line means

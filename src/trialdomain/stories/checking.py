@@ -31,13 +31,14 @@ class Failure:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The failure in lines: the place and the line, what was expected, what came, what made it so, what to do."""
+        """The failure in lines: the line, what was expected, what came of whom, what made it so, what to do."""
         place = f"{self.file}, line {self.line.number}" if self.file else f"line {self.line.number}"
         because = [f"  line {one.number}: {one.text}" for one in self.failed.because]
         return (
             f"{place}: {self.line.text}",
             f"  expected: {self.failed.expected}",
             f"  came: {self.failed.came}",
+            *(f"    {one}" for one in self.failed.each),
             *(["  what made it so:", *(f"  {one}" for one in because)] if because else []),
             *([f"  {self.failed.instead}"] if self.failed.instead else []),
         )

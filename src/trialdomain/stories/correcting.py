@@ -20,7 +20,7 @@ from trialdomain.stories.answers import (
     write_attestation,
     write_finding,
 )
-from trialdomain.stories.faults import instead, shown
+from trialdomain.stories.faults import ALMOST_EQUAL, instead, shown
 from trialdomain.stories.story import Amending, Correction, Edit, Reference, Stored
 from trialdomain.stories.tokens import Reader, bare_or_quoted, quoted
 from trialdomain.stories.values import (
@@ -123,7 +123,7 @@ def read_correction(reader: Reader) -> Correction:
         elif _has(kind, "protocol") and reader.skip("protocol"):
             amending = Amending()
         else:
-            field, value = _change(reader, entry.noun, kind)
+            field, value = _change(reader, entry, kind)
             changes[field] = value
         if reader.next is None:
             break
@@ -169,11 +169,11 @@ def _edit(reader: Reader, kind: type[Fact]) -> Edit | None:
     return None
 
 
-def _change(reader: Reader, noun: str, kind: type[Fact]) -> tuple[str, Any]:
+def _change(reader: Reader, entry: Reference, kind: type[Fact]) -> tuple[str, Any]:
     """Read one changed field and its new value."""
     verb = BY_KIND.get(kind)
     if reader.skip("field"):
-        return _stored(reader, noun, kind)
+        return _stored(reader, entry.noun, kind)
     for words, field, value in sorted(_fields(verb), key=lambda one: -len(one[0])):
         if reader.skip(*words):
             _to(reader)
@@ -181,9 +181,11 @@ def _change(reader: Reader, noun: str, kind: type[Fact]) -> tuple[str, Any]:
             return field, None if left_out else value.read(reader, f"the new {' '.join(words)}")
     token = reader.take("what to correct")
     names = [" ".join(words) for words, *_ in _fields(verb)] + list(_members(kind))
-    raise reader.fault(
-        f"an entry of {noun!r} has no {shown(token.text)}: {instead(token.text, [*names, 'field'])}", token=token
-    )
+    why = f"an entry of {entry.noun!r} has no {shown(token.text)}: {instead(token.text, [*names, 'field'])}"
+    meant = "" if entry.event is None else instead(entry.event, NOUNS, cutoff=ALMOST_EQUAL)
+    if meant.startswith("did you mean"):
+        why = f"an event {shown(entry.event or '')} has no {shown(token.text)}: {meant}"
+    raise reader.fault(why, token=token)
 
 
 def _fields(verb: Verb | None) -> Iterator[tuple[tuple[str, ...], str, ValueKind]]:

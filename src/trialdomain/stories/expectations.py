@@ -15,6 +15,7 @@ from trialdomain.events.cohort import CohortFact
 from trialdomain.events.recorded import Entry
 from trialdomain.history import History
 from trialdomain.projections.dlt_counts import Member
+from trialdomain.projections.dlt_reasons import JudgedEvent, judged_events
 from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.endpoints.summaries import DoseSummary, Endpoints, EndpointSummary
 from trialdomain.stories.endpoint_words import (
@@ -55,6 +56,8 @@ class Failed:
 
     expected: str
     came: str
+    each: tuple[str, ...] = ()
+    """Of each participant that was counted: how, and why each of their events is a DLT or none."""
     because: tuple[Line, ...] = ()
     """The lines that made it so, at most three, in their order."""
     instead: str = ""
@@ -144,10 +147,30 @@ def _tally(expected: TallyExpected, told: Told, history: History, on: date) -> F
     counted, right = _numbers(wrong), _numbers({name: getattr(tally, name) for name in asked})
     return Failed(
         expected=f"level {expected.level}: {counted}",
-        came="; ".join([tally_words(tally), *(f"{member.subject}: {member.why}" for member in members)]),
+        came=tally_words(tally),
+        each=tuple(_each_in_words(members, history, on)),
         because=_lines(told, evidence),
         instead=_if_right(f"expect level {expected.level}: {right}"),
     )
+
+
+_MOST_EVENTS = 3
+"""The most events of a participant that a failure shows."""
+
+
+def _each_in_words(members: Sequence[Member], history: History, on: date) -> list[str]:
+    """Write how each participant is counted, and why each of their events is a DLT or none."""
+    book = history.casebook(on=on)
+    judged = {case.subject: judged_events(case, book) for case in book.cases}
+    return [f"{member.subject}: {'; '.join([member.why, *_events(judged[member.subject])])}" for member in members]
+
+
+def _events(judged: Sequence[JudgedEvent]) -> list[str]:
+    """Write why events are DLTs or none, those that count first."""
+    ordered = sorted(judged, key=lambda one: not one.counts)
+    more = len(ordered) - _MOST_EVENTS
+    beyond = [f"{more} further events" if more > 1 else "1 further event"] if more > 0 else []
+    return [*(one.why for one in ordered[:_MOST_EVENTS]), *beyond]
 
 
 def _if_right(line: str) -> str:
@@ -234,14 +257,20 @@ def _is_because(expected: str | None, decision: Decision) -> bool:
         return True
     if decision.because is None:
         return False
-    return _plain(expected) in _plain(decision.because.text) or expected in {
+    return f" {_plain(expected)} " in f" {_plain(decision.because.text)} " or expected in {
         decision.because.code,
         decision.because.reason,
     }
 
 
 def _plain(text: str) -> str:
-    return " ".join("".join(one if one.isalnum() else " " for one in text.casefold()).split())
+    """Return the words of a text alone: without case, without signs, and ``DLT`` for ``DLTs``."""
+    words = "".join(one if one.isalnum() else " " for one in text.casefold()).split()
+    return " ".join(one.removesuffix("s") if len(one) > _SHORT else one for one in words)
+
+
+_SHORT = 3
+"""Words of so few letters are no plural: ``is``, ``has``."""
 
 
 def _mtd(expected: MtdExpected, told: Told, history: History, on: date) -> Failed | None:

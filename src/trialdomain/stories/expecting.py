@@ -56,6 +56,8 @@ def _level(reader: Reader) -> TallyExpected:
             if not reader.skip("evaluable"):
                 raise reader.fault("write 'evaluable' after the number")
         before = reader.at
+        if reader.next is not None and reader.next.text.isdecimal():
+            raise reader.fault("write a comma between counts, such as '3 treated, 1 pending'")
         if not reader.skip_mark(",") or reader.has("known"):
             reader.at = before
             return TallyExpected(level=level, **counts)

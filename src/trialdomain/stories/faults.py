@@ -6,7 +6,10 @@ from difflib import get_close_matches
 from trialdomain.errors import InputInvalid
 from trialdomain.values.given.text import either, short
 
-_MOST_LISTED = 12
+_MOST_JOINED, _MOST_LISTED = 12, 24
+"""The most words that are joined with "or", and the most that are listed at all."""
+_NEAREST = 4
+"""Of more words: how many are shown, the nearest first."""
 _MOST_BEFORE, _MOST_SHOWN = 60, 90
 """Characters of a line that are shown: before the wrong word, and in all."""
 
@@ -53,14 +56,17 @@ ALMOST_EQUAL = 0.88
 
 
 def instead(given: str, known: Iterable[str], *, cutoff: float = NEAR) -> str:
-    """Phrase what would have been right: the nearest known word, or else all of them, if they are few."""
+    """Phrase what would have been right: the nearest known word, or else all of them, or of many those most alike."""
     words = list(dict.fromkeys(known))
     near = get_close_matches(given.casefold(), {word.casefold(): word for word in words}, n=1, cutoff=cutoff)
     if near:
         return f"did you mean {next(word for word in words if word.casefold() == near[0])!r}?"
-    if len(words) <= _MOST_LISTED:
+    if len(words) <= _MOST_JOINED:
         return f"write {either(map(repr, words))}"
-    return f"write one of {', '.join(map(repr, words))}"
+    if len(words) <= _MOST_LISTED:
+        return f"write one of {', '.join(map(repr, words))}"
+    nearest = get_close_matches(given.casefold(), words, n=_NEAREST, cutoff=0)
+    return f"of the {len(words)} that are known, the nearest are {', '.join(map(repr, nearest))}"
 
 
 def nearest_of(given: Sequence[str], known: Iterable[str], *, cutoff: float = NEAR) -> str:

@@ -31,7 +31,7 @@ from trialdomain.stories.story import (
     Told,
     Voiding,
 )
-from trialdomain.stories.tokens import Reader, Token, tokens_of
+from trialdomain.stories.tokens import Reader, Token, is_range, tokens_of
 from trialdomain.stories.values import (
     TEXT,
     WHEN,
@@ -264,14 +264,22 @@ def _acts(reader: Reader) -> Acts:
 def _subjects(reader: Reader) -> tuple[list[str], Verb]:
     """Read the subjects of a line, and find the first verb."""
     first = reader.next
-    subjects = [reader.take("a subject, or an act").text]
+    subjects = [_subject(reader, "a subject, or an act")]
     while (verb := _verb(reader, _OF_SUBJECT)) is None:
         if not reader.skip_mark(","):
             _check_subjects(reader, subjects)
             raise _no_verb(reader, first, subjects, [*_STARTERS, *(one.name for one in _OF_TRIAL)])
         if _verb(reader, _OF_SUBJECT) is None:
-            subjects.append(reader.take("another subject").text)
+            subjects.append(_subject(reader, "another subject"))
     return subjects, verb
+
+
+def _subject(reader: Reader, what: str) -> str:
+    token = reader.take(what)
+    if is_range(token.text) and not token.quoted:
+        why = f"{shown(token.text)} is one subject here: write each with a comma, such as 'S001, S002, S003'"
+        raise reader.fault(f"{why}; or in quotation marks, if it is one", token=token)
+    return token.text
 
 
 def _check_subjects(reader: Reader, subjects: Sequence[str]) -> None:

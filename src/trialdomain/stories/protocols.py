@@ -50,8 +50,11 @@ def protocol_told(
         base = PRESETS[name] if name in PRESETS else read_protocol(folder / name)
         return changed(base, text) if text else base
     except ProtocolInvalid as invalid:
-        why = f"the protocol is invalid: {'; '.join(invalid.faults)}"
         row = _row_of(invalid.faults, text)
+        faults = "; ".join(invalid.faults)
+        if row:  # the fault names the line of the story, so that one counted from another line would mislead
+            faults = re.sub(r" \(at line \d+, column \d+\)", "", faults)
+        why = f"the protocol is invalid: {faults}"
         raise StoryMalformed(line=line + row, column=1 if row else column, why=why, file=story.file) from None
     except TrialError as error:
         hint = f"; a file is named from the folder of the story, {folder.resolve()}"

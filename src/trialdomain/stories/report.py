@@ -81,5 +81,6 @@ def _failure(failure: Failure) -> dict[str, Json]:
         "text": failure.line.text,
         "expected": failure.failed.expected,
         "came": failure.failed.came,
+        "each": list(failure.failed.each),
         "because": [{"line": line.number, "text": line.text} for line in failure.failed.because],
     }

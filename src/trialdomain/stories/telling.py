@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from trialdomain.commands.coercion import FactMalformed
 from trialdomain.commands.runner import User
 from trialdomain.desk import Desk
 from trialdomain.errors import TrialError
@@ -51,7 +52,7 @@ from trialdomain.values.clinical.decision import Decision
 from trialdomain.values.clinical.screening import Attestation, Finding
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.text import folded
-from trialdomain.values.ids import participant_stream, trial_stream
+from trialdomain.values.ids import participant_stream, subject_of, trial_stream
 from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.values.use_case import UseCase
 
@@ -140,6 +141,9 @@ class _Teller:
         if not isinstance(expected, EndpointExpected):
             return
         known = [one.id for one in self.site.protocol.endpoints.derived]
+        if any(subject_of(stream) == expected.endpoint for stream, _ in self.site.history.streams()):
+            why = f"{expected.endpoint} is a participant: write 'expect ENDPOINT {expected.endpoint}: VALUE'"
+            raise self._fault(line, f"{why}, or the counts of a level, 'expect level 1: 3 treated'", expected.column)
         if expected.endpoint not in known:
             hint = instead(expected.endpoint, [*EXPECTED, *known])
             raise self._fault(line, f"nothing can be expected of {expected.endpoint!r}: {hint}", expected.column)
@@ -416,10 +420,7 @@ class _Teller:
             firsts = [e for e in firsts if isinstance(e.fact, AdverseEventReported) and e.fact.event == meant.event]
         what = meant.event or meant.noun
         if not firsts:
-            events = [e.fact.event for e in entries if isinstance(e.fact, AdverseEventReported) and meant.event]
-            hint = f": {instead(meant.event, events)}" if meant.event and events else ""
-            why = f"there is no {what} of {meant.subject or 'the trial'} in the lines above{hint}"
-            raise self._fault(line, why, meant.column)
+            raise self._fault(line, self._why_no_entry(meant, entries), meant.column)
         if meant.number is None and len(firsts) > 1:
             raise self._fault(
                 line, f"there are {len(firsts)}: write '{what} 1' to '{what} {len(firsts)}'", meant.column
@@ -436,6 +437,21 @@ class _Teller:
             why = f"{what} of {meant.subject or 'the trial'} was voided {where}: take this line away, or name another"
             raise self._fault(line, why, meant.column)
         return found
+
+    def _why_no_entry(self, meant: Reference, entries: Sequence[Entry]) -> str:
+        """Say that no line above recorded what is meant, and what would be near."""
+        why = f"there is no {meant.event or meant.noun} of {meant.subject or 'the trial'} in the lines above"
+        if meant.event is None:
+            return why
+        known = {
+            entry.fact.event: subject_of(entry.stream)
+            for entry in reversed(list(self.site.history.entries()))
+            if isinstance(entry.fact, AdverseEventReported)
+        }
+        if meant.event in known:
+            return f"{why}: {meant.event} is of {known[meant.event]}"
+        own = [entry.fact.event for entry in entries if isinstance(entry.fact, AdverseEventReported)]
+        return f"{why}: {instead(meant.event, own)}" if own else why
 
     def _cohorts(self) -> Iterator[str]:
         yield from (stream for stream, _ in self.site.history.streams() if "/cohort/" in stream)
@@ -472,8 +488,11 @@ def _of_refusal(line: Line, error: TrialError, doing: str) -> Failed | None:
     codes = [error.code, *(one.code for one in getattr(error, "reasons", ()) if isinstance(one, TrialError))]
     if line.refused in codes:
         return None
-    came = f"{f'{doing}: ' if doing else ''}it was refused ({error.code}): {error}"
-    meant = f"if the refusal is right, end the line with refused: {error.code}"
+    end, why = f"end the line with refused: {error.code}", str(error)
+    meant = f"if the refusal is right, {end}"
+    if isinstance(error, FactMalformed):  # most often a slip of the writer, and seldom what a story tests
+        meant, why = f"mend the line; if the refusal is what it tests, {end}", error.why
+    came = f"{f'{doing}: ' if doing else ''}it was refused ({error.code}): {why}"
     if line.refused is None:
         return Failed(expected="that it is accepted", came=came, instead=meant, ends=True)
     return Failed(expected=f"a refusal with the code {line.refused}", came=came, instead=meant, ends=True)

@@ -80,6 +80,12 @@ def bare_or_quoted(text: str) -> str:
     return text if re.fullmatch(r"[\w.+*/%^<>=()\[\]{}-]+", text) and not text.endswith(":") else quoted(text)
 
 
+def is_range(text: str) -> bool:
+    """Return whether a text may mean several subjects, such as ``S001-S003``: a story names each of them."""
+    found = re.fullmatch(r"(?P<code>[A-Za-z]+)(?P<first>\d+)[-\u2013](?P=code)(?P<last>\d+)", text, re.ASCII)
+    return found is not None and int(found["first"]) < int(found["last"])
+
+
 @attrs.define
 class Reader:
     """Reads the tokens of a line one after another."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from trialdomain.stories.faults import ALMOST_EQUAL, NEAR, nearest_of, shown
+from trialdomain.stories.faults import ALMOST_EQUAL, NEAR, instead, nearest_of, shown
 from trialdomain.stories.tokens import Reader, bare_or_quoted, quoted
 from trialdomain.values.clinical.dose import Dose
 from trialdomain.values.clinical.level import Label, as_label, is_label
@@ -160,6 +160,8 @@ def read_word(reader: Reader, words: Mapping[str, Any], what: str, *, guesses: b
         if term in words:
             reader.at += count
             return words[term]
+    if reader.next is None or reader.next.mark:
+        raise reader.fault(f"{what} is missing: {instead('', words)}")
     token = reader.take(what)
     tries = ["-".join(one.text for one in coming[:count]) for count in range(len(coming), 0, -1)]
     hint = nearest_of(tries, words, cutoff=NEAR if guesses else ALMOST_EQUAL)

@@ -35,8 +35,10 @@ from trialdomain.protocol.made_up import eligible
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.stories.answers import write_attestation, write_finding
 from trialdomain.stories.correcting import key_of, protocol_of, replaced, write_changes
+from trialdomain.stories.endpoint_words import mtd_in_words
+from trialdomain.stories.expectations import decision_words, tally_words
 from trialdomain.stories.protocols import PRESETS, as_told
-from trialdomain.stories.tokens import bare_or_quoted, quoted
+from trialdomain.stories.tokens import bare_or_quoted, is_range, quoted
 from trialdomain.stories.values import SCALE, SERIOUS, Serious, serious_of, write_attribution, write_level, write_text
 from trialdomain.stories.vocabulary import BY_KIND, NOUN_OF, SEVERAL, VERBS, Slot, Verb
 from trialdomain.values.clinical.screening import Attestation, Finding
@@ -61,7 +63,10 @@ class StoryUnwritable(InputInvalid):
 
 
 def story_of(history: History, *, progress: Progress = ignore_progress) -> str:
-    """Write a trial as a story that passes.
+    """Write a trial as a story that passes: what was recorded, and at the end what is expected of it.
+
+    The last lines are the counts of each level with participants, the next action and the MTD, on the day of the last
+    entry. So a change of the protocol, or of the library, that changes the answer makes the story fail.
 
     Args:
         history: the trial, conducted at a desk, or begun with an import.
@@ -74,7 +79,21 @@ def story_of(history: History, *, progress: Progress = ignore_progress) -> str:
     registered = next((entry.fact for entry in entries if isinstance(entry.fact, TrialRegistered)), None)
     if registered is None:
         raise InputInvalid("the history registers no trial, so there is no story of it")
-    return "".join(f"{line}\n" for line in _Writer(entries, registered.protocol).lines(progress))
+    writer = _Writer(entries, registered.protocol)
+    lines = [*writer.lines(progress), *_expected(history, writer.now)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _expected(history: History, last: datetime | None) -> Iterator[str]:
+    """Write what a trial answers on the day of its last line."""
+    if last is None:
+        return
+    counts, state = history.dlt_counts(on=last.date()), history.escalation(on=last.date())
+    said = [tally_words(tally) for tally in counts.tallies if tally.occupied or tally.treated]
+    if state is not None:
+        said.append(f"next: {decision_words(attrs.evolve(state.decision, because=None))}")
+        said.append(f"mtd: {mtd_in_words(state.decision.mtd)}")
+    yield from (f"{'':<{_COLUMN}}expect {one}" for one in said)
 
 
 _Answers: TypeAlias = tuple[Sequence[Finding | Attestation], Sequence[Finding | Attestation]]
@@ -387,7 +406,7 @@ def _clock(clock: time) -> str:
 
 def _subject(subject: str) -> str:
     words = {"expect", "so", "correct", "void", "attempt", *(verb.head[0] for verb in VERBS)}
-    return quoted(subject) if subject.casefold() in words else bare_or_quoted(subject)
+    return quoted(subject) if subject.casefold() in words or is_range(subject) else bare_or_quoted(subject)
 
 
 def _name_of(one: Finding | Attestation) -> str:
