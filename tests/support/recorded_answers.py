@@ -81,7 +81,7 @@ def _sequence(random: Random, levels: int) -> str:
 
 
 def digest(value: object) -> str:
-    """Digest an answer, without what the design calls itself in front of a code, and without slots and closings."""
+    """Digest an answer, without what the design calls itself in front of a code, slots, closings and halts."""
     return sha256(json.dumps(_plain(value), sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -90,7 +90,7 @@ def _plain(value: object) -> object:
         return {
             name: one.rpartition("/")[2] if name == "code" and isinstance(one, str) else _plain(one)
             for name, one in value.items()
-            if name not in {"slots", "final_closings"}
+            if name not in {"slots", "final_closings", "halts"}
         }
     return [_plain(one) for one in value] if isinstance(value, list) else value
 

@@ -32,7 +32,14 @@ from trialdomain.events.participant import (
     Withdrew,
 )
 from trialdomain.events.recorded import EntryRef, Recorded
-from trialdomain.events.trial import DoseRecommended, ProtocolAmended, TrialRegistered
+from trialdomain.events.trial import (
+    DoseRecommended,
+    ProtocolAmended,
+    RecruitmentResumed,
+    RecruitmentSuspended,
+    TrialClosed,
+    TrialRegistered,
+)
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent, Graded, joined_events, worse_by_row
 from trialdomain.rules.evaluability import LastSeen
@@ -43,6 +50,8 @@ from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import level_of, subject_of
 
 F = TypeVar("F")
+Halt: TypeAlias = Recorded[RecruitmentSuspended] | Recorded[TrialClosed]
+"""A suspension that nobody has lifted, or the end of recruitment."""
 Streams: TypeAlias = Iterable[tuple[str, Iterable[Recorded[Any]]]]
 """Streams one after another, each with its name and its entries."""
 _ENDS_OBSERVATION = {WithdrawalScope.FOLLOW_UP, WithdrawalScope.USE_OF_DATA}
@@ -208,6 +217,8 @@ class Casebook:
     """In the order of the first recording: a correction takes the place of the entry that it corrects."""
     recommended_doses: Sequence[Recorded[DoseRecommended]]
     """The dose that was recommended last for each purpose, in the order of the first recording."""
+    halts: Sequence[Halt]
+    """What keeps people from enrolling, or from treating, on the day: a suspension, and the end of recruitment."""
     releases: Sequence[tuple[Label, Recorded[SlotReleased]]]
     """Each release of a slot, with its level. It counts only while the entry that caused it counts."""
     reopened: Mapping[Label, int]
@@ -255,6 +266,7 @@ def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Ca
     reopened: dict[Label, int] = {}
     places: dict[int, int] = {}
     doses: Sequence[Recorded[DoseRecommended]] = ()
+    halts: Sequence[Halt] = ()
     for stream, recorded in of_trial:
         places |= {entry.position: recorded.since(entry) for entry in recorded.entries}
         if (level := level_of(stream)) is not None:
@@ -262,6 +274,7 @@ def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Ca
         elif "/" not in stream:
             versions = _versions(recorded.entries, on=on)
             doses = _recommended_doses(recorded.entries, on=on)
+            halts = _halts(sorted(recorded.entries, key=lambda entry: places[entry.position]), on=on)
             reopened = {
                 level: places[e.position] for e in _amendments(recorded.entries, on=on) for level in e.fact.reopens
             }
@@ -275,6 +288,7 @@ def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Ca
         cases=cases,
         decisions=sorted(decisions, key=lambda entry: places[entry.position]),
         recommended_doses=doses,
+        halts=halts,
         releases=[(level, entry) for level, entry in of_cohorts if isinstance(entry.fact, SlotReleased)],
         reopened=reopened,
         places=places,
@@ -391,6 +405,23 @@ def _recommended_doses(entries: Sequence[Recorded[Any]], *, on: date) -> Sequenc
             last.pop(entry.fact.purpose_key, None)  # so that it takes its own place in the order
             last[entry.fact.purpose_key] = entry
     return tuple(last.values())
+
+
+def _halts(entries: Iterable[Recorded[Any]], *, on: date) -> Sequence[Halt]:
+    """Return the suspension that holds on a day, and the closing of recruitment, where there are any."""
+    suspended: Halt | None = None
+    closed: Halt | None = None
+    for entry in entries:
+        match entry.fact:
+            case RecruitmentSuspended(on=since) if since.first <= on:
+                suspended = entry
+            case RecruitmentResumed(on=since) if since.first <= on:
+                suspended = None
+            case TrialClosed(on=since) if since.first <= on:
+                closed = entry
+            case _:
+                pass
+    return tuple(one for one in (suspended, closed) if one is not None)
 
 
 def _amendments(entries: Sequence[Recorded[Any]], *, on: date) -> list[Recorded[ProtocolAmended]]:

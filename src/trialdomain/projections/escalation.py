@@ -13,7 +13,7 @@ from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import DoseRecommended
 from trialdomain.limits.sentinel import Hold
 from trialdomain.limits.stagger import held_until
-from trialdomain.projections.casebook import Casebook
+from trialdomain.projections.casebook import Casebook, Halt
 from trialdomain.projections.dlt_counts import DltCounts, Member, dlt_counts
 from trialdomain.projections.sentinel import sentinel_hold
 from trialdomain.protocol.designs import DesignSpec
@@ -78,6 +78,8 @@ class Escalation:
     """The positions of the log entries that the answer depends on."""
     recommended_doses: tuple[Recorded[DoseRecommended], ...] = ()
     """The dose that people recommended last for each purpose; the design does not read them."""
+    halts: tuple[Halt, ...] = ()
+    """What keeps people from enrolling, or from treating, whatever the design recommends: a suspension, a closing."""
 
     @property
     def design(self) -> Design:
@@ -129,6 +131,7 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
         decided=tuple(book.decisions),
         evidence=tuple(sorted(_evidence(counts, book))),
         recommended_doses=tuple(book.recommended_doses),
+        halts=tuple(book.halts),
     )
 
 

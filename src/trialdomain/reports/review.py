@@ -15,6 +15,7 @@ from trialdomain.projections.review import (
 from trialdomain.reports.escalation.recommended import recommended_json, recommended_lines
 from trialdomain.reports.escalation.state import dlt_report, row_json
 from trialdomain.reports.grades import grade_text, highest_json, highest_text, scale_json
+from trialdomain.reports.halts import halts_json, halts_lines
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.safety import incidence_tables, safety_report
@@ -57,6 +58,7 @@ def _json(review: Review) -> dict[str, Json]:
         "reactions": [_reaction_json(reaction) for reaction in review.reactions],
         "delayed_toxicity": [_delayed_json(delayed) for delayed in review.delayed],
         "not_assessed": [_missing_json(missing) for missing in review.not_assessed],
+        "halts": halts_json(review.halts),
         "recommended_doses": recommended_json(review.recommended_doses),
         "dlt": dlt_report(review.counts).json,
         "safety": safety_report(review.safety).json,
@@ -204,6 +206,7 @@ def _related(relatedness: Relatedness) -> str:
 
 def _lines(review: Review) -> Iterator[str]:
     yield f"Safety review, windows judged for {review.on}"
+    yield from halts_lines(review.halts)
     for narrative in review.narratives:
         yield f"DLT: {narrative_text(narrative)}"
     unexplained = [missing.subject for missing in review.not_assessed if missing.what is Open.DLT]

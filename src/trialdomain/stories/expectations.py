@@ -18,6 +18,7 @@ from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.dlt_reasons import JudgedEvent, judged_events
 from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.endpoints.summaries import DoseSummary, Endpoints, EndpointSummary
+from trialdomain.reports.halts import halts_words
 from trialdomain.stories.endpoint_words import (
     has_form,
     holds,
@@ -235,7 +236,7 @@ def _next(expected: NextExpected, told: Told, history: History, on: date) -> Fai
     line = attrs.evolve(decision, slots=decision.slots if expected.slots else None, because=None)
     return Failed(
         expected=f"next: {decision_words(wanted)}{because}",
-        came=f"next: {decision_words(decision)}",
+        came=f"next: {decision_words(decision)}{halts_words(state.halts)}",
         because=_lines(told, _behind(state)),
         instead=_if_right(f"expect next: {decision_words(line)}"),
     )

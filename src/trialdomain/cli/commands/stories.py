@@ -39,7 +39,8 @@ def add_story(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser(
         "story",
         help="write a log as a story",
-        description="Write a trial of a log as a story that passes: told again, it records the same facts and answers the same.",
+        description="Write a trial of a log as a story that passes: told again, it records the same facts, and answers "
+        "the same.",
     )
     add_log(parser)
     add_known_at(parser)

@@ -6,6 +6,7 @@ import attrs
 
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import DoseRecommended
+from trialdomain.projections.casebook import Halt
 from trialdomain.projections.dlt_counts import Dlt, DltCounts
 from trialdomain.projections.safety import Safety
 from trialdomain.rules.adverse_event import Graded
@@ -194,6 +195,8 @@ class Review:
     """The earliest deadline first."""
     delayed: tuple[Delayed, ...]
     not_assessed: tuple[NotAssessed, ...]
+    halts: tuple[Halt, ...]
+    """What keeps people from enrolling, or from treating: a suspension, a closing."""
     recommended_doses: tuple[Recorded[DoseRecommended], ...]
     """The dose that people recommended last for each purpose."""
     counts: DltCounts

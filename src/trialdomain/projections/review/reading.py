@@ -81,6 +81,7 @@ def review_of(
         reactions=tuple(sorted(reactions, key=lambda one: (one.due_in_7_days or one.due_in_15_days, one.subject))),
         delayed=tuple(late),
         not_assessed=tuple(missing),
+        halts=tuple(book.halts),
         recommended_doses=tuple(book.recommended_doses),
         counts=counts,
         safety=safety,

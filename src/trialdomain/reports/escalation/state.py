@@ -7,6 +7,7 @@ from trialdomain.projections.escalation import Escalation
 from trialdomain.reports.escalation.decision import decision_json, decision_lines, dose_json, doses_of, tallies_table
 from trialdomain.reports.escalation.recommended import recommended_json, recommended_lines
 from trialdomain.reports.grades import grade_text, scale_json
+from trialdomain.reports.halts import halts_json, halts_lines
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table
@@ -25,6 +26,7 @@ def escalation_report(state: Escalation | None) -> Report:
         doses = doses_of(state.counts.tallies)
         yield Lines(
             [
+                *halts_lines(state.halts),
                 *decision_lines(state.decision, doses, forecasts=state.design.forecasts),
                 *recommended_lines(state.recommended_doses, closed=state.decision.closed_levels),
             ]
@@ -37,6 +39,7 @@ def _json(state: Escalation) -> dict[str, Json]:
     return decision_json(state.decision, doses_of(state.counts.tallies)) | {
         "evidence": list(state.evidence),
         "recommended_doses": recommended_json(state.recommended_doses),
+        "halts": halts_json(state.halts),
     }
 
 
