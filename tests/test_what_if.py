@@ -358,6 +358,15 @@ class TestWhatIsRefused:
         with pytest.raises(QuestionInvalid, match=r"the other protocol is .*: give one of TrialProtocol"):
             trial.history.what_if(given)  # type: ignore[arg-type]  # that is what the test is about
 
+    @pytest.mark.parametrize("given", [int, len, lambda recorded: recorded.no_such_thing])
+    def test_a_function_that_fails(self, given: object) -> None:
+        trial = given_trial("1P")
+        with pytest.raises(
+            QuestionInvalid, match=r"the function that gives the other protocol failed \(\w+Error: "
+        ) as why:
+            trial.history.what_if(given)  # type: ignore[arg-type]  # that is what the test is about
+        assert isinstance(why.value.__cause__, TypeError | AttributeError)
+
     def test_an_invalid_protocol(self) -> None:
         trial = given_trial("1P")
         with pytest.raises(ProtocolInvalid, match="min_grade must be from 1 to 5, got 9"):

@@ -1,12 +1,13 @@
 """Convert and validate the arguments of questions to a history; each argument is read once, as a plain value."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from itertools import islice
 from typing import Any, TypeVar
 
 import attrs
 
+from trialdomain.errors import TrialError
 from trialdomain.events.recorded import Draft
 from trialdomain.events.registry import NAMES
 from trialdomain.history.explaining import QuestionInvalid
@@ -112,12 +113,12 @@ def asked_protocol(given: object, trial: str, levels: Iterable[Label]) -> Change
         levels: the labels of the levels of which the log has entries.
 
     Raises:
-        QuestionInvalid: the argument is neither, or what it gives lacks one of the levels.
+        QuestionInvalid: the argument is neither, the function fails, or what it gives lacks one of the levels.
     """
     needed = list(dict.fromkeys(levels))
 
     def change(recorded: TrialProtocol) -> TrialProtocol:
-        made = given if is_a(given, TrialProtocol) or not callable(given) else given(recorded)
+        made = given if is_a(given, TrialProtocol) or not callable(given) else _made(given, recorded)
         other = _checked("the other protocol", asked_kind("the other protocol", made, TrialProtocol), trial=trial)
         missing = [level for level in needed if not other.has_level(level)]
         if missing:
@@ -128,6 +129,17 @@ def asked_protocol(given: object, trial: str, levels: Iterable[Label]) -> Change
         return other
 
     return change
+
+
+def _made(change: Callable[[TrialProtocol], object], recorded: TrialProtocol) -> object:
+    """Call the caller's function; its own error is the cause of the one that is raised."""
+    try:
+        return change(recorded)
+    except TrialError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {short(error, 200)}"
+        raise QuestionInvalid(f"the function that gives the other protocol failed ({why}): mend it") from error
 
 
 def asked_progress(given: object) -> None:
