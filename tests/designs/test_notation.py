@@ -45,6 +45,12 @@ def test_a_level_with_nobody_below_it_is_refused() -> None:
         parse_outcomes("1N 30N 3N", levels=40)
 
 
+@pytest.mark.parametrize("level", [1, 3])
+def test_a_first_group_below_or_above_the_start_level_is_refused(level: int) -> None:
+    with pytest.raises(OutcomesMalformed, match="the design begins at level 2: begin there"):
+        parse_outcomes(f"{level}N", levels=3, start_level=2)
+
+
 def test_an_error_repeats_no_endless_text() -> None:
     with pytest.raises(OutcomesMalformed) as refused:
         parse_outcomes("1" + "Q" * 100_000, levels=3)
@@ -95,6 +101,11 @@ class TestSituation:
     def test_every_level_has_one_tally(self) -> None:
         with pytest.raises(ValueError, match="tallies must name every dose level once"):
             Situation(tallies=(Tally(level=2),))
+
+    @pytest.mark.parametrize("second", [Tally(level=1, place=2), Tally(level=2, place=1)])
+    def test_no_label_and_no_place_is_there_twice(self, second: Tally) -> None:
+        with pytest.raises(ValueError, match="tallies must name every dose level once"):
+            Situation(tallies=(Tally(level=1), second))
 
     def test_there_is_at_least_one_level(self) -> None:
         with pytest.raises(ValueError, match="tallies must name every dose level once"):

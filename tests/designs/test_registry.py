@@ -35,6 +35,10 @@ class TestOneState:
         assert state_answer(RollingSix(), enrolled=3, dlt=1, pending=2) is StateAnswer.SAME
         assert state_answer(RollingSix(), enrolled=3, dlt=2, pending=1) is StateAnswer.DE_ESCALATE
 
+    def test_fewer_are_possible(self) -> None:
+        """0 of 3 with every outcome known: escalate (Skolnik 2008)."""
+        assert state_answer(RollingSix(), enrolled=3, dlt=0, pending=0) is StateAnswer.ESCALATE
+
     def test_another_design_has_no_such_table(self) -> None:
         assert state_answer(ThreePlusThree(), enrolled=3, dlt=0, pending=0) is None
 
