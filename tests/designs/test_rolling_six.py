@@ -319,3 +319,9 @@ def test_a_row_of_a_protocol_counts_them_as_pending_too() -> None:
     design = RollingSix(table=(StateRow(enrolled=3, dlt=0, pending=1, answer=HOLD),))
     tallies = (Tally(level=1, evaluable=2, enrolled=1), Tally(level=2))
     assert decide(Situation(tallies=tallies, last_level=1), design=design).bare == Decision.wait(level=1)
+
+
+@pytest.mark.parametrize(("evaluable", "dlts", "may"), [(6, 1, True), (6, 2, False), (7, 2, False), (12, 2, True)])
+def test_a_candidate_has_a_dlt_in_at_most_one_sixth(evaluable: int, dlts: int, *, may: bool) -> None:
+    """1/6 and 2/12 are one sixth; 2/6 and 2/7 are more."""
+    assert RollingSixDesign(RollingSix()).candidate(Tally(level=1, evaluable=evaluable, dlts=dlts)) is may
